@@ -1,0 +1,23 @@
+//! How the process ends: SPEC §6.
+
+use std::process::{ExitCode, Termination};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: nothing to complain about.
+    Fine,
+    /// 1: findings, failed tests, a refused plan.
+    Findings,
+    /// 2: wrong usage, or something around us is missing. With `plan --detailed-exitcode`: there are changes.
+    Environment,
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Fine => 0,
+            Self::Findings => 1,
+            Self::Environment => 2,
+        })
+    }
+}

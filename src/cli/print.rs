@@ -1,0 +1,23 @@
+//! The only place that writes to the terminal. A closed pipe (`| head`) ends output, never the program.
+
+use std::io::{self, Write};
+
+/// Prints one line on standard output.
+pub(super) fn line(text: &str) {
+    put(&mut io::stdout().lock(), text);
+}
+
+/// Prints one line for people on standard error.
+pub(super) fn note(text: &str) {
+    put(&mut io::stderr().lock(), text);
+}
+
+/// Prints an error with the chain of its causes, once.
+pub(super) fn error(error: &anyhow::Error) {
+    note(&format!("error: {error:#}"));
+}
+
+fn put(out: &mut impl Write, text: &str) {
+    // Nobody reads any more: nothing to tell, nobody to tell it to.
+    drop(writeln!(out, "{text}"));
+}

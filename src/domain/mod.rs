@@ -1,0 +1,27 @@
+//! The words of the trade as types that cannot hold nonsense: identifiers, periods, zones and windows,
+//! phones, countries, languages. Constructors refuse bad values with a sentence; nothing here does I/O.
+
+mod country;
+mod fold;
+mod gender;
+mod id;
+mod language;
+mod local;
+mod name;
+mod period;
+mod phone;
+
+pub use chrono::{DateTime, NaiveDate, Utc};
+
+pub use self::country::Country;
+pub use self::fold::fold;
+pub use self::gender::Gender;
+pub use self::id::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey};
+pub use self::language::Language;
+pub use self::local::{Clock, Moment, Opening, Weekday, Window, Windows, Zone};
+pub use self::name::Name;
+pub use self::period::Period;
+pub use self::phone::Phone;
+
+/// An instant, in UTC, with the microsecond precision that Postgres keeps.
+pub type Timestamp = DateTime<Utc>;

@@ -1,0 +1,108 @@
+//! Lengths of time as people write them: `90s`, `2m`, `24h`, `7d`.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+/// A whole number of seconds, at most ten years. Written with one unit: the largest that is exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Period(u64);
+
+impl Period {
+    pub const ZERO: Self = Self(0);
+    const MAX_SECONDS: u64 = 10 * 366 * 86_400;
+
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    pub const fn minutes(minutes: u64) -> Self {
+        Self(minutes * 60)
+    }
+
+    pub const fn hours(hours: u64) -> Self {
+        Self(hours * 3_600)
+    }
+
+    /// Reads `90s`, `2m`, `24h` or `7d`; `0` needs a unit too.
+    ///
+    /// # Errors
+    /// A sentence with the forms that are accepted.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let refuse =
+            || format!("`{text}` is not a duration: write a whole number and a unit, as in `90s`, `2m`, `24h` or `7d`");
+        let unit = text.chars().last().ok_or_else(refuse)?;
+        let digits = &text[..text.len() - unit.len_utf8()];
+        let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(refuse)?;
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(refuse());
+        }
+        let seconds = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(*factor));
+        match seconds {
+            Some(seconds) if seconds <= Self::MAX_SECONDS => Ok(Self(seconds)),
+            _ => Err(format!("`{text}` is too long: at most ten years")),
+        }
+    }
+
+    pub const fn as_seconds(self) -> u64 {
+        self.0
+    }
+
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl From<Period> for Duration {
+    fn from(period: Period) -> Self {
+        Self::from_secs(period.0)
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exact = UNITS.iter().find(|(_, factor)| self.0 != 0 && self.0.is_multiple_of(*factor));
+        let (unit, factor) = exact.unwrap_or(&('s', 1));
+        write!(f, "{}{unit}", self.0 / factor)
+    }
+}
+
+impl TryFrom<String> for Period {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Period> for String {
+    fn from(period: Period) -> Self {
+        period.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Period;
+
+    #[test]
+    fn reads_and_writes_the_largest_exact_unit() {
+        for (text, seconds, shown) in
+            [("90s", 90, "90s"), ("120s", 120, "2m"), ("24h", 86_400, "1d"), ("7d", 604_800, "7d"), ("0s", 0, "0s")]
+        {
+            let period = Period::parse(text).unwrap();
+            assert_eq!((period.as_seconds(), period.to_string().as_str()), (seconds, shown));
+        }
+    }
+
+    #[test]
+    fn refuses_what_has_no_unit_sign_or_end() {
+        for bad in ["", "5", "m", "-1m", "1.5h", "2 m", "1h30m", "5é", "99999999999999999999d", "11000d"] {
+            assert!(Period::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! `relancectl`: see the library's documentation and `relancectl --help`.
+
+use clap::Parser;
+use relance::cli::{self, Cli, Exit};
+
+#[tokio::main]
+async fn main() -> Exit {
+    cli::run(Cli::parse()).await
+}

@@ -1,0 +1,253 @@
+//! What the manifests ask for once every reference and default is resolved: the input of the planner.
+//!
+//! Values here are complete and valid; there is no `Option` for "use the default". Two trees that mean the
+//! same thing give the same `Desired`, so explicit defaults and moved files make no difference. It is also
+//! what the database remembers of the last accepted revision, as JSON, one object per kind and name.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Country, Gender, Language, Moment, Name, Period, Windows, Zone};
+
+/// Everything the files ask for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Desired {
+    pub campaigns: BTreeMap<Name, Campaign>,
+    pub sequences: BTreeMap<Name, Sequence>,
+    pub channels: BTreeMap<Name, Channel>,
+    pub accounts: AccountPolicy,
+}
+
+/// What holds for every account: its daily cap over all campaigns, and its pace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountPolicy {
+    /// Messages per local day of one account, all campaigns together. `None`: no cap.
+    pub messages_per_day: Option<u32>,
+    pub pacing: Pacing,
+}
+
+impl Default for AccountPolicy {
+    fn default() -> Self {
+        Self { messages_per_day: None, pacing: Pacing::default() }
+    }
+}
+
+/// One campaign, ready to run: filter and schedule inlined, the sequence by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Campaign {
+    #[serde(rename = "type")]
+    pub kind: CampaignType,
+    pub state: DesiredState,
+    pub accounts: AccountSelector,
+    pub filter: Filter,
+    pub schedule: Schedule,
+    /// Lower goes first.
+    pub priority: i32,
+    pub sequence: Name,
+    /// Days that replace those of the sequence.
+    pub days: BTreeMap<u16, Day>,
+    pub limits: Limits,
+    pub enrollment: Enrollment,
+    /// Minimum age of a registration before it is taken; zero for filtered campaigns.
+    pub enroll_after: Period,
+    pub consent: ConsentPolicy,
+    pub exit_on_paid: bool,
+    /// `None`: the built-in sandbox.
+    pub channel: Option<Name>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CampaignType {
+    Default,
+    Filtered,
+}
+
+/// What the team wants of a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DesiredState {
+    Draft,
+    Active,
+    Paused,
+    Cancelled,
+}
+
+/// Which accounts a campaign runs for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AccountSelector {
+    All,
+    /// External ids.
+    Names(Vec<String>),
+    /// Exact matches on imported extra columns.
+    MatchLabels(BTreeMap<String, String>),
+}
+
+/// Whom a campaign takes. An empty list or `None` does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Filter {
+    pub countries: Vec<Country>,
+    /// Registered at or after; wall times in the account's zone.
+    pub registered_from: Option<Moment>,
+    /// Registered before; wall times in the account's zone.
+    pub registered_to: Option<Moment>,
+    pub gender: Option<Gender>,
+    /// Folded: lower case, no accents.
+    pub professions: Vec<String>,
+    /// Whole years, inclusive, on the local day. An unknown birth date matches no bound.
+    pub age_min: Option<u16>,
+    pub age_max: Option<u16>,
+    pub subscription: Subscription,
+    /// Leave out whoever is active in another run of the same account.
+    pub exclude_current_targets: bool,
+    /// Primary subtags count: `fr` takes `fr-CM`.
+    pub languages: Vec<Language>,
+    /// Exact matches on imported extra columns.
+    pub attributes: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subscription {
+    #[default]
+    Unpaid,
+    Paid,
+    Any,
+}
+
+/// When messages may leave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Schedule {
+    pub start_at: Option<Moment>,
+    pub end_at: Option<Moment>,
+    /// `None`: the account's.
+    pub timezone: Option<Zone>,
+    #[serde(flatten)]
+    pub windows: Windows,
+    /// From enrollment to day 1.
+    pub first_after: Period,
+    /// From one day to the next.
+    pub every: Period,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Messages per local day of one run.
+    pub messages_per_day: Option<u32>,
+    /// People per run, for ever.
+    pub targets: Option<u32>,
+    /// People a run may take per local day.
+    pub daily_enrollments: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Enrollment {
+    UntilDrained,
+    Once,
+    Continuous,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConsentPolicy {
+    /// Only `opted_in`.
+    #[default]
+    Required,
+    /// Unknown consent too.
+    Legacy,
+}
+
+/// The day templates of a campaign.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sequence {
+    /// From day 1, without gaps.
+    pub days: BTreeMap<u16, Day>,
+    pub fallback_language: Language,
+}
+
+/// What goes out on one day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Day {
+    pub text: BTreeMap<Language, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub subject: BTreeMap<Language, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Media>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whatsapp_template: Option<WhatsappTemplate>,
+    /// From the day before (day 1: from enrollment) to this one; `None`: the schedule's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Period>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Media {
+    #[serde(rename = "type")]
+    pub kind: MediaType,
+    pub url: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaType {
+    Image,
+    Video,
+    Document,
+    Audio,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhatsappTemplate {
+    pub name: String,
+    pub language: Language,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<String>,
+}
+
+/// How one account spaces its messages. `every: 0s` turns pacing off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pacing {
+    pub every: Period,
+    /// Up to this much is added to each interval.
+    pub jitter: Period,
+    /// Each wave in turn, then the first again; empty: `every` for ever.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waves: Vec<Wave>,
+}
+
+impl Default for Pacing {
+    fn default() -> Self {
+        Self { every: Period::minutes(2), jitter: Period::seconds(30), waves: Vec::new() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wave {
+    pub messages: u32,
+    pub every: Period,
+    pub pause_after: Period,
+}
+
+/// How messages leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Channel {
+    /// Keeps messages in Postgres and sends nothing.
+    Sandbox {
+        /// How long a hand-over takes.
+        latency: Period,
+    },
+}

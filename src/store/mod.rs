@@ -1,0 +1,51 @@
+//! All SQL. One verb is one transaction; a file per noun.
+//!
+//! Queries are static text checked by a test per verb on a real Postgres (not by macros with offline data: one
+//! blank in a query would invalidate that). `now` is always an argument; the one place that reads the time is
+//! [`Store::now`], so that every process on one database lives by one clock.
+
+mod clock;
+mod error;
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgPoolOptions;
+
+pub use self::error::Error;
+
+/// The schema, step by step.
+pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");
+
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A database of relance.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// Connects and brings the schema up to date.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or its schema is newer than this program.
+    pub async fn open(url: &str, connections: u32) -> Result<Self, Error> {
+        let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
+        let pool = options.connect(url).await.map_err(Error::during("connect to the database"))?;
+        let store = Self::of(pool);
+        MIGRATOR.run(&store.pool).await.map_err(|error| Error::new("migrate the database", error.into()))?;
+        Ok(store)
+    }
+
+    /// A store on a pool whose schema is up to date.
+    pub fn of(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Closes every connection, waiting for those in use.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
