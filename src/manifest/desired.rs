@@ -20,18 +20,12 @@ pub struct Desired {
 }
 
 /// What holds for every account: its daily cap over all campaigns, and its pace.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountPolicy {
     /// Messages per local day of one account, all campaigns together. `None`: no cap.
     pub messages_per_day: Option<u32>,
     pub pacing: Pacing,
-}
-
-impl Default for AccountPolicy {
-    fn default() -> Self {
-        Self { messages_per_day: None, pacing: Pacing::default() }
-    }
 }
 
 /// One campaign, ready to run: filter and schedule inlined, the sequence by name.
@@ -109,6 +103,13 @@ pub struct Filter {
     pub languages: Vec<Language>,
     /// Exact matches on imported extra columns.
     pub attributes: BTreeMap<String, String>,
+}
+
+impl Filter {
+    /// Whether people come to match, or cease to, on their birthdays.
+    pub fn has_ages(&self) -> bool {
+        self.age_min.is_some() || self.age_max.is_some()
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,6 +226,13 @@ pub struct Pacing {
     /// Each wave in turn, then the first again; empty: `every` for ever.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waves: Vec<Wave>,
+}
+
+impl Pacing {
+    /// Whether messages may leave as fast as quotas allow.
+    pub fn is_off(&self) -> bool {
+        self.every.is_zero() && self.jitter.is_zero() && self.waves.is_empty()
+    }
 }
 
 impl Default for Pacing {

@@ -4,8 +4,19 @@
 //! blank in a query would invalidate that). `now` is always an argument; the one place that reads the time is
 //! [`Store::now`], so that every process on one database lives by one clock.
 
+mod apply;
+mod claim;
+mod claim_write;
 mod clock;
+mod desired;
+mod enroll;
 mod error;
+mod matcher;
+mod outcome;
+mod rows;
+mod run;
+mod sandbox;
+mod wake;
 
 use std::time::Duration;
 
@@ -13,7 +24,14 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 
+pub use self::apply::{Applied, Origin};
+pub use self::claim::{Batch, Claim, Claimed};
+pub use self::clock::Speed;
+pub use self::desired::InForce;
+pub use self::enroll::Enrolled;
 pub use self::error::Error;
+pub use self::matcher::Seeker;
+pub use self::wake::NextDue;
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");

@@ -96,6 +96,8 @@ create table run (
     started_at      timestamptz,
     finished_at     timestamptz,
     revision_id     integer not null references revision,
+    -- The revision in which a message could not be rendered; the next one lifts the pause.
+    fault_revision_id integer,
     -- The campaign's daily cap: messages claimed on that local day.
     taken_on        date,
     taken           integer not null default 0 check (taken >= 0),
@@ -132,7 +134,7 @@ create table target (
     referral_id bigint not null,
     state       text not null check (state in ('active', 'completed', 'exited')),
     exit_reason text check (exit_reason in ('paid', 'opted-out', 'cancelled', 'undeliverable', 'failed', 'removed', 'expired')),
-    -- The day that goes out next; past the last day while the last message waits for its outcome.
+    -- The day that goes out next, or the last one that did.
     day         smallint not null check (day >= 1),
     -- Failed days in a row.
     failed_days smallint not null default 0,

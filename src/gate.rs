@@ -1,0 +1,340 @@
+//! The gate: may this target be written to now? The one answer, with its reasons.
+//!
+//! The order of the checks is the order of SPEC §4: what concerns the run and the account comes first, then the
+//! person, then time and quota. The first check that does not pass decides.
+
+use std::fmt;
+
+use crate::domain::{NaiveDate, Opening, Timestamp};
+use crate::lifecycle::run::Phase;
+use crate::lifecycle::target::Exit;
+use crate::manifest::desired::ConsentPolicy;
+
+/// Everything the answer depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    pub now: Timestamp,
+    pub run: Run,
+    pub account: Account,
+    /// `None` asks for the run as a whole: could anybody be written to now?
+    pub person: Option<Person>,
+    /// Whether the run's window is open, in the zone that counts.
+    pub opening: Opening,
+    pub account_quota: Quota,
+    pub campaign_quota: Quota,
+    /// When the account's local day ends and daily quotas start anew.
+    pub day_ends_at: Timestamp,
+    /// The next instant at which the account's pace admits a message.
+    pub next_slot_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    pub phase: Phase,
+    pub end_at: Option<Timestamp>,
+    pub exit_on_paid: bool,
+    pub consent: ConsentPolicy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// `None`: the export does not say, so it counts as running.
+    pub subscription_ends_at: Option<Timestamp>,
+    pub connected: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Person {
+    pub paid: bool,
+    pub consent: Option<Consent>,
+    pub suppressed: bool,
+    /// The local day of the last message that left for this person, in any campaign of the account.
+    pub last_written_on: Option<NaiveDate>,
+    /// The account's local day.
+    pub today: NaiveDate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Consent {
+    OptedIn,
+    OptedOut,
+}
+
+impl Consent {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OptedIn => "opted_in",
+            Self::OptedOut => "opted_out",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::OptedIn, Self::OptedOut].into_iter().find(|consent| consent.as_str() == text)
+    }
+}
+
+/// A daily cap and what was taken of it today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// `None`: no cap.
+    pub cap: Option<u32>,
+    pub taken: u32,
+}
+
+impl Quota {
+    /// How many more may leave today.
+    pub fn left(self) -> u32 {
+        self.cap.map_or(u32::MAX, |cap| cap.saturating_sub(self.taken))
+    }
+}
+
+/// What the gate says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Send,
+    /// Not now; `until` is when it is worth asking again, `None` when only an event can change it.
+    Hold { reason: Hold, until: Option<Timestamp> },
+    Exit(Exit),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hold {
+    RunNotActive,
+    SubscriptionExpired,
+    Disconnected,
+    ConsentMissing,
+    OutsideWindow,
+    AccountCap,
+    CampaignCap,
+    WrittenToday,
+    Pacing,
+}
+
+impl Hold {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RunNotActive => "run-not-active",
+            Self::SubscriptionExpired => "subscription-expired",
+            Self::Disconnected => "disconnected",
+            Self::ConsentMissing => "consent-missing",
+            Self::OutsideWindow => "outside-window",
+            Self::AccountCap => "account-cap",
+            Self::CampaignCap => "campaign-cap",
+            Self::WrittenToday => "written-today",
+            Self::Pacing => "pacing",
+        }
+    }
+
+    /// Whom the reason concerns: only this person, the whole run, or the whole account.
+    pub const fn scope(self) -> Scope {
+        match self {
+            Self::ConsentMissing | Self::WrittenToday => Scope::Person,
+            Self::RunNotActive | Self::OutsideWindow | Self::CampaignCap => Scope::Run,
+            Self::SubscriptionExpired | Self::Disconnected | Self::AccountCap | Self::Pacing => Scope::Account,
+        }
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Person,
+    Run,
+    Account,
+}
+
+/// One check: its name, and what it says; `None` lets pass.
+type Check = (&'static str, fn(&Question) -> Option<Verdict>);
+
+/// All checks in the order in which they are asked.
+const CHECKS: [Check; 10] = [
+    ("run active", run_active),
+    ("account subscription", subscription),
+    ("account connected", connected),
+    ("paid", paid),
+    ("consent and suppression", consent),
+    ("window", window),
+    ("account daily cap", account_cap),
+    ("campaign daily cap", campaign_cap),
+    ("one message a day", written_today),
+    ("pacing", pacing),
+];
+
+/// The first check that does not pass, else [`Verdict::Send`].
+pub fn decide(question: &Question) -> Verdict {
+    CHECKS.iter().find_map(|(_, check)| check(question)).unwrap_or(Verdict::Send)
+}
+
+/// Every check by name with what it says on its own; `None` lets pass.
+pub fn steps(question: &Question) -> impl Iterator<Item = (&'static str, Option<Verdict>)> {
+    CHECKS.iter().map(|(name, check)| (*name, check(question)))
+}
+
+fn hold(reason: Hold, until: Option<Timestamp>) -> Option<Verdict> {
+    Some(Verdict::Hold { reason, until })
+}
+
+fn run_active(q: &Question) -> Option<Verdict> {
+    if q.run.end_at.is_some_and(|end| end <= q.now) {
+        return Some(Verdict::Exit(Exit::Expired));
+    }
+    match q.run.phase {
+        Phase::Active => None,
+        Phase::Cancelled => Some(Verdict::Exit(Exit::Cancelled)),
+        Phase::Draft | Phase::Scheduled | Phase::Paused | Phase::Completed => hold(Hold::RunNotActive, None),
+    }
+}
+
+fn subscription(q: &Question) -> Option<Verdict> {
+    let expired = q.account.subscription_ends_at.is_some_and(|end| end <= q.now);
+    if expired { hold(Hold::SubscriptionExpired, None) } else { None }
+}
+
+fn connected(q: &Question) -> Option<Verdict> {
+    if q.account.connected { None } else { hold(Hold::Disconnected, None) }
+}
+
+fn paid(q: &Question) -> Option<Verdict> {
+    let person = q.person?;
+    (person.paid && q.run.exit_on_paid).then_some(Verdict::Exit(Exit::Paid))
+}
+
+fn consent(q: &Question) -> Option<Verdict> {
+    let person = q.person?;
+    match (person.suppressed, person.consent, q.run.consent) {
+        (true, _, _) | (_, Some(Consent::OptedOut), _) => Some(Verdict::Exit(Exit::OptedOut)),
+        (_, Some(Consent::OptedIn), _) | (_, None, ConsentPolicy::Legacy) => None,
+        (_, None, ConsentPolicy::Required) => hold(Hold::ConsentMissing, None),
+    }
+}
+
+fn window(q: &Question) -> Option<Verdict> {
+    match q.opening {
+        Opening::Open(_) => None,
+        Opening::Opens(at) => hold(Hold::OutsideWindow, Some(at)),
+        Opening::Never => hold(Hold::OutsideWindow, None),
+    }
+}
+
+fn account_cap(q: &Question) -> Option<Verdict> {
+    if q.account_quota.left() > 0 { None } else { hold(Hold::AccountCap, Some(q.day_ends_at)) }
+}
+
+fn campaign_cap(q: &Question) -> Option<Verdict> {
+    if q.campaign_quota.left() > 0 { None } else { hold(Hold::CampaignCap, Some(q.day_ends_at)) }
+}
+
+fn written_today(q: &Question) -> Option<Verdict> {
+    let person = q.person?;
+    // A clock or zone that moved back must not open a second message for a day already used.
+    let used = person.last_written_on.is_some_and(|day| day >= person.today);
+    if used { hold(Hold::WrittenToday, Some(q.day_ends_at)) } else { None }
+}
+
+fn pacing(q: &Question) -> Option<Verdict> {
+    let slot = q.next_slot_at.filter(|at| *at > q.now)?;
+    hold(Hold::Pacing, Some(slot))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Account, Consent, Hold, Person, Question, Quota, Run, Verdict, decide, steps};
+    use crate::domain::{Opening, Timestamp};
+    use crate::lifecycle::run::Phase;
+    use crate::lifecycle::target::Exit;
+    use crate::manifest::desired::ConsentPolicy;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn person() -> Person {
+        Person {
+            paid: false,
+            consent: Some(Consent::OptedIn),
+            suppressed: false,
+            last_written_on: Some("2026-11-30".parse().unwrap()),
+            today: "2026-12-01".parse().unwrap(),
+        }
+    }
+
+    fn yes() -> Question {
+        Question {
+            now: at("2026-12-01T08:00:00Z"),
+            run: Run { phase: Phase::Active, end_at: None, exit_on_paid: true, consent: ConsentPolicy::Required },
+            account: Account { subscription_ends_at: None, connected: true },
+            person: Some(person()),
+            opening: Opening::Open(at("2026-12-01T19:00:00Z")),
+            account_quota: Quota { cap: Some(2), taken: 1 },
+            campaign_quota: Quota { cap: None, taken: 9 },
+            day_ends_at: at("2026-12-01T23:00:00Z"),
+            next_slot_at: Some(at("2026-12-01T08:00:00Z")),
+        }
+    }
+
+    #[test]
+    fn every_check_in_order_with_its_verdict() {
+        let someone = |change: fn(&mut Person)| {
+            let mut person = person();
+            change(&mut person);
+            Question { person: Some(person), ..yes() }
+        };
+        let cases = [
+            ("all well", yes()),
+            ("run paused", Question { run: Run { phase: Phase::Paused, ..yes().run }, ..yes() }),
+            ("run cancelled", Question { run: Run { phase: Phase::Cancelled, ..yes().run }, ..yes() }),
+            ("run over", Question { run: Run { end_at: Some(yes().now), ..yes().run }, ..yes() }),
+            ("expired", Question { account: Account { subscription_ends_at: Some(yes().now), connected: true }, ..yes() }),
+            ("offline", Question { account: Account { subscription_ends_at: None, connected: false }, ..yes() }),
+            ("paid", someone(|p| p.paid = true)),
+            ("paid, asked for", {
+                let question = someone(|p| p.paid = true);
+                Question { run: Run { exit_on_paid: false, ..yes().run }, ..question }
+            }),
+            ("suppressed", someone(|p| p.suppressed = true)),
+            ("opted out", someone(|p| p.consent = Some(Consent::OptedOut))),
+            ("unknown consent", someone(|p| p.consent = None)),
+            ("legacy consent", {
+                let question = someone(|p| p.consent = None);
+                Question { run: Run { consent: ConsentPolicy::Legacy, ..yes().run }, ..question }
+            }),
+            ("night", Question { opening: Opening::Opens(at("2026-12-02T07:00:00Z")), ..yes() }),
+            ("no window", Question { opening: Opening::Never, ..yes() }),
+            ("account cap", Question { account_quota: Quota { cap: Some(2), taken: 2 }, ..yes() }),
+            ("campaign cap", Question { campaign_quota: Quota { cap: Some(9), taken: 9 }, ..yes() }),
+            ("written today", someone(|p| p.last_written_on = Some(p.today))),
+            ("too fast", Question { next_slot_at: Some(at("2026-12-01T08:01:30Z")), ..yes() }),
+        ];
+        let mut table = String::new();
+        for (name, question) in &cases {
+            let verdict = match decide(question) {
+                Verdict::Send => "send".to_owned(),
+                Verdict::Hold { reason, until: Some(until) } => format!("hold {reason} until {}", until.to_rfc3339()),
+                Verdict::Hold { reason, until: None } => format!("hold {reason}"),
+                Verdict::Exit(exit) => format!("exit {exit}"),
+            };
+            table += &format!("{name:<16} {verdict}\n");
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn an_exit_beats_a_hold_that_comes_later_and_the_order_is_fixed() {
+        let mut question = Question { opening: Opening::Never, ..yes() };
+        question.person = Some(Person { paid: true, ..person() });
+        assert_eq!(decide(&question), Verdict::Exit(Exit::Paid));
+        question.run.phase = Phase::Paused;
+        assert_eq!(decide(&question), Verdict::Hold { reason: Hold::RunNotActive, until: None });
+        assert_eq!(steps(&question).filter(|(_, verdict)| verdict.is_some()).count(), 3);
+    }
+
+    #[test]
+    fn the_run_as_a_whole_is_asked_without_a_person() {
+        assert_eq!(decide(&Question { person: None, ..yes() }), Verdict::Send);
+    }
+}

@@ -1,0 +1,265 @@
+//! One account's turn: which of its due people are written to now, who waits and who leaves.
+//!
+//! Pure: it gets what the claiming transaction read under lock and says what that transaction must write. The
+//! gate is asked once per person; quota and pace move on between two answers, so a cap of 2 lets 2 out.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::domain::{
+    AccountId, CampaignId, Country, Language, MessageKey, NaiveDate, Opening, Phone, ReferralId, TargetKey, Timestamp, Zone,
+};
+use crate::gate::{self, Consent, Hold, Question, Quota, Scope, Verdict};
+use crate::lifecycle::run::Phase;
+use crate::lifecycle::target::Exit;
+use crate::pacing::{self, Pace};
+use crate::program::{CampaignProgram, Program};
+use crate::template::{Vars, opt_out_hint};
+
+/// The account and how far its day has come.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    pub account: AccountId,
+    pub name: String,
+    pub language: Option<Language>,
+    pub zone: Zone,
+    pub facts: gate::Account,
+    pub taken: DayCount,
+    pub pace: Pace,
+}
+
+/// A count that starts anew every local day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DayCount {
+    pub on: Option<NaiveDate>,
+    pub count: u32,
+}
+
+impl DayCount {
+    /// The count of `today`.
+    pub fn of(self, today: NaiveDate) -> u32 {
+        // A later day than today (the zone or the clock moved back) keeps its count: a cap is never opened twice.
+        if self.on.is_some_and(|on| on >= today) { self.count } else { 0 }
+    }
+}
+
+/// A run of the account.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneRun {
+    pub campaign: CampaignId,
+    pub phase: Phase,
+    pub taken: DayCount,
+}
+
+/// Somebody whose next message is due.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub campaign: CampaignId,
+    pub referral: ReferralId,
+    pub day: u16,
+    pub due_at: Timestamp,
+    pub failed_days: u16,
+    pub name: String,
+    pub phone: Phone,
+    pub language: Option<Language>,
+    pub country: Country,
+    pub profession: String,
+    pub registered_at: Timestamp,
+    pub attributes: BTreeMap<String, String>,
+    pub paid: bool,
+    pub consent: Option<Consent>,
+    pub suppressed: bool,
+    pub last_written_on: Option<NaiveDate>,
+}
+
+/// What the claiming transaction must write.
+#[derive(Debug, Default)]
+pub struct Draw {
+    pub sends: Vec<Send>,
+    pub exits: Vec<(TargetKey, Exit)>,
+    /// The sequence has become shorter than where they stand.
+    pub finished: Vec<TargetKey>,
+    /// Not due before this instant.
+    pub held: Vec<(TargetKey, Timestamp)>,
+    /// Messages that could not be rendered: their runs pause.
+    pub faults: Vec<(CampaignId, String)>,
+    /// The account's local day, to which the messages count.
+    pub today: NaiveDate,
+    pub pace: Pace,
+    /// For every run: when it is worth asking again, `None` when only an event can change it.
+    pub not_before: Vec<(CampaignId, Option<Timestamp>)>,
+}
+
+/// A message to hand over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Send {
+    pub key: MessageKey,
+    pub phone: Phone,
+    pub language: Language,
+    pub text: String,
+    /// The following day and when it is due; `None` after the last.
+    pub next: Option<(u16, Timestamp)>,
+    pub failed_days: u16,
+}
+
+/// How many due people of one run a lane may want to look at, given its quotas and pace.
+pub fn appetite(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, most: u32) -> u32 {
+    let Some(campaign) = program.campaign(run.campaign) else { return 0 };
+    let today = lane.zone.date(now);
+    let question = Asking { lane, program, now, today }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    match gate::decide(&question) {
+        Verdict::Send if program.accounts.pacing.is_off() => {
+            most.min(question.account_quota.left()).min(question.campaign_quota.left())
+        }
+        // One slot: a few more, so that people who leave or wait do not use it up.
+        Verdict::Send => most.min(4),
+        Verdict::Hold { .. } => 0,
+        Verdict::Exit(_) => most,
+    }
+}
+
+/// Decides for every candidate, in the order given: by priority, then longest overdue first.
+pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: &Program, now: Timestamp) -> Draw {
+    let today = lane.zone.date(now);
+    let asking = Asking { lane, program, now, today };
+    let mut draw = Draw { today, pace: lane.pace, ..Draw::default() };
+    let mut lane_taken = lane.taken.of(today);
+    let mut run_taken: BTreeMap<CampaignId, u32> = runs.iter().map(|r| (r.campaign, r.taken.of(today))).collect();
+    let mut written: HashSet<ReferralId> = HashSet::new();
+    let mut closed: HashSet<CampaignId> = HashSet::new();
+
+    for candidate in candidates {
+        let Some(run) = runs.iter().find(|run| run.campaign == candidate.campaign) else { continue };
+        let Some(campaign) = program.campaign(run.campaign).filter(|_| !closed.contains(&run.campaign)) else { continue };
+        let target = TargetKey { account: lane.account, campaign: run.campaign, referral: candidate.referral };
+        if candidate.day > campaign.days_total() {
+            draw.finished.push(target);
+            continue;
+        }
+        let taken = run_taken.entry(run.campaign).or_default();
+        let mut question = asking.question(campaign, run, lane_taken, *taken);
+        question.next_slot_at = draw.pace.next_slot_at;
+        let last_written_on = if written.contains(&candidate.referral) { Some(today) } else { candidate.last_written_on };
+        question.person = Some(gate::Person {
+            paid: candidate.paid,
+            consent: candidate.consent,
+            suppressed: candidate.suppressed,
+            last_written_on,
+            today,
+        });
+        match gate::decide(&question) {
+            Verdict::Exit(exit) => draw.exits.push((target, exit)),
+            Verdict::Hold { reason, until } => match reason.scope() {
+                Scope::Person => draw.held.push((target, until.unwrap_or(question.day_ends_at))),
+                Scope::Run => {
+                    closed.insert(run.campaign);
+                }
+                Scope::Account => break,
+            },
+            Verdict::Send => match asking.send(campaign, target, candidate) {
+                Ok(send) => {
+                    lane_taken += 1;
+                    *taken += 1;
+                    written.insert(send.key.target.referral);
+                    draw.pace = pacing::after_message(&program.accounts.pacing, draw.pace, now, seed(&send.key));
+                    draw.sends.push(send);
+                }
+                Err(fault) => {
+                    closed.insert(run.campaign);
+                    draw.faults.push((run.campaign, fault));
+                }
+            },
+        }
+    }
+    for run in runs {
+        let not_before = program.campaign(run.campaign).and_then(|campaign| {
+            let taken = run_taken.get(&run.campaign).copied().unwrap_or_default();
+            let mut question = asking.question(campaign, run, lane_taken, taken);
+            question.next_slot_at = draw.pace.next_slot_at;
+            match gate::decide(&question) {
+                Verdict::Send | Verdict::Exit(_) => Some(now),
+                Verdict::Hold { until, .. } => until,
+            }
+        });
+        draw.not_before.push((run.campaign, not_before));
+    }
+    draw
+}
+
+/// Why a run of this lane could write to nobody now, and until when; `None` when it could.
+pub fn hold(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp) -> Option<(Hold, Option<Timestamp>)> {
+    let today = lane.zone.date(now);
+    let campaign = program.campaign(run.campaign)?;
+    let question = Asking { lane, program, now, today }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    match gate::decide(&question) {
+        Verdict::Hold { reason, until } => Some((reason, until)),
+        Verdict::Send | Verdict::Exit(_) => None,
+    }
+}
+
+fn seed(key: &MessageKey) -> u64 {
+    let part = |n: i64| n.cast_unsigned();
+    part(key.target.referral.0).rotate_left(24) ^ part(i64::from(key.target.campaign.0)).rotate_left(8) ^ part(i64::from(key.day))
+}
+
+/// What stays the same from one question to the next.
+struct Asking<'a> {
+    lane: &'a Lane,
+    program: &'a Program,
+    now: Timestamp,
+    today: NaiveDate,
+}
+
+impl Asking<'_> {
+    /// The question for a run as a whole.
+    fn question(&self, campaign: &CampaignProgram, run: &LaneRun, lane_taken: u32, run_taken: u32) -> Question {
+        let schedule = &campaign.spec.schedule;
+        let zone = campaign.zone(&self.lane.zone);
+        let opening = if schedule.windows.windows.is_empty() {
+            Opening::Never
+        } else {
+            schedule.windows.opening(zone, self.now)
+        };
+        Question {
+            now: self.now,
+            run: gate::Run {
+                phase: run.phase,
+                end_at: schedule.end_at.map(|end| end.at(zone)),
+                exit_on_paid: campaign.spec.exit_on_paid,
+                consent: campaign.spec.consent,
+            },
+            account: self.lane.facts,
+            person: None,
+            opening,
+            account_quota: Quota { cap: self.program.accounts.messages_per_day, taken: lane_taken },
+            campaign_quota: Quota { cap: campaign.spec.limits.messages_per_day, taken: run_taken },
+            day_ends_at: self.lane.zone.next_day(self.now),
+            next_slot_at: self.lane.pace.next_slot_at,
+        }
+    }
+
+    fn send(&self, campaign: &CampaignProgram, target: TargetKey, candidate: Candidate) -> Result<Send, String> {
+        let preferred = [candidate.language.as_ref(), self.lane.language.as_ref()];
+        let registered_at = self.lane.zone.date(candidate.registered_at).to_string();
+        let (language, text) = campaign.render(candidate.day, &preferred, |language| Vars {
+            name: &candidate.name,
+            referrer_name: &self.lane.name,
+            day: candidate.day,
+            days_total: campaign.days_total(),
+            country: candidate.country.as_str(),
+            profession: &candidate.profession,
+            language: language.as_str(),
+            registered_at: &registered_at,
+            opt_out_hint: opt_out_hint(language),
+            attributes: &candidate.attributes,
+        })?;
+        let day = i16::try_from(candidate.day).map_err(|_| "the sequence is too long".to_owned())?;
+        Ok(Send {
+            key: MessageKey { target, day },
+            phone: candidate.phone,
+            language,
+            text,
+            next: campaign.next(candidate.day, candidate.due_at, self.now),
+            failed_days: candidate.failed_days,
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! The lifecycle of a message: what one target gets on one day.
+
+use std::fmt;
+
+use thiserror::Error;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// A hand-over certainly failed; it waits for the next one.
+    Queued,
+    /// Being handed over. Whoever finds it here after its lease has run out knows nothing of its fate.
+    Sending,
+    Sent,
+    Delivered,
+    Read,
+    Failed,
+    /// It may have left: never resent by itself, counted as sent.
+    Uncertain,
+}
+
+impl State {
+    pub const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Sending,
+        Self::Sent,
+        Self::Delivered,
+        Self::Read,
+        Self::Failed,
+        Self::Uncertain,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Failed => "failed",
+            Self::Uncertain => "uncertain",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Taken for a hand-over.
+    Claimed,
+    /// The provider took it.
+    Accepted,
+    /// The provider certainly did not take it, and may later.
+    Postponed,
+    /// The provider certainly did not take it, and won't; or it was postponed too often.
+    Refused,
+    /// Nobody knows: no answer, or the process died.
+    LeaseExpired,
+    DeliveryReceipt,
+    ReadReceipt,
+    FailureReceipt,
+}
+
+impl Event {
+    pub const ALL: [Self; 8] = [
+        Self::Claimed,
+        Self::Accepted,
+        Self::Postponed,
+        Self::Refused,
+        Self::LeaseExpired,
+        Self::DeliveryReceipt,
+        Self::ReadReceipt,
+        Self::FailureReceipt,
+    ];
+}
+
+/// An event that cannot follow a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a message that is {state} cannot take {event:?}")]
+pub struct Illegal {
+    pub state: State,
+    pub event: Event,
+}
+
+/// The state that follows; unlisted pairs are illegal. Receipts only ever move a message forward.
+pub fn step(state: State, event: Event) -> Result<State, Illegal> {
+    use State::{Delivered, Failed, Queued, Read, Sending, Sent, Uncertain};
+    Ok(match (state, event) {
+        (Queued, Event::Claimed) => Sending,
+        (Sending | Uncertain, Event::Accepted) => Sent,
+        (Sending, Event::Postponed) => Queued,
+        (Sending, Event::Refused) => Failed,
+        (Sending, Event::LeaseExpired) => Uncertain,
+        (Sending | Uncertain | Sent, Event::DeliveryReceipt) => Delivered,
+        (Sending | Uncertain | Sent | Delivered, Event::ReadReceipt) => Read,
+        (Sending | Uncertain | Sent, Event::FailureReceipt) => Failed,
+        (state, event) => return Err(Illegal { state, event }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Event, State, step};
+
+    #[test]
+    fn table() {
+        let mut table = format!("{:<10}", "");
+        for event in Event::ALL {
+            table += &format!(" {:<15}", format!("{event:?}"));
+        }
+        for state in State::ALL {
+            table = table.trim_end().to_owned() + &format!("\n{state:<10}");
+            for event in Event::ALL {
+                table += &format!(" {:<15}", step(state, event).map_or("-", State::as_str));
+            }
+        }
+        insta::assert_snapshot!(table.trim_end());
+    }
+
+    #[test]
+    fn nothing_that_may_have_left_is_sent_again() {
+        for state in State::ALL.into_iter().filter(|state| *state != State::Queued) {
+            assert!(step(state, Event::Claimed).is_err(), "{state}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The life of runs, targets and messages: pure state machines, the only owners of every transition.
+//!
+//! SQL that moves many rows at once repeats these rules in its `where`; `tests/it` holds it against them.
+
+pub mod message;
+pub mod run;
+pub mod settlement;
+pub mod target;

@@ -1,0 +1,12 @@
+//! What would change: the desired state against the one in force, as a value.
+//!
+//! A plan is complete: applying it takes no decision. Planning reads nothing and writes nothing.
+
+mod diff;
+mod guard;
+mod objects;
+pub mod show;
+
+pub use self::diff::{Action, Change, Effect, Field, Plan, plan};
+pub use self::guard::{Refusal, guard};
+pub use self::objects::{Kind, Objects};

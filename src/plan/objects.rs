@@ -1,0 +1,68 @@
+//! The desired state as objects by kind and name: the form in which it is compared and remembered.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::domain::Name;
+use crate::manifest::Desired;
+
+/// What is planned for by itself. Filters and schedules are part of the campaigns that use them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Defaults,
+    Channel,
+    Sequence,
+    Campaign,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Defaults, Self::Channel, Self::Sequence, Self::Campaign];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Defaults => "Defaults",
+            Self::Channel => "Channel",
+            Self::Sequence => "Sequence",
+            Self::Campaign => "Campaign",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Objects as JSON.
+pub type Objects = BTreeMap<(Kind, Name), Value>;
+
+impl Desired {
+    /// This state as objects. There is always one `Defaults`, under the name `defaults`.
+    pub fn to_objects(&self) -> Objects {
+        let json = |value: Result<Value, serde_json::Error>| value.expect("the desired state has string keys only");
+        let campaigns = self.campaigns.iter().map(|(n, c)| ((Kind::Campaign, n.clone()), json(serde_json::to_value(c))));
+        let sequences = self.sequences.iter().map(|(n, s)| ((Kind::Sequence, n.clone()), json(serde_json::to_value(s))));
+        let channels = self.channels.iter().map(|(n, c)| ((Kind::Channel, n.clone()), json(serde_json::to_value(c))));
+        let accounts = ((Kind::Defaults, defaults_name()), json(serde_json::to_value(&self.accounts)));
+        campaigns.chain(sequences).chain(channels).chain([accounts]).collect()
+    }
+
+    /// The state that `objects` are.
+    pub fn from_objects(objects: &Objects) -> Result<Self, serde_json::Error> {
+        let mut desired = Self::default();
+        for ((kind, name), body) in objects {
+            let body = body.clone();
+            match kind {
+                Kind::Campaign => drop(desired.campaigns.insert(name.clone(), serde_json::from_value(body)?)),
+                Kind::Sequence => drop(desired.sequences.insert(name.clone(), serde_json::from_value(body)?)),
+                Kind::Channel => drop(desired.channels.insert(name.clone(), serde_json::from_value(body)?)),
+                Kind::Defaults => desired.accounts = serde_json::from_value(body)?,
+            }
+        }
+        Ok(desired)
+    }
+}
+
+fn defaults_name() -> Name {
+    Name::parse("defaults").expect("`defaults` is a name")
+}

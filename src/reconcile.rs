@@ -1,0 +1,78 @@
+//! One reconcile pass: files → check → plan → guard → apply. Safe to run at any time, any number of times.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::diagnostic::Diagnostic;
+use crate::domain::Timestamp;
+use crate::manifest::{self, Checked};
+use crate::plan::{self, Plan, Refusal};
+use crate::source;
+use crate::store::{self, Applied, InForce, Origin, Store};
+
+/// What a pass came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The database has what the files ask for.
+    InSync,
+    Applied { revision: i32, plan: Plan },
+    /// The plan looks like an accident; what is in force stays.
+    Refused(Refusal),
+    /// The files have errors; what is in force stays.
+    Broken(Vec<Diagnostic>),
+}
+
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The files cannot be read; what is in force stays.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    #[error("cannot reconcile")]
+    Store(#[from] store::Error),
+}
+
+/// What the files ask for, beside what is in force.
+#[derive(Debug)]
+pub struct Comparison {
+    pub checked: Checked,
+    pub in_force: InForce,
+    pub plan: Plan,
+    pub origin: Origin,
+}
+
+/// Reads both sides and plans; writes nothing.
+pub async fn compare(directories: &[PathBuf], store: &Store) -> Result<Comparison, Error> {
+    let sources = source::load(directories)?;
+    let origin = Origin { digest: source::digest(&sources), commit: None, author: None };
+    let checked = manifest::check(&sources);
+    let in_force = store.in_force().await?;
+    let plan = plan::plan(&checked.desired.to_objects(), &in_force.objects);
+    Ok(Comparison { checked, in_force, plan, origin })
+}
+
+/// Makes one pass; with `mass_change` the guard is not asked, because a person was.
+pub async fn reconcile(
+    directories: &[PathBuf],
+    store: &Store,
+    mass_change: bool,
+    now: Timestamp,
+) -> Result<Outcome, Error> {
+    loop {
+        let Comparison { checked, in_force, plan, origin } = compare(directories, store).await?;
+        if checked.has_errors() {
+            return Ok(Outcome::Broken(checked.diagnostics));
+        }
+        if plan.is_empty() {
+            return Ok(Outcome::InSync);
+        }
+        if !mass_change && let Err(refusal) = plan::guard(&plan, checked.desired.campaigns.len(), &in_force.live_runs) {
+            return Ok(Outcome::Refused(refusal));
+        }
+        match store.apply(&plan, &checked.desired, in_force.generation, &origin, now).await? {
+            Applied::Revision(revision) => return Ok(Outcome::Applied { revision, plan }),
+            // Somebody else applied a revision meanwhile: look again.
+            Applied::Outdated => {}
+        }
+    }
+}

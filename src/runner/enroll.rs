@@ -1,0 +1,20 @@
+//! One enrollment tick: every campaign with a pass due makes it.
+
+use crate::domain::Timestamp;
+use crate::program::Program;
+use crate::store::{self, Store};
+
+/// Makes the passes that are due. Returns how many people were taken.
+pub async fn enroll(store: &Store, program: &Program, now: Timestamp) -> Result<u64, store::Error> {
+    let mut people = 0;
+    for id in store.campaigns_to_enroll(now).await? {
+        let Some(campaign) = program.campaign(id) else { continue };
+        let enrolled = store.enroll(id, campaign, program.revision, now).await?;
+        if enrolled.people > 0 {
+            let (name, runs) = (campaign.name.as_str(), enrolled.runs);
+            tracing::info!(campaign.name = name, runs, people = enrolled.people, "enrolled");
+        }
+        people += enrolled.people;
+    }
+    Ok(people)
+}

@@ -1,0 +1,218 @@
+//! The loops: each ticks, then sleeps until something of its own is due, somebody wakes it, or a short period is
+//! over. A wake-up carries no data; a tick that fails is logged and made again.
+
+use std::error::Error as StdError;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{BATCH, Loaded, enroll, send};
+use crate::channel::Channel;
+use crate::domain::Timestamp;
+use crate::reconcile::{self, Outcome, reconcile};
+use crate::source::Watch;
+use crate::store::{NextDue, Speed, Store};
+
+/// How long a loop sleeps at most: what another process changed is seen this late.
+const PERIOD: Duration = Duration::from_secs(1);
+/// How often the files are read though no event came: some changes raise none.
+const RESCAN: Duration = Duration::from_secs(30);
+/// After a failed tick.
+const RETRY: Duration = Duration::from_secs(1);
+/// Sending loops: while one waits for the database or the channel, the other claims.
+const SENDERS: usize = 2;
+
+/// Which loops a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    pub reconcile: bool,
+    pub enroll: bool,
+    pub send: bool,
+}
+
+impl Roles {
+    pub const ALL: Self = Self { reconcile: true, enroll: true, send: true };
+}
+
+/// Everything the loops share.
+#[derive(Debug, Clone)]
+pub struct Supervisor {
+    pub store: Store,
+    pub channel: Arc<dyn Channel>,
+    pub directories: Vec<PathBuf>,
+    pub roles: Roles,
+    /// Wakes every loop.
+    pub wake: Arc<Notify>,
+}
+
+impl Supervisor {
+    /// Runs until `stop` is cancelled; then no tick begins any more, and those that run come to their end.
+    pub async fn run(&self, stop: &CancellationToken) {
+        let mut loops = JoinSet::new();
+        if self.roles.reconcile {
+            let (this, stop) = (self.clone(), stop.clone());
+            loops.spawn(async move { this.reconcile_loop(&stop).await });
+        }
+        if self.roles.enroll {
+            let (this, stop) = (self.clone(), stop.clone());
+            loops.spawn(async move { this.enroll_loop(&stop).await });
+        }
+        for _ in 0..if self.roles.send { SENDERS } else { 0 } {
+            let (this, stop) = (self.clone(), stop.clone());
+            loops.spawn(async move { this.send_loop(&stop).await });
+        }
+        while let Some(ended) = loops.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(error = &error as &dyn StdError, "a loop died; stopping");
+                stop.cancel();
+            }
+        }
+    }
+
+    async fn reconcile_loop(&self, stop: &CancellationToken) {
+        let changed = Arc::new(Notify::new());
+        let mut watch = Watch::new(self.directories.clone(), Arc::clone(&changed));
+        let mut told = String::new();
+        while !stop.is_cancelled() {
+            // First the watch, then the files: what changes in between raises an event.
+            watch.rearm();
+            match self.reconcile_tick().await {
+                Ok(outcome) => self.report(&outcome, &mut told),
+                Err(error) => {
+                    let text = error.to_string();
+                    if text != told {
+                        tracing::error!(error = &error as &dyn StdError, "cannot reconcile; what is in force stays");
+                    }
+                    told = text;
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = changed.notified() => {}
+                () = tokio::time::sleep(RESCAN) => {}
+            }
+        }
+    }
+
+    async fn reconcile_tick(&self) -> Result<Outcome, reconcile::Error> {
+        let (now, _) = self.store.now().await?;
+        reconcile(&self.directories, &self.store, false, now).await
+    }
+
+    /// Logs what is new; an error that persists is said once.
+    fn report(&self, outcome: &Outcome, told: &mut String) {
+        let text = match outcome {
+            Outcome::InSync => String::new(),
+            Outcome::Applied { revision, plan } => {
+                self.wake.notify_waiters();
+                tracing::info!(revision, changes = plan.changes.len(), "applied a new revision");
+                for change in &plan.changes {
+                    tracing::info!(revision, kind = change.kind.as_str(), name = %change.name, "{}", change.action.as_str());
+                }
+                String::new()
+            }
+            Outcome::Refused(refusal) => refusal.to_string(),
+            Outcome::Broken(diagnostics) => {
+                let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+                lines.join("\n")
+            }
+        };
+        if text != *told && !text.is_empty() {
+            for line in text.lines() {
+                tracing::error!("{line}");
+            }
+            tracing::error!("this revision is not accepted; what is in force stays");
+        }
+        *told = text;
+    }
+
+    async fn enroll_loop(&self, stop: &CancellationToken) {
+        let (mut loaded, mut facts) = (Loaded::default(), None);
+        while !stop.is_cancelled() {
+            match self.enroll_tick(&mut loaded, &mut facts).await {
+                Ok(0) => self.rest(stop, |due| [due.enroll, due.advance, due.expire].into_iter().flatten().min()).await,
+                Ok(_) => self.wake.notify_waiters(),
+                Err(error) => self.failed(stop, "enroll", &*error).await,
+            }
+        }
+    }
+
+    /// Runs for new accounts, enrollment passes, phases, lost leases. Returns how much it did.
+    async fn enroll_tick(
+        &self,
+        loaded: &mut Loaded,
+        seen: &mut Option<(i64, i64)>,
+    ) -> Result<u64, Box<dyn StdError + Send + Sync>> {
+        let program = loaded.program(&self.store).await?;
+        let (now, _) = self.store.now().await?;
+        let generations = (self.store.facts_generation().await?, program.generation);
+        if *seen != Some(generations) {
+            self.store.ensure_runs(&program, now).await?;
+            *seen = Some(generations);
+        }
+        let lost = self.store.expire_leases(now).await?;
+        if lost > 0 {
+            tracing::warn!(messages = lost, "no outcome was recorded in time: now uncertain, and not sent again");
+        }
+        let moved = self.store.advance_runs(&program, now).await?;
+        let taken = enroll(&self.store, &program, now).await?;
+        Ok(lost + moved + taken)
+    }
+
+    async fn send_loop(&self, stop: &CancellationToken) {
+        let mut loaded = Loaded::default();
+        while !stop.is_cancelled() {
+            match self.send_tick(&mut loaded).await {
+                Ok(0) => self.rest(stop, |due| due.send).await,
+                Ok(_) => {}
+                Err(error) => self.failed(stop, "send", &*error).await,
+            }
+        }
+    }
+
+    async fn send_tick(&self, loaded: &mut Loaded) -> Result<usize, Box<dyn StdError + Send + Sync>> {
+        let program = loaded.program(&self.store).await?;
+        let clock = self.store.now().await?;
+        let sent = send(&self.store, &program, self.channel.as_ref(), BATCH, clock).await?;
+        if sent.messages > 0 {
+            tracing::info!(messages = sent.messages, lanes = sent.lanes, "sent");
+        }
+        Ok(sent.lanes)
+    }
+
+    async fn failed(&self, stop: &CancellationToken, task: &str, error: &(dyn StdError + 'static)) {
+        tracing::error!(task.name = task, error, "a tick of `{task}` failed; trying again");
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(RETRY) => {}
+        }
+    }
+
+    /// Sleeps until what `pick` picks is due, at most [`PERIOD`], or until somebody wakes or stops us.
+    async fn rest(&self, stop: &CancellationToken, pick: impl Fn(NextDue) -> Option<Timestamp>) {
+        let pause = match (self.store.next_due().await, self.store.now().await) {
+            (Ok(due), Ok((now, speed))) => pick(due).map_or(PERIOD, |at| real_time(at, now, speed)),
+            _ => PERIOD,
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.wake.notified() => {}
+            () = tokio::time::sleep(pause.min(PERIOD)) => {}
+        }
+    }
+}
+
+/// How long it really takes until the clock shows `at`; never nothing, so that a tick that could not do what is
+/// due (its account is locked by another process) does not spin.
+fn real_time(at: Timestamp, now: Timestamp, speed: Speed) -> Duration {
+    const LEAST: Duration = Duration::from_millis(2);
+    if speed.0 <= 0.0 {
+        return PERIOD;
+    }
+    let ahead = (at - now).to_std().unwrap_or_default();
+    ahead.div_f64(speed.0).clamp(LEAST, PERIOD)
+}

@@ -1,0 +1,204 @@
+//! Applying a plan: the manifests it leaves in force, the campaigns, and what their runs become, at once.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::run::{Specs, advance, ensure, lock_accounts_of};
+use super::{Error, Store};
+use crate::domain::{CampaignId, Name, Timestamp};
+use crate::manifest::Desired;
+use crate::plan::{Kind, Plan};
+use crate::program::Program;
+
+/// Where a revision comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Digest of the files.
+    pub digest: String,
+    pub commit: Option<String>,
+    pub author: Option<String>,
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It is in force, as this revision.
+    Revision(i32),
+    /// Somebody else changed what it was made from: nothing was written, plan again.
+    Outdated,
+}
+
+impl Store {
+    /// Carries out `plan`, which leads from generation `from` to `desired`, and moves every run it touches to its
+    /// new phase. One transaction; nothing is written when `from` is not what is in force any more.
+    pub async fn apply(
+        &self,
+        plan: &Plan,
+        desired: &Desired,
+        from: i64,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<Applied, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to apply a plan"))?;
+        let generation: i64 = sqlx::query_scalar("select desired from generation for update")
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(Error::during("lock the generation"))?;
+        if generation != from {
+            return Ok(Applied::Outdated);
+        }
+        let revision = insert_revision(&mut tx, plan, origin, now).await?;
+        save_manifests(&mut tx, plan, revision).await?;
+        save_campaigns(&mut tx, plan, now).await?;
+        let ids = campaign_ids(&mut tx).await?;
+        let specs: Specs<'_> =
+            ids.iter().filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?))).collect();
+        touch_runs(&mut tx, plan, desired, revision, now).await?;
+        ensure(&mut tx, &specs, revision, now).await?;
+        // More runs than one batch are moved on by the daemon.
+        advance(&mut tx, &specs, now).await?;
+        sqlx::query("update generation set desired = desired + 1")
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::during("raise the generation"))?;
+        tx.commit().await.map_err(Error::during("commit a plan"))?;
+        Ok(Applied::Revision(revision))
+    }
+
+    /// Makes the runs that are missing because accounts were imported since the campaigns were applied.
+    pub async fn ensure_runs(&self, program: &Program, now: Timestamp) -> Result<(), Error> {
+        let specs: Specs<'_> = program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect();
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to make runs"))?;
+        ensure(&mut tx, &specs, program.revision, now).await?;
+        tx.commit().await.map_err(Error::during("commit new runs"))
+    }
+}
+
+async fn insert_revision(
+    tx: &mut PgConnection,
+    plan: &Plan,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<i32, Error> {
+    sqlx::query_scalar(
+        "insert into revision (digest, \"commit\", author, accepted_at, plan) values ($1, $2, $3, $4, $5) returning id",
+    )
+    .bind(&origin.digest)
+    .bind(&origin.commit)
+    .bind(&origin.author)
+    .bind(now)
+    .bind(crate::plan::show::changes(plan))
+    .fetch_one(tx)
+    .await
+    .map_err(Error::during("save a revision"))
+}
+
+async fn save_manifests(tx: &mut PgConnection, plan: &Plan, revision: i32) -> Result<(), Error> {
+    let (gone, kept): (Vec<_>, Vec<_>) = plan.changes.iter().partition(|change| change.after.is_none());
+    let columns = |changes: &[&crate::plan::Change]| -> (Vec<&'static str>, Vec<String>) {
+        changes.iter().map(|change| (change.kind.as_str(), change.name.to_string())).unzip()
+    };
+    let (kinds, names) = columns(&gone);
+    sqlx::query(
+        "delete from manifest m using unnest($1::text[], $2::text[]) as u (kind, name)
+         where m.kind = u.kind and m.name = u.name",
+    )
+    .bind(kinds)
+    .bind(names)
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during("remove manifests"))?;
+    let (kinds, names) = columns(&kept);
+    let bodies: Vec<&Value> = kept.iter().filter_map(|change| change.after.as_ref()).collect();
+    sqlx::query(
+        "insert into manifest (kind, name, body, revision_id)
+         select kind, name, body, $4 from unnest($1::text[], $2::text[], $3::jsonb[]) as u (kind, name, body)
+         on conflict (kind, name) do update set body = excluded.body, revision_id = excluded.revision_id",
+    )
+    .bind(kinds)
+    .bind(names)
+    .bind(bodies)
+    .bind(revision)
+    .execute(tx)
+    .await
+    .map_err(Error::during("save manifests"))?;
+    Ok(())
+}
+
+async fn save_campaigns(tx: &mut PgConnection, plan: &Plan, now: Timestamp) -> Result<(), Error> {
+    let campaigns = || plan.changes.iter().filter(|change| change.kind == Kind::Campaign);
+    let names = |gone: bool| -> Vec<String> {
+        campaigns().filter(|change| change.after.is_none() == gone).map(|change| change.name.to_string()).collect()
+    };
+    let gone: Vec<i32> =
+        sqlx::query_scalar("select id from campaign where name = any($1) and removed_at is null")
+            .bind(names(true))
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(Error::during("look for removed campaigns"))?;
+    lock_accounts_of(tx, &gone).await?;
+    sqlx::query(
+        "with gone as (update campaign set removed_at = $2 where id = any($1))
+         update run set check_at = $2 where campaign_id = any($1) and finished_at is null",
+    )
+    .bind(gone)
+    .bind(now)
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during("remove campaigns"))?;
+    sqlx::query(
+        "insert into campaign (name) select name from unnest($1::text[]) as u (name)
+         where not exists (select from campaign c where c.name = u.name and c.removed_at is null)",
+    )
+    .bind(names(false))
+    .execute(tx)
+    .await
+    .map_err(Error::during("save campaigns"))?;
+    Ok(())
+}
+
+async fn campaign_ids(tx: &mut PgConnection) -> Result<Vec<(Name, CampaignId)>, Error> {
+    let rows: Vec<(String, i32)> = sqlx::query_as("select name, id from campaign where removed_at is null")
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("read the campaigns"))?;
+    Ok(rows.into_iter().filter_map(|(name, id)| Some((Name::parse(&name).ok()?, CampaignId(id)))).collect())
+}
+
+/// Has every run looked at, enrolled and sent anew that the plan changes, be it through its sequence or the defaults.
+async fn touch_runs(
+    tx: &mut PgConnection,
+    plan: &Plan,
+    desired: &Desired,
+    revision: i32,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let changed = |kind: Kind, name: &Name| plan.changes.iter().any(|c| c.kind == kind && c.name == *name);
+    let everything = plan.changes.iter().any(|change| matches!(change.kind, Kind::Defaults | Kind::Channel));
+    let names: Vec<String> = desired
+        .campaigns
+        .iter()
+        .filter(|(name, spec)| everything || changed(Kind::Campaign, name) || changed(Kind::Sequence, &spec.sequence))
+        .map(|(name, _)| name.to_string())
+        .collect();
+    let campaigns: Vec<i32> =
+        sqlx::query_scalar("select id from campaign where name = any($1) and removed_at is null")
+            .bind(names)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(Error::during("look for changed campaigns"))?;
+    let accounts = lock_accounts_of(tx, &campaigns).await?;
+    sqlx::query(
+        "with lanes as (update lane set wake_at = $3 where account_id = any($4))
+         update run set revision_id = $2, check_at = $3, enroll_at = $3
+         where campaign_id = any($1) and finished_at is null",
+    )
+    .bind(campaigns)
+    .bind(revision)
+    .bind(now)
+    .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map_err(Error::during("have runs looked at again"))?;
+    Ok(())
+}

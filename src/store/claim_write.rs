@@ -1,0 +1,319 @@
+//! What a claim writes: attempts, targets, runs and lanes, a statement each for the whole batch.
+
+use std::collections::HashMap;
+
+use sqlx::PgConnection;
+
+use super::Error;
+use super::claim::{Claim, Claimed, Keys};
+use crate::domain::{MessageKey, NaiveDate, TargetKey, Timestamp};
+use crate::lane::{Draw, Lane};
+
+/// Writes all of `draws`; the messages that are now ours come back.
+pub(super) async fn save(
+    tx: &mut PgConnection,
+    draws: &[(&Lane, Draw)],
+    revision: i32,
+    now: Timestamp,
+    lease_until: Timestamp,
+) -> Result<Claim, Error> {
+    let (lease, messages) = attempts(tx, draws, revision, now, lease_until).await?;
+    targets(tx, draws, now).await?;
+    runs(tx, draws, now).await?;
+    lanes(tx, draws).await?;
+    Ok(Claim { lease, messages, lanes: draws.len(), stale: false })
+}
+
+/// Makes the attempts durable. A message that is not `queued` from an earlier, certainly failed attempt stays as it
+/// is and is not ours.
+async fn attempts(
+    tx: &mut PgConnection,
+    draws: &[(&Lane, Draw)],
+    revision: i32,
+    now: Timestamp,
+    lease_until: Timestamp,
+) -> Result<(Option<i64>, Vec<Claimed>), Error> {
+    let mut keys = Keys::default();
+    let (mut days, mut phones, mut languages, mut texts, mut counts_on) = (vec![], vec![], vec![], vec![], vec![]);
+    for (draw, send) in draws.iter().flat_map(|(_, draw)| draw.sends.iter().map(move |send| (draw, send))) {
+        keys.push(send.key.target);
+        days.push(send.key.day);
+        phones.push(send.phone.as_str());
+        languages.push(send.language.as_str());
+        texts.push(send.text.as_str());
+        counts_on.push(draw.today);
+    }
+    if days.is_empty() {
+        return Ok((None, Vec::new()));
+    }
+    let rows: Vec<(i32, i32, i64, i16, i16, i64)> = sqlx::query_as(
+        "with sends as (
+           select * from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[],
+                                $8::date[])
+             as s (account_id, campaign_id, referral_id, day, phone, language, text, counts_on)),
+         claimed as (
+           insert into message as m (account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone,
+                                     language, text, revision_id, queued_at)
+           select account_id, referral_id, campaign_id, day, 'sending', 1, counts_on, phone, language, text, $9, $10
+           from sends
+           on conflict (account_id, referral_id, campaign_id, day) do update
+             set state = 'sending', attempts = m.attempts + 1, counts_on = excluded.counts_on, phone = excluded.phone,
+                 language = excluded.language, text = excluded.text, revision_id = excluded.revision_id, error = null
+             where m.state = 'queued'
+           returning account_id, campaign_id, referral_id, day, attempts),
+         leased as (
+           insert into lease (until, account_ids, campaign_ids, referral_ids, days) values ($11, $1, $2, $3, $4)
+           returning id)
+         select claimed.*, leased.id from claimed, leased",
+    )
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .bind(days)
+    .bind(phones)
+    .bind(languages)
+    .bind(texts)
+    .bind(counts_on)
+    .bind(revision)
+    .bind(now)
+    .bind(lease_until)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("save the attempts"))?;
+
+    let lease = rows.first().map(|row| row.5);
+    let attempts: HashMap<MessageKey, u16> = rows
+        .into_iter()
+        .map(|(account, campaign, referral, day, attempts, _)| {
+            let target = TargetKey {
+                account: crate::domain::AccountId(account),
+                campaign: crate::domain::CampaignId(campaign),
+                referral: crate::domain::ReferralId(referral),
+            };
+            (MessageKey { target, day }, attempts.unsigned_abs())
+        })
+        .collect();
+    let claimed = draws.iter().flat_map(|(_, draw)| draw.sends.iter().map(move |send| (draw, send)));
+    let messages = claimed.filter_map(|(draw, send)| {
+        Some(Claimed {
+            key: send.key,
+            phone: send.phone.clone(),
+            text: send.text.clone(),
+            attempts: *attempts.get(&send.key)?,
+            failed_days: send.failed_days,
+            last: send.next.is_none(),
+            counts_on: draw.today,
+        })
+    });
+    Ok((lease, messages.collect()))
+}
+
+/// Columns of targets that change; see `lifecycle::target`.
+#[derive(Debug, Default)]
+pub(super) struct TargetRows {
+    keys: Keys,
+    states: Vec<&'static str>,
+    exits: Vec<Option<&'static str>>,
+    days: Vec<Option<i16>>,
+    due_at: Vec<Option<Timestamp>>,
+    failed_days: Vec<Option<i16>>,
+}
+
+/// One change of a target.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TargetRow {
+    /// Goes on: with this day (`None`: the same), due at this instant (`None`: its last message is out).
+    Active { day: Option<i16>, due_at: Option<Timestamp> },
+    Completed,
+    Exited(crate::lifecycle::target::Exit),
+}
+
+impl TargetRows {
+    pub(super) fn push(&mut self, key: TargetKey, row: TargetRow, failed_days: Option<u16>) {
+        let (state, exit, day, due_at) = match row {
+            TargetRow::Active { day, due_at } => ("active", None, day, due_at),
+            TargetRow::Completed => ("completed", None, None, None),
+            TargetRow::Exited(exit) => ("exited", Some(exit.as_str()), None, None),
+        };
+        self.keys.push(key);
+        self.states.push(state);
+        self.exits.push(exit);
+        self.days.push(day);
+        self.due_at.push(due_at);
+        self.failed_days.push(failed_days.map(|days| i16::try_from(days).unwrap_or(i16::MAX)));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+
+    /// Saves the changes of targets that are still active; the others stay as they ended.
+    pub(super) async fn save(self, tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "update target t
+             set state = u.state, exit_reason = u.exit_reason, day = coalesce(u.day, t.day), due_at = u.due_at,
+                 failed_days = coalesce(u.failed_days, t.failed_days),
+                 ended_at = case when u.state = 'active' then null else $9 end
+             from unnest($1::int[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::smallint[], $7::timestamptz[],
+                         $8::smallint[])
+                  as u (account_id, campaign_id, referral_id, state, exit_reason, day, due_at, failed_days)
+             where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)
+               and t.state = 'active'",
+        )
+        .bind(self.keys.accounts)
+        .bind(self.keys.campaigns)
+        .bind(self.keys.referrals)
+        .bind(self.states)
+        .bind(self.exits)
+        .bind(self.days)
+        .bind(self.due_at)
+        .bind(self.failed_days)
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("save the targets"))?;
+        Ok(())
+    }
+}
+
+async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)], now: Timestamp) -> Result<(), Error> {
+    let mut rows = TargetRows::default();
+    for (_, draw) in draws {
+        for send in &draw.sends {
+            let (day, due_at) = match send.next {
+                Some((day, due_at)) => (i16::try_from(day).ok(), Some(due_at)),
+                None => (None, None),
+            };
+            rows.push(send.key.target, TargetRow::Active { day, due_at }, None);
+        }
+        for (key, exit) in &draw.exits {
+            rows.push(*key, TargetRow::Exited(*exit), None);
+        }
+        for key in &draw.finished {
+            rows.push(*key, TargetRow::Completed, None);
+        }
+        for (key, until) in &draw.held {
+            rows.push(*key, TargetRow::Active { day: None, due_at: Some(*until) }, None);
+        }
+    }
+    rows.save(tx, now).await
+}
+
+/// Takes the campaigns' quota, pauses runs that cannot render, and has those looked at where somebody ended.
+async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], now: Timestamp) -> Result<(), Error> {
+    let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut faults) =
+        (vec![], vec![], vec![], vec![], vec![], vec![]);
+    for (lane, draw) in draws {
+        for (campaign, _) in &draw.not_before {
+            let sent = draw.sends.iter().filter(|send| send.key.target.campaign == *campaign).count();
+            let left = draw.exits.iter().map(|(key, _)| key).chain(&draw.finished);
+            let anybody_left = left.filter(|key| key.campaign == *campaign).count() > 0;
+            let fault = draw.faults.iter().find(|(faulty, _)| faulty == campaign).map(|(_, fault)| fault.as_str());
+            if sent == 0 && !anybody_left && fault.is_none() {
+                continue;
+            }
+            accounts.push(lane.account.0);
+            campaigns.push(campaign.0);
+            days.push(draw.today);
+            taken.push(i32::try_from(sent).unwrap_or(i32::MAX));
+            ended.push(anybody_left);
+            faults.push(fault);
+        }
+    }
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update run r
+         set taken = case when u.taken = 0 or r.taken_on >= u.day then r.taken else 0 end + u.taken,
+             taken_on = case when u.taken = 0 then r.taken_on else greatest(r.taken_on, u.day) end,
+             check_at = case when u.ended then $7 else r.check_at end,
+             phase = case when u.fault is null then r.phase else 'paused' end,
+             reason = case when u.fault is null then r.reason else 'template-error' end,
+             message = coalesce(u.fault, r.message),
+             fault_revision_id = case when u.fault is null then r.fault_revision_id else r.revision_id end
+         from unnest($1::int[], $2::int[], $3::date[], $4::int[], $5::boolean[], $6::text[])
+              as u (account_id, campaign_id, day, taken, ended, fault)
+         where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
+    )
+    .bind(accounts)
+    .bind(campaigns)
+    .bind(days)
+    .bind(taken)
+    .bind(ended)
+    .bind(faults)
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("save the runs"))?;
+    Ok(())
+}
+
+/// Takes the accounts' quota, moves their pace on, and says when each lane is next worth a look: the earliest
+/// instant at which somebody is due in a run that may send.
+async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)]) -> Result<(), Error> {
+    let (mut accounts, mut days, mut taken, mut slots, mut waves, mut wave_sent) =
+        (vec![], vec![], vec![], vec![], vec![], vec![]);
+    let (mut run_accounts, mut run_campaigns, mut not_before) = (vec![], vec![], vec![]);
+    for (lane, draw) in draws {
+        let small = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+        accounts.push(lane.account.0);
+        days.push(draw.today);
+        taken.push(small(draw.sends.len()));
+        slots.push(draw.pace.next_slot_at);
+        waves.push(small(draw.pace.wave));
+        wave_sent.push(i32::try_from(draw.pace.wave_sent).unwrap_or(i32::MAX));
+        let faulty = |campaign| draw.faults.iter().any(|(faulty, _)| *faulty == campaign);
+        for (campaign, at) in draw.not_before.iter().filter(|(campaign, _)| !faulty(*campaign)) {
+            if let Some(at) = at {
+                run_accounts.push(lane.account.0);
+                run_campaigns.push(campaign.0);
+                not_before.push(*at);
+            }
+        }
+    }
+    update_lanes(tx, (accounts, days, taken, slots, waves, wave_sent), (run_accounts, run_campaigns, not_before)).await
+}
+
+type LaneColumns = (Vec<i32>, Vec<NaiveDate>, Vec<i32>, Vec<Option<Timestamp>>, Vec<i32>, Vec<i32>);
+type RunColumns = (Vec<i32>, Vec<i32>, Vec<Timestamp>);
+
+async fn update_lanes(tx: &mut PgConnection, lanes: LaneColumns, runs: RunColumns) -> Result<(), Error> {
+    let (accounts, days, taken, slots, waves, wave_sent) = lanes;
+    let (run_accounts, run_campaigns, not_before) = runs;
+    sqlx::query(
+        "with next as (
+           select q.account_id, min(greatest(q.not_before, t.due_at)) as wake_at
+           from unnest($7::int[], $8::int[], $9::timestamptz[]) as q (account_id, campaign_id, not_before)
+           cross join lateral (
+             select due_at from target t
+             where t.account_id = q.account_id and t.campaign_id = q.campaign_id and t.state = 'active'
+               and t.due_at is not null
+             order by t.due_at limit 1) t
+           group by q.account_id)
+         update lane l
+         set taken = case when u.taken = 0 or l.taken_on >= u.day then l.taken else 0 end + u.taken,
+             taken_on = case when u.taken = 0 then l.taken_on else greatest(l.taken_on, u.day) end,
+             next_slot_at = u.slot, wave = u.wave, wave_sent = u.wave_sent, wake_at = next.wake_at
+         from unnest($1::int[], $2::date[], $3::int[], $4::timestamptz[], $5::int[], $6::int[])
+              as u (account_id, day, taken, slot, wave, wave_sent)
+         left join next on next.account_id = u.account_id
+         where l.account_id = u.account_id",
+    )
+    .bind(accounts)
+    .bind(days)
+    .bind(taken)
+    .bind(slots)
+    .bind(waves)
+    .bind(wave_sent)
+    .bind(run_accounts)
+    .bind(run_campaigns)
+    .bind(not_before)
+    .execute(tx)
+    .await
+    .map_err(Error::during("save the lanes"))?;
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! The desired state as the database remembers it: the manifests of the last accepted revision, resolved.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Error, Store};
+use crate::domain::{CampaignId, Name};
+use crate::manifest::Desired;
+use crate::plan::{Kind, Objects};
+
+/// What is in force, and the generation by which a later write can tell that it still is.
+#[derive(Debug, Clone, Default)]
+pub struct InForce {
+    pub desired: Desired,
+    pub objects: Objects,
+    pub generation: i64,
+    /// The newest revision; 0 before the first.
+    pub revision: i32,
+    /// Campaigns by name, those without a manifest left out.
+    pub campaigns: BTreeMap<Name, CampaignId>,
+    /// Runs that are not over, by campaign.
+    pub live_runs: BTreeMap<Name, u64>,
+}
+
+impl Store {
+    /// Reads what is in force.
+    pub async fn in_force(&self) -> Result<InForce, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("read the manifests in force"))?;
+        sqlx::query("set transaction isolation level repeatable read, read only")
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::during("read the manifests in force"))?;
+        let (generation, revision): (i64, i32) =
+            sqlx::query_as("select desired, coalesce((select max(id) from revision), 0) from generation")
+                .fetch_one(&mut *tx)
+                .await
+                .map_err(Error::during("read the generation"))?;
+        let rows: Vec<(String, String, Value)> = sqlx::query_as("select kind, name, body from manifest")
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(Error::during("read the manifests in force"))?;
+        let campaigns: Vec<(String, i32, i64)> = sqlx::query_as(
+            "select c.name, c.id, (select count(*) from run r where r.campaign_id = c.id and r.finished_at is null)
+             from campaign c where c.removed_at is null",
+        )
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during("read the campaigns"))?;
+        let objects: Objects = rows
+            .into_iter()
+            .filter_map(|(kind, name, body)| Some(((Kind::parse(&kind)?, Name::parse(&name).ok()?), body)))
+            .collect();
+        let desired = Desired::from_objects(&objects)
+            .map_err(|error| Error::new("read the manifests in force", sqlx::Error::Decode(error.into())))?;
+        let named = || campaigns.iter().filter_map(|(name, id, live)| Some((Name::parse(name).ok()?, *id, *live)));
+        Ok(InForce {
+            desired,
+            objects,
+            generation,
+            revision,
+            campaigns: named().map(|(name, id, _)| (name, CampaignId(id))).collect(),
+            live_runs: named().map(|(name, _, live)| (name, live.unsigned_abs())).collect(),
+        })
+    }
+
+    /// The generation of the desired state: it grows with every accepted revision.
+    pub async fn generation(&self) -> Result<i64, Error> {
+        sqlx::query_scalar("select desired from generation")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::during("read the generation"))
+    }
+}

@@ -1,0 +1,142 @@
+//! Who matches a campaign: the one definition, used to count and to enroll.
+
+use chrono::{Months, NaiveDate, TimeDelta};
+use serde_json::Value;
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
+use sqlx::query::QueryAs;
+
+use crate::domain::{AccountId, CampaignId, Timestamp, Zone};
+use crate::manifest::desired::{Campaign, ConsentPolicy, Subscription};
+
+/// The `with` clause and `from … where …` of everybody who matches, aliases `r` (referral) and `d` (account with its
+/// bounds). Parameters `$1` to `$16` are those of [`Matcher::bind`]; a statement's own start at `$17`.
+macro_rules! matching {
+    () => {
+        " from unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::date[], $5::date[], $6::bigint[])
+              as d (account_id, registered_from, registered_before, born_from, born_to, room)
+          join referral r on r.account_id = d.account_id
+          where r.is_current
+            and (r.consent = 'opted_in' or ($7 and r.consent is null))
+            and ($8::boolean is null or (r.paid_at is not null) = $8)
+            and (d.registered_from is null or r.registered_at >= d.registered_from)
+            and (d.registered_before is null or r.registered_at < d.registered_before)
+            and (d.born_from is null or r.birth_date >= d.born_from)
+            and (d.born_to is null or r.birth_date <= d.born_to)
+            and ($9::text[] is null or r.country = any($9))
+            and ($10::text is null or r.gender = $10)
+            and ($11::text[] is null or r.profession_key = any($11))
+            and ($12::text[] is null or r.language = any($12) or split_part(r.language, '-', 1) = any($12))
+            and ($13::jsonb is null or r.attributes @> $13)
+            and not exists (select from suppression s where s.phone = r.phone)
+            and not exists (select from target t
+                            where (t.account_id, t.campaign_id, t.referral_id) = (r.account_id, $14, r.id))
+            and (not $15 or not exists (
+                  select from run o
+                  join target t on (t.account_id, t.campaign_id, t.referral_id) = (o.account_id, o.campaign_id, r.id)
+                  where o.account_id = r.account_id and o.campaign_id <> $14 and t.state = 'active'))
+            and $16::timestamptz is not null "
+    };
+}
+pub(super) use matching;
+
+/// An account for which people are looked for.
+#[derive(Debug, Clone)]
+pub struct Seeker {
+    pub account: AccountId,
+    pub zone: Zone,
+    /// How many people the run may still take now.
+    pub room: u64,
+}
+
+/// The filter of a campaign with its times worked out for each account.
+#[derive(Debug)]
+pub(super) struct Matcher {
+    accounts: Vec<i32>,
+    registered_from: Vec<Option<Timestamp>>,
+    registered_before: Vec<Option<Timestamp>>,
+    born_from: Vec<Option<NaiveDate>>,
+    born_to: Vec<Option<NaiveDate>>,
+    rooms: Vec<i64>,
+    legacy: bool,
+    paid: Option<bool>,
+    countries: Option<Vec<String>>,
+    gender: Option<&'static str>,
+    professions: Option<Vec<String>>,
+    languages: Option<Vec<String>>,
+    attributes: Option<Value>,
+    campaign: i32,
+    exclude_current: bool,
+    now: Timestamp,
+}
+
+impl Matcher {
+    /// `campaign` is 0 for one that is not in the database yet: it has no targets.
+    pub(super) fn new(campaign: CampaignId, spec: &Campaign, seekers: &[Seeker], now: Timestamp) -> Self {
+        let filter = &spec.filter;
+        let old_enough = now - TimeDelta::from_std(spec.enroll_after.into()).unwrap_or_default();
+        let zone = |seeker: &Seeker| spec.schedule.timezone.clone().unwrap_or_else(|| seeker.zone.clone());
+        let list = |items: Vec<String>| (!items.is_empty()).then_some(items);
+        // Somebody is n years old from the n-th birthday to the day before the next one.
+        let years_before = |day: NaiveDate, years: u16| day.checked_sub_months(Months::new(12 * u32::from(years)));
+        Self {
+            accounts: seekers.iter().map(|s| s.account.0).collect(),
+            registered_from: seekers.iter().map(|s| filter.registered_from.map(|m| m.at(&zone(s)))).collect(),
+            registered_before: seekers
+                .iter()
+                .map(|s| {
+                    let to = filter.registered_to.map(|m| m.at(&zone(s)));
+                    let young = (!spec.enroll_after.is_zero()).then_some(old_enough);
+                    [to, young].into_iter().flatten().min()
+                })
+                .collect(),
+            born_from: seekers
+                .iter()
+                .map(|s| {
+                    let oldest = years_before(zone(s).date(now), filter.age_max? + 1)?;
+                    oldest.succ_opt()
+                })
+                .collect(),
+            born_to: seekers.iter().map(|s| years_before(zone(s).date(now), filter.age_min?)).collect(),
+            rooms: seekers.iter().map(|s| i64::try_from(s.room).unwrap_or(i64::MAX)).collect(),
+            legacy: spec.consent == ConsentPolicy::Legacy,
+            paid: match filter.subscription {
+                Subscription::Unpaid => Some(false),
+                Subscription::Paid => Some(true),
+                Subscription::Any => None,
+            },
+            countries: list(filter.countries.iter().map(ToString::to_string).collect()),
+            gender: filter.gender.map(crate::domain::Gender::as_str),
+            professions: list(filter.professions.clone()),
+            languages: list(filter.languages.iter().map(ToString::to_string).collect()),
+            attributes: (!filter.attributes.is_empty()).then(|| serde_json::json!(filter.attributes)),
+            campaign: campaign.0,
+            exclude_current: filter.exclude_current_targets,
+            now,
+        }
+    }
+
+    /// Binds `$1` to `$16` of [`matching!`].
+    pub(super) fn bind<'q, O>(
+        self,
+        query: QueryAs<'q, Postgres, O, PgArguments>,
+    ) -> QueryAs<'q, Postgres, O, PgArguments> {
+        query
+            .bind(self.accounts)
+            .bind(self.registered_from)
+            .bind(self.registered_before)
+            .bind(self.born_from)
+            .bind(self.born_to)
+            .bind(self.rooms)
+            .bind(self.legacy)
+            .bind(self.paid)
+            .bind(self.countries)
+            .bind(self.gender)
+            .bind(self.professions)
+            .bind(self.languages)
+            .bind(self.attributes)
+            .bind(self.campaign)
+            .bind(self.exclude_current)
+            .bind(self.now)
+    }
+}

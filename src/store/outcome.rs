@@ -1,0 +1,255 @@
+//! Outcomes: what the channel said of a claimed batch, and what to think when it never said anything.
+
+use sqlx::PgConnection;
+
+use super::claim::{Claimed, Keys, lock_lanes};
+use super::claim_write::{TargetRow, TargetRows};
+use super::{Error, Store};
+use crate::domain::{AccountId, NaiveDate, Timestamp};
+use crate::lifecycle::message::{State, step};
+use crate::lifecycle::settlement::{Following, Outcome, Settlement, settle};
+
+/// Leases looked at in one go.
+const EXPIRED_LEASES: i64 = 100;
+
+impl Store {
+    /// Saves what became of a batch and gives its lease back, in one transaction: message states, targets that end
+    /// or come back, and the quota of what certainly did not leave.
+    pub async fn save_outcomes(
+        &self,
+        lease: i64,
+        outcomes: &[(Claimed, Outcome)],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut settled: Vec<(&Claimed, &Outcome, Settlement)> = outcomes
+            .iter()
+            .map(|(claimed, outcome)| {
+                (claimed, outcome, settle(outcome, claimed.attempts, claimed.failed_days, claimed.last, now))
+            })
+            .collect();
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to save outcomes"))?;
+        if return_lease(&mut tx, lease).await? {
+            follow(&mut tx, &settled, now).await?;
+        } else {
+            // Too late: these messages are `uncertain` and their targets have gone on. What did leave is still worth
+            // knowing; what did not must not be tried again behind the back of whoever looked at it since.
+            settled.retain(|(_, outcome, _)| matches!(outcome, Outcome::Accepted { .. }));
+        }
+        messages(&mut tx, &settled, now).await?;
+        tx.commit().await.map_err(Error::during("commit outcomes"))
+    }
+
+    /// Turns the messages of leases that ran out into `uncertain` and lets their targets go on. Nothing is resent.
+    pub async fn expire_leases(&self, now: Timestamp) -> Result<u64, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to expire leases"))?;
+        let expired: Vec<(i32, i32, i64)> = sqlx::query_as(
+            "with stale as (
+               delete from lease where id in (
+                 select id from lease where until < $1 order by id limit $2 for update skip locked)
+               returning account_ids, campaign_ids, referral_ids, days),
+             lost as (
+               select k.* from stale s, unnest(s.account_ids, s.campaign_ids, s.referral_ids, s.days)
+                 as k (account_id, campaign_id, referral_id, day))
+             update message m set state = 'uncertain', sent_at = null, error = 'no outcome was recorded'
+             from lost k
+             where (m.account_id, m.referral_id, m.campaign_id, m.day)
+                 = (k.account_id, k.referral_id, k.campaign_id, k.day)
+               and m.state = 'sending'
+             returning m.account_id, m.campaign_id, m.referral_id",
+        )
+        .bind(now)
+        .bind(EXPIRED_LEASES)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during("expire leases"))?;
+        if !expired.is_empty() {
+            finish_last_days(&mut tx, &expired, now).await?;
+        }
+        tx.commit().await.map_err(Error::during("commit expired leases"))?;
+        Ok(expired.len() as u64)
+    }
+}
+
+/// Gives the lease back; `false` when it ran out and somebody else took care of it.
+async fn return_lease(tx: &mut PgConnection, lease: i64) -> Result<bool, Error> {
+    let done = sqlx::query("delete from lease where id = $1").bind(lease).execute(tx).await;
+    done.map(|done| done.rows_affected() == 1).map_err(Error::during("return a lease"))
+}
+
+/// Of the targets given, those whose last message was out are done.
+async fn finish_last_days(tx: &mut PgConnection, keys: &[(i32, i32, i64)], now: Timestamp) -> Result<(), Error> {
+    lock_lanes(tx, &keys.iter().map(|key| AccountId(key.0)).collect::<Vec<_>>()).await?;
+    sqlx::query(
+        "with done as (
+           update target t set state = 'completed', ended_at = $4
+           from unnest($1::int[], $2::int[], $3::bigint[]) as k (account_id, campaign_id, referral_id)
+           where (t.account_id, t.campaign_id, t.referral_id) = (k.account_id, k.campaign_id, k.referral_id)
+             and t.state = 'active' and t.due_at is null
+           returning t.account_id, t.campaign_id)
+         update run r set check_at = $4 from done
+         where r.account_id = done.account_id and r.campaign_id = done.campaign_id",
+    )
+    .bind(keys.iter().map(|key| key.0).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.1).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.2).collect::<Vec<_>>())
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("finish the last days"))?;
+    Ok(())
+}
+
+/// Moves the targets and gives quota back: rare, most outcomes change the message only.
+async fn follow(
+    tx: &mut PgConnection,
+    settled: &[(&Claimed, &Outcome, Settlement)],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut targets = TargetRows::default();
+    let mut changed = Keys::default();
+    let (mut back, mut back_days): (Keys, Vec<NaiveDate>) = (Keys::default(), Vec::new());
+    let mut failures = (Keys::default(), Vec::<i16>::new());
+    for (claimed, _, settlement) in settled {
+        let key = claimed.key.target;
+        match settlement.following {
+            Following::Nothing => {}
+            Following::Finish | Following::LastDayFailed => targets.push(key, TargetRow::Completed, None),
+            Following::Retry { due_at } => {
+                let row = TargetRow::Active { day: Some(claimed.key.day), due_at: Some(due_at) };
+                targets.push(key, row, None);
+            }
+            Following::DayFailed { failed_days } => {
+                failures.0.push(key);
+                failures.1.push(i16::try_from(failed_days).unwrap_or(i16::MAX));
+            }
+            Following::Leave(exit) => targets.push(key, TargetRow::Exited(exit), None),
+        }
+        if settlement.following != Following::Nothing {
+            changed.push(key);
+        }
+        if settlement.give_back {
+            back.push(key);
+            back_days.push(claimed.counts_on);
+        }
+    }
+    if changed.accounts.is_empty() {
+        return Ok(());
+    }
+    lock_lanes(tx, &changed.accounts.iter().map(|id| AccountId(*id)).collect::<Vec<_>>()).await?;
+    targets.save(tx, now).await?;
+    if !failures.1.is_empty() {
+        count_failed_days(tx, failures.0, failures.1).await?;
+    }
+    look_again(tx, &changed, now).await?;
+    if !back_days.is_empty() {
+        give_back(tx, back, back_days).await?;
+    }
+    Ok(())
+}
+
+async fn count_failed_days(tx: &mut PgConnection, keys: Keys, failed_days: Vec<i16>) -> Result<(), Error> {
+    sqlx::query(
+        "update target t set failed_days = u.failed_days
+         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
+              as u (account_id, campaign_id, referral_id, failed_days)
+         where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)",
+    )
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .bind(failed_days)
+    .execute(tx)
+    .await
+    .map_err(Error::during("count failed days"))?;
+    Ok(())
+}
+
+/// Has the runs and lanes looked at where a target changed.
+async fn look_again(tx: &mut PgConnection, keys: &Keys, now: Timestamp) -> Result<(), Error> {
+    sqlx::query(
+        "with lanes as (update lane set wake_at = least(wake_at, $3) where account_id = any($1))
+         update run r set check_at = $3
+         from (select distinct * from unnest($1::int[], $2::int[]) as u (account_id, campaign_id)) u
+         where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
+    )
+    .bind(&keys.accounts)
+    .bind(&keys.campaigns)
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have runs looked at again"))?;
+    Ok(())
+}
+
+/// Gives the quota of a day back, unless that day is over: then it is worth nothing.
+async fn give_back(tx: &mut PgConnection, keys: Keys, days: Vec<NaiveDate>) -> Result<(), Error> {
+    sqlx::query(
+        "with back as (
+           select account_id, campaign_id, day, count(*)::int as n
+           from unnest($1::int[], $2::int[], $3::date[]) as u (account_id, campaign_id, day) group by 1, 2, 3),
+         lanes as (
+           update lane l set taken = l.taken - u.n
+           from (select account_id, day, sum(n)::int as n from back group by 1, 2) u
+           where l.account_id = u.account_id and l.taken_on = u.day)
+         update run r set taken = r.taken - u.n from back u
+         where r.account_id = u.account_id and r.campaign_id = u.campaign_id and r.taken_on = u.day",
+    )
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(days)
+    .execute(tx)
+    .await
+    .map_err(Error::during("give quota back"))?;
+    Ok(())
+}
+
+/// Saves the messages' states.
+async fn messages(
+    tx: &mut PgConnection,
+    settled: &[(&Claimed, &Outcome, Settlement)],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut keys = Keys::default();
+    let (mut days, mut states, mut sent_at, mut ids, mut errors, mut backs) =
+        (vec![], vec![], vec![], vec![], vec![], vec![]);
+    for (claimed, outcome, settlement) in settled {
+        let Ok(state) = step(State::Sending, settlement.event) else { continue };
+        let (id, error) = match outcome {
+            Outcome::Accepted { provider_id } => (Some(provider_id.as_str()), None),
+            Outcome::Postponed { error, .. } | Outcome::Refused { error } | Outcome::Unknown { error } => {
+                (None, Some(error.as_str()))
+            }
+        };
+        keys.push(claimed.key.target);
+        days.push(claimed.key.day);
+        states.push(state.as_str());
+        sent_at.push((state == State::Sent).then_some(now));
+        ids.push(id);
+        errors.push(error);
+        backs.push(settlement.give_back);
+    }
+    sqlx::query(
+        "update message m
+         set state = u.state, sent_at = u.sent_at, provider_id = u.provider_id, error = u.error,
+             counts_on = case when u.back then null else m.counts_on end
+         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[], $7::text[],
+                     $8::text[], $9::boolean[])
+              as u (account_id, campaign_id, referral_id, day, state, sent_at, provider_id, error, back)
+         where (m.account_id, m.referral_id, m.campaign_id, m.day)
+             = (u.account_id, u.referral_id, u.campaign_id, u.day)
+           and (m.state = 'sending' or (m.state = 'uncertain' and u.state = 'sent'))",
+    )
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .bind(days)
+    .bind(states)
+    .bind(sent_at)
+    .bind(ids)
+    .bind(errors)
+    .bind(backs)
+    .execute(tx)
+    .await
+    .map_err(Error::during("save outcomes"))?;
+    Ok(())
+}

@@ -1,0 +1,268 @@
+//! Runs: made for every account a campaign selects, and moved through their lifecycle.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+
+use super::claim::lock_lanes;
+use super::rows::{decode, strange, zone};
+use super::{Error, Store};
+use crate::domain::{AccountId, CampaignId, Timestamp};
+use crate::lifecycle::run::{Phase, Reason, Situation, Status, next};
+use crate::lifecycle::target::Exit;
+use crate::manifest::desired::{AccountSelector, Campaign};
+use crate::program::Program;
+
+/// Runs looked at in one go.
+const BATCH: i64 = 2_000;
+
+/// The campaigns in force by number; one that is not here has no manifest.
+pub(super) type Specs<'a> = BTreeMap<CampaignId, &'a Campaign>;
+
+impl Store {
+    /// Makes the runs that are missing and moves on those that are due for a look. Returns how many changed phase.
+    ///
+    /// `stale` generations change nothing: whoever calls reads what is in force and comes again.
+    pub async fn advance_runs(&self, program: &Program, now: Timestamp) -> Result<u64, Error> {
+        let specs: Specs<'_> = program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect();
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to advance runs"))?;
+        let generation: i64 = sqlx::query_scalar("select desired from generation")
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(Error::during("read the generation"))?;
+        if generation != program.generation {
+            return Ok(0);
+        }
+        let changed = advance(&mut tx, &specs, now).await?;
+        tx.commit().await.map_err(Error::during("commit the runs"))?;
+        Ok(changed)
+    }
+}
+
+/// Makes a run for every account that each campaign selects and that has none, and a lane for every account.
+pub(super) async fn ensure(
+    tx: &mut PgConnection,
+    specs: &Specs<'_>,
+    revision: i32,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query("insert into lane (account_id) select id from account on conflict do nothing")
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::during("make lanes"))?;
+    for (id, spec) in specs {
+        let (names, labels) = match &spec.accounts {
+            AccountSelector::All => (None, None),
+            AccountSelector::Names(names) => (Some(names), None),
+            AccountSelector::MatchLabels(labels) => (None, Some(serde_json::json!(labels))),
+        };
+        let status = Status::created();
+        sqlx::query(
+            "insert into run (account_id, campaign_id, phase, reason, message, created_at, revision_id, check_at)
+             select a.id, $1, $4, $5, $6, $7, $8, $7 from account a
+             where ($2::text[] is null or a.external_id = any($2)) and ($3::jsonb is null or a.attributes @> $3)
+               and not exists (select from run r where r.account_id = a.id and r.campaign_id = $1)
+             on conflict do nothing",
+        )
+        .bind(id.0)
+        .bind(names)
+        .bind(labels)
+        .bind(status.phase.as_str())
+        .bind(status.reason.as_str())
+        .bind(status.message)
+        .bind(now)
+        .bind(revision)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::during("make runs"))?;
+    }
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct RunRow {
+    account_id: i32,
+    campaign_id: i32,
+    phase: String,
+    reason: String,
+    message: String,
+    started_at: Option<Timestamp>,
+    timezone: String,
+    passes: i32,
+    last_pass_found: Option<i32>,
+    taken: i64,
+    active: bool,
+    faulty: bool,
+    removed: bool,
+}
+
+/// Moves every run that is due for a look to the phase that follows from what is so.
+pub(super) async fn advance(tx: &mut PgConnection, specs: &Specs<'_>, now: Timestamp) -> Result<u64, Error> {
+    // The lanes first, as always: their rows are the locks of the accounts.
+    let accounts: Vec<i32> = sqlx::query_scalar(
+        "select account_id from lane where account_id in (
+           select account_id from run where check_at <= $1 order by check_at limit $2)
+         order by account_id for update skip locked",
+    )
+    .bind(now)
+    .bind(BATCH)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("lock the lanes of the runs"))?;
+    if accounts.is_empty() {
+        return Ok(0);
+    }
+    let capped: Vec<i32> =
+        specs.iter().filter(|(_, spec)| spec.limits.targets.is_some()).map(|(id, _)| id.0).collect();
+    let rows: Vec<RunRow> = sqlx::query_as(
+        "select r.account_id, r.campaign_id, r.phase, r.reason, r.message, r.started_at, a.timezone, r.passes,
+                r.last_pass_found, coalesce(r.fault_revision_id = r.revision_id, false) as faulty,
+                c.removed_at is not null as removed,
+                exists (select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
+                                               and t.state = 'active') as active,
+                case when r.campaign_id = any($3) then (
+                  select count(*) from target t
+                  where t.account_id = r.account_id and t.campaign_id = r.campaign_id) else 0 end as taken
+         from run r join account a on a.id = r.account_id join campaign c on c.id = r.campaign_id
+         where r.account_id = any($1) and r.check_at <= $2",
+    )
+    .bind(&accounts)
+    .bind(now)
+    .bind(capped)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("read the runs to look at"))?;
+
+    let looks: Result<Vec<Look>, sqlx::Error> = rows.into_iter().filter_map(|row| row.look(specs, now)).collect();
+    let looks = looks.map_err(decode("read the runs to look at"))?;
+    let changed = looks.iter().filter(|look| look.after.phase != look.before).count() as u64;
+    exit_targets(tx, &looks, now).await?;
+    save(tx, &looks, now).await?;
+    Ok(changed)
+}
+
+/// A run that was looked at.
+struct Look {
+    account: AccountId,
+    campaign: CampaignId,
+    before: Phase,
+    after: Status,
+    /// When it is worth another look though nothing happens to it.
+    check_at: Option<Timestamp>,
+}
+
+impl RunRow {
+    /// `None` for a campaign that this process does not know yet.
+    fn look(self, specs: &Specs<'_>, now: Timestamp) -> Option<Result<Look, sqlx::Error>> {
+        let spec = specs.get(&CampaignId(self.campaign_id)).copied();
+        if spec.is_none() && !self.removed {
+            return None;
+        }
+        Some(self.decide(spec, now))
+    }
+
+    fn decide(self, spec: Option<&Campaign>, now: Timestamp) -> Result<Look, sqlx::Error> {
+        let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
+        let reason = Reason::parse(&self.reason).ok_or_else(|| strange("a reason", &self.reason))?;
+        let status = Status { phase, reason, message: self.message };
+        let zone = match spec.and_then(|spec| spec.schedule.timezone.clone()) {
+            Some(zone) => zone,
+            None => zone(&self.timezone)?,
+        };
+        let moment = |moment: Option<crate::domain::Moment>| moment.map(|moment| moment.at(&zone));
+        let situation = Situation {
+            wanted: spec.map_or(crate::manifest::desired::DesiredState::Cancelled, |spec| spec.state),
+            removed: self.removed,
+            started: self.started_at.is_some(),
+            start_at: moment(spec.and_then(|spec| spec.schedule.start_at)),
+            end_at: moment(spec.and_then(|spec| spec.schedule.end_at)),
+            enrollment: spec.map_or(crate::manifest::desired::Enrollment::Once, |spec| spec.enrollment),
+            passes: self.passes.unsigned_abs(),
+            last_pass_found: self.last_pass_found.unwrap_or_default().unsigned_abs(),
+            target_cap_reached: spec
+                .and_then(|spec| spec.limits.targets)
+                .is_some_and(|cap| self.taken >= i64::from(cap)),
+            has_active_targets: self.active,
+            template_error: (self.faulty && status.reason == Reason::TemplateError).then(|| status.message.clone()),
+        };
+        let after = next(&status, &situation, now);
+        let check_at = match after.phase {
+            Phase::Scheduled => situation.start_at,
+            Phase::Active | Phase::Paused => situation.end_at,
+            Phase::Draft | Phase::Completed | Phase::Cancelled => None,
+        };
+        Ok(Look {
+            account: AccountId(self.account_id),
+            campaign: CampaignId(self.campaign_id),
+            before: phase,
+            after,
+            check_at: check_at.filter(|at| *at > now),
+        })
+    }
+}
+
+/// Whoever is still active in a run that is over leaves it.
+async fn exit_targets(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(), Error> {
+    let over: Vec<&Look> = looks.iter().filter(|look| look.after.phase.is_final()).collect();
+    if over.is_empty() {
+        return Ok(());
+    }
+    let exit = |look: &&Look| match look.after.phase {
+        Phase::Cancelled => Exit::Cancelled.as_str(),
+        Phase::Draft | Phase::Scheduled | Phase::Active | Phase::Paused | Phase::Completed => Exit::Expired.as_str(),
+    };
+    sqlx::query(
+        "update target t set state = 'exited', exit_reason = u.exit, due_at = null, ended_at = $4
+         from unnest($1::int[], $2::int[], $3::text[]) as u (account_id, campaign_id, exit)
+         where t.account_id = u.account_id and t.campaign_id = u.campaign_id and t.state = 'active'",
+    )
+    .bind(over.iter().map(|look| look.account.0).collect::<Vec<_>>())
+    .bind(over.iter().map(|look| look.campaign.0).collect::<Vec<_>>())
+    .bind(over.iter().map(exit).collect::<Vec<_>>())
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have the targets of finished runs leave"))?;
+    Ok(())
+}
+
+async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(), Error> {
+    sqlx::query(
+        "with lanes as (update lane set wake_at = least(wake_at, $7) where account_id = any($8))
+         update run r
+         set phase = u.phase, reason = u.reason, message = u.message, check_at = u.check_at,
+             started_at = case when u.phase = 'active' then coalesce(r.started_at, $7) else r.started_at end,
+             finished_at = case when u.phase in ('completed', 'cancelled') then coalesce(r.finished_at, $7) end,
+             enroll_at = case when u.phase = 'active' and r.phase <> 'active' then $7
+                              when u.phase in ('completed', 'cancelled') then null else r.enroll_at end
+         from unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+              as u (account_id, campaign_id, phase, reason, message, check_at)
+         where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
+    )
+    .bind(looks.iter().map(|look| look.account.0).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.campaign.0).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.after.phase.as_str()).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.after.reason.as_str()).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.after.message.as_str()).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.check_at).collect::<Vec<_>>())
+    .bind(now)
+    .bind(looks.iter().filter(|look| look.after.phase != look.before).map(|look| look.account.0).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map_err(Error::during("save the runs"))?;
+    Ok(())
+}
+
+/// Locks the lanes of every account that has an unfinished run of one of `campaigns`.
+pub(super) async fn lock_accounts_of(tx: &mut PgConnection, campaigns: &[i32]) -> Result<Vec<AccountId>, Error> {
+    let accounts: Vec<i32> = sqlx::query_scalar(
+        "select distinct account_id from run where campaign_id = any($1) and finished_at is null",
+    )
+    .bind(campaigns)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("look for the accounts of a campaign"))?;
+    let accounts: Vec<AccountId> = accounts.into_iter().map(AccountId).collect();
+    lock_lanes(tx, &accounts).await?;
+    Ok(accounts)
+}

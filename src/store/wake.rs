@@ -1,0 +1,49 @@
+//! When anything is due next: what the loops sleep until, and what a virtual clock jumps to.
+
+use super::{Error, Store};
+use crate::domain::Timestamp;
+
+/// The next instants at which each loop has something to do; `None` when nothing is planned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NextDue {
+    /// A lane may send.
+    pub send: Option<Timestamp>,
+    /// A run may enroll.
+    pub enroll: Option<Timestamp>,
+    /// A run may change phase.
+    pub advance: Option<Timestamp>,
+    /// A lease runs out.
+    pub expire: Option<Timestamp>,
+}
+
+impl NextDue {
+    /// The earliest of all.
+    pub fn earliest(self) -> Option<Timestamp> {
+        [self.send, self.enroll, self.advance, self.expire].into_iter().flatten().min()
+    }
+}
+
+impl Store {
+    /// Reads the next instant of every kind: four index look-ups.
+    pub async fn next_due(&self) -> Result<NextDue, Error> {
+        type Row = (Option<Timestamp>, Option<Timestamp>, Option<Timestamp>, Option<Timestamp>);
+        let (send, enroll, advance, expire): Row = sqlx::query_as(
+            "select (select wake_at from lane where wake_at is not null order by wake_at limit 1),
+                    (select enroll_at from run where enroll_at is not null and phase = 'active' order by enroll_at limit 1),
+                    (select check_at from run where check_at is not null order by check_at limit 1),
+                    (select min(until) from lease)",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(Error::during("read what is due next"))?;
+        Ok(NextDue { send, enroll, advance, expire })
+    }
+
+    /// Grows whenever an import changes a fact.
+    pub async fn facts_generation(&self) -> Result<i64, Error> {
+        sqlx::query_scalar("select facts from generation")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::during("read the generation of the facts"))
+    }
+}
