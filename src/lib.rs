@@ -1,6 +1,9 @@
 //! relance.
 
 pub mod cli;
+pub mod diagnostic;
 pub mod domain;
 pub mod manifest;
+pub mod source;
 pub mod store;
+pub mod template;

@@ -1,0 +1,164 @@
+//! The stable codes, by hundreds: reading YAML, shape, references, templates and days, schedules, numbers.
+
+use std::fmt;
+
+use super::Severity;
+
+/// Declares the codes in one table: identifier, name, severity, and the paragraph of `relancectl explain`.
+macro_rules! codes {
+    ($($variant:ident = $id:literal $name:literal $severity:ident $text:literal;)*) => {
+        /// What kind of finding it is. Codes are never reused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($variant,)* }
+
+        impl Code {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// `RL0204`.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$variant => $id,)* }
+            }
+
+            /// `unknown-key`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$variant => Severity::$severity,)* }
+            }
+
+            /// Why it is a problem and what to do, in a paragraph.
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // 01xx: reading YAML
+    InvalidUtf8 = "RL0101" "invalid-utf8" Error
+        "The file holds bytes that are not UTF-8. Manifests are UTF-8, with or without a byte order mark. Files saved by old Windows programs are often in Windows-1252: convert them, for instance with `iconv -f WINDOWS-1252 -t UTF-8`.";
+    InvalidYaml = "RL0102" "invalid-yaml" Error
+        "The document is not well-formed YAML. Common causes: a tab used for indentation, a missing space after `:`, a quote that is never closed, text beginning with `{`, `*`, `&` or `@` that should be quoted. Nothing of this document is used; the other documents of the file are.";
+    DuplicateKey = "RL0103" "duplicate-key" Error
+        "A mapping has the same key twice. Most YAML readers silently keep the last one, so that half of what you wrote would be ignored: here it is an error. Remove one of the two, or merge them.";
+    YamlTooComplex = "RL0104" "yaml-too-complex" Error
+        "The document goes over a limit: nesting of 64 levels, the number of values of one file, or the expansion of aliases (`*name`). The limits stop files that are small on disk and unfold to gigabytes. Real manifests stay far below; split the file if yours does not.";
+    FileTooLarge = "RL0105" "file-too-large" Error
+        "The file is larger than 4 MiB and was not read. Split it: several files and folders mean the same as one file.";
+    UnquotedNumber = "RL0106" "unquoted-number" Error
+        "Text was expected, and YAML reads this value as a number, a boolean or nothing. A phone number without quotes loses its `+` and its leading zeros, an identifier such as `007` its zeros. Put it in quotes.";
+    NotAMapping = "RL0107" "not-a-mapping" Error
+        "A manifest is a mapping with `apiVersion`, `kind`, `metadata` and `spec`; this document is a list or a single value. Separate several manifests with a line `---` instead of writing them as a list.";
+    UnsupportedYaml = "RL0108" "unsupported-yaml" Error
+        "The document uses a part of YAML that manifests do not: tags such as `!secret`, keys that are lists or mappings, numbers that are not finite. Write plain text, numbers, booleans, lists and mappings.";
+
+    // 02xx: shape
+    UnsupportedApiVersion = "RL0201" "unsupported-api-version" Error
+        "Every manifest begins with `apiVersion: relance/v1`. It says which rules the file was written for.";
+    UnknownKind = "RL0202" "unknown-kind" Error
+        "There is no manifest of this kind. Kinds are written with a capital letter: `Campaign`, `Filter`, `Schedule`, `Sequence`, `Defaults`, `Channel`.";
+    UnsupportedKind = "RL0203" "unsupported-kind" Error
+        "relance knows this kind, but this version does not implement it yet. Ignoring the file would make you believe that it has an effect, so it is an error: take it out of the tree.";
+    UnknownKey = "RL0204" "unknown-key" Error
+        "The key means nothing here. It is usually a spelling mistake, or a key that stands at the wrong depth. `relancectl schema KIND` prints all keys of a kind.";
+    MissingKey = "RL0205" "missing-key" Error
+        "A key that has no default is missing.";
+    WrongType = "RL0206" "wrong-type" Error
+        "The value has another type than expected here, for instance a mapping instead of text, or a number with decimals instead of a whole one.";
+    UnknownValue = "RL0207" "unknown-value" Error
+        "Only certain words are allowed here, and this is none of them. The help line lists them.";
+    InvalidValue = "RL0208" "invalid-value" Error
+        "The text has the wrong form: a duration is `90s`, `2m`, `24h` or `7d`, a time is RFC 3339 or a local `2026-12-01T08:00`, a country is ISO 3166-1 alpha-2 (`CM`), a language BCP 47 (`fr`, `pt-BR`), a time of day `08:00`.";
+    InvalidName = "RL0209" "invalid-name" Error
+        "Names of manifests are RFC 1123 labels: 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends. They appear in addresses, metrics and plans.";
+    OutOfRange = "RL0210" "out-of-range" Error
+        "The number is too small or too large, or a list has too few entries. A limit of 0 would mean a campaign that never does anything: leave the limit out, or write `state: paused`.";
+    UnsupportedSetting = "RL0211" "unsupported-setting" Error
+        "The setting is part of the language of manifests, but this version does not implement it yet. Ignoring it would change who gets what and when, so it is an error: take it out.";
+
+    // 03xx: references between manifests
+    UnknownReference = "RL0301" "unknown-reference" Error
+        "A `…Ref` names a manifest that is not in the tree. References are by `metadata.name` among manifests of one kind; file names and folders do not count.";
+    InlineAndReference = "RL0302" "inline-and-reference" Error
+        "The campaign gives the same thing twice, written out and by reference (`filter` and `filterRef`, or `schedule` and `scheduleRef`). Which one should win is not for us to guess: keep one.";
+    NoSequence = "RL0303" "no-sequence" Error
+        "The campaign has no messages: neither `sequenceRef`, nor `days` that make a whole sequence, nor a `sequenceRef` in the `Defaults` manifest.";
+    DuplicateManifest = "RL0304" "duplicate-manifest" Error
+        "Two manifests have the same kind and name. Neither is used until one of them is renamed or removed.";
+    SecondDefaults = "RL0305" "second-defaults" Error
+        "A tree has one `Defaults` manifest at most, because which of two wins would depend on the order of files. Merge them.";
+    OverlappingDefaultCampaigns = "RL0306" "overlapping-default-campaigns" Error
+        "Two campaigns of `type: default` take the same accounts. The default campaign takes every unpaid referral by itself, so that each account has one only. Make one of them `type: filtered`, or give them different accounts.";
+
+    // 04xx: templates and days
+    TemplateSyntax = "RL0401" "template-syntax" Error
+        "The text is not a valid minijinja template: `{{ name }}` prints a variable, `{% if … %}` … `{% endif %}` is a condition. Write `{{ '{{' }}` for literal braces.";
+    UnknownVariable = "RL0402" "unknown-variable" Error
+        "The template uses a variable that does not exist. There are: `name`, `referrerName`, `day`, `daysTotal`, `country`, `profession`, `language`, `registeredAt`, `optOutHint`, and `attributes.*` for the extra columns of an import.";
+    TemplateFails = "RL0403" "template-fails" Error
+        "The template is well-formed, but rendering it with sample values fails: an unknown filter or function, a calculation that cannot be done, or a loop that never ends. It would fail for every person.";
+    DayGap = "RL0404" "day-gap" Error
+        "The days of a sequence are 1, 2, 3 … without a gap. A missing day would leave people waiting for a message that does not exist.";
+    DuplicateDay = "RL0405" "duplicate-day" Error
+        "Two entries have the same `day`. A person gets one message a day at most.";
+    DayBeyondSequence = "RL0406" "day-beyond-sequence" Error
+        "The campaign overrides a day that its sequence does not have. Overrides replace days; they do not add any.";
+    MissingFallbackText = "RL0407" "missing-fallback-text" Error
+        "The day has no text in the fallback language of its sequence. Whoever speaks a language without a translation gets the fallback, so every day needs it; otherwise people would be left without a message.";
+    EmptyText = "RL0408" "empty-text" Error
+        "The text of a message is empty.";
+    TextTooLong = "RL0409" "text-too-long" Warning
+        "The text has more than 4096 characters, or a caption more than 1024. WhatsApp refuses longer ones. Variables can make it longer still.";
+    NoOptOutHint = "RL0410" "no-opt-out-hint" Warning
+        "The first message does not tell people how to stop. Messages without a way out are reported as spam, and numbers are banned for it; in many countries the hint is required by law. Use `{{ optOutHint }}`, or say STOP in your own words.";
+    SameTextEveryDay = "RL0411" "same-text-every-day" Warning
+        "All days of the sequence have the same text. The same message sent day after day is what spam filters look for.";
+
+    // 05xx: schedules
+    EndsBeforeStart = "RL0501" "ends-before-start" Error
+        "`endAt` is not after `startAt`: the campaign would never run.";
+    EmptyWindow = "RL0502" "empty-window" Error
+        "A window ends before it begins, has no days, or there is no window at all: nothing could ever be sent. A window over midnight is written as two: `20:00` to `24:00` and `00:00` to `06:00`.";
+    UnknownTimezone = "RL0503" "unknown-timezone" Error
+        "There is no such time zone. Use a name of the IANA database, such as `Africa/Douala` or `Europe/Paris`; abbreviations such as `CET` and offsets do not follow the changes of local time.";
+    InvalidDate = "RL0504" "invalid-date" Error
+        "A date is written `2026-12-25`: year, month, day.";
+
+    // 06xx: filters
+    EmptyAgeRange = "RL0601" "empty-age-range" Error
+        "`age.min` is greater than `age.max`: the filter matches nobody.";
+    EmptyRegistrationRange = "RL0602" "empty-registration-range" Error
+        "`registered.to` is not after `registered.from`: the filter matches nobody. `from` is included, `to` is not.";
+}
+
+impl Code {
+    /// Finds a code by its identifier or its name, in any case.
+    pub fn find(text: &str) -> Option<Self> {
+        let is = |code: &&Self| code.id().eq_ignore_ascii_case(text) || code.name().eq_ignore_ascii_case(text);
+        Self::ALL.iter().find(is).copied()
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn identifiers_are_unique_ordered_and_findable() {
+        assert!(Code::ALL.windows(2).all(|pair| pair[0].id() < pair[1].id()));
+        for code in Code::ALL {
+            assert_eq!(Code::find(&code.id().to_lowercase()), Some(*code));
+            assert_eq!(Code::find(code.name()), Some(*code));
+            assert!(code.explanation().ends_with('.'), "{code}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What is wrong with a file, as a value with a place: code, severity, sentence, position, help.
+//!
+//! Rendering is apart ([`text`], [`json`]), so that a diagnostic can be stored and shown later. Messages are
+//! one sentence with names in backticks; the help line holds the fix.
+
+mod code;
+pub mod json;
+mod nearest;
+mod place;
+pub mod text;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::code::Code;
+pub use self::nearest::{did_you_mean, nearest};
+pub use self::place::{Lines, Place, Position, Span};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The manifest it stands in is not used.
+    Error,
+    /// Something to think about; nothing is refused for it.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub code: Code,
+    pub severity: Severity,
+    pub message: String,
+    pub place: Place,
+    /// Other places that explain this one, each with a label.
+    pub related: Vec<(Place, String)>,
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A finding of the severity that its code always has.
+    pub fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
+        Self { code, severity: code.severity(), message: message.into(), place, related: Vec::new(), help: None }
+    }
+
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    #[must_use]
+    pub fn help_if(mut self, help: Option<String>) -> Self {
+        self.help = help.or(self.help);
+        self
+    }
+
+    #[must_use]
+    pub fn related(mut self, place: Place, label: impl Into<String>) -> Self {
+        self.related.push((place, label.into()));
+        self
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// Puts findings in the order of the files, from top to bottom, and drops repetitions.
+pub fn sort(found: &mut Vec<Diagnostic>) {
+    found.sort_by(|a, b| {
+        let key = |d: &Diagnostic| (d.place.file.clone(), d.place.span.start, d.severity, d.code);
+        key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+    });
+    found.dedup();
+}

@@ -1,0 +1,5 @@
+//! Where manifests come from.
+
+mod directory;
+
+pub use self::directory::{Error, digest, load};

@@ -1,0 +1,422 @@
+//! Templates of messages: compiled once, checked without people, rendered within limits.
+//!
+//! An undefined variable is an error, when a file is checked and when a message is rendered. Fuel bounds the
+//! time and the memory of a rendering, whatever the template does. Nothing is escaped: messages are plain text.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
+
+use minijinja::value::Object;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+
+use crate::diagnostic::did_you_mean;
+use crate::domain::{Language, Name};
+use crate::manifest::Desired;
+use crate::manifest::desired::Day;
+
+/// What a template may use; besides `attributes`, whose keys are the extra columns of an import.
+pub const VARIABLES: [&str; 10] = [
+    "name",
+    "referrerName",
+    "day",
+    "daysTotal",
+    "country",
+    "profession",
+    "language",
+    "registeredAt",
+    "optOutHint",
+    "attributes",
+];
+
+/// Steps of one rendering, each worth 64 bytes of output too: some milliseconds and a megabyte at most.
+const FUEL: u64 = 20_000;
+/// No channel takes more.
+const MAX_OUTPUT_BYTES: usize = 64 * 1024;
+
+/// One person's values for one message. What is unknown is the empty text, except attributes: those are
+/// undefined when absent.
+#[derive(Debug, Clone, Copy)]
+pub struct Vars<'a> {
+    pub name: &'a str,
+    pub referrer_name: &'a str,
+    pub day: u16,
+    pub days_total: u16,
+    pub country: &'a str,
+    pub profession: &'a str,
+    /// The language of the text being rendered.
+    pub language: &'a str,
+    /// The local day, `2026-11-30`.
+    pub registered_at: &'a str,
+    /// From [`opt_out_hint`].
+    pub opt_out_hint: &'a str,
+    pub attributes: &'a BTreeMap<String, String>,
+}
+
+impl Vars<'_> {
+    fn values(&self) -> Value {
+        let values = [
+            Value::from(self.name),
+            Value::from(self.referrer_name),
+            Value::from(self.day),
+            Value::from(self.days_total),
+            Value::from(self.country),
+            Value::from(self.profession),
+            Value::from(self.language),
+            Value::from(self.registered_at),
+            Value::from(self.opt_out_hint),
+            Value::from_pairs(self.attributes.iter().map(|(key, value)| (key.as_str(), value.as_str()))),
+        ];
+        Value::from_pairs(VARIABLES.into_iter().zip(values))
+    }
+}
+
+/// Why a text could not be made. It would fail for other people too: not an error of the channel.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RenderError(String);
+
+/// One template on its own.
+#[derive(Debug)]
+pub struct Template(Environment<'static>);
+
+impl Template {
+    /// # Errors
+    /// The first mistake of the template; [`check`] finds more of them.
+    pub fn compile(source: &str) -> Result<Self, Problem> {
+        let mut environment = environment();
+        environment.add_template_owned("", source.to_owned()).map_err(|error| Problem::syntax(&error))?;
+        Ok(Self(environment))
+    }
+
+    /// # Errors
+    /// A sentence, when a variable is undefined or a limit is reached.
+    pub fn render(&self, vars: &Vars<'_>) -> Result<String, RenderError> {
+        render(&self.0, "", vars)
+    }
+}
+
+/// Where a day comes from: a campaign's own days replace those of its sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner<'a> {
+    Sequence(&'a Name),
+    Campaign(&'a Name),
+}
+
+/// The parts of a day that are templates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    Text(&'a Language),
+    Subject(&'a Language),
+    /// The caption of one of the day's media, by its place in the list.
+    Caption(usize),
+}
+
+/// Every template of a tree, compiled.
+#[derive(Debug)]
+pub struct Templates(Environment<'static>);
+
+impl Templates {
+    /// # Errors
+    /// Names the first template that does not compile; none of a tree that was checked.
+    pub fn compile(desired: &Desired) -> Result<Self, RenderError> {
+        let mut environment = environment();
+        let sequences = desired.sequences.iter().map(|(name, sequence)| (Owner::Sequence(name), &sequence.days));
+        let campaigns = desired.campaigns.iter().map(|(name, campaign)| (Owner::Campaign(name), &campaign.days));
+        for (owner, days) in sequences.chain(campaigns) {
+            for (number, day) in days {
+                for (part, source) in parts(day) {
+                    let key = key(owner, *number, part);
+                    environment
+                        .add_template_owned(key.clone(), source.to_owned())
+                        .map_err(|error| RenderError(format!("template `{key}`: {error}")))?;
+                }
+            }
+        }
+        Ok(Self(environment))
+    }
+
+    /// # Errors
+    /// A sentence, when there is no such template, a variable is undefined or a limit is reached.
+    pub fn render(
+        &self,
+        owner: Owner<'_>,
+        day: u16,
+        part: Part<'_>,
+        vars: &Vars<'_>,
+    ) -> Result<String, RenderError> {
+        render(&self.0, &key(owner, day, part), vars)
+    }
+}
+
+/// The templates of one day.
+fn parts(day: &Day) -> impl Iterator<Item = (Part<'_>, &str)> {
+    let texts = day.text.iter().map(|(language, text)| (Part::Text(language), text.as_str()));
+    let subjects = day.subject.iter().map(|(language, text)| (Part::Subject(language), text.as_str()));
+    let captions = day.media.iter().enumerate();
+    let captions = captions.filter_map(|(at, media)| Some((Part::Caption(at), media.caption.as_deref()?)));
+    texts.chain(subjects).chain(captions)
+}
+
+fn key(owner: Owner<'_>, day: u16, part: Part<'_>) -> String {
+    let (kind, name) = match owner {
+        Owner::Sequence(name) => ("sequence", name),
+        Owner::Campaign(name) => ("campaign", name),
+    };
+    match part {
+        Part::Text(language) => format!("{kind}/{name}/{day}/text/{language}"),
+        Part::Subject(language) => format!("{kind}/{name}/{day}/subject/{language}"),
+        Part::Caption(at) => format!("{kind}/{name}/{day}/caption/{at}"),
+    }
+}
+
+fn render(environment: &Environment<'_>, key: &str, vars: &Vars<'_>) -> Result<String, RenderError> {
+    let template = environment.get_template(key).map_err(|_| RenderError(format!("there is no template `{key}`")))?;
+    let text = template.render(vars.values()).map_err(|error| RenderError(sentence(&error)))?;
+    if text.len() > MAX_OUTPUT_BYTES {
+        return Err(RenderError(format!("the text is longer than {MAX_OUTPUT_BYTES} bytes")));
+    }
+    Ok(text)
+}
+
+fn environment<'source>() -> Environment<'source> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(50);
+    environment
+}
+
+/// How to stop, in the language of the message.
+pub fn opt_out_hint(language: &Language) -> &'static str {
+    match language.primary() {
+        "fr" => "Répondez STOP pour ne plus recevoir de messages.",
+        "es" => "Responda STOP para no recibir más mensajes.",
+        "pt" => "Responda STOP para não receber mais mensagens.",
+        "de" => "Antworten Sie STOP, um keine Nachrichten mehr zu erhalten.",
+        "it" => "Rispondi STOP per non ricevere più messaggi.",
+        "ar" => "أرسل STOP لإيقاف الرسائل.",
+        "sw" => "Jibu STOP ili usipokee ujumbe tena.",
+        _ => "Reply STOP to opt out.",
+    }
+}
+
+/// A mistake in a template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Problem {
+    pub kind: ProblemKind,
+    pub message: String,
+    /// Bytes of the template.
+    pub range: Option<Range<usize>>,
+    pub help: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemKind {
+    Syntax,
+    UnknownVariable,
+    /// Well-formed, but it cannot be rendered.
+    Fails,
+}
+
+impl Problem {
+    fn syntax(error: &Error) -> Self {
+        let message = format!("the template is not valid: {}", detail(error));
+        Self { kind: ProblemKind::Syntax, message, range: error.range(), help: None }
+    }
+
+    fn fails(error: &Error) -> Self {
+        Self { kind: ProblemKind::Fails, message: sentence(error), range: error.range(), help: None }
+    }
+
+    fn unknown(name: &str, source: &str) -> Self {
+        let help = did_you_mean(name, VARIABLES).unwrap_or_else(|| {
+            format!("extra columns of an import are `attributes.{name}`; otherwise: `{}`", VARIABLES.join("`, `"))
+        });
+        let message = format!("there is no variable `{name}`");
+        Self { kind: ProblemKind::UnknownVariable, message, range: find(source, name), help: Some(help) }
+    }
+}
+
+/// What [`check`] found out about a template.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    pub problems: Vec<Problem>,
+    /// It prints or tests `optOutHint`.
+    pub has_opt_out_hint: bool,
+}
+
+/// Looks for mistakes: syntax, unknown variables, and whatever fails for a made-up person.
+pub fn check(source: &str) -> Findings {
+    static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
+    if !source.contains('{') {
+        return Findings::default();
+    }
+    let environment: &Environment<'_> = &ENVIRONMENT;
+    let template = match environment.template_from_str(source) {
+        Ok(template) => template,
+        Err(error) => return Findings { problems: vec![Problem::syntax(&error)], has_opt_out_hint: false },
+    };
+    let mut used: Vec<String> = template.undeclared_variables(false).into_iter().collect();
+    used.sort_unstable();
+    let has = |name: &str| used.iter().any(|used| used == name);
+    let mut problems: Vec<Problem> = used
+        .iter()
+        .filter(|name| !VARIABLES.contains(&name.as_str()) && !environment.globals().any(|(known, _)| known == *name))
+        .map(|name| Problem::unknown(name, source))
+        .collect();
+    if problems.is_empty()
+        && let Err(error) = template.render(sample())
+        && (!has("attributes") || certain(error.kind()))
+    {
+        problems.push(Problem::fails(&error));
+    }
+    Findings { problems, has_opt_out_hint: has("optOutHint") }
+}
+
+/// Whether the error does not depend on the values, which attributes may have changed.
+fn certain(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::UnknownFilter
+            | ErrorKind::UnknownTest
+            | ErrorKind::UnknownFunction
+            | ErrorKind::UnknownMethod
+            | ErrorKind::OutOfFuel
+            | ErrorKind::TemplateNotFound
+    )
+}
+
+fn sample() -> Value {
+    static SAMPLE: LazyLock<Value> = LazyLock::new(|| {
+        let text = |text: &str| Value::from(text);
+        let values = [
+            text("Aminata"),
+            text("Paul"),
+            Value::from(1),
+            Value::from(7),
+            text("CM"),
+            text("Enseignante"),
+            text("fr"),
+            text("2026-11-30"),
+            text("STOP"),
+            Value::from_object(AnyAttribute),
+        ];
+        Value::from_pairs(VARIABLES.into_iter().zip(values))
+    });
+    SAMPLE.clone()
+}
+
+/// Attributes of the made-up person: there is a value for every name.
+#[derive(Debug)]
+struct AnyAttribute;
+
+impl Object for AnyAttribute {
+    fn get_value(self: &Arc<Self>, _key: &Value) -> Option<Value> {
+        Some(Value::from("1"))
+    }
+}
+
+fn detail(error: &Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+}
+
+fn sentence(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::UndefinedError => "the template uses a value that is not defined".to_owned(),
+        ErrorKind::OutOfFuel => "the template does too much work or writes too much text".to_owned(),
+        kind => error.detail().map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
+    }
+}
+
+/// Where a variable is first used: as a word of its own after the first opening brace.
+fn find(source: &str, name: &str) -> Option<Range<usize>> {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    let begin = source.find("{{").into_iter().chain(source.find("{%")).min()?;
+    source[begin..].match_indices(name).map(|(at, _)| begin + at).find_map(|at| {
+        let end = at + name.len();
+        let inside = source[..at].rfind(['{', '}']).is_some_and(|brace| {
+            source[brace..].starts_with('{')
+        });
+        let apart = !source[..at].ends_with(|c| word(c) || c == '.') && !source[end..].starts_with(word);
+        (inside && apart).then_some(at..end)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{ProblemKind, Template, Vars, check, opt_out_hint};
+    use crate::domain::Language;
+
+    fn vars(attributes: &BTreeMap<String, String>) -> Vars<'_> {
+        Vars {
+            name: "Paul <&>",
+            referrer_name: "Aminata",
+            day: 2,
+            days_total: 7,
+            country: "CM",
+            profession: "",
+            language: "fr",
+            registered_at: "2026-11-30",
+            opt_out_hint: "STOP",
+            attributes,
+        }
+    }
+
+    fn render(source: &str) -> Result<String, String> {
+        let attributes = BTreeMap::from([("city".to_owned(), "Douala".to_owned())]);
+        let template = Template::compile(source).map_err(|problem| problem.message)?;
+        template.render(&vars(&attributes)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn renders_plain_text_without_escaping() {
+        let text = "{{ name }} ({{ day }}/{{ daysTotal }}), {{ referrerName }}, {{ attributes.city }}{{ profession }}.";
+        assert_eq!(render(text).unwrap(), "Paul <&> (2/7), Aminata, Douala.");
+        assert_eq!(render("{% if profession %}a{% else %}b{% endif %}").unwrap(), "b");
+    }
+
+    #[test]
+    fn what_is_undefined_or_endless_is_an_error() {
+        for bad in [
+            "{{ nmae }}",
+            "{{ attributes.town }}",
+            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}",
+            "{{ 'x' * 999999999 }}",
+            "{{ name | nofilter }}",
+            "{% include 'x' %}",
+        ] {
+            assert!(render(bad).is_err(), "{bad}");
+        }
+        assert!(render("{{ name").is_err());
+    }
+
+    #[test]
+    fn checking_needs_no_person_and_points_at_the_place() {
+        let found = |source: &str| {
+            let problems = check(source).problems;
+            problems.into_iter().map(|p| (p.kind, p.range.map(|r| source[r].to_owned()))).collect::<Vec<_>>()
+        };
+        assert_eq!(found("ç {{ name }}, nmae {{ nmae|upper }}"), [(ProblemKind::UnknownVariable, Some("nmae".into()))]);
+        assert_eq!(found("{{ attributes.city }} {% if optOutHint %}{% endif %}"), []);
+        assert_eq!(found("{% for i in range(3) %}{{ i }}{% endfor %}{% set x = 1 %}{{ x }}"), []);
+        assert_eq!(found("{{ attributes.n|int + 1 }}{{ attributes.d.nope }}"), []);
+        let kinds = |source: &str| found(source).into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
+        assert_eq!(kinds("{{ name"), [ProblemKind::Syntax]);
+        assert_eq!(kinds("{{ name|frobnicate }}"), [ProblemKind::Fails]);
+        assert_eq!(kinds("{{ attributes.a|frobnicate }}"), [ProblemKind::Fails]);
+        assert!(check("{{ optOutHint }}").has_opt_out_hint);
+        assert!(!check("{{ name }}").has_opt_out_hint);
+    }
+
+    #[test]
+    fn hints_follow_the_language() {
+        let hint = |tag: &str| opt_out_hint(&Language::parse(tag).unwrap());
+        assert!(hint("fr-CM").starts_with("Répondez"));
+        assert_eq!(hint("ff"), "Reply STOP to opt out.");
+    }
+}
