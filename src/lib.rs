@@ -2,5 +2,6 @@
 
 pub mod cli;
 pub mod domain;
+pub mod facts;
 pub mod manifest;
 pub mod store;
