@@ -2,6 +2,7 @@
 //! phones, countries, languages. Constructors refuse bad values with a sentence; nothing here does I/O.
 
 mod country;
+mod fact;
 mod fold;
 mod gender;
 mod id;
@@ -14,6 +15,7 @@ mod phone;
 pub use chrono::{DateTime, NaiveDate, Utc};
 
 pub use self::country::Country;
+pub use self::fact::{AccountFact, Consent, ReferralFact, Rejection, Said, WhatsappStatus};
 pub use self::fold::fold;
 pub use self::gender::Gender;
 pub use self::id::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey};

@@ -1,0 +1,122 @@
+//! Exports of accounts.
+
+use super::columns::{Cell, Column};
+use super::reader::{self, Cells, Source};
+use super::{Error, Row, Stopped, time, value};
+use crate::domain::{AccountFact, Country, Language, Phone, Rejection, Said, Timestamp, WhatsappStatus, Zone};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Is {
+    Id,
+    Name,
+    Phone,
+    Email,
+    Language,
+    Country,
+    Timezone,
+    SubscriptionPlan,
+    SubscriptionEndsAt,
+    WhatsappStatus,
+    UpdatedAt,
+}
+
+static COLUMNS: [Column<Is>; 11] = [
+    Column::required("id", Is::Id),
+    Column::required("name", Is::Name),
+    Column::optional("phone", Is::Phone),
+    Column::optional("email", Is::Email),
+    Column::optional("language", Is::Language),
+    Column::optional("country", Is::Country),
+    Column::required("timezone", Is::Timezone),
+    Column::optional("subscription_plan", Is::SubscriptionPlan),
+    Column::optional("subscription_ends_at", Is::SubscriptionEndsAt),
+    Column::optional("whatsapp_status", Is::WhatsappStatus),
+    Column::optional("updated_at", Is::UpdatedAt),
+];
+
+/// Hands every row of an export of accounts to `take`, in order, and says how many there were.
+pub fn accounts(
+    source: Source,
+    mut take: impl FnMut(u64, Row<AccountFact<'_>>) -> Result<(), Stopped>,
+) -> Result<u64, Error> {
+    reader::read(source, &COLUMNS, |row| {
+        let taken = match row {
+            Ok(row) => take(row.line, account(&row)),
+            Err(rejection) => take(rejection.line, Err(rejection)),
+        };
+        taken.map_err(|Stopped| Error::Stopped)
+    })
+}
+
+fn account<'a>(row: &Cells<'a, Is>) -> Row<AccountFact<'a>> {
+    let mut draft = Draft::default();
+    let written = row.cells.iter().find(|cell| cell.column == Some(Is::Country) && !cell.text.trim().is_empty());
+    let country = written.map(|cell| Country::parse(cell.text.trim())).transpose();
+    for cell in row.cells {
+        draft.read(cell, &country).map_err(|reason| Rejection::new(row.line, cell.name, cell.text, reason))?;
+    }
+    draft.finish().map_err(|column| Rejection::new(row.line, column, "", "missing"))
+}
+
+#[derive(Default)]
+struct Draft<'a> {
+    id: Option<&'a str>,
+    name: Option<&'a str>,
+    phone: Said<Phone>,
+    email: Said<&'a str>,
+    language: Said<Language>,
+    country: Said<Country>,
+    timezone: Option<Zone>,
+    subscription_plan: Said<&'a str>,
+    subscription_ends_at: Said<Timestamp>,
+    whatsapp_status: Said<WhatsappStatus>,
+    attributes: Vec<(&'a str, Option<&'a str>)>,
+    updated_at: Option<Timestamp>,
+}
+
+impl<'a> Draft<'a> {
+    fn read(&mut self, cell: &Cell<'a, Is>, country: &Result<Option<Country>, String>) -> Result<(), String> {
+        let Some(column) = cell.column else {
+            self.attributes.push(value::attribute(cell)?);
+            return Ok(());
+        };
+        match column {
+            Is::Id => self.id = Some(value::id(cell)?),
+            Is::Name => self.name = Some(value::written(cell)?),
+            // A phone cannot be judged in a country that is none: then the country is what is wrong with the row.
+            Is::Phone => {
+                if let Ok(country) = country {
+                    self.phone = value::said(cell, |text| Phone::parse(text, *country))?;
+                }
+            }
+            Is::Email => self.email = value::said(cell, value::email)?,
+            Is::Language => self.language = value::said(cell, Language::parse)?,
+            Is::Country => self.country = value::said(cell, Country::parse)?,
+            Is::Timezone => self.timezone = value::must(cell, Zone::parse)?,
+            Is::SubscriptionPlan => self.subscription_plan = value::said(cell, Ok)?,
+            Is::SubscriptionEndsAt => self.subscription_ends_at = value::said(cell, time::instant)?,
+            Is::WhatsappStatus => self.whatsapp_status = value::said(cell, value::whatsapp_status)?,
+            Is::UpdatedAt => self.updated_at = value::said(cell, time::instant)?.value().copied(),
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// The column that the row lacks.
+    fn finish(self) -> Result<AccountFact<'a>, &'static str> {
+        Ok(AccountFact {
+            id: self.id.ok_or("id")?,
+            name: self.name.ok_or("name")?,
+            phone: self.phone,
+            email: self.email,
+            language: self.language,
+            country: self.country,
+            timezone: self.timezone.ok_or("timezone")?,
+            subscription_plan: self.subscription_plan,
+            subscription_ends_at: self.subscription_ends_at,
+            whatsapp_status: self.whatsapp_status,
+            attributes: self.attributes,
+            updated_at: self.updated_at,
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! From what a file calls its columns to what we call them.
+
+use std::collections::HashMap;
+
+use super::Error;
+use crate::domain::fold;
+
+/// A column we know: its name in our documentation, what it is to us, whether a file must have it.
+pub(super) struct Column<C: 'static> {
+    pub(super) name: &'static str,
+    pub(super) is: C,
+    pub(super) required: bool,
+}
+
+impl<C> Column<C> {
+    pub(super) const fn required(name: &'static str, is: C) -> Self {
+        Self { name, is, required: true }
+    }
+
+    pub(super) const fn optional(name: &'static str, is: C) -> Self {
+        Self { name, is, required: false }
+    }
+}
+
+/// One cell of a row. A column that we do not know is an attribute.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cell<'a, C> {
+    pub(super) column: Option<C>,
+    pub(super) name: &'a str,
+    pub(super) text: &'a str,
+    /// A JSON number or boolean: text to an id or an attribute, an error to everything else.
+    pub(super) plain: bool,
+}
+
+/// Finds columns by name: case, accents, blanks, `_` and `-` do not count, so `Account ID` and `accountId` both
+/// are `account_id`.
+pub(super) struct Columns<C: 'static> {
+    known: &'static [Column<C>],
+    seen: HashMap<String, Option<C>>,
+}
+
+impl<C: Copy + PartialEq> Columns<C> {
+    pub(super) fn new(known: &'static [Column<C>]) -> Self {
+        Self { known, seen: HashMap::new() }
+    }
+
+    /// What the column called `name` is to us.
+    pub(super) fn find(&mut self, name: &str) -> Option<C> {
+        if let Some(found) = self.seen.get(name) {
+            return *found;
+        }
+        let key = key(name);
+        let found = self.known.iter().find(|column| self::key(column.name) == key).map(|column| column.is);
+        // A file whose every line names other columns must not fill the memory.
+        if self.seen.len() < 1000 {
+            self.seen.insert(name.to_owned(), found);
+        }
+        found
+    }
+
+    /// Checks a header as a whole.
+    pub(super) fn check(&mut self, file: &str, line: u64, header: &[String]) -> Result<(), Error> {
+        let refuse = |reason| Err(Error::Refused { name: file.to_owned(), line, reason });
+        let keys: Vec<String> = header.iter().map(|name| key(name)).collect();
+        if let Some(at) = (1..keys.len()).find(|at| !keys[*at].is_empty() && keys[..*at].contains(&keys[*at])) {
+            return refuse(format!("two columns are called `{}`", header[at]));
+        }
+        let missing = self.known.iter().filter(|column| column.required && !keys.contains(&key(column.name)));
+        let missing: Vec<_> = missing.map(|column| format!("`{}`", column.name)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let found: Vec<_> = header.iter().take(40).map(|name| format!("`{name}`")).collect();
+        let plural = if missing.len() == 1 { "" } else { "s" };
+        refuse(format!("no column{plural} {}; the header has {}", missing.join(", "), found.join(", ")))
+    }
+}
+
+fn key(name: &str) -> String {
+    fold(name).chars().filter(|c| !matches!(c, ' ' | '_' | '-')).collect()
+}

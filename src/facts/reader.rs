@@ -1,0 +1,253 @@
+//! One file of either format, as rows of cells.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::columns::{Cell, Column, Columns};
+use super::csv::{Csv, Fields, Record};
+use super::ndjson::{Lines, Object, Value};
+use super::window::Window;
+use super::{Error, Row};
+use crate::domain::Rejection;
+
+/// How a file writes its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Csv,
+    Ndjson,
+}
+
+/// A file to read, or any other stream of bytes.
+pub struct Source {
+    name: String,
+    input: Box<dyn Read + Send>,
+    format: Option<Format>,
+    size: Option<u64>,
+}
+
+impl Source {
+    /// Opens a file; the format follows from `.csv`, `.ndjson` and `.jsonl`, else from the first bytes.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        let file = File::open(path).and_then(|file| {
+            let metadata = file.metadata()?;
+            if metadata.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok((file, metadata)) }
+        });
+        let (file, metadata) = file.map_err(|source| Error::Read { name: name.clone(), source })?;
+        let format = match path.extension().and_then(|end| end.to_str()).map(str::to_ascii_lowercase).as_deref() {
+            Some("csv") => Some(Format::Csv),
+            Some("ndjson" | "jsonl") => Some(Format::Ndjson),
+            _ => None,
+        };
+        Ok(Self { name, input: Box::new(file), format, size: metadata.is_file().then_some(metadata.len()) })
+    }
+
+    /// Takes any stream; the format follows from its first bytes.
+    pub fn stream(name: &str, input: impl Read + Send + 'static) -> Self {
+        Self { name: name.to_owned(), input: Box::new(input), format: None, size: None }
+    }
+
+    /// Bytes of the file, where it is one.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// The same source, seen through `wrap`: to count what was read.
+    #[must_use]
+    pub fn through(self, wrap: impl FnOnce(Box<dyn Read + Send>) -> Box<dyn Read + Send>) -> Self {
+        Self { input: wrap(self.input), ..self }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+/// Where a row stands and what it holds.
+pub(super) struct Cells<'a, C> {
+    pub(super) line: u64,
+    pub(super) cells: &'a [Cell<'a, C>],
+}
+
+/// Hands every row of `source` to `row`, in order, and says how many there were.
+pub(super) fn read<C: Copy + PartialEq>(
+    source: Source,
+    known: &'static [Column<C>],
+    mut row: impl FnMut(Row<Cells<'_, C>>) -> Result<(), Error>,
+) -> Result<u64, Error> {
+    let Source { name, input, format, .. } = source;
+    let failed = |source| Error::Read { name: name.clone(), source };
+    let mut window = Window::new(input);
+    while window.bytes().len() < 3 && !window.ended() {
+        window.more().map_err(failed)?;
+    }
+    match window.bytes() {
+        [0xef, 0xbb, 0xbf, ..] => window.take(3, 0),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            return Err(Error::Refused { name, line: 1, reason: "the file is UTF-16: save it as UTF-8".to_owned() });
+        }
+        _ => {}
+    }
+    window.skip_empty_lines().map_err(failed)?;
+    let format = format.unwrap_or_else(|| sniff(window.bytes()));
+    match format {
+        Format::Csv => {
+            let mut csv = Csv::new(window).map_err(failed)?;
+            let places = header(&name, &mut csv, known)?;
+            csv_rows(&mut csv, &places, &mut row, failed)
+        }
+        Format::Ndjson => ndjson_rows(&mut Lines::new(window), Columns::new(known), &mut row, failed),
+    }
+}
+
+fn sniff(bytes: &[u8]) -> Format {
+    match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
+        Some(b'{' | b'[') => Format::Ndjson,
+        _ => Format::Csv,
+    }
+}
+
+/// The columns of a CSV file by position: the name, and what it is to us. `None`: the column has no name.
+type Places<C> = Vec<Option<(String, Option<C>)>>;
+
+fn header<C: Copy + PartialEq>(file: &str, csv: &mut Csv, known: &'static [Column<C>]) -> Result<Places<C>, Error> {
+    let refuse = |line, reason: &str| Err(Error::Refused { name: file.to_owned(), line, reason: reason.to_owned() });
+    let record = csv.next().map_err(|source| Error::Read { name: file.to_owned(), source })?;
+    let (line, fields) = match record {
+        Some(Record::Fields { line, fields }) => (line, fields),
+        Some(Record::Broken { line, reason, .. }) => return refuse(line, reason),
+        None => return refuse(1, "the file is empty: it needs a header"),
+    };
+    let mut names = Vec::with_capacity(fields.len());
+    for field in fields.iter() {
+        match std::str::from_utf8(field) {
+            Ok(name) if !name.contains('\0') => names.push(name.trim().to_owned()),
+            _ => return refuse(line, "the header is not UTF-8: save the file as UTF-8"),
+        }
+    }
+    let mut columns = Columns::new(known);
+    columns.check(file, line, &names)?;
+    Ok(names.into_iter().map(|name| (!name.is_empty()).then(|| (name.clone(), columns.find(&name)))).collect())
+}
+
+fn csv_rows<C: Copy>(
+    csv: &mut Csv,
+    places: &Places<C>,
+    row: &mut impl FnMut(Row<Cells<'_, C>>) -> Result<(), Error>,
+    failed: impl Fn(io::Error) -> Error,
+) -> Result<u64, Error> {
+    let mut read = 0;
+    while let Some(record) = csv.next().map_err(&failed)? {
+        read += 1;
+        match record {
+            Record::Broken { line, start, reason } => {
+                row(Err(Rejection::new(line, Rejection::ROW, &String::from_utf8_lossy(start), reason)))?;
+            }
+            Record::Fields { line, fields } => match cells(line, fields, places) {
+                Ok(cells) => row(Ok(Cells { line, cells: &cells }))?,
+                Err(rejection) => row(Err(rejection))?,
+            },
+        }
+    }
+    Ok(read)
+}
+
+fn cells<'a, C: Copy>(line: u64, fields: Fields<'a>, places: &'a Places<C>) -> Row<Vec<Cell<'a, C>>> {
+    if fields.len() != places.len() {
+        let start = fields.iter().next().map(String::from_utf8_lossy).unwrap_or_default();
+        let reason = format!("the row has {} fields, the header {}", fields.len(), places.len());
+        return Err(Rejection::new(line, Rejection::ROW, &start, reason));
+    }
+    let mut cells = Vec::with_capacity(places.len());
+    for (field, place) in fields.iter().zip(places) {
+        let Some((name, column)) = place else { continue };
+        let text = std::str::from_utf8(field)
+            .map_err(|_| Rejection::new(line, name, &String::from_utf8_lossy(field), "not UTF-8"))?;
+        cells.push(Cell { column: *column, name, text, plain: false });
+    }
+    Ok(cells)
+}
+
+fn ndjson_rows<C: Copy + PartialEq>(
+    lines: &mut Lines,
+    mut columns: Columns<C>,
+    row: &mut impl FnMut(Row<Cells<'_, C>>) -> Result<(), Error>,
+    failed: impl Fn(io::Error) -> Error,
+) -> Result<u64, Error> {
+    let mut read = 0;
+    while let Some(line) = lines.next().map_err(&failed)? {
+        read += 1;
+        let number = line.number;
+        let Some(length) = line.length else {
+            row(Err(Rejection::new(number, Rejection::ROW, "", "longer than 64 KiB")))?;
+            continue;
+        };
+        let bytes = lines.bytes(length);
+        match serde_json::from_slice::<Object<'_>>(bytes) {
+            Ok(object) => match members(number, &object, &mut columns) {
+                Ok(cells) => row(Ok(Cells { line: number, cells: &cells }))?,
+                Err(rejection) => row(Err(rejection))?,
+            },
+            Err(error) => {
+                let text = String::from_utf8_lossy(bytes);
+                row(Err(Rejection::new(number, Rejection::ROW, text.trim(), json_fault(&error))))?;
+            }
+        }
+        lines.done(length);
+    }
+    Ok(read)
+}
+
+/// The parser's words without its "at line 1", which is not the line of the file.
+fn json_fault(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or(&text);
+    format!("not a JSON object on one line: {what} at character {}", error.column())
+}
+
+fn members<'a, C: Copy + PartialEq>(
+    line: u64,
+    object: &'a Object<'_>,
+    columns: &mut Columns<C>,
+) -> Row<Vec<Cell<'a, C>>> {
+    let mut cells: Vec<Cell<'a, C>> = Vec::with_capacity(object.0.len());
+    for (name, value) in &object.0 {
+        let column = columns.find(name);
+        match value {
+            Value::Object(nested) if column.is_none() && name == "attributes" => {
+                for (name, value) in &nested.0 {
+                    cells.push(scalar(line, None, name, value)?);
+                }
+            }
+            value => cells.push(scalar(line, column, name, value)?),
+        }
+    }
+    let twice = (1..cells.len()).find(|at| {
+        let (this, before) = (&cells[*at], &cells[..*at]);
+        before.iter().any(|cell| cell.name == this.name || (this.column.is_some() && cell.column == this.column))
+    });
+    match twice {
+        Some(at) => Err(Rejection::new(line, cells[at].name, cells[at].text, "the column stands there twice")),
+        None => Ok(cells),
+    }
+}
+
+fn scalar<'a, C>(line: u64, column: Option<C>, name: &'a Cow<'_, str>, value: &'a Value<'_>) -> Row<Cell<'a, C>> {
+    let (text, plain) = match value {
+        Value::Empty => ("", false),
+        Value::Text(text) => (text.as_ref(), false),
+        Value::Plain(text) => (text.as_str(), true),
+        Value::Object(_) | Value::List => {
+            return Err(Rejection::new(line, name, "", "a list or an object, where a single value belongs"));
+        }
+    };
+    if name.contains('\0') {
+        return Err(Rejection::new(line, Rejection::ROW, "", "a column name holds a NUL character"));
+    }
+    Ok(Cell { column, name, text, plain })
+}

@@ -1,0 +1,179 @@
+//! Exports of referrals.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+
+use super::columns::{Cell, Column};
+use super::reader::{self, Cells, Source};
+use super::{Error, Row, Stopped, time, value};
+use crate::domain::{
+    AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Said, Timestamp,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Is {
+    Id,
+    Account,
+    Name,
+    Phone,
+    Email,
+    Language,
+    Country,
+    Gender,
+    Profession,
+    BirthDate,
+    RegisteredAt,
+    PaidAt,
+    Consent,
+    ConsentSource,
+    ConsentAt,
+    UpdatedAt,
+}
+
+static COLUMNS: [Column<Is>; 16] = [
+    Column::required("id", Is::Id),
+    Column::required("account_id", Is::Account),
+    Column::required("name", Is::Name),
+    Column::required("phone", Is::Phone),
+    Column::optional("email", Is::Email),
+    Column::optional("language", Is::Language),
+    Column::required("country", Is::Country),
+    Column::optional("gender", Is::Gender),
+    Column::optional("profession", Is::Profession),
+    Column::optional("birth_date", Is::BirthDate),
+    Column::required("registered_at", Is::RegisteredAt),
+    Column::optional("paid_at", Is::PaidAt),
+    Column::optional("consent", Is::Consent),
+    Column::optional("consent_source", Is::ConsentSource),
+    Column::optional("consent_at", Is::ConsentAt),
+    Column::optional("updated_at", Is::UpdatedAt),
+];
+
+/// Hands every row of an export of referrals to `take`, in order, and says how many there were.
+///
+/// `accounts` are those we have, by the id that exports use: a referral of any other is refused.
+pub fn referrals(
+    source: Source,
+    accounts: &HashMap<String, AccountId>,
+    today: NaiveDate,
+    mut take: impl FnMut(u64, Row<ReferralFact<'_>>) -> Result<(), Stopped>,
+) -> Result<u64, Error> {
+    reader::read(source, &COLUMNS, |row| {
+        let taken = match row {
+            Ok(row) => take(row.line, referral(&row, accounts, today)),
+            Err(rejection) => take(rejection.line, Err(rejection)),
+        };
+        taken.map_err(|Stopped| Error::Stopped)
+    })
+}
+
+fn referral<'a>(
+    row: &Cells<'a, Is>,
+    accounts: &HashMap<String, AccountId>,
+    today: NaiveDate,
+) -> Row<ReferralFact<'a>> {
+    let mut draft = Draft::default();
+    let written = row.cells.iter().find(|cell| cell.column == Some(Is::Country));
+    // A phone cannot be judged in a country that is none: then the country is what is wrong with the row.
+    let country = written.and_then(|cell| Country::parse(cell.text.trim()).ok());
+    for cell in row.cells {
+        draft
+            .read(cell, country, accounts, today)
+            .map_err(|reason| Rejection::new(row.line, cell.name, cell.text, reason))?;
+    }
+    draft.finish().map_err(|column| Rejection::new(row.line, column, "", "missing"))
+}
+
+#[derive(Default)]
+struct Draft<'a> {
+    id: Option<&'a str>,
+    account: Option<AccountId>,
+    name: Option<&'a str>,
+    phone: Option<Phone>,
+    email: Said<&'a str>,
+    language: Said<Language>,
+    country: Option<Country>,
+    gender: Said<Gender>,
+    profession: Said<&'a str>,
+    birth_date: Said<NaiveDate>,
+    registered_at: Option<Timestamp>,
+    paid_at: Said<Timestamp>,
+    consent: Said<Consent>,
+    consent_source: Said<&'a str>,
+    consent_at: Said<Timestamp>,
+    attributes: Vec<(&'a str, Option<&'a str>)>,
+    updated_at: Option<Timestamp>,
+}
+
+impl<'a> Draft<'a> {
+    fn read(
+        &mut self,
+        cell: &Cell<'a, Is>,
+        country: Option<Country>,
+        accounts: &HashMap<String, AccountId>,
+        today: NaiveDate,
+    ) -> Result<(), String> {
+        let Some(column) = cell.column else {
+            self.attributes.push(value::attribute(cell)?);
+            return Ok(());
+        };
+        match column {
+            Is::Id => self.id = Some(value::id(cell)?),
+            Is::Account => {
+                let known = accounts.get(value::id(cell)?).copied();
+                self.account = Some(known.ok_or("no account has this id: import the accounts first")?);
+            }
+            Is::Name => self.name = Some(value::written(cell)?),
+            Is::Phone => {
+                let text = value::written(cell)?;
+                if text.is_empty() {
+                    return Err("missing".to_owned());
+                }
+                self.phone = country.map(|country| Phone::parse(text, Some(country))).transpose()?;
+            }
+            Is::Email => self.email = value::said(cell, value::email)?,
+            Is::Language => self.language = value::said(cell, Language::parse)?,
+            Is::Country => self.country = value::must(cell, Country::parse)?,
+            Is::Gender => self.gender = value::said(cell, Gender::parse)?,
+            Is::Profession => self.profession = value::said(cell, Ok)?,
+            Is::BirthDate => self.birth_date = value::said(cell, |text| birth_date(text, today))?,
+            Is::RegisteredAt => self.registered_at = value::must(cell, time::instant)?,
+            Is::PaidAt => self.paid_at = value::said(cell, time::instant)?,
+            Is::Consent => self.consent = value::consent(value::written(cell)?)?,
+            Is::ConsentSource => self.consent_source = value::said(cell, Ok)?,
+            Is::ConsentAt => self.consent_at = value::said(cell, time::instant)?,
+            Is::UpdatedAt => self.updated_at = value::said(cell, time::instant)?.value().copied(),
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// The column that the row lacks.
+    fn finish(self) -> Result<ReferralFact<'a>, &'static str> {
+        Ok(ReferralFact {
+            id: self.id.ok_or("id")?,
+            account: self.account.ok_or("account_id")?,
+            name: self.name.ok_or("name")?,
+            country: self.country.ok_or("country")?,
+            phone: self.phone.ok_or("phone")?,
+            email: self.email,
+            language: self.language,
+            gender: self.gender,
+            profession: self.profession,
+            birth_date: self.birth_date,
+            registered_at: self.registered_at.ok_or("registered_at")?,
+            paid_at: self.paid_at,
+            consent: self.consent,
+            consent_source: self.consent_source,
+            consent_at: self.consent_at,
+            attributes: self.attributes,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+fn birth_date(text: &str, today: NaiveDate) -> Result<NaiveDate, String> {
+    let date = time::date(text)?;
+    if date > today { Err("a birth date in the future".to_owned()) } else { Ok(date) }
+}

@@ -1,0 +1,135 @@
+//! Single values.
+
+use super::columns::Cell;
+use crate::domain::{Consent, Said, WhatsappStatus, fold};
+
+/// Bytes of the longest value.
+const MAX_VALUE: usize = 8 * 1024;
+/// Bytes of the longest id: it must fit an index.
+const MAX_ID: usize = 200;
+
+/// The value without blanks around it.
+pub(super) fn text<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
+    if cell.text.len() > MAX_VALUE {
+        return Err(format!("longer than {MAX_VALUE} bytes"));
+    }
+    if cell.text.contains('\0') {
+        return Err("holds a NUL character".to_owned());
+    }
+    Ok(cell.text.trim())
+}
+
+/// The value of a column for which a JSON number or boolean is no text.
+pub(super) fn written<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
+    if cell.plain {
+        return Err("a JSON number or boolean, where text belongs: put it in quotes".to_owned());
+    }
+    text(cell)
+}
+
+pub(super) fn id<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
+    let text = text(cell)?;
+    if text.is_empty() {
+        return Err("missing".to_owned());
+    }
+    if text.len() > MAX_ID {
+        return Err(format!("longer than {MAX_ID} bytes"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err("holds a control character".to_owned());
+    }
+    if cell.plain && !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("neither text nor a whole number".to_owned());
+    }
+    Ok(text)
+}
+
+/// A value that may be empty.
+pub(super) fn said<'a, C, T>(
+    cell: &Cell<'a, C>,
+    parse: impl FnOnce(&'a str) -> Result<T, String>,
+) -> Result<Said<T>, String> {
+    match written(cell)? {
+        "" => Ok(Said::Empty),
+        text => parse(text).map(Said::Value),
+    }
+}
+
+/// A value that must be there.
+pub(super) fn must<'a, C, T>(
+    cell: &Cell<'a, C>,
+    parse: impl FnOnce(&'a str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    match written(cell)? {
+        "" => Err("missing".to_owned()),
+        text => parse(text).map(Some),
+    }
+}
+
+pub(super) fn attribute<'a, C>(cell: &Cell<'a, C>) -> Result<(&'a str, Option<&'a str>), String> {
+    let text = text(cell)?;
+    Ok((cell.name, (!text.is_empty()).then_some(text)))
+}
+
+/// Checks that mail could be addressed to it; whether it arrives, only mail can tell.
+pub(super) fn email(text: &str) -> Result<&str, String> {
+    let refuse = || "not an e-mail address".to_owned();
+    let (local, domain) = text.rsplit_once('@').ok_or_else(refuse)?;
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    let sound = (1..=64).contains(&local.len())
+        && text.len() <= 254
+        && !local.contains(|c: char| c.is_whitespace() || c.is_control() || "@,;:<>()[]\\\"".contains(c))
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && !local.contains("..")
+        && domain.contains('.')
+        && domain.split('.').all(label);
+    if sound { Ok(text) } else { Err(refuse()) }
+}
+
+/// `Empty` stands for an answer that nobody knows.
+pub(super) fn consent(text: &str) -> Result<Said<Consent>, String> {
+    match fold(text).replace(['-', ' '], "_").as_str() {
+        "opted_in" => Ok(Said::Value(Consent::OptedIn)),
+        "opted_out" => Ok(Said::Value(Consent::OptedOut)),
+        "" | "unknown" => Ok(Said::Empty),
+        _ => Err("not a consent: use `opted_in`, `opted_out`, or leave it empty".to_owned()),
+    }
+}
+
+pub(super) fn whatsapp_status(text: &str) -> Result<WhatsappStatus, String> {
+    match fold(text).as_str() {
+        "connected" => Ok(WhatsappStatus::Connected),
+        "disconnected" => Ok(WhatsappStatus::Disconnected),
+        "expired" => Ok(WhatsappStatus::Expired),
+        _ => Err("not a status: use `connected`, `disconnected` or `expired`, or leave it empty".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{consent, email};
+    use crate::domain::{Consent, Said};
+
+    #[test]
+    fn addresses() {
+        for good in ["ref-00000001@example.com", "a.b+c@sub.example.co", "é@exämple.fr", "o'neil@x.io"] {
+            assert!(email(good).is_ok(), "{good}");
+        }
+        for bad in ["a", "a@", "@x.com", "a@x", "a b@x.com", "a@x..com", "a@-x.com", "a@b@x.com", "a..b@x.com", "a@x,com"] {
+            assert!(email(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn answers() {
+        assert_eq!(consent("Opted-Out"), Ok(Said::Value(Consent::OptedOut)));
+        assert_eq!(consent("unknown"), Ok(Said::Empty));
+        assert!(consent("yes").is_err());
+    }
+}
