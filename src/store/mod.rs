@@ -5,12 +5,13 @@
 //! [`Store::now`], so that every process on one database lives by one clock.
 
 mod clock;
+pub mod embedded;
 mod error;
 
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgPoolOptions;
 
 pub use self::error::Error;
@@ -35,7 +36,8 @@ impl Store {
         let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
         let pool = options.connect(url).await.map_err(Error::during("connect to the database"))?;
         let store = Self::of(pool);
-        MIGRATOR.run(&store.pool).await.map_err(|error| Error::new("migrate the database", error.into()))?;
+        // Several programs may come at once: the migrator takes turns by an advisory lock.
+        MIGRATOR.run(&store.pool).await.map_err(|error| Error::new(interrupted(&error), error.into()))?;
         Ok(store)
     }
 
@@ -47,5 +49,15 @@ impl Store {
     /// Closes every connection, waiting for those in use.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+fn interrupted(error: &MigrateError) -> &'static str {
+    match error {
+        MigrateError::VersionMissing(_) => {
+            "use the database: its schema is newer than this relancectl; run the version that made it, or a newer one"
+        }
+        MigrateError::VersionMismatch(_) => "migrate the database: another build of relancectl made its schema",
+        _ => "migrate the database",
     }
 }
