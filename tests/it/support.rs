@@ -40,8 +40,8 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let name = &self.name;
-        // The test's own runtime may be ending.
-        thread::scope(|scope| scope.spawn(|| alone(server().drop_database(name)).unwrap()).join().unwrap());
+        // The test's own runtime is waiting for us.
+        thread::scope(|scope| scope.spawn(|| alone(remove(name))).join().unwrap()).unwrap();
     }
 }
 
@@ -55,6 +55,21 @@ pub(crate) async fn database() -> TestDatabase {
     server().create_database(&name, Some(template)).await.unwrap();
     let pool = PgPoolOptions::new().max_connections(5).connect(&server().url(&name)).await.unwrap();
     TestDatabase { store: Store::of(pool.clone()), pool, name }
+}
+
+/// Drops a database in which the pool of the test still has connections.
+async fn remove(name: &str) -> Result<(), sqlx::Error> {
+    let mut admin = PgConnection::connect(&server().url("postgres")).await?;
+    // Ended first and one by one, because Postgres itself looks only ten times a second whether they are gone.
+    loop {
+        let ended = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
+        if sqlx::query(ended).bind(name).fetch_all(&mut admin).await?.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    admin.execute(AssertSqlSafe(format!("drop database {name} with (force)"))).await?;
+    admin.close().await
 }
 
 /// The options of a private server in `dir`, kept by the program under test.

@@ -221,7 +221,7 @@ fn bring_up(place: &Place, options: &Options) -> Result<Started, Error> {
     await_ready(place, |log| spawn_keeper(place, &binaries, options, log))?;
     let after = match (cluster, state) {
         (None, _) => After::Nothing,
-        (Some(_), State::Crashed) => After::Crash,
+        (Some(_), State::Crashed | State::Silent(_)) => After::Crash,
         (Some(_), _) => After::Stop,
     };
     let dir = if place.moved.is_some() { place.dir.clone() } else { options.dir.clone() };
