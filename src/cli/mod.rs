@@ -1,6 +1,9 @@
 //! The command line: one file a command. Errors meet the user here and nowhere else.
 
+mod database;
+mod db;
 mod exit;
+mod keep_postgres;
 mod print;
 mod version;
 
@@ -9,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use self::exit::Exit;
+use crate::config::Config;
 
 /// Follow-up campaigns from files: exact sending, honest plans.
 #[derive(Debug, Parser)]
@@ -33,14 +37,23 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// The private Postgres under `.relance/`: where it is, a session in it, stopping it
+    #[command(subcommand)]
+    Db(db::Db),
     /// Print the version and what it was built with
     Version,
+    /// Keep a private Postgres running (started by the other commands)
+    #[command(hide = true)]
+    KeepPostgres(keep_postgres::KeepPostgres),
 }
 
 /// Runs one command line and says how the process should end.
 pub async fn run(cli: Cli) -> Exit {
+    let config = Config::read();
     let result = match cli.command {
+        Command::Db(command) => db::run(command, &cli.global, &config).await,
         Command::Version => version::run(),
+        Command::KeepPostgres(command) => keep_postgres::run(command).await,
     };
     result.unwrap_or_else(|error| {
         print::error(&error);

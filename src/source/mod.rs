@@ -1,5 +1,7 @@
 //! Where manifests come from.
 
 mod directory;
+mod watch;
 
 pub use self::directory::{Error, digest, load};
+pub use self::watch::Watch;

@@ -9,6 +9,7 @@ mod claim;
 mod claim_write;
 mod clock;
 mod desired;
+pub mod embedded;
 mod enroll;
 mod error;
 mod matcher;
@@ -21,7 +22,7 @@ mod wake;
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgPoolOptions;
 
 pub use self::apply::{Applied, Origin};
@@ -53,7 +54,8 @@ impl Store {
         let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
         let pool = options.connect(url).await.map_err(Error::during("connect to the database"))?;
         let store = Self::of(pool);
-        MIGRATOR.run(&store.pool).await.map_err(|error| Error::new("migrate the database", error.into()))?;
+        // Several programs may come at once: the migrator takes turns by an advisory lock.
+        MIGRATOR.run(&store.pool).await.map_err(|error| Error::new(interrupted(&error), error.into()))?;
         Ok(store)
     }
 
@@ -65,5 +67,15 @@ impl Store {
     /// Closes every connection, waiting for those in use.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+fn interrupted(error: &MigrateError) -> &'static str {
+    match error {
+        MigrateError::VersionMissing(_) => {
+            "use the database: its schema is newer than this relancectl; run the version that made it, or a newer one"
+        }
+        MigrateError::VersionMismatch(_) => "migrate the database: another build of relancectl made its schema",
+        _ => "migrate the database",
     }
 }

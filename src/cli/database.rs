@@ -1,0 +1,68 @@
+//! The database of a command: the one that was named, else the private one.
+
+use std::env;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::{Global, print};
+use crate::config::Config;
+use crate::store::Store;
+use crate::store::embedded::{self, Durability, GRACE, Options, Search, Server, Started};
+
+/// The folder of the private server, below the working directory.
+pub(super) const DIR: &str = ".relance/postgres";
+
+/// An open store and, if it is in the private server, what keeps that one running.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) store: Store,
+    pub(super) server: Option<Server>,
+}
+
+#[expect(dead_code, reason = "the commands that read and write come with the next rooms")]
+impl Database {
+    /// Opens the database, starting the private server if need be and saying so.
+    pub(super) async fn open(global: &Global, config: &Config, connections: u32) -> anyhow::Result<Self> {
+        let server = if global.database_url.is_none() { Some(private(config).await?) } else { None };
+        let url = server.as_ref().map(|server| server.url(embedded::DATABASE)).or_else(|| global.database_url.clone());
+        let url = url.expect("either a URL was given or a server was started");
+        let store = Store::open(&url, connections).await?;
+        Ok(Self { store, server })
+    }
+
+    /// Ends well: closes the connections and, unless other commands use it, stops the private server. For commands
+    /// after which the system may kill what they leave behind, as the daemon; others just drop this.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        self.store.close().await;
+        if let Some(server) = self.server {
+            tokio::task::spawn_blocking(|| server.close()).await??;
+        }
+        Ok(())
+    }
+}
+
+/// Finds or starts the private server, telling the user in one line if it was started.
+pub(super) async fn private(config: &Config) -> anyhow::Result<Server> {
+    let options = options(config, GRACE)?;
+    let (server, started) = tokio::task::spawn_blocking(move || Server::start(&options)).await??;
+    match started {
+        Started::Found => {}
+        Started::Now { .. } => print::note(&started.to_string()),
+    }
+    Ok(server)
+}
+
+fn options(config: &Config, grace: Duration) -> anyhow::Result<Options> {
+    Ok(Options {
+        dir: DIR.into(),
+        keeper_program: env::current_exe().context("cannot find this program's own file")?,
+        search: search(config),
+        grace,
+        durability: Durability::Full,
+    })
+}
+
+pub(super) fn search(config: &Config) -> Search {
+    Search { bin: config.postgres_bin.clone(), path: config.path.clone() }
+}

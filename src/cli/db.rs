@@ -1,0 +1,78 @@
+//! `relancectl db`: the private Postgres itself.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+
+use super::{Exit, Global, database, print};
+use crate::config::Config;
+use crate::store::embedded::{self, GRACE, Server, Status, Stop};
+
+#[derive(Debug, Subcommand)]
+pub enum Db {
+    /// Print a URL for psql and other programs, starting the server if need be
+    Url,
+    /// Open a session with psql, starting the server if need be
+    Psql {
+        /// What to hand to psql
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Stop the server, unless another command uses it
+    Stop,
+    /// Show where the server is and whether it runs
+    Status,
+}
+
+pub(super) async fn run(command: Db, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    if global.database_url.is_some() {
+        bail!("`db` is about the private Postgres, but --database-url or DATABASE_URL names another database");
+    }
+    match command {
+        Db::Url => url(config).await,
+        Db::Psql { args } => psql(config, &args).await,
+        Db::Stop => stop(),
+        Db::Status => status(),
+    }
+}
+
+async fn url(config: &Config) -> anyhow::Result<Exit> {
+    let server = database::private(config).await?;
+    print::line(&server.url(embedded::DATABASE));
+    let grace = GRACE.as_secs();
+    print::note(&format!("postgres: stops {grace} seconds after its last command or connection"));
+    Ok(Exit::Fine)
+}
+
+/// Becomes psql. Its connection keeps the server running from then on.
+async fn psql(config: &Config, args: &[String]) -> anyhow::Result<Exit> {
+    let program = database::search(config).program("psql").context("no `psql` on this machine")?;
+    let server = database::private(config).await?;
+    let failed = process::Command::new(&program).arg(server.url(embedded::DATABASE)).args(args).exec();
+    Err(failed).with_context(|| format!("cannot run {}", program.display()))
+}
+
+fn stop() -> anyhow::Result<Exit> {
+    match Server::stop(Path::new(database::DIR))? {
+        Stop::Stopped => print::line("postgres: stopped"),
+        Stop::WasNotRunning => print::line("postgres: was not running"),
+        Stop::InUse => bail!("another relancectl uses the private Postgres: stop that one first"),
+    }
+    Ok(Exit::Fine)
+}
+
+fn status() -> anyhow::Result<Exit> {
+    let Status { dir, major, pid, in_use } = Server::status(Path::new(database::DIR))?;
+    let dir = dir.display();
+    let what = major.map_or_else(|| "nothing yet".to_owned(), |major| format!("PostgreSQL {major}"));
+    let state = match pid {
+        Some(pid) if in_use => format!("running as process {pid}, in use"),
+        Some(pid) => format!("running as process {pid}, not in use"),
+        None => "not running".to_owned(),
+    };
+    print::line(&format!("postgres: {what} in {dir}, {state}"));
+    Ok(Exit::Fine)
+}

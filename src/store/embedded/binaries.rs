@@ -1,0 +1,155 @@
+//! Finding the server programs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Error;
+
+/// Version 14 is no longer maintained; `CREATE DATABASE … STRATEGY` came with 15.
+const MINIMUM: u32 = 15;
+
+/// Folders of packages, each with one `*` that stands for the version.
+const PACKAGES: [(&str, &str, &str); 7] = [
+    ("/usr/lib/postgresql", "", "bin"),
+    ("/usr", "pgsql-", "bin"),
+    ("/usr/libexec", "postgresql", ""),
+    ("/opt/homebrew/opt", "postgresql", "bin"),
+    ("/usr/local/opt", "postgresql", "bin"),
+    ("/home/linuxbrew/.linuxbrew/opt", "postgresql", "bin"),
+    ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
+];
+
+/// Where to look.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// Only there.
+    pub bin: Option<PathBuf>,
+    /// Where the system looks for programs; asked last.
+    pub path: Vec<PathBuf>,
+}
+
+/// A folder with `postgres` and `initdb` of one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Binaries {
+    pub(super) dir: PathBuf,
+    pub(super) major: u32,
+}
+
+impl Binaries {
+    /// Finds those of `wanted`, the version of an existing cluster; without one, the newest.
+    ///
+    /// # Errors
+    /// When there are none, or none of `wanted`; the message says what to do.
+    pub(super) fn find(search: &Search, wanted: Option<u32>, data: &Path) -> Result<Self, Error> {
+        let found = search.all();
+        let best = match wanted {
+            Some(wanted) => found.iter().find(|binaries| binaries.major == wanted).or(found.first()),
+            None => found.first(),
+        };
+        match (best, wanted, &search.bin) {
+            (Some(best), Some(cluster), _) if best.major != cluster => {
+                Err(Error::OtherVersion { data: data.to_owned(), cluster, found: best.major })
+            }
+            (Some(best), _, _) => Ok(best.clone()),
+            (None, _, Some(dir)) => Err(Error::NotBinaries { dir: dir.clone(), minimum: MINIMUM }),
+            (None, _, None) => {
+                let system = fs::read_to_string("/etc/os-release").unwrap_or_default();
+                Err(Error::NoBinaries { install: install(&system, rustix::process::geteuid().is_root()) })
+            }
+        }
+    }
+
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    fn at(dir: PathBuf) -> Option<Self> {
+        let postgres = dir.join("postgres");
+        if !postgres.is_file() || !dir.join("initdb").is_file() {
+            return None;
+        }
+        let said = Command::new(postgres).arg("--version").output().ok()?;
+        let major = major(str::from_utf8(&said.stdout).ok()?)?;
+        (major >= MINIMUM).then_some(Self { dir, major })
+    }
+}
+
+impl Search {
+    /// Every usable folder, newest version first, packages before `PATH`.
+    fn all(&self) -> Vec<Binaries> {
+        let mut found: Vec<_> = match &self.bin {
+            Some(bin) => Binaries::at(bin.clone()).into_iter().collect(),
+            None => packaged().chain(self.path.iter().cloned()).filter_map(Binaries::at).collect(),
+        };
+        found.sort_by_key(|binaries| std::cmp::Reverse(binaries.major));
+        found
+    }
+
+    /// Finds another program of Postgres, `psql` say: beside the server programs, else where the system looks.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let dirs = self.bin.iter().cloned().chain(packaged()).chain(self.path.iter().cloned());
+        dirs.map(|dir| dir.join(name)).find(|program| program.is_file())
+    }
+}
+
+fn packaged() -> impl Iterator<Item = PathBuf> {
+    PACKAGES.iter().flat_map(|(parent, prefix, below)| {
+        let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+        let named = entries.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()));
+        named.map(move |entry| entry.path().join(below))
+    })
+}
+
+/// The first number of `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+fn major(version: &str) -> Option<u32> {
+    let number = version.split(' ').nth(2)?;
+    let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+    number[..end].parse().ok()
+}
+
+/// The command that installs Postgres on the system of this `/etc/os-release`.
+fn install(os_release: &str, root: bool) -> String {
+    let field = |name: &str| {
+        let value = os_release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        value.unwrap_or_default().trim_matches('"').to_owned()
+    };
+    let kinds = format!("{} {}", field("ID"), field("ID_LIKE"));
+    let command = kinds.split(' ').find_map(|kind| match kind {
+        "debian" | "ubuntu" => Some("apt-get install -y postgresql"),
+        "fedora" | "rhel" | "centos" | "amzn" => Some("dnf install -y postgresql-server"),
+        "alpine" => Some("apk add postgresql"),
+        "arch" => Some("pacman -S --noconfirm postgresql"),
+        "suse" | "opensuse" => Some("zypper install -y postgresql-server"),
+        _ => None,
+    });
+    match command {
+        Some(command) if root => command.to_owned(),
+        Some(command) => format!("sudo {command}"),
+        None if cfg!(target_os = "macos") => "brew install postgresql@18".to_owned(),
+        None => format!("your system's package of the PostgreSQL server, version {MINIMUM} or newer"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read() {
+        assert_eq!(major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
+        assert_eq!(major("postgres (PostgreSQL) 19beta2"), Some(19));
+        assert_eq!(major("command not found"), None);
+    }
+
+    #[test]
+    fn the_command_that_installs_fits_the_system() {
+        assert_eq!(install("ID=debian\n", true), "apt-get install -y postgresql");
+        assert_eq!(
+            install("NAME=x\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", false),
+            "sudo apt-get install -y postgresql"
+        );
+        assert_eq!(install("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", true), "dnf install -y postgresql-server");
+        assert_eq!(install("ID=alpine\n", true), "apk add postgresql");
+    }
+}

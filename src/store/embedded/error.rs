@@ -1,0 +1,55 @@
+//! Why there is no private Postgres: each says what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// A private server that could not be had.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error(
+        "no PostgreSQL server programs on this machine\n  install them: {install}\n  \
+         or name a database: --database-url, DATABASE_URL"
+    )]
+    NoBinaries { install: String },
+    #[error("RELANCE_PG_BIN: no working `postgres` and `initdb` of version {minimum} or newer in {}", .dir.display())]
+    NotBinaries { dir: PathBuf, minimum: u32 },
+    #[error(
+        "{} is of PostgreSQL {cluster}, which is not installed here (newest found: {found})\n  \
+         install version {cluster}, or move that folder away to begin with an empty database", .data.display()
+    )]
+    OtherVersion { data: PathBuf, cluster: u32, found: u32 },
+    #[error("PostgreSQL refuses to run as root, and this system has neither a user `postgres` nor `nobody` to run it")]
+    NoAccount,
+    #[error(
+        "user {uid} has no entry in the user database, without which PostgreSQL cannot make a cluster\n  \
+         add one: echo 'relance:x:{uid}:0::/tmp:/sbin/nologin' >> /etc/passwd\n  \
+         or name a database: --database-url, DATABASE_URL"
+    )]
+    NamelessUser { uid: u32 },
+    #[error("{} belongs to user {owner}: run this as that user, or move the folder away", .dir.display())]
+    NotOurs { dir: PathBuf, owner: u32 },
+    #[error("PostgreSQL could not make a cluster: {output}")]
+    Initdb { output: String },
+    #[error("PostgreSQL did not start; {} ends with\n  {tail}", .log.display())]
+    NotReady { log: PathBuf, tail: String },
+    #[error("PostgreSQL did not stop: process {pid} is still there")]
+    NotStopped { pid: i32 },
+    #[error("cannot {operation} {}", .path.display())]
+    Io { operation: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot {operation}")]
+    Sql { operation: &'static str, source: sqlx::Error },
+}
+
+impl Error {
+    /// For `map_err`: every failure names the operation it interrupted, and on what.
+    pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { operation, path, source }
+    }
+
+    pub(super) fn sql(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Sql { operation, source }
+    }
+}

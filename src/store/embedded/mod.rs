@@ -1,0 +1,300 @@
+//! A private Postgres, for those who name no database.
+//!
+//! The first command that needs it starts it; commands that come while it runs find it; it stops when the last is
+//! gone. No command is its parent: a [`Keeper`], the program itself run as a hidden command, is (see there). In the
+//! folder, next to the cluster, lie three locks: `start.lock` serialises those who start and stop the server,
+//! `users.lock` is held shared by whoever uses it, `keeper.lock` by the keeper. The kernel releases them, so that
+//! nothing here depends on anybody ending in good order.
+
+mod binaries;
+mod cluster;
+mod error;
+mod keeper;
+mod place;
+mod postmaster;
+mod user;
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use self::binaries::Binaries;
+pub use self::binaries::Search;
+pub use self::error::Error;
+pub use self::keeper::Keeper;
+pub use self::place::Moved;
+use self::place::Place;
+use self::postmaster::{PAUSE, State};
+
+/// The database that every cluster has from its first start.
+pub const DATABASE: &str = cluster::NAME;
+
+/// For how long the server waits for the next command.
+pub const GRACE: Duration = Duration::from_secs(2);
+
+/// From starting the keeper to a server that answers, recovery apart.
+const READY: Duration = Duration::from_secs(30);
+/// Recovery reads at most `max_wal_size`, in minutes if the disk is slow.
+const RECOVERED: Duration = Duration::from_mins(10);
+
+const LOG_BYTES: u64 = 10 << 20;
+
+/// What a crash of the machine may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing that was committed.
+    Full,
+    /// Everything: for tests.
+    Disposable,
+}
+
+/// Which server, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Its folder, made when missing.
+    pub dir: PathBuf,
+    /// The `relancectl` to run as its keeper.
+    pub keeper_program: PathBuf,
+    pub search: Search,
+    pub grace: Duration,
+    pub durability: Durability,
+}
+
+/// A server in use: it runs at least as long as this lives.
+#[derive(Debug)]
+pub struct Server {
+    place: Place,
+    users: Option<File>,
+}
+
+/// How a command came to its server; shown to the user unless it was simply found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Started {
+    /// It was running.
+    Found,
+    /// It was not, and is now.
+    Now { major: u32, dir: PathBuf, after: After, moved: Option<Moved> },
+}
+
+/// What the server found in its folder when it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    Nothing,
+    Stop,
+    Crash,
+}
+
+impl fmt::Display for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Now { major, dir, after, moved } = self else { return f.write_str("postgres: found it running") };
+        write!(f, "postgres: started PostgreSQL {major} in {}", dir.display())?;
+        match after {
+            After::Nothing => f.write_str(" (first start: made a new cluster)")?,
+            After::Crash => f.write_str(" (recovered: it had not been stopped)")?,
+            After::Stop => {}
+        }
+        moved.as_ref().map_or(Ok(()), |moved| write!(f, ", {moved}"))
+    }
+}
+
+/// What there is of a server, without starting it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    pub dir: PathBuf,
+    /// `None`: there is no cluster yet.
+    pub major: Option<u32>,
+    /// The process, when it answers.
+    pub pid: Option<i32>,
+    pub in_use: bool,
+}
+
+/// What became of a wish to stop the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    Stopped,
+    WasNotRunning,
+    /// Nothing happened: another command uses it.
+    InUse,
+}
+
+impl Server {
+    /// Finds the server running or starts it, and keeps it until dropped. Blocks, up to minutes after a crash.
+    pub fn start(options: &Options) -> Result<(Self, Started), Error> {
+        let place = Place::choose(&options.dir)?;
+        place.prepare()?;
+        let alone = place.start_lock()?;
+        alone.lock().map_err(Error::io("lock", &place.dir))?;
+        // Waits for a keeper that is just stopping the server.
+        let users = place.users_lock()?;
+        users.lock_shared().map_err(Error::io("lock", &place.dir))?;
+        let started = bring_up(&place, options)?;
+        Ok((Self { place, users: Some(users) }, started))
+    }
+
+    /// Stops the server unless somebody uses it.
+    pub fn stop(dir: &Path) -> Result<Stop, Error> {
+        let place = Place::choose(dir)?;
+        if cluster::major(&place)?.is_none() {
+            return Ok(Stop::WasNotRunning);
+        }
+        stop_unless_used(&place)
+    }
+
+    /// Looks without touching.
+    pub fn status(dir: &Path) -> Result<Status, Error> {
+        let place = Place::choose(dir)?;
+        let major = cluster::major(&place)?;
+        let pid = match State::of(&place) {
+            State::Ready(pid) => Some(pid.as_raw_nonzero().get()),
+            State::Stopped | State::Crashed | State::Silent(_) | State::Starting(_) | State::Stopping(_) => None,
+        };
+        let in_use = pid.is_some() && place.users_lock()?.try_lock().is_err();
+        Ok(Status { dir: place.dir, major, pid, in_use })
+    }
+
+    /// A URL of one of its databases, for us and for any program that uses libpq.
+    pub fn url(&self, database: &str) -> String {
+        self.place.url(database)
+    }
+
+    /// Creates a database, empty or as a copy of another to which nobody is connected.
+    pub async fn create_database(&self, name: &str, template: Option<&str>) -> Result<(), Error> {
+        let name = quoted(name);
+        let statement = match template {
+            // Copying files beats logging every page when a new database is small and many are made.
+            Some(template) => {
+                format!("create database {name} template {} strategy file_copy", quoted(template))
+            }
+            None => format!("create database {name}"),
+        };
+        self.execute("create a database", statement).await
+    }
+
+    /// Drops a database when it exists, ending its connections.
+    pub async fn drop_database(&self, name: &str) -> Result<(), Error> {
+        self.execute("drop a database", format!("drop database if exists {} with (force)", quoted(name))).await
+    }
+
+    /// Lets go of the server and stops it, unless somebody else uses it. Blocks.
+    pub fn close(mut self) -> Result<Stop, Error> {
+        self.users = None;
+        stop_unless_used(&self.place)
+    }
+
+    async fn execute(&self, operation: &'static str, statement: String) -> Result<(), Error> {
+        let run = async {
+            let mut connection = PgConnection::connect(&self.url("postgres")).await?;
+            connection.execute(AssertSqlSafe(statement)).await?;
+            connection.close().await
+        };
+        run.await.map_err(Error::sql(operation))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The first process of a container takes everything down with it when it ends: no keeper will come to it.
+        if self.users.take().is_some() && std::process::id() == 1 {
+            // Then the next start recovers.
+            drop(stop_unless_used(&self.place));
+        }
+    }
+}
+
+/// Sees to it that a kept server answers. The caller holds `start.lock`, and `users.lock` shared.
+fn bring_up(place: &Place, options: &Options) -> Result<Started, Error> {
+    let state = State::of(place);
+    let found = matches!(state, State::Ready(_));
+    if found && place.is_kept()? {
+        return Ok(Started::Found);
+    }
+    let cluster = cluster::major(place)?;
+    let binaries = Binaries::find(&options.search, cluster, &place.data())?;
+    if cluster.is_none() {
+        cluster::create(place, &binaries, options.durability)?;
+    }
+    await_ready(place, |log| spawn_keeper(place, &binaries, options, log))?;
+    let after = match (cluster, state) {
+        (None, _) => After::Nothing,
+        (Some(_), State::Crashed | State::Silent(_)) => After::Crash,
+        (Some(_), _) => After::Stop,
+    };
+    let dir = if place.moved.is_some() { place.dir.clone() } else { options.dir.clone() };
+    let started = Started::Now { major: binaries.major, dir, after, moved: place.moved.clone() };
+    Ok(if found { Started::Found } else { started })
+}
+
+/// Waits for the server to answer and to be kept, starting a keeper when there is none.
+fn await_ready(place: &Place, spawn: impl Fn(File) -> Result<Child, Error>) -> Result<(), Error> {
+    let log_bytes = place.log_bytes();
+    let log = place.open(&place.log())?;
+    let mut keeper: Option<Child> = None;
+    let began = Instant::now();
+    loop {
+        let state = State::of(place);
+        let is_kept = place.is_kept()?;
+        if is_kept && matches!(state, State::Ready(_)) {
+            return Ok(());
+        }
+        match keeper.as_mut().map(Child::try_wait) {
+            None if !is_kept => keeper = Some(spawn(log.try_clone().map_err(Error::io("open", &place.log()))?)?),
+            // Another one was still there.
+            Some(Ok(Some(exit))) if exit.success() => keeper = None,
+            Some(Ok(Some(_)) | Err(_)) => return Err(place.not_ready(log_bytes)),
+            None | Some(Ok(None)) => {}
+        }
+        let patience = if matches!(state, State::Starting(_)) { RECOVERED } else { READY };
+        if began.elapsed() > patience {
+            return Err(place.not_ready(log_bytes));
+        }
+        sleep(PAUSE);
+    }
+}
+
+fn spawn_keeper(place: &Place, binaries: &Binaries, options: &Options, log: File) -> Result<Child, Error> {
+    if place.log_bytes() > LOG_BYTES {
+        log.set_len(0).map_err(Error::io("empty", &place.log()))?;
+    }
+    let mut command = Command::new(&options.keeper_program);
+    command.arg("keep-postgres").arg("--folder").arg(&place.dir).arg("--bin").arg(&binaries.dir);
+    command.arg("--grace-ms").arg(options.grace.as_millis().to_string());
+    if options.durability == Durability::Disposable {
+        command.arg("--disposable");
+    }
+    let errors = log.try_clone().map_err(Error::io("open", &place.log()))?;
+    // It outlives us: it must hold neither our folder nor our secrets.
+    command.env_clear().current_dir("/").stdin(Stdio::null()).stdout(log).stderr(errors);
+    command.spawn().map_err(Error::io("run", &options.keeper_program))
+}
+
+fn stop_unless_used(place: &Place) -> Result<Stop, Error> {
+    let alone = place.start_lock()?;
+    alone.lock().map_err(Error::io("lock", &place.dir))?;
+    let users = place.users_lock()?;
+    // A keeper holds it for moments when it looks for users, and longer when it is itself stopping the server.
+    let asked = Instant::now();
+    while users.try_lock().is_err() {
+        let busy = matches!(State::of(place), State::Ready(_)) && place.is_kept()?;
+        if busy && asked.elapsed() > PAUSE * 20 {
+            return Ok(Stop::InUse);
+        }
+        sleep(PAUSE);
+    }
+    let was_running = State::of(place).pid().is_some();
+    postmaster::stop(place)?;
+    place.tidy();
+    // The keeper sees that the server is gone, and goes: or the next command would take it for one that starts it.
+    while place.is_kept()? && asked.elapsed() < READY {
+        sleep(PAUSE);
+    }
+    Ok(if was_running { Stop::Stopped } else { Stop::WasNotRunning })
+}
+
+fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}

@@ -1,0 +1,137 @@
+//! The server process: what its pid file and its socket say of it, how to start it, how to stop it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use super::binaries::Binaries;
+use super::cluster;
+use super::place::{PORT, Place};
+use super::{Durability, Error};
+
+/// How often a short wait looks again.
+pub(super) const PAUSE: Duration = Duration::from_millis(10);
+
+/// A fast shutdown ends every session and writes a checkpoint.
+const FAST: Duration = Duration::from_secs(20);
+/// After which it is told to drop everything; the next start recovers.
+const IMMEDIATE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Never started, or stopped in good order.
+    Stopped,
+    /// Died without putting its pid file away: the next start recovers.
+    Crashed,
+    /// Alive without a socket: in its first or last moments, or another program that was given the same pid.
+    Silent(Pid),
+    Starting(Pid),
+    Ready(Pid),
+    Stopping(Pid),
+}
+
+impl State {
+    /// Looks at the server of `place`.
+    pub(super) fn of(place: &Place) -> Self {
+        let text = match fs::read_to_string(place.data().join("postmaster.pid")) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Self::Stopped,
+            Err(_) => return Self::Crashed,
+        };
+        let mut lines = text.lines();
+        let Some(pid) = lines.next().and_then(|line| Pid::from_raw(line.trim().parse().ok()?)) else {
+            return Self::Crashed;
+        };
+        if !may_be_postgres(pid) {
+            return Self::Crashed;
+        }
+        if UnixStream::connect(place.socket()).is_err() {
+            return Self::Silent(pid);
+        }
+        // The eighth line is what `pg_ctl` waits for, too.
+        match lines.nth(6).map(str::trim) {
+            Some("ready") => Self::Ready(pid),
+            Some("stopping") => Self::Stopping(pid),
+            _ => Self::Starting(pid),
+        }
+    }
+
+    pub(super) fn pid(self) -> Option<Pid> {
+        match self {
+            Self::Stopped | Self::Crashed => None,
+            Self::Silent(pid) | Self::Starting(pid) | Self::Ready(pid) | Self::Stopping(pid) => Some(pid),
+        }
+    }
+}
+
+/// Starts the server, its messages going to our standard error.
+pub(super) fn spawn(place: &Place, binaries: &Binaries, durability: Durability) -> Result<Child, Error> {
+    let mut command = cluster::program(place, binaries, "postgres");
+    command.arg("-D").arg(place.data()).arg("-k").arg(&place.socket_dir).args(["-p", &PORT.to_string()]);
+    set(&mut command, &ALWAYS);
+    set(&mut command, if durability == Durability::Full { &FULL } else { &DISPOSABLE });
+    command.stdin(Stdio::null()).spawn().map_err(Error::io("run", &binaries.program("postgres")))
+}
+
+const ALWAYS: [(&str, &str); 11] = [
+    ("listen_addresses", ""),
+    ("unix_socket_permissions", "0700"),
+    // One machine, no replicas: nothing reads the log but recovery.
+    ("wal_level", "minimal"),
+    ("max_wal_senders", "0"),
+    ("max_logical_replication_workers", "0"),
+    ("max_wal_size", "2GB"),
+    // Short statements only: compiling them costs more than it saves.
+    ("jit", "off"),
+    ("timezone", "UTC"),
+    ("log_timezone", "UTC"),
+    ("log_checkpoints", "off"),
+    // `keeper` reads messages.
+    ("lc_messages", "C"),
+];
+const FULL: [(&str, &str); 2] = [("shared_buffers", "256MB"), ("max_connections", "100")];
+const DISPOSABLE: [(&str, &str); 6] = [
+    ("shared_buffers", "128MB"),
+    ("max_connections", "200"),
+    ("fsync", "off"),
+    ("synchronous_commit", "off"),
+    ("full_page_writes", "off"),
+    // It would sit in databases that tests want to drop.
+    ("autovacuum", "off"),
+];
+
+fn set(command: &mut Command, settings: &[(&str, &str)]) {
+    for (name, value) in settings {
+        command.arg("-c").arg(format!("{name}={value}"));
+    }
+}
+
+/// Stops the server: in good order, and if it does not listen, less gently. The caller holds `users.lock`.
+pub(super) fn stop(place: &Place) -> Result<(), Error> {
+    let Some(pid) = State::of(place).pid() else { return Ok(()) };
+    for (how, patience) in [(Signal::INT, FAST), (Signal::QUIT, IMMEDIATE)] {
+        // Gone between looking and telling: what we wanted.
+        kill_process(pid, how).ok();
+        let asked = Instant::now();
+        while asked.elapsed() < patience {
+            if State::of(place).pid() != Some(pid) {
+                return Ok(());
+            }
+            sleep(PAUSE);
+        }
+    }
+    Err(Error::NotStopped { pid: pid.as_raw_nonzero().get() })
+}
+
+/// Tells whether a process lives that can be the server. Pids are used again, in containers soon.
+fn may_be_postgres(pid: Pid) -> bool {
+    let alive = matches!(test_kill_process(pid), Ok(()) | Err(Errno::PERM));
+    let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero()));
+    alive && name.map_or(true, |name| name.trim() == "postgres")
+}

@@ -1,0 +1,322 @@
+//! The private server: real processes, really killed.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use relance::store::Store;
+use relance::store::embedded::{After, DATABASE, Durability, Options, Server, Started, Stop};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use sqlx::{Connection, Executor, PgConnection};
+use tempfile::TempDir;
+
+use crate::support;
+
+const RELANCECTL: &str = env!("CARGO_BIN_EXE_relancectl");
+const NOBODY: u32 = 65534;
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A working directory with a private server, which is stopped with it.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        // Open to the user that runs the server when we are root.
+        let open = fs::Permissions::from_mode(0o755);
+        Self(tempfile::Builder::new().prefix("relance-").permissions(open).tempdir().unwrap())
+    }
+
+    fn server_dir(&self) -> PathBuf {
+        self.0.path().join(".relance/postgres")
+    }
+
+    fn options(&self) -> Options {
+        let options = support::options(self.server_dir());
+        Options { grace: Duration::from_millis(100), durability: Durability::Full, ..options }
+    }
+
+    fn start(&self) -> (Server, Started) {
+        Server::start(&self.options()).unwrap()
+    }
+
+    fn is_running(&self) -> bool {
+        Server::status(&self.server_dir()).unwrap().pid.is_some()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(Server::status(&self.server_dir()).unwrap().pid.unwrap()).unwrap()
+    }
+
+    fn relancectl(&self, args: &[&str]) -> Output {
+        relancectl(RELANCECTL.as_ref(), self.0.path(), args).output().unwrap()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        Server::stop(&self.server_dir()).unwrap();
+    }
+}
+
+fn relancectl(program: &Path, dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(dir).env_remove("DATABASE_URL");
+    command
+}
+
+/// The keeper of a server it started.
+fn keeper_of(postmaster: Pid) -> Pid {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", postmaster.as_raw_nonzero())).unwrap();
+    let after_name = stat.rsplit(')').next().unwrap();
+    Pid::from_raw(after_name.split_whitespace().nth(1).unwrap().parse().unwrap()).unwrap()
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < DEADLINE, "{what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn after(started: &Started) -> Option<After> {
+    match started {
+        Started::Found => None,
+        Started::Now { after, .. } => Some(*after),
+    }
+}
+
+async fn connect(server: &Server) -> PgConnection {
+    PgConnection::connect(&server.url(DATABASE)).await.unwrap()
+}
+
+async fn save(server: &Server) {
+    connect(server).await.execute("create table saved as select 42 as answer").await.unwrap();
+}
+
+async fn saved(server: &Server) -> i32 {
+    sqlx::query_scalar("select answer from saved").fetch_one(&mut connect(server).await).await.unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn others_find_a_server_in_use_and_it_stops_after_the_last() {
+    let home = Home::new();
+    let (server, started) = home.start();
+    assert_eq!(after(&started), Some(After::Nothing));
+    assert!(started.to_string().ends_with("(first start: made a new cluster)"), "{started}");
+    save(&server).await;
+
+    let other = home.relancectl(&["db", "url"]);
+    assert_eq!(text(&other.stdout).trim(), server.url(DATABASE));
+    assert!(!text(&other.stderr).contains("started"), "{}", text(&other.stderr));
+    let refused = home.relancectl(&["db", "stop"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&home.relancectl(&["db", "status"]).stdout).contains(", in use"));
+
+    drop(server);
+    eventually("the server stops", || !home.is_running());
+    let (server, started) = home.start();
+    assert_eq!(after(&started), Some(After::Stop));
+    assert_eq!(saved(&server).await, 42);
+}
+
+#[test]
+fn of_many_that_come_at_once_one_starts_it() {
+    let home = Home::new();
+    let interrupted = home.server_dir().join("data.new");
+    fs::create_dir_all(&interrupted).unwrap();
+    fs::write(interrupted.join("PG_VERSION"), "15").unwrap();
+
+    let all: Vec<_> = thread::scope(|scope| {
+        let starts: Vec<_> = (0..4).map(|_| scope.spawn(|| home.start())).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+
+    assert_eq!(all.iter().filter(|(_, started)| after(started).is_some()).count(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_keeps_it_running_without_a_command() {
+    let home = Home::new();
+    let (server, _) = home.start();
+    let mut connection = connect(&server).await;
+    drop(server);
+    let began = Instant::now();
+    while began.elapsed() < 10 * home.options().grace {
+        connection.execute("select 1").await.unwrap();
+    }
+    connection.close().await.unwrap();
+    eventually("the server stops", || !home.is_running());
+}
+
+#[tokio::test]
+async fn the_last_user_may_stop_it_at_once() {
+    let home = Home::new();
+    let (one, _) = home.start();
+    let (two, _) = home.start();
+    assert_eq!(one.close().unwrap(), Stop::InUse);
+    assert_eq!(two.close().unwrap(), Stop::Stopped);
+    assert_eq!(Server::stop(&home.server_dir()).unwrap(), Stop::WasNotRunning);
+    assert!(!home.server_dir().join("data/postmaster.pid").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_killed_server_is_started_again_for_its_users() {
+    let home = Home::new();
+    let (server, _) = home.start();
+    save(&server).await;
+    let killed = home.pid();
+    kill_process(killed, Signal::KILL).unwrap();
+    eventually("the server is back", || home.is_running() && home.pid() != killed);
+    assert_eq!(saved(&server).await, 42);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_killed_keeper_is_replaced() {
+    let home = Home::new();
+    let (server, _) = home.start();
+    let pid = home.pid();
+    kill_process(keeper_of(pid), Signal::KILL).unwrap();
+    eventually("the keeper is gone", || !is_kept(&home));
+
+    let (again, started) = home.start();
+    assert_eq!((started, home.pid()), (Started::Found, pid));
+    drop((server, again));
+    eventually("the new keeper stops the server", || !home.is_running());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn killed_with_its_keeper_it_recovers() {
+    let home = Home::new();
+    let (server, _) = home.start();
+    save(&server).await;
+    let pid = home.pid();
+    kill_process(keeper_of(pid), Signal::KILL).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    eventually("the server is gone", || !home.is_running());
+
+    let (again, started) = home.start();
+    assert_eq!(after(&started), Some(After::Crash));
+    assert_eq!(saved(&again).await, 42);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_keeper_told_to_end_stops_its_server() {
+    let home = Home::new();
+    let (_server, _) = home.start();
+    let keeper = keeper_of(home.pid());
+    kill_process(keeper, Signal::INT).unwrap();
+    kill_process(keeper, Signal::TERM).unwrap();
+    eventually("the keeper has stopped the server", || !is_kept(&home));
+    assert!(!home.server_dir().join("data/postmaster.pid").exists());
+}
+
+#[test]
+fn a_pid_file_that_names_another_program_is_stale() {
+    let home = Home::new();
+    home.start().0.close().unwrap();
+    let pid_file = home.server_dir().join("data/postmaster.pid");
+    fs::write(&pid_file, format!("{}\n{}\n", std::process::id(), home.server_dir().display())).unwrap();
+    assert_eq!(after(&home.start().1), Some(After::Crash));
+}
+
+#[tokio::test]
+async fn a_folder_too_deep_for_a_socket_has_it_elsewhere() {
+    let home = Home::new();
+    let deep = home.0.path().join("a folder with a long name, and blanks").join("x".repeat(80)).join("postgres");
+    let options = Options { dir: deep.clone(), ..home.options() };
+    let (server, _) = Server::start(&options).unwrap();
+    let url = server.url(DATABASE);
+    let socket_dir = url.split("host=").nth(1).unwrap().split('&').next().unwrap().replace("%2F", "/");
+    assert!(socket_dir.starts_with("/tmp/relance-"), "{socket_dir}");
+    assert_eq!(fs::metadata(&socket_dir).unwrap().mode() & 0o777, 0o700);
+    save(&server).await;
+    assert_eq!(server.close().unwrap(), Stop::Stopped);
+    assert!(!Path::new(&socket_dir).exists());
+}
+
+#[test]
+fn an_ordinary_user_needs_nothing_else() {
+    if !geteuid().is_root() {
+        return; // Then every other test shows it.
+    }
+    let home = Home::new();
+    let program = home.0.path().join("relancectl");
+    fs::copy(RELANCECTL, &program).unwrap();
+    let work = home.0.path().join("work");
+    fs::create_dir(&work).unwrap();
+    chown(&work, Some(NOBODY), Some(NOBODY)).unwrap();
+    let as_nobody = |args| relancectl(&program, &work, args).uid(NOBODY).gid(NOBODY).output().unwrap();
+
+    let started = as_nobody(&["db", "url"]);
+    assert!(started.status.success(), "{}", text(&started.stderr));
+    assert!(text(&started.stderr).contains("started PostgreSQL"));
+    assert_eq!(fs::metadata(work.join(".relance/postgres/data")).unwrap().uid(), NOBODY);
+    // Root is given what is there, and leaves it to its owner.
+    let by_root = relancectl(&program, &work, &["db", "status"]).output().unwrap();
+    assert!(text(&by_root.stdout).contains("running as process"), "{}", text(&by_root.stdout));
+    let stopped = as_nobody(&["db", "stop"]);
+    assert_eq!(text(&stopped.stdout), "postgres: stopped\n");
+}
+
+#[test]
+fn root_keeps_it_elsewhere_when_its_folder_is_closed() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let closed = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir().unwrap();
+    let run = |args| relancectl(RELANCECTL.as_ref(), closed.path(), args).output().unwrap();
+    let started = run(&["db", "url"]);
+    assert!(text(&started.stderr).contains("may not enter"), "{}", text(&started.stderr));
+    assert_eq!(text(&run(&["db", "stop"]).stdout), "postgres: stopped\n");
+
+    let elsewhere = Server::status(&closed.path().join(".relance/postgres")).unwrap().dir;
+    assert!(!elsewhere.starts_with(closed.path()));
+    fs::remove_dir_all(elsewhere).unwrap();
+}
+
+#[test]
+fn a_cluster_of_another_version_is_refused() {
+    let home = Home::new();
+    let data = home.server_dir().join("data");
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join("PG_VERSION"), "9\n").unwrap();
+    let refused = home.relancectl(&["db", "url"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("is of PostgreSQL 9, which is not installed"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn without_server_programs_it_says_so() {
+    let home = Home::new();
+    let empty = home.0.path();
+    let refused = relancectl(RELANCECTL.as_ref(), empty, &["db", "url"]).env("RELANCE_PG_BIN", empty).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("RELANCE_PG_BIN: no working `postgres`"), "{}", text(&refused.stderr));
+}
+
+#[tokio::test]
+async fn a_schema_newer_than_the_program_is_left_alone() {
+    let database = support::database().await;
+    let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+                 values (9999, 'future', true, '', 0)";
+    database.pool.execute(newer).await.unwrap();
+    let refused = Store::open(&database.url(), 1).await.unwrap_err().to_string();
+    assert!(refused.contains("newer than this relancectl"), "{refused}");
+}
+
+fn is_kept(home: &Home) -> bool {
+    fs::File::open(home.server_dir().join("keeper.lock")).unwrap().try_lock_shared().is_err()
+}
