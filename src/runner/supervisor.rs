@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{BATCH, Loaded, enroll, send};
 use crate::channel::Channel;
+use crate::diagnostic::Diagnostic;
 use crate::domain::Timestamp;
 use crate::reconcile::{self, Outcome, reconcile};
 use crate::source::Watch;
@@ -117,7 +118,7 @@ impl Supervisor {
             }
             Outcome::Refused(refusal) => refusal.to_string(),
             Outcome::Broken(diagnostics) => {
-                let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+                let lines: Vec<String> = diagnostics.iter().map(Diagnostic::line).collect();
                 lines.join("\n")
             }
         };
@@ -184,7 +185,8 @@ impl Supervisor {
         Ok(sent.lanes)
     }
 
-    async fn failed(&self, stop: &CancellationToken, task: &str, error: &(dyn StdError + 'static)) {
+    async fn failed(&self, stop: &CancellationToken, task: &str, error: &(dyn StdError + Send + Sync + 'static)) {
+        let error: &(dyn StdError + 'static) = error;
         tracing::error!(task.name = task, error, "a tick of `{task}` failed; trying again");
         tokio::select! {
             () = stop.cancelled() => {}
