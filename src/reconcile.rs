@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::diagnostic::Diagnostic;
 use crate::domain::Timestamp;
 use crate::manifest::{self, Checked};
 use crate::plan::{self, Plan, Refusal};
@@ -20,7 +19,7 @@ pub enum Outcome {
     /// The plan looks like an accident; what is in force stays.
     Refused(Refusal),
     /// The files have errors; what is in force stays.
-    Broken(Vec<Diagnostic>),
+    Broken(Box<Checked>),
 }
 
 #[derive(Debug, Error)]
@@ -61,7 +60,7 @@ pub async fn reconcile(
     loop {
         let Comparison { checked, in_force, plan, origin } = compare(directories, store).await?;
         if checked.has_errors() {
-            return Ok(Outcome::Broken(checked.diagnostics));
+            return Ok(Outcome::Broken(Box::new(checked)));
         }
         if plan.is_empty() {
             return Ok(Outcome::InSync);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::channel::{Channel, Outcome};
+use crate::channel::{Channels, Outcome};
 use crate::domain::Timestamp;
 use crate::program::Program;
 use crate::store::{self, Batch, Speed, Store};
@@ -33,14 +33,14 @@ pub struct Sent {
 pub async fn send(
     store: &Store,
     program: &Program,
-    channel: &dyn Channel,
+    channels: &Channels,
     batch: Batch,
     (now, speed): (Timestamp, Speed),
 ) -> Result<Sent, store::Error> {
     let claim = store.claim(program, batch, now, now + lease(speed)).await?;
     let sent = Sent { messages: claim.messages.len(), lanes: claim.lanes };
     let Some(lease) = claim.lease.filter(|_| !claim.messages.is_empty()) else { return Ok(sent) };
-    let answers = tokio::time::timeout(HAND_OVER, channel.hand_over(&claim.messages, now)).await;
+    let answers = tokio::time::timeout(HAND_OVER, channels.hand_over(program, &claim.messages, now)).await;
     let answers = answers.unwrap_or_else(|_| {
         let seconds = HAND_OVER.as_secs();
         vec![Outcome::Unknown { error: format!("no answer within {seconds} s") }; claim.messages.len()]

@@ -9,6 +9,7 @@ mod claim;
 mod claim_write;
 mod clock;
 mod desired;
+mod effect;
 pub mod embedded;
 mod enroll;
 mod error;
