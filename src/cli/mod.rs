@@ -1,7 +1,10 @@
 //! The command line: one file a command. Errors meet the user here and nowhere else.
 
 mod exit;
+mod explain;
 mod print;
+mod schema;
+mod validate;
 mod version;
 
 use std::path::PathBuf;
@@ -33,6 +36,12 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check manifests; needs no database
+    Validate(validate::Args),
+    /// Explain a code of `validate`
+    Explain(explain::Args),
+    /// Print the JSON Schema of a kind, or write all of them
+    Schema(schema::Args),
     /// Print the version and what it was built with
     Version,
 }
@@ -40,6 +49,9 @@ pub enum Command {
 /// Runs one command line and says how the process should end.
 pub async fn run(cli: Cli) -> Exit {
     let result = match cli.command {
+        Command::Validate(args) => validate::run(&cli.global, &args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Version => version::run(),
     };
     result.unwrap_or_else(|error| {

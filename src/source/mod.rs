@@ -2,4 +2,4 @@
 
 mod directory;
 
-pub use self::directory::{Error, digest, load};
+pub use self::directory::{Error, digest, load, roots};
