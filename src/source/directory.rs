@@ -31,6 +31,17 @@ pub enum Error {
     TooMuch,
 }
 
+/// Where manifests are read from: the given directories, else `campaigns` and `templates` in the working
+/// directory, of which one may be missing.
+pub fn roots(given: &[PathBuf]) -> Vec<PathBuf> {
+    if !given.is_empty() {
+        return given.to_vec();
+    }
+    let usual = ["campaigns", "templates"].map(PathBuf::from);
+    let there: Vec<PathBuf> = usual.iter().filter(|dir| dir.exists()).cloned().collect();
+    if there.is_empty() { usual.to_vec() } else { there }
+}
+
 /// Reads every `*.yaml` and `*.yml` below the given directories, and files given by name, in order of path.
 ///
 /// Symbolic links are followed; names that begin with a dot are skipped, so that the generations of a

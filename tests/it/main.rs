@@ -1,6 +1,8 @@
-//! Tests that need a database or several processes: one binary, a file per behaviour.
-
-#![expect(clippy::unwrap_used, reason = "clippy sees test functions, not the helpers around them")]
+//! Behaviour seen from outside: one binary, a file per behaviour, on a real Postgres where one is needed.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod embedded;
+mod manifests;
+mod robustness;
 mod support;
+mod world;

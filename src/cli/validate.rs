@@ -1,0 +1,49 @@
+//! `relancectl validate`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::{Exit, Global, print};
+use crate::diagnostic::{json, text};
+use crate::{manifest, source};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files and directories to check instead of `--dir`
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// How to write the findings
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
+    let roots = source::roots(if args.paths.is_empty() { &global.dirs } else { &args.paths });
+    let sources = source::load(&roots)?;
+    let checked = manifest::check(&sources);
+    let (found, files, manifests) = (&checked.diagnostics, checked.files, checked.manifests);
+    match args.output {
+        Output::Json => {
+            print::line(&serde_json::to_string_pretty(&json::report(found, files, manifests))?);
+        }
+        Output::Text => {
+            let colour = print::colour();
+            for one in found {
+                print::line(&text::render(one, |path| sources.bytes(path), colour));
+                print::line("");
+            }
+            print::line(&text::summary(found, files, manifests));
+        }
+    }
+    Ok(if checked.has_errors() { Exit::Findings } else { Exit::Fine })
+}
