@@ -1,6 +1,7 @@
 //! The command line: one file a command. Errors meet the user here and nowhere else.
 
 mod exit;
+mod import;
 mod print;
 mod version;
 
@@ -33,6 +34,8 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Read accounts or referrals from an export
+    Import(import::Import),
     /// Print the version and what it was built with
     Version,
 }
@@ -40,6 +43,7 @@ pub enum Command {
 /// Runs one command line and says how the process should end.
 pub async fn run(cli: Cli) -> Exit {
     let result = match cli.command {
+        Command::Import(import) => import::run(&cli.global, import).await,
         Command::Version => version::run(),
     };
     result.unwrap_or_else(|error| {

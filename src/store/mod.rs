@@ -6,6 +6,7 @@
 
 mod clock;
 mod error;
+mod import;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 
 pub use self::error::Error;
+pub use self::import::{Age, Closed, Merged, Stage};
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");
