@@ -221,7 +221,10 @@ fn ndjson_rows<C: Copy + PartialEq>(
 fn json_fault(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
-    format!("not a JSON object on one line: {what} at character {}", error.column())
+    match error.column() {
+        0 => format!("not one JSON object a line: {what}"),
+        column => format!("not one JSON object a line: {what} at character {column}"),
+    }
 }
 
 fn members<'a, C: Copy + PartialEq>(
