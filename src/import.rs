@@ -54,7 +54,8 @@ pub async fn accounts(store: &Store, source: Source, age: Age) -> Result<Report,
 pub async fn referrals(store: &Store, source: Source, age: Age) -> Result<Report, Error> {
     let imported = store.import_referrals(age, move |accounts, stage| {
         let mut rejected = Vec::new();
-        let read = facts::referrals(source, accounts, age.now, |line, row| match row {
+        let account = |id: &str| accounts.get(id).copied();
+        let read = facts::referrals(source, &account, age.now, |line, row| match row {
             Ok(fact) => stage.referral(line, &fact).map_err(|store::Closed| Stopped),
             Err(rejection) => {
                 rejected.push(rejection);

@@ -1,6 +1,5 @@
 //! One file of either format, as rows of cells.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -254,7 +253,7 @@ fn members<'a, C: Copy + PartialEq>(
     }
 }
 
-fn scalar<'a, C>(line: u64, column: Option<C>, name: &'a Cow<'_, str>, value: &'a Value<'_>) -> Row<Cell<'a, C>> {
+fn scalar<'a, C>(line: u64, column: Option<C>, name: &'a str, value: &'a Value<'_>) -> Row<Cell<'a, C>> {
     let (text, plain) = match value {
         Value::Empty => ("", false),
         Value::Text(text) => (text.as_ref(), false),

@@ -1,15 +1,11 @@
 //! Exports of referrals.
 
-use std::collections::HashMap;
-
 use chrono::NaiveDate;
 
 use super::columns::{Cell, Column};
 use super::reader::{self, Cells, Source};
 use super::{Error, Row, Stopped, time, value};
-use crate::domain::{
-    AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Said, Timestamp,
-};
+use crate::domain::{AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Said, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Is {
@@ -52,16 +48,16 @@ static COLUMNS: [Column<Is>; 16] = [
 
 /// Hands every row of an export of referrals to `take`, in order, and says how many there were.
 ///
-/// `accounts` are those we have, by the id that exports use: a referral of any other is refused. `now` tells a birth
+/// `account` knows those we have by the id that exports use: a referral of any other is refused. `now` tells a birth
 /// date or an age in the future.
 pub fn referrals(
     source: Source,
-    accounts: &HashMap<String, AccountId>,
+    account: &dyn Fn(&str) -> Option<AccountId>,
     now: Timestamp,
     mut take: impl FnMut(u64, Row<ReferralFact<'_>>) -> Result<(), Stopped>,
 ) -> Result<u64, Error> {
     reader::read(source, &COLUMNS, |line, row| {
-        let row = row.and_then(|row| referral(&row, accounts, now));
+        let row = row.and_then(|row| referral(&row, account, now));
         let good = row.is_ok();
         take(line, row).map(|()| good)
     })
@@ -69,7 +65,7 @@ pub fn referrals(
 
 fn referral<'a>(
     row: &Cells<'a, Is>,
-    accounts: &HashMap<String, AccountId>,
+    account: &dyn Fn(&str) -> Option<AccountId>,
     now: Timestamp,
 ) -> Row<ReferralFact<'a>> {
     let mut draft = Draft::default();
@@ -78,7 +74,7 @@ fn referral<'a>(
     let country = written.and_then(|cell| Country::parse(cell.text.trim()).ok());
     for cell in row.cells {
         draft
-            .read(cell, country, accounts, now)
+            .read(cell, country, account, now)
             .map_err(|reason| Rejection::new(row.line, cell.name, cell.text, reason))?;
     }
     draft.finish().map_err(|column| Rejection::new(row.line, column, "", "missing"))
@@ -110,7 +106,7 @@ impl<'a> Draft<'a> {
         &mut self,
         cell: &Cell<'a, Is>,
         country: Option<Country>,
-        accounts: &HashMap<String, AccountId>,
+        account: &dyn Fn(&str) -> Option<AccountId>,
         now: Timestamp,
     ) -> Result<(), String> {
         let Some(column) = cell.column else {
@@ -120,7 +116,7 @@ impl<'a> Draft<'a> {
         match column {
             Is::Id => self.id = Some(value::id(cell)?),
             Is::Account => {
-                let known = accounts.get(value::id(cell)?).copied();
+                let known = account(value::id(cell)?);
                 self.account = Some(known.ok_or("no account has this id: import the accounts first")?);
             }
             Is::Name => self.name = Some(value::written(cell)?),

@@ -288,11 +288,8 @@ async fn of_twins_the_newest_registration_speaks() {
     assert_eq!(texts(&db.pool, SPEAKERS).await, ["r1 +237671000001", "r3 +237671000001", "r5 +237671000002"]);
 
     // Two rows exchange their phones within one file.
-    rows(
-        &db,
-        &["r1,a1,Paul,671000002,CM,2026-10-02T08:00:00Z,,", "r5,a1,Awa,671000001,CM,2026-10-03T08:00:00Z,,"],
-    )
-    .await;
+    rows(&db, &["r1,a1,Paul,671000002,CM,2026-10-02T08:00:00Z,,", "r5,a1,Awa,671000001,CM,2026-10-03T08:00:00Z,,"])
+        .await;
     assert_eq!(texts(&db.pool, SPEAKERS).await, ["r1 +237671000002", "r3 +237671000001", "r5 +237671000001"]);
 }
 
@@ -304,7 +301,8 @@ const RUNS: &str = "insert into revision (digest, accepted_at, plan) values ('d'
     insert into lane (account_id) select id from account where external_id = 'a1'";
 
 /// A target on day 2 in campaign 1 for every current referral of `a1`, with the message of day 1.
-const TARGETS: &str = "insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
+const TARGETS: &str =
+    "insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
         select account_id, 1, id, 'active', 2, now(), now(), 1 from referral where is_current;
     insert into message (account_id, referral_id, campaign_id, day, state, attempts, phone, language, text,
                          revision_id, queued_at, sent_at)
@@ -341,10 +339,7 @@ async fn two_people_who_turn_out_to_be_one_keep_one_target_a_run() {
     .await;
     rows(&db, &["r1,a1,Paul,671000002,CM,2026-10-01T08:00:00Z,,"]).await;
     assert_eq!(texts(&db.pool, SPEAKERS).await, ["r2 +237671000002"]);
-    assert_eq!(
-        texts(&db.pool, TARGETS_NOW).await,
-        ["r1 1 exited removed 2 1", "r2 1 active 2 1", "r2 2 active 5 0"]
-    );
+    assert_eq!(texts(&db.pool, TARGETS_NOW).await, ["r1 1 exited removed 2 1", "r2 1 active 2 1", "r2 2 active 5 0"]);
 }
 
 #[tokio::test]
@@ -380,7 +375,10 @@ async fn whoever_lives_by_the_facts_is_woken() {
 async fn a_file_without_a_needed_column_is_refused_as_a_whole() {
     let db = world().await;
     for (text, reason) in [
-        ("id,account,name,phone,country\n", "test:1: no columns `account_id`, `registered_at`; the header has `id`, `account`"),
+        (
+            "id,account,name,phone,country\n",
+            "test:1: no columns `account_id`, `registered_at`; the header has `id`, `account`",
+        ),
         ("\n", "test:1: the file is empty"),
         ("id,id\n", "test:1: two columns are called `id`"),
         ("\u{feff}\r\nnom;âge\r\n", "test:2: no columns `id`"),
@@ -462,8 +460,7 @@ async fn the_command_line_reads_a_spreadsheet_s_export_and_standard_input() {
     assert_eq!(done.status.code(), Some(1), "{}", String::from_utf8_lossy(&done.stderr));
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
     let rejected = Rejection::new(6, "phone", "12345", "not a valid phone number of `CM`");
-    let expected =
-        serde_json::json!({"read": 3, "inserted": 2, "updated": 0, "unchanged": 0, "rejected": [rejected]});
+    let expected = serde_json::json!({"read": 3, "inserted": 2, "updated": 0, "unchanged": 0, "rejected": [rejected]});
     assert_eq!(report, expected);
     let written = std::fs::read_to_string(rejects.path()).unwrap();
     assert_eq!(written, "line,column,value,reason\n6,phone,12345,not a valid phone number of `CM`\n");

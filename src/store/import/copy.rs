@@ -26,8 +26,7 @@ impl Rows {
 
     /// The buffer, when it is worth sending.
     pub(super) fn full(&mut self) -> Option<Vec<u8>> {
-        (self.buffer.len() >= FULL)
-            .then(|| std::mem::replace(&mut self.buffer, Vec::with_capacity(FULL + FULL / 4)))
+        (self.buffer.len() >= FULL).then(|| std::mem::replace(&mut self.buffer, Vec::with_capacity(FULL + FULL / 4)))
     }
 
     /// The last buffer.
