@@ -4,7 +4,8 @@
 //! becomes current, the person's targets and messages go along with it, so that nobody starts again at day 1.
 //!
 //! A row with a message in flight stays current and keeps that target: whoever sends the message will look for it
-//! there. The next import settles what was left.
+//! there. The next import settles what was left, as it does for a target that was enrolled while this one ran.
+//! Claims lock their targets, so none begins between our look and our commit.
 
 use sqlx::PgConnection;
 
@@ -13,7 +14,7 @@ use crate::domain::Timestamp;
 use crate::store::Error;
 
 /// Persons of several rows to whom something happens: a row is new, or its phone or registration changes; and those
-/// whom a message in flight kept from being settled before.
+/// who could not be settled before.
 const GATHER: &str = "create temp table twin on commit drop as
     with pair as (
         select account_id, phone from staged group by account_id, phone having count(*) > 1
@@ -30,22 +31,36 @@ const GATHER: &str = "create temp table twin on commit drop as
     union
     select o.account_id, o.phone from referral o
     join referral c on c.account_id = o.account_id and c.phone = o.phone and c.is_current
-    where not o.is_current and (o.registered_at, o.id) > (c.registered_at, c.id);
+    where not o.is_current and (o.registered_at, o.id) > (c.registered_at, c.id)
+    union
+    select o.account_id, o.phone from referral o
+    join run n on n.account_id = o.account_id
+    join target t on t.account_id = o.account_id and t.campaign_id = n.campaign_id and t.referral_id = o.id
+    where not o.is_current and t.state = 'active'";
 
-    create temp table spoke on commit drop as
-    select r.account_id, r.id, exists (
-        select from message m where m.account_id = r.account_id and m.referral_id = r.id
-        and m.state in ('queued', 'sending')) as in_flight
+const SPOKE: &str = "create temp table spoke on commit drop as
+    select r.account_id, r.id
     from referral r join twin t on t.account_id = r.account_id and t.phone = r.phone where r.is_current";
 
 const CLEAR: &str = "update referral r set is_current = false from spoke s
     where r.account_id = s.account_id and r.id = s.id";
 
+/// Lanes first, as claims do.
+const LOCK: &str = "select from lane where account_id in (select account_id from twin) order by account_id
+        for no key update;
+    select from twin w
+    join referral r on r.account_id = w.account_id and r.phone = w.phone
+    join run n on n.account_id = r.account_id
+    join target t on t.account_id = r.account_id and t.campaign_id = n.campaign_id and t.referral_id = r.id
+    order by t.account_id, t.campaign_id, t.referral_id for update of t";
+
 const SPEAK: &str = "create temp table speaker on commit drop as
     select distinct on (r.account_id, r.phone) r.account_id, r.phone, r.id
     from referral r join twin t on t.account_id = r.account_id and t.phone = r.phone
     left join spoke s on s.account_id = r.account_id and s.id = r.id
-    order by r.account_id, r.phone, coalesce(s.in_flight, false) desc, r.registered_at desc, r.id desc;
+    order by r.account_id, r.phone, s.id is not null and exists (
+        select from message m where m.account_id = s.account_id and m.referral_id = s.id
+        and m.state in ('queued', 'sending')) desc, r.registered_at desc, r.id desc;
 
     update referral r set is_current = true from speaker s where r.account_id = s.account_id and r.id = s.id";
 
@@ -62,7 +77,8 @@ const FOLD: &str = "create temp table folded on commit drop as
         as moves
     from speaker s
     join referral r on r.account_id = s.account_id and r.phone = s.phone and not r.is_current
-    join target t on t.account_id = r.account_id and t.referral_id = r.id
+    join run n on n.account_id = r.account_id
+    join target t on t.account_id = r.account_id and t.campaign_id = n.campaign_id and t.referral_id = r.id
     left join spoke p on p.account_id = r.account_id and p.id = r.id";
 
 const MOVE: &str = "update message m set referral_id = f.speaker_id from folded f
@@ -84,6 +100,7 @@ pub(super) async fn gather(tx: &mut PgConnection) -> Result<u64, Error> {
         .map_err(Error::during("count persons of several rows"))?;
     if twins > 0 {
         run(tx, "analyze twin", "count persons of several rows").await?;
+        run(tx, SPOKE, "find who speaks").await?;
         run(tx, CLEAR, "let nobody speak").await?;
     }
     Ok(super::count(twins))
@@ -92,6 +109,7 @@ pub(super) async fn gather(tx: &mut PgConnection) -> Result<u64, Error> {
 /// Lets the newest row of each gathered person speak, and hands over what the others had begun. Says whose
 /// accounts have a new speaker.
 pub(super) async fn settle(tx: &mut PgConnection, now: Timestamp) -> Result<Vec<i32>, Error> {
+    run(tx, LOCK, "lock the targets of persons of several rows").await?;
     run(tx, SPEAK, "choose who speaks").await?;
     run(tx, FOLD, "find targets of who speaks no more").await?;
     run(tx, MOVE, "hand targets over").await?;
