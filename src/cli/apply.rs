@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::database::Database;
-use super::{Exit, Global, print};
+use super::{Exit, Global, print, validate};
 use crate::config::Config;
 use crate::plan::show;
 use crate::reconcile::{Outcome, reconcile};
@@ -29,8 +29,8 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> a
             print::note(&format!("refused: {refusal}"));
             return Ok(Exit::Findings);
         }
-        Outcome::Broken(checked) => {
-            super::validate::show_text(&checked, &directories, config)?;
+        Outcome::Broken(comparison) => {
+            validate::show(&comparison.sources, &comparison.checked);
             print::note("nothing is applied: the files have errors");
             return Ok(Exit::Findings);
         }

@@ -20,7 +20,6 @@ pub(super) struct Database {
     pub(super) server: Option<Server>,
 }
 
-#[expect(dead_code, reason = "the commands that read and write come with the next rooms")]
 impl Database {
     /// Opens the database, starting the private server if need be and saying so.
     pub(super) async fn open(global: &Global, config: &Config, connections: u32) -> anyhow::Result<Self> {

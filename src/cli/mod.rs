@@ -9,6 +9,7 @@ mod explain;
 mod keep_postgres;
 mod logging;
 mod plan;
+mod import;
 mod print;
 mod run;
 mod schema;
@@ -68,6 +69,8 @@ pub enum Command {
     /// The private Postgres under `.relance/`: where it is, a session in it, stopping it
     #[command(subcommand)]
     Db(db::Db),
+    /// Read accounts or referrals from an export
+    Import(import::Import),
     /// Print the version and what it was built with
     Version,
     /// Keep a private Postgres running (started by the other commands)
@@ -87,6 +90,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Db(command) => db::run(command, global, &config).await,
+        Command::Import(import) => import::run(import, global, &config).await,
         Command::Version => version::run(),
         Command::KeepPostgres(command) => keep_postgres::run(command).await,
     };

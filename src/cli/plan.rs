@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::database::Database;
-use super::{Exit, Global, print};
+use super::{Exit, Global, print, validate};
 use crate::config::Config;
 use crate::plan::{self, Plan, show};
 use crate::reconcile::{Comparison, compare};
@@ -40,9 +40,9 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
     let database = Database::open(global, config, 2).await?;
     let directories = global.directories();
     let (now, _) = database.store.now().await?;
-    let Comparison { checked, in_force, mut plan, origin } = compare(&directories, &database.store).await?;
+    let Comparison { sources, checked, in_force, mut plan, origin } = compare(&directories, &database.store).await?;
     if checked.has_errors() {
-        super::validate::show_text(&checked, &directories, config)?;
+        validate::show(&sources, &checked);
         print::note("nothing is planned: the files have errors");
         return Ok(Exit::Findings);
     }

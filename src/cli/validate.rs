@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use super::{Exit, Global, print};
 use crate::diagnostic::{json, text};
+use crate::manifest::{Checked, Sources};
 use crate::{manifest, source};
 
 #[derive(Debug, clap::Args)]
@@ -31,19 +32,22 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     let roots = source::roots(if args.paths.is_empty() { &global.dirs } else { &args.paths });
     let sources = source::load(&roots)?;
     let checked = manifest::check(&sources);
-    let (found, files, manifests) = (&checked.diagnostics, checked.files, checked.manifests);
     match args.output {
         Output::Json => {
-            print::line(&serde_json::to_string_pretty(&json::report(found, files, manifests))?);
+            let report = json::report(&checked.diagnostics, checked.files, checked.manifests);
+            print::line(&serde_json::to_string_pretty(&report)?);
         }
-        Output::Text => {
-            let colour = print::colour();
-            for one in found {
-                print::line(&text::render(one, |path| sources.bytes(path), colour));
-                print::line("");
-            }
-            print::line(&text::summary(found, files, manifests));
-        }
+        Output::Text => show(&sources, &checked),
     }
     Ok(if checked.has_errors() { Exit::Findings } else { Exit::Fine })
+}
+
+/// Prints every finding with its lines, and the summary.
+pub(super) fn show(sources: &Sources, checked: &Checked) {
+    let colour = print::colour();
+    for one in &checked.diagnostics {
+        print::line(&text::render(one, |path| sources.bytes(path), colour));
+        print::line("");
+    }
+    print::line(&text::summary(&checked.diagnostics, checked.files, checked.manifests));
 }

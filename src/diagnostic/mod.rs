@@ -76,6 +76,19 @@ impl Diagnostic {
     }
 }
 
+/// One line, for logs: `error[RL0301] campaigns/a.yaml:6:13: …`.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { file, start, .. } = &self.place;
+        let (severity, code) = (self.severity, self.code.id());
+        write!(f, "{severity}[{code}] {file}:{}:{}: {}", start.line, start.column, self.message)?;
+        match &self.help {
+            Some(help) => write!(f, " ({help})"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Puts findings in the order of the files, from top to bottom, and drops repetitions.
 pub fn sort(found: &mut Vec<Diagnostic>) {
     found.sort_by(|a, b| {

@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::{BATCH, Loaded, enroll, send};
 use crate::channel::Open;
-use crate::diagnostic::Diagnostic;
 use crate::domain::Timestamp;
 use crate::reconcile::{self, Outcome, reconcile};
 use crate::source::Watch;
@@ -125,8 +124,8 @@ impl Supervisor {
                 String::new()
             }
             Outcome::Refused(refusal) => refusal.to_string(),
-            Outcome::Broken(diagnostics) => {
-                let lines: Vec<String> = diagnostics.iter().map(Diagnostic::line).collect();
+            Outcome::Broken(comparison) => {
+                let lines: Vec<String> = comparison.checked.diagnostics.iter().map(ToString::to_string).collect();
                 lines.join("\n")
             }
         };

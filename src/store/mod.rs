@@ -19,6 +19,7 @@ mod rows;
 mod run;
 mod sandbox;
 mod wake;
+mod import;
 
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub use self::enroll::Enrolled;
 pub use self::error::Error;
 pub use self::matcher::Seeker;
 pub use self::wake::NextDue;
+pub use self::import::{Age, Closed, Merged, Stage};
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");

@@ -48,6 +48,8 @@ create unique index referral_external_id on referral (external_id);
 -- At most one current row per person: with the key of `target` this makes enrolling a phone twice impossible.
 create unique index referral_person on referral (account_id, phone) where is_current;
 create index referral_phone on referral (phone);
+-- The few other rows of a person: every import looks through them for what is left to settle.
+create index referral_echo on referral (account_id, phone) where not is_current;
 
 -- Phones that asked not to be written to, whatever any import says later.
 create table suppression (
