@@ -310,6 +310,17 @@ fn without_server_programs_it_says_so() {
 }
 
 #[tokio::test]
+async fn a_test_shares_its_database_with_no_other() {
+    let one = support::database().await;
+    let other = support::database().await;
+    one.pool.execute("create table here ()").await.unwrap();
+    let there: Option<String> =
+        sqlx::query_scalar("select to_regclass('here')::text").fetch_one(&other.pool).await.unwrap();
+    assert_eq!(there, None);
+    other.store.now().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_schema_newer_than_the_program_is_left_alone() {
     let database = support::database().await;
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)

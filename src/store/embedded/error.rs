@@ -34,8 +34,8 @@ pub enum Error {
     Initdb { output: String },
     #[error("PostgreSQL did not start; {} ends with\n  {tail}", .log.display())]
     NotReady { log: PathBuf, tail: String },
-    #[error("PostgreSQL did not stop: process {pid} is still there")]
-    NotStopped { pid: i32 },
+    #[error("PostgreSQL in {} does not stop", .dir.display())]
+    NotStopped { dir: PathBuf },
     #[error("cannot {operation} {}", .path.display())]
     Io { operation: &'static str, path: PathBuf, source: io::Error },
     #[error("cannot {operation}")]

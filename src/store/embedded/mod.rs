@@ -10,6 +10,7 @@ mod binaries;
 mod cluster;
 mod error;
 mod keeper;
+mod log;
 mod place;
 mod postmaster;
 mod user;
@@ -41,8 +42,6 @@ pub const GRACE: Duration = Duration::from_secs(2);
 const READY: Duration = Duration::from_secs(30);
 /// Recovery reads at most `max_wal_size`, in minutes if the disk is slow.
 const RECOVERED: Duration = Duration::from_mins(10);
-
-const LOG_BYTES: u64 = 10 << 20;
 
 /// What a crash of the machine may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,6 +217,9 @@ fn bring_up(place: &Place, options: &Options) -> Result<Started, Error> {
     if cluster.is_none() {
         cluster::create(place, &binaries, options.durability)?;
     }
+    if state == State::Stopped {
+        place.trim_log()?;
+    }
     await_ready(place, |log| spawn_keeper(place, &binaries, options, log))?;
     let after = match (cluster, state) {
         (None, _) => After::Nothing,
@@ -257,9 +259,6 @@ fn await_ready(place: &Place, spawn: impl Fn(File) -> Result<Child, Error>) -> R
 }
 
 fn spawn_keeper(place: &Place, binaries: &Binaries, options: &Options, log: File) -> Result<Child, Error> {
-    if place.log_bytes() > LOG_BYTES {
-        log.set_len(0).map_err(Error::io("empty", &place.log()))?;
-    }
     let mut command = Command::new(&options.keeper_program);
     command.arg("keep-postgres").arg("--folder").arg(&place.dir).arg("--bin").arg(&binaries.dir);
     command.arg("--grace-ms").arg(options.grace.as_millis().to_string());
@@ -285,7 +284,7 @@ fn stop_unless_used(place: &Place) -> Result<Stop, Error> {
         }
         sleep(PAUSE);
     }
-    let was_running = State::of(place).pid().is_some();
+    let was_running = !matches!(State::of(place), State::Stopped | State::Crashed);
     postmaster::stop(place)?;
     place.tidy();
     // The keeper sees that the server is gone, and goes: or the next command would take it for one that starts it.

@@ -94,10 +94,10 @@ impl Place {
         self.socket_dir.join(format!(".s.PGSQL.{PORT}"))
     }
 
-    /// A connection URL. The socket's folder has only characters that need no quoting.
+    /// A connection URL, whole enough that no `PG*` variable of its reader changes it. The socket's folder has only characters that need no quoting.
     pub(super) fn url(&self, database: &str) -> String {
         let host = self.socket_dir.to_string_lossy().replace('/', "%2F");
-        format!("postgres://relance@localhost/{database}?host={host}&port={PORT}")
+        format!("postgres://relance@localhost/{database}?host={host}&port={PORT}&sslmode=disable")
     }
 
     /// Serialises those who start or stop the server.

@@ -18,6 +18,9 @@ use super::{Durability, Error};
 /// How often a short wait looks again.
 pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
+/// A process with the server's pid that has no socket for so long is another program.
+pub(super) const SILENCE: Duration = Duration::from_secs(5);
+
 /// A fast shutdown ends every session and writes a checkpoint.
 const FAST: Duration = Duration::from_secs(20);
 /// After which it is told to drop everything; the next start recovers.
@@ -59,13 +62,6 @@ impl State {
             Some("ready") => Self::Ready(pid),
             Some("stopping") => Self::Stopping(pid),
             _ => Self::Starting(pid),
-        }
-    }
-
-    pub(super) fn pid(self) -> Option<Pid> {
-        match self {
-            Self::Stopped | Self::Crashed => None,
-            Self::Silent(pid) | Self::Starting(pid) | Self::Ready(pid) | Self::Stopping(pid) => Some(pid),
         }
     }
 }
@@ -114,19 +110,24 @@ fn set(command: &mut Command, settings: &[(&str, &str)]) {
 
 /// Stops the server: in good order, and if it does not listen, less gently. The caller holds `users.lock`.
 pub(super) fn stop(place: &Place) -> Result<(), Error> {
-    let Some(pid) = State::of(place).pid() else { return Ok(()) };
     for (how, patience) in [(Signal::INT, FAST), (Signal::QUIT, IMMEDIATE)] {
-        // Gone between looking and telling: what we wanted.
-        kill_process(pid, how).ok();
-        let asked = Instant::now();
-        while asked.elapsed() < patience {
-            if State::of(place).pid() != Some(pid) {
-                return Ok(());
+        let began = Instant::now();
+        let mut told = false;
+        while began.elapsed() < patience {
+            match State::of(place) {
+                State::Stopped | State::Crashed => return Ok(()),
+                // Another program's process is not ours to end.
+                State::Silent(_) if !told && began.elapsed() > SILENCE => return Ok(()),
+                State::Silent(_) => {}
+                State::Starting(pid) | State::Ready(pid) | State::Stopping(pid) => {
+                    // Gone between looking and telling: what we wanted.
+                    told = told || kill_process(pid, how).is_ok();
+                }
             }
             sleep(PAUSE);
         }
     }
-    Err(Error::NotStopped { pid: pid.as_raw_nonzero().get() })
+    Err(Error::NotStopped { dir: place.dir.clone() })
 }
 
 /// Tells whether a process lives that can be the server. Pids are used again, in containers soon.
