@@ -307,6 +307,7 @@ fn without_server_programs_it_says_so() {
     let refused = relancectl(RELANCECTL.as_ref(), empty, &["db", "url"]).env("RELANCE_PG_BIN", empty).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert!(text(&refused.stderr).contains("RELANCE_PG_BIN: no working `postgres`"), "{}", text(&refused.stderr));
+    assert!(!empty.join(".relance").exists());
 }
 
 #[tokio::test]

@@ -126,6 +126,7 @@ impl Kept {
             State::Ready(_) => self.while_ready().await,
             State::Starting(_) | State::Stopping(_) => Ok(Next::After(PAUSE)),
             State::Silent(_) => self.while_silent(),
+            State::Replaced => self.forget_pid(),
             // Somebody stopped it in good order.
             State::Stopped if self.was_ready() || ended.is_some_and(|ended| ended.success()) => {
                 self.end_child();
@@ -158,11 +159,17 @@ impl Kept {
     }
 
     fn while_silent(&mut self) -> Result<Next, Error> {
-        if self.silent_since.get_or_insert_with(Instant::now).elapsed() > SILENCE {
-            let pid_file = self.place.data().join("postmaster.pid");
-            fs::remove_file(&pid_file).map_err(Error::io("remove", &pid_file))?;
+        if self.silent_since.get_or_insert_with(Instant::now).elapsed() > SILENCE && self.child.is_none() {
+            return self.forget_pid();
         }
         Ok(Next::After(PAUSE))
+    }
+
+    /// Removes a pid file over which Postgres would refuse to start, and which no other keeper can have caused.
+    fn forget_pid(&mut self) -> Result<Next, Error> {
+        let pid_file = self.place.data().join("postmaster.pid");
+        fs::remove_file(&pid_file).map_err(Error::io("remove", &pid_file))?;
+        self.while_down()
     }
 
     /// Starts the server, or sees why it did not.

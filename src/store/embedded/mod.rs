@@ -125,6 +125,10 @@ impl Server {
     /// Finds the server running or starts it, and keeps it until dropped. Blocks, up to minutes after a crash.
     pub fn start(options: &Options) -> Result<(Self, Started), Error> {
         let place = Place::choose(&options.dir)?;
+        if cluster::major(&place)?.is_none() {
+            // Fails before anything is made.
+            Binaries::find(&options.search, None, &place.data())?;
+        }
         place.prepare()?;
         let alone = place.start_lock()?;
         alone.lock().map_err(Error::io("lock", &place.dir))?;
@@ -148,12 +152,11 @@ impl Server {
     pub fn status(dir: &Path) -> Result<Status, Error> {
         let place = Place::choose(dir)?;
         let major = cluster::major(&place)?;
-        let pid = match State::of(&place) {
-            State::Ready(pid) => Some(pid.as_raw_nonzero().get()),
-            State::Stopped | State::Crashed | State::Silent(_) | State::Starting(_) | State::Stopping(_) => None,
+        let State::Ready(pid) = State::of(&place) else {
+            return Ok(Status { dir: place.dir, major, pid: None, in_use: false });
         };
-        let in_use = pid.is_some() && place.users_lock()?.try_lock().is_err();
-        Ok(Status { dir: place.dir, major, pid, in_use })
+        let in_use = place.users_lock()?.try_lock().is_err();
+        Ok(Status { dir: place.dir, major, pid: Some(pid.as_raw_nonzero().get()), in_use })
     }
 
     /// A URL of one of its databases, for us and for any program that uses libpq.
@@ -223,7 +226,7 @@ fn bring_up(place: &Place, options: &Options) -> Result<Started, Error> {
     await_ready(place, |log| spawn_keeper(place, &binaries, options, log))?;
     let after = match (cluster, state) {
         (None, _) => After::Nothing,
-        (Some(_), State::Crashed | State::Silent(_)) => After::Crash,
+        (Some(_), State::Crashed | State::Replaced | State::Silent(_)) => After::Crash,
         (Some(_), _) => After::Stop,
     };
     let dir = if place.moved.is_some() { place.dir.clone() } else { options.dir.clone() };
@@ -284,7 +287,7 @@ fn stop_unless_used(place: &Place) -> Result<Stop, Error> {
         }
         sleep(PAUSE);
     }
-    let was_running = !matches!(State::of(place), State::Stopped | State::Crashed);
+    let was_running = !State::of(place).is_down();
     postmaster::stop(place)?;
     place.tidy();
     // The keeper sees that the server is gone, and goes: or the next command would take it for one that starts it.

@@ -32,6 +32,8 @@ pub(super) enum State {
     Stopped,
     /// Died without putting its pid file away: the next start recovers.
     Crashed,
+    /// The same, and its pid is another program's by now.
+    Replaced,
     /// Alive without a socket: in its first or last moments, or another program that was given the same pid.
     Silent(Pid),
     Starting(Pid),
@@ -51,8 +53,10 @@ impl State {
         let Some(pid) = lines.next().and_then(|line| Pid::from_raw(line.trim().parse().ok()?)) else {
             return Self::Crashed;
         };
-        if !may_be_postgres(pid) {
-            return Self::Crashed;
+        match test_kill_process(pid) {
+            Ok(()) | Err(Errno::PERM) if is_postgres(pid) => {}
+            Ok(()) | Err(Errno::PERM) => return Self::Replaced,
+            Err(_) => return Self::Crashed,
         }
         if UnixStream::connect(place.socket()).is_err() {
             return Self::Silent(pid);
@@ -63,6 +67,11 @@ impl State {
             Some("stopping") => Self::Stopping(pid),
             _ => Self::Starting(pid),
         }
+    }
+
+    /// Tells whether there is no server, for whatever reason.
+    pub(super) fn is_down(self) -> bool {
+        matches!(self, Self::Stopped | Self::Crashed | Self::Replaced)
     }
 }
 
@@ -115,7 +124,7 @@ pub(super) fn stop(place: &Place) -> Result<(), Error> {
         let mut told = false;
         while began.elapsed() < patience {
             match State::of(place) {
-                State::Stopped | State::Crashed => return Ok(()),
+                State::Stopped | State::Crashed | State::Replaced => return Ok(()),
                 // Another program's process is not ours to end.
                 State::Silent(_) if !told && began.elapsed() > SILENCE => return Ok(()),
                 State::Silent(_) => {}
@@ -130,9 +139,8 @@ pub(super) fn stop(place: &Place) -> Result<(), Error> {
     Err(Error::NotStopped { dir: place.dir.clone() })
 }
 
-/// Tells whether a process lives that can be the server. Pids are used again, in containers soon.
-fn may_be_postgres(pid: Pid) -> bool {
-    let alive = matches!(test_kill_process(pid), Ok(()) | Err(Errno::PERM));
+/// Tells whether a process can be a server, as far as the system tells. Pids are used again, in containers soon.
+fn is_postgres(pid: Pid) -> bool {
     let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero()));
-    alive && name.map_or(true, |name| name.trim() == "postgres")
+    name.map_or(true, |name| name.trim() == "postgres")
 }
