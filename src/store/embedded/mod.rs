@@ -220,6 +220,7 @@ fn bring_up(place: &Place, options: &Options) -> Result<Started, Error> {
     if cluster.is_none() {
         cluster::create(place, &binaries, options.durability)?;
     }
+    place.prepare_socket()?;
     if state == State::Stopped {
         place.trim_log()?;
     }
