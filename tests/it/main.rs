@@ -1,6 +1,7 @@
 //! Behaviour seen from outside: one binary, a file per behaviour, on a real Postgres where one is needed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod accidents;
 mod embedded;
 mod import;
 mod manifests;

@@ -176,6 +176,16 @@ impl World {
         assert!(matches!(applied, Applied::Revision(_)), "{applied:?}");
     }
 
+    /// How many people a plan for `yaml` says it enrolls.
+    pub(crate) async fn count(&self, yaml: &str) -> u64 {
+        let files = vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }];
+        let desired = manifest::check(&Sources { files }).desired;
+        let in_force = self.store().in_force().await.unwrap();
+        let mut plan = plan::plan(&desired.to_objects(), &in_force.objects);
+        self.store().count_effects(&mut plan, &desired, &in_force, self.now).await.unwrap();
+        plan.changes.iter().filter_map(|change| change.effect).map(|effect| effect.enroll).sum()
+    }
+
     pub(crate) async fn program(&mut self) -> (Arc<Program>, Arc<Channels>) {
         self.loaded.in_force(&self.database.store).await.unwrap()
     }
