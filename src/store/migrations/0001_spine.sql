@@ -19,7 +19,9 @@ create table account (
 );
 
 create table referral (
-    account_id     integer not null references account,
+    -- No foreign key: accounts are never deleted, an import resolves them in its own transaction, and looking each
+    -- of a million rows up once more takes as long as writing it.
+    account_id     integer not null,
     id             bigint generated always as identity,
     external_id    text not null,
     name           text not null,
