@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::Config;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     Text,
     Json,
 }

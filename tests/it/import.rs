@@ -1,7 +1,5 @@
 //! Facts go in exactly as far as they are good, and nothing that people told us gets lost on the way.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
-
 use std::io::{Cursor, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -13,39 +11,7 @@ use relance::store::Age;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use self::support::{TestDatabase, database};
-
-/// Until the shared `tests/it/support.rs` is here: then `use crate::support::…` and delete this module.
-mod support {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use relance::store::Store;
-    use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
-
-    pub(super) struct TestDatabase {
-        pub(super) store: Store,
-        pub(super) pool: PgPool,
-        url: String,
-    }
-
-    impl TestDatabase {
-        pub(super) fn url(&self) -> String {
-            self.url.clone()
-        }
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "temporary")]
-    pub(super) async fn database() -> TestDatabase {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let admin_url = std::env::var("RELANCE_TEST_DATABASE_URL").unwrap();
-        let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let mut admin = PgConnection::connect(&admin_url).await.unwrap();
-        admin.execute(AssertSqlSafe(format!("create database {name}"))).await.unwrap();
-        let url = admin_url.replacen("/postgres?", &format!("/{name}?"), 1);
-        let store = Store::open(&url, 3).await.unwrap();
-        TestDatabase { store, pool: PgPool::connect(&url).await.unwrap(), url }
-    }
-}
+use crate::support::{TestDatabase, database};
 
 const NOW: &str = "2026-11-01T00:00:00Z";
 const HEADER: &str = "id,account_id,name,phone,country,registered_at,paid_at,consent";

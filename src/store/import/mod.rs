@@ -110,6 +110,7 @@ impl Store {
             Ok(staged) => staged,
             Err(refused) => return Ok(Err(refused)),
         };
+        lock_facts(&mut tx).await?;
         let merged = account::merge(&mut tx, age.now, staged.rows).await?;
         tx.commit().await.map_err(Error::during("commit the import"))?;
         Ok(Ok((staged.result, merged)))
@@ -137,6 +138,7 @@ impl Store {
             Ok(staged) => staged,
             Err(refused) => return Ok(Err(refused)),
         };
+        lock_facts(&mut tx).await?;
         let merged = referral::merge(&mut tx, age.now, staged.rows).await?;
         tx.commit().await.map_err(Error::during("commit the import"))?;
         Ok(Ok((staged.result, merged)))
@@ -151,11 +153,26 @@ struct Staged<T> {
 async fn prepare(tx: &mut PgConnection) -> Result<(), Error> {
     // Sorts and hashes of a million rows stay in memory; compiling the few statements would cost more than it wins.
     run(tx, "set local work_mem = '128MB'; set local jit = off", "prepare the import").await?;
+    Ok(())
+}
+
+/// From here to the commit nobody else merges, and nobody enrolls: who speaks for a person may change.
+async fn lock_facts(tx: &mut PgConnection) -> Result<(), Error> {
     sqlx::query("select pg_advisory_xact_lock($1)")
         .bind(LOCK)
         .execute(tx)
         .await
         .map_err(Error::during("wait for another import"))?;
+    Ok(())
+}
+
+/// From here to the commit no import merges. Waits for one that does: seconds, for a large file.
+pub(super) async fn hold_facts_still(tx: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("select pg_advisory_xact_lock_shared($1)")
+        .bind(LOCK)
+        .execute(tx)
+        .await
+        .map_err(Error::during("wait for an import"))?;
     Ok(())
 }
 
