@@ -1,5 +1,6 @@
 //! `relancectl validate`.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -38,8 +39,9 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
         }
         Output::Text => {
             let colour = print::colour();
+            let bytes: HashMap<&str, &[u8]> = sources.files.iter().map(|file| (&*file.path, &*file.bytes)).collect();
             for one in found {
-                print::line(&text::render(one, |path| sources.bytes(path), colour));
+                print::line(&text::render(one, |path| bytes.get(path).copied(), colour));
                 print::line("");
             }
             print::line(&text::summary(found, files, manifests));
