@@ -1,5 +1,6 @@
 //! `relancectl validate`.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -45,8 +46,9 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
 /// Prints every finding with its lines, and the summary.
 pub(super) fn show(sources: &Sources, checked: &Checked) {
     let colour = print::colour();
+    let bytes: HashMap<&str, &[u8]> = sources.files.iter().map(|file| (&*file.path, &*file.bytes)).collect();
     for one in &checked.diagnostics {
-        print::line(&text::render(one, |path| sources.bytes(path), colour));
+        print::line(&text::render(one, |path| bytes.get(path).copied(), colour));
         print::line("");
     }
     print::line(&text::summary(&checked.diagnostics, checked.files, checked.manifests));

@@ -63,10 +63,8 @@ fn read_all<'a>(files: &'a [File<'a>]) -> Vec<Reading<'a>> {
         return files.iter().map(read).collect();
     }
     thread::scope(|scope| {
-        let readers: Vec<_> = files
-            .chunks(share)
-            .map(|chunk| scope.spawn(move || chunk.iter().map(read).collect::<Vec<_>>()))
-            .collect();
+        let readers: Vec<_> =
+            files.chunks(share).map(|chunk| scope.spawn(move || chunk.iter().map(read).collect::<Vec<_>>())).collect();
         readers.into_iter().flat_map(|reader| reader.join().expect("reading manifests does not panic")).collect()
     })
 }

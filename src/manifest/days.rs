@@ -12,6 +12,8 @@ use crate::template::{self, ProblemKind};
 /// What WhatsApp takes in one message, in characters.
 const MAX_TEXT_CHARS: usize = 4096;
 const MAX_CAPTION_CHARS: usize = 1024;
+/// Of the texts of one manifest.
+const MAX_PROBLEMS: usize = 1000;
 
 /// Words that tell people how to stop, folded.
 const STOP_WORDS: [&str; 14] = [
@@ -35,6 +37,9 @@ const STOP_WORDS: [&str; 14] = [
 pub(super) fn check_texts(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) {
     let days = document.node(at).map(Node::items).unwrap_or_default();
     for (index, day) in days.iter().enumerate() {
+        if found.len() > MAX_PROBLEMS {
+            return;
+        }
         let at = format!("{at}/{index}");
         let first = day.get("day").is_some_and(|n| n.to_json() == 1);
         for part in ["text", "subject"] {
@@ -97,14 +102,7 @@ fn check_template(document: &Document<'_>, at: &str, text: &str, found: &mut Vec
     findings.has_opt_out_hint || broken
 }
 
-fn too_long(
-    document: &Document<'_>,
-    at: &str,
-    text: &str,
-    most: usize,
-    what: &str,
-    found: &mut Vec<Diagnostic>,
-) {
+fn too_long(document: &Document<'_>, at: &str, text: &str, most: usize, what: &str, found: &mut Vec<Diagnostic>) {
     if text.len() > most {
         let chars = text.chars().count();
         if chars > most {

@@ -70,9 +70,7 @@ impl PacingSpec {
         Pacing {
             every,
             jitter: self.jitter.unwrap_or(jitter),
-            waves: waves
-                .map(|w| Wave { messages: w.messages, every: w.every, pause_after: w.pause_after })
-                .collect(),
+            waves: waves.map(|w| Wave { messages: w.messages, every: w.every, pause_after: w.pause_after }).collect(),
         }
     }
 }

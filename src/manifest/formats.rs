@@ -7,9 +7,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::desired::{
-    AccountSelector, CampaignType, ConsentPolicy, DesiredState, Enrollment, MediaType, Subscription,
-};
+use super::desired::{AccountSelector, CampaignType, ConsentPolicy, DesiredState, Enrollment, MediaType, Subscription};
 use crate::diagnostic::Code;
 use crate::domain::{Clock, Country, Language, Moment, NaiveDate, Name, Period, Weekday, Zone};
 
@@ -61,6 +59,13 @@ pub(super) fn texts(_: &mut SchemaGenerator) -> Schema {
         "additionalProperties": {"type": "string"},
         "minProperties": 1,
     })
+}
+
+/// Texts by language, or none.
+pub(super) fn optional_texts(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = texts(generator);
+    schema.remove("minProperties");
+    schema
 }
 
 pub(super) fn url(_: &mut SchemaGenerator) -> Schema {
@@ -125,13 +130,11 @@ texts! {
 
 #[cfg(test)]
 mod tests {
-    use schemars::generate::SchemaSettings;
     use schemars::JsonSchema;
+    use schemars::generate::SchemaSettings;
     use serde::de::DeserializeOwned;
 
-    use super::{
-        CampaignType, ConsentPolicy, DesiredState, Enrollment, Format, MediaType, Subscription, Weekday,
-    };
+    use super::{CampaignType, ConsentPolicy, DesiredState, Enrollment, Format, MediaType, Subscription, Weekday};
 
     fn every_word_can_be_read<T: JsonSchema + DeserializeOwned>() {
         let schema = T::json_schema(&mut SchemaSettings::draft2020_12().into_generator());

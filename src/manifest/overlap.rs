@@ -58,9 +58,9 @@ impl<'a> Taken<'a> {
         }
         match accounts {
             AccountSelector::All => (before > 0).then(|| (0, "the same accounts".to_owned())),
-            AccountSelector::Names(names) => names
-                .iter()
-                .find_map(|name| Some((*self.names.get(name.as_str())?, format!("the account `{name}`")))),
+            AccountSelector::Names(names) => {
+                names.iter().find_map(|name| Some((*self.names.get(name.as_str())?, format!("the account `{name}`"))))
+            }
             AccountSelector::MatchLabels(labels) => {
                 self.labels.get(labels).map(|first| (*first, "accounts with the same labels".to_owned()))
             }

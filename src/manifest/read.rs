@@ -19,6 +19,9 @@ use super::yaml::{self, Kind as Shape, Node};
 use crate::diagnostic::{Code, Diagnostic, Span, did_you_mean};
 use crate::domain::Name;
 
+/// Nobody reads more of them, and a file made to cause many must not fill the memory.
+const MAX_PROBLEMS: usize = 1000;
+
 /// One manifest with a kind and a name.
 #[derive(Debug)]
 pub(super) struct Manifest<'a> {
@@ -56,9 +59,8 @@ pub(super) struct Reading<'a> {
 pub(super) fn read<'a>(file: &'a File<'a>) -> Reading<'a> {
     let mut reading = Reading::default();
     let bytes = &file.source.bytes;
-    let refused = |code, span, message: String, help: &str| {
-        Diagnostic::new(code, file.place(span, ""), message).help(help)
-    };
+    let refused =
+        |code, span, message: String, help: &str| Diagnostic::new(code, file.place(span, ""), message).help(help);
     if bytes.len() > MAX_FILE_BYTES {
         let message = format!("the file is larger than {} MiB", MAX_FILE_BYTES / 1024 / 1024);
         let help = "split it: several files mean the same as one";
@@ -69,6 +71,18 @@ pub(super) fn read<'a>(file: &'a File<'a>) -> Reading<'a> {
     match std::str::from_utf8(bytes) {
         Ok(text) => {
             for range in yaml::documents(text) {
+                if reading.found.len() > MAX_PROBLEMS {
+                    let message = format!("the file has more than {MAX_PROBLEMS} problems: the rest was not looked at");
+                    let help = "correct those above first; is it a manifest at all?";
+                    reading.found.push(refused(
+                        Code::TooManyProblems,
+                        Span::new(range.start, range.start),
+                        message,
+                        help,
+                    ));
+                    reading.unnamed = true;
+                    break;
+                }
                 reading.document(file, text, range);
             }
         }
@@ -109,6 +123,9 @@ impl<'a> Reading<'a> {
         repeated_keys(&document, &document.root, "", &mut self.found);
         let name = document.node("/metadata/name").and_then(Node::text).and_then(|name| Name::parse(name).ok());
         let Some(kind) = kind(&document, &mut self.found) else {
+            // With its kind misspelt it may be a campaign that runs; of a kind we do not have it is not.
+            let planned = document.node("/kind").and_then(Node::text).is_some_and(|kind| Kind::PLANNED.contains(&kind));
+            self.unnamed |= !planned;
             return;
         };
         api_version(&document, &mut self.found);
@@ -272,6 +289,9 @@ fn repeated_keys(document: &Document<'_>, node: &Node, at: &str, found: &mut Vec
     let mut seen: std::collections::HashMap<&str, Span> = std::collections::HashMap::new();
     for (key, value) in node.entries() {
         let at = join(at, &key.name);
+        if found.len() > MAX_PROBLEMS {
+            return;
+        }
         if let Some(first) = seen.get(key.name.as_str()) {
             let message = format!("the key `{}` is there twice", key.name);
             found.push(

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::Checked;
 use super::defaults::DefaultsSpec;
+use super::desired::Sequence;
 use super::kind::Kind;
 use super::overlap;
 use super::read::{Manifest, Spec};
 use super::resolve_campaign::resolve_campaign;
 use super::sequence::{SequenceSpec, sole_language};
-use super::desired::Sequence;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::domain::Name;
 

@@ -104,7 +104,8 @@ fn schedule(
             let message = "with the schedule of `Defaults`, `endAt` is not after `startAt`";
             let place = manifest.document.key_place(key);
             checked.diagnostics.push(
-                Diagnostic::new(Code::EndsBeforeStart, place, message).help("give the campaign both `startAt` and `endAt`"),
+                Diagnostic::new(Code::EndsBeforeStart, place, message)
+                    .help("give the campaign both `startAt` and `endAt`"),
             );
             return Err(Unusable);
         }
@@ -137,10 +138,8 @@ fn choose_sequence<'s>(
     checked: &mut Checked,
 ) -> Result<(Name, &'s [DaySpec]), Unusable> {
     let days = spec.days.as_deref().unwrap_or_default();
-    let name = match (&spec.sequence_ref, &defaults.sequence_ref) {
-        (Some(name), _) => name,
-        (None, Some(name)) => name,
-        (None, None) => return own_sequence(tree, manifest, days, checked),
+    let Some(name) = spec.sequence_ref.as_ref().or(defaults.sequence_ref.as_ref()) else {
+        return own_sequence(tree, manifest, days, checked);
     };
     let found = match &spec.sequence_ref {
         Some(name) => tree.find(manifest, Kind::Sequence, "/spec/sequenceRef", name, checked),
@@ -187,7 +186,10 @@ fn own_sequence<'s>(
         return refuse(Code::NoSequence, "/spec", format!("the campaign `{}` has no messages", manifest.name), help);
     }
     if tree.has_sequence(&manifest.name) {
-        let message = format!("is `{}` the sequence of this campaign? It has the same name, and nothing refers to it", manifest.name);
+        let message = format!(
+            "is `{}` the sequence of this campaign? It has the same name, and nothing refers to it",
+            manifest.name
+        );
         return refuse(Code::NoSequence, "/spec/days", message, "add `sequenceRef:`, or rename one of the two");
     }
     let Some(fallback_language) = sole_language(days) else {

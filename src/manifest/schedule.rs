@@ -60,7 +60,9 @@ impl ScheduleSpec {
             if start.at(&zone) >= end.at(&zone) {
                 let place = document.place(&format!("{at}/endAt"));
                 let message = "`endAt` is not after `startAt`: nothing would ever be sent";
-                found.push(Diagnostic::new(Code::EndsBeforeStart, place, message).help("swap the two, or correct the year"));
+                found.push(
+                    Diagnostic::new(Code::EndsBeforeStart, place, message).help("swap the two, or correct the year"),
+                );
             }
         }
         for (index, window) in self.windows.iter().flatten().enumerate().filter(|(_, w)| w.from >= w.to) {

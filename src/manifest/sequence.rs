@@ -30,7 +30,7 @@ pub(super) struct DaySpec {
     #[schemars(schema_with = "formats::texts")]
     pub(super) text: BTreeMap<Language, String>,
     /// The subject in each language, for channels that have one: a template.
-    #[schemars(schema_with = "formats::texts")]
+    #[schemars(schema_with = "formats::optional_texts")]
     #[serde(default)]
     pub(super) subject: BTreeMap<Language, String>,
     /// Sent with the text.
@@ -71,9 +71,7 @@ impl DaySpec {
         Day {
             text: self.text.clone(),
             subject: self.subject.clone(),
-            media: media
-                .map(|m| Media { kind: m.kind, url: m.url.clone(), caption: m.caption.clone() })
-                .collect(),
+            media: media.map(|m| Media { kind: m.kind, url: m.url.clone(), caption: m.caption.clone() }).collect(),
             whatsapp_template: self.whatsapp_template.as_ref().map(|t| WhatsappTemplate {
                 name: t.name.clone(),
                 language: t.language.clone(),

@@ -52,10 +52,10 @@ impl Look<'_, '_> {
     fn tell(&self, shape: &mut Shape) {
         match self.error.kind() {
             Wrong::AdditionalProperties { unexpected } => {
-                for key in unexpected {
+                for key in unexpected.iter().take(MAX_ERRORS) {
                     shape.found.push(self.unknown_key(key));
-                    shape.bad.push(join(self.at, key));
                 }
+                shape.bad.extend(unexpected.iter().map(|key| join(self.at, key)));
                 return;
             }
             Wrong::Required { property } => {
@@ -88,9 +88,10 @@ impl Look<'_, '_> {
             )
             .help("remove it; it is not silently ignored, since it would change who gets what and when");
         }
-        let known: Vec<&str> = self.sibling("properties").and_then(Value::as_object).map_or_else(Vec::new, |map| {
-            map.keys().map(String::as_str).collect()
-        });
+        let known: Vec<&str> = self
+            .sibling("properties")
+            .and_then(Value::as_object)
+            .map_or_else(Vec::new, |map| map.keys().map(String::as_str).collect());
         let owner = match self.at.rsplit('/').find(|step| step.parse::<usize>().is_err()) {
             None | Some("") => format!("a `{}` manifest", self.kind),
             Some("spec") => format!("the `spec` of a `{}`", self.kind),
@@ -138,8 +139,9 @@ impl Look<'_, '_> {
                 found(code, message).help_if(help)
             }
             Wrong::Minimum { limit } => found(Code::OutOfRange, format!("{name} must be at least {limit}")).help_if(
-                (self.at.starts_with("/spec/limits/"))
-                    .then(|| "leave it out for no limit of its own; to stop a campaign write `state: paused`".to_owned()),
+                (self.at.starts_with("/spec/limits/")).then(|| {
+                    "leave it out for no limit of its own; to stop a campaign write `state: paused`".to_owned()
+                }),
             ),
             Wrong::Maximum { limit } => found(Code::OutOfRange, format!("{name} must be at most {limit}")),
             Wrong::MinItems { .. } | Wrong::MinProperties { .. } | Wrong::MinLength { .. } => {
@@ -267,8 +269,7 @@ fn actual(value: &Value) -> &'static str {
 /// holds a bad one goes as a whole.
 pub(super) fn prune(value: &mut Value, bad: &mut [String]) {
     for pointer in bad {
-        loop {
-            let Some((parent, step)) = pointer.rsplit_once('/') else { break };
+        while let Some((parent, step)) = pointer.rsplit_once('/') {
             let step = step.replace("~1", "/").replace("~0", "~");
             match value.pointer_mut(parent) {
                 Some(Value::Object(map)) => {

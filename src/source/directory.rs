@@ -86,7 +86,7 @@ pub fn digest(sources: &Sources) -> String {
             hash.update(part);
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn walk(folder: &Path, depth: usize, paths: &mut BTreeSet<PathBuf>) -> Result<(), Error> {
@@ -156,7 +156,8 @@ mod tests {
         }
         std::os::unix::fs::symlink(at("b/..data/a.yml"), at("link.yaml")).unwrap();
         let sources = load(&[dir.path().to_owned()]).unwrap();
-        let names: Vec<_> = sources.files.iter().map(|f| f.path.rsplit_once(&*at("").to_string_lossy()).unwrap().1).collect();
+        let names: Vec<_> =
+            sources.files.iter().map(|f| f.path.rsplit_once(&*at("").to_string_lossy()).unwrap().1).collect();
         assert_eq!(names, ["b/a.yml", "link.yaml", "z.yaml"]);
         let before = digest(&sources);
         fs::write(at("z.yaml"), "changed").unwrap();

@@ -55,6 +55,18 @@ fn large_files_are_refused_by_size() {
 }
 
 #[test]
+fn endless_problems_are_cut_short() {
+    let documents = look("a: 1\n---\n".repeat(5_000).as_bytes());
+    assert_eq!(documents.diagnostics.last().unwrap().code, Code::TooManyProblems);
+    assert!(documents.diagnostics.len() < 1_010 && documents.unnamed);
+    let head = "apiVersion: relance/v1\nkind: Filter\nmetadata: {name: a}\nspec: {";
+    let same: String = head.to_owned() + &"a: 1, ".repeat(20_000) + "}\n";
+    assert!(look(same.as_bytes()).diagnostics.len() < 1_110);
+    let unknown = (0..20_000).fold(head.to_owned(), |all, n| all + &format!("a{n}: 1, ")) + "}\n";
+    assert!(look(unknown.as_bytes()).diagnostics.len() < 1_110);
+}
+
+#[test]
 fn line_ends_marks_and_tabs() {
     let plain = look(SAMPLE.as_bytes());
     assert_eq!(plain.diagnostics, []);
@@ -79,7 +91,21 @@ fn every_truncation_is_read_or_refused() {
 #[test]
 fn thousands_of_mutations_are_read_or_refused() {
     const ODD: [&[u8]; 16] = [
-        b"\0", b"\t", b"\r", b"\xff", b"\xc3", b"\xf0\x9f\x99\x82", b"\xef\xbb\xbf", b"{{", b"%}", b"[", b"*a", b"&a ", b"!x ", b"- ", b": ",
+        b"\0",
+        b"\t",
+        b"\r",
+        b"\xff",
+        b"\xc3",
+        b"\xf0\x9f\x99\x82",
+        b"\xef\xbb\xbf",
+        b"{{",
+        b"%}",
+        b"[",
+        b"*a",
+        b"&a ",
+        b"!x ",
+        b"- ",
+        b": ",
         b"\n---\n",
     ];
     let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
