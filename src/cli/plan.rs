@@ -55,12 +55,12 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
                 print::note(&format!("\nThe daemon would not apply this plan: {refusal}"));
             }
         }
-        Format::Json => print::line(&json_of(&plan, &origin, refused.map(|refusal| refusal.to_string()))?),
+        Format::Json => print::line(&json_of(&plan, &origin, refused.map(|refusal| refusal.to_string()).as_deref())?),
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Environment } else { Exit::Fine })
 }
 
-fn json_of(plan: &Plan, origin: &crate::store::Origin, refused: Option<String>) -> serde_json::Result<String> {
+fn json_of(plan: &Plan, origin: &crate::store::Origin, refused: Option<&str>) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&json!({
         "format": 1,
         "revision": {"digest": origin.digest, "commit": origin.commit, "author": origin.author},

@@ -52,6 +52,5 @@ pub async fn send(
 
 /// The lease in the time of the clock: a demo's hour must not run out within a real second.
 fn lease(speed: Speed) -> TimeDelta {
-    let seconds = LEASE.as_secs_f64() * speed.0.max(1.0);
-    TimeDelta::milliseconds((seconds * 1_000.0) as i64)
+    TimeDelta::from_std(LEASE.mul_f64(speed.0.max(1.0))).unwrap_or(TimeDelta::MAX)
 }

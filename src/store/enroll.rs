@@ -130,7 +130,8 @@ async fn due_runs(
     spec: &Campaign,
     now: Timestamp,
 ) -> Result<Vec<DueRun>, Error> {
-    let rows: Vec<(i32, String, Option<NaiveDate>, i32, i32, Option<i64>)> = sqlx::query_as(
+    type Row = (i32, String, Option<NaiveDate>, i32, i32, Option<i64>);
+    let rows: Vec<Row> = sqlx::query_as(
         "select r.account_id, a.timezone, r.enrolled_on, r.enrolled, r.passes,
                 case when $3 then (select count(*) from target t
                                    where t.account_id = r.account_id and t.campaign_id = r.campaign_id) end
