@@ -7,5 +7,6 @@ mod embedded;
 mod import;
 mod manifests;
 mod robustness;
+mod sending;
 mod support;
 mod world;
