@@ -6,6 +6,7 @@ mod architecture;
 mod embedded;
 mod import;
 mod manifests;
+mod matcher;
 mod robustness;
 mod sending;
 mod support;
