@@ -6,6 +6,8 @@ mod architecture;
 mod embedded;
 mod import;
 mod manifests;
+mod matcher;
 mod robustness;
+mod sending;
 mod support;
 mod world;
