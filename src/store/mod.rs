@@ -12,6 +12,7 @@ mod desired;
 pub mod embedded;
 mod enroll;
 mod error;
+mod lane_rows;
 mod matcher;
 mod outcome;
 mod rows;
