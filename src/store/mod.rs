@@ -13,6 +13,7 @@ pub mod embedded;
 mod enroll;
 mod error;
 mod lane_rows;
+pub mod look;
 mod matcher;
 mod outcome;
 mod rows;
