@@ -178,8 +178,9 @@ pub fn steps(question: &Question) -> impl Iterator<Item = (&'static str, Option<
     CHECKS.iter().map(|(name, check)| (*name, check(question)))
 }
 
-fn hold(reason: Hold, until: Option<Timestamp>) -> Option<Verdict> {
-    Some(Verdict::Hold { reason, until })
+/// `None` when `when` is not so.
+fn hold(when: bool, reason: Hold, until: Option<Timestamp>) -> Option<Verdict> {
+    when.then_some(Verdict::Hold { reason, until })
 }
 
 fn run_active(q: &Question) -> Option<Verdict> {
@@ -189,17 +190,17 @@ fn run_active(q: &Question) -> Option<Verdict> {
     match q.run.phase {
         Phase::Active => None,
         Phase::Cancelled => Some(Verdict::Exit(Exit::Cancelled)),
-        Phase::Draft | Phase::Scheduled | Phase::Paused | Phase::Completed => hold(Hold::RunNotActive, None),
+        Phase::Draft | Phase::Scheduled | Phase::Paused | Phase::Completed => hold(true, Hold::RunNotActive, None),
     }
 }
 
 fn subscription(q: &Question) -> Option<Verdict> {
     let expired = q.account.subscription_ends_at.is_some_and(|end| end <= q.now);
-    if expired { hold(Hold::SubscriptionExpired, None) } else { None }
+    hold(expired, Hold::SubscriptionExpired, None)
 }
 
 fn connected(q: &Question) -> Option<Verdict> {
-    if q.account.connected { None } else { hold(Hold::Disconnected, None) }
+    hold(!q.account.connected, Hold::Disconnected, None)
 }
 
 fn paid(q: &Question) -> Option<Verdict> {
@@ -212,36 +213,36 @@ fn consent(q: &Question) -> Option<Verdict> {
     match (person.suppressed, person.consent, q.run.consent) {
         (true, _, _) | (_, Some(Consent::OptedOut), _) => Some(Verdict::Exit(Exit::OptedOut)),
         (_, Some(Consent::OptedIn), _) | (_, None, ConsentPolicy::Legacy) => None,
-        (_, None, ConsentPolicy::Required) => hold(Hold::ConsentMissing, None),
+        (_, None, ConsentPolicy::Required) => hold(true, Hold::ConsentMissing, None),
     }
 }
 
 fn window(q: &Question) -> Option<Verdict> {
     match q.opening {
         Opening::Open(_) => None,
-        Opening::Opens(at) => hold(Hold::OutsideWindow, Some(at)),
-        Opening::Never => hold(Hold::OutsideWindow, None),
+        Opening::Opens(at) => hold(true, Hold::OutsideWindow, Some(at)),
+        Opening::Never => hold(true, Hold::OutsideWindow, None),
     }
 }
 
 fn account_cap(q: &Question) -> Option<Verdict> {
-    if q.account_quota.left() > 0 { None } else { hold(Hold::AccountCap, Some(q.day_ends_at)) }
+    hold(q.account_quota.left() == 0, Hold::AccountCap, Some(q.day_ends_at))
 }
 
 fn campaign_cap(q: &Question) -> Option<Verdict> {
-    if q.campaign_quota.left() > 0 { None } else { hold(Hold::CampaignCap, Some(q.day_ends_at)) }
+    hold(q.campaign_quota.left() == 0, Hold::CampaignCap, Some(q.day_ends_at))
 }
 
 fn written_today(q: &Question) -> Option<Verdict> {
     let person = q.person?;
     // A clock or zone that moved back must not open a second message for a day already used.
     let used = person.last_written_on.is_some_and(|day| day >= person.today);
-    if used { hold(Hold::WrittenToday, Some(q.day_ends_at)) } else { None }
+    hold(used, Hold::WrittenToday, Some(q.day_ends_at))
 }
 
 fn pacing(q: &Question) -> Option<Verdict> {
-    let slot = q.next_slot_at.filter(|at| *at > q.now)?;
-    hold(Hold::Pacing, Some(slot))
+    let slot = q.next_slot_at?;
+    hold(slot > q.now, Hold::Pacing, Some(slot))
 }
 
 #[cfg(test)]

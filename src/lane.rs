@@ -117,7 +117,7 @@ pub struct Send {
 pub fn appetite(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, most: u32) -> u32 {
     let Some(campaign) = program.campaign(run.campaign) else { return 0 };
     let today = lane.zone.date(now);
-    let question = Asking { lane, program, now, today }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    let question = Asking { lane, program, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
     match gate::decide(&question) {
         Verdict::Send if program.accounts.pacing.is_off() => {
             most.min(question.account_quota.left()).min(question.campaign_quota.left())
@@ -132,7 +132,7 @@ pub fn appetite(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, m
 /// Decides for every candidate, in the order given: by priority, then longest overdue first.
 pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: &Program, now: Timestamp) -> Draw {
     let today = lane.zone.date(now);
-    let asking = Asking { lane, program, now, today };
+    let asking = Asking { lane, program, now };
     let mut draw = Draw { today, pace: lane.pace, ..Draw::default() };
     let mut lane_taken = lane.taken.of(today);
     let mut run_taken: BTreeMap<CampaignId, u32> = runs.iter().map(|r| (r.campaign, r.taken.of(today))).collect();
@@ -212,7 +212,7 @@ pub fn question(
 pub fn hold(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp) -> Option<(Hold, Option<Timestamp>)> {
     let today = lane.zone.date(now);
     let campaign = program.campaign(run.campaign)?;
-    let question = Asking { lane, program, now, today }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    let question = Asking { lane, program, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
     match gate::decide(&question) {
         Verdict::Hold { reason, until } => Some((reason, until)),
         Verdict::Send | Verdict::Exit(_) => None,
@@ -229,7 +229,6 @@ struct Asking<'a> {
     lane: &'a Lane,
     program: &'a Program,
     now: Timestamp,
-    today: NaiveDate,
 }
 
 impl Asking<'_> {

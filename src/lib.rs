@@ -9,6 +9,7 @@ pub mod facts;
 pub mod gate;
 pub mod lane;
 pub mod lifecycle;
+pub mod import;
 pub mod manifest;
 pub mod pacing;
 pub mod plan;

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::diagnostic::Diagnostic;
 use crate::domain::Timestamp;
-use crate::manifest::{self, Checked};
+use crate::manifest::{self, Checked, Sources};
 use crate::plan::{self, Plan, Refusal};
 use crate::source;
 use crate::store::{self, Applied, InForce, Origin, Store};
@@ -20,7 +19,7 @@ pub enum Outcome {
     /// The plan looks like an accident; what is in force stays.
     Refused(Refusal),
     /// The files have errors; what is in force stays.
-    Broken(Vec<Diagnostic>),
+    Broken(Box<Comparison>),
 }
 
 #[derive(Debug, Error)]
@@ -35,6 +34,7 @@ pub enum Error {
 /// What the files ask for, beside what is in force.
 #[derive(Debug)]
 pub struct Comparison {
+    pub sources: Sources,
     pub checked: Checked,
     pub in_force: InForce,
     pub plan: Plan,
@@ -48,7 +48,7 @@ pub async fn compare(directories: &[PathBuf], store: &Store) -> Result<Compariso
     let checked = manifest::check(&sources);
     let in_force = store.in_force().await?;
     let plan = plan::plan(&checked.desired.to_objects(), &in_force.objects);
-    Ok(Comparison { checked, in_force, plan, origin })
+    Ok(Comparison { sources, checked, in_force, plan, origin })
 }
 
 /// Makes one pass; with `mass_change` the guard is not asked, because a person was.
@@ -59,10 +59,11 @@ pub async fn reconcile(
     now: Timestamp,
 ) -> Result<Outcome, Error> {
     loop {
-        let Comparison { checked, in_force, plan, origin } = compare(directories, store).await?;
-        if checked.has_errors() {
-            return Ok(Outcome::Broken(checked.diagnostics));
+        let comparison = compare(directories, store).await?;
+        if comparison.checked.has_errors() {
+            return Ok(Outcome::Broken(Box::new(comparison)));
         }
+        let Comparison { checked, in_force, plan, origin, .. } = comparison;
         if plan.is_empty() {
             return Ok(Outcome::InSync);
         }

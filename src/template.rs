@@ -138,13 +138,7 @@ impl Templates {
 
     /// # Errors
     /// A sentence, when there is no such template, a variable is undefined or a limit is reached.
-    pub fn render(
-        &self,
-        owner: Owner<'_>,
-        day: u16,
-        part: Part<'_>,
-        vars: &Vars<'_>,
-    ) -> Result<String, RenderError> {
+    pub fn render(&self, owner: Owner<'_>, day: u16, part: Part<'_>, vars: &Vars<'_>) -> Result<String, RenderError> {
         render(&self.0, &key(owner, day, part), vars)
     }
 }
@@ -337,9 +331,7 @@ fn find(source: &str, name: &str) -> Option<Range<usize>> {
     let begin = source.find("{{").into_iter().chain(source.find("{%")).min()?;
     source[begin..].match_indices(name).map(|(at, _)| begin + at).find_map(|at| {
         let end = at + name.len();
-        let inside = source[..at].rfind(['{', '}']).is_some_and(|brace| {
-            source[brace..].starts_with('{')
-        });
+        let inside = source[..at].rfind(['{', '}']).is_some_and(|brace| source[brace..].starts_with('{'));
         let apart = !source[..at].ends_with(|c| word(c) || c == '.') && !source[end..].starts_with(word);
         (inside && apart).then_some(at..end)
     })

@@ -3,12 +3,14 @@
 //! A channel is handed a claimed batch and says of each message what is known of it. It decides nothing else:
 //! what an outcome means is `lifecycle::settlement`'s.
 
+mod route;
 mod sandbox;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
+pub use self::route::{Channels, Open};
 pub use self::sandbox::Sandbox;
 use crate::domain::Timestamp;
 pub use crate::lifecycle::settlement::Outcome;

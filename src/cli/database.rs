@@ -1,7 +1,6 @@
 //! The database of a command: the one that was named, else the private one.
 
 use std::env;
-use std::time::Duration;
 
 use anyhow::Context;
 
@@ -20,7 +19,6 @@ pub(super) struct Database {
     pub(super) server: Option<Server>,
 }
 
-#[expect(dead_code, reason = "the commands that read and write come with the next rooms")]
 impl Database {
     /// Opens the database, starting the private server if need be and saying so.
     pub(super) async fn open(global: &Global, config: &Config, connections: u32) -> anyhow::Result<Self> {
@@ -44,7 +42,7 @@ impl Database {
 
 /// Finds or starts the private server, telling the user in one line if it was started.
 pub(super) async fn private(config: &Config) -> anyhow::Result<Server> {
-    let options = options(config, GRACE)?;
+    let options = options(config)?;
     let (server, started) = tokio::task::spawn_blocking(move || Server::start(&options)).await??;
     match started {
         Started::Found => {}
@@ -53,12 +51,12 @@ pub(super) async fn private(config: &Config) -> anyhow::Result<Server> {
     Ok(server)
 }
 
-fn options(config: &Config, grace: Duration) -> anyhow::Result<Options> {
+fn options(config: &Config) -> anyhow::Result<Options> {
     Ok(Options {
         dir: DIR.into(),
         keeper_program: env::current_exe().context("cannot find this program's own file")?,
         search: search(config),
-        grace,
+        grace: GRACE,
         durability: Durability::Full,
     })
 }

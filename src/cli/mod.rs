@@ -1,10 +1,19 @@
 //! The command line: one file a command. Errors meet the user here and nowhere else.
 
+mod apply;
 mod database;
 mod db;
+mod demo;
 mod exit;
+mod explain;
 mod keep_postgres;
+mod logging;
+mod plan;
+mod import;
 mod print;
+mod run;
+mod schema;
+mod validate;
 mod version;
 
 use std::path::PathBuf;
@@ -13,6 +22,7 @@ use clap::{Parser, Subcommand};
 
 pub use self::exit::Exit;
 use crate::config::Config;
+use crate::source;
 
 /// Follow-up campaigns from files: exact sending, honest plans.
 #[derive(Debug, Parser)]
@@ -35,11 +45,32 @@ pub struct Global {
     pub dirs: Vec<PathBuf>,
 }
 
+impl Global {
+    /// Where the manifests are.
+    fn directories(&self) -> Vec<PathBuf> {
+        source::roots(&self.dirs)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check manifests; needs no database
+    Validate(validate::Args),
+    /// Show what the manifests would change
+    Plan(plan::PlanArgs),
+    /// Have the manifests take effect now
+    Apply(apply::ApplyArgs),
+    /// Run the daemon: watch the files, enroll people, send messages
+    Run(run::RunArgs),
+    /// Explain a code of `validate`
+    Explain(explain::Args),
+    /// Print the JSON Schema of a kind, or write all of them
+    Schema(schema::Args),
     /// The private Postgres under `.relance/`: where it is, a session in it, stopping it
     #[command(subcommand)]
     Db(db::Db),
+    /// Read accounts or referrals from an export
+    Import(import::Import),
     /// Print the version and what it was built with
     Version,
     /// Keep a private Postgres running (started by the other commands)
@@ -50,8 +81,16 @@ pub enum Command {
 /// Runs one command line and says how the process should end.
 pub async fn run(cli: Cli) -> Exit {
     let config = Config::read();
+    let global = &cli.global;
     let result = match cli.command {
-        Command::Db(command) => db::run(command, &cli.global, &config).await,
+        Command::Validate(args) => validate::run(global, &args),
+        Command::Plan(args) => plan::run(&args, global, &config).await,
+        Command::Apply(args) => apply::run(&args, global, &config).await,
+        Command::Run(args) => run::run(args, global, &config).await,
+        Command::Explain(args) => explain::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Db(command) => db::run(command, global, &config).await,
+        Command::Import(import) => import::run(import, global, &config).await,
         Command::Version => version::run(),
         Command::KeepPostgres(command) => keep_postgres::run(command).await,
     };

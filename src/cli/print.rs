@@ -1,6 +1,6 @@
 //! The only place that writes to the terminal. A closed pipe (`| head`) ends output, never the program.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Prints one line on standard output.
 pub(super) fn line(text: &str) {
@@ -15,6 +15,13 @@ pub(super) fn note(text: &str) {
 /// Prints an error with the chain of its causes, once.
 pub(super) fn error(error: &anyhow::Error) {
     note(&format!("error: {error:#}"));
+}
+
+/// Whether standard output takes colour: a terminal, and nobody asked for none.
+pub(super) fn colour() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "`NO_COLOR` is about the terminal, not about relance")]
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && io::stdout().is_terminal()
 }
 
 fn put(out: &mut impl Write, text: &str) {

@@ -45,7 +45,7 @@ codes! {
     DuplicateKey = "RL0103" "duplicate-key" Error
         "A mapping has the same key twice. Most YAML readers silently keep the last one, so that half of what you wrote would be ignored: here it is an error. Remove one of the two, or merge them.";
     YamlTooComplex = "RL0104" "yaml-too-complex" Error
-        "The document goes over a limit: nesting of 64 levels, the number of values of one file, or the expansion of aliases (`*name`). The limits stop files that are small on disk and unfold to gigabytes. Real manifests stay far below; split the file if yours does not.";
+        "The document goes over a limit: nesting of 24 levels, the number of values of one file, or the expansion of aliases (`*name`). The limits stop files that are small on disk and unfold to gigabytes. Real manifests stay far below; split the file if yours does not.";
     FileTooLarge = "RL0105" "file-too-large" Error
         "The file is larger than 4 MiB and was not read. Split it: several files and folders mean the same as one file.";
     UnquotedNumber = "RL0106" "unquoted-number" Error
@@ -54,6 +54,8 @@ codes! {
         "A manifest is a mapping with `apiVersion`, `kind`, `metadata` and `spec`; this document is a list or a single value. Separate several manifests with a line `---` instead of writing them as a list.";
     UnsupportedYaml = "RL0108" "unsupported-yaml" Error
         "The document uses a part of YAML that manifests do not: tags such as `!secret`, keys that are lists or mappings, numbers that are not finite. Write plain text, numbers, booleans, lists and mappings.";
+    TooManyProblems = "RL0109" "too-many-problems" Error
+        "The file has so many problems that the rest of it was not looked at. Usually it is no manifest at all, but some other YAML that strayed into the directory.";
 
     // 02xx: shape
     UnsupportedApiVersion = "RL0201" "unsupported-api-version" Error

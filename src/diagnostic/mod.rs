@@ -76,11 +76,25 @@ impl Diagnostic {
     }
 }
 
+/// One line, for logs: `error[RL0301] campaigns/a.yaml:6:13: …`.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { file, start, .. } = &self.place;
+        let (severity, code) = (self.severity, self.code.id());
+        write!(f, "{severity}[{code}] {file}:{}:{}: {}", start.line, start.column, self.message)?;
+        match &self.help {
+            Some(help) => write!(f, " ({help})"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Puts findings in the order of the files, from top to bottom, and drops repetitions.
 pub fn sort(found: &mut Vec<Diagnostic>) {
     found.sort_by(|a, b| {
-        let key = |d: &Diagnostic| (d.place.file.clone(), d.place.span.start, d.severity, d.code);
-        key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
+        let place = |d: &Diagnostic| (d.place.span.start, d.severity, d.code);
+        let by_file = a.place.file.cmp(&b.place.file);
+        by_file.then_with(|| place(a).cmp(&place(b))).then_with(|| a.message.cmp(&b.message))
     });
     found.dedup();
 }

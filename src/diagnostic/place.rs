@@ -50,9 +50,10 @@ pub struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub fn new(file: &str, bytes: &'a [u8]) -> Self {
-        let breaks = bytes.iter().enumerate().filter(|(at, byte)| {
-            **byte == b'\n' || (**byte == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
-        });
+        let breaks = bytes
+            .iter()
+            .enumerate()
+            .filter(|(at, byte)| **byte == b'\n' || (**byte == b'\r' && bytes.get(at + 1) != Some(&b'\n')));
         let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
         Self { file: file.into(), bytes, starts }
     }

@@ -16,9 +16,12 @@ pub fn render<'s>(found: &Diagnostic, source: impl Fn(&str) -> Option<&'s [u8]>,
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut main = level.primary_title(printable(&found.message)).id(found.code.id()).element(
-        snippet(&found.place, source(&found.place.file), AnnotationKind::Primary, None),
-    );
+    let mut main = level.primary_title(printable(&found.message)).id(found.code.id()).element(snippet(
+        &found.place,
+        source(&found.place.file),
+        AnnotationKind::Primary,
+        None,
+    ));
     for (place, label) in &found.related {
         main = main.element(snippet(place, source(&place.file), AnnotationKind::Context, Some(label)));
     }
@@ -118,12 +121,28 @@ mod tests {
     fn carets_stand_below_the_characters() {
         let text = "a: 1\r\nçà🙂: ville\r\nb: 2\r\n";
         let at = text.find("ville").unwrap();
-        assert_snapshot!(show(text.as_bytes(), Span::new(at, at + 5)), @"");
+        assert_snapshot!(show(text.as_bytes(), Span::new(at, at + 5)), @r"
+        error[RL0204]: unknown key `ville�[31m`
+         --> campaigns/é.yaml:2:6
+          |
+        2 | çà🙂: ville
+          |       ^^^^^
+          |
+          = help: remove it
+        ");
     }
 
     #[test]
     fn bytes_that_are_no_text_are_shown_as_such() {
-        assert_snapshot!(show(b"a: \xff\xfe\x1b[2J b\n", Span::new(3, 4)), @"");
+        assert_snapshot!(show(b"a: \xff\xfe\x1b[2J b\n", Span::new(3, 4)), @r"
+        error[RL0204]: unknown key `ville�[31m`
+         --> campaigns/é.yaml:1:4
+          |
+        1 | a: ���[2J b
+          |    ^
+          |
+          = help: remove it
+        ");
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl Consent {
     }
 }
 
-/// Whether an account's WhatsApp number can send.
+/// Whether an account's `WhatsApp` number can send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhatsappStatus {
     Connected,

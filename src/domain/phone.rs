@@ -70,7 +70,9 @@ fn plain(text: &str) -> Result<String, String> {
             '+' | '＋' if digits.is_empty() => digits.push('+'),
             c if digit(c).is_some() => digits.extend(digit(c)),
             c if c.is_whitespace() || filler(c) => {}
-            _ => return Err("not a phone number: it may hold digits, a leading `+`, spaces and `-.()/` only".to_owned()),
+            _ => {
+                return Err("not a phone number: it may hold digits, a leading `+`, spaces and `-.()/` only".to_owned());
+            }
         }
         if digits.len() > MAX_DIGITS {
             return Err("too many digits for a phone number".to_owned());

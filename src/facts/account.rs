@@ -34,26 +34,26 @@ static COLUMNS: [Column<Is>; 11] = [
     Column::optional("updated_at", Is::UpdatedAt),
 ];
 
-/// Hands every row of an export of accounts to `take`, in order, and says how many there were.
+/// Hands every row of an export of accounts to `take`, in order, and says how many there were. `now` tells an age in
+/// the future.
 pub fn accounts(
     source: Source,
+    now: Timestamp,
     mut take: impl FnMut(u64, Row<AccountFact<'_>>) -> Result<(), Stopped>,
 ) -> Result<u64, Error> {
-    reader::read(source, &COLUMNS, |row| {
-        let taken = match row {
-            Ok(row) => take(row.line, account(&row)),
-            Err(rejection) => take(rejection.line, Err(rejection)),
-        };
-        taken.map_err(|Stopped| Error::Stopped)
+    reader::read(source, &COLUMNS, |line, row| {
+        let row = row.and_then(|row| account(&row, now));
+        let good = row.is_ok();
+        take(line, row).map(|()| good)
     })
 }
 
-fn account<'a>(row: &Cells<'a, Is>) -> Row<AccountFact<'a>> {
+fn account<'a>(row: &Cells<'a, Is>, now: Timestamp) -> Row<AccountFact<'a>> {
     let mut draft = Draft::default();
     let written = row.cells.iter().find(|cell| cell.column == Some(Is::Country) && !cell.text.trim().is_empty());
     let country = written.map(|cell| Country::parse(cell.text.trim())).transpose();
     for cell in row.cells {
-        draft.read(cell, &country).map_err(|reason| Rejection::new(row.line, cell.name, cell.text, reason))?;
+        draft.read(cell, &country, now).map_err(|reason| Rejection::new(row.line, cell.name, cell.text, reason))?;
     }
     draft.finish().map_err(|column| Rejection::new(row.line, column, "", "missing"))
 }
@@ -75,7 +75,12 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn read(&mut self, cell: &Cell<'a, Is>, country: &Result<Option<Country>, String>) -> Result<(), String> {
+    fn read(
+        &mut self,
+        cell: &Cell<'a, Is>,
+        country: &Result<Option<Country>, String>,
+        now: Timestamp,
+    ) -> Result<(), String> {
         let Some(column) = cell.column else {
             self.attributes.push(value::attribute(cell)?);
             return Ok(());
@@ -96,7 +101,7 @@ impl<'a> Draft<'a> {
             Is::SubscriptionPlan => self.subscription_plan = value::said(cell, Ok)?,
             Is::SubscriptionEndsAt => self.subscription_ends_at = value::said(cell, time::instant)?,
             Is::WhatsappStatus => self.whatsapp_status = value::said(cell, value::whatsapp_status)?,
-            Is::UpdatedAt => self.updated_at = value::said(cell, time::instant)?.value().copied(),
+            Is::UpdatedAt => self.updated_at = value::updated_at(cell, now)?,
         }
         Ok(())
     }

@@ -78,7 +78,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::Object(object) => Ok(object),
-            _ => Err(serde::de::Error::custom("not a JSON object")),
+            _ => Err(serde::de::Error::custom("another kind of value")),
         }
     }
 }

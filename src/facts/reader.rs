@@ -1,6 +1,5 @@
 //! One file of either format, as rows of cells.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,8 +9,11 @@ use super::columns::{Cell, Column, Columns};
 use super::csv::{Csv, Fields, Record};
 use super::ndjson::{Lines, Object, Value};
 use super::window::Window;
-use super::{Error, Row};
+use super::{Error, Row, Stopped};
 use crate::domain::Rejection;
+
+/// Bad rows are told one by one, so they must fit the memory.
+const MAX_BAD: u64 = 1_000_000;
 
 /// How a file writes its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,13 +76,24 @@ pub(super) struct Cells<'a, C> {
     pub(super) cells: &'a [Cell<'a, C>],
 }
 
-/// Hands every row of `source` to `row`, in order, and says how many there were.
+/// Hands every row of `source` to `row`, in order, and says how many there were. `row` answers whether it was good.
 pub(super) fn read<C: Copy + PartialEq>(
     source: Source,
     known: &'static [Column<C>],
-    mut row: impl FnMut(Row<Cells<'_, C>>) -> Result<(), Error>,
+    mut row: impl FnMut(u64, Row<Cells<'_, C>>) -> Result<bool, Stopped>,
 ) -> Result<u64, Error> {
     let Source { name, input, format, .. } = source;
+    let mut bad = 0;
+    let file = name.clone();
+    let mut row = move |line, cells: Row<Cells<'_, C>>| {
+        let good = row(line, cells).map_err(|Stopped| Error::Stopped)?;
+        bad += u64::from(!good);
+        if bad > MAX_BAD {
+            let reason = format!("more than {MAX_BAD} bad rows up to here: this is not the file you mean");
+            return Err(Error::Refused { name: file.clone(), line, reason });
+        }
+        Ok(())
+    };
     let failed = |source| Error::Read { name: name.clone(), source };
     let mut window = Window::new(input);
     while window.bytes().len() < 3 && !window.ended() {
@@ -138,7 +151,7 @@ fn header<C: Copy + PartialEq>(file: &str, csv: &mut Csv, known: &'static [Colum
 fn csv_rows<C: Copy>(
     csv: &mut Csv,
     places: &Places<C>,
-    row: &mut impl FnMut(Row<Cells<'_, C>>) -> Result<(), Error>,
+    row: &mut impl FnMut(u64, Row<Cells<'_, C>>) -> Result<(), Error>,
     failed: impl Fn(io::Error) -> Error,
 ) -> Result<u64, Error> {
     let mut read = 0;
@@ -146,11 +159,11 @@ fn csv_rows<C: Copy>(
         read += 1;
         match record {
             Record::Broken { line, start, reason } => {
-                row(Err(Rejection::new(line, Rejection::ROW, &String::from_utf8_lossy(start), reason)))?;
+                row(line, Err(Rejection::new(line, Rejection::ROW, &String::from_utf8_lossy(start), reason)))?;
             }
             Record::Fields { line, fields } => match cells(line, fields, places) {
-                Ok(cells) => row(Ok(Cells { line, cells: &cells }))?,
-                Err(rejection) => row(Err(rejection))?,
+                Ok(cells) => row(line, Ok(Cells { line, cells: &cells }))?,
+                Err(rejection) => row(line, Err(rejection))?,
             },
         }
     }
@@ -176,7 +189,7 @@ fn cells<'a, C: Copy>(line: u64, fields: Fields<'a>, places: &'a Places<C>) -> R
 fn ndjson_rows<C: Copy + PartialEq>(
     lines: &mut Lines,
     mut columns: Columns<C>,
-    row: &mut impl FnMut(Row<Cells<'_, C>>) -> Result<(), Error>,
+    row: &mut impl FnMut(u64, Row<Cells<'_, C>>) -> Result<(), Error>,
     failed: impl Fn(io::Error) -> Error,
 ) -> Result<u64, Error> {
     let mut read = 0;
@@ -184,18 +197,18 @@ fn ndjson_rows<C: Copy + PartialEq>(
         read += 1;
         let number = line.number;
         let Some(length) = line.length else {
-            row(Err(Rejection::new(number, Rejection::ROW, "", "longer than 64 KiB")))?;
+            row(number, Err(Rejection::new(number, Rejection::ROW, "", "longer than 64 KiB")))?;
             continue;
         };
         let bytes = lines.bytes(length);
         match serde_json::from_slice::<Object<'_>>(bytes) {
             Ok(object) => match members(number, &object, &mut columns) {
-                Ok(cells) => row(Ok(Cells { line: number, cells: &cells }))?,
-                Err(rejection) => row(Err(rejection))?,
+                Ok(cells) => row(number, Ok(Cells { line: number, cells: &cells }))?,
+                Err(rejection) => row(number, Err(rejection))?,
             },
             Err(error) => {
                 let text = String::from_utf8_lossy(bytes);
-                row(Err(Rejection::new(number, Rejection::ROW, text.trim(), json_fault(&error))))?;
+                row(number, Err(Rejection::new(number, Rejection::ROW, text.trim(), json_fault(&error))))?;
             }
         }
         lines.done(length);
@@ -207,7 +220,10 @@ fn ndjson_rows<C: Copy + PartialEq>(
 fn json_fault(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
-    format!("not a JSON object on one line: {what} at character {}", error.column())
+    match error.column() {
+        0 => format!("not one JSON object a line: {what}"),
+        column => format!("not one JSON object a line: {what} at character {column}"),
+    }
 }
 
 fn members<'a, C: Copy + PartialEq>(
@@ -237,7 +253,7 @@ fn members<'a, C: Copy + PartialEq>(
     }
 }
 
-fn scalar<'a, C>(line: u64, column: Option<C>, name: &'a Cow<'_, str>, value: &'a Value<'_>) -> Row<Cell<'a, C>> {
+fn scalar<'a, C>(line: u64, column: Option<C>, name: &'a str, value: &'a Value<'_>) -> Row<Cell<'a, C>> {
     let (text, plain) = match value {
         Value::Empty => ("", false),
         Value::Text(text) => (text.as_ref(), false),

@@ -1,15 +1,11 @@
 //! Exports of referrals.
 
-use std::collections::HashMap;
-
 use chrono::NaiveDate;
 
 use super::columns::{Cell, Column};
 use super::reader::{self, Cells, Source};
 use super::{Error, Row, Stopped, time, value};
-use crate::domain::{
-    AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Said, Timestamp,
-};
+use crate::domain::{AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Said, Timestamp};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Is {
@@ -52,26 +48,25 @@ static COLUMNS: [Column<Is>; 16] = [
 
 /// Hands every row of an export of referrals to `take`, in order, and says how many there were.
 ///
-/// `accounts` are those we have, by the id that exports use: a referral of any other is refused.
+/// `account` knows those we have by the id that exports use: a referral of any other is refused. `now` tells a birth
+/// date or an age in the future.
 pub fn referrals(
     source: Source,
-    accounts: &HashMap<String, AccountId>,
-    today: NaiveDate,
+    account: &dyn Fn(&str) -> Option<AccountId>,
+    now: Timestamp,
     mut take: impl FnMut(u64, Row<ReferralFact<'_>>) -> Result<(), Stopped>,
 ) -> Result<u64, Error> {
-    reader::read(source, &COLUMNS, |row| {
-        let taken = match row {
-            Ok(row) => take(row.line, referral(&row, accounts, today)),
-            Err(rejection) => take(rejection.line, Err(rejection)),
-        };
-        taken.map_err(|Stopped| Error::Stopped)
+    reader::read(source, &COLUMNS, |line, row| {
+        let row = row.and_then(|row| referral(&row, account, now));
+        let good = row.is_ok();
+        take(line, row).map(|()| good)
     })
 }
 
 fn referral<'a>(
     row: &Cells<'a, Is>,
-    accounts: &HashMap<String, AccountId>,
-    today: NaiveDate,
+    account: &dyn Fn(&str) -> Option<AccountId>,
+    now: Timestamp,
 ) -> Row<ReferralFact<'a>> {
     let mut draft = Draft::default();
     let written = row.cells.iter().find(|cell| cell.column == Some(Is::Country));
@@ -79,7 +74,7 @@ fn referral<'a>(
     let country = written.and_then(|cell| Country::parse(cell.text.trim()).ok());
     for cell in row.cells {
         draft
-            .read(cell, country, accounts, today)
+            .read(cell, country, account, now)
             .map_err(|reason| Rejection::new(row.line, cell.name, cell.text, reason))?;
     }
     draft.finish().map_err(|column| Rejection::new(row.line, column, "", "missing"))
@@ -111,8 +106,8 @@ impl<'a> Draft<'a> {
         &mut self,
         cell: &Cell<'a, Is>,
         country: Option<Country>,
-        accounts: &HashMap<String, AccountId>,
-        today: NaiveDate,
+        account: &dyn Fn(&str) -> Option<AccountId>,
+        now: Timestamp,
     ) -> Result<(), String> {
         let Some(column) = cell.column else {
             self.attributes.push(value::attribute(cell)?);
@@ -121,7 +116,7 @@ impl<'a> Draft<'a> {
         match column {
             Is::Id => self.id = Some(value::id(cell)?),
             Is::Account => {
-                let known = accounts.get(value::id(cell)?).copied();
+                let known = account(value::id(cell)?);
                 self.account = Some(known.ok_or("no account has this id: import the accounts first")?);
             }
             Is::Name => self.name = Some(value::written(cell)?),
@@ -137,13 +132,13 @@ impl<'a> Draft<'a> {
             Is::Country => self.country = value::must(cell, Country::parse)?,
             Is::Gender => self.gender = value::said(cell, Gender::parse)?,
             Is::Profession => self.profession = value::said(cell, Ok)?,
-            Is::BirthDate => self.birth_date = value::said(cell, |text| birth_date(text, today))?,
+            Is::BirthDate => self.birth_date = value::said(cell, |text| birth_date(text, now))?,
             Is::RegisteredAt => self.registered_at = value::must(cell, time::instant)?,
             Is::PaidAt => self.paid_at = value::said(cell, time::instant)?,
             Is::Consent => self.consent = value::consent(value::written(cell)?)?,
             Is::ConsentSource => self.consent_source = value::said(cell, Ok)?,
             Is::ConsentAt => self.consent_at = value::said(cell, time::instant)?,
-            Is::UpdatedAt => self.updated_at = value::said(cell, time::instant)?.value().copied(),
+            Is::UpdatedAt => self.updated_at = value::updated_at(cell, now)?,
         }
         Ok(())
     }
@@ -173,7 +168,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn birth_date(text: &str, today: NaiveDate) -> Result<NaiveDate, String> {
+fn birth_date(text: &str, now: Timestamp) -> Result<NaiveDate, String> {
     let date = time::date(text)?;
-    if date > today { Err("a birth date in the future".to_owned()) } else { Ok(date) }
+    if date > now.date_naive() { Err("a birth date in the future".to_owned()) } else { Ok(date) }
 }

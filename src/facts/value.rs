@@ -1,12 +1,17 @@
 //! Single values.
 
+use chrono::TimeDelta;
+
 use super::columns::Cell;
-use crate::domain::{Consent, Said, WhatsappStatus, fold};
+use super::time;
+use crate::domain::{Consent, Said, Timestamp, WhatsappStatus, fold};
 
 /// Bytes of the longest value.
 const MAX_VALUE: usize = 8 * 1024;
 /// Bytes of the longest id: it must fit an index.
 const MAX_ID: usize = 200;
+/// How far the clock of a source may be ahead of ours.
+const CLOCK_SKEW: TimeDelta = TimeDelta::days(1);
 
 /// The value without blanks around it.
 pub(super) fn text<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
@@ -71,6 +76,14 @@ pub(super) fn attribute<'a, C>(cell: &Cell<'a, C>) -> Result<(&'a str, Option<&'
     Ok((cell.name, (!text.is_empty()).then_some(text)))
 }
 
+/// The age that a row gives itself. One from the future would keep all later rows out.
+pub(super) fn updated_at<C>(cell: &Cell<'_, C>, now: Timestamp) -> Result<Option<Timestamp>, String> {
+    match said(cell, time::instant)?.value() {
+        Some(at) if *at > now + CLOCK_SKEW => Err("a time in the future".to_owned()),
+        at => Ok(at.copied()),
+    }
+}
+
 /// Checks that mail could be addressed to it; whether it arrives, only mail can tell.
 pub(super) fn email(text: &str) -> Result<&str, String> {
     let refuse = || "not an e-mail address".to_owned();
@@ -121,7 +134,9 @@ mod tests {
         for good in ["ref-00000001@example.com", "a.b+c@sub.example.co", "é@exämple.fr", "o'neil@x.io"] {
             assert!(email(good).is_ok(), "{good}");
         }
-        for bad in ["a", "a@", "@x.com", "a@x", "a b@x.com", "a@x..com", "a@-x.com", "a@b@x.com", "a..b@x.com", "a@x,com"] {
+        for bad in
+            ["a", "a@", "@x.com", "a@x", "a b@x.com", "a@x..com", "a@-x.com", "a@b@x.com", "a..b@x.com", "a@x,com"]
+        {
             assert!(email(bad).is_err(), "{bad}");
         }
     }

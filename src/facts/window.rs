@@ -82,9 +82,8 @@ impl Window {
     pub(super) fn skip_empty_lines(&mut self) -> io::Result<()> {
         loop {
             match self.bytes() {
-                [b'\n', ..] => self.take(1, 1),
                 [b'\r', b'\n', ..] => self.take(2, 1),
-                [b'\r', _, ..] => self.take(1, 1),
+                [b'\n', ..] | [b'\r', _, ..] => self.take(1, 1),
                 [] | [b'\r'] if !self.ended => self.more()?,
                 [b'\r'] => self.take(1, 0),
                 _ => return Ok(()),

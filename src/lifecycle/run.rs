@@ -125,6 +125,7 @@ impl Status {
 }
 
 /// Everything the phase of a run depends on.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts, not one state in disguise")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Situation {
     pub wanted: DesiredState,

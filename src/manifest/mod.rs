@@ -1,10 +1,34 @@
 //! Manifests: what a team writes in YAML, read, checked and resolved.
+//!
+//! `sources` (files) → `yaml` (trees that know their bytes) → `read` (kind, shape, one manifest on its own) →
+//! `resolve` (references, defaults) → [`Desired`]. Each kind has a file with its types as they are written;
+//! [`schema`] makes JSON Schemas of them. Nothing stops at the first mistake.
 
+mod campaign;
+mod channel;
+mod check;
+mod days;
+mod defaults;
 pub mod desired;
+mod document;
+mod filter;
+mod formats;
+mod kind;
 mod language;
+mod overlap;
+mod read;
+mod resolve;
+mod resolve_campaign;
+mod schedule;
+mod schema;
+mod sequence;
+mod shape;
 mod sources;
 mod yaml;
 
+pub use self::check::{Checked, check};
 pub use self::desired::Desired;
+pub use self::kind::Kind;
 pub use self::language::choose;
+pub use self::schema::{schema, schema_file_name};
 pub use self::sources::{MAX_FILE_BYTES, SourceFile, Sources};

@@ -14,8 +14,8 @@ use serde_saphyr::{Error as YamlError, Options, Spanned};
 
 use crate::diagnostic::{Code, Span};
 
-/// Manifests nest about eight levels deep.
-const MAX_DEPTH: usize = 64;
+/// Manifests nest about eight levels deep; each level takes some 35 kB of stack in a debug build.
+const MAX_DEPTH: usize = 24;
 /// Values of one document, keys included; a file of the greatest size holds fewer unless it is an attack.
 const MAX_NODES: usize = 400_000;
 
@@ -58,7 +58,8 @@ pub(super) fn documents(text: &str) -> Vec<Span> {
     let mut at = 0;
     let mut only_preamble = true;
     for line in text.split_inclusive('\n') {
-        let marker = line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
+        let marker =
+            line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
         if marker && !only_preamble {
             cuts.push(at);
         }
@@ -114,8 +115,7 @@ fn options() -> Options {
 
 fn failure(error: &YamlError, document: &str, range: Span) -> Failure {
     let error = error.without_snippet();
-    let at = error.location().and_then(|l| l.span().byte_offset()).and_then(|at| usize::try_from(at).ok());
-    let mut at = at.unwrap_or(document.len()).min(document.len());
+    let mut at = error.location().map_or(document.len(), |at| offset(at, document)).min(document.len());
     while !document.is_char_boundary(at) {
         at -= 1;
     }
@@ -129,6 +129,17 @@ fn failure(error: &YamlError, document: &str, range: Span) -> Failure {
     Failure { code, message, span: Span::new(range.start + at, range.start + at + long), help }
 }
 
+/// Some errors know their line and column only.
+fn offset(at: serde_saphyr::Location, document: &str) -> usize {
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    if let Some(at) = at.span().byte_offset() {
+        return number(at);
+    }
+    let before: usize = document.split_inclusive('\n').take(number(at.line()).saturating_sub(1)).map(str::len).sum();
+    let line = document[before..].chars().take(number(at.column()).saturating_sub(1));
+    before + line.map(char::len_utf8).sum::<usize>()
+}
+
 fn describe(error: &YamlError, rest: &str, before: &str) -> (Code, String, Option<String>) {
     match error {
         YamlError::Budget { .. }
@@ -136,11 +147,7 @@ fn describe(error: &YamlError, rest: &str, before: &str) -> (Code, String, Optio
         | YamlError::AliasReplayLimitExceeded { .. }
         | YamlError::AliasExpansionLimitExceeded { .. }
         | YamlError::AliasReplayStackDepthExceeded { .. }
-        | YamlError::RecursiveReferencesRequireWeakTypes { .. } => (
-            Code::YamlTooComplex,
-            format!("the document is too complex to be a manifest: {}", first_line(&error.to_string())),
-            Some(format!("stay below {MAX_DEPTH} levels and {MAX_NODES} values, and expand aliases by hand")),
-        ),
+        | YamlError::RecursiveReferencesRequireWeakTypes { .. } => too_complex(&first_line(&error.to_string())),
         YamlError::UnsupportedTag { tag, .. } => {
             (Code::UnsupportedYaml, format!("the tag `{tag}` is not supported"), Some("remove it".to_owned()))
         }
@@ -149,13 +156,23 @@ fn describe(error: &YamlError, rest: &str, before: &str) -> (Code, String, Optio
             "a number must be finite".to_owned(),
             Some("put it in quotes if it is text".to_owned()),
         ),
-        YamlError::ExternalMessage { msg, .. } => invalid(msg, rest, before),
-        other => invalid(&first_line(&other.to_string()), rest, before),
+        YamlError::ExternalMessage { msg, .. } => syntax(msg, rest, before),
+        other => syntax(&first_line(&other.to_string()), rest, before),
     }
 }
 
-fn invalid(message: &str, rest: &str, before: &str) -> (Code, String, Option<String>) {
+fn too_complex(said: &str) -> (Code, String, Option<String>) {
+    let message = format!("the document is too complex to be a manifest: {}", said.to_lowercase());
+    let help = format!("stay below {MAX_DEPTH} levels and {MAX_NODES} values, and write out what aliases stand for");
+    (Code::YamlTooComplex, message, Some(help))
+}
+
+fn syntax(message: &str, rest: &str, before: &str) -> (Code, String, Option<String>) {
     let message = message.trim_end_matches('.');
+    // The scanner stops at some limits before the budget does.
+    if message.contains("limit exceeded") {
+        return too_complex(message);
+    }
     // A parser says that it cannot represent the value; people need to know that it is this key or tag.
     let help = if rest.starts_with('\t') || before.trim_start_matches(' ').starts_with('\t') {
         Some("indent with spaces, not tabs".to_owned())
@@ -369,7 +386,8 @@ mod tests {
 
     #[test]
     fn values_are_what_yaml_1_2_says_and_numbers_keep_their_zeros() {
-        let node = one("a: NO\nb: 08:00\nc: 007\nd: 1_000\ne: 2026-12-25\nf: +237671000001\ng: true\nh: 1.5\ni:\nj: 0x1F\n");
+        let node =
+            one("a: NO\nb: 08:00\nc: 007\nd: 1_000\ne: 2026-12-25\nf: +237671000001\ng: true\nh: 1.5\ni:\nj: 0x1F\n");
         assert_eq!(
             node.to_json(),
             json!({"a": "NO", "b": "08:00", "c": "007", "d": "1_000", "e": "2026-12-25", "f": 237_671_000_001_u64,
@@ -387,7 +405,7 @@ mod tests {
         let list = node.get("list").unwrap().items();
         assert_eq!(of(&list[0]), "\"a b\"");
         assert_eq!(of(&list[1]), "x");
-        assert_eq!(of(list[1].get("x").unwrap()), "");
+        assert_eq!(of(list[1].get("x").unwrap()), "one\r\n      two\r\n");
         assert_eq!(of(node.get("flow").unwrap().get("k").unwrap()), "v");
         assert_eq!(list[1].get("x").unwrap().text(), Some("one\ntwo\n"));
     }
@@ -418,8 +436,8 @@ mod tests {
 
     #[test]
     fn failures_have_a_code_and_a_place() {
-        let at = |text: &str| read(text).map_err(|f| {if f.code==Code::InvalidYaml {eprintln!("{f:?}");} (f.code, f.span.start)}).unwrap_err();
-        assert_eq!(at("a: 1\n\tb: 2\n").0, Code::InvalidYaml);
+        let at = |text: &str| read(text).map_err(|f| (f.code, f.span.start)).unwrap_err();
+        assert_eq!(at("a: 1\nç:\n\tb: 2\n").0, Code::InvalidYaml);
         assert_eq!(at("a: [1\n").0, Code::InvalidYaml);
         assert_eq!(at("a: \0\n"), (Code::InvalidYaml, 3));
         assert_eq!(at("a: !secret b\n").0, Code::UnsupportedYaml);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::channel::{Channel, Outcome};
+use crate::channel::{Channels, Outcome};
 use crate::domain::Timestamp;
 use crate::program::Program;
 use crate::store::{self, Batch, Speed, Store};
@@ -33,14 +33,14 @@ pub struct Sent {
 pub async fn send(
     store: &Store,
     program: &Program,
-    channel: &dyn Channel,
+    channels: &Channels,
     batch: Batch,
     (now, speed): (Timestamp, Speed),
 ) -> Result<Sent, store::Error> {
     let claim = store.claim(program, batch, now, now + lease(speed)).await?;
     let sent = Sent { messages: claim.messages.len(), lanes: claim.lanes };
     let Some(lease) = claim.lease.filter(|_| !claim.messages.is_empty()) else { return Ok(sent) };
-    let answers = tokio::time::timeout(HAND_OVER, channel.hand_over(&claim.messages, now)).await;
+    let answers = tokio::time::timeout(HAND_OVER, channels.hand_over(program, &claim.messages, now)).await;
     let answers = answers.unwrap_or_else(|_| {
         let seconds = HAND_OVER.as_secs();
         vec![Outcome::Unknown { error: format!("no answer within {seconds} s") }; claim.messages.len()]
@@ -52,6 +52,5 @@ pub async fn send(
 
 /// The lease in the time of the clock: a demo's hour must not run out within a real second.
 fn lease(speed: Speed) -> TimeDelta {
-    let seconds = LEASE.as_secs_f64() * speed.0.max(1.0);
-    TimeDelta::milliseconds((seconds * 1_000.0) as i64)
+    TimeDelta::from_std(LEASE.mul_f64(speed.0.max(1.0))).unwrap_or(TimeDelta::MAX)
 }

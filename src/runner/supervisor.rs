@@ -2,6 +2,7 @@
 //! over. A wake-up carries no data; a tick that fails is logged and made again.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{BATCH, Loaded, enroll, send};
-use crate::channel::Channel;
-use crate::diagnostic::Diagnostic;
+use crate::channel::Open;
 use crate::domain::Timestamp;
 use crate::reconcile::{self, Outcome, reconcile};
 use crate::source::Watch;
@@ -40,14 +40,21 @@ impl Roles {
 }
 
 /// Everything the loops share.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Supervisor {
     pub store: Store,
-    pub channel: Arc<dyn Channel>,
+    /// Makes the channels.
+    pub open: Open,
     pub directories: Vec<PathBuf>,
     pub roles: Roles,
     /// Wakes every loop.
     pub wake: Arc<Notify>,
+}
+
+impl fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supervisor").field("roles", &self.roles).finish_non_exhaustive()
+    }
 }
 
 impl Supervisor {
@@ -117,8 +124,8 @@ impl Supervisor {
                 String::new()
             }
             Outcome::Refused(refusal) => refusal.to_string(),
-            Outcome::Broken(diagnostics) => {
-                let lines: Vec<String> = diagnostics.iter().map(Diagnostic::line).collect();
+            Outcome::Broken(comparison) => {
+                let lines: Vec<String> = comparison.checked.diagnostics.iter().map(ToString::to_string).collect();
                 lines.join("\n")
             }
         };
@@ -132,12 +139,15 @@ impl Supervisor {
     }
 
     async fn enroll_loop(&self, stop: &CancellationToken) {
-        let (mut loaded, mut facts) = (Loaded::default(), None);
+        let (mut loaded, mut facts) = (Loaded::new(Arc::clone(&self.open)), None);
         while !stop.is_cancelled() {
             match self.enroll_tick(&mut loaded, &mut facts).await {
                 Ok(0) => self.rest(stop, |due| [due.enroll, due.advance, due.expire].into_iter().flatten().min()).await,
                 Ok(_) => self.wake.notify_waiters(),
-                Err(error) => self.failed(stop, "enroll", &*error).await,
+                Err(error) => {
+                    log_failure("enroll", &*error);
+                    self.failed(stop).await;
+                }
             }
         }
     }
@@ -148,7 +158,7 @@ impl Supervisor {
         loaded: &mut Loaded,
         seen: &mut Option<(i64, i64)>,
     ) -> Result<u64, Box<dyn StdError + Send + Sync>> {
-        let program = loaded.program(&self.store).await?;
+        let (program, _) = loaded.in_force(&self.store).await?;
         let (now, _) = self.store.now().await?;
         let generations = (self.store.facts_generation().await?, program.generation);
         if *seen != Some(generations) {
@@ -165,29 +175,30 @@ impl Supervisor {
     }
 
     async fn send_loop(&self, stop: &CancellationToken) {
-        let mut loaded = Loaded::default();
+        let mut loaded = Loaded::new(Arc::clone(&self.open));
         while !stop.is_cancelled() {
             match self.send_tick(&mut loaded).await {
                 Ok(0) => self.rest(stop, |due| due.send).await,
                 Ok(_) => {}
-                Err(error) => self.failed(stop, "send", &*error).await,
+                Err(error) => {
+                    log_failure("send", &*error);
+                    self.failed(stop).await;
+                }
             }
         }
     }
 
     async fn send_tick(&self, loaded: &mut Loaded) -> Result<usize, Box<dyn StdError + Send + Sync>> {
-        let program = loaded.program(&self.store).await?;
+        let (program, channels) = loaded.in_force(&self.store).await?;
         let clock = self.store.now().await?;
-        let sent = send(&self.store, &program, self.channel.as_ref(), BATCH, clock).await?;
+        let sent = send(&self.store, &program, &channels, BATCH, clock).await?;
         if sent.messages > 0 {
             tracing::info!(messages = sent.messages, lanes = sent.lanes, "sent");
         }
         Ok(sent.lanes)
     }
 
-    async fn failed(&self, stop: &CancellationToken, task: &str, error: &(dyn StdError + Send + Sync + 'static)) {
-        let error: &(dyn StdError + 'static) = error;
-        tracing::error!(task.name = task, error, "a tick of `{task}` failed; trying again");
+    async fn failed(&self, stop: &CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(RETRY) => {}
@@ -206,6 +217,11 @@ impl Supervisor {
             () = tokio::time::sleep(pause.min(PERIOD)) => {}
         }
     }
+}
+
+fn log_failure(task: &str, error: &(dyn StdError + Send + Sync + 'static)) {
+    let error: &(dyn StdError + 'static) = error;
+    tracing::error!(task.name = task, error, "a tick of `{task}` failed; trying again");
 }
 
 /// How long it really takes until the clock shows `at`; never nothing, so that a tick that could not do what is

@@ -31,6 +31,17 @@ pub enum Error {
     TooMuch,
 }
 
+/// Where manifests are read from: the given directories, else `campaigns` and `templates` in the working
+/// directory, of which one may be missing.
+pub fn roots(given: &[PathBuf]) -> Vec<PathBuf> {
+    if !given.is_empty() {
+        return given.to_vec();
+    }
+    let usual = ["campaigns", "templates"].map(PathBuf::from);
+    let there: Vec<PathBuf> = usual.iter().filter(|dir| dir.exists()).cloned().collect();
+    if there.is_empty() { usual.to_vec() } else { there }
+}
+
 /// Reads every `*.yaml` and `*.yml` below the given directories, and files given by name, in order of path.
 ///
 /// Symbolic links are followed; names that begin with a dot are skipped, so that the generations of a
@@ -75,7 +86,7 @@ pub fn digest(sources: &Sources) -> String {
             hash.update(part);
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn walk(folder: &Path, depth: usize, paths: &mut BTreeSet<PathBuf>) -> Result<(), Error> {
@@ -145,7 +156,8 @@ mod tests {
         }
         std::os::unix::fs::symlink(at("b/..data/a.yml"), at("link.yaml")).unwrap();
         let sources = load(&[dir.path().to_owned()]).unwrap();
-        let names: Vec<_> = sources.files.iter().map(|f| f.path.rsplit_once(&*at("").to_string_lossy()).unwrap().1).collect();
+        let names: Vec<_> =
+            sources.files.iter().map(|f| f.path.rsplit_once(&*at("").to_string_lossy()).unwrap().1).collect();
         assert_eq!(names, ["b/a.yml", "link.yaml", "z.yaml"]);
         let before = digest(&sources);
         fs::write(at("z.yaml"), "changed").unwrap();

@@ -3,5 +3,5 @@
 mod directory;
 mod watch;
 
-pub use self::directory::{Error, digest, load};
+pub use self::directory::{Error, digest, load, roots};
 pub use self::watch::Watch;

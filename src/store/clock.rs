@@ -35,4 +35,12 @@ impl Store {
         .map_err(Error::during("set the clock"))?;
         Ok(())
     }
+
+    /// Whether anything was ever imported.
+    pub async fn has_accounts(&self) -> Result<bool, Error> {
+        sqlx::query_scalar("select exists (select from account)")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::during("look for accounts"))
+    }
 }

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 
 use super::matcher::{Matcher, Seeker, matching};
 use super::claim::lock_lanes;
+use super::import::hold_facts_still;
 use super::rows::{decode, zone};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, NaiveDate, Timestamp, Zone};
@@ -27,6 +28,8 @@ struct DueRun {
     account: AccountId,
     zone: Zone,
     enrolled: DayCount,
+    /// Passes that were not cut short.
+    passes: i32,
     /// People ever taken, counted only where a limit asks for it.
     taken: Option<u64>,
     today: NaiveDate,
@@ -81,6 +84,7 @@ impl Store {
         if !lock_campaign(&mut tx, id).await? {
             return Ok(Enrolled::default());
         }
+        hold_facts_still(&mut tx).await?;
         let due = due_runs(&mut tx, id, spec, now).await?;
         let seekers: Vec<Seeker> = due.iter().map(|run| run.seeker(spec)).collect();
         let found = insert(&mut tx, id, campaign, &seekers, revision, now).await?;
@@ -111,6 +115,9 @@ impl Store {
 impl DueRun {
     fn seeker(&self, spec: &Campaign) -> Seeker {
         let left = |limit: Option<u32>, taken: u64| limit.map_or(u64::MAX, |limit| u64::from(limit).saturating_sub(taken));
+        if spec.enrollment == Enrollment::Once && self.passes > 0 {
+            return Seeker { account: self.account, zone: self.zone.clone(), room: 0 };
+        }
         let ever = left(spec.limits.targets, self.taken.unwrap_or_default());
         let today = left(spec.limits.daily_enrollments, u64::from(self.enrolled.of(self.today)));
         Seeker { account: self.account, zone: self.zone.clone(), room: ever.min(today) }
@@ -123,8 +130,9 @@ async fn due_runs(
     spec: &Campaign,
     now: Timestamp,
 ) -> Result<Vec<DueRun>, Error> {
-    let rows: Vec<(i32, String, Option<NaiveDate>, i32, Option<i64>)> = sqlx::query_as(
-        "select r.account_id, a.timezone, r.enrolled_on, r.enrolled,
+    type Row = (i32, String, Option<NaiveDate>, i32, i32, Option<i64>);
+    let rows: Vec<Row> = sqlx::query_as(
+        "select r.account_id, a.timezone, r.enrolled_on, r.enrolled, r.passes,
                 case when $3 then (select count(*) from target t
                                    where t.account_id = r.account_id and t.campaign_id = r.campaign_id) end
          from run r join account a on a.id = r.account_id
@@ -138,13 +146,14 @@ async fn due_runs(
     .await
     .map_err(Error::during("read the runs to enroll"))?;
     rows.into_iter()
-        .map(|(account, timezone, on, count, taken)| {
+        .map(|(account, timezone, on, count, passes, taken)| {
             let zone = zone(&timezone)?;
             Ok(DueRun {
                 account: AccountId(account),
                 today: zone.date(now),
                 zone,
                 enrolled: DayCount { on, count: count.unsigned_abs() },
+                passes,
                 taken: taken.map(i64::unsigned_abs),
             })
         })

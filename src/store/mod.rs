@@ -9,6 +9,7 @@ mod claim;
 mod claim_write;
 mod clock;
 mod desired;
+mod effect;
 pub mod embedded;
 mod enroll;
 mod error;
@@ -20,6 +21,7 @@ mod rows;
 mod run;
 mod sandbox;
 mod wake;
+mod import;
 
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ pub use self::enroll::Enrolled;
 pub use self::error::Error;
 pub use self::matcher::Seeker;
 pub use self::wake::NextDue;
+pub use self::import::{Age, Closed, Merged, Stage};
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");

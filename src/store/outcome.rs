@@ -45,7 +45,7 @@ impl Store {
         let expired: Vec<(i32, i32, i64)> = sqlx::query_as(
             "with stale as (
                delete from lease where id in (
-                 select id from lease where until < $1 order by id limit $2 for update skip locked)
+                 select id from lease where until <= $1 order by id limit $2 for update skip locked)
                returning account_ids, campaign_ids, referral_ids, days),
              lost as (
                select k.* from stale s, unnest(s.account_ids, s.campaign_ids, s.referral_ids, s.days)

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 
 use super::claim::lock_lanes;
+use super::effect::selection;
 use super::rows::{decode, strange, zone};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::lifecycle::run::{Phase, Reason, Situation, Status, next};
 use crate::lifecycle::target::Exit;
-use crate::manifest::desired::{AccountSelector, Campaign};
+use crate::manifest::desired::Campaign;
 use crate::program::Program;
 
 /// Runs looked at in one go.
@@ -51,11 +52,7 @@ pub(super) async fn ensure(
         .await
         .map_err(Error::during("make lanes"))?;
     for (id, spec) in specs {
-        let (names, labels) = match &spec.accounts {
-            AccountSelector::All => (None, None),
-            AccountSelector::Names(names) => (Some(names), None),
-            AccountSelector::MatchLabels(labels) => (None, Some(serde_json::json!(labels))),
-        };
+        let (names, labels) = selection(&spec.accounts);
         let status = Status::created();
         sqlx::query(
             "insert into run (account_id, campaign_id, phase, reason, message, created_at, revision_id, check_at)

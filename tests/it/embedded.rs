@@ -27,7 +27,7 @@ impl Home {
     fn new() -> Self {
         // Open to the user that runs the server when we are root.
         let open = fs::Permissions::from_mode(0o755);
-        Self(tempfile::Builder::new().prefix("relance-").permissions(open).tempdir().unwrap())
+        Self(tempfile::Builder::new().prefix("relance-").permissions(open).tempdir_in(support::fast_dir()).unwrap())
     }
 
     fn server_dir(&self) -> PathBuf {
@@ -252,20 +252,22 @@ fn an_ordinary_user_needs_nothing_else() {
     if !geteuid().is_root() {
         return; // Then every other test shows it.
     }
-    let home = Home::new();
-    let program = home.0.path().join("relancectl");
+    // The program may lie in a folder of root's, and memory may refuse to run it.
+    let open = fs::Permissions::from_mode(0o755);
+    let programs = tempfile::Builder::new().permissions(open).tempdir().unwrap();
+    let program = programs.path().join("relancectl");
     fs::copy(RELANCECTL, &program).unwrap();
-    let work = home.0.path().join("work");
-    fs::create_dir(&work).unwrap();
-    chown(&work, Some(NOBODY), Some(NOBODY)).unwrap();
-    let as_nobody = |args| relancectl(&program, &work, args).uid(NOBODY).gid(NOBODY).output().unwrap();
+    let home = Home::new();
+    let work = home.0.path();
+    chown(work, Some(NOBODY), Some(NOBODY)).unwrap();
+    let as_nobody = |args| relancectl(&program, work, args).uid(NOBODY).gid(NOBODY).output().unwrap();
 
     let started = as_nobody(&["db", "url"]);
     assert!(started.status.success(), "{}", text(&started.stderr));
     assert!(text(&started.stderr).contains("started PostgreSQL"));
     assert_eq!(fs::metadata(work.join(".relance/postgres/data")).unwrap().uid(), NOBODY);
     // Root is given what is there, and leaves it to its owner.
-    let by_root = relancectl(&program, &work, &["db", "status"]).output().unwrap();
+    let by_root = relancectl(&program, work, &["db", "status"]).output().unwrap();
     assert!(text(&by_root.stdout).contains("running as process"), "{}", text(&by_root.stdout));
     let stopped = as_nobody(&["db", "stop"]);
     assert_eq!(text(&stopped.stdout), "postgres: stopped\n");
@@ -305,6 +307,18 @@ fn without_server_programs_it_says_so() {
     let refused = relancectl(RELANCECTL.as_ref(), empty, &["db", "url"]).env("RELANCE_PG_BIN", empty).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
     assert!(text(&refused.stderr).contains("RELANCE_PG_BIN: no working `postgres`"), "{}", text(&refused.stderr));
+    assert!(!empty.join(".relance").exists());
+}
+
+#[tokio::test]
+async fn a_test_shares_its_database_with_no_other() {
+    let one = support::database().await;
+    let other = support::database().await;
+    one.pool.execute("create table here ()").await.unwrap();
+    let there: Option<String> =
+        sqlx::query_scalar("select to_regclass('here')::text").fetch_one(&other.pool).await.unwrap();
+    assert_eq!(there, None);
+    other.store.now().await.unwrap();
 }
 
 #[tokio::test]

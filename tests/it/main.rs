@@ -1,6 +1,11 @@
-//! Tests that need a database or several processes: one binary, a file per behaviour.
+//! Behaviour seen from outside: one binary, a file per behaviour, on a real Postgres where one is needed.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-#![expect(clippy::unwrap_used, reason = "clippy sees test functions, not the helpers around them")]
-
+mod accidents;
+mod architecture;
 mod embedded;
+mod import;
+mod manifests;
+mod robustness;
 mod support;
+mod world;

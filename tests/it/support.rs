@@ -90,14 +90,15 @@ fn server() -> &'static Server {
     SERVER.get_or_init(|| {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let key = hex(Sha256::digest(here.as_os_str().as_encoded_bytes()).as_slice());
-        let memory = Path::new("/dev/shm");
-        let dir = if memory.is_dir() {
-            memory.join(format!("relance-{}-{key}", geteuid().as_raw()))
-        } else {
-            here.join("target/tmp/postgres")
-        };
+        let dir = fast_dir().join(format!("relance-{}-{key}", geteuid().as_raw()));
         Server::start(&options(dir)).unwrap().0
     })
+}
+
+/// The folder for what need not last: in memory where the system has one for that.
+pub(crate) fn fast_dir() -> &'static Path {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory } else { Path::new(env!("CARGO_TARGET_TMPDIR")) }
 }
 
 /// The name of the migrated template; made by the first process that needs it.

@@ -55,7 +55,8 @@ impl Binaries {
             (None, _, Some(dir)) => Err(Error::NotBinaries { dir: dir.clone(), minimum: MINIMUM }),
             (None, _, None) => {
                 let system = fs::read_to_string("/etc/os-release").unwrap_or_default();
-                Err(Error::NoBinaries { install: install(&system, rustix::process::geteuid().is_root()) })
+                let install = install(&system, rustix::process::geteuid().is_root());
+                Err(Error::NoBinaries { minimum: MINIMUM, install })
             }
         }
     }
@@ -123,9 +124,11 @@ fn install(os_release: &str, root: bool) -> String {
         "suse" | "opensuse" => Some("zypper install -y postgresql-server"),
         _ => None,
     });
+    let sudo = if root { "" } else { "sudo " };
     match command {
-        Some(command) if root => command.to_owned(),
-        Some(command) => format!("sudo {command}"),
+        // A fresh container knows no packages yet.
+        Some(command) if command.starts_with("apt-get") => format!("{sudo}apt-get update && {sudo}{command}"),
+        Some(command) => format!("{sudo}{command}"),
         None if cfg!(target_os = "macos") => "brew install postgresql@18".to_owned(),
         None => format!("your system's package of the PostgreSQL server, version {MINIMUM} or newer"),
     }
@@ -144,11 +147,9 @@ mod tests {
 
     #[test]
     fn the_command_that_installs_fits_the_system() {
-        assert_eq!(install("ID=debian\n", true), "apt-get install -y postgresql");
-        assert_eq!(
-            install("NAME=x\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", false),
-            "sudo apt-get install -y postgresql"
-        );
+        assert_eq!(install("ID=debian\n", true), "apt-get update && apt-get install -y postgresql");
+        let mint = "NAME=x\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n";
+        assert_eq!(install(mint, false), "sudo apt-get update && sudo apt-get install -y postgresql");
         assert_eq!(install("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n", true), "dnf install -y postgresql-server");
         assert_eq!(install("ID=alpine\n", true), "apk add postgresql");
     }

@@ -1,6 +1,6 @@
 //! Making a cluster, once.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -34,19 +34,20 @@ pub(super) fn create(place: &Place, binaries: &Binaries, durability: Durability)
     if new.exists() {
         fs::remove_dir_all(&new).map_err(Error::io("remove", &new))?;
     }
-    initdb(place, binaries, &new, durability)?;
+    let settings = ["-U", NAME, "-A", "trust", "-E", "UTF8", "--locale=C", "--lc-ctype", CTYPE, "--no-instructions"];
+    initdb(place, binaries, &new, &[&settings[..], &["--no-sync"]].concat())?;
     create_database(place, binaries, &new)?;
-    fs::rename(&new, place.data()).map_err(Error::io("rename", &new))
+    if durability == Durability::Full {
+        initdb(place, binaries, &new, &["--sync-only"])?;
+    }
+    fs::rename(&new, place.data()).map_err(Error::io("rename", &new))?;
+    File::open(&place.dir).and_then(|dir| dir.sync_all()).map_err(Error::io("save", &place.dir))
 }
 
-fn initdb(place: &Place, binaries: &Binaries, data: &Path, durability: Durability) -> Result<(), Error> {
+fn initdb(place: &Place, binaries: &Binaries, data: &Path, args: &[&str]) -> Result<(), Error> {
     let mut command = program(place, binaries, "initdb");
-    command.arg("-D").arg(data).args(["-U", NAME, "-A", "trust", "-E", "UTF8", "--no-instructions"]);
-    command.args(["--locale=C", "--lc-ctype", CTYPE]);
-    if durability == Durability::Disposable {
-        command.arg("--no-sync");
-    }
-    let output = command.stdin(Stdio::null()).output().map_err(Error::io("run", &binaries.program("initdb")))?;
+    let output = command.arg("-D").arg(data).args(args).stdin(Stdio::null()).output();
+    let output = output.map_err(Error::io("run", &binaries.program("initdb")))?;
     match failure(&output) {
         Some(text) if text.contains(NAMELESS) => Err(Error::NamelessUser { uid: place.user.uid() }),
         Some(output) => Err(Error::Initdb { output }),

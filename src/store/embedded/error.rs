@@ -9,10 +9,10 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(
-        "no PostgreSQL server programs on this machine\n  install them: {install}\n  \
+        "no PostgreSQL server programs of version {minimum} or newer on this machine\n  install them: {install}\n  \
          or name a database: --database-url, DATABASE_URL"
     )]
-    NoBinaries { install: String },
+    NoBinaries { minimum: u32, install: String },
     #[error("RELANCE_PG_BIN: no working `postgres` and `initdb` of version {minimum} or newer in {}", .dir.display())]
     NotBinaries { dir: PathBuf, minimum: u32 },
     #[error(
@@ -28,14 +28,14 @@ pub enum Error {
          or name a database: --database-url, DATABASE_URL"
     )]
     NamelessUser { uid: u32 },
-    #[error("{} belongs to user {owner}: run this as that user, or move the folder away", .dir.display())]
+    #[error("{} belongs to user {owner}: run this as that user or as root, or move the folder away", .dir.display())]
     NotOurs { dir: PathBuf, owner: u32 },
     #[error("PostgreSQL could not make a cluster: {output}")]
     Initdb { output: String },
     #[error("PostgreSQL did not start; {} ends with\n  {tail}", .log.display())]
     NotReady { log: PathBuf, tail: String },
-    #[error("PostgreSQL did not stop: process {pid} is still there")]
-    NotStopped { pid: i32 },
+    #[error("PostgreSQL in {} does not stop", .dir.display())]
+    NotStopped { dir: PathBuf },
     #[error("cannot {operation} {}", .path.display())]
     Io { operation: &'static str, path: PathBuf, source: io::Error },
     #[error("cannot {operation}")]

@@ -5,7 +5,6 @@
 //! connection. Killing the keeper is harmless: the next command finds the server and starts another keeper for it.
 
 use std::fs::{self, File};
-use std::io;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
@@ -17,14 +16,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::binaries::Binaries;
 use super::cluster;
 use super::place::Place;
-use super::postmaster::{self, PAUSE, State};
+use super::postmaster::{self, PAUSE, SILENCE, State};
 use super::{Durability, Error};
 
 /// How often it looks at a server that is up.
 const TICK: Duration = Duration::from_millis(250);
-
-/// A process with the server's pid that has no socket for so long is another program.
-const SILENCE: Duration = Duration::from_secs(5);
 
 /// A server that crashes again and again within this time is left alone.
 const SHORT_LIFE: Duration = Duration::from_secs(10);
@@ -130,6 +126,7 @@ impl Kept {
             State::Ready(_) => self.while_ready().await,
             State::Starting(_) | State::Stopping(_) => Ok(Next::After(PAUSE)),
             State::Silent(_) => self.while_silent(),
+            State::Replaced => self.forget_pid(),
             // Somebody stopped it in good order.
             State::Stopped if self.was_ready() || ended.is_some_and(|ended| ended.success()) => {
                 self.end_child();
@@ -162,11 +159,17 @@ impl Kept {
     }
 
     fn while_silent(&mut self) -> Result<Next, Error> {
-        if self.silent_since.get_or_insert_with(Instant::now).elapsed() > SILENCE {
-            let pid_file = self.place.data().join("postmaster.pid");
-            fs::remove_file(&pid_file).map_err(Error::io("remove", &pid_file))?;
+        if self.silent_since.get_or_insert_with(Instant::now).elapsed() > SILENCE && self.child.is_none() {
+            return self.forget_pid();
         }
         Ok(Next::After(PAUSE))
+    }
+
+    /// Removes a pid file over which Postgres would refuse to start, and which no other keeper can have caused.
+    fn forget_pid(&mut self) -> Result<Next, Error> {
+        let pid_file = self.place.data().join("postmaster.pid");
+        fs::remove_file(&pid_file).map_err(Error::io("remove", &pid_file))?;
+        self.while_down()
     }
 
     /// Starts the server, or sees why it did not.
@@ -237,28 +240,4 @@ async fn is_connected_to(place: &Place) -> bool {
         Ok::<_, sqlx::Error>(others)
     };
     ask.await.unwrap_or(false)
-}
-
-impl Place {
-    pub(super) fn log_bytes(&self) -> u64 {
-        fs::metadata(self.log()).map_or(0, |log| log.len())
-    }
-
-    /// What was logged after the first `bytes`.
-    pub(super) fn log_since(&self, bytes: u64) -> String {
-        let read = || -> io::Result<String> {
-            let log = fs::read(self.log())?;
-            let from = usize::try_from(bytes).unwrap_or(usize::MAX).min(log.len());
-            Ok(String::from_utf8_lossy(&log[from..]).into_owned())
-        };
-        read().unwrap_or_default()
-    }
-
-    /// The error that shows how the log ends.
-    pub(super) fn not_ready(&self, bytes: u64) -> Error {
-        let said = self.log_since(bytes);
-        let lines: Vec<_> = said.lines().collect();
-        let tail = lines[lines.len().saturating_sub(10)..].join("\n  ");
-        Error::NotReady { log: self.log(), tail }
-    }
 }

@@ -10,6 +10,7 @@ mod binaries;
 mod cluster;
 mod error;
 mod keeper;
+mod log;
 mod place;
 mod postmaster;
 mod user;
@@ -41,8 +42,6 @@ pub const GRACE: Duration = Duration::from_secs(2);
 const READY: Duration = Duration::from_secs(30);
 /// Recovery reads at most `max_wal_size`, in minutes if the disk is slow.
 const RECOVERED: Duration = Duration::from_mins(10);
-
-const LOG_BYTES: u64 = 10 << 20;
 
 /// What a crash of the machine may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +125,10 @@ impl Server {
     /// Finds the server running or starts it, and keeps it until dropped. Blocks, up to minutes after a crash.
     pub fn start(options: &Options) -> Result<(Self, Started), Error> {
         let place = Place::choose(&options.dir)?;
+        if cluster::major(&place)?.is_none() {
+            // Fails before anything is made.
+            Binaries::find(&options.search, None, &place.data())?;
+        }
         place.prepare()?;
         let alone = place.start_lock()?;
         alone.lock().map_err(Error::io("lock", &place.dir))?;
@@ -149,12 +152,11 @@ impl Server {
     pub fn status(dir: &Path) -> Result<Status, Error> {
         let place = Place::choose(dir)?;
         let major = cluster::major(&place)?;
-        let pid = match State::of(&place) {
-            State::Ready(pid) => Some(pid.as_raw_nonzero().get()),
-            State::Stopped | State::Crashed | State::Silent(_) | State::Starting(_) | State::Stopping(_) => None,
+        let State::Ready(pid) = State::of(&place) else {
+            return Ok(Status { dir: place.dir, major, pid: None, in_use: false });
         };
-        let in_use = pid.is_some() && place.users_lock()?.try_lock().is_err();
-        Ok(Status { dir: place.dir, major, pid, in_use })
+        let in_use = place.users_lock()?.try_lock().is_err();
+        Ok(Status { dir: place.dir, major, pid: Some(pid.as_raw_nonzero().get()), in_use })
     }
 
     /// A URL of one of its databases, for us and for any program that uses libpq.
@@ -218,10 +220,14 @@ fn bring_up(place: &Place, options: &Options) -> Result<Started, Error> {
     if cluster.is_none() {
         cluster::create(place, &binaries, options.durability)?;
     }
+    place.prepare_socket()?;
+    if state == State::Stopped {
+        place.trim_log()?;
+    }
     await_ready(place, |log| spawn_keeper(place, &binaries, options, log))?;
     let after = match (cluster, state) {
         (None, _) => After::Nothing,
-        (Some(_), State::Crashed | State::Silent(_)) => After::Crash,
+        (Some(_), State::Crashed | State::Replaced | State::Silent(_)) => After::Crash,
         (Some(_), _) => After::Stop,
     };
     let dir = if place.moved.is_some() { place.dir.clone() } else { options.dir.clone() };
@@ -257,9 +263,6 @@ fn await_ready(place: &Place, spawn: impl Fn(File) -> Result<Child, Error>) -> R
 }
 
 fn spawn_keeper(place: &Place, binaries: &Binaries, options: &Options, log: File) -> Result<Child, Error> {
-    if place.log_bytes() > LOG_BYTES {
-        log.set_len(0).map_err(Error::io("empty", &place.log()))?;
-    }
     let mut command = Command::new(&options.keeper_program);
     command.arg("keep-postgres").arg("--folder").arg(&place.dir).arg("--bin").arg(&binaries.dir);
     command.arg("--grace-ms").arg(options.grace.as_millis().to_string());
@@ -285,7 +288,7 @@ fn stop_unless_used(place: &Place) -> Result<Stop, Error> {
         }
         sleep(PAUSE);
     }
-    let was_running = State::of(place).pid().is_some();
+    let was_running = !State::of(place).is_down();
     postmaster::stop(place)?;
     place.tidy();
     // The keeper sees that the server is gone, and goes: or the next command would take it for one that starts it.

@@ -61,7 +61,7 @@ impl Place {
         Ok(Self { dir, socket_dir, user, moved })
     }
 
-    /// Makes the folders, closed to everybody else.
+    /// Makes the folder, closed to everybody else.
     pub(super) fn prepare(&self) -> Result<(), Error> {
         if let Some(parent) = self.dir.parent() {
             fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
@@ -71,6 +71,11 @@ impl Place {
         if !ignored.exists() {
             fs::write(&ignored, "*\n").map_err(Error::io("write", &ignored))?;
         }
+        Ok(())
+    }
+
+    /// Makes the folder of the socket. Only under `users.lock`: whoever stops the server removes it.
+    pub(super) fn prepare_socket(&self) -> Result<(), Error> {
         if self.socket_dir == self.dir { Ok(()) } else { self.private_dir(&self.socket_dir) }
     }
 
@@ -94,10 +99,10 @@ impl Place {
         self.socket_dir.join(format!(".s.PGSQL.{PORT}"))
     }
 
-    /// A connection URL. The socket's folder has only characters that need no quoting.
+    /// A connection URL, whole enough that no `PG*` variable of its reader changes it. The socket's folder has only characters that need no quoting.
     pub(super) fn url(&self, database: &str) -> String {
         let host = self.socket_dir.to_string_lossy().replace('/', "%2F");
-        format!("postgres://relance@localhost/{database}?host={host}&port={PORT}")
+        format!("postgres://relance@localhost/{database}?host={host}&port={PORT}&sslmode=disable")
     }
 
     /// Serialises those who start or stop the server.

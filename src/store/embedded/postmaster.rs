@@ -18,6 +18,9 @@ use super::{Durability, Error};
 /// How often a short wait looks again.
 pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
+/// A process with the server's pid that has no socket for so long is another program.
+pub(super) const SILENCE: Duration = Duration::from_secs(5);
+
 /// A fast shutdown ends every session and writes a checkpoint.
 const FAST: Duration = Duration::from_secs(20);
 /// After which it is told to drop everything; the next start recovers.
@@ -29,6 +32,8 @@ pub(super) enum State {
     Stopped,
     /// Died without putting its pid file away: the next start recovers.
     Crashed,
+    /// The same, and its pid is another program's by now.
+    Replaced,
     /// Alive without a socket: in its first or last moments, or another program that was given the same pid.
     Silent(Pid),
     Starting(Pid),
@@ -48,8 +53,10 @@ impl State {
         let Some(pid) = lines.next().and_then(|line| Pid::from_raw(line.trim().parse().ok()?)) else {
             return Self::Crashed;
         };
-        if !may_be_postgres(pid) {
-            return Self::Crashed;
+        match test_kill_process(pid) {
+            Ok(()) | Err(Errno::PERM) if is_postgres(pid) => {}
+            Ok(()) | Err(Errno::PERM) => return Self::Replaced,
+            Err(_) => return Self::Crashed,
         }
         if UnixStream::connect(place.socket()).is_err() {
             return Self::Silent(pid);
@@ -62,11 +69,9 @@ impl State {
         }
     }
 
-    pub(super) fn pid(self) -> Option<Pid> {
-        match self {
-            Self::Stopped | Self::Crashed => None,
-            Self::Silent(pid) | Self::Starting(pid) | Self::Ready(pid) | Self::Stopping(pid) => Some(pid),
-        }
+    /// Tells whether there is no server, for whatever reason.
+    pub(super) fn is_down(self) -> bool {
+        matches!(self, Self::Stopped | Self::Crashed | Self::Replaced)
     }
 }
 
@@ -114,24 +119,28 @@ fn set(command: &mut Command, settings: &[(&str, &str)]) {
 
 /// Stops the server: in good order, and if it does not listen, less gently. The caller holds `users.lock`.
 pub(super) fn stop(place: &Place) -> Result<(), Error> {
-    let Some(pid) = State::of(place).pid() else { return Ok(()) };
     for (how, patience) in [(Signal::INT, FAST), (Signal::QUIT, IMMEDIATE)] {
-        // Gone between looking and telling: what we wanted.
-        kill_process(pid, how).ok();
-        let asked = Instant::now();
-        while asked.elapsed() < patience {
-            if State::of(place).pid() != Some(pid) {
-                return Ok(());
+        let began = Instant::now();
+        let mut told = false;
+        while began.elapsed() < patience {
+            match State::of(place) {
+                State::Stopped | State::Crashed | State::Replaced => return Ok(()),
+                // Another program's process is not ours to end.
+                State::Silent(_) if !told && began.elapsed() > SILENCE => return Ok(()),
+                State::Silent(_) => {}
+                State::Starting(pid) | State::Ready(pid) | State::Stopping(pid) => {
+                    // Gone between looking and telling: what we wanted.
+                    told = told || kill_process(pid, how).is_ok();
+                }
             }
             sleep(PAUSE);
         }
     }
-    Err(Error::NotStopped { pid: pid.as_raw_nonzero().get() })
+    Err(Error::NotStopped { dir: place.dir.clone() })
 }
 
-/// Tells whether a process lives that can be the server. Pids are used again, in containers soon.
-fn may_be_postgres(pid: Pid) -> bool {
-    let alive = matches!(test_kill_process(pid), Ok(()) | Err(Errno::PERM));
+/// Tells whether a process can be a server, as far as the system tells. Pids are used again, in containers soon.
+fn is_postgres(pid: Pid) -> bool {
     let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero()));
-    alive && name.map_or(true, |name| name.trim() == "postgres")
+    name.map_or(true, |name| name.trim() == "postgres")
 }

@@ -19,7 +19,9 @@ create table account (
 );
 
 create table referral (
-    account_id     integer not null references account,
+    -- No foreign key: accounts are never deleted, an import resolves them in its own transaction, and looking each
+    -- of a million rows up once more takes as long as writing it.
+    account_id     integer not null,
     id             bigint generated always as identity,
     external_id    text not null,
     name           text not null,
@@ -48,6 +50,8 @@ create unique index referral_external_id on referral (external_id);
 -- At most one current row per person: with the key of `target` this makes enrolling a phone twice impossible.
 create unique index referral_person on referral (account_id, phone) where is_current;
 create index referral_phone on referral (phone);
+-- The few other rows of a person: every import looks through them for what is left to settle.
+create index referral_echo on referral (account_id, phone) where not is_current;
 
 -- Phones that asked not to be written to, whatever any import says later.
 create table suppression (

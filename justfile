@@ -1,0 +1,24 @@
+# The habits of the house; `just` lists them. Each is one command you can also type.
+
+_default:
+    @just --list
+
+# A week of the sample campaigns in about three minutes, on a Postgres of its own
+demo:
+    cargo run --release -- run --demo
+
+# All tests; they start what they need
+test *ARGS:
+    cargo test {{ARGS}}
+
+# What CI runs
+check:
+    .ci/run
+
+# Write what is generated: JSON Schemas
+generate:
+    cargo run --quiet -- schema --out schemas
+
+# Figures, each beside something it is compared with
+bench *ARGS:
+    cargo bench {{ARGS}}

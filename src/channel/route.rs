@@ -1,0 +1,57 @@
+//! Which message leaves by which channel: the one its campaign names, and no other.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::{Channel, Outcome};
+use crate::domain::{CampaignId, Name, Timestamp};
+use crate::manifest::desired::Channel as Spec;
+use crate::program::Program;
+use crate::store::Claimed;
+
+/// Makes the channel that a manifest describes; without one, the built-in sandbox.
+pub type Open = Arc<dyn Fn(Option<&Spec>) -> Arc<dyn Channel> + Send + Sync>;
+
+/// The channels of one revision, ready.
+pub struct Channels {
+    named: HashMap<Name, Arc<dyn Channel>>,
+    built_in: Arc<dyn Channel>,
+}
+
+impl fmt::Debug for Channels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channels").field("named", &self.named).finish_non_exhaustive()
+    }
+}
+
+impl Channels {
+    pub fn open(specs: &BTreeMap<Name, Spec>, open: &Open) -> Self {
+        let named = specs.iter().map(|(name, spec)| (name.clone(), open(Some(spec)))).collect();
+        Self { named, built_in: open(None) }
+    }
+
+    /// Hands each message to the channel of its campaign, the channels side by side; one outcome for each message, in
+    /// the same order.
+    pub async fn hand_over(&self, program: &Program, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
+        let channel_of = |id: CampaignId| program.campaign(id).and_then(|campaign| campaign.spec.channel.as_ref());
+        let mut groups: BTreeMap<Option<&Name>, Vec<usize>> = BTreeMap::new();
+        for (place, message) in messages.iter().enumerate() {
+            groups.entry(channel_of(message.key.target.campaign)).or_default().push(place);
+        }
+        let calls = groups.into_iter().map(|(name, places)| async move {
+            let batch: Vec<Claimed> = places.iter().map(|place| messages[*place].clone()).collect();
+            let outcomes = match name.map(|name| self.named.get(name)) {
+                None => self.built_in.hand_over(&batch, now).await,
+                Some(Some(channel)) => channel.hand_over(&batch, now).await,
+                Some(None) => vec![Outcome::Postponed { error: "its channel is gone".to_owned(), after: None }; batch.len()],
+            };
+            places.into_iter().zip(outcomes).collect::<Vec<_>>()
+        });
+        let mut answers: Vec<(usize, Outcome)> = join_all(calls).await.into_iter().flatten().collect();
+        answers.sort_by_key(|(place, _)| *place);
+        answers.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+}

@@ -1,0 +1,39 @@
+//! `relancectl apply`: a person has the files take effect now.
+
+use clap::Args;
+
+use super::database::Database;
+use super::{Exit, Global, print, validate};
+use crate::config::Config;
+use crate::plan::show;
+use crate::reconcile::{Outcome, reconcile};
+
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// Carry out a plan that cancels a large part of what is running
+    #[arg(long)]
+    allow_mass_change: bool,
+}
+
+pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let database = Database::open(global, config, 2).await?;
+    let directories = global.directories();
+    let (now, _) = database.store.now().await?;
+    match reconcile(&directories, &database.store, args.allow_mass_change, now).await? {
+        Outcome::InSync => print::line("No changes. The database has what the files ask for."),
+        Outcome::Applied { revision, plan } => {
+            print::line(&show::text(&plan));
+            print::line(&format!("\nApplied as revision {revision}."));
+        }
+        Outcome::Refused(refusal) => {
+            print::note(&format!("refused: {refusal}"));
+            return Ok(Exit::Findings);
+        }
+        Outcome::Broken(comparison) => {
+            validate::show(&comparison.sources, &comparison.checked);
+            print::note("nothing is applied: the files have errors");
+            return Ok(Exit::Findings);
+        }
+    }
+    Ok(Exit::Fine)
+}

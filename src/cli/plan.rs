@@ -1,0 +1,74 @@
+//! `relancectl plan`: what the files would change, without changing it.
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::database::Database;
+use super::{Exit, Global, print, validate};
+use crate::config::Config;
+use crate::plan::{self, Plan, show};
+use crate::reconcile::{Comparison, compare};
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// How to print the plan
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    output: Format,
+    /// Exit with 0 for no changes, 1 for an error, 2 for changes
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub(super) async fn run(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    match planned(args, global, config).await {
+        // With --detailed-exitcode 2 means changes, so an error is 1.
+        Err(error) if args.detailed_exitcode => {
+            print::error(&error);
+            Ok(Exit::Findings)
+        }
+        result => result,
+    }
+}
+
+async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let database = Database::open(global, config, 2).await?;
+    let directories = global.directories();
+    let (now, _) = database.store.now().await?;
+    let Comparison { sources, checked, in_force, mut plan, origin } = compare(&directories, &database.store).await?;
+    if checked.has_errors() {
+        validate::show(&sources, &checked);
+        print::note("nothing is planned: the files have errors");
+        return Ok(Exit::Findings);
+    }
+    database.store.count_effects(&mut plan, &checked.desired, &in_force, now).await?;
+    let refused = plan::guard(&plan, checked.desired.campaigns.len(), &in_force.live_runs).err();
+    match args.output {
+        Format::Text => {
+            print::line(&show::text(&plan));
+            if let Some(refusal) = &refused {
+                print::note(&format!("\nThe daemon would not apply this plan: {refusal}"));
+            }
+        }
+        Format::Json => print::line(&json_of(&plan, &origin, refused.map(|refusal| refusal.to_string()).as_deref())?),
+    }
+    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Environment } else { Exit::Fine })
+}
+
+fn json_of(plan: &Plan, origin: &crate::store::Origin, refused: Option<&str>) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&json!({
+        "format": 1,
+        "revision": {"digest": origin.digest, "commit": origin.commit, "author": origin.author},
+        "plan_digest": plan.digest(),
+        "changes": show::changes(plan),
+        "frozen": [],
+        "overrides": [],
+        "refused": refused,
+        "summary": plan.summary(),
+    }))
+}

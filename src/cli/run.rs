@@ -1,0 +1,139 @@
+//! `relancectl run`: the daemon.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::database::Database;
+use super::{Exit, Global, demo, logging};
+use crate::channel::{Channel, Open, Sandbox};
+use crate::config::Config;
+use crate::manifest::desired::Channel as Spec;
+use crate::runner::{Roles, Supervisor};
+use crate::source;
+use crate::store::{Speed, Store};
+
+/// Connections of a daemon: one for each loop, and some to spare.
+const CONNECTIONS: u32 = 8;
+/// How long a stop waits for hand-overs that are under way. What is not recorded by then becomes uncertain.
+const DRAIN: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Try it out: a fresh database with the sample members, only the sandbox channel, a week in about three minutes
+    #[arg(long)]
+    demo: bool,
+    /// Let time pass this many times faster than it does; only for databases that send nothing real
+    #[arg(long, value_name = "N", conflicts_with = "demo")]
+    speed: Option<f64>,
+    /// What this process does
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Reconcile, Role::Enroll, Role::Send])]
+    roles: Vec<Role>,
+    /// How to write the log
+    #[arg(long, value_enum, default_value_t = logging::Format::Text)]
+    log_format: logging::Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Role {
+    /// Watch the files and apply them
+    Reconcile,
+    /// Enroll people and move runs through their lifecycle
+    Enroll,
+    /// Send messages
+    Send,
+}
+
+pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    logging::start(config, args.log_format);
+    let directories = source::roots(&global.dirs);
+    let database = if args.demo {
+        demo::prepare(global, config, &directories, CONNECTIONS).await?
+    } else {
+        Database::open(global, config, CONNECTIONS).await?
+    };
+    if let Some(speed) = args.speed {
+        hurry(&database.store, speed).await?;
+    }
+    let stop = stop_on_signals()?;
+    let supervisor = Supervisor {
+        store: database.store.clone(),
+        open: channels(database.store.clone()),
+        directories,
+        roles: roles(&args.roles),
+        wake: Arc::new(Notify::new()),
+    };
+    let (now, speed) = database.store.now().await?;
+    tracing::info!(clock = %now.format("%Y-%m-%d %H:%M:%S UTC"), speed = speed.0, "running");
+    let work = supervisor.run(&stop);
+    tokio::pin!(work);
+    tokio::select! {
+        () = &mut work => {}
+        () = stop.cancelled() => {
+            tracing::info!("stopping: no new claims, waiting for what is being handed over");
+            if tokio::time::timeout(DRAIN, work).await.is_err() {
+                tracing::warn!("some hand-overs did not end in time; their messages will be uncertain");
+            }
+        }
+    }
+    database.close().await?;
+    tracing::info!("stopped");
+    Ok(Exit::Fine)
+}
+
+/// Sets the clock to run `speed` times as fast from now on.
+async fn hurry(store: &Store, speed: f64) -> anyhow::Result<()> {
+    if !(speed.is_finite() && (0.001..=100_000.0).contains(&speed)) {
+        bail!("--speed {speed} is out of range: use 0.001 to 100000");
+    }
+    let (now, _) = store.now().await?;
+    store.set_clock(now, Speed(speed)).await?;
+    Ok(())
+}
+
+fn roles(roles: &[Role]) -> Roles {
+    Roles {
+        reconcile: roles.contains(&Role::Reconcile),
+        enroll: roles.contains(&Role::Enroll),
+        send: roles.contains(&Role::Send),
+    }
+}
+
+/// Makes the channels of this version.
+fn channels(store: Store) -> Open {
+    Arc::new(move |spec| -> Arc<dyn Channel> {
+        let latency = match spec {
+            None => Duration::ZERO,
+            Some(Spec::Sandbox { latency }) => Duration::from(*latency),
+        };
+        Arc::new(Sandbox::new(store.clone(), latency))
+    })
+}
+
+/// Cancelled by the first SIGINT or SIGTERM.
+fn stop_on_signals() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let stop = CancellationToken::new();
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        token.cancel();
+    });
+    Ok(stop)
+}
+
+/// The sample members, beside the directories that are read.
+pub(super) fn samples() -> [PathBuf; 2] {
+    ["samples/accounts.csv", "samples/referrals.csv"].map(PathBuf::from)
+}

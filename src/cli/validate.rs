@@ -1,0 +1,55 @@
+//! `relancectl validate`.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::{Exit, Global, print};
+use crate::diagnostic::{json, text};
+use crate::manifest::{Checked, Sources};
+use crate::{manifest, source};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files and directories to check instead of `--dir`
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// How to write the findings
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
+    let roots = source::roots(if args.paths.is_empty() { &global.dirs } else { &args.paths });
+    let sources = source::load(&roots)?;
+    let checked = manifest::check(&sources);
+    match args.output {
+        Output::Json => {
+            let report = json::report(&checked.diagnostics, checked.files, checked.manifests);
+            print::line(&serde_json::to_string_pretty(&report)?);
+        }
+        Output::Text => show(&sources, &checked),
+    }
+    Ok(if checked.has_errors() { Exit::Findings } else { Exit::Fine })
+}
+
+/// Prints every finding with its lines, and the summary.
+pub(super) fn show(sources: &Sources, checked: &Checked) {
+    let colour = print::colour();
+    let bytes: HashMap<&str, &[u8]> = sources.files.iter().map(|file| (&*file.path, &*file.bytes)).collect();
+    for one in &checked.diagnostics {
+        print::line(&text::render(one, |path| bytes.get(path).copied(), colour));
+        print::line("");
+    }
+    print::line(&text::summary(&checked.diagnostics, checked.files, checked.manifests));
+}

@@ -1,0 +1,67 @@
+//! `kind: Campaign` as it is written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::desired::{AccountSelector, CampaignType, ConsentPolicy, DesiredState, Enrollment};
+use super::filter::FilterSpec;
+use super::schedule::ScheduleSpec;
+use super::sequence::DaySpec;
+use crate::domain::{Name, Period};
+
+/// A campaign: whom to write to, when, what, and how much. For each account it becomes one run.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct CampaignSpec {
+    /// `default`: takes every unpaid referral of every account by itself. `filtered`: takes whom its filter
+    /// matches, and pauses the default campaign of the account meanwhile.
+    #[serde(rename = "type")]
+    pub(super) kind: CampaignType,
+    /// What the team wants; `active` when left out.
+    pub(super) state: Option<DesiredState>,
+    /// `all`, a list of account names, or labels that accounts must have; `all` when left out.
+    pub(super) accounts: Option<AccountSelector>,
+    /// Whom to take.
+    pub(super) filter: Option<FilterSpec>,
+    /// The name of a `Filter` manifest.
+    pub(super) filter_ref: Option<Name>,
+    /// When messages may leave. What is left out comes from `Defaults`.
+    pub(super) schedule: Option<ScheduleSpec>,
+    /// The name of a `Schedule` manifest.
+    pub(super) schedule_ref: Option<Name>,
+    /// Lower goes first when quota is scarce; 100 when left out.
+    #[schemars(range(min = -2_147_483_648, max = 2_147_483_647))]
+    pub(super) priority: Option<i32>,
+    /// The name of a `Sequence` manifest; that of `Defaults` when left out.
+    pub(super) sequence_ref: Option<Name>,
+    /// Days that replace those of the sequence. Without any sequence: the whole sequence.
+    pub(super) days: Option<Vec<DaySpec>>,
+    /// Limits of one run, that is, for each account.
+    pub(super) limits: Option<LimitsSpec>,
+    /// `untilDrained`: until nobody is left (filtered campaigns). `once`: one pass. `continuous`: until `endAt`
+    /// (default campaigns).
+    pub(super) enrollment: Option<Enrollment>,
+    /// Minimum age of a registration; 1h for default campaigns unless `Defaults` says otherwise, else 0s.
+    pub(super) enroll_after: Option<Period>,
+    /// Whom to take by consent; that of `Defaults` when left out.
+    pub(super) consent: Option<ConsentPolicy>,
+    /// Whether people who pay leave at once; true unless the filter asks for paid people.
+    pub(super) exit_on_paid: Option<bool>,
+    /// The name of a `Channel` manifest; that of `Defaults`, else the built-in sandbox, when left out.
+    pub(super) channel_ref: Option<Name>,
+}
+
+/// How much may happen. What is left out comes from `Defaults`, else it is not limited.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct LimitsSpec {
+    /// Messages per local day.
+    #[schemars(range(min = 1, max = 4_294_967_295_i64))]
+    pub(super) messages_per_day: Option<u32>,
+    /// People in all.
+    #[schemars(range(min = 1, max = 4_294_967_295_i64))]
+    pub(super) targets: Option<u32>,
+    /// New people per local day.
+    #[schemars(range(min = 1, max = 4_294_967_295_i64))]
+    pub(super) daily_enrollments: Option<u32>,
+}

@@ -1,0 +1,70 @@
+//! Sources into [`Desired`]: every problem is collected, whatever is sound goes ahead.
+
+use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::thread;
+
+use super::desired::Desired;
+use super::document::File;
+use super::kind::Kind;
+use super::read::{Reading, read};
+use super::resolve::resolve;
+use super::sources::Sources;
+use crate::diagnostic::{self, Diagnostic};
+use crate::domain::Name;
+
+/// What [`check`] made of a tree.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Checked {
+    /// The sound manifests, resolved. What is in `broken` is not in it.
+    pub desired: Desired,
+    /// In the order of the files, from top to bottom.
+    pub diagnostics: Vec<Diagnostic>,
+    pub files: usize,
+    /// Documents that are not empty, sound or not.
+    pub manifests: usize,
+    /// Manifests that exist but must not be used, because of errors in them or in what they refer to. They are
+    /// frozen at their last good version, never taken for removed.
+    pub broken: BTreeSet<(Kind, Name)>,
+    /// There are also manifests whose kind and name cannot be made out: whatever is missing from `desired` may
+    /// be one of them, so nothing may be taken for removed.
+    pub unnamed: bool,
+}
+
+impl Checked {
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Checks a tree. Files are read side by side; the result does not depend on how.
+pub fn check(sources: &Sources) -> Checked {
+    let files: Vec<File<'_>> = sources.files.iter().map(File::new).collect();
+    let mut checked = Checked { files: files.len(), ..Checked::default() };
+    let mut manifests = Vec::new();
+    for reading in read_all(&files) {
+        checked.diagnostics.extend(reading.found);
+        checked.manifests += reading.documents;
+        checked.broken.extend(reading.lost);
+        checked.unnamed |= reading.unnamed;
+        manifests.extend(reading.manifests);
+    }
+    resolve(&manifests, &mut checked);
+    diagnostic::sort(&mut checked.diagnostics);
+    checked
+}
+
+fn read_all<'a>(files: &'a [File<'a>]) -> Vec<Reading<'a>> {
+    /// Below this many a second thread costs more than it saves.
+    const WORTH_A_THREAD: usize = 64;
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = files.len().div_ceil(cores).max(WORTH_A_THREAD);
+    if files.len() <= share {
+        return files.iter().map(read).collect();
+    }
+    thread::scope(|scope| {
+        let readers: Vec<_> =
+            files.chunks(share).map(|chunk| scope.spawn(move || chunk.iter().map(read).collect::<Vec<_>>())).collect();
+        readers.into_iter().flat_map(|reader| reader.join().expect("reading manifests does not panic")).collect()
+    })
+}

@@ -1,0 +1,76 @@
+//! `kind: Defaults` as it is written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::campaign::LimitsSpec;
+use super::desired::{AccountPolicy, ConsentPolicy, Pacing, Wave};
+use super::schedule::ScheduleSpec;
+use crate::domain::{Name, Period};
+
+/// What holds wherever a campaign says nothing. One per tree.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct DefaultsSpec {
+    /// Minimum age of a registration before the default campaign takes it; 1h when left out.
+    pub(super) enroll_after: Option<Period>,
+    /// `messagesPerDay` is the cap of each account over all its campaigns; the others are what a campaign gets
+    /// that has no such limit of its own.
+    pub(super) limits: Option<LimitsSpec>,
+    /// How each account spaces its messages.
+    pub(super) pacing: Option<PacingSpec>,
+    /// What schedules leave out.
+    pub(super) schedule: Option<ScheduleSpec>,
+    /// `required`: only people who agreed. `legacy`: also people of whom nothing is known.
+    pub(super) consent: Option<ConsentPolicy>,
+    /// The name of the `Sequence` of campaigns that have none.
+    pub(super) sequence_ref: Option<Name>,
+    /// The name of the `Channel` of campaigns that have none.
+    pub(super) channel_ref: Option<Name>,
+}
+
+/// The distance between two messages of one account.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PacingSpec {
+    /// 2m when left out; `0s` turns pacing off.
+    pub(super) every: Option<Period>,
+    /// Up to this much is added at random; 30s when left out.
+    pub(super) jitter: Option<Period>,
+    /// One after the other, then the first again; `every` for ever when left out.
+    pub(super) waves: Option<Vec<WaveSpec>>,
+}
+
+/// Some messages, then a pause.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct WaveSpec {
+    #[schemars(range(min = 1, max = 4_294_967_295_i64))]
+    pub(super) messages: u32,
+    pub(super) every: Period,
+    pub(super) pause_after: Period,
+}
+
+impl DefaultsSpec {
+    pub(super) fn policy(&self) -> AccountPolicy {
+        AccountPolicy {
+            messages_per_day: self.limits.and_then(|limits| limits.messages_per_day),
+            pacing: self.pacing.as_ref().map(PacingSpec::resolve).unwrap_or_default(),
+        }
+    }
+}
+
+impl PacingSpec {
+    fn resolve(&self) -> Pacing {
+        let usual = Pacing::default();
+        let every = self.every.unwrap_or(usual.every);
+        // Without pacing there is nothing to vary, unless the file says so.
+        let jitter = if every.is_zero() { Period::ZERO } else { usual.jitter };
+        let waves = self.waves.iter().flatten();
+        Pacing {
+            every,
+            jitter: self.jitter.unwrap_or(jitter),
+            waves: waves.map(|w| Wave { messages: w.messages, every: w.every, pause_after: w.pause_after }).collect(),
+        }
+    }
+}

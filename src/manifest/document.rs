@@ -1,0 +1,113 @@
+//! One document of a file, and where its values stand.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use super::sources::SourceFile;
+use super::yaml::{Key, Node};
+use crate::diagnostic::{Lines, Place, Span};
+
+/// A file, with its lines counted once somebody asks for a place in it.
+#[derive(Debug)]
+pub(super) struct File<'a> {
+    pub(super) source: &'a SourceFile,
+    lines: OnceLock<Lines<'a>>,
+}
+
+impl<'a> File<'a> {
+    pub(super) fn new(source: &'a SourceFile) -> Self {
+        Self { source, lines: OnceLock::new() }
+    }
+
+    pub(super) fn place(&self, span: Span, pointer: &str) -> Place {
+        self.lines.get_or_init(|| Lines::new(&self.source.path, &self.source.bytes)).place(span, pointer)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Document<'a> {
+    pub(super) file: &'a File<'a>,
+    pub(super) root: Node,
+}
+
+impl Document<'_> {
+    /// The place of a value: all of a scalar; of a list or mapping the key that holds it. A pointer that leads
+    /// nowhere stands for the last value on its way that exists.
+    pub(super) fn place(&self, pointer: &str) -> Place {
+        let (key, node) = self.find(pointer);
+        let span = match key {
+            Some(key) if !node.is_scalar() || node.span().is_empty() => key.span,
+            _ => node.span(),
+        };
+        self.file.place(span, pointer)
+    }
+
+    /// The place of the key of a value.
+    pub(super) fn key_place(&self, pointer: &str) -> Place {
+        let (key, node) = self.find(pointer);
+        self.file.place(key.map_or_else(|| node.span(), |key| key.span), pointer)
+    }
+
+    /// The place of a part of a text, `range` being bytes of the text as it was understood.
+    ///
+    /// What YAML does to a text (indentation, escapes, folding) hardly ever touches the few words in question,
+    /// so their n-th occurrence in the value is their n-th occurrence in the file. Otherwise: the whole value.
+    pub(super) fn part(&self, pointer: &str, range: Range<usize>) -> Place {
+        let whole = self.place(pointer);
+        let part = || {
+            let text = self.find(pointer).1.text()?;
+            let raw = self.written(whole.span)?;
+            let wanted = text.get(range.clone())?.lines().next().filter(|wanted| !wanted.trim().is_empty())?;
+            if text.matches(wanted).count() != raw.matches(wanted).count() {
+                return None;
+            }
+            let before = text.get(..range.start)?.matches(wanted).count();
+            let (at, _) = raw.match_indices(wanted).nth(before)?;
+            let start = whole.span.start + at;
+            Some(self.file.place(Span::new(start, start + wanted.len()), pointer))
+        };
+        part().unwrap_or_else(|| self.place(pointer))
+    }
+
+    /// The value at a pointer as it is written in the file.
+    pub(super) fn raw(&self, pointer: &str) -> &str {
+        let (_, node) = self.find(pointer);
+        if node.is_scalar() { self.written(node.span()).unwrap_or_default() } else { "" }
+    }
+
+    fn written(&self, span: Span) -> Option<&str> {
+        self.file.source.bytes.get(span.start..span.end).and_then(|bytes| std::str::from_utf8(bytes).ok())
+    }
+
+    pub(super) fn node(&self, pointer: &str) -> Option<&Node> {
+        steps(pointer).try_fold(&self.root, |node, step| child(node, &step).map(|(_, node)| node))
+    }
+
+    fn find(&self, pointer: &str) -> (Option<&Key>, &Node) {
+        let mut found = (None, &self.root);
+        for step in steps(pointer) {
+            match child(found.1, &step) {
+                Some((key, node)) => found = (key, node),
+                None => break,
+            }
+        }
+        found
+    }
+}
+
+fn child<'n>(node: &'n Node, step: &str) -> Option<(Option<&'n Key>, &'n Node)> {
+    if let Some((key, value)) = node.entry(step) {
+        return Some((Some(key), value));
+    }
+    let item = node.items().get(step.parse::<usize>().ok()?)?;
+    Some((None, item))
+}
+
+fn steps(pointer: &str) -> impl Iterator<Item = String> {
+    pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"))
+}
+
+/// One more step of a pointer.
+pub(super) fn join(pointer: &str, step: &str) -> String {
+    format!("{pointer}/{}", step.replace('~', "~0").replace('/', "~1"))
+}

@@ -1,0 +1,45 @@
+//! Kinds of manifests.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    Campaign,
+    Filter,
+    Schedule,
+    Sequence,
+    Defaults,
+    Channel,
+}
+
+impl Kind {
+    pub const ALL: [Self; 6] =
+        [Self::Campaign, Self::Filter, Self::Schedule, Self::Sequence, Self::Defaults, Self::Channel];
+
+    /// Kinds of the language that this version does not implement.
+    pub(super) const PLANNED: [&str; 4] = ["Queue", "Account", "Notifier", "CampaignTest"];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Campaign => "Campaign",
+            Self::Filter => "Filter",
+            Self::Schedule => "Schedule",
+            Self::Sequence => "Sequence",
+            Self::Defaults => "Defaults",
+            Self::Channel => "Channel",
+        }
+    }
+
+    /// Reads the name as it stands in a manifest.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

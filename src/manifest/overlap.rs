@@ -1,0 +1,83 @@
+//! One default campaign an account.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::campaign::CampaignSpec;
+use super::check::Checked;
+use super::desired::{AccountSelector, CampaignType, DesiredState};
+use super::kind::Kind;
+use super::read::{Manifest, Spec};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::domain::Name;
+
+/// Refuses default campaigns that take the same accounts. Two different sets of labels may share accounts too;
+/// nobody can tell from the files.
+pub(super) fn check(campaigns: &[&Manifest<'_>], checked: &mut Checked) {
+    let defaults: Vec<(&Manifest<'_>, &CampaignSpec)> = campaigns
+        .iter()
+        .filter_map(|manifest| match &manifest.spec {
+            Some(Spec::Campaign(spec)) => Some((*manifest, &**spec)),
+            _ => None,
+        })
+        .filter(|(_, spec)| spec.kind == CampaignType::Default && spec.state != Some(DesiredState::Cancelled))
+        .collect();
+    let mut taken = Taken::default();
+    let mut broken: BTreeSet<Name> = BTreeSet::new();
+    for (index, (manifest, spec)) in defaults.iter().enumerate() {
+        let accounts = spec.accounts.as_ref().unwrap_or(&AccountSelector::All);
+        if let Some((first, what)) = taken.overlap(accounts, index) {
+            let (first, _) = defaults[first];
+            let message = format!("the default campaigns `{}` and `{}` both take {what}", first.name, manifest.name);
+            checked.diagnostics.push(
+                Diagnostic::new(Code::OverlappingDefaultCampaigns, manifest.document.place("/spec/type"), message)
+                    .related(first.document.place("/spec/type"), "the other one")
+                    .help("make one of them `type: filtered`, or give them different accounts"),
+            );
+            broken.extend([first.name.clone(), manifest.name.clone()]);
+        }
+        taken.add(accounts, index);
+    }
+    for name in broken {
+        checked.desired.campaigns.remove(&name);
+        checked.broken.insert((Kind::Campaign, name));
+    }
+}
+
+/// Which campaign takes what, by its place in the list.
+#[derive(Default)]
+struct Taken<'a> {
+    all: Option<usize>,
+    names: BTreeMap<&'a str, usize>,
+    labels: BTreeMap<&'a BTreeMap<String, String>, usize>,
+}
+
+impl<'a> Taken<'a> {
+    fn overlap(&self, accounts: &'a AccountSelector, before: usize) -> Option<(usize, String)> {
+        if let Some(first) = self.all {
+            return Some((first, "the same accounts".to_owned()));
+        }
+        match accounts {
+            AccountSelector::All => (before > 0).then(|| (0, "the same accounts".to_owned())),
+            AccountSelector::Names(names) => {
+                names.iter().find_map(|name| Some((*self.names.get(name.as_str())?, format!("the account `{name}`"))))
+            }
+            AccountSelector::MatchLabels(labels) => {
+                self.labels.get(labels).map(|first| (*first, "accounts with the same labels".to_owned()))
+            }
+        }
+    }
+
+    fn add(&mut self, accounts: &'a AccountSelector, index: usize) {
+        match accounts {
+            AccountSelector::All => self.all = self.all.or(Some(index)),
+            AccountSelector::Names(names) => {
+                for name in names {
+                    self.names.entry(name).or_insert(index);
+                }
+            }
+            AccountSelector::MatchLabels(labels) => {
+                self.labels.entry(labels).or_insert(index);
+            }
+        }
+    }
+}

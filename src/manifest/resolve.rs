@@ -1,0 +1,189 @@
+//! References and defaults: manifests into [`Desired`](super::Desired).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::check::Checked;
+use super::defaults::DefaultsSpec;
+use super::desired::Sequence;
+use super::kind::Kind;
+use super::overlap;
+use super::read::{Manifest, Spec};
+use super::resolve_campaign::resolve_campaign;
+use super::sequence::{SequenceSpec, sole_language};
+use crate::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::domain::Name;
+
+/// All manifests by kind and name.
+pub(super) struct Tree<'a, 'f> {
+    manifests: BTreeMap<(Kind, &'a Name), &'a Manifest<'f>>,
+    broken: BTreeSet<(Kind, Name)>,
+    pub(super) defaults: Option<&'a DefaultsSpec>,
+    pub(super) defaults_broken: bool,
+}
+
+pub(super) enum Found<'a> {
+    Sound(&'a Spec),
+    Broken,
+    /// Reported.
+    Unknown,
+}
+
+pub(super) fn resolve(manifests: &[Manifest<'_>], checked: &mut Checked) {
+    let mut tree = index(manifests, checked);
+    if let Some(manifest) = tree.find_defaults(checked) {
+        tree.check_defaults(manifest, checked);
+    }
+    if let Some(defaults) = tree.defaults {
+        checked.desired.accounts = defaults.policy();
+    }
+    for ((kind, name), manifest) in &tree.manifests {
+        let is_broken = tree.broken.contains(&(*kind, (*name).clone()));
+        match &manifest.spec {
+            Some(Spec::Campaign(spec)) => {
+                let campaign = resolve_campaign(&tree, manifest, spec, checked);
+                match campaign.filter(|_| !is_broken && !tree.defaults_broken) {
+                    Some(campaign) => {
+                        checked.desired.campaigns.insert((*name).clone(), campaign);
+                    }
+                    None => {
+                        checked.broken.insert((*kind, (*name).clone()));
+                    }
+                }
+            }
+            Some(Spec::Sequence(spec)) if !is_broken => {
+                if let Some(sequence) = sequence(spec) {
+                    checked.desired.sequences.insert((*name).clone(), sequence);
+                }
+            }
+            Some(Spec::Channel(spec)) if !is_broken => {
+                checked.desired.channels.insert((*name).clone(), spec.resolve());
+            }
+            // Inlined where they are used; broken ones and those without a spec are recorded already.
+            Some(Spec::Filter(_) | Spec::Schedule(_) | Spec::Defaults(_) | Spec::Sequence(_) | Spec::Channel(_))
+            | None => {}
+        }
+    }
+    checked.broken.extend(tree.broken.iter().cloned());
+    overlap::check(&tree.campaigns(), checked);
+}
+
+fn index<'a, 'f>(manifests: &'a [Manifest<'f>], checked: &mut Checked) -> Tree<'a, 'f> {
+    let mut tree = Tree {
+        manifests: BTreeMap::new(),
+        broken: std::mem::take(&mut checked.broken),
+        defaults: None,
+        defaults_broken: false,
+    };
+    for manifest in manifests {
+        let key = (manifest.kind, manifest.name.clone());
+        if manifest.broken || manifest.spec.is_none() {
+            tree.broken.insert(key.clone());
+        }
+        if let Some(first) = tree.manifests.get(&(manifest.kind, &manifest.name)) {
+            let message = format!("there are two `{}` manifests named `{}`", manifest.kind, manifest.name);
+            checked.diagnostics.push(
+                Diagnostic::new(Code::DuplicateManifest, manifest.document.place("/metadata/name"), message)
+                    .related(first.document.place("/metadata/name"), "the other one")
+                    .help("rename or remove one of them"),
+            );
+            tree.broken.insert(key);
+        } else {
+            tree.manifests.insert((manifest.kind, &manifest.name), manifest);
+        }
+    }
+    tree
+}
+
+impl<'a, 'f> Tree<'a, 'f> {
+    /// Picks the one `Defaults`. When there is none that can be used although there should be one, nothing that
+    /// depends on it is certain.
+    fn find_defaults(&mut self, checked: &mut Checked) -> Option<&'a Manifest<'f>> {
+        let all: Vec<_> = self.manifests.values().copied().filter(|m| m.kind == Kind::Defaults).collect();
+        for second in all.iter().skip(1) {
+            checked.diagnostics.push(
+                Diagnostic::new(
+                    Code::SecondDefaults,
+                    second.document.place("/kind"),
+                    format!("there are two `Defaults` manifests, `{}` and `{}`", all[0].name, second.name),
+                )
+                .related(all[0].document.place("/kind"), "the other one")
+                .help("merge them into one"),
+            );
+        }
+        if all.len() > 1 {
+            self.broken.extend(all.iter().map(|manifest| (Kind::Defaults, manifest.name.clone())));
+        }
+        self.defaults_broken = self.broken.iter().any(|(kind, _)| *kind == Kind::Defaults);
+        let first = all.first().copied()?;
+        if let Some(Spec::Defaults(spec)) = &first.spec {
+            self.defaults = Some(spec);
+        }
+        Some(first)
+    }
+
+    fn check_defaults(&mut self, manifest: &Manifest<'_>, checked: &mut Checked) {
+        let Some(defaults) = self.defaults else { return };
+        let references = [
+            (Kind::Sequence, "/spec/sequenceRef", &defaults.sequence_ref),
+            (Kind::Channel, "/spec/channelRef", &defaults.channel_ref),
+        ];
+        for (kind, at, name) in references {
+            let Some(name) = name else { continue };
+            if !matches!(self.find(manifest, kind, at, name, checked), Found::Sound(_)) {
+                self.defaults_broken = true;
+                self.broken.insert((Kind::Defaults, manifest.name.clone()));
+            }
+        }
+    }
+
+    /// Follows a reference; reports one that leads nowhere.
+    pub(super) fn find(
+        &self,
+        from: &Manifest<'_>,
+        kind: Kind,
+        at: &str,
+        name: &Name,
+        checked: &mut Checked,
+    ) -> Found<'a> {
+        let found = self.find_quietly(kind, name);
+        if !matches!(found, Found::Unknown) {
+            return found;
+        }
+        let names = || self.manifests.keys().filter(|(other, _)| *other == kind).map(|(_, name)| name.as_str());
+        let some: Vec<&str> = names().take(8).collect();
+        let others = if some.is_empty() {
+            format!("there is no `{kind}` manifest at all")
+        } else {
+            format!("there are `{}`", some.join("`, `"))
+        };
+        let message = format!("there is no `{kind}` named `{name}`");
+        checked.diagnostics.push(
+            Diagnostic::new(Code::UnknownReference, from.document.place(at), message)
+                .help(did_you_mean(name.as_str(), names()).unwrap_or(others)),
+        );
+        Found::Unknown
+    }
+
+    pub(super) fn find_quietly(&self, kind: Kind, name: &Name) -> Found<'a> {
+        if self.broken.contains(&(kind, name.clone())) {
+            return Found::Broken;
+        }
+        let manifest = self.manifests.get(&(kind, name));
+        manifest.and_then(|manifest| manifest.spec.as_ref()).map_or(Found::Unknown, Found::Sound)
+    }
+
+    pub(super) fn has_sequence(&self, name: &Name) -> bool {
+        self.manifests.contains_key(&(Kind::Sequence, name))
+    }
+
+    fn campaigns(&self) -> Vec<&'a Manifest<'f>> {
+        self.manifests.values().copied().filter(|manifest| manifest.kind == Kind::Campaign).collect()
+    }
+}
+
+pub(super) fn sequence(spec: &SequenceSpec) -> Option<Sequence> {
+    Some(Sequence {
+        days: spec.days.iter().map(|day| (day.day, day.resolve())).collect(),
+        fallback_language: spec.fallback_language.clone().or_else(|| sole_language(&spec.days))?,
+    })
+}

@@ -1,0 +1,113 @@
+//! What a change of a campaign means for people, counted before anything is written.
+
+use std::collections::BTreeSet;
+
+use super::rows::{decode, zone};
+use super::{Error, InForce, Seeker, Store};
+use crate::domain::{AccountId, CampaignId, Name, Timestamp};
+use crate::manifest::Desired;
+use crate::manifest::desired::{AccountSelector, Campaign, DesiredState};
+use crate::plan::{Action, Effect, Kind, Plan};
+
+impl Store {
+    /// Fills in the effects of `plan`, which leads from `in_force` to `desired`.
+    pub async fn count_effects(
+        &self,
+        plan: &mut Plan,
+        desired: &Desired,
+        in_force: &InForce,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        for change in &mut plan.changes {
+            let effect = match (change.kind, change.action) {
+                (Kind::Campaign, Action::Cancel) => self.cancelling(&change.name, in_force).await?,
+                (Kind::Campaign, _) => match desired.campaigns.get(&change.name) {
+                    Some(spec) => self.running(&change.name, spec, in_force, now).await?,
+                    None => continue,
+                },
+                (Kind::Sequence, Action::Update) => self.rewording(&change.name, desired, in_force).await?,
+                (Kind::Sequence | Kind::Channel | Kind::Defaults, _) => continue,
+            };
+            change.effect = Some(effect);
+        }
+        Ok(())
+    }
+
+    async fn cancelling(&self, name: &Name, in_force: &InForce) -> Result<Effect, Error> {
+        let Some(id) = in_force.campaigns.get(name) else { return Ok(Effect::default()) };
+        let exit: i64 = sqlx::query_scalar("select count(*) from target where campaign_id = $1 and state = 'active'")
+            .bind(id.0)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::during("count who leaves"))?;
+        let accounts = in_force.live_runs.get(name).copied().unwrap_or_default();
+        Ok(Effect { accounts, exit: exit.unsigned_abs(), ..Effect::default() })
+    }
+
+    async fn running(
+        &self,
+        name: &Name,
+        spec: &Campaign,
+        in_force: &InForce,
+        now: Timestamp,
+    ) -> Result<Effect, Error> {
+        let seekers = self.seekers(&spec.accounts).await?;
+        let id = in_force.campaigns.get(name).copied().unwrap_or(CampaignId(0));
+        let enroll = if spec.state == DesiredState::Active {
+            let open: Vec<Seeker> = seekers.iter().filter(|seeker| is_open(spec, seeker, now)).cloned().collect();
+            let found = self.count_matches(id, spec, &open, now).await?;
+            found.iter().map(|(_, people)| people).sum()
+        } else {
+            0
+        };
+        Ok(Effect { accounts: seekers.len() as u64, enroll, ..Effect::default() })
+    }
+
+    async fn rewording(&self, sequence: &Name, desired: &Desired, in_force: &InForce) -> Result<Effect, Error> {
+        let users = desired.campaigns.iter().filter(|(_, spec)| spec.sequence == *sequence);
+        let users: BTreeSet<i32> = users.filter_map(|(name, _)| in_force.campaigns.get(name)).map(|id| id.0).collect();
+        let accounts: i64 = sqlx::query_scalar(
+            "select count(distinct account_id) from run where campaign_id = any($1) and finished_at is null",
+        )
+        .bind(users.into_iter().collect::<Vec<_>>())
+        .fetch_one(&self.pool)
+        .await
+        .map_err(Error::during("count the accounts of a sequence"))?;
+        Ok(Effect { accounts: accounts.unsigned_abs(), ..Effect::default() })
+    }
+
+    /// The accounts that `selector` selects, with as much room as there can be.
+    pub async fn seekers(&self, selector: &AccountSelector) -> Result<Vec<Seeker>, Error> {
+        let (names, labels) = selection(selector);
+        let rows: Vec<(i32, String)> = sqlx::query_as(
+            "select id, timezone from account a
+             where ($1::text[] is null or a.external_id = any($1)) and ($2::jsonb is null or a.attributes @> $2)
+             order by id",
+        )
+        .bind(names)
+        .bind(labels)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read the accounts of a campaign"))?;
+        rows.into_iter()
+            .map(|(id, name)| Ok(Seeker { account: AccountId(id), zone: zone(&name)?, room: u64::MAX }))
+            .collect::<Result<_, sqlx::Error>>()
+            .map_err(decode("read the accounts of a campaign"))
+    }
+}
+
+/// A selector as the two parameters of its SQL: ids, or labels.
+pub(super) fn selection(selector: &AccountSelector) -> (Option<&[String]>, Option<serde_json::Value>) {
+    match selector {
+        AccountSelector::All => (None, None),
+        AccountSelector::Names(names) => (Some(names), None),
+        AccountSelector::MatchLabels(labels) => (None, Some(serde_json::json!(labels))),
+    }
+}
+
+/// Whether the campaign would be running for this account now.
+fn is_open(spec: &Campaign, seeker: &Seeker, now: Timestamp) -> bool {
+    let zone = spec.schedule.timezone.as_ref().unwrap_or(&seeker.zone);
+    spec.schedule.start_at.is_none_or(|start| start.at(zone) <= now)
+        && spec.schedule.end_at.is_none_or(|end| end.at(zone) > now)
+}

@@ -1,0 +1,43 @@
+//! The log of a server and its keeper: where they say why they did not start.
+
+use std::fs;
+use std::io;
+
+use super::Error;
+use super::place::Place;
+
+/// Beyond this a start begins it anew.
+const MOST_BYTES: u64 = 10 << 20;
+
+/// How many of its last lines an error shows.
+const TAIL_LINES: usize = 10;
+
+impl Place {
+    pub(super) fn log_bytes(&self) -> u64 {
+        fs::metadata(self.log()).map_or(0, |log| log.len())
+    }
+
+    /// Empties a long log. Only for who starts the server: those who run hold places in it.
+    pub(super) fn trim_log(&self) -> Result<(), Error> {
+        let log = self.open(&self.log())?;
+        if self.log_bytes() > MOST_BYTES { log.set_len(0).map_err(Error::io("empty", &self.log())) } else { Ok(()) }
+    }
+
+    /// What was logged after the first `bytes`.
+    pub(super) fn log_since(&self, bytes: u64) -> String {
+        let read = || -> io::Result<String> {
+            let log = fs::read(self.log())?;
+            let from = usize::try_from(bytes).unwrap_or(usize::MAX).min(log.len());
+            Ok(String::from_utf8_lossy(&log[from..]).into_owned())
+        };
+        read().unwrap_or_default()
+    }
+
+    /// The error that shows how the log ends.
+    pub(super) fn not_ready(&self, bytes: u64) -> Error {
+        let said = self.log_since(bytes);
+        let lines: Vec<_> = said.lines().collect();
+        let tail = lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n  ");
+        Error::NotReady { log: self.log(), tail }
+    }
+}

@@ -1,0 +1,130 @@
+//! Manifests, good and bad: what is said about each, and what each asks for.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::{env, fs};
+
+use relance::diagnostic::{Code, text};
+use relance::manifest::{Checked, Kind, SourceFile, Sources, check, schema, schema_file_name};
+
+pub(crate) fn sources(files: &[(&str, &[u8])]) -> Sources {
+    let file = |(path, bytes): &(&str, &[u8])| SourceFile { path: (*path).to_owned(), bytes: bytes.to_vec() };
+    Sources { files: files.iter().map(file).collect() }
+}
+
+fn alone(path: &Path) -> (Sources, Checked) {
+    let name = path.file_name().unwrap().to_string_lossy();
+    let sources = sources(&[(&name, &fs::read(path).unwrap())]);
+    let checked = check(&sources);
+    (sources, checked)
+}
+
+fn show(sources: &Sources, checked: &Checked) -> String {
+    let shown = checked.diagnostics.iter().map(|one| text::render(one, |path| sources.bytes(path), false));
+    let broken: Vec<_> = checked.broken.iter().map(|(kind, name)| format!("{kind}/{name}")).collect();
+    let end = text::summary(&checked.diagnostics, checked.files, checked.manifests);
+    let unnamed = if checked.unnamed { " and others" } else { "" };
+    let all: Vec<String> = shown.chain([end, format!("broken: {}{unnamed}", broken.join(" "))]).collect();
+    // Long lines say nothing more.
+    all.join("\n\n").lines().map(|line| line.chars().take(170).collect::<String>() + "\n").collect()
+}
+
+#[test]
+fn bad_manifests_are_explained() {
+    insta::glob!("../manifests/bad", "*.yaml", |path| {
+        let (sources, checked) = alone(path);
+        insta::assert_snapshot!(show(&sources, &checked));
+    });
+}
+
+#[test]
+fn good_manifests_are_resolved() {
+    insta::glob!("../manifests/good", "*.yaml", |path| {
+        let (sources, checked) = alone(path);
+        assert_eq!(checked.diagnostics, [], "{}", show(&sources, &checked));
+        insta::assert_json_snapshot!(checked.desired);
+    });
+}
+
+#[test]
+fn every_code_has_a_bad_manifest() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests/bad");
+    let found: BTreeSet<Code> = fs::read_dir(here)
+        .unwrap()
+        .flat_map(|entry| alone(&entry.unwrap().path()).1.diagnostics)
+        .map(|one| one.code)
+        .collect();
+    // Large files are not worth committing: see `robustness`.
+    let large = [Code::FileTooLarge, Code::TooManyProblems];
+    let missing: Vec<_> = Code::ALL.iter().filter(|code| !found.contains(code) && !large.contains(code)).collect();
+    assert_eq!(missing, Vec::<&Code>::new());
+}
+
+#[test]
+fn committed_schemas_are_those_of_the_types() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+    for kind in Kind::ALL {
+        let path = dir.join(schema_file_name(kind));
+        let expected = serde_json::to_string_pretty(&schema(kind)).unwrap() + "\n";
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        assert!(found == expected, "{} is old: run `cargo run -- schema --out schemas`", path.display());
+    }
+}
+
+const TREE: [&str; 4] = [
+    "apiVersion: relance/v1\nkind: Campaign\nmetadata: {name: a}\nspec: {type: default}\n",
+    "apiVersion: relance/v1\nkind: Campaign\nmetadata: {name: b}\nspec: {type: filtered, accounts: {names: [y, x]}}\n",
+    "apiVersion: relance/v1\nkind: Defaults\nmetadata: {name: d}\nspec: {sequenceRef: s}\n",
+    "apiVersion: relance/v1\nkind: Sequence\nmetadata: {name: s}\nspec: {days: [{day: 1, text: {fr: STOP}}]}\n",
+];
+
+#[test]
+fn files_and_their_order_mean_nothing() {
+    let one = check(&sources(&[("all.yaml", TREE.join("---\n").as_bytes())]));
+    let reversed: Vec<_> = TREE.iter().rev().copied().collect();
+    let other = check(&sources(&[("z.yaml", reversed.join("---\n").as_bytes())]));
+    let files: Vec<(String, &[u8])> =
+        TREE.iter().enumerate().map(|(n, t)| (format!("{n}/x.yml"), t.as_bytes())).collect();
+    let many = check(&sources(&files.iter().map(|(path, bytes)| (path.as_str(), *bytes)).collect::<Vec<_>>()));
+    assert_eq!((&one.diagnostics, one.desired.campaigns.len()), (&Vec::new(), 2));
+    assert_eq!(one.desired, other.desired);
+    assert_eq!(one.desired, many.desired);
+}
+
+#[test]
+fn explicit_defaults_change_nothing() {
+    let explicit = [
+        "apiVersion: relance/v1\nkind: Campaign\nmetadata: {name: a}\nspec: {type: default, state: active, accounts: all, \
+         filter: {subscription: unpaid, gender: all, countries: []}, priority: 100, sequenceRef: s, days: [], limits: {}, \
+         enrollment: continuous, enrollAfter: 1h, consent: required, exitOnPaid: true, schedule: {every: 24h, \
+         firstAfter: 360m, zone: account, windows: [{from: \"08:00\", to: \"20:00\", \
+         days: [sun, mon, tue, wed, thu, fri, sat]}], blackouts: []}}\n",
+        "apiVersion: relance/v1\nkind: Campaign\nmetadata: {name: b}\nspec: {type: filtered, accounts: {names: [x, y, x]}, \
+         enrollment: untilDrained, enrollAfter: 0s}\n",
+        "apiVersion: relance/v1\nkind: Defaults\nmetadata: {name: d}\nspec: {sequenceRef: s, enrollAfter: 1h, consent: required, \
+         pacing: {every: 2m, jitter: 30s, waves: []}, schedule: {every: 1d, firstAfter: 6h}}\n",
+        "apiVersion: relance/v1\nkind: Sequence\nmetadata: {name: s, labels: {a: b}}\nspec: {fallbackLanguage: FR, \
+         days: [{day: 1, text: {fr: STOP}, media: [], subject: {}}]}\n",
+    ];
+    let long = check(&sources(&[("a.yaml", explicit.join("---\n").as_bytes())]));
+    let short = check(&sources(&[("a.yaml", TREE.join("---\n").as_bytes())]));
+    assert_eq!(long.diagnostics, []);
+    assert_eq!(long.desired, short.desired);
+}
+
+#[test]
+fn what_is_broken_is_frozen_with_what_needs_it() {
+    let with = |defaults: &str| {
+        let tree = [TREE[0], TREE[1], defaults, TREE[3]].join("---\n");
+        let checked = check(&sources(&[("a.yaml", tree.as_bytes())]));
+        let broken: Vec<_> = checked.broken.iter().map(|(kind, name)| format!("{kind}/{name}")).collect();
+        (broken.join(" "), checked.desired.campaigns.len(), checked.unnamed)
+    };
+    // Without its defaults a campaign would mean something else.
+    let broken = "Campaign/a Campaign/b Defaults/d".to_owned();
+    assert_eq!(
+        with("apiVersion: relance/v1\nkind: Defaults\nmetadata: {name: d}\nspec: {sequenceRef: nope}\n"),
+        (broken.clone(), 0, false)
+    );
+    assert_eq!(with("apiVersion: relance/v1\nkind: Defaults\nmetadata: {name: d}\nspec: [\n"), (broken, 0, false));
+}
