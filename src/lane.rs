@@ -204,7 +204,7 @@ pub fn question(
 ) -> Option<Question> {
     let today = lane.zone.date(now);
     let campaign = program.campaign(run.campaign)?;
-    let question = Asking { lane, program, now, today }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    let question = Asking { lane, program, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
     Some(Question { person: Some(candidate.person(today)), ..question })
 }
 
