@@ -13,6 +13,8 @@ mod effect;
 pub mod embedded;
 mod enroll;
 mod error;
+mod lane_rows;
+pub mod look;
 mod matcher;
 mod outcome;
 mod rows;
