@@ -8,7 +8,7 @@ use relance::diagnostic::{Code, text};
 use relance::domain::{Language, Name};
 use relance::manifest::{Checked, Kind, SourceFile, Sources, check, schema, schema_file_name};
 
-use relance::template::{Owner, Part, Templates, Vars, opt_out_hint};
+use relance::template::{Template, Vars, opt_out_hint};
 
 pub(crate) fn sources(files: &[(&str, &[u8])]) -> Sources {
     let file = |(path, bytes): &(&str, &[u8])| SourceFile { path: (*path).to_owned(), bytes: bytes.to_vec() };
@@ -136,9 +136,7 @@ fn what_is_broken_is_frozen_with_what_needs_it() {
 fn what_was_checked_renders() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests/good/full.yaml");
     let desired = alone(&path).1.desired;
-    let templates = Templates::compile(&desired).unwrap();
-    let (campaign, welcome, fr) =
-        (Name::parse("c").unwrap(), Name::parse("welcome").unwrap(), Language::parse("fr").unwrap());
+    let (welcome, fr) = (Name::parse("welcome").unwrap(), Language::parse("fr").unwrap());
     let attributes = BTreeMap::new();
     let vars = Vars {
         name: "Paul",
@@ -152,12 +150,9 @@ fn what_was_checked_renders() {
         opt_out_hint: opt_out_hint(&fr),
         attributes: &attributes,
     };
-    let render = |owner, day, part| templates.render(owner, day, part, &vars).map_err(|error| error.to_string());
+    let text = &desired.sequences[&welcome].days[&1].text[&fr];
     assert_eq!(
-        render(Owner::Sequence(&welcome), 1, Part::Text(&fr)).unwrap(),
+        Template::compile(text).unwrap().render(&vars).unwrap(),
         "Bonjour Paul. Répondez STOP pour ne plus recevoir de messages."
     );
-    assert_eq!(render(Owner::Campaign(&campaign), 2, Part::Caption(0)).unwrap(), "Pour Paul");
-    assert_eq!(render(Owner::Campaign(&campaign), 2, Part::Subject(&fr)).unwrap(), "Sujet");
-    assert!(render(Owner::Campaign(&campaign), 1, Part::Text(&fr)).is_err());
 }
