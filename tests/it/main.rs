@@ -5,6 +5,7 @@ mod accidents;
 mod architecture;
 mod embedded;
 mod import;
+mod look;
 mod manifests;
 mod robustness;
 mod support;

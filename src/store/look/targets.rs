@@ -143,8 +143,8 @@ impl Store {
         wanted: &Wanted,
         now: Timestamp,
     ) -> Result<Option<(Target, Option<Question>)>, Error> {
-        let (mut page, mut questions) = self.targets_asked(program, wanted, |row| row.due_at.is_some(), now).await?;
-        Ok(page.rows.pop().map(|target| (target, questions.pop().flatten())))
+        let (page, questions) = self.targets_asked(program, wanted, |row| row.due_at.is_some(), now).await?;
+        Ok(page.rows.into_iter().zip(questions).next())
     }
 
     async fn targets_asked(
