@@ -7,7 +7,7 @@ use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement};
 use crate::domain::Timestamp;
 
 /// Characters between two columns.
-const GAP: u16 = 3;
+const GAP: u16 = 2;
 
 /// Rows under a header, all of one length.
 #[derive(Debug)]
@@ -209,7 +209,11 @@ mod tests {
 
     #[test]
     fn a_table_has_no_clutter() {
-        insta::assert_snapshot!(table().render(false), @r"");
+        insta::assert_snapshot!(table().render(false), @"
+            NAME         PHASE     SENT  NOTE
+            Zoé          active  12,345  -
+            long enough  paused       0  x
+            ");
     }
 
     #[test]
