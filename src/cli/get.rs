@@ -240,7 +240,8 @@ impl Looker<'_> {
         if self.store.is_real_time().await? {
             return Ok(String::new());
         }
-        let pace = if seen.speed == Speed(1.0) { String::new() } else { format!(", {} times real speed", seen.speed.0) };
+        let pace =
+            if seen.speed == Speed(1.0) { String::new() } else { format!(", {} times real speed", seen.speed.0) };
         Ok(format!("Clock: {}{pace}\n\n", seen.now.format("%Y-%m-%d %H:%M:%S UTC")))
     }
 }

@@ -1,6 +1,4 @@
-//! What `get` and `describe` read: a query each, against what the production code did to a database.
-
-use std::process::Command;
+//! What `get` and `describe` read: a test per query, against what the production code did to a database.
 
 use chrono::TimeDelta;
 use relance::gate;
@@ -15,7 +13,7 @@ use crate::world::{Person, World};
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 
 /// Two accounts, three people, one campaign; day 1 has gone out to all, and `r1` has read it.
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     world.account("a2").await;
@@ -50,13 +48,37 @@ async fn runs_count_people_and_messages() {
     let runs = world.store().runs(&Wanted::default()).await.unwrap();
     assert_eq!(runs.len(), 2);
     let contract = [
-        "campaign", "account", "type", "phase", "reason", "message", "priority", "enrolled", "active", "completed", "exited",
-        "sent", "delivered", "read", "failed", "uncertain", "started_at", "finished_at", "next_due_at", "revision",
+        "campaign",
+        "account",
+        "type",
+        "phase",
+        "reason",
+        "message",
+        "priority",
+        "enrolled",
+        "active",
+        "completed",
+        "exited",
+        "sent",
+        "delivered",
+        "read",
+        "failed",
+        "uncertain",
+        "started_at",
+        "finished_at",
+        "next_due_at",
+        "revision",
     ];
     let json = serde_json::to_value(&runs[0]).unwrap();
     assert_eq!(keys(&json), contract);
-    assert_eq!((&json["campaign"], &json["account"], &json["type"]), (&json!("welcome"), &json!("a1"), &json!("filtered")));
-    assert_eq!((&json["phase"], &json["reason"], &json["started_at"]), (&json!("active"), &json!("running"), &json!(MONDAY)));
+    assert_eq!(
+        (&json["campaign"], &json["account"], &json["type"]),
+        (&json!("welcome"), &json!("a1"), &json!("filtered"))
+    );
+    assert_eq!(
+        (&json["phase"], &json["reason"], &json["started_at"]),
+        (&json!("active"), &json!("running"), &json!(MONDAY))
+    );
     let counts = runs[0].counts;
     assert_eq!((counts.enrolled, counts.active, counts.completed, counts.exited), (2, 2, 0, 0));
     // A message that was read was delivered and sent too.
@@ -171,16 +193,39 @@ async fn messages_come_in_the_order_they_were_queued_in() {
     let all = world.store().messages(&Wanted::default()).await.unwrap();
     assert_eq!(all.total, 6);
     let ids: Vec<_> = all.rows.iter().map(|message| message.id.as_str()).collect();
-    let expected =
-        ["welcome/a1/r1/1", "welcome/a1/r2/1", "welcome/a2/r3/1", "welcome/a1/r1/2", "welcome/a1/r2/2", "welcome/a2/r3/2"];
+    let expected = [
+        "welcome/a1/r1/1",
+        "welcome/a1/r2/1",
+        "welcome/a2/r3/1",
+        "welcome/a1/r1/2",
+        "welcome/a1/r2/2",
+        "welcome/a2/r3/2",
+    ];
     assert_eq!(ids, expected);
     let contract = [
-        "id", "campaign", "account", "referral", "day", "state", "phone", "language", "text", "attempts", "provider_id",
-        "error", "queued_at", "sent_at", "delivered_at", "read_at",
+        "id",
+        "campaign",
+        "account",
+        "referral",
+        "day",
+        "state",
+        "phone",
+        "language",
+        "text",
+        "attempts",
+        "provider_id",
+        "error",
+        "queued_at",
+        "sent_at",
+        "delivered_at",
+        "read_at",
     ];
     let json = serde_json::to_value(&all.rows[0]).unwrap();
     assert_eq!(keys(&json), contract);
-    assert_eq!((&json["phone"], &json["state"], &json["attempts"]), (&json!("+237671000001"), &json!("read"), &json!(1)));
+    assert_eq!(
+        (&json["phone"], &json["state"], &json["attempts"]),
+        (&json!("+237671000001"), &json!("read"), &json!(1))
+    );
     assert_eq!(json["queued_at"], "2026-11-30T14:00:00Z");
 
     let latest = world.store().messages(&Wanted { limit: Some(2), ..Wanted::default() }).await.unwrap();
@@ -196,7 +241,10 @@ async fn campaigns_add_their_runs_up() {
     let world = world().await;
     let campaign = world.store().campaigns(&Wanted::default()).await.unwrap().remove(0);
     assert_eq!((campaign.name.as_str(), campaign.state.as_deref()), ("welcome", Some("active")));
-    assert_eq!((campaign.runs.total(), campaign.runs.active, campaign.counts.enrolled, campaign.counts.sent), (2, 2, 3, 3));
+    assert_eq!(
+        (campaign.runs.total(), campaign.runs.active, campaign.counts.enrolled, campaign.counts.sent),
+        (2, 2, 3, 3)
+    );
     assert_eq!((campaign.counts.read, campaign.sequence.as_deref(), campaign.revision), (1, Some("two-days"), Some(1)));
     let days = world.store().campaign_days("welcome").await.unwrap();
     let days: Vec<_> = days.iter().map(|day| (day.day, day.waiting, day.sent, day.read)).collect();
@@ -235,63 +283,4 @@ async fn revisions_say_what_they_changed() {
     let latest = world.store().revisions(&Wanted { limit: Some(1), ..Wanted::default() }).await.unwrap();
     assert_eq!(latest, revisions[1..]);
     assert_eq!(world.store().revision(2).await.unwrap().as_ref(), Some(&revisions[1]));
-}
-
-/// Standard output, standard error and the exit code of `relancectl`.
-fn relancectl(url: &str, args: &[&str]) -> (String, String, Option<i32>) {
-    let program = env!("CARGO_BIN_EXE_relancectl");
-    let output = Command::new(program).args(args).env("DATABASE_URL", url).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (text(output.stdout), text(output.stderr), output.status.code())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_commands_print_what_the_store_found() {
-    let world = world().await;
-    let url = world.url();
-    // Everything below is of this instant.
-    world.store().set_clock(world.now, relance::store::Speed(0.0)).await.unwrap();
-    for noun in ["campaigns", "runs", "targets", "messages", "accounts", "revisions"] {
-        let (json, _, code) = relancectl(&url, &["get", noun, "-o", "json"]);
-        assert_eq!(code, Some(0), "{noun}");
-        let rows: Value = serde_json::from_str(&json).unwrap();
-        assert!(!rows.as_array().unwrap().is_empty(), "{noun}");
-        let (yaml, ..) = relancectl(&url, &["get", noun, "-o", "yaml"]);
-        assert_eq!(serde_yaml::from_str::<Value>(&yaml).unwrap(), rows, "{noun}");
-        for output in ["table", "wide"] {
-            let (table, _, code) = relancectl(&url, &["get", noun, "-o", output]);
-            assert_eq!(code, Some(0));
-            assert!(table.contains("times are UTC, now 2026-11-30 15:00"), "{table}");
-            assert!(!table.contains('\u{1b}') && !table.contains("+237671000001"), "{table}");
-        }
-    }
-    let (footer, ..) = relancectl(&url, &["get", "messages", "--limit", "2"]);
-    assert!(footer.contains("showing 2 of 3; --limit 0 shows all"), "{footer}");
-    for (args, said) in [
-        (&["describe", "campaign", "welcome"][..], "2 runs"),
-        (&["describe", "run", "welcome", "a1"], "2 of 50 messages of this run"),
-        (&["describe", "target", "welcome/a1/r1"], "Day 2 is due 2026-12-01 14:00 (in 23h)"),
-    ] {
-        let (text, error, code) = relancectl(&url, args);
-        assert_eq!(code, Some(0), "{error}");
-        assert!(text.contains(said), "{text}");
-        let (json, ..) = relancectl(&url, &[args, &["-o", "json"]].concat());
-        assert!(serde_json::from_str::<Value>(&json).unwrap().is_object());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn unknown_names_are_usage_errors_that_help() {
-    let world = world().await;
-    let url = world.url();
-    for (args, said) in [
-        (&["get", "runs", "--campaign", "wellcome"][..], "no campaign `wellcome`; did you mean `welcome`?"),
-        (&["describe", "run", "welcome", "a9"], "no account `a9`; did you mean `a1`?"),
-        (&["describe", "target", "welcome/a1/r3"], "no referral `r3`"),
-        (&["describe", "target", "welcome"], "write `campaign/account/referral`"),
-    ] {
-        let (_, error, code) = relancectl(&url, args);
-        assert_eq!(code, Some(2));
-        assert!(error.contains(said), "{error}");
-    }
 }

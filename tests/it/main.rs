@@ -4,6 +4,7 @@
 mod accidents;
 mod architecture;
 mod embedded;
+mod get;
 mod import;
 mod look;
 mod manifests;

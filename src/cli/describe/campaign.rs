@@ -56,8 +56,7 @@ pub(super) fn text(seen: &Seen, _wide: bool, now: Timestamp, colour: bool) -> St
 
     let phases = campaign.runs;
     let mut runs = Table::new().numbers(["DRAFT", "SCHEDULED", "ACTIVE", "PAUSED", "COMPLETED", "CANCELLED"]);
-    let each =
-        [phases.draft, phases.scheduled, phases.active, phases.paused, phases.completed, phases.cancelled];
+    let each = [phases.draft, phases.scheduled, phases.active, phases.paused, phases.completed, phases.cancelled];
     runs.row(each.map(Cell::count));
     text += &section(&counted(phases.total(), "run"), &runs.render(colour));
     text += &section("Days", &day_table(days, colour));
@@ -117,7 +116,8 @@ fn summary(spec: &desired::Campaign) -> Vec<(&'static str, String)> {
         (spec.limits.targets, "people in all"),
         (spec.limits.daily_enrollments, "people taken a day"),
     ];
-    let limits: Vec<String> = limits.iter().filter_map(|(n, what)| Some(format!("{} {what}", quota((*n)?, None)))).collect();
+    let limits: Vec<String> =
+        limits.iter().filter_map(|(n, what)| Some(format!("{} {what}", quota((*n)?, None)))).collect();
     if !limits.is_empty() {
         lines.push(("Limits", format!("{} for each account", limits.join(", "))));
     }

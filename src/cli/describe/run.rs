@@ -26,11 +26,12 @@ pub(super) struct Seen {
 pub(super) async fn look(store: &Store, campaign: &str, account: &str, now: Timestamp) -> anyhow::Result<Seen> {
     known::campaign(store, campaign).await?;
     known::account(store, account).await?;
-    let wanted =
-        Wanted { campaign: Some(campaign.to_owned()), account: Some(account.to_owned()), ..Wanted::default() };
+    let wanted = Wanted { campaign: Some(campaign.to_owned()), account: Some(account.to_owned()), ..Wanted::default() };
     // A name may have been used again: the last one is in force.
     let Some(run) = store.runs(&wanted).await?.pop() else {
-        bail!("campaign `{campaign}` has no run for account `{account}`; `relancectl get runs --account {account}` lists its runs");
+        bail!(
+            "campaign `{campaign}` has no run for account `{account}`; `relancectl get runs --account {account}` lists its runs"
+        );
     };
     let program = get::program(store).await?;
     let today = store.run_today(&program, (campaign, account), now).await?;
@@ -55,7 +56,8 @@ pub(super) fn text(seen: &Seen, wide: bool, now: Timestamp, colour: bool) -> Str
     lines.push(("People", format!("{enrolled} enrolled, {active} active{}", ended(ends))));
     let [sent, delivered, read] = [counts.sent, counts.delivered, counts.read].map(thousands);
     let [failed, uncertain] = [counts.failed, counts.uncertain].map(thousands);
-    let messages_line = format!("{sent} sent, {delivered} delivered, {read} read; {failed} failed, {uncertain} uncertain");
+    let messages_line =
+        format!("{sent} sent, {delivered} delivered, {read} read; {failed} failed, {uncertain} uncertain");
     lines.push(("Messages", messages_line));
     lines.push(("Next due", run.next_due_at.map_or_else(|| "-".to_owned(), |at| when(at, now))));
     if let Some(today) = today {

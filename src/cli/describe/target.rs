@@ -58,7 +58,7 @@ pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Res
     let found = store.target(&program, &wanted, now).await?;
     let (target, question) = found.expect("a target that was found has a row");
     let messages = store.messages(&wanted).await?.rows;
-    let gate = question.iter().flat_map(|question| gate::steps(question)).map(Step::new).collect();
+    let gate = question.iter().flat_map(gate::steps).map(Step::new).collect();
     let next = next(&target, &person, question.as_ref(), now);
     Ok(Seen { target, person, gate, next, messages })
 }
@@ -67,7 +67,9 @@ pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Res
 async fn unknown(store: &Store, id: &str) -> anyhow::Error {
     let parts: Vec<&str> = id.splitn(3, '/').collect();
     let [campaign, account, referral] = parts[..] else {
-        return anyhow::anyhow!("`{id}` is not the id of a target: write `campaign/account/referral`, as `get targets` shows it");
+        return anyhow::anyhow!(
+            "`{id}` is not the id of a target: write `campaign/account/referral`, as `get targets` shows it"
+        );
     };
     let checked = async {
         known::campaign(store, campaign).await?;

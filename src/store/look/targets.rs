@@ -132,7 +132,8 @@ macro_rules! wanted_targets {
 impl Store {
     /// Targets of `wanted` (campaign, account, referral, standing) by campaign and account, who is due first first.
     pub async fn targets(&self, program: &Program, wanted: &Wanted, now: Timestamp) -> Result<Page<Target>, Error> {
-        let (page, _) = self.targets_asked(program, wanted, |row| row.due_at.is_some_and(|due| due <= now), now).await?;
+        let (page, _) =
+            self.targets_asked(program, wanted, |row| row.due_at.is_some_and(|due| due <= now), now).await?;
         Ok(page)
     }
 
