@@ -162,8 +162,12 @@ async fn candidates(
 ) -> Result<BTreeMap<AccountId, Vec<Candidate>>, Error> {
     let (mut accounts, mut campaigns, mut most) = (Vec::new(), Vec::new(), Vec::new());
     let mut room = i64::try_from(batch.messages).unwrap_or(i64::MAX);
+    let priority = |campaign| program.campaign(campaign).map_or(i32::MAX, |program| program.spec.priority);
     for lane in lanes {
-        for run in runs.get(&lane.account).into_iter().flatten() {
+        let mut first: Vec<&LaneRun> = runs.get(&lane.account).into_iter().flatten().collect();
+        // The room of the batch is scarce too.
+        first.sort_by_key(|run| (priority(run.campaign), run.campaign));
+        for run in first {
             let appetite = i64::from(lane::appetite(lane, run, program, now, batch.people)).min(room);
             if appetite > 0 {
                 accounts.push(lane.account.0);
@@ -195,7 +199,6 @@ async fn candidates(
         let (account, candidate) = row.candidate().map_err(decode("read who is due"))?;
         due.entry(account).or_default().push(candidate);
     }
-    let priority = |campaign| program.campaign(campaign).map_or(i32::MAX, |program| program.spec.priority);
     for candidates in due.values_mut() {
         candidates.sort_by_key(|c| (priority(c.campaign), c.due_at, c.campaign, c.referral));
     }

@@ -1,10 +1,12 @@
 //! What a change of a campaign means for people, counted before anything is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use super::enroll::room;
 use super::rows::{decode, zone};
 use super::{Error, InForce, Seeker, Store};
-use crate::domain::{AccountId, CampaignId, Name, Timestamp};
+use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp};
+use crate::lane::DayCount;
 use crate::manifest::Desired;
 use crate::manifest::desired::{AccountSelector, Campaign, DesiredState};
 use crate::plan::{Action, Effect, Kind, Plan};
@@ -44,23 +46,51 @@ impl Store {
         Ok(Effect { accounts, exit: exit.unsigned_abs(), ..Effect::default() })
     }
 
-    async fn running(
-        &self,
-        name: &Name,
-        spec: &Campaign,
-        in_force: &InForce,
-        now: Timestamp,
-    ) -> Result<Effect, Error> {
+    async fn running(&self, name: &Name, spec: &Campaign, in_force: &InForce, now: Timestamp) -> Result<Effect, Error> {
         let seekers = self.seekers(&spec.accounts).await?;
         let id = in_force.campaigns.get(name).copied().unwrap_or(CampaignId(0));
         let enroll = if spec.state == DesiredState::Active {
-            let open: Vec<Seeker> = seekers.iter().filter(|seeker| is_open(spec, seeker, now)).cloned().collect();
+            let open = seekers.iter().filter(|seeker| is_open(spec, seeker, now)).cloned().collect();
+            let open = self.with_room(id, spec, open, now).await?;
             let found = self.count_matches(id, spec, &open, now).await?;
             found.iter().map(|(_, people)| people).sum()
         } else {
             0
         };
         Ok(Effect { accounts: seekers.len() as u64, enroll, ..Effect::default() })
+    }
+
+    /// Gives each of `seekers` the room that `spec` leaves it: what enrollment will find there.
+    async fn with_room(
+        &self,
+        id: CampaignId,
+        spec: &Campaign,
+        mut seekers: Vec<Seeker>,
+        now: Timestamp,
+    ) -> Result<Vec<Seeker>, Error> {
+        let rows: Vec<(i32, bool, i32, Option<NaiveDate>, i32, i64)> = sqlx::query_as(
+            "select account_id, finished_at is not null, passes, enrolled_on, enrolled,
+                    case when $2 then (select count(*) from target t where t.account_id = r.account_id
+                                       and t.campaign_id = r.campaign_id) else 0 end
+             from run r where campaign_id = $1",
+        )
+        .bind(id.0)
+        .bind(spec.limits.targets.is_some())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read how much room there is"))?;
+        let runs: HashMap<i32, _> = rows.into_iter().map(|row| (row.0, row)).collect();
+        for seeker in &mut seekers {
+            seeker.room = match runs.get(&seeker.account.0) {
+                None => room(spec, 0, 0, 0),
+                Some((_, true, ..)) => 0,
+                Some((_, false, passes, on, count, taken)) => {
+                    let today = DayCount { on: *on, count: count.unsigned_abs() }.of(seeker.zone.date(now));
+                    room(spec, *passes, taken.unsigned_abs(), today)
+                }
+            };
+        }
+        Ok(seekers)
     }
 
     async fn rewording(&self, sequence: &Name, desired: &Desired, in_force: &InForce) -> Result<Effect, Error> {

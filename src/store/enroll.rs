@@ -3,9 +3,9 @@
 use chrono::TimeDelta;
 use sqlx::PgConnection;
 
-use super::matcher::{Matcher, Seeker, matching};
 use super::claim::lock_lanes;
 use super::import::hold_facts_still;
+use super::matcher::{Matcher, Seeker, matching};
 use super::rows::{decode, zone};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, NaiveDate, Timestamp, Zone};
@@ -114,14 +114,18 @@ impl Store {
 
 impl DueRun {
     fn seeker(&self, spec: &Campaign) -> Seeker {
-        let left = |limit: Option<u32>, taken: u64| limit.map_or(u64::MAX, |limit| u64::from(limit).saturating_sub(taken));
-        if spec.enrollment == Enrollment::Once && self.passes > 0 {
-            return Seeker { account: self.account, zone: self.zone.clone(), room: 0 };
-        }
-        let ever = left(spec.limits.targets, self.taken.unwrap_or_default());
-        let today = left(spec.limits.daily_enrollments, u64::from(self.enrolled.of(self.today)));
-        Seeker { account: self.account, zone: self.zone.clone(), room: ever.min(today) }
+        let (taken, today) = (self.taken.unwrap_or_default(), self.enrolled.of(self.today));
+        Seeker { account: self.account, zone: self.zone.clone(), room: room(spec, self.passes, taken, today) }
     }
+}
+
+/// How many people a run may still take now, after so many full passes, people ever and people today.
+pub(super) fn room(spec: &Campaign, passes: i32, taken: u64, today: u32) -> u64 {
+    let left = |limit: Option<u32>, taken: u64| limit.map_or(u64::MAX, |limit| u64::from(limit).saturating_sub(taken));
+    if spec.enrollment == Enrollment::Once && passes > 0 {
+        return 0;
+    }
+    left(spec.limits.targets, taken).min(left(spec.limits.daily_enrollments, u64::from(today)))
 }
 
 async fn due_runs(
@@ -161,6 +165,39 @@ async fn due_runs(
         .map_err(decode("read the runs to enroll"))
 }
 
+/// Inserts what is selected before it. Everybody of a pass becomes due together; a microsecond for each second of age
+/// keeps the newest first.
+macro_rules! insert_matched {
+    () => {
+        ", taken as (
+           insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
+           select account_id, $14, id, 'active', 1,
+                  $17 + make_interval(secs => greatest(0, extract(epoch from $16 - registered_at)) / 1e6), $16, $18
+           from matched where rank <= room
+           returning account_id, due_at)
+         select account_id, count(*), min(due_at) from taken group by account_id order by account_id"
+    };
+}
+
+/// Takes the newest, as many as there is room for.
+const NEWEST: &str = concat!(
+    "with matched as (
+       select r.account_id, r.id, r.registered_at, d.room,
+              row_number() over (partition by r.account_id order by r.registered_at desc, r.id desc) as rank",
+    matching!(),
+    ")",
+    insert_matched!()
+);
+
+/// Takes everybody, in the order of the index.
+const EVERYBODY: &str = concat!(
+    "with matched as (
+       select r.account_id, r.id, r.registered_at, d.room, 1 as rank",
+    matching!(),
+    " order by r.account_id, r.id)",
+    insert_matched!()
+);
+
 /// Takes whoever matches; by account: how many, and when the first of them is due.
 async fn insert(
     tx: &mut PgConnection,
@@ -170,20 +207,9 @@ async fn insert(
     revision: i32,
     now: Timestamp,
 ) -> Result<Vec<(AccountId, u64, Timestamp)>, Error> {
-    // Everybody of a pass becomes due together; a microsecond for each second of age keeps the newest first.
-    let query = sqlx::query_as(concat!(
-        "with matched as (
-           select r.account_id, r.id, r.registered_at, d.room,
-                  row_number() over (partition by r.account_id order by r.registered_at desc, r.id desc) as rank",
-        matching!(),
-        "), taken as (
-           insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
-           select account_id, $14, id, 'active', 1,
-                  $17 + make_interval(secs => greatest(0, extract(epoch from $16 - registered_at)) / 1e6), $16, $18
-           from matched where rank <= room
-           returning account_id, due_at)
-         select account_id, count(*), min(due_at) from taken group by account_id order by account_id"
-    ));
+    // Who comes first matters only where not everybody fits; without that the rows go in as the index has them.
+    let limited = seekers.iter().any(|seeker| seeker.room < u64::MAX);
+    let query = sqlx::query_as(if limited { NEWEST } else { EVERYBODY });
     let first_due = now + std::time::Duration::from(campaign.after(1));
     let rows: Vec<(i32, i64, Timestamp)> = Matcher::new(id, &campaign.spec, seekers, now)
         .bind(query)
@@ -245,7 +271,8 @@ impl Passes {
     ) {
         let before = u64::from(run.enrolled.of(run.today));
         let day_full = spec.limits.daily_enrollments.is_some_and(|limit| before + found >= u64::from(limit));
-        let run_full = spec.limits.targets.is_some_and(|limit| run.taken.unwrap_or_default() + found >= u64::from(limit));
+        let run_full =
+            spec.limits.targets.is_some_and(|limit| run.taken.unwrap_or_default() + found >= u64::from(limit));
         let cut_short = day_full && found >= seeker.room;
         let backstop = now + BACKSTOP;
         let midnight = run.zone.next_day(now);
@@ -255,11 +282,17 @@ impl Passes {
             _ if day_full => Some(midnight),
             // Drained means that a pass found nobody: look once more, at once.
             Enrollment::UntilDrained if found > 0 => Some(now),
-            _ => Some([ripe, Some(backstop), spec.filter.has_ages().then_some(midnight)].into_iter().flatten().fold(backstop, Timestamp::min)),
+            _ => Some(
+                [ripe, Some(backstop), spec.filter.has_ages().then_some(midnight)]
+                    .into_iter()
+                    .flatten()
+                    .fold(backstop, Timestamp::min),
+            ),
         };
         let small = |n: u64| i32::try_from(n).unwrap_or(i32::MAX);
         self.accounts.push(run.account.0);
-        self.found.push(small(found));
+        // A pass without room for everybody does not say that nobody is left.
+        self.found.push(small(if cut_short { found.max(1) } else { found }));
         self.full.push(i32::from(!cut_short));
         self.days.push(run.enrolled.on.map_or(run.today, |on| on.max(run.today)));
         self.enrolled.push(small(before + found));

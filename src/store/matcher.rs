@@ -75,17 +75,16 @@ impl Matcher {
     pub(super) fn new(campaign: CampaignId, spec: &Campaign, seekers: &[Seeker], now: Timestamp) -> Self {
         let filter = &spec.filter;
         let old_enough = now - TimeDelta::from_std(spec.enroll_after.into()).unwrap_or_default();
-        let zone = |seeker: &Seeker| spec.schedule.timezone.clone().unwrap_or_else(|| seeker.zone.clone());
         let list = |items: Vec<String>| (!items.is_empty()).then_some(items);
         // Somebody is n years old from the n-th birthday to the day before the next one.
         let years_before = |day: NaiveDate, years: u16| day.checked_sub_months(Months::new(12 * u32::from(years)));
         Self {
             accounts: seekers.iter().map(|s| s.account.0).collect(),
-            registered_from: seekers.iter().map(|s| filter.registered_from.map(|m| m.at(&zone(s)))).collect(),
+            registered_from: seekers.iter().map(|s| filter.registered_from.map(|m| m.at(&s.zone))).collect(),
             registered_before: seekers
                 .iter()
                 .map(|s| {
-                    let to = filter.registered_to.map(|m| m.at(&zone(s)));
+                    let to = filter.registered_to.map(|m| m.at(&s.zone));
                     let young = (!spec.enroll_after.is_zero()).then_some(old_enough);
                     [to, young].into_iter().flatten().min()
                 })
@@ -93,11 +92,11 @@ impl Matcher {
             born_from: seekers
                 .iter()
                 .map(|s| {
-                    let oldest = years_before(zone(s).date(now), filter.age_max? + 1)?;
+                    let oldest = years_before(s.zone.date(now), filter.age_max? + 1)?;
                     oldest.succ_opt()
                 })
                 .collect(),
-            born_to: seekers.iter().map(|s| years_before(zone(s).date(now), filter.age_min?)).collect(),
+            born_to: seekers.iter().map(|s| years_before(s.zone.date(now), filter.age_min?)).collect(),
             rooms: seekers.iter().map(|s| i64::try_from(s.room).unwrap_or(i64::MAX)).collect(),
             legacy: spec.consent == ConsentPolicy::Legacy,
             paid: match filter.subscription {

@@ -42,7 +42,7 @@ impl Store {
     /// Turns the messages of leases that ran out into `uncertain` and lets their targets go on. Nothing is resent.
     pub async fn expire_leases(&self, now: Timestamp) -> Result<u64, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to expire leases"))?;
-        let expired: Vec<(i32, i32, i64)> = sqlx::query_as(
+        let expired: Vec<(i32, i32, i64, i16)> = sqlx::query_as(
             "with stale as (
                delete from lease where id in (
                  select id from lease where until <= $1 order by id limit $2 for update skip locked)
@@ -55,7 +55,7 @@ impl Store {
              where (m.account_id, m.referral_id, m.campaign_id, m.day)
                  = (k.account_id, k.referral_id, k.campaign_id, k.day)
                and m.state = 'sending'
-             returning m.account_id, m.campaign_id, m.referral_id",
+             returning m.account_id, m.campaign_id, m.referral_id, m.day",
         )
         .bind(now)
         .bind(EXPIRED_LEASES)
@@ -63,7 +63,7 @@ impl Store {
         .await
         .map_err(Error::during("expire leases"))?;
         if !expired.is_empty() {
-            finish_last_days(&mut tx, &expired, now).await?;
+            move_on(&mut tx, &expired, now).await?;
         }
         tx.commit().await.map_err(Error::during("commit expired leases"))?;
         Ok(expired.len() as u64)
@@ -76,26 +76,31 @@ async fn return_lease(tx: &mut PgConnection, lease: i64) -> Result<bool, Error> 
     done.map(|done| done.rows_affected() == 1).map_err(Error::during("return a lease"))
 }
 
-/// Of the targets given, those whose last message was out are done.
-async fn finish_last_days(tx: &mut PgConnection, keys: &[(i32, i32, i64)], now: Timestamp) -> Result<(), Error> {
+/// Of the targets of lost messages, those whose last one it was are done; for the others the day counts as sent.
+async fn move_on(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)], now: Timestamp) -> Result<(), Error> {
     lock_lanes(tx, &keys.iter().map(|key| AccountId(key.0)).collect::<Vec<_>>()).await?;
     sqlx::query(
-        "with done as (
-           update target t set state = 'completed', ended_at = $4
-           from unnest($1::int[], $2::int[], $3::bigint[]) as k (account_id, campaign_id, referral_id)
+        "with moved as (
+           update target t
+           set failed_days = 0, state = case when t.due_at is null and t.day = k.day then 'completed' else 'active' end,
+               ended_at = case when t.due_at is null and t.day = k.day then $5 end
+           from (select account_id, campaign_id, referral_id, max(day) as day
+                 from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
+                      as u (account_id, campaign_id, referral_id, day) group by 1, 2, 3) k
            where (t.account_id, t.campaign_id, t.referral_id) = (k.account_id, k.campaign_id, k.referral_id)
-             and t.state = 'active' and t.due_at is null
+             and t.state = 'active' and (t.failed_days > 0 or (t.due_at is null and t.day = k.day))
            returning t.account_id, t.campaign_id)
-         update run r set check_at = $4 from done
-         where r.account_id = done.account_id and r.campaign_id = done.campaign_id",
+         update run r set check_at = $5 from (select distinct * from moved) moved
+         where r.account_id = moved.account_id and r.campaign_id = moved.campaign_id",
     )
     .bind(keys.iter().map(|key| key.0).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.1).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.2).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.3).collect::<Vec<_>>())
     .bind(now)
     .execute(tx)
     .await
-    .map_err(Error::during("finish the last days"))?;
+    .map_err(Error::during("have targets of lost messages go on"))?;
     Ok(())
 }
 

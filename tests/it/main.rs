@@ -8,6 +8,8 @@ mod get;
 mod import;
 mod look;
 mod manifests;
+mod matcher;
 mod robustness;
+mod sending;
 mod support;
 mod world;

@@ -11,13 +11,15 @@ use relance::manifest::{self, SourceFile, Sources};
 use relance::plan;
 use relance::program::Program;
 use relance::runner::{self, BATCH, Loaded};
-use relance::store::{Applied, Batch, Claimed, Origin, Speed, Store};
+use relance::store::{Applied, Batch, Claim, Claimed, Origin, Speed, Store};
 
 use crate::support::{TestDatabase, database};
 
 /// What a scripted channel does with the next hand-overs to a phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
+    /// All is well, this time.
+    Fine,
     /// Nothing left; try again.
     Busy,
     /// Nothing left; never will.
@@ -57,7 +59,7 @@ impl Script {
             self.delivered.lock().unwrap().push((message.key, phone, message.text.clone()));
         };
         match fault {
-            None => {
+            None | Some(Fault::Fine) => {
                 arrive();
                 Outcome::Accepted { provider_id: "script".to_owned() }
             }
@@ -157,6 +159,15 @@ impl World {
         sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&self.database.pool).await.unwrap();
     }
 
+    pub(crate) fn pool(&self) -> &sqlx::PgPool {
+        &self.database.pool
+    }
+
+    /// The first column of every row, as text.
+    pub(crate) async fn column(&self, query: &str) -> Vec<String> {
+        sqlx::query_scalar(sqlx::AssertSqlSafe(query.to_owned())).fetch_all(&self.database.pool).await.unwrap()
+    }
+
     pub(crate) async fn one<T>(&self, query: &str) -> T
     where
         T: Send + Unpin,
@@ -177,7 +188,8 @@ impl World {
             return;
         }
         let origin = Origin { digest: "test".to_owned(), ..Origin::default() };
-        let applied = self.store().apply(&plan, &checked.desired, in_force.generation, &origin, self.now).await.unwrap();
+        let applied =
+            self.store().apply(&plan, &checked.desired, in_force.generation, &origin, self.now).await.unwrap();
         assert!(matches!(applied, Applied::Revision(_)), "{applied:?}");
     }
 
@@ -237,6 +249,13 @@ impl World {
         let lease_until = self.now + TimeDelta::seconds(90);
         let claim = self.store().claim(&program, BATCH, self.now, lease_until).await.unwrap();
         channels.hand_over(&program, &claim.messages, self.now).await.len()
+    }
+
+    /// Claims what is due, at most `messages`, for 90 seconds.
+    pub(crate) async fn claim(&mut self, messages: usize) -> Claim {
+        let (program, _) = self.program().await;
+        let batch = Batch { messages, ..BATCH };
+        self.store().claim(&program, batch, self.now, self.now + TimeDelta::seconds(90)).await.unwrap()
     }
 
     /// Claims what is due and dies before anything is handed over.
