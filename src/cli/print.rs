@@ -7,6 +7,22 @@ pub(super) fn line(text: &str) {
     put(&mut io::stdout().lock(), text);
 }
 
+/// Prints lines of something that goes on; `false` when nobody reads any more.
+pub(super) fn watched(text: &str) -> bool {
+    writeln!(io::stdout().lock(), "{text}").is_ok()
+}
+
+/// Draws over the whole terminal, line by line so that it does not flicker; `false` when it is gone.
+pub(super) fn screen(text: &str) -> bool {
+    let lines = text.replace('\n', "\u{1b}[K\n");
+    writeln!(io::stdout().lock(), "\u{1b}[H{lines}\u{1b}[K\u{1b}[J").is_ok()
+}
+
+/// Whether standard output is a terminal.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Prints one line for people on standard error.
 pub(super) fn note(text: &str) {
     put(&mut io::stderr().lock(), text);

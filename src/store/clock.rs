@@ -22,6 +22,14 @@ impl Store {
         Ok((row.0, Speed(row.1)))
     }
 
+    /// Whether nobody has set the clock.
+    pub async fn is_real_time(&self) -> Result<bool, Error> {
+        sqlx::query_scalar("select not exists (select from clock)")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::during("look for a clock"))
+    }
+
     /// From here on the time is `shown` and moves `speed` times as fast as real time.
     pub async fn set_clock(&self, shown: Timestamp, speed: Speed) -> Result<(), Error> {
         sqlx::query(

@@ -4,7 +4,9 @@
 mod accidents;
 mod architecture;
 mod embedded;
+mod get;
 mod import;
+mod look;
 mod manifests;
 mod matcher;
 mod robustness;

@@ -11,9 +11,7 @@ use crate::gate::Question;
 use crate::lane::{self, Lane, LaneRun};
 use crate::program::Program;
 use crate::store::claim::Keys;
-use crate::store::lane_rows::{
-    CandidateRow, LaneRow, LaneRunRow, candidate_columns, lane_columns, lane_run_columns,
-};
+use crate::store::lane_rows::{CandidateRow, LaneRow, LaneRunRow, candidate_columns, lane_columns, lane_run_columns};
 use crate::store::rows::decode;
 
 /// What the gate would be asked at `now` about each of `keys` that waits for a message of a campaign in force.
@@ -44,7 +42,8 @@ pub(super) async fn questions(
         let (account, person) = row.candidate().map_err(decode("read who waits"))?;
         let key = TargetKey { account, campaign: person.campaign, referral: person.referral };
         let run = runs.get(&account).and_then(|runs| runs.iter().find(|run| run.campaign == person.campaign));
-        let question = lanes.get(&account).zip(run).and_then(|(lane, run)| lane::question(lane, run, &person, program, now));
+        let question =
+            lanes.get(&account).zip(run).and_then(|(lane, run)| lane::question(lane, run, &person, program, now));
         questions.extend(question.map(|question| (key, question)));
     }
     Ok(questions)

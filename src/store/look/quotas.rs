@@ -46,7 +46,8 @@ impl Store {
         let Some((account, campaign)) = key else { return Ok(None) };
         let lanes = lanes(&mut tx, &[account]).await?;
         let runs = lane_runs(&mut tx, &[account]).await?;
-        let run = runs.get(&AccountId(account)).and_then(|runs| runs.iter().find(|run| run.campaign == CampaignId(campaign)));
+        let run =
+            runs.get(&AccountId(account)).and_then(|runs| runs.iter().find(|run| run.campaign == CampaignId(campaign)));
         let Some((lane, run)) = lanes.get(&AccountId(account)).zip(run) else { return Ok(None) };
         let date = lane.zone.date(now);
         let hold = lane::hold(lane, run, program, now).map(|(reason, until)| Hold { reason, until });

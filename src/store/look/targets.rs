@@ -132,7 +132,8 @@ macro_rules! wanted_targets {
 impl Store {
     /// Targets of `wanted` (campaign, account, referral, standing) by campaign and account, who is due first first.
     pub async fn targets(&self, program: &Program, wanted: &Wanted, now: Timestamp) -> Result<Page<Target>, Error> {
-        let (page, _) = self.targets_asked(program, wanted, |row| row.due_at.is_some_and(|due| due <= now), now).await?;
+        let (page, _) =
+            self.targets_asked(program, wanted, |row| row.due_at.is_some_and(|due| due <= now), now).await?;
         Ok(page)
     }
 
@@ -143,8 +144,8 @@ impl Store {
         wanted: &Wanted,
         now: Timestamp,
     ) -> Result<Option<(Target, Option<Question>)>, Error> {
-        let (mut page, mut questions) = self.targets_asked(program, wanted, |row| row.due_at.is_some(), now).await?;
-        Ok(page.rows.pop().map(|target| (target, questions.pop().flatten())))
+        let (page, questions) = self.targets_asked(program, wanted, |row| row.due_at.is_some(), now).await?;
+        Ok(page.rows.into_iter().zip(questions).next())
     }
 
     async fn targets_asked(
