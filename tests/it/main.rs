@@ -3,6 +3,8 @@
 
 mod accidents;
 mod architecture;
+mod crash;
+mod daemon;
 mod embedded;
 mod import;
 mod manifests;
