@@ -1,6 +1,6 @@
 //! What a claim writes: attempts, targets, runs and lanes, a statement each for the whole batch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::PgConnection;
 
@@ -18,9 +18,10 @@ pub(super) async fn save(
     lease_until: Timestamp,
 ) -> Result<Claim, Error> {
     let (lease, messages) = attempts(tx, draws, revision, now, lease_until).await?;
+    let ours: HashSet<MessageKey> = messages.iter().map(|message| message.key).collect();
     targets(tx, draws, now).await?;
-    runs(tx, draws, now).await?;
-    lanes(tx, draws).await?;
+    runs(tx, draws, &ours, now).await?;
+    lanes(tx, draws, &ours).await?;
     Ok(Claim { lease, messages, lanes: draws.len(), stale: false })
 }
 
@@ -62,8 +63,8 @@ async fn attempts(
              where m.state = 'queued'
            returning account_id, campaign_id, referral_id, day, attempts),
          leased as (
-           insert into lease (until, account_ids, campaign_ids, referral_ids, days) values ($11, $1, $2, $3, $4)
-           returning id)
+           insert into lease (until, account_ids, campaign_ids, referral_ids, days)
+           select $11, $1, $2, $3, $4 where exists (select from claimed) returning id)
          select claimed.*, leased.id from claimed, leased",
     )
     .bind(keys.accounts)
@@ -203,12 +204,18 @@ async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)], now: Timestamp)
 }
 
 /// Takes the campaigns' quota, pauses runs that cannot render, and has those looked at where somebody ended.
-async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], now: Timestamp) -> Result<(), Error> {
+async fn runs(
+    tx: &mut PgConnection,
+    draws: &[(&Lane, Draw)],
+    ours: &HashSet<MessageKey>,
+    now: Timestamp,
+) -> Result<(), Error> {
     let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut faults) =
         (vec![], vec![], vec![], vec![], vec![], vec![]);
     for (lane, draw) in draws {
         for (campaign, _) in &draw.not_before {
-            let sent = draw.sends.iter().filter(|send| send.key.target.campaign == *campaign).count();
+            let sends = draw.sends.iter().filter(|send| ours.contains(&send.key));
+            let sent = sends.filter(|send| send.key.target.campaign == *campaign).count();
             let left = draw.exits.iter().map(|(key, _)| key).chain(&draw.finished);
             let anybody_left = left.filter(|key| key.campaign == *campaign).count() > 0;
             let fault = draw.faults.iter().find(|(faulty, _)| faulty == campaign).map(|(_, fault)| fault.as_str());
@@ -254,7 +261,7 @@ async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], now: Timestamp) ->
 
 /// Takes the accounts' quota, moves their pace on, and says when each lane is next worth a look: the earliest
 /// instant at which somebody is due in a run that may send.
-async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)]) -> Result<(), Error> {
+async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
     let (mut accounts, mut days, mut taken, mut slots, mut waves, mut wave_sent) =
         (vec![], vec![], vec![], vec![], vec![], vec![]);
     let (mut run_accounts, mut run_campaigns, mut not_before) = (vec![], vec![], vec![]);
@@ -262,7 +269,7 @@ async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)]) -> Result<(), Err
         let small = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         accounts.push(lane.account.0);
         days.push(draw.today);
-        taken.push(small(draw.sends.len()));
+        taken.push(small(draw.sends.iter().filter(|send| ours.contains(&send.key)).count()));
         slots.push(draw.pace.next_slot_at);
         waves.push(small(draw.pace.wave));
         wave_sent.push(i32::try_from(draw.pace.wave_sent).unwrap_or(i32::MAX));

@@ -3,13 +3,17 @@
 
 mod accidents;
 mod architecture;
+mod crash;
+mod daemon;
 mod embedded;
 mod get;
 mod import;
 mod look;
 mod manifests;
 mod matcher;
+mod reconcile;
 mod robustness;
 mod sending;
 mod support;
+mod walk;
 mod world;

@@ -183,6 +183,33 @@ async fn an_outcome_that_comes_after_the_lease_says_only_that_it_left() {
 }
 
 #[tokio::test]
+async fn a_day_that_comes_back_after_the_next_one_left_is_made_up_for_and_nothing_leaves_twice() {
+    let mut world = World::at("2026-11-30T22:59:00Z").await;
+    world.account("a1").await;
+    world.person(Person::new("r1", &phone(1))).await;
+    let always = ALWAYS.replace("firstAfter: 0s", "firstAfter: 58s, every: 30s");
+    world.apply(&tree(3, NO_PACE, &[("c", &always)])).await;
+    world.settle().await;
+    // Day 1 is claimed just before midnight, and its sender is slow. Day 2 leaves just after midnight.
+    world.now = "2026-11-30T22:59:59.9Z".parse().unwrap();
+    let claim = world.claim(10).await;
+    assert_eq!(claim.messages.len(), 1);
+    world.now += TimeDelta::seconds(40);
+    world.settle().await;
+    assert_eq!(world.channel.keys().iter().map(|key| key.day).collect::<Vec<_>>(), [2]);
+    let busy = Outcome::Postponed { error: "busy".to_owned(), after: None };
+    world.store().save_outcomes(claim.lease.unwrap(), &[(claim.messages[0].clone(), busy)], world.now).await.unwrap();
+    let wrong = "select count(*) from lane l join run r using (account_id)
+                 where l.taken <> r.taken or l.taken <> (select count(*) from message m where m.counts_on = l.taken_on)";
+    for _ in 0..6 {
+        world.run_for(TimeDelta::hours(12)).await;
+        assert_eq!(world.one::<i64>(wrong).await, 0, "{:?}", world.messages().await);
+    }
+    assert_eq!(world.channel.keys().iter().map(|key| key.day).collect::<Vec<_>>(), [2, 1, 3]);
+    assert_eq!(world.targets().await, ["r1 c completed day 3"]);
+}
+
+#[tokio::test]
 async fn without_its_manifest_a_campaign_is_cancelled_and_nothing_more_leaves() {
     let mut world = world_of(3).await;
     world.apply(&tree(5, NO_PACE, &[("c", "")])).await;

@@ -28,11 +28,20 @@ pub(crate) enum Fault {
     NoAnswer,
 }
 
+/// A message that reached a phone.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    pub(crate) key: MessageKey,
+    pub(crate) phone: String,
+    pub(crate) text: String,
+    pub(crate) at: Timestamp,
+}
+
 /// A channel that keeps what it was handed, and fails as told.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
     /// Everything that reached the phone, in order.
-    delivered: Mutex<Vec<(MessageKey, String, String)>>,
+    delivered: Mutex<Vec<Delivery>>,
     faults: Mutex<HashMap<String, Vec<Fault>>>,
 }
 
@@ -44,19 +53,23 @@ impl Script {
 
     /// Phone and text of everything that arrived.
     pub(crate) fn delivered(&self) -> Vec<(String, String)> {
-        self.delivered.lock().unwrap().iter().map(|(_, phone, text)| (phone.clone(), text.clone())).collect()
+        self.deliveries().into_iter().map(|delivery| (delivery.phone, delivery.text)).collect()
     }
 
     /// The keys of everything that arrived.
     pub(crate) fn keys(&self) -> Vec<MessageKey> {
-        self.delivered.lock().unwrap().iter().map(|(key, ..)| *key).collect()
+        self.deliveries().into_iter().map(|delivery| delivery.key).collect()
     }
 
-    fn accept(&self, message: &Claimed) -> Outcome {
+    pub(crate) fn deliveries(&self) -> Vec<Delivery> {
+        self.delivered.lock().unwrap().clone()
+    }
+
+    fn accept(&self, message: &Claimed, at: Timestamp) -> Outcome {
         let fault = self.faults.lock().unwrap().get_mut(message.phone.as_str()).and_then(Vec::pop);
         let arrive = || {
             let phone = message.phone.as_str().to_owned();
-            self.delivered.lock().unwrap().push((message.key, phone, message.text.clone()));
+            self.delivered.lock().unwrap().push(Delivery { key: message.key, phone, text: message.text.clone(), at });
         };
         match fault {
             None | Some(Fault::Fine) => {
@@ -78,8 +91,8 @@ struct Scripted(Arc<Script>);
 
 #[async_trait]
 impl Channel for Scripted {
-    async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
-        messages.iter().map(|message| self.0.accept(message)).collect()
+    async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
+        messages.iter().map(|message| self.0.accept(message, now)).collect()
     }
 }
 
