@@ -28,9 +28,17 @@ pub(super) fn note(text: &str) {
     put(&mut io::stderr().lock(), text);
 }
 
-/// Prints an error with the chain of its causes, once.
+/// Prints an error with the chain of its causes, each said once: some repeat what caused them.
 pub(super) fn error(error: &anyhow::Error) {
-    note(&format!("error: {error:#}"));
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    note(&format!("error: {text}"));
 }
 
 /// Whether standard output takes colour: a terminal, and nobody asked for none.
