@@ -182,6 +182,9 @@ async fn check_names(store: &Store, wanted: &Wanted) -> anyhow::Result<()> {
 async fn watch(looker: &mut Looker<'_>, noun: Noun, wanted: &Wanted, output: Output) -> anyhow::Result<Exit> {
     let screen = print::is_terminal();
     let mut before: Option<Rows> = None;
+    // One for all rounds: a Ctrl-C that comes during a query counts too.
+    let interrupted = tokio::signal::ctrl_c();
+    tokio::pin!(interrupted);
     loop {
         let seen = looker.look(noun, wanted).await?;
         let changed = before.as_ref() != Some(&seen.rows);
@@ -195,7 +198,7 @@ async fn watch(looker: &mut Looker<'_>, noun: Noun, wanted: &Wanted, output: Out
         }
         before = Some(seen.rows);
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => return Ok(interrupted.map(|()| Exit::Fine)?),
+            result = &mut interrupted => return Ok(result.map(|()| Exit::Fine)?),
             () = tokio::time::sleep(REDRAW) => {}
         }
     }
