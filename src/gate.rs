@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::domain::{NaiveDate, Opening, Timestamp};
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::target::Exit;
@@ -97,7 +99,8 @@ pub enum Verdict {
     Exit(Exit),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Hold {
     RunNotActive,
     SubscriptionExpired,

@@ -71,6 +71,18 @@ pub struct Candidate {
     pub last_written_on: Option<NaiveDate>,
 }
 
+impl Candidate {
+    fn person(&self, today: NaiveDate) -> gate::Person {
+        gate::Person {
+            paid: self.paid,
+            consent: self.consent,
+            suppressed: self.suppressed,
+            last_written_on: self.last_written_on,
+            today,
+        }
+    }
+}
+
 /// What the claiming transaction must write.
 #[derive(Debug, Default)]
 pub struct Draw {
@@ -138,14 +150,11 @@ pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: 
         let taken = run_taken.entry(run.campaign).or_default();
         let mut question = asking.question(campaign, run, lane_taken, *taken);
         question.next_slot_at = draw.pace.next_slot_at;
-        let last_written_on = if written.contains(&candidate.referral) { Some(today) } else { candidate.last_written_on };
-        question.person = Some(gate::Person {
-            paid: candidate.paid,
-            consent: candidate.consent,
-            suppressed: candidate.suppressed,
-            last_written_on,
-            today,
-        });
+        let mut person = candidate.person(today);
+        if written.contains(&candidate.referral) {
+            person.last_written_on = Some(today);
+        }
+        question.person = Some(person);
         match gate::decide(&question) {
             Verdict::Exit(exit) => draw.exits.push((target, exit)),
             Verdict::Hold { reason, until } => match reason.scope() {
@@ -183,6 +192,20 @@ pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: 
         draw.not_before.push((run.campaign, not_before));
     }
     draw
+}
+
+/// The question that [`draw`] asks the gate about its first candidate; `None` when the campaign is not in force.
+pub fn question(
+    lane: &Lane,
+    run: &LaneRun,
+    candidate: &Candidate,
+    program: &Program,
+    now: Timestamp,
+) -> Option<Question> {
+    let today = lane.zone.date(now);
+    let campaign = program.campaign(run.campaign)?;
+    let question = Asking { lane, program, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    Some(Question { person: Some(candidate.person(today)), ..question })
 }
 
 /// Why a run of this lane could write to nobody now, and until when; `None` when it could.

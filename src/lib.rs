@@ -1,4 +1,32 @@
-//! relance.
+//! relance: follow-up campaigns from files.
+//!
+//! What a team wants stands in YAML (*desired*), what is so about people comes from imports (*facts*), what was done
+//! about it is in Postgres (*actual*). Everything here compares these three and takes the next step.
+//!
+//! ```text
+//! YAML → source → manifest → plan → store.apply          reconcile
+//! exports → facts → store                                import
+//! store → matcher → targets                              runner::enroll
+//! store → lane (gate, pacing, program) → store → channel → store      runner::send
+//! ```
+//!
+//! | room | what it does | may |
+//! |---|---|---|
+//! | [`domain`] | words as types that refuse nonsense | nothing but compute |
+//! | [`diagnostic`] | findings with a place, and how they look | compute |
+//! | [`manifest`], [`template`] | YAML to [`manifest::Desired`]; texts to messages | compute |
+//! | [`lifecycle`] | every transition of runs, targets, messages | compute |
+//! | [`gate`], [`pacing`], [`lane`] | who is written to now, and why not | compute |
+//! | [`plan`] | what would change, and what no daemon does by itself | compute |
+//! | [`program`] | the desired state compiled for sending | compute |
+//! | [`source`], [`facts`] | files and exports | read files |
+//! | [`store`] | all SQL; a private Postgres | speak to Postgres |
+//! | [`channel`] | how messages leave | call out |
+//! | [`import`](mod@import), [`reconcile`](mod@reconcile) | one import, one pass | call the store |
+//! | [`runner`] | ticks and the loops around them | everything but the command line |
+//! | [`cli`] | one file a command | everything |
+//!
+//! Time is an argument everywhere; only [`store::Store::now`] reads it. `tests/it/architecture.rs` enforces the table.
 
 pub mod channel;
 pub mod cli;
@@ -7,9 +35,9 @@ pub mod diagnostic;
 pub mod domain;
 pub mod facts;
 pub mod gate;
+pub mod import;
 pub mod lane;
 pub mod lifecycle;
-pub mod import;
 pub mod manifest;
 pub mod pacing;
 pub mod plan;

@@ -11,9 +11,7 @@ use minijinja::value::Object;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use crate::diagnostic::did_you_mean;
-use crate::domain::{Language, Name};
-use crate::manifest::Desired;
-use crate::manifest::desired::Day;
+use crate::domain::Language;
 
 /// What a template may use; besides `attributes`, whose keys are the extra columns of an import.
 pub const VARIABLES: [&str; 10] = [
@@ -92,85 +90,13 @@ impl Template {
     /// # Errors
     /// A sentence, when a variable is undefined or a limit is reached.
     pub fn render(&self, vars: &Vars<'_>) -> Result<String, RenderError> {
-        render(&self.0, "", vars)
-    }
-}
-
-/// Where a day comes from: a campaign's own days replace those of its sequence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner<'a> {
-    Sequence(&'a Name),
-    Campaign(&'a Name),
-}
-
-/// The parts of a day that are templates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part<'a> {
-    Text(&'a Language),
-    Subject(&'a Language),
-    /// The caption of one of the day's media, by its place in the list.
-    Caption(usize),
-}
-
-/// Every template of a tree, compiled.
-#[derive(Debug)]
-pub struct Templates(Environment<'static>);
-
-impl Templates {
-    /// # Errors
-    /// Names the first template that does not compile; none of a tree that was checked.
-    pub fn compile(desired: &Desired) -> Result<Self, RenderError> {
-        let mut environment = environment();
-        let sequences = desired.sequences.iter().map(|(name, sequence)| (Owner::Sequence(name), &sequence.days));
-        let campaigns = desired.campaigns.iter().map(|(name, campaign)| (Owner::Campaign(name), &campaign.days));
-        for (owner, days) in sequences.chain(campaigns) {
-            for (number, day) in days {
-                for (part, source) in parts(day) {
-                    let key = key(owner, *number, part);
-                    environment
-                        .add_template_owned(key.clone(), source.to_owned())
-                        .map_err(|error| RenderError(format!("template `{key}`: {error}")))?;
-                }
-            }
+        let template = self.0.get_template("").expect("it was compiled under this name");
+        let text = template.render(vars.values()).map_err(|error| RenderError(sentence(&error)))?;
+        if text.len() > MAX_OUTPUT_BYTES {
+            return Err(RenderError(format!("the text is longer than {MAX_OUTPUT_BYTES} bytes")));
         }
-        Ok(Self(environment))
+        Ok(text)
     }
-
-    /// # Errors
-    /// A sentence, when there is no such template, a variable is undefined or a limit is reached.
-    pub fn render(&self, owner: Owner<'_>, day: u16, part: Part<'_>, vars: &Vars<'_>) -> Result<String, RenderError> {
-        render(&self.0, &key(owner, day, part), vars)
-    }
-}
-
-/// The templates of one day.
-fn parts(day: &Day) -> impl Iterator<Item = (Part<'_>, &str)> {
-    let texts = day.text.iter().map(|(language, text)| (Part::Text(language), text.as_str()));
-    let subjects = day.subject.iter().map(|(language, text)| (Part::Subject(language), text.as_str()));
-    let captions = day.media.iter().enumerate();
-    let captions = captions.filter_map(|(at, media)| Some((Part::Caption(at), media.caption.as_deref()?)));
-    texts.chain(subjects).chain(captions)
-}
-
-fn key(owner: Owner<'_>, day: u16, part: Part<'_>) -> String {
-    let (kind, name) = match owner {
-        Owner::Sequence(name) => ("sequence", name),
-        Owner::Campaign(name) => ("campaign", name),
-    };
-    match part {
-        Part::Text(language) => format!("{kind}/{name}/{day}/text/{language}"),
-        Part::Subject(language) => format!("{kind}/{name}/{day}/subject/{language}"),
-        Part::Caption(at) => format!("{kind}/{name}/{day}/caption/{at}"),
-    }
-}
-
-fn render(environment: &Environment<'_>, key: &str, vars: &Vars<'_>) -> Result<String, RenderError> {
-    let template = environment.get_template(key).map_err(|_| RenderError(format!("there is no template `{key}`")))?;
-    let text = template.render(vars.values()).map_err(|error| RenderError(sentence(&error)))?;
-    if text.len() > MAX_OUTPUT_BYTES {
-        return Err(RenderError(format!("the text is longer than {MAX_OUTPUT_BYTES} bytes")));
-    }
-    Ok(text)
 }
 
 fn environment<'source>() -> Environment<'source> {

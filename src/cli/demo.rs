@@ -63,11 +63,7 @@ fn only_sandbox(directories: &[PathBuf]) -> anyhow::Result<()> {
 /// Drops what an earlier demo left and makes the database again.
 async fn empty(server: &Server, connections: u32) -> anyhow::Result<Store> {
     let url = server.url(embedded::DATABASE);
-    let old = Store::open(&url, 1).await?;
-    let (_, speed) = old.now().await?;
-    let real = speed == Speed(1.0) && old.has_accounts().await?;
-    old.close().await;
-    if real {
+    if Store::holds_real_data(&url).await? {
         bail!("the private Postgres of this folder holds real data, which --demo would throw away: run the demo in another folder");
     }
     server.drop_database(embedded::DATABASE).await?;

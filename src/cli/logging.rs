@@ -7,6 +7,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
 
+/// Without `RELANCE_LOG`.
+const USUAL: &str = "info,sqlx=warn";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     Text,
@@ -15,7 +18,7 @@ pub(super) enum Format {
 
 /// Starts the log of a daemon; `RELANCE_LOG` says how much of it.
 pub(super) fn start(config: &Config, format: Format) {
-    let filter = config.log.as_deref().unwrap_or("info");
+    let filter = config.log.as_deref().unwrap_or(USUAL);
     let filter = EnvFilter::builder().parse_lossy(filter);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     let started = match format {

@@ -4,15 +4,21 @@ mod apply;
 mod database;
 mod db;
 mod demo;
+mod describe;
 mod exit;
 mod explain;
+mod get;
 mod keep_postgres;
+mod known;
 mod logging;
+mod output;
 mod plan;
 mod import;
 mod print;
+mod rows;
 mod run;
 mod schema;
+mod table;
 mod validate;
 mod version;
 
@@ -62,6 +68,12 @@ pub enum Command {
     Apply(apply::ApplyArgs),
     /// Run the daemon: watch the files, enroll people, send messages
     Run(run::RunArgs),
+    /// List campaigns, runs, targets, messages, accounts or revisions
+    #[command(subcommand)]
+    Get(get::Get),
+    /// Show one campaign, run or target in full
+    #[command(subcommand)]
+    Describe(describe::Describe),
     /// Explain a code of `validate`
     Explain(explain::Args),
     /// Print the JSON Schema of a kind, or write all of them
@@ -87,6 +99,8 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Plan(args) => plan::run(&args, global, &config).await,
         Command::Apply(args) => apply::run(&args, global, &config).await,
         Command::Run(args) => run::run(args, global, &config).await,
+        Command::Get(get) => get::run(get, global, &config).await,
+        Command::Describe(describe) => describe::run(describe, global, &config).await,
         Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Db(command) => db::run(command, global, &config).await,

@@ -66,8 +66,9 @@ impl<'a> Lines<'a> {
         if start == 0 && self.bytes.starts_with(BOM) {
             start = BOM.len().min(at);
         }
-        let before = String::from_utf8_lossy(&self.bytes[start..at]);
-        Position { line, column: before.chars().filter(|c| *c != '\r').count() + 1 }
+        // Every byte begins a character except those that continue one; a line end before it is none.
+        let begins = |byte: &&u8| **byte & 0b1100_0000 != 0b1000_0000 && **byte != b'\r';
+        Position { line, column: self.bytes[start..at].iter().filter(begins).count() + 1 }
     }
 
     pub fn place(&self, span: Span, pointer: impl Into<String>) -> Place {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::domain::Timestamp;
@@ -18,7 +19,8 @@ pub enum State {
 }
 
 /// Why a target left its run before the last day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Exit {
     Paid,
     OptedOut,

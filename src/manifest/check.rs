@@ -49,7 +49,7 @@ pub fn check(sources: &Sources) -> Checked {
         checked.unnamed |= reading.unnamed;
         manifests.extend(reading.manifests);
     }
-    resolve(&manifests, &mut checked);
+    resolve(manifests, &mut checked);
     diagnostic::sort(&mut checked.diagnostics);
     checked
 }

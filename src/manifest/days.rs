@@ -15,7 +15,7 @@ const MAX_CAPTION_CHARS: usize = 1024;
 /// Of the texts of one manifest.
 const MAX_PROBLEMS: usize = 1000;
 
-/// Words that tell people how to stop, folded.
+/// Words that tell people how to stop, as `fold` makes them.
 const STOP_WORDS: [&str; 14] = [
     "stop",
     "arret",
@@ -29,7 +29,7 @@ const STOP_WORDS: [&str; 14] = [
     "sair",
     "cancelar",
     "parar",
-    "إيقاف",
+    "ايقاف",
     "توقف",
 ];
 

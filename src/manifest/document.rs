@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::sources::SourceFile;
-use super::yaml::{Key, Node};
+use super::yaml::{self, Key, Node};
 use crate::diagnostic::{Lines, Place, Span};
 
 /// A file, with its lines counted once somebody asks for a place in it.
@@ -27,10 +27,32 @@ impl<'a> File<'a> {
 #[derive(Debug)]
 pub(super) struct Document<'a> {
     pub(super) file: &'a File<'a>,
-    pub(super) root: Node,
+    /// The part of the file it was read from, and which of the documents there it is.
+    range: Span,
+    index: usize,
+    root: OnceLock<Node>,
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn new(file: &'a File<'a>, range: Span, index: usize, root: Node) -> Self {
+        Self { file, range, index, root: root.into() }
+    }
 }
 
 impl Document<'_> {
+    /// Its values. They are large and hardly ever asked for again, so they are read anew after [`Self::forget`].
+    pub(super) fn root(&self) -> &Node {
+        self.root.get_or_init(|| {
+            let text = std::str::from_utf8(&self.file.source.bytes).expect("it was read from this text");
+            let mut nodes = yaml::parse(text, self.range).expect("it was read from this range");
+            nodes.swap_remove(self.index)
+        })
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.root = OnceLock::new();
+    }
+
     /// The place of a value: all of a scalar; of a list or mapping the key that holds it. A pointer that leads
     /// nowhere stands for the last value on its way that exists.
     pub(super) fn place(&self, pointer: &str) -> Place {
@@ -80,11 +102,11 @@ impl Document<'_> {
     }
 
     pub(super) fn node(&self, pointer: &str) -> Option<&Node> {
-        steps(pointer).try_fold(&self.root, |node, step| child(node, &step).map(|(_, node)| node))
+        steps(pointer).try_fold(self.root(), |node, step| child(node, &step).map(|(_, node)| node))
     }
 
     fn find(&self, pointer: &str) -> (Option<&Key>, &Node) {
-        let mut found = (None, &self.root);
+        let mut found = (None, self.root());
         for step in steps(pointer) {
             match child(found.1, &step) {
                 Some((key, node)) => found = (key, node),

@@ -2,7 +2,7 @@
 //!
 //! `sources` (files) → `yaml` (trees that know their bytes) → `read` (kind, shape, one manifest on its own) →
 //! `resolve` (references, defaults) → [`Desired`]. Each kind has a file with its types as they are written;
-//! [`schema`] makes JSON Schemas of them. Nothing stops at the first mistake.
+//! [`schema()`] makes JSON Schemas of them. Nothing stops at the first mistake.
 
 mod campaign;
 mod channel;

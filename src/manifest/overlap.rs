@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::campaign::CampaignSpec;
 use super::check::Checked;
 use super::desired::{AccountSelector, CampaignType, DesiredState};
-use super::kind::Kind;
 use super::read::{Manifest, Spec};
+use super::resolve::freeze_campaign;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::domain::Name;
 
@@ -38,8 +38,7 @@ pub(super) fn check(campaigns: &[&Manifest<'_>], checked: &mut Checked) {
         taken.add(accounts, index);
     }
     for name in broken {
-        checked.desired.campaigns.remove(&name);
-        checked.broken.insert((Kind::Campaign, name));
+        freeze_campaign(&name, checked);
     }
 }
 

@@ -101,9 +101,9 @@ impl<'a> Reading<'a> {
     fn document(&mut self, file: &'a File<'a>, text: &str, range: Span) {
         match yaml::parse(text, range) {
             Ok(nodes) => {
-                for root in nodes {
+                for (index, root) in nodes.into_iter().enumerate() {
                     self.documents += 1;
-                    self.manifest(Document { file, root });
+                    self.manifest(Document::new(file, range, index, root));
                 }
             }
             Err(failure) => {
@@ -118,9 +118,9 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn manifest(&mut self, document: Document<'a>) {
+    fn manifest(&mut self, mut document: Document<'a>) {
         let before = self.found.len();
-        repeated_keys(&document, &document.root, "", &mut self.found);
+        repeated_keys(&document, document.root(), "", &mut self.found);
         let name = document.node("/metadata/name").and_then(Node::text).and_then(|name| Name::parse(name).ok());
         let Some(kind) = kind(&document, &mut self.found) else {
             // With its kind misspelt it may be a campaign that runs; of a kind we do not have it is not.
@@ -132,15 +132,18 @@ impl<'a> Reading<'a> {
         let spec = spec(&document, kind, &mut self.found);
         let broken = self.found[before..].iter().any(Diagnostic::is_error);
         match name {
-            Some(name) => self.manifests.push(Manifest { document, kind, name, spec, broken }),
+            Some(name) => {
+                document.forget();
+                self.manifests.push(Manifest { document, kind, name, spec, broken });
+            }
             None => self.unnamed = true,
         }
     }
 }
 
 fn kind(document: &Document<'_>, found: &mut Vec<Diagnostic>) -> Option<Kind> {
-    if !matches!(document.root.kind, Shape::Map(_)) {
-        let what = if matches!(document.root.kind, Shape::List(_)) { "a list" } else { "a single value" };
+    if !matches!(document.root().kind, Shape::Map(_)) {
+        let what = if matches!(document.root().kind, Shape::List(_)) { "a list" } else { "a single value" };
         let message = format!("a manifest is a mapping, and this is {what}");
         let help = "begin with `apiVersion: relance/v1`; separate several manifests with a line `---`";
         found.push(Diagnostic::new(Code::NotAMapping, document.place(""), message).help(help));
@@ -148,7 +151,7 @@ fn kind(document: &Document<'_>, found: &mut Vec<Diagnostic>) -> Option<Kind> {
     }
     let kinds = Kind::ALL.map(Kind::as_str);
     let all = format!("kinds are `{}`", kinds.join("`, `"));
-    let Some(node) = document.root.get("kind") else {
+    let Some(node) = document.root().get("kind") else {
         let message = "the manifest has no `kind`";
         found.push(Diagnostic::new(Code::MissingKey, document.place(""), message).help(format!("add `kind:`; {all}")));
         return None;
@@ -170,7 +173,7 @@ fn kind(document: &Document<'_>, found: &mut Vec<Diagnostic>) -> Option<Kind> {
 
 fn api_version(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
     let help = format!("write `apiVersion: {API_VERSION}`");
-    match document.root.get("apiVersion") {
+    match document.root().get("apiVersion") {
         Some(node) if node.text() == Some(API_VERSION) => {}
         Some(node) => {
             let text = node.text().unwrap_or_else(|| document.raw("/apiVersion"));
@@ -185,7 +188,7 @@ fn api_version(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
 
 /// Reads a manifest of a known kind and checks whatever needs no other manifest.
 fn spec(document: &Document<'_>, kind: Kind, found: &mut Vec<Diagnostic>) -> Option<Spec> {
-    let mut value = document.root.to_json();
+    let mut value = document.root().to_json();
     let mut shape = shape::check(document, kind, checker(kind), &value);
     let mut said = Vec::new();
     if !shape.found.is_empty() {
@@ -211,7 +214,10 @@ fn spec(document: &Document<'_>, kind: Kind, found: &mut Vec<Diagnostic>) -> Opt
         days::check_texts(document, "/spec/days", &mut said);
     }
     // What was taken out may be why something seems to be missing.
-    let concerned = |at: &str| shape.bad.iter().any(|bad| bad == at || bad.starts_with(&format!("{at}/")));
+    let concerned = |at: &str| {
+        let below = |bad: &String| bad.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        shape.bad.iter().any(below)
+    };
     found.extend(said.into_iter().filter(|d| !concerned(&d.place.pointer)));
     spec
 }

@@ -9,7 +9,7 @@ use super::kind::Kind;
 use super::overlap;
 use super::read::{Manifest, Spec};
 use super::resolve_campaign::resolve_campaign;
-use super::sequence::{SequenceSpec, sole_language};
+use super::sequence::SequenceSpec;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::domain::Name;
 
@@ -28,7 +28,20 @@ pub(super) enum Found<'a> {
     Unknown,
 }
 
-pub(super) fn resolve(manifests: &[Manifest<'_>], checked: &mut Checked) {
+pub(super) fn resolve(manifests: Vec<Manifest<'_>>, checked: &mut Checked) {
+    resolve_all_but_sequences(&manifests, checked);
+    // Sequences are most of what there is: they are moved, not copied.
+    for manifest in manifests {
+        if let Some(Spec::Sequence(spec)) = manifest.spec
+            && !checked.broken.contains(&(Kind::Sequence, manifest.name.clone()))
+            && let Some(sequence) = sequence(spec)
+        {
+            checked.desired.sequences.insert(manifest.name, sequence);
+        }
+    }
+}
+
+fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) {
     let mut tree = index(manifests, checked);
     if let Some(manifest) = tree.find_defaults(checked) {
         tree.check_defaults(manifest, checked);
@@ -45,26 +58,26 @@ pub(super) fn resolve(manifests: &[Manifest<'_>], checked: &mut Checked) {
                     Some(campaign) => {
                         checked.desired.campaigns.insert((*name).clone(), campaign);
                     }
-                    None => {
-                        checked.broken.insert((*kind, (*name).clone()));
-                    }
-                }
-            }
-            Some(Spec::Sequence(spec)) if !is_broken => {
-                if let Some(sequence) = sequence(spec) {
-                    checked.desired.sequences.insert((*name).clone(), sequence);
+                    None => freeze_campaign(name, checked),
                 }
             }
             Some(Spec::Channel(spec)) if !is_broken => {
                 checked.desired.channels.insert((*name).clone(), spec.resolve());
             }
-            // Inlined where they are used; broken ones and those without a spec are recorded already.
+            // Moved later, or inlined where they are used; broken ones are recorded already.
             Some(Spec::Filter(_) | Spec::Schedule(_) | Spec::Defaults(_) | Spec::Sequence(_) | Spec::Channel(_))
             | None => {}
         }
     }
     checked.broken.extend(tree.broken.iter().cloned());
     overlap::check(&tree.campaigns(), checked);
+}
+
+/// Takes a campaign out, with the sequence that its own days made.
+pub(super) fn freeze_campaign(name: &Name, checked: &mut Checked) {
+    checked.desired.campaigns.remove(name);
+    checked.desired.sequences.remove(name);
+    checked.broken.insert((Kind::Campaign, name.clone()));
 }
 
 fn index<'a, 'f>(manifests: &'a [Manifest<'f>], checked: &mut Checked) -> Tree<'a, 'f> {
@@ -181,9 +194,7 @@ impl<'a, 'f> Tree<'a, 'f> {
     }
 }
 
-pub(super) fn sequence(spec: &SequenceSpec) -> Option<Sequence> {
-    Some(Sequence {
-        days: spec.days.iter().map(|day| (day.day, day.resolve())).collect(),
-        fallback_language: spec.fallback_language.clone().or_else(|| sole_language(&spec.days))?,
-    })
+fn sequence(spec: SequenceSpec) -> Option<Sequence> {
+    let fallback_language = spec.fallback()?;
+    Some(Sequence { days: spec.days.into_iter().map(|day| (day.day, day.resolve())).collect(), fallback_language })
 }

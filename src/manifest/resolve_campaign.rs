@@ -10,9 +10,9 @@ use super::desired::{
 use super::filter::FilterSpec;
 use super::kind::Kind;
 use super::read::{Manifest, Spec};
-use super::resolve::{Found, Tree, sequence};
+use super::resolve::{Found, Tree};
 use super::schedule::ScheduleSpec;
-use super::sequence::{DaySpec, sole_language};
+use super::sequence::{DaySpec, SequenceSpec, sole_language};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::domain::{Name, Period, Zone};
 
@@ -54,7 +54,7 @@ pub(super) fn resolve_campaign(
         schedule: schedule.resolve(),
         priority: spec.priority.unwrap_or(PRIORITY),
         sequence,
-        days: days.iter().map(|day| (day.day, day.resolve())).collect(),
+        days: days.iter().map(|day| (day.day, day.clone().resolve())).collect(),
         limits: limits(spec.limits, defaults.limits),
         enrollment: spec.enrollment.unwrap_or(enrollment),
         enroll_after: spec.enroll_after.unwrap_or(enroll_after),
@@ -147,22 +147,21 @@ fn choose_sequence<'s>(
         None => tree.find_quietly(Kind::Sequence, name),
     };
     let Found::Sound(Spec::Sequence(base)) = found else { return Err(Unusable) };
-    let base = sequence(base).ok_or(Unusable)?;
     let before = checked.diagnostics.len();
-    check_overrides(manifest, days, name, &base, checked);
+    check_overrides(manifest, days, name, base, checked);
     if checked.diagnostics.len() > before { Err(Unusable) } else { Ok((name.clone(), days)) }
 }
 
-fn check_overrides(manifest: &Manifest<'_>, days: &[DaySpec], name: &Name, base: &Sequence, checked: &mut Checked) {
+fn check_overrides(manifest: &Manifest<'_>, days: &[DaySpec], name: &Name, base: &SequenceSpec, checked: &mut Checked) {
     let document = &manifest.document;
-    for (index, day) in days.iter().enumerate().filter(|(_, day)| !base.days.contains_key(&day.day)) {
+    for (index, day) in days.iter().enumerate().filter(|(_, day)| base.days.iter().all(|other| other.day != day.day)) {
         let place = document.place(&format!("/spec/days/{index}/day"));
         let message = format!("day {} is not in the sequence `{name}`, which has {} days", day.day, base.days.len());
         let help = "days of a campaign replace days of its sequence; add the day there";
         checked.diagnostics.push(Diagnostic::new(Code::DayBeyondSequence, place, message).help(help));
     }
-    if !manifest.broken {
-        days::check_fallback(document, "/spec/days", days, &base.fallback_language, &mut checked.diagnostics);
+    if let Some(fallback) = base.fallback().filter(|_| !days.is_empty() && !manifest.broken) {
+        days::check_fallback(document, "/spec/days", days, &fallback, &mut checked.diagnostics);
     }
 }
 
@@ -207,7 +206,7 @@ fn own_sequence<'s>(
     if checked.diagnostics.len() > before || manifest.broken {
         return Err(Unusable);
     }
-    let days = days.iter().map(|day| (day.day, day.resolve())).collect();
+    let days = days.iter().map(|day| (day.day, day.clone().resolve())).collect();
     checked.desired.sequences.insert(manifest.name.clone(), Sequence { days, fallback_language });
     Ok((manifest.name.clone(), &[]))
 }

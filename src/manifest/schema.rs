@@ -145,6 +145,10 @@ fn tidy(object: &mut Map<String, Value>) {
     if object.get("default").is_some_and(|value| value.is_null() || value == &json!({})) {
         object.remove("default");
     }
+    // Where our source breaks a line means nothing to a reader.
+    if let Some(Value::String(text)) = object.get_mut("description") {
+        *text = text.replace('\n', " ");
+    }
     for value in object.values_mut() {
         match value {
             Value::Object(inner) => tidy(inner),

@@ -65,17 +65,24 @@ pub(super) struct WhatsappTemplateSpec {
     pub(super) parameters: Option<Vec<String>>,
 }
 
+impl SequenceSpec {
+    /// What people get whose language has no text.
+    pub(super) fn fallback(&self) -> Option<Language> {
+        self.fallback_language.clone().or_else(|| sole_language(&self.days))
+    }
+}
+
 impl DaySpec {
-    pub(super) fn resolve(&self) -> Day {
-        let media = self.media.iter().flatten();
+    pub(super) fn resolve(self) -> Day {
+        let media = self.media.into_iter().flatten();
         Day {
-            text: self.text.clone(),
-            subject: self.subject.clone(),
-            media: media.map(|m| Media { kind: m.kind, url: m.url.clone(), caption: m.caption.clone() }).collect(),
-            whatsapp_template: self.whatsapp_template.as_ref().map(|t| WhatsappTemplate {
-                name: t.name.clone(),
-                language: t.language.clone(),
-                parameters: t.parameters.clone().unwrap_or_default(),
+            text: self.text,
+            subject: self.subject,
+            media: media.map(|m| Media { kind: m.kind, url: m.url, caption: m.caption }).collect(),
+            whatsapp_template: self.whatsapp_template.map(|t| WhatsappTemplate {
+                name: t.name,
+                language: t.language,
+                parameters: t.parameters.unwrap_or_default(),
             }),
             after: self.after,
         }

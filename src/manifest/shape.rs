@@ -273,7 +273,7 @@ pub(super) fn prune(value: &mut Value, bad: &mut [String]) {
             let step = step.replace("~1", "/").replace("~0", "~");
             match value.pointer_mut(parent) {
                 Some(Value::Object(map)) => {
-                    map.shift_remove(&step);
+                    map.swap_remove(&step);
                     break;
                 }
                 Some(_) => *pointer = parent.to_owned(),

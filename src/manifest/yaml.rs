@@ -174,7 +174,9 @@ fn syntax(message: &str, rest: &str, before: &str) -> (Code, String, Option<Stri
         return too_complex(message);
     }
     // A parser says that it cannot represent the value; people need to know that it is this key or tag.
-    let help = if rest.starts_with('\t') || before.trim_start_matches(' ').starts_with('\t') {
+    let help = if message.contains("unclosed") {
+        Some("add what closes it: `]`, `}` or a quote".to_owned())
+    } else if rest.starts_with('\t') || before.trim_start_matches(' ').starts_with('\t') {
         Some("indent with spaces, not tabs".to_owned())
     } else if rest.starts_with(['@', '`', '%', '*', '&', '!', '{', '[']) {
         Some("put text that begins with a special character in quotes".to_owned())

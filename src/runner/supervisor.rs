@@ -129,6 +129,9 @@ impl Supervisor {
                 lines.join("\n")
             }
         };
+        if text.is_empty() && !told.is_empty() {
+            tracing::info!("the files are in order again");
+        }
         if text != *told && !text.is_empty() {
             for line in text.lines() {
                 tracing::error!("{line}");

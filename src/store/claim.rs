@@ -6,18 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::rows::{decode, strange, zone};
+use super::lane_rows::{CandidateRow, LaneRow, LaneRunRow, candidate_columns, lane_columns, lane_run_columns};
+use super::rows::decode;
 use super::{Error, Store};
-use crate::domain::{
-    AccountId, CampaignId, Country, Language, MessageKey, NaiveDate, Phone, ReferralId, TargetKey, Timestamp,
-};
-use crate::gate::{self, Consent};
-use crate::lane::{self, Candidate, DayCount, Draw, Lane, LaneRun};
-use crate::lifecycle::run::Phase;
-use crate::pacing::Pace;
+use crate::domain::{AccountId, MessageKey, NaiveDate, Phone, TargetKey, Timestamp};
+use crate::lane::{self, Candidate, Draw, Lane, LaneRun};
 use crate::program::Program;
 
 /// How much one claim takes.
@@ -104,18 +99,9 @@ pub(super) async fn lock_lanes(tx: &mut PgConnection, accounts: &[AccountId]) ->
 }
 
 #[derive(sqlx::FromRow)]
-struct LaneRow {
-    account_id: i32,
-    taken_on: Option<NaiveDate>,
-    taken: i32,
-    next_slot_at: Option<Timestamp>,
-    wave: i32,
-    wave_sent: i32,
-    name: String,
-    language: Option<String>,
-    timezone: String,
-    subscription_ends_at: Option<Timestamp>,
-    whatsapp_status: Option<String>,
+struct DueLane {
+    #[sqlx(flatten)]
+    lane: LaneRow,
     generation: i64,
 }
 
@@ -126,12 +112,13 @@ async fn claim_lanes(
     most: u32,
     now: Timestamp,
 ) -> Result<Option<Vec<Lane>>, Error> {
-    let rows: Vec<LaneRow> = sqlx::query_as(
-        "select l.account_id, l.taken_on, l.taken, l.next_slot_at, l.wave, l.wave_sent, a.name, a.language,
-                a.timezone, a.subscription_ends_at, a.whatsapp_status, (select desired from generation) as generation
+    let rows: Vec<DueLane> = sqlx::query_as(concat!(
+        "select ",
+        lane_columns!(),
+        ", (select desired from generation) as generation
          from lane l join account a on a.id = l.account_id
-         where l.wake_at <= $1 order by l.wake_at limit $2 for update of l skip locked",
-    )
+         where l.wake_at <= $1 order by l.wake_at limit $2 for update of l skip locked"
+    ))
     .bind(now)
     .bind(i64::from(most))
     .fetch_all(tx)
@@ -140,67 +127,28 @@ async fn claim_lanes(
     if rows.iter().any(|row| row.generation != program.generation) {
         return Ok(None);
     }
-    let lanes: Result<Vec<Lane>, sqlx::Error> = rows.into_iter().map(LaneRow::lane).collect();
+    let lanes: Result<Vec<Lane>, sqlx::Error> = rows.into_iter().map(|row| row.lane.lane()).collect();
     lanes.map(Some).map_err(decode("claim lanes"))
-}
-
-impl LaneRow {
-    fn lane(self) -> Result<Lane, sqlx::Error> {
-        let connected = self.whatsapp_status.as_deref().is_none_or(|status| status == "connected");
-        Ok(Lane {
-            account: AccountId(self.account_id),
-            name: self.name,
-            language: self.language.and_then(|tag| Language::parse(&tag).ok()),
-            zone: zone(&self.timezone)?,
-            facts: gate::Account { subscription_ends_at: self.subscription_ends_at, connected },
-            taken: DayCount { on: self.taken_on, count: self.taken.unsigned_abs() },
-            pace: Pace {
-                next_slot_at: self.next_slot_at,
-                wave: usize::try_from(self.wave).unwrap_or_default(),
-                wave_sent: self.wave_sent.unsigned_abs(),
-            },
-        })
-    }
 }
 
 type Runs = BTreeMap<AccountId, Vec<LaneRun>>;
 
 async fn active_runs(tx: &mut PgConnection, lanes: &[Lane]) -> Result<Runs, Error> {
-    let rows: Vec<(i32, i32, Option<NaiveDate>, i32)> = sqlx::query_as(
-        "select account_id, campaign_id, taken_on, taken from run where account_id = any($1) and phase = 'active'",
-    )
+    let rows: Vec<LaneRunRow> = sqlx::query_as(concat!(
+        "select ",
+        lane_run_columns!(),
+        " from run where account_id = any($1) and phase = 'active'"
+    ))
     .bind(lanes.iter().map(|lane| lane.account.0).collect::<Vec<_>>())
     .fetch_all(tx)
     .await
     .map_err(Error::during("read the runs of the lanes"))?;
     let mut runs = Runs::new();
-    for (account, campaign, on, count) in rows {
-        let taken = DayCount { on, count: count.unsigned_abs() };
-        let run = LaneRun { campaign: CampaignId(campaign), phase: Phase::Active, taken };
-        runs.entry(AccountId(account)).or_default().push(run);
+    for row in rows {
+        let (account, run) = row.run().map_err(decode("read the runs of the lanes"))?;
+        runs.entry(account).or_default().push(run);
     }
     Ok(runs)
-}
-
-#[derive(sqlx::FromRow)]
-struct CandidateRow {
-    account_id: i32,
-    campaign_id: i32,
-    referral_id: i64,
-    day: i16,
-    due_at: Timestamp,
-    failed_days: i16,
-    name: String,
-    phone: String,
-    language: Option<String>,
-    country: String,
-    profession: Option<String>,
-    registered_at: Timestamp,
-    attributes: Value,
-    paid: bool,
-    consent: Option<String>,
-    suppressed: bool,
-    last_written_on: Option<NaiveDate>,
 }
 
 /// Who is due in these lanes, as many of each run as the lane can take: by priority, then longest overdue first.
@@ -229,19 +177,16 @@ async fn candidates(
             }
         }
     }
-    let rows: Vec<CandidateRow> = sqlx::query_as(
-        "select t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.name, r.phone, r.language,
-                r.country, r.profession, r.registered_at, r.attributes, r.paid_at is not null as paid, r.consent,
-                exists (select from suppression s where s.phone = r.phone) as suppressed,
-                (select max(m.counts_on) from message m
-                 where m.account_id = t.account_id and m.referral_id = t.referral_id) as last_written_on
-         from unnest($1::int[], $2::int[], $3::bigint[]) as q (account_id, campaign_id, most)
+    let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
+        "select ",
+        candidate_columns!(),
+        " from unnest($1::int[], $2::int[], $3::bigint[]) as q (account_id, campaign_id, most)
          cross join lateral (
             select * from target t
             where t.account_id = q.account_id and t.campaign_id = q.campaign_id and t.state = 'active' and t.due_at <= $4
             order by t.due_at limit q.most) t
-         join referral r on r.account_id = t.account_id and r.id = t.referral_id",
-    )
+         join referral r on r.account_id = t.account_id and r.id = t.referral_id"
+    ))
     .bind(accounts)
     .bind(campaigns)
     .bind(most)
@@ -251,45 +196,13 @@ async fn candidates(
     .map_err(Error::during("read who is due"))?;
     let mut due: BTreeMap<AccountId, Vec<Candidate>> = BTreeMap::new();
     for row in rows {
-        let account = AccountId(row.account_id);
-        due.entry(account).or_default().push(row.candidate().map_err(decode("read who is due"))?);
+        let (account, candidate) = row.candidate().map_err(decode("read who is due"))?;
+        due.entry(account).or_default().push(candidate);
     }
     for candidates in due.values_mut() {
         candidates.sort_by_key(|c| (priority(c.campaign), c.due_at, c.campaign, c.referral));
     }
     Ok(due)
-}
-
-impl CandidateRow {
-    fn candidate(self) -> Result<Candidate, sqlx::Error> {
-        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let attributes = match self.attributes {
-            Value::Object(map) => map.into_iter().map(|(key, value)| (key, text(value))).collect(),
-            _ => BTreeMap::new(),
-        };
-        let consent = match self.consent.as_deref() {
-            None => None,
-            Some(consent) => Some(Consent::parse(consent).ok_or_else(|| strange("a consent", consent))?),
-        };
-        Ok(Candidate {
-            campaign: CampaignId(self.campaign_id),
-            referral: ReferralId(self.referral_id),
-            day: self.day.unsigned_abs(),
-            due_at: self.due_at,
-            failed_days: self.failed_days.unsigned_abs(),
-            name: self.name,
-            phone: Phone::trusted(self.phone),
-            language: self.language.and_then(|tag| Language::parse(&tag).ok()),
-            country: Country::parse(&self.country).map_err(|_| strange("a country", &self.country))?,
-            profession: self.profession.unwrap_or_default(),
-            registered_at: self.registered_at,
-            attributes,
-            paid: self.paid,
-            consent,
-            suppressed: self.suppressed,
-            last_written_on: self.last_written_on,
-        })
-    }
 }
 
 /// The parts of target keys as columns.

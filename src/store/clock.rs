@@ -22,6 +22,14 @@ impl Store {
         Ok((row.0, Speed(row.1)))
     }
 
+    /// Whether nobody has set the clock.
+    pub async fn is_real_time(&self) -> Result<bool, Error> {
+        sqlx::query_scalar("select not exists (select from clock)")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::during("look for a clock"))
+    }
+
     /// From here on the time is `shown` and moves `speed` times as fast as real time.
     pub async fn set_clock(&self, shown: Timestamp, speed: Speed) -> Result<(), Error> {
         sqlx::query(
@@ -36,11 +44,23 @@ impl Store {
         Ok(())
     }
 
-    /// Whether anything was ever imported.
-    pub async fn has_accounts(&self) -> Result<bool, Error> {
-        sqlx::query_scalar("select exists (select from account)")
-            .fetch_one(&self.pool)
+    /// Whether the database at `url`, of whatever version, holds what a demo must not throw away: accounts that live by
+    /// the real clock.
+    pub async fn holds_real_data(url: &str) -> Result<bool, Error> {
+        const OPERATION: &str = "look whether the database holds real data";
+        let store = Self::connect(url, 1).await?;
+        let made: bool = sqlx::query_scalar("select to_regclass('account') is not null and to_regclass('clock') is not null")
+            .fetch_one(&store.pool)
             .await
-            .map_err(Error::during("look for accounts"))
+            .map_err(Error::during(OPERATION))?;
+        let real = made
+            && sqlx::query_scalar(
+                "select exists (select from account) and not exists (select from clock where speed <> 1)",
+            )
+            .fetch_one(&store.pool)
+            .await
+            .map_err(Error::during(OPERATION))?;
+        store.close().await;
+        Ok(real)
     }
 }

@@ -165,6 +165,39 @@ async fn due_runs(
         .map_err(decode("read the runs to enroll"))
 }
 
+/// Inserts what is selected before it. Everybody of a pass becomes due together; a microsecond for each second of age
+/// keeps the newest first.
+macro_rules! insert_matched {
+    () => {
+        ", taken as (
+           insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
+           select account_id, $14, id, 'active', 1,
+                  $17 + make_interval(secs => greatest(0, extract(epoch from $16 - registered_at)) / 1e6), $16, $18
+           from matched where rank <= room
+           returning account_id, due_at)
+         select account_id, count(*), min(due_at) from taken group by account_id order by account_id"
+    };
+}
+
+/// Takes the newest, as many as there is room for.
+const NEWEST: &str = concat!(
+    "with matched as (
+       select r.account_id, r.id, r.registered_at, d.room,
+              row_number() over (partition by r.account_id order by r.registered_at desc, r.id desc) as rank",
+    matching!(),
+    ")",
+    insert_matched!()
+);
+
+/// Takes everybody, in the order of the index.
+const EVERYBODY: &str = concat!(
+    "with matched as (
+       select r.account_id, r.id, r.registered_at, d.room, 1 as rank",
+    matching!(),
+    " order by r.account_id, r.id)",
+    insert_matched!()
+);
+
 /// Takes whoever matches; by account: how many, and when the first of them is due.
 async fn insert(
     tx: &mut PgConnection,
@@ -174,20 +207,9 @@ async fn insert(
     revision: i32,
     now: Timestamp,
 ) -> Result<Vec<(AccountId, u64, Timestamp)>, Error> {
-    // Everybody of a pass becomes due together; a microsecond for each second of age keeps the newest first.
-    let query = sqlx::query_as(concat!(
-        "with matched as (
-           select r.account_id, r.id, r.registered_at, d.room,
-                  row_number() over (partition by r.account_id order by r.registered_at desc, r.id desc) as rank",
-        matching!(),
-        "), taken as (
-           insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
-           select account_id, $14, id, 'active', 1,
-                  $17 + make_interval(secs => greatest(0, extract(epoch from $16 - registered_at)) / 1e6), $16, $18
-           from matched where rank <= room
-           returning account_id, due_at)
-         select account_id, count(*), min(due_at) from taken group by account_id order by account_id"
-    ));
+    // Who comes first matters only where not everybody fits; without that the rows go in as the index has them.
+    let limited = seekers.iter().any(|seeker| seeker.room < u64::MAX);
+    let query = sqlx::query_as(if limited { NEWEST } else { EVERYBODY });
     let first_due = now + std::time::Duration::from(campaign.after(1));
     let rows: Vec<(i32, i64, Timestamp)> = Matcher::new(id, &campaign.spec, seekers, now)
         .bind(query)

@@ -13,6 +13,8 @@ mod effect;
 pub mod embedded;
 mod enroll;
 mod error;
+mod lane_rows;
+pub mod look;
 mod matcher;
 mod outcome;
 mod rows;
@@ -54,12 +56,16 @@ impl Store {
     /// # Errors
     /// When the server cannot be reached, or its schema is newer than this program.
     pub async fn open(url: &str, connections: u32) -> Result<Self, Error> {
-        let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
-        let pool = options.connect(url).await.map_err(Error::during("connect to the database"))?;
-        let store = Self::of(pool);
+        let store = Self::connect(url, connections).await?;
         // Several programs may come at once: the migrator takes turns by an advisory lock.
         MIGRATOR.run(&store.pool).await.map_err(|error| Error::new(interrupted(&error), error.into()))?;
         Ok(store)
+    }
+
+    /// Connects to a database as it is, whatever is in it.
+    async fn connect(url: &str, connections: u32) -> Result<Self, Error> {
+        let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
+        options.connect(url).await.map(Self::of).map_err(Error::during("connect to the database"))
     }
 
     /// A store on a pool whose schema is up to date.

@@ -11,7 +11,7 @@ const CORE: [&str; 10] =
 const ALLOWED: [(&str, &[&str]); 20] = [
     ("domain", &[]),
     ("diagnostic", &[]),
-    ("template", &["diagnostic", "domain", "manifest"]),
+    ("template", &["diagnostic", "domain"]),
     ("manifest", &["diagnostic", "domain", "template"]),
     ("lifecycle", &["domain", "manifest"]),
     ("gate", &["domain", "lifecycle", "manifest"]),

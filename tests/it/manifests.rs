@@ -1,11 +1,14 @@
 //! Manifests, good and bad: what is said about each, and what each asks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{env, fs};
 
 use relance::diagnostic::{Code, text};
+use relance::domain::{Language, Name};
 use relance::manifest::{Checked, Kind, SourceFile, Sources, check, schema, schema_file_name};
+
+use relance::template::{Template, Vars, opt_out_hint};
 
 pub(crate) fn sources(files: &[(&str, &[u8])]) -> Sources {
     let file = |(path, bytes): &(&str, &[u8])| SourceFile { path: (*path).to_owned(), bytes: bytes.to_vec() };
@@ -127,4 +130,29 @@ fn what_is_broken_is_frozen_with_what_needs_it() {
         (broken.clone(), 0, false)
     );
     assert_eq!(with("apiVersion: relance/v1\nkind: Defaults\nmetadata: {name: d}\nspec: [\n"), (broken, 0, false));
+}
+
+#[test]
+fn what_was_checked_renders() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests/good/full.yaml");
+    let desired = alone(&path).1.desired;
+    let (welcome, fr) = (Name::parse("welcome").unwrap(), Language::parse("fr").unwrap());
+    let attributes = BTreeMap::new();
+    let vars = Vars {
+        name: "Paul",
+        referrer_name: "Aminata",
+        day: 1,
+        days_total: 2,
+        country: "CM",
+        profession: "",
+        language: "fr",
+        registered_at: "2026-11-30",
+        opt_out_hint: opt_out_hint(&fr),
+        attributes: &attributes,
+    };
+    let text = &desired.sequences[&welcome].days[&1].text[&fr];
+    assert_eq!(
+        Template::compile(text).unwrap().render(&vars).unwrap(),
+        "Bonjour Paul. Répondez STOP pour ne plus recevoir de messages."
+    );
 }

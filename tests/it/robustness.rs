@@ -56,13 +56,13 @@ fn large_files_are_refused_by_size() {
 
 #[test]
 fn endless_problems_are_cut_short() {
-    let documents = look("a: 1\n---\n".repeat(5_000).as_bytes());
+    let documents = look("a: 1\n---\n".repeat(2_000).as_bytes());
     assert_eq!(documents.diagnostics.last().unwrap().code, Code::TooManyProblems);
     assert!(documents.diagnostics.len() < 1_010 && documents.unnamed);
     let head = "apiVersion: relance/v1\nkind: Filter\nmetadata: {name: a}\nspec: {";
-    let same: String = head.to_owned() + &"a: 1, ".repeat(20_000) + "}\n";
+    let same: String = head.to_owned() + &"a: 1, ".repeat(5_000) + "}\n";
     assert!(look(same.as_bytes()).diagnostics.len() < 1_110);
-    let unknown = (0..20_000).fold(head.to_owned(), |all, n| all + &format!("a{n}: 1, ")) + "}\n";
+    let unknown = (0..5_000).fold(head.to_owned(), |all, n| all + &format!("a{n}: 1, ")) + "}\n";
     assert!(look(unknown.as_bytes()).diagnostics.len() < 1_110);
 }
 

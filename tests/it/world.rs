@@ -129,6 +129,11 @@ impl World {
         Self { database: database().await, now: now.parse().unwrap(), channel, loaded: Loaded::new(open) }
     }
 
+    /// For programs that the test starts.
+    pub(crate) fn url(&self) -> String {
+        self.database.url()
+    }
+
     pub(crate) fn store(&self) -> &Store {
         &self.database.store
     }

@@ -178,7 +178,7 @@ create table message (
     -- The person first: "did they get anything today, in any campaign" is one prefix scan.
     primary key (account_id, referral_id, campaign_id, day),
     check ((state in ('sent', 'delivered', 'read')) <= (sent_at is not null))
-) with (fillfactor = 80);
+) with (fillfactor = 50);
 
 -- One claimed batch on its way to the channel. It is gone once every outcome is saved; one that is left
 -- behind by a crash names the messages whose fate nobody knows.

@@ -1,0 +1,99 @@
+//! `relancectl describe run`.
+
+use anyhow::bail;
+use serde::Serialize;
+
+use super::{facts, footer, maybe, meaning, section, when};
+use crate::cli::rows::{Rows, phase, quota};
+use crate::cli::table::{one_line, thousands};
+use crate::cli::{get, known};
+use crate::domain::Timestamp;
+use crate::store::Store;
+use crate::store::look::{EndCount, Message, Run, RunToday, Wanted};
+
+/// Messages shown.
+const LATEST: i64 = 5;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Seen {
+    run: Run,
+    today: Option<RunToday>,
+    ends: Vec<EndCount>,
+    /// The latest.
+    messages: Vec<Message>,
+}
+
+pub(super) async fn look(store: &Store, campaign: &str, account: &str, now: Timestamp) -> anyhow::Result<Seen> {
+    known::campaign(store, campaign).await?;
+    known::account(store, account).await?;
+    let wanted = Wanted { campaign: Some(campaign.to_owned()), account: Some(account.to_owned()), ..Wanted::default() };
+    // A name may have been used again: the last one is in force.
+    let Some(run) = store.runs(&wanted).await?.pop() else {
+        bail!(
+            "campaign `{campaign}` has no run for account `{account}`; `relancectl get runs --account {account}` lists its runs"
+        );
+    };
+    let program = get::program(store).await?;
+    let today = store.run_today(&program, (campaign, account), now).await?;
+    let ends = store.ends(campaign, account).await?;
+    let messages = store.messages(&Wanted { limit: Some(LATEST), ..wanted }).await?.rows;
+    Ok(Seen { run, today, ends, messages })
+}
+
+pub(super) fn text(seen: &Seen, wide: bool, now: Timestamp, colour: bool) -> String {
+    let Seen { run, today, ends, messages } = seen;
+    let counts = run.counts;
+    let shown = phase(run.phase);
+    let mut lines = vec![
+        ("Phase", format!("{} ({}): {}", shown.painted(colour), run.reason, one_line(&run.message))),
+        ("Type", maybe(run.kind.as_deref())),
+        ("Priority", run.priority.map_or_else(|| "-".to_owned(), |priority| priority.to_string())),
+        ("Revision", run.revision.to_string()),
+        ("Started", run.started_at.map_or_else(|| "-".to_owned(), |at| when(at, now))),
+    ];
+    lines.extend(run.finished_at.map(|at| ("Finished", when(at, now))));
+    let [enrolled, active] = [counts.enrolled, counts.active].map(thousands);
+    lines.push(("People", format!("{enrolled} enrolled, {active} active{}", ended(ends))));
+    let [sent, delivered, read] = [counts.sent, counts.delivered, counts.read].map(thousands);
+    let [failed, uncertain] = [counts.failed, counts.uncertain].map(thousands);
+    let messages_line =
+        format!("{sent} sent, {delivered} delivered, {read} read; {failed} failed, {uncertain} uncertain");
+    lines.push(("Messages", messages_line));
+    lines.push(("Next due", run.next_due_at.map_or_else(|| "-".to_owned(), |at| when(at, now))));
+    if let Some(today) = today {
+        lines.extend(day(today, now));
+    }
+    let mut text = facts(&format!("Run of {} for {}", run.campaign, run.account), &lines);
+    let table = if messages.is_empty() {
+        "none yet".to_owned()
+    } else {
+        Rows::Messages(messages.clone()).table(wide, now).render(colour)
+    };
+    text += &section("Latest messages", &table);
+    text + &footer(now)
+}
+
+fn day(today: &RunToday, now: Timestamp) -> Vec<(&'static str, String)> {
+    let date = format!("{} in {}", today.date, today.timezone);
+    let run = quota(today.run_taken, today.run_cap);
+    let account = quota(today.account_taken, today.account_cap);
+    let mut lines = vec![("Today", format!("{run} messages of this run, {account} of the account ({date})"))];
+    lines.push(match today.hold {
+        None => ("Gate", "open: who is due is written to".to_owned()),
+        Some(hold) => {
+            let until = hold.until.map_or_else(String::new, |at| format!(" until {}", when(at, now)));
+            ("Gate", format!("closed ({}){until}: {}", hold.reason, meaning(hold.reason)))
+        }
+    });
+    lines
+}
+
+fn ended(ends: &[EndCount]) -> String {
+    ends.iter().fold(String::new(), |text, end| {
+        let people = thousands(end.people);
+        match &end.exit_reason {
+            None => format!("{text}, {people} completed"),
+            Some(reason) => format!("{text}, {people} left ({reason})"),
+        }
+    })
+}

@@ -1,0 +1,290 @@
+//! `relancectl get`: what there is, as a table or for scripts.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
+
+use super::database::Database;
+use super::output::Output;
+use super::rows::Rows;
+use super::table::{counted, thousands, time};
+use super::{Exit, Global, known, print};
+use crate::config::Config;
+use crate::domain::Timestamp;
+use crate::lifecycle::message;
+use crate::lifecycle::run::Phase;
+use crate::program::Program;
+use crate::store::look::{Page, Standing, Wanted};
+use crate::store::{Speed, Store};
+
+/// Rows that a person gets of nouns of which there may be millions.
+const LIMIT: i64 = 100;
+const REDRAW: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Subcommand)]
+pub enum Get {
+    /// Campaigns, over all their accounts
+    #[command(visible_alias = "campaign")]
+    Campaigns {
+        #[arg(long, value_name = "NAME")]
+        campaign: Option<String>,
+        #[command(flatten)]
+        view: View,
+    },
+    /// Runs: one campaign for one account each
+    #[command(visible_alias = "run")]
+    Runs {
+        #[command(flatten)]
+        of: Of,
+        #[arg(long, value_parser = words(Phase::ALL.map(Phase::as_str), Phase::parse))]
+        phase: Option<Phase>,
+        #[command(flatten)]
+        view: View,
+    },
+    /// Targets: one person in one run each, and why nothing goes out to them
+    #[command(visible_alias = "target")]
+    Targets {
+        #[command(flatten)]
+        of: Of,
+        #[arg(long, value_name = "ID")]
+        referral: Option<String>,
+        #[arg(long, value_parser = words(Standing::ALL.map(Standing::as_str), Standing::parse))]
+        state: Option<Standing>,
+        #[command(flatten)]
+        view: View,
+    },
+    /// Messages, in the order they were queued in
+    #[command(visible_alias = "message")]
+    Messages {
+        #[command(flatten)]
+        of: Of,
+        #[arg(long, value_name = "ID")]
+        referral: Option<String>,
+        #[arg(long, value_parser = words(message::State::ALL.map(message::State::as_str), message::State::parse))]
+        state: Option<message::State>,
+        /// Day of the sequence
+        #[arg(long, value_parser = clap::value_parser!(i16).range(1..))]
+        day: Option<i16>,
+        #[command(flatten)]
+        view: View,
+    },
+    /// Accounts and how far their day has come
+    #[command(visible_alias = "account")]
+    Accounts {
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+        #[command(flatten)]
+        view: View,
+    },
+    /// Revisions: the states of the files that were accepted
+    #[command(visible_alias = "revision")]
+    Revisions {
+        #[command(flatten)]
+        view: View,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Of {
+    #[arg(long, value_name = "NAME")]
+    campaign: Option<String>,
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub struct View {
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Output,
+    /// Draw again whenever something changes, until Ctrl-C
+    #[arg(short, long)]
+    watch: bool,
+    /// Show at most so many, 0 for all [default: all; 100 for tables of targets and messages]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    limit: Option<i64>,
+}
+
+/// Accepts exactly `words`.
+fn words<T: Clone + Send + Sync + 'static, const N: usize>(
+    words: [&'static str; N],
+    parse: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(words).map(move |word| parse(&word).expect("only words that parse are possible"))
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Noun {
+    Campaigns,
+    Runs,
+    Targets,
+    Messages,
+    Accounts,
+    Revisions,
+}
+
+impl Get {
+    fn wanted(self) -> (Noun, Wanted, View) {
+        let all = Wanted::default();
+        match self {
+            Self::Campaigns { campaign, view } => (Noun::Campaigns, Wanted { campaign, ..all }, view),
+            Self::Runs { of: Of { campaign, account }, phase, view } => {
+                (Noun::Runs, Wanted { campaign, account, phase, ..all }, view)
+            }
+            Self::Targets { of: Of { campaign, account }, referral, state, view } => {
+                (Noun::Targets, Wanted { campaign, account, referral, standing: state, ..all }, view)
+            }
+            Self::Messages { of: Of { campaign, account }, referral, state, day, view } => {
+                (Noun::Messages, Wanted { campaign, account, referral, message: state, day, ..all }, view)
+            }
+            Self::Accounts { account, view } => (Noun::Accounts, Wanted { account, ..all }, view),
+            Self::Revisions { view } => (Noun::Revisions, all, view),
+        }
+    }
+}
+
+pub(super) async fn run(get: Get, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let (noun, mut wanted, view) = get.wanted();
+    wanted.limit = match (view.limit, noun) {
+        (Some(0), _) => None,
+        (Some(limit), _) => Some(limit),
+        (None, Noun::Targets | Noun::Messages) if view.output.is_table() => Some(LIMIT),
+        (None, _) => None,
+    };
+    let database = Database::open(global, config, 2).await?;
+    let mut looker = Looker { store: &database.store, program: Arc::default() };
+    check_names(looker.store, &wanted).await?;
+    if view.watch {
+        return watch(&mut looker, noun, &wanted, view.output).await;
+    }
+    let seen = looker.look(noun, &wanted).await?;
+    print::line(&seen.render(view.output, &wanted, print::colour())?);
+    Ok(Exit::Fine)
+}
+
+async fn check_names(store: &Store, wanted: &Wanted) -> anyhow::Result<()> {
+    if let Some(campaign) = &wanted.campaign {
+        known::campaign(store, campaign).await?;
+    }
+    if let Some(account) = &wanted.account {
+        known::account(store, account).await?;
+    }
+    if let Some(referral) = &wanted.referral {
+        known::referral(store, referral, wanted.account.as_deref()).await?;
+    }
+    Ok(())
+}
+
+/// Draws every second on a terminal; elsewhere prints again whenever the rows have changed.
+async fn watch(looker: &mut Looker<'_>, noun: Noun, wanted: &Wanted, output: Output) -> anyhow::Result<Exit> {
+    let screen = print::is_terminal();
+    let mut before: Option<Rows> = None;
+    loop {
+        let seen = looker.look(noun, wanted).await?;
+        let changed = before.as_ref() != Some(&seen.rows);
+        if screen || changed {
+            let text = seen.render(output, wanted, print::colour())?;
+            let clock = if output.is_table() { looker.clock(&seen).await? } else { String::new() };
+            let read = if screen { print::screen(&(clock + &text)) } else { print::watched(&(clock + &text)) };
+            if !read {
+                return Ok(Exit::Fine);
+            }
+        }
+        before = Some(seen.rows);
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => return Ok(interrupted.map(|()| Exit::Fine)?),
+            () = tokio::time::sleep(REDRAW) => {}
+        }
+    }
+}
+
+/// Reads rows; what is in force is compiled again only when it has changed.
+struct Looker<'a> {
+    store: &'a Store,
+    program: Arc<Program>,
+}
+
+impl Looker<'_> {
+    async fn look(&mut self, noun: Noun, wanted: &Wanted) -> anyhow::Result<Seen> {
+        let store = self.store;
+        let (now, speed) = store.now().await?;
+        let (rows, total) = match noun {
+            Noun::Campaigns => (Rows::Campaigns(store.campaigns(wanted).await?), None),
+            Noun::Runs => (Rows::Runs(store.runs(wanted).await?), None),
+            Noun::Targets => {
+                let Page { rows, total } = store.targets(&*self.program().await?, wanted, now).await?;
+                (Rows::Targets(rows), Some(total))
+            }
+            Noun::Messages => {
+                let Page { rows, total } = store.messages(wanted).await?;
+                (Rows::Messages(rows), Some(total))
+            }
+            Noun::Accounts => (Rows::Accounts(store.accounts(&*self.program().await?, wanted, now).await?), None),
+            Noun::Revisions => (Rows::Revisions(store.revisions(wanted).await?), None),
+        };
+        Ok(Seen { rows, total, now, speed })
+    }
+
+    async fn program(&mut self) -> anyhow::Result<Arc<Program>> {
+        if self.program.generation != self.store.generation().await? {
+            self.program = Arc::new(program(self.store).await?);
+        }
+        Ok(Arc::clone(&self.program))
+    }
+
+    /// A first line with the time, when it is not the real one; else nothing.
+    async fn clock(&self, seen: &Seen) -> anyhow::Result<String> {
+        if self.store.is_real_time().await? {
+            return Ok(String::new());
+        }
+        let pace =
+            if seen.speed == Speed(1.0) { String::new() } else { format!(", {} times real speed", seen.speed.0) };
+        Ok(format!("Clock: {}{pace}\n\n", seen.now.format("%Y-%m-%d %H:%M:%S UTC")))
+    }
+}
+
+/// What is in force, compiled.
+pub(super) async fn program(store: &Store) -> anyhow::Result<Program> {
+    let in_force = store.in_force().await?;
+    Ok(Program::compile(&in_force.desired, &in_force.campaigns, in_force.generation, in_force.revision)?)
+}
+
+/// Rows, how many there are without the limit if that was counted, and when they were read.
+#[derive(Debug)]
+struct Seen {
+    rows: Rows,
+    total: Option<i64>,
+    now: Timestamp,
+    speed: Speed,
+}
+
+impl Seen {
+    fn render(&self, output: Output, wanted: &Wanted, colour: bool) -> anyhow::Result<String> {
+        output.render(&self.rows, |wide| self.text(wide, wanted, colour))
+    }
+
+    fn text(&self, wide: bool, wanted: &Wanted, colour: bool) -> String {
+        if self.rows.len() == 0 {
+            let anything = Wanted { limit: wanted.limit, ..Wanted::default() };
+            let noun = self.rows.noun();
+            return if *wanted == anything {
+                self.rows.none_yet().to_owned()
+            } else {
+                format!("No {noun} is like that; `relancectl get {noun}s` without filters shows all.")
+            };
+        }
+        let mut text = self.rows.table(wide, self.now).render(colour);
+        let shown = i64::try_from(self.rows.len()).unwrap_or(i64::MAX);
+        let count = match self.total {
+            Some(total) if total > shown => {
+                format!("showing {} of {}; --limit 0 shows all", thousands(shown), thousands(total))
+            }
+            Some(_) | None => counted(shown, self.rows.noun()),
+        };
+        write!(text, "\n\n{count} · times are UTC, now {}", time(self.now)).expect("writing to a string cannot fail");
+        text
+    }
+}

@@ -1,0 +1,66 @@
+//! Names that people type: those that do not exist are an error that says which one was probably meant.
+
+use anyhow::bail;
+
+use crate::diagnostic::nearest;
+use crate::store::Store;
+
+/// At most so many names are listed when none of them is near.
+const LISTED: usize = 10;
+
+pub(super) async fn campaign(store: &Store, name: &str) -> anyhow::Result<()> {
+    let names = store.campaign_names().await?;
+    one_of("campaign", name, &names, "none was applied yet; `relancectl apply` does")
+}
+
+pub(super) async fn account(store: &Store, id: &str) -> anyhow::Result<()> {
+    let ids = store.account_names().await?;
+    one_of("account", id, &ids, "none was imported yet; `relancectl import` does")
+}
+
+/// `account` narrows down where to look for what was meant.
+pub(super) async fn referral(store: &Store, id: &str, account: Option<&str>) -> anyhow::Result<()> {
+    let Some(account) = account else {
+        if store.knows_referral(id).await? {
+            return Ok(());
+        }
+        bail!("no referral `{id}`");
+    };
+    let ids = store.referral_names(account).await?;
+    one_of("referral", id, &ids, &format!("account `{account}` has none"))
+}
+
+fn one_of(noun: &str, name: &str, names: &[String], none: &str) -> anyhow::Result<()> {
+    if names.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    if names.is_empty() {
+        bail!("no {noun} `{name}`: {none}");
+    }
+    if let Some(near) = nearest(name, names.iter().map(String::as_str)) {
+        bail!("no {noun} `{name}`; did you mean `{near}`?");
+    }
+    if names.len() <= LISTED {
+        bail!("no {noun} `{name}`; there are: {}", names.join(", "));
+    }
+    bail!("no {noun} `{name}`; `relancectl get {noun}s` lists them")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_of;
+
+    #[test]
+    fn an_unknown_name_says_what_was_meant() {
+        let names = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let said = |name: &str, list: &[&str]| match one_of("campaign", name, &names(list), "none yet") {
+            Ok(()) => "known".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(said("welcome", &["welcome"]), "known");
+        assert_eq!(said("wellcome", &["welcome", "sleepers"]), "no campaign `wellcome`; did you mean `welcome`?");
+        assert_eq!(said("x", &["welcome", "sleepers"]), "no campaign `x`; there are: welcome, sleepers");
+        assert_eq!(said("x", &[]), "no campaign `x`: none yet");
+        assert_eq!(said("x", &["longer"; 11]), "no campaign `x`; `relancectl get campaigns` lists them");
+    }
+}

@@ -1,0 +1,146 @@
+//! What the gate is asked with, from columns: lanes, their runs and the people in them. Whoever sends and whoever
+//! explains read the same columns, so that the reason shown is the reason used.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::rows::{strange, zone};
+use crate::domain::{AccountId, CampaignId, Country, Language, NaiveDate, Phone, ReferralId, Timestamp};
+use crate::gate::{self, Consent};
+use crate::lane::{Candidate, DayCount, Lane, LaneRun};
+use crate::lifecycle::run::Phase;
+use crate::pacing::Pace;
+
+/// Columns of [`LaneRow`] from `lane l` and `account a`.
+macro_rules! lane_columns {
+    () => {
+        "l.account_id, l.taken_on, l.taken, l.next_slot_at, l.wave, l.wave_sent, a.name, a.language, a.timezone,
+         a.subscription_ends_at, a.whatsapp_status"
+    };
+}
+
+/// Columns of [`LaneRunRow`] from `run`.
+macro_rules! lane_run_columns {
+    () => {
+        "account_id, campaign_id, phase, taken_on, taken"
+    };
+}
+
+/// Columns of [`CandidateRow`] from `target t` and `referral r`; `t.due_at` is not null.
+macro_rules! candidate_columns {
+    () => {
+        "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.name, r.phone, r.language,
+         r.country, r.profession, r.registered_at, r.attributes, r.paid_at is not null as paid, r.consent,
+         exists (select from suppression s where s.phone = r.phone) as suppressed,
+         (select max(m.counts_on) from message m
+          where m.account_id = t.account_id and m.referral_id = t.referral_id) as last_written_on"
+    };
+}
+
+pub(super) use {candidate_columns, lane_columns, lane_run_columns};
+
+#[derive(sqlx::FromRow)]
+pub(super) struct LaneRow {
+    account_id: i32,
+    taken_on: Option<NaiveDate>,
+    taken: i32,
+    next_slot_at: Option<Timestamp>,
+    wave: i32,
+    wave_sent: i32,
+    name: String,
+    language: Option<String>,
+    timezone: String,
+    subscription_ends_at: Option<Timestamp>,
+    whatsapp_status: Option<String>,
+}
+
+impl LaneRow {
+    pub(super) fn lane(self) -> Result<Lane, sqlx::Error> {
+        let connected = self.whatsapp_status.as_deref().is_none_or(|status| status == "connected");
+        Ok(Lane {
+            account: AccountId(self.account_id),
+            name: self.name,
+            language: self.language.and_then(|tag| Language::parse(&tag).ok()),
+            zone: zone(&self.timezone)?,
+            facts: gate::Account { subscription_ends_at: self.subscription_ends_at, connected },
+            taken: DayCount { on: self.taken_on, count: self.taken.unsigned_abs() },
+            pace: Pace {
+                next_slot_at: self.next_slot_at,
+                wave: usize::try_from(self.wave).unwrap_or_default(),
+                wave_sent: self.wave_sent.unsigned_abs(),
+            },
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct LaneRunRow {
+    account_id: i32,
+    campaign_id: i32,
+    phase: String,
+    taken_on: Option<NaiveDate>,
+    taken: i32,
+}
+
+impl LaneRunRow {
+    pub(super) fn run(self) -> Result<(AccountId, LaneRun), sqlx::Error> {
+        let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
+        let taken = DayCount { on: self.taken_on, count: self.taken.unsigned_abs() };
+        Ok((AccountId(self.account_id), LaneRun { campaign: CampaignId(self.campaign_id), phase, taken }))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct CandidateRow {
+    account_id: i32,
+    campaign_id: i32,
+    referral_id: i64,
+    day: i16,
+    due_at: Timestamp,
+    failed_days: i16,
+    name: String,
+    phone: String,
+    language: Option<String>,
+    country: String,
+    profession: Option<String>,
+    registered_at: Timestamp,
+    attributes: Value,
+    paid: bool,
+    consent: Option<String>,
+    suppressed: bool,
+    last_written_on: Option<NaiveDate>,
+}
+
+impl CandidateRow {
+    pub(super) fn candidate(self) -> Result<(AccountId, Candidate), sqlx::Error> {
+        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let attributes = match self.attributes {
+            Value::Object(map) => map.into_iter().map(|(key, value)| (key, text(value))).collect(),
+            _ => BTreeMap::new(),
+        };
+        let consent = match self.consent.as_deref() {
+            None => None,
+            Some(consent) => Some(Consent::parse(consent).ok_or_else(|| strange("a consent", consent))?),
+        };
+        let candidate = Candidate {
+            campaign: CampaignId(self.campaign_id),
+            referral: ReferralId(self.referral_id),
+            day: self.day.unsigned_abs(),
+            due_at: self.due_at,
+            failed_days: self.failed_days.unsigned_abs(),
+            name: self.name,
+            phone: Phone::trusted(self.phone),
+            language: self.language.and_then(|tag| Language::parse(&tag).ok()),
+            country: Country::parse(&self.country).map_err(|_| strange("a country", &self.country))?,
+            profession: self.profession.unwrap_or_default(),
+            registered_at: self.registered_at,
+            attributes,
+            paid: self.paid,
+            consent,
+            suppressed: self.suppressed,
+            last_written_on: self.last_written_on,
+        };
+        Ok((AccountId(self.account_id), candidate))
+    }
+}

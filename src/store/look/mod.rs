@@ -1,0 +1,78 @@
+//! What people and scripts see of the database: read-only, a file per noun, plain structs that serialise to the
+//! JSON contracts of SPEC §6.
+//!
+//! Nothing is counted in advance: counters are counted here, from targets and messages.
+
+mod accounts;
+mod campaigns;
+mod counts;
+mod messages;
+mod names;
+mod questions;
+mod quotas;
+mod revisions;
+mod runs;
+mod targets;
+
+use sqlx::{PgConnection, Postgres, Transaction};
+
+pub use self::accounts::Account;
+pub use self::campaigns::{Campaign, DayCounts, Phases};
+pub use self::counts::Counts;
+pub use self::messages::Message;
+pub use self::names::{Person, TargetName};
+pub use self::quotas::RunToday;
+pub use self::revisions::Revision;
+pub use self::runs::{EndCount, Run};
+pub use self::targets::{Hold, Standing, Target};
+use super::{Error, Store};
+use crate::lifecycle::message;
+use crate::lifecycle::run::Phase;
+
+/// Which rows are wanted; `None` does not restrict. A noun uses what it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    pub campaign: Option<String>,
+    /// External id.
+    pub account: Option<String>,
+    /// External id.
+    pub referral: Option<String>,
+    pub phase: Option<Phase>,
+    pub standing: Option<Standing>,
+    pub message: Option<message::State>,
+    pub day: Option<i16>,
+    pub limit: Option<i64>,
+}
+
+/// Rows, and how many there were before the limit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    pub total: i64,
+}
+
+impl<T> Page<T> {
+    /// All rows there are, or those that fit a limit, with the number that `count` found.
+    fn new(rows: Vec<T>, count: Option<i64>) -> Self {
+        let total = count.unwrap_or_else(|| i64::try_from(rows.len()).unwrap_or(i64::MAX));
+        Self { rows, total }
+    }
+
+    /// Whether rows were left out, so that counting them is worth a query.
+    fn is_full(rows: &[T], limit: Option<i64>) -> bool {
+        limit.is_some_and(|limit| i64::try_from(rows.len()).is_ok_and(|rows| rows >= limit))
+    }
+}
+
+impl Store {
+    /// A transaction in which all statements see one state and none may write.
+    async fn looking(&self) -> Result<Transaction<'static, Postgres>, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to look"))?;
+        let connection: &mut PgConnection = &mut tx;
+        sqlx::query("set transaction isolation level repeatable read, read only")
+            .execute(connection)
+            .await
+            .map_err(Error::during("begin to look"))?;
+        Ok(tx)
+    }
+}

@@ -1,0 +1,110 @@
+//! Names that exist: to find what somebody means, and to guess what they meant.
+
+use serde::Serialize;
+
+use super::{Error, Store};
+use crate::domain::Timestamp;
+
+/// Who a target is: the facts the gate and the templates go by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Person {
+    pub name: String,
+    pub phone: String,
+    pub language: Option<String>,
+    pub country: String,
+    pub registered_at: Timestamp,
+    pub paid_at: Option<Timestamp>,
+    /// `opted_in`, `opted_out`, or null when nobody asked.
+    pub consent: Option<String>,
+    /// Asked not to be written to, whatever the import says.
+    pub suppressed: bool,
+    pub enrolled_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A target by the names of its parts.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct TargetName {
+    pub campaign: String,
+    pub account: String,
+    pub referral: String,
+}
+
+impl Store {
+    /// The names of all campaigns that ever ran.
+    pub async fn campaign_names(&self) -> Result<Vec<String>, Error> {
+        sqlx::query_scalar("select distinct name from campaign order by name")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::during("read the names of the campaigns"))
+    }
+
+    /// The external ids of all accounts.
+    pub async fn account_names(&self) -> Result<Vec<String>, Error> {
+        sqlx::query_scalar("select external_id from account order by external_id")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::during("read the ids of the accounts"))
+    }
+
+    /// The external ids of the referrals of one account.
+    pub async fn referral_names(&self, account: &str) -> Result<Vec<String>, Error> {
+        sqlx::query_scalar(
+            "select r.external_id from referral r join account a on a.id = r.account_id
+             where a.external_id = $1 order by r.external_id",
+        )
+        .bind(account)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read the ids of the referrals"))
+    }
+
+    /// Whether there is such a referral, in any account.
+    pub async fn knows_referral(&self, referral: &str) -> Result<bool, Error> {
+        sqlx::query_scalar("select exists (select from referral where external_id = $1)")
+            .bind(referral)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::during("look for a referral"))
+    }
+
+    /// The target that `campaign/account/referral` names. Ids of accounts and referrals may hold `/` themselves, so
+    /// every way of cutting it is tried.
+    pub async fn find_target(&self, id: &str) -> Result<Option<TargetName>, Error> {
+        let Some((campaign, rest)) = id.split_once('/') else { return Ok(None) };
+        let (accounts, referrals): (Vec<&str>, Vec<&str>) =
+            rest.match_indices('/').map(|(at, slash)| (&rest[..at], &rest[at + slash.len()..])).unzip();
+        sqlx::query_as(
+            "select c.name as campaign, a.external_id as account, r.external_id as referral
+             from unnest($2::text[], $3::text[]) as u (account, referral)
+             join account a on a.external_id = u.account
+             join referral r on r.external_id = u.referral and r.account_id = a.id
+             join campaign c on c.name = $1
+             join target t on t.account_id = a.id and t.campaign_id = c.id and t.referral_id = r.id
+             order by c.id desc limit 1",
+        )
+        .bind(campaign)
+        .bind(accounts)
+        .bind(referrals)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(Error::during("look for a target"))
+    }
+
+    /// The person behind a target.
+    pub async fn person(&self, target: &TargetName) -> Result<Option<Person>, Error> {
+        sqlx::query_as(
+            "select r.name, r.phone, r.language, r.country, r.registered_at, r.paid_at, r.consent,
+                    exists (select from suppression s where s.phone = r.phone) as suppressed, t.enrolled_at, t.ended_at
+             from target t join campaign c on c.id = t.campaign_id join account a on a.id = t.account_id
+             join referral r on r.account_id = t.account_id and r.id = t.referral_id
+             where c.name = $1 and a.external_id = $2 and r.external_id = $3 order by c.id desc limit 1",
+        )
+        .bind(&target.campaign)
+        .bind(&target.account)
+        .bind(&target.referral)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(Error::during("read the person behind a target"))
+    }
+}

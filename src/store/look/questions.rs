@@ -1,0 +1,91 @@
+//! The questions that the gate is asked, for those who want to know why: made of the same rows, by the same code, as
+//! when messages are claimed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sqlx::PgConnection;
+
+use super::Error;
+use crate::domain::{AccountId, TargetKey, Timestamp};
+use crate::gate::Question;
+use crate::lane::{self, Lane, LaneRun};
+use crate::program::Program;
+use crate::store::claim::Keys;
+use crate::store::lane_rows::{CandidateRow, LaneRow, LaneRunRow, candidate_columns, lane_columns, lane_run_columns};
+use crate::store::rows::decode;
+
+/// What the gate would be asked at `now` about each of `keys` that waits for a message of a campaign in force.
+pub(super) async fn questions(
+    tx: &mut PgConnection,
+    program: &Program,
+    keys: Keys,
+    now: Timestamp,
+) -> Result<HashMap<TargetKey, Question>, Error> {
+    let lanes = lanes(tx, &keys.accounts).await?;
+    let runs = lane_runs(tx, &keys.accounts).await?;
+    let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
+        "select ",
+        candidate_columns!(),
+        " from unnest($1::int[], $2::int[], $3::bigint[]) as q (account_id, campaign_id, referral_id)
+         join target t using (account_id, campaign_id, referral_id)
+         join referral r on r.account_id = t.account_id and r.id = t.referral_id
+         where t.due_at is not null"
+    ))
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("read who waits"))?;
+    let mut questions = HashMap::new();
+    for row in rows {
+        let (account, person) = row.candidate().map_err(decode("read who waits"))?;
+        let key = TargetKey { account, campaign: person.campaign, referral: person.referral };
+        let run = runs.get(&account).and_then(|runs| runs.iter().find(|run| run.campaign == person.campaign));
+        let question =
+            lanes.get(&account).zip(run).and_then(|(lane, run)| lane::question(lane, run, &person, program, now));
+        questions.extend(question.map(|question| (key, question)));
+    }
+    Ok(questions)
+}
+
+/// The lanes of `accounts`, which may repeat.
+pub(super) async fn lanes(tx: &mut PgConnection, accounts: &[i32]) -> Result<BTreeMap<AccountId, Lane>, Error> {
+    let rows: Vec<LaneRow> = sqlx::query_as(concat!(
+        "select ",
+        lane_columns!(),
+        " from lane l join account a on a.id = l.account_id where l.account_id = any($1)"
+    ))
+    .bind(distinct(accounts))
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("read the lanes"))?;
+    let lanes: Result<Vec<Lane>, _> = rows.into_iter().map(LaneRow::lane).collect();
+    Ok(lanes.map_err(decode("read the lanes"))?.into_iter().map(|lane| (lane.account, lane)).collect())
+}
+
+/// All runs of `accounts`, whatever their phase.
+pub(super) async fn lane_runs(
+    tx: &mut PgConnection,
+    accounts: &[i32],
+) -> Result<BTreeMap<AccountId, Vec<LaneRun>>, Error> {
+    let rows: Vec<LaneRunRow> =
+        sqlx::query_as(concat!("select ", lane_run_columns!(), " from run where account_id = any($1)"))
+            .bind(distinct(accounts))
+            .fetch_all(tx)
+            .await
+            .map_err(Error::during("read the runs of the lanes"))?;
+    let mut runs: BTreeMap<AccountId, Vec<LaneRun>> = BTreeMap::new();
+    for row in rows {
+        let (account, run) = row.run().map_err(decode("read the runs of the lanes"))?;
+        runs.entry(account).or_default().push(run);
+    }
+    Ok(runs)
+}
+
+fn distinct(accounts: &[i32]) -> Vec<i32> {
+    let mut accounts = accounts.to_vec();
+    accounts.sort_unstable();
+    accounts.dedup();
+    accounts
+}
