@@ -16,8 +16,6 @@ use crate::support::database;
 
 const ACCOUNTS: usize = 5;
 const PEOPLE: usize = 240;
-/// Long enough to be in the middle of it for twenty rounds.
-const DAYS: u16 = 16;
 const RUN: [&str; 3] = ["run", "--speed", "60"];
 
 /// Rounds of a test; `RELANCE_ROUNDS` asks for more.
@@ -116,22 +114,22 @@ async fn a_daemon_killed_twenty_times_sends_nothing_twice_and_loses_nobody() {
     db.store.set_clock("2026-11-30T12:00:00Z".parse().unwrap(), Speed(1.0)).await.unwrap();
     let url = db.url();
     import(dir.path(), Some(&url), ACCOUNTS, PEOPLE);
-    write_tree(dir.path(), DAYS);
-    let all = i64::try_from(ACCOUNTS * PEOPLE).unwrap() * i64::from(DAYS);
+    // A round sends one day at most, so that there is always something left to be killed in.
+    let rounds = rounds(20);
+    let days = u16::try_from(rounds + 3).unwrap();
+    write_tree(dir.path(), days);
     let mut in_the_middle = 0;
-    for round in 0..rounds(20) {
+    for round in 0..rounds {
         let before = ledger(&db.pool).await;
-        if before < all {
-            let mut daemon = Daemon::start(dir.path(), Some(&url), &RUN);
-            // Some are killed as soon as they begin to claim, the others a moment after the first message.
-            let claims = "exists (select from lease where until > (select shown from clock))";
-            let begun = if round % 3 == 0 { claims } else { "false" };
-            until(&db.pool, &daemon, &format!("select count(*) > {before} or {begun} from sandbox_message")).await;
-            if round % 3 != 0 {
-                tokio::time::sleep(moment(round, Duration::from_millis(80))).await;
-            }
-            daemon.kill();
+        let mut daemon = Daemon::start(dir.path(), Some(&url), &RUN);
+        // Some are killed as soon as they begin to claim, the others a moment after the first message.
+        let claims = "exists (select from lease where until > (select shown from clock))";
+        let begun = if round % 3 == 0 { claims } else { "false" };
+        until(&db.pool, &daemon, &format!("select count(*) > {before} or {begun} from sandbox_message")).await;
+        if round % 3 != 0 {
+            tokio::time::sleep(moment(round, Duration::from_millis(80))).await;
         }
+        daemon.kill();
         in_the_middle += i32::from(one::<bool>(&db.pool, "select exists (select from lease)").await);
         check(&db.pool).await;
         next_day(&db.store).await;
@@ -139,8 +137,8 @@ async fn a_daemon_killed_twenty_times_sends_nothing_twice_and_loses_nobody() {
     assert!(in_the_middle > 0, "no kill came in the middle of a hand-over");
 
     // Told to stop in the middle of the work, it ends well.
-    let daemon = Daemon::start(dir.path(), Some(&url), &RUN);
     let before = ledger(&db.pool).await;
+    let daemon = Daemon::start(dir.path(), Some(&url), &RUN);
     until(&db.pool, &daemon, &format!("select count(*) > {before} from sandbox_message")).await;
     until(&db.pool, &daemon, "select not exists (select from lease where until < (select shown from clock))").await;
     let (status, took) = daemon.stop();
@@ -151,7 +149,7 @@ async fn a_daemon_killed_twenty_times_sends_nothing_twice_and_loses_nobody() {
 
     let uncertain: i64 = one(&db.pool, "select count(*) from message where state = 'uncertain'").await;
     assert!(uncertain > 0, "no kill came between the two commits");
-    finish(dir.path(), Some(&url), &db.pool, ACCOUNTS * PEOPLE, DAYS).await;
+    finish(dir.path(), Some(&url), &db.pool, ACCOUNTS * PEOPLE, days).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

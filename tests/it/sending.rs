@@ -310,6 +310,20 @@ async fn scarce_room_in_a_batch_goes_by_priority_too() {
 }
 
 #[tokio::test]
+async fn a_lane_that_somebody_holds_is_left_alone_and_not_waited_for() {
+    let mut world = world_of(2).await;
+    world.apply(&tree(2, NO_PACE, &[("c", "")])).await;
+    world.settle().await;
+    world.now += TimeDelta::hours(7);
+    let mut held = world.pool().begin().await.unwrap();
+    sqlx::query("select from lane for update").execute(&mut *held).await.unwrap();
+    let claim = tokio::time::timeout(std::time::Duration::from_secs(20), world.claim(10)).await.unwrap();
+    assert_eq!((claim.lanes, claim.messages.len()), (0, 0));
+    held.rollback().await.unwrap();
+    assert_eq!(world.claim(10).await.messages.len(), 2);
+}
+
+#[tokio::test]
 async fn who_waits_longest_goes_first_within_a_run() {
     let mut world = world_of(4).await;
     world.apply(&tree(2, NO_PACE, &[("c", "limits: {messagesPerDay: 1}")])).await;
