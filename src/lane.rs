@@ -11,6 +11,7 @@ use crate::domain::{
 use crate::gate::{self, Consent, Hold, Question, Quota, Scope, Verdict};
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::target::Exit;
+use crate::manifest::desired::DesiredState;
 use crate::pacing::{self, Pace};
 use crate::program::{CampaignProgram, Program};
 use crate::template::{Vars, opt_out_hint};
@@ -244,7 +245,8 @@ impl Asking<'_> {
         Question {
             now: self.now,
             run: gate::Run {
-                phase: run.phase,
+                // A plan that stops many runs moves them on batch by batch; nothing leaves in the meantime.
+                phase: if campaign.spec.state == DesiredState::Active { run.phase } else { Phase::Paused },
                 end_at: schedule.end_at.map(|end| end.at(zone)),
                 exit_on_paid: campaign.spec.exit_on_paid,
                 consent: campaign.spec.consent,

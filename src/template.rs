@@ -92,6 +92,9 @@ impl Template {
     pub fn render(&self, vars: &Vars<'_>) -> Result<String, RenderError> {
         let template = self.0.get_template("").expect("it was compiled under this name");
         let text = template.render(vars.values()).map_err(|error| RenderError(sentence(&error)))?;
+        if text.contains('\0') {
+            return Err(RenderError("the text holds a NUL character, which no channel takes".to_owned()));
+        }
         if text.len() > MAX_OUTPUT_BYTES {
             return Err(RenderError(format!("the text is longer than {MAX_OUTPUT_BYTES} bytes")));
         }

@@ -7,6 +7,7 @@ mod route;
 mod sandbox;
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -16,11 +17,14 @@ use crate::domain::Timestamp;
 pub use crate::lifecycle::settlement::Outcome;
 use crate::store::Claimed;
 
+/// The longest the hand-over of a batch may take, in real time. A stop waits longer than that, a lease lasts longer.
+pub const HAND_OVER: Duration = Duration::from_secs(20);
+
 /// A way for messages to leave.
 #[async_trait]
 pub trait Channel: fmt::Debug + Send + Sync {
     /// Hands over `messages`; one outcome for each, in the same order.
     ///
-    /// It must return within the lease (see `runner::send`). Whatever may have left is [`Outcome::Unknown`].
+    /// After [`HAND_OVER`] nobody waits for the answer. Whatever may have left is [`Outcome::Unknown`].
     async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome>;
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Channel, Outcome};
+use super::{Channel, HAND_OVER, Outcome};
 use crate::domain::{CampaignId, Name, Timestamp};
 use crate::manifest::desired::Channel as Spec;
 use crate::program::Program;
@@ -44,8 +44,8 @@ impl Channels {
         let calls = groups.into_iter().map(|(name, places)| async move {
             let batch: Vec<Claimed> = places.iter().map(|place| messages[*place].clone()).collect();
             let outcomes = match name.map(|name| self.named.get(name)) {
-                None => self.built_in.hand_over(&batch, now).await,
-                Some(Some(channel)) => channel.hand_over(&batch, now).await,
+                None => in_time(self.built_in.as_ref(), &batch, now).await,
+                Some(Some(channel)) => in_time(channel.as_ref(), &batch, now).await,
                 Some(None) => vec![Outcome::Postponed { error: "its channel is gone".to_owned(), after: None }; batch.len()],
             };
             places.into_iter().zip(outcomes).collect::<Vec<_>>()
@@ -53,5 +53,15 @@ impl Channels {
         let mut answers: Vec<(usize, Outcome)> = join_all(calls).await.into_iter().flatten().collect();
         answers.sort_by_key(|(place, _)| *place);
         answers.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+}
+
+/// What `channel` says of `batch`. Who does not answer in time, or not for every message, leaves it open what left.
+async fn in_time(channel: &dyn Channel, batch: &[Claimed], now: Timestamp) -> Vec<Outcome> {
+    let unknown = |error: String| vec![Outcome::Unknown { error }; batch.len()];
+    match tokio::time::timeout(HAND_OVER, channel.hand_over(batch, now)).await {
+        Ok(outcomes) if outcomes.len() == batch.len() => outcomes,
+        Ok(outcomes) => unknown(format!("the channel answered for {} of {} messages", outcomes.len(), batch.len())),
+        Err(_) => unknown(format!("no answer within {} s", HAND_OVER.as_secs())),
     }
 }

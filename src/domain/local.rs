@@ -5,15 +5,18 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 
 /// How far ahead an opening is looked for, in days. Beyond it a window counts as never open.
 const HORIZON_DAYS: i64 = 400;
+
+static BUNDLED: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
 /// An IANA time zone that exists.
 #[derive(Clone, Serialize, Deserialize)]
@@ -31,7 +34,8 @@ impl Zone {
         if name.is_empty() || name.len() > 64 {
             return Err(refuse());
         }
-        let rules = TimeZone::get(name).map_err(|_| refuse())?;
+        // A system may know fewer names than the one where this zone was accepted; the bundled rules know them all.
+        let rules = TimeZone::get(name).or_else(|_| BUNDLED.get(name)).map_err(|_| refuse())?;
         let name = rules.iana_name().ok_or_else(refuse)?.to_owned();
         Ok(Self { name, rules })
     }

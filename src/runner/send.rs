@@ -4,19 +4,25 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::channel::{Channels, Outcome};
+use crate::channel::{Channels, HAND_OVER, Outcome};
 use crate::domain::Timestamp;
 use crate::program::Program;
-use crate::store::{self, Batch, Speed, Store};
+use crate::store::{self, Batch, Claimed, Speed, Store};
 
 /// What one tick takes: enough for a commit to cost little per message, few enough to be handed over within the lease.
 pub const BATCH: Batch = Batch { lanes: 512, people: 256, messages: 1_024 };
 
-/// The longest a hand-over of a batch may take, in real time.
-const HAND_OVER: Duration = Duration::from_secs(30);
+/// Pauses between attempts to save outcomes: a restart of Postgres fits in.
+const SAVE_AGAIN: [Duration; 5] = [
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(6),
+];
 /// How long a batch is ours, in real time. Afterwards its messages are uncertain.
 const LEASE: Duration = Duration::from_secs(90);
-const _: () = assert!(HAND_OVER.as_secs() * 2 < LEASE.as_secs());
+const _: () = assert!(HAND_OVER.as_secs() * 3 < LEASE.as_secs());
 
 /// What a tick did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,14 +46,26 @@ pub async fn send(
     let claim = store.claim(program, batch, now, now + lease(speed)).await?;
     let sent = Sent { messages: claim.messages.len(), lanes: claim.lanes };
     let Some(lease) = claim.lease.filter(|_| !claim.messages.is_empty()) else { return Ok(sent) };
-    let answers = tokio::time::timeout(HAND_OVER, channels.hand_over(program, &claim.messages, now)).await;
-    let answers = answers.unwrap_or_else(|_| {
-        let seconds = HAND_OVER.as_secs();
-        vec![Outcome::Unknown { error: format!("no answer within {seconds} s") }; claim.messages.len()]
-    });
+    let answers = channels.hand_over(program, &claim.messages, now).await;
     let outcomes: Vec<_> = claim.messages.into_iter().zip(answers).collect();
-    store.save_outcomes(lease, &outcomes, now).await?;
+    save(store, lease, &outcomes, now).await?;
     Ok(sent)
+}
+
+/// Saves what is known, whatever happens to the database meanwhile: a lost outcome could not be had again. Saving twice
+/// changes nothing.
+async fn save(store: &Store, lease: i64, outcomes: &[(Claimed, Outcome)], now: Timestamp) -> Result<(), store::Error> {
+    for pause in SAVE_AGAIN {
+        match store.save_outcomes(lease, outcomes, now).await {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, messages = outcomes.len(), "outcomes could not be saved; trying again");
+            }
+        }
+        tokio::time::sleep(pause).await;
+    }
+    store.save_outcomes(lease, outcomes, now).await
 }
 
 /// The lease in the time of the clock: a demo's hour must not run out within a real second.

@@ -86,6 +86,7 @@ impl Supervisor {
         let mut watch = Watch::new(self.directories.clone(), Arc::clone(&changed));
         let mut told = String::new();
         while !stop.is_cancelled() {
+            let mut pause = RESCAN;
             // First the watch, then the files: what changes in between raises an event.
             watch.rearm();
             match self.reconcile_tick().await {
@@ -96,12 +97,13 @@ impl Supervisor {
                         tracing::error!(error = &error as &dyn StdError, "cannot reconcile; what is in force stays");
                     }
                     told = text;
+                    pause = RETRY;
                 }
             }
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = changed.notified() => {}
-                () = tokio::time::sleep(RESCAN) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -227,10 +229,14 @@ fn log_failure(task: &str, error: &(dyn StdError + Send + Sync + 'static)) {
     tracing::error!(task.name = task, error, "a tick of `{task}` failed; trying again");
 }
 
-/// How long it really takes until the clock shows `at`; never nothing, so that a tick that could not do what is
-/// due (its account is locked by another process) does not spin.
+/// How long it really takes until the clock shows `at`. What is due already and was not done is in the hands of another
+/// process: it gets a moment to finish.
 fn real_time(at: Timestamp, now: Timestamp, speed: Speed) -> Duration {
-    const LEAST: Duration = Duration::from_millis(2);
+    const LEAST: Duration = Duration::from_millis(1);
+    const BUSY: Duration = Duration::from_millis(50);
+    if at <= now {
+        return BUSY;
+    }
     if speed.0 <= 0.0 {
         return PERIOD;
     }

@@ -98,11 +98,14 @@ pub(super) async fn lock_lanes(tx: &mut PgConnection, accounts: &[AccountId]) ->
     Ok(())
 }
 
-#[derive(sqlx::FromRow)]
-struct DueLane {
-    #[sqlx(flatten)]
-    lane: LaneRow,
-    generation: i64,
+/// Whether `program` is what is in force. To be asked once the lanes are locked: whoever applies a plan holds them until
+/// its commit, so the answer stays true for them.
+pub(super) async fn in_force(tx: &mut PgConnection, program: &Program) -> Result<bool, Error> {
+    let generation: i64 = sqlx::query_scalar("select desired from generation")
+        .fetch_one(tx)
+        .await
+        .map_err(Error::during("read the generation"))?;
+    Ok(generation == program.generation)
 }
 
 /// Locks lanes that are due for a look; `None` when `program` is not what is in force.
@@ -112,22 +115,21 @@ async fn claim_lanes(
     most: u32,
     now: Timestamp,
 ) -> Result<Option<Vec<Lane>>, Error> {
-    let rows: Vec<DueLane> = sqlx::query_as(concat!(
+    let rows: Vec<LaneRow> = sqlx::query_as(concat!(
         "select ",
         lane_columns!(),
-        ", (select desired from generation) as generation
-         from lane l join account a on a.id = l.account_id
+        " from lane l join account a on a.id = l.account_id
          where l.wake_at <= $1 order by l.wake_at limit $2 for update of l skip locked"
     ))
     .bind(now)
     .bind(i64::from(most))
-    .fetch_all(tx)
+    .fetch_all(&mut *tx)
     .await
     .map_err(Error::during("claim lanes"))?;
-    if rows.iter().any(|row| row.generation != program.generation) {
+    if !in_force(tx, program).await? {
         return Ok(None);
     }
-    let lanes: Result<Vec<Lane>, sqlx::Error> = rows.into_iter().map(|row| row.lane.lane()).collect();
+    let lanes: Result<Vec<Lane>, sqlx::Error> = rows.into_iter().map(LaneRow::lane).collect();
     lanes.map(Some).map_err(decode("claim lanes"))
 }
 

@@ -81,10 +81,9 @@ impl Store {
     ) -> Result<Enrolled, Error> {
         let spec = &campaign.spec;
         let mut tx = self.pool.begin().await.map_err(Error::during("begin an enrollment"))?;
-        if !lock_campaign(&mut tx, id).await? {
+        if !lock_campaign(&mut tx, id).await? || !hold_facts_still(&mut tx).await? {
             return Ok(Enrolled::default());
         }
-        hold_facts_still(&mut tx).await?;
         let due = due_runs(&mut tx, id, spec, now).await?;
         let seekers: Vec<Seeker> = due.iter().map(|run| run.seeker(spec)).collect();
         let found = insert(&mut tx, id, campaign, &seekers, revision, now).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
-use super::claim::lock_lanes;
+use super::claim::{in_force, lock_lanes};
 use super::effect::selection;
 use super::rows::{decode, strange, zone};
 use super::{Error, Store};
@@ -27,14 +27,10 @@ impl Store {
     pub async fn advance_runs(&self, program: &Program, now: Timestamp) -> Result<u64, Error> {
         let specs: Specs<'_> = program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to advance runs"))?;
-        let generation: i64 = sqlx::query_scalar("select desired from generation")
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(Error::during("read the generation"))?;
-        if generation != program.generation {
+        let changed = advance(&mut tx, &specs, now).await?;
+        if !in_force(&mut tx, program).await? {
             return Ok(0);
         }
-        let changed = advance(&mut tx, &specs, now).await?;
         tx.commit().await.map_err(Error::during("commit the runs"))?;
         Ok(changed)
     }

@@ -41,7 +41,7 @@ impl Store {
 
     /// Grows whenever an import changes a fact.
     pub async fn facts_generation(&self) -> Result<i64, Error> {
-        sqlx::query_scalar("select facts from generation")
+        sqlx::query_scalar("select facts from facts_generation")
             .fetch_one(&self.pool)
             .await
             .map_err(Error::during("read the generation of the facts"))

@@ -146,7 +146,7 @@ async fn importing_twice_writes_nothing() {
     ];
     assert_eq!(counts(&rows(&db, &file).await), (4, 3, 0, 1, 0));
     let state = "select xmin::text || external_id || is_current from referral
-                 union all select xmin::text from account union all select facts::text from generation order by 1";
+                 union all select xmin::text from account union all select facts::text from facts_generation order by 1";
     let before = texts(&db.pool, state).await;
     assert_eq!(counts(&rows(&db, &file).await), (4, 0, 0, 4, 0));
     let later = referrals_at(&db, "2026-12-01T00:00:00Z", format!("{HEADER}\n{}", file.join("\n"))).await;
@@ -334,7 +334,7 @@ async fn whoever_lives_by_the_facts_is_woken() {
     assert_eq!(texts(&db.pool, woken).await.len(), 0);
     rows(&db, &["r2,a1,Paul,671000001,CM,2026-10-01T08:00:00Z,,"]).await;
     assert_eq!(texts(&db.pool, woken).await.len(), 3);
-    assert_eq!(texts(&db.pool, "select facts::text from generation").await, ["3"]);
+    assert_eq!(texts(&db.pool, "select facts::text from facts_generation").await, ["3"]);
 }
 
 #[tokio::test]

@@ -163,7 +163,7 @@ impl World {
     /// What an import leaves behind for the loops.
     pub(crate) async fn facts_changed(&self) {
         let now = self.now.to_rfc3339();
-        self.sql("update generation set facts = facts + 1").await;
+        self.sql("update facts_generation set facts = facts + 1").await;
         self.sql(&format!("update run set enroll_at = '{now}' where finished_at is null")).await;
         self.sql(&format!("update lane set wake_at = '{now}'")).await;
     }

@@ -166,14 +166,13 @@ async fn lock_facts(tx: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// From here to the commit no import merges. Waits for one that does: seconds, for a large file.
-pub(super) async fn hold_facts_still(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("select pg_advisory_xact_lock_shared($1)")
+/// From here to the commit no import merges; `false` when one does at this moment.
+pub(super) async fn hold_facts_still(tx: &mut PgConnection) -> Result<bool, Error> {
+    sqlx::query_scalar("select pg_try_advisory_xact_lock_shared($1)")
         .bind(LOCK)
-        .execute(tx)
+        .fetch_one(tx)
         .await
-        .map_err(Error::during("wait for an import"))?;
-    Ok(())
+        .map_err(Error::during("hold the facts still"))
 }
 
 /// Copies what `read` stages into the staging table.

@@ -32,7 +32,7 @@ pub(super) async fn wake(tx: &mut PgConnection, accounts: &[i32], now: Timestamp
     ] {
         sqlx::query(sql).bind(accounts).bind(now).execute(&mut *tx).await.map_err(Error::during(operation))?;
     }
-    sqlx::query("update generation set facts = facts + 1")
+    sqlx::query("update facts_generation set facts = facts + 1")
         .execute(tx)
         .await
         .map_err(Error::during("count the generation of facts"))?;

@@ -117,7 +117,7 @@ create table run (
     check ((phase in ('completed', 'cancelled')) = (finished_at is not null))
 ) with (fillfactor = 80);
 create index run_campaign on run (campaign_id);
-create index run_enroll_at on run (enroll_at) where enroll_at is not null;
+create index run_enroll_at on run (enroll_at) where enroll_at is not null and phase = 'active';
 create index run_check_at on run (check_at) where check_at is not null;
 
 -- The sending side of an account: its daily cap, its pace, and when it is next worth a look.
@@ -212,10 +212,15 @@ create table clock (
     speed    double precision not null check (speed >= 0)
 );
 
--- Bumped by whoever changes facts or the desired state, so that others notice with one cheap read.
+-- Bumped by whoever changes the desired state, or facts, so that others notice with one cheap read. Two tables, so that
+-- an import and an edit never wait for each other.
 create table generation (
     only_row boolean primary key default true check (only_row),
-    facts    bigint not null default 0,
     desired  bigint not null default 0
 );
 insert into generation default values;
+create table facts_generation (
+    only_row boolean primary key default true check (only_row),
+    facts    bigint not null default 0
+);
+insert into facts_generation default values;
