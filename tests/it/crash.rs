@@ -33,7 +33,7 @@ fn write_tree(dir: &Path, days: u16) {
 /// A moment of up to `most`, the same for the same round.
 fn moment(round: u64, most: Duration) -> Duration {
     let mixed = (round + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    most.mul_f64(((mixed >> 40) as f64) / f64::from(1 << 24))
+    most * u32::try_from(mixed >> 48).unwrap() / (1 << 16)
 }
 
 /// What must hold whenever nobody runs.

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::sending::{ALWAYS, NO_PACE, tree};
 use crate::support::{self, TestDatabase, database};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A working directory, open to the user that runs a private server when we are root.
 pub(crate) fn folder() -> TempDir {

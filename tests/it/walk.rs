@@ -272,7 +272,7 @@ impl Walk {
             .into_iter()
             .map(|row| row.split_once(' ').map(|(id, name)| (id.parse().unwrap(), name.to_owned())).unwrap())
             .collect();
-        let mut seen: HashSet<MessageKey> = HashSet::new();
+        let mut keys: HashSet<MessageKey> = HashSet::new();
         let mut people: HashSet<(i64, NaiveDate)> = HashSet::new();
         let mut days: HashMap<(i32, i32, i64), i16> = HashMap::new();
         let mut accounts: BTreeMap<(i32, NaiveDate), Vec<Timestamp>> = BTreeMap::new();
@@ -281,7 +281,7 @@ impl Walk {
             let (key, target) = (delivery.key, delivery.key.target);
             let (account, campaign, referral) = (target.account.0, target.campaign.0, target.referral.0);
             let seed = self.seed;
-            assert!(seen.insert(key), "seed {seed}: {key:?} was delivered twice\n{}", story());
+            assert!(keys.insert(key), "seed {seed}: {key:?} was delivered twice\n{}", story());
             assert!(
                 self.stopped.get(&referral).is_none_or(|so_far| place < *so_far),
                 "seed {seed}: {key:?} left after a payment or opt-out\n{}",
