@@ -87,7 +87,8 @@ async fn bench(referrals: u32, accounts: u32) {
     line("send, null channel", people as f64 / took.as_secs_f64(), None);
     let took = send(&store, &program, &sandbox, start + chrono::TimeDelta::hours(24)).await;
     line("send, sandbox channel", people as f64 / took.as_secs_f64(), None);
-    let left: i64 = sqlx::query_scalar("select count(*) from target where state = 'active'").fetch_one(&mut psql).await.unwrap();
+    let left: i64 =
+        sqlx::query_scalar("select count(*) from target where state = 'active'").fetch_one(&mut psql).await.unwrap();
     assert_eq!(left, 0, "somebody did not get both days");
 
     drop(psql);
@@ -121,7 +122,8 @@ async fn import_facts(store: &Store, referrals: u32, accounts: u32, now: Timesta
     }
     let age = Age { as_of: now, now };
     import::accounts(store, Source::stream("accounts", Cursor::new(csv)), age).await.unwrap();
-    let mut csv = "id,account_id,name,phone,language,country,profession,birth_date,registered_at,consent,city\n".to_owned();
+    let mut csv =
+        "id,account_id,name,phone,language,country,profession,birth_date,registered_at,consent,city\n".to_owned();
     for n in 0..referrals {
         let (account, minute) = (n % accounts, n % 50_000);
         let at = now - chrono::TimeDelta::minutes(i64::from(minute) + 120);

@@ -95,7 +95,10 @@ impl Quota {
 pub enum Verdict {
     Send,
     /// Not now; `until` is when it is worth asking again, `None` when only an event can change it.
-    Hold { reason: Hold, until: Option<Timestamp> },
+    Hold {
+        reason: Hold,
+        until: Option<Timestamp>,
+    },
     Exit(Exit),
 }
 
@@ -293,7 +296,10 @@ mod tests {
             ("run paused", Question { run: Run { phase: Phase::Paused, ..yes().run }, ..yes() }),
             ("run cancelled", Question { run: Run { phase: Phase::Cancelled, ..yes().run }, ..yes() }),
             ("run over", Question { run: Run { end_at: Some(yes().now), ..yes().run }, ..yes() }),
-            ("expired", Question { account: Account { subscription_ends_at: Some(yes().now), connected: true }, ..yes() }),
+            (
+                "expired",
+                Question { account: Account { subscription_ends_at: Some(yes().now), connected: true }, ..yes() },
+            ),
             ("offline", Question { account: Account { subscription_ends_at: None, connected: false }, ..yes() }),
             ("paid", someone(|p| p.paid = true)),
             ("paid, asked for", {

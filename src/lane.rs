@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::domain::{
-    AccountId, CampaignId, Country, Language, MessageKey, NaiveDate, Opening, Phone, ReferralId, TargetKey, Timestamp, Zone,
+    AccountId, CampaignId, Country, Language, MessageKey, NaiveDate, Opening, Phone, ReferralId, TargetKey, Timestamp,
+    Zone,
 };
 use crate::gate::{self, Consent, Hold, Question, Quota, Scope, Verdict};
 use crate::lifecycle::run::Phase;
@@ -142,7 +143,9 @@ pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: 
 
     for candidate in candidates {
         let Some(run) = runs.iter().find(|run| run.campaign == candidate.campaign) else { continue };
-        let Some(campaign) = program.campaign(run.campaign).filter(|_| !closed.contains(&run.campaign)) else { continue };
+        let Some(campaign) = program.campaign(run.campaign).filter(|_| !closed.contains(&run.campaign)) else {
+            continue;
+        };
         let target = TargetKey { account: lane.account, campaign: run.campaign, referral: candidate.referral };
         if candidate.day > campaign.days_total() {
             draw.finished.push(target);
@@ -222,7 +225,9 @@ pub fn hold(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp) -> Op
 
 fn seed(key: &MessageKey) -> u64 {
     let part = |n: i64| n.cast_unsigned();
-    part(key.target.referral.0).rotate_left(24) ^ part(i64::from(key.target.campaign.0)).rotate_left(8) ^ part(i64::from(key.day))
+    part(key.target.referral.0).rotate_left(24)
+        ^ part(i64::from(key.target.campaign.0)).rotate_left(8)
+        ^ part(i64::from(key.day))
 }
 
 /// What stays the same from one question to the next.
@@ -237,11 +242,8 @@ impl Asking<'_> {
     fn question(&self, campaign: &CampaignProgram, run: &LaneRun, lane_taken: u32, run_taken: u32) -> Question {
         let schedule = &campaign.spec.schedule;
         let zone = campaign.zone(&self.lane.zone);
-        let opening = if schedule.windows.windows.is_empty() {
-            Opening::Never
-        } else {
-            schedule.windows.opening(zone, self.now)
-        };
+        let opening =
+            if schedule.windows.windows.is_empty() { Opening::Never } else { schedule.windows.opening(zone, self.now) };
         Question {
             now: self.now,
             run: gate::Run {

@@ -89,11 +89,8 @@ mod tests {
             every: Period::seconds(every),
             pause_after: Period::seconds(pause),
         };
-        let waves = Pacing {
-            every: Period::ZERO,
-            jitter: Period::ZERO,
-            waves: vec![wave(2, 10, 100), wave(1, 99, 500)],
-        };
+        let waves =
+            Pacing { every: Period::ZERO, jitter: Period::ZERO, waves: vec![wave(2, 10, 100), wave(1, 99, 500)] };
         assert_eq!(gaps(&waves, 6), [10, 100, 500, 10, 100, 500]);
     }
 

@@ -34,13 +34,16 @@ impl Program {
         let mut shared: HashMap<(&Name, u16), Arc<DayProgram>> = HashMap::new();
         for (name, sequence) in &desired.sequences {
             for (number, day) in &sequence.days {
-                let day = DayProgram::compile(day).map_err(|error| Broken { name: name.clone(), day: *number, error })?;
+                let day =
+                    DayProgram::compile(day).map_err(|error| Broken { name: name.clone(), day: *number, error })?;
                 shared.insert((name, *number), Arc::new(day));
             }
         }
         let mut campaigns = HashMap::new();
         for (name, campaign) in &desired.campaigns {
-            let (Some(id), Some(sequence)) = (ids.get(name), desired.sequences.get(&campaign.sequence)) else { continue };
+            let (Some(id), Some(sequence)) = (ids.get(name), desired.sequences.get(&campaign.sequence)) else {
+                continue;
+            };
             let program = CampaignProgram::compile(name, campaign, sequence, |day| {
                 shared.get(&(&campaign.sequence, day)).map(Arc::clone)
             })?;
@@ -101,9 +104,11 @@ impl CampaignProgram {
         let mut days = Vec::new();
         for number in sequence.days.keys() {
             let day = match (campaign.days.get(number), shared(*number)) {
-                (Some(own), _) => DayProgram::compile(own)
-                    .map(Arc::new)
-                    .map_err(|error| Broken { name: name.clone(), day: *number, error })?,
+                (Some(own), _) => DayProgram::compile(own).map(Arc::new).map_err(|error| Broken {
+                    name: name.clone(),
+                    day: *number,
+                    error,
+                })?,
                 (None, Some(day)) => day,
                 (None, None) => continue,
             };
@@ -154,7 +159,8 @@ impl CampaignProgram {
         let program = self.day(day).ok_or_else(|| format!("day {day} is not in the sequence"))?;
         let (language, _) = choose(&program.day, preferred, &self.fallback)
             .ok_or_else(|| format!("day {day} has no text in `{}`", self.fallback))?;
-        let template = program.templates.get(language).ok_or_else(|| format!("day {day} has no text in `{language}`"))?;
+        let template =
+            program.templates.get(language).ok_or_else(|| format!("day {day} has no text in `{language}`"))?;
         let text = template.render(&vars(language)).map_err(|error| format!("day {day} in `{language}`: {error}"))?;
         Ok((language.clone(), text))
     }

@@ -15,7 +15,10 @@ use crate::store::{self, Applied, InForce, Origin, Store};
 pub enum Outcome {
     /// The database has what the files ask for.
     InSync,
-    Applied { revision: i32, plan: Plan },
+    Applied {
+        revision: i32,
+        plan: Plan,
+    },
     /// The plan looks like an accident; what is in force stays.
     Refused(Refusal),
     /// The files have errors; what is in force stays.

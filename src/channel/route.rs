@@ -46,7 +46,9 @@ impl Channels {
             let outcomes = match name.map(|name| self.named.get(name)) {
                 None => in_time(self.built_in.as_ref(), &batch, now).await,
                 Some(Some(channel)) => in_time(channel.as_ref(), &batch, now).await,
-                Some(None) => vec![Outcome::Postponed { error: "its channel is gone".to_owned(), after: None }; batch.len()],
+                Some(None) => {
+                    vec![Outcome::Postponed { error: "its channel is gone".to_owned(), after: None }; batch.len()]
+                }
             };
             places.into_iter().zip(outcomes).collect::<Vec<_>>()
         });

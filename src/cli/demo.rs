@@ -64,7 +64,9 @@ fn only_sandbox(directories: &[PathBuf]) -> anyhow::Result<()> {
 async fn empty(server: &Server, connections: u32) -> anyhow::Result<Store> {
     let url = server.url(embedded::DATABASE);
     if Store::holds_real_data(&url).await? {
-        bail!("the private Postgres of this folder holds real data, which --demo would throw away: run the demo in another folder");
+        bail!(
+            "the private Postgres of this folder holds real data, which --demo would throw away: run the demo in another folder"
+        );
     }
     server.drop_database(embedded::DATABASE).await?;
     server.create_database(embedded::DATABASE, None).await?;

@@ -21,15 +21,8 @@ pub enum State {
 }
 
 impl State {
-    pub const ALL: [Self; 7] = [
-        Self::Queued,
-        Self::Sending,
-        Self::Sent,
-        Self::Delivered,
-        Self::Read,
-        Self::Failed,
-        Self::Uncertain,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Queued, Self::Sending, Self::Sent, Self::Delivered, Self::Read, Self::Failed, Self::Uncertain];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -108,6 +101,8 @@ pub fn step(state: State, event: Event) -> Result<State, Illegal> {
         (Sending | Uncertain, Event::Accepted) => Sent,
         (Sending, Event::Postponed) => Queued,
         (Sending, Event::Refused) => Failed,
+        // Its person left before it could be tried again.
+        (Queued, Event::Refused) => Failed,
         (Sending, Event::LeaseExpired) => Uncertain,
         (Sending | Uncertain | Sent, Event::DeliveryReceipt) => Delivered,
         (Sending | Uncertain | Sent | Delivered, Event::ReadReceipt) => Read,

@@ -131,6 +131,8 @@ pub struct Situation {
     pub wanted: DesiredState,
     /// The manifest is gone.
     pub removed: bool,
+    /// The campaign takes in this account.
+    pub selected: bool,
     /// The run was active once.
     pub started: bool,
     pub start_at: Option<Timestamp>,
@@ -138,6 +140,8 @@ pub struct Situation {
     pub enrollment: Enrollment,
     /// Enrollment passes made so far.
     pub passes: u32,
+    /// A pass is due: what the last one found says nothing about now.
+    pub pass_due: bool,
     /// How many people the last pass found.
     pub last_pass_found: u32,
     /// `limits.targets` people were taken.
@@ -167,6 +171,10 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
         DesiredState::Draft => return Status::new(Draft, Reason::Manifest, "a draft: nothing is enrolled or sent"),
         DesiredState::Active => {}
     }
+    // Not an end: labels come with imports, and one that is missing today may be back tomorrow.
+    if !situation.selected {
+        return Status::new(Paused, Reason::Manifest, "its account is not one of those the campaign is for");
+    }
     if let Some(end) = situation.end_at.filter(|end| *end <= now) {
         return Status::new(Completed, Reason::Ended, format!("ended at {}", end.format("%Y-%m-%d %H:%M UTC")));
     }
@@ -188,7 +196,8 @@ pub fn enrollment_closed(situation: &Situation) -> bool {
     match situation.enrollment {
         Enrollment::Once => situation.passes >= 1 || situation.target_cap_reached,
         Enrollment::UntilDrained => {
-            situation.passes >= 1 && (situation.last_pass_found == 0 || situation.target_cap_reached)
+            let found_nobody = situation.last_pass_found == 0 && !situation.pass_due;
+            situation.passes >= 1 && (found_nobody || situation.target_cap_reached)
         }
         Enrollment::Continuous => false,
     }
@@ -208,11 +217,13 @@ mod tests {
         Situation {
             wanted: DesiredState::Active,
             removed: false,
+            selected: true,
             started: true,
             start_at: None,
             end_at: None,
             enrollment: Enrollment::UntilDrained,
             passes: 1,
+            pass_due: false,
             last_pass_found: 3,
             target_cap_reached: false,
             has_active_targets: true,
@@ -236,6 +247,7 @@ mod tests {
             ("paused", Situation { wanted: DesiredState::Paused, ..active() }),
             ("cancelled", Situation { wanted: DesiredState::Cancelled, ..active() }),
             ("removed", Situation { removed: true, ..active() }),
+            ("not selected", Situation { selected: false, ..active() }),
             ("start ahead", Situation { start_at: Some(now() + hour), started: false, ..active() }),
             ("start ahead, started", Situation { start_at: Some(now() + hour), ..active() }),
             ("start now", Situation { start_at: Some(now()), started: false, ..active() }),
@@ -245,6 +257,7 @@ mod tests {
             ("drained, paused", Situation { wanted: DesiredState::Paused, ..drained.clone() }),
             ("once", Situation { enrollment: Enrollment::Once, has_active_targets: false, ..active() }),
             ("no pass yet", Situation { passes: 0, ..drained.clone() }),
+            ("pass due", Situation { pass_due: true, ..drained.clone() }),
             ("cap reached", Situation { target_cap_reached: true, last_pass_found: 9, ..drained }),
             ("template error", Situation { template_error: Some("day 2".into()), ..active() }),
         ];
@@ -253,7 +266,8 @@ mod tests {
             table += &format!("{name:<22}");
             for phase in Phase::ALL {
                 let after = next(&status(phase), situation, now());
-                table += &format!(" {:>9}→{:<27}", phase.as_str(), format!("{} {}", after.phase, after.reason.as_str()));
+                table +=
+                    &format!(" {:>9}→{:<27}", phase.as_str(), format!("{} {}", after.phase, after.reason.as_str()));
             }
             table = table.trim_end().to_owned() + "\n";
         }

@@ -32,9 +32,13 @@ pub enum Following {
     /// All days are done.
     Finish,
     /// The same day again at this instant.
-    Retry { due_at: Timestamp },
+    Retry {
+        due_at: Timestamp,
+    },
     /// The day is lost; so many days in a row now.
-    DayFailed { failed_days: u16 },
+    DayFailed {
+        failed_days: u16,
+    },
     /// The day is lost, and it was the last one.
     LastDayFailed,
     Leave(Exit),

@@ -11,9 +11,14 @@ use crate::domain::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// `day` goes out next, at `due_at` at the earliest.
-    Waiting { day: u16, due_at: Timestamp },
+    Waiting {
+        day: u16,
+        due_at: Timestamp,
+    },
     /// The last day was handed over and its outcome is not known yet.
-    LastDayOut { day: u16 },
+    LastDayOut {
+        day: u16,
+    },
     Completed,
     Exited(Exit),
 }
@@ -32,15 +37,8 @@ pub enum Exit {
 }
 
 impl Exit {
-    pub const ALL: [Self; 7] = [
-        Self::Paid,
-        Self::OptedOut,
-        Self::Cancelled,
-        Self::Undeliverable,
-        Self::Failed,
-        Self::Removed,
-        Self::Expired,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Paid, Self::OptedOut, Self::Cancelled, Self::Undeliverable, Self::Failed, Self::Removed, Self::Expired];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -68,14 +66,21 @@ impl fmt::Display for Exit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// Its message was claimed; `next` is the day after with its instant, `None` after the last.
-    Claimed { next: Option<(u16, Timestamp)> },
+    Claimed {
+        next: Option<(u16, Timestamp)>,
+    },
     /// The hand-over of `day` certainly did not happen: it is due again at `due_at`.
-    GivenBack { day: u16, due_at: Timestamp },
+    GivenBack {
+        day: u16,
+        due_at: Timestamp,
+    },
     /// The last day is settled, or the sequence has become shorter than where this target stands.
     Finished,
     Left(Exit),
     /// Held back by the gate until `until`.
-    Held { until: Timestamp },
+    Held {
+        until: Timestamp,
+    },
 }
 
 /// An event that cannot follow a state.
@@ -109,8 +114,12 @@ mod tests {
     #[test]
     fn table() {
         let at: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
-        let states =
-            [State::Waiting { day: 3, due_at: at }, State::LastDayOut { day: 7 }, State::Completed, State::Exited(Exit::Paid)];
+        let states = [
+            State::Waiting { day: 3, due_at: at },
+            State::LastDayOut { day: 7 },
+            State::Completed,
+            State::Exited(Exit::Paid),
+        ];
         let events = [
             Event::Claimed { next: Some((4, at)) },
             Event::Claimed { next: None },

@@ -81,6 +81,19 @@ pub enum AccountSelector {
     MatchLabels(BTreeMap<String, String>),
 }
 
+impl AccountSelector {
+    /// Whether it takes in the account with this id and these extra columns.
+    pub fn selects(&self, id: &str, columns: &serde_json::Value) -> bool {
+        match self {
+            Self::All => true,
+            Self::Names(names) => names.iter().any(|name| name == id),
+            Self::MatchLabels(labels) => {
+                labels.iter().all(|(key, value)| columns.get(key).and_then(serde_json::Value::as_str) == Some(value))
+            }
+        }
+    }
+}
+
 /// Whom a campaign takes. An empty list or `None` does not restrict.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -232,6 +245,13 @@ impl Pacing {
     /// Whether messages may leave as fast as quotas allow.
     pub fn is_off(&self) -> bool {
         self.every.is_zero() && self.jitter.is_zero() && self.waves.is_empty()
+    }
+
+    /// The longest time that may pass between two messages.
+    pub fn longest(&self) -> Period {
+        let waves = self.waves.iter().map(|wave| wave.every.max(wave.pause_after));
+        let longest = waves.max().unwrap_or(self.every);
+        Period::seconds(longest.as_seconds() + self.jitter.as_seconds())
     }
 }
 

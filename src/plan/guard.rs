@@ -15,9 +15,13 @@ const LARGE_SHARE_PERCENT: u64 = 30;
 /// Why a plan is not carried out until a person says so.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
-    #[error("there is not one campaign left in the files; an empty tree is taken for an outage, and nothing is cancelled")]
+    #[error(
+        "there is not one campaign left in the files; an empty tree is taken for an outage, and nothing is cancelled"
+    )]
     EmptyTree,
-    #[error("it would cancel {cancelled} of {live} live runs (more than {LARGE_SHARE_PERCENT} %); if that is meant, run `relancectl apply --allow-mass-change`")]
+    #[error(
+        "it would cancel {cancelled} of {live} live runs (more than {LARGE_SHARE_PERCENT} %); if that is meant, run `relancectl apply --allow-mass-change`"
+    )]
     MassCancel { cancelled: u64, live: u64 },
 }
 

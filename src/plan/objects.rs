@@ -40,8 +40,10 @@ impl Desired {
     /// This state as objects. There is always one `Defaults`, under the name `defaults`.
     pub fn to_objects(&self) -> Objects {
         let json = |value: Result<Value, serde_json::Error>| value.expect("the desired state has string keys only");
-        let campaigns = self.campaigns.iter().map(|(n, c)| ((Kind::Campaign, n.clone()), json(serde_json::to_value(c))));
-        let sequences = self.sequences.iter().map(|(n, s)| ((Kind::Sequence, n.clone()), json(serde_json::to_value(s))));
+        let campaigns =
+            self.campaigns.iter().map(|(n, c)| ((Kind::Campaign, n.clone()), json(serde_json::to_value(c))));
+        let sequences =
+            self.sequences.iter().map(|(n, s)| ((Kind::Sequence, n.clone()), json(serde_json::to_value(s))));
         let channels = self.channels.iter().map(|(n, c)| ((Kind::Channel, n.clone()), json(serde_json::to_value(c))));
         let accounts = ((Kind::Defaults, defaults_name()), json(serde_json::to_value(&self.accounts)));
         campaigns.chain(sequences).chain(channels).chain([accounts]).collect()

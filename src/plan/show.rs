@@ -30,7 +30,10 @@ pub fn text(plan: &Plan) -> String {
         let (kind, name) = (change.kind.as_str(), &change.name);
         put(&mut text, &format!("{} {:<7} {kind} {name}", sign(change.action), change.action.as_str()));
         for field in &change.fields {
-            put(&mut text, &format!("      {}: {} → {}", field.path, shown(field.before.as_ref()), shown(field.after.as_ref())));
+            put(
+                &mut text,
+                &format!("      {}: {} → {}", field.path, shown(field.before.as_ref()), shown(field.after.as_ref())),
+            );
         }
         if let Some(effect) = change.effect {
             let mut parts = vec![format!("{} accounts", effect.accounts)];

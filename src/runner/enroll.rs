@@ -14,7 +14,7 @@ pub async fn enroll(store: &Store, program: &Program, now: Timestamp) -> Result<
         if campaign.spec.state != DesiredState::Active {
             continue;
         }
-        let enrolled = store.enroll(id, campaign, program.revision, now).await?;
+        let enrolled = store.enroll(program, id, now).await?;
         if enrolled.people > 0 {
             let (name, runs) = (campaign.name.as_str(), enrolled.runs);
             tracing::info!(campaign.name = name, runs, people = enrolled.people, "enrolled");

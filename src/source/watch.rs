@@ -88,7 +88,9 @@ fn wanted(paths: &[PathBuf]) -> Watched {
                 add(&mut watched, parent, false);
             }
             let link = path.ancestors().find(|part| part.is_symlink()).map(Path::to_owned);
-            let Some((link, to)) = link.and_then(|link| Some((link.clone(), std::fs::read_link(link).ok()?))) else { break };
+            let Some((link, to)) = link.and_then(|link| Some((link.clone(), std::fs::read_link(link).ok()?))) else {
+                break;
+            };
             let parent = link.parent().unwrap_or(&link);
             add(&mut watched, parent, false);
             let rest = path.strip_prefix(&link).unwrap_or(Path::new("")).to_owned();

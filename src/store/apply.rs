@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use super::run::{Specs, advance, ensure, lock_accounts_of};
 use super::{Error, Store};
-use crate::domain::{CampaignId, Name, Timestamp};
+use crate::domain::{AccountId, CampaignId, Name, Timestamp};
 use crate::manifest::Desired;
 use crate::plan::{Kind, Plan};
 use crate::program::Program;
@@ -48,14 +48,24 @@ impl Store {
             return Ok(Applied::Outdated);
         }
         let revision = insert_revision(&mut tx, plan, origin, now).await?;
+        let gone = ids_of(&mut tx, removed(plan)).await?;
+        let changed = ids_of(&mut tx, affected(plan, desired)).await?;
+        // All lanes in one go, as everywhere: in two, another who takes them in order could meet us halfway.
+        let accounts = lock_accounts_of(&mut tx, &[gone.as_slice(), &changed].concat()).await?;
         save_manifests(&mut tx, plan, revision).await?;
-        save_campaigns(&mut tx, plan, now).await?;
+        save_campaigns(&mut tx, plan, &gone, now).await?;
+        touch_runs(&mut tx, &changed, revision, now).await?;
+        wake_lanes(&mut tx, &accounts, slot_cap(plan, desired, now), now).await?;
         let ids = campaign_ids(&mut tx).await?;
-        let specs: Specs<'_> =
-            ids.iter().filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?))).collect();
-        touch_runs(&mut tx, plan, desired, revision, now).await?;
-        ensure(&mut tx, &specs, revision, now).await?;
-        // More runs than one batch are moved on by the daemon.
+        let specs: Specs<'_> = ids.iter().filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?))).collect();
+        let planned = |name: &Name| plan.changes.iter().any(|c| c.kind == Kind::Campaign && c.name == *name);
+        let planned: Specs<'_> = ids
+            .iter()
+            .filter(|(name, _)| planned(name))
+            .filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?)))
+            .collect();
+        ensure(&mut tx, &planned, revision, now).await?;
+        // More runs than one batch are moved on by the daemon; until then the gate holds them.
         advance(&mut tx, &specs, now).await?;
         sqlx::query("update generation set desired = desired + 1")
             .execute(&mut *tx)
@@ -74,12 +84,7 @@ impl Store {
     }
 }
 
-async fn insert_revision(
-    tx: &mut PgConnection,
-    plan: &Plan,
-    origin: &Origin,
-    now: Timestamp,
-) -> Result<i32, Error> {
+async fn insert_revision(tx: &mut PgConnection, plan: &Plan, origin: &Origin, now: Timestamp) -> Result<i32, Error> {
     sqlx::query_scalar(
         "insert into revision (digest, \"commit\", author, accepted_at, plan) values ($1, $2, $3, $4, $5) returning id",
     )
@@ -125,18 +130,39 @@ async fn save_manifests(tx: &mut PgConnection, plan: &Plan, revision: i32) -> Re
     Ok(())
 }
 
-async fn save_campaigns(tx: &mut PgConnection, plan: &Plan, now: Timestamp) -> Result<(), Error> {
-    let campaigns = || plan.changes.iter().filter(|change| change.kind == Kind::Campaign);
-    let names = |gone: bool| -> Vec<String> {
-        campaigns().filter(|change| change.after.is_none() == gone).map(|change| change.name.to_string()).collect()
-    };
-    let gone: Vec<i32> =
-        sqlx::query_scalar("select id from campaign where name = any($1) and removed_at is null")
-            .bind(names(true))
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(Error::during("look for removed campaigns"))?;
-    lock_accounts_of(tx, &gone).await?;
+/// The campaigns whose manifest goes.
+fn removed(plan: &Plan) -> Vec<String> {
+    let campaigns = plan.changes.iter().filter(|change| change.kind == Kind::Campaign);
+    campaigns.filter(|change| change.after.is_none()).map(|change| change.name.to_string()).collect()
+}
+
+/// The campaigns that the plan changes, be it through their sequence or the defaults.
+fn affected(plan: &Plan, desired: &Desired) -> Vec<String> {
+    let changed = |kind: Kind, name: &Name| plan.changes.iter().any(|c| c.kind == kind && c.name == *name);
+    let everything = plan.changes.iter().any(|change| matches!(change.kind, Kind::Defaults | Kind::Channel));
+    let campaigns = desired
+        .campaigns
+        .iter()
+        .filter(|(name, spec)| everything || changed(Kind::Campaign, name) || changed(Kind::Sequence, &spec.sequence));
+    campaigns.map(|(name, _)| name.to_string()).collect()
+}
+
+/// When a new pace is planned: the latest instant at which a lane may still be waiting by it, so that the slot of a
+/// slower one (or a slip of the pen) does not outlive its correction.
+fn slot_cap(plan: &Plan, desired: &Desired, now: Timestamp) -> Option<Timestamp> {
+    let planned = plan.changes.iter().any(|change| change.kind == Kind::Defaults);
+    planned.then(|| now + std::time::Duration::from(desired.accounts.pacing.longest()))
+}
+
+async fn ids_of(tx: &mut PgConnection, names: Vec<String>) -> Result<Vec<i32>, Error> {
+    sqlx::query_scalar("select id from campaign where name = any($1) and removed_at is null")
+        .bind(names)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("look for the campaigns of a plan"))
+}
+
+async fn save_campaigns(tx: &mut PgConnection, plan: &Plan, gone: &[i32], now: Timestamp) -> Result<(), Error> {
     sqlx::query(
         "with gone as (update campaign set removed_at = $2 where id = any($1))
          update run set check_at = $2 where campaign_id = any($1) and finished_at is null",
@@ -146,11 +172,12 @@ async fn save_campaigns(tx: &mut PgConnection, plan: &Plan, now: Timestamp) -> R
     .execute(&mut *tx)
     .await
     .map_err(Error::during("remove campaigns"))?;
+    let kept = plan.changes.iter().filter(|change| change.kind == Kind::Campaign && change.after.is_some());
     sqlx::query(
         "insert into campaign (name) select name from unnest($1::text[]) as u (name)
          where not exists (select from campaign c where c.name = u.name and c.removed_at is null)",
     )
-    .bind(names(false))
+    .bind(kept.map(|change| change.name.to_string()).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map_err(Error::during("save campaigns"))?;
@@ -165,40 +192,36 @@ async fn campaign_ids(tx: &mut PgConnection) -> Result<Vec<(Name, CampaignId)>, 
     Ok(rows.into_iter().filter_map(|(name, id)| Some((Name::parse(&name).ok()?, CampaignId(id)))).collect())
 }
 
-/// Has every run looked at, enrolled and sent anew that the plan changes, be it through its sequence or the defaults.
-async fn touch_runs(
-    tx: &mut PgConnection,
-    plan: &Plan,
-    desired: &Desired,
-    revision: i32,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let changed = |kind: Kind, name: &Name| plan.changes.iter().any(|c| c.kind == kind && c.name == *name);
-    let everything = plan.changes.iter().any(|change| matches!(change.kind, Kind::Defaults | Kind::Channel));
-    let names: Vec<String> = desired
-        .campaigns
-        .iter()
-        .filter(|(name, spec)| everything || changed(Kind::Campaign, name) || changed(Kind::Sequence, &spec.sequence))
-        .map(|(name, _)| name.to_string())
-        .collect();
-    let campaigns: Vec<i32> =
-        sqlx::query_scalar("select id from campaign where name = any($1) and removed_at is null")
-            .bind(names)
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(Error::during("look for changed campaigns"))?;
-    let accounts = lock_accounts_of(tx, &campaigns).await?;
+/// Has the runs of these campaigns looked at and enrolled anew.
+async fn touch_runs(tx: &mut PgConnection, campaigns: &[i32], revision: i32, now: Timestamp) -> Result<(), Error> {
     sqlx::query(
-        "with lanes as (update lane set wake_at = $3 where account_id = any($4))
-         update run set revision_id = $2, check_at = $3, enroll_at = $3
+        "update run set revision_id = $2, check_at = $3, enroll_at = $3
          where campaign_id = any($1) and finished_at is null",
     )
     .bind(campaigns)
     .bind(revision)
     .bind(now)
-    .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map_err(Error::during("have runs looked at again"))?;
+    Ok(())
+}
+
+async fn wake_lanes(
+    tx: &mut PgConnection,
+    accounts: &[AccountId],
+    slot_cap: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "update lane set wake_at = $2, next_slot_at = case when next_slot_at > $3 then $3 else next_slot_at end
+         where account_id = any($1)",
+    )
+    .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+    .bind(now)
+    .bind(slot_cap)
+    .execute(tx)
+    .await
+    .map_err(Error::during("wake the lanes"))?;
     Ok(())
 }

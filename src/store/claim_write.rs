@@ -124,7 +124,10 @@ pub(super) struct TargetRows {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum TargetRow {
     /// Goes on: with this day (`None`: the same), due at this instant (`None`: its last message is out).
-    Active { day: Option<i16>, due_at: Option<Timestamp> },
+    Active {
+        day: Option<i16>,
+        due_at: Option<Timestamp>,
+    },
     Completed,
     Exited(crate::lifecycle::target::Exit),
 }
@@ -148,10 +151,31 @@ impl TargetRows {
         self.states.is_empty()
     }
 
+    /// Whoever leaves takes along the message that waited for another attempt: it is never tried again.
+    async fn close_queued(&self, tx: &mut PgConnection) -> Result<(), Error> {
+        sqlx::query(
+            "update message m set state = 'failed', error = coalesce(m.error || '; ', '') || 'the person left'
+             from unnest($1::int[], $2::int[], $3::bigint[], $4::text[]) as u (account_id, campaign_id, referral_id, state)
+             where (m.account_id, m.referral_id, m.campaign_id) = (u.account_id, u.referral_id, u.campaign_id)
+               and u.state <> 'active' and m.state = 'queued'",
+        )
+        .bind(&self.keys.accounts)
+        .bind(&self.keys.campaigns)
+        .bind(&self.keys.referrals)
+        .bind(&self.states)
+        .execute(tx)
+        .await
+        .map_err(Error::during("close messages of who left"))?;
+        Ok(())
+    }
+
     /// Saves the changes of targets that are still active; the others stay as they ended.
     pub(super) async fn save(self, tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
         if self.is_empty() {
             return Ok(());
+        }
+        if self.states.iter().any(|state| *state != "active") {
+            self.close_queued(tx).await?;
         }
         sqlx::query(
             "update target t

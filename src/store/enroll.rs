@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use sqlx::PgConnection;
 
-use super::claim::lock_lanes;
+use super::claim::{in_force, lock_lanes};
 use super::import::hold_facts_still;
 use super::matcher::{Matcher, Seeker, matching};
 use super::rows::{decode, zone};
@@ -11,7 +11,7 @@ use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, NaiveDate, Timestamp, Zone};
 use crate::lane::DayCount;
 use crate::manifest::desired::{Campaign, Enrollment};
-use crate::program::CampaignProgram;
+use crate::program::{CampaignProgram, Program};
 
 /// However quiet an account is, its runs are looked at this often.
 const BACKSTOP: TimeDelta = TimeDelta::hours(24);
@@ -72,13 +72,8 @@ impl Store {
 
     /// Makes one enrollment pass over every run of the campaign that is due: newest registration first, never the
     /// same person twice, within `limits`. One transaction.
-    pub async fn enroll(
-        &self,
-        id: CampaignId,
-        campaign: &CampaignProgram,
-        revision: i32,
-        now: Timestamp,
-    ) -> Result<Enrolled, Error> {
+    pub async fn enroll(&self, program: &Program, id: CampaignId, now: Timestamp) -> Result<Enrolled, Error> {
+        let Some(campaign) = program.campaign(id) else { return Ok(Enrolled::default()) };
         let spec = &campaign.spec;
         let mut tx = self.pool.begin().await.map_err(Error::during("begin an enrollment"))?;
         if !lock_campaign(&mut tx, id).await? || !hold_facts_still(&mut tx).await? {
@@ -86,14 +81,14 @@ impl Store {
         }
         let due = due_runs(&mut tx, id, spec, now).await?;
         let seekers: Vec<Seeker> = due.iter().map(|run| run.seeker(spec)).collect();
-        let found = insert(&mut tx, id, campaign, &seekers, revision, now).await?;
+        let found = insert(&mut tx, id, campaign, &seekers, program.revision, now).await?;
         let young = youngest(&mut tx, spec, &seekers, now).await?;
 
-        // Nobody saw the new targets yet. From here on nobody else touches these accounts; if a run stopped in the
-        // meantime, the whole pass is undone and made again.
+        // Nobody saw the new targets yet. From here on nobody else touches these accounts; if a run stopped or a plan was
+        // applied in the meantime, the whole pass is undone and made again.
         let accounts: Vec<AccountId> = due.iter().map(|run| run.account).collect();
         lock_lanes(&mut tx, &accounts).await?;
-        if !all_active(&mut tx, id, &accounts).await? {
+        if !all_active(&mut tx, id, &accounts).await? || !in_force(&mut tx, program).await? {
             return Ok(Enrolled::default());
         }
         let people_of = |account: AccountId| {

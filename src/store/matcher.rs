@@ -116,10 +116,10 @@ impl Matcher {
     }
 
     /// Binds `$1` to `$16` of [`matching!`].
-    pub(super) fn bind<'q, O>(
+    pub(super) fn bind<O>(
         self,
-        query: QueryAs<'q, Postgres, O, PgArguments>,
-    ) -> QueryAs<'q, Postgres, O, PgArguments> {
+        query: QueryAs<'_, Postgres, O, PgArguments>,
+    ) -> QueryAs<'_, Postgres, O, PgArguments> {
         query
             .bind(self.accounts)
             .bind(self.registered_from)

@@ -13,6 +13,7 @@ mod effect;
 pub mod embedded;
 mod enroll;
 mod error;
+mod import;
 mod lane_rows;
 pub mod look;
 mod matcher;
@@ -21,7 +22,6 @@ mod rows;
 mod run;
 mod sandbox;
 mod wake;
-mod import;
 
 use std::time::Duration;
 
@@ -35,9 +35,9 @@ pub use self::clock::Speed;
 pub use self::desired::InForce;
 pub use self::enroll::Enrolled;
 pub use self::error::Error;
+pub use self::import::{Age, Closed, Merged, Stage};
 pub use self::matcher::Seeker;
 pub use self::wake::NextDue;
-pub use self::import::{Age, Closed, Merged, Stage};
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");

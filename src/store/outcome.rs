@@ -235,7 +235,11 @@ async fn messages(
     }
     sqlx::query(
         "update message m
-         set state = u.state, sent_at = u.sent_at, provider_id = u.provider_id, error = u.error,
+         set state = case when u.state = 'queued' and not exists (
+                            select from target t where t.state = 'active' and (t.account_id, t.campaign_id, t.referral_id)
+                              = (u.account_id, u.campaign_id, u.referral_id))
+                          then 'failed' else u.state end,
+             sent_at = u.sent_at, provider_id = u.provider_id, error = u.error,
              counts_on = case when u.back then null else m.counts_on end
          from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[], $7::text[],
                      $8::text[], $9::boolean[])

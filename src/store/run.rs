@@ -43,10 +43,13 @@ pub(super) async fn ensure(
     revision: i32,
     now: Timestamp,
 ) -> Result<(), Error> {
-    sqlx::query("insert into lane (account_id) select id from account on conflict do nothing")
-        .execute(&mut *tx)
-        .await
-        .map_err(Error::during("make lanes"))?;
+    sqlx::query(
+        "insert into lane (account_id) select id from account a
+         where not exists (select from lane l where l.account_id = a.id) on conflict do nothing",
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during("make lanes"))?;
     for (id, spec) in specs {
         let (names, labels) = selection(&spec.accounts);
         let status = Status::created();
@@ -73,6 +76,7 @@ pub(super) async fn ensure(
 }
 
 #[derive(sqlx::FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "columns of a query")]
 struct RunRow {
     account_id: i32,
     campaign_id: i32,
@@ -83,6 +87,9 @@ struct RunRow {
     timezone: String,
     passes: i32,
     last_pass_found: Option<i32>,
+    pass_due: bool,
+    external_id: String,
+    labels: serde_json::Value,
     taken: i64,
     active: bool,
     faulty: bool,
@@ -105,11 +112,11 @@ pub(super) async fn advance(tx: &mut PgConnection, specs: &Specs<'_>, now: Times
     if accounts.is_empty() {
         return Ok(0);
     }
-    let capped: Vec<i32> =
-        specs.iter().filter(|(_, spec)| spec.limits.targets.is_some()).map(|(id, _)| id.0).collect();
+    let capped: Vec<i32> = specs.iter().filter(|(_, spec)| spec.limits.targets.is_some()).map(|(id, _)| id.0).collect();
     let rows: Vec<RunRow> = sqlx::query_as(
         "select r.account_id, r.campaign_id, r.phase, r.reason, r.message, r.started_at, a.timezone, r.passes,
-                r.last_pass_found, coalesce(r.fault_revision_id = r.revision_id, false) as faulty,
+                r.last_pass_found, coalesce(r.enroll_at <= $2, false) as pass_due, a.external_id, a.attributes as labels,
+                coalesce(r.fault_revision_id = r.revision_id, false) as faulty,
                 c.removed_at is not null as removed,
                 exists (select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
                                                and t.state = 'active') as active,
@@ -166,11 +173,13 @@ impl RunRow {
         let situation = Situation {
             wanted: spec.map_or(crate::manifest::desired::DesiredState::Cancelled, |spec| spec.state),
             removed: self.removed,
+            selected: spec.is_none_or(|spec| spec.accounts.selects(&self.external_id, &self.labels)),
             started: self.started_at.is_some(),
             start_at: moment(spec.and_then(|spec| spec.schedule.start_at)),
             end_at: moment(spec.and_then(|spec| spec.schedule.end_at)),
             enrollment: spec.map_or(crate::manifest::desired::Enrollment::Once, |spec| spec.enrollment),
             passes: self.passes.unsigned_abs(),
+            pass_due: self.pass_due,
             last_pass_found: self.last_pass_found.unwrap_or_default().unsigned_abs(),
             target_cap_reached: spec
                 .and_then(|spec| spec.limits.targets)
@@ -205,9 +214,15 @@ async fn exit_targets(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> 
         Phase::Draft | Phase::Scheduled | Phase::Active | Phase::Paused | Phase::Completed => Exit::Expired.as_str(),
     };
     sqlx::query(
-        "update target t set state = 'exited', exit_reason = u.exit, due_at = null, ended_at = $4
-         from unnest($1::int[], $2::int[], $3::text[]) as u (account_id, campaign_id, exit)
-         where t.account_id = u.account_id and t.campaign_id = u.campaign_id and t.state = 'active'",
+        "with gone as (
+           update target t set state = 'exited', exit_reason = u.exit, due_at = null, ended_at = $4
+           from unnest($1::int[], $2::int[], $3::text[]) as u (account_id, campaign_id, exit)
+           where t.account_id = u.account_id and t.campaign_id = u.campaign_id and t.state = 'active'
+           returning t.account_id, t.referral_id, t.campaign_id)
+         update message m set state = 'failed', error = coalesce(m.error || '; ', '') || 'the person left'
+         from gone g
+         where (m.account_id, m.referral_id, m.campaign_id) = (g.account_id, g.referral_id, g.campaign_id)
+           and m.state = 'queued'",
     )
     .bind(over.iter().map(|look| look.account.0).collect::<Vec<_>>())
     .bind(over.iter().map(|look| look.campaign.0).collect::<Vec<_>>())
@@ -248,13 +263,12 @@ async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(
 
 /// Locks the lanes of every account that has an unfinished run of one of `campaigns`.
 pub(super) async fn lock_accounts_of(tx: &mut PgConnection, campaigns: &[i32]) -> Result<Vec<AccountId>, Error> {
-    let accounts: Vec<i32> = sqlx::query_scalar(
-        "select distinct account_id from run where campaign_id = any($1) and finished_at is null",
-    )
-    .bind(campaigns)
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(Error::during("look for the accounts of a campaign"))?;
+    let accounts: Vec<i32> =
+        sqlx::query_scalar("select distinct account_id from run where campaign_id = any($1) and finished_at is null")
+            .bind(campaigns)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(Error::during("look for the accounts of a campaign"))?;
     let accounts: Vec<AccountId> = accounts.into_iter().map(AccountId).collect();
     lock_lanes(tx, &accounts).await?;
     Ok(accounts)

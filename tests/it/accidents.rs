@@ -1,5 +1,7 @@
 //! What went wrong in other systems (SPEC §10) and must be impossible here: a test for each, by its number.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use relance::runner::{BATCH, send};
 use relance::store::Speed;
@@ -95,14 +97,16 @@ async fn accident_03_counters_are_exact_under_concurrent_senders() {
             world.person(Person { account, ..Person::new(&id, &phone) }).await;
         }
     }
-    world.apply(&tree("  limits: {messagesPerDay: 7}").replace("{pacing:", "{limits: {messagesPerDay: 11}, pacing:")).await;
+    world
+        .apply(&tree("  limits: {messagesPerDay: 7}").replace("{pacing:", "{limits: {messagesPerDay: 11}, pacing:"))
+        .await;
     world.apply(&two_campaigns()).await;
     // Enrolled, but nothing sent yet: day 1 is due six hours after enrollment.
     world.settle().await;
     world.now += TimeDelta::hours(7);
     let (program, channels) = world.program().await;
     let senders = (0..8).map(|_| {
-        let (store, program, channels) = (world.store().clone(), program.clone(), channels.clone());
+        let (store, program, channels) = (world.store().clone(), Arc::clone(&program), Arc::clone(&channels));
         let clock = (world.now, Speed(1.0));
         tokio::spawn(async move {
             for _ in 0..25 {

@@ -174,7 +174,8 @@ async fn a_database_killed_under_a_daemon_comes_back_with_everything_that_was_sa
         until(&pool, &daemon, &format!("select count(*) > {before} from sandbox_message")).await;
         tokio::time::sleep(moment(round, Duration::from_millis(30))).await;
         let status = fs::read_dir(dir.path().join(".relance/postgres")).unwrap();
-        let pid_file = status.map(|entry| entry.unwrap().path().join("postmaster.pid")).find(|file| file.exists()).unwrap();
+        let pid_file =
+            status.map(|entry| entry.unwrap().path().join("postmaster.pid")).find(|file| file.exists()).unwrap();
         let pid: i32 = fs::read_to_string(pid_file).unwrap().lines().next().unwrap().parse().unwrap();
         kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
         tokio::time::sleep(Duration::from_millis(300)).await;

@@ -113,7 +113,10 @@ pub(crate) fn import(dir: &Path, url: Option<&str>, accounts: usize, people: usi
     for account in 1..=accounts {
         rows += &format!("a{account},Aminata,Africa/Douala,fr\n");
         for n in 0..people {
-            persons += &format!("r{account}-{n},a{account},Paul,+2376{:08},CM,2026-11-01T10:00:00Z,opted_in\n", 71_000_000 + account * 10_000 + n);
+            persons += &format!(
+                "r{account}-{n},a{account},Paul,+2376{:08},CM,2026-11-01T10:00:00Z,opted_in\n",
+                71_000_000 + account * 10_000 + n
+            );
         }
     }
     for (what, rows) in [("accounts", rows), ("referrals", persons)] {
@@ -245,7 +248,11 @@ async fn two_daemons_share_the_work_and_nothing_leaves_twice() {
     let url = db.url();
     import(dir.path(), Some(&url), 6, 150);
     fs::create_dir(dir.path().join("campaigns")).unwrap();
-    fs::write(dir.path().join("campaigns/tree.yaml"), tree(2, NO_PACE, &[("c", &format!("{ALWAYS}, limits: {{messagesPerDay: 100}}"))])).unwrap();
+    fs::write(
+        dir.path().join("campaigns/tree.yaml"),
+        tree(2, NO_PACE, &[("c", &format!("{ALWAYS}, limits: {{messagesPerDay: 100}}"))]),
+    )
+    .unwrap();
     let first = Daemon::start(dir.path(), Some(&url), &["run", "--speed", "20000"]);
     let second = Daemon::start(dir.path(), Some(&url), &["run"]);
     until(&db.pool, &first, "select count(*) = 6 and bool_and(phase = 'completed') from run").await;
@@ -286,7 +293,12 @@ impl Private {
     /// Starts it, or finds it running.
     pub(crate) fn server(&self) -> Server {
         let options = support::options(self.0.clone());
-        Server::start(&relance::store::embedded::Options { durability: relance::store::embedded::Durability::Full, ..options }).unwrap().0
+        Server::start(&relance::store::embedded::Options {
+            durability: relance::store::embedded::Durability::Full,
+            ..options
+        })
+        .unwrap()
+        .0
     }
 
     /// Its connections, made when they are needed.
@@ -313,10 +325,24 @@ async fn the_demo_sends_follows_an_edit_and_never_throws_real_data_away() {
 
     let template = dir.path().join("templates/welcome-7-days.yaml");
     let words = fs::read_to_string(&template).unwrap();
-    fs::write(&template, words.replace("- day: 2\n      text:\n        fr: |-\n", "- day: 2\n      text:\n        fr: |-\n          NOUVEAU.\n")).unwrap();
+    fs::write(
+        &template,
+        words.replace(
+            "- day: 2\n      text:\n        fr: |-\n",
+            "- day: 2\n      text:\n        fr: |-\n          NOUVEAU.\n",
+        ),
+    )
+    .unwrap();
     until(&pool, &demo, "select count(*) = 2 from revision").await;
     until(&pool, &demo, "select exists (select from message where day = 2 and language = 'fr')").await;
-    assert_eq!(one::<i64>(&pool, "select count(*) from message where day = 2 and language = 'fr' and text not like 'NOUVEAU.%'").await, 0);
+    assert_eq!(
+        one::<i64>(
+            &pool,
+            "select count(*) from message where day = 2 and language = 'fr' and text not like 'NOUVEAU.%'"
+        )
+        .await,
+        0
+    );
     assert_eq!(one::<i64>(&pool, "select count(*) from message where day = 2 and revision_id <> 2").await, 0);
     assert_eq!(one::<i64>(&pool, "select count(*) from message m join account a on a.id = m.account_id join referral r on (r.account_id, r.id) = (m.account_id, m.referral_id) where r.paid_at is not null or r.consent is distinct from 'opted_in'").await, 0);
     assert_eq!(demo.stop().0.code(), Some(0));

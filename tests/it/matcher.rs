@@ -10,12 +10,12 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use relance::domain::Windows;
 use relance::domain::{AccountId, CampaignId, Country, Gender, Language, Moment, Name, Period, Timestamp, Zone, fold};
 use relance::manifest::desired::{
     AccountSelector, Campaign, CampaignType, ConsentPolicy, Day, Desired, DesiredState, Enrollment, Filter, Limits,
     Schedule, Sequence, Subscription,
 };
-use relance::domain::Windows;
 use relance::program::Program;
 use relance::store::Seeker;
 
@@ -24,8 +24,12 @@ use crate::support::{TestDatabase, database};
 const CASES: u32 = 400;
 const ZONES: [&str; 4] = ["Africa/Douala", "Europe/Paris", "Pacific/Kiritimati", "America/St_Johns"];
 /// As it was imported, and as a filter of which folded word takes it.
-const PROFESSIONS: [(&str, &str); 4] =
-    [("Étudiante", "etudiante"), ("ETUDIANTE", "etudiante"), ("Élève  infirmier", "eleve infirmier"), ("Ingénieur", "ingenieur")];
+const PROFESSIONS: [(&str, &str); 4] = [
+    ("Étudiante", "etudiante"),
+    ("ETUDIANTE", "etudiante"),
+    ("Élève  infirmier", "eleve infirmier"),
+    ("Ingénieur", "ingenieur"),
+];
 /// Around changes of clocks, months and years.
 const MOMENTS: [&str; 6] = [
     "2026-10-25T02:30",
@@ -43,9 +47,8 @@ const NOWS: [&str; 6] = [
     "2027-03-28T01:00:00Z",
     "2027-12-31T23:30:00Z",
 ];
-const BIRTHS: [&str; 8] = [
-    "2008-02-29", "2009-02-28", "2009-03-01", "2004-02-29", "2008-11-01", "2008-10-31", "1997-03-28", "2007-12-31",
-];
+const BIRTHS: [&str; 8] =
+    ["2008-02-29", "2009-02-28", "2009-03-01", "2004-02-29", "2008-11-01", "2008-10-31", "1997-03-28", "2007-12-31"];
 
 #[derive(Debug, Clone)]
 struct Fact {
@@ -89,7 +92,12 @@ fn maybe<T: Clone + std::fmt::Debug + 'static>(items: &[T]) -> impl Strategy<Val
 fn fact() -> impl Strategy<Value = Fact> {
     let near = select(vec![-3_600_000_000_i64, -1, 0, 1, 1_800_000_000, 3_600_000_000]);
     let who = (0..ZONES.len(), select(vec!["CM", "SN", "FR"]), maybe(&["male", "female", "other"]));
-    let what = (maybe(&PROFESSIONS.map(|p| p.0)), maybe(&BIRTHS), maybe(&["fr", "fr-CM", "en", "pt-BR", "fra"]), maybe(&["Douala", "douala"]));
+    let what = (
+        maybe(&PROFESSIONS.map(|p| p.0)),
+        maybe(&BIRTHS),
+        maybe(&["fr", "fr-CM", "en", "pt-BR", "fra"]),
+        maybe(&["Douala", "douala"]),
+    );
     let when = (proptest::option::weighted(0.8, select(MOMENTS.to_vec())), near);
     // Mostly people who can be taken, so that the other conditions are met at all.
     let state = (
@@ -119,10 +127,16 @@ fn fact() -> impl Strategy<Value = Fact> {
 }
 
 fn filter() -> impl Strategy<Value = Filter> {
-    let rarely = |items: &[&'static str]| proptest::option::weighted(0.25, proptest::sample::subsequence(items.to_vec(), 1..=items.len()));
+    let rarely = |items: &[&'static str]| {
+        proptest::option::weighted(0.25, proptest::sample::subsequence(items.to_vec(), 1..=items.len()))
+    };
     let ages = (proptest::option::weighted(0.25, 17_u16..20), proptest::option::weighted(0.25, 18_u16..31));
-    let moments = (proptest::option::weighted(0.3, select(MOMENTS.to_vec())), proptest::option::weighted(0.3, select(MOMENTS.to_vec())));
-    let lists = (rarely(&["CM", "SN"]), rarely(&["etudiante", "eleve infirmier", "nobody"]), rarely(&["fr", "pt-BR", "en-GB"]));
+    let moments = (
+        proptest::option::weighted(0.3, select(MOMENTS.to_vec())),
+        proptest::option::weighted(0.3, select(MOMENTS.to_vec())),
+    );
+    let lists =
+        (rarely(&["CM", "SN"]), rarely(&["etudiante", "eleve infirmier", "nobody"]), rarely(&["fr", "pt-BR", "en-GB"]));
     let rest = (
         proptest::option::weighted(0.2, select(vec![Gender::Male, Gender::Female, Gender::Other])),
         select(vec![Subscription::Unpaid, Subscription::Unpaid, Subscription::Paid, Subscription::Any]),
@@ -235,7 +249,8 @@ impl Case {
         let ever = self.facts.iter().filter(|fact| fact.account == account && fact.target.is_some()).count();
         let (today, count) = self.enrolled[account];
         let today = if today { count } else { 0 };
-        let left = |limit: Option<u32>, taken: usize| limit.map_or(usize::MAX, |limit| (limit as usize).saturating_sub(taken));
+        let left =
+            |limit: Option<u32>, taken: usize| limit.map_or(usize::MAX, |limit| (limit as usize).saturating_sub(taken));
         left(self.targets, ever).min(left(self.daily, today as usize))
     }
 
@@ -308,8 +323,10 @@ fn quoted<T: ToString>(value: Option<T>) -> String {
 
 /// Empties the database and writes the facts of `case`; ids are places, from 1.
 async fn write(db: &TestDatabase, case: &Case) {
-    let mut sql = "delete from target; delete from run; delete from lane; delete from referral; delete from suppression;
-        delete from account;".to_owned();
+    let mut sql =
+        "delete from target; delete from run; delete from lane; delete from referral; delete from suppression;
+        delete from account;"
+            .to_owned();
     for (at, zone) in ZONES.iter().enumerate() {
         let (today, count) = case.enrolled[at];
         let day = if today { case.today(at) } else { case.today(at).yesterday().unwrap() };
@@ -343,7 +360,8 @@ async fn write(db: &TestDatabase, case: &Case) {
             !fact.old_row,
         );
         if fact.suppressed {
-            sql += &format!("insert into suppression values ('{phone}', 'stop', '2026-01-02Z') on conflict do nothing;");
+            sql +=
+                &format!("insert into suppression values ('{phone}', 'stop', '2026-01-02Z') on conflict do nothing;");
         }
         for (campaign, state) in [(1, fact.target), (2, fact.elsewhere)] {
             let Some(state) = state else { continue };
@@ -373,7 +391,7 @@ fn program(campaign: Campaign) -> Program {
         sequences: [(name("days"), sequence)].into(),
         ..Desired::default()
     };
-    Program::compile(&desired, &[(name("c"), CampaignId(1))].into(), 1, 1).unwrap()
+    Program::compile(&desired, &[(name("c"), CampaignId(1))].into(), 0, 1).unwrap()
 }
 
 /// Checks one case; returns how many people it takes.
@@ -392,7 +410,8 @@ async fn agree(db: &TestDatabase, case: &Case) -> Result<usize, TestCaseError> {
         })
         .collect();
     let counted = db.store.count_matches(CampaignId(1), &spec, &seekers, now).await.unwrap();
-    let counted: Vec<(i32, u64)> = counted.into_iter().map(|(account, n)| (account.0, n)).filter(|(_, n)| *n > 0).collect();
+    let counted: Vec<(i32, u64)> =
+        counted.into_iter().map(|(account, n)| (account.0, n)).filter(|(_, n)| *n > 0).collect();
     let plainly: Vec<(i32, u64)> = expected
         .iter()
         .enumerate()
@@ -403,19 +422,22 @@ async fn agree(db: &TestDatabase, case: &Case) -> Result<usize, TestCaseError> {
 
     let before: BTreeSet<usize> = (0..case.facts.len()).filter(|at| case.facts[*at].target.is_some()).collect();
     let program = program(spec);
-    let enrolled = db.store.enroll(CampaignId(1), program.campaign(CampaignId(1)).unwrap(), 1, now).await.unwrap();
-    let rows: Vec<i64> = sqlx::query_scalar("select referral_id from target where campaign_id = 1 order by account_id, due_at nulls last, referral_id desc")
-        .fetch_all(&db.pool)
-        .await
-        .unwrap();
-    let found: BTreeSet<usize> = rows.iter().map(|id| usize::try_from(*id).unwrap() - 1).filter(|at| !before.contains(at)).collect();
+    let enrolled = db.store.enroll(&program, CampaignId(1), now).await.unwrap();
+    let rows: Vec<i64> = sqlx::query_scalar(
+        "select referral_id from target where campaign_id = 1 order by account_id, due_at nulls last, referral_id desc",
+    )
+    .fetch_all(&db.pool)
+    .await
+    .unwrap();
+    let found: BTreeSet<usize> =
+        rows.iter().map(|id| usize::try_from(*id).unwrap() - 1).filter(|at| !before.contains(at)).collect();
     let plainly: BTreeSet<usize> = expected.iter().flatten().copied().collect();
     prop_assert_eq!(&found, &plainly, "enrolled");
     prop_assert_eq!(enrolled.people, plainly.len() as u64);
 
     // Once more: nobody twice, and nobody beyond the limits.
     run(db, &format!("update run set enroll_at = '{}'", case.now)).await;
-    let again = db.store.enroll(CampaignId(1), program.campaign(CampaignId(1)).unwrap(), 1, now).await.unwrap();
+    let again = db.store.enroll(&program, CampaignId(1), now).await.unwrap();
     prop_assert_eq!(again.people, 0, "a second pass");
     Ok(plainly.len())
 }
@@ -442,5 +464,10 @@ fn whom_the_database_finds_is_whom_a_plain_reading_finds() {
         panic!("{failure}");
     }
     // A generator under which nobody ever matches proves nothing.
-    assert!(somebody.get() > CASES / 3, "somebody matched in {} of {CASES} cases, {} in all", somebody.get(), people.get());
+    assert!(
+        somebody.get() > CASES / 3,
+        "somebody matched in {} of {CASES} cases, {} in all",
+        somebody.get(),
+        people.get()
+    );
 }

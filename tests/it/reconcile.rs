@@ -80,7 +80,8 @@ async fn an_emptied_tree_or_the_loss_of_a_third_is_refused_until_a_person_says_s
     // One run of four is a small part.
     write(dir.path(), &[("b", "")]);
     assert!(matches!(pass(&db, dir.path()).await, Outcome::Applied { revision: 3, .. }));
-    let cancelled: i64 = sqlx::query_scalar("select count(*) from run where phase = 'cancelled'").fetch_one(&db.pool).await.unwrap();
+    let cancelled: i64 =
+        sqlx::query_scalar("select count(*) from run where phase = 'cancelled'").fetch_one(&db.pool).await.unwrap();
     assert_eq!(cancelled, 5);
     assert!(matches!(pass(&db, dir.path()).await, Outcome::InSync));
 }
@@ -93,7 +94,8 @@ async fn a_plan_made_from_what_is_in_force_no_more_writes_nothing() {
     assert!(matches!(pass(&db, dir.path()).await, Outcome::Applied { .. }));
     let before = state(&db).await;
     for generation in [stale.in_force.generation, -1, 99] {
-        let applied = db.store.apply(&stale.plan, &stale.checked.desired, generation, &stale.origin, now()).await.unwrap();
+        let applied =
+            db.store.apply(&stale.plan, &stale.checked.desired, generation, &stale.origin, now()).await.unwrap();
         assert_eq!(applied, Applied::Outdated);
     }
     assert_eq!(state(&db).await, before);
@@ -154,7 +156,11 @@ const CAMPAIGN: [(&str, &str, &str); 9] = [
     ),
 ];
 const DEFAULTS: [(&str, &str, &str); 3] = [
-    ("pacing", "{every: 120s, jitter: 30s}", "{every: 1m, jitter: 0s, waves: [{messages: 2, every: 5s, pauseAfter: 1m}]}"),
+    (
+        "pacing",
+        "{every: 120s, jitter: 30s}",
+        "{every: 1m, jitter: 0s, waves: [{messages: 2, every: 5s, pauseAfter: 1m}]}",
+    ),
     ("enrollAfter", "60m", "2h"),
     ("limits", "{}", "{messagesPerDay: 40, targets: 9}"),
 ];
@@ -176,11 +182,8 @@ fn written(keys: &[(&str, &str, &str)], choices: &[u8]) -> String {
 }
 
 fn yaml((days, defaults, campaigns): &(u16, Choices, Vec<Choices>)) -> String {
-    let specs: Vec<(String, String)> = campaigns
-        .iter()
-        .enumerate()
-        .map(|(at, choices)| (format!("c{at}"), written(&CAMPAIGN, choices)))
-        .collect();
+    let specs: Vec<(String, String)> =
+        campaigns.iter().enumerate().map(|(at, choices)| (format!("c{at}"), written(&CAMPAIGN, choices))).collect();
     let specs: Vec<(&str, &str)> = specs.iter().map(|(name, spec)| (name.as_str(), spec.as_str())).collect();
     tree(*days, &written(&DEFAULTS, defaults), &specs)
 }
@@ -218,7 +221,8 @@ fn after_any_apply_the_same_tree_in_other_words_plans_nothing() {
         runtime.block_on(async {
             let (plan, generation) = plan_of(&db.store, &checked).await;
             if before.borrow().as_deref() != Some(text.as_str()) && !plan.is_empty() {
-                let applied = db.store.apply(&plan, &checked.desired, generation, &Origin::default(), now()).await.unwrap();
+                let applied =
+                    db.store.apply(&plan, &checked.desired, generation, &Origin::default(), now()).await.unwrap();
                 prop_assert!(matches!(applied, Applied::Revision(_)));
             }
             for text in [&text, &other] {

@@ -103,7 +103,12 @@ impl Wanted {
                 let (state, cap) = (*wanted)?;
                 let schedule = format!("{{firstAfter: 1h, windows: [{{from: '{from:02}:00', to: '{to:02}:00'}}]}}");
                 let priority = 10 - at;
-                Some((*name, format!("state: {state}, priority: {priority}, limits: {{messagesPerDay: {cap}}}, schedule: {schedule}")))
+                Some((
+                    *name,
+                    format!(
+                        "state: {state}, priority: {priority}, limits: {{messagesPerDay: {cap}}}, schedule: {schedule}"
+                    ),
+                ))
             })
             .collect();
         let specs: Vec<(&str, &str)> = specs.iter().map(|(name, spec)| (*name, spec.as_str())).collect();
@@ -136,7 +141,9 @@ impl Walk {
         for n in 0..ACCOUNTS.len() * PEOPLE {
             let (account, _) = ACCOUNTS[n % ACCOUNTS.len()];
             let registered_at = format!("2027-03-{:02}T10:00:00Z", 1 + n);
-            world.person(Person { account, registered_at: &registered_at, ..Person::new(&format!("r{n}"), &phone(n)) }).await;
+            world
+                .person(Person { account, registered_at: &registered_at, ..Person::new(&format!("r{n}"), &phone(n)) })
+                .await;
         }
         let wanted = Wanted { cap: 4, campaigns: [Some(("active", 3)), Some(("active", 2))] };
         let mut walk = Self {
@@ -219,7 +226,16 @@ impl Walk {
     fn break_a_phone(&mut self) -> String {
         let n = self.dice.below(ACCOUNTS.len() * PEOPLE);
         let faults: Vec<Fault> = (0..=self.dice.below(5))
-            .map(|_| self.dice.pick(&[Fault::Busy, Fault::Busy, Fault::Busy, Fault::NoAnswer, Fault::Fine, Fault::NoSuchNumber]))
+            .map(|_| {
+                self.dice.pick(&[
+                    Fault::Busy,
+                    Fault::Busy,
+                    Fault::Busy,
+                    Fault::NoAnswer,
+                    Fault::Fine,
+                    Fault::NoSuchNumber,
+                ])
+            })
             .collect();
         self.world.channel.fail(&phone(n), &faults);
         format!("r{n} {faults:?}")
@@ -292,18 +308,34 @@ impl Walk {
             let local = zone(account).local(delivery.at);
             let (_, from, to) = CAMPAIGNS.into_iter().find(|(name, ..)| *name == names[&campaign]).unwrap();
             assert!((from..to).contains(&local.hour()), "seed {seed}: {key:?} left at {local}\n{}", story());
-            assert!(people.insert((referral, local.date())), "seed {seed}: {key:?} is the second of the day\n{}", story());
+            assert!(
+                people.insert((referral, local.date())),
+                "seed {seed}: {key:?} is the second of the day\n{}",
+                story()
+            );
             accounts.entry((account, local.date())).or_default().push(delivery.at);
             runs.entry((account, campaign, local.date())).or_default().push(delivery.at);
         }
         for ((account, day), sent) in accounts {
             let cap = self.highest(&sent, |wanted| Some(wanted.cap));
-            assert!(sent.len() <= cap, "seed {}: {} on {day} for account {account}, cap {cap}\n{}", self.seed, sent.len(), story());
+            assert!(
+                sent.len() <= cap,
+                "seed {}: {} on {day} for account {account}, cap {cap}\n{}",
+                self.seed,
+                sent.len(),
+                story()
+            );
         }
         for ((account, campaign, day), sent) in runs {
             let at = CAMPAIGNS.iter().position(|(name, ..)| *name == names[&campaign]).unwrap();
             let cap = self.highest(&sent, |wanted| wanted.campaigns[at].map(|(_, cap)| cap));
-            assert!(sent.len() <= cap, "seed {}: {} on {day} for {account} {campaign}, cap {cap}\n{}", self.seed, sent.len(), story());
+            assert!(
+                sent.len() <= cap,
+                "seed {}: {} on {day} for {account} {campaign}, cap {cap}\n{}",
+                self.seed,
+                sent.len(),
+                story()
+            );
         }
     }
 

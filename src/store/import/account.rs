@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use sqlx::PgConnection;
 
 use super::copy::Rows;
-use super::{Merged, count, run, wake::wake};
+use super::wake::{lock_lanes, wake};
+use super::{Merged, count, run};
 use crate::domain::{AccountFact, AccountId, Country, Language, Phone, Timestamp, WhatsappStatus};
 use crate::store::Error;
 
@@ -116,6 +117,7 @@ pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) ->
     let fresh = ids_of(tx, INSERT, "insert accounts").await?;
     let inserted = fresh.len() as u64;
     touched.extend(fresh);
+    lock_lanes(tx, &touched, false).await?;
     wake(tx, &touched, now).await?;
     let updated = changed + count(gone - same);
     Ok(Merged { inserted, updated, unchanged: staged - inserted - updated, rejected: Vec::new() })

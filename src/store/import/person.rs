@@ -45,10 +45,8 @@ const SPOKE: &str = "create temp table spoke on commit drop as
 const CLEAR: &str = "update referral r set is_current = false from spoke s
     where r.account_id = s.account_id and r.id = s.id";
 
-/// Lanes first, as claims do.
-const LOCK: &str = "select from lane where account_id in (select account_id from twin) order by account_id
-        for no key update;
-    select from twin w
+/// The lanes are locked by then.
+const LOCK: &str = "select from twin w
     join referral r on r.account_id = w.account_id and r.phone = w.phone
     join run n on n.account_id = r.account_id
     join target t on t.account_id = r.account_id and t.campaign_id = n.campaign_id and t.referral_id = r.id

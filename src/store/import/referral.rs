@@ -3,7 +3,8 @@
 use sqlx::PgConnection;
 
 use super::copy::{Rows, bits};
-use super::{Merged, count, person, run, wake::wake};
+use super::wake::{lock_lanes, wake};
+use super::{Merged, count, person, run};
 use crate::domain::{Consent, Gender, Language, ReferralFact, Rejection, Timestamp, fold};
 use crate::store::Error;
 
@@ -205,6 +206,10 @@ pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) ->
     let changed = by_account(tx, UPDATE, "update referrals").await?;
     let inserted = by_account(tx, INSERT, "insert referrals").await?;
     let mut touched: Vec<i32> = changed.iter().chain(&inserted).map(|(account, _)| *account).collect();
+    touched.sort_unstable();
+    touched.dedup();
+    // All lanes in one go: in two, another who takes them in order could meet us halfway.
+    lock_lanes(tx, &touched, twins > 0).await?;
     if twins > 0 {
         touched.extend(person::settle(tx, now).await?);
     }

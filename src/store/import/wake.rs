@@ -5,20 +5,28 @@ use sqlx::PgConnection;
 use crate::domain::Timestamp;
 use crate::store::Error;
 
+const LOCK: &str = "select from lane where account_id = any($1) order by account_id for no key update";
+const LOCK_WITH_TWINS: &str = "select from lane
+    where account_id = any($1) or account_id in (select account_id from twin)
+    order by account_id for no key update";
+
+/// Locks the lanes of `accounts` and, if asked, of everybody in the table `twin`. Their rows are the locks of the
+/// accounts: from here to the commit nobody claims from them.
+pub(super) async fn lock_lanes(tx: &mut PgConnection, accounts: &[i32], twins: bool) -> Result<(), Error> {
+    let sql = if twins { LOCK_WITH_TWINS } else { LOCK };
+    let locked = sqlx::query(sql).bind(accounts).persistent(false).execute(tx).await;
+    locked.map(drop).map_err(Error::during("lock the lanes"))
+}
+
 /// Tells enrollment, lifecycle and sending of these accounts that their facts changed.
 ///
-/// Lanes come first, since their rows are the locks of the accounts, and all in the order of their keys; last of all
-/// and just before the commit, so that daemons that claim at this moment neither wait long nor meet us in a deadlock.
+/// The lanes are locked by then; runs in the order of their keys, last of all and just before the commit.
 pub(super) async fn wake(tx: &mut PgConnection, accounts: &[i32], now: Timestamp) -> Result<(), Error> {
     if accounts.is_empty() {
         return Ok(());
     }
     for (sql, operation) in [
-        (
-            "with due as (select account_id from lane where account_id = any($1) order by account_id for no key update)
-             update lane set wake_at = least(wake_at, $2) from due where lane.account_id = due.account_id",
-            "wake the lanes",
-        ),
+        ("update lane set wake_at = least(wake_at, $2) where account_id = any($1)", "wake the lanes"),
         (
             "with due as (
                  select account_id, campaign_id from run
