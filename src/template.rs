@@ -29,6 +29,7 @@ pub const VARIABLES: [&str; 10] = [
 
 /// Steps of one rendering, each worth 64 bytes of output too: some milliseconds and a megabyte at most.
 const FUEL: u64 = 20_000;
+const NUL: &str = "the text holds a NUL character, which no channel takes";
 /// No channel takes more.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 
@@ -93,7 +94,7 @@ impl Template {
         let template = self.0.get_template("").expect("it was compiled under this name");
         let text = template.render(vars.values()).map_err(|error| RenderError(sentence(&error)))?;
         if text.contains('\0') {
-            return Err(RenderError("the text holds a NUL character, which no channel takes".to_owned()));
+            return Err(RenderError(NUL.to_owned()));
         }
         if text.len() > MAX_OUTPUT_BYTES {
             return Err(RenderError(format!("the text is longer than {MAX_OUTPUT_BYTES} bytes")));
@@ -154,6 +155,10 @@ impl Problem {
         Self { kind: ProblemKind::Fails, message: sentence(error), range: error.range(), help: None }
     }
 
+    fn nul() -> Self {
+        Self { kind: ProblemKind::Fails, message: NUL.to_owned(), range: None, help: Some("leave it out".to_owned()) }
+    }
+
     fn unknown(name: &str, source: &str) -> Self {
         let help = did_you_mean(name, VARIABLES).unwrap_or_else(|| {
             format!("extra columns of an import are `attributes.{name}`; otherwise: `{}`", VARIABLES.join("`, `"))
@@ -190,11 +195,12 @@ pub fn check(source: &str) -> Findings {
         .filter(|name| !VARIABLES.contains(&name.as_str()) && !environment.globals().any(|(known, _)| known == *name))
         .map(|name| Problem::unknown(name, source))
         .collect();
-    if problems.is_empty()
-        && let Err(error) = template.render(sample())
-        && (!has("attributes") || certain(error.kind()))
-    {
-        problems.push(Problem::fails(&error));
+    if problems.is_empty() {
+        match template.render(sample()) {
+            Err(error) if !has("attributes") || certain(error.kind()) => problems.push(Problem::fails(&error)),
+            Ok(text) if text.contains('\0') => problems.push(Problem::nul()),
+            Ok(_) | Err(_) => {}
+        }
     }
     Findings { problems, has_opt_out_hint: has("optOutHint") }
 }

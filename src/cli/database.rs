@@ -2,7 +2,7 @@
 
 use std::env;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::{Global, print};
 use crate::config::Config;
@@ -22,11 +22,22 @@ pub(super) struct Database {
 impl Database {
     /// Opens the database, starting the private server if need be and saying so.
     pub(super) async fn open(global: &Global, config: &Config, connections: u32) -> anyhow::Result<Self> {
-        let server = if global.database_url.is_none() { Some(private(config).await?) } else { None };
-        let url = server.as_ref().map(|server| server.url(embedded::DATABASE)).or_else(|| global.database_url.clone());
+        let server = if global.database_url().is_none() { Some(private(config).await?) } else { None };
+        let url = server
+            .as_ref()
+            .map(|server| server.url(embedded::DATABASE))
+            .or_else(|| global.database_url().map(str::to_owned));
         let url = url.expect("either a URL was given or a server was started");
         let store = Store::open(&url, connections).await?;
         Ok(Self { store, server })
+    }
+
+    /// For what is meant for real people: a demo's database has its own clock and is thrown away by the next demo.
+    pub(super) async fn refuse_demo(&self) -> anyhow::Result<()> {
+        if self.store.is_demo().await? {
+            bail!("the database here is what a demo left: begin with an empty one by `relancectl db reset`");
+        }
+        Ok(())
     }
 
     /// Ends well: closes the connections and, unless other commands use it, stops the private server. For commands

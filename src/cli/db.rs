@@ -10,6 +10,7 @@ use clap::Subcommand;
 use super::{Exit, Global, database, print};
 use crate::config::Config;
 use crate::store::embedded::{self, GRACE, Server, Status, Stop};
+use crate::store::{Contents, Store};
 
 #[derive(Debug, Subcommand)]
 pub enum Db {
@@ -23,18 +24,25 @@ pub enum Db {
     },
     /// Stop the server, unless another command uses it
     Stop,
+    /// Begin again with an empty database
+    Reset {
+        /// Throw away real data too
+        #[arg(long)]
+        yes: bool,
+    },
     /// Show where the server is and whether it runs
     Status,
 }
 
 pub(super) async fn run(command: Db, global: &Global, config: &Config) -> anyhow::Result<Exit> {
-    if global.database_url.is_some() {
+    if global.database_url().is_some() {
         bail!("`db` is about the private Postgres, but --database-url or DATABASE_URL names another database");
     }
     match command {
         Db::Url => url(config).await,
         Db::Psql { args } => psql(config, &args).await,
         Db::Stop => stop(),
+        Db::Reset { yes } => reset(config, yes).await,
         Db::Status => status(),
     }
 }
@@ -61,6 +69,20 @@ fn stop() -> anyhow::Result<Exit> {
         Stop::WasNotRunning => print::line("postgres: was not running"),
         Stop::InUse => bail!("another relancectl uses the private Postgres: stop that one first"),
     }
+    Ok(Exit::Fine)
+}
+
+async fn reset(config: &Config, yes: bool) -> anyhow::Result<Exit> {
+    if Server::status(Path::new(database::DIR))?.in_use {
+        bail!("another relancectl uses the private Postgres: stop that one first");
+    }
+    let server = database::private(config).await?;
+    if !yes && Store::contents(&server.url(embedded::DATABASE)).await? == Contents::RealData {
+        bail!("the database holds real data; if all of it may go, say `relancectl db reset --yes`");
+    }
+    server.drop_database(embedded::DATABASE).await?;
+    server.create_database(embedded::DATABASE, None).await?;
+    print::line("postgres: the database is empty");
     Ok(Exit::Fine)
 }
 

@@ -1,20 +1,22 @@
 //! `relancectl run --demo`: everything fresh, invented people, no message leaves the house.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
 use super::database::{self, Database};
-use super::run::samples;
-use super::{Global, print};
+use super::{Global, print, validate};
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::facts::Source;
+use crate::import::Report;
 use crate::manifest::desired::Channel;
 use crate::store::embedded::{self, Server};
-use crate::store::{Age, Speed, Store};
+use crate::store::{Age, Contents, Speed, Store};
 use crate::{import, manifest, source};
 
+/// Invented members.
+const SAMPLES: [&str; 2] = ["samples/accounts.csv", "samples/referrals.csv"];
 /// A week in 168 seconds.
 const SPEED: Speed = Speed(3_600.0);
 
@@ -25,36 +27,44 @@ pub(super) async fn prepare(
     directories: &[PathBuf],
     connections: u32,
 ) -> anyhow::Result<Database> {
-    if global.database_url.is_some() {
+    if global.database_url().is_some() {
         bail!("--demo begins with an empty database and uses the private Postgres only: leave --database-url out");
     }
+    // Everything that can be missing, before anything is thrown away.
+    let [accounts, referrals] = SAMPLES.map(|path| {
+        Source::open(Path::new(path))
+            .context("the demo lives on `campaigns/`, `templates/` and `samples/` of the repository: run it there")
+    });
+    let (accounts, referrals) = (accounts?, referrals?);
     only_sandbox(directories)?;
     let server = database::private(config).await?;
     let store = empty(&server, connections).await?;
     // A Monday morning in Douala, a day after the last sample member registered.
     let start: Timestamp = "2026-11-30T07:00:00Z".parse().context("the demo's clock")?;
     store.set_clock(start, SPEED).await?;
-    let [accounts, referrals] = samples();
     let age = Age { as_of: start, now: start };
-    for (path, what) in [(&accounts, "accounts"), (&referrals, "referrals")] {
-        let source = Source::open(path).context("the demo reads the sample members from `samples/`")?;
-        let report = match what {
-            "accounts" => import::accounts(&store, source, age).await?,
-            _ => import::referrals(&store, source, age).await?,
-        };
-        let (taken, refused) = (report.inserted, report.rejected.len());
-        print::note(&format!("demo: imported {taken} {what} from {}, refused {refused}", path.display()));
-    }
+    said("accounts", &import::accounts(&store, accounts, age).await?);
+    said("referrals", &import::referrals(&store, referrals, age).await?);
     print::note("demo: one hour passes each second; look on with `relancectl get messages --watch`");
     Ok(Database { store, server: Some(server) })
 }
 
-/// Refuses a tree that could send anything for real.
+fn said(what: &str, report: &Report) {
+    let (taken, refused) = (report.inserted, report.rejected.len());
+    print::note(&format!("demo: imported {taken} {what} from `samples/`, refused {refused}"));
+}
+
+/// Refuses a tree that could send anything for real: in this version every channel but the sandbox is an error.
 fn only_sandbox(directories: &[PathBuf]) -> anyhow::Result<()> {
-    let checked = manifest::check(&source::load(directories)?);
-    for (name, channel) in &checked.desired.channels {
+    let sources = source::load(directories)?;
+    let checked = manifest::check(&sources);
+    if checked.has_errors() {
+        validate::show(&sources, &checked);
+        bail!("the demo begins with manifests that have no errors");
+    }
+    for channel in checked.desired.channels.values() {
         match channel {
-            Channel::Sandbox { .. } => tracing::debug!(channel.name = %name, "only a sandbox"),
+            Channel::Sandbox { .. } => {}
         }
     }
     Ok(())
@@ -63,12 +73,12 @@ fn only_sandbox(directories: &[PathBuf]) -> anyhow::Result<()> {
 /// Drops what an earlier demo left and makes the database again.
 async fn empty(server: &Server, connections: u32) -> anyhow::Result<Store> {
     let url = server.url(embedded::DATABASE);
-    if Store::holds_real_data(&url).await? {
-        bail!(
-            "the private Postgres of this folder holds real data, which --demo would throw away: run the demo in another folder"
-        );
+    if Store::contents(&url).await? == Contents::RealData {
+        bail!("the private Postgres of this folder holds real data: run the demo in another folder");
     }
     server.drop_database(embedded::DATABASE).await?;
     server.create_database(embedded::DATABASE, None).await?;
-    Ok(Store::open(&url, connections).await?)
+    let store = Store::open(&url, connections).await?;
+    store.mark_as_demo().await?;
+    Ok(store)
 }

@@ -57,6 +57,7 @@ pub(super) async fn run(import: Import, global: &Global, config: &Config) -> any
         Source::open(&import.file)?
     };
     let database = Database::open(global, config, 2).await?;
+    database.refuse_demo().await?;
     let store = &database.store;
     let (now, _) = store.now().await?;
     let as_of = match &import.as_of {

@@ -20,7 +20,6 @@ mod run;
 mod schema;
 mod table;
 mod validate;
-mod version;
 
 use std::path::PathBuf;
 
@@ -52,6 +51,11 @@ pub struct Global {
 }
 
 impl Global {
+    /// The database that was named; a variable that is set to nothing names none.
+    fn database_url(&self) -> Option<&str> {
+        self.database_url.as_deref().filter(|url| !url.is_empty())
+    }
+
     /// Where the manifests are.
     fn directories(&self) -> Vec<PathBuf> {
         source::roots(&self.dirs)
@@ -83,8 +87,6 @@ pub enum Command {
     Db(db::Db),
     /// Read accounts or referrals from an export
     Import(import::Import),
-    /// Print the version and what it was built with
-    Version,
     /// Keep a private Postgres running (started by the other commands)
     #[command(hide = true)]
     KeepPostgres(keep_postgres::KeepPostgres),
@@ -105,7 +107,6 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Schema(args) => schema::run(&args),
         Command::Db(command) => db::run(command, global, &config).await,
         Command::Import(import) => import::run(import, global, &config).await,
-        Command::Version => version::run(),
         Command::KeepPostgres(command) => keep_postgres::run(command).await,
     };
     result.unwrap_or_else(|error| {

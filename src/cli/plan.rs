@@ -42,7 +42,10 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
     let (now, _) = database.store.now().await?;
     let Comparison { sources, checked, in_force, mut plan, origin } = compare(&directories, &database.store).await?;
     if checked.has_errors() {
-        validate::show(&sources, &checked);
+        match args.output {
+            Format::Text => validate::show(&sources, &checked),
+            Format::Json => print::line(&validate::json_of(&checked)?),
+        }
         print::note("nothing is planned: the files have errors");
         return Ok(Exit::Findings);
     }
@@ -55,9 +58,13 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
                 print::note(&format!("\nThe daemon would not apply this plan: {refusal}"));
             }
         }
-        Format::Json => print::line(&json_of(&plan, &origin, refused.map(|refusal| refusal.to_string()).as_deref())?),
+        Format::Json => print::line(&json_of(&plan, &origin, refused.as_ref().map(ToString::to_string).as_deref())?),
     }
-    Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Environment } else { Exit::Fine })
+    Ok(match refused {
+        Some(_) => Exit::Findings,
+        None if args.detailed_exitcode && !plan.is_empty() => Exit::Environment,
+        None => Exit::Fine,
+    })
 }
 
 fn json_of(plan: &Plan, origin: &crate::store::Origin, refused: Option<&str>) -> serde_json::Result<String> {

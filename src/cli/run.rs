@@ -1,6 +1,5 @@
 //! `relancectl run`: the daemon.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,6 @@ use crate::channel::{Channel, Open, Sandbox};
 use crate::config::Config;
 use crate::manifest::desired::Channel as Spec;
 use crate::runner::{Roles, Supervisor};
-use crate::source;
 use crate::store::{Speed, Store};
 
 /// Connections of a daemon: one for each loop, and some to spare.
@@ -51,11 +49,12 @@ enum Role {
 
 pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
     logging::start(config, args.log_format);
-    let directories = source::roots(&global.dirs);
     let database = if args.demo {
-        demo::prepare(global, config, &directories, CONNECTIONS).await?
+        demo::prepare(global, config, &global.directories(), CONNECTIONS).await?
     } else {
-        Database::open(global, config, CONNECTIONS).await?
+        let database = Database::open(global, config, CONNECTIONS).await?;
+        database.refuse_demo().await?;
+        database
     };
     if let Some(speed) = args.speed {
         hurry(&database.store, speed).await?;
@@ -64,11 +63,14 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     let supervisor = Supervisor {
         store: database.store.clone(),
         open: channels(database.store.clone()),
-        directories,
+        named: global.dirs.clone(),
         roles: roles(&args.roles),
         wake: Arc::new(Notify::new()),
     };
     let (now, speed) = database.store.now().await?;
+    if speed != Speed(1.0) && !args.demo {
+        tracing::warn!("the clock of this database runs {} times as fast as time does", speed.0);
+    }
     tracing::info!(clock = %now.format("%Y-%m-%d %H:%M:%S UTC"), speed = speed.0, "running");
     let work = supervisor.run(&stop);
     tokio::pin!(work);
@@ -131,9 +133,4 @@ fn stop_on_signals() -> anyhow::Result<CancellationToken> {
         token.cancel();
     });
     Ok(stop)
-}
-
-/// The sample members, beside the directories that are read.
-pub(super) fn samples() -> [PathBuf; 2] {
-    ["samples/accounts.csv", "samples/referrals.csv"].map(PathBuf::from)
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::ValueEnum;
 
 use super::{Exit, Global, print};
@@ -33,14 +34,22 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     let roots = source::roots(if args.paths.is_empty() { &global.dirs } else { &args.paths });
     let sources = source::load(&roots)?;
     let checked = manifest::check(&sources);
+    if checked.manifests == 0 {
+        let looked: Vec<String> = roots.iter().map(|root| format!("`{}`", root.display())).collect();
+        bail!("there is not one manifest in {}: is that the right place?", looked.join(", "));
+    }
     match args.output {
         Output::Json => {
-            let report = json::report(&checked.diagnostics, checked.files, checked.manifests);
-            print::line(&serde_json::to_string_pretty(&report)?);
+            print::line(&json_of(&checked)?);
         }
         Output::Text => show(&sources, &checked),
     }
     Ok(if checked.has_errors() { Exit::Findings } else { Exit::Fine })
+}
+
+/// The contract of `-o json`.
+pub(super) fn json_of(checked: &Checked) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&json::report(&checked.diagnostics, checked.files, checked.manifests))
 }
 
 /// Prints every finding with its lines, and the summary.

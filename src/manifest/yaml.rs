@@ -90,7 +90,15 @@ pub(super) fn parse(text: &str, range: Span) -> Result<Vec<Node>, Failure> {
     for node in &mut nodes {
         node.shift(range.start);
     }
-    Ok(nodes)
+    match nodes.iter().find_map(Node::nul) {
+        Some(span) => Err(Failure {
+            code: Code::InvalidYaml,
+            message: "the text holds an escaped NUL character, which neither Postgres nor any channel takes".to_owned(),
+            span,
+            help: Some("leave `\\0` out".to_owned()),
+        }),
+        None => Ok(nodes),
+    }
 }
 
 fn options() -> Options {
@@ -199,6 +207,18 @@ fn first_line(message: &str) -> String {
 }
 
 impl Node {
+    /// Where a text or key with a NUL character stands.
+    fn nul(&self) -> Option<Span> {
+        match &self.kind {
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) => None,
+            Kind::Text(text) => text.contains('\0').then_some(self.span()),
+            Kind::List(items) => items.iter().find_map(Self::nul),
+            Kind::Map(entries) => entries
+                .iter()
+                .find_map(|(key, value)| if key.name.contains('\0') { Some(key.span) } else { value.nul() }),
+        }
+    }
+
     /// The value as JSON. Of repeated keys the first counts.
     pub(super) fn to_json(&self) -> Value {
         match &self.kind {

@@ -15,7 +15,7 @@ use super::{BATCH, Loaded, enroll, send};
 use crate::channel::Open;
 use crate::domain::Timestamp;
 use crate::reconcile::{self, Outcome, reconcile};
-use crate::source::Watch;
+use crate::source::{self, Watch};
 use crate::store::{NextDue, Speed, Store};
 
 /// How long a loop sleeps at most: what another process changed is seen this late.
@@ -45,7 +45,8 @@ pub struct Supervisor {
     pub store: Store,
     /// Makes the channels.
     pub open: Open,
-    pub directories: Vec<PathBuf>,
+    /// Directories of manifests that were named; none for the usual ones.
+    pub named: Vec<PathBuf>,
     pub roles: Roles,
     /// Wakes every loop.
     pub wake: Arc<Notify>,
@@ -83,13 +84,14 @@ impl Supervisor {
 
     async fn reconcile_loop(&self, stop: &CancellationToken) {
         let changed = Arc::new(Notify::new());
-        let mut watch = Watch::new(self.directories.clone(), Arc::clone(&changed));
+        let mut watch = Watch::new(Arc::clone(&changed));
         let mut told = String::new();
         while !stop.is_cancelled() {
             let mut pause = RESCAN;
             // First the watch, then the files: what changes in between raises an event.
-            watch.rearm();
-            match self.reconcile_tick().await {
+            let directories = source::roots(&self.named);
+            watch.rearm(&directories);
+            match self.reconcile_tick(&directories).await {
                 Ok(outcome) => self.report(&outcome, &mut told),
                 Err(error) => {
                     let text = error.to_string();
@@ -108,9 +110,9 @@ impl Supervisor {
         }
     }
 
-    async fn reconcile_tick(&self) -> Result<Outcome, reconcile::Error> {
+    async fn reconcile_tick(&self, directories: &[PathBuf]) -> Result<Outcome, reconcile::Error> {
         let (now, _) = self.store.now().await?;
-        reconcile(&self.directories, &self.store, false, now).await
+        reconcile(directories, &self.store, false, now).await
     }
 
     /// Logs what is new; an error that persists is said once.

@@ -37,9 +37,8 @@ pub fn roots(given: &[PathBuf]) -> Vec<PathBuf> {
     if !given.is_empty() {
         return given.to_vec();
     }
-    let usual = ["campaigns", "templates"].map(PathBuf::from);
-    let there: Vec<PathBuf> = usual.iter().filter(|dir| dir.exists()).cloned().collect();
-    if there.is_empty() { usual.to_vec() } else { there }
+    let [campaigns, templates] = ["campaigns", "templates"].map(PathBuf::from);
+    if templates.exists() { vec![campaigns, templates] } else { vec![campaigns] }
 }
 
 /// Reads every `*.yaml` and `*.yml` below the given directories, and files given by name, in order of path.

@@ -19,7 +19,6 @@ type Watched = BTreeMap<PathBuf, (u64, u64, bool)>;
 
 /// A watch over directories that follows them when they are replaced or their links swapped.
 pub struct Watch {
-    directories: Vec<PathBuf>,
     changed: Arc<Notify>,
     watched: Watched,
     debouncer: Option<Debouncer<RecommendedWatcher, RecommendedCache>>,
@@ -33,13 +32,13 @@ impl std::fmt::Debug for Watch {
 
 impl Watch {
     /// Watches nothing yet; see [`Watch::rearm`].
-    pub fn new(directories: Vec<PathBuf>, changed: Arc<Notify>) -> Self {
-        Self { directories, changed, watched: Watched::new(), debouncer: None }
+    pub fn new(changed: Arc<Notify>) -> Self {
+        Self { changed, watched: Watched::new(), debouncer: None }
     }
 
-    /// Makes sure that what the directories are now is what is watched.
-    pub fn rearm(&mut self) {
-        let wanted = wanted(&self.directories);
+    /// Makes sure that what `directories` are now is what is watched.
+    pub fn rearm(&mut self, directories: &[PathBuf]) {
+        let wanted = wanted(directories);
         if wanted == self.watched && self.debouncer.is_some() {
             return;
         }

@@ -262,8 +262,8 @@ async fn runs(
          set taken = case when u.taken = 0 or r.taken_on >= u.day then r.taken else 0 end + u.taken,
              taken_on = case when u.taken = 0 then r.taken_on else greatest(r.taken_on, u.day) end,
              check_at = case when u.ended then $7 else r.check_at end,
-             phase = case when u.fault is null then r.phase else 'paused' end,
-             reason = case when u.fault is null then r.reason else 'template-error' end,
+             phase = case when u.fault is null or r.phase <> 'active' then r.phase else 'paused' end,
+             reason = case when u.fault is null or r.phase <> 'active' then r.reason else 'template-error' end,
              message = coalesce(u.fault, r.message),
              fault_revision_id = case when u.fault is null then r.fault_revision_id else r.revision_id end
          from unnest($1::int[], $2::int[], $3::date[], $4::int[], $5::boolean[], $6::text[])

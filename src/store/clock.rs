@@ -43,25 +43,4 @@ impl Store {
         .map_err(Error::during("set the clock"))?;
         Ok(())
     }
-
-    /// Whether the database at `url`, of whatever version, holds what a demo must not throw away: accounts that live by
-    /// the real clock.
-    pub async fn holds_real_data(url: &str) -> Result<bool, Error> {
-        const OPERATION: &str = "look whether the database holds real data";
-        let store = Self::connect(url, 1).await?;
-        let made: bool =
-            sqlx::query_scalar("select to_regclass('account') is not null and to_regclass('clock') is not null")
-                .fetch_one(&store.pool)
-                .await
-                .map_err(Error::during(OPERATION))?;
-        let real = made
-            && sqlx::query_scalar(
-                "select exists (select from account) and not exists (select from clock where speed <> 1)",
-            )
-            .fetch_one(&store.pool)
-            .await
-            .map_err(Error::during(OPERATION))?;
-        store.close().await;
-        Ok(real)
-    }
 }

@@ -52,7 +52,7 @@ impl Store {
         let enroll = if spec.state == DesiredState::Active {
             let open = seekers.iter().filter(|seeker| is_open(spec, seeker, now)).cloned().collect();
             let open = self.with_room(id, spec, open, now).await?;
-            let found = self.count_matches(id, spec, &open, now).await?;
+            let found = self.count_matches((name, id), spec, &open, now).await?;
             found.iter().map(|(_, people)| people).sum()
         } else {
             0

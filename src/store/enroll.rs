@@ -5,10 +5,10 @@ use sqlx::PgConnection;
 
 use super::claim::{in_force, lock_lanes};
 use super::import::hold_facts_still;
-use super::matcher::{Matcher, Seeker, matching};
+use super::matcher::{Lives, Matcher, Seeker, matching};
 use super::rows::{decode, zone};
 use super::{Error, Store};
-use crate::domain::{AccountId, CampaignId, NaiveDate, Timestamp, Zone};
+use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp, Zone};
 use crate::lane::DayCount;
 use crate::manifest::desired::{Campaign, Enrollment};
 use crate::program::{CampaignProgram, Program};
@@ -48,10 +48,11 @@ impl Store {
         Ok(ids.into_iter().map(CampaignId).collect())
     }
 
-    /// How many people match `spec` for each of `seekers`; `campaign` is 0 when the database does not know it yet.
+    /// How many people match `spec` for each of `seekers`; the campaign's number is 0 when the database does not know it
+    /// yet.
     pub async fn count_matches(
         &self,
-        campaign: CampaignId,
+        (name, campaign): (&Name, CampaignId),
         spec: &Campaign,
         seekers: &[Seeker],
         now: Timestamp,
@@ -61,10 +62,12 @@ impl Store {
             matching!(),
             " group by d.account_id order by d.account_id"
         ));
-        let rows: Vec<(i32, i64)> = Matcher::new(campaign, spec, seekers, now)
+        let mut db = self.pool.acquire().await.map_err(Error::during("count who matches"))?;
+        let lives = Lives::of(&mut db, name, campaign).await?;
+        let rows: Vec<(i32, i64)> = Matcher::new(&lives, spec, seekers, now)
             .bind(query)
             .persistent(false)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *db)
             .await
             .map_err(Error::during("count who matches"))?;
         Ok(rows.into_iter().map(|(account, count)| (AccountId(account), count.unsigned_abs())).collect())
@@ -166,7 +169,7 @@ macro_rules! insert_matched {
         ", taken as (
            insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
            select account_id, $14, id, 'active', 1,
-                  $17 + make_interval(secs => greatest(0, extract(epoch from $16 - registered_at)) / 1e6), $16, $18
+                  $18 + make_interval(secs => greatest(0, extract(epoch from $17 - registered_at)) / 1e6), $17, $19
            from matched where rank <= room
            returning account_id, due_at)
          select account_id, count(*), min(due_at) from taken group by account_id order by account_id"
@@ -205,7 +208,8 @@ async fn insert(
     let limited = seekers.iter().any(|seeker| seeker.room < u64::MAX);
     let query = sqlx::query_as(if limited { NEWEST } else { EVERYBODY });
     let first_due = now + std::time::Duration::from(campaign.after(1));
-    let rows: Vec<(i32, i64, Timestamp)> = Matcher::new(id, &campaign.spec, seekers, now)
+    let lives = Lives::of(tx, &campaign.name, id).await?;
+    let rows: Vec<(i32, i64, Timestamp)> = Matcher::new(&lives, &campaign.spec, seekers, now)
         .bind(query)
         .bind(first_due)
         .bind(revision)

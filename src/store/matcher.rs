@@ -2,15 +2,16 @@
 
 use chrono::{Months, NaiveDate, TimeDelta};
 use serde_json::Value;
-use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::QueryAs;
+use sqlx::{PgConnection, Postgres};
 
-use crate::domain::{AccountId, CampaignId, Timestamp, Zone};
+use super::Error;
+use crate::domain::{AccountId, CampaignId, Name, Timestamp, Zone};
 use crate::manifest::desired::{Campaign, ConsentPolicy, Subscription};
 
 /// The `with` clause and `from … where …` of everybody who matches, aliases `r` (referral) and `d` (account with its
-/// bounds). Parameters `$1` to `$16` are those of [`Matcher::bind`]; a statement's own start at `$17`.
+/// bounds). Parameters `$1` to `$17` are those of [`Matcher::bind`]; a statement's own start at `$18`.
 macro_rules! matching {
     () => {
         " from unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::date[], $5::date[], $6::bigint[])
@@ -31,11 +32,14 @@ macro_rules! matching {
             and not exists (select from suppression s where s.phone = r.phone)
             and not exists (select from target t
                             where (t.account_id, t.campaign_id, t.referral_id) = (r.account_id, $14, r.id))
+            and ($16::int[] is null or not exists (
+                  select from target t where t.account_id = r.account_id and t.campaign_id = any($16)
+                                         and t.referral_id = r.id))
             and (not $15 or not exists (
                   select from run o
                   join target t on (t.account_id, t.campaign_id, t.referral_id) = (o.account_id, o.campaign_id, r.id)
                   where o.account_id = r.account_id and o.campaign_id <> $14 and t.state = 'active'))
-            and $16::timestamptz is not null "
+            and $17::timestamptz is not null "
     };
 }
 pub(super) use matching;
@@ -47,6 +51,26 @@ pub struct Seeker {
     pub zone: Zone,
     /// How many people the run may still take now.
     pub room: u64,
+}
+
+/// A campaign, and those of its name whose manifests went before it came.
+#[derive(Debug, Clone)]
+pub(super) struct Lives {
+    present: CampaignId,
+    earlier: Vec<i32>,
+}
+
+impl Lives {
+    /// `present` is 0 for a campaign that is not in the database yet: it has no targets.
+    pub(super) async fn of(db: &mut PgConnection, name: &Name, present: CampaignId) -> Result<Self, Error> {
+        let earlier = sqlx::query_scalar("select id from campaign where name = $1 and id <> $2")
+            .bind(name.as_str())
+            .bind(present.0)
+            .fetch_all(db)
+            .await
+            .map_err(Error::during("look for earlier campaigns of the name"))?;
+        Ok(Self { present, earlier })
+    }
 }
 
 /// The filter of a campaign with its times worked out for each account.
@@ -67,12 +91,13 @@ pub(super) struct Matcher {
     attributes: Option<Value>,
     campaign: i32,
     exclude_current: bool,
+    /// Campaigns of the same name that were removed: whoever was in one of them was in this one.
+    earlier: Option<Vec<i32>>,
     now: Timestamp,
 }
 
 impl Matcher {
-    /// `campaign` is 0 for one that is not in the database yet: it has no targets.
-    pub(super) fn new(campaign: CampaignId, spec: &Campaign, seekers: &[Seeker], now: Timestamp) -> Self {
+    pub(super) fn new(lives: &Lives, spec: &Campaign, seekers: &[Seeker], now: Timestamp) -> Self {
         let filter = &spec.filter;
         let old_enough = now - TimeDelta::from_std(spec.enroll_after.into()).unwrap_or_default();
         let list = |items: Vec<String>| (!items.is_empty()).then_some(items);
@@ -109,17 +134,15 @@ impl Matcher {
             professions: list(filter.professions.clone()),
             languages: list(filter.languages.iter().map(ToString::to_string).collect()),
             attributes: (!filter.attributes.is_empty()).then(|| serde_json::json!(filter.attributes)),
-            campaign: campaign.0,
+            campaign: lives.present.0,
             exclude_current: filter.exclude_current_targets,
+            earlier: (!lives.earlier.is_empty()).then(|| lives.earlier.clone()),
             now,
         }
     }
 
-    /// Binds `$1` to `$16` of [`matching!`].
-    pub(super) fn bind<O>(
-        self,
-        query: QueryAs<'_, Postgres, O, PgArguments>,
-    ) -> QueryAs<'_, Postgres, O, PgArguments> {
+    /// Binds `$1` to `$17` of [`matching!`].
+    pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
         query
             .bind(self.accounts)
             .bind(self.registered_from)
@@ -136,6 +159,7 @@ impl Matcher {
             .bind(self.attributes)
             .bind(self.campaign)
             .bind(self.exclude_current)
+            .bind(self.earlier)
             .bind(self.now)
     }
 }

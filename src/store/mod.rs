@@ -8,6 +8,7 @@ mod apply;
 mod claim;
 mod claim_write;
 mod clock;
+mod demo;
 mod desired;
 mod effect;
 pub mod embedded;
@@ -25,13 +26,14 @@ mod wake;
 
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, PgConnection, PgPool};
 
 pub use self::apply::{Applied, Origin};
 pub use self::claim::{Batch, Claim, Claimed};
 pub use self::clock::Speed;
+pub use self::demo::Contents;
 pub use self::desired::InForce;
 pub use self::enroll::Enrolled;
 pub use self::error::Error;
@@ -64,8 +66,12 @@ impl Store {
 
     /// Connects to a database as it is, whatever is in it.
     async fn connect(url: &str, connections: u32) -> Result<Self, Error> {
+        const OPERATION: &str = "connect to the database";
+        // A pool would try again until its timeout, and then say only that.
+        let first = PgConnection::connect(url).await.map_err(Error::during(OPERATION))?;
+        first.close().await.map_err(Error::during(OPERATION))?;
         let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
-        options.connect(url).await.map(Self::of).map_err(Error::during("connect to the database"))
+        options.connect_lazy(url).map(Self::of).map_err(Error::during(OPERATION))
     }
 
     /// A store on a pool whose schema is up to date.

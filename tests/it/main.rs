@@ -5,6 +5,7 @@ mod accidents;
 mod architecture;
 mod crash;
 mod daemon;
+mod edits;
 mod embedded;
 mod get;
 mod import;

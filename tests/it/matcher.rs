@@ -409,7 +409,8 @@ async fn agree(db: &TestDatabase, case: &Case) -> Result<usize, TestCaseError> {
             room: case.room(at) as u64,
         })
         .collect();
-    let counted = db.store.count_matches(CampaignId(1), &spec, &seekers, now).await.unwrap();
+    let counted =
+        db.store.count_matches((&Name::parse("c").unwrap(), CampaignId(1)), &spec, &seekers, now).await.unwrap();
     let counted: Vec<(i32, u64)> =
         counted.into_iter().map(|(account, n)| (account.0, n)).filter(|(_, n)| *n > 0).collect();
     let plainly: Vec<(i32, u64)> = expected
