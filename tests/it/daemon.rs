@@ -7,8 +7,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use relance::store::Speed;
 use relance::store::embedded::{DATABASE, Server};
-use relance::store::{Speed, Store};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -353,11 +353,17 @@ async fn the_demo_sends_follows_an_edit_and_never_throws_real_data_away() {
     until_logged(&demo, "running");
     assert_eq!(demo.stop().0.code(), Some(0));
 
-    // The clock of a demo is no real one; with the real one the same members are real data.
-    let store = Store::open(&server.url(DATABASE), 1).await.unwrap();
-    let (now, _) = store.now().await.unwrap();
-    store.set_clock(now, Speed(1.0)).await.unwrap();
-    store.close().await;
+    // Nobody's real members come to live by the clock of a demo.
+    for command in [&["run"] as &[&str], &["import", "accounts", "samples/accounts.csv"]] {
+        let refused = relancectl(dir.path(), None, command).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
+        assert!(text(&refused).contains("what a demo left"), "{}", text(&refused));
+    }
+
+    // Without the mark of a demo the same members are real data.
+    let pool = Private::pool(&server);
+    sqlx::query("comment on database relance is null").execute(&pool).await.unwrap();
+    pool.close().await;
     let refused = relancectl(dir.path(), None, &["run", "--demo"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
     assert!(text(&refused).contains("holds real data"), "{}", text(&refused));
