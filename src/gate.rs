@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::domain::{NaiveDate, Opening, Timestamp};
+use crate::domain::{Consent, NaiveDate, Opening, Timestamp};
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::target::Exit;
 use crate::manifest::desired::ConsentPolicy;
@@ -54,25 +54,6 @@ pub struct Person {
     pub last_written_on: Option<NaiveDate>,
     /// The account's local day.
     pub today: NaiveDate,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Consent {
-    OptedIn,
-    OptedOut,
-}
-
-impl Consent {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OptedIn => "opted_in",
-            Self::OptedOut => "opted_out",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::OptedIn, Self::OptedOut].into_iter().find(|consent| consent.as_str() == text)
-    }
 }
 
 /// A daily cap and what was taken of it today.
@@ -250,8 +231,8 @@ fn pacing(q: &Question) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Account, Consent, Hold, Person, Question, Quota, Run, Verdict, decide, steps};
-    use crate::domain::{Opening, Timestamp};
+    use super::{Account, Hold, Person, Question, Quota, Run, Verdict, decide, steps};
+    use crate::domain::{Consent, Opening, Timestamp};
     use crate::lifecycle::run::Phase;
     use crate::lifecycle::target::Exit;
     use crate::manifest::desired::ConsentPolicy;

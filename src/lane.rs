@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::domain::{
-    AccountId, CampaignId, Country, Language, MessageKey, NaiveDate, Opening, Phone, ReferralId, TargetKey, Timestamp,
-    Zone,
+    AccountId, CampaignId, Consent, Country, Language, MessageKey, NaiveDate, Opening, Phone, ReferralId, TargetKey,
+    Timestamp, Zone,
 };
-use crate::gate::{self, Consent, Hold, Question, Quota, Scope, Verdict};
+use crate::gate::{self, Hold, Question, Quota, Scope, Verdict};
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::target::Exit;
 use crate::manifest::desired::DesiredState;

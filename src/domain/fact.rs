@@ -43,6 +43,10 @@ impl Consent {
             Self::OptedOut => "opted_out",
         }
     }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::OptedIn, Self::OptedOut].into_iter().find(|consent| consent.as_str() == text)
+    }
 }
 
 /// Whether an account's `WhatsApp` number can send.

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::rows::{strange, zone};
-use crate::domain::{AccountId, CampaignId, Country, Language, NaiveDate, Phone, ReferralId, Timestamp};
-use crate::gate::{self, Consent};
+use crate::domain::{AccountId, CampaignId, Consent, Country, Language, NaiveDate, Phone, ReferralId, Timestamp};
+use crate::gate;
 use crate::lane::{Candidate, DayCount, Lane, LaneRun};
 use crate::lifecycle::run::Phase;
 use crate::pacing::Pace;
