@@ -14,6 +14,7 @@ mod manifests;
 mod matcher;
 mod reconcile;
 mod robustness;
+mod samples;
 mod sending;
 mod support;
 mod walk;
