@@ -5,7 +5,7 @@ use clap::Args;
 use super::database::Database;
 use super::{Exit, Global, print, validate};
 use crate::config::Config;
-use crate::plan::show;
+use crate::plan::{Plan, show};
 use crate::reconcile::{Outcome, reconcile};
 
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> a
     let directories = global.directories();
     let (now, _) = database.store.now().await?;
     match reconcile(&directories, &database.store, args.allow_mass_change, now).await? {
-        Outcome::InSync => print::line("No changes. The database has what the files ask for."),
+        Outcome::InSync => print::line(&show::text(&Plan::default())),
         Outcome::Applied { revision, plan } => {
             print::line(&show::text(&plan));
             print::line(&format!("\nApplied as revision {revision}."));
@@ -30,7 +30,7 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> a
             return Ok(Exit::Findings);
         }
         Outcome::Broken(comparison) => {
-            validate::show(&comparison.sources, &comparison.checked);
+            validate::show(&comparison.sources, &comparison.checked, config);
             print::note("nothing is applied: the files have errors");
             return Ok(Exit::Findings);
         }

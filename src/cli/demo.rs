@@ -36,7 +36,7 @@ pub(super) async fn prepare(
             .context("the demo lives on `campaigns/`, `templates/` and `samples/` of the repository: run it there")
     });
     let (accounts, referrals) = (accounts?, referrals?);
-    only_sandbox(directories)?;
+    only_sandbox(directories, config)?;
     let server = database::private(config).await?;
     let store = empty(&server, connections).await?;
     // A Monday morning in Douala, a day after the last sample member registered.
@@ -55,11 +55,11 @@ fn said(what: &str, report: &Report) {
 }
 
 /// Refuses a tree that could send anything for real: in this version every channel but the sandbox is an error.
-fn only_sandbox(directories: &[PathBuf]) -> anyhow::Result<()> {
+fn only_sandbox(directories: &[PathBuf], config: &Config) -> anyhow::Result<()> {
     let sources = source::load(directories)?;
     let checked = manifest::check(&sources);
     if checked.has_errors() {
-        validate::show(&sources, &checked);
+        validate::show(&sources, &checked, config);
         bail!("the demo begins with manifests that have no errors");
     }
     for channel in checked.desired.channels.values() {

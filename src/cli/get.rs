@@ -155,13 +155,13 @@ pub(super) async fn run(get: Get, global: &Global, config: &Config) -> anyhow::R
         (None, _) => None,
     };
     let database = Database::open(global, config, 2).await?;
-    let mut looker = Looker { store: &database.store, program: Arc::default() };
+    let mut looker = Looker { store: &database.store, program: Arc::default(), colour: print::colour(config) };
     check_names(looker.store, &wanted).await?;
     if view.watch {
         return watch(&mut looker, noun, &wanted, view.output).await;
     }
     let seen = looker.look(noun, &wanted).await?;
-    print::line(&seen.render(view.output, &wanted, print::colour())?);
+    print::line(&seen.render(view.output, &wanted, looker.colour)?);
     Ok(Exit::Fine)
 }
 
@@ -189,7 +189,7 @@ async fn watch(looker: &mut Looker<'_>, noun: Noun, wanted: &Wanted, output: Out
         let seen = looker.look(noun, wanted).await?;
         let changed = before.as_ref() != Some(&seen.rows);
         if screen || changed {
-            let text = seen.render(output, wanted, print::colour())?;
+            let text = seen.render(output, wanted, looker.colour)?;
             let clock = if output.is_table() { looker.clock(&seen).await? } else { String::new() };
             let read = if screen { print::screen(&(clock + &text)) } else { print::watched(&(clock + &text)) };
             if !read {
@@ -208,6 +208,7 @@ async fn watch(looker: &mut Looker<'_>, noun: Noun, wanted: &Wanted, output: Out
 struct Looker<'a> {
     store: &'a Store,
     program: Arc<Program>,
+    colour: bool,
 }
 
 impl Looker<'_> {

@@ -97,7 +97,7 @@ pub async fn run(cli: Cli) -> Exit {
     let config = Config::read();
     let global = &cli.global;
     let result = match cli.command {
-        Command::Validate(args) => validate::run(global, &args),
+        Command::Validate(args) => validate::run(global, &args, &config),
         Command::Plan(args) => plan::run(&args, global, &config).await,
         Command::Apply(args) => apply::run(&args, global, &config).await,
         Command::Run(args) => run::run(args, global, &config).await,

@@ -43,7 +43,7 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
     let Comparison { sources, checked, in_force, mut plan, origin } = compare(&directories, &database.store).await?;
     if checked.has_errors() {
         match args.output {
-            Format::Text => validate::show(&sources, &checked),
+            Format::Text => validate::show(&sources, &checked, config),
             Format::Json => print::line(&validate::json_of(&checked)?),
         }
         print::note("nothing is planned: the files have errors");

@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use crate::config::Config;
+
 /// Prints one line on standard output.
 pub(super) fn line(text: &str) {
     put(&mut io::stdout().lock(), text);
@@ -42,10 +44,8 @@ pub(super) fn error(error: &anyhow::Error) {
 }
 
 /// Whether standard output takes colour: a terminal, and nobody asked for none.
-pub(super) fn colour() -> bool {
-    #[expect(clippy::disallowed_methods, reason = "`NO_COLOR` is about the terminal, not about relance")]
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !refused && io::stdout().is_terminal()
+pub(super) fn colour(config: &Config) -> bool {
+    !config.no_color && is_terminal()
 }
 
 fn put(out: &mut impl Write, text: &str) {

@@ -7,6 +7,7 @@ use anyhow::bail;
 use clap::ValueEnum;
 
 use super::{Exit, Global, print};
+use crate::config::Config;
 use crate::diagnostic::{json, text};
 use crate::manifest::{Checked, Sources};
 use crate::{manifest, source};
@@ -30,7 +31,7 @@ pub(super) enum Output {
     Json,
 }
 
-pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, args: &Args, config: &Config) -> anyhow::Result<Exit> {
     let roots = source::roots(if args.paths.is_empty() { &global.dirs } else { &args.paths });
     let sources = source::load(&roots)?;
     let checked = manifest::check(&sources);
@@ -42,7 +43,7 @@ pub(super) fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
         Output::Json => {
             print::line(&json_of(&checked)?);
         }
-        Output::Text => show(&sources, &checked),
+        Output::Text => show(&sources, &checked, config),
     }
     Ok(if checked.has_errors() { Exit::Findings } else { Exit::Fine })
 }
@@ -53,8 +54,8 @@ pub(super) fn json_of(checked: &Checked) -> serde_json::Result<String> {
 }
 
 /// Prints every finding with its lines, and the summary.
-pub(super) fn show(sources: &Sources, checked: &Checked) {
-    let colour = print::colour();
+pub(super) fn show(sources: &Sources, checked: &Checked, config: &Config) {
+    let colour = print::colour(config);
     let bytes: HashMap<&str, &[u8]> = sources.files.iter().map(|file| (&*file.path, &*file.bytes)).collect();
     for one in &checked.diagnostics {
         print::line(&text::render(one, |path| bytes.get(path).copied(), colour));

@@ -51,7 +51,7 @@ pub(super) async fn run(describe: Describe, global: &Global, config: &Config) ->
     let database = Database::open(global, config, 2).await?;
     let store = &database.store;
     let (now, _) = store.now().await?;
-    let colour = print::colour();
+    let colour = print::colour(config);
     let text = match describe {
         Describe::Campaign { name, view } => {
             let seen = campaign::look(store, &name).await?;
