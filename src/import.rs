@@ -4,7 +4,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::domain::Rejection;
-use crate::facts::{self, Source, Stopped};
+use crate::facts::{self, Row, Source, Stopped};
 use crate::store::{self, Age, Merged, Store};
 
 /// What became of the rows of one file: every row is counted once.
@@ -34,13 +34,8 @@ pub enum Error {
 pub async fn accounts(store: &Store, source: Source, age: Age) -> Result<Report, Error> {
     let imported = store.import_accounts(age, move |stage| {
         let mut rejected = Vec::new();
-        let read = facts::accounts(source, age.now, |line, row| match row {
-            Ok(fact) => stage.account(line, &fact).map_err(|store::Closed| Stopped),
-            Err(rejection) => {
-                rejected.push(rejection);
-                Ok(())
-            }
-        })?;
+        let read =
+            facts::accounts(source, age.now, |line, row| sift(row, &mut rejected, |fact| stage.account(line, &fact)))?;
         Ok::<_, facts::Error>((read, rejected))
     });
     let ((read, rejected), merged) = imported.await??;
@@ -55,17 +50,28 @@ pub async fn referrals(store: &Store, source: Source, age: Age) -> Result<Report
     let imported = store.import_referrals(age, move |accounts, stage| {
         let mut rejected = Vec::new();
         let account = |id: &str| accounts.get(id).copied();
-        let read = facts::referrals(source, &account, age.now, |line, row| match row {
-            Ok(fact) => stage.referral(line, &fact).map_err(|store::Closed| Stopped),
-            Err(rejection) => {
-                rejected.push(rejection);
-                Ok(())
-            }
+        let read = facts::referrals(source, &account, age.now, |line, row| {
+            sift(row, &mut rejected, |fact| stage.referral(line, &fact))
         })?;
         Ok::<_, facts::Error>((read, rejected))
     });
     let ((read, rejected), merged) = imported.await??;
     Ok(report(read, rejected, merged))
+}
+
+/// Stages a good row and keeps what is wrong with a bad one.
+fn sift<F>(
+    row: Row<F>,
+    rejected: &mut Vec<Rejection>,
+    stage: impl FnOnce(F) -> Result<(), store::Closed>,
+) -> Result<(), Stopped> {
+    match row {
+        Ok(fact) => stage(fact).map_err(|store::Closed| Stopped),
+        Err(rejection) => {
+            rejected.push(rejection);
+            Ok(())
+        }
+    }
 }
 
 fn report(read: u64, mut rejected: Vec<Rejection>, merged: Merged) -> Report {
