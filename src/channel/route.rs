@@ -1,5 +1,6 @@
 //! Which message leaves by which channel: the one its campaign names, and no other.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -42,7 +43,12 @@ impl Channels {
             groups.entry(channel_of(message.key.target.campaign)).or_default().push(place);
         }
         let calls = groups.into_iter().map(|(name, places)| async move {
-            let batch: Vec<Claimed> = places.iter().map(|place| messages[*place].clone()).collect();
+            // Nearly always all of them: then nothing is copied.
+            let batch: Cow<'_, [Claimed]> = if places.len() == messages.len() {
+                Cow::Borrowed(messages)
+            } else {
+                places.iter().map(|place| messages[*place].clone()).collect()
+            };
             let outcomes = match name.map(|name| self.named.get(name)) {
                 None => in_time(self.built_in.as_ref(), &batch, now).await,
                 Some(Some(channel)) => in_time(channel.as_ref(), &batch, now).await,
