@@ -21,9 +21,9 @@ const BATCH: i64 = 2_000;
 pub(super) type Specs<'a> = BTreeMap<CampaignId, &'a Campaign>;
 
 impl Store {
-    /// Makes the runs that are missing and moves on those that are due for a look. Returns how many changed phase.
+    /// Moves on the runs that are due for a look. Returns how many changed phase.
     ///
-    /// `stale` generations change nothing: whoever calls reads what is in force and comes again.
+    /// A program that is not in force any more changes nothing: whoever calls loads the new one and comes again.
     pub async fn advance_runs(&self, program: &Program, now: Timestamp) -> Result<u64, Error> {
         let specs: Specs<'_> = program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to advance runs"))?;
