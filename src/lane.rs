@@ -147,7 +147,7 @@ pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: 
             continue;
         };
         let target = TargetKey { account: lane.account, campaign: run.campaign, referral: candidate.referral };
-        if candidate.day > campaign.days_total() {
+        if candidate.day > campaign.cadence.days() {
             draw.finished.push(target);
             continue;
         }
@@ -270,7 +270,7 @@ impl Asking<'_> {
             name: &candidate.name,
             referrer_name: &self.lane.name,
             day: candidate.day,
-            days_total: campaign.days_total(),
+            days_total: campaign.cadence.days(),
             country: candidate.country.as_str(),
             profession: &candidate.profession,
             language: language.as_str(),
@@ -284,7 +284,7 @@ impl Asking<'_> {
             phone: candidate.phone,
             language,
             text,
-            next: campaign.next(candidate.day, candidate.due_at, self.now),
+            next: campaign.cadence.next(candidate.day, candidate.due_at, self.now),
             failed_days: candidate.failed_days,
         })
     }

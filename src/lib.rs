@@ -16,7 +16,7 @@
 //! | [`diagnostic`] | findings with a place, and how they look | compute |
 //! | [`manifest`], [`template`] | YAML to [`manifest::Desired`]; texts to messages | compute |
 //! | [`lifecycle`] | every transition of runs, targets, messages | compute |
-//! | [`gate`], [`pacing`], [`lane`] | who is written to now, and why not | compute |
+//! | [`gate`], [`pacing`], [`cadence`], [`lane`] | who is written to now, and why not | compute |
 //! | [`plan`] | what would change, and what no daemon does by itself | compute |
 //! | [`program`] | the desired state compiled for sending | compute |
 //! | [`source`], [`facts`] | files and exports | read files |
@@ -28,6 +28,7 @@
 //!
 //! Time is an argument everywhere; only [`store::Store::now`] reads it. `tests/it/architecture.rs` enforces the table.
 
+pub mod cadence;
 pub mod channel;
 pub mod cli;
 pub mod config;

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 10] =
-    ["diagnostic", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program", "template"];
+const CORE: [&str; 11] =
+    ["cadence", "diagnostic", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program", "template"];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -16,13 +16,14 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("lifecycle", &["domain", "manifest"]),
     ("gate", &["domain", "lifecycle", "manifest"]),
     ("pacing", &["domain", "manifest"]),
-    ("plan", &["domain", "manifest"]),
-    ("program", &["domain", "manifest", "template"]),
+    ("cadence", &["domain", "manifest"]),
+    ("plan", &["cadence", "domain", "gate", "lifecycle", "manifest", "pacing"]),
+    ("program", &["cadence", "domain", "manifest", "template"]),
     ("lane", &["domain", "gate", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),
     ("facts", &["domain"]),
     ("source", &["manifest"]),
-    ("store", &["domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
+    ("store", &["cadence", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
