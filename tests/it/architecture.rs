@@ -4,8 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 11] =
-    ["cadence", "diagnostic", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program", "template"];
+const CORE: [&str; 11] = [
+    "cadence",
+    "diagnostic",
+    "domain",
+    "gate",
+    "lane",
+    "lifecycle",
+    "manifest",
+    "pacing",
+    "plan",
+    "program",
+    "template",
+];
 
 /// What each module may import besides itself.
 const ALLOWED: [(&str, &[&str]); 21] = [
