@@ -31,7 +31,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 
 pub use self::apply::{Applied, Origin};
-pub use self::claim::{Batch, Claim, Claimed};
+pub use self::claim::{Batch, Claim, Claimed, Span};
 pub use self::clock::Speed;
 pub use self::demo::Contents;
 pub use self::desired::InForce;
