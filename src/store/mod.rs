@@ -23,6 +23,7 @@ mod rows;
 mod run;
 mod sandbox;
 mod wake;
+mod why_not;
 
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub use self::error::Error;
 pub use self::import::{Age, Closed, Merged, Stage};
 pub use self::matcher::Seeker;
 pub use self::wake::NextDue;
+pub use self::why_not::WhyNot;
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");
