@@ -94,8 +94,17 @@ pub(crate) struct World {
 impl World {
     /// An empty world at an instant.
     pub(crate) async fn at(now: &str) -> Self {
+        Self::on(database().await, now)
+    }
+
+    /// An empty world at an instant, in place of this one.
+    pub(crate) async fn again(self, now: &str) -> Self {
+        self.database.empty().await;
+        Self::on(self.database, now)
+    }
+
+    fn on(database: TestDatabase, now: &str) -> Self {
         let (script, now) = (Arc::new(Script::keeping()), now.parse().unwrap());
-        let database = database().await;
         let machine = time_machine::World::begin(database.store.clone(), Arc::clone(&script), now);
         Self { database, now, channel: Phones(script), machine }
     }
