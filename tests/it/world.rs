@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     NoSuchNumber,
     /// It left, but the answer was lost.
     NoAnswer,
+    /// It left, and the daemon died.
+    Crash,
 }
 
 /// The channel of a world.
@@ -47,6 +49,7 @@ impl Phones {
                     Fault::Busy => Reaction::Throttled,
                     Fault::NoSuchNumber => Reaction::Rejected("no such number".to_owned()),
                     Fault::NoAnswer => Reaction::Timeout,
+                    Fault::Crash => Reaction::CrashBeforeOutcome,
                 },
             }));
         });
@@ -201,6 +204,11 @@ impl World {
     pub(crate) async fn run_until(&mut self, end: Timestamp) {
         self.machine().run_until(end).await.unwrap();
         self.now = end;
+    }
+
+    /// The daemon dies and comes back.
+    pub(crate) fn restart(&mut self) {
+        self.machine().restart();
     }
 
     pub(crate) async fn run_for(&mut self, time: TimeDelta) {
