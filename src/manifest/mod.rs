@@ -5,6 +5,7 @@
 //! [`schema()`] makes JSON Schemas of them. Nothing stops at the first mistake.
 
 mod campaign;
+pub mod campaign_test;
 mod channel;
 mod check;
 mod days;
