@@ -23,6 +23,7 @@ mod rows;
 mod run;
 mod sandbox;
 mod wake;
+mod why_not;
 
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 
 pub use self::apply::{Applied, Origin};
-pub use self::claim::{Batch, Claim, Claimed};
+pub use self::claim::{Batch, Claim, Claimed, Span};
 pub use self::clock::Speed;
 pub use self::demo::Contents;
 pub use self::desired::InForce;
@@ -40,6 +41,7 @@ pub use self::error::Error;
 pub use self::import::{Age, Closed, Merged, Stage};
 pub use self::matcher::Seeker;
 pub use self::wake::NextDue;
+pub use self::why_not::WhyNot;
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");

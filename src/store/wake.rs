@@ -19,7 +19,12 @@ pub struct NextDue {
 impl NextDue {
     /// The earliest of all.
     pub fn earliest(self) -> Option<Timestamp> {
-        [self.send, self.enroll, self.advance, self.expire].into_iter().flatten().min()
+        [self.send, self.upkeep()].into_iter().flatten().min()
+    }
+
+    /// The earliest of all but sending.
+    pub fn upkeep(self) -> Option<Timestamp> {
+        [self.enroll, self.advance, self.expire].into_iter().flatten().min()
     }
 }
 

@@ -8,7 +8,7 @@ const CORE: [&str; 10] =
     ["diagnostic", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program", "template"];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 20] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -28,6 +28,10 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
     ("runner", &["channel", "domain", "manifest", "plan", "program", "reconcile", "source", "store"]),
     (
+        "time_machine",
+        &["channel", "domain", "facts", "import", "manifest", "plan", "program", "reconcile", "runner", "store"],
+    ),
+    (
         "cli",
         &[
             "channel",
@@ -46,6 +50,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "runner",
             "source",
             "store",
+            "time_machine",
         ],
     ),
     ("main.rs", &["cli"]),
