@@ -134,7 +134,7 @@ impl Look<'_, '_> {
             let last = days.iter().next_back().copied().unwrap_or_default();
             let place = self.document.place(&join(at, "day"));
             self.found.push(
-                Diagnostic::new(Code::UnknownDay, place, message).help(format!("its days go up to {last}")),
+                Diagnostic::new(Code::UnknownDay, place, message).help(format!("days go up to {last}")),
             );
         }
     }

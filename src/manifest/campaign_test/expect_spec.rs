@@ -55,7 +55,7 @@ pub(super) struct MessageSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     day: Option<u16>,
     #[schemars(schema_with = "words::message_state")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<Language>,
@@ -83,11 +83,11 @@ pub(super) struct TargetSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign: Option<Name>,
     #[schemars(schema_with = "words::target_state")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
     /// Why the person left.
     #[schemars(schema_with = "words::exit_reason")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// The day that goes out next, or the last one that did.
     #[schemars(range(min = 1, max = 366))]
@@ -95,7 +95,7 @@ pub(super) struct TargetSpec {
     day: Option<u16>,
     /// What the gate holds against writing to somebody who is due.
     #[schemars(schema_with = "words::hold")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     hold: Option<String>,
     /// When the next message is due.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,11 +112,11 @@ pub(super) struct RunSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
     #[schemars(schema_with = "words::phase")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     phase: Option<String>,
     /// Why it is in its phase.
     #[schemars(schema_with = "words::run_reason")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// A part of the sentence that says why.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,10 +140,10 @@ pub(super) struct RunSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ChangeSpec {
     #[schemars(schema_with = "words::action")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     action: Option<String>,
     #[schemars(schema_with = "kinds")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     kind: Option<Kind>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<Name>,

@@ -22,6 +22,7 @@ pub(in crate::manifest) struct CampaignTestSpec {
     pub(super) channel: Option<TestChannelSpec>,
     /// Whole manifests that this test has instead of those of the tree with the same kind and name, or besides them.
     #[schemars(schema_with = "manifests")]
+    #[serde(default)]
     pub(super) overlay: Option<Vec<Value>>,
     /// What happens and what must be so, one after the other.
     #[schemars(length(min = 1))]
@@ -61,6 +62,7 @@ pub struct ReferralSpec {
     pub name: Option<String>,
     pub language: Option<Language>,
     #[schemars(schema_with = "genders")]
+    #[serde(default)]
     pub gender: Option<Gender>,
     pub profession: Option<String>,
     pub birth_date: Option<NaiveDate>,
@@ -177,13 +179,16 @@ pub(super) enum WhoSpec {
 #[serde(deny_unknown_fields)]
 pub(super) struct EditSpec {
     #[schemars(schema_with = "kinds")]
+    #[serde(default)]
     pub(super) kind: Option<Kind>,
     pub(super) name: Option<Name>,
     /// A JSON merge patch (RFC 7386) of the whole manifest: `{spec: {state: paused}}`; `null` removes a key.
     #[schemars(schema_with = "any_mapping")]
+    #[serde(default)]
     pub(super) patch: Option<Value>,
     /// Replaces the manifest of its kind and name, or comes as a new one.
     #[schemars(schema_with = "any_mapping")]
+    #[serde(default)]
     pub(super) manifest: Option<Value>,
 }
 
