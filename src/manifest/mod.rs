@@ -25,6 +25,7 @@ mod schema;
 mod sequence;
 mod shape;
 mod sources;
+mod written;
 mod yaml;
 
 pub use self::check::{Checked, check};
@@ -33,3 +34,4 @@ pub use self::kind::Kind;
 pub use self::language::choose;
 pub use self::schema::{schema, schema_file_name};
 pub use self::sources::{MAX_FILE_BYTES, SourceFile, Sources};
+pub use self::written::{Draft, Written, kinds};

@@ -133,9 +133,7 @@ impl Look<'_, '_> {
             };
             let last = days.iter().next_back().copied().unwrap_or_default();
             let place = self.document.place(&join(at, "day"));
-            self.found.push(
-                Diagnostic::new(Code::UnknownDay, place, message).help(format!("days go up to {last}")),
-            );
+            self.found.push(Diagnostic::new(Code::UnknownDay, place, message).help(format!("days go up to {last}")));
         }
     }
 
@@ -166,7 +164,8 @@ impl Look<'_, '_> {
 
     /// What the test changes of the manifests that decide which days `campaign` has.
     fn changed(&self, campaign: Option<&Name>) -> impl Iterator<Item = &Value> {
-        let overlaid = self.test.overlay.iter().map(|overlaid| (overlaid.it.kind, &overlaid.it.name, &overlaid.it.value));
+        let overlaid =
+            self.test.overlay.iter().map(|overlaid| (overlaid.it.kind, &overlaid.it.name, &overlaid.it.value));
         let edited = self.test.steps.iter().filter_map(|step| match &step.it {
             Step::Edit(Edit::Whole(written)) => Some((written.kind, &written.name, &written.value)),
             Step::Edit(Edit::Patch { kind, name, patch }) => Some((*kind, name, patch)),

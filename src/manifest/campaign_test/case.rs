@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::spec::{AccountSpec, FaultOutcome, OverrideAction, ReceiptStatus, ReferralSpec};
 use crate::diagnostic::Place;
 use crate::domain::{Name, Period, Timestamp};
-use crate::manifest::Kind;
+use crate::manifest::{Kind, Written};
 
 /// One test.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,14 +29,6 @@ pub struct CampaignTest {
 pub struct At<T> {
     pub place: Place,
     pub it: T,
-}
-
-/// A manifest as it is written.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Written {
-    pub kind: Kind,
-    pub name: Name,
-    pub value: Value,
 }
 
 /// How the next hand-overs of one message end.

@@ -216,7 +216,8 @@ impl<T: JsonSchema> JsonSchema for RowsSpec<T> {
         let mut one = row.clone();
         one["minProperties"] = json!(1);
         let mut counted = row;
-        counted["properties"]["only"] = json!({"type": "array", "items": one, "description": "These rows and no others."});
+        counted["properties"]["only"] =
+            json!({"type": "array", "items": one, "description": "These rows and no others."});
         counted["properties"]["count"] = json!({"type": "integer", "minimum": 0, "description": "So many rows match."});
         json_schema!({
             "type": ["array", "object"],
@@ -233,7 +234,9 @@ pub(super) fn fields(row: &impl Serialize) -> Vec<Field> {
     let pairs = written.as_object().into_iter().flatten();
     pairs
         .map(|(key, value)| match (key.strip_suffix("Contains"), value) {
-            (Some(name), Value::String(part)) => Field { name: name.to_owned(), wanted: Wanted::Contains(part.clone()) },
+            (Some(name), Value::String(part)) => {
+                Field { name: name.to_owned(), wanted: Wanted::Contains(part.clone()) }
+            }
             _ => Field { name: key.clone(), wanted: Wanted::Is(value.clone()) },
         })
         .collect()

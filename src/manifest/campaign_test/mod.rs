@@ -16,7 +16,6 @@ pub mod words;
 
 pub use self::case::{
     At, CampaignTest, Edit, Event, Expectation, Fault, Field, Order, Override, PlanExpectation, Row, Rows, Step, Wanted,
-    Written,
 };
 pub use self::spec::{AccountSpec, ConsentSpec, FaultOutcome, Instant, OverrideAction, ReceiptStatus, ReferralSpec};
 

@@ -1,17 +1,16 @@
 //! A sound test as it is written into one that can run.
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::case::{
-    At, CampaignTest, Edit, Event, Expectation, Fault, Order, Override, PlanExpectation, Row, Rows, Step, Written,
+    At, CampaignTest, Edit, Event, Expectation, Fault, Order, Override, PlanExpectation, Row, Rows, Step,
 };
 use super::expect_spec::{ExpectSpec, PlanSpec, RowsSpec, fields};
 use super::spec::{CampaignTestSpec, EditSpec, EventSpec, EventType, FaultSpec, OverrideSpec, StepSpec, WhoSpec};
 use super::steps::clock_after;
 use crate::diagnostic::Place;
 use crate::domain::Name;
-use crate::manifest::Kind;
+use crate::manifest::Written;
 use crate::manifest::document::Document;
 
 /// Resolves a test that was checked; `None` when it is not sound after all.
@@ -40,7 +39,7 @@ pub(in crate::manifest) fn resolve(
         faults: faults.map(fault).collect(),
         overlay: overlay
             .map(|(index, value)| {
-                Some(At { place: document.place(&format!("/spec/overlay/{index}")), it: written(value)? })
+                Some(At { place: document.place(&format!("/spec/overlay/{index}")), it: Written::of(value)? })
             })
             .collect::<Option<_>>()?,
         steps: resolved,
@@ -60,12 +59,6 @@ fn fault(spec: &FaultSpec) -> Fault {
         outcome: spec.outcome.clone(),
         times: spec.times.unwrap_or(1),
     }
-}
-
-fn written(value: &Value) -> Option<Written> {
-    let kind = Kind::parse(value.get("kind")?.as_str()?)?;
-    let name = Name::parse(value.pointer("/metadata/name")?.as_str()?).ok()?;
-    Some(Written { kind, name, value: value.clone() })
 }
 
 struct Steps<'a, 'd> {
@@ -157,7 +150,7 @@ fn event(spec: &EventSpec) -> Option<Event> {
 
 fn edit(spec: &EditSpec) -> Option<Edit> {
     Some(match &spec.manifest {
-        Some(manifest) => Edit::Whole(written(manifest)?),
+        Some(manifest) => Edit::Whole(Written::of(manifest)?),
         None => Edit::Patch { kind: spec.kind?, name: spec.name.clone()?, patch: spec.patch.clone()? },
     })
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::expect_spec::ExpectSpec;
-use crate::domain::{Country, Gender, Language, Moment, Name, NaiveDate, Period, Timestamp, Zone};
+use crate::domain::{Country, Gender, Language, Moment, NaiveDate, Name, Period, Timestamp, Zone};
 use crate::manifest::Kind;
 
 /// A unit test of the tree: invented people, a clock, what happens, and what must be so. A test changes nothing

@@ -111,12 +111,7 @@ impl Look<'_, '_, '_> {
     fn who(&mut self, event: &EventSpec, kind: &str) {
         match (&event.referral, event.kind == EventType::Registered) {
             (Some(WhoSpec::Id(id)), false) => {
-                self.people.know_referral(
-                    &format!("{}/event/referral", self.at),
-                    id,
-                    Some(self.index),
-                    self.found,
-                );
+                self.people.know_referral(&format!("{}/event/referral", self.at), id, Some(self.index), self.found);
             }
             (Some(WhoSpec::Id(_)), true) => self.say(
                 Code::StepKeys,
@@ -150,7 +145,8 @@ impl Look<'_, '_, '_> {
     }
 
     fn overriding(&mut self, overriding: &OverrideSpec) {
-        let help = "write `override: {action: pause, campaign: …, reason: …}` or `override: {clear: true, campaign: …}`";
+        let help =
+            "write `override: {action: pause, campaign: …, reason: …}` or `override: {clear: true, campaign: …}`";
         match (overriding.action, overriding.clear) {
             (Some(_), None) if overriding.reason.is_none() => {
                 self.say(Code::StepKeys, "override", "the override does not say why", "add `reason:`");
@@ -191,12 +187,9 @@ impl Look<'_, '_, '_> {
             for field in fields(row) {
                 let at = join(&format!("{}/{below}{place}", self.at), &field.name);
                 match (field.name.as_str(), field.wanted) {
-                    ("referral", Wanted::Is(id)) => self.people.know_referral(
-                        &at,
-                        id.as_str().unwrap_or_default(),
-                        Some(self.index),
-                        self.found,
-                    ),
+                    ("referral", Wanted::Is(id)) => {
+                        self.people.know_referral(&at, id.as_str().unwrap_or_default(), Some(self.index), self.found)
+                    }
                     ("account", Wanted::Is(id)) => {
                         self.people.know_account(&at, id.as_str().unwrap_or_default(), self.found);
                     }

@@ -5,8 +5,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 pub const MESSAGE_STATES: [&str; 7] = ["queued", "sending", "sent", "delivered", "read", "failed", "uncertain"];
 pub const TARGET_STATES: [&str; 3] = ["active", "completed", "exited"];
-pub const EXIT_REASONS: [&str; 7] =
-    ["paid", "opted-out", "cancelled", "undeliverable", "failed", "removed", "expired"];
+pub const EXIT_REASONS: [&str; 7] = ["paid", "opted-out", "cancelled", "undeliverable", "failed", "removed", "expired"];
 pub const HOLDS: [&str; 9] = [
     "run-not-active",
     "subscription-expired",
