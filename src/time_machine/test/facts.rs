@@ -16,7 +16,7 @@ pub(super) fn accounts<'a>(accounts: impl Iterator<Item = &'a AccountSpec>) -> V
             "phone": account.phone,
             "subscription_ends_at": account.subscription_ends_at,
             "whatsapp_status": account.connected.map(|connected| if connected { "connected" } else { "disconnected" }),
-            "attributes": account.labels.iter().flatten().collect::<serde_json::Map<_, _>>(),
+            "attributes": account.labels.clone().unwrap_or_default(),
         })
     }))
 }
@@ -41,7 +41,7 @@ pub(super) fn referrals<'a>(referrals: impl Iterator<Item = &'a ReferralSpec>) -
                 Some(ConsentSpec::OptedOut) => Some("opted_out"),
                 Some(ConsentSpec::Unknown) | None => None,
             },
-            "attributes": referral.attributes.iter().flatten().collect::<serde_json::Map<_, _>>(),
+            "attributes": referral.attributes.clone().unwrap_or_default(),
         })
     }))
 }

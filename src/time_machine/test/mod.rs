@@ -5,6 +5,7 @@
 //! not hold, with all that is wrong there.
 
 mod compare;
+mod events;
 mod facts;
 mod past;
 mod rows;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::compare::{Found, Mismatch, compare, plural};
-use super::{Failure, Subject, facts, past, rows};
+use super::{Failure, events, facts, past, rows};
 use crate::diagnostic::{Code, Diagnostic, Place, text};
-use crate::domain::Rejection;
+use crate::domain::{Name, Rejection};
 use crate::manifest::Draft;
 use crate::manifest::campaign_test::{
     At, CampaignTest, Edit, Event, Expectation, Fault, FaultOutcome, PlanExpectation, Rows, Step,
@@ -93,18 +93,25 @@ impl<'a> Story<'a> {
                 let found = self.tree.remove(*kind, name);
                 return if found { self.apply(&step.place, index + 1).await } else { Ok(vec![gone(&step.place)]) };
             }
-            Step::Event(Event::Registered(referral)) => {
-                let report = self.world.import_referrals(facts::referrals(std::iter::once(&**referral))).await?;
-                let at = [At { place: step.place.clone(), it: () }];
-                let wrong = refused(&at, &report.rejected);
+            Step::Event(event) => {
+                let wrong = self.event(event, &step.place).await?;
                 if !wrong.is_empty() {
                     return Ok(wrong);
                 }
-                self.install_faults().await?;
             }
-            Step::Event(_) | Step::Override(_) => {}
+            Step::Override(_) => {}
         }
         self.world.settle().await?;
+        Ok(Wrong::new())
+    }
+
+    async fn event(&mut self, event: &Event, place: &Place) -> Result<Wrong, Error> {
+        if let Event::Registered(referral) = event {
+            let report = self.world.import_referrals(facts::referrals(std::iter::once(&**referral))).await?;
+            self.install_faults().await?;
+            return Ok(refused(&[At { place: place.clone(), it: () }], &report.rejected));
+        }
+        events::happen(&mut self.world, event).await?;
         Ok(Wrong::new())
     }
 
@@ -156,8 +163,8 @@ impl<'a> Story<'a> {
         let mut waiting = Vec::new();
         for fault in std::mem::take(&mut self.faults) {
             let referral = people.get(&fault.referral).map(|person| person.referral);
-            let known = |name| program.campaigns().find(|(_, campaign)| campaign.name == *name).map(|(id, _)| id);
-            let campaign = fault.campaign.as_ref().map(known);
+            let named = |name: &Name| program.campaigns().find(|(_, campaign)| campaign.name == *name);
+            let campaign = fault.campaign.as_ref().map(|name| named(name).map(|(id, _)| id));
             if referral.is_none() || campaign == Some(None) {
                 waiting.push(fault);
                 continue;
@@ -270,9 +277,4 @@ fn gone(place: &Place) -> Failure {
 fn stopped(place: &Place, message: String, diff: Vec<String>) -> Failure {
     let finding = Diagnostic::new(Code::StepFailed, place.clone(), message);
     Failure { finding, expected: Value::Null, found: Value::Null, diff, events: Vec::new() }
-}
-
-#[expect(dead_code, reason = "to be used by events")]
-fn subject_of(id: &str) -> Subject {
-    Subject::Person(id.to_owned())
 }
