@@ -29,7 +29,19 @@ const ALLOWED: [(&str, &[&str]); 21] = [
     ("runner", &["channel", "domain", "manifest", "plan", "program", "reconcile", "source", "store"]),
     (
         "time_machine",
-        &["channel", "domain", "facts", "import", "manifest", "plan", "program", "reconcile", "runner", "store"],
+        &[
+            "channel",
+            "diagnostic",
+            "domain",
+            "facts",
+            "import",
+            "manifest",
+            "plan",
+            "program",
+            "reconcile",
+            "runner",
+            "store",
+        ],
     ),
     (
         "cli",
