@@ -29,6 +29,6 @@ mod yaml;
 pub use self::check::{Checked, check};
 pub use self::desired::Desired;
 pub use self::kind::Kind;
-pub use self::language::choose;
+pub use self::language::{Choice, choose};
 pub use self::schema::{schema, schema_file_name};
 pub use self::sources::{MAX_FILE_BYTES, SourceFile, Sources};

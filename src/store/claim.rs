@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
-use super::lane_rows::{CandidateRow, LaneRow, LaneRunRow, candidate_columns, lane_columns, lane_run_columns};
+use super::lane_rows::{
+    CandidateRow, LaneRow, LaneRunRow, candidate_columns, lane_columns, lane_run_columns, recipient_columns,
+};
 use super::rows::decode;
 use super::{Error, Store};
 use crate::domain::{AccountId, MessageKey, NaiveDate, Phone, TargetKey, Timestamp};
@@ -223,6 +225,8 @@ async fn candidates(
     let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
         "select ",
         candidate_columns!(),
+        ", ",
+        recipient_columns!(),
         " from unnest($1::int[], $2::int[], $3::bigint[], $4::timestamptz[]) as q (account_id, campaign_id, most, at)
          cross join lateral (
             select * from target t

@@ -44,7 +44,7 @@ impl Store {
         Ok(NextDue { send, enroll, advance, expire })
     }
 
-    /// Grows whenever an import changes a fact.
+    /// Grows whenever an import or an event changes a fact.
     pub async fn facts_generation(&self) -> Result<i64, Error> {
         sqlx::query_scalar("select facts from facts_generation")
             .fetch_one(&self.pool)
