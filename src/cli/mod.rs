@@ -18,6 +18,8 @@ mod print;
 mod rows;
 mod run;
 mod schema;
+#[expect(dead_code, reason = "the commands that use it come next")]
+mod scratch;
 mod table;
 mod test;
 mod validate;
