@@ -5,6 +5,7 @@ mod country;
 mod fact;
 mod fold;
 mod gender;
+mod hours;
 mod id;
 mod language;
 mod local;

@@ -12,6 +12,7 @@ mod import;
 mod look;
 mod manifests;
 mod matcher;
+mod preview;
 mod reconcile;
 mod robustness;
 mod samples;

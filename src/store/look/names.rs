@@ -68,6 +68,19 @@ impl Store {
             .map_err(Error::during("look for a referral"))
     }
 
+    /// Ids that come right before and after `referral`, in any account: there may be too many to read all of them.
+    pub async fn referral_names_near(&self, referral: &str) -> Result<Vec<String>, Error> {
+        sqlx::query_scalar(
+            "(select external_id from referral where external_id >= $1 order by external_id limit 100)
+             union all
+             (select external_id from referral where external_id < $1 order by external_id desc limit 100)",
+        )
+        .bind(referral)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("look for referrals"))
+    }
+
     /// The target that `campaign/account/referral` names. Ids of accounts and referrals may hold `/` themselves, so
     /// every way of cutting it is tried.
     pub async fn find_target(&self, id: &str) -> Result<Option<TargetName>, Error> {
