@@ -90,6 +90,8 @@ pub struct Draw {
     pub held: Vec<(TargetKey, Timestamp)>,
     /// Messages that could not be rendered: their runs pause.
     pub faults: Vec<(CampaignId, String)>,
+    /// The instant of the turn.
+    pub at: Timestamp,
     /// The account's local day, to which the messages count.
     pub today: NaiveDate,
     pub pace: Pace,
@@ -129,7 +131,7 @@ pub fn appetite(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, m
 pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: &Program, now: Timestamp) -> Draw {
     let today = lane.zone.date(now);
     let asking = Asking { lane, program, now };
-    let mut draw = Draw { today, pace: lane.pace, ..Draw::default() };
+    let mut draw = Draw { at: now, today, pace: lane.pace, ..Draw::default() };
     let mut lane_taken = lane.taken.of(today);
     let mut run_taken: BTreeMap<CampaignId, u32> = runs.iter().map(|r| (r.campaign, r.taken.of(today))).collect();
     let mut written: HashSet<ReferralId> = HashSet::new();

@@ -169,7 +169,7 @@ macro_rules! insert_matched {
         ", taken as (
            insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
            select account_id, $14, id, 'active', 1,
-                  $18 + make_interval(secs => greatest(0, extract(epoch from $17 - registered_at)) / 1e6), $17, $19
+                  $19 + make_interval(secs => greatest(0, extract(epoch from $17 - registered_at)) / 1e6), $17, $20
            from matched where rank <= room
            returning account_id, due_at)
          select account_id, count(*), min(due_at) from taken group by account_id order by account_id"

@@ -16,7 +16,7 @@ use crate::program::Recipient;
 /// Columns of [`LaneRow`] from `lane l` and `account a`.
 macro_rules! lane_columns {
     () => {
-        "l.account_id, l.taken_on, l.taken, l.next_slot_at, l.wave, l.wave_sent, a.name, a.language, a.timezone,
+        "l.account_id, l.wake_at, l.taken_on, l.taken, l.next_slot_at, l.wave, l.wave_sent, a.name, a.language, a.timezone,
          a.subscription_ends_at, a.whatsapp_status"
     };
 }
@@ -51,6 +51,7 @@ pub(super) use {candidate_columns, lane_columns, lane_run_columns, recipient_col
 #[derive(sqlx::FromRow)]
 pub(super) struct LaneRow {
     account_id: i32,
+    pub(super) wake_at: Option<Timestamp>,
     taken_on: Option<NaiveDate>,
     taken: i32,
     next_slot_at: Option<Timestamp>,

@@ -10,36 +10,70 @@ use super::Error;
 use crate::domain::{AccountId, CampaignId, Name, Timestamp, Zone};
 use crate::manifest::desired::{Campaign, ConsentPolicy, Subscription};
 
-/// The `with` clause and `from … where …` of everybody who matches, aliases `r` (referral) and `d` (account with its
-/// bounds). Parameters `$1` to `$17` are those of [`Matcher::bind`]; a statement's own start at `$18`.
-macro_rules! matching {
+/// Every condition of a match, with the name of the reason for which it fails: the one list, in the order in which
+/// reasons are told. The macro `$form` makes something of it.
+macro_rules! conditions {
+    ($($form:tt)+) => {
+        $($form)+! {
+            NotCurrent "not-current" "r.is_current";
+            Paid "paid" "$8::boolean is not false or r.paid_at is null";
+            NotPaid "not-paid" "$8::boolean is not true or r.paid_at is not null";
+            Suppressed "suppressed" "not exists (select from suppression s where s.phone = r.phone)";
+            ConsentMissing "consent-missing" "$7 or r.consent is not null";
+            OptedOut "opted-out" "r.consent is distinct from 'opted_out'";
+            AlreadyTarget "already-target"
+                "not exists (select from target t
+                             where (t.account_id, t.campaign_id, t.referral_id) = (r.account_id, $14, r.id))
+                 and ($16::int[] is null or not exists (
+                      select from target t where t.account_id = r.account_id and t.campaign_id = any($16)
+                                             and t.referral_id = r.id))";
+            InAnotherRun "in-another-run"
+                "not $15 or not exists (
+                   select from run o
+                   join target t on (t.account_id, t.campaign_id, t.referral_id) = (o.account_id, o.campaign_id, r.id)
+                   where o.account_id = r.account_id and o.campaign_id <> $14 and t.state = 'active')";
+            TooYoung "too-young" "$18::timestamptz is null or r.registered_at < $18";
+            Country "country" "$9::text[] is null or r.country = any($9)";
+            Registered "registered"
+                "(d.registered_from is null or r.registered_at >= d.registered_from)
+                 and (d.registered_before is null or r.registered_at < d.registered_before)";
+            Gender "gender" "$10::text is null or r.gender = $10";
+            Profession "profession" "$11::text[] is null or r.profession_key = any($11)";
+            Age "age"
+                "(d.born_from is null or r.birth_date >= d.born_from)
+                 and (d.born_to is null or r.birth_date <= d.born_to)";
+            Language "language"
+                "$12::text[] is null or r.language = any($12) or split_part(r.language, '-', 1) = any($12)";
+            Attributes "attributes" "$13::jsonb is null or r.attributes @> $13";
+        }
+    };
+}
+pub(super) use conditions;
+
+/// The `from … where …` of every referral of the accounts that are looked at, aliases `r` (referral) and `d` (account
+/// with its bounds). Parameters `$1` to `$18` are those of [`Matcher::bind`]; a statement's own start at `$19`.
+macro_rules! people {
     () => {
         " from unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::date[], $5::date[], $6::bigint[])
               as d (account_id, registered_from, registered_before, born_from, born_to, room)
           join referral r on r.account_id = d.account_id
-          where r.is_current
-            and (r.consent = 'opted_in' or ($7 and r.consent is null))
-            and ($8::boolean is null or (r.paid_at is not null) = $8)
-            and (d.registered_from is null or r.registered_at >= d.registered_from)
-            and (d.registered_before is null or r.registered_at < d.registered_before)
-            and (d.born_from is null or r.birth_date >= d.born_from)
-            and (d.born_to is null or r.birth_date <= d.born_to)
-            and ($9::text[] is null or r.country = any($9))
-            and ($10::text is null or r.gender = $10)
-            and ($11::text[] is null or r.profession_key = any($11))
-            and ($12::text[] is null or r.language = any($12) or split_part(r.language, '-', 1) = any($12))
-            and ($13::jsonb is null or r.attributes @> $13)
-            and not exists (select from suppression s where s.phone = r.phone)
-            and not exists (select from target t
-                            where (t.account_id, t.campaign_id, t.referral_id) = (r.account_id, $14, r.id))
-            and ($16::int[] is null or not exists (
-                  select from target t where t.account_id = r.account_id and t.campaign_id = any($16)
-                                         and t.referral_id = r.id))
-            and (not $15 or not exists (
-                  select from run o
-                  join target t on (t.account_id, t.campaign_id, t.referral_id) = (o.account_id, o.campaign_id, r.id)
-                  where o.account_id = r.account_id and o.campaign_id <> $14 and t.state = 'active'))
-            and $17::timestamptz is not null "
+          where $17::timestamptz is not null "
+    };
+}
+pub(super) use people;
+
+macro_rules! all_hold {
+    ($($reason:ident $name:literal $condition:expr;)*) => { concat!($(" and (", $condition, ")",)* " ") };
+}
+pub(super) use all_hold;
+
+/// [`people!`] who match: who fulfils every one of [`conditions!`].
+macro_rules! matching {
+    () => {
+        concat!(
+            $crate::store::matcher::people!(),
+            $crate::store::matcher::conditions!($crate::store::matcher::all_hold)
+        )
     };
 }
 pub(super) use matching;
@@ -74,11 +108,13 @@ impl Lives {
 }
 
 /// The filter of a campaign with its times worked out for each account.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Matcher {
     accounts: Vec<i32>,
     registered_from: Vec<Option<Timestamp>>,
     registered_before: Vec<Option<Timestamp>>,
+    /// Whoever registered from here on is too young for `enrollAfter`.
+    old_enough: Option<Timestamp>,
     born_from: Vec<Option<NaiveDate>>,
     born_to: Vec<Option<NaiveDate>>,
     rooms: Vec<i64>,
@@ -106,14 +142,8 @@ impl Matcher {
         Self {
             accounts: seekers.iter().map(|s| s.account.0).collect(),
             registered_from: seekers.iter().map(|s| filter.registered_from.map(|m| m.at(&s.zone))).collect(),
-            registered_before: seekers
-                .iter()
-                .map(|s| {
-                    let to = filter.registered_to.map(|m| m.at(&s.zone));
-                    let young = (!spec.enroll_after.is_zero()).then_some(old_enough);
-                    [to, young].into_iter().flatten().min()
-                })
-                .collect(),
+            registered_before: seekers.iter().map(|s| filter.registered_to.map(|m| m.at(&s.zone))).collect(),
+            old_enough: (!spec.enroll_after.is_zero()).then_some(old_enough),
             born_from: seekers
                 .iter()
                 .map(|s| {
@@ -141,7 +171,7 @@ impl Matcher {
         }
     }
 
-    /// Binds `$1` to `$17` of [`matching!`].
+    /// Binds `$1` to `$18` of [`matching!`].
     pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
         query
             .bind(self.accounts)
@@ -161,5 +191,6 @@ impl Matcher {
             .bind(self.exclude_current)
             .bind(self.earlier)
             .bind(self.now)
+            .bind(self.old_enough)
     }
 }

@@ -14,6 +14,7 @@ mod effect;
 pub mod embedded;
 mod enroll;
 mod error;
+mod fact;
 mod import;
 mod lane_rows;
 pub mod look;
@@ -23,6 +24,7 @@ mod rows;
 mod run;
 mod sandbox;
 mod wake;
+mod why_not;
 
 use std::time::Duration;
 
@@ -31,15 +33,17 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 
 pub use self::apply::{Applied, Origin};
-pub use self::claim::{Batch, Claim, Claimed};
+pub use self::claim::{Batch, Claim, Claimed, Span};
 pub use self::clock::Speed;
 pub use self::demo::Contents;
 pub use self::desired::InForce;
 pub use self::enroll::Enrolled;
 pub use self::error::Error;
+pub use self::fact::FactEvent;
 pub use self::import::{Age, Closed, Merged, Stage};
 pub use self::matcher::Seeker;
 pub use self::wake::NextDue;
+pub use self::why_not::WhyNot;
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");

@@ -11,13 +11,15 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use relance::domain::Windows;
-use relance::domain::{AccountId, CampaignId, Country, Gender, Language, Moment, Name, Period, Timestamp, Zone, fold};
+use relance::domain::{
+    AccountId, CampaignId, Country, Gender, Language, Moment, Name, Period, ReferralId, Timestamp, Zone, fold,
+};
 use relance::manifest::desired::{
     AccountSelector, Campaign, CampaignType, ConsentPolicy, Day, Desired, DesiredState, Enrollment, Filter, Limits,
     Schedule, Sequence, Subscription,
 };
 use relance::program::Program;
-use relance::store::Seeker;
+use relance::store::{Seeker, WhyNot};
 
 use crate::support::{TestDatabase, database};
 
@@ -202,22 +204,13 @@ impl Case {
         self.now().to_zoned(TimeZone::get(ZONES[account]).unwrap()).date()
     }
 
-    /// Whom the filter takes, by the words of the manifests.
-    fn takes(&self, at: usize, suppressed: &BTreeSet<String>) -> bool {
+    /// Why the campaign does not take somebody, by the words of the manifests.
+    fn reasons(&self, at: usize, suppressed: &BTreeSet<String>) -> Vec<WhyNot> {
         let (fact, filter) = (&self.facts[at], &self.filter);
         let registered = self.registered(fact);
         let zone = ZONES[fact.account];
         let moment = |moment: Moment| instant(&String::from(moment), zone);
         let age = fact.birth.map(|birth| age(birth.parse().unwrap(), self.today(fact.account)));
-        let consents = match fact.consent {
-            Some(consent) => consent == "opted_in",
-            None => self.legacy,
-        };
-        let subscribed = match filter.subscription {
-            Subscription::Unpaid => !fact.paid,
-            Subscription::Paid => fact.paid,
-            Subscription::Any => true,
-        };
         let language = |wanted: &Language| {
             let wanted = wanted.as_str();
             fact.language.is_some_and(|own| own == wanted || own.split('-').next() == Some(wanted))
@@ -226,22 +219,44 @@ impl Case {
             fact.profession.is_some_and(|own| PROFESSIONS.iter().any(|(raw, folded)| *raw == own && folded == wanted))
         };
         let wait = jiff::SignedDuration::from_secs(self.enroll_after.try_into().unwrap());
-        !fact.old_row
-            && consents
-            && subscribed
-            && !suppressed.contains(&self.phone(at))
-            && fact.target.is_none()
-            && !(filter.exclude_current_targets && fact.elsewhere == Some("active"))
-            && (filter.countries.is_empty() || filter.countries.iter().any(|country| country.as_str() == fact.country))
-            && filter.gender.is_none_or(|gender| fact.gender == Some(gender.as_str()))
-            && (filter.professions.is_empty() || filter.professions.iter().any(profession))
-            && (filter.languages.is_empty() || filter.languages.iter().any(language))
-            && filter.attributes.iter().all(|(key, value)| key == "city" && fact.city == Some(value))
-            && filter.age_min.is_none_or(|min| age.is_some_and(|age| age >= i32::from(min)))
-            && filter.age_max.is_none_or(|max| age.is_some_and(|age| age <= i32::from(max)))
-            && filter.registered_from.is_none_or(|from| registered >= moment(from))
-            && filter.registered_to.is_none_or(|to| registered < moment(to))
-            && (wait.is_zero() || self.now().duration_since(registered) > wait)
+        let reasons = [
+            (WhyNot::NotCurrent, fact.old_row),
+            (WhyNot::Paid, filter.subscription == Subscription::Unpaid && fact.paid),
+            (WhyNot::NotPaid, filter.subscription == Subscription::Paid && !fact.paid),
+            (WhyNot::Suppressed, suppressed.contains(&self.phone(at))),
+            (WhyNot::ConsentMissing, fact.consent.is_none() && !self.legacy),
+            (WhyNot::OptedOut, fact.consent == Some("opted_out")),
+            (WhyNot::AlreadyTarget, fact.target.is_some()),
+            (WhyNot::InAnotherRun, filter.exclude_current_targets && fact.elsewhere == Some("active")),
+            (WhyNot::TooYoung, !wait.is_zero() && self.now().duration_since(registered) <= wait),
+            (
+                WhyNot::Country,
+                !filter.countries.is_empty()
+                    && !filter.countries.iter().any(|country| country.as_str() == fact.country),
+            ),
+            (
+                WhyNot::Registered,
+                filter.registered_from.is_some_and(|from| registered < moment(from))
+                    || filter.registered_to.is_some_and(|to| registered >= moment(to)),
+            ),
+            (WhyNot::Gender, filter.gender.is_some_and(|gender| fact.gender != Some(gender.as_str()))),
+            (WhyNot::Profession, !filter.professions.is_empty() && !filter.professions.iter().any(profession)),
+            (
+                WhyNot::Age,
+                filter.age_min.is_some_and(|min| age.is_none_or(|age| age < i32::from(min)))
+                    || filter.age_max.is_some_and(|max| age.is_none_or(|age| age > i32::from(max))),
+            ),
+            (WhyNot::Language, !filter.languages.is_empty() && !filter.languages.iter().any(language)),
+            (
+                WhyNot::Attributes,
+                !filter.attributes.iter().all(|(key, value)| key == "city" && fact.city == Some(value)),
+            ),
+        ];
+        reasons.into_iter().filter(|(_, holds)| *holds).map(|(reason, _)| reason).collect()
+    }
+
+    fn suppressed(&self) -> BTreeSet<String> {
+        (0..self.facts.len()).filter(|at| self.facts[*at].suppressed).map(|at| self.phone(at)).collect()
     }
 
     /// How many more this account's run may take now.
@@ -256,12 +271,11 @@ impl Case {
 
     /// By account: everybody who is taken now, the newest registration first.
     fn expected(&self) -> Vec<Vec<usize>> {
-        let suppressed: BTreeSet<String> =
-            (0..self.facts.len()).filter(|at| self.facts[*at].suppressed).map(|at| self.phone(at)).collect();
+        let suppressed = self.suppressed();
         (0..ZONES.len())
             .map(|account| {
                 let own = (0..self.facts.len()).filter(|at| self.facts[*at].account == account);
-                let mut taken: Vec<usize> = own.filter(|at| self.takes(*at, &suppressed)).collect();
+                let mut taken: Vec<usize> = own.filter(|at| self.reasons(*at, &suppressed).is_empty()).collect();
                 // Of two who registered at the same instant, the one who came later first.
                 taken.sort_by_key(|at| std::cmp::Reverse((self.registered(&self.facts[*at]), *at)));
                 taken.truncate(self.room(account));
@@ -421,6 +435,8 @@ async fn agree(db: &TestDatabase, case: &Case) -> Result<usize, TestCaseError> {
         .collect();
     prop_assert_eq!(counted, plainly, "counted");
 
+    agree_on_reasons(db, case, &expected, &spec, &seekers, now).await?;
+
     let before: BTreeSet<usize> = (0..case.facts.len()).filter(|at| case.facts[*at].target.is_some()).collect();
     let program = program(spec);
     let enrolled = db.store.enroll(&program, CampaignId(1), now).await.unwrap();
@@ -441,6 +457,48 @@ async fn agree(db: &TestDatabase, case: &Case) -> Result<usize, TestCaseError> {
     let again = db.store.enroll(&program, CampaignId(1), now).await.unwrap();
     prop_assert_eq!(again.people, 0, "a second pass");
     Ok(plainly.len())
+}
+
+/// Checks that everybody is counted once, under the reason that a plain reading tells first, and that one person is
+/// told all of theirs.
+async fn agree_on_reasons(
+    db: &TestDatabase,
+    case: &Case,
+    expected: &[Vec<usize>],
+    spec: &Campaign,
+    seekers: &[Seeker],
+    now: Timestamp,
+) -> Result<(), TestCaseError> {
+    let name = Name::parse("c").unwrap();
+    let key = (&name, CampaignId(1));
+    let suppressed = case.suppressed();
+    let account = |at: usize| AccountId(i32::try_from(case.facts[at].account + 1).unwrap());
+    let plainly: Vec<Vec<WhyNot>> = (0..case.facts.len())
+        .map(|at| {
+            let mut reasons = case.reasons(at, &suppressed);
+            if reasons.is_empty() && !expected[case.facts[at].account].contains(&at) {
+                reasons.push(WhyNot::Cap);
+            }
+            reasons
+        })
+        .collect();
+    let mut counts: BTreeMap<(AccountId, Option<WhyNot>), u64> = BTreeMap::new();
+    for (at, reasons) in plainly.iter().enumerate() {
+        *counts.entry((account(at), reasons.first().copied())).or_default() += 1;
+    }
+    let counted = db.store.count_mismatches(key, spec, seekers, now).await.unwrap();
+    let counted: Vec<_> = counted.into_iter().map(|(account, reason, people)| ((account, reason), people)).collect();
+    prop_assert_eq!(counted, counts.into_iter().collect::<Vec<_>>(), "counted by reason");
+
+    // A query each: a few will do.
+    for (at, reasons) in plainly.iter().enumerate().take(3) {
+        let (seeker, id) = (&seekers[case.facts[at].account], ReferralId(i64::try_from(at + 1).unwrap()));
+        let told = db.store.why_not(key, spec, seeker, id, now).await.unwrap();
+        prop_assert_eq!(told.as_ref(), Some(reasons), "told to person {}", at);
+        let stranger = &seekers[(case.facts[at].account + 1) % seekers.len()];
+        prop_assert_eq!(db.store.why_not(key, spec, stranger, id, now).await.unwrap(), None);
+    }
+    Ok(())
 }
 
 #[test]
