@@ -9,6 +9,7 @@ mod edits;
 mod embedded;
 mod facts;
 mod get;
+mod history;
 mod import;
 mod look;
 mod manifests;

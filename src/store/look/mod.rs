@@ -6,6 +6,7 @@
 mod accounts;
 mod campaigns;
 mod counts;
+mod history;
 mod messages;
 mod names;
 mod questions;
@@ -20,6 +21,7 @@ use sqlx::{PgConnection, Postgres, Transaction};
 pub use self::accounts::Account;
 pub use self::campaigns::{Campaign, DayCounts, Phases};
 pub use self::counts::Counts;
+pub use self::history::{Entry, EntryKind, HistoryOf};
 pub use self::messages::Message;
 pub use self::names::{Identity, Person, TargetName};
 pub use self::quotas::RunToday;
