@@ -4,11 +4,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 10] =
-    ["diagnostic", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program", "template"];
+const CORE: [&str; 11] = [
+    "diagnostic",
+    "domain",
+    "gate",
+    "lane",
+    "lifecycle",
+    "manifest",
+    "pacing",
+    "plan",
+    "preview",
+    "program",
+    "template",
+];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 21] = [
+const ALLOWED: [(&str, &[&str]); 22] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -18,6 +29,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
     ("pacing", &["domain", "manifest"]),
     ("plan", &["domain", "manifest"]),
     ("program", &["domain", "manifest", "template"]),
+    ("preview", &["domain", "program"]),
     ("lane", &["domain", "gate", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),
     ("facts", &["domain"]),
@@ -57,6 +69,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
             "lifecycle",
             "manifest",
             "plan",
+            "preview",
             "program",
             "reconcile",
             "runner",
