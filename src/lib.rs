@@ -18,12 +18,13 @@
 //! | [`lifecycle`] | every transition of runs, targets, messages | compute |
 //! | [`gate`], [`pacing`], [`cadence`], [`lane`] | who is written to now, and why not | compute |
 //! | [`plan`] | what would change, and what no daemon does by itself | compute |
-//! | [`program`] | the desired state compiled for sending | compute |
+//! | [`program`], [`preview`] | the desired state compiled for sending; what it would say | compute |
 //! | [`source`], [`facts`] | files and exports | read files |
 //! | [`store`] | all SQL; a private Postgres | speak to Postgres |
 //! | [`channel`] | how messages leave | call out |
 //! | [`import`](mod@import), [`reconcile`](mod@reconcile) | one import, one pass | call the store |
 //! | [`runner`] | ticks and the loops around them | everything but the command line |
+//! | [`time_machine`] | all of it on a clock that jumps | everything but the command line |
 //! | [`cli`] | one file a command | everything |
 //!
 //! Time is an argument everywhere; only [`store::Store::now`] reads it. `tests/it/architecture.rs` enforces the table.
@@ -42,9 +43,11 @@ pub mod lifecycle;
 pub mod manifest;
 pub mod pacing;
 pub mod plan;
+pub mod preview;
 pub mod program;
 pub mod reconcile;
 pub mod runner;
 pub mod source;
 pub mod store;
 pub mod template;
+pub mod time_machine;

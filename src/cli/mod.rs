@@ -11,14 +11,19 @@ mod get;
 mod import;
 mod keep_postgres;
 mod known;
+mod layout;
 mod logging;
 mod output;
 mod plan;
+mod preview;
 mod print;
 mod rows;
 mod run;
 mod schema;
+#[expect(dead_code, reason = "the commands that use it come next")]
+mod scratch;
 mod table;
+mod test;
 mod validate;
 
 use std::path::PathBuf;
@@ -66,6 +71,8 @@ impl Global {
 pub enum Command {
     /// Check manifests; needs no database
     Validate(validate::Args),
+    /// Run the tests of the tree; needs no database, no network and no secrets
+    Test(test::Args),
     /// Show what the manifests would change
     Plan(plan::PlanArgs),
     /// Have the manifests take effect now
@@ -78,6 +85,8 @@ pub enum Command {
     /// Show one campaign, run or target in full
     #[command(subcommand)]
     Describe(describe::Describe),
+    /// Show each day's message as it would be sent; reads the files, not what is in force
+    Preview(preview::PreviewArgs),
     /// Explain a code of `validate`
     Explain(explain::Args),
     /// Print the JSON Schema of a kind, or write all of them
@@ -98,11 +107,13 @@ pub async fn run(cli: Cli) -> Exit {
     let global = &cli.global;
     let result = match cli.command {
         Command::Validate(args) => validate::run(global, &args, &config),
+        Command::Test(args) => test::run(&args, global, &config).await,
         Command::Plan(args) => plan::run(&args, global, &config).await,
         Command::Apply(args) => apply::run(&args, global, &config).await,
         Command::Run(args) => run::run(args, global, &config).await,
         Command::Get(get) => get::run(get, global, &config).await,
         Command::Describe(describe) => describe::run(describe, global, &config).await,
+        Command::Preview(args) => preview::run(&args, global, &config).await,
         Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Db(command) => db::run(command, global, &config).await,

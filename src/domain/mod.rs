@@ -5,12 +5,14 @@ mod country;
 mod fact;
 mod fold;
 mod gender;
+mod hours;
 mod id;
 mod language;
 mod local;
 mod name;
 mod period;
 mod phone;
+mod seed;
 
 pub use chrono::{DateTime, NaiveDate, Utc};
 
@@ -22,8 +24,9 @@ pub use self::id::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey};
 pub use self::language::Language;
 pub use self::local::{Clock, Moment, Opening, Weekday, Window, Windows, Zone};
 pub use self::name::Name;
-pub use self::period::Period;
+pub use self::period::{Period, rough};
 pub use self::phone::Phone;
+pub use self::seed::mix;
 
 /// An instant, in UTC, with the microsecond precision that Postgres keeps.
 pub type Timestamp = DateTime<Utc>;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 11] = [
+const CORE: [&str; 12] = [
     "cadence",
     "diagnostic",
     "domain",
@@ -14,12 +14,13 @@ const CORE: [&str; 11] = [
     "manifest",
     "pacing",
     "plan",
+    "preview",
     "program",
     "template",
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 21] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -30,6 +31,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
     ("cadence", &["domain", "manifest"]),
     ("plan", &["cadence", "domain", "gate", "lifecycle", "manifest", "pacing"]),
     ("program", &["cadence", "domain", "manifest", "template"]),
+    ("preview", &["domain", "program"]),
     ("lane", &["domain", "gate", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),
     ("facts", &["domain"]),
@@ -39,6 +41,22 @@ const ALLOWED: [(&str, &[&str]); 21] = [
     ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
     ("runner", &["channel", "domain", "manifest", "plan", "program", "reconcile", "source", "store"]),
+    (
+        "time_machine",
+        &[
+            "channel",
+            "diagnostic",
+            "domain",
+            "facts",
+            "import",
+            "manifest",
+            "plan",
+            "program",
+            "reconcile",
+            "runner",
+            "store",
+        ],
+    ),
     (
         "cli",
         &[
@@ -53,11 +71,13 @@ const ALLOWED: [(&str, &[&str]); 21] = [
             "lifecycle",
             "manifest",
             "plan",
+            "preview",
             "program",
             "reconcile",
             "runner",
             "source",
             "store",
+            "time_machine",
         ],
     ),
     ("main.rs", &["cli"]),
