@@ -137,7 +137,7 @@ fn removed(plan: &Plan) -> Vec<String> {
 }
 
 /// The campaigns that the plan changes, be it through their sequence or the defaults.
-fn affected(plan: &Plan, desired: &Desired) -> Vec<String> {
+pub(super) fn affected(plan: &Plan, desired: &Desired) -> Vec<String> {
     let changed = |kind: Kind, name: &Name| plan.changes.iter().any(|c| c.kind == kind && c.name == *name);
     let everything = plan.changes.iter().any(|change| matches!(change.kind, Kind::Defaults | Kind::Channel));
     let campaigns = desired

@@ -8,6 +8,7 @@ mod daemon;
 mod edits;
 mod embedded;
 mod facts;
+mod forecast;
 mod get;
 mod history;
 mod import;

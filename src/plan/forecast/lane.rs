@@ -18,6 +18,14 @@ const GRAIN: TimeDelta = TimeDelta::minutes(30);
 /// Postgres keeps no shorter time.
 const TICK: TimeDelta = TimeDelta::microseconds(1);
 
+/// What the gate says of a group.
+enum Answer {
+    Send(Box<Question>),
+    /// They left, or wait for another day.
+    Done,
+    Held(Scope),
+}
+
 pub(super) struct Lane<'a> {
     account: &'a Account<'a>,
     runs: Vec<State<'a>>,
@@ -136,38 +144,75 @@ impl<'a> Lane<'a> {
 
     /// Writes to everybody who may be written to now; at a pace, to those before something else happens.
     fn write(&mut self) {
-        while let Some((run, (due_at, _, id))) = self.first() {
-            let Place::Active { day, .. } = self.crowd.place(run, id) else { return };
-            if day > self.runs[run].run.cadence.days() {
-                self.crowd.place_at(run, id, Place::Over);
-                continue;
-            }
-            let mut question = self.question(run);
-            let group = self.crowd.group(id);
-            question.person = Some(gate::Person {
-                paid: group.paid,
-                consent: group.consent,
-                suppressed: group.suppressed,
-                last_written_on: group.last_written_on,
-                today: self.clock.today,
-            });
-            match gate::decide(&question) {
-                Verdict::Send => self.send(run, id, (day, due_at), &question),
-                Verdict::Exit(_) => self.crowd.place_at(run, id, Place::Over),
-                Verdict::Hold { reason, until } => match (reason.scope(), until) {
-                    (Scope::Person, Some(due_at)) => {
-                        self.runs[run].limited(Limit::OtherRun, self.clock.today);
-                        self.crowd.place_at(run, id, Place::Active { day, due_at });
+        while let Some((run, turn)) = self.first() {
+            match self.answer(run, turn) {
+                Answer::Send(question) => {
+                    self.send(run, turn, &question);
+                    if self.pace.next_slot_at.is_some() {
+                        self.look_on();
                     }
-                    (Scope::Person, None) => self.crowd.place_at(run, id, Place::Stuck),
-                    (Scope::Run | Scope::Account, _) => return,
-                },
+                }
+                Answer::Done => {}
+                Answer::Held(_) => return,
             }
         }
     }
 
+    /// Asks the gate about a group that is due. Who leaves or waits for another day does so at once.
+    fn answer(&mut self, run: usize, (_, _, id): Turn) -> Answer {
+        let Place::Active { day, .. } = self.crowd.place(run, id) else { return Answer::Done };
+        if day > self.runs[run].run.cadence.days() {
+            self.crowd.place_at(run, id, Place::Over);
+            return Answer::Done;
+        }
+        let mut question = self.question(run);
+        let group = self.crowd.group(id);
+        question.person = Some(gate::Person {
+            paid: group.paid,
+            consent: group.consent,
+            suppressed: group.suppressed,
+            last_written_on: group.last_written_on,
+            today: self.clock.today,
+        });
+        match gate::decide(&question) {
+            Verdict::Send => return Answer::Send(Box::new(question)),
+            Verdict::Exit(_) => self.crowd.place_at(run, id, Place::Over),
+            Verdict::Hold { reason, until } => match (reason.scope(), until) {
+                (Scope::Person, Some(due_at)) => {
+                    self.runs[run].limited(Limit::OtherRun, self.clock.today);
+                    self.crowd.place_at(run, id, Place::Active { day, due_at });
+                }
+                (Scope::Person, None) => self.crowd.place_at(run, id, Place::Stuck),
+                (scope, _) => return Answer::Held(scope),
+            },
+        }
+        Answer::Done
+    }
+
+    /// With whoever is written to at a slot a few more are looked at: those who leave or wait for another day do so then,
+    /// and need no slot.
+    fn look_on(&mut self) {
+        for at in 0..self.order.len() {
+            let run = self.order[at];
+            while let Some(turn) = self.due(run) {
+                match self.answer(run, turn) {
+                    Answer::Done => {}
+                    Answer::Held(Scope::Run | Scope::Person) => break,
+                    Answer::Held(Scope::Account) | Answer::Send(_) => return,
+                }
+            }
+        }
+    }
+
+    /// The group of an active run that comes first, if it is due.
+    fn due(&self, run: usize) -> Option<Turn> {
+        let due = self.crowd.first(run).filter(|_| self.runs[run].is_active());
+        due.filter(|(due_at, ..)| *due_at <= self.clock.now)
+    }
+
     /// Has as many of the group written to as there is quota and, at a pace, time before something else happens.
-    fn send(&mut self, run: usize, id: usize, (day, due_at): (u16, Timestamp), question: &Question) {
+    fn send(&mut self, run: usize, (due_at, _, id): Turn, question: &Question) {
+        let Place::Active { day, .. } = self.crowd.place(run, id) else { return };
         let Clock { now, today, .. } = self.clock;
         let cadence = self.runs[run].run.cadence;
         // From here on they are late, and the next day counts from the message.
@@ -197,8 +242,7 @@ impl<'a> Lane<'a> {
             if best.is_some_and(|(_, other)| self.priority(other) < self.priority(run)) {
                 break;
             }
-            let due = self.crowd.first(run).filter(|(due_at, ..)| *due_at <= self.clock.now);
-            let Some(turn) = due.filter(|_| self.runs[run].is_active()) else { continue };
+            let Some(turn) = self.due(run) else { continue };
             match gate::decide(&self.question(run)) {
                 Verdict::Hold { reason, until } => self.note(run, reason, until),
                 Verdict::Send | Verdict::Exit(_) => {
