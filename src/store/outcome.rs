@@ -176,7 +176,7 @@ async fn count_failed_days(tx: &mut PgConnection, keys: Keys, failed_days: Vec<i
 }
 
 /// Has the runs and lanes looked at where a target changed.
-async fn look_again(tx: &mut PgConnection, keys: &Keys, at: &[Timestamp]) -> Result<(), Error> {
+pub(super) async fn look_again(tx: &mut PgConnection, keys: &Keys, at: &[Timestamp]) -> Result<(), Error> {
     sqlx::query(
         "with changed as (select * from unnest($1::int[], $2::int[], $3::timestamptz[]) as u (account_id, campaign_id, at)),
          lanes as (

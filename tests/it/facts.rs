@@ -16,7 +16,7 @@ const HEADER: &str = "id,account_id,name,phone,country,registered_at,paid_at";
 
 /// One account with two people and a campaign of two days.
 async fn world() -> World {
-    let world = World::at(MONDAY).await;
+    let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     world.person(Person::new("r1", "+237671000001")).await;
     world.person(Person::new("r2", "+237671000002")).await;

@@ -14,6 +14,7 @@ mod look;
 mod manifests;
 mod matcher;
 mod reconcile;
+mod replies;
 mod robustness;
 mod samples;
 mod sending;
