@@ -41,7 +41,19 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("runner", &["channel", "domain", "manifest", "plan", "program", "reconcile", "source", "store"]),
     (
         "time_machine",
-        &["channel", "domain", "facts", "import", "manifest", "plan", "program", "reconcile", "runner", "store"],
+        &[
+            "channel",
+            "diagnostic",
+            "domain",
+            "facts",
+            "import",
+            "manifest",
+            "plan",
+            "program",
+            "reconcile",
+            "runner",
+            "store",
+        ],
     ),
     (
         "cli",
