@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 11] = [
+const CORE: [&str; 12] = [
+    "consent",
     "diagnostic",
     "domain",
     "gate",
@@ -19,7 +20,7 @@ const CORE: [&str; 11] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -32,9 +33,10 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("preview", &["domain", "program"]),
     ("lane", &["domain", "gate", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),
+    ("consent", &["domain"]),
     ("facts", &["domain"]),
     ("source", &["manifest"]),
-    ("store", &["domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
+    ("store", &["consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
