@@ -18,8 +18,8 @@ mod print;
 mod rows;
 mod run;
 mod schema;
-#[expect(dead_code, reason = "the commands that use it come next")]
 mod scratch;
+mod simulate;
 mod table;
 mod validate;
 
@@ -80,6 +80,8 @@ pub enum Command {
     /// Show one campaign, run or target in full
     #[command(subcommand)]
     Describe(describe::Describe),
+    /// Play the files through on a virtual clock: who is written to when, and what an edit changes
+    Simulate(simulate::SimulateArgs),
     /// Explain a code of `validate`
     Explain(explain::Args),
     /// Print the JSON Schema of a kind, or write all of them
@@ -105,6 +107,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Run(args) => run::run(args, global, &config).await,
         Command::Get(get) => get::run(get, global, &config).await,
         Command::Describe(describe) => describe::run(describe, global, &config).await,
+        Command::Simulate(args) => simulate::run(&args, global, &config).await,
         Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Db(command) => db::run(command, global, &config).await,
