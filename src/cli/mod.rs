@@ -20,8 +20,8 @@ mod print;
 mod rows;
 mod run;
 mod schema;
-#[expect(dead_code, reason = "the commands that use it come next")]
 mod scratch;
+mod simulate;
 mod table;
 mod test;
 mod validate;
@@ -87,6 +87,8 @@ pub enum Command {
     Describe(describe::Describe),
     /// Show each day's message as it would be sent; reads the files, not what is in force
     Preview(preview::PreviewArgs),
+    /// Play the files through on a virtual clock: who is written to when, and what an edit changes
+    Simulate(simulate::SimulateArgs),
     /// Explain a code of `validate`
     Explain(explain::Args),
     /// Print the JSON Schema of a kind, or write all of them
@@ -114,6 +116,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Get(get) => get::run(get, global, &config).await,
         Command::Describe(describe) => describe::run(describe, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,
+        Command::Simulate(args) => simulate::run(&args, global, &config).await,
         Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Db(command) => db::run(command, global, &config).await,

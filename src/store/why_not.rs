@@ -62,6 +62,7 @@ macro_rules! first_reason {
         concat!("case", $(" when (", $condition, ") is not true then '", $name, "'",)* " end")
     };
 }
+pub(super) use first_reason;
 
 /// All reasons that keep a referral out, in their order.
 macro_rules! all_reasons {
@@ -75,7 +76,7 @@ macro_rules! all_reasons {
 }
 
 impl WhyNot {
-    fn parse(text: &str) -> Result<Self, sqlx::Error> {
+    pub(super) fn parse(text: &str) -> Result<Self, sqlx::Error> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or_else(|| strange("a reason", text))
     }
 

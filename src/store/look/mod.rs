@@ -70,7 +70,7 @@ impl<T> Page<T> {
 
 impl Store {
     /// A transaction in which all statements see one state and none may write.
-    async fn looking(&self) -> Result<Transaction<'static, Postgres>, Error> {
+    pub(super) async fn looking(&self) -> Result<Transaction<'static, Postgres>, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to look"))?;
         let connection: &mut PgConnection = &mut tx;
         sqlx::query("set transaction isolation level repeatable read, read only")
