@@ -1,6 +1,7 @@
 //! The database of a command: the one that was named, else the private one.
 
 use std::env;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
@@ -11,6 +12,11 @@ use crate::store::embedded::{self, Durability, GRACE, Options, Search, Server, S
 
 /// The folder of the private server, below the working directory.
 pub(super) const DIR: &str = ".relance/postgres";
+/// The folder of the server for databases to throw away, beside it.
+const SCRATCH_DIR: &str = ".relance/scratch";
+
+/// Who tests tends to test again soon.
+const SCRATCH_GRACE: Duration = Duration::from_secs(30);
 
 /// An open store and, if it is in the private server, what keeps that one running.
 #[derive(Debug)]
@@ -53,7 +59,16 @@ impl Database {
 
 /// Finds or starts the private server, telling the user in one line if it was started.
 pub(super) async fn private(config: &Config) -> anyhow::Result<Server> {
-    let options = options(config)?;
+    start(options(config, DIR, Durability::Full)?).await
+}
+
+/// As [`private`], for what may be lost with the machine.
+pub(super) async fn disposable(config: &Config) -> anyhow::Result<Server> {
+    let options = options(config, SCRATCH_DIR, Durability::Disposable)?;
+    start(Options { grace: SCRATCH_GRACE, ..options }).await
+}
+
+async fn start(options: Options) -> anyhow::Result<Server> {
     let (server, started) = tokio::task::spawn_blocking(move || Server::start(&options)).await??;
     match started {
         Started::Found => {}
@@ -62,13 +77,13 @@ pub(super) async fn private(config: &Config) -> anyhow::Result<Server> {
     Ok(server)
 }
 
-fn options(config: &Config) -> anyhow::Result<Options> {
+fn options(config: &Config, dir: &str, durability: Durability) -> anyhow::Result<Options> {
     Ok(Options {
-        dir: DIR.into(),
+        dir: dir.into(),
         keeper_program: env::current_exe().context("cannot find this program's own file")?,
         search: search(config),
         grace: GRACE,
-        durability: Durability::Full,
+        durability,
     })
 }
 

@@ -5,6 +5,7 @@
 //! [`schema()`] makes JSON Schemas of them. Nothing stops at the first mistake.
 
 mod campaign;
+pub mod campaign_test;
 mod channel;
 mod check;
 mod days;
@@ -25,6 +26,7 @@ mod schema;
 mod sequence;
 mod shape;
 mod sources;
+mod written;
 mod yaml;
 
 pub use self::check::{Checked, check};
@@ -34,3 +36,4 @@ pub use self::language::{Choice, choose};
 pub use self::locate::locate;
 pub use self::schema::{schema, schema_file_name};
 pub use self::sources::{MAX_FILE_BYTES, SourceFile, Sources};
+pub use self::written::{Draft, Written, kinds};

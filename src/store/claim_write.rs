@@ -229,7 +229,7 @@ async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)]) -> Result<(), E
     rows.save(tx).await
 }
 
-/// Takes the campaigns' quota, pauses runs that cannot render, and has those looked at where somebody ended.
+/// Takes the campaigns' quota, pauses runs that cannot render, and has those looked at where the last one ended.
 async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
     let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut faults, mut instants) =
         (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
@@ -268,7 +268,10 @@ async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Mes
          update run r
          set taken = case when u.taken = 0 or r.taken_on >= u.day then r.taken else 0 end + u.taken,
              taken_on = case when u.taken = 0 then r.taken_on else greatest(r.taken_on, u.day) end,
-             check_at = case when u.ended then u.at else r.check_at end,
+             check_at = case when u.ended and not exists (
+                               select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
+                                                      and t.state = 'active')
+                             then u.at else r.check_at end,
              phase = case when u.fault is null or r.phase <> 'active' then r.phase else 'paused' end,
              reason = case when u.fault is null or r.phase <> 'active' then r.reason else 'template-error' end,
              message = coalesce(u.fault, r.message),

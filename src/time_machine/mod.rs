@@ -6,6 +6,7 @@
 //! no second implementation of any rule in here.
 
 mod script;
+pub mod test;
 mod world;
 
 pub use self::script::{Delivery, Fault, Reaction, Script};

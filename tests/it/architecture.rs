@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 11] = [
+const CORE: [&str; 12] = [
+    "consent",
     "diagnostic",
     "domain",
     "gate",
@@ -19,7 +20,7 @@ const CORE: [&str; 11] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -32,16 +33,29 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("preview", &["domain", "program"]),
     ("lane", &["domain", "gate", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),
+    ("consent", &["domain"]),
     ("facts", &["domain"]),
     ("source", &["manifest"]),
-    ("store", &["domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
+    ("store", &["consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
     ("runner", &["channel", "domain", "manifest", "plan", "program", "reconcile", "source", "store"]),
     (
         "time_machine",
-        &["channel", "domain", "facts", "import", "manifest", "plan", "program", "reconcile", "runner", "store"],
+        &[
+            "channel",
+            "diagnostic",
+            "domain",
+            "facts",
+            "import",
+            "manifest",
+            "plan",
+            "program",
+            "reconcile",
+            "runner",
+            "store",
+        ],
     ),
     (
         "cli",

@@ -17,6 +17,7 @@ mod manifests;
 mod matcher;
 mod preview;
 mod reconcile;
+mod replies;
 mod robustness;
 mod samples;
 mod sending;
