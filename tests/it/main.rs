@@ -13,6 +13,7 @@ mod import;
 mod look;
 mod manifests;
 mod matcher;
+mod receipts;
 mod reconcile;
 mod replies;
 mod robustness;
