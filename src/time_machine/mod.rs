@@ -11,9 +11,9 @@ mod notes;
 pub mod page;
 pub mod report;
 mod script;
-pub mod test;
 mod simulate;
 mod tally;
+pub mod test;
 mod world;
 
 pub use self::chance::{PAYS_WITHIN_HOURS, Rates, STOPS_WITHIN_HOURS};

@@ -16,6 +16,7 @@ mod look;
 mod manifests;
 mod matcher;
 mod preview;
+mod receipts;
 mod reconcile;
 mod replies;
 mod robustness;
