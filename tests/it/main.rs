@@ -3,6 +3,7 @@
 
 mod accidents;
 mod architecture;
+mod campaign_tests;
 mod crash;
 mod daemon;
 mod edits;
