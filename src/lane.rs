@@ -106,6 +106,7 @@ pub struct Send {
     pub phone: Phone,
     pub language: Language,
     pub text: String,
+    pub due_at: Timestamp,
     /// The following day and when it is due; `None` after the last.
     pub next: Option<(u16, Timestamp)>,
     pub failed_days: u16,
@@ -219,11 +220,10 @@ pub fn hold(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp) -> Op
     }
 }
 
+/// The same whatever number a campaign was given.
 fn seed(key: &MessageKey) -> u64 {
     let part = |n: i64| n.cast_unsigned();
-    part(key.target.referral.0).rotate_left(24)
-        ^ part(i64::from(key.target.campaign.0)).rotate_left(8)
-        ^ part(i64::from(key.day))
+    part(key.target.referral.0).rotate_left(24) ^ part(i64::from(key.day))
 }
 
 /// What stays the same from one question to the next.
@@ -269,6 +269,7 @@ impl Asking<'_> {
             phone: candidate.phone,
             language: message.language,
             text: message.text,
+            due_at: candidate.due_at,
             next: campaign.next(candidate.day, candidate.due_at, self.now),
             failed_days: candidate.failed_days,
         })

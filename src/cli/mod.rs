@@ -11,13 +11,17 @@ mod get;
 mod import;
 mod keep_postgres;
 mod known;
+mod layout;
 mod logging;
 mod output;
 mod plan;
+mod preview;
 mod print;
 mod rows;
 mod run;
 mod schema;
+#[expect(dead_code, reason = "the commands that use it come next")]
+mod scratch;
 mod table;
 mod test;
 mod validate;
@@ -81,6 +85,8 @@ pub enum Command {
     /// Show one campaign, run or target in full
     #[command(subcommand)]
     Describe(describe::Describe),
+    /// Show each day's message as it would be sent; reads the files, not what is in force
+    Preview(preview::PreviewArgs),
     /// Explain a code of `validate`
     Explain(explain::Args),
     /// Print the JSON Schema of a kind, or write all of them
@@ -107,6 +113,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Run(args) => run::run(args, global, &config).await,
         Command::Get(get) => get::run(get, global, &config).await,
         Command::Describe(describe) => describe::run(describe, global, &config).await,
+        Command::Preview(args) => preview::run(&args, global, &config).await,
         Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Db(command) => db::run(command, global, &config).await,

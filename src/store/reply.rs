@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use super::claim::{Keys, lock_lanes};
 use super::claim_write::{TargetRow, TargetRows};
 use super::import::wake;
-use super::outcome::look_again;
+use super::outcome::{Changed, look_again};
 use super::{Error, Store};
 use crate::consent::{self, Reply};
 use crate::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
@@ -179,6 +179,8 @@ async fn let_go(tx: &mut PgConnection, accounts: &[AccountId], phones: &[&str], 
         targets.push(key, TargetRow::Exited(Exit::OptedOut), now);
     }
     targets.save(tx).await?;
-    look_again(tx, &keys, &vec![now; rows.len()]).await?;
+    // Nobody else may write for it: quota comes back when what is on its way has settled.
+    let changed = Changed { keys, at: vec![now; rows.len()], gave_back: vec![false; rows.len()] };
+    look_again(tx, changed).await?;
     Ok(rows.len() as u64)
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 11] = [
+const CORE: [&str; 12] = [
     "consent",
     "diagnostic",
     "domain",
@@ -14,12 +14,13 @@ const CORE: [&str; 11] = [
     "manifest",
     "pacing",
     "plan",
+    "preview",
     "program",
     "template",
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -29,6 +30,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("pacing", &["domain", "manifest"]),
     ("plan", &["domain", "manifest"]),
     ("program", &["domain", "manifest", "template"]),
+    ("preview", &["domain", "program"]),
     ("lane", &["domain", "gate", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),
     ("consent", &["domain"]),
@@ -69,6 +71,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
             "lifecycle",
             "manifest",
             "plan",
+            "preview",
             "program",
             "reconcile",
             "runner",
