@@ -24,7 +24,7 @@ pub enum State {
 }
 
 /// Why a target left its run before the last day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exit {
     Paid,

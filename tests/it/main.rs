@@ -3,10 +3,12 @@
 
 mod accidents;
 mod architecture;
+mod campaign_tests;
 mod crash;
 mod daemon;
 mod edits;
 mod embedded;
+mod explain;
 mod facts;
 mod forecast;
 mod get;
@@ -16,7 +18,9 @@ mod look;
 mod manifests;
 mod matcher;
 mod preview;
+mod receipts;
 mod reconcile;
+mod replies;
 mod robustness;
 mod samples;
 mod sending;
