@@ -46,7 +46,7 @@ pub use self::desired::InForce;
 pub use self::enroll::Enrolled;
 pub use self::error::Error;
 pub use self::fact::FactEvent;
-pub use self::forecast::{Foreseen, Tree};
+pub use self::forecast::Tree;
 pub use self::import::{Age, Closed, Merged, Stage};
 pub use self::matcher::Seeker;
 pub use self::receipt::{Receipt, ReceiptStatus};

@@ -7,10 +7,10 @@ use chrono::TimeDelta;
 use relance::domain::Timestamp;
 use relance::manifest::desired::AccountSelector;
 use relance::manifest::{self, SourceFile, Sources};
-use relance::plan::forecast::{Finish, Outlook};
+use relance::plan::forecast::{Finish, Foreseen, Outlook};
 use relance::plan::{Plan, plan};
 use relance::reconcile::Outcome;
-use relance::store::{Foreseen, Tree};
+use relance::store::Tree;
 use relance::time_machine::{Script, World};
 
 use crate::support::{TestDatabase, database};

@@ -8,8 +8,10 @@ use crate::domain::{Consent, NaiveDate, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     pub people: u32,
-    /// The newest registration among them. Of two groups the newer goes first.
+    /// The newest registration among them. Of two groups that wait the newer is taken first.
     pub registered_at: Timestamp,
+    /// The number of one of them. Of two groups that are due at the same instant the lower goes first.
+    pub referral: i64,
     pub paid: bool,
     pub consent: Option<Consent>,
     pub suppressed: bool,
@@ -37,8 +39,8 @@ pub enum Place {
     Over,
 }
 
-/// Which group comes first in a run: the longest overdue, then the newest registration.
-pub(super) type Turn = (Timestamp, usize, usize);
+/// Which group comes first in a run: the longest overdue, then by the number of a referral. Then the group.
+pub(super) type Turn = (Timestamp, i64, usize);
 
 /// All groups, and for each run who waits and who is due.
 #[derive(Debug)]
@@ -64,7 +66,7 @@ struct Members {
 
 impl Crowd {
     pub(super) fn new(mut groups: Vec<Group>, runs: usize) -> Self {
-        groups.sort_by_key(|group| std::cmp::Reverse(group.registered_at));
+        groups.sort_by_key(|group| std::cmp::Reverse((group.registered_at, group.referral)));
         let mut crowd = Self { groups: Vec::new(), runs: (0..runs).map(|_| Members::default()).collect() };
         for (rank, group) in groups.into_iter().enumerate() {
             crowd.add(group, rank);
@@ -92,7 +94,7 @@ impl Crowd {
 
     /// When the next group of the run is due after `now`.
     pub(super) fn next_due(&self, run: usize, now: Timestamp) -> Option<Timestamp> {
-        self.runs[run].due.range((now, usize::MAX, usize::MAX)..).next().map(|(due_at, ..)| *due_at)
+        self.runs[run].due.range((now, i64::MAX, usize::MAX)..).next().map(|(due_at, ..)| *due_at)
     }
 
     /// Whom the run has not taken yet, the newest first.
@@ -161,7 +163,7 @@ impl Crowd {
         let members = &mut self.runs[run];
         match group.places[run] {
             Place::Waiting { .. } => drop(members.waiting.insert((*rank, id))),
-            Place::Active { due_at, .. } => drop(members.due.insert((due_at, *rank, id))),
+            Place::Active { due_at, .. } => drop(members.due.insert((due_at, group.referral, id))),
             Place::Outside | Place::Stuck | Place::Over => {}
         }
         if is_active(group.places[run]) {
@@ -174,7 +176,7 @@ impl Crowd {
         let members = &mut self.runs[run];
         match group.places[run] {
             Place::Waiting { .. } => drop(members.waiting.remove(&(*rank, id))),
-            Place::Active { due_at, .. } => drop(members.due.remove(&(due_at, *rank, id))),
+            Place::Active { due_at, .. } => drop(members.due.remove(&(due_at, group.referral, id))),
             Place::Outside | Place::Stuck | Place::Over => {}
         }
         if is_active(group.places[run]) {

@@ -236,21 +236,22 @@ impl<'a> Lane<'a> {
 
     /// Who is written to first among all who are due in runs that may write; notes what the others wait for.
     fn first(&mut self) -> Option<(usize, Turn)> {
-        let mut best: Option<(Turn, usize)> = None;
+        let mut best: Option<(Timestamp, usize, Turn)> = None;
         for at in 0..self.order.len() {
             let run = self.order[at];
-            if best.is_some_and(|(_, other)| self.priority(other) < self.priority(run)) {
+            if best.is_some_and(|(_, other, _)| self.priority(other) < self.priority(run)) {
                 break;
             }
             let Some(turn) = self.due(run) else { continue };
             match gate::decide(&self.question(run)) {
                 Verdict::Hold { reason, until } => self.note(run, reason, until),
                 Verdict::Send | Verdict::Exit(_) => {
-                    best = Some(best.map_or((turn, run), |best| best.min((turn, run))));
+                    let found = (turn.0, run, turn);
+                    best = Some(best.map_or(found, |best| best.min(found)));
                 }
             }
         }
-        best.map(|(turn, run)| (run, turn))
+        best.map(|(_, run, turn)| (run, turn))
     }
 
     fn note(&mut self, run: usize, hold: Hold, until: Option<Timestamp>) {

@@ -13,6 +13,7 @@ mod lane;
 mod state;
 #[cfg(test)]
 mod tests;
+mod total;
 
 use std::collections::BTreeMap;
 
@@ -20,8 +21,9 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 pub use self::crowd::{Group, Place};
+pub use self::total::Total;
 use crate::cadence::Cadence;
-use crate::domain::{NaiveDate, Timestamp, Zone};
+use crate::domain::{AccountId, NaiveDate, Name, Timestamp, Zone};
 use crate::gate;
 use crate::lifecycle::enrollment::Taken;
 use crate::lifecycle::run::Phase;
@@ -158,6 +160,18 @@ pub enum Limit {
     Window,
     /// Nothing but the days of the sequence themselves.
     Cadence,
+}
+
+/// What becomes of one account, under one or several states of the files.
+#[derive(Debug, Clone)]
+pub struct Foreseen {
+    pub account: AccountId,
+    /// As the export calls it.
+    pub name: String,
+    pub zone: Zone,
+    pub subscription_ends_at: Option<Timestamp>,
+    /// For each state the runs that are not over or are going to be made, by campaign.
+    pub trees: Vec<BTreeMap<Name, Outlook>>,
 }
 
 /// Looks ahead from `now`. `runs` come in the order in which their campaigns were made, and each group has a place in

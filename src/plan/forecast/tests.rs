@@ -64,6 +64,7 @@ fn people(count: u32, places: &[Place]) -> Group {
     Group {
         people: count,
         registered_at: at("2026-11-01T00:00:00Z"),
+        referral: 0,
         paid: false,
         consent: Some(Consent::OptedIn),
         suppressed: false,

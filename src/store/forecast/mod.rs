@@ -9,13 +9,13 @@ use super::apply::affected;
 use super::matcher::Seeker;
 use super::{Error, InForce, Store};
 use crate::cadence::Cadence;
-use crate::domain::{AccountId, CampaignId, Name, Timestamp, Zone};
+use crate::domain::{AccountId, CampaignId, Name, Timestamp};
 use crate::lane::Lane;
 use crate::manifest::Desired;
 use crate::manifest::desired::{AccountSelector, Campaign, DesiredState};
 use crate::pacing::Pace;
 use crate::plan::Plan;
-use crate::plan::forecast::{self, Outlook, Run, forecast};
+use crate::plan::forecast::{self, Foreseen, Outlook, Run, forecast};
 use people::{People, Waiting};
 use runs::RunRow;
 
@@ -28,18 +28,6 @@ pub struct Tree<'a> {
     pub desired: &'a Desired,
     /// What leads to it from what is in force.
     pub plan: &'a Plan,
-}
-
-/// What becomes of one account.
-#[derive(Debug, Clone)]
-pub struct Foreseen {
-    pub account: AccountId,
-    /// As the export calls it.
-    pub name: String,
-    pub zone: Zone,
-    pub subscription_ends_at: Option<Timestamp>,
-    /// For every tree, the runs that are not over or are going to be made, by campaign.
-    pub trees: Vec<BTreeMap<Name, Outlook>>,
 }
 
 /// An account as it is now.
@@ -109,13 +97,26 @@ impl Store {
     }
 
     async fn accounts_of(&self, selectors: &[&AccountSelector]) -> Result<Vec<AccountId>, Error> {
-        let mut accounts = Vec::new();
+        let (mut all, mut names, mut labels) = (false, Vec::new(), Vec::new());
         for selector in selectors {
-            accounts.extend(self.seekers(selector).await?.into_iter().map(|seeker| seeker.account));
+            match selector {
+                AccountSelector::All => all = true,
+                AccountSelector::Names(some) => names.extend(some.iter().map(String::as_str)),
+                AccountSelector::MatchLabels(some) => labels.push(serde_json::json!(some)),
+            }
         }
-        accounts.sort_unstable();
-        accounts.dedup();
-        Ok(accounts)
+        let ids: Vec<i32> = sqlx::query_scalar(
+            "select id from account a
+             where $1 or a.external_id = any($2) or exists (select from unnest($3::jsonb[]) l where a.attributes @> l)
+             order by id",
+        )
+        .bind(all)
+        .bind(names)
+        .bind(labels)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read the accounts of a forecast"))?;
+        Ok(ids.into_iter().map(AccountId).collect())
     }
 
     /// Whom a campaign is going to take, of all for whom it makes or has an unfinished run.
@@ -150,7 +151,7 @@ fn asked<'a>(tree: &Tree<'a>, in_force: &InForce) -> Vec<Asked<'a>> {
         .filter_map(|(name, spec)| {
             let cadence = Cadence::of(spec, tree.desired.sequences.get(&spec.sequence)?);
             let id = in_force.campaigns.get(name).copied().unwrap_or(CampaignId(0));
-            Some(Asked { name, id, spec, cadence, touched: touched.iter().any(|one| one == name.as_str()) })
+            Some(Asked { name, id, spec, cadence, touched: touched.contains(name) })
         })
         .collect();
     all.sort_by_key(|asked| (asked.id == CampaignId(0), asked.id));

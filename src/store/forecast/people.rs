@@ -82,7 +82,7 @@ impl People {
         let mut groups: Vec<Group> = Vec::new();
         for (referral, known, places) in people {
             let written = self.written.contains(&(account, referral));
-            let group = known.group(places, written.then_some(today));
+            let group = known.group(referral, places, written.then_some(today));
             match groups.last_mut() {
                 Some(last) if is_alike(last, &group) => last.people += 1,
                 _ => groups.push(group),
@@ -93,10 +93,10 @@ impl People {
 }
 
 impl Known {
-    fn group(self, places: Vec<Place>, last_written_on: Option<NaiveDate>) -> Group {
+    fn group(self, referral: i64, places: Vec<Place>, last_written_on: Option<NaiveDate>) -> Group {
         let consent = self.agreed.map(|agreed| if agreed { Consent::OptedIn } else { Consent::OptedOut });
         let Self { registered_at, paid, suppressed, .. } = self;
-        Group { people: 1, registered_at, paid, consent, suppressed, last_written_on, places }
+        Group { people: 1, registered_at, referral, paid, consent, suppressed, last_written_on, places }
     }
 }
 
