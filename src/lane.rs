@@ -106,6 +106,7 @@ pub struct Send {
     pub phone: Phone,
     pub language: Language,
     pub text: String,
+    pub due_at: Timestamp,
     /// The following day and when it is due; `None` after the last.
     pub next: Option<(u16, Timestamp)>,
     pub failed_days: u16,
@@ -268,6 +269,7 @@ impl Asking<'_> {
             phone: candidate.phone,
             language: message.language,
             text: message.text,
+            due_at: candidate.due_at,
             next: campaign.next(candidate.day, candidate.due_at, self.now),
             failed_days: candidate.failed_days,
         })

@@ -1,6 +1,7 @@
 //! The database of a command: the one that was named, else the private one.
 
 use std::env;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
@@ -13,6 +14,9 @@ use crate::store::embedded::{self, Durability, GRACE, Options, Search, Server, S
 pub(super) const DIR: &str = ".relance/postgres";
 /// The folder of the server for databases to throw away, beside it.
 const SCRATCH_DIR: &str = ".relance/scratch";
+
+/// Who tests tends to test again soon.
+const SCRATCH_GRACE: Duration = Duration::from_secs(30);
 
 /// An open store and, if it is in the private server, what keeps that one running.
 #[derive(Debug)]
@@ -60,7 +64,8 @@ pub(super) async fn private(config: &Config) -> anyhow::Result<Server> {
 
 /// As [`private`], for what may be lost with the machine.
 pub(super) async fn disposable(config: &Config) -> anyhow::Result<Server> {
-    start(options(config, SCRATCH_DIR, Durability::Disposable)?).await
+    let options = options(config, SCRATCH_DIR, Durability::Disposable)?;
+    start(Options { grace: SCRATCH_GRACE, ..options }).await
 }
 
 async fn start(options: Options) -> anyhow::Result<Server> {

@@ -24,13 +24,16 @@ pub(super) async fn referral(store: &Store, id: &str, account: Option<&str>) -> 
         if store.knows_referral(id).await? {
             return Ok(());
         }
-        bail!("no referral `{id}`");
+        let near = store.referral_names_near(id).await?;
+        let near = nearest(id, near.iter().map(String::as_str));
+        bail!("no referral `{id}`{}", near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default());
     };
     let ids = store.referral_names(account).await?;
     one_of("referral", id, &ids, &format!("account `{account}` has none"))
 }
 
-fn one_of(noun: &str, name: &str, names: &[String], none: &str) -> anyhow::Result<()> {
+/// `none` says why there are no names at all.
+pub(super) fn one_of(noun: &str, name: &str, names: &[String], none: &str) -> anyhow::Result<()> {
     if names.iter().any(|known| known == name) {
         return Ok(());
     }

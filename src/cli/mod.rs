@@ -11,9 +11,11 @@ mod get;
 mod import;
 mod keep_postgres;
 mod known;
+mod layout;
 mod logging;
 mod output;
 mod plan;
+mod preview;
 mod print;
 mod rows;
 mod run;
@@ -21,6 +23,7 @@ mod schema;
 mod scratch;
 mod simulate;
 mod table;
+mod test;
 mod validate;
 
 use std::path::PathBuf;
@@ -68,6 +71,8 @@ impl Global {
 pub enum Command {
     /// Check manifests; needs no database
     Validate(validate::Args),
+    /// Run the tests of the tree; needs no database, no network and no secrets
+    Test(test::Args),
     /// Show what the manifests would change
     Plan(plan::PlanArgs),
     /// Have the manifests take effect now
@@ -80,6 +85,8 @@ pub enum Command {
     /// Show one campaign, run or target in full
     #[command(subcommand)]
     Describe(describe::Describe),
+    /// Show each day's message as it would be sent; reads the files, not what is in force
+    Preview(preview::PreviewArgs),
     /// Play the files through on a virtual clock: who is written to when, and what an edit changes
     Simulate(simulate::SimulateArgs),
     /// Explain a code of `validate`
@@ -102,11 +109,13 @@ pub async fn run(cli: Cli) -> Exit {
     let global = &cli.global;
     let result = match cli.command {
         Command::Validate(args) => validate::run(global, &args, &config),
+        Command::Test(args) => test::run(&args, global, &config).await,
         Command::Plan(args) => plan::run(&args, global, &config).await,
         Command::Apply(args) => apply::run(&args, global, &config).await,
         Command::Run(args) => run::run(args, global, &config).await,
         Command::Get(get) => get::run(get, global, &config).await,
         Command::Describe(describe) => describe::run(describe, global, &config).await,
+        Command::Preview(args) => preview::run(&args, global, &config).await,
         Command::Simulate(args) => simulate::run(&args, global, &config).await,
         Command::Explain(args) => explain::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -52,6 +52,19 @@ impl Exit {
         }
     }
 
+    /// Why they left, as the end of a sentence.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Paid => "the person has paid",
+            Self::OptedOut => "the person asked not to be written to",
+            Self::Cancelled => "the run was cancelled",
+            Self::Undeliverable => "their number cannot be reached",
+            Self::Failed => "two days in a row could not be sent",
+            Self::Removed => "the person was removed",
+            Self::Expired => "the run ended first",
+        }
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|exit| exit.as_str() == text)
     }

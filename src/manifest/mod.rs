@@ -5,6 +5,7 @@
 //! [`schema()`] makes JSON Schemas of them. Nothing stops at the first mistake.
 
 mod campaign;
+pub mod campaign_test;
 mod channel;
 mod check;
 mod days;
@@ -15,6 +16,7 @@ mod filter;
 mod formats;
 mod kind;
 mod language;
+mod locate;
 mod overlap;
 mod read;
 mod resolve;
@@ -24,11 +26,14 @@ mod schema;
 mod sequence;
 mod shape;
 mod sources;
+mod written;
 mod yaml;
 
 pub use self::check::{Checked, check};
 pub use self::desired::Desired;
 pub use self::kind::Kind;
 pub use self::language::{Choice, choose};
+pub use self::locate::locate;
 pub use self::schema::{schema, schema_file_name};
 pub use self::sources::{MAX_FILE_BYTES, SourceFile, Sources};
+pub use self::written::{Draft, Written, kinds};

@@ -3,7 +3,7 @@
 use super::enroll;
 use crate::domain::Timestamp;
 use crate::program::Program;
-use crate::store::{self, Store};
+use crate::store::{self, NextDue, Store};
 
 /// The facts and manifests for which runs were made last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,11 +33,14 @@ pub async fn upkeep(store: &Store, program: &Program, seen: &mut Seen, now: Time
         store.ensure_runs(program, now).await?;
         *seen = generations;
     }
-    let lost = store.expire_leases(now).await?;
+    let NextDue { expire, advance, enroll: pass, .. } = store.next_due().await?;
+    let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+    let lost = if is_due(expire) { store.expire_leases(now).await? } else { 0 };
     if lost > 0 {
         tracing::warn!(messages = lost, "no outcome was recorded in time: now uncertain, and not sent again");
     }
-    let moved = store.advance_runs(program, now).await?;
-    let taken = enroll(store, program, now).await?;
+    // What expired, or became active, may be due for the next of these; then it is at the next tick.
+    let moved = if is_due(advance) { store.advance_runs(program, now).await? } else { 0 };
+    let taken = if is_due(pass) { enroll(store, program, now).await? } else { 0 };
     Ok(Kept { lost, moved, taken })
 }

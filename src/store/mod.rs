@@ -21,6 +21,7 @@ mod lane_rows;
 pub mod look;
 mod matcher;
 mod outcome;
+mod reply;
 pub mod report;
 mod rows;
 mod run;
@@ -45,6 +46,7 @@ pub use self::error::Error;
 pub use self::fact::FactEvent;
 pub use self::import::{Age, Closed, Merged, Stage};
 pub use self::matcher::Seeker;
+pub use self::reply::{Heard, Inbound};
 pub use self::wake::NextDue;
 pub use self::why_not::WhyNot;
 

@@ -178,14 +178,14 @@ async fn count_failed_days(tx: &mut PgConnection, keys: Keys, failed_days: Vec<i
 
 /// Targets that changed, and whether there is quota again where they are.
 #[derive(Debug, Default)]
-struct Changed {
-    keys: Keys,
-    at: Vec<Timestamp>,
-    gave_back: Vec<bool>,
+pub(super) struct Changed {
+    pub(super) keys: Keys,
+    pub(super) at: Vec<Timestamp>,
+    pub(super) gave_back: Vec<bool>,
 }
 
 /// Has the lanes looked at that may send more, and the runs in which nobody is active any more.
-async fn look_again(tx: &mut PgConnection, changed: Changed) -> Result<(), Error> {
+pub(super) async fn look_again(tx: &mut PgConnection, changed: Changed) -> Result<(), Error> {
     sqlx::query(
         "with changed as (
            select * from unnest($1::int[], $2::int[], $3::timestamptz[], $4::boolean[])

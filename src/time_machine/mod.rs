@@ -13,6 +13,7 @@ pub mod report;
 mod script;
 mod simulate;
 mod tally;
+pub mod test;
 mod world;
 
 pub use self::chance::{PAYS_WITHIN_HOURS, Rates, STOPS_WITHIN_HOURS};

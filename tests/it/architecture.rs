@@ -4,11 +4,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 10] =
-    ["diagnostic", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program", "template"];
+const CORE: [&str; 12] = [
+    "consent",
+    "diagnostic",
+    "domain",
+    "gate",
+    "lane",
+    "lifecycle",
+    "manifest",
+    "pacing",
+    "plan",
+    "preview",
+    "program",
+    "template",
+];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 21] = [
+const ALLOWED: [(&str, &[&str]); 23] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -18,18 +30,32 @@ const ALLOWED: [(&str, &[&str]); 21] = [
     ("pacing", &["domain", "manifest"]),
     ("plan", &["domain", "manifest"]),
     ("program", &["domain", "manifest", "template"]),
+    ("preview", &["domain", "program"]),
     ("lane", &["domain", "gate", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),
+    ("consent", &["domain"]),
     ("facts", &["domain"]),
     ("source", &["manifest"]),
-    ("store", &["domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
+    ("store", &["consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
     ("runner", &["channel", "domain", "manifest", "plan", "program", "reconcile", "source", "store"]),
     (
         "time_machine",
-        &["channel", "domain", "facts", "import", "manifest", "plan", "program", "reconcile", "runner", "store"],
+        &[
+            "channel",
+            "diagnostic",
+            "domain",
+            "facts",
+            "import",
+            "manifest",
+            "plan",
+            "program",
+            "reconcile",
+            "runner",
+            "store",
+        ],
     ),
     (
         "cli",
@@ -45,6 +71,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
             "lifecycle",
             "manifest",
             "plan",
+            "preview",
             "program",
             "reconcile",
             "runner",

@@ -30,6 +30,13 @@ impl TestDatabase {
     }
 }
 
+impl TestDatabase {
+    /// Empties it for another test of the same kind.
+    pub(crate) async fn empty(&self) {
+        scratch().empty(&self.name).await.unwrap();
+    }
+}
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         // The test's own runtime is waiting for us.

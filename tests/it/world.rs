@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     NoSuchNumber,
     /// It left, but the answer was lost.
     NoAnswer,
+    /// It left, and the daemon died.
+    Crash,
 }
 
 /// The channel of a world.
@@ -47,6 +49,7 @@ impl Phones {
                     Fault::Busy => Reaction::Throttled,
                     Fault::NoSuchNumber => Reaction::Rejected("no such number".to_owned()),
                     Fault::NoAnswer => Reaction::Timeout,
+                    Fault::Crash => Reaction::CrashBeforeOutcome,
                 },
             }));
         });
@@ -94,8 +97,17 @@ pub(crate) struct World {
 impl World {
     /// An empty world at an instant.
     pub(crate) async fn at(now: &str) -> Self {
+        Self::on(database().await, now)
+    }
+
+    /// An empty world at an instant, in place of this one.
+    pub(crate) async fn again(self, now: &str) -> Self {
+        self.database.empty().await;
+        Self::on(self.database, now)
+    }
+
+    fn on(database: TestDatabase, now: &str) -> Self {
         let (script, now) = (Arc::new(Script::keeping()), now.parse().unwrap());
-        let database = database().await;
         let machine = time_machine::World::begin(database.store.clone(), Arc::clone(&script), now);
         Self { database, now, channel: Phones(script), machine }
     }
@@ -192,6 +204,11 @@ impl World {
     pub(crate) async fn run_until(&mut self, end: Timestamp) {
         self.machine().run_until(end).await.unwrap();
         self.now = end;
+    }
+
+    /// The daemon dies and comes back.
+    pub(crate) fn restart(&mut self) {
+        self.machine().restart();
     }
 
     pub(crate) async fn run_for(&mut self, time: TimeDelta) {

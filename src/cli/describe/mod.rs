@@ -4,16 +4,12 @@ mod campaign;
 mod run;
 mod target;
 
-use std::fmt::Write as _;
-
 use clap::Subcommand;
 
 use super::database::Database;
 use super::output::Output;
-use super::table::{one_line, relative, time};
 use super::{Exit, Global, print};
 use crate::config::Config;
-use crate::domain::Timestamp;
 use crate::gate;
 
 #[derive(Debug, Subcommand)]
@@ -68,37 +64,6 @@ pub(super) async fn run(describe: Describe, global: &Global, config: &Config) ->
     }?;
     print::line(&text);
     Ok(Exit::Fine)
-}
-
-/// Lines of `name: value`, the values below each other.
-fn facts(title: &str, facts: &[(&str, String)]) -> String {
-    let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default() + 1;
-    let mut text = title.to_owned();
-    for (name, value) in facts {
-        let name = format!("{name}:");
-        write!(text, "\n  {name:<width$}  {value}").expect("writing to a string cannot fail");
-    }
-    text
-}
-
-/// `text` moved to the right below a title.
-fn section(title: &str, text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
-    format!("\n\n{title}\n{}", lines.join("\n"))
-}
-
-/// `2026-11-30 09:12 (in 5h)`.
-fn when(at: Timestamp, now: Timestamp) -> String {
-    format!("{} ({})", time(at), relative(at, now))
-}
-
-fn maybe(value: Option<&str>) -> String {
-    value.map_or_else(|| "-".to_owned(), one_line)
-}
-
-/// The last line: which zone all times are in.
-fn footer(now: Timestamp) -> String {
-    format!("\n\ntimes are UTC, now {}", time(now))
 }
 
 /// What a reason to hold means.

@@ -3,7 +3,8 @@
 use anyhow::bail;
 use serde::Serialize;
 
-use super::{facts, footer, maybe, meaning, section, when};
+use super::meaning;
+use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::{Rows, phase, quota};
 use crate::cli::table::{one_line, thousands};
 use crate::cli::{get, known};

@@ -3,9 +3,10 @@
 use anyhow::bail;
 use serde::Serialize;
 
-use super::{facts, footer, maybe, meaning, section, when};
+use super::meaning;
 use crate::cli::get;
 use crate::cli::known;
+use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::{message_state, standing};
 use crate::cli::table::{Cell, Table, Tone, one_line, time};
 use crate::domain::{Phone, Timestamp};

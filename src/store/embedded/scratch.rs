@@ -18,6 +18,14 @@ use crate::store::MIGRATOR;
 /// Any number that nothing else on this server locks.
 const TEMPLATE_LOCK: i64 = 0x7265_6c61;
 
+/// Empties every table but those that a migration filled, and starts their numbers anew.
+const EMPTY: &str = "do $$ begin
+  execute (select 'truncate ' || string_agg(format('%I', tablename), ', ') || ' restart identity cascade' from pg_tables
+           where schemaname = 'public' and tablename not in ('_sqlx_migrations', 'generation', 'facts_generation'));
+  update generation set desired = 0;
+  update facts_generation set facts = 0;
+end $$";
+
 /// A server with a migrated template.
 #[derive(Debug)]
 pub struct Scratch {
@@ -45,6 +53,16 @@ impl Scratch {
 
     pub fn url(&self, name: &str) -> String {
         self.server.url(name)
+    }
+
+    /// Makes a database as it was when it was created: quicker than another one, and its connections stay.
+    pub async fn empty(&self, name: &str) -> Result<(), Error> {
+        let empty = async {
+            let mut database = PgConnection::connect(&self.server.url(name)).await?;
+            sqlx::raw_sql(EMPTY).execute(&mut database).await?;
+            database.close().await
+        };
+        empty.await.map_err(Error::sql("empty a database"))
     }
 
     /// Drops a database, whoever is connected to it.

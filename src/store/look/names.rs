@@ -78,6 +78,19 @@ impl Store {
             .map_err(Error::during("look for a referral"))
     }
 
+    /// Ids that come right before and after `referral`, in any account: there may be too many to read all of them.
+    pub async fn referral_names_near(&self, referral: &str) -> Result<Vec<String>, Error> {
+        sqlx::query_scalar(
+            "(select external_id from referral where external_id >= $1 order by external_id limit 100)
+             union all
+             (select external_id from referral where external_id < $1 order by external_id desc limit 100)",
+        )
+        .bind(referral)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("look for referrals"))
+    }
+
     /// The accounts among these external ids that there are.
     pub async fn find_accounts(&self, ids: &[&str]) -> Result<HashMap<String, AccountId>, Error> {
         let rows: Vec<(String, i32)> =
