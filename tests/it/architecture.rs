@@ -49,6 +49,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
             "domain",
             "facts",
             "import",
+            "lifecycle",
             "manifest",
             "plan",
             "program",
