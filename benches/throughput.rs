@@ -21,7 +21,7 @@ use relance::manifest::{self, SourceFile, Sources};
 use relance::program::Program;
 use relance::runner::{self, BATCH, Loaded};
 use relance::store::embedded::{Durability, Options, Search, Server};
-use relance::store::{Age, Claimed, Origin, Speed, Store};
+use relance::store::{Age, Claimed, Origin, Span, Speed, Store};
 use relance::{import, plan};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -189,7 +189,7 @@ async fn enroll(store: &Store, program: &Program, psql: &mut PgConnection, now: 
 async fn send(store: &Store, program: &Arc<Program>, channels: &Channels, now: Timestamp) -> Duration {
     let begun = Instant::now();
     let senders = (0..SENDERS).map(|_| async {
-        while runner::send(store, program, channels, BATCH, (now, Speed(1.0))).await.unwrap().lanes > 0 {}
+        while runner::send(store, program, channels, BATCH, (Span::now(now), Speed(1.0))).await.unwrap().lanes > 0 {}
     });
     futures_util::future::join_all(senders).await;
     begun.elapsed()

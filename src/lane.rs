@@ -6,16 +6,15 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::domain::{
-    AccountId, CampaignId, Consent, Country, Language, MessageKey, NaiveDate, Opening, Phone, ReferralId, TargetKey,
-    Timestamp, Zone,
+    AccountId, CampaignId, Consent, Language, MessageKey, NaiveDate, Opening, Phone, ReferralId, TargetKey, Timestamp,
+    Zone,
 };
 use crate::gate::{self, Hold, Question, Quota, Scope, Verdict};
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::target::Exit;
 use crate::manifest::desired::DesiredState;
 use crate::pacing::{self, Pace};
-use crate::program::{CampaignProgram, Program};
-use crate::template::{Vars, opt_out_hint};
+use crate::program::{CampaignProgram, Program, Recipient, Referrer};
 
 /// The account and how far its day has come.
 #[derive(Debug, Clone)]
@@ -60,13 +59,8 @@ pub struct Candidate {
     pub day: u16,
     pub due_at: Timestamp,
     pub failed_days: u16,
-    pub name: String,
     pub phone: Phone,
-    pub language: Option<Language>,
-    pub country: Country,
-    pub profession: String,
-    pub registered_at: Timestamp,
-    pub attributes: BTreeMap<String, String>,
+    pub recipient: Recipient,
     pub paid: bool,
     pub consent: Option<Consent>,
     pub suppressed: bool,
@@ -96,6 +90,8 @@ pub struct Draw {
     pub held: Vec<(TargetKey, Timestamp)>,
     /// Messages that could not be rendered: their runs pause.
     pub faults: Vec<(CampaignId, String)>,
+    /// The instant of the turn.
+    pub at: Timestamp,
     /// The account's local day, to which the messages count.
     pub today: NaiveDate,
     pub pace: Pace,
@@ -135,7 +131,7 @@ pub fn appetite(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, m
 pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: &Program, now: Timestamp) -> Draw {
     let today = lane.zone.date(now);
     let asking = Asking { lane, program, now };
-    let mut draw = Draw { today, pace: lane.pace, ..Draw::default() };
+    let mut draw = Draw { at: now, today, pace: lane.pace, ..Draw::default() };
     let mut lane_taken = lane.taken.of(today);
     let mut run_taken: BTreeMap<CampaignId, u32> = runs.iter().map(|r| (r.campaign, r.taken.of(today))).collect();
     let mut written: HashSet<ReferralId> = HashSet::new();
@@ -264,26 +260,15 @@ impl Asking<'_> {
     }
 
     fn send(&self, campaign: &CampaignProgram, target: TargetKey, candidate: Candidate) -> Result<Send, String> {
-        let preferred = [candidate.language.as_ref(), self.lane.language.as_ref()];
-        let registered_at = self.lane.zone.date(candidate.registered_at).to_string();
-        let (language, text) = campaign.render(candidate.day, &preferred, |language| Vars {
-            name: &candidate.name,
-            referrer_name: &self.lane.name,
-            day: candidate.day,
-            days_total: campaign.cadence.days(),
-            country: candidate.country.as_str(),
-            profession: &candidate.profession,
-            language: language.as_str(),
-            registered_at: &registered_at,
-            opt_out_hint: opt_out_hint(language),
-            attributes: &candidate.attributes,
-        })?;
+        let referrer = Referrer { name: &self.lane.name, language: self.lane.language.as_ref(), zone: &self.lane.zone };
+        let message =
+            campaign.message(candidate.day, &candidate.recipient, referrer).map_err(|fault| fault.to_string())?;
         let day = i16::try_from(candidate.day).map_err(|_| "the sequence is too long".to_owned())?;
         Ok(Send {
             key: MessageKey { target, day },
             phone: candidate.phone,
-            language,
-            text,
+            language: message.language,
+            text: message.text,
             next: campaign.cadence.next(candidate.day, candidate.due_at, self.now),
             failed_days: candidate.failed_days,
         })

@@ -24,6 +24,7 @@
 //! | [`channel`] | how messages leave | call out |
 //! | [`import`](mod@import), [`reconcile`](mod@reconcile) | one import, one pass | call the store |
 //! | [`runner`] | ticks and the loops around them | everything but the command line |
+//! | [`time_machine`] | all of it on a clock that jumps | everything but the command line |
 //! | [`cli`] | one file a command | everything |
 //!
 //! Time is an argument everywhere; only [`store::Store::now`] reads it. `tests/it/architecture.rs` enforces the table.
@@ -48,3 +49,4 @@ pub mod runner;
 pub mod source;
 pub mod store;
 pub mod template;
+pub mod time_machine;

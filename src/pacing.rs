@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::domain::{Period, Timestamp};
+use crate::domain::{Period, Timestamp, mix};
 use crate::manifest::desired::{Pacing, Wave};
 
 /// Where a lane stands in its pace.
@@ -94,14 +94,6 @@ fn slot(now: Timestamp, every: Period, jitter: Period, seed: u64) -> Option<Time
     let extra_millis = mix(seed) % (jitter.as_seconds() * 1000 + 1);
     let millis = every.as_seconds() * 1000 + extra_millis;
     Some(now + TimeDelta::milliseconds(i64::try_from(millis).unwrap_or(i64::MAX / 1_000_000)))
-}
-
-/// A well-mixed number for a seed (the finaliser of splitmix64).
-fn mix(seed: u64) -> u64 {
-    let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

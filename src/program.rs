@@ -1,13 +1,15 @@
 //! The desired state made ready to run: what a sender holds in memory, one compiled campaign each.
 
-use std::collections::{BTreeMap, HashMap};
+mod message;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+pub use self::message::{Fault, Part, Recipient, Referrer, Rendered, SpokenBy};
 use crate::cadence::Cadence;
 use crate::domain::{CampaignId, Language, Name, Zone};
-use crate::manifest::choose;
 use crate::manifest::desired::{AccountPolicy, Campaign, Day, Desired, Sequence};
-use crate::template::{Problem, Template, Vars};
+use crate::template::{Problem, Template};
 
 /// All campaigns that have a number in the database, compiled.
 #[derive(Debug, Default)]
@@ -86,13 +88,28 @@ pub struct CampaignProgram {
 #[derive(Debug)]
 struct DayProgram {
     day: Day,
-    templates: BTreeMap<Language, Template>,
+    texts: BTreeMap<Language, Template>,
+    subjects: BTreeMap<Language, Template>,
+    /// One for each of the media.
+    captions: Vec<Option<Template>>,
 }
 
 impl DayProgram {
     fn compile(day: &Day) -> Result<Self, Problem> {
-        let compile = |(language, text): (&Language, &String)| Ok((language.clone(), Template::compile(text)?));
-        Ok(Self { day: day.clone(), templates: day.text.iter().map(compile).collect::<Result<_, _>>()? })
+        let compile = |texts: &BTreeMap<Language, String>| -> Result<_, Problem> {
+            texts.iter().map(|(language, text)| Ok((language.clone(), Template::compile(text)?))).collect()
+        };
+        let captions = day.media.iter().map(|media| media.caption.as_deref().map(Template::compile).transpose());
+        Ok(Self {
+            texts: compile(&day.text)?,
+            subjects: compile(&day.subject)?,
+            captions: captions.collect::<Result<_, _>>()?,
+            day: day.clone(),
+        })
+    }
+
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.texts.values().chain(self.subjects.values()).chain(self.captions.iter().flatten())
     }
 }
 
@@ -130,19 +147,18 @@ impl CampaignProgram {
         self.spec.schedule.timezone.as_ref().unwrap_or(account)
     }
 
-    /// The text of `day` in the first of `preferred` that it has, else in the fallback language.
-    pub fn render<'a>(
-        &'a self,
-        day: u16,
-        preferred: &[Option<&Language>],
-        vars: impl FnOnce(&'a Language) -> Vars<'a>,
-    ) -> Result<(Language, String), String> {
-        let program = self.day(day).ok_or_else(|| format!("day {day} is not in the sequence"))?;
-        let (language, _) = choose(&program.day, preferred, &self.fallback)
-            .ok_or_else(|| format!("day {day} has no text in `{}`", self.fallback))?;
-        let template =
-            program.templates.get(language).ok_or_else(|| format!("day {day} has no text in `{language}`"))?;
-        let text = template.render(&vars(language)).map_err(|error| format!("day {day} in `{language}`: {error}"))?;
-        Ok((language.clone(), text))
+    /// What people get whose language has no text.
+    pub fn fallback(&self) -> &Language {
+        &self.fallback
+    }
+
+    /// The languages in which it has a text on one day at least.
+    pub fn languages(&self) -> BTreeSet<&Language> {
+        self.days.iter().flat_map(|day| day.texts.keys()).collect()
+    }
+
+    /// The names of the attributes that its texts ask for.
+    pub fn attributes(&self) -> BTreeSet<String> {
+        self.days.iter().flat_map(|day| day.templates()).flat_map(Template::attributes).collect()
     }
 }

@@ -46,7 +46,11 @@ pub struct Comparison {
 
 /// Reads both sides and plans; writes nothing.
 pub async fn compare(directories: &[PathBuf], store: &Store) -> Result<Comparison, Error> {
-    let sources = source::load(directories)?;
+    compare_sources(source::load(directories)?, store).await
+}
+
+/// As [`compare`], for files that were read already.
+pub async fn compare_sources(sources: Sources, store: &Store) -> Result<Comparison, Error> {
     let origin = Origin { digest: source::digest(&sources), commit: None, author: None };
     let checked = manifest::check(&sources);
     let in_force = store.in_force().await?;
@@ -61,8 +65,18 @@ pub async fn reconcile(
     mass_change: bool,
     now: Timestamp,
 ) -> Result<Outcome, Error> {
+    reconcile_sources(|| source::load(directories), store, mass_change, now).await
+}
+
+/// As [`reconcile`]; `load` reads the files anew whenever they have to be compared.
+pub async fn reconcile_sources(
+    load: impl Fn() -> Result<Sources, source::Error>,
+    store: &Store,
+    mass_change: bool,
+    now: Timestamp,
+) -> Result<Outcome, Error> {
     loop {
-        let comparison = compare(directories, store).await?;
+        let comparison = compare_sources(load()?, store).await?;
         if comparison.checked.has_errors() {
             return Ok(Outcome::Broken(Box::new(comparison)));
         }

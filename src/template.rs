@@ -72,8 +72,23 @@ impl Vars<'_> {
 
 /// Why a text could not be made. It would fail for other people too: not an error of the channel.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct RenderError(String);
+#[error("{message}")]
+pub struct RenderError {
+    message: String,
+    /// Bytes of the template.
+    pub range: Option<Range<usize>>,
+}
+
+impl RenderError {
+    fn of(error: &Error, source: &str) -> Self {
+        Self { message: sentence(error, source), range: error.range() }
+    }
+
+    /// About the text as a whole.
+    fn whole(message: impl Into<String>) -> Self {
+        Self { message: message.into(), range: None }
+    }
+}
 
 /// One template on its own.
 #[derive(Debug)]
@@ -92,14 +107,21 @@ impl Template {
     /// A sentence, when a variable is undefined or a limit is reached.
     pub fn render(&self, vars: &Vars<'_>) -> Result<String, RenderError> {
         let template = self.0.get_template("").expect("it was compiled under this name");
-        let text = template.render(vars.values()).map_err(|error| RenderError(sentence(&error)))?;
+        let text = template.render(vars.values()).map_err(|error| RenderError::of(&error, template.source()))?;
         if text.contains('\0') {
-            return Err(RenderError(NUL.to_owned()));
+            return Err(RenderError::whole(NUL));
         }
         if text.len() > MAX_OUTPUT_BYTES {
-            return Err(RenderError(format!("the text is longer than {MAX_OUTPUT_BYTES} bytes")));
+            return Err(RenderError::whole(format!("the text is longer than {MAX_OUTPUT_BYTES} bytes")));
         }
         Ok(text)
+    }
+
+    /// The names of the attributes it asks for, as far as they stand in it word for word.
+    pub fn attributes(&self) -> impl Iterator<Item = String> {
+        let template = self.0.get_template("").expect("it was compiled under this name");
+        let used = template.undeclared_variables(true).into_iter();
+        used.filter_map(|name| name.strip_prefix("attributes.").map(str::to_owned))
     }
 }
 
@@ -151,8 +173,8 @@ impl Problem {
         Self { kind: ProblemKind::Syntax, message, range: error.range(), help: None }
     }
 
-    fn fails(error: &Error) -> Self {
-        Self { kind: ProblemKind::Fails, message: sentence(error), range: error.range(), help: None }
+    fn fails(error: &Error, source: &str) -> Self {
+        Self { kind: ProblemKind::Fails, message: sentence(error, source), range: error.range(), help: None }
     }
 
     fn nul() -> Self {
@@ -197,7 +219,7 @@ pub fn check(source: &str) -> Findings {
         .collect();
     if problems.is_empty() {
         match template.render(sample()) {
-            Err(error) if !has("attributes") || certain(error.kind()) => problems.push(Problem::fails(&error)),
+            Err(error) if !has("attributes") || certain(error.kind()) => problems.push(Problem::fails(&error, source)),
             Ok(text) if text.contains('\0') => problems.push(Problem::nul()),
             Ok(_) | Err(_) => {}
         }
@@ -252,12 +274,25 @@ fn detail(error: &Error) -> String {
     error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
 }
 
-fn sentence(error: &Error) -> String {
+fn sentence(error: &Error, source: &str) -> String {
+    let part = || error.range().and_then(|range| source.get(range)).map(str::trim).filter(|part| !part.is_empty());
     match error.kind() {
-        ErrorKind::UndefinedError => "the template uses a value that is not defined".to_owned(),
+        ErrorKind::UndefinedError => match part() {
+            Some(part) if is_path(part) => format!("`{part}` is not defined"),
+            // The place is a statement or a filter; what is not defined is somewhere in it.
+            Some(part) => format!("a value at `{part}` is not defined"),
+            None => "the template uses a value that is not defined".to_owned(),
+        },
         ErrorKind::OutOfFuel => "the template does too much work or writes too much text".to_owned(),
         kind => error.detail().map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
     }
+}
+
+/// Whether this is a variable, or a part of one.
+fn is_path(part: &str) -> bool {
+    let mut names = part.split('.');
+    names.next().is_some_and(|first| VARIABLES.contains(&first))
+        && names.all(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
 }
 
 /// Where a variable is first used: as a word of its own after the first opening brace.
@@ -320,6 +355,31 @@ mod tests {
             assert!(render(bad).is_err(), "{bad}");
         }
         assert!(render("{{ name").is_err());
+    }
+
+    #[test]
+    fn what_is_undefined_is_named_with_its_place() {
+        let attributes = BTreeMap::new();
+        for (source, wanted) in [
+            ("ç {{ attributes.town }}", "attributes.town"),
+            ("{% if attributes.town == 'x' %}{% endif %}", "if attributes.town == 'x'"),
+            ("{{ attributes.town|upper }}", "upper"),
+        ] {
+            let error = Template::compile(source).unwrap().render(&vars(&attributes)).unwrap_err();
+            assert_eq!(error.range.clone().map(|range| &source[range]), Some(wanted));
+            let whole = wanted == "attributes.town";
+            let said = if whole { format!("`{wanted}`") } else { format!("a value at `{wanted}`") };
+            assert_eq!(error.to_string(), format!("{said} is not defined"));
+        }
+    }
+
+    #[test]
+    fn attributes_that_are_asked_for() {
+        let template =
+            Template::compile("{{ name }} {{ attributes.b }}{% if attributes.a %}{{ attributes.b }}{% endif %}");
+        let mut names: Vec<String> = template.unwrap().attributes().collect();
+        names.sort_unstable();
+        assert_eq!(names, ["a", "b"]);
     }
 
     #[test]

@@ -1,16 +1,22 @@
 //! The database of a command: the one that was named, else the private one.
 
 use std::env;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use super::{Global, print};
 use crate::config::Config;
 use crate::store::Store;
-use crate::store::embedded::{self, Durability, GRACE, Options, Search, Server, Started};
+use crate::store::embedded::{self, Durability, GRACE, Options, Scratch, Search, Server, Started};
 
 /// The folder of the private server, below the working directory.
 pub(super) const DIR: &str = ".relance/postgres";
+
+/// The folder of the server for databases that are thrown away.
+const SCRATCH: &str = ".relance/scratch";
+/// Who tests tends to test again soon.
+const SCRATCH_GRACE: Duration = Duration::from_secs(30);
 
 /// An open store and, if it is in the private server, what keeps that one running.
 #[derive(Debug)]
@@ -53,7 +59,18 @@ impl Database {
 
 /// Finds or starts the private server, telling the user in one line if it was started.
 pub(super) async fn private(config: &Config) -> anyhow::Result<Server> {
-    let options = options(config)?;
+    start(options(DIR, config)?).await
+}
+
+/// Databases that are thrown away, in a server of their own: what is done there never touches real data, and loses
+/// everything if the machine crashes.
+pub(super) async fn scratch(config: &Config) -> anyhow::Result<Scratch> {
+    let options = options(SCRATCH, config)?;
+    let server = start(Options { grace: SCRATCH_GRACE, durability: Durability::Disposable, ..options }).await?;
+    Ok(Scratch::prepare(server).await?)
+}
+
+async fn start(options: Options) -> anyhow::Result<Server> {
     let (server, started) = tokio::task::spawn_blocking(move || Server::start(&options)).await??;
     match started {
         Started::Found => {}
@@ -62,9 +79,9 @@ pub(super) async fn private(config: &Config) -> anyhow::Result<Server> {
     Ok(server)
 }
 
-fn options(config: &Config) -> anyhow::Result<Options> {
+fn options(dir: &str, config: &Config) -> anyhow::Result<Options> {
     Ok(Options {
-        dir: DIR.into(),
+        dir: dir.into(),
         keeper_program: env::current_exe().context("cannot find this program's own file")?,
         search: search(config),
         grace: GRACE,

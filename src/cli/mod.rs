@@ -19,6 +19,7 @@ mod rows;
 mod run;
 mod schema;
 mod table;
+mod test;
 mod validate;
 
 use std::path::PathBuf;
@@ -66,6 +67,8 @@ impl Global {
 pub enum Command {
     /// Check manifests; needs no database
     Validate(validate::Args),
+    /// Run the tests of the tree; needs no database, no network and no secrets
+    Test(test::Args),
     /// Show what the manifests would change
     Plan(plan::PlanArgs),
     /// Have the manifests take effect now
@@ -98,6 +101,7 @@ pub async fn run(cli: Cli) -> Exit {
     let global = &cli.global;
     let result = match cli.command {
         Command::Validate(args) => validate::run(global, &args, &config),
+        Command::Test(args) => test::run(&args, global, &config).await,
         Command::Plan(args) => plan::run(&args, global, &config).await,
         Command::Apply(args) => apply::run(&args, global, &config).await,
         Command::Run(args) => run::run(args, global, &config).await,

@@ -1,4 +1,5 @@
-//! The stable codes, by hundreds: reading YAML, shape, references, templates and days, schedules, numbers.
+//! The stable codes, by hundreds: reading YAML, shape, references, templates and days, schedules, filters, tests, and
+//! what running a test found.
 
 use std::fmt;
 
@@ -61,7 +62,7 @@ codes! {
     UnsupportedApiVersion = "RL0201" "unsupported-api-version" Error
         "Every manifest begins with `apiVersion: relance/v1`. It says which rules the file was written for.";
     UnknownKind = "RL0202" "unknown-kind" Error
-        "There is no manifest of this kind. Kinds are written with a capital letter: `Campaign`, `Filter`, `Schedule`, `Sequence`, `Defaults`, `Channel`.";
+        "There is no manifest of this kind. Kinds are written with a capital letter: `Campaign`, `Filter`, `Schedule`, `Sequence`, `Defaults`, `Channel`, `CampaignTest`.";
     UnsupportedKind = "RL0203" "unsupported-kind" Error
         "relance knows this kind, but this version does not implement it yet. Ignoring the file would make you believe that it has an effect, so it is an error: take it out of the tree.";
     UnknownKey = "RL0204" "unknown-key" Error
@@ -134,6 +135,28 @@ codes! {
         "`age.min` is greater than `age.max`: the filter matches nobody.";
     EmptyRegistrationRange = "RL0602" "empty-registration-range" Error
         "`registered.to` is not after `registered.from`: the filter matches nobody. `from` is included, `to` is not.";
+
+    // 07xx: tests
+    TestExpectsNothing = "RL0701" "test-expects-nothing" Error
+        "The test has no `expect` that could fail, so it would pass whatever the campaigns do. Say what must be so: which messages, targets and runs there are, or what a plan comes to.";
+    StepKeys = "RL0702" "step-keys" Error
+        "A step of a test says exactly one thing: `advance`, `at`, `event`, `edit`, `remove`, `restart`, `override` or `expect`. An `event` has the keys of its type. An `edit` has either `kind`, `name` and `patch`, or a whole `manifest`; an `override` either an `action` with its `reason`, or `clear: true`. Rows are a list, `{only: […]}`, or `{count: n, …}`.";
+    DuplicateFact = "RL0703" "duplicate-fact" Error
+        "Two accounts, or two referrals, of a test have the same id. An import would take the second for a newer row of the first.";
+    UnknownPerson = "RL0704" "unknown-person" Error
+        "A test names an account or a referral that it does not have, or not yet: somebody who registers in a step exists from that step on. People of the real database do not exist in a test.";
+    TimeGoesBack = "RL0705" "time-goes-back" Error
+        "`at` names an instant before the one that the steps above have come to. Time only goes forward: put the steps in order.";
+    UnknownManifest = "RL0706" "unknown-manifest" Error
+        "A test speaks of a campaign that is neither in the tree nor in its `overlay` or edits, or it changes or removes a manifest that is not there at that point. Such an expectation could never hold, or never fail.";
+    UnknownDay = "RL0707" "unknown-day" Error
+        "A test speaks of a message of a day that the sequence does not have: it could never be sent.";
+
+    // 08xx: what running a test found
+    ExpectationFailed = "RL0801" "expectation-failed" Error
+        "The test ran, and what it expects is not so. Lines with `-` are what the test asks for, lines with `+` what was found instead; below stand the last events of those concerned. The steps after this one were not run.";
+    StepFailed = "RL0802" "step-failed" Error
+        "The test could not go on: an invented person was refused by the import, an edit broke the manifests or was refused without the test expecting it, or something is due for ever at one instant. What a test does not expect is a failure too.";
 }
 
 impl Code {

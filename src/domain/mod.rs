@@ -11,6 +11,7 @@ mod local;
 mod name;
 mod period;
 mod phone;
+mod seed;
 
 pub use chrono::{DateTime, NaiveDate, Utc};
 
@@ -24,6 +25,7 @@ pub use self::local::{Clock, Moment, Opening, Weekday, Window, Windows, Zone};
 pub use self::name::Name;
 pub use self::period::Period;
 pub use self::phone::Phone;
+pub use self::seed::mix;
 
 /// An instant, in UTC, with the microsecond precision that Postgres keeps.
 pub type Timestamp = DateTime<Utc>;

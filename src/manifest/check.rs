@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::thread;
 
+use super::campaign_test::CampaignTest;
 use super::desired::Desired;
 use super::document::File;
 use super::kind::Kind;
@@ -18,6 +19,8 @@ use crate::domain::Name;
 pub struct Checked {
     /// The sound manifests, resolved. What is in `broken` is not in it.
     pub desired: Desired,
+    /// The sound tests, in the order of the files.
+    pub tests: Vec<CampaignTest>,
     /// In the order of the files, from top to bottom.
     pub diagnostics: Vec<Diagnostic>,
     pub files: usize,

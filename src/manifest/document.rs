@@ -49,6 +49,12 @@ impl Document<'_> {
         })
     }
 
+    /// A value as a document of its own, with the same places; not to be forgotten.
+    pub(super) fn below(&self, pointer: &str) -> Option<Self> {
+        let root = self.node(pointer)?.clone();
+        Some(Self { file: self.file, range: self.range, index: self.index, root: root.into() })
+    }
+
     pub(super) fn forget(&mut self) {
         self.root = OnceLock::new();
     }

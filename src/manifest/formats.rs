@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::campaign_test::{FaultOutcome, Instant};
 use super::desired::{AccountSelector, CampaignType, ConsentPolicy, DesiredState, Enrollment, MediaType, Subscription};
 use crate::diagnostic::Code;
 use crate::domain::{Clock, Country, Language, Moment, NaiveDate, Name, Period, Weekday, Zone};
@@ -18,12 +19,14 @@ pub(super) struct Format {
     pub(super) code: Code,
 }
 
-pub(super) const FORMATS: [Format; 9] = [
+pub(super) const FORMATS: [Format; 11] = [
     Format { name: "relance-name", parse: |s| Name::parse(s).map(drop), code: Code::InvalidName },
     Format { name: "relance-duration", parse: |s| Period::parse(s).map(drop), code: Code::InvalidValue },
     Format { name: "relance-country", parse: |s| Country::parse(s).map(drop), code: Code::InvalidValue },
     Format { name: "relance-language", parse: |s| Language::parse(s).map(drop), code: Code::InvalidValue },
     Format { name: "relance-time", parse: |s| Moment::parse(s).map(drop), code: Code::InvalidValue },
+    Format { name: "relance-instant", parse: |s| Instant::parse(s).map(drop), code: Code::InvalidValue },
+    Format { name: "relance-outcome", parse: |s| FaultOutcome::parse(s).map(drop), code: Code::InvalidValue },
     Format { name: "relance-clock", parse: |s| s.parse::<Clock>().map(drop), code: Code::InvalidValue },
     Format { name: "relance-timezone", parse: |s| Zone::parse(s).map(drop), code: Code::UnknownTimezone },
     Format { name: "date", parse: date, code: Code::InvalidDate },
@@ -97,6 +100,8 @@ texts! {
     Country: "Country", {"type": "string", "format": "relance-country", "pattern": "^[A-Za-z]{2}$", "examples": ["CM"]};
     Language: "Language", {"type": "string", "format": "relance-language", "examples": ["fr", "pt-BR"]};
     Moment: "Time", {"type": "string", "format": "relance-time", "examples": ["2026-12-01T08:00:00+01:00", "2026-12-01T08:00"]};
+    Instant: "Instant", {"type": "string", "format": "relance-instant", "examples": ["2026-12-01T08:00:00+01:00"]};
+    FaultOutcome: "Outcome", {"type": "string", "format": "relance-outcome", "examples": ["timeout", "rejected:131026"]};
     Clock: "Clock", {"type": "string", "format": "relance-clock", "pattern": "^([01][0-9]|2[0-4]):[0-5][0-9]$"};
     Zone: "Zone", {"type": "string", "format": "relance-timezone", "examples": ["Africa/Douala"]};
     Weekday: "Weekday", {"type": "string", "enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]};

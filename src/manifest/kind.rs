@@ -12,14 +12,22 @@ pub enum Kind {
     Sequence,
     Defaults,
     Channel,
+    CampaignTest,
 }
 
 impl Kind {
-    pub const ALL: [Self; 6] =
-        [Self::Campaign, Self::Filter, Self::Schedule, Self::Sequence, Self::Defaults, Self::Channel];
+    pub const ALL: [Self; 7] = [
+        Self::Campaign,
+        Self::Filter,
+        Self::Schedule,
+        Self::Sequence,
+        Self::Defaults,
+        Self::Channel,
+        Self::CampaignTest,
+    ];
 
     /// Kinds of the language that this version does not implement.
-    pub(super) const PLANNED: [&str; 4] = ["Queue", "Account", "Notifier", "CampaignTest"];
+    pub(super) const PLANNED: [&str; 3] = ["Queue", "Account", "Notifier"];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -29,6 +37,7 @@ impl Kind {
             Self::Sequence => "Sequence",
             Self::Defaults => "Defaults",
             Self::Channel => "Channel",
+            Self::CampaignTest => "CampaignTest",
         }
     }
 

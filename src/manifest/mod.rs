@@ -5,6 +5,7 @@
 //! [`schema()`] makes JSON Schemas of them. Nothing stops at the first mistake.
 
 mod campaign;
+pub mod campaign_test;
 mod channel;
 mod check;
 mod days;
@@ -24,11 +25,13 @@ mod schema;
 mod sequence;
 mod shape;
 mod sources;
+mod written;
 mod yaml;
 
 pub use self::check::{Checked, check};
 pub use self::desired::Desired;
 pub use self::kind::Kind;
-pub use self::language::choose;
+pub use self::language::{Choice, choose};
 pub use self::schema::{schema, schema_file_name};
 pub use self::sources::{MAX_FILE_BYTES, SourceFile, Sources};
+pub use self::written::{Draft, Written, kinds};

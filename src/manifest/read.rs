@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::campaign::CampaignSpec;
+use super::campaign_test::{self, CampaignTestSpec};
 use super::channel::ChannelSpec;
 use super::days;
 use super::defaults::DefaultsSpec;
@@ -42,6 +43,7 @@ pub(super) enum Spec {
     Sequence(SequenceSpec),
     Defaults(Box<DefaultsSpec>),
     Channel(ChannelSpec),
+    CampaignTest(Box<CampaignTestSpec>),
 }
 
 /// What a file holds.
@@ -141,6 +143,61 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Checks a manifest that stands inside another one, as far as one manifest can be checked.
+pub(super) fn nested(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) -> Option<(Kind, Name)> {
+    within(document, at, found, |inner, said| {
+        let kind = nested_kind(inner, said)?;
+        api_version(inner, said);
+        drop(spec(inner, kind, said));
+        Some((kind, Name::parse(inner.node("/metadata/name")?.text()?).ok()?))
+    })
+}
+
+/// Checks of a manifest inside another one only that it can be told from the others.
+pub(super) fn nested_name(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) {
+    within(document, at, found, |inner, said| {
+        nested_kind(inner, said)?;
+        match inner.node("/metadata/name").and_then(Node::text).map(Name::parse) {
+            Some(Ok(_)) => {}
+            Some(Err(reason)) => said.push(Diagnostic::new(Code::InvalidName, inner.place("/metadata/name"), reason)),
+            None => {
+                let message = "the manifest has no `name`";
+                let help = "add `metadata: {name: …}`";
+                said.push(Diagnostic::new(Code::MissingKey, inner.place("/metadata"), message).help(help));
+            }
+        }
+        Some(())
+    });
+}
+
+fn nested_kind(inner: &Document<'_>, found: &mut Vec<Diagnostic>) -> Option<Kind> {
+    let kind = kind(inner, found)?;
+    if kind == Kind::CampaignTest {
+        let message = "a test cannot be part of a test";
+        let help = "give it a document of its own";
+        found.push(Diagnostic::new(Code::UnknownValue, inner.place("/kind"), message).help(help));
+        return None;
+    }
+    Some(kind)
+}
+
+/// Looks at a value as at a manifest; what is said of it points into the whole.
+fn within<T>(
+    document: &Document<'_>,
+    at: &str,
+    found: &mut Vec<Diagnostic>,
+    look: impl FnOnce(&Document<'_>, &mut Vec<Diagnostic>) -> Option<T>,
+) -> Option<T> {
+    let inner = document.below(at)?;
+    let mut said = Vec::new();
+    let seen = look(&inner, &mut said);
+    for mut diagnostic in said {
+        diagnostic.place.pointer.insert_str(0, at);
+        found.push(diagnostic);
+    }
+    seen
+}
+
 fn kind(document: &Document<'_>, found: &mut Vec<Diagnostic>) -> Option<Kind> {
     if !matches!(document.root().kind, Shape::Map(_)) {
         let what = if matches!(document.root().kind, Shape::List(_)) { "a list" } else { "a single value" };
@@ -231,6 +288,7 @@ fn take_spec(mut value: Value, kind: Kind) -> Result<Spec, serde_json::Error> {
         Kind::Sequence => Spec::Sequence(typed(spec)?),
         Kind::Defaults => Spec::Defaults(typed(spec)?),
         Kind::Channel => Spec::Channel(typed(spec)?),
+        Kind::CampaignTest => Spec::CampaignTest(Box::new(typed(spec)?)),
     })
 }
 
@@ -250,6 +308,7 @@ fn check_spec(spec: &Spec, document: &Document<'_>, found: &mut Vec<Diagnostic>)
             }
         }
         Spec::Channel(_) => {}
+        Spec::CampaignTest(test) => campaign_test::check(test, document, found),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::campaign_test::{self, CampaignTestSpec};
 use super::check::Checked;
 use super::defaults::DefaultsSpec;
 use super::desired::Sequence;
+use super::document::Document;
 use super::kind::Kind;
 use super::overlap;
 use super::read::{Manifest, Spec};
@@ -30,14 +32,49 @@ pub(super) enum Found<'a> {
 
 pub(super) fn resolve(manifests: Vec<Manifest<'_>>, checked: &mut Checked) {
     resolve_all_but_sequences(&manifests, checked);
-    // Sequences are most of what there is: they are moved, not copied.
+    let has_tests = manifests.iter().any(|manifest| manifest.kind == Kind::CampaignTest);
+    let names = if has_tests { names(&manifests, checked) } else { BTreeSet::new() };
+    let mut tests = Vec::new();
     for manifest in manifests {
-        if let Some(Spec::Sequence(spec)) = manifest.spec
-            && !checked.broken.contains(&(Kind::Sequence, manifest.name.clone()))
-            && let Some(sequence) = sequence(spec)
-        {
-            checked.desired.sequences.insert(manifest.name, sequence);
+        let is_broken = checked.broken.contains(&(manifest.kind, manifest.name.clone()));
+        match manifest.spec {
+            // Sequences are most of what there is: they are moved, not copied.
+            Some(Spec::Sequence(spec)) if !is_broken => {
+                checked.desired.sequences.extend(sequence(spec).map(|sequence| (manifest.name, sequence)));
+            }
+            Some(Spec::CampaignTest(spec)) if !is_broken => tests.push((manifest.name, spec, manifest.document)),
+            _ => {}
         }
+    }
+    // Last: tests speak of all that the others came to.
+    for (name, spec, document) in &tests {
+        resolve_test(name, spec, document, &names, checked);
+    }
+}
+
+/// Everything that is there, broken or not.
+fn names(manifests: &[Manifest<'_>], checked: &Checked) -> BTreeSet<(Kind, Name)> {
+    let sound = manifests.iter().map(|manifest| (manifest.kind, manifest.name.clone()));
+    sound.chain(checked.broken.iter().cloned()).collect()
+}
+
+fn resolve_test(
+    name: &Name,
+    spec: &CampaignTestSpec,
+    document: &Document<'_>,
+    names: &BTreeSet<(Kind, Name)>,
+    checked: &mut Checked,
+) {
+    let before = checked.diagnostics.len();
+    let test = campaign_test::resolve(spec, name, document);
+    if let Some(test) = &test {
+        let is_vague = checked.unnamed || checked.broken.iter().any(|(kind, _)| *kind != Kind::CampaignTest);
+        let tree = campaign_test::Tree { names, desired: &checked.desired, is_vague };
+        campaign_test::check_against(&tree, test, document, &mut checked.diagnostics);
+    }
+    match test.filter(|_| checked.diagnostics.len() == before) {
+        Some(test) => checked.tests.push(test),
+        None => drop(checked.broken.insert((Kind::CampaignTest, name.clone()))),
     }
 }
 
@@ -66,6 +103,8 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
             }
             // Moved later, or inlined where they are used; broken ones are recorded already.
             Some(Spec::Filter(_) | Spec::Schedule(_) | Spec::Defaults(_) | Spec::Sequence(_) | Spec::Channel(_))
+            // Resolved at the end: it is no part of what it speaks of.
+            | Some(Spec::CampaignTest(_))
             | None => {}
         }
     }

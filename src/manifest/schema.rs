@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use super::campaign::CampaignSpec;
+use super::campaign_test::CampaignTestSpec;
 use super::channel::ChannelSpec;
 use super::defaults::DefaultsSpec;
 use super::filter::FilterSpec;
@@ -27,6 +28,7 @@ pub fn schema(kind: Kind) -> Value {
         Kind::Sequence => spec::<SequenceSpec>(),
         Kind::Defaults => spec::<DefaultsSpec>(),
         Kind::Channel => spec::<ChannelSpec>(),
+        Kind::CampaignTest => spec::<CampaignTestSpec>(),
     };
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -73,6 +75,7 @@ pub(super) fn checker(kind: Kind) -> &'static Checker {
         LazyLock::new(|| build(Kind::Sequence)),
         LazyLock::new(|| build(Kind::Defaults)),
         LazyLock::new(|| build(Kind::Channel)),
+        LazyLock::new(|| build(Kind::CampaignTest)),
     ];
     &CHECKERS[kind as usize]
 }

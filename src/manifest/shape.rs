@@ -144,6 +144,12 @@ impl Look<'_, '_> {
                 }),
             ),
             Wrong::Maximum { limit } => found(Code::OutOfRange, format!("{name} must be at most {limit}")),
+            Wrong::MinItems { .. } | Wrong::MinProperties { .. } | Wrong::MaxProperties { .. }
+                if self.kind == Kind::CampaignTest && self.at.starts_with("/spec/steps") =>
+            {
+                let (message, help) = self.step_says();
+                found(Code::StepKeys, message).help(help)
+            }
             Wrong::MinItems { .. } | Wrong::MinProperties { .. } | Wrong::MinLength { .. } => {
                 let code = if self.at.contains("windows") { Code::EmptyWindow } else { Code::OutOfRange };
                 found(code, format!("{name} is empty")).help("give at least one, or remove the key")
@@ -156,6 +162,21 @@ impl Look<'_, '_> {
                 found(Code::OutOfRange, format!("{name} must have at most {limit} characters"))
             }
             _ => found(Code::WrongType, format!("{name} is not valid here: {}", self.error)),
+        }
+    }
+
+    /// What a step, or a part of one, says: too much or nothing.
+    fn step_says(&self) -> (String, &'static str) {
+        let is_step = self.at.rsplit_once('/').is_some_and(|(list, _)| list == "/spec/steps");
+        match self.error.kind() {
+            Wrong::MaxProperties { .. } => {
+                ("a step says one thing, and this one says several".to_owned(), "make a step of each")
+            }
+            _ if is_step => ("the step says nothing".to_owned(), "give it one key, as in `advance: 8h`"),
+            Wrong::MinItems { .. } if self.at.contains("/expect/") => {
+                (format!("{} is empty, so it expects nothing", self.name()), "for no row at all, write `{count: 0}`")
+            }
+            _ => (format!("{} is empty", self.name()), "say something there, or remove it"),
         }
     }
 

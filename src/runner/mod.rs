@@ -5,8 +5,10 @@ mod enroll;
 mod loaded;
 mod send;
 mod supervisor;
+mod upkeep;
 
 pub use self::enroll::enroll;
-pub use self::loaded::Loaded;
+pub use self::loaded::{Error as LoadError, Loaded};
 pub use self::send::{BATCH, Sent, send};
 pub use self::supervisor::{Roles, Supervisor};
+pub use self::upkeep::{Kept, Seen, upkeep};

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use crate::channel::{Channels, HAND_OVER, Outcome};
 use crate::domain::Timestamp;
 use crate::program::Program;
-use crate::store::{self, Batch, Claimed, Speed, Store};
+use crate::store::{self, Batch, Claimed, Span, Speed, Store};
 
 /// What one tick takes: enough for a commit to cost little per message, few enough to be handed over within the lease.
 pub const BATCH: Batch = Batch { lanes: 512, people: 256, messages: 1_024 };
@@ -32,7 +32,7 @@ pub struct Sent {
     pub lanes: usize,
 }
 
-/// Sends what is due at `now`, at most one batch.
+/// Sends what is due within `span`, at most one batch.
 ///
 /// The attempt is committed before the channel is called and the outcome after; whoever dies in between leaves
 /// messages whose lease runs out into `uncertain`.
@@ -41,14 +41,14 @@ pub async fn send(
     program: &Program,
     channels: &Channels,
     batch: Batch,
-    (now, speed): (Timestamp, Speed),
+    (span, speed): (Span, Speed),
 ) -> Result<Sent, store::Error> {
-    let claim = store.claim(program, batch, now, now + lease(speed)).await?;
+    let claim = store.claim(program, batch, span, span.to() + lease(speed)).await?;
     let sent = Sent { messages: claim.messages.len(), lanes: claim.lanes };
     let Some(lease) = claim.lease.filter(|_| !claim.messages.is_empty()) else { return Ok(sent) };
-    let answers = channels.hand_over(program, &claim.messages, now).await;
+    let answers = channels.hand_over(program, &claim.messages, span.from()).await;
     let outcomes: Vec<_> = claim.messages.into_iter().zip(answers).collect();
-    save(store, lease, &outcomes, now).await?;
+    save(store, lease, &outcomes, span.from()).await?;
     Ok(sent)
 }
 

@@ -11,12 +11,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{BATCH, Loaded, enroll, send};
+use super::{BATCH, Kept, Loaded, Seen, send, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
 use crate::reconcile::{self, Outcome, reconcile};
 use crate::source::{self, Watch};
-use crate::store::{NextDue, Speed, Store};
+use crate::store::{NextDue, Span, Speed, Store};
 
 /// How long a loop sleeps at most: what another process changed is seen this late.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -146,10 +146,12 @@ impl Supervisor {
     }
 
     async fn enroll_loop(&self, stop: &CancellationToken) {
-        let (mut loaded, mut facts) = (Loaded::new(Arc::clone(&self.open)), None);
+        let (mut loaded, mut seen) = (Loaded::new(Arc::clone(&self.open)), Seen::default());
         while !stop.is_cancelled() {
-            match self.enroll_tick(&mut loaded, &mut facts).await {
-                Ok(0) => self.rest(stop, |due| [due.enroll, due.advance, due.expire].into_iter().flatten().min()).await,
+            match self.enroll_tick(&mut loaded, &mut seen).await {
+                Ok(kept) if kept.is_nothing() => {
+                    self.rest(stop, NextDue::upkeep).await;
+                }
                 Ok(_) => self.wake.notify_waiters(),
                 Err(error) => {
                     log_failure("enroll", &*error);
@@ -159,26 +161,10 @@ impl Supervisor {
         }
     }
 
-    /// Runs for new accounts, enrollment passes, phases, lost leases. Returns how much it did.
-    async fn enroll_tick(
-        &self,
-        loaded: &mut Loaded,
-        seen: &mut Option<(i64, i64)>,
-    ) -> Result<u64, Box<dyn StdError + Send + Sync>> {
+    async fn enroll_tick(&self, loaded: &mut Loaded, seen: &mut Seen) -> Result<Kept, Box<dyn StdError + Send + Sync>> {
         let (program, _) = loaded.in_force(&self.store).await?;
         let (now, _) = self.store.now().await?;
-        let generations = (self.store.facts_generation().await?, program.generation);
-        if *seen != Some(generations) {
-            self.store.ensure_runs(&program, now).await?;
-            *seen = Some(generations);
-        }
-        let lost = self.store.expire_leases(now).await?;
-        if lost > 0 {
-            tracing::warn!(messages = lost, "no outcome was recorded in time: now uncertain, and not sent again");
-        }
-        let moved = self.store.advance_runs(&program, now).await?;
-        let taken = enroll(&self.store, &program, now).await?;
-        Ok(lost + moved + taken)
+        Ok(upkeep(&self.store, &program, seen, now).await?)
     }
 
     async fn send_loop(&self, stop: &CancellationToken) {
@@ -197,8 +183,8 @@ impl Supervisor {
 
     async fn send_tick(&self, loaded: &mut Loaded) -> Result<usize, Box<dyn StdError + Send + Sync>> {
         let (program, channels) = loaded.in_force(&self.store).await?;
-        let clock = self.store.now().await?;
-        let sent = send(&self.store, &program, &channels, BATCH, clock).await?;
+        let (now, speed) = self.store.now().await?;
+        let sent = send(&self.store, &program, &channels, BATCH, (Span::now(now), speed)).await?;
         if sent.messages > 0 {
             tracing::info!(messages = sent.messages, lanes = sent.lanes, "sent");
         }

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
-use super::lane_rows::{CandidateRow, LaneRow, LaneRunRow, candidate_columns, lane_columns, lane_run_columns};
+use super::lane_rows::{
+    CandidateRow, LaneRow, LaneRunRow, candidate_columns, lane_columns, lane_run_columns, recipient_columns,
+};
 use super::rows::decode;
 use super::{Error, Store};
 use crate::domain::{AccountId, MessageKey, NaiveDate, Phone, TargetKey, Timestamp};
@@ -39,6 +41,37 @@ pub struct Claimed {
     pub last: bool,
     /// The local day whose quota it took.
     pub counts_on: NaiveDate,
+    pub claimed_at: Timestamp,
+}
+
+/// When a claim looks at its lanes: each at the instant it waited for, within these.
+///
+/// Whoever lives in real time looks at all of them now. Lanes know nothing of each other, so a simulation may take many
+/// of them a stretch of time ahead in one go: every lane gets the answers it would get at its own instants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Span {
+    /// From one instant to a later one, both included.
+    pub fn new(from: Timestamp, to: Timestamp) -> Self {
+        Self { from, to: to.max(from) }
+    }
+
+    /// This instant for every lane.
+    pub fn now(now: Timestamp) -> Self {
+        Self { from: now, to: now }
+    }
+
+    pub fn from(self) -> Timestamp {
+        self.from
+    }
+
+    pub fn to(self) -> Timestamp {
+        self.to
+    }
 }
 
 /// What a claim brought.
@@ -63,26 +96,26 @@ impl Store {
         &self,
         program: &Program,
         batch: Batch,
-        now: Timestamp,
+        span: Span,
         lease_until: Timestamp,
     ) -> Result<Claim, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin a claim"))?;
-        let lanes = claim_lanes(&mut tx, program, batch.lanes, now).await?;
+        let lanes = claim_lanes(&mut tx, program, batch.lanes, span).await?;
         let Some(lanes) = lanes else { return Ok(Claim { stale: true, ..Claim::default() }) };
         if lanes.is_empty() {
             return Ok(Claim::default());
         }
         let runs = active_runs(&mut tx, &lanes).await?;
-        let mut candidates = candidates(&mut tx, &lanes, &runs, program, batch, now).await?;
+        let mut candidates = candidates(&mut tx, &lanes, &runs, program, batch).await?;
         let none = Vec::new();
         let draws: Vec<(&Lane, Draw)> = lanes
             .iter()
-            .map(|lane| {
+            .map(|Turn { lane, at }| {
                 let due = candidates.remove(&lane.account).unwrap_or_default();
-                (lane, lane::draw(lane, runs.get(&lane.account).unwrap_or(&none), due, program, now))
+                (lane, lane::draw(lane, runs.get(&lane.account).unwrap_or(&none), due, program, *at))
             })
             .collect();
-        let claim = super::claim_write::save(&mut tx, &draws, program.revision, now, lease_until).await?;
+        let claim = super::claim_write::save(&mut tx, &draws, program.revision, lease_until).await?;
         tx.commit().await.map_err(Error::during("commit a claim"))?;
         Ok(claim)
     }
@@ -108,20 +141,26 @@ pub(super) async fn in_force(tx: &mut PgConnection, program: &Program) -> Result
     Ok(generation == program.generation)
 }
 
+/// A lane, and the instant at which it is looked at.
+struct Turn {
+    lane: Lane,
+    at: Timestamp,
+}
+
 /// Locks lanes that are due for a look; `None` when `program` is not what is in force.
 async fn claim_lanes(
     tx: &mut PgConnection,
     program: &Program,
     most: u32,
-    now: Timestamp,
-) -> Result<Option<Vec<Lane>>, Error> {
+    span: Span,
+) -> Result<Option<Vec<Turn>>, Error> {
     let rows: Vec<LaneRow> = sqlx::query_as(concat!(
         "select ",
         lane_columns!(),
         " from lane l join account a on a.id = l.account_id
          where l.wake_at <= $1 order by l.wake_at limit $2 for update of l skip locked"
     ))
-    .bind(now)
+    .bind(span.to)
     .bind(i64::from(most))
     .fetch_all(&mut *tx)
     .await
@@ -129,19 +168,23 @@ async fn claim_lanes(
     if !in_force(tx, program).await? {
         return Ok(None);
     }
-    let lanes: Result<Vec<Lane>, sqlx::Error> = rows.into_iter().map(LaneRow::lane).collect();
-    lanes.map(Some).map_err(decode("claim lanes"))
+    let turn = |row: LaneRow| {
+        // Whoever was waiting for an instant that is over is looked at now.
+        let at = row.wake_at.map_or(span.from, |wake_at| wake_at.max(span.from));
+        Ok(Turn { lane: row.lane()?, at })
+    };
+    rows.into_iter().map(turn).collect::<Result<_, sqlx::Error>>().map(Some).map_err(decode("claim lanes"))
 }
 
 type Runs = BTreeMap<AccountId, Vec<LaneRun>>;
 
-async fn active_runs(tx: &mut PgConnection, lanes: &[Lane]) -> Result<Runs, Error> {
+async fn active_runs(tx: &mut PgConnection, lanes: &[Turn]) -> Result<Runs, Error> {
     let rows: Vec<LaneRunRow> = sqlx::query_as(concat!(
         "select ",
         lane_run_columns!(),
         " from run where account_id = any($1) and phase = 'active'"
     ))
-    .bind(lanes.iter().map(|lane| lane.account.0).collect::<Vec<_>>())
+    .bind(lanes.iter().map(|turn| turn.lane.account.0).collect::<Vec<_>>())
     .fetch_all(tx)
     .await
     .map_err(Error::during("read the runs of the lanes"))?;
@@ -156,25 +199,25 @@ async fn active_runs(tx: &mut PgConnection, lanes: &[Lane]) -> Result<Runs, Erro
 /// Who is due in these lanes, as many of each run as the lane can take: by priority, then longest overdue first.
 async fn candidates(
     tx: &mut PgConnection,
-    lanes: &[Lane],
+    lanes: &[Turn],
     runs: &Runs,
     program: &Program,
     batch: Batch,
-    now: Timestamp,
 ) -> Result<BTreeMap<AccountId, Vec<Candidate>>, Error> {
-    let (mut accounts, mut campaigns, mut most) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut accounts, mut campaigns, mut most, mut instants) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut room = i64::try_from(batch.messages).unwrap_or(i64::MAX);
     let priority = |campaign| program.campaign(campaign).map_or(i32::MAX, |program| program.spec.priority);
-    for lane in lanes {
+    for Turn { lane, at } in lanes {
         let mut first: Vec<&LaneRun> = runs.get(&lane.account).into_iter().flatten().collect();
         // The room of the batch is scarce too.
         first.sort_by_key(|run| (priority(run.campaign), run.campaign));
         for run in first {
-            let appetite = i64::from(lane::appetite(lane, run, program, now, batch.people)).min(room);
+            let appetite = i64::from(lane::appetite(lane, run, program, *at, batch.people)).min(room);
             if appetite > 0 {
                 accounts.push(lane.account.0);
                 campaigns.push(run.campaign.0);
                 most.push(appetite);
+                instants.push(*at);
                 room -= appetite;
             }
         }
@@ -182,17 +225,19 @@ async fn candidates(
     let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
         "select ",
         candidate_columns!(),
-        " from unnest($1::int[], $2::int[], $3::bigint[]) as q (account_id, campaign_id, most)
+        ", ",
+        recipient_columns!(),
+        " from unnest($1::int[], $2::int[], $3::bigint[], $4::timestamptz[]) as q (account_id, campaign_id, most, at)
          cross join lateral (
             select * from target t
-            where t.account_id = q.account_id and t.campaign_id = q.campaign_id and t.state = 'active' and t.due_at <= $4
+            where t.account_id = q.account_id and t.campaign_id = q.campaign_id and t.state = 'active' and t.due_at <= q.at
             order by t.due_at limit q.most) t
          join referral r on r.account_id = t.account_id and r.id = t.referral_id"
     ))
     .bind(accounts)
     .bind(campaigns)
     .bind(most)
-    .bind(now)
+    .bind(instants)
     .fetch_all(tx)
     .await
     .map_err(Error::during("read who is due"))?;

@@ -14,13 +14,12 @@ pub(super) async fn save(
     tx: &mut PgConnection,
     draws: &[(&Lane, Draw)],
     revision: i32,
-    now: Timestamp,
     lease_until: Timestamp,
 ) -> Result<Claim, Error> {
-    let (lease, messages) = attempts(tx, draws, revision, now, lease_until).await?;
+    let (lease, messages) = attempts(tx, draws, revision, lease_until).await?;
     let ours: HashSet<MessageKey> = messages.iter().map(|message| message.key).collect();
-    targets(tx, draws, now).await?;
-    runs(tx, draws, &ours, now).await?;
+    targets(tx, draws).await?;
+    runs(tx, draws, &ours).await?;
     lanes(tx, draws, &ours).await?;
     Ok(Claim { lease, messages, lanes: draws.len(), stale: false })
 }
@@ -31,11 +30,11 @@ async fn attempts(
     tx: &mut PgConnection,
     draws: &[(&Lane, Draw)],
     revision: i32,
-    now: Timestamp,
     lease_until: Timestamp,
 ) -> Result<(Option<i64>, Vec<Claimed>), Error> {
     let mut keys = Keys::default();
-    let (mut days, mut phones, mut languages, mut texts, mut counts_on) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut days, mut phones, mut languages, mut texts, mut counts_on, mut queued_at) =
+        (vec![], vec![], vec![], vec![], vec![], vec![]);
     for (draw, send) in draws.iter().flat_map(|(_, draw)| draw.sends.iter().map(move |send| (draw, send))) {
         keys.push(send.key.target);
         days.push(send.key.day);
@@ -43,6 +42,7 @@ async fn attempts(
         languages.push(send.language.as_str());
         texts.push(send.text.as_str());
         counts_on.push(draw.today);
+        queued_at.push(draw.at);
     }
     if days.is_empty() {
         return Ok((None, Vec::new()));
@@ -50,13 +50,13 @@ async fn attempts(
     let rows: Vec<(i32, i32, i64, i16, i16, i64)> = sqlx::query_as(
         "with sends as (
            select * from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[],
-                                $8::date[])
-             as s (account_id, campaign_id, referral_id, day, phone, language, text, counts_on)),
+                                $8::date[], $9::timestamptz[])
+             as s (account_id, campaign_id, referral_id, day, phone, language, text, counts_on, queued_at)),
          claimed as (
            insert into message as m (account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone,
                                      language, text, revision_id, queued_at)
-           select account_id, referral_id, campaign_id, day, 'sending', 1, counts_on, phone, language, text, $9, $10
-           from sends
+           select account_id, referral_id, campaign_id, day, 'sending', 1, counts_on, phone, language, text, $10,
+                  queued_at from sends
            on conflict (account_id, referral_id, campaign_id, day) do update
              set state = 'sending', attempts = m.attempts + 1, counts_on = excluded.counts_on, phone = excluded.phone,
                  language = excluded.language, text = excluded.text, revision_id = excluded.revision_id, error = null
@@ -75,8 +75,8 @@ async fn attempts(
     .bind(languages)
     .bind(texts)
     .bind(counts_on)
+    .bind(queued_at)
     .bind(revision)
-    .bind(now)
     .bind(lease_until)
     .fetch_all(tx)
     .await
@@ -104,6 +104,7 @@ async fn attempts(
             failed_days: send.failed_days,
             last: send.next.is_none(),
             counts_on: draw.today,
+            claimed_at: draw.at,
         })
     });
     Ok((lease, messages.collect()))
@@ -117,7 +118,7 @@ pub(super) struct TargetRows {
     exits: Vec<Option<&'static str>>,
     days: Vec<Option<i16>>,
     due_at: Vec<Option<Timestamp>>,
-    failed_days: Vec<Option<i16>>,
+    at: Vec<Timestamp>,
 }
 
 /// One change of a target.
@@ -133,7 +134,8 @@ pub(super) enum TargetRow {
 }
 
 impl TargetRows {
-    pub(super) fn push(&mut self, key: TargetKey, row: TargetRow, failed_days: Option<u16>) {
+    /// Notes a change that happens at this instant.
+    pub(super) fn push(&mut self, key: TargetKey, row: TargetRow, at: Timestamp) {
         let (state, exit, day, due_at) = match row {
             TargetRow::Active { day, due_at } => ("active", None, day, due_at),
             TargetRow::Completed => ("completed", None, None, None),
@@ -144,7 +146,7 @@ impl TargetRows {
         self.exits.push(exit);
         self.days.push(day);
         self.due_at.push(due_at);
-        self.failed_days.push(failed_days.map(|days| i16::try_from(days).unwrap_or(i16::MAX)));
+        self.at.push(at);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -170,7 +172,7 @@ impl TargetRows {
     }
 
     /// Saves the changes of targets that are still active; the others stay as they ended.
-    pub(super) async fn save(self, tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
+    pub(super) async fn save(self, tx: &mut PgConnection) -> Result<(), Error> {
         if self.is_empty() {
             return Ok(());
         }
@@ -180,11 +182,10 @@ impl TargetRows {
         sqlx::query(
             "update target t
              set state = u.state, exit_reason = u.exit_reason, day = coalesce(u.day, t.day), due_at = u.due_at,
-                 failed_days = coalesce(u.failed_days, t.failed_days),
-                 ended_at = case when u.state = 'active' then null else $9 end
+                 ended_at = case when u.state = 'active' then null else u.at end
              from unnest($1::int[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::smallint[], $7::timestamptz[],
-                         $8::smallint[])
-                  as u (account_id, campaign_id, referral_id, state, exit_reason, day, due_at, failed_days)
+                         $8::timestamptz[])
+                  as u (account_id, campaign_id, referral_id, state, exit_reason, day, due_at, at)
              where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)
                and t.state = 'active'",
         )
@@ -195,8 +196,7 @@ impl TargetRows {
         .bind(self.exits)
         .bind(self.days)
         .bind(self.due_at)
-        .bind(self.failed_days)
-        .bind(now)
+        .bind(self.at)
         .execute(tx)
         .await
         .map_err(Error::during("save the targets"))?;
@@ -204,7 +204,7 @@ impl TargetRows {
     }
 }
 
-async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)], now: Timestamp) -> Result<(), Error> {
+async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)]) -> Result<(), Error> {
     let mut rows = TargetRows::default();
     for (_, draw) in draws {
         for send in &draw.sends {
@@ -212,30 +212,25 @@ async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)], now: Timestamp)
                 Some((day, due_at)) => (i16::try_from(day).ok(), Some(due_at)),
                 None => (None, None),
             };
-            rows.push(send.key.target, TargetRow::Active { day, due_at }, None);
+            rows.push(send.key.target, TargetRow::Active { day, due_at }, draw.at);
         }
         for (key, exit) in &draw.exits {
-            rows.push(*key, TargetRow::Exited(*exit), None);
+            rows.push(*key, TargetRow::Exited(*exit), draw.at);
         }
         for key in &draw.finished {
-            rows.push(*key, TargetRow::Completed, None);
+            rows.push(*key, TargetRow::Completed, draw.at);
         }
         for (key, until) in &draw.held {
-            rows.push(*key, TargetRow::Active { day: None, due_at: Some(*until) }, None);
+            rows.push(*key, TargetRow::Active { day: None, due_at: Some(*until) }, draw.at);
         }
     }
-    rows.save(tx, now).await
+    rows.save(tx).await
 }
 
 /// Takes the campaigns' quota, pauses runs that cannot render, and has those looked at where somebody ended.
-async fn runs(
-    tx: &mut PgConnection,
-    draws: &[(&Lane, Draw)],
-    ours: &HashSet<MessageKey>,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut faults) =
-        (vec![], vec![], vec![], vec![], vec![], vec![]);
+async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
+    let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut faults, mut instants) =
+        (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
     for (lane, draw) in draws {
         for (campaign, _) in &draw.not_before {
             let sends = draw.sends.iter().filter(|send| ours.contains(&send.key));
@@ -252,6 +247,7 @@ async fn runs(
             taken.push(i32::try_from(sent).unwrap_or(i32::MAX));
             ended.push(anybody_left);
             faults.push(fault);
+            instants.push(draw.at);
         }
     }
     if accounts.is_empty() {
@@ -261,13 +257,13 @@ async fn runs(
         "update run r
          set taken = case when u.taken = 0 or r.taken_on >= u.day then r.taken else 0 end + u.taken,
              taken_on = case when u.taken = 0 then r.taken_on else greatest(r.taken_on, u.day) end,
-             check_at = case when u.ended then $7 else r.check_at end,
+             check_at = case when u.ended then u.at else r.check_at end,
              phase = case when u.fault is null or r.phase <> 'active' then r.phase else 'paused' end,
              reason = case when u.fault is null or r.phase <> 'active' then r.reason else 'template-error' end,
              message = coalesce(u.fault, r.message),
              fault_revision_id = case when u.fault is null then r.fault_revision_id else r.revision_id end
-         from unnest($1::int[], $2::int[], $3::date[], $4::int[], $5::boolean[], $6::text[])
-              as u (account_id, campaign_id, day, taken, ended, fault)
+         from unnest($1::int[], $2::int[], $3::date[], $4::int[], $5::boolean[], $6::text[],
+                     $7::timestamptz[]) as u (account_id, campaign_id, day, taken, ended, fault, at)
          where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
     )
     .bind(accounts)
@@ -276,7 +272,7 @@ async fn runs(
     .bind(taken)
     .bind(ended)
     .bind(faults)
-    .bind(now)
+    .bind(instants)
     .execute(tx)
     .await
     .map_err(Error::during("save the runs"))?;

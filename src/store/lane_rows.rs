@@ -11,11 +11,12 @@ use crate::gate;
 use crate::lane::{Candidate, DayCount, Lane, LaneRun};
 use crate::lifecycle::run::Phase;
 use crate::pacing::Pace;
+use crate::program::Recipient;
 
 /// Columns of [`LaneRow`] from `lane l` and `account a`.
 macro_rules! lane_columns {
     () => {
-        "l.account_id, l.taken_on, l.taken, l.next_slot_at, l.wave, l.wave_sent, a.name, a.language, a.timezone,
+        "l.account_id, l.wake_at, l.taken_on, l.taken, l.next_slot_at, l.wave, l.wave_sent, a.name, a.language, a.timezone,
          a.subscription_ends_at, a.whatsapp_status"
     };
 }
@@ -27,22 +28,30 @@ macro_rules! lane_run_columns {
     };
 }
 
-/// Columns of [`CandidateRow`] from `target t` and `referral r`; `t.due_at` is not null.
+/// Columns of [`RecipientRow`] from `referral r`.
+macro_rules! recipient_columns {
+    () => {
+        "r.name, r.language, r.country, r.profession, r.registered_at, r.attributes"
+    };
+}
+
+/// Columns of [`CandidateRow`] besides [`recipient_columns`], from `target t` and `referral r`; `t.due_at` is not null.
 macro_rules! candidate_columns {
     () => {
-        "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.name, r.phone, r.language,
-         r.country, r.profession, r.registered_at, r.attributes, r.paid_at is not null as paid, r.consent,
+        "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone,
+         r.paid_at is not null as paid, r.consent,
          exists (select from suppression s where s.phone = r.phone) as suppressed,
          (select max(m.counts_on) from message m
           where m.account_id = t.account_id and m.referral_id = t.referral_id) as last_written_on"
     };
 }
 
-pub(super) use {candidate_columns, lane_columns, lane_run_columns};
+pub(super) use {candidate_columns, lane_columns, lane_run_columns, recipient_columns};
 
 #[derive(sqlx::FromRow)]
 pub(super) struct LaneRow {
     account_id: i32,
+    pub(super) wake_at: Option<Timestamp>,
     taken_on: Option<NaiveDate>,
     taken: i32,
     next_slot_at: Option<Timestamp>,
@@ -92,6 +101,34 @@ impl LaneRunRow {
 }
 
 #[derive(sqlx::FromRow)]
+pub(super) struct RecipientRow {
+    name: String,
+    language: Option<String>,
+    country: String,
+    profession: Option<String>,
+    registered_at: Timestamp,
+    attributes: Value,
+}
+
+impl RecipientRow {
+    pub(super) fn recipient(self) -> Result<Recipient, sqlx::Error> {
+        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let attributes = match self.attributes {
+            Value::Object(map) => map.into_iter().map(|(key, value)| (key, text(value))).collect(),
+            _ => BTreeMap::new(),
+        };
+        Ok(Recipient {
+            name: self.name,
+            language: self.language.and_then(|tag| Language::parse(&tag).ok()),
+            country: Country::parse(&self.country).map_err(|_| strange("a country", &self.country))?,
+            profession: self.profession.unwrap_or_default(),
+            registered_at: self.registered_at,
+            attributes,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
 pub(super) struct CandidateRow {
     account_id: i32,
     campaign_id: i32,
@@ -99,13 +136,9 @@ pub(super) struct CandidateRow {
     day: i16,
     due_at: Timestamp,
     failed_days: i16,
-    name: String,
     phone: String,
-    language: Option<String>,
-    country: String,
-    profession: Option<String>,
-    registered_at: Timestamp,
-    attributes: Value,
+    #[sqlx(flatten)]
+    recipient: RecipientRow,
     paid: bool,
     consent: Option<String>,
     suppressed: bool,
@@ -114,11 +147,6 @@ pub(super) struct CandidateRow {
 
 impl CandidateRow {
     pub(super) fn candidate(self) -> Result<(AccountId, Candidate), sqlx::Error> {
-        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let attributes = match self.attributes {
-            Value::Object(map) => map.into_iter().map(|(key, value)| (key, text(value))).collect(),
-            _ => BTreeMap::new(),
-        };
         let consent = match self.consent.as_deref() {
             None => None,
             Some(consent) => Some(Consent::parse(consent).ok_or_else(|| strange("a consent", consent))?),
@@ -129,13 +157,8 @@ impl CandidateRow {
             day: self.day.unsigned_abs(),
             due_at: self.due_at,
             failed_days: self.failed_days.unsigned_abs(),
-            name: self.name,
             phone: Phone::trusted(self.phone),
-            language: self.language.and_then(|tag| Language::parse(&tag).ok()),
-            country: Country::parse(&self.country).map_err(|_| strange("a country", &self.country))?,
-            profession: self.profession.unwrap_or_default(),
-            registered_at: self.registered_at,
-            attributes,
+            recipient: self.recipient.recipient()?,
             paid: self.paid,
             consent,
             suppressed: self.suppressed,

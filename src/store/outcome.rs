@@ -14,7 +14,8 @@ const EXPIRED_LEASES: i64 = 100;
 
 impl Store {
     /// Saves what became of a batch and gives its lease back, in one transaction: message states, targets that end
-    /// or come back, and the quota of what certainly did not leave.
+    /// or come back, and the quota of what certainly did not leave. No outcome is known before its claim, so for messages
+    /// that were claimed ahead of `now` the instant of their claim counts.
     pub async fn save_outcomes(
         &self,
         lease: i64,
@@ -24,7 +25,11 @@ impl Store {
         let mut settled: Vec<(&Claimed, &Outcome, Settlement)> = outcomes
             .iter()
             .map(|(claimed, outcome)| {
-                (claimed, outcome, settle(outcome, claimed.attempts, claimed.failed_days, claimed.last, now))
+                (
+                    claimed,
+                    outcome,
+                    settle(outcome, claimed.attempts, claimed.failed_days, claimed.last, now.max(claimed.claimed_at)),
+                )
             })
             .collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to save outcomes"))?;
@@ -111,26 +116,27 @@ async fn follow(
     now: Timestamp,
 ) -> Result<(), Error> {
     let mut targets = TargetRows::default();
-    let mut changed = Keys::default();
+    let (mut changed, mut changed_at) = (Keys::default(), Vec::new());
     let (mut back, mut back_days): (Keys, Vec<NaiveDate>) = (Keys::default(), Vec::new());
     let mut failures = (Keys::default(), Vec::<i16>::new());
     for (claimed, _, settlement) in settled {
-        let key = claimed.key.target;
+        let (key, at) = (claimed.key.target, now.max(claimed.claimed_at));
         match settlement.following {
             Following::Nothing => {}
-            Following::Finish | Following::LastDayFailed => targets.push(key, TargetRow::Completed, None),
+            Following::Finish | Following::LastDayFailed => targets.push(key, TargetRow::Completed, at),
             Following::Retry { due_at } => {
                 let row = TargetRow::Active { day: Some(claimed.key.day), due_at: Some(due_at) };
-                targets.push(key, row, None);
+                targets.push(key, row, at);
             }
             Following::DayFailed { failed_days } => {
                 failures.0.push(key);
                 failures.1.push(i16::try_from(failed_days).unwrap_or(i16::MAX));
             }
-            Following::Leave(exit) => targets.push(key, TargetRow::Exited(exit), None),
+            Following::Leave(exit) => targets.push(key, TargetRow::Exited(exit), at),
         }
         if settlement.following != Following::Nothing {
             changed.push(key);
+            changed_at.push(at);
         }
         if settlement.give_back {
             back.push(key);
@@ -141,11 +147,11 @@ async fn follow(
         return Ok(());
     }
     lock_lanes(tx, &changed.accounts.iter().map(|id| AccountId(*id)).collect::<Vec<_>>()).await?;
-    targets.save(tx, now).await?;
+    targets.save(tx).await?;
     if !failures.1.is_empty() {
         count_failed_days(tx, failures.0, failures.1).await?;
     }
-    look_again(tx, &changed, now).await?;
+    look_again(tx, &changed, &changed_at).await?;
     if !back_days.is_empty() {
         give_back(tx, back, back_days).await?;
     }
@@ -170,16 +176,19 @@ async fn count_failed_days(tx: &mut PgConnection, keys: Keys, failed_days: Vec<i
 }
 
 /// Has the runs and lanes looked at where a target changed.
-async fn look_again(tx: &mut PgConnection, keys: &Keys, now: Timestamp) -> Result<(), Error> {
+async fn look_again(tx: &mut PgConnection, keys: &Keys, at: &[Timestamp]) -> Result<(), Error> {
     sqlx::query(
-        "with lanes as (update lane set wake_at = least(wake_at, $3) where account_id = any($1))
-         update run r set check_at = $3
-         from (select distinct * from unnest($1::int[], $2::int[]) as u (account_id, campaign_id)) u
+        "with changed as (select * from unnest($1::int[], $2::int[], $3::timestamptz[]) as u (account_id, campaign_id, at)),
+         lanes as (
+           update lane l set wake_at = least(l.wake_at, u.at)
+           from (select account_id, min(at) as at from changed group by 1) u where l.account_id = u.account_id)
+         update run r set check_at = u.at
+         from (select account_id, campaign_id, min(at) as at from changed group by 1, 2) u
          where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
     )
     .bind(&keys.accounts)
     .bind(&keys.campaigns)
-    .bind(now)
+    .bind(at)
     .execute(tx)
     .await
     .map_err(Error::during("have runs looked at again"))?;
@@ -228,7 +237,7 @@ async fn messages(
         keys.push(claimed.key.target);
         days.push(claimed.key.day);
         states.push(state.as_str());
-        sent_at.push((state == State::Sent).then_some(now));
+        sent_at.push((state == State::Sent).then_some(now.max(claimed.claimed_at)));
         ids.push(id);
         errors.push(error);
         backs.push(settlement.give_back);

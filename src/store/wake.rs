@@ -19,7 +19,12 @@ pub struct NextDue {
 impl NextDue {
     /// The earliest of all.
     pub fn earliest(self) -> Option<Timestamp> {
-        [self.send, self.enroll, self.advance, self.expire].into_iter().flatten().min()
+        [self.send, self.upkeep()].into_iter().flatten().min()
+    }
+
+    /// The earliest of all but sending.
+    pub fn upkeep(self) -> Option<Timestamp> {
+        [self.enroll, self.advance, self.expire].into_iter().flatten().min()
     }
 }
 
@@ -39,7 +44,7 @@ impl Store {
         Ok(NextDue { send, enroll, advance, expire })
     }
 
-    /// Grows whenever an import changes a fact.
+    /// Grows whenever an import or an event changes a fact.
     pub async fn facts_generation(&self) -> Result<i64, Error> {
         sqlx::query_scalar("select facts from facts_generation")
             .fetch_one(&self.pool)

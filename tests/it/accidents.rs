@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use relance::runner::{BATCH, send};
-use relance::store::Speed;
+use relance::store::{Span, Speed};
 
 use crate::world::{Fault, Person, World};
 
@@ -47,7 +47,7 @@ spec:
 
 /// One account with one person and the campaign above in force.
 async fn world_with_one_person() -> World {
-    let world = World::at(MONDAY).await;
+    let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     world.person(Person::new("r1", "+237671000001")).await;
     world.apply(&tree("")).await;
@@ -107,7 +107,7 @@ async fn accident_03_counters_are_exact_under_concurrent_senders() {
     let (program, channels) = world.program().await;
     let senders = (0..8).map(|_| {
         let (store, program, channels) = (world.store().clone(), Arc::clone(&program), Arc::clone(&channels));
-        let clock = (world.now, Speed(1.0));
+        let clock = (Span::now(world.now), Speed(1.0));
         tokio::spawn(async move {
             for _ in 0..25 {
                 send(&store, &program, &channels, BATCH, clock).await.unwrap();

@@ -40,6 +40,22 @@ const ALLOWED: [(&str, &[&str]); 21] = [
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
     ("runner", &["channel", "domain", "manifest", "plan", "program", "reconcile", "source", "store"]),
     (
+        "time_machine",
+        &[
+            "channel",
+            "diagnostic",
+            "domain",
+            "facts",
+            "import",
+            "manifest",
+            "plan",
+            "program",
+            "reconcile",
+            "runner",
+            "store",
+        ],
+    ),
+    (
         "cli",
         &[
             "channel",
@@ -58,6 +74,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
             "runner",
             "source",
             "store",
+            "time_machine",
         ],
     ),
     ("main.rs", &["cli"]),

@@ -273,7 +273,7 @@ async fn accounts_know_their_day() {
 
 #[tokio::test]
 async fn revisions_say_what_they_changed() {
-    let world = world().await;
+    let mut world = world().await;
     world.apply(&tree("  priority: 7")).await;
     let revisions = world.store().revisions(&Wanted::default()).await.unwrap();
     assert_eq!(revisions.iter().map(|revision| revision.id).collect::<Vec<_>>(), [1, 2]);

@@ -7,6 +7,7 @@ mod crash;
 mod daemon;
 mod edits;
 mod embedded;
+mod facts;
 mod get;
 mod import;
 mod look;

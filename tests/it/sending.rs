@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use relance::channel::Outcome;
 use relance::runner::{BATCH, enroll, send};
-use relance::store::Speed;
+use relance::store::{Span, Speed};
 
 use crate::world::{Fault, Person, World};
 
@@ -560,7 +560,7 @@ async fn a_stale_program_claims_and_moves_nothing() {
     world.now += TimeDelta::hours(7);
     let (old, channels) = world.program().await;
     world.apply(&tree(2, NO_PACE, &[("c", "state: paused")])).await;
-    let sent = send(world.store(), &old, &channels, BATCH, (world.now, Speed(1.0))).await.unwrap();
+    let sent = send(world.store(), &old, &channels, BATCH, (Span::now(world.now), Speed(1.0))).await.unwrap();
     assert_eq!((sent.messages, sent.lanes), (0, 0));
     assert_eq!(world.store().advance_runs(&old, world.now).await.unwrap(), 0);
     assert_eq!(enroll(world.store(), &old, world.now).await.unwrap(), 0);

@@ -1,21 +1,20 @@
-//! The production rooms on a real database, with time as a field and a channel that can be told to fail.
+//! The production world of the time machine, with what tests want besides: facts in one line, faults by phone, SQL.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
 use chrono::TimeDelta;
-use relance::channel::{Channel, Channels, Open, Outcome};
+use relance::channel::Channels;
 use relance::domain::{MessageKey, Timestamp};
-use relance::manifest::{self, SourceFile, Sources};
-use relance::plan;
+use relance::manifest::{SourceFile, Sources};
 use relance::program::Program;
-use relance::runner::{self, BATCH, Loaded};
-use relance::store::{Applied, Batch, Claim, Claimed, Origin, Speed, Store};
+use relance::reconcile::Outcome;
+use relance::runner::BATCH;
+use relance::store::{Batch, Claim, Span, Store};
+use relance::time_machine::{self, Delivery, Reaction, Script};
 
 use crate::support::{TestDatabase, database};
 
-/// What a scripted channel does with the next hand-overs to a phone.
+/// What the channel does with the next hand-overs to a phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// All is well, this time.
@@ -26,29 +25,34 @@ pub(crate) enum Fault {
     NoSuchNumber,
     /// It left, but the answer was lost.
     NoAnswer,
+    /// It left, and the daemon died.
+    Crash,
 }
 
-/// A message that reached a phone.
-#[derive(Debug, Clone)]
-pub(crate) struct Delivery {
-    pub(crate) key: MessageKey,
-    pub(crate) phone: String,
-    pub(crate) text: String,
-    pub(crate) at: Timestamp,
-}
+/// The channel of a world.
+#[derive(Debug)]
+pub(crate) struct Phones(Arc<Script>);
 
-/// A channel that keeps what it was handed, and fails as told.
-#[derive(Debug, Default)]
-pub(crate) struct Script {
-    /// Everything that reached the phone, in order.
-    delivered: Mutex<Vec<Delivery>>,
-    faults: Mutex<HashMap<String, Vec<Fault>>>,
-}
-
-impl Script {
+impl Phones {
     /// The next hand-overs to `phone` end like this, one each; then all is well again.
     pub(crate) fn fail(&self, phone: &str, faults: &[Fault]) {
-        self.faults.lock().unwrap().insert(phone.to_owned(), faults.iter().rev().copied().collect());
+        self.0.edit_faults(|all| {
+            all.retain(|fault| fault.phone.as_deref() != Some(phone));
+            all.extend(faults.iter().map(|fault| time_machine::Fault {
+                referral: None,
+                campaign: None,
+                day: None,
+                phone: Some(phone.to_owned()),
+                times: Some(1),
+                reaction: match fault {
+                    Fault::Fine => Reaction::Accepted,
+                    Fault::Busy => Reaction::Throttled,
+                    Fault::NoSuchNumber => Reaction::Rejected("no such number".to_owned()),
+                    Fault::NoAnswer => Reaction::Timeout,
+                    Fault::Crash => Reaction::CrashBeforeOutcome,
+                },
+            }));
+        });
     }
 
     /// Phone and text of everything that arrived.
@@ -62,37 +66,7 @@ impl Script {
     }
 
     pub(crate) fn deliveries(&self) -> Vec<Delivery> {
-        self.delivered.lock().unwrap().clone()
-    }
-
-    fn accept(&self, message: &Claimed, at: Timestamp) -> Outcome {
-        let fault = self.faults.lock().unwrap().get_mut(message.phone.as_str()).and_then(Vec::pop);
-        let arrive = || {
-            let phone = message.phone.as_str().to_owned();
-            self.delivered.lock().unwrap().push(Delivery { key: message.key, phone, text: message.text.clone(), at });
-        };
-        match fault {
-            None | Some(Fault::Fine) => {
-                arrive();
-                Outcome::Accepted { provider_id: "script".to_owned() }
-            }
-            Some(Fault::NoAnswer) => {
-                arrive();
-                Outcome::Unknown { error: "no answer".to_owned() }
-            }
-            Some(Fault::Busy) => Outcome::Postponed { error: "busy".to_owned(), after: None },
-            Some(Fault::NoSuchNumber) => Outcome::Refused { error: "no such number".to_owned() },
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Scripted(Arc<Script>);
-
-#[async_trait]
-impl Channel for Scripted {
-    async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
-        messages.iter().map(|message| self.0.accept(message, now)).collect()
+        self.0.deliveries()
     }
 }
 
@@ -116,17 +90,33 @@ impl<'a> Person<'a> {
 pub(crate) struct World {
     database: TestDatabase,
     pub(crate) now: Timestamp,
-    pub(crate) channel: Arc<Script>,
-    loaded: Loaded,
+    pub(crate) channel: Phones,
+    machine: time_machine::World,
 }
 
 impl World {
     /// An empty world at an instant.
     pub(crate) async fn at(now: &str) -> Self {
-        let channel = Arc::new(Script::default());
-        let scripted: Arc<dyn Channel> = Arc::new(Scripted(Arc::clone(&channel)));
-        let open: Open = Arc::new(move |_| Arc::clone(&scripted));
-        Self { database: database().await, now: now.parse().unwrap(), channel, loaded: Loaded::new(open) }
+        Self::on(database().await, now)
+    }
+
+    /// An empty world at an instant, in place of this one.
+    pub(crate) async fn again(self, now: &str) -> Self {
+        self.database.empty().await;
+        Self::on(self.database, now)
+    }
+
+    fn on(database: TestDatabase, now: &str) -> Self {
+        let (script, now) = (Arc::new(Script::keeping()), now.parse().unwrap());
+        let machine = time_machine::World::begin(database.store.clone(), Arc::clone(&script), now);
+        Self { database, now, channel: Phones(script), machine }
+    }
+
+    /// The daemon, at the instant of the test and unaware of what the test changed.
+    fn machine(&mut self) -> &mut time_machine::World {
+        self.machine.sleep_until(self.now);
+        self.machine.touch();
+        &mut self.machine
     }
 
     /// For programs that the test starts.
@@ -190,66 +180,35 @@ impl World {
     }
 
     /// Makes `yaml` the whole tree; it must be without errors.
-    pub(crate) async fn apply(&self, yaml: &str) {
-        let files = vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }];
-        let checked = manifest::check(&Sources { files });
-        let errors: Vec<_> = checked.diagnostics.iter().filter(|found| found.is_error()).collect();
-        assert!(errors.is_empty(), "{errors:#?}");
-        let in_force = self.store().in_force().await.unwrap();
-        let plan = plan::plan(&checked.desired.to_objects(), &in_force.objects);
-        if plan.is_empty() {
-            return;
-        }
-        let origin = Origin { digest: "test".to_owned(), ..Origin::default() };
-        let applied =
-            self.store().apply(&plan, &checked.desired, in_force.generation, &origin, self.now).await.unwrap();
-        assert!(matches!(applied, Applied::Revision(_)), "{applied:?}");
+    pub(crate) async fn apply(&mut self, yaml: &str) {
+        let outcome = self.machine().reconcile(&tree(yaml), true).await.unwrap();
+        assert!(matches!(outcome, Outcome::Applied { .. } | Outcome::InSync), "{outcome:#?}");
     }
 
     /// How many people a plan for `yaml` says it enrolls.
-    pub(crate) async fn count(&self, yaml: &str) -> u64 {
-        let files = vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }];
-        let desired = manifest::check(&Sources { files }).desired;
-        let in_force = self.store().in_force().await.unwrap();
-        let mut plan = plan::plan(&desired.to_objects(), &in_force.objects);
-        self.store().count_effects(&mut plan, &desired, &in_force, self.now).await.unwrap();
+    pub(crate) async fn count(&mut self, yaml: &str) -> u64 {
+        let plan = self.machine().compare(tree(yaml)).await.unwrap().plan;
         plan.changes.iter().filter_map(|change| change.effect).map(|effect| effect.enroll).sum()
     }
 
     pub(crate) async fn program(&mut self) -> (Arc<Program>, Arc<Channels>) {
-        self.loaded.in_force(&self.database.store).await.unwrap()
+        self.machine().in_force().await.unwrap()
     }
 
     /// Everything that is due now, until nothing is.
     pub(crate) async fn settle(&mut self) {
-        let (program, channels) = self.program().await;
-        let store = self.store();
-        store.ensure_runs(&program, self.now).await.unwrap();
-        for _ in 0..1_000 {
-            let lost = store.expire_leases(self.now).await.unwrap();
-            let moved = store.advance_runs(&program, self.now).await.unwrap();
-            let taken = runner::enroll(store, &program, self.now).await.unwrap();
-            let clock = (self.now, Speed(1.0));
-            let sent = runner::send(store, &program, &channels, BATCH, clock).await.unwrap();
-            let due = store.next_due().await.unwrap().earliest().is_some_and(|at| at <= self.now);
-            if lost + moved + taken == 0 && sent.messages == 0 && !due {
-                return;
-            }
-        }
-        panic!("something is always due: {:?}", self.store().next_due().await.unwrap());
+        self.machine().settle().await.unwrap();
     }
 
     /// Jumps from one due instant to the next until `end`.
     pub(crate) async fn run_until(&mut self, end: Timestamp) {
-        loop {
-            self.settle().await;
-            match self.store().next_due().await.unwrap().earliest() {
-                Some(at) if at <= end => self.now = at.max(self.now + TimeDelta::microseconds(1)),
-                _ => break,
-            }
-        }
+        self.machine().run_until(end).await.unwrap();
         self.now = end;
-        self.settle().await;
+    }
+
+    /// The daemon dies and comes back.
+    pub(crate) fn restart(&mut self) {
+        self.machine().restart();
     }
 
     pub(crate) async fn run_for(&mut self, time: TimeDelta) {
@@ -260,7 +219,7 @@ impl World {
     pub(crate) async fn die_after_the_hand_over(&mut self) -> usize {
         let (program, channels) = self.program().await;
         let lease_until = self.now + TimeDelta::seconds(90);
-        let claim = self.store().claim(&program, BATCH, self.now, lease_until).await.unwrap();
+        let claim = self.store().claim(&program, BATCH, Span::now(self.now), lease_until).await.unwrap();
         channels.hand_over(&program, &claim.messages, self.now).await.len()
     }
 
@@ -268,14 +227,15 @@ impl World {
     pub(crate) async fn claim(&mut self, messages: usize) -> Claim {
         let (program, _) = self.program().await;
         let batch = Batch { messages, ..BATCH };
-        self.store().claim(&program, batch, self.now, self.now + TimeDelta::seconds(90)).await.unwrap()
+        self.store().claim(&program, batch, Span::now(self.now), self.now + TimeDelta::seconds(90)).await.unwrap()
     }
 
     /// Claims what is due and dies before anything is handed over.
     pub(crate) async fn die_before_the_hand_over(&mut self) -> usize {
         let (program, _) = self.program().await;
         let batch = Batch { lanes: 100, people: 100, messages: 1_000 };
-        let claim = self.store().claim(&program, batch, self.now, self.now + TimeDelta::seconds(90)).await.unwrap();
+        let claim =
+            self.store().claim(&program, batch, Span::now(self.now), self.now + TimeDelta::seconds(90)).await.unwrap();
         claim.messages.len()
     }
 
@@ -313,4 +273,8 @@ impl World {
         .await
         .unwrap()
     }
+}
+
+fn tree(yaml: &str) -> Sources {
+    Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }] }
 }

@@ -13,6 +13,7 @@ mod keeper;
 mod log;
 mod place;
 mod postmaster;
+mod scratch;
 mod user;
 
 use std::fmt;
@@ -31,6 +32,7 @@ pub use self::keeper::Keeper;
 pub use self::place::Moved;
 use self::place::Place;
 use self::postmaster::{PAUSE, State};
+pub use self::scratch::Scratch;
 
 /// The database that every cluster has from its first start.
 pub const DATABASE: &str = cluster::NAME;

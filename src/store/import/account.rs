@@ -79,8 +79,10 @@ const CHANGED: &str = "create temp table changed on commit drop as
         case when s.says & 4 > 0 then s.language else a.language end as language,
         case when s.says & 8 > 0 then s.country else a.country end as country,
         case when s.says & 16 > 0 then s.subscription_plan else a.subscription_plan end as subscription_plan,
-        case when s.says & 32 > 0 then s.subscription_ends_at else a.subscription_ends_at end as subscription_ends_at,
-        case when s.says & 64 > 0 then s.whatsapp_status else a.whatsapp_status end as whatsapp_status,
+        case when s.says & 32 > 0 and (a.subscription_as_of is null or s.as_of >= a.subscription_as_of)
+             then s.subscription_ends_at else a.subscription_ends_at end as subscription_ends_at,
+        case when s.says & 64 > 0 and (a.whatsapp_as_of is null or s.as_of >= a.whatsapp_as_of)
+             then s.whatsapp_status else a.whatsapp_status end as whatsapp_status,
         case when s.attributes is null then a.attributes
              else jsonb_strip_nulls(a.attributes || s.attributes) end as attributes) m
     where s.as_of >= a.as_of

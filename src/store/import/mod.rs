@@ -9,6 +9,7 @@
 //! - A column that the export lacks, and a row does not say, keeps its value.
 //! - A stored opt-out is never revived, and a stored `paid_at` is not erased by an empty one, unless the row says
 //!   by its own `updated_at` that it knows better.
+//! - What an event said since (`store::fact`) stays, though the row be newer than all else that is stored.
 
 mod account;
 mod copy;
@@ -22,6 +23,7 @@ use sqlx::PgConnection;
 use tokio::sync::mpsc;
 
 use self::copy::Rows;
+pub(super) use self::wake::wake;
 use super::{Error, Store};
 use crate::domain::{AccountFact, AccountId, ReferralFact, Rejection, Timestamp};
 
@@ -157,12 +159,12 @@ async fn prepare(tx: &mut PgConnection) -> Result<(), Error> {
 }
 
 /// From here to the commit nobody else merges, and nobody enrolls: who speaks for a person may change.
-async fn lock_facts(tx: &mut PgConnection) -> Result<(), Error> {
+pub(super) async fn lock_facts(tx: &mut PgConnection) -> Result<(), Error> {
     sqlx::query("select pg_advisory_xact_lock($1)")
         .bind(LOCK)
         .execute(tx)
         .await
-        .map_err(Error::during("wait for another import"))?;
+        .map_err(Error::during("wait for an import"))?;
     Ok(())
 }
 

@@ -131,7 +131,8 @@ const CHANGED: &str = "create temp table changed on commit drop as
         case when s.says & 8 > 0 then s.profession else r.profession end as profession,
         case when s.says & 8 > 0 then s.profession_key else r.profession_key end as profession_key,
         case when s.says & 16 > 0 then s.birth_date else r.birth_date end as birth_date,
-        case when s.says & 32 = 0 or s.paid_at is null and not (s.own_age and s.as_of > r.as_of) then r.paid_at
+        case when s.says & 32 = 0 or s.paid_at is null and not (
+                  s.own_age and s.as_of > r.as_of and (r.paid_as_of is null or s.as_of > r.paid_as_of)) then r.paid_at
              else s.paid_at end as paid_at,
         case when r.consent = 'opted_out' or s.says & 64 = 0 then r.consent else s.consent end as consent,
         case when r.consent = 'opted_out' or s.says & 128 = 0 then r.consent_source

@@ -21,7 +21,7 @@ pub(super) async fn lock_lanes(tx: &mut PgConnection, accounts: &[i32], twins: b
 /// Tells enrollment, lifecycle and sending of these accounts that their facts changed.
 ///
 /// The lanes are locked by then; runs in the order of their keys, last of all and just before the commit.
-pub(super) async fn wake(tx: &mut PgConnection, accounts: &[i32], now: Timestamp) -> Result<(), Error> {
+pub(in crate::store) async fn wake(tx: &mut PgConnection, accounts: &[i32], now: Timestamp) -> Result<(), Error> {
     if accounts.is_empty() {
         return Ok(());
     }

@@ -20,7 +20,7 @@ pub use self::accounts::Account;
 pub use self::campaigns::{Campaign, DayCounts, Phases};
 pub use self::counts::Counts;
 pub use self::messages::Message;
-pub use self::names::{Person, TargetName};
+pub use self::names::{Identity, Person, TargetName};
 pub use self::quotas::RunToday;
 pub use self::revisions::Revision;
 pub use self::runs::{EndCount, Run};

@@ -1,9 +1,11 @@
 //! Names that exist: to find what somebody means, and to guess what they meant.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::{Error, Store};
-use crate::domain::Timestamp;
+use crate::domain::{AccountId, Phone, ReferralId, Timestamp};
 
 /// Who a target is: the facts the gate and the templates go by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -20,6 +22,14 @@ pub struct Person {
     pub suppressed: bool,
     pub enrolled_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+}
+
+/// What the store goes by where the world outside says the external id of a referral.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    pub account: AccountId,
+    pub referral: ReferralId,
+    pub phone: Phone,
 }
 
 /// A target by the names of its parts.
@@ -66,6 +76,32 @@ impl Store {
             .fetch_one(&self.pool)
             .await
             .map_err(Error::during("look for a referral"))
+    }
+
+    /// The accounts among these external ids that there are.
+    pub async fn find_accounts(&self, ids: &[&str]) -> Result<HashMap<String, AccountId>, Error> {
+        let rows: Vec<(String, i32)> =
+            sqlx::query_as("select external_id, id from account where external_id = any($1)")
+                .bind(ids)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(Error::during("look for accounts"))?;
+        Ok(rows.into_iter().map(|(external_id, id)| (external_id, AccountId(id))).collect())
+    }
+
+    /// The referrals among these external ids that there are.
+    pub async fn find_referrals(&self, ids: &[&str]) -> Result<HashMap<String, Identity>, Error> {
+        let rows: Vec<(String, i32, i64, String)> =
+            sqlx::query_as("select external_id, account_id, id, phone from referral where external_id = any($1)")
+                .bind(ids)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(Error::during("look for referrals"))?;
+        let identity = |(external_id, account, id, phone)| {
+            let (account, referral) = (AccountId(account), ReferralId(id));
+            (external_id, Identity { account, referral, phone: Phone::trusted(phone) })
+        };
+        Ok(rows.into_iter().map(identity).collect())
     }
 
     /// The target that `campaign/account/referral` names. Ids of accounts and referrals may hold `/` themselves, so

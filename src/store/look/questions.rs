@@ -11,7 +11,9 @@ use crate::gate::Question;
 use crate::lane::{self, Lane, LaneRun};
 use crate::program::Program;
 use crate::store::claim::Keys;
-use crate::store::lane_rows::{CandidateRow, LaneRow, LaneRunRow, candidate_columns, lane_columns, lane_run_columns};
+use crate::store::lane_rows::{
+    CandidateRow, LaneRow, LaneRunRow, candidate_columns, lane_columns, lane_run_columns, recipient_columns,
+};
 use crate::store::rows::decode;
 
 /// What the gate would be asked at `now` about each of `keys` that waits for a message of a campaign in force.
@@ -26,6 +28,8 @@ pub(super) async fn questions(
     let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
         "select ",
         candidate_columns!(),
+        ", ",
+        recipient_columns!(),
         " from unnest($1::int[], $2::int[], $3::bigint[]) as q (account_id, campaign_id, referral_id)
          join target t using (account_id, campaign_id, referral_id)
          join referral r on r.account_id = t.account_id and r.id = t.referral_id

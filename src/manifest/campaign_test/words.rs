@@ -1,0 +1,41 @@
+//! What tests may say of the things the machine knows. `manifest` stands below the rooms whose words these are, so
+//! they are repeated here; a test of the time machine holds them against theirs.
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+pub const MESSAGE_STATES: [&str; 7] = ["queued", "sending", "sent", "delivered", "read", "failed", "uncertain"];
+pub const TARGET_STATES: [&str; 3] = ["active", "completed", "exited"];
+pub const EXIT_REASONS: [&str; 7] = ["paid", "opted-out", "cancelled", "undeliverable", "failed", "removed", "expired"];
+pub const HOLDS: [&str; 9] = [
+    "run-not-active",
+    "subscription-expired",
+    "disconnected",
+    "consent-missing",
+    "outside-window",
+    "account-cap",
+    "campaign-cap",
+    "written-today",
+    "pacing",
+];
+pub const PHASES: [&str; 6] = ["draft", "scheduled", "active", "paused", "completed", "cancelled"];
+pub const RUN_REASONS: [&str; 7] =
+    ["manifest", "waiting-for-start", "running", "template-error", "drained", "ended", "pruned"];
+pub const ACTIONS: [&str; 6] = ["cancel", "delete", "pause", "resume", "update", "create"];
+
+macro_rules! schemas {
+    ($($name:ident: $words:ident;)*) => {
+        $(pub(super) fn $name(_: &mut SchemaGenerator) -> Schema {
+            json_schema!({"type": "string", "enum": $words})
+        })*
+    };
+}
+
+schemas! {
+    message_state: MESSAGE_STATES;
+    target_state: TARGET_STATES;
+    exit_reason: EXIT_REASONS;
+    hold: HOLDS;
+    phase: PHASES;
+    run_reason: RUN_REASONS;
+    action: ACTIONS;
+}

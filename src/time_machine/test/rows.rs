@@ -1,0 +1,84 @@
+//! What there is in a world, as rows in the words of tests.
+
+use serde_json::{Map, Value, json};
+
+use super::Subject;
+use super::compare::Found;
+use crate::plan::{Change, Effect};
+use crate::store::look::{Message, Run, Target};
+
+pub(super) fn message(row: Message) -> Found {
+    Found {
+        title: format!("`{}` in `{}`, day {}", row.referral, row.campaign, row.day),
+        subject: Some(Subject::Person(row.referral.clone())),
+        fields: fields(json!({
+            "referral": row.referral,
+            "account": row.account,
+            "campaign": row.campaign,
+            "day": row.day,
+            "state": row.state,
+            "language": row.language,
+            "text": row.text,
+            "attempts": row.attempts,
+        })),
+    }
+}
+
+pub(super) fn target(row: Target) -> Found {
+    Found {
+        title: format!("`{}` in `{}`", row.referral, row.campaign),
+        subject: Some(Subject::Person(row.referral.clone())),
+        fields: fields(json!({
+            "referral": row.referral,
+            "account": row.account,
+            "campaign": row.campaign,
+            "state": row.state,
+            "reason": row.exit_reason,
+            "day": row.day,
+            "hold": row.hold.map(|hold| hold.reason),
+            "dueAt": row.next_due_at,
+        })),
+    }
+}
+
+pub(super) fn run(row: Run) -> Found {
+    Found {
+        title: format!("`{}` for `{}`", row.campaign, row.account),
+        subject: Some(Subject::Run { campaign: row.campaign.clone(), account: row.account.clone() }),
+        fields: fields(json!({
+            "campaign": row.campaign,
+            "account": row.account,
+            "phase": row.phase,
+            "reason": row.reason,
+            "message": row.message,
+            "enrolled": row.counts.enrolled,
+            "active": row.counts.active,
+            "completed": row.counts.completed,
+            "exited": row.counts.exited,
+            "sent": row.counts.sent,
+        })),
+    }
+}
+
+pub(super) fn change(change: &Change) -> Found {
+    let Effect { accounts, enroll, exit, .. } = change.effect.unwrap_or_default();
+    Found {
+        title: format!("{} `{}` `{}`", change.action.as_str(), change.kind.as_str(), change.name),
+        subject: None,
+        fields: fields(json!({
+            "action": change.action,
+            "kind": change.kind.as_str(),
+            "name": change.name,
+            "enroll": enroll,
+            "exit": exit,
+            "accounts": accounts,
+        })),
+    }
+}
+
+fn fields(row: Value) -> Map<String, Value> {
+    match row {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,199 @@
+//! A world: one database, one clock, and everything the daemon would do, done when it is due.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use thiserror::Error;
+
+use super::script::Script;
+use crate::channel::Channels;
+use crate::domain::Timestamp;
+use crate::facts::Source;
+use crate::import::{self, Report};
+use crate::manifest::Sources;
+use crate::program::Program;
+use crate::reconcile::{self, Comparison, Outcome, compare_sources, reconcile_sources};
+use crate::runner::{BATCH, LoadError, Loaded, Seen, send, upkeep};
+use crate::store::{self, Age, NextDue, Span, Speed, Store};
+
+/// Rounds at one instant after which nothing is going to change any more.
+const PATIENCE: u32 = 10_000;
+
+/// A database with a daemon on it whose time is ours.
+#[derive(Debug)]
+pub struct World {
+    store: Store,
+    script: Arc<Script>,
+    now: Timestamp,
+    /// How far lanes may be taken ahead of the clock in one go; see [`Span`].
+    stride: TimeDelta,
+    loaded: Loaded,
+    in_force: Option<(Arc<Program>, Arc<Channels>)>,
+    seen: Seen,
+    crashes: u32,
+}
+
+/// Why a world cannot go on.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Reconcile(#[from] reconcile::Error),
+    #[error(transparent)]
+    Import(#[from] import::Error),
+    /// Time would never pass.
+    #[error("at {} something is due again and again: {}", .now.to_rfc3339(), what(.due, *.now))]
+    Endless { now: Timestamp, due: NextDue },
+}
+
+impl World {
+    /// Begins at an instant, on a database that nobody else uses.
+    pub fn begin(store: Store, script: Arc<Script>, now: Timestamp) -> Self {
+        let loaded = Loaded::new(Arc::clone(&script).opens());
+        let (stride, seen) = (TimeDelta::zero(), Seen::default());
+        Self { store, script, now, stride, loaded, in_force: None, seen, crashes: 0 }
+    }
+
+    /// Lets lanes be taken so far ahead in one go. For each account all happens at the same instants as without; what
+    /// ties accounts together (a phone that is suppressed) must not happen in between, so the caller says how far.
+    #[must_use]
+    pub fn with_stride(self, stride: TimeDelta) -> Self {
+        Self { stride, ..self }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn script(&self) -> &Script {
+        &self.script
+    }
+
+    /// How often a hand-over took the daemon down.
+    pub fn crashes(&self) -> u32 {
+        self.crashes
+    }
+
+    /// What a reconcile pass over `sources` would do, its effects counted.
+    pub async fn compare(&self, sources: Sources) -> Result<Comparison, Error> {
+        let mut comparison = compare_sources(sources, &self.store).await?;
+        let Comparison { checked, in_force, plan, .. } = &mut comparison;
+        self.store.count_effects(plan, &checked.desired, in_force, self.now).await?;
+        Ok(comparison)
+    }
+
+    /// Makes a reconcile pass, as the daemon does when files change; with `mass_change` as a person does who was asked.
+    pub async fn reconcile(&mut self, sources: &Sources, mass_change: bool) -> Result<Outcome, Error> {
+        let outcome = reconcile_sources(|| Ok(sources.clone()), &self.store, mass_change, self.now).await?;
+        self.touch();
+        Ok(outcome)
+    }
+
+    /// Imports accounts from an export in memory, CSV or NDJSON.
+    pub async fn import_accounts(&mut self, export: Vec<u8>) -> Result<Report, Error> {
+        self.touch();
+        let source = Source::stream("accounts", Cursor::new(export));
+        Ok(import::accounts(&self.store, source, self.age()).await?)
+    }
+
+    /// Imports referrals from an export in memory, CSV or NDJSON.
+    pub async fn import_referrals(&mut self, export: Vec<u8>) -> Result<Report, Error> {
+        self.touch();
+        let source = Source::stream("referrals", Cursor::new(export));
+        Ok(import::referrals(&self.store, source, self.age()).await?)
+    }
+
+    /// To be called after facts or manifests were changed past the world: it looks anew.
+    pub fn touch(&mut self) {
+        self.in_force = None;
+    }
+
+    /// The daemon dies and comes back: it remembers nothing.
+    pub fn restart(&mut self) {
+        self.loaded = Loaded::new(Arc::clone(&self.script).opens());
+        self.seen = Seen::default();
+        self.touch();
+    }
+
+    /// What is in force, compiled.
+    pub async fn in_force(&mut self) -> Result<(Arc<Program>, Arc<Channels>), Error> {
+        Ok(self.loaded.in_force(&self.store).await?)
+    }
+
+    /// Moves the clock without doing anything meanwhile, as if every daemon had been down.
+    pub fn sleep_until(&mut self, instant: Timestamp) {
+        self.now = instant;
+    }
+
+    /// Does all that happens until `end`, jumping from one due instant to the next.
+    pub async fn run_until(&mut self, end: Timestamp) -> Result<(), Error> {
+        while let Some(next) = self.settle_within(end).await?.filter(|next| *next <= end) {
+            self.now = next;
+        }
+        if self.now < end {
+            self.now = end;
+            self.settle_within(end).await?;
+        }
+        Ok(())
+    }
+
+    /// Does all that is due now. Returns when something is due next.
+    pub async fn settle(&mut self) -> Result<Option<Timestamp>, Error> {
+        self.settle_within(self.now).await
+    }
+
+    async fn settle_within(&mut self, end: Timestamp) -> Result<Option<Timestamp>, Error> {
+        for _ in 0..PATIENCE {
+            let looks_anew = self.in_force.is_none();
+            let (program, channels) = match self.in_force.take() {
+                Some(held) => held,
+                None => self.loaded.in_force(&self.store).await?,
+            };
+            self.in_force = Some((Arc::clone(&program), Arc::clone(&channels)));
+            let due = self.store.next_due().await?;
+            let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.now);
+            if looks_anew || is_due(due.upkeep()) {
+                upkeep(&self.store, &program, &mut self.seen, self.now).await?;
+            } else if is_due(due.send) {
+                // Upkeep comes first at its instants: lanes stop short of the next one.
+                let quiet = due.upkeep().map_or(end, |at| end.min(at - TimeDelta::microseconds(1)));
+                let span = Span::new(self.now, quiet.min(self.now + self.stride));
+                self.send(&program, &channels, span).await?;
+            } else {
+                return Ok(due.earliest());
+            }
+        }
+        Err(Error::Endless { now: self.now, due: self.store.next_due().await? })
+    }
+
+    /// Sends one batch, unless a hand-over takes the daemon down: then it comes back, knowing nothing of it.
+    async fn send(&mut self, program: &Program, channels: &Channels, span: Span) -> Result<(), Error> {
+        let crash = self.script.crashed();
+        tokio::select! {
+            sent = send(&self.store, program, channels, BATCH, (span, Speed(1.0))) => { sent?; }
+            () = crash => {
+                self.crashes += 1;
+                self.restart();
+            }
+        }
+        Ok(())
+    }
+
+    fn age(&self) -> Age {
+        Age { as_of: self.now, now: self.now }
+    }
+}
+
+fn what(due: &NextDue, now: Timestamp) -> String {
+    let all = [("sending", due.send), ("enrollment", due.enroll), ("a phase", due.advance), ("a lease", due.expire)];
+    let now = all.iter().filter(|(_, at)| at.is_some_and(|at| at <= now));
+    now.map(|(what, _)| *what).collect::<Vec<_>>().join(", ")
+}

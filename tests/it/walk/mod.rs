@@ -1,0 +1,315 @@
+//! A seeded walk through a month of edits, payments, opt-outs, faults, crashes and restarts, over the days on which
+//! clocks change: what must hold holds after every step.
+//!
+//! CI walks a thousand seeds, everybody else a hundred.
+
+mod promises;
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use relance::channel::Outcome;
+use relance::domain::{AccountId, ReferralId, Timestamp, Zone, mix};
+use relance::store::{Claim, FactEvent};
+
+use crate::sending::tree;
+use crate::world::{Fault, Person, World};
+
+/// Clocks change in New York on 14 March, in Paris on the 28th, in Santiago and on Lord Howe Island on 4 April.
+const BEGIN: &str = "2027-03-10T06:00:00Z";
+const DAYS: i64 = 30;
+const SEQUENCE: i16 = 4;
+const PEOPLE: usize = 3;
+const ACCOUNTS: [&str; 2] = ["a1", "a2"];
+const ZONES: [&str; 6] = [
+    "Africa/Douala",
+    "Europe/Paris",
+    "Pacific/Kiritimati",
+    "America/New_York",
+    "America/Santiago",
+    "Australia/Lord_Howe",
+];
+/// Two campaigns with the hours of their windows.
+const CAMPAIGNS: [(&str, u32, u32); 2] = [("first", 8, 20), ("second", 6, 11)];
+
+/// Chance that repeats.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = mix(self.0);
+        usize::try_from(self.0 % n as u64).unwrap()
+    }
+
+    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len())]
+    }
+}
+
+/// What the manifests ask for.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    /// Of the whole account.
+    cap: u32,
+    campaigns: [Option<(&'static str, u32)>; 2],
+}
+
+impl Wanted {
+    fn yaml(&self) -> String {
+        let specs: Vec<(&str, String)> = (CAMPAIGNS.iter().zip(&self.campaigns).enumerate())
+            .filter_map(|(at, ((name, from, to), wanted))| {
+                let (state, cap) = (*wanted)?;
+                let schedule = format!("{{firstAfter: 1h, windows: [{{from: '{from:02}:00', to: '{to:02}:00'}}]}}");
+                let priority = 10 - at;
+                Some((
+                    *name,
+                    format!(
+                        "state: {state}, priority: {priority}, limits: {{messagesPerDay: {cap}}}, schedule: {schedule}"
+                    ),
+                ))
+            })
+            .collect();
+        let specs: Vec<(&str, &str)> = specs.iter().map(|(name, spec)| (*name, spec.as_str())).collect();
+        let days = u16::try_from(SEQUENCE).unwrap();
+        tree(days, &format!("limits: {{messagesPerDay: {}}}, pacing: {{every: 0s, jitter: 0s}}", self.cap), &specs)
+    }
+}
+
+struct Walk {
+    seed: u64,
+    world: World,
+    dice: Dice,
+    wanted: Wanted,
+    /// What was wanted, from when on.
+    history: Vec<(Timestamp, Wanted)>,
+    /// Referrals who paid or opted out, and how much had been delivered by then.
+    stopped: HashMap<i64, usize>,
+    /// Claims whose sender died, or is very slow.
+    lost: Vec<Claim>,
+    /// The zone of each account.
+    zones: [Zone; ACCOUNTS.len()],
+    /// What every run, target and message was when it was last looked at.
+    before: HashMap<String, String>,
+    story: Vec<String>,
+}
+
+impl Walk {
+    async fn begin(seed: u64, world: World) -> Self {
+        let mut dice = Dice(seed);
+        let zones = ACCOUNTS.map(|_| dice.pick(&ZONES));
+        for (id, zone) in ACCOUNTS.iter().zip(zones) {
+            world.account(id).await;
+            world.sql(&format!("update account set timezone = '{zone}' where external_id = '{id}'")).await;
+        }
+        for n in 0..ACCOUNTS.len() * PEOPLE {
+            let account = ACCOUNTS[n % ACCOUNTS.len()];
+            let registered_at = format!("2027-02-{:02}T10:00:00Z", 1 + n);
+            let id = format!("r{n}");
+            world.person(Person { account, registered_at: &registered_at, ..Person::new(&id, &phone(n)) }).await;
+        }
+        let wanted = Wanted { cap: 4, campaigns: [Some(("active", 3)), Some(("active", 2))] };
+        let zones = zones.map(|name| Zone::parse(name).unwrap());
+        let (history, stopped, lost) = (vec![], HashMap::new(), vec![]);
+        let mut walk =
+            Self { seed, dice, history, wanted, world, stopped, lost, zones, before: HashMap::new(), story: vec![] };
+        walk.edit(wanted).await;
+        walk
+    }
+
+    async fn edit(&mut self, wanted: Wanted) {
+        self.wanted = wanted;
+        self.history.push((self.world.now, wanted));
+        self.world.apply(&wanted.yaml()).await;
+    }
+
+    /// One thing that happens, then some hours.
+    async fn step(&mut self) {
+        let happened = match self.dice.below(14) {
+            0..=2 => self.edit_something().await,
+            3 => self.pay().await,
+            4 => self.opt_out().await,
+            5..=7 => self.break_a_phone(),
+            8 | 9 => self.die().await,
+            10 => self.answer_late().await,
+            11 => {
+                let hours = 1 + self.dice.below(30);
+                self.world.now += TimeDelta::hours(i64::try_from(hours).unwrap());
+                format!("nothing runs for {hours} h")
+            }
+            12 => self.connect().await,
+            _ => {
+                self.world.restart();
+                "restart".to_owned()
+            }
+        };
+        self.story.push(format!("{} {happened}", self.world.now.format("%m-%d %H:%M")));
+        self.check().await;
+        let minutes = 30 + self.dice.below(47 * 60);
+        self.world.run_for(TimeDelta::minutes(i64::try_from(minutes).unwrap())).await;
+        self.check().await;
+        self.check_wakes().await;
+    }
+
+    async fn edit_something(&mut self) -> String {
+        let mut wanted = self.wanted;
+        let at = self.dice.below(2);
+        match self.dice.below(5) {
+            0 => wanted.cap = self.dice.pick(&[2, 4, 5]),
+            1 => wanted.campaigns[at] = None,
+            // A cancelled run is over for ever; removed and written again it is another campaign.
+            2 => wanted.campaigns[at] = Some((self.dice.pick(&["active", "active", "active", "cancelled"]), 3)),
+            _ => {
+                let cap = self.dice.pick(&[1, 2, 3]);
+                wanted.campaigns[at] = Some((self.dice.pick(&["active", "paused", "active"]), cap));
+            }
+        }
+        self.edit(wanted).await;
+        format!("edit {wanted:?}")
+    }
+
+    async fn pay(&mut self) -> String {
+        let (n, account, referral) = self.somebody().await;
+        let paid = FactEvent::Paid { account, referral, at: self.world.now };
+        self.world.store().record(&[paid], self.world.now).await.unwrap();
+        self.stop(referral);
+        format!("r{n} pays")
+    }
+
+    async fn opt_out(&mut self) -> String {
+        let (n, _, referral) = self.somebody().await;
+        let now = self.world.now.to_rfc3339();
+        let statement =
+            format!("insert into suppression values ('{}', 'stop', '{now}') on conflict do nothing", phone(n));
+        self.world.sql(&statement).await;
+        self.stop(referral);
+        format!("r{n} opts out")
+    }
+
+    /// From here on this person must hear nothing.
+    fn stop(&mut self, referral: ReferralId) {
+        let so_far = self.world.channel.deliveries().len();
+        self.stopped.entry(referral.0).or_insert(so_far);
+    }
+
+    async fn somebody(&mut self) -> (usize, AccountId, ReferralId) {
+        let n = self.dice.below(ACCOUNTS.len() * PEOPLE);
+        let id: i64 = self.world.one(&format!("select id from referral where external_id = 'r{n}'")).await;
+        (n, AccountId(i32::try_from(n % ACCOUNTS.len()).unwrap() + 1), ReferralId(id))
+    }
+
+    /// An account loses its sending identity, or has it back.
+    async fn connect(&mut self) -> String {
+        let at = self.dice.below(ACCOUNTS.len());
+        let connected = self.dice.below(2) == 0;
+        let account = AccountId(i32::try_from(at).unwrap() + 1);
+        self.world.store().record(&[FactEvent::Connection { account, connected }], self.world.now).await.unwrap();
+        format!("{} {}", ACCOUNTS[at], if connected { "is connected" } else { "is disconnected" })
+    }
+
+    fn break_a_phone(&mut self) -> String {
+        let n = self.dice.below(ACCOUNTS.len() * PEOPLE);
+        let faults: Vec<Fault> = (0..=self.dice.below(5))
+            .map(|_| {
+                self.dice.pick(&[
+                    Fault::Busy,
+                    Fault::Busy,
+                    Fault::Busy,
+                    Fault::NoAnswer,
+                    Fault::Crash,
+                    Fault::Fine,
+                    Fault::NoSuchNumber,
+                ])
+            })
+            .collect();
+        self.world.channel.fail(&phone(n), &faults);
+        format!("r{n} {faults:?}")
+    }
+
+    /// Somebody claims and dies, before or after the hand-over; perhaps it is only very slow, see [`Walk::answer_late`].
+    async fn die(&mut self) -> String {
+        let after = self.dice.below(2) == 0;
+        let claimed = if after {
+            self.world.die_after_the_hand_over().await
+        } else {
+            let most = 1 + self.dice.below(4);
+            let claim = self.world.claim(most).await;
+            let claimed = claim.messages.len();
+            self.lost.push(claim);
+            claimed
+        };
+        format!("dies {} handing {claimed} over", if after { "after" } else { "before" })
+    }
+
+    /// The outcomes of an old claim are saved after all: its lease may be over or not.
+    async fn answer_late(&mut self) -> String {
+        let Some(claim) = self.lost.pop() else { return "nobody is late".to_owned() };
+        let Some(lease) = claim.lease else { return "late with nothing".to_owned() };
+        let busy = || Outcome::Postponed { error: "busy".to_owned(), after: None };
+        let outcomes: Vec<_> = claim.messages.into_iter().map(|message| (message, busy())).collect();
+        self.world.store().save_outcomes(lease, &outcomes, self.world.now).await.unwrap();
+        format!("{} answered late", outcomes.len())
+    }
+
+    /// Everything works again and runs: in the end nobody is left behind.
+    async fn end(mut self) -> World {
+        for n in 0..ACCOUNTS.len() * PEOPLE {
+            self.world.channel.fail(&phone(n), &[]);
+        }
+        let connected = [1, 2].map(|id| FactEvent::Connection { account: AccountId(id), connected: true });
+        self.world.store().record(&connected, self.world.now).await.unwrap();
+        self.edit(Wanted { cap: 5, campaigns: [Some(("active", 3)), Some(("active", 3))] }).await;
+        self.world.run_for(TimeDelta::days(14)).await;
+        self.check().await;
+        self.never("somebody is left behind", "select concat_ws(' ', t.*) from target t where state = 'active'").await;
+        self.never("a lease is left behind", "select id::text from lease").await;
+        self.never("a run is left behind", "select concat_ws(' ', r.*) from run r where finished_at is null").await;
+        self.never(
+            "somebody completed without all days",
+            &format!(
+                "select concat_ws(' ', t.account_id, t.campaign_id, t.referral_id) from target t where state = 'completed'
+                 and {SEQUENCE} <> (select count(*) from message m where (m.account_id, m.campaign_id, m.referral_id)
+                                    = (t.account_id, t.campaign_id, t.referral_id) and m.state in ('sent', 'uncertain', 'failed'))"
+            ),
+        )
+        .await;
+        self.world
+    }
+}
+
+fn phone(n: usize) -> String {
+    format!("+237671{n:06}")
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long to look is the business of whoever runs the tests")]
+fn seeds() -> u64 {
+    if std::env::var_os("CI").is_some() { 1_000 } else { 100 }
+}
+
+async fn walk(seeds: impl Iterator<Item = u64>) {
+    let end = BEGIN.parse::<Timestamp>().unwrap() + TimeDelta::days(DAYS);
+    let mut world = World::at(BEGIN).await;
+    for seed in seeds {
+        let mut walk = Walk::begin(seed, world.again(BEGIN).await).await;
+        while walk.world.now < end {
+            walk.step().await;
+        }
+        world = walk.end().await;
+    }
+}
+
+/// Two worlds at a time: while one waits for its database, the other goes on.
+async fn walk_two(first: u64) {
+    tokio::join!(walk((first..seeds()).step_by(4)), walk((first + 2..seeds()).step_by(4)));
+}
+
+// Two tests, so that two processors have something to do.
+
+#[tokio::test]
+async fn whatever_happens_the_promises_hold_even_seeds() {
+    walk_two(0).await;
+}
+
+#[tokio::test]
+async fn whatever_happens_the_promises_hold_odd_seeds() {
+    walk_two(1).await;
+}

@@ -1,0 +1,208 @@
+//! What must hold after every step, whatever happened.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, NaiveDate, Timelike};
+use relance::domain::{MessageKey, Timestamp, Zone};
+
+use super::{CAMPAIGNS, Walk, Wanted};
+
+/// What must not be, and a query that would find it.
+const NEVER: [(&str, &str); 7] = [
+    (
+        "a counter of an account differs from its messages",
+        "select concat_ws(' ', l.account_id, l.taken_on, l.taken, count(m)) from lane l
+         left join message m on m.account_id = l.account_id and m.counts_on = l.taken_on
+         group by l.account_id having l.taken <> count(m)",
+    ),
+    (
+        "a counter of a run differs from its messages",
+        "select concat_ws(' ', r.account_id, r.campaign_id, r.taken_on, r.taken, count(m)) from run r
+         left join message m on (m.account_id, m.campaign_id, m.counts_on) = (r.account_id, r.campaign_id, r.taken_on)
+         group by r.account_id, r.campaign_id having r.taken <> count(m)",
+    ),
+    (
+        "two messages of one day for one person",
+        "select concat_ws(' ', account_id, referral_id, counts_on) from message where counts_on is not null
+         group by account_id, referral_id, counts_on having count(*) > 1",
+    ),
+    (
+        "somebody waits for nothing",
+        "select concat_ws(' ', t.account_id, t.campaign_id, t.referral_id) from target t
+         where t.state = 'active' and t.due_at is null and not exists (
+           select from message m
+           join lease l on exists (
+             select from unnest(l.account_ids, l.campaign_ids, l.referral_ids, l.days) as k (a, c, r, d)
+             where (k.a, k.c, k.r, k.d) = (m.account_id, m.campaign_id, m.referral_id, m.day))
+           where (m.account_id, m.campaign_id, m.referral_id, m.day) = (t.account_id, t.campaign_id, t.referral_id, t.day)
+             and m.state = 'sending')",
+    ),
+    (
+        "a message is on its way with nobody to ask",
+        "select concat_ws(' ', m.account_id, m.campaign_id, m.referral_id, m.day) from message m
+         where m.state = 'sending' and not exists (
+           select from lease l, unnest(l.account_ids, l.campaign_ids, l.referral_ids, l.days) as k (a, c, r, d)
+           where (k.a, k.c, k.r, k.d) = (m.account_id, m.campaign_id, m.referral_id, m.day))",
+    ),
+    (
+        "somebody is active in a run that is over",
+        "select concat_ws(' ', t.account_id, t.campaign_id, t.referral_id) from target t
+         join run r on (r.account_id, r.campaign_id) = (t.account_id, t.campaign_id)
+         where t.state = 'active' and r.finished_at is not null",
+    ),
+    (
+        "a day was skipped",
+        "select concat_ws(' ', t.account_id, t.campaign_id, t.referral_id, t.day) from target t
+         where t.state = 'active' and t.day - 1 + (t.due_at is null)::int <> (
+           select count(*) from message m
+           where (m.account_id, m.campaign_id, m.referral_id) = (t.account_id, t.campaign_id, t.referral_id)
+             and m.state <> 'queued')",
+    ),
+];
+
+impl Walk {
+    /// Asserts that a query, of what must not be, finds nothing.
+    pub(super) async fn never(&self, what: &str, query: &str) {
+        let found = self.world.column(query).await;
+        assert!(found.is_empty(), "seed {}: {what}: {found:?}\n{}", self.seed, self.story.join("\n"));
+    }
+
+    pub(super) async fn check(&mut self) {
+        // One question to the database, not seven.
+        let all = NEVER.map(|(what, query)| format!("select '{what}: ' || found from ({query}) as q (found)"));
+        self.never("a promise is broken", &all.join(" union all ")).await;
+        self.check_deliveries().await;
+        self.check_transitions().await;
+    }
+
+    async fn check_deliveries(&self) {
+        let story = || self.story.join("\n");
+        let names: HashMap<i32, String> = self
+            .world
+            .column("select id || ' ' || name from campaign")
+            .await
+            .into_iter()
+            .map(|row| row.split_once(' ').map(|(id, name)| (id.parse().unwrap(), name.to_owned())).unwrap())
+            .collect();
+        let mut keys: HashSet<MessageKey> = HashSet::new();
+        let mut people: HashSet<(i64, NaiveDate)> = HashSet::new();
+        let mut days: HashMap<(i32, i32, i64), i16> = HashMap::new();
+        let mut accounts: BTreeMap<(i32, NaiveDate), Vec<Timestamp>> = BTreeMap::new();
+        let mut runs: BTreeMap<(i32, i32, NaiveDate), Vec<Timestamp>> = BTreeMap::new();
+        for (place, delivery) in self.world.channel.deliveries().into_iter().enumerate() {
+            let (key, target) = (delivery.key, delivery.key.target);
+            let (account, campaign, referral) = (target.account.0, target.campaign.0, target.referral.0);
+            let seed = self.seed;
+            assert!(keys.insert(key), "seed {seed}: {key:?} was delivered twice\n{}", story());
+            assert!(
+                self.stopped.get(&referral).is_none_or(|so_far| place < *so_far),
+                "seed {seed}: {key:?} left after a payment or opt-out\n{}",
+                story()
+            );
+            let last = days.insert((account, campaign, referral), key.day).unwrap_or_default();
+            assert!(last < key.day, "seed {seed}: {key:?} came after day {last}\n{}", story());
+            let local = self.zone(account).local(delivery.at);
+            let (_, from, to) = CAMPAIGNS.into_iter().find(|(name, ..)| *name == names[&campaign]).unwrap();
+            assert!((from..to).contains(&local.hour()), "seed {seed}: {key:?} left at {local}\n{}", story());
+            assert!(
+                people.insert((referral, local.date())),
+                "seed {seed}: {key:?} is the second of the day\n{}",
+                story()
+            );
+            accounts.entry((account, local.date())).or_default().push(delivery.at);
+            runs.entry((account, campaign, local.date())).or_default().push(delivery.at);
+        }
+        for ((account, day), sent) in accounts {
+            let cap = self.highest(&sent, |wanted| Some(wanted.cap));
+            assert!(
+                sent.len() <= cap,
+                "seed {}: {} on {day} for account {account}, cap {cap}\n{}",
+                self.seed,
+                sent.len(),
+                story()
+            );
+        }
+        for ((account, campaign, day), sent) in runs {
+            let at = CAMPAIGNS.iter().position(|(name, ..)| *name == names[&campaign]).unwrap();
+            let cap = self.highest(&sent, |wanted| wanted.campaigns[at].map(|(_, cap)| cap));
+            assert!(
+                sent.len() <= cap,
+                "seed {}: {} on {day} for {account} {campaign}, cap {cap}\n{}",
+                self.seed,
+                sent.len(),
+                story()
+            );
+        }
+    }
+
+    /// The highest cap in force while these were sent.
+    fn highest(&self, sent: &[Timestamp], cap: impl Fn(&Wanted) -> Option<u32>) -> usize {
+        let (first, last) = (*sent.first().unwrap(), *sent.last().unwrap());
+        let before = self.history.iter().rposition(|(at, _)| *at <= first).unwrap_or_default();
+        let caps = self.history[before..].iter().filter(|(at, _)| *at <= last).filter_map(|(_, wanted)| cap(wanted));
+        caps.max().unwrap_or_default() as usize
+    }
+
+    /// Nobody who could be written to at some instant is slept through.
+    pub(super) async fn check_wakes(&self) {
+        type Row = (i32, String, Timestamp, Option<Timestamp>, Option<NaiveDate>, i32, Option<NaiveDate>, i32);
+        let rows: Vec<Row> = sqlx::query_as(
+            "select l.account_id, c.name, min(t.due_at), l.wake_at, l.taken_on, l.taken, r.taken_on, r.taken
+             from target t join run r on (r.account_id, r.campaign_id) = (t.account_id, t.campaign_id)
+             join campaign c on c.id = r.campaign_id join lane l on l.account_id = r.account_id
+             join account a on a.id = r.account_id and a.whatsapp_status is distinct from 'disconnected'
+             where t.state = 'active' and t.due_at is not null and r.phase = 'active'
+             group by l.account_id, c.name, r.account_id, r.campaign_id",
+        )
+        .fetch_all(self.world.pool())
+        .await
+        .unwrap();
+        for (account, name, due_at, wake_at, lane_on, lane_taken, run_on, run_taken) in rows {
+            let zone = self.zone(account);
+            let at = CAMPAIGNS.iter().position(|campaign| campaign.0 == name).unwrap();
+            let (_, from, to) = CAMPAIGNS[at];
+            let mut earliest = due_at.max(self.world.now);
+            let today = zone.date(self.world.now);
+            let spent = |on: Option<NaiveDate>, taken: i32, cap: u32| on == Some(today) && taken.unsigned_abs() >= cap;
+            let run_cap = self.wanted.campaigns[at].map_or(0, |(_, cap)| cap);
+            if spent(lane_on, lane_taken, self.wanted.cap) || spent(run_on, run_taken, run_cap) {
+                earliest = earliest.max(zone.next_day(self.world.now));
+            }
+            // The first minute of the window from there.
+            while !(from..to).contains(&zone.local(earliest).hour()) {
+                let minute = earliest.timestamp() / 60 + 1;
+                earliest = DateTime::from_timestamp(minute * 60, 0).unwrap();
+            }
+            assert!(
+                wake_at.is_some_and(|wake_at| wake_at <= earliest),
+                "seed {}: account {account} sleeps until {wake_at:?}, but {name} could send at {earliest}\n{}",
+                self.seed,
+                self.story.join("\n")
+            );
+        }
+    }
+
+    /// What is final stays as it is, and what left the house never waits again.
+    async fn check_transitions(&mut self) {
+        const STATES: &str = "select concat_ws(' ', 'run', account_id, campaign_id) || '|' || phase from run
+            union all select concat_ws(' ', 'target', account_id, campaign_id, referral_id) || '|'
+                             || concat_ws(' ', state, exit_reason) from target
+            union all select concat_ws(' ', 'message', account_id, campaign_id, referral_id, day) || '|' || state
+            from message";
+        for row in self.world.column(STATES).await {
+            let (key, now) = row.split_once('|').map(|(key, state)| (key.to_owned(), state.to_owned())).unwrap();
+            let allowed = match self.before.get(&key).map(String::as_str) {
+                None | Some("queued" | "sending" | "draft" | "scheduled" | "active" | "paused") => true,
+                Some("uncertain") => ["uncertain", "sent"].contains(&now.as_str()),
+                Some(before) => before == now,
+            };
+            let before = self.before.insert(key.clone(), now.clone());
+            let story = self.story.join("\n");
+            assert!(allowed, "seed {}: {key} went from {before:?} to {now}\n{story}", self.seed);
+        }
+    }
+
+    fn zone(&self, account: i32) -> &Zone {
+        &self.zones[usize::try_from(account).unwrap() - 1]
+    }
+}
