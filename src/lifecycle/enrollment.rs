@@ -1,6 +1,11 @@
 //! What an enrollment pass over one run may take, and when the next one is due.
 
+use chrono::TimeDelta;
+
 use crate::manifest::desired::{Campaign, Enrollment};
+
+/// However quiet an account is, its runs are looked at this often.
+pub const BACKSTOP: TimeDelta = TimeDelta::hours(24);
 
 /// Whom a run has taken so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

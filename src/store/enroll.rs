@@ -10,12 +10,9 @@ use super::rows::{decode, zone};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp, Zone};
 use crate::lane::DayCount;
-use crate::lifecycle::enrollment::{Again, Pass, Taken, after_pass, room};
+use crate::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass, room};
 use crate::manifest::desired::Campaign;
 use crate::program::{CampaignProgram, Program};
-
-/// However quiet an account is, its runs are looked at this often.
-const BACKSTOP: TimeDelta = TimeDelta::hours(24);
 
 /// What one pass over a campaign did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

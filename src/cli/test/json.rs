@@ -32,9 +32,10 @@ fn result(ran: &Ran) -> Value {
 
 fn failure(failure: &Failure) -> Value {
     let place = &failure.finding.place;
-    let events = failure.events.iter().map(|event| {
-        json!({"subject": subject(&event.to).replace('`', ""), "at": event.at, "event": event.what})
-    });
+    let events = failure
+        .events
+        .iter()
+        .map(|event| json!({"subject": subject(&event.to).replace('`', ""), "at": event.at, "event": event.what}));
     json!({
         "message": failure.finding.message,
         "expected": failure.expected,

@@ -37,7 +37,10 @@ pub(super) fn select(dirs: &[PathBuf], paths: &[PathBuf], name: Option<&str>) ->
                     return Ok(path);
                 }
                 if let Some(kind) = manifest::kinds(&file).into_iter().find(|kind| *kind != Kind::CampaignTest) {
-                    bail!("`{}` has a `{kind}`: only tests are taken from there; name the tree with `--dir`", file.path);
+                    bail!(
+                        "`{}` has a `{kind}`: only tests are taken from there; name the tree with `--dir`",
+                        file.path
+                    );
                 }
                 sources.files.push(file);
                 Ok(path)

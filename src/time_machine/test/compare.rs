@@ -88,8 +88,10 @@ fn counted(noun: &str, count: u64, row: &At<Row>, found: &[Found]) -> Option<Mis
 
 fn only(noun: &str, place: &Place, wanted: &[At<Row>], found: &[Found]) -> Option<Mismatch> {
     let pairs = pair(wanted.len(), found.len(), |row, of| matches(&wanted[row].it, &found[of]));
-    let missing: Vec<&At<Row>> = wanted.iter().enumerate().filter(|(at, _)| !pairs.contains(&Some(*at))).map(|(_, row)| row).collect();
-    let extra: Vec<&Found> = found.iter().zip(&pairs).filter(|(_, row)| row.is_none()).map(|(found, _)| found).collect();
+    let missing: Vec<&At<Row>> =
+        wanted.iter().enumerate().filter(|(at, _)| !pairs.contains(&Some(*at))).map(|(_, row)| row).collect();
+    let extra: Vec<&Found> =
+        found.iter().zip(&pairs).filter(|(_, row)| row.is_none()).map(|(found, _)| found).collect();
     if missing.is_empty() && extra.is_empty() {
         return None;
     }
@@ -134,7 +136,12 @@ fn only(noun: &str, place: &Place, wanted: &[At<Row>], found: &[Found]) -> Optio
 /// Pairs as many rows as can be with what there is, each once: for each of `found` its row.
 fn pair(rows: usize, found: usize, fits: impl Fn(usize, usize) -> bool) -> Vec<Option<usize>> {
     /// Finds a partner for `row`, moving others to theirs where they have several.
-    fn place(row: usize, fits: &impl Fn(usize, usize) -> bool, pairs: &mut [Option<usize>], tried: &mut [bool]) -> bool {
+    fn place(
+        row: usize,
+        fits: &impl Fn(usize, usize) -> bool,
+        pairs: &mut [Option<usize>],
+        tried: &mut [bool],
+    ) -> bool {
         for of in 0..pairs.len() {
             if tried[of] || !fits(row, of) {
                 continue;

@@ -58,8 +58,7 @@ async fn person(world: &mut World, id: &str) -> Result<Vec<Happened>, Error> {
 }
 
 async fn run(world: &mut World, campaign: &str, account: &str) -> Result<Vec<Happened>, Error> {
-    let wanted =
-        Wanted { campaign: Some(campaign.to_owned()), account: Some(account.to_owned()), ..Wanted::default() };
+    let wanted = Wanted { campaign: Some(campaign.to_owned()), account: Some(account.to_owned()), ..Wanted::default() };
     let subject = Subject::Run { campaign: campaign.to_owned(), account: account.to_owned() };
     let mut log = Log { subject, events: Vec::new() };
     for run in world.store().runs(&wanted).await? {
