@@ -43,8 +43,13 @@ impl Cadence {
         Some((next, if planned > now { planned } else { now + wait }))
     }
 
+    /// From the day before (day 1: from enrollment) to `day`.
+    pub fn after(&self, day: u16) -> Period {
+        usize::from(day).checked_sub(1).and_then(|at| self.waits.get(at)).copied().unwrap_or(Period::ZERO)
+    }
+
     fn wait(&self, day: u16) -> Duration {
-        usize::from(day).checked_sub(1).and_then(|at| self.waits.get(at)).copied().unwrap_or(Period::ZERO).into()
+        self.after(day).into()
     }
 }
 

@@ -106,6 +106,7 @@ pub struct Send {
     pub phone: Phone,
     pub language: Language,
     pub text: String,
+    pub due_at: Timestamp,
     /// The following day and when it is due; `None` after the last.
     pub next: Option<(u16, Timestamp)>,
     pub failed_days: u16,
@@ -208,6 +209,28 @@ pub fn question(
     Some(Question { person: Some(candidate.person(today)), ..question })
 }
 
+/// The first instant from `from` on at which the gate would let this candidate pass, by what is known now and if nobody
+/// else takes the quota; `None` when the person leaves, or only an event can let them pass.
+pub fn earliest(
+    lane: &Lane,
+    run: &LaneRun,
+    candidate: &Candidate,
+    program: &Program,
+    from: Timestamp,
+) -> Option<Timestamp> {
+    /// More than there are reasons to wait for: each lasts a day at most, but for the window.
+    const PATIENCE: usize = 16;
+    let mut at = from;
+    for _ in 0..PATIENCE {
+        match gate::decide(&question(lane, run, candidate, program, at)?) {
+            Verdict::Send => return Some(at),
+            Verdict::Hold { until, .. } => at = until.filter(|until| *until > at)?,
+            Verdict::Exit(_) => return None,
+        }
+    }
+    None
+}
+
 /// Why a run of this lane could write to nobody now, and until when; `None` when it could.
 pub fn hold(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp) -> Option<(Hold, Option<Timestamp>)> {
     let today = lane.zone.date(now);
@@ -219,11 +242,10 @@ pub fn hold(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp) -> Op
     }
 }
 
+/// The same whatever number a campaign was given.
 fn seed(key: &MessageKey) -> u64 {
     let part = |n: i64| n.cast_unsigned();
-    part(key.target.referral.0).rotate_left(24)
-        ^ part(i64::from(key.target.campaign.0)).rotate_left(8)
-        ^ part(i64::from(key.day))
+    part(key.target.referral.0).rotate_left(24) ^ part(i64::from(key.day))
 }
 
 /// What stays the same from one question to the next.
@@ -269,6 +291,7 @@ impl Asking<'_> {
             phone: candidate.phone,
             language: message.language,
             text: message.text,
+            due_at: candidate.due_at,
             next: campaign.cadence.next(candidate.day, candidate.due_at, self.now),
             failed_days: candidate.failed_days,
         })

@@ -16,9 +16,10 @@
 //! | [`diagnostic`] | findings with a place, and how they look | compute |
 //! | [`manifest`], [`template`] | YAML to [`manifest::Desired`]; texts to messages | compute |
 //! | [`lifecycle`] | every transition of runs, targets, messages | compute |
+//! | [`consent`] | STOP and START, in many languages | compute |
 //! | [`gate`], [`pacing`], [`cadence`], [`lane`] | who is written to now, and why not | compute |
 //! | [`plan`] | what would change, and what no daemon does by itself | compute |
-//! | [`program`] | the desired state compiled for sending | compute |
+//! | [`program`], [`preview`] | the desired state compiled for sending; what it would say | compute |
 //! | [`source`], [`facts`] | files and exports | read files |
 //! | [`store`] | all SQL; a private Postgres | speak to Postgres |
 //! | [`channel`] | how messages leave | call out |
@@ -33,6 +34,7 @@ pub mod cadence;
 pub mod channel;
 pub mod cli;
 pub mod config;
+pub mod consent;
 pub mod diagnostic;
 pub mod domain;
 pub mod facts;
@@ -43,6 +45,7 @@ pub mod lifecycle;
 pub mod manifest;
 pub mod pacing;
 pub mod plan;
+pub mod preview;
 pub mod program;
 pub mod reconcile;
 pub mod runner;

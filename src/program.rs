@@ -5,7 +5,7 @@ mod message;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-pub use self::message::{Fault, Part, Recipient, Referrer, Rendered, SpokenBy};
+pub use self::message::{Fault, Recipient, Referrer, Rendered, SpokenBy};
 use crate::cadence::Cadence;
 use crate::domain::{CampaignId, Language, Name, Zone};
 use crate::manifest::desired::{AccountPolicy, Campaign, Day, Desired, Sequence};

@@ -8,13 +8,13 @@ use anyhow::{Context, bail};
 use super::{Global, print};
 use crate::config::Config;
 use crate::store::Store;
-use crate::store::embedded::{self, Durability, GRACE, Options, Scratch, Search, Server, Started};
+use crate::store::embedded::{self, Durability, GRACE, Options, Search, Server, Started};
 
 /// The folder of the private server, below the working directory.
 pub(super) const DIR: &str = ".relance/postgres";
+/// The folder of the server for databases to throw away, beside it.
+const SCRATCH_DIR: &str = ".relance/scratch";
 
-/// The folder of the server for databases that are thrown away.
-const SCRATCH: &str = ".relance/scratch";
 /// Who tests tends to test again soon.
 const SCRATCH_GRACE: Duration = Duration::from_secs(30);
 
@@ -59,15 +59,13 @@ impl Database {
 
 /// Finds or starts the private server, telling the user in one line if it was started.
 pub(super) async fn private(config: &Config) -> anyhow::Result<Server> {
-    start(options(DIR, config)?).await
+    start(options(config, DIR, Durability::Full)?).await
 }
 
-/// Databases that are thrown away, in a server of their own: what is done there never touches real data, and loses
-/// everything if the machine crashes.
-pub(super) async fn scratch(config: &Config) -> anyhow::Result<Scratch> {
-    let options = options(SCRATCH, config)?;
-    let server = start(Options { grace: SCRATCH_GRACE, durability: Durability::Disposable, ..options }).await?;
-    Ok(Scratch::prepare(server).await?)
+/// As [`private`], for what may be lost with the machine.
+pub(super) async fn disposable(config: &Config) -> anyhow::Result<Server> {
+    let options = options(config, SCRATCH_DIR, Durability::Disposable)?;
+    start(Options { grace: SCRATCH_GRACE, ..options }).await
 }
 
 async fn start(options: Options) -> anyhow::Result<Server> {
@@ -79,13 +77,13 @@ async fn start(options: Options) -> anyhow::Result<Server> {
     Ok(server)
 }
 
-fn options(dir: &str, config: &Config) -> anyhow::Result<Options> {
+fn options(config: &Config, dir: &str, durability: Durability) -> anyhow::Result<Options> {
     Ok(Options {
         dir: dir.into(),
         keeper_program: env::current_exe().context("cannot find this program's own file")?,
         search: search(config),
         grace: GRACE,
-        durability: Durability::Full,
+        durability,
     })
 }
 

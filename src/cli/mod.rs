@@ -1,5 +1,6 @@
 //! The command line: one file a command. Errors meet the user here and nowhere else.
 
+mod answer;
 mod apply;
 mod database;
 mod db;
@@ -11,13 +12,17 @@ mod get;
 mod import;
 mod keep_postgres;
 mod known;
+mod layout;
 mod logging;
 mod output;
 mod plan;
+mod preview;
 mod print;
 mod rows;
 mod run;
 mod schema;
+mod scratch;
+mod simulate;
 mod table;
 mod test;
 mod validate;
@@ -81,7 +86,11 @@ pub enum Command {
     /// Show one campaign, run or target in full
     #[command(subcommand)]
     Describe(describe::Describe),
-    /// Explain a code of `validate`
+    /// Show each day's message as it would be sent; reads the files, not what is in force
+    Preview(preview::PreviewArgs),
+    /// Play the files through on a virtual clock: who is written to when, and what an edit changes
+    Simulate(simulate::SimulateArgs),
+    /// Explain why somebody is not written to, or a code of `validate`
     Explain(explain::Args),
     /// Print the JSON Schema of a kind, or write all of them
     Schema(schema::Args),
@@ -107,7 +116,9 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Run(args) => run::run(args, global, &config).await,
         Command::Get(get) => get::run(get, global, &config).await,
         Command::Describe(describe) => describe::run(describe, global, &config).await,
-        Command::Explain(args) => explain::run(&args),
+        Command::Preview(args) => preview::run(&args, global, &config).await,
+        Command::Simulate(args) => simulate::run(&args, global, &config).await,
+        Command::Explain(args) => explain::run(&args, global, &config).await,
         Command::Schema(args) => schema::run(&args),
         Command::Db(command) => db::run(command, global, &config).await,
         Command::Import(import) => import::run(import, global, &config).await,

@@ -4,7 +4,7 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement};
 
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, rough};
 
 /// Characters between two columns.
 const GAP: u16 = 2;
@@ -164,15 +164,11 @@ pub(super) fn time(at: Timestamp) -> String {
 
 /// How far away: `in 5h`, `20m ago`, `now`.
 pub(super) fn relative(at: Timestamp, now: Timestamp) -> String {
-    let seconds = (at - now).num_seconds();
-    let (n, unit) = match seconds.unsigned_abs() {
-        0 => return "now".to_owned(),
-        n @ ..60 => (n, 's'),
-        n @ ..3_600 => (n / 60, 'm'),
-        n @ ..172_800 => (n / 3_600, 'h'),
-        n => (n / 86_400, 'd'),
-    };
-    if seconds > 0 { format!("in {n}{unit}") } else { format!("{n}{unit} ago") }
+    match (at - now).num_seconds() {
+        0 => "now".to_owned(),
+        1.. => format!("in {}", rough(at - now)),
+        _ => format!("{} ago", rough(now - at)),
+    }
 }
 
 /// At most `most` characters, the last one an ellipsis if something was cut off.

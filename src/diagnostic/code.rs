@@ -102,7 +102,7 @@ codes! {
     UnknownVariable = "RL0402" "unknown-variable" Error
         "The template uses a variable that does not exist. There are: `name`, `referrerName`, `day`, `daysTotal`, `country`, `profession`, `language`, `registeredAt`, `optOutHint`, and `attributes.*` for the extra columns of an import.";
     TemplateFails = "RL0403" "template-fails" Error
-        "The template is well-formed, but rendering it with sample values fails: an unknown filter or function, a calculation that cannot be done, or a loop that never ends. It would fail for every person.";
+        "The template is well-formed, but rendering it with sample values fails: an unknown filter or function, a calculation that cannot be done, or a loop that never ends. It would fail for every person. In `preview`: it fails for this person, who lacks an attribute that it uses.";
     DayGap = "RL0404" "day-gap" Error
         "The days of a sequence are 1, 2, 3 … without a gap. A missing day would leave people waiting for a message that does not exist.";
     DuplicateDay = "RL0405" "duplicate-day" Error

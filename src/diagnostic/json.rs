@@ -1,6 +1,6 @@
 //! Findings for programs: the contract of `validate -o json`.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Diagnostic;
 
@@ -10,11 +10,11 @@ pub struct Report<'a> {
     pub ok: bool,
     pub files: usize,
     pub manifests: usize,
-    pub diagnostics: Vec<Finding<'a>>,
+    pub diagnostics: &'a [Diagnostic],
 }
 
 #[derive(Debug, Serialize)]
-pub struct Finding<'a> {
+struct Finding<'a> {
     code: &'static str,
     severity: String,
     message: &'a str,
@@ -29,11 +29,12 @@ pub struct Finding<'a> {
 
 /// Builds the answer; warnings alone leave it `ok`.
 pub fn report(found: &[Diagnostic], files: usize, manifests: usize) -> Report<'_> {
-    Report {
-        ok: !found.iter().any(Diagnostic::is_error),
-        files,
-        manifests,
-        diagnostics: found.iter().map(Finding::from).collect(),
+    Report { ok: !found.iter().any(Diagnostic::is_error), files, manifests, diagnostics: found }
+}
+
+impl Serialize for Diagnostic {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Finding::from(self).serialize(serializer)
     }
 }
 

@@ -5,6 +5,7 @@ mod country;
 mod fact;
 mod fold;
 mod gender;
+mod hours;
 mod id;
 mod language;
 mod local;
@@ -23,7 +24,7 @@ pub use self::id::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey};
 pub use self::language::Language;
 pub use self::local::{Clock, Moment, Opening, Weekday, Window, Windows, Zone};
 pub use self::name::Name;
-pub use self::period::Period;
+pub use self::period::{Period, rough};
 pub use self::phone::Phone;
 pub use self::seed::mix;
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
@@ -83,6 +84,17 @@ impl From<Period> for String {
     fn from(period: Period) -> Self {
         period.to_string()
     }
+}
+
+/// A length of time to one unit, rounded down and without its sign: `40s`, `5m`, `23h`, `4d`.
+pub fn rough(length: TimeDelta) -> String {
+    let (n, unit) = match length.num_seconds().unsigned_abs() {
+        n @ ..60 => (n, 's'),
+        n @ ..3_600 => (n / 60, 'm'),
+        n @ ..172_800 => (n / 3_600, 'h'),
+        n => (n / 86_400, 'd'),
+    };
+    format!("{n}{unit}")
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub enum State {
 }
 
 /// Why a target left its run before the last day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exit {
     Paid,
@@ -49,6 +49,19 @@ impl Exit {
             Self::Failed => "failed",
             Self::Removed => "removed",
             Self::Expired => "expired",
+        }
+    }
+
+    /// Why they left, as the end of a sentence.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Paid => "the person has paid",
+            Self::OptedOut => "the person asked not to be written to",
+            Self::Cancelled => "the run was cancelled",
+            Self::Undeliverable => "their number cannot be reached",
+            Self::Failed => "two days in a row could not be sent",
+            Self::Removed => "the person was removed",
+            Self::Expired => "the run ended first",
         }
     }
 

@@ -222,6 +222,15 @@ pub enum MediaType {
     Audio,
 }
 
+/// A template of a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    Text(Language),
+    Subject(Language),
+    /// Of the media with this index.
+    Caption(usize),
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WhatsappTemplate {
     pub name: String,

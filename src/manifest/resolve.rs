@@ -102,9 +102,15 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
                 checked.desired.channels.insert((*name).clone(), spec.resolve());
             }
             // Moved later, or inlined where they are used; broken ones are recorded already.
-            Some(Spec::Filter(_) | Spec::Schedule(_) | Spec::Defaults(_) | Spec::Sequence(_) | Spec::Channel(_))
-            // Resolved at the end: it is no part of what it speaks of.
-            | Some(Spec::CampaignTest(_))
+            // A test is resolved at the end: it is no part of what it speaks of.
+            Some(
+                Spec::Filter(_)
+                | Spec::Schedule(_)
+                | Spec::Defaults(_)
+                | Spec::Sequence(_)
+                | Spec::Channel(_)
+                | Spec::CampaignTest(_),
+            )
             | None => {}
         }
     }

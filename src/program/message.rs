@@ -1,12 +1,11 @@
 //! What one person gets on one day: the one place where texts meet facts.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use super::{CampaignProgram, DayProgram};
 use crate::domain::{Country, Language, Timestamp, Zone};
 use crate::manifest::choose;
-use crate::manifest::desired::Media;
+use crate::manifest::desired::{Media, Part};
 use crate::template::{RenderError, Template, Vars, opt_out_hint};
 
 /// The person written to, as far as texts may speak of them.
@@ -57,26 +56,16 @@ pub enum Fault {
     NoDay(u16),
     #[error("day {day} has no text in `{fallback}`")]
     NoText { day: u16, fallback: Language },
-    #[error("day {day} in `{language}`{part}: {error}")]
+    #[error("day {day} in `{language}`{}: {error}", which(part))]
     Template { day: u16, language: Language, part: Part, error: RenderError },
 }
 
-/// A template of a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    Text,
-    Subject,
-    /// Of the media with this index.
-    Caption(usize),
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text => Ok(()),
-            Self::Subject => f.write_str(", subject"),
-            Self::Caption(index) => write!(f, ", caption {}", index + 1),
-        }
+/// Which template of a day it is, in a sentence; of the text nothing need be said.
+fn which(part: &Part) -> String {
+    match part {
+        Part::Text(_) => String::new(),
+        Part::Subject(_) => ", subject".to_owned(),
+        Part::Caption(index) => format!(", caption {}", index + 1),
     }
 }
 
@@ -113,8 +102,8 @@ impl CampaignProgram {
                 Some(_) => SpokenBy::Referrer,
                 None => SpokenBy::Nobody,
             },
-            subject: subject.map(|subject| render(Part::Subject, subject.text)).transpose()?,
-            text: render(Part::Text, choice.text)?,
+            subject: subject.map(|s| render(Part::Subject(s.language.clone()), s.text)).transpose()?,
+            text: render(Part::Text(language.clone()), choice.text)?,
             media: program.media(render)?,
         })
     }

@@ -12,7 +12,7 @@ use crate::manifest::{MAX_FILE_BYTES, SourceFile, Sources};
 /// Deeper trees are refused: it is a symbolic link that points above itself.
 const MAX_DEPTH: usize = 32;
 /// All files together. More would be held in memory at once.
-const MAX_TOTAL_BYTES: usize = 128 * 1024 * 1024;
+pub(super) const MAX_TOTAL_BYTES: usize = 128 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -119,7 +119,7 @@ fn walk(folder: &Path, depth: usize, paths: &mut BTreeSet<PathBuf>) -> Result<()
     Ok(())
 }
 
-fn is_manifest(path: &Path) -> bool {
+pub(super) fn is_manifest(path: &Path) -> bool {
     path.extension().is_some_and(|end| end.eq_ignore_ascii_case("yaml") || end.eq_ignore_ascii_case("yml"))
 }
 
@@ -134,7 +134,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// As the user wrote it, with `/` on every system and without a leading `./`.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let parts: Vec<_> = path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect();
     parts.iter().collect::<PathBuf>().to_string_lossy().replace('\\', "/")
 }

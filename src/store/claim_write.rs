@@ -33,8 +33,8 @@ async fn attempts(
     lease_until: Timestamp,
 ) -> Result<(Option<i64>, Vec<Claimed>), Error> {
     let mut keys = Keys::default();
-    let (mut days, mut phones, mut languages, mut texts, mut counts_on, mut queued_at) =
-        (vec![], vec![], vec![], vec![], vec![], vec![]);
+    let (mut days, mut phones, mut languages, mut texts, mut counts_on, mut due_at, mut queued_at) =
+        (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
     for (draw, send) in draws.iter().flat_map(|(_, draw)| draw.sends.iter().map(move |send| (draw, send))) {
         keys.push(send.key.target);
         days.push(send.key.day);
@@ -42,6 +42,7 @@ async fn attempts(
         languages.push(send.language.as_str());
         texts.push(send.text.as_str());
         counts_on.push(draw.today);
+        due_at.push(send.due_at);
         queued_at.push(draw.at);
     }
     if days.is_empty() {
@@ -50,13 +51,13 @@ async fn attempts(
     let rows: Vec<(i32, i32, i64, i16, i16, i64)> = sqlx::query_as(
         "with sends as (
            select * from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[],
-                                $8::date[], $9::timestamptz[])
-             as s (account_id, campaign_id, referral_id, day, phone, language, text, counts_on, queued_at)),
+                                $8::date[], $9::timestamptz[], $12::timestamptz[])
+             as s (account_id, campaign_id, referral_id, day, phone, language, text, counts_on, queued_at, due_at)),
          claimed as (
            insert into message as m (account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone,
-                                     language, text, revision_id, queued_at)
+                                     language, text, revision_id, due_at, queued_at)
            select account_id, referral_id, campaign_id, day, 'sending', 1, counts_on, phone, language, text, $10,
-                  queued_at from sends
+                  due_at, queued_at from sends
            on conflict (account_id, referral_id, campaign_id, day) do update
              set state = 'sending', attempts = m.attempts + 1, counts_on = excluded.counts_on, phone = excluded.phone,
                  language = excluded.language, text = excluded.text, revision_id = excluded.revision_id, error = null
@@ -78,6 +79,7 @@ async fn attempts(
     .bind(queued_at)
     .bind(revision)
     .bind(lease_until)
+    .bind(due_at)
     .fetch_all(tx)
     .await
     .map_err(Error::during("save the attempts"))?;
@@ -227,7 +229,7 @@ async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)]) -> Result<(), E
     rows.save(tx).await
 }
 
-/// Takes the campaigns' quota, pauses runs that cannot render, and has those looked at where somebody ended.
+/// Takes the campaigns' quota, pauses runs that cannot render, and has those looked at where the last one ended.
 async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
     let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut faults, mut instants) =
         (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
@@ -254,17 +256,27 @@ async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Mes
         return Ok(());
     }
     sqlx::query(
-        "update run r
+        "with u as (
+           select * from unnest($1::int[], $2::int[], $3::date[], $4::int[], $5::boolean[], $6::text[], $7::timestamptz[])
+                         as u (account_id, campaign_id, day, taken, ended, fault, at)),
+         events as (
+           insert into event (account_id, campaign_id, at, kind, phase_before, phase_after, reason, message, revision_id)
+           select r.account_id, r.campaign_id, u.at, 'run-phase', r.phase, 'paused', 'template-error', u.fault,
+                  r.revision_id
+           from u join run r on r.account_id = u.account_id and r.campaign_id = u.campaign_id
+           where u.fault is not null and r.phase = 'active')
+         update run r
          set taken = case when u.taken = 0 or r.taken_on >= u.day then r.taken else 0 end + u.taken,
              taken_on = case when u.taken = 0 then r.taken_on else greatest(r.taken_on, u.day) end,
-             check_at = case when u.ended then u.at else r.check_at end,
+             check_at = case when u.ended and not exists (
+                               select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
+                                                      and t.state = 'active')
+                             then u.at else r.check_at end,
              phase = case when u.fault is null or r.phase <> 'active' then r.phase else 'paused' end,
              reason = case when u.fault is null or r.phase <> 'active' then r.reason else 'template-error' end,
              message = coalesce(u.fault, r.message),
              fault_revision_id = case when u.fault is null then r.fault_revision_id else r.revision_id end
-         from unnest($1::int[], $2::int[], $3::date[], $4::int[], $5::boolean[], $6::text[],
-                     $7::timestamptz[]) as u (account_id, campaign_id, day, taken, ended, fault, at)
-         where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
+         from u where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
     )
     .bind(accounts)
     .bind(campaigns)

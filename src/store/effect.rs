@@ -61,7 +61,7 @@ impl Store {
     }
 
     /// Gives each of `seekers` the room that `spec` leaves it: what enrollment will find there.
-    async fn with_room(
+    pub async fn with_room(
         &self,
         id: CampaignId,
         spec: &Campaign,
@@ -72,10 +72,11 @@ impl Store {
             "select account_id, finished_at is not null, passes, enrolled_on, enrolled,
                     case when $2 then (select count(*) from target t where t.account_id = r.account_id
                                        and t.campaign_id = r.campaign_id) else 0 end
-             from run r where campaign_id = $1",
+             from run r where campaign_id = $1 and account_id = any($3)",
         )
         .bind(id.0)
         .bind(spec.limits.targets.is_some())
+        .bind(seekers.iter().map(|seeker| seeker.account.0).collect::<Vec<_>>())
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during("read how much room there is"))?;

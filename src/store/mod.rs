@@ -8,6 +8,7 @@ mod apply;
 mod claim;
 mod claim_write;
 mod clock;
+mod copy_world;
 mod demo;
 mod desired;
 mod effect;
@@ -15,11 +16,14 @@ pub mod embedded;
 mod enroll;
 mod error;
 mod fact;
+mod forecast;
 mod import;
 mod lane_rows;
 pub mod look;
 mod matcher;
 mod outcome;
+mod reply;
+pub mod report;
 mod rows;
 mod run;
 mod sandbox;
@@ -35,13 +39,16 @@ use sqlx::{Connection, PgConnection, PgPool};
 pub use self::apply::{Applied, Origin};
 pub use self::claim::{Batch, Claim, Claimed, Span};
 pub use self::clock::Speed;
+pub use self::copy_world::Schema;
 pub use self::demo::Contents;
 pub use self::desired::InForce;
 pub use self::enroll::Enrolled;
 pub use self::error::Error;
 pub use self::fact::FactEvent;
+pub use self::forecast::Foreseen;
 pub use self::import::{Age, Closed, Merged, Stage};
 pub use self::matcher::Seeker;
+pub use self::reply::{Heard, Inbound};
 pub use self::wake::NextDue;
 pub use self::why_not::WhyNot;
 
@@ -81,6 +88,15 @@ impl Store {
     /// A store on a pool whose schema is up to date.
     pub fn of(pool: PgPool) -> Self {
         Self { pool }
+    }
+
+    /// Refreshes what Postgres knows of the tables that grow, for databases that nobody vacuums.
+    pub async fn analyze(&self) -> Result<(), Error> {
+        sqlx::query("analyze account, referral, run, lane, target, message")
+            .execute(&self.pool)
+            .await
+            .map_err(Error::during("analyze the database"))?;
+        Ok(())
     }
 
     /// Closes every connection, waiting for those in use.

@@ -116,7 +116,7 @@ async fn follow(
     now: Timestamp,
 ) -> Result<(), Error> {
     let mut targets = TargetRows::default();
-    let (mut changed, mut changed_at) = (Keys::default(), Vec::new());
+    let mut changed = Changed::default();
     let (mut back, mut back_days): (Keys, Vec<NaiveDate>) = (Keys::default(), Vec::new());
     let mut failures = (Keys::default(), Vec::<i16>::new());
     for (claimed, _, settlement) in settled {
@@ -135,23 +135,24 @@ async fn follow(
             Following::Leave(exit) => targets.push(key, TargetRow::Exited(exit), at),
         }
         if settlement.following != Following::Nothing {
-            changed.push(key);
-            changed_at.push(at);
+            changed.keys.push(key);
+            changed.at.push(at);
+            changed.gave_back.push(settlement.give_back);
         }
         if settlement.give_back {
             back.push(key);
             back_days.push(claimed.counts_on);
         }
     }
-    if changed.accounts.is_empty() {
+    if changed.at.is_empty() {
         return Ok(());
     }
-    lock_lanes(tx, &changed.accounts.iter().map(|id| AccountId(*id)).collect::<Vec<_>>()).await?;
+    lock_lanes(tx, &changed.keys.accounts.iter().map(|id| AccountId(*id)).collect::<Vec<_>>()).await?;
     targets.save(tx).await?;
     if !failures.1.is_empty() {
         count_failed_days(tx, failures.0, failures.1).await?;
     }
-    look_again(tx, &changed, &changed_at).await?;
+    look_again(tx, changed).await?;
     if !back_days.is_empty() {
         give_back(tx, back, back_days).await?;
     }
@@ -175,20 +176,34 @@ async fn count_failed_days(tx: &mut PgConnection, keys: Keys, failed_days: Vec<i
     Ok(())
 }
 
-/// Has the runs and lanes looked at where a target changed.
-async fn look_again(tx: &mut PgConnection, keys: &Keys, at: &[Timestamp]) -> Result<(), Error> {
+/// Targets that changed, and whether there is quota again where they are.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    pub(super) keys: Keys,
+    pub(super) at: Vec<Timestamp>,
+    pub(super) gave_back: Vec<bool>,
+}
+
+/// Has the lanes looked at that may send more, and the runs in which nobody is active any more.
+pub(super) async fn look_again(tx: &mut PgConnection, changed: Changed) -> Result<(), Error> {
     sqlx::query(
-        "with changed as (select * from unnest($1::int[], $2::int[], $3::timestamptz[]) as u (account_id, campaign_id, at)),
+        "with changed as (
+           select * from unnest($1::int[], $2::int[], $3::timestamptz[], $4::boolean[])
+             as u (account_id, campaign_id, at, gave_back)),
          lanes as (
            update lane l set wake_at = least(l.wake_at, u.at)
-           from (select account_id, min(at) as at from changed group by 1) u where l.account_id = u.account_id)
+           from (select account_id, min(at) as at from changed where gave_back group by 1) u
+           where l.account_id = u.account_id)
          update run r set check_at = u.at
          from (select account_id, campaign_id, min(at) as at from changed group by 1, 2) u
-         where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
+         where r.account_id = u.account_id and r.campaign_id = u.campaign_id
+           and not exists (select from target t where t.account_id = u.account_id and t.campaign_id = u.campaign_id
+                                                  and t.state = 'active')",
     )
-    .bind(&keys.accounts)
-    .bind(&keys.campaigns)
-    .bind(at)
+    .bind(changed.keys.accounts)
+    .bind(changed.keys.campaigns)
+    .bind(changed.at)
+    .bind(changed.gave_back)
     .execute(tx)
     .await
     .map_err(Error::during("have runs looked at again"))?;

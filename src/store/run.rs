@@ -54,11 +54,15 @@ pub(super) async fn ensure(
         let (names, labels) = selection(&spec.accounts);
         let status = Status::created();
         sqlx::query(
-            "insert into run (account_id, campaign_id, phase, reason, message, created_at, revision_id, check_at)
-             select a.id, $1, $4, $5, $6, $7, $8, $7 from account a
-             where ($2::text[] is null or a.external_id = any($2)) and ($3::jsonb is null or a.attributes @> $3)
-               and not exists (select from run r where r.account_id = a.id and r.campaign_id = $1)
-             on conflict do nothing",
+            "with made as (
+               insert into run (account_id, campaign_id, phase, reason, message, created_at, revision_id, check_at)
+               select a.id, $1, $4, $5, $6, $7, $8, $7 from account a
+               where ($2::text[] is null or a.external_id = any($2)) and ($3::jsonb is null or a.attributes @> $3)
+                 and not exists (select from run r where r.account_id = a.id and r.campaign_id = $1)
+               on conflict do nothing
+               returning account_id, campaign_id, created_at, phase, reason, message, revision_id)
+             insert into event (account_id, campaign_id, at, kind, phase_after, reason, message, revision_id)
+             select account_id, campaign_id, created_at, 'run-created', phase, reason, message, revision_id from made",
         )
         .bind(id.0)
         .bind(names)
@@ -234,18 +238,25 @@ async fn exit_targets(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> 
     Ok(())
 }
 
+/// Saves what the looks came to; a phase or reason that is new is an event.
 async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(), Error> {
     sqlx::query(
-        "with lanes as (update lane set wake_at = least(wake_at, $7) where account_id = any($8))
+        "with looked as (
+           select * from unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+                         as u (account_id, campaign_id, phase, reason, message, check_at)),
+         lanes as (update lane set wake_at = least(wake_at, $7) where account_id = any($8)),
+         events as (
+           insert into event (account_id, campaign_id, at, kind, phase_before, phase_after, reason, message, revision_id)
+           select r.account_id, r.campaign_id, $7, 'run-phase', r.phase, u.phase, u.reason, u.message, r.revision_id
+           from looked u join run r on r.account_id = u.account_id and r.campaign_id = u.campaign_id
+           where (r.phase, r.reason) <> (u.phase, u.reason))
          update run r
          set phase = u.phase, reason = u.reason, message = u.message, check_at = u.check_at,
              started_at = case when u.phase = 'active' then coalesce(r.started_at, $7) else r.started_at end,
              finished_at = case when u.phase in ('completed', 'cancelled') then coalesce(r.finished_at, $7) end,
              enroll_at = case when u.phase = 'active' and r.phase <> 'active' then $7
                               when u.phase in ('completed', 'cancelled') then null else r.enroll_at end
-         from unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-              as u (account_id, campaign_id, phase, reason, message, check_at)
-         where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
+         from looked u where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
     )
     .bind(looks.iter().map(|look| look.account.0).collect::<Vec<_>>())
     .bind(looks.iter().map(|look| look.campaign.0).collect::<Vec<_>>())

@@ -62,6 +62,7 @@ macro_rules! first_reason {
         concat!("case", $(" when (", $condition, ") is not true then '", $name, "'",)* " end")
     };
 }
+pub(super) use first_reason;
 
 /// All reasons that keep a referral out, in their order.
 macro_rules! all_reasons {
@@ -75,7 +76,7 @@ macro_rules! all_reasons {
 }
 
 impl WhyNot {
-    fn parse(text: &str) -> Result<Self, sqlx::Error> {
+    pub(super) fn parse(text: &str) -> Result<Self, sqlx::Error> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or_else(|| strange("a reason", text))
     }
 
@@ -99,6 +100,29 @@ impl WhyNot {
             Self::Language => "speak another language, or it is not known",
             Self::Attributes => "have other attributes",
             Self::Cap => "match, but there is no room for them now",
+        }
+    }
+
+    /// The same of one person.
+    pub const fn of_one(self) -> &'static str {
+        match self {
+            Self::NotCurrent => "is an older row of somebody who registered again",
+            Self::Paid => "has paid",
+            Self::NotPaid => "has not paid",
+            Self::Suppressed => "asked not to be written to",
+            Self::ConsentMissing => "has not said whether they may be written to",
+            Self::OptedOut => "opted out",
+            Self::AlreadyTarget => "is or was in this campaign",
+            Self::InAnotherRun => "is in another campaign now",
+            Self::TooYoung => "registered less than `enrollAfter` ago",
+            Self::Country => "lives in another country",
+            Self::Registered => "registered at another time",
+            Self::Gender => "is of another gender, or it is not known",
+            Self::Profession => "has another profession, or none that is known",
+            Self::Age => "is of another age, or it is not known",
+            Self::Language => "speaks another language, or it is not known",
+            Self::Attributes => "has other attributes",
+            Self::Cap => "matches, but there is no room now",
         }
     }
 }

@@ -5,9 +5,18 @@
 //! by the same [`crate::store::NextDue`] that tells the daemon how long to sleep, and never sleeps itself. There is
 //! no second implementation of any rule in here.
 
+mod chance;
+pub mod compare;
+mod notes;
+pub mod page;
+pub mod report;
 mod script;
+mod simulate;
+mod tally;
 pub mod test;
 mod world;
 
+pub use self::chance::{PAYS_WITHIN_HOURS, Rates, STOPS_WITHIN_HOURS};
 pub use self::script::{Delivery, Fault, Reaction, Script};
+pub use self::simulate::{Error as SimulationError, Progress, Settings, simulate};
 pub use self::world::{Error, World};

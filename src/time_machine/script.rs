@@ -79,6 +79,17 @@ impl Script {
         Self { refusals: Some((of_a_million, seed)), ..Self::default() }
     }
 
+    /// The same script, keeping every message that reaches a phone.
+    #[must_use]
+    pub fn remembering(self) -> Self {
+        Self { deliveries: Some(Mutex::default()), ..self }
+    }
+
+    /// Takes out everything that reached a phone since the last time, in order.
+    pub fn drain(&self) -> Vec<Delivery> {
+        self.deliveries.as_ref().map(|deliveries| std::mem::take(&mut *lock(deliveries))).unwrap_or_default()
+    }
+
     /// Changes the faults to come; the first that concerns a hand-over decides how it ends.
     pub fn edit_faults(&self, change: impl FnOnce(&mut Vec<Fault>)) {
         change(&mut lock(&self.faults));
@@ -158,8 +169,8 @@ fn provider_id(MessageKey { target, day }: &MessageKey) -> String {
 /// A number below a million for one hand-over.
 fn draw(message: &Claimed, seed: u64) -> u64 {
     let MessageKey { target, day } = message.key;
+    // The campaign's number would say nothing: it depends on which other campaigns there are.
     let key = target.referral.0.cast_unsigned().rotate_left(20)
-        ^ u64::from(target.campaign.0.cast_unsigned()).rotate_left(8)
         ^ u64::from(day.cast_unsigned()) << 4
         ^ u64::from(message.attempts);
     mix(key ^ mix(seed)) % 1_000_000

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 11] = [
+const CORE: [&str; 13] = [
     "cadence",
+    "consent",
     "diagnostic",
     "domain",
     "gate",
@@ -14,12 +15,13 @@ const CORE: [&str; 11] = [
     "manifest",
     "pacing",
     "plan",
+    "preview",
     "program",
     "template",
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 22] = [
+const ALLOWED: [(&str, &[&str]); 24] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -30,11 +32,13 @@ const ALLOWED: [(&str, &[&str]); 22] = [
     ("cadence", &["domain", "manifest"]),
     ("plan", &["cadence", "domain", "gate", "lifecycle", "manifest", "pacing"]),
     ("program", &["cadence", "domain", "manifest", "template"]),
+    ("preview", &["domain", "program"]),
     ("lane", &["domain", "gate", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),
+    ("consent", &["domain"]),
     ("facts", &["domain"]),
     ("source", &["manifest"]),
-    ("store", &["cadence", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
+    ("store", &["cadence", "consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
@@ -69,6 +73,7 @@ const ALLOWED: [(&str, &[&str]); 22] = [
             "lifecycle",
             "manifest",
             "plan",
+            "preview",
             "program",
             "reconcile",
             "runner",

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::{facts, footer, maybe, section, when};
 use crate::cli::known;
+use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::{changes, quota};
 use crate::cli::table::{Cell, Table, Tone, counted, paint, thousands};
-use crate::domain::{Timestamp, Weekday, Window};
+use crate::domain::Timestamp;
 use crate::manifest::desired::{self, AccountSelector, CampaignType, DesiredState, Enrollment, Filter, Subscription};
 use crate::store::Store;
 use crate::store::look::{Campaign, DayCounts, Revision, Wanted};
@@ -153,31 +153,15 @@ fn filter(filter: &Filter) -> String {
     parts.join(", ")
 }
 
+/// `Mon–Fri 08:00–20:00 in the account's time, from …`.
 fn schedule(schedule: &desired::Schedule) -> String {
-    let mut text: Vec<String> = schedule.windows.windows.iter().map(window).collect();
-    if text.is_empty() {
-        text.push("never".to_owned());
-    }
     let zone = schedule.timezone.as_ref().map_or("the account's time", |zone| zone.as_str());
-    let mut text = format!("{} in {zone}", text.join(", "));
+    let mut text = format!("{} in {zone}", schedule.windows);
     if let Some(start) = schedule.start_at {
         text = format!("{text}, from {}", String::from(start));
     }
     if let Some(end) = schedule.end_at {
         text = format!("{text}, until {}", String::from(end));
     }
-    if !schedule.windows.blackouts.is_empty() {
-        let days = counted(i64::try_from(schedule.windows.blackouts.len()).unwrap_or(i64::MAX), "date");
-        text = format!("{text}, except on {days}");
-    }
     text
-}
-
-fn window(window: &Window) -> String {
-    let hours = format!("{}–{}", String::from(window.from), String::from(window.to));
-    if window.days.len() == Weekday::ALL.len() {
-        return hours;
-    }
-    let days: Vec<String> = window.days.iter().map(|day| format!("{day:?}")).collect();
-    format!("{} {hours}", days.join(" "))
 }

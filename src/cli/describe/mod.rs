@@ -4,17 +4,12 @@ mod campaign;
 mod run;
 mod target;
 
-use std::fmt::Write as _;
-
 use clap::Subcommand;
 
 use super::database::Database;
 use super::output::Output;
-use super::table::{one_line, relative, time};
 use super::{Exit, Global, print};
 use crate::config::Config;
-use crate::domain::Timestamp;
-use crate::gate;
 
 #[derive(Debug, Subcommand)]
 pub enum Describe {
@@ -31,7 +26,7 @@ pub enum Describe {
         #[command(flatten)]
         view: View,
     },
-    /// One person in one run: what was sent, every answer of the gate, what happens next
+    /// One person in one run: what was sent and what happens next; `explain target` says why
     Target {
         /// `campaign/account/referral`, as `get targets` shows it
         id: String,
@@ -68,50 +63,4 @@ pub(super) async fn run(describe: Describe, global: &Global, config: &Config) ->
     }?;
     print::line(&text);
     Ok(Exit::Fine)
-}
-
-/// Lines of `name: value`, the values below each other.
-fn facts(title: &str, facts: &[(&str, String)]) -> String {
-    let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default() + 1;
-    let mut text = title.to_owned();
-    for (name, value) in facts {
-        let name = format!("{name}:");
-        write!(text, "\n  {name:<width$}  {value}").expect("writing to a string cannot fail");
-    }
-    text
-}
-
-/// `text` moved to the right below a title.
-fn section(title: &str, text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
-    format!("\n\n{title}\n{}", lines.join("\n"))
-}
-
-/// `2026-11-30 09:12 (in 5h)`.
-fn when(at: Timestamp, now: Timestamp) -> String {
-    format!("{} ({})", time(at), relative(at, now))
-}
-
-fn maybe(value: Option<&str>) -> String {
-    value.map_or_else(|| "-".to_owned(), one_line)
-}
-
-/// The last line: which zone all times are in.
-fn footer(now: Timestamp) -> String {
-    format!("\n\ntimes are UTC, now {}", time(now))
-}
-
-/// What a reason to hold means.
-const fn meaning(hold: gate::Hold) -> &'static str {
-    match hold {
-        gate::Hold::RunNotActive => "the run is not active",
-        gate::Hold::SubscriptionExpired => "the account's subscription has ended",
-        gate::Hold::Disconnected => "the account's WhatsApp is not connected",
-        gate::Hold::ConsentMissing => "there is no consent on record",
-        gate::Hold::OutsideWindow => "it is outside the hours in which the campaign may write",
-        gate::Hold::AccountCap => "the account has reached its messages of the day",
-        gate::Hold::CampaignCap => "the run has reached its messages of the day",
-        gate::Hold::WrittenToday => "this person was written to today",
-        gate::Hold::Pacing => "the account keeps its pace between two messages",
-    }
 }

@@ -1,4 +1,4 @@
-//! Results as the XML that JUnit once wrote and every CI reads.
+//! Results as the XML that `JUnit` once wrote and every CI reads.
 
 use std::collections::HashMap;
 use std::fmt::Write;

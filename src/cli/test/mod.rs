@@ -27,7 +27,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use futures_util::stream::{self, StreamExt};
 
-use super::{Exit, Global, database, print, validate};
+use super::{Exit, Global, print, scratch, validate};
 use crate::config::Config;
 use crate::manifest::Draft;
 use crate::manifest::campaign_test::CampaignTest;
@@ -74,7 +74,7 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
         }
         return Ok(Exit::Findings);
     }
-    let scratch = Arc::new(database::scratch(config).await?);
+    let scratch = Arc::new(scratch::prepare(config).await?);
     let tree = Arc::new(Draft::of(&selection.sources));
     let mut running = stream::iter(selection.tests)
         .map(|test| tokio::spawn(timed(Arc::clone(&scratch), Arc::clone(&tree), test)))

@@ -9,9 +9,10 @@ use crate::manifest::Sources;
 use crate::time_machine::test::{Failure, Happened, Report, Subject};
 
 pub(super) fn line(report: &Report, colour: bool) -> String {
-    match report.failures.is_empty() {
-        true => format!("{}   {}", paint("ok", Tone::Good, colour), report.name),
-        false => format!("{} {}", paint("FAIL", Tone::Bad, colour), report.name),
+    if report.failures.is_empty() {
+        format!("{}   {}", paint("ok", Tone::Good, colour), report.name)
+    } else {
+        format!("{} {}", paint("FAIL", Tone::Bad, colour), report.name)
     }
 }
 

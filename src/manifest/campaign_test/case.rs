@@ -51,7 +51,7 @@ pub enum Step {
     Remove(Kind, Name),
     Restart,
     Override(Override),
-    Expect(Expectation),
+    Expect(Box<Expectation>),
 }
 
 #[derive(Debug, Clone, PartialEq)]

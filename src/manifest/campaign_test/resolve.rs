@@ -80,7 +80,7 @@ impl Steps<'_, '_> {
         } else if let Some(overriding) = &spec.overriding {
             Step::Override(self::overriding(overriding)?)
         } else {
-            Step::Expect(self.expectation(spec.expect.as_ref()?, &format!("{at}/expect")))
+            Step::Expect(Box::new(self.expectation(spec.expect.as_ref()?, &format!("{at}/expect"))))
         })
     }
 

@@ -174,9 +174,10 @@ impl Look<'_, '_, '_> {
         let Some(rows) = rows else { return };
         if let RowsSpec::Unclear(keys) = rows {
             let noun = below.rsplit('/').next().unwrap_or_default();
-            let message = match keys.iter().any(|key| key == "only") {
-                true => format!("`only` stands alone, and `{noun}` has other keys beside it"),
-                false => format!("`{noun}` is a mapping that says neither `only` nor `count`"),
+            let message = if keys.iter().any(|key| key == "only") {
+                format!("`only` stands alone, and `{noun}` has other keys beside it")
+            } else {
+                format!("`{noun}` is a mapping that says neither `only` nor `count`")
             };
             let help = format!(
                 "write `{noun}: [{{…}}]` for rows that must be there, `{{only: [{{…}}]}}` for no others, `{{count: 1, …}}` for a number"
@@ -188,7 +189,7 @@ impl Look<'_, '_, '_> {
                 let at = join(&format!("{}/{below}{place}", self.at), &field.name);
                 match (field.name.as_str(), field.wanted) {
                     ("referral", Wanted::Is(id)) => {
-                        self.people.know_referral(&at, id.as_str().unwrap_or_default(), Some(self.index), self.found)
+                        self.people.know_referral(&at, id.as_str().unwrap_or_default(), Some(self.index), self.found);
                     }
                     ("account", Wanted::Is(id)) => {
                         self.people.know_account(&at, id.as_str().unwrap_or_default(), self.found);

@@ -20,7 +20,7 @@ pub struct Group {
 }
 
 /// Where people stand in one run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// They will never be in it.
     Outside,
@@ -38,7 +38,7 @@ pub enum Place {
 }
 
 /// Which group comes first in a run: the longest overdue, then the newest registration.
-pub(super) type Turn = (Timestamp, usize, usize);
+pub(super) type Turn = (Timestamp, u64, usize);
 
 /// All groups, and for each run who waits and who is due.
 #[derive(Debug)]
@@ -50,14 +50,14 @@ pub(super) struct Crowd {
 #[derive(Debug)]
 struct Ranked {
     group: Group,
-    /// The place by age of registration; parts of a group keep it.
-    rank: usize,
+    /// How many people registered after the first of them.
+    rank: u64,
 }
 
 /// Whom one run has.
 #[derive(Debug, Default)]
 struct Members {
-    waiting: BTreeSet<(usize, usize)>,
+    waiting: BTreeSet<(u64, usize)>,
     due: BTreeSet<Turn>,
     active: u64,
 }
@@ -66,8 +66,11 @@ impl Crowd {
     pub(super) fn new(mut groups: Vec<Group>, runs: usize) -> Self {
         groups.sort_by_key(|group| std::cmp::Reverse(group.registered_at));
         let mut crowd = Self { groups: Vec::new(), runs: (0..runs).map(|_| Members::default()).collect() };
-        for (rank, group) in groups.into_iter().enumerate() {
+        let mut rank = 0;
+        for group in groups {
+            let people = u64::from(group.people);
             crowd.add(group, rank);
+            rank += people;
         }
         crowd
     }
@@ -109,17 +112,21 @@ impl Crowd {
 
     /// Parts `people` from the rest of the group, which stays as it is; gives back the number of the part.
     pub(super) fn part(&mut self, id: usize, people: u32) -> usize {
-        let Ranked { group, rank } = &mut self.groups[id];
-        if people >= group.people {
+        if people >= self.group(id).people {
             return id;
         }
-        group.people -= people;
-        let (part, rank) = (Group { people, ..group.clone() }, *rank);
-        // They are counted anew as a group of their own.
-        for (members, _) in self.runs.iter_mut().zip(&part.places).filter(|(_, place)| is_active(**place)) {
-            members.active -= u64::from(people);
+        for run in 0..self.runs.len() {
+            self.leave(run, id);
         }
-        self.add(part, rank)
+        let Ranked { group, rank } = &mut self.groups[id];
+        let (part, first) = (Group { people, ..group.clone() }, *rank);
+        group.people -= people;
+        // Whoever is parted goes first from now on wherever the rest is too: the newest were taken.
+        *rank += u64::from(people);
+        for run in 0..self.runs.len() {
+            self.enter(run, id);
+        }
+        self.add(part, first)
     }
 
     pub(super) fn write(&mut self, id: usize, on: NaiveDate) {
@@ -142,7 +149,7 @@ impl Crowd {
         }
     }
 
-    fn add(&mut self, group: Group, rank: usize) -> usize {
+    fn add(&mut self, group: Group, rank: u64) -> usize {
         let id = self.groups.len();
         self.groups.push(Ranked { group, rank });
         for run in 0..self.runs.len() {

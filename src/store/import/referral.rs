@@ -171,14 +171,15 @@ const INSERT: &str = "with done as (
     )
     select account_id, count(*) from done group by account_id";
 
-/// Opt-outs that are news; one that is not may have been taken back by the person since.
+/// Opt-outs that are news; one that is not may have been taken back by the person since. In order of the phones, as
+/// replies: two who wait for each other's phones would wait for ever.
 const SUPPRESS: &str = "insert into suppression (phone, reason, suppressed_at)
     select phone, 'import', $1 from changed
     where consent = 'opted_out' and (old_consent is distinct from consent or old_phone <> phone)
     union
     select phone, 'import', $1 from staged s
     where consent = 'opted_out' and not exists (select from referral r where r.external_id = s.external_id)
-    on conflict (phone) do nothing";
+    order by phone on conflict (phone) do nothing";
 
 /// Merges the staged rows.
 pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) -> Result<Merged, Error> {

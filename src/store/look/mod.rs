@@ -5,11 +5,15 @@
 
 mod accounts;
 mod campaigns;
+mod cases;
 mod counts;
+mod history;
 mod messages;
 mod names;
+mod people;
 mod questions;
 mod quotas;
+mod recipients;
 mod revisions;
 mod runs;
 mod targets;
@@ -18,10 +22,15 @@ use sqlx::{PgConnection, Postgres, Transaction};
 
 pub use self::accounts::Account;
 pub use self::campaigns::{Campaign, DayCounts, Phases};
+pub use self::cases::{Case, Circumstances};
 pub use self::counts::Counts;
+pub use self::history::{Entry, EntryKind, HistoryOf};
 pub use self::messages::Message;
-pub use self::names::{Identity, Person, TargetName};
+pub use self::names::{Identity, TargetName};
+pub use self::people::{Person, RunState};
+pub use self::questions::Asked;
 pub use self::quotas::RunToday;
+pub use self::recipients::Correspondence;
 pub use self::revisions::Revision;
 pub use self::runs::{EndCount, Run};
 pub use self::targets::{Hold, Standing, Target};
@@ -66,7 +75,7 @@ impl<T> Page<T> {
 
 impl Store {
     /// A transaction in which all statements see one state and none may write.
-    async fn looking(&self) -> Result<Transaction<'static, Postgres>, Error> {
+    pub(super) async fn looking(&self) -> Result<Transaction<'static, Postgres>, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to look"))?;
         let connection: &mut PgConnection = &mut tx;
         sqlx::query("set transaction isolation level repeatable read, read only")

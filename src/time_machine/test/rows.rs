@@ -7,7 +7,7 @@ use super::compare::Found;
 use crate::plan::{Change, Effect};
 use crate::store::look::{Message, Run, Target};
 
-pub(super) fn message(row: Message) -> Found {
+pub(super) fn message(row: &Message) -> Found {
     Found {
         title: format!("`{}` in `{}`, day {}", row.referral, row.campaign, row.day),
         subject: Some(Subject::Person(row.referral.clone())),
@@ -24,7 +24,7 @@ pub(super) fn message(row: Message) -> Found {
     }
 }
 
-pub(super) fn target(row: Target) -> Found {
+pub(super) fn target(row: &Target) -> Found {
     Found {
         title: format!("`{}` in `{}`", row.referral, row.campaign),
         subject: Some(Subject::Person(row.referral.clone())),
@@ -35,13 +35,13 @@ pub(super) fn target(row: Target) -> Found {
             "state": row.state,
             "reason": row.exit_reason,
             "day": row.day,
-            "hold": row.hold.map(|hold| hold.reason),
+            "hold": row.hold.as_ref().map(|hold| hold.reason),
             "dueAt": row.next_due_at,
         })),
     }
 }
 
-pub(super) fn run(row: Run) -> Found {
+pub(super) fn run(row: &Run) -> Found {
     Found {
         title: format!("`{}` for `{}`", row.campaign, row.account),
         subject: Some(Subject::Run { campaign: row.campaign.clone(), account: row.account.clone() }),

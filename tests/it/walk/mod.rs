@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use relance::channel::Outcome;
-use relance::domain::{AccountId, ReferralId, Timestamp, Zone, mix};
-use relance::store::{Claim, FactEvent};
+use relance::domain::{AccountId, Phone, ReferralId, Timestamp, Zone, mix};
+use relance::store::{Claim, FactEvent, Inbound};
 
 use crate::sending::tree;
 use crate::world::{Fault, Person, World};
@@ -176,11 +176,11 @@ impl Walk {
     }
 
     async fn opt_out(&mut self) -> String {
-        let (n, _, referral) = self.somebody().await;
-        let now = self.world.now.to_rfc3339();
-        let statement =
-            format!("insert into suppression values ('{}', 'stop', '{now}') on conflict do nothing", phone(n));
-        self.world.sql(&statement).await;
+        let (n, account, referral) = self.somebody().await;
+        let phone = Phone::parse(&phone(n), None).unwrap();
+        let stop =
+            Inbound { account, phone, text: self.dice.pick(&["STOP", "Arrêt", "arretez", "توقف"]).to_owned() };
+        self.world.store().reply(&[stop], self.world.now).await.unwrap();
         self.stop(referral);
         format!("r{n} opts out")
     }

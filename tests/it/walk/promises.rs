@@ -8,7 +8,7 @@ use relance::domain::{MessageKey, Timestamp, Zone};
 use super::{CAMPAIGNS, Walk, Wanted};
 
 /// What must not be, and a query that would find it.
-const NEVER: [(&str, &str); 7] = [
+const NEVER: [(&str, &str); 9] = [
     (
         "a counter of an account differs from its messages",
         "select concat_ws(' ', l.account_id, l.taken_on, l.taken, count(m)) from lane l
@@ -20,6 +20,21 @@ const NEVER: [(&str, &str); 7] = [
         "select concat_ws(' ', r.account_id, r.campaign_id, r.taken_on, r.taken, count(m)) from run r
          left join message m on (m.account_id, m.campaign_id, m.counts_on) = (r.account_id, r.campaign_id, r.taken_on)
          group by r.account_id, r.campaign_id having r.taken <> count(m)",
+    ),
+    (
+        "the events of a run do not lead to where it is",
+        "select concat_ws(' ', r.account_id, r.campaign_id, r.phase, r.reason, e.phase_after, e.reason) from run r
+         left join lateral (
+           select * from event e where (e.account_id, e.campaign_id) = (r.account_id, r.campaign_id)
+           order by e.id desc limit 1) e on true
+         where (r.phase, r.reason) is distinct from (e.phase_after, e.reason)",
+    ),
+    (
+        "an event does not follow from the one before, or changes nothing",
+        "select concat_ws(' ', id, phase_before, phase_after, reason) from (
+           select *, lag(phase_after) over run as last_phase, lag(reason) over run as last_reason from event
+           window run as (partition by account_id, campaign_id order by id)) e
+         where phase_before is distinct from last_phase or (phase_after, reason) = (last_phase, last_reason)",
     ),
     (
         "two messages of one day for one person",
@@ -68,7 +83,7 @@ impl Walk {
     }
 
     pub(super) async fn check(&mut self) {
-        // One question to the database, not seven.
+        // One question to the database, not nine.
         let all = NEVER.map(|(what, query)| format!("select '{what}: ' || found from ({query}) as q (found)"));
         self.never("a promise is broken", &all.join(" union all ")).await;
         self.check_deliveries().await;

@@ -1,0 +1,37 @@
+//! How what is known of one thing is laid out: facts below a title, sections, times.
+
+use std::fmt::Write as _;
+
+use super::table::{one_line, relative, time};
+use crate::domain::Timestamp;
+
+/// Lines of `name: value`, the values below each other.
+pub(super) fn facts(title: &str, facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default() + 1;
+    let mut text = title.to_owned();
+    for (name, value) in facts {
+        let name = format!("{name}:");
+        write!(text, "\n  {name:<width$}  {value}").expect("writing to a string cannot fail");
+    }
+    text
+}
+
+/// `text` moved to the right below a title.
+pub(super) fn section(title: &str, text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
+    format!("\n\n{title}\n{}", lines.join("\n"))
+}
+
+/// `2026-11-30 09:12 (in 5h)`.
+pub(super) fn when(at: Timestamp, now: Timestamp) -> String {
+    format!("{} ({})", time(at), relative(at, now))
+}
+
+pub(super) fn maybe(value: Option<&str>) -> String {
+    value.map_or_else(|| "-".to_owned(), one_line)
+}
+
+/// The last line: which zone all times are in.
+pub(super) fn footer(now: Timestamp) -> String {
+    format!("\n\ntimes are UTC, now {}", time(now))
+}

@@ -1,0 +1,130 @@
+//! `relancectl preview`: what a campaign says, as the files have it, to a real person or to one made up.
+
+mod seen;
+mod text;
+
+use anyhow::{anyhow, bail};
+use clap::ValueEnum;
+
+use self::seen::{Person, Seen, Version};
+use super::database::Database;
+use super::{Exit, Global, known, print, validate};
+use crate::config::Config;
+use crate::diagnostic::nearest;
+use crate::domain::{CampaignId, Language, Name, Zone};
+use crate::manifest::{Checked, Kind, Sources, check};
+use crate::preview::{MADE_UP_REFERRER, made_up};
+use crate::program::{CampaignProgram, Program, Recipient, Referrer};
+use crate::source;
+
+#[derive(Debug, clap::Args)]
+pub struct PreviewArgs {
+    /// A campaign of the files in `--dir`
+    campaign: String,
+    /// Write to this person of the database; without it to somebody made up, for which no database is needed
+    #[arg(long, value_name = "ID")]
+    referral: Option<String>,
+    /// The person's language, a BCP 47 tag [default: theirs; for somebody made up each that has a text]
+    #[arg(long, value_name = "TAG")]
+    language: Option<String>,
+    /// Only this day
+    #[arg(long, value_name = "N")]
+    day: Option<u16>,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+pub(super) async fn run(args: &PreviewArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let sources = source::load(&global.directories())?;
+    let checked = check(&sources);
+    let name = known_campaign(&args.campaign, &checked)?;
+    if !checked.desired.campaigns.contains_key(&name) {
+        validate::show(&sources, &checked, config);
+        print::note(&format!("nothing is shown: `{name}`, or what it refers to, has errors"));
+        return Ok(Exit::Findings);
+    }
+    let number = CampaignId(0);
+    let program = Program::compile(&checked.desired, &[(name, number)].into(), 0, 0)?;
+    let campaign = program.campaign(number).expect("a sound campaign has a program");
+    let language = args.language.as_deref().map(|tag| parse_language(tag, campaign)).transpose()?;
+    if let Some(day) = args.day.filter(|day| !(1..=campaign.cadence.days()).contains(day)) {
+        bail!("`{}` has no day {day}: its days are 1 to {}", campaign.name, campaign.cadence.days());
+    }
+    let (person, versions) = match &args.referral {
+        Some(id) => real(id, language, campaign, &sources, global, config).await?,
+        None => invented(language, campaign, &sources)?,
+    };
+    let seen = Seen::new(campaign, person, versions, args.day);
+    match args.output {
+        Format::Json => print::line(&serde_json::to_string_pretty(&seen)?),
+        Format::Text => print::line(&text::text(&seen, &sources, print::colour(config))),
+    }
+    Ok(if seen.has_errors() { Exit::Findings } else { Exit::Fine })
+}
+
+/// The campaign of this name in the files, sound or not.
+fn known_campaign(name: &str, checked: &Checked) -> anyhow::Result<Name> {
+    let broken = checked.broken.iter().filter(|(kind, _)| *kind == Kind::Campaign).map(|(_, name)| name);
+    let names: Vec<String> = checked.desired.campaigns.keys().chain(broken).map(ToString::to_string).collect();
+    known::one_of("campaign", name, &names, "there is none in these files; `--dir` names others")?;
+    Name::parse(name).map_err(|error| anyhow!(error))
+}
+
+/// A tag that people may speak; that no text is in it is not an error, but perhaps a slip.
+fn parse_language(tag: &str, campaign: &CampaignProgram) -> anyhow::Result<Language> {
+    let near = nearest(tag, campaign.languages().into_iter().map(Language::as_str));
+    let meant = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let language = Language::parse(tag).map_err(|error| anyhow!("{error}{meant}"))?;
+    if !campaign.languages().iter().any(|has| has.primary() == language.primary()) {
+        print::note(&format!("no day of `{}` has a text in `{language}`{meant}", campaign.name));
+    }
+    Ok(language)
+}
+
+/// Somebody made up, in the language asked for, else in each that has a text.
+fn invented(
+    language: Option<Language>,
+    campaign: &CampaignProgram,
+    sources: &Sources,
+) -> anyhow::Result<(Person, Vec<Version>)> {
+    let zone = Zone::utc();
+    let referrer = Referrer { name: MADE_UP_REFERRER, language: None, zone: &zone };
+    let languages: Vec<Language> = match language {
+        Some(language) => vec![language],
+        None => campaign.languages().into_iter().cloned().collect(),
+    };
+    let recipient = made_up(None, campaign.attributes());
+    let version = |language: Language| {
+        let recipient = Recipient { language: Some(language), ..recipient.clone() };
+        Version::new(campaign, &recipient, referrer, true, sources)
+    };
+    let versions = languages.into_iter().map(version).collect::<anyhow::Result<_>>()?;
+    Ok((Person::new(&recipient, referrer, None), versions))
+}
+
+async fn real(
+    id: &str,
+    language: Option<Language>,
+    campaign: &CampaignProgram,
+    sources: &Sources,
+    global: &Global,
+    config: &Config,
+) -> anyhow::Result<(Person, Vec<Version>)> {
+    let database = Database::open(global, config, 1).await?;
+    known::referral(&database.store, id, None).await?;
+    let found = database.store.correspondence(id).await?.ok_or_else(|| anyhow!("`{id}` was just removed"))?;
+    let own = found.recipient.language.clone();
+    let recipient = Recipient { language: language.or(own), ..found.recipient.clone() };
+    let version = Version::new(campaign, &recipient, found.referrer(), false, sources)?;
+    Ok((Person::new(&recipient, found.referrer(), Some((id, &found.account))), vec![version]))
+}

@@ -1,0 +1,158 @@
+//! What a preview found: the contract of `preview -o json`.
+
+use std::collections::BTreeMap;
+
+use anyhow::anyhow;
+use serde::Serialize;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::domain::{Language, NaiveDate, Name, Period};
+use crate::manifest::desired::Media;
+use crate::manifest::{Kind, Sources, locate};
+use crate::preview::{self, Day};
+use crate::program::{CampaignProgram, Fault, Recipient, Referrer};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Seen {
+    pub(super) campaign: Name,
+    pub(super) sequence: Name,
+    pub(super) days_total: u16,
+    pub(super) fallback_language: Language,
+    /// When messages may leave, and in whose time: null for the account's.
+    pub(super) windows: String,
+    pub(super) timezone: Option<String>,
+    pub(super) person: Person,
+    pub(super) versions: Vec<Version>,
+}
+
+/// Whom it is written to.
+#[derive(Debug, Serialize)]
+pub(super) struct Person {
+    /// Null for somebody made up, as `account`.
+    pub(super) referral: Option<String>,
+    pub(super) account: Option<String>,
+    pub(super) name: String,
+    pub(super) referrer: String,
+    pub(super) country: String,
+    pub(super) profession: String,
+    /// The account's day.
+    pub(super) registered_on: NaiveDate,
+    pub(super) attributes: BTreeMap<String, String>,
+}
+
+/// All days for a person of one language.
+#[derive(Debug, Serialize)]
+pub(super) struct Version {
+    /// Null when it is not known.
+    pub(super) language: Option<Language>,
+    pub(super) days: Vec<Shown>,
+}
+
+/// One day. Without a message there is an error.
+#[derive(Debug, Serialize)]
+pub(super) struct Shown {
+    pub(super) day: u16,
+    /// From the day before, or from enrollment for day 1.
+    pub(super) after: Period,
+    pub(super) message: Option<Message>,
+    /// As in `validate -o json`.
+    pub(super) error: Option<Diagnostic>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Message {
+    pub(super) language: Language,
+    /// Why it is in another language than the person's; null when it is in theirs.
+    pub(super) fallback: Option<String>,
+    pub(super) subject: Option<String>,
+    pub(super) text: String,
+    pub(super) characters: usize,
+    pub(super) media: Vec<Media>,
+}
+
+impl Seen {
+    /// With `day`, of that day alone.
+    pub(super) fn new(
+        campaign: &CampaignProgram,
+        person: Person,
+        mut versions: Vec<Version>,
+        day: Option<u16>,
+    ) -> Self {
+        for version in &mut versions {
+            version.days.retain(|shown| day.is_none_or(|day| day == shown.day));
+        }
+        let schedule = &campaign.spec.schedule;
+        Self {
+            campaign: campaign.name.clone(),
+            sequence: campaign.spec.sequence.clone(),
+            days_total: campaign.cadence.days(),
+            fallback_language: campaign.fallback().clone(),
+            windows: schedule.windows.to_string(),
+            timezone: schedule.timezone.as_ref().map(|zone| zone.as_str().to_owned()),
+            person,
+            versions,
+        }
+    }
+
+    /// Whether there is a day that could not be sent.
+    pub(super) fn has_errors(&self) -> bool {
+        self.versions.iter().flat_map(|version| &version.days).any(|day| day.error.is_some())
+    }
+}
+
+impl Person {
+    /// `ids`: of the referral and the account of somebody real.
+    pub(super) fn new(recipient: &Recipient, referrer: Referrer<'_>, ids: Option<(&str, &str)>) -> Self {
+        Self {
+            referral: ids.map(|(referral, _)| referral.to_owned()),
+            account: ids.map(|(_, account)| account.to_owned()),
+            name: recipient.name.clone(),
+            referrer: referrer.name.to_owned(),
+            country: recipient.country.as_str().to_owned(),
+            profession: recipient.profession.clone(),
+            registered_on: referrer.zone.date(recipient.registered_at),
+            attributes: recipient.attributes.clone(),
+        }
+    }
+}
+
+impl Version {
+    pub(super) fn new(
+        campaign: &CampaignProgram,
+        recipient: &Recipient,
+        referrer: Referrer<'_>,
+        made_up: bool,
+        sources: &Sources,
+    ) -> anyhow::Result<Self> {
+        let help = if made_up {
+            "the attributes of the made-up person are words; look at somebody real with `--referral`"
+        } else {
+            "the run would pause at this message: give everybody the attribute, or write `{{ … | default('…') }}`"
+        };
+        let shown = |Day { day, after, message, fallback }| {
+            let (message, error) = match message {
+                Ok(message) => (Some(message), None),
+                Err(fault) => (None, Some(diagnostic(&fault, campaign, sources)?.help(help))),
+            };
+            let message = message.map(|message| Message {
+                characters: message.text.chars().count(),
+                language: message.language,
+                fallback,
+                subject: message.subject,
+                text: message.text,
+                media: message.media,
+            });
+            Ok(Shown { day, after, message, error })
+        };
+        let days = preview::days(campaign, recipient, referrer).into_iter().map(shown);
+        Ok(Self { language: recipient.language.clone(), days: days.collect::<anyhow::Result<_>>()? })
+    }
+}
+
+/// A fault with the place of its template in the files.
+fn diagnostic(fault: &Fault, campaign: &CampaignProgram, sources: &Sources) -> anyhow::Result<Diagnostic> {
+    let Fault::Template { day, part, error, .. } = fault else { return Err(anyhow!(fault.clone())) };
+    let owners = [(Kind::Campaign, &campaign.name), (Kind::Sequence, &campaign.spec.sequence)];
+    let place = locate(sources, &owners, *day, part, error.range.as_ref()).ok_or_else(|| anyhow!(fault.clone()))?;
+    Ok(Diagnostic::new(Code::TemplateFails, place, fault.to_string()))
+}

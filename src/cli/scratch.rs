@@ -1,0 +1,59 @@
+//! Databases for commands that play something through: in a server of their own, thrown away at the end.
+
+use anyhow::anyhow;
+
+use super::database;
+use crate::config::Config;
+use crate::store::Store;
+use crate::store::embedded::Scratch;
+
+/// Finds or starts the server for databases to throw away, and has its template ready.
+pub(super) async fn prepare(config: &Config) -> anyhow::Result<Scratch> {
+    Ok(Scratch::prepare(database::disposable(config).await?).await?)
+}
+
+/// Lends `work` so many databases, migrated and empty, and drops them afterwards: also when `work` fails, or when Ctrl-C
+/// ends it. What a process leaves behind that is killed is dropped by the next one that comes.
+pub(super) async fn lend<T>(
+    scratch: &Scratch,
+    databases: usize,
+    connections: u32,
+    work: impl AsyncFnOnce(&[Store]) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let mut names = Vec::new();
+    let result = tokio::select! {
+        result = borrowed(scratch, &mut names, databases, connections, work) => result,
+        signal = tokio::signal::ctrl_c() => match signal {
+            Ok(()) => Err(anyhow!("interrupted")),
+            Err(error) => Err(error.into()),
+        },
+    };
+    let mut removed = Ok(());
+    for name in &names {
+        removed = removed.and(scratch.remove(name).await);
+    }
+    let value = result?;
+    removed?;
+    Ok(value)
+}
+
+async fn borrowed<T>(
+    scratch: &Scratch,
+    names: &mut Vec<String>,
+    databases: usize,
+    connections: u32,
+    work: impl AsyncFnOnce(&[Store]) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let mut stores = Vec::new();
+    for _ in 0..databases {
+        let name = scratch.create().await?;
+        let url = scratch.url(&name);
+        names.push(name);
+        stores.push(Store::open(&url, connections).await?);
+    }
+    let result = work(&stores).await;
+    for store in stores {
+        store.close().await;
+    }
+    result
+}

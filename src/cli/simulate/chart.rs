@@ -1,0 +1,76 @@
+//! Bars of blocks: a row a day, or a week when there are many days.
+
+use crate::cli::table::{Table, thousands};
+use crate::domain::NaiveDate;
+
+/// More days than this are drawn week by week.
+const MOST_DAYS: usize = 62;
+/// Eighths of a character.
+const EIGHTHS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+/// Columns of a terminal that does not say how many it has, and those a chart keeps within whatever it says.
+const USUAL_WIDTH: u16 = 80;
+const WIDTHS: std::ops::RangeInclusive<u16> = 40..=120;
+/// Of a row, what is not bar: the date, the number and the gaps between them.
+const TAKEN: u16 = 30;
+
+/// Characters of the longest bar that fits the terminal.
+pub(super) fn room() -> usize {
+    let width = comfy_table::Table::new().width().unwrap_or(USUAL_WIDTH);
+    usize::from(width.clamp(*WIDTHS.start(), *WIDTHS.end()) - TAKEN)
+}
+
+/// The chart of what happened on each of these days, which follow each other.
+pub(super) fn per_day(days: &[(NaiveDate, u64)], room: usize, colour: bool) -> String {
+    let weekly = days.len() > MOST_DAYS;
+    let rows: Vec<(String, u64)> = if weekly {
+        let sum = |week: &[(NaiveDate, u64)]| week.iter().map(|(_, n)| n).sum();
+        days.chunks(7).map(|week| (week[0].0.to_string(), sum(week))).collect()
+    } else {
+        days.iter().map(|(date, n)| (date.format("%a %Y-%m-%d").to_string(), *n)).collect()
+    };
+    let most = rows.iter().map(|(_, n)| *n).max().unwrap_or_default();
+    let first = if weekly { "WEEK FROM" } else { "DAY" };
+    let mut table = Table::new().text([first]).numbers(["MESSAGES"]).text([""]);
+    for (date, n) in rows {
+        table.row([date, thousands(i64::try_from(n).unwrap_or(i64::MAX)), bar(n, most, room)].map(Into::into));
+    }
+    table.render(colour)
+}
+
+/// `n` of `most`, which is `room` characters long; whatever is there at all is seen.
+pub(super) fn bar(n: u64, most: u64, room: usize) -> String {
+    if n == 0 || most == 0 {
+        return String::new();
+    }
+    let eighths = u64::try_from(room).unwrap_or(0).saturating_mul(8);
+    let length = usize::try_from(u128::from(n) * u128::from(eighths) / u128::from(most)).unwrap_or(0).max(1);
+    let rest = length.checked_rem(8).and_then(|rest| rest.checked_sub(1)).map(|rest| EIGHTHS[rest]);
+    "█".repeat(length / 8).chars().chain(rest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bar, per_day};
+    use crate::domain::NaiveDate;
+
+    fn days(n: usize) -> Vec<(NaiveDate, u64)> {
+        let first: NaiveDate = "2026-11-30".parse().unwrap();
+        first.iter_days().take(n).zip((0_u64..).map(|n| n * n)).collect()
+    }
+
+    #[test]
+    fn bars_are_as_long_as_their_numbers() {
+        assert_eq!(bar(100, 100, 10), "██████████");
+        assert_eq!(bar(55, 100, 10), "█████▌");
+        assert_eq!(bar(1, 1_000_000, 10), "▏");
+        assert_eq!(bar(0, 100, 10), "");
+        assert_eq!(bar(0, 0, 10), "");
+        assert_eq!(bar(u64::MAX, u64::MAX, 10), "██████████");
+    }
+
+    #[test]
+    fn a_row_a_day_or_a_week() {
+        insta::assert_snapshot!(per_day(&days(5), 16, false), @"");
+        insta::assert_snapshot!(per_day(&days(70), 8, false), @"");
+    }
+}

@@ -1,0 +1,212 @@
+//! A report for people in a terminal: what matters first, then tables of what is worth a look.
+
+use super::chart;
+use crate::cli::rows::phase;
+use crate::cli::table::{Cell, Table, Tone, counted, one_line, shorten, thousands, time};
+use crate::time_machine::report::{Account, Report, Run};
+
+/// Rows of runs and accounts.
+const ROWS: usize = 10;
+/// Characters of a name.
+const NAME: usize = 24;
+
+/// The whole report, without a line break at its end.
+pub(super) fn render(report: &Report, colour: bool) -> String {
+    let days: Vec<_> = report.days.iter().map(|day| (day.date, day.sent)).collect();
+    let parts = [
+        headline(report),
+        notes(report),
+        section("Messages per day", chart::per_day(&days, chart::room(), colour)),
+        section("Campaigns", campaigns(report, colour)),
+        runs(report, colour),
+        accounts(report, colour),
+        unreached(report, colour),
+        conflicts(report, colour),
+    ];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+pub(super) fn section(title: &str, body: String) -> String {
+    if body.is_empty() { body } else { format!("{title}\n\n{body}") }
+}
+
+pub(super) fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+pub(super) fn count(n: u64, noun: &str) -> String {
+    counted(number(n), noun)
+}
+
+/// The answer to "what will it do" in sentences.
+fn headline(report: &Report) -> String {
+    let totals = &report.totals;
+    let days = (report.until - report.from).num_days();
+    let mut lines = vec![format!(
+        "{} from {} UTC: {} to {} of {} people, of {}.",
+        counted(days, "day"),
+        time(report.from),
+        count(totals.figures.sent, "message"),
+        thousands(number(totals.reached)),
+        thousands(number(totals.people)),
+        count(totals.accounts, "account"),
+    )];
+    let runs = report.runs.len() as u64;
+    let finished = report.runs.iter().filter(|run| run.finished_at.is_some()).count() as u64;
+    let open = report.runs.iter().filter(|run| run.finished_at.is_none() && run.active == 0).count() as u64;
+    let last = report.runs.iter().filter_map(|run| run.finished_at).max();
+    lines.push(match last {
+        Some(last) if finished == runs => {
+            format!("All {} finish, the last on {}.", count(runs, "run"), last.date_naive())
+        }
+        _ => format!(
+            "Of {}, {} finish, {} have written to everybody so far, and {} still have {} to write to.",
+            count(runs, "run"),
+            thousands(number(finished)),
+            thousands(number(open)),
+            thousands(number(runs - finished - open)),
+            count(totals.figures.active, "target"),
+        ),
+    });
+    if report.rates.paid > 0.0 || report.rates.stop > 0.0 || report.rates.failure > 0.0 {
+        let figures = [(totals.paid, "pay"), (totals.stopped, "answer STOP"), (totals.figures.failed, "messages fail")];
+        let told: Vec<String> = figures.iter().map(|(n, what)| format!("{} {what}", thousands(number(*n)))).collect();
+        lines.push(format!("By chance (seed {}): {}.", report.seed, told.join(", ")));
+    }
+    lines.join("\n")
+}
+
+pub(super) fn notes(report: &Report) -> String {
+    let lines: Vec<String> = report.notes.iter().map(|note| format!("- {}", one_line(note))).collect();
+    section("Worth knowing", lines.join("\n"))
+}
+
+fn campaigns(report: &Report, colour: bool) -> String {
+    let mut table = Table::new()
+        .text(["CAMPAIGN", "TYPE"])
+        .numbers(["PRIORITY", "RUNS", "FINISHED", "ENROLLED", "SENT", "FAILED", "COMPLETED", "EXITED", "ACTIVE"])
+        .text(["LAST MESSAGE", "FINISHES"]);
+    for campaign in &report.campaigns {
+        let figures = &campaign.figures;
+        let mut cells = vec![Cell::from(&*campaign.name), Cell::maybe(campaign.kind)];
+        cells.push(Cell::maybe(campaign.priority.map(|priority| priority.to_string())));
+        let exited = figures.exited.values().sum();
+        cells.extend(
+            [campaign.runs, campaign.finished_runs, figures.enrolled, figures.sent].map(number).map(Cell::count),
+        );
+        cells.push(Cell::faults(number(figures.failed)));
+        cells.extend([figures.completed, exited, figures.active].map(number).map(Cell::count));
+        cells.push(Cell::maybe(campaign.last_sent_on.map(|day| day.to_string())));
+        cells.push(Cell::maybe(campaign.finished_at.map(|at| at.date_naive().to_string())));
+        table.row(cells);
+    }
+    if report.campaigns.is_empty() { String::new() } else { table.render(colour) }
+}
+
+/// `rows` as a table, and how many it leaves out.
+fn most<T>(rows: &[T], mut table: Table, row: impl Fn(&T) -> Vec<Cell>, colour: bool) -> String {
+    for one in rows.iter().take(ROWS) {
+        table.row(row(one));
+    }
+    let more = rows.len().saturating_sub(ROWS);
+    let shown = table.render(colour);
+    if more == 0 {
+        shown
+    } else {
+        format!("{shown}\n… and {} more; -o json shows all", thousands(number(more as u64)))
+    }
+}
+
+fn runs(report: &Report, colour: bool) -> String {
+    if report.runs.is_empty() {
+        return String::new();
+    }
+    let mut runs: Vec<&Run> = report.runs.iter().collect();
+    // Those that are not through first, by how many people they still have, then those that finish last.
+    runs.sort_by_key(|run| (run.finished_at.is_some(), std::cmp::Reverse((run.active, run.finished_at))));
+    let table = Table::new()
+        .text(["CAMPAIGN", "ACCOUNT", "PHASE", "REASON"])
+        .numbers(["ENROLLED", "SENT", "ACTIVE"])
+        .text(["STARTS", "LAST MESSAGE", "FINISHES", "NEXT DUE"]);
+    let row = |run: &&Run| {
+        let mut cells = vec![Cell::from(&*run.campaign), Cell::from(shorten(&run.account, NAME)), phase(run.phase)];
+        cells.push(Cell::from(&*run.reason));
+        cells.extend([run.enrolled, run.sent, run.active].map(number).map(Cell::count));
+        cells.push(Cell::maybe(run.started_at.map(|at| at.date_naive().to_string())));
+        cells.push(Cell::maybe(run.last_sent_on.map(|day| day.to_string())));
+        cells.push(Cell::maybe(run.finished_at.map(time)));
+        cells.push(Cell::maybe(run.next_due_at.map(time)));
+        cells
+    };
+    section("Runs that take longest", most(&runs, table, row, colour))
+}
+
+fn accounts(report: &Report, colour: bool) -> String {
+    let mut accounts: Vec<&Account> = report.accounts.iter().filter(|account| account.sent > 0).collect();
+    if accounts.is_empty() {
+        return String::new();
+    }
+    accounts.sort_by_key(|account| {
+        std::cmp::Reverse((account.days_at_cap, account.busiest.map_or(0, |busiest| busiest.messages), account.sent))
+    });
+    let table = Table::new()
+        .text(["ACCOUNT", "NAME"])
+        .numbers(["SENT", "DAYS", "A DAY", "CAP", "AT THE CAP", "BUSIEST"])
+        .text(["ON"]);
+    let row = |account: &&Account| {
+        let at_cap = match account.cap {
+            Some(_) => format!("{:.0} %", account.share_at_cap * 100.0),
+            None => "-".to_owned(),
+        };
+        let tone = if account.days_at_cap > 0 { Tone::Waiting } else { Tone::Faint };
+        vec![
+            Cell::from(shorten(&account.id, NAME)),
+            Cell::from(shorten(&account.name, NAME)),
+            Cell::count(number(account.sent)),
+            Cell::count(number(account.sending_days)),
+            Cell::from(format!("{:.1}", account.average)),
+            Cell::maybe(account.cap.map(|cap| thousands(cap.into()))),
+            Cell::new(at_cap, tone),
+            Cell::maybe(account.busiest.map(|busiest| thousands(number(busiest.messages)))),
+            Cell::maybe(account.busiest.map(|busiest| busiest.date.to_string())),
+        ]
+    };
+    section("Accounts nearest to their daily cap", most(&accounts, table, row, colour))
+}
+
+fn unreached(report: &Report, colour: bool) -> String {
+    if report.unreached.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new().numbers(["PEOPLE"]).text(["WHO"]);
+    for reason in &report.unreached {
+        table.row([Cell::count(number(reason.people)), Cell::from(reason.meaning)]);
+    }
+    let title = format!("Never written to: {} people, because they", thousands(number(report.totals.unreached)));
+    section(&title, table.render(colour))
+}
+
+fn conflicts(report: &Report, colour: bool) -> String {
+    let mut parts = Vec::new();
+    if !report.conflicts.pairs.is_empty() {
+        let mut table = Table::new().numbers(["PEOPLE"]).text(["CAMPAIGN", "CAMPAIGN"]);
+        for pair in &report.conflicts.pairs {
+            let [one, other] = &pair.campaigns;
+            table.row([Cell::count(number(pair.people)), Cell::from(&**one), Cell::from(&**other)]);
+        }
+        parts.push(section("In two campaigns at the same time, written to once a day", table.render(colour)));
+    }
+    if !report.conflicts.shared_caps.is_empty() {
+        let table = Table::new().numbers(["DAYS"]).text(["ACCOUNT", "CAMPAIGNS"]);
+        let row = |shared: &crate::time_machine::report::SharedCap| {
+            vec![
+                Cell::count(number(shared.days)),
+                Cell::from(shorten(&shared.account, NAME)),
+                Cell::from(shared.campaigns.join(", ")),
+            ]
+        };
+        let title = "Days at the account's cap with people of several campaigns waiting";
+        parts.push(section(title, most(&report.conflicts.shared_caps, table, row, colour)));
+    }
+    parts.join("\n\n")
+}

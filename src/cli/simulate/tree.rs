@@ -1,0 +1,59 @@
+//! The files to simulate: those at hand, or others to compare them with.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::cli::Global;
+use crate::manifest::{self, Checked, Sources};
+use crate::source;
+
+/// A tree, checked.
+#[derive(Debug)]
+pub(super) struct Tree {
+    /// What the user calls it.
+    pub(super) name: String,
+    /// The same in a sentence about the files.
+    pub(super) place: String,
+    pub(super) sources: Sources,
+    pub(super) checked: Checked,
+}
+
+impl Tree {
+    /// The files of `--dir`.
+    pub(super) fn here(global: &Global) -> anyhow::Result<Self> {
+        Self::check("here", "here", source::load(&global.directories())?)
+    }
+
+    /// The same directories below another one, or in a git commit.
+    pub(super) fn named(name: &str, global: &Global) -> anyhow::Result<Self> {
+        if let Some(absolute) = global.dirs.iter().find(|dir| dir.is_absolute()) {
+            bail!("--compare looks for the same directories elsewhere: write `{}` relative", absolute.display());
+        }
+        let folder = Path::new(name);
+        let sources = if folder.is_dir() {
+            source::load(&below(folder, &global.dirs))?
+        } else {
+            source::load_commit(Path::new("."), name, &global.dirs)
+                .with_context(|| format!("--compare `{name}` is not a directory, and not a git commit to read from"))?
+        };
+        Self::check(name, &format!("of `{name}`"), sources)
+    }
+
+    fn check(name: &str, place: &str, sources: Sources) -> anyhow::Result<Self> {
+        let checked = manifest::check(&sources);
+        if checked.manifests == 0 {
+            bail!("there is not one manifest {place}: is that the right place?");
+        }
+        Ok(Self { name: name.to_owned(), place: place.to_owned(), sources, checked })
+    }
+}
+
+/// As [`source::roots`], below `folder`.
+fn below(folder: &Path, dirs: &[PathBuf]) -> Vec<PathBuf> {
+    if !dirs.is_empty() {
+        return dirs.iter().map(|dir| folder.join(dir)).collect();
+    }
+    let [campaigns, templates] = ["campaigns", "templates"].map(|dir| folder.join(dir));
+    if templates.exists() { vec![campaigns, templates] } else { vec![campaigns] }
+}

@@ -1,0 +1,162 @@
+//! Manifests as they are in a commit of the git repository around us, without checking anything out.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use super::directory::{MAX_TOTAL_BYTES, is_manifest, shown};
+use crate::manifest::{MAX_FILE_BYTES, SourceFile, Sources};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot run `git`")]
+    NoGit(#[source] io::Error),
+    #[error("`{reference}` is no commit that git knows here: {said}")]
+    Unknown { reference: String, said: String },
+    #[error("there is no `{}` in `{reference}`", path.display())]
+    Missing { reference: String, path: PathBuf },
+    /// Where it leads may be outside of the commit.
+    #[error("`{}` is a symbolic link in `{reference}`: check that commit out elsewhere and name its directory", path.display())]
+    SymbolicLink { reference: String, path: PathBuf },
+    #[error("the manifests of `{reference}` are larger than {MAX_TOTAL_BYTES} bytes together")]
+    TooMuch { reference: String },
+    #[error("git does not give the files of `{reference}`: {said}")]
+    Failed { reference: String, said: String },
+}
+
+/// Reads every manifest below `roots`, which are relative to `folder`, as they are in the commit `reference`; with no
+/// roots, below `campaigns` and `templates`, of which the second may be missing.
+///
+/// The same files count as in [`super::load`].
+pub fn load_commit(folder: &Path, reference: &str, given: &[PathBuf]) -> Result<Sources, Error> {
+    let usual = ["campaigns", "templates"].map(PathBuf::from);
+    let roots = if given.is_empty() { &usual[..] } else { given };
+    let tree = resolve(folder, reference)?;
+    let mut blobs = BTreeMap::new();
+    for root in roots {
+        let plain: PathBuf = root.components().filter(|part| *part != Component::CurDir).collect();
+        let found = list(folder, reference, &tree, &plain, &mut blobs)?;
+        let optional = given.is_empty() && *root == usual[1];
+        if !found && !optional {
+            return Err(Error::Missing { reference: reference.to_owned(), path: root.clone() });
+        }
+    }
+    let ids: Vec<&str> = blobs.values().map(String::as_str).collect();
+    let contents = read(folder, reference, &ids)?;
+    let files = blobs.keys().zip(contents).map(|(path, bytes)| SourceFile { path: shown(path), bytes });
+    Ok(Sources { files: files.collect() })
+}
+
+fn git(folder: &Path, args: &[&OsStr]) -> Result<Result<Vec<u8>, String>, Error> {
+    let output =
+        Command::new("git").current_dir(folder).args(args).stdin(Stdio::null()).output().map_err(Error::NoGit)?;
+    if output.status.success() {
+        return Ok(Ok(output.stdout));
+    }
+    Ok(Err(String::from_utf8_lossy(&output.stderr).trim().trim_start_matches("fatal: ").to_owned()))
+}
+
+/// The tree of a commit.
+fn resolve(folder: &Path, reference: &str) -> Result<String, Error> {
+    let tree = format!("{reference}^{{tree}}");
+    let args = ["rev-parse", "--verify", "--end-of-options", &tree].map(OsStr::new);
+    match git(folder, &args)? {
+        Ok(id) => Ok(String::from_utf8_lossy(&id).trim().to_owned()),
+        Err(said) => Err(Error::Unknown { reference: reference.to_owned(), said }),
+    }
+}
+
+/// Adds the manifests at or below `root` with the ids of their contents; `false` when there is nothing of that name.
+fn list(
+    folder: &Path,
+    reference: &str,
+    tree: &str,
+    root: &Path,
+    blobs: &mut BTreeMap<PathBuf, String>,
+) -> Result<bool, Error> {
+    let mut args = vec![OsStr::new("ls-tree"), OsStr::new("-rz"), OsStr::new(tree), OsStr::new("--")];
+    if *root != *"" {
+        args.push(root.as_os_str());
+    }
+    let listed = git(folder, &args)?.map_err(|said| Error::Failed { reference: reference.to_owned(), said })?;
+    let mut found = false;
+    // `mode type id<TAB>path<NUL>`
+    for entry in listed.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
+        let Some(tab) = entry.iter().position(|byte| *byte == b'\t') else { continue };
+        let path = Path::new(OsStr::from_bytes(&entry[tab + 1..]));
+        let head = String::from_utf8_lossy(&entry[..tab]).into_owned();
+        let mut parts = head.split(' ');
+        let (Some(mode), Some(kind), Some(id)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        found = true;
+        let below = path.strip_prefix(root).unwrap_or(path);
+        if below.iter().any(|part| part.as_bytes().starts_with(b".")) {
+            continue;
+        }
+        if mode == "120000" {
+            return Err(Error::SymbolicLink { reference: reference.to_owned(), path: path.to_owned() });
+        }
+        // A file that was named counts whatever it is called.
+        if kind == "blob" && (is_manifest(path) || path == root) {
+            blobs.insert(path.to_owned(), id.to_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// The contents of `ids`, in their order.
+fn read(folder: &Path, reference: &str, ids: &[&str]) -> Result<Vec<Vec<u8>>, Error> {
+    let mut child = Command::new("git")
+        .current_dir(folder)
+        .args(["cat-file", "--batch"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(Error::NoGit)?;
+    let (asking, answers) = (child.stdin.take(), child.stdout.take());
+    let (mut asking, answers) = (asking.expect("it is piped"), answers.expect("it is piped"));
+    let failed = |error: io::Error| Error::Failed { reference: reference.to_owned(), said: error.to_string() };
+    let contents = thread::scope(|scope| {
+        // From a thread, because git answers before it has read every question.
+        scope.spawn(move || ids.iter().try_for_each(|id| writeln!(asking, "{id}")));
+        let mut answers = BufReader::new(answers);
+        let mut total = 0;
+        let mut contents = Vec::with_capacity(ids.len());
+        for _ in ids {
+            let bytes = answer(&mut answers).map_err(failed)?;
+            total += bytes.len();
+            if total > MAX_TOTAL_BYTES {
+                return Err(Error::TooMuch { reference: reference.to_owned() });
+            }
+            contents.push(bytes);
+        }
+        Ok(contents)
+    });
+    if contents.is_err() {
+        // Whatever it still wants to say; it may be gone already.
+        drop(child.kill());
+    }
+    child.wait().map_err(failed)?;
+    contents
+}
+
+/// One answer, `id type size<LF>contents<LF>`; of a file larger than a manifest may be, only the beginning.
+fn answer(answers: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut head = String::new();
+    answers.read_line(&mut head)?;
+    let size: u64 = head
+        .rsplit(' ')
+        .next()
+        .and_then(|size| size.trim().parse().ok())
+        .ok_or_else(|| io::Error::other(format!("unexpected answer `{}`", head.trim())))?;
+    let most = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX) + 1;
+    let mut bytes = Vec::new();
+    answers.by_ref().take(size.min(most)).read_to_end(&mut bytes)?;
+    let rest = size - size.min(most) + 1;
+    io::copy(&mut answers.by_ref().take(rest), &mut io::sink())?;
+    Ok(bytes)
+}

@@ -1,0 +1,125 @@
+//! What somebody should know before the figures: who can never send in these days, and why.
+
+use std::collections::BTreeMap;
+
+use super::report::{Campaign, Report};
+use super::tally::Found;
+use crate::domain::{Opening, Zone};
+use crate::lifecycle::run::Reason;
+use crate::manifest::desired::{Campaign as Spec, DesiredState};
+use crate::program::Program;
+
+/// Makes the sentences about `report`.
+pub(super) fn notes(found: &Found, program: &Program, report: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.totals.figures.sent == 0 {
+        notes.push("Not one message leaves in these days.".to_owned());
+    }
+    if report.campaigns.is_empty() {
+        notes.push("There is no campaign in the files.".to_owned());
+    }
+    let specs: BTreeMap<&str, &Spec> =
+        program.campaigns().map(|(_, campaign)| (campaign.name.as_str(), &campaign.spec)).collect();
+    for campaign in &report.campaigns {
+        if let Some(spec) = specs.get(campaign.name.as_str()) {
+            notes.extend(of_campaign(campaign, spec, found, report));
+        }
+    }
+    notes.extend(faults(report));
+    notes.extend(of_accounts(found, report));
+    notes
+}
+
+/// The first thing that keeps a campaign from doing its work.
+fn of_campaign(campaign: &Campaign, spec: &Spec, found: &Found, report: &Report) -> Option<String> {
+    let name = &campaign.name;
+    let state = match spec.state {
+        DesiredState::Active => None,
+        DesiredState::Draft => Some("a draft"),
+        DesiredState::Paused => Some("paused"),
+        DesiredState::Cancelled => Some("cancelled"),
+    };
+    if let Some(state) = state {
+        return Some(format!("`{name}` is {state} in its manifest: it takes nobody and sends nothing."));
+    }
+    if campaign.runs == 0 {
+        return Some(format!("`{name}` is for none of the accounts there are."));
+    }
+    if let Some(note) = never_open(name, spec, found, report) {
+        return Some(note);
+    }
+    (campaign.figures.enrolled == 0 && campaign.figures.active == 0 && campaign.figures.sent == 0)
+        .then(|| format!("`{name}` takes nobody in these days: whoever matches is in it already, or nobody does."))
+}
+
+/// Whether the schedule leaves no moment in these days to any account.
+fn never_open(name: &str, spec: &Spec, found: &Found, report: &Report) -> Option<String> {
+    let schedule = &spec.schedule;
+    let own = schedule.timezone.as_ref();
+    let mut zones: BTreeMap<&str, &Zone> = BTreeMap::new();
+    for account in &found.accounts {
+        let zone = own.unwrap_or(&account.zone);
+        zones.insert(zone.as_str(), zone);
+    }
+    let openings: Vec<Opening> = zones
+        .values()
+        .map(|zone| {
+            let start = schedule.start_at.map_or(report.from, |start| start.at(zone).max(report.from));
+            match schedule.end_at.map(|end| end.at(zone)) {
+                Some(end) if end <= start => Opening::Never,
+                _ if schedule.windows.windows.is_empty() => Opening::Never,
+                end => match schedule.windows.opening(zone, start) {
+                    Opening::Opens(at) if end.is_some_and(|end| end <= at) => Opening::Never,
+                    Opening::Open(_) => Opening::Opens(start),
+                    other => other,
+                },
+            }
+        })
+        .collect();
+    let first = openings.iter().filter_map(|opening| match opening {
+        Opening::Open(at) | Opening::Opens(at) => Some(*at),
+        Opening::Never => None,
+    });
+    match first.min() {
+        None => Some(format!("`{name}` can never send: its schedule has no window that opens.")),
+        Some(at) if at >= report.until => {
+            Some(format!("`{name}` sends nothing in these days: its first window opens on {}.", at.date_naive()))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Runs that stopped because a message could not be made.
+fn faults(report: &Report) -> Vec<String> {
+    let mut faults: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for run in report.runs.iter().filter(|run| run.reason == Reason::TemplateError.as_str()) {
+        *faults.entry((&run.campaign, &run.message)).or_default() += 1;
+    }
+    let note = |((campaign, message), runs)| format!("`{campaign}` stops for {}: {message}.", counted(runs, "account"));
+    faults.into_iter().map(note).collect()
+}
+
+fn of_accounts(found: &Found, report: &Report) -> Vec<String> {
+    let ends = |from, until| {
+        let end = found.accounts.iter().filter_map(|account| account.facts.subscription_ends_at);
+        end.filter(|end| *end > from && *end <= until).count() as u64
+    };
+    let over = ends(chrono::DateTime::<chrono::Utc>::MIN_UTC, report.from);
+    let ending = ends(report.from, report.until);
+    let away = found.accounts.iter().filter(|account| !account.facts.connected).count() as u64;
+    [
+        (over, "send", "nothing: the subscription is over at the start"),
+        (ending, "stop", "during these days, when the subscription ends"),
+        (away, "send", "nothing: the account is not connected"),
+    ]
+    .into_iter()
+    .filter(|(accounts, ..)| *accounts > 0)
+    .map(|(accounts, verb, rest)| {
+        format!("{} {verb}{} {rest}.", counted(accounts, "account"), if accounts == 1 { "s" } else { "" })
+    })
+    .collect()
+}
+
+fn counted(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}

@@ -1,0 +1,101 @@
+//! A report as one page for a browser: no scripts, nothing from the network, light or dark as the reader likes it.
+//!
+//! Coordinates and texts are made here, tags in the templates beside this file, which escape everything.
+
+mod bars;
+mod figures;
+mod heat;
+mod scale;
+mod timeline;
+
+use std::sync::LazyLock;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+
+use self::figures::{Changes, Figures};
+use super::compare::Comparison;
+use super::report::Report;
+
+/// Colours of campaigns; those that come later share the last.
+const COLOURS: usize = 8;
+
+/// The page of one simulation.
+pub fn report(report: &Report) -> String {
+    #[derive(Serialize)]
+    struct Page {
+        #[serde(flatten)]
+        figures: Figures,
+        days: bars::Plot,
+        ends: timeline::Plot,
+        heat: heat::Plot,
+    }
+    let names = names([report]);
+    let page = Page {
+        figures: Figures::of(report),
+        days: bars::stacked(report, &names),
+        ends: timeline::plot(report, &names),
+        heat: heat::plot(report),
+    };
+    render("report.html", &page)
+}
+
+/// The page of two simulations.
+pub fn comparison(comparison: &Comparison) -> String {
+    #[derive(Serialize)]
+    struct Page {
+        #[serde(flatten)]
+        changes: Changes,
+        days: bars::Plot,
+        before: timeline::Plot,
+        after: timeline::Plot,
+    }
+    let (before, after) = (&comparison.before, &comparison.after);
+    let names = names([&before.report, &after.report]);
+    let page = Page {
+        changes: Changes::of(comparison),
+        days: bars::beside(before, after),
+        before: timeline::plot(&before.report, &names),
+        after: timeline::plot(&after.report, &names),
+    };
+    render("comparison.html", &page)
+}
+
+/// The campaigns in the order of their colours.
+fn names<const N: usize>(reports: [&Report; N]) -> Vec<String> {
+    let all = reports.into_iter().flat_map(|report| &report.campaigns);
+    let mut names: Vec<String> = all.map(|campaign| campaign.name.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The colour of a campaign, from 0.
+fn colour(name: &str, names: &[String]) -> usize {
+    names.iter().position(|known| known == name).unwrap_or(COLOURS).min(COLOURS - 1)
+}
+
+fn render(name: &str, page: &impl Serialize) -> String {
+    static PAGES: LazyLock<Environment<'static>> = LazyLock::new(environment);
+    let template = PAGES.get_template(name).expect("a template of ours");
+    template.render(Serde(page)).expect("a template that fits its page")
+}
+
+fn environment() -> Environment<'static> {
+    let mut pages = Environment::new();
+    pages.set_auto_escape_callback(|_| AutoEscape::Html);
+    pages.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    pages.set_syntax(syntax.expect("the usual delimiters"));
+    for (name, source) in [
+        ("base.html", include_str!("base.html")),
+        ("plots.html", include_str!("plots.html")),
+        ("report.html", include_str!("report.html")),
+        ("comparison.html", include_str!("comparison.html")),
+    ] {
+        pages.add_template(name, source).expect("a template of ours compiles");
+    }
+    pages
+}

@@ -1,0 +1,165 @@
+//! A simulation: the production world played through for some days, with chance standing in for people.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use thiserror::Error;
+
+use super::chance::{Chance, Rates};
+use super::notes::notes;
+use super::report::Report;
+use super::script::Script;
+use super::tally::{Found, Seen, report};
+use super::world::{self, World};
+use crate::domain::Timestamp;
+use crate::manifest::Sources;
+use crate::plan;
+use crate::program::Program;
+use crate::reconcile::Outcome;
+use crate::store::{self, FactEvent, Store};
+
+/// Chance is asked, and whoever acts is heard, so often. Lanes are taken ahead this far.
+const STRIDE: TimeDelta = TimeDelta::hours(1);
+
+/// What is simulated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    pub from: Timestamp,
+    /// At least one.
+    pub days: u32,
+    pub seed: u64,
+    pub rates: Rates,
+}
+
+impl Settings {
+    /// The instant at which the simulation ends.
+    pub fn until(&self) -> Timestamp {
+        self.from + TimeDelta::days(i64::from(self.days))
+    }
+}
+
+/// How far a simulation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub now: Timestamp,
+    /// Messages that left.
+    pub messages: u64,
+}
+
+/// Why there is no report.
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error(transparent)]
+    World(#[from] world::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The files have errors; `manifest::check` tells them.
+    #[error("the files have errors")]
+    Broken,
+}
+
+/// Applies `sources` to the database and plays it through. Nobody else may use the database, which is left as it is at
+/// the end.
+///
+/// A simulation in which time does not pass any more ends there, and the report says so.
+pub async fn simulate(
+    store: &Store,
+    sources: &Sources,
+    settings: &Settings,
+    progress: impl FnMut(Progress),
+) -> Result<Report, Error> {
+    let script = Script::refusing(settings.rates.failure, settings.seed).remembering();
+    let world = World::begin(store.clone(), Arc::new(script), settings.from).with_stride(STRIDE);
+    let mut simulation = Simulation::begin(world, sources, *settings).await?;
+    let end = simulation.play(progress).await;
+    let mut first = simulation.first;
+    match end {
+        Ok(()) => {}
+        Err(Error::World(endless @ world::Error::Endless { .. })) => {
+            first.push(format!("The simulation stopped before its end: {endless}."));
+        }
+        Err(error) => return Err(error),
+    }
+    let Simulation { world, program, seen, .. } = simulation;
+    let found = Found::read(store, &program, settings.from, world.now()).await?;
+    let mut report = report(&found, &program, settings, &seen);
+    report.notes = first.into_iter().chain(notes(&found, &program, &report)).collect();
+    Ok(report)
+}
+
+/// A world, and what was seen in it.
+struct Simulation {
+    world: World,
+    settings: Settings,
+    program: Arc<Program>,
+    chance: Chance,
+    seen: Seen,
+    /// What is to be said before anything else.
+    first: Vec<String>,
+    messages: u64,
+    /// Messages when the database was last analyzed.
+    analyzed: u64,
+}
+
+impl Simulation {
+    /// Applies the files.
+    async fn begin(mut world: World, sources: &Sources, settings: Settings) -> Result<Self, Error> {
+        world.store().analyze().await?;
+        let plan = world.compare(sources.clone()).await?;
+        let refusal = plan::guard(&plan.plan, plan.checked.desired.campaigns.len(), &plan.in_force.live_runs);
+        let first =
+            refusal.err().map(|refusal| format!("The daemon would not apply these files by itself: {refusal}."));
+        if let Outcome::Broken(_) = world.reconcile(sources, true).await? {
+            return Err(Error::Broken);
+        }
+        let (program, _) = world.in_force().await?;
+        let chance = Chance::new(settings.seed, settings.rates, &program);
+        let (seen, first) = (Seen::default(), first.into_iter().collect());
+        Ok(Self { world, settings, program, chance, seen, first, messages: 0, analyzed: 0 })
+    }
+
+    async fn play(&mut self, mut progress: impl FnMut(Progress)) -> Result<(), Error> {
+        // What is due at the very end is due on a day that is not simulated any more.
+        let end = self.settings.until() - TimeDelta::microseconds(1);
+        while self.world.now() < end {
+            let hour = (self.world.now() + STRIDE).min(end);
+            self.world.run_until(hour).await?;
+            let arrived = self.world.script().drain();
+            self.messages += arrived.len() as u64;
+            self.chance.draw(arrived);
+            self.hear().await?;
+            self.look().await?;
+            progress(Progress { now: hour, messages: self.messages });
+        }
+        Ok(())
+    }
+
+    /// Has the world hear of what people did in the last hour.
+    async fn hear(&mut self) -> Result<(), Error> {
+        let now = self.world.now();
+        let payments = self.chance.payments(now);
+        if !payments.is_empty() {
+            let paid = payments.into_iter().map(|(at, actor)| FactEvent::Paid {
+                account: actor.account,
+                referral: actor.referral,
+                at,
+            });
+            self.seen.paid += self.world.store().record(&paid.collect::<Vec<_>>(), now).await?;
+            self.world.touch();
+        }
+        Ok(())
+    }
+
+    /// Notes what cannot be told at the end, and keeps the database quick while it grows.
+    async fn look(&mut self) -> Result<(), Error> {
+        let store = self.world.store();
+        if let Some(cap) = self.program.accounts.messages_per_day {
+            self.seen.note(store.full_lanes(cap, self.world.now()).await?);
+        }
+        if self.messages > self.analyzed * 2 {
+            store.analyze().await?;
+            self.analyzed = self.messages;
+        }
+        Ok(())
+    }
+}
