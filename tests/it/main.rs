@@ -3,6 +3,7 @@
 
 mod accidents;
 mod architecture;
+mod campaign_tests;
 mod crash;
 mod daemon;
 mod edits;
@@ -17,11 +18,13 @@ mod look;
 mod manifests;
 mod matcher;
 mod preview;
+mod receipts;
 mod reconcile;
 mod replies;
 mod robustness;
 mod samples;
 mod sending;
+mod simulate;
 mod support;
 mod walk;
 mod world;
