@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::DurationRound;
-use chrono::TimeDelta;
+use chrono::{DurationRound, TimeDelta};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -118,7 +117,6 @@ async fn lanes(tx: &mut PgConnection, accounts: &[AccountId]) -> Result<Vec<Lane
 }
 
 #[derive(sqlx::FromRow)]
-#[expect(clippy::struct_excessive_bools, reason = "columns of a query")]
 struct RunRow {
     account_id: i32,
     campaign_id: i32,
