@@ -10,6 +10,7 @@ mod edits;
 mod embedded;
 mod explain;
 mod facts;
+mod forecast;
 mod get;
 mod history;
 mod import;
