@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::enroll::room;
 use super::rows::{decode, zone};
 use super::{Error, InForce, Seeker, Store};
 use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp};
 use crate::lane::DayCount;
+use crate::lifecycle::enrollment::{Taken, room};
 use crate::manifest::Desired;
 use crate::manifest::desired::{AccountSelector, Campaign, DesiredState};
 use crate::plan::{Action, Effect, Kind, Plan};
@@ -83,11 +83,11 @@ impl Store {
         let runs: HashMap<i32, _> = rows.into_iter().map(|row| (row.0, row)).collect();
         for seeker in &mut seekers {
             seeker.room = match runs.get(&seeker.account.0) {
-                None => room(spec, 0, 0, 0),
+                None => room(spec, Taken::default()),
                 Some((_, true, ..)) => 0,
-                Some((_, false, passes, on, count, taken)) => {
+                Some((_, false, passes, on, count, ever)) => {
                     let today = DayCount { on: *on, count: count.unsigned_abs() }.of(seeker.zone.date(now));
-                    room(spec, *passes, taken.unsigned_abs(), today)
+                    room(spec, Taken { passes: passes.unsigned_abs(), ever: ever.unsigned_abs(), today })
                 }
             };
         }
