@@ -96,7 +96,7 @@ pub struct Template(Environment<'static>);
 
 impl Template {
     /// # Errors
-    /// The first mistake of the template; [`check`] finds more of them.
+    /// The first mistake of the template; [`check()`] finds more of them.
     pub fn compile(source: &str) -> Result<Self, Problem> {
         let mut environment = environment();
         environment.add_template_owned("", source.to_owned()).map_err(|error| Problem::syntax(&error))?;
