@@ -117,7 +117,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Get(get) => get::run(get, global, &config).await,
         Command::Describe(describe) => describe::run(describe, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,
-        Command::Simulate(args) => simulate::run(&args, global, &config).await,
+        Command::Simulate(args) => Box::pin(simulate::run(&args, global, &config)).await,
         Command::Explain(args) => explain::run(&args, global, &config).await,
         Command::Schema(args) => schema::run(&args),
         Command::Db(command) => db::run(command, global, &config).await,

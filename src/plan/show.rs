@@ -35,7 +35,7 @@ pub fn text(plan: &Plan) -> String {
                 &format!("      {}: {} → {}", field.path, shown(field.before.as_ref()), shown(field.after.as_ref())),
             );
         }
-        if let Some(effect) = change.effect {
+        if let Some(effect) = &change.effect {
             let mut parts = vec![format!("{} accounts", effect.accounts)];
             if effect.enroll > 0 {
                 parts.push(format!("{} people enrolled now", effect.enroll));

@@ -51,6 +51,7 @@ const ALLOWED: [(&str, &[&str]); 24] = [
             "domain",
             "facts",
             "import",
+            "lifecycle",
             "manifest",
             "plan",
             "program",
