@@ -122,7 +122,7 @@ pub fn outlives(foreseen: &[Foreseen], desired: &Desired, named: &BTreeSet<Name>
 
 fn is_outliving(outlook: &Outlook, subscription_ends_at: Timestamp) -> bool {
     match outlook.finish {
-        Finish::At(at) => at > subscription_ends_at,
+        Finish::At(at) => at > subscription_ends_at && !outlook.messages.is_empty(),
         Finish::Never(why) => matches!(why, Endless::TooFar | Endless::SubscriptionExpired),
     }
 }
@@ -146,15 +146,18 @@ mod tests {
 
     #[test]
     fn a_subscription_is_outlived_by_who_ends_later_or_cannot_go_on() {
+        let day = "2027-01-30".parse().unwrap();
         let outlook = |finish| Outlook {
             enrolled_now: 0,
             enrolled: BTreeMap::new(),
             first_at: None,
             finish,
-            messages: BTreeMap::new(),
+            messages: [(day, 1)].into(),
             limit: Limit::Cadence,
         };
         let end = "2027-01-31T00:00:00Z".parse().unwrap();
+        let nothing = Outlook { messages: BTreeMap::new(), ..outlook(Finish::At(end + chrono::TimeDelta::days(1))) };
+        assert!(!is_outliving(&nothing, end));
         assert!(!is_outliving(&outlook(Finish::At(end)), end));
         assert!(is_outliving(&outlook(Finish::At(end + chrono::TimeDelta::seconds(1))), end));
         assert!(is_outliving(&outlook(Finish::Never(Endless::SubscriptionExpired)), end));

@@ -59,13 +59,8 @@ impl Store {
 
     async fn cancelling(&self, name: &Name, in_force: &InForce) -> Result<Effect, Error> {
         let Some(id) = in_force.campaigns.get(name) else { return Ok(Effect::default()) };
-        let exit: i64 = sqlx::query_scalar("select count(*) from target where campaign_id = $1 and state = 'active'")
-            .bind(id.0)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(Error::during("count who leaves"))?;
         let accounts = in_force.live_runs.get(name).copied().unwrap_or_default();
-        Ok(Effect { accounts, exit: exit.unsigned_abs(), ..Effect::default() })
+        Ok(Effect { accounts, exit: self.count_active(*id).await?, ..Effect::default() })
     }
 
     /// Gives each of `seekers` the room that `spec` leaves it: what enrollment will find there.

@@ -27,6 +27,7 @@ mod reply;
 pub mod report;
 mod rows;
 mod run;
+mod sample;
 mod sandbox;
 mod wake;
 mod why_not;
@@ -51,6 +52,7 @@ pub use self::import::{Age, Closed, Merged, Stage};
 pub use self::matcher::Seeker;
 pub use self::receipt::{Receipt, ReceiptStatus};
 pub use self::reply::{Heard, Inbound};
+pub use self::sample::Match;
 pub use self::wake::NextDue;
 pub use self::why_not::WhyNot;
 

@@ -99,13 +99,12 @@ impl Case {
             "apiVersion: relance/v1\nkind: Defaults\nmetadata: {{name: defaults}}\nspec: {{{cap}{consent}{pacing}}}\n"
         );
         for (name, days) in [("short", 1), ("long", 4)] {
-            let mut days: Vec<String> = (1..=days)
+            let days: Vec<String> = (1..=days)
                 .map(|day| {
                     let after = self.maybe(4, &["after: 50h, ", "after: 3h, "]);
                     format!("{{day: {day}, {after}text: {{fr: 'Jour {day}. {{{{ optOutHint }}}}'}}}}")
                 })
                 .collect();
-            days.rotate_left(0);
             tree += &format!(
                 "---\napiVersion: relance/v1\nkind: Sequence\nmetadata: {{name: {name}}}\nspec: {{fallbackLanguage: fr, days: [{}]}}\n",
                 days.join(", ")
@@ -275,12 +274,15 @@ impl Case {
             (Some(foreseen), Some(finish)) => (account.zone.date(foreseen) - account.zone.date(finish)).num_days(),
             (foreseen, finish) => return Err(format!("ends {finish:?}, not {foreseen:?} ({:?})", outlook.finish)),
         };
-        if days.abs() > 1 {
+        // At a random pace the last message may just miss a window, and the next may open after a weekend.
+        if days.abs() > if self.jitter { 5 } else { 1 } {
             return Err(format!("ends at {finish:?}, not {foreseen:?}"));
         }
         let last = account.zone.date(end);
         let counted: i64 = outlook.messages.iter().filter(|(day, _)| **day <= last).map(|(_, n)| i64::from(*n)).sum();
-        if counted != messages && matches!(outlook.finish, Finish::At(at) if at <= end) {
+        // Where an end cuts a run short, who of two that are due at one instant goes first decides on a message or two.
+        let far = (counted - messages).abs() * 20 > messages.max(20);
+        if far && matches!(outlook.finish, Finish::At(at) if at <= end) {
             return Err(format!("{messages} messages, not {counted}: {outlook:?}"));
         }
         Ok(days)
@@ -315,20 +317,17 @@ async fn foresee(seeds: impl Iterator<Item = u64>) {
         }
         db = case.db;
     }
-    println!("{apart:?}");
+    let (same, all) = (apart.get(&0).copied().unwrap_or_default(), apart.values().sum::<usize>());
+    assert!(same * 20 >= all * 19, "of {all} ends by how many days they were missed: {apart:?}");
 }
 
+/// CI looks at many more than anybody who waits for an answer.
 #[expect(clippy::disallowed_methods, reason = "how long to look is the business of whoever runs the tests")]
 fn seeds() -> u64 {
-    std::env::var("SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(60)
-}
-
-#[expect(clippy::disallowed_methods, reason = "temp")]
-fn first() -> u64 {
-    std::env::var("FIRST").ok().and_then(|n| n.parse().ok()).unwrap_or(0)
+    if std::env::var_os("CI").is_some() { 300 } else { 60 }
 }
 
 #[tokio::test]
 async fn runs_end_on_the_day_that_was_foreseen() {
-    foresee(first()..seeds()).await;
+    foresee(0..seeds()).await;
 }

@@ -52,14 +52,14 @@ pub(super) struct Crowd {
 #[derive(Debug)]
 struct Ranked {
     group: Group,
-    /// The place by age of registration; parts of a group keep it.
-    rank: usize,
+    /// How many people registered later than the newest of the group.
+    rank: u64,
 }
 
 /// Whom one run has.
 #[derive(Debug, Default)]
 struct Members {
-    waiting: BTreeSet<(usize, usize)>,
+    waiting: BTreeSet<(u64, usize)>,
     due: BTreeSet<Turn>,
     active: u64,
 }
@@ -68,8 +68,11 @@ impl Crowd {
     pub(super) fn new(mut groups: Vec<Group>, runs: usize) -> Self {
         groups.sort_by_key(|group| std::cmp::Reverse((group.registered_at, group.referral)));
         let mut crowd = Self { groups: Vec::new(), runs: (0..runs).map(|_| Members::default()).collect() };
-        for (rank, group) in groups.into_iter().enumerate() {
+        let mut rank = 0;
+        for group in groups {
+            let people = u64::from(group.people);
             crowd.add(group, rank);
+            rank += people;
         }
         crowd
     }
@@ -114,19 +117,24 @@ impl Crowd {
         places.filter(|(other, _)| *other != run).any(|(_, place)| is_active(*place))
     }
 
-    /// Parts `people` from the rest of the group, which stays as it is; gives back the number of the part.
+    /// Parts the newest `people` from the rest of the group; gives back the number of the part.
     pub(super) fn part(&mut self, id: usize, people: u32) -> usize {
         let Ranked { group, rank } = &mut self.groups[id];
         if people >= group.people {
             return id;
         }
         group.people -= people;
-        let (part, rank) = (Group { people, ..group.clone() }, *rank);
+        let (part, first) = (Group { people, ..group.clone() }, *rank);
+        *rank += u64::from(people);
+        for (members, _) in self.runs.iter_mut().zip(&part.places).filter(|(_, place)| is_waiting(**place)) {
+            members.waiting.remove(&(first, id));
+            members.waiting.insert((*rank, id));
+        }
         // They are counted anew as a group of their own.
         for (members, _) in self.runs.iter_mut().zip(&part.places).filter(|(_, place)| is_active(**place)) {
             members.active -= u64::from(people);
         }
-        self.add(part, rank)
+        self.add(part, first)
     }
 
     pub(super) fn write(&mut self, id: usize, on: NaiveDate) {
@@ -149,7 +157,7 @@ impl Crowd {
         }
     }
 
-    fn add(&mut self, group: Group, rank: usize) -> usize {
+    fn add(&mut self, group: Group, rank: u64) -> usize {
         let id = self.groups.len();
         self.groups.push(Ranked { group, rank });
         for run in 0..self.runs.len() {
@@ -183,6 +191,10 @@ impl Crowd {
             members.active -= u64::from(group.people);
         }
     }
+}
+
+const fn is_waiting(place: Place) -> bool {
+    matches!(place, Place::Waiting { .. })
 }
 
 const fn is_active(place: Place) -> bool {

@@ -66,8 +66,8 @@ impl Total {
     /// Whether as many leave on every day, but for the last ones.
     pub fn is_even(&self) -> bool {
         let most = self.messages_per_day();
-        let short = self.messages.values().rev().skip_while(|count| **count < most).any(|count| *count < most);
-        !short
+        let mut rest = self.messages.values().skip_while(|count| **count == most);
+        self.days() == self.messages.len() as u64 && rest.all(|count| *count < most)
     }
 
     /// Days from the first message to the last, both included.
@@ -102,8 +102,12 @@ mod tests {
         assert_eq!((total.finish_at, total.limit), (Some(end), Some(Limit::Pace)));
         assert_eq!(total.never, [(Endless::Paused, 1)].into());
         assert_eq!((total.messages_total(), total.messages_per_day(), total.days()), (11, 7, 3));
-        assert!(total.is_even());
-        let ramp = Total::of([&outlook(Finish::At(end), &[("2026-12-01", 3), ("2026-12-03", 4)], Limit::Pace)]);
-        assert!(!ramp.is_even());
+        for (messages, even) in [
+            (&[("2026-12-01", 4), ("2026-12-02", 4), ("2026-12-03", 3)][..], true),
+            (&[("2026-12-01", 3), ("2026-12-02", 4)], false),
+            (&[("2026-12-01", 4), ("2026-12-03", 4)], false),
+        ] {
+            assert_eq!(Total::of([&outlook(Finish::At(end), messages, Limit::Pace)]).is_even(), even, "{messages:?}");
+        }
     }
 }

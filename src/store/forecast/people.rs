@@ -71,7 +71,8 @@ impl People {
             for (referral, known) in &queue.people {
                 // Old enough is who is older than that, not who is exactly so old.
                 let ripe_at = known.registered_at + queue.after + TimeDelta::microseconds(1);
-                let from = if ripe_at <= now { Timestamp::MIN_UTC } else { ripe_at };
+                let ripe = queue.after.is_zero() || ripe_at <= now;
+                let from = if ripe { Timestamp::MIN_UTC } else { ripe_at };
                 let (_, places) = all.entry(*referral).or_insert_with(|| (*known, outside()));
                 places[run] = Place::Waiting { from };
             }
