@@ -274,8 +274,10 @@ impl Case {
             (Some(foreseen), Some(finish)) => (account.zone.date(foreseen) - account.zone.date(finish)).num_days(),
             (foreseen, finish) => return Err(format!("ends {finish:?}, not {foreseen:?} ({:?})", outlook.finish)),
         };
-        // At a random pace the last message may just miss a window, and the next may open after a weekend.
-        if days.abs() > if self.jitter { 5 } else { 1 } {
+        // Where campaigns share people, or the pace is random, the last message may just miss a window, and the next may
+        // open after a weekend.
+        let alone = !self.jitter && account.trees[0].len() == 1;
+        if days.abs() > if alone { 1 } else { 5 } {
             return Err(format!("ends at {finish:?}, not {foreseen:?}"));
         }
         let last = account.zone.date(end);
@@ -317,14 +319,16 @@ async fn foresee(seeds: impl Iterator<Item = u64>) {
         }
         db = case.db;
     }
-    let (same, all) = (apart.get(&0).copied().unwrap_or_default(), apart.values().sum::<usize>());
-    assert!(same * 20 >= all * 19, "of {all} ends by how many days they were missed: {apart:?}");
+    let within = |days: i64| apart.range(-days..=days).map(|(_, runs)| runs).sum::<usize>();
+    let all = within(i64::MAX);
+    let exact = within(0) * 20 >= all * 19 && within(1) * 100 >= all * 99;
+    assert!(exact, "by how many days the ends of {all} runs were missed: {apart:?}");
 }
 
 /// CI looks at many more than anybody who waits for an answer.
 #[expect(clippy::disallowed_methods, reason = "how long to look is the business of whoever runs the tests")]
 fn seeds() -> u64 {
-    if std::env::var_os("CI").is_some() { 300 } else { 60 }
+    if std::env::var_os("CI").is_some() { 150 } else { 60 }
 }
 
 #[tokio::test]

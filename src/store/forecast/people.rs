@@ -140,18 +140,18 @@ impl Store {
         now: Timestamp,
     ) -> Result<HashMap<AccountId, Waiting>, Error> {
         const OPERATION: &str = "read who is going to be enrolled";
+        type Row = (i32, Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>);
         let query =
             sqlx::query_as(concat!("select d.account_id, ", known_columns!(), matching!(), " group by d.account_id"));
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         let lives = Lives::of(&mut db, name, campaign).await?;
-        let rows: Vec<(i32, Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>)> =
-            Matcher::new(&lives, spec, seekers, now)
-                .sooner_or_later()
-                .bind(query)
-                .persistent(false)
-                .fetch_all(&mut *db)
-                .await
-                .map_err(Error::during(OPERATION))?;
+        let rows: Vec<Row> = Matcher::new(&lives, spec, seekers, now)
+            .sooner_or_later()
+            .bind(query)
+            .persistent(false)
+            .fetch_all(&mut *db)
+            .await
+            .map_err(Error::during(OPERATION))?;
         let after = TimeDelta::from_std(spec.enroll_after.into()).unwrap_or_default();
         let waiting = rows.into_iter().map(|(account, ids, registered, paid, agreed)| {
             let people = known((ids, registered, paid, agreed)).collect();
