@@ -62,7 +62,7 @@ codes! {
     UnsupportedApiVersion = "RL0201" "unsupported-api-version" Error
         "Every manifest begins with `apiVersion: relance/v1`. It says which rules the file was written for.";
     UnknownKind = "RL0202" "unknown-kind" Error
-        "There is no manifest of this kind. Kinds are written with a capital letter: `Campaign`, `Filter`, `Schedule`, `Sequence`, `Defaults`, `Channel`, `CampaignTest`.";
+        "There is no manifest of this kind. Kinds are written with a capital letter: `Campaign`, `Filter`, `Schedule`, `Sequence`, `Defaults`, `Channel`, `Queue`, `CampaignTest`.";
     UnsupportedKind = "RL0203" "unsupported-kind" Error
         "relance knows this kind, but this version does not implement it yet. Ignoring the file would make you believe that it has an effect, so it is an error: take it out of the tree.";
     UnknownKey = "RL0204" "unknown-key" Error
@@ -95,6 +95,12 @@ codes! {
         "A tree has one `Defaults` manifest at most, because which of two wins would depend on the order of files. Merge them.";
     OverlappingDefaultCampaigns = "RL0306" "overlapping-default-campaigns" Error
         "Two campaigns of `type: default` take the same accounts. The default campaign takes every unpaid referral by itself, so that each account has one only. Make one of them `type: filtered`, or give them different accounts.";
+    CampaignCycle = "RL0307" "campaign-cycle" Error
+        "Campaigns wait for each other in a circle, by `runAfter`, by their places in queues, or by both: none of them would ever begin. The message shows the circle; take one of its steps out.";
+    QueuedTwice = "RL0308" "queued-twice" Error
+        "A campaign stands in two queues, or twice in one. It runs once for each account, so it has one place: keep it in one of them.";
+    WaitsForEver = "RL0309" "waits-for-ever" Error
+        "A campaign waits for one that is never over: `enrollment` is `continuous`, as for default campaigns, and there is no `endAt`. Give that one an `endAt`, another `enrollment`, or let nobody wait for it.";
 
     // 04xx: templates and days
     TemplateSyntax = "RL0401" "template-syntax" Error

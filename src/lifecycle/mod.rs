@@ -7,3 +7,4 @@ pub mod message;
 pub mod run;
 pub mod settlement;
 pub mod target;
+pub mod turn;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::desired::{AccountSelector, CampaignType, ConsentPolicy, DesiredState, Enrollment};
+use super::desired::{AccountSelector, CampaignType, ConsentPolicy, DesiredState, Enrollment, PastSubscription};
 use super::filter::FilterSpec;
 use super::schedule::ScheduleSpec;
 use super::sequence::DaySpec;
@@ -29,6 +29,8 @@ pub(super) struct CampaignSpec {
     pub(super) schedule: Option<ScheduleSpec>,
     /// The name of a `Schedule` manifest.
     pub(super) schedule_ref: Option<Name>,
+    /// The name of a campaign that must be over for an account before this one begins there.
+    pub(super) run_after: Option<Name>,
     /// Lower goes first when quota is scarce; 100 when left out.
     #[schemars(range(min = -2_147_483_648, max = 2_147_483_647))]
     pub(super) priority: Option<i32>,
@@ -47,6 +49,10 @@ pub(super) struct CampaignSpec {
     pub(super) consent: Option<ConsentPolicy>,
     /// Whether people who pay leave at once; true unless the filter asks for paid people.
     pub(super) exit_on_paid: Option<bool>,
+    /// What becomes of it where it would not be done before the subscription of the account ends. `refuse`: it does
+    /// not begin there (filtered campaigns). `pause`: it begins, pauses when the subscription ends, and goes on when it
+    /// is renewed.
+    pub(super) past_subscription: Option<PastSubscription>,
     /// The name of a `Channel` manifest; that of `Defaults`, else the built-in sandbox, when left out.
     pub(super) channel_ref: Option<Name>,
 }

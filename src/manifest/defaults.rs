@@ -17,6 +17,8 @@ pub(super) struct DefaultsSpec {
     /// `messagesPerDay` is the cap of each account over all its campaigns; the others are what a campaign gets
     /// that has no such limit of its own.
     pub(super) limits: Option<LimitsSpec>,
+    /// Whether the default campaign goes on while a filtered one is active for the same account; false when left out.
+    pub(super) allow_simultaneous_campaigns: Option<bool>,
     /// How each account spaces its messages.
     pub(super) pacing: Option<PacingSpec>,
     /// What schedules leave out.
@@ -56,6 +58,7 @@ impl DefaultsSpec {
         AccountPolicy {
             messages_per_day: self.limits.and_then(|limits| limits.messages_per_day),
             pacing: self.pacing.as_ref().map(PacingSpec::resolve).unwrap_or_default(),
+            allow_simultaneous_campaigns: self.allow_simultaneous_campaigns.unwrap_or(false),
         }
     }
 }

@@ -16,6 +16,7 @@ pub struct Desired {
     pub campaigns: BTreeMap<Name, Campaign>,
     pub sequences: BTreeMap<Name, Sequence>,
     pub channels: BTreeMap<Name, Channel>,
+    pub queues: BTreeMap<Name, Queue>,
     pub accounts: AccountPolicy,
 }
 
@@ -26,6 +27,17 @@ pub struct AccountPolicy {
     /// Messages per local day of one account, all campaigns together. `None`: no cap.
     pub messages_per_day: Option<u32>,
     pub pacing: Pacing,
+    /// Whether the default campaign goes on while a filtered one is active.
+    #[serde(default)]
+    pub allow_simultaneous_campaigns: bool,
+}
+
+/// Campaigns that run one after the other for each account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queue {
+    pub campaigns: Vec<Name>,
+    /// How many of them may be unfinished at once for one account.
+    pub parallelism: u32,
 }
 
 /// One campaign, ready to run: filter and schedule inlined, the sequence by name.
@@ -38,6 +50,11 @@ pub struct Campaign {
     pub accounts: AccountSelector,
     pub filter: Filter,
     pub schedule: Schedule,
+    /// Must be over for an account before this one begins there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_after: Option<Name>,
+    #[serde(default)]
+    pub past_subscription: PastSubscription,
     /// Lower goes first.
     pub priority: i32,
     pub sequence: Name,
@@ -80,6 +97,17 @@ impl DesiredState {
             Self::Cancelled => "cancelled",
         }
     }
+}
+
+/// What becomes of a run that would not be done before the subscription of its account ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PastSubscription {
+    /// It does not begin.
+    #[default]
+    Refuse,
+    /// It begins, and pauses when the subscription ends.
+    Pause,
 }
 
 /// Which accounts a campaign runs for.

@@ -12,22 +12,24 @@ pub enum Kind {
     Sequence,
     Defaults,
     Channel,
+    Queue,
     CampaignTest,
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Campaign,
         Self::Filter,
         Self::Schedule,
         Self::Sequence,
         Self::Defaults,
         Self::Channel,
+        Self::Queue,
         Self::CampaignTest,
     ];
 
     /// Kinds of the language that this version does not implement.
-    pub(super) const PLANNED: [&str; 3] = ["Queue", "Account", "Notifier"];
+    pub(super) const PLANNED: [&str; 2] = ["Account", "Notifier"];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -37,6 +39,7 @@ impl Kind {
             Self::Sequence => "Sequence",
             Self::Defaults => "Defaults",
             Self::Channel => "Channel",
+            Self::Queue => "Queue",
             Self::CampaignTest => "CampaignTest",
         }
     }

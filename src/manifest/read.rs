@@ -11,6 +11,7 @@ use super::defaults::DefaultsSpec;
 use super::document::{Document, File, join};
 use super::filter::FilterSpec;
 use super::kind::Kind;
+use super::queue::QueueSpec;
 use super::schedule::ScheduleSpec;
 use super::schema::{API_VERSION, checker};
 use super::sequence::{SequenceSpec, sole_language};
@@ -43,6 +44,7 @@ pub(super) enum Spec {
     Sequence(SequenceSpec),
     Defaults(Box<DefaultsSpec>),
     Channel(ChannelSpec),
+    Queue(QueueSpec),
     CampaignTest(Box<CampaignTestSpec>),
 }
 
@@ -288,6 +290,7 @@ fn take_spec(mut value: Value, kind: Kind) -> Result<Spec, serde_json::Error> {
         Kind::Sequence => Spec::Sequence(typed(spec)?),
         Kind::Defaults => Spec::Defaults(typed(spec)?),
         Kind::Channel => Spec::Channel(typed(spec)?),
+        Kind::Queue => Spec::Queue(typed(spec)?),
         Kind::CampaignTest => Spec::CampaignTest(Box::new(typed(spec)?)),
     })
 }
@@ -307,7 +310,7 @@ fn check_spec(spec: &Spec, document: &Document<'_>, found: &mut Vec<Diagnostic>)
                 schedule.check(document, "/spec/schedule", found);
             }
         }
-        Spec::Channel(_) => {}
+        Spec::Channel(_) | Spec::Queue(_) => {}
         Spec::CampaignTest(test) => campaign_test::check(test, document, found),
     }
 }

@@ -8,6 +8,7 @@ use super::defaults::DefaultsSpec;
 use super::desired::Sequence;
 use super::document::Document;
 use super::kind::Kind;
+use super::order;
 use super::overlap;
 use super::read::{Manifest, Spec};
 use super::resolve_campaign::resolve_campaign;
@@ -101,7 +102,7 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
             Some(Spec::Channel(spec)) if !is_broken => {
                 checked.desired.channels.insert((*name).clone(), spec.resolve());
             }
-            // Moved later, or inlined where they are used; broken ones are recorded already.
+            // Moved later, looked at together, or inlined where they are used; broken ones are recorded already.
             // A test is resolved at the end: it is no part of what it speaks of.
             Some(
                 Spec::Filter(_)
@@ -109,13 +110,15 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
                 | Spec::Defaults(_)
                 | Spec::Sequence(_)
                 | Spec::Channel(_)
+                | Spec::Queue(_)
                 | Spec::CampaignTest(_),
             )
             | None => {}
         }
     }
     checked.broken.extend(tree.broken.iter().cloned());
-    overlap::check(&tree.campaigns(), checked);
+    overlap::check(&tree.of_kind(Kind::Campaign), checked);
+    order::check(&tree, checked);
 }
 
 /// Takes a campaign out, with the sequence that its own days made.
@@ -234,8 +237,8 @@ impl<'a, 'f> Tree<'a, 'f> {
         self.manifests.contains_key(&(Kind::Sequence, name))
     }
 
-    fn campaigns(&self) -> Vec<&'a Manifest<'f>> {
-        self.manifests.values().copied().filter(|manifest| manifest.kind == Kind::Campaign).collect()
+    pub(super) fn of_kind(&self, kind: Kind) -> Vec<&'a Manifest<'f>> {
+        self.manifests.values().copied().filter(|manifest| manifest.kind == kind).collect()
     }
 }
 

@@ -5,7 +5,8 @@ use super::check::Checked;
 use super::days;
 use super::defaults::DefaultsSpec;
 use super::desired::{
-    AccountSelector, Campaign, CampaignType, DesiredState, Enrollment, Limits, Sequence, Subscription,
+    AccountSelector, Campaign, CampaignType, DesiredState, Enrollment, Limits, PastSubscription, Sequence,
+    Subscription,
 };
 use super::filter::FilterSpec;
 use super::kind::Kind;
@@ -36,7 +37,10 @@ pub(super) fn resolve_campaign(
     let schedule = schedule(tree, manifest, spec, defaults, checked);
     let channel = channel(tree, manifest, spec, defaults, checked);
     let sequence = choose_sequence(tree, manifest, spec, defaults, checked);
-    let (Ok(filter), Ok(schedule), Ok(channel), Ok((sequence, days))) = (filter, schedule, channel, sequence) else {
+    let run_after = run_after(tree, manifest, spec, checked);
+    let (Ok(filter), Ok(schedule), Ok(channel), Ok((sequence, days)), Ok(())) =
+        (filter, schedule, channel, sequence, run_after)
+    else {
         return None;
     };
     let filter = filter.resolve();
@@ -46,12 +50,16 @@ pub(super) fn resolve_campaign(
         CampaignType::Filtered => Period::ZERO,
     };
     let enrollment = if is_default { Enrollment::Continuous } else { Enrollment::UntilDrained };
+    // The default campaign is never done.
+    let past_subscription = if is_default { PastSubscription::Pause } else { PastSubscription::Refuse };
     let wants_paid = matches!(filter.subscription, Subscription::Paid | Subscription::Any);
     Some(Campaign {
         kind: spec.kind,
         state: spec.state.unwrap_or(DesiredState::Active),
         accounts: accounts(spec.accounts.as_ref()),
         schedule: schedule.resolve(),
+        run_after: spec.run_after.clone(),
+        past_subscription: spec.past_subscription.unwrap_or(past_subscription),
         priority: spec.priority.unwrap_or(PRIORITY),
         sequence,
         days: days.iter().map(|day| (day.day, day.clone().resolve())).collect(),
@@ -125,6 +133,19 @@ fn channel(
     };
     match tree.find(manifest, Kind::Channel, "/spec/channelRef", name, checked) {
         Found::Sound(_) => Ok(Some(name.clone())),
+        Found::Broken | Found::Unknown => Err(Unusable),
+    }
+}
+
+fn run_after(
+    tree: &Tree<'_, '_>,
+    manifest: &Manifest<'_>,
+    spec: &CampaignSpec,
+    checked: &mut Checked,
+) -> Result<(), Unusable> {
+    let Some(name) = &spec.run_after else { return Ok(()) };
+    match tree.find(manifest, Kind::Campaign, "/spec/runAfter", name, checked) {
+        Found::Sound(_) => Ok(()),
         Found::Broken | Found::Unknown => Err(Unusable),
     }
 }

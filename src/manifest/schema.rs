@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::campaign::CampaignSpec;
 use super::campaign_test::CampaignTestSpec;
 use super::channel::ChannelSpec;
+use super::queue::QueueSpec;
 use super::defaults::DefaultsSpec;
 use super::filter::FilterSpec;
 use super::formats::FORMATS;
@@ -28,6 +29,7 @@ pub fn schema(kind: Kind) -> Value {
         Kind::Sequence => spec::<SequenceSpec>(),
         Kind::Defaults => spec::<DefaultsSpec>(),
         Kind::Channel => spec::<ChannelSpec>(),
+        Kind::Queue => spec::<QueueSpec>(),
         Kind::CampaignTest => spec::<CampaignTestSpec>(),
     };
     json!({
@@ -75,6 +77,7 @@ pub(super) fn checker(kind: Kind) -> &'static Checker {
         LazyLock::new(|| build(Kind::Sequence)),
         LazyLock::new(|| build(Kind::Defaults)),
         LazyLock::new(|| build(Kind::Channel)),
+        LazyLock::new(|| build(Kind::Queue)),
         LazyLock::new(|| build(Kind::CampaignTest)),
     ];
     &CHECKERS[kind as usize]

@@ -14,8 +14,7 @@ use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 const MAX_ERRORS: usize = 100;
 
 /// Keys of the language that this version does not implement, by kind.
-const PLANNED: [(Kind, &str); 3] =
-    [(Kind::Campaign, "runAfter"), (Kind::Campaign, "pastSubscription"), (Kind::Defaults, "safety")];
+const PLANNED: [(Kind, &str); 1] = [(Kind::Defaults, "safety")];
 
 /// What a value has against it, and the pointers of what has to go for the rest to be read.
 #[derive(Debug, Default)]

@@ -13,17 +13,19 @@ pub enum Kind {
     Defaults,
     Channel,
     Sequence,
+    Queue,
     Campaign,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Defaults, Self::Channel, Self::Sequence, Self::Campaign];
+    const ALL: [Self; 5] = [Self::Defaults, Self::Channel, Self::Sequence, Self::Queue, Self::Campaign];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Defaults => "Defaults",
             Self::Channel => "Channel",
             Self::Sequence => "Sequence",
+            Self::Queue => "Queue",
             Self::Campaign => "Campaign",
         }
     }
@@ -45,8 +47,9 @@ impl Desired {
         let sequences =
             self.sequences.iter().map(|(n, s)| ((Kind::Sequence, n.clone()), json(serde_json::to_value(s))));
         let channels = self.channels.iter().map(|(n, c)| ((Kind::Channel, n.clone()), json(serde_json::to_value(c))));
+        let queues = self.queues.iter().map(|(n, q)| ((Kind::Queue, n.clone()), json(serde_json::to_value(q))));
         let accounts = ((Kind::Defaults, defaults_name()), json(serde_json::to_value(&self.accounts)));
-        campaigns.chain(sequences).chain(channels).chain([accounts]).collect()
+        campaigns.chain(sequences).chain(channels).chain(queues).chain([accounts]).collect()
     }
 
     /// The state that `objects` are.
@@ -58,6 +61,7 @@ impl Desired {
                 Kind::Campaign => drop(desired.campaigns.insert(name.clone(), serde_json::from_value(body)?)),
                 Kind::Sequence => drop(desired.sequences.insert(name.clone(), serde_json::from_value(body)?)),
                 Kind::Channel => drop(desired.channels.insert(name.clone(), serde_json::from_value(body)?)),
+                Kind::Queue => drop(desired.queues.insert(name.clone(), serde_json::from_value(body)?)),
                 Kind::Defaults => desired.accounts = serde_json::from_value(body)?,
             }
         }
