@@ -45,6 +45,18 @@ pub struct Account {
     pub connected: bool,
 }
 
+impl Account {
+    /// Whether the subscription is over at `now`.
+    pub fn is_expired(self, now: Timestamp) -> bool {
+        self.subscription_ends_at.is_some_and(|end| end <= now)
+    }
+
+    /// Whether anything could leave for it at `now`, the time of day and quotas aside.
+    pub fn can_send(self, now: Timestamp) -> bool {
+        self.connected && !self.is_expired(now)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Person {
     pub paid: bool,
@@ -179,8 +191,7 @@ fn run_active(q: &Question) -> Option<Verdict> {
 }
 
 fn subscription(q: &Question) -> Option<Verdict> {
-    let expired = q.account.subscription_ends_at.is_some_and(|end| end <= q.now);
-    hold(expired, Hold::SubscriptionExpired, None)
+    hold(q.account.is_expired(q.now), Hold::SubscriptionExpired, None)
 }
 
 fn connected(q: &Question) -> Option<Verdict> {

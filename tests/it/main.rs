@@ -20,6 +20,7 @@ mod replies;
 mod robustness;
 mod samples;
 mod sending;
+mod simulate;
 mod support;
 mod walk;
 mod world;

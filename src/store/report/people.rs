@@ -29,6 +29,8 @@ pub enum Unreached {
     NextPass,
     /// Was taken, and left before the first message.
     Left(Exit),
+    /// Was taken, and the account cannot send: its subscription is over, or it is not connected.
+    CannotSend,
     /// Was taken, and waits for the first message.
     Waiting,
 }
@@ -49,6 +51,7 @@ impl Unreached {
             Self::Left(Exit::Failed) => "left-failed",
             Self::Left(Exit::Removed) => "left-removed",
             Self::Left(Exit::Expired) => "left-expired",
+            Self::CannotSend => "account-cannot-send",
             Self::Waiting => "waiting",
         }
     }
@@ -68,6 +71,7 @@ impl Unreached {
             Self::Left(Exit::Failed) => "were taken, but their first messages failed",
             Self::Left(Exit::Removed) => "were taken, but removed before their first message",
             Self::Left(Exit::Expired) => "were taken, but their run ended before their first message",
+            Self::CannotSend => "were taken, but their account cannot send",
             Self::Waiting => "were taken and wait for their first message",
         }
     }
@@ -124,8 +128,18 @@ impl Store {
                 note(person, reason);
             }
         }
-        for (person, reason) in self.taken_in_vain().await? {
-            note(person, reason);
+        let accounts = self.account_facts().await?;
+        let silent: HashSet<i32> =
+            accounts.iter().filter(|account| !account.facts.can_send(now)).map(|account| account.id.0).collect();
+        for (person, exit) in self.taken_in_vain().await? {
+            note(
+                person,
+                match exit {
+                    Some(exit) => Unreached::Left(exit),
+                    None if silent.contains(&person.0) => Unreached::CannotSend,
+                    None => Unreached::Waiting,
+                },
+            );
         }
         let mut counts: BTreeMap<Unreached, u64> = BTreeMap::new();
         let everybody: Vec<Unreached> = closest.into_values().collect();
@@ -185,8 +199,8 @@ impl Store {
         Ok(accounts.into_iter().collect())
     }
 
-    /// Who is or was a target, but was never written to.
-    async fn taken_in_vain(&self) -> Result<Vec<(Person, Unreached)>, Error> {
+    /// Who is or was a target, but was never written to; with how those left who did.
+    async fn taken_in_vain(&self) -> Result<Vec<(Person, Option<Exit>)>, Error> {
         const OPERATION: &str = "look who was taken in vain";
         let rows: Vec<(i32, i64, Option<String>)> = sqlx::query_as(concat!(
             "select r.account_id, r.id, t.exit_reason
@@ -200,7 +214,7 @@ impl Store {
         rows.into_iter()
             .map(|(account, referral, exit)| {
                 let exit = exit.map(|text| Exit::parse(&text).ok_or_else(|| strange("an exit reason", &text)));
-                Ok(((account, referral), exit.transpose()?.map_or(Unreached::Waiting, Unreached::Left)))
+                Ok(((account, referral), exit.transpose()?))
             })
             .collect::<Result<_, sqlx::Error>>()
             .map_err(Error::during(OPERATION))
