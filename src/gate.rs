@@ -3,10 +3,15 @@
 //! The order of the checks is the order of SPEC §4: what concerns the run and the account comes first, then the
 //! person, then time and quota. The first check that does not pass decides.
 
+mod check;
+mod inputs;
+
 use std::fmt;
 
 use serde::Serialize;
 
+pub use self::check::Check;
+pub use self::inputs::Setting;
 use crate::domain::{Consent, NaiveDate, Opening, Timestamp};
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::target::Exit;
@@ -124,6 +129,21 @@ impl Hold {
         }
     }
 
+    /// What it means, as the end of a sentence.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::RunNotActive => "the run is not active",
+            Self::SubscriptionExpired => "the account's subscription has ended",
+            Self::Disconnected => "the account's WhatsApp is not connected",
+            Self::ConsentMissing => "there is no consent on record",
+            Self::OutsideWindow => "it is outside the hours in which the campaign may write",
+            Self::AccountCap => "the account has reached its messages of the day",
+            Self::CampaignCap => "the run has reached its messages of the day",
+            Self::WrittenToday => "this person was written to today",
+            Self::Pacing => "the account keeps its pace between two messages",
+        }
+    }
+
     /// Whom the reason concerns: only this person, the whole run, or the whole account.
     pub const fn scope(self) -> Scope {
         match self {
@@ -147,102 +167,38 @@ pub enum Scope {
     Account,
 }
 
-/// One check: its name, and what it says; `None` lets pass.
-type Check = (&'static str, fn(&Question) -> Option<Verdict>);
-
-/// All checks in the order in which they are asked.
-const CHECKS: [Check; 10] = [
-    ("run active", run_active),
-    ("account subscription", subscription),
-    ("account connected", connected),
-    ("paid", paid),
-    ("consent and suppression", consent),
-    ("window", window),
-    ("account daily cap", account_cap),
-    ("campaign daily cap", campaign_cap),
-    ("one message a day", written_today),
-    ("pacing", pacing),
-];
+/// A check with what it went by and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub check: Check,
+    /// In words.
+    pub inputs: String,
+    /// What it says on its own; `None` lets pass.
+    pub verdict: Option<Verdict>,
+    /// Whether this is the first that does not let pass: it has the say.
+    pub decides: bool,
+}
 
 /// The first check that does not pass, else [`Verdict::Send`].
 pub fn decide(question: &Question) -> Verdict {
-    CHECKS.iter().find_map(|(_, check)| check(question)).unwrap_or(Verdict::Send)
+    Check::ALL.into_iter().find_map(|check| check.verdict(question)).unwrap_or(Verdict::Send)
 }
 
-/// Every check by name with what it says on its own; `None` lets pass.
-pub fn steps(question: &Question) -> impl Iterator<Item = (&'static str, Option<Verdict>)> {
-    CHECKS.iter().map(|(name, check)| (*name, check(question)))
-}
-
-/// `None` when `when` is not so.
-fn hold(when: bool, reason: Hold, until: Option<Timestamp>) -> Option<Verdict> {
-    when.then_some(Verdict::Hold { reason, until })
-}
-
-fn run_active(q: &Question) -> Option<Verdict> {
-    if q.run.end_at.is_some_and(|end| end <= q.now) {
-        return Some(Verdict::Exit(Exit::Expired));
-    }
-    match q.run.phase {
-        Phase::Active => None,
-        Phase::Cancelled => Some(Verdict::Exit(Exit::Cancelled)),
-        Phase::Draft | Phase::Scheduled | Phase::Paused | Phase::Completed => hold(true, Hold::RunNotActive, None),
-    }
-}
-
-fn subscription(q: &Question) -> Option<Verdict> {
-    hold(q.account.is_expired(q.now), Hold::SubscriptionExpired, None)
-}
-
-fn connected(q: &Question) -> Option<Verdict> {
-    hold(!q.account.connected, Hold::Disconnected, None)
-}
-
-fn paid(q: &Question) -> Option<Verdict> {
-    let person = q.person?;
-    (person.paid && q.run.exit_on_paid).then_some(Verdict::Exit(Exit::Paid))
-}
-
-fn consent(q: &Question) -> Option<Verdict> {
-    let person = q.person?;
-    match (person.suppressed, person.consent, q.run.consent) {
-        (true, _, _) | (_, Some(Consent::OptedOut), _) => Some(Verdict::Exit(Exit::OptedOut)),
-        (_, Some(Consent::OptedIn), _) | (_, None, ConsentPolicy::Legacy) => None,
-        (_, None, ConsentPolicy::Required) => hold(true, Hold::ConsentMissing, None),
-    }
-}
-
-fn window(q: &Question) -> Option<Verdict> {
-    match q.opening {
-        Opening::Open(_) => None,
-        Opening::Opens(at) => hold(true, Hold::OutsideWindow, Some(at)),
-        Opening::Never => hold(true, Hold::OutsideWindow, None),
-    }
-}
-
-fn account_cap(q: &Question) -> Option<Verdict> {
-    hold(q.account_quota.left() == 0, Hold::AccountCap, Some(q.day_ends_at))
-}
-
-fn campaign_cap(q: &Question) -> Option<Verdict> {
-    hold(q.campaign_quota.left() == 0, Hold::CampaignCap, Some(q.day_ends_at))
-}
-
-fn written_today(q: &Question) -> Option<Verdict> {
-    let person = q.person?;
-    // A clock or zone that moved back must not open a second message for a day already used.
-    let used = person.last_written_on.is_some_and(|day| day >= person.today);
-    hold(used, Hold::WrittenToday, Some(q.day_ends_at))
-}
-
-fn pacing(q: &Question) -> Option<Verdict> {
-    let slot = q.next_slot_at?;
-    hold(slot > q.now, Hold::Pacing, Some(slot))
+/// Every check in order; those after the one that decides are told too.
+pub fn steps(question: &Question, setting: &Setting<'_>) -> Vec<Step> {
+    let mut open = true;
+    let step = |check: Check| {
+        let verdict = check.verdict(question);
+        let decides = verdict.is_some() && open;
+        open &= verdict.is_none();
+        Step { check, inputs: inputs::inputs(check, question, setting), verdict, decides }
+    };
+    Check::ALL.into_iter().map(step).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Account, Hold, Person, Question, Quota, Run, Verdict, decide, steps};
+    use super::{Account, Check, Hold, Person, Question, Quota, Run, Verdict, decide};
     use crate::domain::{Consent, Opening, Timestamp};
     use crate::lifecycle::run::Phase;
     use crate::lifecycle::target::Exit;
@@ -332,7 +288,7 @@ mod tests {
         assert_eq!(decide(&question), Verdict::Exit(Exit::Paid));
         question.run.phase = Phase::Paused;
         assert_eq!(decide(&question), Verdict::Hold { reason: Hold::RunNotActive, until: None });
-        assert_eq!(steps(&question).filter(|(_, verdict)| verdict.is_some()).count(), 3);
+        assert_eq!(Check::ALL.into_iter().filter_map(|check| check.verdict(&question)).count(), 3);
     }
 
     #[test]

@@ -144,7 +144,7 @@ pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: 
             continue;
         };
         let target = TargetKey { account: lane.account, campaign: run.campaign, referral: candidate.referral };
-        if candidate.day > campaign.days_total() {
+        if candidate.day > campaign.cadence.days() {
             draw.finished.push(target);
             continue;
         }
@@ -209,6 +209,28 @@ pub fn question(
     Some(Question { person: Some(candidate.person(today)), ..question })
 }
 
+/// The first instant from `from` on at which the gate would let this candidate pass, by what is known now and if nobody
+/// else takes the quota; `None` when the person leaves, or only an event can let them pass.
+pub fn earliest(
+    lane: &Lane,
+    run: &LaneRun,
+    candidate: &Candidate,
+    program: &Program,
+    from: Timestamp,
+) -> Option<Timestamp> {
+    /// More than there are reasons to wait for: each lasts a day at most, but for the window.
+    const PATIENCE: usize = 16;
+    let mut at = from;
+    for _ in 0..PATIENCE {
+        match gate::decide(&question(lane, run, candidate, program, at)?) {
+            Verdict::Send => return Some(at),
+            Verdict::Hold { until, .. } => at = until.filter(|until| *until > at)?,
+            Verdict::Exit(_) => return None,
+        }
+    }
+    None
+}
+
 /// Why a run of this lane could write to nobody now, and until when; `None` when it could.
 pub fn hold(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp) -> Option<(Hold, Option<Timestamp>)> {
     let today = lane.zone.date(now);
@@ -270,7 +292,7 @@ impl Asking<'_> {
             language: message.language,
             text: message.text,
             due_at: candidate.due_at,
-            next: campaign.next(candidate.day, candidate.due_at, self.now),
+            next: campaign.cadence.next(candidate.day, candidate.due_at, self.now),
             failed_days: candidate.failed_days,
         })
     }

@@ -1,9 +1,12 @@
 //! Names that people type: those that do not exist are an error that says which one was probably meant.
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 use crate::diagnostic::nearest;
+use crate::domain::Timestamp;
+use crate::program::Program;
 use crate::store::Store;
+use crate::store::look::{Case, TargetName};
 
 /// At most so many names are listed when none of them is near.
 const LISTED: usize = 10;
@@ -30,6 +33,31 @@ pub(super) async fn referral(store: &Store, id: &str, account: Option<&str>) -> 
     };
     let ids = store.referral_names(account).await?;
     one_of("referral", id, &ids, &format!("account `{account}` has none"))
+}
+
+/// The target of an id as `get targets` shows it.
+pub(super) async fn target(store: &Store, id: &str) -> anyhow::Result<TargetName> {
+    if let Some(name) = store.find_target(id).await? {
+        return Ok(name);
+    }
+    // Which part of it is wrong?
+    let parts: Vec<&str> = id.splitn(3, '/').collect();
+    let [campaign, account, referral] = parts[..] else {
+        bail!("`{id}` is not the id of a target: write `campaign/account/referral`, as `get targets` shows it");
+    };
+    self::campaign(store, campaign).await?;
+    self::account(store, account).await?;
+    self::referral(store, referral, Some(account)).await?;
+    bail!(
+        "`{referral}` is not in the run of `{campaign}` for `{account}`: it was not enrolled; \
+         `relancectl explain referral {referral}` says why"
+    )
+}
+
+/// The latest target of that name, as of `now`.
+pub(super) async fn case(store: &Store, name: &TargetName, program: &Program, now: Timestamp) -> anyhow::Result<Case> {
+    let cases = store.cases(program, &name.referral, Some(&name.campaign), now).await?;
+    cases.into_iter().next().ok_or_else(|| anyhow!("`{}` was just removed", name.referral))
 }
 
 /// `none` says why there are no names at all.

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Errors meet the user here and nowhere else.
 
+mod answer;
 mod apply;
 mod database;
 mod db;
@@ -89,7 +90,7 @@ pub enum Command {
     Preview(preview::PreviewArgs),
     /// Play the files through on a virtual clock: who is written to when, and what an edit changes
     Simulate(simulate::SimulateArgs),
-    /// Explain a code of `validate`
+    /// Explain why somebody is not written to, or a code of `validate`
     Explain(explain::Args),
     /// Print the JSON Schema of a kind, or write all of them
     Schema(schema::Args),
@@ -116,8 +117,8 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Get(get) => get::run(get, global, &config).await,
         Command::Describe(describe) => describe::run(describe, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,
-        Command::Simulate(args) => simulate::run(&args, global, &config).await,
-        Command::Explain(args) => explain::run(&args),
+        Command::Simulate(args) => Box::pin(simulate::run(&args, global, &config)).await,
+        Command::Explain(args) => explain::run(&args, global, &config).await,
         Command::Schema(args) => schema::run(&args),
         Command::Db(command) => db::run(command, global, &config).await,
         Command::Import(import) => import::run(import, global, &config).await,

@@ -93,7 +93,10 @@ pub struct Illegal {
     pub event: Event,
 }
 
-/// The state that follows; unlisted pairs are illegal. Receipts only ever move a message forward.
+/// The state that follows; unlisted pairs are illegal.
+///
+/// Receipts only ever move a message forward, on the way sent, delivered, failed, read: in whatever order they come, it
+/// ends at the furthest. `read` is last because nobody reads what did not arrive.
 pub fn step(state: State, event: Event) -> Result<State, Illegal> {
     use State::{Delivered, Failed, Queued, Read, Sending, Sent, Uncertain};
     Ok(match (state, event) {
@@ -105,14 +108,16 @@ pub fn step(state: State, event: Event) -> Result<State, Illegal> {
         (Queued, Event::Refused) => Failed,
         (Sending, Event::LeaseExpired) => Uncertain,
         (Sending | Uncertain | Sent, Event::DeliveryReceipt) => Delivered,
-        (Sending | Uncertain | Sent | Delivered, Event::ReadReceipt) => Read,
-        (Sending | Uncertain | Sent, Event::FailureReceipt) => Failed,
+        (Sending | Uncertain | Sent | Delivered, Event::FailureReceipt) => Failed,
+        (Sending | Uncertain | Sent | Delivered | Failed, Event::ReadReceipt) => Read,
         (state, event) => return Err(Illegal { state, event }),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Event, State, step};
 
     #[test]
@@ -134,6 +139,37 @@ mod tests {
     fn nothing_that_may_have_left_is_sent_again() {
         for state in State::ALL.into_iter().filter(|state| *state != State::Queued) {
             assert!(step(state, Event::Claimed).is_err(), "{state}");
+        }
+    }
+
+    /// Where a message comes to by `events`, those left out that cannot follow.
+    fn fold(state: State, events: &[Event]) -> State {
+        events.iter().fold(state, |state, event| step(state, *event).unwrap_or(state))
+    }
+
+    /// Receipts as the provider meant them, and the same with some of them again, in any order, the outcome of the
+    /// hand-over anywhere between them.
+    fn receipts() -> impl Strategy<Value = (Vec<Event>, Vec<Event>)> {
+        let in_order = [Event::DeliveryReceipt, Event::FailureReceipt, Event::ReadReceipt];
+        let some = proptest::sample::subsequence(in_order.to_vec(), 1..=3);
+        let outcome = proptest::sample::select(vec![None, Some(Event::Accepted), Some(Event::LeaseExpired)]);
+        (some, outcome).prop_flat_map(|(some, outcome)| {
+            let again = proptest::collection::vec(proptest::sample::select(some.clone()), 0..5);
+            let all = again.prop_map({
+                let some = some.clone();
+                move |again| some.iter().copied().chain(again).chain(outcome).collect::<Vec<_>>()
+            });
+            (Just(some), all.prop_shuffle())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn receipts_come_to_the_same_in_any_order(
+            (meant, heard) in receipts(),
+            state in proptest::sample::select(vec![State::Sending, State::Sent, State::Uncertain]),
+        ) {
+            prop_assert_eq!(fold(state, &heard), fold(state, &meant));
         }
     }
 }

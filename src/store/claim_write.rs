@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::Error;
 use super::claim::{Claim, Claimed, Keys};
 use crate::domain::{MessageKey, NaiveDate, TargetKey, Timestamp};
-use crate::lane::{Draw, Lane};
+use crate::lane::{Draw, Lane, Send};
 
 /// Writes all of `draws`; the messages that are now ours come back.
 pub(super) async fn save(
@@ -18,7 +18,7 @@ pub(super) async fn save(
 ) -> Result<Claim, Error> {
     let (lease, messages) = attempts(tx, draws, revision, lease_until).await?;
     let ours: HashSet<MessageKey> = messages.iter().map(|message| message.key).collect();
-    targets(tx, draws).await?;
+    targets(tx, draws, &ours).await?;
     runs(tx, draws, &ours).await?;
     lanes(tx, draws, &ours).await?;
     Ok(Claim { lease, messages, lanes: draws.len(), stale: false })
@@ -206,15 +206,16 @@ impl TargetRows {
     }
 }
 
-async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)]) -> Result<(), Error> {
+async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
     let mut rows = TargetRows::default();
     for (_, draw) in draws {
         for send in &draw.sends {
-            let (day, due_at) = match send.next {
-                Some((day, due_at)) => (i16::try_from(day).ok(), Some(due_at)),
-                None => (None, None),
+            let row = match send.next {
+                Some((day, due_at)) => TargetRow::Active { day: i16::try_from(day).ok(), due_at: Some(due_at) },
+                None if is_over(send, ours) => TargetRow::Completed,
+                None => TargetRow::Active { day: None, due_at: None },
             };
-            rows.push(send.key.target, TargetRow::Active { day, due_at }, draw.at);
+            rows.push(send.key.target, row, draw.at);
         }
         for (key, exit) in &draw.exits {
             rows.push(*key, TargetRow::Exited(*exit), draw.at);
@@ -229,6 +230,12 @@ async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)]) -> Result<(), E
     rows.save(tx).await
 }
 
+/// Whether the last message of a person had left before, whatever the channel said of it: no outcome is going to end
+/// their sequence.
+fn is_over(send: &Send, ours: &HashSet<MessageKey>) -> bool {
+    send.next.is_none() && !ours.contains(&send.key)
+}
+
 /// Takes the campaigns' quota, pauses runs that cannot render, and has those looked at where the last one ended.
 async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
     let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut faults, mut instants) =
@@ -237,7 +244,8 @@ async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Mes
         for (campaign, _) in &draw.not_before {
             let sends = draw.sends.iter().filter(|send| ours.contains(&send.key));
             let sent = sends.filter(|send| send.key.target.campaign == *campaign).count();
-            let left = draw.exits.iter().map(|(key, _)| key).chain(&draw.finished);
+            let over = draw.sends.iter().filter(|send| is_over(send, ours)).map(|send| &send.key.target);
+            let left = draw.exits.iter().map(|(key, _)| key).chain(&draw.finished).chain(over);
             let anybody_left = left.filter(|key| key.campaign == *campaign).count() > 0;
             let fault = draw.faults.iter().find(|(faulty, _)| faulty == campaign).map(|(_, fault)| fault.as_str());
             if sent == 0 && !anybody_left && fault.is_none() {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::enroll::room;
 use super::rows::{decode, zone};
 use super::{Error, InForce, Seeker, Store};
 use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp};
 use crate::lane::DayCount;
+use crate::lifecycle::enrollment::{Taken, room};
 use crate::manifest::Desired;
 use crate::manifest::desired::{AccountSelector, Campaign, DesiredState};
 use crate::plan::{Action, Effect, Kind, Plan};
@@ -61,7 +61,7 @@ impl Store {
     }
 
     /// Gives each of `seekers` the room that `spec` leaves it: what enrollment will find there.
-    async fn with_room(
+    pub async fn with_room(
         &self,
         id: CampaignId,
         spec: &Campaign,
@@ -72,21 +72,22 @@ impl Store {
             "select account_id, finished_at is not null, passes, enrolled_on, enrolled,
                     case when $2 then (select count(*) from target t where t.account_id = r.account_id
                                        and t.campaign_id = r.campaign_id) else 0 end
-             from run r where campaign_id = $1",
+             from run r where campaign_id = $1 and account_id = any($3)",
         )
         .bind(id.0)
         .bind(spec.limits.targets.is_some())
+        .bind(seekers.iter().map(|seeker| seeker.account.0).collect::<Vec<_>>())
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during("read how much room there is"))?;
         let runs: HashMap<i32, _> = rows.into_iter().map(|row| (row.0, row)).collect();
         for seeker in &mut seekers {
             seeker.room = match runs.get(&seeker.account.0) {
-                None => room(spec, 0, 0, 0),
+                None => room(spec, Taken::default()),
                 Some((_, true, ..)) => 0,
-                Some((_, false, passes, on, count, taken)) => {
+                Some((_, false, passes, on, count, ever)) => {
                     let today = DayCount { on: *on, count: count.unsigned_abs() }.of(seeker.zone.date(now));
-                    room(spec, *passes, taken.unsigned_abs(), today)
+                    room(spec, Taken { passes: passes.unsigned_abs(), ever: ever.unsigned_abs(), today })
                 }
             };
         }

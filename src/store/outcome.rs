@@ -32,6 +32,8 @@ impl Store {
                 )
             })
             .collect();
+        // Messages are locked in the order of their keys, as by whoever notes receipts.
+        settled.sort_by_key(|(claimed, ..)| claimed.key);
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to save outcomes"))?;
         if return_lease(&mut tx, lease).await? {
             follow(&mut tx, &settled, now).await?;
@@ -44,34 +46,38 @@ impl Store {
         tx.commit().await.map_err(Error::during("commit outcomes"))
     }
 
-    /// Turns the messages of leases that ran out into `uncertain` and lets their targets go on. Nothing is resent.
+    /// Turns the messages of leases that ran out into `uncertain`, unless a receipt has told more of them, and lets their
+    /// targets go on. Nothing is resent. Returns how many are uncertain now.
     pub async fn expire_leases(&self, now: Timestamp) -> Result<u64, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to expire leases"))?;
-        let expired: Vec<(i32, i32, i64, i16)> = sqlx::query_as(
+        let lost: Vec<(i32, i32, i64, i16, i64)> = sqlx::query_as(
             "with stale as (
                delete from lease where id in (
                  select id from lease where until <= $1 order by id limit $2 for update skip locked)
                returning account_ids, campaign_ids, referral_ids, days),
              lost as (
                select k.* from stale s, unnest(s.account_ids, s.campaign_ids, s.referral_ids, s.days)
-                 as k (account_id, campaign_id, referral_id, day))
-             update message m set state = 'uncertain', sent_at = null, error = 'no outcome was recorded'
-             from lost k
-             where (m.account_id, m.referral_id, m.campaign_id, m.day)
-                 = (k.account_id, k.referral_id, k.campaign_id, k.day)
-               and m.state = 'sending'
-             returning m.account_id, m.campaign_id, m.referral_id, m.day",
+                 as k (account_id, campaign_id, referral_id, day)),
+             uncertain as (
+               update message m set state = 'uncertain', error = 'no outcome was recorded'
+               from lost k
+               where (m.account_id, m.referral_id, m.campaign_id, m.day)
+                   = (k.account_id, k.referral_id, k.campaign_id, k.day)
+                 and m.state = 'sending'
+               returning m.day)
+             select lost.*, (select count(*) from uncertain) from lost",
         )
         .bind(now)
         .bind(EXPIRED_LEASES)
         .fetch_all(&mut *tx)
         .await
         .map_err(Error::during("expire leases"))?;
-        if !expired.is_empty() {
-            move_on(&mut tx, &expired, now).await?;
+        let uncertain = lost.first().map_or(0, |row| row.4);
+        if !lost.is_empty() {
+            move_on(&mut tx, &lost, now).await?;
         }
         tx.commit().await.map_err(Error::during("commit expired leases"))?;
-        Ok(expired.len() as u64)
+        Ok(uncertain.unsigned_abs())
     }
 }
 
@@ -82,7 +88,7 @@ async fn return_lease(tx: &mut PgConnection, lease: i64) -> Result<bool, Error> 
 }
 
 /// Of the targets of lost messages, those whose last one it was are done; for the others the day counts as sent.
-async fn move_on(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)], now: Timestamp) -> Result<(), Error> {
+async fn move_on(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16, i64)], now: Timestamp) -> Result<(), Error> {
     lock_lanes(tx, &keys.iter().map(|key| AccountId(key.0)).collect::<Vec<_>>()).await?;
     sqlx::query(
         "with moved as (
@@ -232,7 +238,7 @@ async fn give_back(tx: &mut PgConnection, keys: Keys, days: Vec<NaiveDate>) -> R
     Ok(())
 }
 
-/// Saves the messages' states.
+/// Saves the messages' states. Of those that a receipt has taken further already, only what it does not say.
 async fn messages(
     tx: &mut PgConnection,
     settled: &[(&Claimed, &Outcome, Settlement)],
@@ -259,18 +265,20 @@ async fn messages(
     }
     sqlx::query(
         "update message m
-         set state = case when u.state = 'queued' and not exists (
+         set state = case when m.state not in ('sending', 'uncertain') then m.state
+                          when u.state = 'queued' and not exists (
                             select from target t where t.state = 'active' and (t.account_id, t.campaign_id, t.referral_id)
                               = (u.account_id, u.campaign_id, u.referral_id))
                           then 'failed' else u.state end,
-             sent_at = u.sent_at, provider_id = u.provider_id, error = u.error,
+             error = case when m.state not in ('sending', 'uncertain') then m.error else u.error end,
+             sent_at = coalesce(m.sent_at, u.sent_at), provider_id = coalesce(u.provider_id, m.provider_id),
              counts_on = case when u.back then null else m.counts_on end
          from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[], $7::text[],
                      $8::text[], $9::boolean[])
               as u (account_id, campaign_id, referral_id, day, state, sent_at, provider_id, error, back)
          where (m.account_id, m.referral_id, m.campaign_id, m.day)
              = (u.account_id, u.referral_id, u.campaign_id, u.day)
-           and (m.state = 'sending' or (m.state = 'uncertain' and u.state = 'sent'))",
+           and (m.state in ('sending', 'delivered', 'read', 'failed') or (m.state = 'uncertain' and u.state = 'sent'))",
     )
     .bind(keys.accounts)
     .bind(keys.campaigns)

@@ -102,6 +102,29 @@ impl WhyNot {
             Self::Cap => "match, but there is no room for them now",
         }
     }
+
+    /// The same of one person.
+    pub const fn of_one(self) -> &'static str {
+        match self {
+            Self::NotCurrent => "is an older row of somebody who registered again",
+            Self::Paid => "has paid",
+            Self::NotPaid => "has not paid",
+            Self::Suppressed => "asked not to be written to",
+            Self::ConsentMissing => "has not said whether they may be written to",
+            Self::OptedOut => "opted out",
+            Self::AlreadyTarget => "is or was in this campaign",
+            Self::InAnotherRun => "is in another campaign now",
+            Self::TooYoung => "registered less than `enrollAfter` ago",
+            Self::Country => "lives in another country",
+            Self::Registered => "registered at another time",
+            Self::Gender => "is of another gender, or it is not known",
+            Self::Profession => "has another profession, or none that is known",
+            Self::Age => "is of another age, or it is not known",
+            Self::Language => "speaks another language, or it is not known",
+            Self::Attributes => "has other attributes",
+            Self::Cap => "matches, but there is no room now",
+        }
+    }
 }
 
 impl Store {

@@ -166,10 +166,12 @@ async fn targets_are_found_by_what_they_are() {
     let one = Wanted { referral: Some("r3".to_owned()), ..Wanted::default() };
     assert_eq!(world.store().targets(&program, &one, world.now).await.unwrap().rows[0].account, "a2");
 
-    let (target, question) = world.store().target(&program, &one, world.now).await.unwrap().unwrap();
-    assert_eq!((target.state, question), (Standing::Completed, None));
+    let case = world.store().cases(&program, "r3", Some("welcome"), world.now).await.unwrap().remove(0);
+    assert_eq!((case.target.state, case.asked), (Standing::Completed, None));
+    assert_eq!(case.circumstances.person.phone, "+237671000003");
     let name = world.store().find_target("welcome/a2/r3").await.unwrap().unwrap();
-    assert_eq!(world.store().person(&name).await.unwrap().unwrap().phone, "+237671000003");
+    assert_eq!((name.account.as_str(), name.referral.as_str()), ("a2", "r3"));
+    assert_eq!(world.store().person("r3").await.unwrap().unwrap().account, "a2");
     assert_eq!(world.store().find_target("welcome/a1/r3").await.unwrap(), None);
     assert_eq!(world.store().find_target("welcome").await.unwrap(), None);
     assert_eq!(world.store().referral_names("a1").await.unwrap(), ["r1", "r2"]);

@@ -3,11 +3,14 @@
 
 mod accidents;
 mod architecture;
+mod campaign_tests;
 mod crash;
 mod daemon;
 mod edits;
 mod embedded;
+mod explain;
 mod facts;
+mod forecast;
 mod get;
 mod history;
 mod import;
@@ -15,6 +18,7 @@ mod look;
 mod manifests;
 mod matcher;
 mod preview;
+mod receipts;
 mod reconcile;
 mod replies;
 mod robustness;

@@ -10,7 +10,6 @@ use super::database::Database;
 use super::output::Output;
 use super::{Exit, Global, print};
 use crate::config::Config;
-use crate::gate;
 
 #[derive(Debug, Subcommand)]
 pub enum Describe {
@@ -27,7 +26,7 @@ pub enum Describe {
         #[command(flatten)]
         view: View,
     },
-    /// One person in one run: what was sent, every answer of the gate, what happens next
+    /// One person in one run: what was sent and what happens next; `explain target` says why
     Target {
         /// `campaign/account/referral`, as `get targets` shows it
         id: String,
@@ -64,19 +63,4 @@ pub(super) async fn run(describe: Describe, global: &Global, config: &Config) ->
     }?;
     print::line(&text);
     Ok(Exit::Fine)
-}
-
-/// What a reason to hold means.
-const fn meaning(hold: gate::Hold) -> &'static str {
-    match hold {
-        gate::Hold::RunNotActive => "the run is not active",
-        gate::Hold::SubscriptionExpired => "the account's subscription has ended",
-        gate::Hold::Disconnected => "the account's WhatsApp is not connected",
-        gate::Hold::ConsentMissing => "there is no consent on record",
-        gate::Hold::OutsideWindow => "it is outside the hours in which the campaign may write",
-        gate::Hold::AccountCap => "the account has reached its messages of the day",
-        gate::Hold::CampaignCap => "the run has reached its messages of the day",
-        gate::Hold::WrittenToday => "this person was written to today",
-        gate::Hold::Pacing => "the account keeps its pace between two messages",
-    }
 }

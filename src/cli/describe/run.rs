@@ -3,23 +3,26 @@
 use anyhow::bail;
 use serde::Serialize;
 
-use super::meaning;
 use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::{Rows, phase, quota};
-use crate::cli::table::{one_line, thousands};
+use crate::cli::table::{one_line, thousands, time};
 use crate::cli::{get, known};
 use crate::domain::Timestamp;
 use crate::store::Store;
-use crate::store::look::{EndCount, Message, Run, RunToday, Wanted};
+use crate::store::look::{EndCount, Entry, HistoryOf, Message, Run, RunToday, Wanted};
 
 /// Messages shown.
 const LATEST: i64 = 5;
+/// Changes of phase shown.
+const CHANGES: usize = 5;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Seen {
     run: Run,
     today: Option<RunToday>,
     ends: Vec<EndCount>,
+    /// The last changes of phase, the newest last.
+    history: Vec<Entry>,
     /// The latest.
     messages: Vec<Message>,
 }
@@ -37,12 +40,13 @@ pub(super) async fn look(store: &Store, campaign: &str, account: &str, now: Time
     let program = get::program(store).await?;
     let today = store.run_today(&program, (campaign, account), now).await?;
     let ends = store.ends(campaign, account).await?;
+    let history = store.history(HistoryOf::Run { campaign, account }, CHANGES).await?;
     let messages = store.messages(&Wanted { limit: Some(LATEST), ..wanted }).await?.rows;
-    Ok(Seen { run, today, ends, messages })
+    Ok(Seen { run, today, ends, history, messages })
 }
 
 pub(super) fn text(seen: &Seen, wide: bool, now: Timestamp, colour: bool) -> String {
-    let Seen { run, today, ends, messages } = seen;
+    let Seen { run, today, ends, history, messages } = seen;
     let counts = run.counts;
     let shown = phase(run.phase);
     let mut lines = vec![
@@ -65,6 +69,11 @@ pub(super) fn text(seen: &Seen, wide: bool, now: Timestamp, colour: bool) -> Str
         lines.extend(day(today, now));
     }
     let mut text = facts(&format!("Run of {} for {}", run.campaign, run.account), &lines);
+    let changes: Vec<String> =
+        history.iter().map(|entry| format!("{}  {}", time(entry.at), one_line(&entry.sentence))).collect();
+    if !changes.is_empty() {
+        text += &section("History", &changes.join("\n"));
+    }
     let table = if messages.is_empty() {
         "none yet".to_owned()
     } else {
@@ -83,7 +92,7 @@ fn day(today: &RunToday, now: Timestamp) -> Vec<(&'static str, String)> {
         None => ("Gate", "open: who is due is written to".to_owned()),
         Some(hold) => {
             let until = hold.until.map_or_else(String::new, |at| format!(" until {}", when(at, now)));
-            ("Gate", format!("closed ({}){until}: {}", hold.reason, meaning(hold.reason)))
+            ("Gate", format!("closed ({}){until}: {}", hold.reason, hold.reason.meaning()))
         }
     });
     lines

@@ -5,10 +5,12 @@
 
 mod accounts;
 mod campaigns;
+mod cases;
 mod counts;
 mod history;
 mod messages;
 mod names;
+mod people;
 mod questions;
 mod quotas;
 mod recipients;
@@ -20,10 +22,13 @@ use sqlx::{PgConnection, Postgres, Transaction};
 
 pub use self::accounts::Account;
 pub use self::campaigns::{Campaign, DayCounts, Phases};
+pub use self::cases::{Case, Circumstances};
 pub use self::counts::Counts;
 pub use self::history::{Entry, EntryKind, HistoryOf};
 pub use self::messages::Message;
-pub use self::names::{Identity, Person, TargetName};
+pub use self::names::{Identity, TargetName};
+pub use self::people::{Person, RunState};
+pub use self::questions::Asked;
 pub use self::quotas::RunToday;
 pub use self::recipients::Correspondence;
 pub use self::revisions::Revision;

@@ -2,27 +2,8 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
-
 use super::{Error, Store};
-use crate::domain::{AccountId, Phone, ReferralId, Timestamp};
-
-/// Who a target is: the facts the gate and the templates go by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub struct Person {
-    pub name: String,
-    pub phone: String,
-    pub language: Option<String>,
-    pub country: String,
-    pub registered_at: Timestamp,
-    pub paid_at: Option<Timestamp>,
-    /// `opted_in`, `opted_out`, or null when nobody asked.
-    pub consent: Option<String>,
-    /// Asked not to be written to, whatever the import says.
-    pub suppressed: bool,
-    pub enrolled_at: Timestamp,
-    pub ended_at: Option<Timestamp>,
-}
+use crate::domain::{AccountId, Phone, ReferralId};
 
 /// What the store goes by where the world outside says the external id of a referral.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,22 +119,5 @@ impl Store {
         .fetch_optional(&self.pool)
         .await
         .map_err(Error::during("look for a target"))
-    }
-
-    /// The person behind a target.
-    pub async fn person(&self, target: &TargetName) -> Result<Option<Person>, Error> {
-        sqlx::query_as(
-            "select r.name, r.phone, r.language, r.country, r.registered_at, r.paid_at, r.consent,
-                    exists (select from suppression s where s.phone = r.phone) as suppressed, t.enrolled_at, t.ended_at
-             from target t join campaign c on c.id = t.campaign_id join account a on a.id = t.account_id
-             join referral r on r.account_id = t.account_id and r.id = t.referral_id
-             where c.name = $1 and a.external_id = $2 and r.external_id = $3 order by c.id desc limit 1",
-        )
-        .bind(&target.campaign)
-        .bind(&target.account)
-        .bind(&target.referral)
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(Error::during("read the person behind a target"))
     }
 }

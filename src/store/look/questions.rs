@@ -16,13 +16,23 @@ use crate::store::lane_rows::{
 };
 use crate::store::rows::decode;
 
+/// What the gate is asked about one target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    pub now: Question,
+    /// The same at the instant at which the target is due, by what is known now; `None` when that has come.
+    pub when_due: Option<Question>,
+    /// When the message leaves at the earliest, by what is known now; see [`lane::earliest`].
+    pub earliest: Option<Timestamp>,
+}
+
 /// What the gate would be asked at `now` about each of `keys` that waits for a message of a campaign in force.
 pub(super) async fn questions(
     tx: &mut PgConnection,
     program: &Program,
     keys: Keys,
     now: Timestamp,
-) -> Result<HashMap<TargetKey, Question>, Error> {
+) -> Result<HashMap<TargetKey, Asked>, Error> {
     let lanes = lanes(tx, &keys.accounts).await?;
     let runs = lane_runs(tx, &keys.accounts).await?;
     let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
@@ -46,9 +56,11 @@ pub(super) async fn questions(
         let (account, person) = row.candidate().map_err(decode("read who waits"))?;
         let key = TargetKey { account, campaign: person.campaign, referral: person.referral };
         let run = runs.get(&account).and_then(|runs| runs.iter().find(|run| run.campaign == person.campaign));
-        let question =
-            lanes.get(&account).zip(run).and_then(|(lane, run)| lane::question(lane, run, &person, program, now));
-        questions.extend(question.map(|question| (key, question)));
+        let Some((lane, run)) = lanes.get(&account).zip(run) else { continue };
+        let ask = |at| lane::question(lane, run, &person, program, at);
+        let when_due = if person.due_at > now { ask(person.due_at) } else { None };
+        let earliest = lane::earliest(lane, run, &person, program, now.max(person.due_at));
+        questions.extend(ask(now).map(|question| (key, Asked { now: question, when_due, earliest })));
     }
     Ok(questions)
 }

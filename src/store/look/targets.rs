@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::Serialize;
+use sqlx::PgConnection;
 
-use super::questions::questions;
+use super::questions::{Asked, questions};
 use super::{Error, Page, Store, Wanted};
 use crate::domain::{AccountId, CampaignId, ReferralId, TargetKey, Timestamp};
 use crate::gate::{self, Question, Verdict};
@@ -75,7 +76,7 @@ impl fmt::Display for Standing {
 }
 
 #[derive(sqlx::FromRow)]
-struct TargetRow {
+pub(super) struct TargetRow {
     account_id: i32,
     campaign_id: i32,
     referral_id: i64,
@@ -91,6 +92,14 @@ struct TargetRow {
 }
 
 impl TargetRow {
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.due_at.is_some_and(|due| due <= now)
+    }
+
+    pub(super) fn waits(&self) -> bool {
+        self.due_at.is_some()
+    }
+
     fn key(&self) -> TargetKey {
         TargetKey {
             account: AccountId(self.account_id),
@@ -132,73 +141,67 @@ macro_rules! wanted_targets {
 impl Store {
     /// Targets of `wanted` (campaign, account, referral, standing) by campaign and account, who is due first first.
     pub async fn targets(&self, program: &Program, wanted: &Wanted, now: Timestamp) -> Result<Page<Target>, Error> {
-        let (page, _) =
-            self.targets_asked(program, wanted, |row| row.due_at.is_some_and(|due| due <= now), now).await?;
-        Ok(page)
-    }
-
-    /// One target and what the gate would be asked about it now; no question when it does not wait for a message.
-    pub async fn target(
-        &self,
-        program: &Program,
-        wanted: &Wanted,
-        now: Timestamp,
-    ) -> Result<Option<(Target, Option<Question>)>, Error> {
-        let (page, questions) = self.targets_asked(program, wanted, |row| row.due_at.is_some(), now).await?;
-        Ok(page.rows.into_iter().zip(questions).next())
-    }
-
-    async fn targets_asked(
-        &self,
-        program: &Program,
-        wanted: &Wanted,
-        asked: impl Fn(&TargetRow) -> bool,
-        now: Timestamp,
-    ) -> Result<(Page<Target>, Vec<Option<Question>>), Error> {
         let mut tx = self.looking().await?;
-        let standing = wanted.standing.map(Standing::as_str);
-        let rows: Vec<TargetRow> = sqlx::query_as(concat!(
-            "with these as (select t.*",
-            wanted_targets!(),
-            ")
-             select t.account_id, t.campaign_id, t.referral_id, c.name as campaign, a.external_id as account,
-                    r.external_id as referral, r.name, r.phone, t.day, t.state, t.exit_reason, t.due_at
-             from these t join campaign c on c.id = t.campaign_id join account a on a.id = t.account_id
-             join referral r on r.account_id = t.account_id and r.id = t.referral_id
-             order by c.name, a.external_id, c.id desc, t.due_at nulls last, r.external_id limit $5"
-        ))
+        let is_due = |row: &TargetRow| row.is_due(now);
+        let rows: Vec<Target> = targets_asked(&mut tx, program, wanted, is_due, now)
+            .await?
+            .into_iter()
+            .map(|(_, target, _)| target)
+            .collect();
+        let total = if Page::is_full(&rows, wanted.limit) { Some(count(&mut tx, wanted).await?) } else { None };
+        Ok(Page::new(rows, total))
+    }
+}
+
+/// The targets of `wanted` with their keys and what the gate is asked about those who wait for a message and are `asked`
+/// about.
+pub(super) async fn targets_asked(
+    tx: &mut PgConnection,
+    program: &Program,
+    wanted: &Wanted,
+    asked: impl Fn(&TargetRow) -> bool,
+    now: Timestamp,
+) -> Result<Vec<(TargetKey, Target, Option<Asked>)>, Error> {
+    let rows: Vec<TargetRow> = sqlx::query_as(concat!(
+        "with these as (select t.*",
+        wanted_targets!(),
+        ")
+         select t.account_id, t.campaign_id, t.referral_id, c.name as campaign, a.external_id as account,
+                r.external_id as referral, r.name, r.phone, t.day, t.state, t.exit_reason, t.due_at
+         from these t join campaign c on c.id = t.campaign_id join account a on a.id = t.account_id
+         join referral r on r.account_id = t.account_id and r.id = t.referral_id
+         order by c.name, a.external_id, c.id desc, t.due_at nulls last, r.external_id limit $5"
+    ))
+    .bind(&wanted.campaign)
+    .bind(&wanted.account)
+    .bind(&wanted.referral)
+    .bind(wanted.standing.map(Standing::as_str))
+    .bind(wanted.limit)
+    .persistent(false)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("read the targets"))?;
+    let keys: Keys = rows.iter().filter(|row| asked(row)).map(TargetRow::key).collect();
+    let mut questions = questions(tx, program, keys, now).await?;
+    let target = |row: TargetRow| {
+        let (key, is_due) = (row.key(), row.is_due(now));
+        let asked = questions.remove(&key);
+        let hold = if is_due { hold(asked.as_ref().map(|asked| &asked.now)) } else { None };
+        Ok((key, row.target(hold)?, asked))
+    };
+    rows.into_iter().map(target).collect::<Result<_, sqlx::Error>>().map_err(decode("read the targets"))
+}
+
+async fn count(tx: &mut PgConnection, wanted: &Wanted) -> Result<i64, Error> {
+    sqlx::query_scalar(concat!("select count(*)", wanted_targets!()))
         .bind(&wanted.campaign)
         .bind(&wanted.account)
         .bind(&wanted.referral)
-        .bind(standing)
-        .bind(wanted.limit)
+        .bind(wanted.standing.map(Standing::as_str))
         .persistent(false)
-        .fetch_all(&mut *tx)
+        .fetch_one(tx)
         .await
-        .map_err(Error::during("read the targets"))?;
-        let keys: Keys = rows.iter().filter(|row| asked(row)).map(TargetRow::key).collect();
-        let mut questions = questions(&mut tx, program, keys, now).await?;
-        let total: Option<i64> = if Page::is_full(&rows, wanted.limit) {
-            let count = sqlx::query_scalar(concat!("select count(*)", wanted_targets!()))
-                .bind(&wanted.campaign)
-                .bind(&wanted.account)
-                .bind(&wanted.referral)
-                .bind(standing)
-                .persistent(false);
-            Some(count.fetch_one(&mut *tx).await.map_err(Error::during("count the targets"))?)
-        } else {
-            None
-        };
-        let (mut targets, mut answers) = (Vec::new(), Vec::new());
-        for row in rows {
-            let question = questions.remove(&row.key());
-            let due = row.due_at.is_some_and(|due| due <= now);
-            let hold = if due { hold(question.as_ref()) } else { None };
-            targets.push(row.target(hold).map_err(decode("read the targets"))?);
-            answers.push(question);
-        }
-        Ok((Page::new(targets, total), answers))
-    }
+        .map_err(Error::during("count the targets"))
 }
 
 /// What holds back somebody who is due. There is no question when the campaign is not in force any more.

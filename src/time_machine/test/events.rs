@@ -1,9 +1,9 @@
 //! What others do in a test, through the verbs by which the real world does it.
 
-use crate::domain::{AccountId, Timestamp};
-use crate::manifest::campaign_test::Event;
+use crate::domain::{AccountId, MessageKey, Name, TargetKey, Timestamp};
+use crate::manifest::campaign_test::{Event, ReceiptStatus as Said};
 use crate::store::look::Identity;
-use crate::store::{FactEvent, Inbound};
+use crate::store::{FactEvent, Inbound, Receipt, ReceiptStatus};
 use crate::time_machine::world::{Error, World};
 
 /// Has `event` happen now; a sentence when it cannot.
@@ -23,7 +23,9 @@ pub(super) async fn happen(world: &mut World, event: &Event) -> Result<Option<St
             };
             world.store().reply(&[Inbound { account, phone, text: text.clone() }], now).await?;
         }
-        Event::Receipt { .. } => return Ok(Some("this version does not take receipts yet".to_owned())),
+        Event::Receipt { referral, day, campaign, status } => {
+            return receipt(world, referral, *day, campaign.as_ref(), *status).await;
+        }
         Event::SubscriptionEnded { account } => {
             let ends = |account| FactEvent::SubscriptionEnds { account, at: Some(now) };
             record(world, account, ends, now).await?;
@@ -49,6 +51,36 @@ async fn record(
     let events: Vec<FactEvent> = found.values().copied().map(event).collect();
     world.store().record(&events, now).await?;
     Ok(())
+}
+
+/// A receipt for the message of that day: in the campaign named, else in every one that takes in the person.
+async fn receipt(
+    world: &mut World,
+    referral: &str,
+    day: u16,
+    campaign: Option<&Name>,
+    status: Said,
+) -> Result<Option<String>, Error> {
+    let Some(person) = person(world, referral).await? else {
+        return Ok(Some(format!("`{referral}` is not there: the import refused them")));
+    };
+    let (program, _) = world.in_force().await?;
+    let key = |campaign| MessageKey {
+        target: TargetKey { account: person.account, campaign, referral: person.referral },
+        day: i16::try_from(day).unwrap_or(i16::MAX),
+    };
+    let status = match status {
+        Said::Delivered => ReceiptStatus::Delivered,
+        Said::Read => ReceiptStatus::Read,
+        Said::Failed => ReceiptStatus::Failed { error: "the provider says it failed".to_owned() },
+    };
+    let at = world.now();
+    let named = program.campaigns().filter(|(_, one)| campaign.is_none_or(|name| one.name == *name));
+    let receipts: Vec<Receipt> =
+        named.map(|(campaign, _)| Receipt { key: key(campaign), status: status.clone(), at }).collect();
+    world.store().receipts(&receipts, at).await?;
+    world.touch();
+    Ok(None)
 }
 
 async fn person(world: &World, referral: &str) -> Result<Option<Identity>, Error> {

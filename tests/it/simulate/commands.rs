@@ -67,7 +67,8 @@ fn exports_are_simulated_and_compared_with_a_commit_and_a_directory() {
     git(dir, &["commit", "-q", "-m", "slow"]);
     write(dir, "campaigns/tree.yaml", &quick);
     write(dir, "other/campaigns/tree.yaml", &quick);
-    let with = |args: &[&str]| relancectl(dir, &[&EXPORTS, &["--from", "2026-11-30", "--days", "6"][..], args].concat());
+    let with =
+        |args: &[&str]| relancectl(dir, &[&EXPORTS, &["--from", "2026-11-30", "--days", "6"][..], args].concat());
 
     let text = with(&[]);
     assert_eq!(text.code, Some(0), "{}", text.err);

@@ -49,9 +49,13 @@ async fn a_copy_has_everything_but_texts_and_numbers_go_on() {
     assert_eq!(schema, Schema::Present);
     source.copy_world(&copy.store).await.unwrap();
     assert_eq!(dump(&copy, true).await, dump(&original, true).await);
-    let texts: Vec<String> = sqlx::query_scalar("select distinct text from message").fetch_all(&copy.pool).await.unwrap();
+    let texts: Vec<String> =
+        sqlx::query_scalar("select distinct text from message").fetch_all(&copy.pool).await.unwrap();
     assert_eq!(texts, [""]);
-    let next: i32 = sqlx::query_scalar("insert into campaign (name) values ('new') returning id").fetch_one(&copy.pool).await.unwrap();
+    let next: i32 = sqlx::query_scalar("insert into campaign (name) values ('new') returning id")
+        .fetch_one(&copy.pool)
+        .await
+        .unwrap();
     assert_eq!(next, 2);
     source.close().await;
 }

@@ -71,7 +71,8 @@ spec:
 
 /// A tree of these campaigns, and of the defaults that `defaults` says.
 pub(crate) fn tree(defaults: &str, campaigns: &[String]) -> String {
-    let defaults = format!("---\napiVersion: relance/v1\nkind: Defaults\nmetadata: {{name: defaults}}\nspec: {defaults}\n");
+    let defaults =
+        format!("---\napiVersion: relance/v1\nkind: Defaults\nmetadata: {{name: defaults}}\nspec: {defaults}\n");
     format!("{SEQUENCE}{defaults}{}", campaigns.concat())
 }
 
@@ -105,8 +106,7 @@ async fn played(yaml: &str, settings: &Settings) -> (TestDatabase, Report) {
 }
 
 async fn one(database: &TestDatabase, query: &str) -> u64 {
-    let count: i64 =
-        sqlx::query_scalar(sqlx::AssertSqlSafe(query.to_owned())).fetch_one(&database.pool).await.unwrap();
+    let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(query.to_owned())).fetch_one(&database.pool).await.unwrap();
     count.unsigned_abs()
 }
 
@@ -145,7 +145,10 @@ async fn a_report_tells_what_the_tables_hold() {
         (figures.exited["opted-out"], "select count(*) from target where exit_reason = 'opted-out'"),
         (totals.people, "select count(*) from referral"),
         (totals.reached, "select count(distinct referral_id) from message where state = 'sent'"),
-        (totals.unreached, "select count(*) from referral where id not in (select referral_id from message where state = 'sent')"),
+        (
+            totals.unreached,
+            "select count(*) from referral where id not in (select referral_id from message where state = 'sent')",
+        ),
         (totals.paid, "select count(*) from referral where paid_at > '2026-11-30T06:00:00Z'"),
         (totals.stopped, "select count(*) from suppression"),
     ] {
@@ -160,7 +163,10 @@ async fn a_report_tells_what_the_tables_hold() {
     assert_eq!(report.runs.iter().map(|run| run.sent).sum::<u64>(), figures.sent);
     let a1 = &report.accounts[0];
     assert_eq!(a1.sent, one(&database, "select count(*) from message where state = 'sent' and account_id = 1").await);
-    assert_eq!(a1.taken.iter().sum::<u64>(), one(&database, "select count(counts_on) from message where account_id = 1").await);
+    assert_eq!(
+        a1.taken.iter().sum::<u64>(),
+        one(&database, "select count(counts_on) from message where account_id = 1").await
+    );
     assert_eq!(report.unreached.iter().map(|reason| reason.people).sum::<u64>(), totals.unreached);
 }
 
@@ -177,8 +183,11 @@ async fn nobody_is_left_out_without_a_reason() {
         &tree(
             SLOWLY,
             &[
-                filtered("tailors", "  accounts: {names: [a1]}\n  filter: {professions: [Tailor]}\n  limits: {targets: 2}")
-                    .replace("  accounts: all\n", ""),
+                filtered(
+                    "tailors",
+                    "  accounts: {names: [a1]}\n  filter: {professions: [Tailor]}\n  limits: {targets: 2}",
+                )
+                .replace("  accounts: all\n", ""),
                 filtered("later", "  accounts: {names: [a1]}\n  state: draft\n  filter: {professions: [Student]}")
                     .replace("  accounts: all\n", "")
                     .replace("  state: active\n", ""),
@@ -189,21 +198,24 @@ async fn nobody_is_left_out_without_a_reason() {
     .await;
     let found: Vec<_> = report.unreached.iter().map(|reason| (reason.reason.as_str(), reason.people)).collect();
     // r4 was not asked, but r2, r6 and r8 would be taken by the draft; of five tailors one has paid and two fit.
-    let expected =
-        [("no-campaign", 5), ("run-not-active", 3), ("cap", 2), ("paid", 1), ("consent-missing", 1)];
+    let expected = [("no-campaign", 5), ("run-not-active", 3), ("cap", 2), ("paid", 1), ("consent-missing", 1)];
     assert_eq!(found, expected);
 }
 
 #[tokio::test]
 async fn who_waits_or_left_before_the_first_message_is_told_apart() {
-    let (_database, report) =
-        played(&tree(SLOWLY, &[campaign("welcome", "  limits: {messagesPerDay: 1}")]), &settings(2, Rates { failure: 1.0, ..Rates::default() })).await;
+    let (_database, report) = played(
+        &tree(SLOWLY, &[campaign("welcome", "  limits: {messagesPerDay: 1}")]),
+        &settings(2, Rates { failure: 1.0, ..Rates::default() }),
+    )
+    .await;
     let people = |reason| report.unreached.iter().find(|one| one.reason.as_str() == reason).map_or(0, |one| one.people);
     assert_eq!(report.totals.figures.sent, 0);
     // A refused hand-over gives its quota back: everybody is tried, and leaves.
     assert_eq!((people("left-undeliverable"), people("waiting")), (12, 0));
     let (_database, report) =
-        played(&tree(SLOWLY, &[campaign("welcome", "  limits: {messagesPerDay: 1}")]), &settings(2, Rates::default())).await;
+        played(&tree(SLOWLY, &[campaign("welcome", "  limits: {messagesPerDay: 1}")]), &settings(2, Rates::default()))
+            .await;
     let waiting = report.unreached.iter().find(|one| one.reason.as_str() == "waiting").unwrap();
     assert_eq!((report.totals.reached, waiting.people), (4, 8));
 }
@@ -214,10 +226,12 @@ async fn whoever_can_never_send_is_named() {
     let later = "  schedule: {startAt: 2027-02-01}";
     let over = "  schedule: {endAt: 2026-11-01}";
     let (database, _) = played(&welcome(), &settings(1, Rates::default())).await;
-    sqlx::query("update account set subscription_ends_at = '2026-12-02Z', whatsapp_status = 'disconnected' where id = 2")
-        .execute(&database.pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "update account set subscription_ends_at = '2026-12-02Z', whatsapp_status = 'disconnected' where id = 2",
+    )
+    .execute(&database.pool)
+    .await
+    .unwrap();
     let draft = campaign("draft", "").replace("state: active", "state: draft");
     let nowhere = campaign("nowhere", "  accounts: {names: [a9]}").replace("  accounts: all\n", "");
     let nobody = campaign("nobody", "  filter: {countries: [DE]}");
@@ -245,7 +259,8 @@ async fn an_edit_shows_exactly_what_it_changes() {
     assert!(slower.runs.iter().all(|run| run.before.unwrap().finished_on < run.after.unwrap().finished_on));
 
     // One more campaign, for one account, of people whom nobody else has: nothing else moves.
-    let german = campaign("extra", "  filter: {countries: [CM]}\n  priority: 1000").replace("accounts: all", "accounts: {names: [a2]}");
+    let german = campaign("extra", "  filter: {countries: [CM]}\n  priority: 1000")
+        .replace("accounts: all", "accounts: {names: [a2]}");
     let mine = before.replace("accounts: all", "accounts: {names: [a1]}");
     let more = difference(&mine, &(mine.clone() + &german)).await;
     let changed: Vec<_> = more.campaigns.iter().map(|campaign| campaign.name.as_str()).collect();

@@ -1,4 +1,4 @@
-//! A seeded walk through a month of edits, payments, opt-outs, faults, crashes and restarts, over the days on which
+//! A seeded walk through a month of edits, payments, opt-outs, receipts, faults, crashes and restarts, over the days on which
 //! clocks change: what must hold holds after every step.
 //!
 //! CI walks a thousand seeds, everybody else a hundred.
@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use relance::channel::Outcome;
-use relance::domain::{AccountId, Phone, ReferralId, Timestamp, Zone, mix};
-use relance::store::{Claim, FactEvent, Inbound};
+use relance::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey, Timestamp, Zone, mix};
+use relance::store::{Claim, FactEvent, Inbound, Receipt, ReceiptStatus};
 
 use crate::sending::tree;
 use crate::world::{Fault, Person, World};
@@ -124,7 +124,7 @@ impl Walk {
 
     /// One thing that happens, then some hours.
     async fn step(&mut self) {
-        let happened = match self.dice.below(14) {
+        let happened = match self.dice.below(17) {
             0..=2 => self.edit_something().await,
             3 => self.pay().await,
             4 => self.opt_out().await,
@@ -137,6 +137,7 @@ impl Walk {
                 format!("nothing runs for {hours} h")
             }
             12 => self.connect().await,
+            13..=15 => self.hear_of_messages().await,
             _ => {
                 self.world.restart();
                 "restart".to_owned()
@@ -195,6 +196,33 @@ impl Walk {
         let n = self.dice.below(ACCOUNTS.len() * PEOPLE);
         let id: i64 = self.world.one(&format!("select id from referral where external_id = 'r{n}'")).await;
         (n, AccountId(i32::try_from(n % ACCOUNTS.len()).unwrap() + 1), ReferralId(id))
+    }
+
+    /// The provider tells what became of some messages, true or not, again or not.
+    async fn hear_of_messages(&mut self) -> String {
+        let rows: Vec<(i32, i32, i64, i16)> = sqlx::query_as(
+            "select account_id, campaign_id, referral_id, day from message where state <> 'queued' order by 1, 2, 3, 4",
+        )
+        .fetch_all(self.world.pool())
+        .await
+        .unwrap();
+        if rows.is_empty() {
+            return "no message to hear of".to_owned();
+        }
+        let mut receipts = Vec::new();
+        for _ in 0..4 {
+            let (account, campaign, referral, day) = self.dice.pick(&rows);
+            let (account, campaign) = (AccountId(account), CampaignId(campaign));
+            let target = TargetKey { account, campaign, referral: ReferralId(referral) };
+            let status = match self.dice.below(4) {
+                0 => ReceiptStatus::Failed { error: "undeliverable".to_owned() },
+                1 => ReceiptStatus::Read,
+                _ => ReceiptStatus::Delivered,
+            };
+            receipts.push(Receipt { key: MessageKey { target, day }, status, at: self.world.now });
+        }
+        let further = self.world.store().receipts(&receipts, self.world.now).await.unwrap();
+        format!("{further} further by {receipts:?}")
     }
 
     /// An account loses its sending identity, or has it back.
@@ -268,7 +296,7 @@ impl Walk {
             &format!(
                 "select concat_ws(' ', t.account_id, t.campaign_id, t.referral_id) from target t where state = 'completed'
                  and {SEQUENCE} <> (select count(*) from message m where (m.account_id, m.campaign_id, m.referral_id)
-                                    = (t.account_id, t.campaign_id, t.referral_id) and m.state in ('sent', 'uncertain', 'failed'))"
+                                    = (t.account_id, t.campaign_id, t.referral_id) and m.state not in ('queued', 'sending'))"
             ),
         )
         .await;

@@ -50,7 +50,7 @@ const NEVER: [(&str, &str); 9] = [
              select from unnest(l.account_ids, l.campaign_ids, l.referral_ids, l.days) as k (a, c, r, d)
              where (k.a, k.c, k.r, k.d) = (m.account_id, m.campaign_id, m.referral_id, m.day))
            where (m.account_id, m.campaign_id, m.referral_id, m.day) = (t.account_id, t.campaign_id, t.referral_id, t.day)
-             and m.state = 'sending')",
+             and m.state <> 'queued')",
     ),
     (
         "a message is on its way with nobody to ask",
@@ -208,7 +208,11 @@ impl Walk {
             let (key, now) = row.split_once('|').map(|(key, state)| (key.to_owned(), state.to_owned())).unwrap();
             let allowed = match self.before.get(&key).map(String::as_str) {
                 None | Some("queued" | "sending" | "draft" | "scheduled" | "active" | "paused") => true,
-                Some("uncertain") => ["uncertain", "sent"].contains(&now.as_str()),
+                // By the outcome that came late, or by a receipt.
+                Some("uncertain") => ["uncertain", "sent", "delivered", "failed", "read"].contains(&now.as_str()),
+                Some("sent") => ["sent", "delivered", "failed", "read"].contains(&now.as_str()),
+                Some("delivered") => ["delivered", "failed", "read"].contains(&now.as_str()),
+                Some("failed") => ["failed", "read"].contains(&now.as_str()),
                 Some(before) => before == now,
             };
             let before = self.before.insert(key.clone(), now.clone());

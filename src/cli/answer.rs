@@ -1,0 +1,173 @@
+//! "Why do they not get their message?", answered in one sentence.
+
+use serde::Serialize;
+
+use super::layout::when;
+use super::table::Tone;
+use crate::domain::Timestamp;
+use crate::gate::{Hold, Question, Verdict, decide};
+use crate::lifecycle::run::Phase;
+use crate::lifecycle::target::Exit;
+use crate::store::look::{Asked, Case, Circumstances, Standing};
+
+/// Where a target stands.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
+    pub(super) verdict: Word,
+    /// For people.
+    pub(super) sentence: String,
+    /// The next instant at which something changes by itself; null when only an event can change it.
+    pub(super) next: Option<Change>,
+    /// When the message leaves at the earliest, by what is known now; null when it does not, or only an event can let it.
+    pub(super) earliest: Option<Timestamp>,
+}
+
+/// The answer in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Word {
+    Send,
+    NotDue,
+    Hold,
+    Exit,
+    /// The last message is out.
+    AwaitingOutcome,
+    /// The campaign is gone or being replaced.
+    NotInForce,
+    Completed,
+    Exited,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Change {
+    pub(super) at: Timestamp,
+    pub(super) what: &'static str,
+}
+
+impl Answer {
+    /// As of `now`.
+    pub(super) fn new(case: &Case, now: Timestamp) -> Self {
+        let (target, circumstances) = (&case.target, &case.circumstances);
+        let day = target.day;
+        let ended = circumstances.ended_at.map_or_else(String::new, |at| format!(" {}", when(at, now)));
+        let over = |verdict, sentence| Self { verdict, sentence, next: None, earliest: None };
+        match (target.state, target.next_due_at, &case.asked) {
+            (Standing::Completed, ..) => {
+                over(Word::Completed, format!("Completed{ended}: day {day} was the last of the sequence."))
+            }
+            (Standing::Exited, ..) => {
+                let why = target.exit_reason.map_or("nobody knows why", Exit::meaning);
+                over(Word::Exited, format!("Left{ended}, because {why}."))
+            }
+            (Standing::Active, None, _) => {
+                over(Word::AwaitingOutcome, format!("Day {day}, the last one, is out; its outcome ends the sequence."))
+            }
+            (Standing::Active, Some(_), None) => {
+                over(Word::NotInForce, format!("Day {day} waits: the campaign is not in force any more."))
+            }
+            (Standing::Active, Some(due), Some(asked)) => {
+                let (verdict, sentence) = Waiting { case, asked, due, now }.said();
+                Self { verdict, sentence, next: next(due, &asked.now, now), earliest: asked.earliest }
+            }
+        }
+    }
+
+    pub(super) fn tone(&self) -> Tone {
+        match self.verdict {
+            Word::Send | Word::NotDue | Word::AwaitingOutcome => Tone::Good,
+            Word::Hold | Word::NotInForce => Tone::Waiting,
+            Word::Exit => Tone::Bad,
+            Word::Completed | Word::Exited => Tone::Faint,
+        }
+    }
+}
+
+/// A target that waits for a message, and what the gate says.
+struct Waiting<'a> {
+    case: &'a Case,
+    asked: &'a Asked,
+    due: Timestamp,
+    now: Timestamp,
+}
+
+impl Waiting<'_> {
+    fn said(&self) -> (Word, String) {
+        let (day, due) = (self.case.target.day, when(self.due, self.now));
+        if let Some(then) = &self.asked.when_due {
+            return (Word::NotDue, format!("Day {day} is due {due}{}", self.ahead(then)));
+        }
+        let (word, sentence) = self.at_hand();
+        (word, format!("Day {day} was due {due}{sentence}"))
+    }
+
+    /// What will be said then, by what is known now.
+    fn ahead(&self, then: &Question) -> String {
+        match decide(then) {
+            Verdict::Send => " and goes out then, as things stand.".to_owned(),
+            Verdict::Hold { reason, until } => {
+                format!("; as things stand it is held then{}: {}.", self.until(until), self.why(reason, until))
+            }
+            Verdict::Exit(exit) => {
+                format!("; as things stand the person leaves instead, because {}.", exit.meaning())
+            }
+        }
+    }
+
+    fn at_hand(&self) -> (Word, String) {
+        match decide(&self.asked.now) {
+            Verdict::Send => (Word::Send, " and goes out at the next turn of a sender: nothing holds it.".to_owned()),
+            Verdict::Hold { reason, until } => {
+                (Word::Hold, format!(" and is held{}: {}.", self.until(until), self.why(reason, until)))
+            }
+            Verdict::Exit(exit) => {
+                (Word::Exit, format!(", but the person leaves at the next turn, because {}.", exit.meaning()))
+            }
+        }
+    }
+
+    fn until(&self, until: Option<Timestamp>) -> String {
+        until.map_or_else(String::new, |at| format!(" until {}", when(at, self.now)))
+    }
+
+    /// The reason, and when the message leaves where the end of this hold is not the end of waiting.
+    fn why(&self, reason: Hold, until: Option<Timestamp>) -> String {
+        let Circumstances { run_phase, run_message, .. } = &self.case.circumstances;
+        let why = match reason {
+            Hold::RunNotActive if *run_phase != Phase::Active => format!("the run is {run_phase}: {run_message}"),
+            _ => reason.meaning().to_owned(),
+        };
+        match self.asked.earliest.filter(|at| until.is_some_and(|until| until < *at)) {
+            Some(at) => format!("{why}; it goes out {} at the earliest", when(at, self.now)),
+            None => why,
+        }
+    }
+}
+
+fn next(due: Timestamp, question: &Question, now: Timestamp) -> Option<Change> {
+    let held = match decide(question) {
+        _ if due > now => None,
+        Verdict::Hold { reason, until } => until.map(|at| (at, ending(reason))),
+        Verdict::Send | Verdict::Exit(_) => return Some(Change { at: now, what: "the next turn of a sender" }),
+    };
+    let changes = [
+        Some((due, "the message is due")),
+        held,
+        question.run.end_at.map(|at| (at, "the run ends")),
+        question.account.subscription_ends_at.map(|at| (at, "the subscription of the account ends")),
+    ];
+    let ahead = changes.into_iter().flatten().filter(|(at, _)| *at > now);
+    ahead.min_by_key(|(at, _)| *at).map(|(at, what)| Change { at, what })
+}
+
+/// What happens when a reason to hold ends.
+const fn ending(reason: Hold) -> &'static str {
+    match reason {
+        Hold::OutsideWindow => "the window opens",
+        Hold::AccountCap | Hold::CampaignCap => "the quota of a new day begins",
+        Hold::WrittenToday => "a new day begins",
+        Hold::Pacing => "the next slot comes",
+        Hold::RunNotActive | Hold::SubscriptionExpired | Hold::Disconnected | Hold::ConsentMissing => {
+            "what holds it may be over"
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `relancectl explain`: why something is as it is.
+
+mod code;
+mod gate;
+mod referral;
+mod target;
+
+use clap::Subcommand;
+
+use super::database::Database;
+use super::layout::section;
+use super::output::Output;
+use super::table::{Cell, Table, time};
+use super::{Exit, Global, print};
+use crate::config::Config;
+use crate::store::look::Entry;
+
+/// Entries of a history: all that a person ever lives through in a few campaigns.
+const HISTORY: usize = 100;
+
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Args {
+    /// A code such as `RL0107`, or its name
+    #[arg(required = true)]
+    code: Option<String>,
+    #[command(subcommand)]
+    of: Option<Of>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Of {
+    /// Why a person in a run gets their next message, or does not: every check with what it goes by, and the history
+    Target {
+        /// `campaign/account/referral`, as `get targets` shows it
+        id: String,
+        #[command(flatten)]
+        view: View,
+    },
+    /// What each campaign of their account does with a person, or why it does not take them, and the history
+    Referral {
+        /// As the import named it
+        id: String,
+        #[command(flatten)]
+        view: View,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct View {
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Output,
+}
+
+pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let Some(of) = &args.of else {
+        return code::run(args.code.as_deref().unwrap_or_default());
+    };
+    let database = Database::open(global, config, 2).await?;
+    let store = &database.store;
+    let (now, _) = store.now().await?;
+    let colour = print::colour(config);
+    let text = match of {
+        Of::Target { id, view } => {
+            let seen = target::look(store, id, now).await?;
+            view.output.render(&seen, |_| target::text(&seen, now, colour))
+        }
+        Of::Referral { id, view } => {
+            let seen = referral::look(store, id, now).await?;
+            view.output.render(&seen, |_| referral::text(&seen, now, colour))
+        }
+    }?;
+    print::line(&text);
+    Ok(Exit::Fine)
+}
+
+/// A history below a title; `campaigns` says of which campaign each entry is.
+fn history(entries: &[Entry], campaigns: bool, colour: bool) -> String {
+    let title = if entries.len() < HISTORY { "History".to_owned() } else { format!("History, the last {HISTORY}") };
+    let table = Table::new().text(["AT"]);
+    let table = if campaigns { table.text(["CAMPAIGN"]) } else { table };
+    let table = entries.iter().fold(table.text(["WHAT"]), |mut table, entry| {
+        let campaign = campaigns.then(|| Cell::maybe(entry.campaign.as_deref()));
+        let row = [Some(Cell::from(time(entry.at))), campaign, Some(Cell::from(&*entry.sentence))];
+        table.row(row.into_iter().flatten());
+        table
+    });
+    section(&title, &table.render(colour))
+}

@@ -1,0 +1,153 @@
+//! `relancectl explain referral`.
+
+use anyhow::anyhow;
+use serde::Serialize;
+
+use super::{HISTORY, history};
+use crate::cli::answer::Answer;
+use crate::cli::layout::{facts, footer, maybe, section, when};
+use crate::cli::table::{Cell, Table, Tone, one_line};
+use crate::cli::{get, known};
+use crate::domain::{CampaignId, Phone, Timestamp, Zone};
+use crate::lifecycle::run::Phase;
+use crate::program::{CampaignProgram, Program};
+use crate::store::look::{Case, Entry, HistoryOf, Person, RunState};
+use crate::store::{Seeker, Store, WhyNot};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Seen {
+    person: Person,
+    /// Those in force that are for the account, by priority; then others that the person was in.
+    campaigns: Vec<Standpoint>,
+    /// The newest last.
+    history: Vec<Entry>,
+}
+
+/// What a campaign does with the person.
+#[derive(Debug, Serialize)]
+struct Standpoint {
+    campaign: String,
+    /// Null for who is not and was not in it.
+    target: Option<Standing>,
+    /// Null for who is or was in it.
+    enrollment: Option<Enrollment>,
+}
+
+#[derive(Debug, Serialize)]
+struct Standing {
+    id: String,
+    answer: Answer,
+}
+
+/// Whether the campaign would take the person.
+#[derive(Debug, Serialize)]
+struct Enrollment {
+    /// All reasons why not; none for who matches.
+    why_not: Vec<WhyNot>,
+    /// When people are looked for next; null when they are not.
+    next_pass_at: Option<Timestamp>,
+    sentence: String,
+}
+
+pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Seen> {
+    known::referral(store, id, None).await?;
+    let person = store.person(id).await?.ok_or_else(|| anyhow!("`{id}` was just removed"))?;
+    let program = get::program(store).await?;
+    let mut cases = store.cases(&program, id, None, now).await?;
+    let runs = store.run_states(person.keys().0).await?;
+    let mut campaigns = Vec::new();
+    for (number, campaign) in campaigns_for(&person, &program) {
+        let name = campaign.name.to_string();
+        // The latest of a name comes first; earlier ones are left for below.
+        if let Some(place) = cases.iter().position(|case| case.target.campaign == name) {
+            campaigns.push(is_in(&cases.remove(place), now));
+            continue;
+        }
+        let run = runs.iter().find(|run| run.campaign() == number);
+        let enrollment = Some(enrollment(store, &person, (number, campaign), run, now).await?);
+        campaigns.push(Standpoint { campaign: name, target: None, enrollment });
+    }
+    campaigns.extend(cases.iter().map(|case| is_in(case, now)));
+    let history = store.history(HistoryOf::Referrals(&[id.to_owned()]), HISTORY).await?;
+    Ok(Seen { person, campaigns, history })
+}
+
+/// The campaigns in force that are for the person's account, first those that go first.
+fn campaigns_for<'a>(person: &Person, program: &'a Program) -> Vec<(CampaignId, &'a CampaignProgram)> {
+    let selects = |campaign: &CampaignProgram| campaign.spec.accounts.selects(&person.account, &person.labels);
+    let mut campaigns: Vec<_> = program.campaigns().filter(|(_, campaign)| selects(campaign)).collect();
+    campaigns.sort_by_key(|(_, campaign)| (campaign.spec.priority, &campaign.name));
+    campaigns
+}
+
+fn is_in(case: &Case, now: Timestamp) -> Standpoint {
+    let standing = Standing { id: case.target.id.clone(), answer: Answer::new(case, now) };
+    Standpoint { campaign: case.target.campaign.clone(), target: Some(standing), enrollment: None }
+}
+
+async fn enrollment(
+    store: &Store,
+    person: &Person,
+    (number, campaign): (CampaignId, &CampaignProgram),
+    run: Option<&RunState>,
+    now: Timestamp,
+) -> anyhow::Result<Enrollment> {
+    let (account, referral) = person.keys();
+    let zone = Zone::parse(&person.timezone).map_err(|error| anyhow!(error))?;
+    let (name, spec) = (&campaign.name, &campaign.spec);
+    let seekers = store.with_room(number, spec, vec![Seeker { account, zone, room: 0 }], now).await?;
+    let seeker = seekers.first().ok_or_else(|| anyhow!("account `{}` was just removed", person.account))?;
+    let why_not = store.why_not((name, number), spec, seeker, referral, now).await?;
+    let why_not = why_not.ok_or_else(|| anyhow!("`{}` was just removed", person.referral))?;
+    let next_pass_at = run.filter(|run| run.phase == Phase::Active).and_then(|run| run.enroll_at);
+    let sentence = if why_not.is_empty() {
+        match (run, next_pass_at) {
+            (_, Some(at)) => format!("Matches: taken at the next look for people, {}.", when(at, now)),
+            (Some(run), None) => format!("Matches, but nobody is taken: the run is {}: {}.", run.phase, run.message),
+            (None, None) => "Matches: taken once the account has a run.".to_owned(),
+        }
+    } else {
+        let reasons: Vec<&str> = why_not.iter().map(|reason| reason.of_one()).collect();
+        format!("Not in it: {}.", reasons.join("; "))
+    };
+    Ok(Enrollment { why_not, next_pass_at, sentence })
+}
+
+pub(super) fn text(seen: &Seen, now: Timestamp, colour: bool) -> String {
+    let Seen { person, campaigns, history: entries } = seen;
+    let said = match (person.suppressed_at, person.consent.as_deref()) {
+        (Some(at), _) => format!("asked not to be written to, {}", when(at, now)),
+        (None, consent) => consent.unwrap_or("unknown").to_owned(),
+    };
+    let lines = [
+        ("Name", one_line(&person.name)),
+        ("Phone", Phone::trusted(person.phone.clone()).masked()),
+        ("Account", one_line(&person.account)),
+        ("Language", maybe(person.language.as_deref())),
+        ("Country", person.country.clone()),
+        ("Registered", when(person.registered_at, now)),
+        ("Paid", person.paid_at.map_or_else(|| "no".to_owned(), |at| when(at, now))),
+        ("Consent", said),
+    ];
+    let mut text = facts(&format!("Referral {}", person.referral), &lines);
+    text +=
+        &section("Campaigns", &table(campaigns).map_or("none is for this account".to_owned(), |t| t.render(colour)));
+    text += &history(entries, true, colour);
+    text + &footer(now)
+}
+
+fn table(campaigns: &[Standpoint]) -> Option<Table> {
+    let mut table = Table::new().text(["CAMPAIGN", "ANSWER"]);
+    for standpoint in campaigns {
+        let answer = match (&standpoint.target, &standpoint.enrollment) {
+            (Some(standing), _) => Cell::new(&*standing.answer.sentence, standing.answer.tone()),
+            (None, Some(enrollment)) => {
+                let tone = if enrollment.why_not.is_empty() { Tone::Good } else { Tone::Faint };
+                Cell::new(&*enrollment.sentence, tone)
+            }
+            (None, None) => continue,
+        };
+        table.row([Cell::from(&*standpoint.campaign), answer]);
+    }
+    (!campaigns.is_empty()).then_some(table)
+}

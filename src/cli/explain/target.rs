@@ -1,0 +1,53 @@
+//! `relancectl explain target`.
+
+use serde::Serialize;
+
+use super::gate::{Step, checks, table};
+use super::{HISTORY, history};
+use crate::cli::answer::Answer;
+use crate::cli::layout::{facts, footer, section, when};
+use crate::cli::table::{one_line, paint};
+use crate::cli::{get, known};
+use crate::domain::{Phone, Timestamp};
+use crate::store::Store;
+use crate::store::look::{Circumstances, Entry, HistoryOf, Target};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Seen {
+    target: Target,
+    answer: Answer,
+    circumstances: Circumstances,
+    /// Every check in the order in which the gate asks them; empty when it is not asked about this target.
+    gate: Vec<Step>,
+    /// The newest last.
+    history: Vec<Entry>,
+}
+
+pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Seen> {
+    let name = known::target(store, id).await?;
+    let program = get::program(store).await?;
+    let case = known::case(store, &name, &program, now).await?;
+    let history = store.history(HistoryOf::Target(&name), HISTORY).await?;
+    let gate = checks(&case, &program)?;
+    Ok(Seen { answer: Answer::new(&case, now), gate, target: case.target, circumstances: case.circumstances, history })
+}
+
+pub(super) fn text(seen: &Seen, now: Timestamp, colour: bool) -> String {
+    let Seen { target, answer, circumstances, gate, history: entries } = seen;
+    let person = &circumstances.person;
+    let next = match &answer.next {
+        Some(change) => format!("{}: {}", when(change.at, now), change.what),
+        None => "nothing changes by itself".to_owned(),
+    };
+    let phone = Phone::trusted(person.phone.clone()).masked();
+    let title = format!("Target {}", target.id);
+    let run = format!("{} ({}): {}", circumstances.run_phase, circumstances.run_reason, circumstances.run_message);
+    let lines =
+        [("Person", format!("{}, {phone}", one_line(&person.name))), ("Run", one_line(&run)), ("Next change", next)];
+    let mut text = format!("{}\n\n{}", paint(&answer.sentence, answer.tone(), colour), facts(&title, &lines));
+    if !gate.is_empty() {
+        text += &section("The gate, asked now", &table(gate).render(colour));
+    }
+    text += &history(entries, false, colour);
+    text + &footer(now)
+}

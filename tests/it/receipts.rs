@@ -1,0 +1,269 @@
+//! Receipts: late, doubled, out of order, before the outcome or instead of it, they only ever add to what is known.
+
+use chrono::TimeDelta;
+use relance::channel::Outcome;
+use relance::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
+use relance::store::look::Wanted;
+use relance::store::{Claim, Receipt, ReceiptStatus};
+
+use crate::accidents::tree;
+use crate::world::{Fault, Person, World};
+
+const MONDAY: &str = "2026-11-30T08:00:00Z";
+const PHONE: &str = "+237671000001";
+
+/// Two people of one account in a campaign of two days.
+async fn world() -> World {
+    let mut world = World::at(MONDAY).await;
+    world.account("a1").await;
+    world.person(Person::new("r1", PHONE)).await;
+    world.person(Person::new("r2", "+237671000002")).await;
+    world.apply(&tree("")).await;
+    world
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn key(referral: i64, day: i16) -> MessageKey {
+    let target = TargetKey { account: AccountId(1), campaign: CampaignId(1), referral: ReferralId(referral) };
+    MessageKey { target, day }
+}
+
+fn delivered(referral: i64, day: i16, at: Timestamp) -> Receipt {
+    Receipt { key: key(referral, day), status: ReceiptStatus::Delivered, at }
+}
+
+fn read(referral: i64, day: i16, at: Timestamp) -> Receipt {
+    Receipt { key: key(referral, day), status: ReceiptStatus::Read, at }
+}
+
+fn failed(referral: i64, day: i16, at: Timestamp) -> Receipt {
+    Receipt { key: key(referral, day), status: ReceiptStatus::Failed { error: "131026".to_owned() }, at }
+}
+
+async fn note(world: &World, receipts: &[Receipt]) -> u64 {
+    world.store().receipts(receipts, world.now).await.unwrap()
+}
+
+/// Day 1 of `r1`: everything that receipts change.
+async fn ledger(world: &World) -> String {
+    world
+        .one(
+            "select concat_ws(' ', state, 'sent', to_char(sent_at at time zone 'utc', 'HH24:MI'),
+                              'delivered', to_char(delivered_at at time zone 'utc', 'HH24:MI'),
+                              'read', to_char(read_at at time zone 'utc', 'HH24:MI'), error)
+             from message where referral_id = 1 and day = 1",
+        )
+        .await
+}
+
+/// Counters of quota that differ from the messages they count.
+async fn wrong_counters(world: &World) -> i64 {
+    world
+        .one(
+            "select (select count(*) from lane l where taken <> (
+                       select count(*) from message m where m.account_id = l.account_id and counts_on = l.taken_on))
+                  + (select count(*) from run r where taken <> (
+                       select count(*) from message m where (m.account_id, m.campaign_id) = (r.account_id, r.campaign_id)
+                                                        and counts_on = r.taken_on))",
+        )
+        .await
+}
+
+async fn save(world: &World, claim: Claim, outcome: &Outcome) {
+    let outcomes: Vec<_> = claim.messages.into_iter().map(|message| (message, outcome.clone())).collect();
+    world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
+}
+
+fn busy() -> Outcome {
+    Outcome::Postponed { error: "busy".to_owned(), after: None }
+}
+
+#[tokio::test]
+async fn receipts_move_a_message_forward_and_are_counted() {
+    let mut world = world().await;
+    world.run_for(TimeDelta::hours(7)).await;
+    assert_eq!(ledger(&world).await, "sent sent 14:00 delivered read");
+    let at = |minute: i64| time("2026-11-30T14:00:00Z") + TimeDelta::minutes(minute);
+    assert_eq!(note(&world, &[delivered(1, 1, at(1)), delivered(2, 1, at(2))]).await, 2);
+    assert_eq!(ledger(&world).await, "delivered sent 14:00 delivered 14:01 read");
+    assert_eq!(note(&world, &[read(1, 1, at(3))]).await, 1);
+    assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:01 read 14:03");
+    let counts = world.store().runs(&Wanted::default()).await.unwrap()[0].counts;
+    assert_eq!((counts.sent, counts.delivered, counts.read), (2, 2, 1));
+    // Nobody's day depends on it.
+    world.run_for(TimeDelta::days(2)).await;
+    assert_eq!(world.targets().await, ["r1 welcome completed day 2", "r2 welcome completed day 2"]);
+}
+
+#[tokio::test]
+async fn what_is_no_progress_changes_nothing() {
+    let mut world = world().await;
+    world.run_for(TimeDelta::hours(7)).await;
+    let (at, later) = (time("2026-11-30T14:01:00Z"), time("2026-11-30T14:05:00Z"));
+    // Read, and nobody said before that it was delivered.
+    assert_eq!(note(&world, &[read(1, 1, at)]).await, 1);
+    assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:01 read 14:01");
+    let row = "select xmin::text from message where referral_id = 1";
+    let before = world.column(row).await;
+    for late in [read(1, 1, later), delivered(1, 1, later), failed(1, 1, later), delivered(1, 1, at)] {
+        assert_eq!(note(&world, &[late.clone(), late]).await, 0);
+    }
+    // Day 2 was never handed over, and 77 is nobody.
+    assert_eq!(note(&world, &[delivered(1, 2, at), delivered(77, 1, at)]).await, 0);
+    assert_eq!(note(&world, &[]).await, 0);
+    assert_eq!(world.column(row).await, before);
+}
+
+#[tokio::test]
+async fn a_failure_counts_until_somebody_has_read_it() {
+    let mut world = world().await;
+    world.run_for(TimeDelta::hours(7)).await;
+    let at = time("2026-11-30T14:01:00Z");
+    assert_eq!(note(&world, &[failed(1, 1, at)]).await, 1);
+    assert_eq!(ledger(&world).await, "failed sent 14:00 delivered read 131026");
+    assert_eq!(note(&world, &[delivered(1, 1, at)]).await, 0);
+    assert_eq!(note(&world, &[read(1, 1, time("2026-11-30T14:03:00Z"))]).await, 1);
+    assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:03 read 14:03");
+    // It left the house: its quota stays taken.
+    assert_eq!(wrong_counters(&world).await, 0);
+    assert_eq!(world.one::<i32>("select taken from lane").await, 2);
+}
+
+#[tokio::test]
+async fn a_receipt_resolves_what_was_uncertain() {
+    for (receipt, after) in [
+        (delivered as fn(i64, i16, Timestamp) -> Receipt, "delivered sent 14:01 delivered 14:01 read"),
+        (read, "read sent 14:01 delivered 14:01 read 14:01"),
+        (failed, "failed sent delivered read 131026"),
+    ] {
+        let mut world = world().await;
+        world.channel.fail(PHONE, &[Fault::NoAnswer]);
+        world.run_for(TimeDelta::hours(7)).await;
+        assert_eq!(ledger(&world).await, "uncertain sent delivered read no answer");
+        assert_eq!(note(&world, &[receipt(1, 1, time("2026-11-30T14:01:00Z"))]).await, 1);
+        assert_eq!(ledger(&world).await, after);
+        world.run_for(TimeDelta::days(2)).await;
+        assert_eq!(world.channel.delivered().len(), 4);
+        assert_eq!(wrong_counters(&world).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_from_the_future_counts_as_of_now() {
+    let mut world = world().await;
+    world.run_for(TimeDelta::hours(7)).await;
+    note(&world, &[delivered(1, 1, time("2027-01-01T00:00:00Z"))]).await;
+    assert_eq!(ledger(&world).await, "delivered sent 14:00 delivered 15:00 read");
+}
+
+#[tokio::test]
+async fn an_outcome_adds_to_the_receipt_that_came_before_it() {
+    let mut world = world().await;
+    world.run_for(TimeDelta::hours(5)).await;
+    world.now += TimeDelta::hours(2);
+    let claim = world.claim(1_000).await;
+    assert_eq!(note(&world, &[delivered(1, 1, world.now), failed(2, 1, world.now)]).await, 2);
+    save(&world, claim, &Outcome::Accepted { provider_id: "wamid".to_owned() }).await;
+    assert_eq!(ledger(&world).await, "delivered sent 15:00 delivered 15:00 read");
+    let other: Vec<String> =
+        world.column("select concat_ws(' ', state, error, provider_id) from message order by 1").await;
+    assert_eq!(other, ["delivered wamid", "failed 131026 wamid"]);
+    assert_eq!(world.one::<i64>("select count(*) from lease").await, 0);
+    world.run_for(TimeDelta::days(2)).await;
+    assert_eq!(world.runs().await, ["welcome a1 completed drained"]);
+    assert_eq!(wrong_counters(&world).await, 0);
+}
+
+/// A world in which the last day of both has been claimed.
+async fn on_the_last_day() -> (World, Claim) {
+    let mut world = world().await;
+    world.run_for(TimeDelta::hours(29)).await;
+    world.now += TimeDelta::hours(2);
+    let claim = world.claim(1_000).await;
+    assert_eq!(claim.messages.len(), 2);
+    assert!(claim.messages.iter().all(|message| message.last && message.key.day == 2));
+    (world, claim)
+}
+
+#[tokio::test]
+async fn a_crash_after_a_receipt_leaves_nobody_behind() {
+    let (mut world, _) = on_the_last_day().await;
+    note(&world, &[delivered(1, 2, world.now)]).await;
+    world.run_for(TimeDelta::hours(1)).await;
+    assert_eq!(world.messages().await[1], "r1 welcome day 2 delivered attempt 1");
+    assert_eq!(world.messages().await[3], "r2 welcome day 2 uncertain attempt 1");
+    assert_eq!(world.targets().await, ["r1 welcome completed day 2", "r2 welcome completed day 2"]);
+    assert_eq!(world.runs().await, ["welcome a1 completed drained"]);
+}
+
+#[tokio::test]
+async fn a_receipt_that_contradicts_the_outcome_sends_nothing_twice_and_leaves_nobody_behind() {
+    for (outcome, target) in [
+        (busy(), "r1 welcome completed day 2"),
+        (Outcome::Refused { error: "no such number".to_owned() }, "r1 welcome exited undeliverable day 2"),
+    ] {
+        let (mut world, claim) = on_the_last_day().await;
+        note(&world, &[delivered(1, 2, world.now), failed(2, 2, world.now)]).await;
+        save(&world, claim, &outcome).await;
+        assert_eq!(wrong_counters(&world).await, 0);
+        world.run_for(TimeDelta::days(1)).await;
+        assert_eq!(world.channel.delivered().len(), 2, "only day 1 went by the channel");
+        assert_eq!(world.messages().await[1], "r1 welcome day 2 delivered attempt 1");
+        assert_eq!(world.targets().await[0], target);
+        assert_eq!(world.runs().await, ["welcome a1 completed drained"]);
+    }
+}
+
+/// The finaliser of splitmix64.
+fn mix(seed: u64) -> u64 {
+    let z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[tokio::test]
+async fn in_any_order_and_any_batches_they_come_to_the_same() {
+    const PEOPLE: u64 = 60;
+    let mut world = World::at(MONDAY).await;
+    world.account("a1").await;
+    for n in 1..=PEOPLE {
+        world.person(Person::new(&format!("r{n}"), &format!("+237671{n:06}"))).await;
+    }
+    world.apply(&tree("")).await;
+    world.run_for(TimeDelta::hours(7)).await;
+    let at = world.now - TimeDelta::minutes(1);
+    let (mut heard, mut expected) = (Vec::new(), Vec::new());
+    for n in 1..=PEOPLE {
+        let referral = i64::try_from(n).unwrap();
+        // Which of the three were meant, each of them up to three times.
+        let meant = 1 + mix(n) % 7;
+        for (bit, receipt) in
+            [delivered(referral, 1, at), failed(referral, 1, at), read(referral, 1, at)].into_iter().enumerate()
+        {
+            if meant & (1 << bit) > 0 {
+                let times = usize::try_from(1 + mix(n * 31 + meant) % 3).unwrap();
+                heard.extend(vec![receipt; times]);
+            }
+        }
+        expected.push(["delivered", "failed", "read"][usize::try_from(meant.ilog2()).unwrap()]);
+    }
+    let mut order: Vec<u64> = (0..u64::try_from(heard.len()).unwrap()).collect();
+    order.sort_by_key(|place| mix(*place ^ 0xabcd));
+    let shuffled: Vec<Receipt> = order.iter().map(|place| heard[usize::try_from(*place).unwrap()].clone()).collect();
+    for batch in shuffled.chunks(7) {
+        note(&world, batch).await;
+    }
+    assert_eq!(world.column("select state from message order by referral_id").await, expected);
+    assert_eq!(
+        world
+            .one::<i64>(
+                "select count(*) from message where state = 'read' and (error is not null or delivered_at is null)"
+            )
+            .await,
+        0
+    );
+}
