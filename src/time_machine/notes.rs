@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::report::{Campaign, Report};
 use super::tally::Found;
-use crate::domain::{Opening, Zone};
+use crate::domain::{Opening, Timestamp, Zone};
 use crate::lifecycle::run::Reason;
-use crate::manifest::desired::{Campaign as Spec, DesiredState};
+use crate::manifest::desired::{Campaign as Spec, DesiredState, Schedule};
 use crate::program::Program;
 
 /// Makes the sentences about `report`.
@@ -54,39 +54,34 @@ fn of_campaign(campaign: &Campaign, spec: &Spec, found: &Found, report: &Report)
 
 /// Whether the schedule leaves no moment in these days to any account.
 fn never_open(name: &str, spec: &Spec, found: &Found, report: &Report) -> Option<String> {
-    let schedule = &spec.schedule;
-    let own = schedule.timezone.as_ref();
+    let own = spec.schedule.timezone.as_ref();
     let mut zones: BTreeMap<&str, &Zone> = BTreeMap::new();
     for account in &found.accounts {
         let zone = own.unwrap_or(&account.zone);
         zones.insert(zone.as_str(), zone);
     }
-    let openings: Vec<Opening> = zones
-        .values()
-        .map(|zone| {
-            let start = schedule.start_at.map_or(report.from, |start| start.at(zone).max(report.from));
-            match schedule.end_at.map(|end| end.at(zone)) {
-                Some(end) if end <= start => Opening::Never,
-                _ if schedule.windows.windows.is_empty() => Opening::Never,
-                end => match schedule.windows.opening(zone, start) {
-                    Opening::Opens(at) if end.is_some_and(|end| end <= at) => Opening::Never,
-                    Opening::Open(_) => Opening::Opens(start),
-                    other => other,
-                },
-            }
-        })
-        .collect();
-    let first = openings.iter().filter_map(|opening| match opening {
-        Opening::Open(at) | Opening::Opens(at) => Some(*at),
-        Opening::Never => None,
-    });
-    match first.min() {
+    let ends: Option<Vec<Timestamp>> = zones.values().map(|zone| Some(spec.schedule.end_at?.at(zone))).collect();
+    if let Some(end) = ends.and_then(|ends| ends.into_iter().max()).filter(|end| *end <= report.from) {
+        return Some(format!("`{name}` sends nothing: its schedule ended on {}.", end.date_naive()));
+    }
+    match zones.values().filter_map(|zone| first_opening(&spec.schedule, zone, report.from)).min() {
         None => Some(format!("`{name}` can never send: its schedule has no window that opens.")),
         Some(at) if at >= report.until => {
             Some(format!("`{name}` sends nothing in these days: its first window opens on {}.", at.date_naive()))
         }
         Some(_) => None,
     }
+}
+
+/// The first instant of a schedule, at `from` or later, at which a window is open; `None`: there is none.
+fn first_opening(schedule: &Schedule, zone: &Zone, from: Timestamp) -> Option<Timestamp> {
+    let start = schedule.start_at.map_or(from, |start| start.at(zone).max(from));
+    let first = match schedule.windows.opening(zone, start) {
+        Opening::Open(_) => start,
+        Opening::Opens(at) => at,
+        Opening::Never => return None,
+    };
+    schedule.end_at.is_none_or(|end| first < end.at(zone)).then_some(first)
 }
 
 /// Runs that stopped because a message could not be made.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::{Serialize, Serializer};
 
 use crate::domain::{CampaignId, Timestamp};
-use crate::lifecycle::run::Phase;
+use crate::lifecycle::run::{Phase, Reason};
 use crate::lifecycle::target::Exit;
 use crate::manifest::desired::{Campaign, Enrollment};
 use crate::program::Program;
@@ -119,13 +119,10 @@ impl Store {
             note(person, Unreached::NoCampaign);
         }
         for (id, campaign) in program.campaigns() {
-            let active = self.active_accounts(id).await?;
+            let takes = self.runs_that_took(id).await?;
             for (person, reason) in self.first_reasons(id, program, now).await? {
-                let reason = reason.map_or_else(
-                    || if active.contains(&person.0) { room(&campaign.spec) } else { Unreached::RunNotActive },
-                    Unreached::NotMatched,
-                );
-                note(person, reason);
+                let takes = takes.get(&person.0).copied();
+                note(person, reason.map_or_else(|| left_out(&campaign.spec, takes), Unreached::NotMatched));
             }
         }
         let accounts = self.account_facts().await?;
@@ -189,13 +186,19 @@ impl Store {
             .map_err(Error::during(OPERATION))
     }
 
-    async fn active_accounts(&self, id: CampaignId) -> Result<HashSet<i32>, Error> {
-        let accounts: Vec<i32> = sqlx::query_scalar("select account_id from run where campaign_id = $1 and phase = $2")
-            .bind(id.0)
-            .bind(Phase::Active.as_str())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(Error::during("look for active runs"))?;
+    /// The accounts whose run takes people, or has taken all that it may; and whether it still does.
+    async fn runs_that_took(&self, id: CampaignId) -> Result<HashMap<i32, bool>, Error> {
+        let accounts: Vec<(i32, bool)> = sqlx::query_as(
+            "select account_id, phase = $2 from run
+             where campaign_id = $1 and (phase = $2 or (phase = $3 and reason = $4))",
+        )
+        .bind(id.0)
+        .bind(Phase::Active.as_str())
+        .bind(Phase::Completed.as_str())
+        .bind(Reason::Drained.as_str())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("look for runs that take people"))?;
         Ok(accounts.into_iter().collect())
     }
 
@@ -221,8 +224,14 @@ impl Store {
     }
 }
 
-/// What it means to match an active run and not be in it.
-fn room(spec: &Campaign) -> Unreached {
-    let limited = spec.limits.targets.is_some() || spec.limits.daily_enrollments.is_some();
-    if limited || spec.enrollment == Enrollment::Once { Unreached::NoRoom } else { Unreached::NextPass }
+/// Why somebody who matches is not in the run of the account; `takes`: as [`Store::runs_that_took`] has it.
+fn left_out(spec: &Campaign, takes: Option<bool>) -> Unreached {
+    let limits = &spec.limits;
+    let limited =
+        limits.targets.is_some() || limits.daily_enrollments.is_some() || spec.enrollment == Enrollment::Once;
+    match takes {
+        Some(_) if limited => Unreached::NoRoom,
+        Some(true) => Unreached::NextPass,
+        Some(false) | None => Unreached::RunNotActive,
+    }
 }

@@ -222,7 +222,7 @@ async fn who_waits_or_left_before_the_first_message_is_told_apart() {
 
 #[tokio::test]
 async fn whoever_can_never_send_is_named() {
-    let never = "  schedule: {windows: []}";
+    let never = "  schedule: {endAt: 2026-12-04, windows: [{days: [sat], from: '08:00', to: '20:00'}]}";
     let later = "  schedule: {startAt: 2027-02-01}";
     let over = "  schedule: {endAt: 2026-11-01}";
     let (database, _) = played(&welcome(), &settings(1, Rates::default())).await;
@@ -256,7 +256,10 @@ async fn an_edit_shows_exactly_what_it_changes() {
     assert_eq!(slower.first_day.unwrap().to_string(), "2026-11-30");
     assert_eq!(slower.campaigns.len(), 1);
     assert_eq!((slower.days[0].before, slower.days[0].after), (10, 2));
-    assert!(slower.runs.iter().all(|run| run.before.unwrap().finished_on < run.after.unwrap().finished_on));
+    assert_eq!(slower.runs.len(), 2);
+    // Within these days the slower one ends for nobody.
+    assert!(slower.runs.iter().all(|run| run.before.unwrap().finished_on.is_some()));
+    assert!(slower.runs.iter().all(|run| run.after.unwrap().finished_on.is_none()));
 
     // One more campaign, for one account, of people whom nobody else has: nothing else moves.
     let german = campaign("extra", "  filter: {countries: [CM]}\n  priority: 1000")
