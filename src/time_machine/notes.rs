@@ -60,14 +60,16 @@ fn never_open(name: &str, spec: &Spec, found: &Found, report: &Report) -> Option
         let zone = own.unwrap_or(&account.zone);
         zones.insert(zone.as_str(), zone);
     }
-    let ends: Option<Vec<Timestamp>> = zones.values().map(|zone| Some(spec.schedule.end_at?.at(zone))).collect();
-    if let Some(end) = ends.and_then(|ends| ends.into_iter().max()).filter(|end| *end <= report.from) {
-        return Some(format!("`{name}` sends nothing: its schedule ended on {}.", end.date_naive()));
+    let zones = || zones.values().copied();
+    let end = zones().filter_map(|zone| Some((spec.schedule.end_at?.at(zone), zone))).max_by_key(|(end, _)| *end);
+    if let Some((end, zone)) = end.filter(|(end, _)| *end <= report.from) {
+        return Some(format!("`{name}` sends nothing: its schedule ended on {}.", zone.date(end)));
     }
-    match zones.values().filter_map(|zone| first_opening(&spec.schedule, zone, report.from)).min() {
+    let first = zones().filter_map(|zone| Some((first_opening(&spec.schedule, zone, report.from)?, zone)));
+    match first.min_by_key(|(at, _)| *at) {
         None => Some(format!("`{name}` can never send: its schedule has no window that opens.")),
-        Some(at) if at >= report.until => {
-            Some(format!("`{name}` sends nothing in these days: its first window opens on {}.", at.date_naive()))
+        Some((at, zone)) if at >= report.until => {
+            Some(format!("`{name}` sends nothing in these days: its first window opens on {}.", zone.date(at)))
         }
         Some(_) => None,
     }
