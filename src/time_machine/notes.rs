@@ -1,6 +1,6 @@
 //! What somebody should know before the figures: who can never send in these days, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::{Campaign, Report};
 use super::tally::Found;
@@ -48,8 +48,26 @@ fn of_campaign(campaign: &Campaign, spec: &Spec, found: &Found, report: &Report)
     if let Some(note) = never_open(name, spec, found, report) {
         return Some(note);
     }
+    if let Some(note) = silent(campaign, found, report) {
+        return Some(note);
+    }
     (campaign.figures.enrolled == 0 && campaign.figures.active == 0 && campaign.figures.sent == 0)
         .then(|| format!("`{name}` takes nobody in these days: whoever matches is in it already, or nobody does."))
+}
+
+/// Whether all accounts of a campaign are such as cannot send at the start.
+fn silent(campaign: &Campaign, found: &Found, report: &Report) -> Option<String> {
+    let mute: BTreeSet<&str> = found
+        .accounts
+        .iter()
+        .filter(|account| !account.facts.can_send(report.from))
+        .map(|account| account.external_id.as_str())
+        .collect();
+    let mut runs = report.runs.iter().filter(|run| run.campaign == campaign.name).peekable();
+    let all = runs.peek().is_some() && runs.all(|run| mute.contains(run.account.as_str()));
+    let accounts = counted(campaign.runs, "account");
+    (campaign.figures.sent == 0 && all)
+        .then(|| format!("`{}` sends nothing: of its {accounts}, none can send.", campaign.name))
 }
 
 /// Whether the schedule leaves no moment in these days to any account.

@@ -227,8 +227,7 @@ impl Store {
 /// Why somebody who matches is not in the run of the account; `takes`: as [`Store::runs_that_took`] has it.
 fn left_out(spec: &Campaign, takes: Option<bool>) -> Unreached {
     let limits = &spec.limits;
-    let limited =
-        limits.targets.is_some() || limits.daily_enrollments.is_some() || spec.enrollment == Enrollment::Once;
+    let limited = limits.targets.is_some() || limits.daily_enrollments.is_some() || spec.enrollment == Enrollment::Once;
     match takes {
         Some(_) if limited => Unreached::NoRoom,
         Some(true) => Unreached::NextPass,

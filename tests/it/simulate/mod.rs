@@ -246,6 +246,42 @@ async fn whoever_can_never_send_is_named() {
 }
 
 #[tokio::test]
+async fn a_simulation_in_which_nothing_can_leave_says_so_and_ends() {
+    let database = database().await;
+    fill(&database.store).await;
+    sqlx::query("update account set subscription_ends_at = '2026-11-01Z'").execute(&database.pool).await.unwrap();
+    let settings = settings(60, Rates::default());
+    let report = simulate(&database.store, &sources(&welcome()), &settings, |_| ()).await.unwrap();
+    assert_eq!((report.totals.figures.sent, report.totals.figures.active), (0, 12));
+    insta::assert_snapshot!(report.notes.join("\n"), @"
+    Not one message leaves in these days.
+    `welcome` sends nothing: of its 2 accounts, none can send.
+    2 accounts send nothing: the subscription is over at the start.
+    ");
+    let found: Vec<_> = report.unreached.iter().map(|reason| (reason.reason.as_str(), reason.people)).collect();
+    assert_eq!(found, [("account-cannot-send", 12), ("paid", 1), ("consent-missing", 1)]);
+}
+
+#[tokio::test]
+async fn a_simulation_in_which_time_stands_still_says_so_and_ends() {
+    let database = database().await;
+    fill(&database.store).await;
+    // Whatever a look at a lane comes to, it is due again at once.
+    sqlx::raw_sql(
+        "create function stuck() returns trigger language plpgsql as
+         $$ begin if old.wake_at is not null then new.wake_at := old.wake_at; end if; return new; end $$;
+         create trigger stuck before update on lane for each row execute function stuck()",
+    )
+    .execute(&database.pool)
+    .await
+    .unwrap();
+    let report = simulate(&database.store, &sources(&welcome()), &settings(9, Rates::default()), |_| ()).await.unwrap();
+    let said = "The simulation stopped before its end: at 2026-11-30T06:00:00+00:00 something is due again and again: sending.";
+    assert_eq!(report.notes[0], said);
+    assert_eq!(report.totals.figures.sent, 0);
+}
+
+#[tokio::test]
 async fn an_edit_shows_exactly_what_it_changes() {
     let before = welcome();
     assert!(difference(&before, &before).await.is_empty());
@@ -261,11 +297,16 @@ async fn an_edit_shows_exactly_what_it_changes() {
     assert!(slower.runs.iter().all(|run| run.before.unwrap().finished_on.is_some()));
     assert!(slower.runs.iter().all(|run| run.after.unwrap().finished_on.is_none()));
 
+    let fewer =
+        difference(&before, &before.replace("sequenceRef", "filter: {professions: [Student]}\n  sequenceRef")).await;
+    let reached = fewer.totals.iter().find(|change| change.what == "reached").unwrap();
+    assert_eq!((reached.before, reached.after), (12, 6));
+
     // One more campaign, for one account, of people whom nobody else has: nothing else moves.
-    let german = campaign("extra", "  filter: {countries: [CM]}\n  priority: 1000")
+    let extra = campaign("extra", "  filter: {countries: [CM]}\n  priority: 1000")
         .replace("accounts: all", "accounts: {names: [a2]}");
     let mine = before.replace("accounts: all", "accounts: {names: [a1]}");
-    let more = difference(&mine, &(mine.clone() + &german)).await;
+    let more = difference(&mine, &(mine.clone() + &extra)).await;
     let changed: Vec<_> = more.campaigns.iter().map(|campaign| campaign.name.as_str()).collect();
     assert_eq!(changed, ["extra"]);
     let sent = more.totals.iter().find(|change| change.what == "sent").unwrap();
