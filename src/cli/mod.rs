@@ -6,6 +6,7 @@ mod database;
 mod db;
 mod demo;
 mod describe;
+mod estimate;
 mod exit;
 mod explain;
 mod get;
@@ -86,6 +87,8 @@ pub enum Command {
     /// Show one campaign, run or target in full
     #[command(subcommand)]
     Describe(describe::Describe),
+    /// Say what a campaign is going to do: whom it takes, why not others, how long it lasts, who waits because of it
+    Estimate(estimate::EstimateArgs),
     /// Show each day's message as it would be sent; reads the files, not what is in force
     Preview(preview::PreviewArgs),
     /// Play the files through on a virtual clock: who is written to when, and what an edit changes
@@ -116,6 +119,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Run(args) => run::run(args, global, &config).await,
         Command::Get(get) => get::run(get, global, &config).await,
         Command::Describe(describe) => describe::run(describe, global, &config).await,
+        Command::Estimate(args) => estimate::run(&args, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,
         Command::Simulate(args) => Box::pin(simulate::run(&args, global, &config)).await,
         Command::Explain(args) => explain::run(&args, global, &config).await,

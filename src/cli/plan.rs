@@ -73,6 +73,8 @@ fn json_of(plan: &Plan, origin: &crate::store::Origin, refused: Option<&str>) ->
         "revision": {"digest": origin.digest, "commit": origin.commit, "author": origin.author},
         "plan_digest": plan.digest(),
         "changes": show::changes(plan),
+        "slips": plan.slips,
+        "outlives": plan.outlives,
         "frozen": [],
         "overrides": [],
         "refused": refused,

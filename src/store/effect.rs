@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::apply::affected;
 use super::rows::{decode, zone};
-use super::{Error, InForce, Seeker, Store};
+use super::{Error, InForce, Seeker, Store, Tree};
 use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp};
 use crate::lane::DayCount;
 use crate::lifecycle::enrollment::{Taken, room};
 use crate::manifest::Desired;
-use crate::manifest::desired::{AccountSelector, Campaign, DesiredState};
+use crate::manifest::desired::{AccountSelector, Campaign};
+use crate::plan::forecast::Foreseen;
 use crate::plan::{Action, Effect, Kind, Plan};
 
 impl Store {
@@ -24,7 +26,7 @@ impl Store {
             let effect = match (change.kind, change.action) {
                 (Kind::Campaign, Action::Cancel) => self.cancelling(&change.name, in_force).await?,
                 (Kind::Campaign, _) => match desired.campaigns.get(&change.name) {
-                    Some(spec) => self.running(&change.name, spec, in_force, now).await?,
+                    Some(spec) => Effect { accounts: self.count_accounts(&spec.accounts).await?, ..Effect::default() },
                     None => continue,
                 },
                 (Kind::Sequence, Action::Update) => self.rewording(&change.name, desired, in_force).await?,
@@ -32,32 +34,33 @@ impl Store {
             };
             change.effect = Some(effect);
         }
+        let foreseen = self.foresee_plan(plan, desired, in_force, now).await?;
+        plan.look_ahead(&foreseen, desired);
         Ok(())
+    }
+
+    /// What becomes of every account that `plan` concerns, without it and with it.
+    async fn foresee_plan(
+        &self,
+        plan: &Plan,
+        desired: &Desired,
+        in_force: &InForce,
+        now: Timestamp,
+    ) -> Result<Vec<Foreseen>, Error> {
+        let cancelled = plan.changes.iter().filter(|c| c.kind == Kind::Campaign && c.action == Action::Cancel);
+        let mut selectors: Vec<&AccountSelector> = Vec::new();
+        for name in affected(plan, desired).into_iter().chain(cancelled.map(|change| &change.name)) {
+            let specs = [&desired.campaigns, &in_force.desired.campaigns].map(|campaigns| campaigns.get(name));
+            selectors.extend(specs.into_iter().flatten().map(|spec| &spec.accounts));
+        }
+        let trees = [Tree { desired: &in_force.desired, plan: &Plan::default() }, Tree { desired, plan }];
+        self.forecast(&selectors, &trees, in_force, now).await
     }
 
     async fn cancelling(&self, name: &Name, in_force: &InForce) -> Result<Effect, Error> {
         let Some(id) = in_force.campaigns.get(name) else { return Ok(Effect::default()) };
-        let exit: i64 = sqlx::query_scalar("select count(*) from target where campaign_id = $1 and state = 'active'")
-            .bind(id.0)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(Error::during("count who leaves"))?;
         let accounts = in_force.live_runs.get(name).copied().unwrap_or_default();
-        Ok(Effect { accounts, exit: exit.unsigned_abs(), ..Effect::default() })
-    }
-
-    async fn running(&self, name: &Name, spec: &Campaign, in_force: &InForce, now: Timestamp) -> Result<Effect, Error> {
-        let seekers = self.seekers(&spec.accounts).await?;
-        let id = in_force.campaigns.get(name).copied().unwrap_or(CampaignId(0));
-        let enroll = if spec.state == DesiredState::Active {
-            let open = seekers.iter().filter(|seeker| is_open(spec, seeker, now)).cloned().collect();
-            let open = self.with_room(id, spec, open, now).await?;
-            let found = self.count_matches((name, id), spec, &open, now).await?;
-            found.iter().map(|(_, people)| people).sum()
-        } else {
-            0
-        };
-        Ok(Effect { accounts: seekers.len() as u64, enroll, ..Effect::default() })
+        Ok(Effect { accounts, exit: self.count_active(*id).await?, ..Effect::default() })
     }
 
     /// Gives each of `seekers` the room that `spec` leaves it: what enrollment will find there.
@@ -107,6 +110,20 @@ impl Store {
         Ok(Effect { accounts: accounts.unsigned_abs(), ..Effect::default() })
     }
 
+    async fn count_accounts(&self, selector: &AccountSelector) -> Result<u64, Error> {
+        let (names, labels) = selection(selector);
+        let accounts: i64 = sqlx::query_scalar(
+            "select count(*) from account a
+             where ($1::text[] is null or a.external_id = any($1)) and ($2::jsonb is null or a.attributes @> $2)",
+        )
+        .bind(names)
+        .bind(labels)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(Error::during("count the accounts of a campaign"))?;
+        Ok(accounts.unsigned_abs())
+    }
+
     /// The accounts that `selector` selects, with as much room as there can be.
     pub async fn seekers(&self, selector: &AccountSelector) -> Result<Vec<Seeker>, Error> {
         let (names, labels) = selection(selector);
@@ -134,11 +151,4 @@ pub(super) fn selection(selector: &AccountSelector) -> (Option<&[String]>, Optio
         AccountSelector::Names(names) => (Some(names), None),
         AccountSelector::MatchLabels(labels) => (None, Some(serde_json::json!(labels))),
     }
-}
-
-/// Whether the campaign would be running for this account now.
-fn is_open(spec: &Campaign, seeker: &Seeker, now: Timestamp) -> bool {
-    let zone = spec.schedule.timezone.as_ref().unwrap_or(&seeker.zone);
-    spec.schedule.start_at.is_none_or(|start| start.at(zone) <= now)
-        && spec.schedule.end_at.is_none_or(|end| end.at(zone) > now)
 }
