@@ -288,14 +288,19 @@ async fn an_edit_shows_exactly_what_it_changes() {
     // Words are neither people nor dates.
     assert!(difference(&before, &before.replace("jour 2", "deuxième jour")).await.is_empty());
 
-    let slower = difference(&before, &before.replace("messagesPerDay: 5", "messagesPerDay: 1")).await;
+    let slower = difference(&before, &before.replace("messagesPerDay: 5", "messagesPerDay: 3")).await;
     assert_eq!(slower.first_day.unwrap().to_string(), "2026-11-30");
+    assert_eq!((slower.days[0].before, slower.days[0].after), (10, 6));
     assert_eq!(slower.campaigns.len(), 1);
-    assert_eq!((slower.days[0].before, slower.days[0].after), (10, 2));
     assert_eq!(slower.runs.len(), 2);
-    // Within these days the slower one ends for nobody.
-    assert!(slower.runs.iter().all(|run| run.before.unwrap().finished_on.is_some()));
-    assert!(slower.runs.iter().all(|run| run.after.unwrap().finished_on.is_none()));
+    assert!(slower.runs.iter().all(|run| {
+        let [before, after] = [run.before, run.after].map(|side| side.unwrap().finished_on.unwrap());
+        before < after
+    }));
+    // Within these days the slowest one ends for nobody.
+    let slowest = difference(&before, &before.replace("messagesPerDay: 5", "messagesPerDay: 1")).await;
+    assert!(slowest.runs.iter().all(|run| run.before.unwrap().finished_on.is_some()));
+    assert!(slowest.runs.iter().all(|run| run.after.unwrap().finished_on.is_none()));
 
     let fewer =
         difference(&before, &before.replace("sequenceRef", "filter: {professions: [Student]}\n  sequenceRef")).await;
