@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::campaign_test::{FaultOutcome, Instant};
-use super::desired::{AccountSelector, CampaignType, ConsentPolicy, DesiredState, Enrollment, MediaType, Subscription};
+use super::desired::{
+    AccountSelector, CampaignType, ConsentPolicy, DesiredState, Enrollment, MediaType, PastSubscription, Subscription,
+};
 use crate::diagnostic::Code;
 use crate::domain::{Clock, Country, Language, Moment, NaiveDate, Name, Period, Weekday, Zone};
 
@@ -109,6 +111,7 @@ texts! {
     DesiredState: "State", {"type": "string", "enum": ["draft", "active", "paused", "cancelled"]};
     Subscription: "Subscription", {"type": "string", "enum": ["unpaid", "paid", "any"]};
     Enrollment: "Enrollment", {"type": "string", "enum": ["untilDrained", "once", "continuous"]};
+    PastSubscription: "PastSubscription", {"type": "string", "enum": ["refuse", "pause"]};
     ConsentPolicy: "Consent", {"type": "string", "enum": ["required", "legacy"]};
     MediaType: "MediaType", {"type": "string", "enum": ["image", "video", "document", "audio"]};
     AccountSelector: "Accounts", {
@@ -139,7 +142,10 @@ mod tests {
     use schemars::generate::SchemaSettings;
     use serde::de::DeserializeOwned;
 
-    use super::{CampaignType, ConsentPolicy, DesiredState, Enrollment, Format, MediaType, Subscription, Weekday};
+    use super::{
+        CampaignType, ConsentPolicy, DesiredState, Enrollment, Format, MediaType, PastSubscription, Subscription,
+        Weekday,
+    };
 
     fn every_word_can_be_read<T: JsonSchema + DeserializeOwned>() {
         let schema = T::json_schema(&mut SchemaSettings::draft2020_12().into_generator());
@@ -156,6 +162,7 @@ mod tests {
         every_word_can_be_read::<Subscription>();
         every_word_can_be_read::<Enrollment>();
         every_word_can_be_read::<ConsentPolicy>();
+        every_word_can_be_read::<PastSubscription>();
         every_word_can_be_read::<MediaType>();
     }
 

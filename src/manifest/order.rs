@@ -114,9 +114,8 @@ fn refuse_circle(circle: &[&Name], wait: &Wait<'_>, checked: &mut Checked) {
 }
 
 fn refuse_waiting_for_ever(waits: &[Wait<'_>], checked: &mut Checked) {
-    let endless = |campaign: &Campaign| {
-        campaign.enrollment == Enrollment::Continuous && campaign.schedule.end_at.is_none()
-    };
+    let endless =
+        |campaign: &Campaign| campaign.enrollment == Enrollment::Continuous && campaign.schedule.end_at.is_none();
     let mut told: BTreeSet<(&Name, &Name)> = BTreeSet::new();
     for Wait { child, parent, place } in waits {
         if !checked.desired.campaigns.get(*parent).is_some_and(endless) || !told.insert((*child, *parent)) {

@@ -5,8 +5,7 @@ use super::check::Checked;
 use super::days;
 use super::defaults::DefaultsSpec;
 use super::desired::{
-    AccountSelector, Campaign, CampaignType, DesiredState, Enrollment, Limits, PastSubscription, Sequence,
-    Subscription,
+    AccountSelector, Campaign, CampaignType, DesiredState, Enrollment, Limits, PastSubscription, Sequence, Subscription,
 };
 use super::filter::FilterSpec;
 use super::kind::Kind;

@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json};
 use super::campaign::CampaignSpec;
 use super::campaign_test::CampaignTestSpec;
 use super::channel::ChannelSpec;
-use super::queue::QueueSpec;
 use super::defaults::DefaultsSpec;
 use super::filter::FilterSpec;
 use super::formats::FORMATS;
 use super::kind::Kind;
+use super::queue::QueueSpec;
 use super::schedule::ScheduleSpec;
 use super::sequence::SequenceSpec;
 

@@ -16,7 +16,7 @@ use relance::domain::{
 };
 use relance::manifest::desired::{
     AccountSelector, Campaign, CampaignType, ConsentPolicy, Day, Desired, DesiredState, Enrollment, Filter, Limits,
-    Schedule, Sequence, Subscription,
+    PastSubscription, Schedule, Sequence, Subscription,
 };
 use relance::program::Program;
 use relance::store::{Seeker, WhyNot};
@@ -298,6 +298,8 @@ impl Case {
                 first_after: Period::hours(6),
                 every: Period::hours(24),
             },
+            run_after: None,
+            past_subscription: PastSubscription::default(),
             priority: 1,
             sequence: Name::parse("days").unwrap(),
             days: BTreeMap::new(),

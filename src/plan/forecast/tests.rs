@@ -7,7 +7,7 @@ use crate::gate;
 use crate::lifecycle::run::Phase;
 use crate::manifest::desired::{
     AccountPolicy, AccountSelector, Campaign, CampaignType, ConsentPolicy, Day, DesiredState, Enrollment, Filter,
-    Limits, Pacing, Schedule, Sequence,
+    Limits, Pacing, PastSubscription, Schedule, Sequence,
 };
 use crate::pacing::Pace;
 
@@ -39,6 +39,8 @@ fn campaign() -> Campaign {
             first_after: Period::hours(1),
             every: Period::hours(24),
         },
+        run_after: None,
+        past_subscription: PastSubscription::default(),
         priority: 10,
         sequence: Name::parse("days").unwrap(),
         days: BTreeMap::new(),
@@ -99,7 +101,8 @@ impl Case {
     }
 
     fn look_at(&self, runs: &[Run<'_>], groups: Vec<Group>) -> Vec<Outlook> {
-        let policy = AccountPolicy { messages_per_day: self.cap, pacing: self.pacing.clone() };
+        let policy =
+            AccountPolicy { messages_per_day: self.cap, pacing: self.pacing.clone(), ..AccountPolicy::default() };
         let facts = gate::Account { subscription_ends_at: None, connected: self.connected };
         let zone = Zone::parse("Africa/Douala").unwrap();
         let account = Account { zone: &zone, policy: &policy, facts, taken: 0, pace: Pace::default() };
