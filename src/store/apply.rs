@@ -3,6 +3,7 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::overrides::hold_overrides;
 use super::run::{Specs, advance, ensure, lock_accounts_of};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Name, Timestamp};
@@ -47,6 +48,7 @@ impl Store {
         if generation != from {
             return Ok(Applied::Outdated);
         }
+        hold_overrides(&mut tx).await?;
         let revision = insert_revision(&mut tx, plan, origin, now).await?;
         let gone = ids_of(&mut tx, removed(plan)).await?;
         let changed = ids_of(&mut tx, affected(plan, desired)).await?;

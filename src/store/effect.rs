@@ -1,14 +1,17 @@
 //! What a change of a campaign means for people, counted before anything is written.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::enroll::room;
+use super::overrides::overrides_of;
 use super::rows::{decode, zone};
 use super::{Error, InForce, Seeker, Store};
-use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp};
+use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp, Zone};
 use crate::lane::DayCount;
+use crate::lifecycle::operator::Override;
+use crate::lifecycle::run::{Phase, Situation, Status, next};
 use crate::manifest::Desired;
-use crate::manifest::desired::{AccountSelector, Campaign, DesiredState};
+use crate::manifest::desired::{AccountSelector, Campaign};
 use crate::plan::{Action, Effect, Kind, Plan};
 
 impl Store {
@@ -49,15 +52,36 @@ impl Store {
     async fn running(&self, name: &Name, spec: &Campaign, in_force: &InForce, now: Timestamp) -> Result<Effect, Error> {
         let seekers = self.seekers(&spec.accounts).await?;
         let id = in_force.campaigns.get(name).copied().unwrap_or(CampaignId(0));
-        let enroll = if spec.state == DesiredState::Active {
-            let open = seekers.iter().filter(|seeker| is_open(spec, seeker, now)).cloned().collect();
-            let open = self.with_room(id, spec, open, now).await?;
-            let found = self.count_matches((name, id), spec, &open, now).await?;
-            found.iter().map(|(_, people)| people).sum()
-        } else {
-            0
+        let accounts = seekers.len() as u64;
+        let open = self.would_be_active(id, spec, seekers, now).await?;
+        let open = self.with_room(id, spec, open, now).await?;
+        let found = self.count_matches((name, id), spec, &open, now).await?;
+        Ok(Effect { accounts, enroll: found.iter().map(|(_, people)| people).sum(), ..Effect::default() })
+    }
+
+    /// Those of `seekers` whose run of the campaign would be active now.
+    async fn would_be_active(
+        &self,
+        id: CampaignId,
+        spec: &Campaign,
+        seekers: Vec<Seeker>,
+        now: Timestamp,
+    ) -> Result<Vec<Seeker>, Error> {
+        let mut db = self.pool.acquire().await.map_err(Error::during("look which runs would be active"))?;
+        let accounts: Vec<i32> = seekers.iter().map(|seeker| seeker.account.0).collect();
+        let overrides = overrides_of(&mut db, &accounts, now).await?;
+        let started: Vec<i32> =
+            sqlx::query_scalar("select account_id from run where campaign_id = $1 and started_at is not null")
+                .bind(id.0)
+                .fetch_all(&mut *db)
+                .await
+                .map_err(Error::during("look which runs have started"))?;
+        let started: HashSet<i32> = started.into_iter().collect();
+        let active = |seeker: &Seeker| {
+            let order = overrides.of(seeker.account, id, now);
+            is_active(spec, &seeker.zone, started.contains(&seeker.account.0), order, now)
         };
-        Ok(Effect { accounts: seekers.len() as u64, enroll, ..Effect::default() })
+        Ok(seekers.into_iter().filter(active).collect())
     }
 
     /// Gives each of `seekers` the room that `spec` leaves it: what enrollment will find there.
@@ -136,9 +160,24 @@ pub(super) fn selection(selector: &AccountSelector) -> (Option<&[String]>, Optio
     }
 }
 
-/// Whether the campaign would be running for this account now.
-fn is_open(spec: &Campaign, seeker: &Seeker, now: Timestamp) -> bool {
-    let zone = spec.schedule.timezone.as_ref().unwrap_or(&seeker.zone);
-    spec.schedule.start_at.is_none_or(|start| start.at(zone) <= now)
-        && spec.schedule.end_at.is_none_or(|end| end.at(zone) > now)
+/// Whether a run of the campaign that has people to take would be active now.
+fn is_active(spec: &Campaign, zone: &Zone, started: bool, order: Option<&Override>, now: Timestamp) -> bool {
+    let zone = spec.schedule.timezone.as_ref().unwrap_or(zone);
+    let situation = Situation {
+        wanted: spec.state,
+        removed: false,
+        operator: order.cloned(),
+        selected: true,
+        started,
+        start_at: spec.schedule.start_at.map(|start| start.at(zone)),
+        end_at: spec.schedule.end_at.map(|end| end.at(zone)),
+        enrollment: spec.enrollment,
+        passes: 0,
+        pass_due: true,
+        last_pass_found: 0,
+        target_cap_reached: false,
+        has_active_targets: true,
+        template_error: None,
+    };
+    next(&Status::created(), &situation, now).phase == Phase::Active
 }

@@ -6,9 +6,11 @@ use sqlx::PgConnection;
 
 use super::claim::{in_force, lock_lanes};
 use super::effect::selection;
+use super::overrides::{hold_overrides, overrides_of};
 use super::rows::{decode, strange, zone};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
+use crate::lifecycle::operator::Overrides;
 use crate::lifecycle::run::{Phase, Reason, Situation, Status, next};
 use crate::lifecycle::target::Exit;
 use crate::manifest::desired::Campaign;
@@ -27,6 +29,7 @@ impl Store {
     pub async fn advance_runs(&self, program: &Program, now: Timestamp) -> Result<u64, Error> {
         let specs: Specs<'_> = program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to advance runs"))?;
+        hold_overrides(&mut tx).await?;
         let changed = advance(&mut tx, &specs, now).await?;
         if !in_force(&mut tx, program).await? {
             return Ok(0);
@@ -100,7 +103,7 @@ struct RunRow {
     removed: bool,
 }
 
-/// Moves every run that is due for a look to the phase that follows from what is so.
+/// Moves runs that are due for a look to the phase that follows from what is so. The overrides are held by then.
 pub(super) async fn advance(tx: &mut PgConnection, specs: &Specs<'_>, now: Timestamp) -> Result<u64, Error> {
     // The lanes first, as always: their rows are the locks of the accounts.
     let accounts: Vec<i32> = sqlx::query_scalar(
@@ -116,6 +119,17 @@ pub(super) async fn advance(tx: &mut PgConnection, specs: &Specs<'_>, now: Times
     if accounts.is_empty() {
         return Ok(0);
     }
+    look_at(tx, &accounts, specs, now).await
+}
+
+/// Does so for `accounts`, whose lanes are locked by then. Returns how many runs changed phase.
+pub(super) async fn look_at(
+    tx: &mut PgConnection,
+    accounts: &[i32],
+    specs: &Specs<'_>,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let overrides = overrides_of(tx, accounts, now).await?;
     let capped: Vec<i32> = specs.iter().filter(|(_, spec)| spec.limits.targets.is_some()).map(|(id, _)| id.0).collect();
     let rows: Vec<RunRow> = sqlx::query_as(
         "select r.account_id, r.campaign_id, r.phase, r.reason, r.message, r.started_at, a.timezone, r.passes,
@@ -130,14 +144,15 @@ pub(super) async fn advance(tx: &mut PgConnection, specs: &Specs<'_>, now: Times
          from run r join account a on a.id = r.account_id join campaign c on c.id = r.campaign_id
          where r.account_id = any($1) and r.check_at <= $2",
     )
-    .bind(&accounts)
+    .bind(accounts)
     .bind(now)
     .bind(capped)
     .fetch_all(&mut *tx)
     .await
     .map_err(Error::during("read the runs to look at"))?;
 
-    let looks: Result<Vec<Look>, sqlx::Error> = rows.into_iter().filter_map(|row| row.look(specs, now)).collect();
+    let looks: Result<Vec<Look>, sqlx::Error> =
+        rows.into_iter().filter_map(|row| row.look(specs, &overrides, now)).collect();
     let looks = looks.map_err(decode("read the runs to look at"))?;
     let changed = looks.iter().filter(|look| look.after.phase != look.before).count() as u64;
     exit_targets(tx, &looks, now).await?;
@@ -157,15 +172,15 @@ struct Look {
 
 impl RunRow {
     /// `None` for a campaign that this process does not know yet.
-    fn look(self, specs: &Specs<'_>, now: Timestamp) -> Option<Result<Look, sqlx::Error>> {
+    fn look(self, specs: &Specs<'_>, overrides: &Overrides, now: Timestamp) -> Option<Result<Look, sqlx::Error>> {
         let spec = specs.get(&CampaignId(self.campaign_id)).copied();
         if spec.is_none() && !self.removed {
             return None;
         }
-        Some(self.decide(spec, now))
+        Some(self.decide(spec, overrides, now))
     }
 
-    fn decide(self, spec: Option<&Campaign>, now: Timestamp) -> Result<Look, sqlx::Error> {
+    fn decide(self, spec: Option<&Campaign>, overrides: &Overrides, now: Timestamp) -> Result<Look, sqlx::Error> {
         let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
         let reason = Reason::parse(&self.reason).ok_or_else(|| strange("a reason", &self.reason))?;
         let status = Status { phase, reason, message: self.message };
@@ -174,9 +189,11 @@ impl RunRow {
             None => zone(&self.timezone)?,
         };
         let moment = |moment: Option<crate::domain::Moment>| moment.map(|moment| moment.at(&zone));
+        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
         let situation = Situation {
             wanted: spec.map_or(crate::manifest::desired::DesiredState::Cancelled, |spec| spec.state),
             removed: self.removed,
+            operator: overrides.of(account, campaign, now).cloned(),
             selected: spec.is_none_or(|spec| spec.accounts.selects(&self.external_id, &self.labels)),
             started: self.started_at.is_some(),
             start_at: moment(spec.and_then(|spec| spec.schedule.start_at)),
@@ -197,13 +214,9 @@ impl RunRow {
             Phase::Active | Phase::Paused => situation.end_at,
             Phase::Draft | Phase::Completed | Phase::Cancelled => None,
         };
-        Ok(Look {
-            account: AccountId(self.account_id),
-            campaign: CampaignId(self.campaign_id),
-            before: phase,
-            after,
-            check_at: check_at.filter(|at| *at > now),
-        })
+        let over = overrides.change_at(account, campaign, now).filter(|_| !after.phase.is_final());
+        let check_at = [check_at, over].into_iter().flatten().filter(|at| *at > now).min();
+        Ok(Look { account, campaign, before: phase, after, check_at })
     }
 }
 
