@@ -144,7 +144,7 @@ pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: 
             continue;
         };
         let target = TargetKey { account: lane.account, campaign: run.campaign, referral: candidate.referral };
-        if candidate.day > campaign.days_total() {
+        if candidate.day > campaign.cadence.days() {
             draw.finished.push(target);
             continue;
         }
@@ -294,7 +294,7 @@ impl Asking<'_> {
             language: message.language,
             text: message.text,
             due_at: candidate.due_at,
-            next: campaign.next(candidate.day, candidate.due_at, self.now),
+            next: campaign.cadence.next(candidate.day, candidate.due_at, self.now),
             failed_days: candidate.failed_days,
         })
     }

@@ -17,7 +17,7 @@
 //! | [`manifest`], [`template`] | YAML to [`manifest::Desired`]; texts to messages | compute |
 //! | [`lifecycle`] | every transition of runs, targets, messages | compute |
 //! | [`consent`] | STOP and START, in many languages | compute |
-//! | [`gate`], [`pacing`], [`lane`] | who is written to now, and why not | compute |
+//! | [`gate`], [`pacing`], [`cadence`], [`lane`] | who is written to now, and why not | compute |
 //! | [`plan`] | what would change, and what no daemon does by itself | compute |
 //! | [`program`], [`preview`] | the desired state compiled for sending; what it would say | compute |
 //! | [`source`], [`facts`] | files and exports | read files |
@@ -30,6 +30,7 @@
 //!
 //! Time is an argument everywhere; only [`store::Store::now`] reads it. `tests/it/architecture.rs` enforces the table.
 
+pub mod cadence;
 pub mod channel;
 pub mod cli;
 pub mod config;

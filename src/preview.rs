@@ -26,9 +26,9 @@ pub fn days(campaign: &CampaignProgram, to: &Recipient, from: Referrer<'_>) -> V
     let day = |day| {
         let message = campaign.message(day, to, from);
         let fallback = message.as_ref().ok().and_then(|message| fallback(message.spoken_by, to, from));
-        Day { day, after: campaign.after(day), message, fallback }
+        Day { day, after: campaign.cadence.after(day), message, fallback }
     };
-    (1..=campaign.days_total()).map(day).collect()
+    (1..=campaign.cadence.days()).map(day).collect()
 }
 
 /// Somebody who does not exist: Alex Sample, a teacher in Cameroon who registered on 15 January 2026, and has of each of

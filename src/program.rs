@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub use self::message::{Fault, Recipient, Referrer, Rendered, SpokenBy};
-use crate::domain::{CampaignId, Language, Name, Period, Timestamp, Zone};
+use crate::cadence::Cadence;
+use crate::domain::{CampaignId, Language, Name, Zone};
 use crate::manifest::desired::{AccountPolicy, Campaign, Day, Desired, Sequence};
 use crate::template::{Problem, Template};
 
@@ -79,6 +80,7 @@ pub struct Broken {
 pub struct CampaignProgram {
     pub name: Name,
     pub spec: Campaign,
+    pub cadence: Cadence,
     days: Vec<Arc<DayProgram>>,
     fallback: Language,
 }
@@ -132,12 +134,8 @@ impl CampaignProgram {
             days.push(day);
         }
         let fallback = sequence.fallback_language.clone();
-        Ok(Self { name: name.clone(), spec: campaign.clone(), days, fallback })
-    }
-
-    /// How many days the sequence has.
-    pub fn days_total(&self) -> u16 {
-        u16::try_from(self.days.len()).unwrap_or(u16::MAX)
+        let cadence = Cadence::of(campaign, sequence);
+        Ok(Self { name: name.clone(), spec: campaign.clone(), cadence, days, fallback })
     }
 
     fn day(&self, day: u16) -> Option<&DayProgram> {
@@ -147,23 +145,6 @@ impl CampaignProgram {
     /// The zone of the windows: the schedule's, else the account's.
     pub fn zone<'a>(&'a self, account: &'a Zone) -> &'a Zone {
         self.spec.schedule.timezone.as_ref().unwrap_or(account)
-    }
-
-    /// From the day before (day 1: from enrollment) to `day`.
-    pub fn after(&self, day: u16) -> Period {
-        let usual = if day == 1 { self.spec.schedule.first_after } else { self.spec.schedule.every };
-        self.day(day).and_then(|day| day.day.after).unwrap_or(usual)
-    }
-
-    /// The day after `day` and when it is due, `None` after the last one.
-    ///
-    /// Counted from when `day` was due, so that a person's hour does not creep from day to day; from `now` when
-    /// that has passed already, so that who waited long does not get two days at once.
-    pub fn next(&self, day: u16, due_at: Timestamp, now: Timestamp) -> Option<(u16, Timestamp)> {
-        let next = day.checked_add(1).filter(|next| *next <= self.days_total())?;
-        let after = std::time::Duration::from(self.after(next));
-        let planned = due_at + after;
-        Some((next, if planned > now { planned } else { now + after }))
     }
 
     /// What people get whose language has no text.

@@ -131,7 +131,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Start(args) => operator::run(Action::Start, &args, global, &config).await,
         Command::Cancel(args) => operator::cancel(&args, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,
-        Command::Simulate(args) => simulate::run(&args, global, &config).await,
+        Command::Simulate(args) => Box::pin(simulate::run(&args, global, &config)).await,
         Command::Explain(args) => explain::run(&args, global, &config).await,
         Command::Schema(args) => schema::run(&args),
         Command::Db(command) => db::run(command, global, &config).await,

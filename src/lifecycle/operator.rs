@@ -123,7 +123,7 @@ impl Override {
         if self.reason.trim().is_empty() {
             return Some("an override says why");
         }
-        if self.until.is_some_and(|until| until <= now) {
+        if self.is_over(now) {
             return Some("an override that is over already orders nothing");
         }
         match (self.action, self.scope) {
@@ -136,6 +136,10 @@ impl Override {
             (Action::Cancel, Scope::Campaign(_) | Scope::Run(..)) => None,
             (Action::Resume | Action::Start | Action::Pause, _) => None,
         }
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
     }
 
     /// `paused by maria: too many complaints (until 2026-12-01 10:00 UTC)`.
@@ -156,20 +160,32 @@ impl FromIterator<Override> for Overrides {
 }
 
 impl Overrides {
-    /// The one that counts for a run.
-    pub fn of(&self, account: AccountId, campaign: CampaignId, now: Timestamp) -> Option<&Override> {
-        let [run, wider @ ..] = self.about(account, campaign, now);
+    /// Those about a run.
+    pub fn about(&self, account: AccountId, campaign: CampaignId) -> Orders<'_> {
+        let scopes = [Scope::Run(account, campaign), Scope::Campaign(campaign), Scope::Account(account)];
+        Orders(scopes.map(|scope| self.0.get(&scope)))
+    }
+}
+
+/// The overrides about one run: its own, that of its campaign, that of its account.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Orders<'a>([Option<&'a Override>; 3]);
+
+impl<'a> Orders<'a> {
+    /// The one that counts.
+    pub fn at(self, now: Timestamp) -> Option<&'a Override> {
+        let [run, wider @ ..] = self.0.map(|one| one.filter(|one| !one.is_over(now)));
         run.or_else(|| wider.into_iter().flatten().max_by_key(|one| one.action))
     }
 
-    /// When another may count for a run, because the time of one is over.
-    pub fn change_at(&self, account: AccountId, campaign: CampaignId, now: Timestamp) -> Option<Timestamp> {
-        self.about(account, campaign, now).into_iter().flatten().filter_map(|one| one.until).min()
+    /// When another may count, because the time of one is over.
+    pub fn change_at(self, now: Timestamp) -> Option<Timestamp> {
+        self.0.into_iter().flatten().filter_map(|one| one.until).filter(|until| *until > now).min()
     }
 
-    fn about(&self, account: AccountId, campaign: CampaignId, now: Timestamp) -> [Option<&Override>; 3] {
-        [Scope::Run(account, campaign), Scope::Campaign(campaign), Scope::Account(account)]
-            .map(|scope| self.0.get(&scope).filter(|one| one.until.is_none_or(|until| until > now)))
+    /// One whose time is over by `now`, by its sentence.
+    pub fn ended(self, sentence: &str, now: Timestamp) -> Option<&'a Override> {
+        self.0.into_iter().flatten().find(|one| one.is_over(now) && one.sentence() == sentence)
     }
 }
 
@@ -192,7 +208,7 @@ mod tests {
 
     fn counts(orders: &[(Scope, Action)]) -> Option<Action> {
         let all: Overrides = orders.iter().map(|(scope, action)| order(*scope, *action)).collect();
-        all.of(ACCOUNT, CAMPAIGN, at(0)).map(|one| one.action)
+        all.about(ACCOUNT, CAMPAIGN).at(at(0)).map(|one| one.action)
     }
 
     #[test]
@@ -224,7 +240,8 @@ mod tests {
         .collect();
         let seen = |minute| {
             let now = at(minute);
-            (all.of(ACCOUNT, CAMPAIGN, now).map(|one| one.action), all.change_at(ACCOUNT, CAMPAIGN, now))
+            let orders = all.about(ACCOUNT, CAMPAIGN);
+            (orders.at(now).map(|one| one.action), orders.change_at(now))
         };
         assert_eq!(seen(4), (Some(Action::Start), Some(at(5))));
         assert_eq!(seen(5), (Some(Action::Pause), Some(at(9))));

@@ -3,6 +3,7 @@
 //! A plan is complete: applying it takes no decision. Planning reads nothing and writes nothing.
 
 mod diff;
+pub mod forecast;
 mod guard;
 mod objects;
 pub mod show;

@@ -83,7 +83,7 @@ impl CampaignProgram {
             name: &to.name,
             referrer_name: from.name,
             day,
-            days_total: self.days_total(),
+            days_total: self.cadence.days(),
             country: to.country.as_str(),
             profession: &to.profession,
             language: language.as_str(),

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::enroll::room;
 use super::overrides::overrides_of;
 use super::rows::{decode, zone};
 use super::{Error, InForce, Seeker, Store};
 use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp, Zone};
 use crate::lane::DayCount;
+use crate::lifecycle::enrollment::{Taken, room};
 use crate::lifecycle::operator::Override;
 use crate::lifecycle::run::{Phase, Situation, Status, next};
 use crate::manifest::Desired;
@@ -78,7 +78,7 @@ impl Store {
                 .map_err(Error::during("look which runs have started"))?;
         let started: HashSet<i32> = started.into_iter().collect();
         let active = |seeker: &Seeker| {
-            let order = overrides.of(seeker.account, id, now);
+            let order = overrides.about(seeker.account, id).at(now);
             is_active(spec, &seeker.zone, started.contains(&seeker.account.0), order, now)
         };
         Ok(seekers.into_iter().filter(active).collect())
@@ -107,11 +107,11 @@ impl Store {
         let runs: HashMap<i32, _> = rows.into_iter().map(|row| (row.0, row)).collect();
         for seeker in &mut seekers {
             seeker.room = match runs.get(&seeker.account.0) {
-                None => room(spec, 0, 0, 0),
+                None => room(spec, Taken::default()),
                 Some((_, true, ..)) => 0,
-                Some((_, false, passes, on, count, taken)) => {
+                Some((_, false, passes, on, count, ever)) => {
                     let today = DayCount { on: *on, count: count.unsigned_abs() }.of(seeker.zone.date(now));
-                    room(spec, *passes, taken.unsigned_abs(), today)
+                    room(spec, Taken { passes: passes.unsigned_abs(), ever: ever.unsigned_abs(), today })
                 }
             };
         }

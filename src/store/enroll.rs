@@ -11,12 +11,10 @@ use super::rows::{decode, zone};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp, Zone};
 use crate::lane::DayCount;
+use crate::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass, room};
 use crate::lifecycle::run::{Phase, Reason, may_act};
-use crate::manifest::desired::{Campaign, Enrollment};
+use crate::manifest::desired::Campaign;
 use crate::program::{CampaignProgram, Program};
-
-/// However quiet an account is, its runs are looked at this often.
-const BACKSTOP: TimeDelta = TimeDelta::hours(24);
 
 /// What one pass over a campaign did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,7 +31,7 @@ struct DueRun {
     /// Passes that were not cut short.
     passes: i32,
     /// People ever taken, counted only where a limit asks for it.
-    taken: Option<u64>,
+    ever: Option<u64>,
     today: NaiveDate,
 }
 
@@ -103,9 +101,9 @@ impl Store {
             found.binary_search_by_key(&account, |(account, ..)| *account).map_or(0, |i| found[i].1)
         };
         let mut passes = Passes::default();
-        for (run, seeker) in due.iter().zip(&seekers) {
+        for run in &due {
             let ripe = young.binary_search_by_key(&run.account, |(account, _)| *account).map(|i| young[i].1).ok();
-            passes.push(run, seeker, spec, people_of(run.account), ripe, now);
+            passes.push(run, spec, people_of(run.account), ripe, now);
         }
         passes.save(&mut tx, id, now).await?;
         wake_lanes(&mut tx, &found).await?;
@@ -116,18 +114,16 @@ impl Store {
 
 impl DueRun {
     fn seeker(&self, spec: &Campaign) -> Seeker {
-        let (taken, today) = (self.taken.unwrap_or_default(), self.enrolled.of(self.today));
-        Seeker { account: self.account, zone: self.zone.clone(), room: room(spec, self.passes, taken, today) }
+        Seeker { account: self.account, zone: self.zone.clone(), room: room(spec, self.taken()) }
     }
-}
 
-/// How many people a run may still take now, after so many full passes, people ever and people today.
-pub(super) fn room(spec: &Campaign, passes: i32, taken: u64, today: u32) -> u64 {
-    let left = |limit: Option<u32>, taken: u64| limit.map_or(u64::MAX, |limit| u64::from(limit).saturating_sub(taken));
-    if spec.enrollment == Enrollment::Once && passes > 0 {
-        return 0;
+    fn taken(&self) -> Taken {
+        Taken {
+            passes: self.passes.unsigned_abs(),
+            ever: self.ever.unwrap_or_default(),
+            today: self.enrolled.of(self.today),
+        }
     }
-    left(spec.limits.targets, taken).min(left(spec.limits.daily_enrollments, u64::from(today)))
 }
 
 async fn due_runs(
@@ -155,7 +151,7 @@ async fn due_runs(
     let acts = |reason: &str| Reason::parse(reason).is_some_and(|reason| may_act(Phase::Active, reason, spec.state));
     rows.into_iter()
         .filter(|(_, reason, ..)| acts(reason))
-        .map(|(account, _, timezone, on, count, passes, taken)| {
+        .map(|(account, _, timezone, on, count, passes, ever)| {
             let zone = zone(&timezone)?;
             Ok(DueRun {
                 account: AccountId(account),
@@ -163,7 +159,7 @@ async fn due_runs(
                 zone,
                 enrolled: DayCount { on, count: count.unsigned_abs() },
                 passes,
-                taken: taken.map(i64::unsigned_abs),
+                ever: ever.map(i64::unsigned_abs),
             })
         })
         .collect::<Result<_, sqlx::Error>>()
@@ -215,7 +211,7 @@ async fn insert(
     // Who comes first matters only where not everybody fits; without that the rows go in as the index has them.
     let limited = seekers.iter().any(|seeker| seeker.room < u64::MAX);
     let query = sqlx::query_as(if limited { NEWEST } else { EVERYBODY });
-    let first_due = now + std::time::Duration::from(campaign.after(1));
+    let first_due = campaign.cadence.first(now);
     let lives = Lives::of(tx, &campaign.name, id).await?;
     let rows: Vec<(i32, i64, Timestamp)> = Matcher::new(&lives, &campaign.spec, seekers, now)
         .bind(query)
@@ -266,34 +262,18 @@ struct Passes {
 }
 
 impl Passes {
-    fn push(
-        &mut self,
-        run: &DueRun,
-        seeker: &Seeker,
-        spec: &Campaign,
-        found: u64,
-        ripe: Option<Timestamp>,
-        now: Timestamp,
-    ) {
-        let before = u64::from(run.enrolled.of(run.today));
-        let day_full = spec.limits.daily_enrollments.is_some_and(|limit| before + found >= u64::from(limit));
-        let run_full =
-            spec.limits.targets.is_some_and(|limit| run.taken.unwrap_or_default() + found >= u64::from(limit));
-        let cut_short = day_full && found >= seeker.room;
-        let backstop = now + BACKSTOP;
+    fn push(&mut self, run: &DueRun, spec: &Campaign, found: u64, ripe: Option<Timestamp>, now: Timestamp) {
+        let taken = run.taken();
+        let Pass { cut_short, again } = after_pass(spec, taken, found);
         let midnight = run.zone.next_day(now);
-        let again = match spec.enrollment {
-            _ if run_full => None,
-            Enrollment::Once if !cut_short => None,
-            _ if day_full => Some(midnight),
-            // Drained means that a pass found nobody: look once more, at once.
-            Enrollment::UntilDrained if found > 0 => Some(now),
-            _ => Some(
-                [ripe, Some(backstop), spec.filter.has_ages().then_some(midnight)]
-                    .into_iter()
-                    .flatten()
-                    .fold(backstop, Timestamp::min),
-            ),
+        let again = match again {
+            Again::Never => None,
+            Again::AtOnce => Some(now),
+            Again::Tomorrow => Some(midnight),
+            Again::Later => {
+                let changes = [ripe, spec.filter.has_ages().then_some(midnight)];
+                Some(changes.into_iter().flatten().fold(now + BACKSTOP, Timestamp::min))
+            }
         };
         let small = |n: u64| i32::try_from(n).unwrap_or(i32::MAX);
         self.accounts.push(run.account.0);
@@ -301,7 +281,7 @@ impl Passes {
         self.found.push(small(if cut_short { found.max(1) } else { found }));
         self.full.push(i32::from(!cut_short));
         self.days.push(run.enrolled.on.map_or(run.today, |on| on.max(run.today)));
-        self.enrolled.push(small(before + found));
+        self.enrolled.push(small(u64::from(taken.today) + found));
         self.enroll_at.push(again);
     }
 

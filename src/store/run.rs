@@ -190,10 +190,11 @@ impl RunRow {
         };
         let moment = |moment: Option<crate::domain::Moment>| moment.map(|moment| moment.at(&zone));
         let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
+        let orders = overrides.about(account, campaign);
         let situation = Situation {
             wanted: spec.map_or(crate::manifest::desired::DesiredState::Cancelled, |spec| spec.state),
             removed: self.removed,
-            operator: overrides.of(account, campaign, now).cloned(),
+            operator: orders.at(now).cloned(),
             selected: spec.is_none_or(|spec| spec.accounts.selects(&self.external_id, &self.labels)),
             started: self.started_at.is_some(),
             start_at: moment(spec.and_then(|spec| spec.schedule.start_at)),
@@ -214,7 +215,7 @@ impl RunRow {
             Phase::Active | Phase::Paused => situation.end_at,
             Phase::Draft | Phase::Completed | Phase::Cancelled => None,
         };
-        let over = overrides.change_at(account, campaign, now).filter(|_| !after.phase.is_final());
+        let over = orders.change_at(now).filter(|_| !after.phase.is_final());
         let check_at = [check_at, over].into_iter().flatten().filter(|at| *at > now).min();
         Ok(Look { account, campaign, before: phase, after, check_at })
     }

@@ -188,6 +188,8 @@ pub struct Conflicts {
 pub struct Pair {
     pub campaigns: [String; 2],
     pub people: u64,
+    /// Messages of one of them that left a day later or more, because the other had written that day.
+    pub put_off: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

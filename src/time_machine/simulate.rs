@@ -5,18 +5,18 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use thiserror::Error;
 
-use super::chance::{Chance, Rates};
+use super::chance::{Actor, Chance, Rates};
 use super::notes::notes;
 use super::report::Report;
 use super::script::Script;
 use super::tally::{Found, Seen, report};
 use super::world::{self, World};
-use crate::domain::Timestamp;
+use crate::domain::{Phone, Timestamp};
 use crate::manifest::Sources;
 use crate::plan;
 use crate::program::Program;
 use crate::reconcile::Outcome;
-use crate::store::{self, FactEvent, Store};
+use crate::store::{self, FactEvent, Inbound, Store};
 
 /// Chance is asked, and whoever acts is heard, so often. Lanes are taken ahead this far.
 const STRIDE: TimeDelta = TimeDelta::hours(1);
@@ -137,16 +137,23 @@ impl Simulation {
     /// Has the world hear of what people did in the last hour.
     async fn hear(&mut self) -> Result<(), Error> {
         let now = self.world.now();
-        let payments = self.chance.payments(now);
+        let (payments, stops) = (self.chance.payments(now), self.chance.stops(now));
+        let store = self.world.store();
         if !payments.is_empty() {
-            let paid = payments.into_iter().map(|(at, actor)| FactEvent::Paid {
-                account: actor.account,
-                referral: actor.referral,
-                at,
-            });
-            self.seen.paid += self.world.store().record(&paid.collect::<Vec<_>>(), now).await?;
-            self.world.touch();
+            let paid =
+                |(at, actor): (_, Actor)| FactEvent::Paid { account: actor.account, referral: actor.referral, at };
+            self.seen.paid += store.record(&payments.into_iter().map(paid).collect::<Vec<_>>(), now).await?;
         }
+        if !stops.is_empty() {
+            let reply = |(_, actor): (_, Actor)| Inbound {
+                account: actor.account,
+                phone: Phone::trusted(actor.phone),
+                text: "STOP".to_owned(),
+            };
+            let heard = store.reply(&stops.into_iter().map(reply).collect::<Vec<_>>(), now).await?;
+            self.seen.stopped += heard.stopped.len() as u64;
+        }
+        self.world.touch();
         Ok(())
     }
 

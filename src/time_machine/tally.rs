@@ -268,7 +268,7 @@ fn conflicts(found: &Found, seen: &Seen) -> Conflicts {
     let pair = |overlap: &Overlap| {
         let mut campaigns = overlap.campaigns.map(|id| found.name(id));
         campaigns.sort_unstable();
-        Pair { campaigns, people: overlap.people }
+        Pair { campaigns, people: overlap.people, put_off: overlap.put_off }
     };
     let mut pairs: Vec<Pair> = found.overlaps.iter().map(pair).collect();
     pairs.sort_by(|a, b| (b.people, &a.campaigns).cmp(&(a.people, &b.campaigns)));

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 12] = [
+const CORE: [&str; 13] = [
+    "cadence",
     "consent",
     "diagnostic",
     "domain",
@@ -20,7 +21,7 @@ const CORE: [&str; 12] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 23] = [
+const ALLOWED: [(&str, &[&str]); 24] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -28,15 +29,16 @@ const ALLOWED: [(&str, &[&str]); 23] = [
     ("lifecycle", &["domain", "manifest"]),
     ("gate", &["domain", "lifecycle", "manifest"]),
     ("pacing", &["domain", "manifest"]),
-    ("plan", &["domain", "manifest"]),
-    ("program", &["domain", "manifest", "template"]),
+    ("cadence", &["domain", "manifest"]),
+    ("plan", &["cadence", "domain", "gate", "lifecycle", "manifest", "pacing"]),
+    ("program", &["cadence", "domain", "manifest", "template"]),
     ("preview", &["domain", "program"]),
     ("lane", &["domain", "gate", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),
     ("consent", &["domain"]),
     ("facts", &["domain"]),
     ("source", &["manifest"]),
-    ("store", &["consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
+    ("store", &["cadence", "consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
@@ -49,6 +51,7 @@ const ALLOWED: [(&str, &[&str]); 23] = [
             "domain",
             "facts",
             "import",
+            "lifecycle",
             "manifest",
             "plan",
             "program",

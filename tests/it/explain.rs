@@ -118,7 +118,7 @@ async fn caps_reached() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pacing_between_two() {
-    let yaml = tree("").replace("{pacing: {every: 0s, jitter: 0s}}", "{pacing: {every: 2m, jitter: 30s}}");
+    let yaml = tree("").replace("{pacing: {every: 0s, jitter: 0s}}", "{pacing: {every: 2m, jitter: 0s}}");
     let mut world = world(&yaml).await;
     world.run_until("2026-11-30T14:01:00Z".parse().unwrap()).await;
     let waiting = world.column("select 'welcome/a1/' || external_id from referral r where not exists (select from message m where m.referral_id = r.id)").await;

@@ -3,12 +3,14 @@
 
 mod accidents;
 mod architecture;
+mod campaign_tests;
 mod crash;
 mod daemon;
 mod edits;
 mod embedded;
 mod explain;
 mod facts;
+mod forecast;
 mod get;
 mod history;
 mod import;
@@ -22,6 +24,7 @@ mod replies;
 mod robustness;
 mod samples;
 mod sending;
+mod simulate;
 mod support;
 mod walk;
 mod world;

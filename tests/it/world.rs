@@ -181,13 +181,13 @@ impl World {
 
     /// Makes `yaml` the whole tree; it must be without errors.
     pub(crate) async fn apply(&mut self, yaml: &str) {
-        let outcome = self.machine().reconcile(&tree(yaml), true).await.unwrap();
+        let outcome = self.machine().reconcile(&sources(yaml), true).await.unwrap();
         assert!(matches!(outcome, Outcome::Applied { .. } | Outcome::InSync), "{outcome:#?}");
     }
 
     /// How many people a plan for `yaml` says it enrolls.
     pub(crate) async fn count(&mut self, yaml: &str) -> u64 {
-        let plan = self.machine().compare(tree(yaml)).await.unwrap().plan;
+        let plan = self.machine().compare(sources(yaml)).await.unwrap().plan;
         plan.changes.iter().filter_map(|change| change.effect).map(|effect| effect.enroll).sum()
     }
 
@@ -275,6 +275,6 @@ impl World {
     }
 }
 
-fn tree(yaml: &str) -> Sources {
+pub(crate) fn sources(yaml: &str) -> Sources {
     Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }] }
 }

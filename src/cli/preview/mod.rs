@@ -57,8 +57,8 @@ pub(super) async fn run(args: &PreviewArgs, global: &Global, config: &Config) ->
     let program = Program::compile(&checked.desired, &[(name, number)].into(), 0, 0)?;
     let campaign = program.campaign(number).expect("a sound campaign has a program");
     let language = args.language.as_deref().map(|tag| parse_language(tag, campaign)).transpose()?;
-    if let Some(day) = args.day.filter(|day| !(1..=campaign.days_total()).contains(day)) {
-        bail!("`{}` has no day {day}: its days are 1 to {}", campaign.name, campaign.days_total());
+    if let Some(day) = args.day.filter(|day| !(1..=campaign.cadence.days()).contains(day)) {
+        bail!("`{}` has no day {day}: its days are 1 to {}", campaign.name, campaign.cadence.days());
     }
     let (person, versions) = match &args.referral {
         Some(id) => real(id, language, campaign, &sources, global, config).await?,

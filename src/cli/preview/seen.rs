@@ -85,7 +85,7 @@ impl Seen {
         Self {
             campaign: campaign.name.clone(),
             sequence: campaign.spec.sequence.clone(),
-            days_total: campaign.days_total(),
+            days_total: campaign.cadence.days(),
             fallback_language: campaign.fallback().clone(),
             windows: schedule.windows.to_string(),
             timezone: schedule.timezone.as_ref().map(|zone| zone.as_str().to_owned()),

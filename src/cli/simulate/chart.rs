@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_row_a_day_or_a_week() {
-        insta::assert_snapshot!(per_day(&days(5), 16, false), @"");
-        insta::assert_snapshot!(per_day(&days(70), 8, false), @"");
+        insta::assert_snapshot!("a_row_a_day", per_day(&days(5), 16, false));
+        insta::assert_snapshot!("a_row_a_week", per_day(&days(70), 8, false));
     }
 }

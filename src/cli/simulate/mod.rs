@@ -114,16 +114,12 @@ pub(super) async fn run(args: &SimulateArgs, global: &Global, config: &Config) -
     let databases = 1 + usize::from(other.is_some());
     let outcome = scratch::lend(&scratch, databases, CONNECTIONS, async |stores| {
         let ground = source.lay(args, &stores[0]).await?;
-        match (&other, stores) {
-            (Some(other), [store, copy]) => {
-                let comparison = both(args, [other, &here], [copy, store], &ground).await?;
-                Ok(Outcome::Two(Box::new(comparison)))
-            }
-            _ => {
-                let report = play(args, &here, &stores[0], &ground, &progress::one(args.days)).await?;
-                Ok(Outcome::One(Box::new(report)))
-            }
+        if let (Some(other), [store, copy]) = (&other, stores) {
+            let comparison = both(args, [other, &here], [copy, store], &ground).await?;
+            return Ok(Outcome::Two(Box::new(comparison)));
         }
+        let report = play(args, &here, &stores[0], &ground, &progress::one(args.days)).await?;
+        Ok(Outcome::One(Box::new(report)))
     })
     .await?;
     let text = render(&outcome, args, config)?;

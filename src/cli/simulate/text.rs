@@ -189,10 +189,11 @@ fn unreached(report: &Report, colour: bool) -> String {
 fn conflicts(report: &Report, colour: bool) -> String {
     let mut parts = Vec::new();
     if !report.conflicts.pairs.is_empty() {
-        let mut table = Table::new().numbers(["PEOPLE"]).text(["CAMPAIGN", "CAMPAIGN"]);
+        let mut table = Table::new().numbers(["PEOPLE", "MESSAGES PUT OFF"]).text(["CAMPAIGN", "CAMPAIGN"]);
         for pair in &report.conflicts.pairs {
             let [one, other] = &pair.campaigns;
-            table.row([Cell::count(number(pair.people)), Cell::from(&**one), Cell::from(&**other)]);
+            let counts = [pair.people, pair.put_off].map(|n| Cell::count(number(n)));
+            table.row(counts.into_iter().chain([Cell::from(&**one), Cell::from(&**other)]));
         }
         parts.push(section("In two campaigns at the same time, written to once a day", table.render(colour)));
     }

@@ -1,7 +1,7 @@
 //! `kind: CampaignTest`: a story with people, a clock and expectations, told to the whole tree.
 //!
-//! [`spec`] and [`expect_spec`] are the kind as it is written, [`case`] is what runs. Whatever can be known to be
-//! wrong without running it is found here: within the test by [`check`], against the tree by [`check_against`]. A test
+//! `spec` and `expect_spec` are the kind as it is written, `case` is what runs. Whatever can be known to be
+//! wrong without running it is found here: within the test by `check`, against the tree by `check_against`. A test
 //! is no object of the desired state: planning and applying know nothing of it.
 
 mod against;

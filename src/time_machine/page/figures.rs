@@ -111,9 +111,9 @@ impl Figures {
             campaigns: campaigns(report),
             runs: runs(report),
             accounts: accounts(report),
-            pairs: Table::new(&["campaign", "campaign", "people"], 2, &conflicts.pairs, |pair| {
+            pairs: Table::new(&["campaign", "campaign", "people", "messages put off"], 2, &conflicts.pairs, |pair| {
                 let [one, other] = pair.campaigns.clone();
-                vec![one, other, thousands(pair.people)]
+                vec![one, other, thousands(pair.people), thousands(pair.put_off)]
             }),
             shared_caps: Table::new(&["account", "campaigns", "days"], 2, &conflicts.shared_caps, |shared| {
                 vec![shared.account.clone(), shared.campaigns.join(", "), thousands(shared.days)]

@@ -1,0 +1,310 @@
+//! The days of one account: from one instant at which something can happen to the next.
+
+use chrono::TimeDelta;
+
+use super::crowd::{Crowd, Group, Place, Turn};
+use super::state::{Clock, Facts, State};
+use super::{Account, Limit, Outlook, Run};
+use crate::domain::{NaiveDate, Opening, Timestamp};
+use crate::gate::{self, Hold, Question, Quota, Scope, Verdict};
+use crate::lifecycle::enrollment::room;
+use crate::lifecycle::run::Phase;
+use crate::manifest::desired::DesiredState;
+use crate::pacing::{Pace, stretch};
+
+/// Who is late is due again a sequence's wait after the message, each at an instant of their own: those who were written
+/// to within this time count as one.
+const GRAIN: TimeDelta = TimeDelta::minutes(30);
+/// Postgres keeps no shorter time.
+const TICK: TimeDelta = TimeDelta::microseconds(1);
+
+pub(super) struct Lane<'a> {
+    account: &'a Account<'a>,
+    runs: Vec<State<'a>>,
+    /// The runs in the order in which they may write.
+    order: Vec<usize>,
+    crowd: Crowd,
+    clock: Clock,
+    pace: Pace,
+    /// The local day, and the messages of the account that left on it.
+    taken: (NaiveDate, u32),
+}
+
+impl<'a> Lane<'a> {
+    pub(super) fn new(account: &'a Account<'a>, runs: &[Run<'a>], groups: Vec<Group>, now: Timestamp) -> Self {
+        let mut order: Vec<usize> = (0..runs.len()).collect();
+        order.sort_by_key(|run| runs[*run].spec.priority);
+        Self {
+            account,
+            runs: runs.iter().map(|run| State::new(*run, account.zone, now)).collect(),
+            order,
+            crowd: Crowd::new(groups, runs.len()),
+            clock: Clock::start(account.zone, now),
+            pace: account.pace,
+            taken: (account.zone.date(now), account.taken),
+        }
+    }
+
+    /// Looks ahead until nothing happens any more, at most until `horizon`.
+    pub(super) fn run(mut self, horizon: Timestamp) -> Vec<Outlook> {
+        let mut too_far = false;
+        loop {
+            if self.advance() | self.enroll() {
+                continue;
+            }
+            self.write();
+            if self.advance() {
+                continue;
+            }
+            let Some(next) = self.next_event() else { break };
+            if next > horizon {
+                too_far = true;
+                break;
+            }
+            self.clock.set(self.account.zone, next.max(self.clock.now + TICK));
+        }
+        let (facts, now) = (self.facts(), self.clock.now);
+        let runs = self.runs.into_iter().enumerate();
+        runs.map(|(run, state)| {
+            state.outlook(Facts {
+                too_far,
+                disconnected: !facts.connected,
+                expired: facts.subscription_ends_at.is_some(),
+                anybody_due: self.crowd.first(run).is_some_and(|(due_at, ..)| due_at <= now),
+                anybody_stuck: self.crowd.is_stuck(run),
+            })
+        })
+        .collect()
+    }
+
+    /// Moves the runs to the phases they should be in; `true` when one changed.
+    fn advance(&mut self) -> bool {
+        let mut changed = false;
+        for (run, state) in self.runs.iter_mut().enumerate().filter(|(_, state)| !state.is_over()) {
+            let moved = state.advance(self.crowd.active(run) > 0, self.clock.now);
+            if moved && state.is_over() {
+                self.crowd.close(run);
+            }
+            changed |= moved;
+        }
+        changed
+    }
+
+    /// Makes the passes that are due; `true` when one was.
+    fn enroll(&mut self) -> bool {
+        let now = self.clock.now;
+        let mut passes = false;
+        for run in 0..self.runs.len() {
+            let state = &self.runs[run];
+            if state.is_active() && state.pass_at.is_some_and(|at| at <= now) {
+                self.pass(run);
+                passes = true;
+            }
+        }
+        passes
+    }
+
+    fn pass(&mut self, run: usize) {
+        let (now, spec) = (self.clock.now, self.runs[run].run.spec);
+        let room = room(spec, self.runs[run].taken(self.clock.today));
+        let mut room = u32::try_from(room).unwrap_or(u32::MAX);
+        let (mut found, mut ripe_at, mut left) = (0, None::<Timestamp>, false);
+        let first_due = self.runs[run].run.cadence.first(now);
+        for id in self.crowd.waiting(run).collect::<Vec<_>>() {
+            let Place::Waiting { from } = self.crowd.place(run, id) else { continue };
+            if from > now {
+                ripe_at = Some(ripe_at.map_or(from, |at| at.min(from)));
+                continue;
+            }
+            let people = self.crowd.group(id).people.min(room);
+            let excluded = spec.filter.exclude_current_targets && self.crowd.is_elsewhere(run, id);
+            if excluded || people == 0 {
+                left = true;
+                continue;
+            }
+            left |= people < self.crowd.group(id).people;
+            room -= people;
+            found += people;
+            let part = self.crowd.part(id, people);
+            // As enrollment has it: a microsecond for each second of age keeps the newest first.
+            let age = (now - self.crowd.group(part).registered_at).num_seconds().max(0);
+            let due_at = first_due + TimeDelta::microseconds(age);
+            self.crowd.place_at(run, part, Place::Active { day: 1, due_at });
+        }
+        self.runs[run].pass(found, ripe_at, left, &self.clock);
+    }
+
+    /// Writes to everybody who may be written to now; at a pace, to those before something else happens.
+    fn write(&mut self) {
+        while let Some((run, (due_at, _, id))) = self.first() {
+            let Place::Active { day, .. } = self.crowd.place(run, id) else { return };
+            if day > self.runs[run].run.cadence.days() {
+                self.crowd.place_at(run, id, Place::Over);
+                continue;
+            }
+            let mut question = self.question(run);
+            let group = self.crowd.group(id);
+            question.person = Some(gate::Person {
+                paid: group.paid,
+                consent: group.consent,
+                suppressed: group.suppressed,
+                last_written_on: group.last_written_on,
+                today: self.clock.today,
+            });
+            match gate::decide(&question) {
+                Verdict::Send => self.send(run, id, (day, due_at), &question),
+                Verdict::Exit(_) => self.crowd.place_at(run, id, Place::Over),
+                Verdict::Hold { reason, until } => match (reason.scope(), until) {
+                    (Scope::Person, Some(due_at)) => {
+                        self.runs[run].limited(Limit::OtherRun, self.clock.today);
+                        self.crowd.place_at(run, id, Place::Active { day, due_at });
+                    }
+                    (Scope::Person, None) => self.crowd.place_at(run, id, Place::Stuck),
+                    (Scope::Run | Scope::Account, _) => return,
+                },
+            }
+        }
+    }
+
+    /// Has as many of the group written to as there is quota and, at a pace, time before something else happens.
+    fn send(&mut self, run: usize, id: usize, (day, due_at): (u16, Timestamp), question: &Question) {
+        let Clock { now, today, .. } = self.clock;
+        let cadence = self.runs[run].run.cadence;
+        // From here on they are late, and the next day counts from the message.
+        let late_at = cadence.next(day, due_at, due_at).map(|(_, planned)| planned);
+        let alike = late_at.map(|late_at| if late_at > now { late_at } else { now + GRAIN });
+        let until = alike.into_iter().fold(self.undisturbed(run), Timestamp::min);
+        let most = self.crowd.group(id).people;
+        let most = most.min(question.account_quota.left()).min(question.campaign_quota.left());
+        let stretch = stretch(&self.account.policy.pacing, self.pace, now, until, most);
+        let part = self.crowd.part(id, stretch.messages);
+        self.crowd.write(part, today);
+        let next = cadence.next(day, due_at, now);
+        let place = next.map_or(Place::Over, |(day, due_at)| Place::Active { day, due_at });
+        self.crowd.place_at(run, part, place);
+        self.runs[run].wrote(stretch.messages, now, today);
+        let taken = if self.taken.0 == today { self.taken.1 } else { 0 };
+        self.taken = (today, taken + stretch.messages);
+        self.pace = stretch.pace;
+        self.clock.now = stretch.last_at;
+    }
+
+    /// Who is written to first among all who are due in runs that may write; notes what the others wait for.
+    fn first(&mut self) -> Option<(usize, Turn)> {
+        let mut best: Option<(Turn, usize)> = None;
+        for at in 0..self.order.len() {
+            let run = self.order[at];
+            if best.is_some_and(|(_, other)| self.priority(other) < self.priority(run)) {
+                break;
+            }
+            let due = self.crowd.first(run).filter(|(due_at, ..)| *due_at <= self.clock.now);
+            let Some(turn) = due.filter(|_| self.runs[run].is_active()) else { continue };
+            match gate::decide(&self.question(run)) {
+                Verdict::Hold { reason, until } => self.note(run, reason, until),
+                Verdict::Send | Verdict::Exit(_) => {
+                    best = Some(best.map_or((turn, run), |best| best.min((turn, run))));
+                }
+            }
+        }
+        best.map(|(turn, run)| (run, turn))
+    }
+
+    fn note(&mut self, run: usize, hold: Hold, until: Option<Timestamp>) {
+        let (state, clock) = (&mut self.runs[run], &self.clock);
+        match hold {
+            Hold::AccountCap => state.limited(Limit::AccountCap, clock.today),
+            Hold::CampaignCap => state.limited(Limit::CampaignCap, clock.today),
+            Hold::Pacing => state.paced(clock.today),
+            Hold::OutsideWindow => state.shut(until, clock),
+            Hold::RunNotActive
+            | Hold::SubscriptionExpired
+            | Hold::Disconnected
+            | Hold::ConsentMissing
+            | Hold::WrittenToday => {}
+        }
+    }
+
+    fn priority(&self, run: usize) -> i32 {
+        self.runs[run].run.spec.priority
+    }
+
+    /// Until when whoever comes first in `run` goes on coming first, and may be written to.
+    fn undisturbed(&mut self, run: usize) -> Timestamp {
+        let now = self.clock.now;
+        let mut until = self.clock.day_ends_at;
+        if let Opening::Open(closes_at) = self.runs[run].opening(now) {
+            until = until.min(closes_at);
+        }
+        for other in 0..self.runs.len() {
+            let first = self.priority(other) <= self.priority(run) && other != run;
+            let writes_at = if first { self.writes_at(other, now + TICK) } else { None };
+            let state = &self.runs[other];
+            let moves = [state.start_at, state.end_at, state.pass_at.filter(|_| state.is_active()), writes_at];
+            until = moves.into_iter().flatten().filter(|at| *at > now).fold(until, Timestamp::min);
+        }
+        until
+    }
+
+    /// The next instant at which something may happen.
+    fn next_event(&mut self) -> Option<Timestamp> {
+        let now = self.clock.now;
+        let mut next: Option<Timestamp> = None;
+        for run in 0..self.runs.len() {
+            if self.runs[run].is_over() {
+                continue;
+            }
+            let writes_at = self.writes_at(run, now);
+            let state = &self.runs[run];
+            let orders = state.run.orders.change_at(now);
+            let moves = [state.start_at, state.end_at, orders].into_iter().flatten().filter(|at| *at > now);
+            let all = moves.chain(state.pass_at.filter(|_| state.is_active())).chain(writes_at);
+            next = all.chain(next).min();
+        }
+        next
+    }
+
+    /// When the run may next write to somebody, `after` at the earliest.
+    fn writes_at(&mut self, run: usize, after: Timestamp) -> Option<Timestamp> {
+        if !self.runs[run].is_active() {
+            return None;
+        }
+        let not_before = match gate::decide(&self.question(run)) {
+            Verdict::Send | Verdict::Exit(_) => after,
+            Verdict::Hold { until, .. } => until?.max(after),
+        };
+        let (due_at, ..) = self.crowd.first(run)?;
+        if due_at > not_before { Some(due_at) } else { Some(not_before) }
+    }
+
+    /// The question for a run as a whole.
+    fn question(&mut self, run: usize) -> Question {
+        let facts = self.facts();
+        let taken = if self.taken.0 == self.clock.today { self.taken.1 } else { 0 };
+        let clock = &self.clock;
+        let state = &mut self.runs[run];
+        let spec = state.run.spec;
+        Question {
+            now: clock.now,
+            run: gate::Run {
+                phase: if spec.state == DesiredState::Active { state.status.phase } else { Phase::Paused },
+                end_at: state.end_at,
+                exit_on_paid: spec.exit_on_paid,
+                consent: spec.consent,
+            },
+            account: facts,
+            person: None,
+            opening: state.opening(clock.now),
+            account_quota: Quota { cap: self.account.policy.messages_per_day, taken },
+            campaign_quota: Quota { cap: spec.limits.messages_per_day, taken: state.written(clock) },
+            day_ends_at: clock.day_ends_at,
+            next_slot_at: self.pace.next_slot_at,
+        }
+    }
+
+    /// The account as it is; that its subscription ends later is not foreseen.
+    fn facts(&self) -> gate::Account {
+        let facts = self.account.facts;
+        let ended = facts.subscription_ends_at.filter(|end| *end <= self.clock.began);
+        gate::Account { subscription_ends_at: ended, ..facts }
+    }
+}

@@ -1,0 +1,171 @@
+//! What one account is going to send: when each of its runs begins, when it ends, and how many messages leave a day.
+//!
+//! Pure and made for looking years ahead. People in the same situation are one [`Group`], and what leaves is counted in
+//! strides: a day costs as much as it has groups to write to, however many people are in them. What is allowed is never
+//! decided here: the gate says who is written to, the lifecycle which phase a run is in, the cadence what is due next and
+//! the pacing how fast it goes, as they do when it happens.
+//!
+//! Foreseen is what follows from what is known now. Nobody pays, answers, registers or has a birthday; every hand-over
+//! succeeds; nobody edits anything; the subscription does not end. Jitter counts with its average.
+
+mod crowd;
+mod lane;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use serde::Serialize;
+
+pub use self::crowd::{Group, Place};
+use crate::cadence::Cadence;
+use crate::domain::{NaiveDate, Timestamp, Zone};
+use crate::gate;
+use crate::lifecycle::enrollment::Taken;
+use crate::lifecycle::operator::Orders;
+use crate::lifecycle::run::Phase;
+use crate::manifest::desired::{AccountPolicy, Campaign};
+use crate::pacing::Pace;
+
+/// Nothing is foreseen beyond this.
+const HORIZON: TimeDelta = TimeDelta::days(3_653);
+
+/// The account and how far its day has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Account<'a> {
+    pub zone: &'a Zone,
+    pub policy: &'a AccountPolicy,
+    pub facts: gate::Account,
+    /// Messages that left on this local day.
+    pub taken: u32,
+    pub pace: Pace,
+}
+
+/// A run that is not over, or one that is going to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    pub spec: &'a Campaign,
+    pub cadence: &'a Cadence,
+    /// What operators ordered for it.
+    pub orders: Orders<'a>,
+    pub phase: Phase,
+    pub started: bool,
+    /// The campaign takes in this account.
+    pub selected: bool,
+    /// A message could not be rendered, and nobody has changed that since.
+    pub faulty: bool,
+    /// Messages that left on this local day.
+    pub sent: u32,
+    pub taken: Taken,
+    pub last_pass_found: u32,
+    pub enroll_at: Option<Timestamp>,
+}
+
+impl<'a> Run<'a> {
+    /// A run that nothing has happened to.
+    pub fn new(spec: &'a Campaign, cadence: &'a Cadence) -> Self {
+        Self {
+            spec,
+            cadence,
+            orders: Orders::default(),
+            phase: Phase::Draft,
+            started: false,
+            selected: true,
+            faulty: false,
+            sent: 0,
+            taken: Taken::default(),
+            last_pass_found: 0,
+            enroll_at: None,
+        }
+    }
+}
+
+/// What becomes of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    /// People taken at once.
+    pub enrolled_now: u64,
+    /// People taken in all, on which local day of the account.
+    pub enrolled: BTreeMap<NaiveDate, u64>,
+    /// When the first message leaves.
+    pub first_at: Option<Timestamp>,
+    pub finish: Finish,
+    /// Messages by local day of the account, days without any left out.
+    pub messages: BTreeMap<NaiveDate, u32>,
+    /// What it mostly waits for.
+    pub limit: Limit,
+}
+
+impl Outlook {
+    pub fn messages_total(&self) -> u64 {
+        self.messages.values().map(|count| u64::from(*count)).sum()
+    }
+
+    pub fn enrolled_total(&self) -> u64 {
+        self.enrolled.values().sum()
+    }
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    At(Timestamp),
+    Never(Endless),
+}
+
+impl Finish {
+    pub const fn at(self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Never(_) => None,
+        }
+    }
+}
+
+/// Why no end can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Endless {
+    Draft,
+    Paused,
+    /// The campaign is not for this account any more.
+    NotSelected,
+    TemplateError,
+    Disconnected,
+    SubscriptionExpired,
+    /// No window ever opens.
+    NoWindow,
+    /// Somebody in it has not said whether they may be written to.
+    ConsentMissing,
+    /// Enrollment is continuous, and there is no `endAt`.
+    Continuous,
+    /// Not within ten years.
+    TooFar,
+}
+
+/// What a run mostly waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// The account's messages of the day, which all its runs share.
+    AccountCap,
+    /// The run's own messages of the day.
+    CampaignCap,
+    /// `limits.dailyEnrollments`.
+    Enrollment,
+    Pace,
+    /// The same people get their message of the day from another run.
+    OtherRun,
+    /// The window stays closed for longer than a night.
+    Window,
+    /// Nothing but the days of the sequence themselves.
+    Cadence,
+}
+
+/// Looks ahead from `now`. `runs` come in the order in which their campaigns were made, and each group has a place in
+/// every one of them; the outlooks come back in the same order.
+pub fn forecast(account: &Account<'_>, runs: &[Run<'_>], groups: Vec<Group>, now: Timestamp) -> Vec<Outlook> {
+    lane::Lane::new(account, runs, groups, now).run(now + HORIZON)
+}

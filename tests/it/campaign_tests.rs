@@ -1,0 +1,109 @@
+//! `relancectl test`: the tests that ship pass, and a test that fails says where, what and why, to people and programs.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use relance::store::embedded::Server;
+use tempfile::TempDir;
+
+use crate::daemon::{folder, relancectl};
+
+const TREE: &str = include_str!("../accidents/tree.yaml");
+
+const FAILS: &str = "apiVersion: relance/v1
+kind: CampaignTest
+metadata: {name: paul-is-written-to}
+spec:
+  clock: 2026-12-01T07:00:00Z
+  accounts: [{id: a1, name: Aminata, language: fr, timezone: Africa/Douala}]
+  referrals:
+    - {id: paul, account: a1, name: Paul & <Co>, phone: '+237671000001', country: CM, registeredAt: 2026-11-20T10:00:00Z, consent: opted_in}
+  steps:
+    - advance: 1d
+    - event: {type: paid, referral: paul}
+    - advance: 2d
+    - expect:
+        messages: {count: 2}
+        targets: [{referral: paul, state: completed}]
+        runs: [{campaign: default, account: a1, phase: active}]
+---
+apiVersion: relance/v1
+kind: CampaignTest
+metadata: {name: enrolled}
+spec:
+  clock: 2026-12-01T07:00:00Z
+  accounts: [{id: a1, timezone: Africa/Douala}]
+  steps: [{advance: 1h}, {expect: {runs: [{campaign: default, account: a1, enrolled: 0}]}}]
+";
+
+/// A folder with a tree, and a server of its own that stops with it.
+struct Folder(TempDir);
+
+impl Folder {
+    fn with(files: &[(&str, &str)]) -> Self {
+        let dir = folder();
+        for (name, text) in files {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        Self(dir)
+    }
+
+    fn test(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let mut command = relancectl(self.0.path(), None, &["test"]);
+        let Output { status, stdout, stderr } = command.args(arguments).output().unwrap();
+        (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        Server::stop(&self.0.path().join(".relance/scratch")).unwrap();
+    }
+}
+
+#[test]
+fn the_tests_that_ship_pass() {
+    let folder = Folder::with(&[]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = |name: &str| root.join(name).display().to_string();
+    let (code, out, error) = folder.test(&["--dir", &path("tests/accidents")]);
+    assert_eq!(code, Some(0), "{out}{error}");
+    let (code, out, error) = folder.test(&["--dir", &path("campaigns"), "--dir", &path("templates")]);
+    assert_eq!(code, Some(0), "{out}{error}");
+}
+
+#[test]
+fn a_failure_says_where_what_and_why() {
+    let folder = Folder::with(&[("tree.yaml", TREE), ("tests.yaml", FAILS)]);
+    let (code, out, _) = folder.test(&["--dir", "."]);
+    assert_eq!(code, Some(1));
+    insta::assert_snapshot!("a_failure_for_people", out);
+    let (code, out, _) = folder.test(&["--dir", ".", "-o", "json"]);
+    assert_eq!(code, Some(1));
+    insta::assert_snapshot!("a_failure_for_programs", out);
+    let (code, out, _) = folder.test(&["--dir", ".", "-o", "junit"]);
+    assert_eq!(code, Some(1));
+    // How long it took is different every time.
+    let mut parts = out.split(" time=\"");
+    let timeless = parts.next().unwrap().to_owned();
+    let timeless = parts.fold(timeless, |text, part| text + part.split_once('"').unwrap().1);
+    insta::assert_snapshot!("a_failure_for_ci", timeless);
+    let (code, out, _) = folder.test(&["--dir", ".", "--run", "enr*"]);
+    assert_eq!((code, out.trim_end()), (Some(0), "ok   enrolled\n\n1 test: 1 passed, 0 failed"));
+}
+
+#[test]
+fn what_cannot_be_tested_is_not_called_passed() {
+    let folder = Folder::with(&[("tree.yaml", TREE)]);
+    let (code, _, error) = folder.test(&["--dir", "."]);
+    assert_eq!((code, error.as_str()), (Some(2), "error: there is no `CampaignTest` in `.`\n"));
+
+    let folder = Folder::with(&[("tree.yaml", TREE), ("tests.yaml", FAILS)]);
+    let (code, _, error) = folder.test(&["--dir", ".", "--run", "enroled"]);
+    assert_eq!((code, error.contains("did you mean `enrolled`?")), (Some(2), true), "{error}");
+
+    let folder = Folder::with(&[("tree.yaml", &TREE.replace("accounts: all", "accounts: everybody"))]);
+    let (code, out, _) = folder.test(&["--dir", "."]);
+    assert_eq!((code, out.contains("`accounts` cannot be `everybody`")), (Some(1), true), "{out}");
+}
