@@ -183,9 +183,9 @@ impl<'a> Orders<'a> {
         self.0.into_iter().flatten().filter_map(|one| one.until).filter(|until| *until > now).min()
     }
 
-    /// One whose time is over by `now`, by its sentence.
-    pub fn ended(self, sentence: &str, now: Timestamp) -> Option<&'a Override> {
-        self.0.into_iter().flatten().find(|one| one.is_over(now) && one.sentence() == sentence)
+    /// Whether the one that says `sentence` is over.
+    pub fn ended(self, sentence: &str, now: Timestamp) -> bool {
+        self.0.into_iter().flatten().any(|one| one.is_over(now) && one.sentence() == sentence)
     }
 }
 

@@ -69,7 +69,7 @@ impl Store {
     ) -> Result<Vec<Seeker>, Error> {
         let mut db = self.pool.acquire().await.map_err(Error::during("look which runs would be active"))?;
         let accounts: Vec<i32> = seekers.iter().map(|seeker| seeker.account.0).collect();
-        let overrides = overrides_of(&mut db, &accounts, now).await?;
+        let overrides = overrides_of(&mut db, &accounts).await?;
         let started: Vec<i32> =
             sqlx::query_scalar("select account_id from run where campaign_id = $1 and started_at is not null")
                 .bind(id.0)

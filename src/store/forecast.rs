@@ -62,7 +62,7 @@ impl Store {
         let lanes = lanes(&mut tx, accounts).await?;
         let runs = runs(&mut tx, &wanted, accounts).await?;
         let ids: Vec<i32> = accounts.iter().map(|account| account.0).collect();
-        let overrides = overrides_of(&mut tx, &ids, now).await?;
+        let overrides = overrides_of(&mut tx, &ids).await?;
         let mut people = people(&mut tx, &wanted, &lanes, now).await?;
         let mut all = Vec::new();
         for lane in lanes {

@@ -3,11 +3,12 @@
 //! Locks: first all overrides, so that no run is looked at meanwhile and none is made that misses the order; then the
 //! lanes of all accounts concerned, in one pass, as everywhere.
 
+use serde::Serialize;
 use sqlx::PgConnection;
 
 use super::claim::{in_force, lock_lanes};
-use super::rows::{decode, strange};
-use super::run::{Specs, look_at};
+use super::rows::decode;
+use super::run::{Replaced, Specs, look_at};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::lifecycle::operator::{Action, Override, Overrides, Scope};
@@ -41,7 +42,7 @@ pub struct Outcome {
 }
 
 /// Runs that are where they are for the same reason.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Group {
     #[sqlx(try_from = "String")]
     pub phase: Phase,
@@ -68,18 +69,24 @@ impl Store {
         if let Some(fault) = order.fault(now) {
             return Ok(Ordered::Refused(fault));
         }
-        self.order(program, order.scope, Some(order), now).await
+        self.order(program, (order.scope, Some(order)), &order.sentence(), now).await
     }
 
-    /// Takes back what was ordered for `scope`: its runs go by their manifests again. One transaction.
-    pub async fn clear_override(&self, program: &Program, scope: Scope, now: Timestamp) -> Result<Ordered, Error> {
-        self.order(program, scope, None, now).await
+    /// Has `actor` take back what was ordered for `scope`: its runs go by their manifests again. One transaction.
+    pub async fn clear_override(
+        &self,
+        program: &Program,
+        scope: Scope,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Ordered, Error> {
+        self.order(program, (scope, None), &format!("{actor} took the order back"), now).await
     }
 
     /// What is ordered for `scope` itself at `now`.
-    pub async fn override_of(&self, scope: Scope, now: Timestamp) -> Result<Option<Action>, Error> {
+    pub async fn override_of(&self, scope: Scope, now: Timestamp) -> Result<Option<Override>, Error> {
         let mut db = self.pool.acquire().await.map_err(Error::during("read an override"))?;
-        action_of(&mut db, scope, now).await
+        find(&mut db, scope, now).await
     }
 
     /// Counts whom an order for `scope` concerns.
@@ -88,11 +95,12 @@ impl Store {
         concerned(&mut db, scope).await
     }
 
+    /// Puts `order` in place of what is ordered for `scope`; `sentence` says so to those whom that let go.
     async fn order(
         &self,
         program: &Program,
-        scope: Scope,
-        order: Option<&Override>,
+        (scope, order): (Scope, Option<&Override>),
+        sentence: &str,
         now: Timestamp,
     ) -> Result<Ordered, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to order"))?;
@@ -106,19 +114,20 @@ impl Store {
         if !in_force(&mut tx, program).await? {
             return Ok(Ordered::Outdated);
         }
-        let before = action_of(&mut tx, scope, now).await?;
+        let before = find(&mut tx, scope, now).await?;
         let people = concerned(&mut tx, scope).await?.people;
         replace(&mut tx, scope, order, now).await?;
         touch(&mut tx, scope, now).await?;
         let specs: Specs<'_> = program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect();
+        let replaced = before.as_ref().map(|before| Replaced { order: before.sentence(), by: sentence });
         for accounts in accounts.chunks(BATCH) {
             let accounts: Vec<i32> = accounts.iter().map(|account| account.0).collect();
-            look_at(&mut tx, &accounts, &specs, now).await?;
+            look_at(&mut tx, &accounts, &specs, replaced.as_ref(), now).await?;
         }
         let runs = groups(&mut tx, scope, now).await?;
         tx.commit().await.map_err(Error::during("commit an override"))?;
         let exited = people - runs.iter().map(|group| group.people).sum::<i64>();
-        Ok(Ordered::Done(Outcome { before, runs, exited }))
+        Ok(Ordered::Done(Outcome { before: before.map(|before| before.action), runs, exited }))
     }
 }
 
@@ -132,33 +141,44 @@ pub(super) async fn hold_overrides(tx: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// The overrides that may concern runs of `accounts`.
-pub(super) async fn overrides_of(tx: &mut PgConnection, accounts: &[i32], now: Timestamp) -> Result<Overrides, Error> {
+#[derive(sqlx::FromRow)]
+struct Row {
+    account_id: Option<i32>,
+    campaign_id: Option<i32>,
+    #[sqlx(try_from = "String")]
+    action: Action,
+    actor: String,
+    reason: String,
+    until: Option<Timestamp>,
+}
+
+impl Row {
+    fn order(self) -> Result<Override, sqlx::Error> {
+        let Self { account_id, campaign_id, action, actor, reason, until } = self;
+        let scope = Scope::of(account_id.map(AccountId), campaign_id.map(CampaignId));
+        let scope = scope.ok_or_else(|| sqlx::Error::Decode("an override of everything".into()))?;
+        Ok(Override { scope, action, actor, reason, until })
+    }
+}
+
+/// The overrides that may concern runs of `accounts`, those whose time is over included.
+pub(super) async fn overrides_of(tx: &mut PgConnection, accounts: &[i32]) -> Result<Overrides, Error> {
     const OPERATION: &str = "read the overrides";
-    type Row = (Option<i32>, Option<i32>, String, String, String, Option<Timestamp>);
     let rows: Vec<Row> = sqlx::query_as(
         "select account_id, campaign_id, action, actor, reason, until from override
-         where (account_id is null or account_id = any($1)) and (until is null or until > $2)",
+         where account_id is null or account_id = any($1)",
     )
     .bind(accounts)
-    .bind(now)
     .fetch_all(tx)
     .await
     .map_err(Error::during(OPERATION))?;
-    rows.into_iter()
-        .filter_map(|(account, campaign, action, actor, reason, until)| {
-            let scope = Scope::of(account.map(AccountId), campaign.map(CampaignId))?;
-            let action = Action::parse(&action).ok_or_else(|| strange("an action", &action));
-            Some(action.map(|action| Override { scope, action, actor, reason, until }))
-        })
-        .collect::<Result<_, sqlx::Error>>()
-        .map_err(decode(OPERATION))
+    rows.into_iter().map(Row::order).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
 }
 
-async fn action_of(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<Option<Action>, Error> {
+async fn find(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<Option<Override>, Error> {
     const OPERATION: &str = "read an override";
-    let action: Option<String> = sqlx::query_scalar(
-        "select action from override
+    let row: Option<Row> = sqlx::query_as(
+        "select account_id, campaign_id, action, actor, reason, until from override
          where coalesce(account_id, 0) = coalesce($1, 0) and coalesce(campaign_id, 0) = coalesce($2, 0)
            and (until is null or until > $3)",
     )
@@ -168,8 +188,7 @@ async fn action_of(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Resul
     .fetch_optional(tx)
     .await
     .map_err(Error::during(OPERATION))?;
-    let Some(action) = action else { return Ok(None) };
-    Action::parse(&action).ok_or_else(|| strange("an action", &action)).map(Some).map_err(decode(OPERATION))
+    row.map(Row::order).transpose().map_err(decode(OPERATION))
 }
 
 /// The accounts that have a run of `scope` that is not over.

@@ -10,7 +10,7 @@ use super::overrides::{hold_overrides, overrides_of};
 use super::rows::{decode, strange, zone};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
-use crate::lifecycle::operator::Overrides;
+use crate::lifecycle::operator::{Orders, Overrides};
 use crate::lifecycle::run::{Phase, Reason, Situation, Status, next};
 use crate::lifecycle::target::Exit;
 use crate::manifest::desired::Campaign;
@@ -119,7 +119,13 @@ pub(super) async fn advance(tx: &mut PgConnection, specs: &Specs<'_>, now: Times
     if accounts.is_empty() {
         return Ok(0);
     }
-    look_at(tx, &accounts, specs, now).await
+    look_at(tx, &accounts, specs, None, now).await
+}
+
+/// An order that another takes the place of, and what is told of that; both are sentences.
+pub(super) struct Replaced<'a> {
+    pub(super) order: String,
+    pub(super) by: &'a str,
 }
 
 /// Does so for `accounts`, whose lanes are locked by then. Returns how many runs changed phase.
@@ -127,9 +133,10 @@ pub(super) async fn look_at(
     tx: &mut PgConnection,
     accounts: &[i32],
     specs: &Specs<'_>,
+    replaced: Option<&Replaced<'_>>,
     now: Timestamp,
 ) -> Result<u64, Error> {
-    let overrides = overrides_of(tx, accounts, now).await?;
+    let overrides = overrides_of(tx, accounts).await?;
     let capped: Vec<i32> = specs.iter().filter(|(_, spec)| spec.limits.targets.is_some()).map(|(id, _)| id.0).collect();
     let rows: Vec<RunRow> = sqlx::query_as(
         "select r.account_id, r.campaign_id, r.phase, r.reason, r.message, r.started_at, a.timezone, r.passes,
@@ -152,7 +159,7 @@ pub(super) async fn look_at(
     .map_err(Error::during("read the runs to look at"))?;
 
     let looks: Result<Vec<Look>, sqlx::Error> =
-        rows.into_iter().filter_map(|row| row.look(specs, &overrides, now)).collect();
+        rows.into_iter().filter_map(|row| row.look(specs, &overrides, replaced, now)).collect();
     let looks = looks.map_err(decode("read the runs to look at"))?;
     let changed = looks.iter().filter(|look| look.after.phase != look.before).count() as u64;
     exit_targets(tx, &looks, now).await?;
@@ -166,21 +173,36 @@ struct Look {
     campaign: CampaignId,
     before: Phase,
     after: Status,
+    /// The sentence of its event, if there is one.
+    told: String,
     /// When it is worth another look though nothing happens to it.
     check_at: Option<Timestamp>,
 }
 
 impl RunRow {
     /// `None` for a campaign that this process does not know yet.
-    fn look(self, specs: &Specs<'_>, overrides: &Overrides, now: Timestamp) -> Option<Result<Look, sqlx::Error>> {
+    fn look(
+        self,
+        specs: &Specs<'_>,
+        overrides: &Overrides,
+        replaced: Option<&Replaced<'_>>,
+        now: Timestamp,
+    ) -> Option<Result<Look, sqlx::Error>> {
         let spec = specs.get(&CampaignId(self.campaign_id)).copied();
         if spec.is_none() && !self.removed {
             return None;
         }
-        Some(self.decide(spec, overrides, now))
+        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
+        Some(self.decide(spec, overrides.about(account, campaign), replaced, now))
     }
 
-    fn decide(self, spec: Option<&Campaign>, overrides: &Overrides, now: Timestamp) -> Result<Look, sqlx::Error> {
+    fn decide(
+        self,
+        spec: Option<&Campaign>,
+        orders: Orders<'_>,
+        replaced: Option<&Replaced<'_>>,
+        now: Timestamp,
+    ) -> Result<Look, sqlx::Error> {
         let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
         let reason = Reason::parse(&self.reason).ok_or_else(|| strange("a reason", &self.reason))?;
         let status = Status { phase, reason, message: self.message };
@@ -189,8 +211,6 @@ impl RunRow {
             None => zone(&self.timezone)?,
         };
         let moment = |moment: Option<crate::domain::Moment>| moment.map(|moment| moment.at(&zone));
-        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
-        let orders = overrides.about(account, campaign);
         let situation = Situation {
             wanted: spec.map_or(crate::manifest::desired::DesiredState::Cancelled, |spec| spec.state),
             removed: self.removed,
@@ -217,8 +237,29 @@ impl RunRow {
         };
         let over = orders.change_at(now).filter(|_| !after.phase.is_final());
         let check_at = [check_at, over].into_iter().flatten().filter(|at| *at > now).min();
-        Ok(Look { account, campaign, before: phase, after, check_at })
+        let told = told(&status, &after, orders, replaced, now);
+        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
+        Ok(Look { account, campaign, before: phase, after, told, check_at })
     }
+}
+
+/// What is told of a change: why the run is where it is now and, if an order kept it where it was, what became of that.
+fn told(
+    before: &Status,
+    after: &Status,
+    orders: Orders<'_>,
+    replaced: Option<&Replaced<'_>>,
+    now: Timestamp,
+) -> String {
+    if before.reason == Reason::Operator && before.message != after.message {
+        if let Some(replaced) = replaced.filter(|one| one.order == before.message && one.by != after.message) {
+            return format!("{}; {}", replaced.by, after.message);
+        }
+        if orders.ended(&before.message, now) {
+            return format!("the time of the order is over; {}", after.message);
+        }
+    }
+    after.message.clone()
 }
 
 /// Whoever is still active in a run that is over leaves it.
@@ -252,18 +293,19 @@ async fn exit_targets(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> 
     Ok(())
 }
 
-/// Saves what the looks came to; a phase or reason that is new is an event.
+/// Saves what the looks came to; a phase, a reason or an order that is new is an event.
 async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(), Error> {
     sqlx::query(
         "with looked as (
-           select * from unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
-                         as u (account_id, campaign_id, phase, reason, message, check_at)),
+           select * from unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $9::text[])
+                         as u (account_id, campaign_id, phase, reason, message, check_at, told)),
          lanes as (update lane set wake_at = least(wake_at, $7) where account_id = any($8)),
          events as (
            insert into event (account_id, campaign_id, at, kind, phase_before, phase_after, reason, message, revision_id)
-           select r.account_id, r.campaign_id, $7, 'run-phase', r.phase, u.phase, u.reason, u.message, r.revision_id
+           select r.account_id, r.campaign_id, $7, 'run-phase', r.phase, u.phase, u.reason, u.told, r.revision_id
            from looked u join run r on r.account_id = u.account_id and r.campaign_id = u.campaign_id
-           where (r.phase, r.reason) <> (u.phase, u.reason))
+           where (r.phase, r.reason) <> (u.phase, u.reason)
+              or (u.reason = 'operator' and r.message <> u.message))
          update run r
          set phase = u.phase, reason = u.reason, message = u.message, check_at = u.check_at,
              started_at = case when u.phase = 'active' then coalesce(r.started_at, $7) else r.started_at end,
@@ -280,6 +322,7 @@ async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(
     .bind(looks.iter().map(|look| look.check_at).collect::<Vec<_>>())
     .bind(now)
     .bind(looks.iter().filter(|look| look.after.phase != look.before).map(|look| look.account.0).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.told.as_str()).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map_err(Error::during("save the runs"))?;

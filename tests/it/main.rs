@@ -17,6 +17,7 @@ mod import;
 mod look;
 mod manifests;
 mod matcher;
+mod overrides;
 mod preview;
 mod receipts;
 mod reconcile;
