@@ -17,6 +17,7 @@ mod import;
 mod look;
 mod manifests;
 mod matcher;
+mod operator;
 mod overrides;
 mod preview;
 mod receipts;

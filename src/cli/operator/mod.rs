@@ -74,7 +74,7 @@ pub(super) async fn cancel(args: &CancelArgs, global: &Global, config: &Config) 
     if !args.yes && !args.order.clear && desk.scope.campaign().is_some() {
         let Concerned { runs, people: n } = desk.database.store.concerned(desk.scope).await?;
         let (what, runs, people) = (desk.order.what(), counted(runs, "run"), people(n));
-        bail!("this cancels {what} for ever: {runs}, with {people} who leave; `--yes` does it");
+        bail!("this cancels {what} for ever ({runs}, {people}); `--yes` does it");
     }
     desk.serve(None).await
 }

@@ -74,7 +74,7 @@ impl Said<'_> {
             Action::Start => {
                 format!("It runs from now on, within pace and daily caps, whatever its manifest says {over}.")
             }
-            Action::Cancel => format!("{} left. That cannot be undone.", people(self.outcome.exited)),
+            Action::Cancel => "Everybody in it has left. That cannot be undone.".to_owned(),
         }
     }
 
