@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use relance::domain::{AccountId, NaiveDate, Timestamp};
+use relance::lifecycle::operator::{Action, Override, Scope};
 use relance::manifest::check;
+use relance::store::Ordered;
 
 use crate::sending::{ALWAYS, NO_PACE, tree};
 use crate::world::{Person, World, sources};
@@ -94,6 +96,12 @@ async fn what_is_foreseen_happens_within_a_day() {
             world.person(Person::new(&format!("r{n}"), &format!("+237671{n:06}"))).await;
         }
         let yaml = random_tree(&mut Dice(seed));
+        if seed % 3 == 0 {
+            let until = Some(world.now + TimeDelta::days(5));
+            let (actor, reason) = ("maria".to_owned(), "holidays".to_owned());
+            let pause = Override { scope: Scope::Account(AccountId(1)), action: Action::Pause, actor, reason, until };
+            assert!(matches!(world.order(&pause).await, Ordered::Done(_)));
+        }
         let before = foreseen(&world, &yaml, world.now).await;
         world.apply(&yaml).await;
         let after = happened(&mut world, 120).await;
