@@ -3,8 +3,9 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::advance::advance;
 use super::overrides::hold_overrides;
-use super::run::{Specs, advance, ensure, lock_accounts_of};
+use super::run::{Specs, ensure, lock_accounts_of};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Name, Timestamp};
 use crate::manifest::Desired;

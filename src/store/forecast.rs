@@ -288,7 +288,7 @@ impl LaneRow {
                 continue;
             }
             let orders = overrides.about(AccountId(self.id), campaign.id);
-            let new = Run { selected, orders, ..Run::new(campaign.spec, &campaign.cadence) };
+            let new = Run { orders, selected, ..Run::new(campaign.spec, &campaign.cadence) };
             runs.push(row.map_or(Ok(new), |row| row.run(new, campaign.changed, today, now))?);
             kept.push(at);
             names.push(campaign.name.clone());

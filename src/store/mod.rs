@@ -4,6 +4,7 @@
 //! blank in a query would invalidate that). `now` is always an argument; the one place that reads the time is
 //! [`Store::now`], so that every process on one database lives by one clock.
 
+mod advance;
 mod apply;
 mod claim;
 mod claim_write;

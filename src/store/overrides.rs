@@ -6,9 +6,10 @@
 use serde::Serialize;
 use sqlx::PgConnection;
 
+use super::advance::{Replaced, look_at};
 use super::claim::{in_force, lock_lanes};
 use super::rows::decode;
-use super::run::{Replaced, Specs, look_at};
+use super::run::Specs;
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::lifecycle::operator::{Action, Override, Overrides, Scope};

@@ -50,8 +50,8 @@ spec:
   steps:
 ";
     let story = |(name, steps): &(&str, &str)| {
-        let steps: String = steps.lines().map(|step| format!("    - {step}\n")).collect();
-        head.replace("NAME", name) + &steps
+        let steps: Vec<String> = steps.lines().map(|step| format!("    - {step}\n")).collect();
+        head.replace("NAME", name) + &steps.concat()
     };
     stories.iter().map(story).collect::<Vec<_>>().join("---\n")
 }

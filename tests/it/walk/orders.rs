@@ -18,7 +18,7 @@ impl Walk {
         let order = Override { scope, action, actor: "maria".to_owned(), reason: self.story.len().to_string(), until };
         match self.world.order(&order).await {
             Ordered::Done(_) => {
-                self.note(scope, Some(order)).await;
+                self.note(scope, Some(order));
                 format!("{action} {scope:?} until {until:?}")
             }
             // An account as a whole is never cancelled.
@@ -48,17 +48,18 @@ impl Walk {
         at: Timestamp,
     ) -> Option<Action> {
         let (_, orders) = self.orders.iter().rev().find(|(so_far, _)| *so_far <= place)?;
-        Overrides::from_iter(orders.iter().cloned()).about(account, campaign).at(at).map(|order| order.action)
+        let orders: Overrides = orders.iter().cloned().collect();
+        orders.about(account, campaign).at(at).map(|order| order.action)
     }
 
     async fn clear(&mut self, scope: Scope) {
         let (program, _) = self.world.program().await;
         let cleared = self.world.store().clear_override(&program, scope, "joe", self.world.now).await.unwrap();
         assert!(matches!(cleared, Ordered::Done(_)), "{cleared:?}");
-        self.note(scope, None).await;
+        self.note(scope, None);
     }
 
-    async fn note(&mut self, scope: Scope, order: Option<Override>) {
+    fn note(&mut self, scope: Scope, order: Option<Override>) {
         let mut all = self.orders.last().map(|(_, all)| all.clone()).unwrap_or_default();
         all.retain(|one| one.scope != scope);
         all.extend(order);
@@ -74,7 +75,7 @@ impl Walk {
         match (campaign, self.dice.below(3)) {
             (Some(campaign), 0) => Scope::Campaign(campaign),
             (Some(campaign), 1) => Scope::Run(account, campaign),
-            (None, _) | (_, _) => Scope::Account(account),
+            (None | Some(_), _) => Scope::Account(account),
         }
     }
 }
