@@ -27,9 +27,14 @@ impl Cadence {
         u16::try_from(self.waits.len()).unwrap_or(u16::MAX)
     }
 
+    /// From the day before (day 1: from enrollment) to `day`.
+    pub fn after(&self, day: u16) -> Period {
+        usize::from(day).checked_sub(1).and_then(|at| self.waits.get(at)).copied().unwrap_or(Period::ZERO)
+    }
+
     /// When day 1 is due for who is enrolled at `now`.
     pub fn first(&self, now: Timestamp) -> Timestamp {
-        now + self.wait(1)
+        now + Duration::from(self.after(1))
     }
 
     /// The day after `day` and when it is due, `None` after the last one.
@@ -38,18 +43,9 @@ impl Cadence {
     /// that has passed already, so that who waited long does not get two days at once.
     pub fn next(&self, day: u16, due_at: Timestamp, now: Timestamp) -> Option<(u16, Timestamp)> {
         let next = day.checked_add(1).filter(|next| *next <= self.days())?;
-        let wait = self.wait(next);
+        let wait = Duration::from(self.after(next));
         let planned = due_at + wait;
         Some((next, if planned > now { planned } else { now + wait }))
-    }
-
-    /// From the day before (day 1: from enrollment) to `day`.
-    pub fn after(&self, day: u16) -> Period {
-        usize::from(day).checked_sub(1).and_then(|at| self.waits.get(at)).copied().unwrap_or(Period::ZERO)
-    }
-
-    fn wait(&self, day: u16) -> Duration {
-        self.after(day).into()
     }
 }
 

@@ -23,7 +23,7 @@
 //! | [`source`], [`facts`] | files and exports | read files |
 //! | [`store`] | all SQL; a private Postgres | speak to Postgres |
 //! | [`channel`] | how messages leave | call out |
-//! | [`import`](mod@import), [`reconcile`](mod@reconcile) | one import, one pass | call the store |
+//! | [`import`](mod@import), [`reconcile`](mod@reconcile), [`estimate`](mod@estimate) | one import, one pass, one look ahead | call the store |
 //! | [`runner`] | ticks and the loops around them | everything but the command line |
 //! | [`time_machine`] | all of it on a clock that jumps | everything but the command line |
 //! | [`cli`] | one file a command | everything |
@@ -37,6 +37,7 @@ pub mod config;
 pub mod consent;
 pub mod diagnostic;
 pub mod domain;
+pub mod estimate;
 pub mod facts;
 pub mod gate;
 pub mod import;

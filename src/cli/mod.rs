@@ -6,6 +6,7 @@ mod database;
 mod db;
 mod demo;
 mod describe;
+mod estimate;
 mod exit;
 mod explain;
 mod get;
@@ -96,6 +97,8 @@ pub enum Command {
     Start(operator::Args),
     /// End a campaign's runs for ever; everybody in them leaves
     Cancel(operator::CancelArgs),
+    /// Say what a campaign is going to do: whom it takes, why not others, how long it lasts, who waits because of it
+    Estimate(estimate::EstimateArgs),
     /// Show each day's message as it would be sent; reads the files, not what is in force
     Preview(preview::PreviewArgs),
     /// Play the files through on a virtual clock: who is written to when, and what an edit changes
@@ -130,6 +133,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Resume(args) => operator::run(Action::Resume, &args, global, &config).await,
         Command::Start(args) => operator::run(Action::Start, &args, global, &config).await,
         Command::Cancel(args) => operator::cancel(&args, global, &config).await,
+        Command::Estimate(args) => estimate::run(&args, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,
         Command::Simulate(args) => Box::pin(simulate::run(&args, global, &config)).await,
         Command::Explain(args) => explain::run(&args, global, &config).await,

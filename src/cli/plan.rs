@@ -85,6 +85,8 @@ fn json_of(plan: &Plan, origin: &Origin, overrides: &[Override], refused: Option
         "revision": {"digest": origin.digest, "commit": origin.commit, "author": origin.author},
         "plan_digest": plan.digest(),
         "changes": show::changes(plan),
+        "slips": plan.slips,
+        "outlives": plan.outlives,
         "frozen": [],
         "overrides": overrides,
         "refused": refused,

@@ -51,7 +51,8 @@ pub fn after_pass(spec: &Campaign, taken: Taken, found: u64) -> Pass {
     let reached = |limit: Option<u32>, count: u64| limit.is_some_and(|limit| count >= u64::from(limit));
     let day_full = reached(spec.limits.daily_enrollments, u64::from(taken.today) + found);
     let run_full = reached(spec.limits.targets, taken.ever + found);
-    let cut_short = day_full && found >= room(spec, taken);
+    // A run that has everybody it may take waits for no other day.
+    let cut_short = day_full && !run_full && found >= room(spec, taken);
     let again = match spec.enrollment {
         _ if run_full => Again::Never,
         Enrollment::Once if !cut_short => Again::Never,

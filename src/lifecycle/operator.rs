@@ -172,6 +172,10 @@ impl Overrides {
 pub struct Orders<'a>([Option<&'a Override>; 3]);
 
 impl<'a> Orders<'a> {
+    pub fn is_empty(self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
     /// The one that counts.
     pub fn at(self, now: Timestamp) -> Option<&'a Override> {
         let [run, wider @ ..] = self.0.map(|one| one.filter(|one| !one.is_over(now)));

@@ -70,6 +70,18 @@ pub enum DesiredState {
     Cancelled,
 }
 
+impl DesiredState {
+    /// As manifests say it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// Which accounts a campaign runs for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

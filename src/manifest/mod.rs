@@ -36,4 +36,4 @@ pub use self::language::{Choice, choose};
 pub use self::locate::locate;
 pub use self::schema::{schema, schema_file_name};
 pub use self::sources::{MAX_FILE_BYTES, SourceFile, Sources};
-pub use self::written::{Draft, Written, kinds};
+pub use self::written::{Draft, Written, campaigns, kinds, overlay};

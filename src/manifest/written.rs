@@ -76,6 +76,34 @@ impl Draft {
     }
 }
 
+/// `sources` with the manifests of `file`, each in place of what has its kind and name.
+pub fn overlay(sources: &Sources, file: SourceFile) -> Sources {
+    let is_of = |value: &Value, all: &[Written]| {
+        Written::of(value).is_some_and(|own| all.iter().any(|it| (it.kind, &it.name) == (own.kind, &own.name)))
+    };
+    let replacing: Vec<Written> = manifests(&file).iter().filter_map(Written::of).collect();
+    let mut files = Vec::with_capacity(sources.files.len() + 1);
+    for source in &sources.files {
+        let mut values = manifests(source);
+        if !values.iter().any(|value| is_of(value, &replacing)) {
+            files.push(source.clone());
+            continue;
+        }
+        values.retain(|value| !is_of(value, &replacing));
+        let documents: Vec<String> = values.iter().map(|value| format!("{value:#}")).collect();
+        files.push(SourceFile { path: source.path.clone(), bytes: documents.join("\n---\n").into_bytes() });
+    }
+    files.retain(|other| !other.bytes.is_empty());
+    files.push(file);
+    Sources { files }
+}
+
+/// The campaigns of a file, as far as they say.
+pub fn campaigns(source: &SourceFile) -> Vec<Name> {
+    let written = manifests(source).iter().filter_map(Written::of).collect::<Vec<_>>();
+    written.into_iter().filter(|written| written.kind == Kind::Campaign).map(|written| written.name).collect()
+}
+
 /// The kinds of the manifests of a file, as far as they say.
 pub fn kinds(source: &SourceFile) -> Vec<Kind> {
     let kind = |value: Value| Kind::parse(value.get("kind")?.as_str()?);
@@ -112,7 +140,7 @@ fn merge(value: &mut Value, patch: &Value) {
 mod tests {
     use serde_json::json;
 
-    use super::{Draft, Written, merge};
+    use super::{Draft, Written, campaigns, merge, overlay};
     use crate::domain::Name;
     use crate::manifest::{Kind, SourceFile, Sources, check};
 
@@ -153,6 +181,26 @@ mod tests {
         assert_eq!((&before.diagnostics, &after.diagnostics), (&vec![], &vec![]));
         assert_eq!(before.desired, after.desired);
         assert_eq!((before.tests.len(), after.tests.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_file_is_laid_over_a_tree() {
+        let file = |text: &str| SourceFile { path: "b.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
+        let names =
+            |sources: &Sources| Draft::of(sources).sources().files.into_iter().map(|f| f.path).collect::<Vec<_>>();
+        let added = overlay(&tree(), file("kind: Filter\nmetadata: {name: z}\n"));
+        assert_eq!(added.files[0], tree().files[0]);
+        assert_eq!(names(&added), ["Campaign/a", "Filter/a", "Filter/z"]);
+
+        let other = "apiVersion: relance/v1\nkind: Filter\nmetadata: {name: a}\nspec: {countries: [CM]}\n";
+        let replaced = overlay(&tree(), file(other));
+        assert_eq!(names(&replaced), ["Campaign/a", "Filter/a"]);
+        assert_eq!(replaced.files.last().unwrap().bytes, other.as_bytes());
+        let (before, after) = (check(&tree()), check(&replaced));
+        assert_eq!((after.diagnostics, after.tests.len()), (vec![], 1));
+        assert_eq!(before.desired.sequences, after.desired.sequences);
+        assert_eq!(overlay(&replaced, file(other)), replaced);
+        assert_eq!(campaigns(&tree().files[0]), [Name::parse("a").unwrap()]);
     }
 
     #[test]

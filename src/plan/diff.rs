@@ -6,13 +6,18 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Kind, Objects};
+use super::forecast::Endless;
+use super::{Kind, Objects, Outlives, Slip};
 use crate::domain::{Name, Timestamp};
 
 /// Changes in the order in which they are shown: destructive ones first, then by kind and name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     pub changes: Vec<Change>,
+    /// Campaigns that end at another time because of it; filled in by whoever can look ahead.
+    pub slips: Vec<Slip>,
+    /// Runs that would outlive the subscription of their account; filled in by whoever can look ahead.
+    pub outlives: Vec<Outlives>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +70,7 @@ pub struct Field {
 }
 
 /// What a change means for people.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Effect {
     /// Accounts it runs for.
     pub accounts: u64,
@@ -73,10 +78,12 @@ pub struct Effect {
     pub enroll: u64,
     /// Active people who would leave.
     pub exit: u64,
-    /// Not forecast by this version.
+    /// The most messages that leave on one local day, over all its accounts; `None` when its runs do not run.
     pub messages_per_day: Option<u64>,
-    /// Not forecast by this version.
+    /// When the last of its runs ends that do.
     pub finish_at: Option<Timestamp>,
+    /// How many of its runs do not end, by what keeps them from it.
+    pub never: BTreeMap<Endless, u64>,
 }
 
 impl Plan {
@@ -127,7 +134,7 @@ pub fn plan(desired: &Objects, in_force: &Objects) -> Plan {
         })
         .collect();
     changes.sort_by(|a, b| (a.action, a.kind, &a.name).cmp(&(b.action, b.kind, &b.name)));
-    Plan { changes }
+    Plan { changes, ..Plan::default() }
 }
 
 fn action(kind: Kind, before: Option<&Value>, after: Option<&Value>) -> Action {

@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_few_may_go_but_not_a_third_and_never_all_for_want_of_files() {
         let live = [("a", 2), ("b", 10), ("c", 30)].map(|(name, n)| (Name::parse(name).unwrap(), n)).into();
-        let of = |names: &[&str]| Plan { changes: names.iter().map(|name| cancel(name)).collect() };
+        let of = |names: &[&str]| Plan { changes: names.iter().map(|name| cancel(name)).collect(), ..Plan::default() };
         assert_eq!(guard(&of(&[]), 0, &live), Ok(()));
         assert_eq!(guard(&of(&["a"]), 2, &live), Ok(()));
         assert_eq!(guard(&of(&["a", "b"]), 1, &live), Ok(()));

@@ -2,12 +2,14 @@
 //!
 //! A plan is complete: applying it takes no decision. Planning reads nothing and writes nothing.
 
+mod ahead;
 mod diff;
 pub mod forecast;
 mod guard;
 mod objects;
 pub mod show;
 
+pub use self::ahead::{Outlives, Slip, outlives, slips};
 pub use self::diff::{Action, Change, Effect, Field, Plan, plan};
 pub use self::guard::{Refusal, guard};
 pub use self::objects::{Kind, Objects};

@@ -4,7 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Action, Change, Plan};
+use super::{Action, Change, Effect, Outlives, Plan, Slip};
+use crate::domain::Timestamp;
+
+/// Accounts listed whose subscription ends too early.
+const LISTED: usize = 10;
+const INFALLIBLE: &str = "writing to a string cannot fail";
 
 /// The changes as SPEC §6 has them.
 pub fn changes(plan: &Plan) -> Value {
@@ -35,24 +40,78 @@ pub fn text(plan: &Plan) -> String {
                 &format!("      {}: {} → {}", field.path, shown(field.before.as_ref()), shown(field.after.as_ref())),
             );
         }
-        if let Some(effect) = change.effect {
-            let mut parts = vec![format!("{} accounts", effect.accounts)];
-            if effect.enroll > 0 {
-                parts.push(format!("{} people enrolled now", effect.enroll));
-            }
-            if effect.exit > 0 {
-                parts.push(format!("{} people leave", effect.exit));
-            }
-            put(&mut text, &format!("      {}", parts.join(", ")));
+        if let Some(effect) = &change.effect {
+            put(&mut text, &format!("      {}", in_people(effect)));
         }
     }
+    text += &ahead(&plan.slips, &plan.outlives, LISTED);
     let counted: Vec<String> =
         plan.summary().iter().filter(|(_, n)| **n > 0).map(|(action, n)| format!("{n} to {action}")).collect();
     text + "\nPlan: " + &counted.join(", ") + "."
 }
 
+fn in_people(effect: &Effect) -> String {
+    let mut parts = vec![counted(effect.accounts, "account")];
+    if effect.enroll > 0 {
+        parts.push(format!("{} enrolled now", people(effect.enroll)));
+    }
+    if effect.exit > 0 {
+        let leave = if effect.exit == 1 { "leaves" } else { "leave" };
+        parts.push(format!("{} {leave}", people(effect.exit)));
+    }
+    if let Some(messages) = effect.messages_per_day.filter(|messages| *messages > 0) {
+        parts.push(format!("at most {} a day", counted(messages, "message")));
+    }
+    if let Some(finish) = effect.finish_at {
+        parts.push(format!("done by {}", day(finish)));
+    }
+    for (why, runs) in &effect.never {
+        let does = if *runs == 1 { "does" } else { "do" };
+        parts.push(format!("{} {does} not end: {}", counted(*runs, "run"), why.as_phrase()));
+    }
+    parts.join(", ")
+}
+
+/// What moves in the days ahead, in sections that begin with an empty line; nothing when nothing does. Of the
+/// subscriptions at most `listed` are shown.
+pub fn ahead(slips: &[Slip], outlives: &[Outlives], listed: usize) -> String {
+    let mut text = String::new();
+    let end = |at: Option<Timestamp>| at.map_or("never".to_owned(), day);
+    if !slips.is_empty() {
+        put(&mut text, "\nOther campaigns end at another time");
+    }
+    for slip in slips {
+        let (before, after) = (end(slip.before), end(slip.after));
+        let accounts = counted(slip.accounts, "account");
+        put(&mut text, &format!("  {}: {after} instead of {before}, in {accounts}", slip.campaign));
+    }
+    if !outlives.is_empty() {
+        put(&mut text, &format!("\nThe subscription ends before {}", counted(outlives.len() as u64, "run")));
+    }
+    for Outlives { campaign, account, subscription_ends_at, finish_at } in outlives.iter().take(listed) {
+        let (ends, finish) = (day(*subscription_ends_at), end(*finish_at));
+        put(&mut text, &format!("  {campaign} for {account}: paid until {ends}, done {finish}"));
+    }
+    if let Some(more) = outlives.len().checked_sub(listed).filter(|more| *more > 0) {
+        put(&mut text, &format!("  and {more} more"));
+    }
+    text
+}
+
+fn day(at: Timestamp) -> String {
+    at.format("%Y-%m-%d").to_string()
+}
+
+fn people(count: u64) -> String {
+    if count == 1 { "1 person".to_owned() } else { format!("{count} people") }
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 fn put(text: &mut String, line: &str) {
-    writeln!(text, "{line}").expect("writing to a string cannot fail");
+    writeln!(text, "{line}").expect(INFALLIBLE);
 }
 
 const fn sign(action: Action) -> char {

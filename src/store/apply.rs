@@ -1,5 +1,7 @@
 //! Applying a plan: the manifests it leaves in force, the campaigns, and what their runs become, at once.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -52,7 +54,7 @@ impl Store {
         hold_overrides(&mut tx).await?;
         let revision = insert_revision(&mut tx, plan, origin, now).await?;
         let gone = ids_of(&mut tx, removed(plan)).await?;
-        let changed = ids_of(&mut tx, affected(plan, desired)).await?;
+        let changed = ids_of(&mut tx, affected(plan, desired).into_iter().map(Name::to_string).collect()).await?;
         // All lanes in one go, as everywhere: in two, another who takes them in order could meet us halfway.
         let accounts = lock_accounts_of(&mut tx, &[gone.as_slice(), &changed].concat()).await?;
         save_manifests(&mut tx, plan, revision).await?;
@@ -140,14 +142,15 @@ fn removed(plan: &Plan) -> Vec<String> {
 }
 
 /// The campaigns that the plan changes, be it through their sequence or the defaults.
-fn affected(plan: &Plan, desired: &Desired) -> Vec<String> {
-    let changed = |kind: Kind, name: &Name| plan.changes.iter().any(|c| c.kind == kind && c.name == *name);
-    let everything = plan.changes.iter().any(|change| matches!(change.kind, Kind::Defaults | Kind::Channel));
+pub(super) fn affected<'a>(plan: &Plan, desired: &'a Desired) -> BTreeSet<&'a Name> {
+    let changed: BTreeSet<(Kind, &Name)> = plan.changes.iter().map(|change| (change.kind, &change.name)).collect();
+    let everything = changed.iter().any(|(kind, _)| matches!(kind, Kind::Defaults | Kind::Channel));
+    let changed = |kind, name| changed.contains(&(kind, name));
     let campaigns = desired
         .campaigns
         .iter()
         .filter(|(name, spec)| everything || changed(Kind::Campaign, name) || changed(Kind::Sequence, &spec.sequence));
-    campaigns.map(|(name, _)| name.to_string()).collect()
+    campaigns.map(|(name, _)| name).collect()
 }
 
 /// When a new pace is planned: the latest instant at which a lane may still be waiting by it, so that the slot of a

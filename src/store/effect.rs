@@ -1,17 +1,16 @@
 //! What a change of a campaign means for people, counted before anything is written.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
-use super::overrides::overrides_of;
+use super::apply::affected;
 use super::rows::{decode, zone};
-use super::{Error, InForce, Seeker, Store};
-use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp, Zone};
+use super::{Error, InForce, Seeker, Store, Tree};
+use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp};
 use crate::lane::DayCount;
 use crate::lifecycle::enrollment::{Taken, room};
-use crate::lifecycle::operator::Override;
-use crate::lifecycle::run::{Phase, Situation, Status, next};
 use crate::manifest::Desired;
 use crate::manifest::desired::{AccountSelector, Campaign};
+use crate::plan::forecast::Foreseen;
 use crate::plan::{Action, Effect, Kind, Plan};
 
 impl Store {
@@ -27,7 +26,7 @@ impl Store {
             let effect = match (change.kind, change.action) {
                 (Kind::Campaign, Action::Cancel) => self.cancelling(&change.name, in_force).await?,
                 (Kind::Campaign, _) => match desired.campaigns.get(&change.name) {
-                    Some(spec) => self.running(&change.name, spec, in_force, now).await?,
+                    Some(spec) => Effect { accounts: self.count_accounts(&spec.accounts).await?, ..Effect::default() },
                     None => continue,
                 },
                 (Kind::Sequence, Action::Update) => self.rewording(&change.name, desired, in_force).await?,
@@ -35,53 +34,33 @@ impl Store {
             };
             change.effect = Some(effect);
         }
+        let foreseen = self.foresee_plan(plan, desired, in_force, now).await?;
+        plan.look_ahead(&foreseen, desired);
         Ok(())
+    }
+
+    /// What becomes of every account that `plan` concerns, without it and with it.
+    async fn foresee_plan(
+        &self,
+        plan: &Plan,
+        desired: &Desired,
+        in_force: &InForce,
+        now: Timestamp,
+    ) -> Result<Vec<Foreseen>, Error> {
+        let cancelled = plan.changes.iter().filter(|c| c.kind == Kind::Campaign && c.action == Action::Cancel);
+        let mut selectors: Vec<&AccountSelector> = Vec::new();
+        for name in affected(plan, desired).into_iter().chain(cancelled.map(|change| &change.name)) {
+            let specs = [&desired.campaigns, &in_force.desired.campaigns].map(|campaigns| campaigns.get(name));
+            selectors.extend(specs.into_iter().flatten().map(|spec| &spec.accounts));
+        }
+        let trees = [Tree { desired: &in_force.desired, plan: &Plan::default() }, Tree { desired, plan }];
+        self.forecast(&selectors, &trees, in_force, now).await
     }
 
     async fn cancelling(&self, name: &Name, in_force: &InForce) -> Result<Effect, Error> {
         let Some(id) = in_force.campaigns.get(name) else { return Ok(Effect::default()) };
-        let exit: i64 = sqlx::query_scalar("select count(*) from target where campaign_id = $1 and state = 'active'")
-            .bind(id.0)
-            .fetch_one(&self.pool)
-            .await
-            .map_err(Error::during("count who leaves"))?;
         let accounts = in_force.live_runs.get(name).copied().unwrap_or_default();
-        Ok(Effect { accounts, exit: exit.unsigned_abs(), ..Effect::default() })
-    }
-
-    async fn running(&self, name: &Name, spec: &Campaign, in_force: &InForce, now: Timestamp) -> Result<Effect, Error> {
-        let seekers = self.seekers(&spec.accounts).await?;
-        let id = in_force.campaigns.get(name).copied().unwrap_or(CampaignId(0));
-        let accounts = seekers.len() as u64;
-        let open = self.would_be_active(id, spec, seekers, now).await?;
-        let open = self.with_room(id, spec, open, now).await?;
-        let found = self.count_matches((name, id), spec, &open, now).await?;
-        Ok(Effect { accounts, enroll: found.iter().map(|(_, people)| people).sum(), ..Effect::default() })
-    }
-
-    /// Those of `seekers` whose run of the campaign would be active now.
-    async fn would_be_active(
-        &self,
-        id: CampaignId,
-        spec: &Campaign,
-        seekers: Vec<Seeker>,
-        now: Timestamp,
-    ) -> Result<Vec<Seeker>, Error> {
-        let mut db = self.pool.acquire().await.map_err(Error::during("look which runs would be active"))?;
-        let accounts: Vec<i32> = seekers.iter().map(|seeker| seeker.account.0).collect();
-        let overrides = overrides_of(&mut db, &accounts).await?;
-        let started: Vec<i32> =
-            sqlx::query_scalar("select account_id from run where campaign_id = $1 and started_at is not null")
-                .bind(id.0)
-                .fetch_all(&mut *db)
-                .await
-                .map_err(Error::during("look which runs have started"))?;
-        let started: HashSet<i32> = started.into_iter().collect();
-        let active = |seeker: &Seeker| {
-            let order = overrides.about(seeker.account, id).at(now);
-            is_active(spec, &seeker.zone, started.contains(&seeker.account.0), order, now)
-        };
-        Ok(seekers.into_iter().filter(active).collect())
+        Ok(Effect { accounts, exit: self.count_active(*id).await?, ..Effect::default() })
     }
 
     /// Gives each of `seekers` the room that `spec` leaves it: what enrollment will find there.
@@ -131,6 +110,20 @@ impl Store {
         Ok(Effect { accounts: accounts.unsigned_abs(), ..Effect::default() })
     }
 
+    async fn count_accounts(&self, selector: &AccountSelector) -> Result<u64, Error> {
+        let (names, labels) = selection(selector);
+        let accounts: i64 = sqlx::query_scalar(
+            "select count(*) from account a
+             where ($1::text[] is null or a.external_id = any($1)) and ($2::jsonb is null or a.attributes @> $2)",
+        )
+        .bind(names)
+        .bind(labels)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(Error::during("count the accounts of a campaign"))?;
+        Ok(accounts.unsigned_abs())
+    }
+
     /// The accounts that `selector` selects, with as much room as there can be.
     pub async fn seekers(&self, selector: &AccountSelector) -> Result<Vec<Seeker>, Error> {
         let (names, labels) = selection(selector);
@@ -158,26 +151,4 @@ pub(super) fn selection(selector: &AccountSelector) -> (Option<&[String]>, Optio
         AccountSelector::Names(names) => (Some(names), None),
         AccountSelector::MatchLabels(labels) => (None, Some(serde_json::json!(labels))),
     }
-}
-
-/// Whether a run of the campaign that has people to take would be active now.
-fn is_active(spec: &Campaign, zone: &Zone, started: bool, order: Option<&Override>, now: Timestamp) -> bool {
-    let zone = spec.schedule.timezone.as_ref().unwrap_or(zone);
-    let situation = Situation {
-        wanted: spec.state,
-        removed: false,
-        operator: order.cloned(),
-        selected: true,
-        started,
-        start_at: spec.schedule.start_at.map(|start| start.at(zone)),
-        end_at: spec.schedule.end_at.map(|end| end.at(zone)),
-        enrollment: spec.enrollment,
-        passes: 0,
-        pass_due: true,
-        last_pass_found: 0,
-        target_cap_reached: false,
-        has_active_targets: true,
-        template_error: None,
-    };
-    next(&Status::created(), &situation, now).phase == Phase::Active
 }

@@ -171,6 +171,11 @@ impl Matcher {
         }
     }
 
+    /// Counts as matching too who is only too young, or only in another run: that passes.
+    pub(super) fn sooner_or_later(self) -> Self {
+        Self { old_enough: None, exclude_current: false, ..self }
+    }
+
     /// Binds `$1` to `$18` of [`matching!`].
     pub(super) fn bind<O>(self, query: QueryAs<'_, Postgres, O, PgArguments>) -> QueryAs<'_, Postgres, O, PgArguments> {
         query

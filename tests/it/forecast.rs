@@ -1,115 +1,367 @@
-//! What is foreseen, held against what happens in the production world.
+//! What is foreseen is what happens: forecasts of random trees and people against the time machine.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
-use relance::domain::{AccountId, NaiveDate, Timestamp};
+use relance::domain::{AccountId, Timestamp};
 use relance::lifecycle::operator::{Action, Override, Scope};
-use relance::manifest::check;
-use relance::store::Ordered;
+use relance::manifest::desired::AccountSelector;
+use relance::manifest::{self, SourceFile, Sources};
+use relance::plan::forecast::{Finish, Foreseen, Outlook};
+use relance::plan::{Plan, plan};
+use relance::reconcile::Outcome;
+use relance::store::{Ordered, Tree};
+use relance::time_machine::{Script, World};
 
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Person, World, sources};
+use crate::support::{TestDatabase, database};
+use crate::walk::Dice;
 
-const MONDAY: &str = "2026-11-30T08:00:00Z";
+const BEGINS: [&str; 4] =
+    ["2026-11-30T07:00:00Z", "2027-03-10T06:17:00Z", "2027-03-26T22:30:00Z", "2026-12-24T15:45:10Z"];
+const ZONES: [&str; 5] =
+    ["Africa/Douala", "Europe/Paris", "Pacific/Kiritimati", "America/New_York", "Australia/Lord_Howe"];
+const ACCOUNTS: usize = 3;
+/// How far the simulation looks.
+const DAYS: i64 = 60;
 
-/// Random trees that are looked at.
-const SEEDS: u64 = 30;
-
-/// By campaign: the local day on which its run ends, and its messages.
-type Ends = BTreeMap<String, (Option<NaiveDate>, i64)>;
-
-async fn foreseen(world: &World, yaml: &str, now: Timestamp) -> Ends {
-    let in_force = world.store().in_force().await.unwrap();
-    let desired = check(&sources(yaml)).desired;
-    let account = AccountId(world.one("select id from account").await);
-    let [foreseen] = world.store().forecast(&desired, &in_force, &[account], now).await.unwrap().try_into().unwrap();
-    let day = |at: Timestamp| foreseen.zone.date(at);
-    let end = |outlook: &relance::plan::forecast::Outlook| {
-        (outlook.finish.at().map(day), i64::try_from(outlook.messages_total()).unwrap())
-    };
-    foreseen.outlooks.iter().map(|(name, outlook)| (name.to_string(), end(outlook))).collect()
+struct Case {
+    seed: u64,
+    db: TestDatabase,
+    world: World,
+    dice: Dice,
+    /// The pace of the present tree has a part of chance.
+    jitter: bool,
+    story: Vec<String>,
 }
 
-/// What comes of it until nothing happens any more.
-async fn happened(world: &mut World, days: i64) -> Ends {
-    world.run_until(world.now + TimeDelta::days(days)).await;
-    let rows: Vec<(String, Option<NaiveDate>, i64)> = sqlx::query_as(
-        "select c.name, (r.finished_at at time zone 'Africa/Douala')::date,
-                (select count(*) from message m where m.campaign_id = c.id)
-         from run r join campaign c on c.id = r.campaign_id",
-    )
-    .fetch_all(world.pool())
-    .await
-    .unwrap();
-    rows.into_iter().map(|(name, day, messages)| (name, (day, messages))).collect()
-}
-
-/// The campaigns whose end was not foreseen within a day, or whose messages were not.
-fn amiss(foreseen: &Ends, happened: &Ends) -> Vec<String> {
-    let alike = |(day, messages): &(Option<NaiveDate>, i64), (found, sent): &(Option<NaiveDate>, i64)| {
-        let apart = day.zip(*found).map(|(day, found)| (day - found).num_days().abs());
-        apart.is_some_and(|days| days <= 1) && messages == sent
-    };
-    let amiss = foreseen.iter().filter(|(name, end)| !happened.get(*name).is_some_and(|found| alike(end, found)));
-    amiss.map(|(name, end)| format!("{name}: {end:?}, but {:?}", happened.get(name))).collect()
-}
-
-/// Numbers that look random, and are the same for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn pick<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        choices[usize::try_from(self.0 >> 33).unwrap() % choices.len()]
+impl Case {
+    async fn begin(seed: u64, db: TestDatabase) -> Self {
+        db.empty().await;
+        let mut dice = Dice::new(seed);
+        let now = dice.pick(&BEGINS).parse().unwrap();
+        let world = World::begin(db.store.clone(), Arc::new(Script::keeping()), now).with_stride(TimeDelta::hours(12));
+        let mut case = Self { seed, db, world, dice, jitter: false, story: vec![] };
+        case.facts().await;
+        case
     }
-}
 
-fn random_tree(dice: &mut Dice) -> String {
-    let days = dice.pick(&["1", "2", "4"]).parse().unwrap();
-    let pace = dice.pick(&[NO_PACE, "pacing: {every: 30m, jitter: 10m}", "pacing: {every: 2h, jitter: 0s}"]);
-    let cap = dice.pick(&["", "limits: {messagesPerDay: 3}, ", "limits: {messagesPerDay: 20}, "]);
-    let mut campaign = || {
-        let schedule = dice.pick(&[
-            ALWAYS,
-            "schedule: {firstAfter: 0s, windows: [{from: '09:00', to: '18:00'}]}",
-            "schedule: {firstAfter: 1h, windows: [{days: [mon, tue, wed, thu, fri], from: '08:00', to: '12:00'}]}",
-            "schedule: {firstAfter: 0s, startAt: '2026-12-04', windows: [{from: '09:00', to: '18:00'}]}",
+    async fn facts(&mut self) {
+        let mut people = 0;
+        for account in 1..=ACCOUNTS {
+            let zone = self.dice.pick(&ZONES);
+            self.sql(&format!(
+                "insert into account (id, external_id, name, language, timezone, as_of) overriding system value
+                 values ({account}, 'a{account}', 'A', 'fr', '{zone}', '2026-01-01Z')"
+            ))
+            .await;
+            self.story.push(format!("a{account} in {zone}"));
+            for _ in 0..self.dice.below(14) {
+                people += 1;
+                // Most registered long ago, some in the last hours.
+                let age = if self.dice.below(5) == 0 { self.dice.below(7_200) } else { self.dice.below(3_000_000) };
+                let at = self.world.now() - TimeDelta::seconds(i64::try_from(age).unwrap());
+                let country = self.dice.pick(&["CM", "CM", "SN"]);
+                let paid = if self.dice.below(8) == 0 { "'2026-01-02Z'" } else { "null" };
+                let consent = self.dice.pick(&["'opted_in'", "'opted_in'", "'opted_in'", "'opted_in'", "null"]);
+                self.story.push(format!("  r{people} {country} {at} paid {paid} {consent}"));
+                self.sql(&format!(
+                    "insert into referral (account_id, external_id, name, phone, language, country, registered_at,
+                                           paid_at, consent, as_of, is_current)
+                     values ({account}, 'r{people}', 'P', '+237671{people:06}', 'fr', '{country}', '{at}', {paid},
+                             {consent}, '2026-01-01Z', true)"
+                ))
+                .await;
+            }
+        }
+    }
+
+    async fn sql(&self, statement: &str) {
+        sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&self.db.pool).await.unwrap();
+    }
+
+    /// Sometimes an operator stops an account or a campaign, or has it go on, for a time or for good.
+    async fn order(&mut self) {
+        let in_force = self.db.store.in_force().await.unwrap();
+        let mut dice = Dice::new(self.seed + 1_000);
+        if dice.below(2) == 0 {
+            return;
+        }
+        let campaigns: Vec<_> = in_force.campaigns.values().copied().collect();
+        let account = AccountId(i32::try_from(1 + dice.below(ACCOUNTS)).unwrap());
+        let scope = match dice.below(3) {
+            0 if !campaigns.is_empty() => Scope::Campaign(dice.pick(&campaigns)),
+            1 if !campaigns.is_empty() => Scope::Run(account, dice.pick(&campaigns)),
+            _ => Scope::Account(account),
+        };
+        let action = dice.pick(&[Action::Pause, Action::Pause, Action::Resume, Action::Start]);
+        let hours = dice.pick(&[None, Some(5), Some(50), Some(170)]);
+        let until = hours.map(|hours| self.world.now() + TimeDelta::hours(hours));
+        let order = Override { scope, action, actor: "maria".to_owned(), reason: "audit".to_owned(), until };
+        self.story.push(format!("{action} {scope:?} until {until:?}"));
+        let (program, _) = self.world.in_force().await.unwrap();
+        let ordered = self.db.store.set_override(&program, &order, self.world.now()).await.unwrap();
+        assert!(matches!(ordered, Ordered::Done(_)), "{ordered:?}");
+        self.world.touch();
+    }
+
+    /// One of several, or nothing.
+    fn maybe(&mut self, one_in: usize, items: &[&str]) -> String {
+        if self.dice.below(one_in) == 0 { self.dice.pick(items).to_owned() } else { String::new() }
+    }
+
+    fn tree(&mut self) -> String {
+        let cap = self.maybe(2, &["limits: {messagesPerDay: 2}, ", "limits: {messagesPerDay: 5}, "]);
+        let pacing = self.dice.pick(&[
+            "pacing: {every: 0s, jitter: 0s}",
+            "pacing: {every: 0s, jitter: 0s}",
+            "pacing: {every: 100m, jitter: 40m}",
+            "pacing: {every: 37m, jitter: 0s}",
+            "pacing: {jitter: 0s, waves: [{messages: 2, every: 10m, pauseAfter: 4h}, {messages: 1, every: 1m, pauseAfter: 90m}]}",
         ]);
-        let limits = dice.pick(&["{}", "{dailyEnrollments: 2}", "{messagesPerDay: 2}", "{targets: 4}"]);
-        let priority = dice.pick(&["1", "1", "2"]);
-        let filter = dice.pick(&["{}", "{}", "{excludeCurrentTargets: true}"]);
-        format!("priority: {priority}, limits: {limits}, filter: {filter}, {schedule}")
-    };
-    let (first, second) = (campaign(), campaign());
-    tree(days, &format!("{cap}{pace}"), &[("a", &first), ("b", &second)])
+        self.jitter = pacing.contains("jitter: 40m");
+        let consent = self.maybe(3, &["consent: legacy, "]);
+        let mut tree = format!(
+            "apiVersion: relance/v1\nkind: Defaults\nmetadata: {{name: defaults}}\nspec: {{{cap}{consent}{pacing}}}\n"
+        );
+        for (name, days) in [("short", 1), ("long", 4)] {
+            let days: Vec<String> = (1..=days)
+                .map(|day| {
+                    let after = self.maybe(4, &["after: 50h, ", "after: 3h, "]);
+                    format!("{{day: {day}, {after}text: {{fr: 'Jour {day}. {{{{ optOutHint }}}}'}}}}")
+                })
+                .collect();
+            tree += &format!(
+                "---\napiVersion: relance/v1\nkind: Sequence\nmetadata: {{name: {name}}}\nspec: {{fallbackLanguage: fr, days: [{}]}}\n",
+                days.join(", ")
+            );
+        }
+        for name in ["one", "two", "three"].into_iter().take(1 + self.dice.below(3)) {
+            tree += &format!(
+                "---\napiVersion: relance/v1\nkind: Campaign\nmetadata: {{name: {name}}}\nspec: {{{}}}\n",
+                self.campaign()
+            );
+        }
+        tree
+    }
+
+    fn campaign(&mut self) -> String {
+        let mut parts = vec!["type: filtered".to_owned()];
+        parts.push(format!("sequenceRef: {}", self.dice.pick(&["short", "long", "long", "long"])));
+        parts.push(format!("priority: {}", self.dice.pick(&[10, 10, 20])));
+        parts.push(self.maybe(8, &["state: paused", "state: draft"]));
+        parts.push(self.maybe(4, &["accounts: {names: [a1, a2]}"]));
+        parts.push(format!("enrollment: {}", self.dice.pick(&["untilDrained", "untilDrained", "once", "continuous"])));
+        parts.push(self.maybe(3, &["enrollAfter: 1h"]));
+        let filter = [
+            self.maybe(2, &["countries: [CM]", "countries: [SN]"]),
+            self.maybe(4, &["subscription: any"]),
+            // Whom it takes depends on the hour at which somebody else's run is done with them.
+            if self.jitter { String::new() } else { self.maybe(4, &["excludeCurrentTargets: true"]) },
+        ];
+        parts.push(format!("filter: {{{}}}", list(&filter)));
+        let limits = [
+            self.maybe(3, &["messagesPerDay: 1", "messagesPerDay: 3"]),
+            self.maybe(4, &["targets: 3", "targets: 6"]),
+            self.maybe(3, &["dailyEnrollments: 1", "dailyEnrollments: 3"]),
+        ];
+        parts.push(format!("limits: {{{}}}", list(&limits)));
+        let day =
+            |world: &World, days: usize| (world.now() + TimeDelta::days(i64::try_from(days).unwrap())).date_naive();
+        let start = day(&self.world, self.dice.below(8));
+        let end = day(&self.world, 10 + self.dice.below(20));
+        let blackout = day(&self.world, self.dice.below(6));
+        let schedule = [
+            self.dice.pick(&["firstAfter: 6h", "firstAfter: 0s", "firstAfter: 30h", "firstAfter: 1h"]).to_owned(),
+            self.maybe(3, &["every: 6h", "every: 25h", "every: 48h"]),
+            self.maybe(4, &["timezone: Asia/Kolkata", "timezone: America/Santiago"]),
+            if self.dice.below(5) == 0 { format!("startAt: {start}T09:30") } else { String::new() },
+            if self.dice.below(4) == 0 { format!("endAt: {end}T14:00") } else { String::new() },
+            if self.dice.below(4) == 0 { format!("blackouts: [{blackout}]") } else { String::new() },
+            self.maybe(
+                2,
+                &[
+                    "windows: [{days: [mon, tue, wed, thu, fri], from: '09:00', to: '18:00'}]",
+                    "windows: [{from: '06:00', to: '08:15'}, {from: '17:00', to: '21:00'}]",
+                    "windows: [{from: '00:00', to: '24:00'}]",
+                    "windows: [{days: [tue, sat], from: '12:00', to: '12:30'}]",
+                    "windows: [{from: '02:10', to: '02:50'}]",
+                ],
+            ),
+        ];
+        parts.push(format!("schedule: {{{}}}", list(&schedule)));
+        list(&parts)
+    }
+
+    /// Applies a tree; gives back what was foreseen of it just before.
+    async fn apply(&mut self, yaml: &str) -> Vec<Foreseen> {
+        self.story.push(format!("at {}\n{yaml}", self.world.now()));
+        let sources =
+            Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }] };
+        let checked = manifest::check(&sources);
+        let in_force = self.db.store.in_force().await.unwrap();
+        let plan = plan(&checked.desired.to_objects(), &in_force.objects);
+        let tree = Tree { desired: &checked.desired, plan: &plan };
+        let foreseen =
+            self.db.store.forecast(&[&AccountSelector::All], &[tree], &in_force, self.world.now()).await.unwrap();
+        let outcome = self.world.reconcile(&sources, true).await.unwrap();
+        assert!(matches!(outcome, Outcome::Applied { .. } | Outcome::InSync), "{yaml}\n{outcome:#?}");
+        foreseen
+    }
+
+    /// What is foreseen of what is in force.
+    async fn foresee(&self) -> Vec<Foreseen> {
+        let in_force = self.db.store.in_force().await.unwrap();
+        let tree = Tree { desired: &in_force.desired, plan: &Plan::default() };
+        self.db.store.forecast(&[&AccountSelector::All], &[tree], &in_force, self.world.now()).await.unwrap()
+    }
+
+    async fn happened(&self, since: Timestamp) -> BTreeMap<(String, String), (Option<Timestamp>, i64)> {
+        let rows: Vec<(String, String, Option<Timestamp>, i64)> = sqlx::query_as(
+            "select a.external_id, c.name, r.finished_at,
+                    (select count(*) from message m where m.account_id = r.account_id and m.campaign_id = r.campaign_id
+                                                      and m.queued_at >= $1)
+             from run r join account a on a.id = r.account_id join campaign c on c.id = r.campaign_id
+             where c.removed_at is null",
+        )
+        .bind(since)
+        .fetch_all(&self.db.pool)
+        .await
+        .unwrap();
+        rows.into_iter().map(|(account, name, finish, messages)| ((account, name), (finish, messages))).collect()
+    }
+
+    /// Runs on and compares; the differences in days.
+    async fn compare(&mut self, foreseen: &[Foreseen]) -> Vec<i64> {
+        let begin = self.world.now();
+        let end = begin + TimeDelta::days(DAYS);
+        self.world.run_until(end).await.unwrap();
+        let happened = self.happened(begin).await;
+        let mut apart = Vec::new();
+        for account in foreseen {
+            for (name, outlook) in &account.trees[0] {
+                let (finish, messages) = &happened[&(account.name.clone(), name.to_string())];
+                let differences = self.differences(account, outlook, *finish, *messages, end);
+                match differences {
+                    Ok(days) => apart.push(days),
+                    Err(difference) => panic!("{}", self.told(account, &difference).await),
+                }
+            }
+        }
+        apart
+    }
+
+    /// Everything that helps to see why.
+    async fn told(&self, account: &Foreseen, difference: &str) -> String {
+        let messages: Vec<String> = sqlx::query_scalar(
+            "select concat_ws(' ', m.queued_at, c.name, r.external_id, 'day', m.day, 'due', m.due_at)
+             from message m join referral r on (r.account_id, r.id) = (m.account_id, m.referral_id)
+             join campaign c on c.id = m.campaign_id join account a on a.id = m.account_id
+             where a.external_id = $1 order by m.queued_at",
+        )
+        .bind(&account.name)
+        .fetch_all(&self.db.pool)
+        .await
+        .unwrap();
+        let targets: Vec<String> = sqlx::query_scalar(
+            "select concat_ws(' ', c.name, r.external_id, 'enrolled', t.enrolled_at, t.state, t.exit_reason, 'day', t.day, t.ended_at)
+             from target t join referral r on (r.account_id, r.id) = (t.account_id, t.referral_id)
+             join campaign c on c.id = t.campaign_id join account a on a.id = t.account_id
+             where a.external_id = $1 order by 1",
+        )
+        .bind(&account.name)
+        .fetch_all(&self.db.pool)
+        .await
+        .unwrap();
+        let outlooks: Vec<String> =
+            account.trees[0].iter().map(|(name, outlook)| format!("{name} {outlook:?}")).collect();
+        format!(
+            "seed {}: {}: {difference}\n{}\n\nforeseen\n{}\n\nsent\n{}\n\n{}",
+            self.seed,
+            account.name,
+            self.story.join("\n"),
+            outlooks.join("\n"),
+            messages.join("\n"),
+            targets.join("\n"),
+        )
+    }
+
+    fn differences(
+        &self,
+        account: &Foreseen,
+        outlook: &Outlook,
+        finish: Option<Timestamp>,
+        messages: i64,
+        end: Timestamp,
+    ) -> Result<i64, String> {
+        let foreseen = outlook.finish.at().filter(|at| *at <= end);
+        let days = match (foreseen, finish) {
+            (None, None) => 0,
+            (Some(foreseen), Some(finish)) => (account.zone.date(foreseen) - account.zone.date(finish)).num_days(),
+            (foreseen, finish) => return Err(format!("ends {finish:?}, not {foreseen:?} ({:?})", outlook.finish)),
+        };
+        // Where campaigns share people, or the pace is random, the last message may just miss a window, and the next may
+        // open after a weekend.
+        let alone = !self.jitter && account.trees[0].len() == 1;
+        if days.abs() > if alone { 1 } else { 5 } {
+            return Err(format!("ends at {finish:?}, not {foreseen:?}"));
+        }
+        let last = account.zone.date(end);
+        let counted: i64 = outlook.messages.iter().filter(|(day, _)| **day <= last).map(|(_, n)| i64::from(*n)).sum();
+        // Where an end cuts a run short, who of two that are due at one instant goes first decides on a message or two.
+        let far = (counted - messages).abs() * 20 > messages.max(20);
+        if far && matches!(outlook.finish, Finish::At(at) if at <= end) {
+            return Err(format!("{messages} messages, not {counted}: {outlook:?}"));
+        }
+        Ok(days)
+    }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_foreseen_happens_within_a_day() {
-    let mut world = World::at(MONDAY).await;
-    let mut wrong = Vec::new();
-    for seed in 1..=SEEDS {
-        world = world.again(MONDAY).await;
-        world.account("a1").await;
-        for n in 1..=(seed % 9 + 1) {
-            world.person(Person::new(&format!("r{n}"), &format!("+237671{n:06}"))).await;
+fn list(parts: &[String]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(", ")
+}
+
+/// Forecasts a new tree, lets it run for a while, then forecasts what is under way, or an edit of it.
+async fn foresee(seeds: impl Iterator<Item = u64>) {
+    let mut db = database().await;
+    let mut apart: BTreeMap<i64, usize> = BTreeMap::new();
+    for seed in seeds {
+        let mut case = Case::begin(seed, db).await;
+        let yaml = case.tree();
+        if seed % 4 == 0 {
+            case.order().await;
         }
-        let yaml = random_tree(&mut Dice(seed));
-        if seed % 3 == 0 {
-            let until = Some(world.now + TimeDelta::days(5));
-            let (actor, reason) = ("maria".to_owned(), "holidays".to_owned());
-            let pause = Override { scope: Scope::Account(AccountId(1)), action: Action::Pause, actor, reason, until };
-            assert!(matches!(world.order(&pause).await, Ordered::Done(_)));
+        let mut foreseen = case.apply(&yaml).await;
+        let hours = case.dice.below(200);
+        if hours > 60 {
+            case.world.run_until(case.world.now() + TimeDelta::hours(i64::try_from(hours).unwrap())).await.unwrap();
+            case.order().await;
+            foreseen = if hours > 120 {
+                let yaml = case.tree();
+                case.apply(&yaml).await
+            } else {
+                case.story.push(format!("looked at {}", case.world.now()));
+                case.foresee().await
+            };
         }
-        let before = foreseen(&world, &yaml, world.now).await;
-        world.apply(&yaml).await;
-        let after = happened(&mut world, 120).await;
-        let found = amiss(&before, &after);
-        if !found.is_empty() || before.len() != after.len() {
-            let campaigns = yaml.lines().filter(|line| line.starts_with("spec: {")).collect::<Vec<_>>().join("\n");
-            wrong.push(format!("seed {seed}: {found:?}\n{campaigns}"));
+        for days in case.compare(&foreseen).await {
+            *apart.entry(days).or_default() += 1;
         }
+        db = case.db;
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    let within = |days: i64| apart.range(-days..=days).map(|(_, runs)| runs).sum::<usize>();
+    let all = within(i64::MAX);
+    let exact = within(0) * 20 >= all * 19 && within(1) * 100 >= all * 99;
+    assert!(exact, "by how many days the ends of {all} runs were missed: {apart:?}");
+}
+
+/// CI looks at many more than anybody who waits for an answer.
+#[expect(clippy::disallowed_methods, reason = "how long to look is the business of whoever runs the tests")]
+fn seeds() -> u64 {
+    if std::env::var_os("CI").is_some() { 150 } else { 60 }
+}
+
+#[tokio::test]
+async fn runs_end_on_the_day_that_was_foreseen() {
+    foresee(0..seeds()).await;
 }

@@ -478,6 +478,15 @@ async fn a_daily_limit_of_enrollments_counts_local_days_and_ends_when_all_are_ta
 }
 
 #[tokio::test]
+async fn a_run_that_is_full_on_its_first_day_ends() {
+    let mut world = world_of(5).await;
+    world.apply(&tree(1, NO_PACE, &[("c", "limits: {dailyEnrollments: 3, targets: 3}")])).await;
+    world.run_for(TimeDelta::days(2)).await;
+    assert_eq!(world.one::<i64>("select count(*) from target").await, 3);
+    assert_eq!(world.runs().await, ["c a1 completed drained"]);
+}
+
+#[tokio::test]
 async fn a_pass_without_room_does_not_say_that_nobody_is_left() {
     let mut world = world_of(1).await;
     world.apply(&tree(1, NO_PACE, &[("c", "limits: {dailyEnrollments: 2}, schedule: {firstAfter: 1h}")])).await;

@@ -189,7 +189,7 @@ impl World {
     /// How many people a plan for `yaml` says it enrolls.
     pub(crate) async fn count(&mut self, yaml: &str) -> u64 {
         let plan = self.machine().compare(sources(yaml)).await.unwrap().plan;
-        plan.changes.iter().filter_map(|change| change.effect).map(|effect| effect.enroll).sum()
+        plan.changes.iter().filter_map(|change| change.effect.as_ref()).map(|effect| effect.enroll).sum()
     }
 
     pub(crate) async fn program(&mut self) -> (Arc<Program>, Arc<Channels>) {

@@ -7,7 +7,7 @@ use crate::cli::rows::{changes, quota};
 use crate::cli::table::{Cell, Table, Tone, counted, paint, thousands};
 use crate::cli::{known, operator};
 use crate::domain::Timestamp;
-use crate::manifest::desired::{self, AccountSelector, CampaignType, DesiredState, Enrollment, Filter, Subscription};
+use crate::manifest::desired::{self, AccountSelector, CampaignType, Enrollment, Filter, Subscription};
 use crate::store::Store;
 use crate::store::look::{Campaign, DayCounts, Override, Revision, Wanted};
 
@@ -93,12 +93,7 @@ fn summary(spec: &desired::Campaign) -> Vec<(&'static str, String)> {
         CampaignType::Default => "default",
         CampaignType::Filtered => "filtered",
     };
-    let state = match spec.state {
-        DesiredState::Draft => "draft",
-        DesiredState::Active => "active",
-        DesiredState::Paused => "paused",
-        DesiredState::Cancelled => "cancelled",
-    };
+    let state = spec.state.as_str();
     let accounts = match &spec.accounts {
         AccountSelector::All => "all".to_owned(),
         AccountSelector::Names(names) => names.join(", "),

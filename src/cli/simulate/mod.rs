@@ -115,10 +115,10 @@ pub(super) async fn run(args: &SimulateArgs, global: &Global, config: &Config) -
     let outcome = scratch::lend(&scratch, databases, CONNECTIONS, async |stores| {
         let ground = source.lay(args, &stores[0]).await?;
         if let (Some(other), [store, copy]) = (&other, stores) {
-            let comparison = both(args, [other, &here], [copy, store], &ground).await?;
+            let comparison = Box::pin(both(args, [other, &here], [copy, store], &ground)).await?;
             return Ok(Outcome::Two(Box::new(comparison)));
         }
-        let report = play(args, &here, &stores[0], &ground, &progress::one(args.days)).await?;
+        let report = Box::pin(play(args, &here, &stores[0], &ground, &progress::one(args.days))).await?;
         Ok(Outcome::One(Box::new(report)))
     })
     .await?;

@@ -8,8 +8,10 @@ use crate::domain::{Consent, NaiveDate, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     pub people: u32,
-    /// The newest registration among them. Of two groups the newer goes first.
+    /// The newest registration among them. Of two groups that wait the newer is taken first.
     pub registered_at: Timestamp,
+    /// The number of one of them. Of two groups that are due at the same instant the lower goes first.
+    pub referral: i64,
     pub paid: bool,
     pub consent: Option<Consent>,
     pub suppressed: bool,
@@ -20,7 +22,7 @@ pub struct Group {
 }
 
 /// Where people stand in one run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// They will never be in it.
     Outside,
@@ -37,8 +39,8 @@ pub enum Place {
     Over,
 }
 
-/// Which group comes first in a run: the longest overdue, then the newest registration.
-pub(super) type Turn = (Timestamp, u64, usize);
+/// Which group comes first in a run: the longest overdue, then by the number of a referral. Then the group.
+pub(super) type Turn = (Timestamp, i64, usize);
 
 /// All groups, and for each run who waits and who is due.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ pub(super) struct Crowd {
 #[derive(Debug)]
 struct Ranked {
     group: Group,
-    /// How many people registered after the first of them.
+    /// How many people registered later than the newest of the group.
     rank: u64,
 }
 
@@ -64,7 +66,7 @@ struct Members {
 
 impl Crowd {
     pub(super) fn new(mut groups: Vec<Group>, runs: usize) -> Self {
-        groups.sort_by_key(|group| std::cmp::Reverse(group.registered_at));
+        groups.sort_by_key(|group| std::cmp::Reverse((group.registered_at, group.referral)));
         let mut crowd = Self { groups: Vec::new(), runs: (0..runs).map(|_| Members::default()).collect() };
         let mut rank = 0;
         for group in groups {
@@ -93,6 +95,11 @@ impl Crowd {
         self.runs[run].due.first().copied()
     }
 
+    /// When the next group of the run is due after `now`.
+    pub(super) fn next_due(&self, run: usize, now: Timestamp) -> Option<Timestamp> {
+        self.runs[run].due.range((now, i64::MAX, usize::MAX)..).next().map(|(due_at, ..)| *due_at)
+    }
+
     /// Whom the run has not taken yet, the newest first.
     pub(super) fn waiting(&self, run: usize) -> impl Iterator<Item = usize> + '_ {
         self.runs[run].waiting.iter().map(|(_, id)| *id)
@@ -110,21 +117,22 @@ impl Crowd {
         places.filter(|(other, _)| *other != run).any(|(_, place)| is_active(*place))
     }
 
-    /// Parts `people` from the rest of the group, which stays as it is; gives back the number of the part.
+    /// Parts the newest `people` from the rest of the group; gives back the number of the part.
     pub(super) fn part(&mut self, id: usize, people: u32) -> usize {
-        if people >= self.group(id).people {
+        let Ranked { group, rank } = &mut self.groups[id];
+        if people >= group.people {
             return id;
         }
-        for run in 0..self.runs.len() {
-            self.leave(run, id);
-        }
-        let Ranked { group, rank } = &mut self.groups[id];
-        let (part, first) = (Group { people, ..group.clone() }, *rank);
         group.people -= people;
-        // Whoever is parted goes first from now on wherever the rest is too: the newest were taken.
+        let (part, first) = (Group { people, ..group.clone() }, *rank);
         *rank += u64::from(people);
-        for run in 0..self.runs.len() {
-            self.enter(run, id);
+        for (members, _) in self.runs.iter_mut().zip(&part.places).filter(|(_, place)| is_waiting(**place)) {
+            members.waiting.remove(&(first, id));
+            members.waiting.insert((*rank, id));
+        }
+        // They are counted anew as a group of their own.
+        for (members, _) in self.runs.iter_mut().zip(&part.places).filter(|(_, place)| is_active(**place)) {
+            members.active -= u64::from(people);
         }
         self.add(part, first)
     }
@@ -163,7 +171,7 @@ impl Crowd {
         let members = &mut self.runs[run];
         match group.places[run] {
             Place::Waiting { .. } => drop(members.waiting.insert((*rank, id))),
-            Place::Active { due_at, .. } => drop(members.due.insert((due_at, *rank, id))),
+            Place::Active { due_at, .. } => drop(members.due.insert((due_at, group.referral, id))),
             Place::Outside | Place::Stuck | Place::Over => {}
         }
         if is_active(group.places[run]) {
@@ -176,13 +184,17 @@ impl Crowd {
         let members = &mut self.runs[run];
         match group.places[run] {
             Place::Waiting { .. } => drop(members.waiting.remove(&(*rank, id))),
-            Place::Active { due_at, .. } => drop(members.due.remove(&(due_at, *rank, id))),
+            Place::Active { due_at, .. } => drop(members.due.remove(&(due_at, group.referral, id))),
             Place::Outside | Place::Stuck | Place::Over => {}
         }
         if is_active(group.places[run]) {
             members.active -= u64::from(group.people);
         }
     }
+}
+
+const fn is_waiting(place: Place) -> bool {
+    matches!(place, Place::Waiting { .. })
 }
 
 const fn is_active(place: Place) -> bool {

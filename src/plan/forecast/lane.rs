@@ -18,6 +18,14 @@ const GRAIN: TimeDelta = TimeDelta::minutes(30);
 /// Postgres keeps no shorter time.
 const TICK: TimeDelta = TimeDelta::microseconds(1);
 
+/// What the gate says of a group.
+enum Answer {
+    Send(Box<Question>),
+    /// They left, or wait for another day.
+    Done,
+    Held(Scope),
+}
+
 pub(super) struct Lane<'a> {
     account: &'a Account<'a>,
     runs: Vec<State<'a>>,
@@ -63,14 +71,14 @@ impl<'a> Lane<'a> {
             }
             self.clock.set(self.account.zone, next.max(self.clock.now + TICK));
         }
-        let (facts, now) = (self.facts(), self.clock.now);
+        let facts = self.facts();
         let runs = self.runs.into_iter().enumerate();
         runs.map(|(run, state)| {
             state.outlook(Facts {
                 too_far,
                 disconnected: !facts.connected,
                 expired: facts.subscription_ends_at.is_some(),
-                anybody_due: self.crowd.first(run).is_some_and(|(due_at, ..)| due_at <= now),
+                anybody_due: self.crowd.first(run).is_some(),
                 anybody_stuck: self.crowd.is_stuck(run),
             })
         })
@@ -136,38 +144,75 @@ impl<'a> Lane<'a> {
 
     /// Writes to everybody who may be written to now; at a pace, to those before something else happens.
     fn write(&mut self) {
-        while let Some((run, (due_at, _, id))) = self.first() {
-            let Place::Active { day, .. } = self.crowd.place(run, id) else { return };
-            if day > self.runs[run].run.cadence.days() {
-                self.crowd.place_at(run, id, Place::Over);
-                continue;
-            }
-            let mut question = self.question(run);
-            let group = self.crowd.group(id);
-            question.person = Some(gate::Person {
-                paid: group.paid,
-                consent: group.consent,
-                suppressed: group.suppressed,
-                last_written_on: group.last_written_on,
-                today: self.clock.today,
-            });
-            match gate::decide(&question) {
-                Verdict::Send => self.send(run, id, (day, due_at), &question),
-                Verdict::Exit(_) => self.crowd.place_at(run, id, Place::Over),
-                Verdict::Hold { reason, until } => match (reason.scope(), until) {
-                    (Scope::Person, Some(due_at)) => {
-                        self.runs[run].limited(Limit::OtherRun, self.clock.today);
-                        self.crowd.place_at(run, id, Place::Active { day, due_at });
+        while let Some((run, turn)) = self.first() {
+            match self.answer(run, turn) {
+                Answer::Send(question) => {
+                    self.send(run, turn, &question);
+                    if self.pace.next_slot_at.is_some() {
+                        self.look_on();
                     }
-                    (Scope::Person, None) => self.crowd.place_at(run, id, Place::Stuck),
-                    (Scope::Run | Scope::Account, _) => return,
-                },
+                }
+                Answer::Done => {}
+                Answer::Held(_) => return,
             }
         }
     }
 
+    /// Asks the gate about a group that is due. Who leaves or waits for another day does so at once.
+    fn answer(&mut self, run: usize, (_, _, id): Turn) -> Answer {
+        let Place::Active { day, .. } = self.crowd.place(run, id) else { return Answer::Done };
+        if day > self.runs[run].run.cadence.days() {
+            self.crowd.place_at(run, id, Place::Over);
+            return Answer::Done;
+        }
+        let mut question = self.question(run);
+        let group = self.crowd.group(id);
+        question.person = Some(gate::Person {
+            paid: group.paid,
+            consent: group.consent,
+            suppressed: group.suppressed,
+            last_written_on: group.last_written_on,
+            today: self.clock.today,
+        });
+        match gate::decide(&question) {
+            Verdict::Send => return Answer::Send(Box::new(question)),
+            Verdict::Exit(_) => self.crowd.place_at(run, id, Place::Over),
+            Verdict::Hold { reason, until } => match (reason.scope(), until) {
+                (Scope::Person, Some(due_at)) => {
+                    self.runs[run].limited(Limit::OtherRun, self.clock.today);
+                    self.crowd.place_at(run, id, Place::Active { day, due_at });
+                }
+                (Scope::Person, None) => self.crowd.place_at(run, id, Place::Stuck),
+                (scope, _) => return Answer::Held(scope),
+            },
+        }
+        Answer::Done
+    }
+
+    /// With whoever is written to at a slot a few more are looked at: those who leave or wait for another day do so then,
+    /// and need no slot.
+    fn look_on(&mut self) {
+        for at in 0..self.order.len() {
+            let run = self.order[at];
+            while let Some(turn) = self.due(run) {
+                match self.answer(run, turn) {
+                    Answer::Done => {}
+                    Answer::Held(Scope::Run | Scope::Person) => break,
+                    Answer::Held(Scope::Account) | Answer::Send(_) => return,
+                }
+            }
+        }
+    }
+
+    /// The group of an active run that comes first, if it is due.
+    fn due(&self, run: usize) -> Option<Turn> {
+        let due = self.crowd.first(run).filter(|_| self.runs[run].is_active());
+        due.filter(|(due_at, ..)| *due_at <= self.clock.now)
+    }
+
     /// Has as many of the group written to as there is quota and, at a pace, time before something else happens.
-    fn send(&mut self, run: usize, id: usize, (day, due_at): (u16, Timestamp), question: &Question) {
+    fn send(&mut self, run: usize, (due_at, _, id): Turn, question: &Question) {
+        let Place::Active { day, .. } = self.crowd.place(run, id) else { return };
         let Clock { now, today, .. } = self.clock;
         let cadence = self.runs[run].run.cadence;
         // From here on they are late, and the next day counts from the message.
@@ -191,22 +236,22 @@ impl<'a> Lane<'a> {
 
     /// Who is written to first among all who are due in runs that may write; notes what the others wait for.
     fn first(&mut self) -> Option<(usize, Turn)> {
-        let mut best: Option<(Turn, usize)> = None;
+        let mut best: Option<(Timestamp, usize, Turn)> = None;
         for at in 0..self.order.len() {
             let run = self.order[at];
-            if best.is_some_and(|(_, other)| self.priority(other) < self.priority(run)) {
+            if best.is_some_and(|(_, other, _)| self.priority(other) < self.priority(run)) {
                 break;
             }
-            let due = self.crowd.first(run).filter(|(due_at, ..)| *due_at <= self.clock.now);
-            let Some(turn) = due.filter(|_| self.runs[run].is_active()) else { continue };
+            let Some(turn) = self.due(run) else { continue };
             match gate::decide(&self.question(run)) {
                 Verdict::Hold { reason, until } => self.note(run, reason, until),
                 Verdict::Send | Verdict::Exit(_) => {
-                    best = Some(best.map_or((turn, run), |best| best.min((turn, run))));
+                    let found = (turn.0, run, turn);
+                    best = Some(best.map_or(found, |best| best.min(found)));
                 }
             }
         }
-        best.map(|(turn, run)| (run, turn))
+        best.map(|(_, run, turn)| (run, turn))
     }
 
     fn note(&mut self, run: usize, hold: Hold, until: Option<Timestamp>) {
@@ -236,8 +281,7 @@ impl<'a> Lane<'a> {
             until = until.min(closes_at);
         }
         for other in 0..self.runs.len() {
-            let first = self.priority(other) <= self.priority(run) && other != run;
-            let writes_at = if first { self.writes_at(other, now + TICK) } else { None };
+            let writes_at = if other == run { None } else { self.disturbs_at(run, other) };
             let state = &self.runs[other];
             let moves = [state.start_at, state.end_at, state.pass_at.filter(|_| state.is_active()), writes_at];
             until = moves.into_iter().flatten().filter(|at| *at > now).fold(until, Timestamp::min);
@@ -253,7 +297,7 @@ impl<'a> Lane<'a> {
             if self.runs[run].is_over() {
                 continue;
             }
-            let writes_at = self.writes_at(run, now);
+            let writes_at = self.writes_at(run);
             let state = &self.runs[run];
             let orders = state.run.orders.change_at(now);
             let moves = [state.start_at, state.end_at, orders].into_iter().flatten().filter(|at| *at > now);
@@ -263,17 +307,32 @@ impl<'a> Lane<'a> {
         next
     }
 
-    /// When the run may next write to somebody, `after` at the earliest.
-    fn writes_at(&mut self, run: usize, after: Timestamp) -> Option<Timestamp> {
-        if !self.runs[run].is_active() {
+    /// When somebody of `other` may next come before who is first in `run`.
+    fn disturbs_at(&mut self, run: usize, other: usize) -> Option<Timestamp> {
+        let now = self.clock.now;
+        if self.priority(other) > self.priority(run) {
             return None;
         }
-        let not_before = match gate::decide(&self.question(run)) {
-            Verdict::Send | Verdict::Exit(_) => after,
-            Verdict::Hold { until, .. } => until?.max(after),
-        };
-        let (due_at, ..) = self.crowd.first(run)?;
-        if due_at > not_before { Some(due_at) } else { Some(not_before) }
+        match self.may_write_at(other)? {
+            // Whoever is due in it already comes later, or would be the first.
+            at if at <= now => self.crowd.next_due(other, now).filter(|_| self.priority(other) < self.priority(run)),
+            at => self.crowd.first(other).map(|(due_at, ..)| due_at.max(at)),
+        }
+    }
+
+    /// When the run next writes to somebody.
+    fn writes_at(&mut self, run: usize) -> Option<Timestamp> {
+        let at = self.may_write_at(run)?;
+        self.crowd.first(run).map(|(due_at, ..)| due_at.max(at))
+    }
+
+    /// From when on the run may write, whoever is due; `None` when nothing that is foreseen allows it.
+    fn may_write_at(&mut self, run: usize) -> Option<Timestamp> {
+        match gate::decide(&self.question(run)) {
+            _ if !self.runs[run].is_active() => None,
+            Verdict::Send | Verdict::Exit(_) => Some(self.clock.now),
+            Verdict::Hold { until, .. } => until,
+        }
     }
 
     /// The question for a run as a whole.

@@ -10,18 +10,19 @@
 
 mod crowd;
 mod lane;
+mod outlook;
 mod state;
 #[cfg(test)]
 mod tests;
-
-use std::collections::BTreeMap;
+mod total;
 
 use chrono::TimeDelta;
-use serde::Serialize;
 
 pub use self::crowd::{Group, Place};
+pub use self::outlook::{Endless, Finish, Foreseen, Limit, Outlook};
+pub use self::total::Total;
 use crate::cadence::Cadence;
-use crate::domain::{NaiveDate, Timestamp, Zone};
+use crate::domain::{Timestamp, Zone};
 use crate::gate;
 use crate::lifecycle::enrollment::Taken;
 use crate::lifecycle::operator::Orders;
@@ -80,88 +81,6 @@ impl<'a> Run<'a> {
             enroll_at: None,
         }
     }
-}
-
-/// What becomes of one run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outlook {
-    /// People taken at once.
-    pub enrolled_now: u64,
-    /// People taken in all, on which local day of the account.
-    pub enrolled: BTreeMap<NaiveDate, u64>,
-    /// When the first message leaves.
-    pub first_at: Option<Timestamp>,
-    pub finish: Finish,
-    /// Messages by local day of the account, days without any left out.
-    pub messages: BTreeMap<NaiveDate, u32>,
-    /// What it mostly waits for.
-    pub limit: Limit,
-}
-
-impl Outlook {
-    pub fn messages_total(&self) -> u64 {
-        self.messages.values().map(|count| u64::from(*count)).sum()
-    }
-
-    pub fn enrolled_total(&self) -> u64 {
-        self.enrolled.values().sum()
-    }
-}
-
-/// How a run ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
-    At(Timestamp),
-    Never(Endless),
-}
-
-impl Finish {
-    pub const fn at(self) -> Option<Timestamp> {
-        match self {
-            Self::At(at) => Some(at),
-            Self::Never(_) => None,
-        }
-    }
-}
-
-/// Why no end can be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Endless {
-    Draft,
-    Paused,
-    /// The campaign is not for this account any more.
-    NotSelected,
-    TemplateError,
-    Disconnected,
-    SubscriptionExpired,
-    /// No window ever opens.
-    NoWindow,
-    /// Somebody in it has not said whether they may be written to.
-    ConsentMissing,
-    /// Enrollment is continuous, and there is no `endAt`.
-    Continuous,
-    /// Not within ten years.
-    TooFar,
-}
-
-/// What a run mostly waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Limit {
-    /// The account's messages of the day, which all its runs share.
-    AccountCap,
-    /// The run's own messages of the day.
-    CampaignCap,
-    /// `limits.dailyEnrollments`.
-    Enrollment,
-    Pace,
-    /// The same people get their message of the day from another run.
-    OtherRun,
-    /// The window stays closed for longer than a night.
-    Window,
-    /// Nothing but the days of the sequence themselves.
-    Cadence,
 }
 
 /// Looks ahead from `now`. `runs` come in the order in which their campaigns were made, and each group has a place in

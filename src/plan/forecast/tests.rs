@@ -1,203 +1,316 @@
-//! Cases in which everybody can count along.
-
-use chrono::TimeDelta;
+use std::collections::BTreeMap;
 
 use super::{Account, Endless, Finish, Group, Limit, Outlook, Place, Run, forecast};
 use crate::cadence::Cadence;
-use crate::domain::{Consent, NaiveDate, Timestamp, Zone};
+use crate::domain::{Consent, Moment, Name, Period, Timestamp, Weekday, Window, Windows, Zone};
 use crate::gate;
-use crate::manifest::desired::Desired;
-use crate::manifest::{SourceFile, Sources, check};
+use crate::lifecycle::run::Phase;
+use crate::manifest::desired::{
+    AccountPolicy, AccountSelector, Campaign, CampaignType, ConsentPolicy, Day, DesiredState, Enrollment, Filter,
+    Limits, Pacing, Schedule, Sequence,
+};
 use crate::pacing::Pace;
 
-/// Monday, 1 December 2025, 00:00 in Douala.
-const NOW: &str = "2025-11-30T23:00:00Z";
+const WORKDAYS: [Weekday; 5] = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn day(number: i64) -> NaiveDate {
-    NaiveDate::from_ymd_opt(2025, 12, 1).unwrap() + TimeDelta::days(number - 1)
+/// A Tuesday, six in the morning in Douala.
+fn now() -> Timestamp {
+    at("2026-12-01T05:00:00Z")
 }
 
-/// A campaign of so many days from 8:00 to 20:00, unless `more`, the rest of its spec, has another schedule.
-fn campaign(name: &str, days: u16, more: &str) -> String {
-    let mut texts = String::new();
-    for day in 1..=days {
-        texts += "    - {day: ";
-        texts += &day.to_string();
-        texts += ", text: {fr: 'Jour ";
-        texts += &day.to_string();
-        texts += ". {{ optOutHint }}'}}\n";
+/// A campaign of seven days, written from 8 to 20 o'clock.
+fn campaign() -> Campaign {
+    let hours =
+        |days: &[Weekday]| Window { days: days.to_vec(), from: "08:00".parse().unwrap(), to: "20:00".parse().unwrap() };
+    Campaign {
+        kind: CampaignType::Filtered,
+        state: DesiredState::Active,
+        accounts: AccountSelector::All,
+        filter: Filter::default(),
+        schedule: Schedule {
+            start_at: None,
+            end_at: None,
+            timezone: None,
+            windows: Windows { windows: vec![hours(&Weekday::ALL)], blackouts: vec![] },
+            first_after: Period::hours(1),
+            every: Period::hours(24),
+        },
+        priority: 10,
+        sequence: Name::parse("days").unwrap(),
+        days: BTreeMap::new(),
+        limits: Limits::default(),
+        enrollment: Enrollment::UntilDrained,
+        enroll_after: Period::ZERO,
+        consent: ConsentPolicy::Required,
+        exit_on_paid: true,
+        channel: None,
     }
-    let usual = if more.contains("schedule:") {
-        ""
-    } else {
-        "  schedule: {firstAfter: 0s, windows: [{from: '08:00', to: '20:00'}]}\n"
-    };
-    format!(
-        "apiVersion: relance/v1\nkind: Campaign\nmetadata: {{name: {name}}}\nspec:\n  type: filtered\n  \
-         sequenceRef: {name}\n{usual}  {more}\n---\napiVersion: relance/v1\nkind: Sequence\n\
-         metadata: {{name: {name}}}\nspec:\n  fallbackLanguage: fr\n  days:\n{texts}"
-    )
 }
 
-/// Messages an account may send a day, and how far apart.
-fn defaults(cap: u32, every: &str) -> String {
-    format!(
-        "apiVersion: relance/v1\nkind: Defaults\nmetadata: {{name: defaults}}\n\
-         spec: {{limits: {{messagesPerDay: {cap}}}, pacing: {{every: {every}, jitter: 0s}}}}\n"
-    )
+fn sequence(days: u16) -> Sequence {
+    let day =
+        Day { text: BTreeMap::new(), subject: BTreeMap::new(), media: vec![], whatsapp_template: None, after: None };
+    Sequence {
+        days: (1..=days).map(|n| (n, day.clone())).collect(),
+        fallback_language: crate::domain::Language::parse("fr").unwrap(),
+    }
 }
 
-fn tree(documents: &[String]) -> Desired {
-    let bytes = documents.join("---\n").into_bytes();
-    let checked = check(&Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes }] });
-    assert!(!checked.has_errors(), "{:#?}", checked.diagnostics);
-    checked.desired
-}
-
-fn people(count: u32, places: Vec<Place>) -> Group {
+fn people(count: u32, places: &[Place]) -> Group {
     Group {
         people: count,
-        registered_at: at("2025-11-01T10:00:00Z"),
+        registered_at: at("2026-11-01T00:00:00Z"),
+        referral: 0,
         paid: false,
         consent: Some(Consent::OptedIn),
         suppressed: false,
         last_written_on: None,
-        places,
+        places: places.to_vec(),
     }
 }
 
-fn waiting() -> Place {
-    Place::Waiting { from: at(NOW) }
+const WAITING: Place = Place::Waiting { from: Timestamp::MIN_UTC };
+
+struct Case {
+    cap: Option<u32>,
+    pacing: Pacing,
+    connected: bool,
+    days: u16,
+    now: Timestamp,
 }
 
-/// The outlooks of the campaigns in order of their names, for an account in Douala.
-fn look(desired: &Desired, groups: Vec<Group>) -> Vec<Outlook> {
-    let zone = Zone::parse("Africa/Douala").unwrap();
-    let account = Account {
-        zone: &zone,
-        policy: &desired.accounts,
-        facts: gate::Account { subscription_ends_at: None, connected: true },
-        taken: 0,
-        pace: Pace::default(),
+impl Default for Case {
+    fn default() -> Self {
+        let pacing = Pacing { every: Period::ZERO, jitter: Period::ZERO, waves: vec![] };
+        Self { cap: Some(50), pacing, connected: true, days: 7, now: now() }
+    }
+}
+
+impl Case {
+    fn look(&self, specs: &[Campaign], groups: Vec<Group>) -> Vec<Outlook> {
+        let sequence = sequence(self.days);
+        let cadences: Vec<Cadence> = specs.iter().map(|spec| Cadence::of(spec, &sequence)).collect();
+        let runs: Vec<Run<'_>> = specs.iter().zip(&cadences).map(|(spec, cadence)| Run::new(spec, cadence)).collect();
+        self.look_at(&runs, groups)
+    }
+
+    fn look_at(&self, runs: &[Run<'_>], groups: Vec<Group>) -> Vec<Outlook> {
+        let policy = AccountPolicy { messages_per_day: self.cap, pacing: self.pacing.clone() };
+        let facts = gate::Account { subscription_ends_at: None, connected: self.connected };
+        let zone = Zone::parse("Africa/Douala").unwrap();
+        let account = Account { zone: &zone, policy: &policy, facts, taken: 0, pace: Pace::default() };
+        forecast(&account, runs, groups, self.now)
+    }
+}
+
+/// First and last day, days with messages, messages, how many leave at most on a day, what it waits for.
+fn summary(outlook: &Outlook) -> String {
+    let finish = match outlook.finish {
+        Finish::At(at) => format!("done {}", at.format("%m-%d %H:%M")),
+        Finish::Never(why) => format!("never: {why:?}"),
     };
-    let cadences: Vec<Cadence> =
-        desired.campaigns.values().map(|spec| Cadence::of(spec, &desired.sequences[&spec.sequence])).collect();
-    let runs: Vec<Run<'_>> =
-        desired.campaigns.values().zip(&cadences).map(|(spec, cadence)| Run::new(spec, cadence)).collect();
-    forecast(&account, &runs, groups, at(NOW))
+    let (first, last) = (outlook.messages.keys().next(), outlook.messages.keys().last());
+    let span = first.zip(last).map_or("nothing".to_owned(), |(first, last)| format!("{first} to {last}"));
+    format!(
+        "{span}, {} days, {} messages, {} a day, {finish}, {:?}",
+        outlook.messages.len(),
+        outlook.messages_total(),
+        outlook.messages.values().max().copied().unwrap_or_default(),
+        outlook.limit,
+    )
 }
 
-/// The outlook of the only campaign for so many people who match it.
-fn alone(documents: &[String], count: u32) -> Outlook {
-    look(&tree(documents), vec![people(count, vec![waiting()])]).remove(0)
-}
-
-fn finish(outlook: &Outlook) -> NaiveDate {
-    Zone::parse("Africa/Douala").unwrap().date(outlook.finish.at().unwrap())
-}
-
-#[test]
-fn five_hundred_people_a_week_at_fifty_a_day_take_seventy_days() {
-    let outlook = alone(&[defaults(50, "0s"), campaign("a", 7, "")], 500);
-    assert_eq!((outlook.enrolled_now, outlook.messages_total()), (500, 3_500));
-    assert!(outlook.messages.values().all(|count| *count == 50), "{:?}", outlook.messages);
-    assert_eq!(outlook.messages.len(), 70);
-    assert_eq!(outlook.first_at, Some(at("2025-12-01T07:00:00Z")));
-    assert_eq!((finish(&outlook), outlook.limit), (day(70), Limit::AccountCap));
+fn summaries(outlooks: &[Outlook]) -> Vec<String> {
+    outlooks.iter().map(summary).collect()
 }
 
 #[test]
-fn without_limits_it_takes_as_many_days_as_the_sequence_has() {
-    let outlook = alone(&[campaign("a", 7, ""), defaults(1_000, "0s")], 10);
-    assert_eq!((finish(&outlook), outlook.messages_total(), outlook.limit), (day(7), 70, Limit::Cadence));
+fn five_hundred_people_at_fifty_a_day_take_seventy_days() {
+    let found = Case::default().look(&[campaign()], vec![people(500, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2026-12-01 to 2027-02-08, 70 days, 3500 messages, 50 a day, done 02-08 07:00, AccountCap"]
+    );
+    assert_eq!((found[0].enrolled_now, found[0].enrolled_total()), (500, 500));
+    assert_eq!(found[0].first_at, Some(at("2026-12-01T07:00:00Z")));
 }
 
 #[test]
-fn a_campaign_of_its_own_cap_says_so() {
-    let capped = campaign("a", 2, "limits: {messagesPerDay: 10}");
-    let outlook = alone(&[defaults(1_000, "0s"), capped], 50);
-    assert_eq!((finish(&outlook), outlook.limit), (day(10), Limit::CampaignCap));
+fn ten_people_take_as_long_as_the_sequence() {
+    let found = Case::default().look(&[campaign()], vec![people(10, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2026-12-01 to 2026-12-07, 7 days, 70 messages, 10 a day, done 12-07 07:00, Cadence"]
+    );
 }
 
 #[test]
-fn two_campaigns_share_the_cap_of_the_account_by_priority() {
-    let desired = tree(&[defaults(10, "0s"), campaign("a", 1, "priority: 1"), campaign("b", 1, "priority: 2")]);
-    let groups = vec![people(50, vec![waiting(), Place::Outside]), people(50, vec![Place::Outside, waiting()])];
-    let outlooks = look(&desired, groups);
-    assert_eq!(outlooks.iter().map(finish).collect::<Vec<_>>(), [day(5), day(10)]);
-    assert_eq!(outlooks[1].first_at, Some(at("2025-12-06T07:00:00Z")));
-    assert_eq!(outlooks[1].limit, Limit::AccountCap);
+fn campaigns_share_the_cap_in_the_order_of_their_priority() {
+    let second = Campaign { priority: 20, ..campaign() };
+    let groups = vec![people(100, &[WAITING, Place::Outside]), people(100, &[Place::Outside, WAITING])];
+    let found = Case::default().look(&[campaign(), second], groups);
+    assert_eq!(
+        summaries(&found),
+        [
+            "2026-12-01 to 2026-12-14, 14 days, 700 messages, 50 a day, done 12-14 07:00, AccountCap",
+            "2026-12-15 to 2026-12-28, 14 days, 700 messages, 50 a day, done 12-28 07:00, AccountCap"
+        ]
+    );
 }
 
 #[test]
-fn a_weekday_window_leaves_the_weekend_out() {
-    let schedule =
-        "schedule: {firstAfter: 0s, windows: [{days: [mon, tue, wed, thu, fri], from: '08:00', to: '20:00'}]}";
-    let outlook = alone(&[defaults(10, "0s"), campaign("a", 1, schedule)], 60);
-    assert_eq!(outlook.messages.keys().copied().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 8].map(day));
+fn whoever_is_in_two_campaigns_gets_one_message_a_day() {
+    let second = Campaign { priority: 20, ..campaign() };
+    let groups = vec![people(3, &[WAITING, WAITING]), people(2, &[Place::Outside, WAITING])];
+    let found = Case::default().look(&[campaign(), second], groups);
+    assert_eq!(
+        summaries(&found),
+        [
+            "2026-12-01 to 2026-12-07, 7 days, 21 messages, 3 a day, done 12-07 07:00, Cadence",
+            "2026-12-01 to 2026-12-14, 14 days, 35 messages, 3 a day, done 12-14 07:00, OtherRun"
+        ]
+    );
 }
 
 #[test]
-fn nothing_leaves_before_the_start() {
-    let schedule = "schedule: {firstAfter: 0s, startAt: '2025-12-10', windows: [{from: '08:00', to: '20:00'}]}";
-    let outlook = alone(&[defaults(100, "0s"), campaign("a", 3, schedule)], 10);
-    assert_eq!((outlook.enrolled_now, outlook.enrolled_total()), (0, 10));
-    assert_eq!(outlook.first_at, Some(at("2025-12-10T07:00:00Z")));
-    assert_eq!(finish(&outlook), day(12));
+fn windows_on_workdays_leave_out_weekends_and_blackouts() {
+    let mut spec = campaign();
+    spec.schedule.windows.windows[0].days = WORKDAYS.to_vec();
+    spec.schedule.windows.blackouts = vec!["2026-12-08".parse().unwrap()];
+    let found = Case::default().look(&[spec], vec![people(10, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2026-12-01 to 2026-12-10, 7 days, 70 messages, 10 a day, done 12-10 07:00, Window"]
+    );
 }
 
 #[test]
-fn the_end_cuts_off_what_has_not_left() {
-    let schedule = "schedule: {firstAfter: 0s, endAt: '2025-12-03', windows: [{from: '08:00', to: '20:00'}]}";
-    let outlook = alone(&[defaults(100, "0s"), campaign("a", 7, schedule)], 10);
-    assert_eq!(outlook.messages_total(), 20);
-    assert_eq!(outlook.finish, Finish::At(at("2025-12-02T23:00:00Z")));
+fn a_start_ahead_is_waited_for() {
+    let mut spec = campaign();
+    spec.schedule.start_at = Some(Moment::parse("2027-01-10T12:00").unwrap());
+    let found = Case::default().look(&[spec], vec![people(10, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2027-01-10 to 2027-01-16, 7 days, 70 messages, 10 a day, done 01-16 12:00, Cadence"]
+    );
+    assert_eq!(found[0].enrolled_now, 0);
 }
 
 #[test]
-fn the_pace_bounds_a_day_when_the_cap_does_not() {
-    // One a quarter of an hour from 8 to 20: 48.
-    let outlook = alone(&[defaults(1_000, "15m"), campaign("a", 1, "")], 100);
-    assert_eq!(outlook.messages.values().copied().collect::<Vec<_>>(), [48, 48, 4]);
-    assert_eq!(outlook.limit, Limit::Pace);
+fn an_end_cuts_off_what_is_left() {
+    let mut spec = campaign();
+    spec.schedule.end_at = Some(Moment::parse("2026-12-03T09:00").unwrap());
+    spec.enrollment = Enrollment::Continuous;
+    let found = Case::default().look(&[spec], vec![people(60, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2026-12-01 to 2026-12-03, 3 days, 150 messages, 50 a day, done 12-03 08:00, AccountCap"]
+    );
 }
 
 #[test]
-fn daily_enrollments_ramp_up() {
-    let ramp = campaign("a", 3, "limits: {dailyEnrollments: 5}");
-    let outlook = alone(&[defaults(1_000, "0s"), ramp], 12);
-    assert_eq!(outlook.enrolled_now, 5);
-    assert_eq!(outlook.enrolled.into_values().collect::<Vec<_>>(), [5, 5, 2]);
-    assert_eq!(outlook.messages.into_values().collect::<Vec<_>>(), [5, 10, 12, 7, 2]);
-    assert_eq!(outlook.limit, Limit::Enrollment);
+fn the_pace_is_what_a_day_can_hold() {
+    // 2 minutes and 30 seconds on the average, in 12 hours: 288 messages.
+    let pacing = Pacing { every: Period::minutes(2), jitter: Period::minutes(1), waves: vec![] };
+    let case = Case { cap: None, pacing, ..Case::default() };
+    let found = case.look(&[campaign()], vec![people(1_000, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2026-12-01 to 2026-12-25, 25 days, 7000 messages, 288 a day, done 12-25 10:37, Pace"]
+    );
 }
 
 #[test]
-fn who_is_in_two_campaigns_gets_one_message_a_day() {
-    let desired = tree(&[defaults(1_000, "0s"), campaign("a", 3, "priority: 1"), campaign("b", 2, "priority: 2")]);
-    let outlooks = look(&desired, vec![people(10, vec![waiting(), waiting()])]);
-    assert_eq!(outlooks[0].messages.keys().copied().collect::<Vec<_>>(), [1, 2, 3].map(day));
-    assert_eq!(outlooks.iter().map(Outlook::messages_total).collect::<Vec<_>>(), [30, 20]);
-    let together: Vec<_> = outlooks.iter().flat_map(|outlook| outlook.messages.keys()).collect();
-    assert_eq!(together.len(), 5, "{outlooks:#?}");
-    assert_eq!(outlooks[1].limit, Limit::OtherRun);
+fn daily_enrollments_are_a_ramp() {
+    let mut spec = campaign();
+    spec.limits.daily_enrollments = Some(5);
+    let found = Case::default().look(&[spec.clone()], vec![people(20, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2026-12-01 to 2026-12-10, 10 days, 140 messages, 20 a day, done 12-10 07:00, Enrollment"]
+    );
+    let days: Vec<u32> = found[0].messages.values().copied().collect();
+    assert_eq!(days, [5, 10, 15, 20, 20, 20, 20, 15, 10, 5]);
+    spec.limits.targets = Some(12);
+    let found = Case::default().look(&[spec], vec![people(20, &[WAITING])]);
+    assert_eq!(found[0].enrolled.values().copied().collect::<Vec<_>>(), [5, 5, 2]);
 }
 
 #[test]
-fn where_nobody_matches_it_is_over_at_once() {
-    let desired = tree(&[defaults(50, "0s"), campaign("a", 7, "")]);
-    let outlook = look(&desired, vec![]).remove(0);
-    assert_eq!((outlook.finish, outlook.messages_total()), (Finish::At(at(NOW)), 0));
+fn who_is_excluded_while_elsewhere_is_looked_for_again() {
+    let mut second = Campaign { priority: 20, enrollment: Enrollment::Continuous, ..campaign() };
+    second.filter.exclude_current_targets = true;
+    let found = Case { days: 2, ..Case::default() }.look(&[campaign(), second], vec![people(4, &[WAITING, WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        [
+            "2026-12-01 to 2026-12-02, 2 days, 8 messages, 4 a day, done 12-02 07:00, Cadence",
+            "2026-12-03 to 2026-12-04, 2 days, 8 messages, 4 a day, never: Continuous, Cadence"
+        ]
+    );
 }
 
 #[test]
-fn what_does_not_end_says_why() {
-    let endless = |more: &str, people: u32| alone(&[defaults(50, "0s"), campaign("a", 2, more)], people).finish;
-    assert_eq!(endless("state: draft", 1), Finish::Never(Endless::Draft));
-    assert_eq!(endless("state: paused", 1), Finish::Never(Endless::Paused));
-    assert_eq!(endless("enrollment: continuous", 1), Finish::Never(Endless::Continuous));
+fn those_who_are_too_young_come_when_they_are_old_enough() {
+    let young = people(3, &[Place::Waiting { from: at("2026-12-02T10:00:00Z") }]);
+    let found = Case::default().look(&[campaign()], vec![people(2, &[WAITING]), young.clone()]);
+    assert_eq!(found[0].enrolled.values().copied().collect::<Vec<_>>(), [2, 3]);
+    // With nobody else it is over before they are.
+    let found = Case::default().look(&[campaign()], vec![young]);
+    assert_eq!((found[0].enrolled_total(), found[0].finish), (0, Finish::At(now())));
+}
+
+#[test]
+fn nothing_to_do_is_done_at_once() {
+    let found = Case::default().look(&[campaign()], vec![]);
+    assert_eq!(summaries(&found), ["nothing, 0 days, 0 messages, 0 a day, done 12-01 05:00, Cadence"]);
+}
+
+#[test]
+fn what_never_ends_says_why() {
+    let never = |case: Case, spec: Campaign, group: Group| case.look(&[spec], vec![group])[0].finish;
+    let waiting = || people(3, &[WAITING]);
+    let state = |state| Campaign { state, ..campaign() };
+    let mut shut = campaign();
+    shut.schedule.windows.windows.clear();
+    let unsure = Group { consent: None, ..people(1, &[Place::Active { day: 2, due_at: now() }]) };
+    let slow = Case { cap: Some(1), ..Case::default() };
+    for (expected, found) in [
+        (Endless::Paused, never(Case::default(), state(DesiredState::Paused), waiting())),
+        (Endless::Draft, never(Case::default(), state(DesiredState::Draft), waiting())),
+        (Endless::NoWindow, never(Case::default(), shut, waiting())),
+        (Endless::Disconnected, never(Case { connected: false, ..Case::default() }, campaign(), waiting())),
+        (
+            Endless::Continuous,
+            never(Case::default(), Campaign { enrollment: Enrollment::Continuous, ..campaign() }, waiting()),
+        ),
+        (Endless::ConsentMissing, never(Case::default(), campaign(), unsure)),
+        (Endless::TooFar, never(slow, campaign(), people(600, &[WAITING]))),
+    ] {
+        assert_eq!(found, Finish::Never(expected));
+    }
+}
+
+#[test]
+fn a_run_on_its_way_goes_on_from_where_it_is() {
+    let spec = Campaign { limits: Limits { messages_per_day: Some(4), ..Limits::default() }, ..campaign() };
+    let sequence = sequence(3);
+    let cadence = Cadence::of(&spec, &sequence);
+    let run = Run { phase: Phase::Active, started: true, sent: 3, ..Run::new(&spec, &cadence) };
+    let today = "2026-12-01".parse().unwrap();
+    let due = |day| Place::Active { day, due_at: at("2026-12-01T08:00:00Z") };
+    let groups = vec![
+        people(3, &[due(3)]),
+        Group { last_written_on: Some(today), ..people(2, &[due(2)]) },
+        Group { paid: true, ..people(1, &[due(1)]) },
+        // The sequence was longer once.
+        people(1, &[due(9)]),
+    ];
+    let found = Case { now: at("2026-12-01T09:00:00Z"), ..Case::default() }.look_at(&[run], groups);
+    assert_eq!(found[0].messages.values().copied().collect::<Vec<_>>(), [1, 4, 2]);
+    assert_eq!(found[0].limit, Limit::CampaignCap);
 }

@@ -61,7 +61,7 @@ pub(super) fn run(row: &Run) -> Found {
 }
 
 pub(super) fn change(change: &Change) -> Found {
-    let Effect { accounts, enroll, exit, .. } = change.effect.unwrap_or_default();
+    let Effect { accounts, enroll, exit, .. } = change.effect.clone().unwrap_or_default();
     Found {
         title: format!("{} `{}` `{}`", change.action.as_str(), change.kind.as_str(), change.name),
         subject: None,

@@ -35,15 +35,19 @@ const ZONES: [&str; 6] = [
 const CAMPAIGNS: [(&str, u32, u32); 2] = [("first", 8, 20), ("second", 6, 11)];
 
 /// Chance that repeats.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 = mix(self.0);
         usize::try_from(self.0 % n as u64).unwrap()
     }
 
-    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())]
     }
 }
@@ -99,7 +103,7 @@ struct Walk {
 
 impl Walk {
     async fn begin(seed: u64, world: World) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let zones = ACCOUNTS.map(|_| dice.pick(&ZONES));
         for (id, zone) in ACCOUNTS.iter().zip(zones) {
             world.account(id).await;

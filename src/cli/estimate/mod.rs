@@ -1,0 +1,108 @@
+//! `relancectl estimate`: what a campaign is going to do, before anybody is enrolled.
+
+mod text;
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::ValueEnum;
+
+use super::database::Database;
+use super::{Exit, Global, known, print, validate};
+use crate::config::Config;
+use crate::domain::Name;
+use crate::estimate::estimate;
+use crate::manifest::desired::DesiredState;
+use crate::manifest::{Checked, Kind, SourceFile, Sources, campaigns, check, overlay};
+use crate::source;
+
+#[derive(Debug, clap::Args)]
+pub struct EstimateArgs {
+    /// A campaign of the files in `--dir`, or of --file
+    #[arg(required_unless_present = "file")]
+    campaign: Option<String>,
+    /// A file with the campaign, laid over those in `--dir`; `-` reads standard input
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Show so many of those who match, the newest first, with names and numbers hidden
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100))]
+    sample: u32,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+pub(super) async fn run(args: &EstimateArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let file = args.file.as_deref().map(read).transpose()?;
+    let tree = load(global, file.is_some())?;
+    let within = file.as_ref().map(campaigns);
+    let sources = match file {
+        Some(file) => overlay(&tree, file),
+        None => tree,
+    };
+    let checked = check(&sources);
+    let name = subject(args, within.as_deref(), &checked)?;
+    if checked.has_errors() {
+        validate::show(&sources, &checked, config);
+        print::note("nothing is estimated: the files have errors");
+        return Ok(Exit::Findings);
+    }
+    if checked.desired.campaigns[&name].state == DesiredState::Cancelled {
+        bail!("`{name}` is `cancelled`, which is for ever: there is nothing ahead of it");
+    }
+    let database = Database::open(global, config, 2).await?;
+    let (now, _) = database.store.now().await?;
+    let estimate = estimate(&database.store, &checked.desired, &name, args.sample, now).await?;
+    match args.output {
+        Format::Json => print::line(&serde_json::to_string_pretty(&estimate)?),
+        Format::Text => print::line(&text::text(&estimate, now, print::colour(config))),
+    }
+    Ok(Exit::Fine)
+}
+
+/// The files in `--dir`. A file that says everything needs none beside it.
+fn load(global: &Global, optional: bool) -> anyhow::Result<Sources> {
+    match source::load(&global.directories()) {
+        Err(source::Error::Missing(_)) if optional && global.dirs.is_empty() => Ok(Sources::default()),
+        loaded => Ok(loaded?),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<SourceFile> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
+        return Ok(SourceFile { path: "<stdin>".to_owned(), bytes });
+    }
+    let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    Ok(SourceFile { path: path.display().to_string(), bytes })
+}
+
+/// The campaign that is asked about: the one that is named, else the only one `within` the file.
+fn subject(args: &EstimateArgs, within: Option<&[Name]>, checked: &Checked) -> anyhow::Result<Name> {
+    if let Some(name) = &args.campaign {
+        let broken = checked.broken.iter().filter(|(kind, _)| *kind == Kind::Campaign).map(|(_, name)| name);
+        let names: Vec<String> = checked.desired.campaigns.keys().chain(broken).map(ToString::to_string).collect();
+        known::one_of("campaign", name, &names, "there is none in these files; `--dir` names others")?;
+        return Name::parse(name).map_err(|error| anyhow!(error));
+    }
+    let file = args.file.as_deref().unwrap_or(Path::new("-")).display();
+    match within.unwrap_or_default() {
+        [only] => Ok(only.clone()),
+        [] => bail!("`{file}` has no campaign; name one of the files: `relancectl estimate NAME -f {file}`"),
+        [first, ..] => {
+            bail!("`{file}` has more than one campaign; name the one you mean: `relancectl estimate {first} -f {file}`")
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a forecast says.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::domain::{AccountId, NaiveDate, Name, Timestamp, Zone};
+
+/// What becomes of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    /// People taken at once.
+    pub enrolled_now: u64,
+    /// People taken in all, on which local day of the account.
+    pub enrolled: BTreeMap<NaiveDate, u64>,
+    /// When the first message leaves.
+    pub first_at: Option<Timestamp>,
+    pub finish: Finish,
+    /// Messages by local day of the account, days without any left out.
+    pub messages: BTreeMap<NaiveDate, u32>,
+    /// What it mostly waits for.
+    pub limit: Limit,
+}
+
+impl Outlook {
+    pub fn messages_total(&self) -> u64 {
+        self.messages.values().map(|count| u64::from(*count)).sum()
+    }
+
+    pub fn enrolled_total(&self) -> u64 {
+        self.enrolled.values().sum()
+    }
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    At(Timestamp),
+    Never(Endless),
+}
+
+impl Finish {
+    pub const fn at(self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Never(_) => None,
+        }
+    }
+}
+
+/// Why no end can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Endless {
+    Draft,
+    Paused,
+    /// The campaign is not for this account any more.
+    NotSelected,
+    TemplateError,
+    Disconnected,
+    SubscriptionExpired,
+    /// No window ever opens.
+    NoWindow,
+    /// Somebody in it has not said whether they may be written to.
+    ConsentMissing,
+    /// Enrollment is continuous, and there is no `endAt`.
+    Continuous,
+    /// Not within ten years.
+    TooFar,
+}
+
+impl Endless {
+    /// Why, in words that follow "does not end:".
+    pub const fn as_phrase(self) -> &'static str {
+        match self {
+            Self::Draft => "the campaign is a draft",
+            Self::Paused => "the campaign is paused",
+            Self::NotSelected => "the campaign is not for the account any more",
+            Self::TemplateError => "a message cannot be rendered",
+            Self::Disconnected => "the account is not connected",
+            Self::SubscriptionExpired => "the account's subscription is over",
+            Self::NoWindow => "no sending window ever opens",
+            Self::ConsentMissing => "somebody has not said whether they may be written to",
+            Self::Continuous => "enrollment is `continuous`, without an `endAt`",
+            Self::TooFar => "not within ten years",
+        }
+    }
+}
+
+/// What a run mostly waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// The account's messages of the day, which all its runs share.
+    AccountCap,
+    /// The run's own messages of the day.
+    CampaignCap,
+    /// `limits.dailyEnrollments`.
+    Enrollment,
+    Pace,
+    /// The same people get their message of the day from another run.
+    OtherRun,
+    /// The window stays closed for longer than a night.
+    Window,
+    /// Nothing but the days of the sequence themselves.
+    Cadence,
+}
+
+impl Limit {
+    /// What it is, in words that follow "it waits for" or stand alone.
+    pub const fn as_phrase(self) -> &'static str {
+        match self {
+            Self::AccountCap => "the daily cap of the account, which all its campaigns share",
+            Self::CampaignCap => "the daily cap of the campaign",
+            Self::Enrollment => "`limits.dailyEnrollments`",
+            Self::Pace => "the pace of the account",
+            Self::OtherRun => "another campaign that writes to the same people",
+            Self::Window => "its sending windows",
+            Self::Cadence => "nothing but the days of the sequence",
+        }
+    }
+}
+
+/// What becomes of one account, under one or several states of the files.
+#[derive(Debug, Clone)]
+pub struct Foreseen {
+    pub account: AccountId,
+    /// As the export calls it.
+    pub name: String,
+    pub zone: Zone,
+    pub subscription_ends_at: Option<Timestamp>,
+    /// For each state the runs that are not over or are going to be made, by campaign.
+    pub trees: Vec<BTreeMap<Name, Outlook>>,
+}

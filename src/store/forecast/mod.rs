@@ -1,0 +1,204 @@
+//! What forecasts are made from: accounts, their runs and people, read for many accounts at once.
+
+mod people;
+mod runs;
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::apply::affected;
+use super::matcher::Seeker;
+use super::{Error, InForce, Store};
+use crate::cadence::Cadence;
+use crate::domain::{AccountId, CampaignId, Name, Timestamp};
+use crate::lane::Lane;
+use crate::manifest::Desired;
+use crate::manifest::desired::{AccountSelector, Campaign, DesiredState};
+use crate::pacing::Pace;
+use crate::plan::Plan;
+use crate::plan::forecast::{self, Foreseen, Outlook, Run, forecast};
+use people::{People, Waiting};
+use runs::Runs;
+
+/// Accounts looked at in one go, so that a forecast of everybody needs no more memory than one of a few.
+const BATCH: usize = 500;
+
+/// A desired state that is or may come into force.
+#[derive(Debug, Clone, Copy)]
+pub struct Tree<'a> {
+    pub desired: &'a Desired,
+    /// What leads to it from what is in force.
+    pub plan: &'a Plan,
+}
+
+/// An account as it is now.
+#[derive(Debug)]
+pub(super) struct Member {
+    lane: Lane,
+    name: String,
+    labels: serde_json::Value,
+}
+
+/// A campaign of a tree.
+struct Asked<'a> {
+    name: &'a Name,
+    id: CampaignId,
+    spec: &'a Campaign,
+    cadence: Cadence,
+    /// Its runs are looked at and enrolled anew when the tree comes into force.
+    touched: bool,
+}
+
+impl Store {
+    /// Foresees what becomes of the accounts that one of `selectors` selects, under each of `trees`.
+    pub async fn forecast(
+        &self,
+        selectors: &[&AccountSelector],
+        trees: &[Tree<'_>],
+        in_force: &InForce,
+        now: Timestamp,
+    ) -> Result<Vec<Foreseen>, Error> {
+        let trees: Vec<(Tree<'_>, Vec<Asked<'_>>)> = trees.iter().map(|tree| (*tree, asked(tree, in_force))).collect();
+        let mut found = Vec::new();
+        for accounts in self.accounts_of(selectors).await?.chunks(BATCH) {
+            let members = self.members(accounts).await?;
+            let runs = self.runs_of(accounts).await?;
+            let mut waiting: Vec<Vec<HashMap<AccountId, Waiting>>> = Vec::new();
+            for (tree, (_, campaigns)) in trees.iter().enumerate() {
+                let mut each = Vec::new();
+                for asked in campaigns {
+                    // Most of a tree is usually the same as in the one before it.
+                    let same = tree.checked_sub(1).and_then(|before| {
+                        let at =
+                            trees[before].1.iter().position(|it| it.name == asked.name && it.spec == asked.spec)?;
+                        waiting[before].get(at).cloned()
+                    });
+                    each.push(match same {
+                        Some(same) => same,
+                        None => self.waiting(asked, &members, &runs, now).await?,
+                    });
+                }
+                waiting.push(each);
+            }
+            let people = self.people(&members, &waiting, now).await?;
+            for member in &members {
+                let looks = trees.iter().zip(&waiting);
+                let trees = looks
+                    .map(|((tree, asked), waiting)| look(member, tree.desired, asked, &runs, &people, waiting, now));
+                found.push(Foreseen {
+                    account: member.lane.account,
+                    name: member.name.clone(),
+                    zone: member.lane.zone.clone(),
+                    subscription_ends_at: member.lane.facts.subscription_ends_at,
+                    trees: trees.collect(),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn accounts_of(&self, selectors: &[&AccountSelector]) -> Result<Vec<AccountId>, Error> {
+        let (mut all, mut names, mut labels) = (false, Vec::new(), Vec::new());
+        for selector in selectors {
+            match selector {
+                AccountSelector::All => all = true,
+                AccountSelector::Names(some) => names.extend(some.iter().map(String::as_str)),
+                AccountSelector::MatchLabels(some) => labels.push(serde_json::json!(some)),
+            }
+        }
+        let ids: Vec<i32> = sqlx::query_scalar(
+            "select id from account a
+             where $1 or a.external_id = any($2) or exists (select from unnest($3::jsonb[]) l where a.attributes @> l)
+             order by id",
+        )
+        .bind(all)
+        .bind(names)
+        .bind(labels)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read the accounts of a forecast"))?;
+        Ok(ids.into_iter().map(AccountId).collect())
+    }
+
+    /// Whom a campaign is going to take, of all for whom it makes or has an unfinished run.
+    async fn waiting(
+        &self,
+        asked: &Asked<'_>,
+        members: &[Member],
+        runs: &Runs,
+        now: Timestamp,
+    ) -> Result<HashMap<AccountId, Waiting>, Error> {
+        // What its manifest holds goes on where an operator says so.
+        let ordered = |member: &Member| !runs.orders(member.lane.account, asked.id).is_empty();
+        if asked.spec.state != DesiredState::Active && !members.iter().any(ordered) {
+            return Ok(HashMap::new());
+        }
+        let open = members.iter().filter(|member| {
+            let over = runs.get(member.lane.account, asked.id).is_some_and(|run| run.finished);
+            !over && asked.spec.accounts.selects(&member.name, &member.labels)
+        });
+        let seeker =
+            |member: &Member| Seeker { account: member.lane.account, zone: member.lane.zone.clone(), room: u64::MAX };
+        self.waiting_for((asked.name, asked.id), asked.spec, &open.map(seeker).collect::<Vec<_>>(), now).await
+    }
+}
+
+/// The campaigns of a tree in the order in which they enroll: those that have a number first, then the new ones.
+fn asked<'a>(tree: &Tree<'a>, in_force: &InForce) -> Vec<Asked<'a>> {
+    let touched = affected(tree.plan, tree.desired);
+    let mut all: Vec<Asked<'a>> = tree
+        .desired
+        .campaigns
+        .iter()
+        .filter(|(_, spec)| spec.state != DesiredState::Cancelled)
+        .filter_map(|(name, spec)| {
+            let cadence = Cadence::of(spec, tree.desired.sequences.get(&spec.sequence)?);
+            let id = in_force.campaigns.get(name).copied().unwrap_or(CampaignId(0));
+            Some(Asked { name, id, spec, cadence, touched: touched.contains(name) })
+        })
+        .collect();
+    all.sort_by_key(|asked| (asked.id == CampaignId(0), asked.id));
+    all
+}
+
+/// Foresees one account under one tree.
+fn look(
+    member: &Member,
+    desired: &Desired,
+    campaigns: &[Asked<'_>],
+    runs: &Runs,
+    people: &People,
+    waiting: &[HashMap<AccountId, Waiting>],
+    now: Timestamp,
+) -> BTreeMap<Name, Outlook> {
+    let (lane, today) = (&member.lane, member.lane.zone.date(now));
+    let longest = now + std::time::Duration::from(desired.accounts.pacing.longest());
+    let account = forecast::Account {
+        zone: &lane.zone,
+        policy: &desired.accounts,
+        facts: lane.facts,
+        taken: lane.taken.of(today),
+        // Nobody waits longer than the pace asks for: a plan with another pace sees to that.
+        pace: Pace { next_slot_at: lane.pace.next_slot_at.map(|at| at.min(longest)), ..lane.pace },
+    };
+    let (mut names, mut ids, mut each, mut queues) = (vec![], vec![], vec![], vec![]);
+    for (asked, waiting) in campaigns.iter().zip(waiting) {
+        let selected = asked.spec.accounts.selects(&member.name, &member.labels);
+        let orders = runs.orders(lane.account, asked.id);
+        let new = Run { orders, selected, ..Run::new(asked.spec, &asked.cadence) };
+        let run = match runs.get(lane.account, asked.id) {
+            Some(row) if row.finished => continue,
+            Some(row) => row.run(new, asked.touched, today, now),
+            None if selected => new,
+            None => continue,
+        };
+        names.push(asked.name.clone());
+        ids.push(asked.id);
+        each.push(run);
+        queues.push(waiting.get(&lane.account));
+    }
+    if each.is_empty() {
+        return BTreeMap::new();
+    }
+    let groups = people.groups(lane.account, &ids, &queues, (now, today));
+    names.into_iter().zip(forecast(&account, &each, groups, now)).collect()
+}

@@ -1,0 +1,248 @@
+//! The people of accounts: who is in which run, and who is going to be taken.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::TimeDelta;
+
+use super::Member;
+use crate::domain::{AccountId, CampaignId, Consent, NaiveDate, Name, Timestamp};
+use crate::manifest::desired::Campaign;
+use crate::plan::forecast::{Group, Place};
+use crate::store::matcher::{Lives, Matcher, Seeker, matching};
+use crate::store::{Error, Store};
+
+/// Neighbours who are due within so short a time stay together.
+const ALIKE: TimeDelta = TimeDelta::minutes(1);
+
+/// Whom a campaign takes from one account, now or when they are old enough.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Waiting {
+    people: Vec<(i64, Known)>,
+    /// How long after registration.
+    after: TimeDelta,
+}
+
+/// What is known of somebody.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    registered_at: Timestamp,
+    paid: bool,
+    /// Whether they agreed; `None` when they have not said.
+    agreed: Option<bool>,
+    suppressed: bool,
+}
+
+/// Who is in a run now.
+#[derive(Debug, Clone, Copy)]
+struct Active {
+    referral: i64,
+    known: Known,
+    campaign: CampaignId,
+    day: u16,
+    due_at: Timestamp,
+}
+
+/// Everybody of some accounts who has a message ahead.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    active: HashMap<AccountId, Vec<Active>>,
+    /// Who was written to on the present local day of their account.
+    written: HashSet<(AccountId, i64)>,
+}
+
+impl People {
+    /// The people of an account in their places in the runs of `campaigns`, for each of which `queues` says who waits.
+    pub(super) fn groups(
+        &self,
+        account: AccountId,
+        campaigns: &[CampaignId],
+        queues: &[Option<&Waiting>],
+        (now, today): (Timestamp, NaiveDate),
+    ) -> Vec<Group> {
+        let mut all: BTreeMap<i64, (Known, Vec<Place>)> = BTreeMap::new();
+        let outside = || vec![Place::Outside; campaigns.len()];
+        for active in self.active.get(&account).into_iter().flatten() {
+            let Some(run) = campaigns.iter().position(|id| *id == active.campaign) else { continue };
+            let (_, places) = all.entry(active.referral).or_insert_with(|| (active.known, outside()));
+            places[run] = Place::Active { day: active.day, due_at: active.due_at };
+        }
+        for (run, queue) in queues.iter().enumerate() {
+            let Some(queue) = queue else { continue };
+            for (referral, known) in &queue.people {
+                // Old enough is who is older than that, not who is exactly so old.
+                let ripe_at = known.registered_at + queue.after + TimeDelta::microseconds(1);
+                let ripe = queue.after.is_zero() || ripe_at <= now;
+                let from = if ripe { Timestamp::MIN_UTC } else { ripe_at };
+                let (_, places) = all.entry(*referral).or_insert_with(|| (*known, outside()));
+                places[run] = Place::Waiting { from };
+            }
+        }
+        let mut people: Vec<(i64, Known, Vec<Place>)> =
+            all.into_iter().map(|(id, (known, at))| (id, known, at)).collect();
+        people.sort_by_key(|(id, known, _)| std::cmp::Reverse((known.registered_at, *id)));
+        let mut groups: Vec<Group> = Vec::new();
+        for (referral, known, places) in people {
+            let written = self.written.contains(&(account, referral));
+            let group = known.group(referral, places, written.then_some(today));
+            match groups.last_mut() {
+                Some(last) if is_alike(last, &group) => last.people += 1,
+                _ => groups.push(group),
+            }
+        }
+        groups
+    }
+}
+
+impl Known {
+    fn group(self, referral: i64, places: Vec<Place>, last_written_on: Option<NaiveDate>) -> Group {
+        let consent = self.agreed.map(|agreed| if agreed { Consent::OptedIn } else { Consent::OptedOut });
+        let Self { registered_at, paid, suppressed, .. } = self;
+        Group { people: 1, registered_at, referral, paid, consent, suppressed, last_written_on, places }
+    }
+}
+
+/// Whether the next in the order of registration may be counted with those before.
+fn is_alike(group: &Group, next: &Group) -> bool {
+    let facts = |group: &Group| (group.paid, group.consent, group.suppressed, group.last_written_on);
+    let mut places = group.places.iter().zip(&next.places);
+    facts(group) == facts(next)
+        && places.all(|(one, other)| match (one, other) {
+            (Place::Active { day, due_at }, Place::Active { day: next_day, due_at: next_due_at }) => {
+                day == next_day && (*next_due_at - *due_at).abs() < ALIKE
+            }
+            (one, other) => one == other,
+        })
+}
+
+/// Columns of [`Known`] from `referral r`, all rows of a group in one array each.
+macro_rules! known_columns {
+    () => {
+        "array_agg(r.id), array_agg(r.registered_at), array_agg(r.paid_at is not null),
+         array_agg(r.consent = 'opted_in')"
+    };
+}
+
+type KnownColumns = (Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>);
+
+fn known((ids, registered, paid, agreed): KnownColumns) -> impl Iterator<Item = (i64, Known)> {
+    let rows = ids.into_iter().zip(registered).zip(paid.into_iter().zip(agreed));
+    rows.map(|((id, registered_at), (paid, agreed))| (id, Known { registered_at, paid, agreed, suppressed: false }))
+}
+
+impl Store {
+    /// Whom the campaign is going to take of the accounts of `seekers`: who matches, and who is only too young or in
+    /// another run, which passes.
+    pub(super) async fn waiting_for(
+        &self,
+        (name, campaign): (&Name, CampaignId),
+        spec: &Campaign,
+        seekers: &[Seeker],
+        now: Timestamp,
+    ) -> Result<HashMap<AccountId, Waiting>, Error> {
+        const OPERATION: &str = "read who is going to be enrolled";
+        type Row = (i32, Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>);
+        let query =
+            sqlx::query_as(concat!("select d.account_id, ", known_columns!(), matching!(), " group by d.account_id"));
+        let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
+        let lives = Lives::of(&mut db, name, campaign).await?;
+        let rows: Vec<Row> = Matcher::new(&lives, spec, seekers, now)
+            .sooner_or_later()
+            .bind(query)
+            .persistent(false)
+            .fetch_all(&mut *db)
+            .await
+            .map_err(Error::during(OPERATION))?;
+        let after = TimeDelta::from_std(spec.enroll_after.into()).unwrap_or_default();
+        let waiting = rows.into_iter().map(|(account, ids, registered, paid, agreed)| {
+            let people = known((ids, registered, paid, agreed)).collect();
+            (AccountId(account), Waiting { people, after })
+        });
+        Ok(waiting.collect())
+    }
+
+    /// Reads who is in a run of the accounts, and which of them and of those who wait were written to today.
+    pub(super) async fn people(
+        &self,
+        members: &[Member],
+        waiting: &[Vec<HashMap<AccountId, Waiting>>],
+        now: Timestamp,
+    ) -> Result<People, Error> {
+        let mut people = People { active: self.active(members).await?, ..People::default() };
+        // Only where the day has a message at all is it worth asking for whom.
+        let (mut accounts, mut referrals, mut days) = (vec![], vec![], vec![]);
+        for member in members {
+            let (account, today) = (member.lane.account, member.lane.zone.date(now));
+            if member.lane.taken.of(today) == 0 {
+                continue;
+            }
+            let active = people.active.get(&account).into_iter().flatten().map(|active| active.referral);
+            let queues = waiting.iter().flatten().filter_map(|queue| queue.get(&account));
+            let mut here: Vec<i64> =
+                active.chain(queues.flat_map(|queue| queue.people.iter().map(|one| one.0))).collect();
+            here.sort_unstable();
+            here.dedup();
+            accounts.resize(accounts.len() + here.len(), account.0);
+            days.resize(days.len() + here.len(), today);
+            referrals.extend(here);
+        }
+        people.written = self.written(accounts, referrals, days).await?;
+        Ok(people)
+    }
+
+    async fn active(&self, members: &[Member]) -> Result<HashMap<AccountId, Vec<Active>>, Error> {
+        type Row =
+            (i32, i32, Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>, Vec<bool>, Vec<i16>, Vec<Timestamp>);
+        let rows: Vec<Row> = sqlx::query_as(concat!(
+            "select t.account_id, t.campaign_id, ",
+            known_columns!(),
+            ", array_agg(exists (select from suppression s where s.phone = r.phone)), array_agg(t.day),
+             array_agg(t.due_at)
+             from target t join referral r on (r.account_id, r.id) = (t.account_id, t.referral_id)
+             where t.account_id = any($1) and t.state = 'active' and t.due_at is not null
+             group by t.account_id, t.campaign_id"
+        ))
+        .bind(members.iter().map(|member| member.lane.account.0).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read who is in a run"))?;
+        let mut all: HashMap<AccountId, Vec<Active>> = HashMap::new();
+        for (account, campaign, ids, registered, paid, agreed, suppressed, days, due_at) in rows {
+            let people =
+                known((ids, registered, paid, agreed)).zip(suppressed.into_iter().zip(days.into_iter().zip(due_at)));
+            let people = people.map(|((referral, known), (suppressed, (day, due_at)))| Active {
+                referral,
+                known: Known { suppressed, ..known },
+                campaign: CampaignId(campaign),
+                day: day.unsigned_abs(),
+                due_at,
+            });
+            all.entry(AccountId(account)).or_default().extend(people);
+        }
+        Ok(all)
+    }
+
+    async fn written(
+        &self,
+        accounts: Vec<i32>,
+        referrals: Vec<i64>,
+        days: Vec<NaiveDate>,
+    ) -> Result<HashSet<(AccountId, i64)>, Error> {
+        if accounts.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let rows: Vec<(i32, i64)> = sqlx::query_as(
+            "select u.account_id, u.referral_id
+             from unnest($1::int[], $2::bigint[], $3::date[]) as u (account_id, referral_id, today)
+             where exists (select from message m where m.account_id = u.account_id and m.referral_id = u.referral_id
+                                                   and m.counts_on >= u.today)",
+        )
+        .bind(accounts)
+        .bind(referrals)
+        .bind(days)
+        .persistent(false)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read who was written to today"))?;
+        Ok(rows.into_iter().map(|(account, referral)| (AccountId(account), referral)).collect())
+    }
+}

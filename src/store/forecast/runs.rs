@@ -1,0 +1,127 @@
+//! Accounts and their runs as they are now.
+
+use std::collections::HashMap;
+
+use super::Member;
+use crate::domain::{AccountId, CampaignId, NaiveDate, Timestamp};
+use crate::lane::DayCount;
+use crate::lifecycle::enrollment::Taken;
+use crate::lifecycle::operator::{Orders, Overrides};
+use crate::lifecycle::run::{Phase, Reason};
+use crate::plan::forecast::Run;
+use crate::store::lane_rows::{LaneRow, lane_columns};
+use crate::store::overrides::overrides_of;
+use crate::store::rows::{decode, strange};
+use crate::store::{Error, Store};
+
+/// Runs of accounts, and what is ordered for them.
+pub(super) struct Runs {
+    rows: HashMap<(AccountId, CampaignId), RunRow>,
+    overrides: Overrides,
+}
+
+impl Runs {
+    pub(super) fn get(&self, account: AccountId, campaign: CampaignId) -> Option<&RunRow> {
+        self.rows.get(&(account, campaign))
+    }
+
+    pub(super) fn orders(&self, account: AccountId, campaign: CampaignId) -> Orders<'_> {
+        self.overrides.about(account, campaign)
+    }
+}
+
+/// What is known of a run.
+#[derive(sqlx::FromRow)]
+pub(super) struct RunRow {
+    account_id: i32,
+    campaign_id: i32,
+    phase: String,
+    reason: String,
+    started: bool,
+    pub(super) finished: bool,
+    faulty: bool,
+    taken_on: Option<NaiveDate>,
+    taken: i32,
+    passes: i32,
+    last_pass_found: Option<i32>,
+    enrolled_on: Option<NaiveDate>,
+    enrolled: i32,
+    enroll_at: Option<Timestamp>,
+    ever: i64,
+}
+
+impl RunRow {
+    /// `new` with what happened to it; `touched` by what comes into force, it is looked at anew.
+    pub(super) fn run<'a>(&self, new: Run<'a>, touched: bool, today: NaiveDate, now: Timestamp) -> Run<'a> {
+        let count = |on, count: i32| DayCount { on, count: count.unsigned_abs() }.of(today);
+        Run {
+            phase: Phase::parse(&self.phase).unwrap_or(Phase::Draft),
+            started: self.started,
+            faulty: self.faulty && !touched && self.reason == Reason::TemplateError.as_str(),
+            sent: count(self.taken_on, self.taken),
+            taken: Taken {
+                passes: self.passes.unsigned_abs(),
+                ever: self.ever.unsigned_abs(),
+                today: count(self.enrolled_on, self.enrolled),
+            },
+            last_pass_found: self.last_pass_found.unwrap_or_default().unsigned_abs(),
+            enroll_at: if touched { Some(now) } else { self.enroll_at },
+            ..new
+        }
+    }
+}
+
+impl Store {
+    pub(super) async fn members(&self, accounts: &[AccountId]) -> Result<Vec<Member>, Error> {
+        const OPERATION: &str = "read accounts for a forecast";
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            #[sqlx(flatten)]
+            lane: LaneRow,
+            external_id: String,
+            labels: serde_json::Value,
+        }
+        // An account that no daemon has seen yet has no lane.
+        let rows: Vec<Row> = sqlx::query_as(concat!(
+            "select ",
+            lane_columns!(),
+            ", a.external_id, a.attributes as labels
+             from account a
+             left join lane on lane.account_id = a.id
+             cross join lateral (
+               select a.id as account_id, lane.wake_at, lane.taken_on, coalesce(lane.taken, 0) as taken,
+                      lane.next_slot_at, coalesce(lane.wave, 0) as wave, coalesce(lane.wave_sent, 0) as wave_sent) l
+             where a.id = any($1) order by a.id"
+        ))
+        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        let member = |row: Row| Ok(Member { lane: row.lane.lane()?, name: row.external_id, labels: row.labels });
+        rows.into_iter().map(member).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
+    }
+
+    pub(super) async fn runs_of(&self, accounts: &[AccountId]) -> Result<Runs, Error> {
+        const OPERATION: &str = "read runs for a forecast";
+        let accounts: Vec<i32> = accounts.iter().map(|account| account.0).collect();
+        let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
+        let overrides = overrides_of(&mut db, &accounts).await?;
+        let rows: Vec<RunRow> = sqlx::query_as(
+            "select r.account_id, r.campaign_id, r.phase, r.reason, r.started_at is not null as started,
+                    r.finished_at is not null as finished, coalesce(r.fault_revision_id = r.revision_id, false) as faulty,
+                    r.taken_on, r.taken, r.passes, r.last_pass_found, r.enrolled_on, r.enrolled, r.enroll_at,
+                    (select count(*) from target t
+                     where t.account_id = r.account_id and t.campaign_id = r.campaign_id and r.finished_at is null) as ever
+             from run r where r.account_id = any($1)",
+        )
+        .bind(accounts)
+        .fetch_all(&mut *db)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        if let Some(row) = rows.iter().find(|row| Phase::parse(&row.phase).is_none()) {
+            return Err(decode(OPERATION)(strange("a phase", &row.phase)));
+        }
+        let key = |row: &RunRow| (AccountId(row.account_id), CampaignId(row.campaign_id));
+        Ok(Runs { rows: rows.into_iter().map(|row| (key(&row), row)).collect(), overrides })
+    }
+}

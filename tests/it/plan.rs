@@ -1,0 +1,86 @@
+//! `plan` in people: what a change means for the days ahead, and that it happens so.
+
+use chrono::TimeDelta;
+use relance::domain::Timestamp;
+use relance::store::Speed;
+use serde_json::{Value, json};
+
+use crate::estimate::{folder, run, world};
+use crate::get::relancectl;
+use crate::sending::{NO_PACE, tree};
+use crate::world::World;
+
+async fn plan(world: &World, yaml: &str, args: &[&str]) -> String {
+    world.store().set_clock(world.now, Speed(0.0)).await.unwrap();
+    let folder = folder(yaml);
+    let (text, error, code) =
+        relancectl(&world.url(), &[&["plan", "--dir", folder.path().to_str().unwrap()], args].concat());
+    assert_eq!((error.as_str(), code), ("", Some(0)), "{text}");
+    text
+}
+
+async fn read(world: &World, yaml: &str) -> Value {
+    serde_json::from_str(&plan(world, yaml, &["-o", "json"]).await).unwrap()
+}
+
+const CAPPED: &str = "limits: {messagesPerDay: 10}, pacing: {every: 0s, jitter: 0s}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_that_comes_first_says_whom_it_delays_and_what_it_outlives() {
+    let mut world = world(40, "update account set subscription_ends_at = '2026-12-10T00:00Z'").await;
+    world.apply(&tree(3, CAPPED, &[("slow", "priority: 50")])).await;
+    world.settle().await;
+    let edit = tree(3, CAPPED, &[("slow", "priority: 50"), ("sooner", "priority: 5")]);
+    insta::assert_snapshot!(plan(&world, &edit, &[]).await);
+
+    let seen = read(&world, &edit).await;
+    let effect = &seen["changes"][0]["effect"];
+    assert_eq!(
+        (&effect["accounts"], &effect["enroll"], &effect["messages_per_day"]),
+        (&json!(1), &json!(40), &json!(10))
+    );
+    // Of the subscription nothing is foreseen but that it ends too early.
+    world.sql("update account set subscription_ends_at = null").await;
+    world.apply(&edit).await;
+    world.settle().await;
+    assert_eq!(run(&world, "sooner")["enrolled"], effect["enroll"]);
+    world.run_for(TimeDelta::days(30)).await;
+    let day = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap().date_naive();
+    assert_eq!(day(&run(&world, "sooner")["finished_at"]), day(&effect["finish_at"]));
+    assert_eq!(day(&run(&world, "slow")["finished_at"]), day(&seen["slips"][0]["after"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stops_frees_the_days_of_the_others() {
+    let mut world = world(40, "select 1").await;
+    world.apply(&tree(3, CAPPED, &[("slow", "priority: 50"), ("sooner", "priority: 5")])).await;
+    world.run_for(TimeDelta::days(2)).await;
+    for (spec, effect) in [
+        (
+            "priority: 5, state: cancelled",
+            json!({"accounts": 1, "exit": 40, "messages_per_day": null, "finish_at": null}),
+        ),
+        ("priority: 5, state: paused", json!({"accounts": 1, "exit": 0, "messages_per_day": null, "finish_at": null})),
+    ] {
+        let seen = read(&world, &tree(3, CAPPED, &[("slow", "priority: 50"), ("sooner", spec)])).await;
+        let found = &seen["changes"][0]["effect"];
+        for (field, value) in effect.as_object().unwrap() {
+            assert_eq!(&found[field], value, "{spec}: {field}");
+        }
+        let slip = &seen["slips"][0];
+        assert_eq!(slip["campaign"], "slow");
+        assert!(slip["after"].as_str() < slip["before"].as_str(), "{slip}");
+    }
+    // A word changes nobody's day.
+    let reworded =
+        tree(3, CAPPED, &[("slow", "priority: 50"), ("sooner", "priority: 5")]).replace("Jour 3.", "Jour trois.");
+    let seen = read(&world, &reworded).await;
+    assert_eq!((&seen["changes"][0]["kind"], &seen["slips"]), (&json!("Sequence"), &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_ends_says_so() {
+    let world = world(5, "update account set whatsapp_status = 'disconnected'").await;
+    let endless = tree(1, NO_PACE, &[("for-ever", "enrollment: continuous"), ("soon", "state: paused")]);
+    insta::assert_snapshot!(plan(&world, &endless, &[]).await);
+}
