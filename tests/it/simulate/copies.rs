@@ -39,6 +39,9 @@ async fn lived_in() -> TestDatabase {
     fill(&database.store).await;
     let rates = Rates { failure: 0.1, stop: 0.2, paid: 0.1 };
     simulate(&database.store, &sources(&welcome()), &settings(2, rates), |_| ()).await.unwrap();
+    let pause = "insert into override (account_id, action, actor, reason, created_at, until)
+                 select id, 'pause', 'maria', 'audit', '2026-12-01Z', '2026-12-02Z' from account limit 1";
+    sqlx::query(pause).execute(&database.pool).await.unwrap();
     database
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Timelike};
 use relance::domain::{MessageKey, Timestamp, Zone};
+use relance::lifecycle::operator::Action;
 
 use super::{CAMPAIGNS, Walk, Wanted};
 
@@ -32,9 +33,11 @@ const NEVER: [(&str, &str); 9] = [
     (
         "an event does not follow from the one before, or changes nothing",
         "select concat_ws(' ', id, phase_before, phase_after, reason) from (
-           select *, lag(phase_after) over run as last_phase, lag(reason) over run as last_reason from event
+           select *, lag(phase_after) over run as last_phase, lag(reason) over run as last_reason,
+                     lag(message) over run as last_message from event
            window run as (partition by account_id, campaign_id order by id)) e
-         where phase_before is distinct from last_phase or (phase_after, reason) = (last_phase, last_reason)",
+         where phase_before is distinct from last_phase
+            or (phase_after, reason, message) = (last_phase, last_reason, last_message)",
     ),
     (
         "two messages of one day for one person",
@@ -116,6 +119,13 @@ impl Walk {
             );
             let last = days.insert((account, campaign, referral), key.day).unwrap_or_default();
             assert!(last < key.day, "seed {seed}: {key:?} came after day {last}\n{}", story());
+            let order = self.ordered((target.account, target.campaign), place, delivery.at);
+            assert!(
+                !matches!(order, Some(Action::Pause | Action::Cancel)),
+                "seed {seed}: {key:?} left at {}, though its run was stopped: {order:?}\n{}",
+                delivery.at,
+                story()
+            );
             let local = self.zone(account).local(delivery.at);
             let (_, from, to) = CAMPAIGNS.into_iter().find(|(name, ..)| *name == names[&campaign]).unwrap();
             assert!((from..to).contains(&local.hour()), "seed {seed}: {key:?} left at {local}\n{}", story());
