@@ -13,7 +13,7 @@ use serde::Serialize;
 pub use self::check::Check;
 pub use self::inputs::Setting;
 use crate::domain::{Consent, NaiveDate, Opening, Timestamp};
-use crate::lifecycle::run::Phase;
+use crate::lifecycle::run::{Phase, Unable};
 use crate::lifecycle::target::Exit;
 use crate::manifest::desired::ConsentPolicy;
 
@@ -56,9 +56,18 @@ impl Account {
         self.subscription_ends_at.is_some_and(|end| end <= now)
     }
 
+    /// Why nothing can leave for it at `now`, if so.
+    pub fn unable(self, now: Timestamp) -> Option<Unable> {
+        match self {
+            _ if self.is_expired(now) => Some(Unable::SubscriptionExpired),
+            Self { connected: false, .. } => Some(Unable::Disconnected),
+            Self { connected: true, .. } => None,
+        }
+    }
+
     /// Whether anything could leave for it at `now`, the time of day and quotas aside.
     pub fn can_send(self, now: Timestamp) -> bool {
-        self.connected && !self.is_expired(now)
+        self.unable(now).is_none()
     }
 }
 

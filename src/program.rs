@@ -8,6 +8,7 @@ use std::sync::Arc;
 pub use self::message::{Fault, Recipient, Referrer, Rendered, SpokenBy};
 use crate::cadence::Cadence;
 use crate::domain::{CampaignId, Language, Name, Zone};
+use crate::lifecycle::turn::Order;
 use crate::manifest::desired::{AccountPolicy, Campaign, Day, Desired, Sequence};
 use crate::template::{Problem, Template};
 
@@ -19,6 +20,8 @@ pub struct Program {
     /// The revision that messages sent by it name as their origin.
     pub revision: i32,
     pub accounts: AccountPolicy,
+    /// Who waits for whom.
+    pub order: Order,
     campaigns: HashMap<CampaignId, Arc<CampaignProgram>>,
 }
 
@@ -52,7 +55,8 @@ impl Program {
             })?;
             campaigns.insert(*id, Arc::new(program));
         }
-        Ok(Self { generation, revision, accounts: desired.accounts.clone(), campaigns })
+        let order = Order::of(desired, ids);
+        Ok(Self { generation, revision, accounts: desired.accounts.clone(), order, campaigns })
     }
 
     pub fn campaign(&self, id: CampaignId) -> Option<&CampaignProgram> {

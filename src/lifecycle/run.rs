@@ -68,7 +68,13 @@ pub enum Reason {
     /// An operator does, whatever the manifest says.
     Operator,
     WaitingForStart,
+    /// A campaign before it in a queue, or its `runAfter`, is not over for the account.
+    QueuedBehind,
     Running,
+    /// A default run, while a filtered one of the account is active.
+    FilteredCampaignActive,
+    SubscriptionExpired,
+    Disconnected,
     /// A message could not be rendered; a new revision lifts it.
     TemplateError,
     /// Nobody left to enroll and nobody active.
@@ -80,11 +86,15 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Manifest,
         Self::Operator,
         Self::WaitingForStart,
+        Self::QueuedBehind,
         Self::Running,
+        Self::FilteredCampaignActive,
+        Self::SubscriptionExpired,
+        Self::Disconnected,
         Self::TemplateError,
         Self::Drained,
         Self::Ended,
@@ -96,7 +106,11 @@ impl Reason {
             Self::Manifest => "manifest",
             Self::Operator => "operator",
             Self::WaitingForStart => "waiting-for-start",
+            Self::QueuedBehind => "queued-behind",
             Self::Running => "running",
+            Self::FilteredCampaignActive => "filtered-campaign-active",
+            Self::SubscriptionExpired => "subscription-expired",
+            Self::Disconnected => "disconnected",
             Self::TemplateError => "template-error",
             Self::Drained => "drained",
             Self::Ended => "ended",
@@ -142,6 +156,12 @@ pub struct Situation {
     pub selected: bool,
     /// The run was active once.
     pub started: bool,
+    /// Whom it waits for, as the end of a sentence; only what has not begun waits.
+    pub behind: Option<String>,
+    /// The filtered run that is active, of a default run that makes way for it; as the end of a sentence.
+    pub crowded_out: Option<String>,
+    /// Why nothing can leave for its account.
+    pub unable: Option<Unable>,
     pub start_at: Option<Timestamp>,
     pub end_at: Option<Timestamp>,
     pub enrollment: Enrollment,
@@ -157,6 +177,23 @@ pub struct Situation {
     pub has_active_targets: bool,
     /// What could not be rendered in the present revision.
     pub template_error: Option<String>,
+}
+
+/// Why nothing can leave for an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unable {
+    SubscriptionExpired,
+    Disconnected,
+}
+
+impl Unable {
+    fn status(self) -> Status {
+        let (reason, message) = match self {
+            Self::SubscriptionExpired => (Reason::SubscriptionExpired, "the subscription of its account is over"),
+            Self::Disconnected => (Reason::Disconnected, "its account is not connected"),
+        };
+        Status::new(Phase::Paused, reason, message)
+    }
 }
 
 /// The status that follows from `situation` at `now` for a run in `status`.
@@ -200,8 +237,23 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
         }
         kept = kept.or(at_once);
     }
+    if let Some(whom) = situation.behind.as_ref().filter(|_| !situation.started) {
+        match order.filter(|order| order.action == Action::Start) {
+            Some(at_once) => kept = kept.or(Some(at_once)),
+            None => return Status::new(Scheduled, Reason::QueuedBehind, format!("behind {whom}")),
+        }
+    }
     if enrollment_closed(situation) && !situation.has_active_targets {
         return Status::new(Completed, Reason::Drained, "everybody was written to, and nobody is left to enroll");
+    }
+    if let Some(unable) = situation.unable {
+        return unable.status();
+    }
+    if let Some(whom) = &situation.crowded_out {
+        match order {
+            Some(order) => kept = kept.or(Some(order)),
+            None => return Status::new(Paused, Reason::FilteredCampaignActive, format!("makes way for {whom}")),
+        }
     }
     match (&situation.template_error, kept) {
         (Some(error), _) => Status::new(Paused, Reason::TemplateError, error),
@@ -249,7 +301,7 @@ pub fn enrollment_closed(situation: &Situation) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Phase, Reason, Situation, Status, may_act, next};
+    use super::{Phase, Reason, Situation, Status, Unable, may_act, next};
     use crate::domain::{AccountId, CampaignId, Timestamp};
     use crate::lifecycle::operator::{Action, Override, Scope};
     use crate::manifest::desired::{DesiredState, Enrollment};
@@ -265,6 +317,9 @@ mod tests {
             operator: None,
             selected: true,
             started: true,
+            behind: None,
+            crowded_out: None,
+            unable: None,
             start_at: None,
             end_at: None,
             enrollment: Enrollment::UntilDrained,
@@ -298,6 +353,13 @@ mod tests {
             ("start ahead, started", Situation { start_at: Some(now() + hour), ..active() }),
             ("start now", Situation { start_at: Some(now()), started: false, ..active() }),
             ("end now", Situation { end_at: Some(now()), ..active() }),
+            ("behind", Situation { behind: Some("`a`, which is active".into()), started: false, ..active() }),
+            ("behind, started", Situation { behind: Some("`a`, which is active".into()), ..active() }),
+            ("crowded out", Situation { crowded_out: Some("`a`".into()), ..active() }),
+            ("crowded out, never began", Situation { crowded_out: Some("`a`".into()), started: false, ..active() }),
+            ("expired", Situation { unable: Some(Unable::SubscriptionExpired), ..active() }),
+            ("not connected", Situation { unable: Some(Unable::Disconnected), started: false, ..active() }),
+            ("not connected, drained", Situation { unable: Some(Unable::Disconnected), ..drained.clone() }),
             ("drained", drained.clone()),
             ("drained, continuous", Situation { enrollment: Enrollment::Continuous, ..drained.clone() }),
             ("drained, paused", Situation { wanted: DesiredState::Paused, ..drained.clone() }),
@@ -334,6 +396,9 @@ mod tests {
                 Situation { wanted: DesiredState::Paused, start_at: Some(now() + hour), ..fresh.clone() },
             ),
             ("draft, end now", Situation { wanted: DesiredState::Draft, end_at: Some(now()), ..fresh }),
+            ("behind", Situation { behind: Some("`a`".into()), started: false, ..active() }),
+            ("crowded out", Situation { crowded_out: Some("`a`".into()), ..active() }),
+            ("not connected", Situation { unable: Some(Unable::Disconnected), ..active() }),
             ("drained", Situation { last_pass_found: 0, has_active_targets: false, ..active() }),
             ("template error", Situation { template_error: Some("day 2".into()), ..active() }),
         ];

@@ -1,14 +1,20 @@
-//! Whose turn it is: whom a run waits for among the other runs of its account.
+//! Whose turn it is among the runs of one account: who waits for whom, and who makes way for whom.
 //!
 //! A campaign that has no run for the account, was cancelled, removed or completed there is over, and nobody waits for
-//! it. One that never began, a draft too, holds those behind it.
+//! it. One that never began, a draft too, holds those behind it. A default run makes way for filtered ones.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::run::Phase;
-use crate::domain::CampaignId;
+use crate::domain::{CampaignId, Name};
+use crate::manifest::Desired;
+use crate::manifest::desired::CampaignType;
 
 /// What comes before a campaign, in every account.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
+    pub name: Name,
+    pub kind: CampaignType,
     /// `runAfter`.
     pub after: Option<CampaignId>,
     /// Those before it in its queue.
@@ -23,48 +29,245 @@ impl Turn {
         self.after.into_iter().chain(self.ahead.iter().copied())
     }
 
-    /// The campaign that it waits for, if it does; `unfinished` knows the phase of the runs that are not over.
-    pub fn behind(&self, unfinished: impl Fn(CampaignId) -> Option<Phase>) -> Option<(CampaignId, Phase)> {
-        let open = |id: CampaignId| Some((id, unfinished(id)?));
-        self.after.and_then(open).or_else(|| {
-            let mut before = self.ahead.iter().filter_map(|id| open(*id));
-            // Once so many are unfinished, the last of them is the one to wait for.
-            let last = usize::try_from(self.parallelism.saturating_sub(1)).unwrap_or(usize::MAX);
-            before.nth(last)
+    fn behind(&self, peers: &Peers) -> Option<CampaignId> {
+        let open = |id: &CampaignId| peers.0.contains_key(id);
+        let parent = self.after.filter(open);
+        // Once so many are unfinished, the last of them is the one to wait for.
+        let last = usize::try_from(self.parallelism.saturating_sub(1)).unwrap_or(usize::MAX);
+        parent.or_else(|| self.ahead.iter().copied().filter(open).nth(last))
+    }
+}
+
+/// The turns of all campaigns, each after those it may have to wait for or make way for.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    turns: BTreeMap<CampaignId, Turn>,
+    ranks: BTreeMap<CampaignId, usize>,
+    children: BTreeMap<CampaignId, Vec<CampaignId>>,
+    /// Whether default runs go on beside filtered ones.
+    simultaneous: bool,
+}
+
+impl Order {
+    /// The order that `desired` asks for, of the campaigns that have a number in `ids`.
+    pub fn of(desired: &Desired, ids: &BTreeMap<Name, CampaignId>) -> Self {
+        let mut places: BTreeMap<&Name, (&[Name], u32)> = BTreeMap::new();
+        for queue in desired.queues.values() {
+            let place = |at: usize| (&queue.campaigns[at], (&queue.campaigns[..at], queue.parallelism));
+            places.extend((0..queue.campaigns.len()).map(place));
+        }
+        let mut order = Self { simultaneous: desired.accounts.allow_simultaneous_campaigns, ..Self::default() };
+        for (name, campaign) in &desired.campaigns {
+            let Some(id) = ids.get(name) else { continue };
+            let (ahead, parallelism) = places.get(name).copied().unwrap_or((&[], 1));
+            let turn = Turn {
+                name: name.clone(),
+                kind: campaign.kind,
+                after: campaign.run_after.as_ref().and_then(|name| ids.get(name)).copied(),
+                ahead: ahead.iter().filter_map(|name| ids.get(name)).copied().collect(),
+                parallelism,
+            };
+            for parent in turn.parents() {
+                order.children.entry(parent).or_default().push(*id);
+            }
+            order.turns.insert(*id, turn);
+        }
+        let mut seen = BTreeSet::new();
+        for kind in [CampaignType::Filtered, CampaignType::Default] {
+            let ids: Vec<CampaignId> =
+                order.turns.iter().filter(|(_, turn)| turn.kind == kind).map(|(id, _)| *id).collect();
+            for id in ids {
+                order.rank_after_parents(id, &mut seen);
+            }
+        }
+        order
+    }
+
+    fn rank_after_parents(&mut self, id: CampaignId, seen: &mut BTreeSet<CampaignId>) {
+        // What is left to rank of each campaign on the way; trees with circles are refused, and end here all the same.
+        let mut path = vec![(id, false)];
+        while let Some((id, parents_done)) = path.pop() {
+            if parents_done {
+                let rank = self.ranks.len();
+                self.ranks.entry(id).or_insert(rank);
+            } else if seen.insert(id) {
+                path.push((id, true));
+                path.extend(self.turns.get(&id).into_iter().flat_map(Turn::parents).map(|parent| (parent, false)));
+            }
+        }
+    }
+
+    /// Runs of an account are looked at in this order, so that each sees what became of those before it.
+    pub fn rank(&self, id: CampaignId) -> usize {
+        self.ranks.get(&id).copied().unwrap_or(usize::MAX)
+    }
+
+    pub fn turn(&self, id: CampaignId) -> Option<&Turn> {
+        self.turns.get(&id)
+    }
+
+    /// The campaigns whose runs have to look again when one of `id` changed its phase.
+    pub fn concerned_by(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
+        let children = self.children.get(&id).into_iter().flatten().copied();
+        // One that was removed may have been a filtered one.
+        let crowds = !self.simultaneous && self.turns.get(&id).is_none_or(|turn| turn.kind == CampaignType::Filtered);
+        let defaults = self.of_kind(CampaignType::Default).filter(move |_| crowds);
+        children.chain(defaults)
+    }
+
+    /// The campaigns before which a default run makes way.
+    pub fn crowding(&self) -> impl Iterator<Item = CampaignId> + '_ {
+        self.of_kind(CampaignType::Filtered).filter(|_| !self.simultaneous)
+    }
+
+    fn of_kind(&self, kind: CampaignType) -> impl Iterator<Item = CampaignId> + '_ {
+        self.turns.iter().filter(move |(_, turn)| turn.kind == kind).map(|(id, _)| *id)
+    }
+
+    /// Whom a run of `id` waits for among `peers`, as the end of a sentence.
+    pub fn behind(&self, id: CampaignId, peers: &Peers) -> Option<String> {
+        let whom = self.turns.get(&id)?.behind(peers)?;
+        let (turn, peer) = (self.turns.get(&whom)?, peers.0.get(&whom)?);
+        Some(match peer.phase {
+            Phase::Draft => format!("`{}`, which is a draft", turn.name),
+            phase => format!("`{}`, which is {phase}", turn.name),
         })
+    }
+
+    /// Before which of `peers` a run of `id` makes way, as the end of a sentence.
+    pub fn crowded_out(&self, id: CampaignId, peers: &Peers) -> Option<String> {
+        if self.simultaneous || self.turns.get(&id)?.kind != CampaignType::Default {
+            return None;
+        }
+        let filtered = |id: &CampaignId| self.turns.get(id).filter(|turn| turn.kind == CampaignType::Filtered);
+        let mut crowding = peers.0.iter().filter(|(_, peer)| peer.phase == Phase::Active || peer.returns);
+        crowding.find_map(|(id, peer)| {
+            let name = &filtered(id)?.name;
+            Some(if peer.returns { format!("`{name}`, which will go on") } else { format!("`{name}`") })
+        })
+    }
+}
+
+/// A run of the same account that is not over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    pub phase: Phase,
+    /// Paused, with an end that is known.
+    pub returns: bool,
+}
+
+/// The runs of one account that are not over.
+#[derive(Debug, Clone, Default)]
+pub struct Peers(BTreeMap<CampaignId, Peer>);
+
+impl Peers {
+    /// Notes what a run is now; one that is over is no peer any more.
+    pub fn set(&mut self, id: CampaignId, peer: Peer) {
+        if peer.phase.is_final() {
+            self.0.remove(&id);
+        } else {
+            self.0.insert(id, peer);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Turn;
-    use crate::domain::CampaignId;
+    use std::collections::BTreeMap;
+
+    use super::{Order, Peer, Peers};
+    use crate::domain::{CampaignId, Name};
     use crate::lifecycle::run::Phase;
+    use crate::manifest::{SourceFile, Sources, check};
+
+    /// `d` is the default campaign; `e` runs after `c`.
+    fn order(more: &str) -> Order {
+        let campaign = |(name, spec): (&str, &str)| {
+            format!(
+                "---\napiVersion: relance/v1\nkind: Campaign\nmetadata: {{name: {name}}}\n\
+                 spec: {{{spec}, days: [{{day: 1, text: {{fr: 'A {{{{ optOutHint }}}}'}}}}]}}\n"
+            )
+        };
+        let campaigns = [
+            ("a", "type: filtered"),
+            ("b", "type: filtered"),
+            ("c", "type: filtered"),
+            ("d", "type: default"),
+            ("e", "type: filtered, runAfter: c"),
+        ];
+        let yaml = campaigns.map(campaign).concat() + more;
+        let checked =
+            check(&Sources { files: vec![SourceFile { path: "a.yaml".to_owned(), bytes: yaml.into_bytes() }] });
+        assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
+        let ids: BTreeMap<Name, CampaignId> =
+            checked.desired.campaigns.keys().cloned().zip((1..).map(CampaignId)).collect();
+        Order::of(&checked.desired, &ids)
+    }
+
+    fn queue(parallelism: u32) -> Order {
+        order(&format!(
+            "---\napiVersion: relance/v1\nkind: Queue\nmetadata: {{name: q}}\n\
+             spec: {{campaigns: [c, b, a], parallelism: {parallelism}}}\n"
+        ))
+    }
 
     const A: CampaignId = CampaignId(1);
     const B: CampaignId = CampaignId(2);
     const C: CampaignId = CampaignId(3);
+    const D: CampaignId = CampaignId(4);
+    const E: CampaignId = CampaignId(5);
 
-    #[test]
-    fn a_queue_lets_as_many_run_as_it_says() {
-        let queue = |parallelism| Turn { after: None, ahead: vec![A, B], parallelism };
-        let runs = |open: &'static [(CampaignId, Phase)]| {
-            move |id: CampaignId| open.iter().find(|(other, _)| *other == id).map(|(_, phase)| *phase)
-        };
-        let both = &[(A, Phase::Active), (B, Phase::Scheduled)];
-        assert_eq!(queue(1).behind(runs(both)), Some((A, Phase::Active)));
-        assert_eq!(queue(2).behind(runs(both)), Some((B, Phase::Scheduled)));
-        assert_eq!(queue(3).behind(runs(both)), None);
-        assert_eq!(queue(1).behind(runs(&[(B, Phase::Draft)])), Some((B, Phase::Draft)));
-        assert_eq!(queue(2).behind(runs(&[(B, Phase::Draft)])), None);
-        assert_eq!(queue(1).behind(runs(&[])), None);
+    fn peers(all: &[(CampaignId, Phase)]) -> Peers {
+        let mut peers = Peers::default();
+        for (id, phase) in all {
+            peers.set(*id, Peer { phase: *phase, returns: false });
+        }
+        peers
     }
 
     #[test]
-    fn a_parent_holds_whatever_the_queue_says() {
-        let turn = Turn { after: Some(C), ahead: vec![A], parallelism: 5 };
-        assert_eq!(turn.behind(|id| (id == C).then_some(Phase::Paused)), Some((C, Phase::Paused)));
-        assert_eq!(turn.behind(|id| (id == A).then_some(Phase::Active)), None);
-        assert_eq!(turn.parents().collect::<Vec<_>>(), [C, A]);
+    fn a_queue_lets_as_many_run_as_it_says() {
+        let both = peers(&[(C, Phase::Active), (B, Phase::Scheduled), (A, Phase::Draft)]);
+        assert_eq!(queue(1).behind(A, &both).unwrap(), "`c`, which is active");
+        assert_eq!(queue(2).behind(A, &both).unwrap(), "`b`, which is scheduled");
+        assert_eq!(queue(3).behind(A, &both), None);
+        assert_eq!(queue(1).behind(B, &both).unwrap(), "`c`, which is active");
+        assert_eq!(queue(2).behind(B, &both), None);
+        let draft = peers(&[(B, Phase::Draft), (C, Phase::Completed)]);
+        assert_eq!(queue(1).behind(A, &draft).unwrap(), "`b`, which is a draft");
+        assert_eq!(queue(1).behind(B, &draft), None);
+    }
+
+    #[test]
+    fn a_parent_holds_until_it_is_over_or_was_never_there() {
+        let order = queue(3);
+        assert_eq!(order.behind(E, &peers(&[(C, Phase::Paused)])).unwrap(), "`c`, which is paused");
+        assert_eq!(order.behind(E, &peers(&[(A, Phase::Active), (C, Phase::Cancelled)])), None);
+        assert_eq!(order.behind(E, &peers(&[])), None);
+    }
+
+    #[test]
+    fn a_default_run_makes_way_unless_both_may_run() {
+        let active = peers(&[(B, Phase::Active)]);
+        assert_eq!(order("").crowded_out(D, &active).unwrap(), "`b`");
+        assert_eq!(order("").crowded_out(A, &active), None);
+        assert_eq!(order("").crowded_out(D, &peers(&[(B, Phase::Paused), (A, Phase::Scheduled)])), None);
+        let mut back = peers(&[]);
+        back.set(B, Peer { phase: Phase::Paused, returns: true });
+        assert_eq!(order("").crowded_out(D, &back).unwrap(), "`b`, which will go on");
+        let both = order(
+            "---\napiVersion: relance/v1\nkind: Defaults\nmetadata: {name: x}\nspec: {allowSimultaneousCampaigns: true}\n",
+        );
+        assert_eq!(both.crowded_out(D, &active), None);
+    }
+
+    #[test]
+    fn runs_are_looked_at_after_those_they_depend_on() {
+        let order = queue(1);
+        let mut ids = [A, B, C, D, E];
+        ids.sort_by_key(|id| order.rank(*id));
+        assert_eq!(ids, [C, B, A, E, D]);
+        assert_eq!(order.concerned_by(C).collect::<Vec<_>>(), [A, B, E, D]);
+        assert_eq!(order.concerned_by(D).collect::<Vec<_>>(), []);
     }
 }

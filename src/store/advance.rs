@@ -1,22 +1,26 @@
 //! Runs moved through their lifecycle: read, decided by the pure rules, saved with their events.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use sqlx::PgConnection;
 
 use super::Error;
 use super::overrides::overrides_of;
 use super::rows::{decode, strange, zone};
-use super::run::Specs;
+use super::run::{Scene, Specs};
 use crate::domain::{AccountId, CampaignId, Moment, Timestamp};
+use crate::gate;
 use crate::lifecycle::operator::{Orders, Overrides};
 use crate::lifecycle::run::{Phase, Reason, Situation, Status, next};
 use crate::lifecycle::target::Exit;
-use crate::manifest::desired::{Campaign, DesiredState, Enrollment};
+use crate::lifecycle::turn::{Order, Peer, Peers, Turn};
+use crate::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment};
 
 /// Runs looked at in one go.
 const BATCH: i64 = 2_000;
 
 /// Moves runs that are due for a look to the phase that follows from what is so. The overrides are held by then.
-pub(super) async fn advance(tx: &mut PgConnection, specs: &Specs<'_>, now: Timestamp) -> Result<u64, Error> {
+pub(super) async fn advance(tx: &mut PgConnection, scene: &Scene<'_>, now: Timestamp) -> Result<u64, Error> {
     // The lanes first, as always: their rows are the locks of the accounts.
     let accounts: Vec<i32> = sqlx::query_scalar(
         "select account_id from lane where account_id in (
@@ -31,7 +35,7 @@ pub(super) async fn advance(tx: &mut PgConnection, specs: &Specs<'_>, now: Times
     if accounts.is_empty() {
         return Ok(0);
     }
-    look_at(tx, &accounts, specs, None, now).await
+    look_at(tx, &accounts, scene, None, now).await
 }
 
 /// An order that another takes the place of, and what is told of that; both are sentences.
@@ -41,18 +45,45 @@ pub(super) struct Replaced<'a> {
 }
 
 /// Does so for `accounts`, whose lanes are locked by then. Returns how many runs changed phase.
+///
+/// Whoever waited for a run that ended, or makes way for one that began, is looked at in the same transaction: nobody
+/// sees a default run beside a filtered one.
 pub(super) async fn look_at(
     tx: &mut PgConnection,
     accounts: &[i32],
-    specs: &Specs<'_>,
+    scene: &Scene<'_>,
     replaced: Option<&Replaced<'_>>,
     now: Timestamp,
 ) -> Result<u64, Error> {
     let overrides = overrides_of(tx, accounts).await?;
+    let mut changed = 0;
+    loop {
+        let mut rows = due_runs(tx, accounts, &scene.specs, now).await?;
+        rows.sort_by_key(|row| (row.account_id, scene.order.rank(CampaignId(row.campaign_id))));
+        let peers = peers(tx, &rows, scene.order, &overrides, now).await.map_err(Error::during(READ))?;
+        let looks = Looking { scene, overrides: &overrides, replaced, now }.all(rows, peers).map_err(decode(READ))?;
+        changed += looks.iter().filter(|look| look.after.phase != look.before).count() as u64;
+        exit_targets(tx, &looks, now).await?;
+        save(tx, &looks, now).await?;
+        if !touch_concerned(tx, &looks, scene.order, now).await? {
+            return Ok(changed);
+        }
+    }
+}
+
+const READ: &str = "read the runs to look at";
+
+async fn due_runs(
+    tx: &mut PgConnection,
+    accounts: &[i32],
+    specs: &Specs<'_>,
+    now: Timestamp,
+) -> Result<Vec<RunRow>, Error> {
     let capped: Vec<i32> = specs.iter().filter(|(_, spec)| spec.limits.targets.is_some()).map(|(id, _)| id.0).collect();
-    let rows: Vec<RunRow> = sqlx::query_as(
+    sqlx::query_as(
         "select r.account_id, r.campaign_id, r.phase, r.reason, r.message, r.started_at, a.timezone, r.passes,
                 r.last_pass_found, coalesce(r.enroll_at <= $2, false) as pass_due, a.external_id, a.attributes as labels,
+                a.subscription_ends_at, coalesce(a.whatsapp_status, 'connected') = 'connected' as connected,
                 coalesce(r.fault_revision_id = r.revision_id, false) as faulty,
                 c.removed_at is not null as removed,
                 exists (select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
@@ -66,17 +97,9 @@ pub(super) async fn look_at(
     .bind(accounts)
     .bind(now)
     .bind(capped)
-    .fetch_all(&mut *tx)
+    .fetch_all(tx)
     .await
-    .map_err(Error::during("read the runs to look at"))?;
-
-    let looks: Result<Vec<Look>, sqlx::Error> =
-        rows.into_iter().filter_map(|row| row.look(specs, &overrides, replaced, now)).collect();
-    let looks = looks.map_err(decode("read the runs to look at"))?;
-    let changed = looks.iter().filter(|look| look.after.phase != look.before).count() as u64;
-    exit_targets(tx, &looks, now).await?;
-    save(tx, &looks, now).await?;
-    Ok(changed)
+    .map_err(Error::during(READ))
 }
 
 #[derive(sqlx::FromRow)]
@@ -89,6 +112,8 @@ struct RunRow {
     message: String,
     started_at: Option<Timestamp>,
     timezone: String,
+    subscription_ends_at: Option<Timestamp>,
+    connected: bool,
     passes: i32,
     last_pass_found: Option<i32>,
     pass_due: bool,
@@ -112,33 +137,125 @@ struct Look {
     check_at: Option<Timestamp>,
 }
 
-impl RunRow {
-    /// `None` for a campaign that this process does not know yet.
-    fn look(
-        self,
-        specs: &Specs<'_>,
-        overrides: &Overrides,
-        replaced: Option<&Replaced<'_>>,
-        now: Timestamp,
-    ) -> Option<Result<Look, sqlx::Error>> {
-        let spec = specs.get(&CampaignId(self.campaign_id)).copied();
-        if spec.is_none() && !self.removed {
-            return None;
-        }
-        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
-        Some(self.decide(spec, overrides.about(account, campaign), replaced, now))
-    }
+/// What stays the same from one run to the next.
+#[derive(Clone, Copy)]
+struct Looking<'a> {
+    scene: &'a Scene<'a>,
+    overrides: &'a Overrides,
+    replaced: Option<&'a Replaced<'a>>,
+    now: Timestamp,
+}
 
+impl Looking<'_> {
+    /// Looks at runs in their order; each sees what became of those before it.
+    fn all(self, rows: Vec<RunRow>, mut peers: HashMap<i32, Peers>) -> Result<Vec<Look>, sqlx::Error> {
+        let mut looks = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (account, campaign) = (AccountId(row.account_id), CampaignId(row.campaign_id));
+            let spec = self.scene.specs.get(&campaign).copied();
+            // Of a campaign that this process does not know yet nothing can be said.
+            if spec.is_none() && !row.removed {
+                continue;
+            }
+            let orders = self.overrides.about(account, campaign);
+            let peers = peers.entry(account.0).or_default();
+            let look = row.decide(spec, orders, self, peers)?;
+            peers.set(campaign, peer(&look.after, orders, self.now));
+            looks.push(look);
+        }
+        Ok(looks)
+    }
+}
+
+fn peer(status: &Status, orders: Orders<'_>, now: Timestamp) -> Peer {
+    let ordered = status.phase == Phase::Paused && status.reason == Reason::Operator;
+    let returns = ordered && orders.at(now).is_some_and(|order| order.until.is_some());
+    Peer { phase: status.phase, returns }
+}
+
+/// The unfinished runs of the accounts of `rows` on which one of these may depend.
+async fn peers(
+    tx: &mut PgConnection,
+    rows: &[RunRow],
+    order: &Order,
+    overrides: &Overrides,
+    now: Timestamp,
+) -> Result<HashMap<i32, Peers>, sqlx::Error> {
+    let of = |row: &RunRow| order.turn(CampaignId(row.campaign_id));
+    let parents: BTreeSet<i32> = rows.iter().filter_map(of).flat_map(Turn::parents).map(|id| id.0).collect();
+    let crowded: BTreeSet<i32> = rows
+        .iter()
+        .filter(|row| of(row).is_some_and(|turn| turn.kind == CampaignType::Default))
+        .map(|r| r.account_id)
+        .collect();
+    let crowding: Vec<i32> = if crowded.is_empty() { vec![] } else { order.crowding().map(|id| id.0).collect() };
+    if parents.is_empty() && crowding.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found: Vec<(i32, i32, String, String)> = sqlx::query_as(
+        "select account_id, campaign_id, phase, reason from run
+         where account_id = any($1) and finished_at is null
+           and (campaign_id = any($2) or (account_id = any($3) and campaign_id = any($4)
+                                          and (phase = 'active' or reason = 'operator')))",
+    )
+    .bind(rows.iter().map(|row| row.account_id).collect::<Vec<_>>())
+    .bind(parents.into_iter().collect::<Vec<_>>())
+    .bind(crowded.into_iter().collect::<Vec<_>>())
+    .bind(crowding)
+    .fetch_all(tx)
+    .await?;
+    let mut all: HashMap<i32, Peers> = HashMap::new();
+    for (account, campaign, phase, reason) in found {
+        let phase = Phase::parse(&phase).ok_or_else(|| strange("a phase", &phase))?;
+        let reason = Reason::parse(&reason).ok_or_else(|| strange("a reason", &reason))?;
+        let orders = overrides.about(AccountId(account), CampaignId(campaign));
+        let status = Status { phase, reason, message: String::new() };
+        all.entry(account).or_default().set(CampaignId(campaign), peer(&status, orders, now));
+    }
+    Ok(all)
+}
+
+/// Has those looked at that depend on a run that changed its phase, unless they were just now; `false` when there are
+/// none.
+async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, now: Timestamp) -> Result<bool, Error> {
+    let seen: HashSet<(AccountId, CampaignId)> = looks.iter().map(|look| (look.account, look.campaign)).collect();
+    let changed = looks.iter().filter(|look| look.after.phase != look.before);
+    let concerned: BTreeSet<(i32, i32)> = changed
+        .flat_map(|look| order.concerned_by(look.campaign).map(|id| (look.account, id)))
+        .filter(|run| !seen.contains(run))
+        .map(|(account, campaign)| (account.0, campaign.0))
+        .collect();
+    if concerned.is_empty() {
+        return Ok(false);
+    }
+    let (accounts, campaigns): (Vec<i32>, Vec<i32>) = concerned.into_iter().unzip();
+    let touched = sqlx::query(
+        "update run r set check_at = least(r.check_at, $3)
+         from unnest($1::int[], $2::int[]) as u (account_id, campaign_id)
+         where (r.account_id, r.campaign_id) = (u.account_id, u.campaign_id) and r.finished_at is null",
+    )
+    .bind(accounts)
+    .bind(campaigns)
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have others look"))?;
+    Ok(touched.rows_affected() > 0)
+}
+
+impl RunRow {
     fn decide(
         self,
         spec: Option<&Campaign>,
         orders: Orders<'_>,
-        replaced: Option<&Replaced<'_>>,
-        now: Timestamp,
+        Looking { scene, replaced, now, .. }: Looking<'_>,
+        peers: &Peers,
     ) -> Result<Look, sqlx::Error> {
         let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
         let reason = Reason::parse(&self.reason).ok_or_else(|| strange("a reason", &self.reason))?;
         let status = Status { phase, reason, message: self.message };
+        let facts = gate::Account { subscription_ends_at: self.subscription_ends_at, connected: self.connected };
+        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
         let zone = match spec.and_then(|spec| spec.schedule.timezone.clone()) {
             Some(zone) => zone,
             None => zone(&self.timezone)?,
@@ -150,6 +267,9 @@ impl RunRow {
             operator: orders.at(now).cloned(),
             selected: spec.is_none_or(|spec| spec.accounts.selects(&self.external_id, &self.labels)),
             started: self.started_at.is_some(),
+            behind: scene.order.behind(campaign, peers),
+            crowded_out: scene.order.crowded_out(campaign, peers),
+            unable: facts.unable(now),
             start_at: moment(spec.and_then(|spec| spec.schedule.start_at)),
             end_at: moment(spec.and_then(|spec| spec.schedule.end_at)),
             enrollment: spec.map_or(Enrollment::Once, |spec| spec.enrollment),
@@ -163,15 +283,14 @@ impl RunRow {
             template_error: (self.faulty && status.reason == Reason::TemplateError).then(|| status.message.clone()),
         };
         let after = next(&status, &situation, now);
-        let check_at = match after.phase {
-            Phase::Scheduled => situation.start_at,
-            Phase::Active | Phase::Paused => situation.end_at,
-            Phase::Draft | Phase::Completed | Phase::Cancelled => None,
+        let moves = match after.phase {
+            Phase::Scheduled => [situation.start_at, situation.end_at, None, orders.change_at(now)],
+            Phase::Active | Phase::Paused => [None, situation.end_at, self.subscription_ends_at, orders.change_at(now)],
+            Phase::Draft => [None, None, None, orders.change_at(now)],
+            Phase::Completed | Phase::Cancelled => [None; 4],
         };
-        let over = orders.change_at(now).filter(|_| !after.phase.is_final());
-        let check_at = [check_at, over].into_iter().flatten().filter(|at| *at > now).min();
+        let check_at = moves.into_iter().flatten().filter(|at| *at > now).min();
         let told = told(&status, &after, orders, replaced, now);
-        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
         Ok(Look { account, campaign, before: phase, after, told, check_at })
     }
 }

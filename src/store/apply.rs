@@ -1,15 +1,16 @@
 //! Applying a plan: the manifests it leaves in force, the campaigns, and what their runs become, at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::advance::advance;
 use super::overrides::hold_overrides;
-use super::run::{Specs, ensure, lock_accounts_of};
+use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Name, Timestamp};
+use crate::lifecycle::turn::Order;
 use crate::manifest::Desired;
 use crate::plan::{Kind, Plan};
 use crate::program::Program;
@@ -55,13 +56,16 @@ impl Store {
         let revision = insert_revision(&mut tx, plan, origin, now).await?;
         let gone = ids_of(&mut tx, removed(plan)).await?;
         let changed = ids_of(&mut tx, affected(plan, desired).into_iter().map(Name::to_string).collect()).await?;
+        let waiting = if plan.changes.iter().any(|c| c.kind == Kind::Queue) { queued(&mut tx).await? } else { vec![] };
         // All lanes in one go, as everywhere: in two, another who takes them in order could meet us halfway.
-        let accounts = lock_accounts_of(&mut tx, &[gone.as_slice(), &changed].concat()).await?;
+        let accounts = lock_accounts_of(&mut tx, &[gone.as_slice(), &changed, &waiting].concat()).await?;
         save_manifests(&mut tx, plan, revision).await?;
         save_campaigns(&mut tx, plan, &gone, now).await?;
         touch_runs(&mut tx, &changed, revision, now).await?;
+        check_runs(&mut tx, &waiting, now).await?;
         wake_lanes(&mut tx, &accounts, slot_cap(plan, desired, now), now).await?;
         let ids = campaign_ids(&mut tx).await?;
+        let order = Order::of(desired, &ids);
         let specs: Specs<'_> = ids.iter().filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?))).collect();
         let planned = |name: &Name| plan.changes.iter().any(|c| c.kind == Kind::Campaign && c.name == *name);
         let planned: Specs<'_> = ids
@@ -71,7 +75,7 @@ impl Store {
             .collect();
         ensure(&mut tx, &planned, revision, now).await?;
         // More runs than one batch are moved on by the daemon; until then the gate holds them.
-        advance(&mut tx, &specs, now).await?;
+        advance(&mut tx, &Scene { specs, order: &order }, now).await?;
         sqlx::query("update generation set desired = desired + 1")
             .execute(&mut *tx)
             .await
@@ -82,9 +86,8 @@ impl Store {
 
     /// Makes the runs that are missing because accounts were imported since the campaigns were applied.
     pub async fn ensure_runs(&self, program: &Program, now: Timestamp) -> Result<(), Error> {
-        let specs: Specs<'_> = program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to make runs"))?;
-        ensure(&mut tx, &specs, program.revision, now).await?;
+        ensure(&mut tx, &specs(program), program.revision, now).await?;
         tx.commit().await.map_err(Error::during("commit new runs"))
     }
 }
@@ -190,7 +193,7 @@ async fn save_campaigns(tx: &mut PgConnection, plan: &Plan, gone: &[i32], now: T
     Ok(())
 }
 
-async fn campaign_ids(tx: &mut PgConnection) -> Result<Vec<(Name, CampaignId)>, Error> {
+async fn campaign_ids(tx: &mut PgConnection) -> Result<BTreeMap<Name, CampaignId>, Error> {
     let rows: Vec<(String, i32)> = sqlx::query_as("select name, id from campaign where removed_at is null")
         .fetch_all(tx)
         .await
@@ -210,6 +213,25 @@ async fn touch_runs(tx: &mut PgConnection, campaigns: &[i32], revision: i32, now
     .execute(tx)
     .await
     .map_err(Error::during("have runs looked at again"))?;
+    Ok(())
+}
+
+/// The campaigns that have runs behind others, whose turn may come when a queue changes.
+async fn queued(tx: &mut PgConnection) -> Result<Vec<i32>, Error> {
+    sqlx::query_scalar("select distinct campaign_id from run where phase = 'scheduled' and reason = 'queued-behind'")
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("look who waits in a queue"))
+}
+
+/// Has the runs of these campaigns looked at.
+async fn check_runs(tx: &mut PgConnection, campaigns: &[i32], now: Timestamp) -> Result<(), Error> {
+    sqlx::query("update run set check_at = $2 where campaign_id = any($1) and finished_at is null")
+        .bind(campaigns)
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("have queues looked at again"))?;
     Ok(())
 }
 

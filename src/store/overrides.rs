@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::advance::{Replaced, look_at};
 use super::claim::{in_force, lock_lanes};
 use super::rows::decode;
-use super::run::Specs;
+use super::run::Scene;
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::lifecycle::operator::{Action, Override, Overrides, Scope};
@@ -119,11 +119,11 @@ impl Store {
         let people = concerned(&mut tx, scope).await?.people;
         replace(&mut tx, scope, order, now).await?;
         touch(&mut tx, scope, now).await?;
-        let specs: Specs<'_> = program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect();
+        let scene = Scene::of(program);
         let replaced = before.as_ref().map(|before| Replaced { order: before.sentence(), by: sentence });
         for accounts in accounts.chunks(BATCH) {
             let accounts: Vec<i32> = accounts.iter().map(|account| account.0).collect();
-            look_at(&mut tx, &accounts, &specs, replaced.as_ref(), now).await?;
+            look_at(&mut tx, &accounts, &scene, replaced.as_ref(), now).await?;
         }
         let runs = groups(&mut tx, scope, now).await?;
         tx.commit().await.map_err(Error::during("commit an override"))?;

@@ -11,21 +11,37 @@ use super::overrides::hold_overrides;
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::lifecycle::run::Status;
+use crate::lifecycle::turn::Order;
 use crate::manifest::desired::Campaign;
 use crate::program::Program;
 
 /// The campaigns in force by number; one that is not here has no manifest.
 pub(super) type Specs<'a> = BTreeMap<CampaignId, &'a Campaign>;
 
+/// All that decides about runs and is not in the database.
+pub(super) struct Scene<'a> {
+    pub(super) specs: Specs<'a>,
+    pub(super) order: &'a Order,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn of(program: &'a Program) -> Self {
+        Self { specs: specs(program), order: &program.order }
+    }
+}
+
+pub(super) fn specs(program: &Program) -> Specs<'_> {
+    program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect()
+}
+
 impl Store {
     /// Moves on the runs that are due for a look. Returns how many changed phase.
     ///
     /// A program that is not in force any more changes nothing: whoever calls loads the new one and comes again.
     pub async fn advance_runs(&self, program: &Program, now: Timestamp) -> Result<u64, Error> {
-        let specs: Specs<'_> = program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to advance runs"))?;
         hold_overrides(&mut tx).await?;
-        let changed = advance(&mut tx, &specs, now).await?;
+        let changed = advance(&mut tx, &Scene::of(program), now).await?;
         if !in_force(&mut tx, program).await? {
             return Ok(0);
         }

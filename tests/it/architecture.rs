@@ -31,7 +31,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ("pacing", &["domain", "manifest"]),
     ("cadence", &["domain", "manifest"]),
     ("plan", &["cadence", "domain", "gate", "lifecycle", "manifest", "pacing"]),
-    ("program", &["cadence", "domain", "manifest", "template"]),
+    ("program", &["cadence", "domain", "lifecycle", "manifest", "template"]),
     ("preview", &["domain", "program"]),
     ("lane", &["domain", "gate", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),

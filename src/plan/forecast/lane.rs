@@ -3,12 +3,13 @@
 use chrono::TimeDelta;
 
 use super::crowd::{Crowd, Group, Place, Turn};
-use super::state::{Clock, Facts, State};
+use super::state::{Among, Clock, Facts, State};
 use super::{Account, Limit, Outlook, Run};
 use crate::domain::{NaiveDate, Opening, Timestamp};
 use crate::gate::{self, Hold, Question, Quota, Scope, Verdict};
 use crate::lifecycle::enrollment::room;
 use crate::lifecycle::run::Phase;
+use crate::lifecycle::turn::Peers;
 use crate::manifest::desired::DesiredState;
 use crate::pacing::{Pace, stretch};
 
@@ -31,6 +32,8 @@ pub(super) struct Lane<'a> {
     runs: Vec<State<'a>>,
     /// The runs in the order in which they may write.
     order: Vec<usize>,
+    /// The runs in the order in which they are looked at.
+    turns: Vec<usize>,
     crowd: Crowd,
     clock: Clock,
     pace: Pace,
@@ -42,10 +45,13 @@ impl<'a> Lane<'a> {
     pub(super) fn new(account: &'a Account<'a>, runs: &[Run<'a>], groups: Vec<Group>, now: Timestamp) -> Self {
         let mut order: Vec<usize> = (0..runs.len()).collect();
         order.sort_by_key(|run| runs[*run].spec.priority);
+        let mut turns = order.clone();
+        turns.sort_by_key(|run| account.order.rank(runs[*run].id));
         Self {
             account,
             runs: runs.iter().map(|run| State::new(*run, account.zone, now)).collect(),
             order,
+            turns,
             crowd: Crowd::new(groups, runs.len()),
             clock: Clock::start(account.zone, now),
             pace: account.pace,
@@ -87,9 +93,22 @@ impl<'a> Lane<'a> {
 
     /// Moves the runs to the phases they should be in; `true` when one changed.
     fn advance(&mut self) -> bool {
+        let now = self.clock.now;
+        let unable = self.facts().unable(now);
+        let mut peers = Peers::default();
+        for state in &self.runs {
+            peers.set(state.run.id, state.peer(now));
+        }
         let mut changed = false;
-        for (run, state) in self.runs.iter_mut().enumerate().filter(|(_, state)| !state.is_over()) {
-            let moved = state.advance(self.crowd.active(run) > 0, self.clock.now);
+        for at in 0..self.turns.len() {
+            let run = self.turns[at];
+            let state = &mut self.runs[run];
+            if state.is_over() {
+                continue;
+            }
+            let among = Among { order: self.account.order, peers: &peers, unable };
+            let moved = state.advance(self.crowd.active(run) > 0, among, now);
+            peers.set(state.run.id, state.peer(now));
             if moved && state.is_over() {
                 self.crowd.close(run);
             }

@@ -22,11 +22,12 @@ pub use self::crowd::{Group, Place};
 pub use self::outlook::{Endless, Finish, Foreseen, Limit, Outlook};
 pub use self::total::Total;
 use crate::cadence::Cadence;
-use crate::domain::{Timestamp, Zone};
+use crate::domain::{CampaignId, Timestamp, Zone};
 use crate::gate;
 use crate::lifecycle::enrollment::Taken;
 use crate::lifecycle::operator::Orders;
 use crate::lifecycle::run::Phase;
+use crate::lifecycle::turn::Order;
 use crate::manifest::desired::{AccountPolicy, Campaign};
 use crate::pacing::Pace;
 
@@ -38,6 +39,8 @@ const HORIZON: TimeDelta = TimeDelta::days(3_653);
 pub struct Account<'a> {
     pub zone: &'a Zone,
     pub policy: &'a AccountPolicy,
+    /// Who waits for whom.
+    pub order: &'a Order,
     pub facts: gate::Account,
     /// Messages that left on this local day.
     pub taken: u32,
@@ -47,6 +50,8 @@ pub struct Account<'a> {
 /// A run that is not over, or one that is going to be made.
 #[derive(Debug, Clone, Copy)]
 pub struct Run<'a> {
+    /// As the order knows it.
+    pub id: CampaignId,
     pub spec: &'a Campaign,
     pub cadence: &'a Cadence,
     /// What operators ordered for it.
@@ -66,8 +71,9 @@ pub struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// A run that nothing has happened to.
-    pub fn new(spec: &'a Campaign, cadence: &'a Cadence) -> Self {
+    pub fn new(id: CampaignId, spec: &'a Campaign, cadence: &'a Cadence) -> Self {
         Self {
+            id,
             spec,
             cadence,
             orders: Orders::default(),

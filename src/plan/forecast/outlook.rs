@@ -54,6 +54,10 @@ impl Finish {
 pub enum Endless {
     Draft,
     Paused,
+    /// A default run, while a filtered one is active that does not end.
+    CrowdedOut,
+    /// Its turn never comes: a campaign before it does not end.
+    Behind,
     /// The campaign is not for this account any more.
     NotSelected,
     TemplateError,
@@ -75,6 +79,8 @@ impl Endless {
         match self {
             Self::Draft => "the campaign is a draft",
             Self::Paused => "the campaign is paused",
+            Self::CrowdedOut => "it makes way for a filtered campaign that does not end",
+            Self::Behind => "a campaign before it does not end",
             Self::NotSelected => "the campaign is not for the account any more",
             Self::TemplateError => "a message cannot be rendered",
             Self::Disconnected => "the account is not connected",

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{Endless, Finish, Limit, Outlook, Run};
 use crate::domain::{NaiveDate, Opening, Timestamp, Zone};
 use crate::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass};
-use crate::lifecycle::run::{Phase, Reason, Situation, Status, next};
+use crate::lifecycle::run::{Phase, Reason, Situation, Status, Unable, next};
+use crate::lifecycle::turn::{Order, Peer, Peers};
 use crate::manifest::desired::Enrollment;
 
 /// A run as it stands at the instant that is looked at.
@@ -31,6 +32,14 @@ pub(super) struct State<'a> {
     limits: BTreeMap<NaiveDate, Limit>,
     /// The local day on which somebody last waited for the pace.
     paced_on: Option<NaiveDate>,
+}
+
+/// What decides about a run besides itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Among<'a> {
+    pub(super) order: &'a Order,
+    pub(super) peers: &'a Peers,
+    pub(super) unable: Option<Unable>,
 }
 
 impl<'a> State<'a> {
@@ -68,7 +77,7 @@ impl<'a> State<'a> {
     }
 
     /// Moves the run to the phase that follows from what is so; `true` when that is another one.
-    pub(super) fn advance(&mut self, anybody_active: bool, now: Timestamp) -> bool {
+    pub(super) fn advance(&mut self, anybody_active: bool, among: Among<'_>, now: Timestamp) -> bool {
         let Run { spec, orders, started, selected, faulty, .. } = self.run;
         let situation = Situation {
             wanted: spec.state,
@@ -76,6 +85,9 @@ impl<'a> State<'a> {
             operator: orders.at(now).cloned(),
             selected,
             started,
+            behind: among.order.behind(self.run.id, among.peers),
+            crowded_out: among.order.crowded_out(self.run.id, among.peers),
+            unable: among.unable,
             start_at: self.start_at,
             end_at: self.end_at,
             enrollment: spec.enrollment,
@@ -98,6 +110,13 @@ impl<'a> State<'a> {
             self.pass_at = None;
         }
         phase != before
+    }
+
+    /// What the others see of it.
+    pub(super) fn peer(&self, now: Timestamp) -> Peer {
+        let ordered = self.status.phase == Phase::Paused && self.status.reason == Reason::Operator;
+        let returns = ordered && self.run.orders.at(now).is_some_and(|order| order.until.is_some());
+        Peer { phase: self.status.phase, returns }
     }
 
     /// Whom the run has taken, as of the local day `today`.
@@ -208,6 +227,10 @@ impl<'a> State<'a> {
         match (self.status.phase, self.status.reason) {
             (Phase::Draft, _) => Endless::Draft,
             (Phase::Paused, Reason::TemplateError) => Endless::TemplateError,
+            (Phase::Paused, Reason::Disconnected) => Endless::Disconnected,
+            (Phase::Paused, Reason::SubscriptionExpired) => Endless::SubscriptionExpired,
+            (Phase::Paused, Reason::FilteredCampaignActive) => Endless::CrowdedOut,
+            (Phase::Scheduled, Reason::QueuedBehind) => Endless::Behind,
             (Phase::Paused, _) if !self.run.selected => Endless::NotSelected,
             (Phase::Paused, _) => Endless::Paused,
             _ if facts.too_far => Endless::TooFar,

@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 
 use super::{Account, Endless, Finish, Group, Limit, Outlook, Place, Run, forecast};
 use crate::cadence::Cadence;
-use crate::domain::{Consent, Moment, Name, Period, Timestamp, Weekday, Window, Windows, Zone};
+use crate::domain::{CampaignId, Consent, Moment, Name, Period, Timestamp, Weekday, Window, Windows, Zone};
 use crate::gate;
 use crate::lifecycle::run::Phase;
+use crate::lifecycle::turn::Order;
 use crate::manifest::desired::{
     AccountPolicy, AccountSelector, Campaign, CampaignType, ConsentPolicy, Day, DesiredState, Enrollment, Filter,
     Limits, Pacing, PastSubscription, Schedule, Sequence,
@@ -96,7 +97,12 @@ impl Case {
     fn look(&self, specs: &[Campaign], groups: Vec<Group>) -> Vec<Outlook> {
         let sequence = sequence(self.days);
         let cadences: Vec<Cadence> = specs.iter().map(|spec| Cadence::of(spec, &sequence)).collect();
-        let runs: Vec<Run<'_>> = specs.iter().zip(&cadences).map(|(spec, cadence)| Run::new(spec, cadence)).collect();
+        let runs: Vec<Run<'_>> = (1..)
+            .map(CampaignId)
+            .zip(specs)
+            .zip(&cadences)
+            .map(|((id, spec), cadence)| Run::new(id, spec, cadence))
+            .collect();
         self.look_at(&runs, groups)
     }
 
@@ -105,7 +111,8 @@ impl Case {
             AccountPolicy { messages_per_day: self.cap, pacing: self.pacing.clone(), ..AccountPolicy::default() };
         let facts = gate::Account { subscription_ends_at: None, connected: self.connected };
         let zone = Zone::parse("Africa/Douala").unwrap();
-        let account = Account { zone: &zone, policy: &policy, facts, taken: 0, pace: Pace::default() };
+        let order = Order::default();
+        let account = Account { zone: &zone, policy: &policy, order: &order, facts, taken: 0, pace: Pace::default() };
         forecast(&account, runs, groups, self.now)
     }
 }
@@ -303,7 +310,7 @@ fn a_run_on_its_way_goes_on_from_where_it_is() {
     let spec = Campaign { limits: Limits { messages_per_day: Some(4), ..Limits::default() }, ..campaign() };
     let sequence = sequence(3);
     let cadence = Cadence::of(&spec, &sequence);
-    let run = Run { phase: Phase::Active, started: true, sent: 3, ..Run::new(&spec, &cadence) };
+    let run = Run { phase: Phase::Active, started: true, sent: 3, ..Run::new(CampaignId(1), &spec, &cadence) };
     let today = "2026-12-01".parse().unwrap();
     let due = |day| Place::Active { day, due_at: at("2026-12-01T08:00:00Z") };
     let groups = vec![

@@ -11,6 +11,7 @@ use super::{Error, InForce, Store};
 use crate::cadence::Cadence;
 use crate::domain::{AccountId, CampaignId, Name, Timestamp};
 use crate::lane::Lane;
+use crate::lifecycle::turn::Order;
 use crate::manifest::Desired;
 use crate::manifest::desired::{AccountSelector, Campaign, DesiredState};
 use crate::pacing::Pace;
@@ -57,19 +58,21 @@ impl Store {
         in_force: &InForce,
         now: Timestamp,
     ) -> Result<Vec<Foreseen>, Error> {
-        let trees: Vec<(Tree<'_>, Vec<Asked<'_>>)> = trees.iter().map(|tree| (*tree, asked(tree, in_force))).collect();
+        let scenes: Vec<Scene<'_>> = trees.iter().map(|tree| Scene::of(tree, in_force)).collect();
         let mut found = Vec::new();
         for accounts in self.accounts_of(selectors).await?.chunks(BATCH) {
             let members = self.members(accounts).await?;
             let runs = self.runs_of(accounts).await?;
             let mut waiting: Vec<Vec<HashMap<AccountId, Waiting>>> = Vec::new();
-            for (tree, (_, campaigns)) in trees.iter().enumerate() {
+            for (tree, scene) in scenes.iter().enumerate() {
                 let mut each = Vec::new();
-                for asked in campaigns {
+                for asked in &scene.campaigns {
                     // Most of a tree is usually the same as in the one before it.
                     let same = tree.checked_sub(1).and_then(|before| {
-                        let at =
-                            trees[before].1.iter().position(|it| it.name == asked.name && it.spec == asked.spec)?;
+                        let at = scenes[before]
+                            .campaigns
+                            .iter()
+                            .position(|it| it.name == asked.name && it.spec == asked.spec)?;
                         waiting[before].get(at).cloned()
                     });
                     each.push(match same {
@@ -81,9 +84,8 @@ impl Store {
             }
             let people = self.people(&members, &waiting, now).await?;
             for member in &members {
-                let looks = trees.iter().zip(&waiting);
-                let trees = looks
-                    .map(|((tree, asked), waiting)| look(member, tree.desired, asked, &runs, &people, waiting, now));
+                let looks = scenes.iter().zip(&waiting);
+                let trees = looks.map(|(scene, waiting)| scene.look(member, &runs, &people, waiting, now));
                 found.push(Foreseen {
                     account: member.lane.account,
                     name: member.name.clone(),
@@ -142,8 +144,28 @@ impl Store {
     }
 }
 
-/// The campaigns of a tree in the order in which they enroll: those that have a number first, then the new ones.
-fn asked<'a>(tree: &Tree<'a>, in_force: &InForce) -> Vec<Asked<'a>> {
+/// A tree made ready to be looked at.
+struct Scene<'a> {
+    desired: &'a Desired,
+    /// In the order in which they enroll: those that have a number first, then the new ones.
+    campaigns: Vec<Asked<'a>>,
+    order: Order,
+}
+
+impl<'a> Scene<'a> {
+    fn of(tree: &Tree<'a>, in_force: &InForce) -> Self {
+        // What is new has no number yet; below zero there is room for it.
+        let known = |name: &Name| in_force.campaigns.get(name).copied();
+        let new = tree.desired.campaigns.keys().filter(|name| known(name).is_none());
+        let new = new.zip((1..).map(|n: i32| CampaignId(-n)));
+        let old = tree.desired.campaigns.keys().filter_map(|name| Some((name, known(name)?)));
+        let ids: BTreeMap<Name, CampaignId> = old.chain(new).map(|(name, id)| (name.clone(), id)).collect();
+        let order = Order::of(tree.desired, &ids);
+        Self { desired: tree.desired, campaigns: asked(tree, &ids), order }
+    }
+}
+
+fn asked<'a>(tree: &Tree<'a>, ids: &BTreeMap<Name, CampaignId>) -> Vec<Asked<'a>> {
     let touched = affected(tree.plan, tree.desired);
     let mut all: Vec<Asked<'a>> = tree
         .desired
@@ -152,53 +174,56 @@ fn asked<'a>(tree: &Tree<'a>, in_force: &InForce) -> Vec<Asked<'a>> {
         .filter(|(_, spec)| spec.state != DesiredState::Cancelled)
         .filter_map(|(name, spec)| {
             let cadence = Cadence::of(spec, tree.desired.sequences.get(&spec.sequence)?);
-            let id = in_force.campaigns.get(name).copied().unwrap_or(CampaignId(0));
+            let id = ids[name];
             Some(Asked { name, id, spec, cadence, touched: touched.contains(name) })
         })
         .collect();
-    all.sort_by_key(|asked| (asked.id == CampaignId(0), asked.id));
+    all.sort_by_key(|asked| (asked.id.0 < 0, asked.id.0.abs()));
     all
 }
 
-/// Foresees one account under one tree.
-fn look(
-    member: &Member,
-    desired: &Desired,
-    campaigns: &[Asked<'_>],
-    runs: &Runs,
-    people: &People,
-    waiting: &[HashMap<AccountId, Waiting>],
-    now: Timestamp,
-) -> BTreeMap<Name, Outlook> {
-    let (lane, today) = (&member.lane, member.lane.zone.date(now));
-    let longest = now + std::time::Duration::from(desired.accounts.pacing.longest());
-    let account = forecast::Account {
-        zone: &lane.zone,
-        policy: &desired.accounts,
-        facts: lane.facts,
-        taken: lane.taken.of(today),
-        // Nobody waits longer than the pace asks for: a plan with another pace sees to that.
-        pace: Pace { next_slot_at: lane.pace.next_slot_at.map(|at| at.min(longest)), ..lane.pace },
-    };
-    let (mut names, mut ids, mut each, mut queues) = (vec![], vec![], vec![], vec![]);
-    for (asked, waiting) in campaigns.iter().zip(waiting) {
-        let selected = asked.spec.accounts.selects(&member.name, &member.labels);
-        let orders = runs.orders(lane.account, asked.id);
-        let new = Run { orders, selected, ..Run::new(asked.spec, &asked.cadence) };
-        let run = match runs.get(lane.account, asked.id) {
-            Some(row) if row.finished => continue,
-            Some(row) => row.run(new, asked.touched, today, now),
-            None if selected => new,
-            None => continue,
+impl Scene<'_> {
+    /// Foresees one account.
+    fn look(
+        &self,
+        member: &Member,
+        runs: &Runs,
+        people: &People,
+        waiting: &[HashMap<AccountId, Waiting>],
+        now: Timestamp,
+    ) -> BTreeMap<Name, Outlook> {
+        let policy = &self.desired.accounts;
+        let (lane, today) = (&member.lane, member.lane.zone.date(now));
+        let longest = now + std::time::Duration::from(policy.pacing.longest());
+        let account = forecast::Account {
+            zone: &lane.zone,
+            policy,
+            order: &self.order,
+            facts: lane.facts,
+            taken: lane.taken.of(today),
+            // Nobody waits longer than the pace asks for: a plan with another pace sees to that.
+            pace: Pace { next_slot_at: lane.pace.next_slot_at.map(|at| at.min(longest)), ..lane.pace },
         };
-        names.push(asked.name.clone());
-        ids.push(asked.id);
-        each.push(run);
-        queues.push(waiting.get(&lane.account));
+        let (mut names, mut ids, mut each, mut queues) = (vec![], vec![], vec![], vec![]);
+        for (asked, waiting) in self.campaigns.iter().zip(waiting) {
+            let selected = asked.spec.accounts.selects(&member.name, &member.labels);
+            let orders = runs.orders(lane.account, asked.id);
+            let new = Run { orders, selected, ..Run::new(asked.id, asked.spec, &asked.cadence) };
+            let run = match runs.get(lane.account, asked.id) {
+                Some(row) if row.finished => continue,
+                Some(row) => row.run(new, asked.touched, today, now),
+                None if selected => new,
+                None => continue,
+            };
+            names.push(asked.name.clone());
+            ids.push(asked.id);
+            each.push(run);
+            queues.push(waiting.get(&lane.account));
+        }
+        if each.is_empty() {
+            return BTreeMap::new();
+        }
+        let groups = people.groups(lane.account, &ids, &queues, (now, today));
+        names.into_iter().zip(forecast(&account, &each, groups, now)).collect()
     }
-    if each.is_empty() {
-        return BTreeMap::new();
-    }
-    let groups = people.groups(lane.account, &ids, &queues, (now, today));
-    names.into_iter().zip(forecast(&account, &each, groups, now)).collect()
 }
