@@ -8,7 +8,7 @@ use relance::domain::{MessageKey, Timestamp, Zone};
 use super::{CAMPAIGNS, Walk, Wanted};
 
 /// What must not be, and a query that would find it.
-const NEVER: [(&str, &str); 9] = [
+const NEVER: [(&str, &str); 11] = [
     (
         "a counter of an account differs from its messages",
         "select concat_ws(' ', l.account_id, l.taken_on, l.taken, count(m)) from lane l
@@ -20,6 +20,11 @@ const NEVER: [(&str, &str); 9] = [
         "select concat_ws(' ', r.account_id, r.campaign_id, r.taken_on, r.taken, count(m)) from run r
          left join message m on (m.account_id, m.campaign_id, m.counts_on) = (r.account_id, r.campaign_id, r.taken_on)
          group by r.account_id, r.campaign_id having r.taken <> count(m)",
+    ),
+    (
+        "what certainly did not leave takes quota",
+        "select concat_ws(' ', account_id, campaign_id, referral_id, day, counts_on) from message
+         where state = 'queued' and counts_on is not null",
     ),
     (
         "the events of a run do not lead to where it is",
@@ -73,6 +78,12 @@ const NEVER: [(&str, &str); 9] = [
            where (m.account_id, m.campaign_id, m.referral_id) = (t.account_id, t.campaign_id, t.referral_id)
              and m.state <> 'queued')",
     ),
+    (
+        "a day was given up before its third attempt",
+        "select concat_ws(' ', m.account_id, m.campaign_id, m.referral_id, m.day, m.attempts) from message m
+         join target t on (t.account_id, t.campaign_id, t.referral_id) = (m.account_id, m.campaign_id, m.referral_id)
+         where m.state = 'failed' and m.error = 'throttled' and m.attempts < 3 and t.state <> 'exited'",
+    ),
 ];
 
 impl Walk {
@@ -83,7 +94,7 @@ impl Walk {
     }
 
     pub(super) async fn check(&mut self) {
-        // One question to the database, not nine.
+        // One question to the database, not one for each.
         let all = NEVER.map(|(what, query)| format!("select '{what}: ' || found from ({query}) as q (found)"));
         self.never("a promise is broken", &all.join(" union all ")).await;
         self.check_deliveries().await;
