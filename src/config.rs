@@ -15,6 +15,8 @@ pub struct Config {
     pub no_color: bool,
     /// `RELANCE_LOG`: which events are logged, as `tracing_subscriber::EnvFilter` understands it.
     pub log: Option<String>,
+    /// `USER`: who orders what is ordered from this terminal.
+    pub user: Option<String>,
 }
 
 impl Config {
@@ -26,6 +28,7 @@ impl Config {
             path: env::split_paths(env::var_os("PATH").as_deref().unwrap_or(OsStr::new(""))).collect(),
             no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             log: env::var("RELANCE_LOG").ok(),
+            user: env::var("USER").ok().filter(|user| !user.trim().is_empty()),
         }
     }
 }

@@ -50,6 +50,18 @@ pub struct Account {
     pub connected: bool,
 }
 
+impl Account {
+    /// Whether the subscription is over at `now`.
+    pub fn is_expired(self, now: Timestamp) -> bool {
+        self.subscription_ends_at.is_some_and(|end| end <= now)
+    }
+
+    /// Whether anything could leave for it at `now`, the time of day and quotas aside.
+    pub fn can_send(self, now: Timestamp) -> bool {
+        self.connected && !self.is_expired(now)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Person {
     pub paid: bool,

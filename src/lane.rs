@@ -10,9 +10,8 @@ use crate::domain::{
     Zone,
 };
 use crate::gate::{self, Hold, Question, Quota, Scope, Verdict};
-use crate::lifecycle::run::Phase;
+use crate::lifecycle::run::{Phase, Reason, may_act};
 use crate::lifecycle::target::Exit;
-use crate::manifest::desired::DesiredState;
 use crate::pacing::{self, Pace};
 use crate::program::{CampaignProgram, Program, Recipient, Referrer};
 
@@ -48,6 +47,7 @@ impl DayCount {
 pub struct LaneRun {
     pub campaign: CampaignId,
     pub phase: Phase,
+    pub reason: Reason,
     pub taken: DayCount,
 }
 
@@ -265,8 +265,10 @@ impl Asking<'_> {
         Question {
             now: self.now,
             run: gate::Run {
-                // A plan that stops many runs moves them on batch by batch; nothing leaves in the meantime.
-                phase: if campaign.spec.state == DesiredState::Active { run.phase } else { Phase::Paused },
+                phase: match run.phase {
+                    Phase::Active if !may_act(run.phase, run.reason, campaign.spec.state) => Phase::Paused,
+                    phase => phase,
+                },
                 end_at: schedule.end_at.map(|end| end.at(zone)),
                 exit_on_paid: campaign.spec.exit_on_paid,
                 consent: campaign.spec.consent,

@@ -11,13 +11,13 @@ use super::database::Database;
 use super::output::Output;
 use super::rows::Rows;
 use super::table::{counted, thousands, time};
-use super::{Exit, Global, known, print};
+use super::{Exit, Global, known, operator, print};
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::lifecycle::message;
 use crate::lifecycle::run::Phase;
 use crate::program::Program;
-use crate::store::look::{Page, Standing, Wanted};
+use crate::store::look::{Override, Page, Standing, Wanted};
 use crate::store::{Speed, Store};
 
 /// Rows that a person gets of nouns of which there may be millions.
@@ -215,6 +215,10 @@ impl Looker<'_> {
     async fn look(&mut self, noun: Noun, wanted: &Wanted) -> anyhow::Result<Seen> {
         let store = self.store;
         let (now, speed) = store.now().await?;
+        let overrides = match noun {
+            Noun::Campaigns | Noun::Runs => concerning(store.overrides(now).await?, wanted),
+            Noun::Targets | Noun::Messages | Noun::Accounts | Noun::Revisions => Vec::new(),
+        };
         let (rows, total) = match noun {
             Noun::Campaigns => (Rows::Campaigns(store.campaigns(wanted).await?), None),
             Noun::Runs => (Rows::Runs(store.runs(wanted).await?), None),
@@ -229,7 +233,7 @@ impl Looker<'_> {
             Noun::Accounts => (Rows::Accounts(store.accounts(&*self.program().await?, wanted, now).await?), None),
             Noun::Revisions => (Rows::Revisions(store.revisions(wanted).await?), None),
         };
-        Ok(Seen { rows, total, now, speed })
+        Ok(Seen { rows, total, overrides, now, speed })
     }
 
     async fn program(&mut self) -> anyhow::Result<Arc<Program>> {
@@ -250,6 +254,13 @@ impl Looker<'_> {
     }
 }
 
+/// Those of `overrides` that may concern what is wanted.
+fn concerning(mut overrides: Vec<Override>, wanted: &Wanted) -> Vec<Override> {
+    let may = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
+    overrides.retain(|order| may(&order.campaign, &wanted.campaign) && may(&order.account, &wanted.account));
+    overrides
+}
+
 /// What is in force, compiled.
 pub(super) async fn program(store: &Store) -> anyhow::Result<Program> {
     let in_force = store.in_force().await?;
@@ -261,6 +272,8 @@ pub(super) async fn program(store: &Store) -> anyhow::Result<Program> {
 struct Seen {
     rows: Rows,
     total: Option<i64>,
+    /// Those that may concern the campaigns or runs shown.
+    overrides: Vec<Override>,
     now: Timestamp,
     speed: Speed,
 }
@@ -281,6 +294,9 @@ impl Seen {
             };
         }
         let mut text = self.rows.table(wide, self.now).render(colour);
+        if !self.overrides.is_empty() {
+            text += &format!("\n\nOverrides by operators:\n{}", operator::lines(&self.overrides));
+        }
         let shown = i64::try_from(self.rows.len()).unwrap_or(i64::MAX);
         let count = match self.total {
             Some(total) if total > shown => {

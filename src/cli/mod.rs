@@ -15,6 +15,7 @@ mod keep_postgres;
 mod known;
 mod layout;
 mod logging;
+mod operator;
 mod output;
 mod plan;
 mod preview;
@@ -34,6 +35,7 @@ use clap::{Parser, Subcommand};
 
 pub use self::exit::Exit;
 use crate::config::Config;
+use crate::lifecycle::operator::Action;
 use crate::source;
 
 /// Follow-up campaigns from files: exact sending, honest plans.
@@ -87,6 +89,14 @@ pub enum Command {
     /// Show one campaign, run or target in full
     #[command(subcommand)]
     Describe(describe::Describe),
+    /// Keep campaigns from enrolling and sending, whatever their manifests say
+    Pause(operator::Args),
+    /// Lift a pause, the manifest's included
+    Resume(operator::Args),
+    /// Run a draft, or a campaign whose time has not come, from now on
+    Start(operator::Args),
+    /// End a campaign's runs for ever; everybody in them leaves
+    Cancel(operator::CancelArgs),
     /// Say what a campaign is going to do: whom it takes, why not others, how long it lasts, who waits because of it
     Estimate(estimate::EstimateArgs),
     /// Show each day's message as it would be sent; reads the files, not what is in force
@@ -119,6 +129,10 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Run(args) => run::run(args, global, &config).await,
         Command::Get(get) => get::run(get, global, &config).await,
         Command::Describe(describe) => describe::run(describe, global, &config).await,
+        Command::Pause(args) => operator::run(Action::Pause, &args, global, &config).await,
+        Command::Resume(args) => operator::run(Action::Resume, &args, global, &config).await,
+        Command::Start(args) => operator::run(Action::Start, &args, global, &config).await,
+        Command::Cancel(args) => operator::cancel(&args, global, &config).await,
         Command::Estimate(args) => estimate::run(&args, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,
         Command::Simulate(args) => Box::pin(simulate::run(&args, global, &config)).await,

@@ -4,10 +4,12 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::database::Database;
-use super::{Exit, Global, print, validate};
+use super::{Exit, Global, operator, print, validate};
 use crate::config::Config;
 use crate::plan::{self, Plan, show};
 use crate::reconcile::{Comparison, compare};
+use crate::store::Origin;
+use crate::store::look::Override;
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -49,16 +51,26 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
         print::note("nothing is planned: the files have errors");
         return Ok(Exit::Findings);
     }
+    let overrides = database.store.overrides(now).await?;
     database.store.count_effects(&mut plan, &checked.desired, &in_force, now).await?;
     let refused = plan::guard(&plan, checked.desired.campaigns.len(), &in_force.live_runs).err();
     match args.output {
         Format::Text => {
             print::line(&show::text(&plan));
+            if !overrides.is_empty() {
+                print::line(&format!(
+                    "\nOverrides by operators, which beat the files:\n{}",
+                    operator::lines(&overrides)
+                ));
+            }
             if let Some(refusal) = &refused {
                 print::note(&format!("\nThe daemon would not apply this plan: {refusal}"));
             }
         }
-        Format::Json => print::line(&json_of(&plan, &origin, refused.as_ref().map(ToString::to_string).as_deref())?),
+        Format::Json => {
+            let refused = refused.as_ref().map(ToString::to_string);
+            print::line(&json_of(&plan, &origin, &overrides, refused.as_deref())?);
+        }
     }
     Ok(match refused {
         Some(_) => Exit::Findings,
@@ -67,7 +79,7 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
     })
 }
 
-fn json_of(plan: &Plan, origin: &crate::store::Origin, refused: Option<&str>) -> serde_json::Result<String> {
+fn json_of(plan: &Plan, origin: &Origin, overrides: &[Override], refused: Option<&str>) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&json!({
         "format": 1,
         "revision": {"digest": origin.digest, "commit": origin.commit, "author": origin.author},
@@ -76,7 +88,7 @@ fn json_of(plan: &Plan, origin: &crate::store::Origin, refused: Option<&str>) ->
         "slips": plan.slips,
         "outlives": plan.outlives,
         "frozen": [],
-        "overrides": [],
+        "overrides": overrides,
         "refused": refused,
         "summary": plan.summary(),
     }))

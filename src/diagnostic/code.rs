@@ -140,7 +140,7 @@ codes! {
     TestExpectsNothing = "RL0701" "test-expects-nothing" Error
         "The test has no `expect` that could fail, so it would pass whatever the campaigns do. Say what must be so: which messages, targets and runs there are, or what a plan comes to.";
     StepKeys = "RL0702" "step-keys" Error
-        "A step of a test says exactly one thing: `advance`, `at`, `event`, `edit`, `remove`, `restart`, `override` or `expect`. An `event` has the keys of its type. An `edit` has either `kind`, `name` and `patch`, or a whole `manifest`; an `override` either an `action` with its `reason`, or `clear: true`. Rows are a list, `{only: […]}`, or `{count: n, …}`.";
+        "A step of a test says exactly one thing: `advance`, `at`, `event`, `edit`, `remove`, `restart`, `override` or `expect`. An `event` has the keys of its type. An `edit` has either `kind`, `name` and `patch`, or a whole `manifest`; an `override` either an `action` with its `reason`, or `clear: true`, and says its `campaign`, its `account` or both. Rows are a list, `{only: […]}`, or `{count: n, …}`.";
     DuplicateFact = "RL0703" "duplicate-fact" Error
         "Two accounts, or two referrals, of a test have the same id. An import would take the second for a newer row of the first.";
     UnknownPerson = "RL0704" "unknown-person" Error

@@ -88,8 +88,7 @@ fn run_active(q: &Question) -> Option<Verdict> {
 }
 
 fn subscription(q: &Question) -> Option<Verdict> {
-    let expired = q.account.subscription_ends_at.is_some_and(|end| end <= q.now);
-    hold(expired, Hold::SubscriptionExpired, None)
+    hold(q.account.is_expired(q.now), Hold::SubscriptionExpired, None)
 }
 
 fn connected(q: &Question) -> Option<Verdict> {

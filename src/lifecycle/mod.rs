@@ -4,6 +4,7 @@
 
 pub mod enrollment;
 pub mod message;
+pub mod operator;
 pub mod run;
 pub mod settlement;
 pub mod target;

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::operator::{Action, Override};
 use crate::domain::Timestamp;
 use crate::manifest::desired::{DesiredState, Enrollment};
 
@@ -64,6 +65,8 @@ impl fmt::Display for Phase {
 pub enum Reason {
     /// The manifest asks for it.
     Manifest,
+    /// An operator does, whatever the manifest says.
+    Operator,
     WaitingForStart,
     Running,
     /// A message could not be rendered; a new revision lifts it.
@@ -77,8 +80,9 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Manifest,
+        Self::Operator,
         Self::WaitingForStart,
         Self::Running,
         Self::TemplateError,
@@ -90,6 +94,7 @@ impl Reason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Manifest => "manifest",
+            Self::Operator => "operator",
             Self::WaitingForStart => "waiting-for-start",
             Self::Running => "running",
             Self::TemplateError => "template-error",
@@ -131,6 +136,8 @@ pub struct Situation {
     pub wanted: DesiredState,
     /// The manifest is gone.
     pub removed: bool,
+    /// What an operator ordered for it, of several what counts.
+    pub operator: Option<Override>,
     /// The campaign takes in this account.
     pub selected: bool,
     /// The run was active once.
@@ -154,22 +161,29 @@ pub struct Situation {
 
 /// The status that follows from `situation` at `now` for a run in `status`.
 pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
-    use Phase::{Active, Cancelled, Completed, Draft, Paused, Scheduled};
+    use Phase::{Active, Cancelled, Completed, Paused, Scheduled};
     if status.phase.is_final() {
         return status.clone();
     }
     if situation.removed {
         return Status::new(Cancelled, Reason::Pruned, "its manifest is gone");
     }
-    match situation.wanted {
-        DesiredState::Cancelled => return Status::new(Cancelled, Reason::Manifest, "cancelled in its manifest"),
-        DesiredState::Paused => return Status::new(Paused, Reason::Manifest, "paused in its manifest"),
-        // What has begun cannot be a draft again; nothing may leave all the same.
-        DesiredState::Draft if situation.started => {
-            return Status::new(Paused, Reason::Manifest, "set back to draft in its manifest");
+    if situation.wanted == DesiredState::Cancelled {
+        return Status::new(Cancelled, Reason::Manifest, "cancelled in its manifest");
+    }
+    let order = situation.operator.as_ref();
+    match order.map(|order| (order.action, order.sentence())) {
+        Some((Action::Cancel, sentence)) => return Status::new(Cancelled, Reason::Operator, sentence),
+        Some((Action::Pause, sentence)) => return Status::new(Paused, Reason::Operator, sentence),
+        Some((Action::Start | Action::Resume, _)) | None => {}
+    }
+    // What keeps it going against its manifest.
+    let mut kept = None;
+    if let Some(held) = held(situation) {
+        match order.filter(|order| order.action == Action::Start || held.phase == Paused) {
+            Some(order) => kept = Some(order),
+            None => return held,
         }
-        DesiredState::Draft => return Status::new(Draft, Reason::Manifest, "a draft: nothing is enrolled or sent"),
-        DesiredState::Active => {}
     }
     // Not an end: labels come with imports, and one that is missing today may be back tomorrow.
     if !situation.selected {
@@ -178,17 +192,47 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
     if let Some(end) = situation.end_at.filter(|end| *end <= now) {
         return Status::new(Completed, Reason::Ended, format!("ended at {}", end.format("%Y-%m-%d %H:%M UTC")));
     }
-    if let Some(start) = situation.start_at.filter(|start| *start > now && !situation.started) {
-        let at = start.format("%Y-%m-%d %H:%M UTC");
-        return Status::new(Scheduled, Reason::WaitingForStart, format!("starts at {at}"));
+    if let Some(start) = situation.start_at.filter(|start| *start > now) {
+        let at_once = order.filter(|order| order.action == Action::Start);
+        if at_once.is_none() && !situation.started {
+            let at = start.format("%Y-%m-%d %H:%M UTC");
+            return Status::new(Scheduled, Reason::WaitingForStart, format!("starts at {at}"));
+        }
+        kept = kept.or(at_once);
     }
     if enrollment_closed(situation) && !situation.has_active_targets {
         return Status::new(Completed, Reason::Drained, "everybody was written to, and nobody is left to enroll");
     }
-    match &situation.template_error {
-        Some(error) => Status::new(Paused, Reason::TemplateError, error),
-        None => Status::new(Active, Reason::Running, "enrolling and sending"),
+    match (&situation.template_error, kept) {
+        (Some(error), _) => Status::new(Paused, Reason::TemplateError, error),
+        (None, Some(order)) => Status::new(Active, Reason::Operator, order.sentence()),
+        (None, None) => Status::new(Active, Reason::Running, "enrolling and sending"),
     }
+}
+
+/// The status of a run whose manifest wants it to stand still.
+fn held(situation: &Situation) -> Option<Status> {
+    let (phase, message) = match situation.wanted {
+        DesiredState::Paused => (Phase::Paused, "paused in its manifest"),
+        // What has begun cannot be a draft again; nothing may leave all the same.
+        DesiredState::Draft if situation.started => (Phase::Paused, "set back to draft in its manifest"),
+        DesiredState::Draft => (Phase::Draft, "a draft: nothing is enrolled or sent"),
+        DesiredState::Active | DesiredState::Cancelled => return None,
+    };
+    Some(Status::new(phase, Reason::Manifest, message))
+}
+
+/// Whether a run in this phase may enroll and send under a manifest that wants `wanted`.
+///
+/// A plan that stops many runs moves them on batch by batch; nothing happens in them in the meantime. What an operator
+/// keeps going against its manifest goes on.
+pub fn may_act(phase: Phase, reason: Reason, wanted: DesiredState) -> bool {
+    let goes_on = match wanted {
+        DesiredState::Active => true,
+        DesiredState::Draft | DesiredState::Paused => reason == Reason::Operator,
+        DesiredState::Cancelled => false,
+    };
+    goes_on && phase == Phase::Active
 }
 
 /// Whether this run will take nobody any more.
@@ -205,8 +249,9 @@ pub fn enrollment_closed(situation: &Situation) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Phase, Reason, Situation, Status, next};
-    use crate::domain::Timestamp;
+    use super::{Phase, Reason, Situation, Status, may_act, next};
+    use crate::domain::{AccountId, CampaignId, Timestamp};
+    use crate::lifecycle::operator::{Action, Override, Scope};
     use crate::manifest::desired::{DesiredState, Enrollment};
 
     fn now() -> Timestamp {
@@ -217,6 +262,7 @@ mod tests {
         Situation {
             wanted: DesiredState::Active,
             removed: false,
+            operator: None,
             selected: true,
             started: true,
             start_at: None,
@@ -263,15 +309,86 @@ mod tests {
         ];
         let mut table = String::new();
         for (name, situation) in &situations {
+            table += &line(name, situation);
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    /// What operators order, against what manifests want.
+    #[test]
+    fn orders() {
+        let hour = chrono::TimeDelta::hours(1);
+        let fresh = Situation { started: false, ..active() };
+        let situations = [
+            ("active", active()),
+            ("draft", Situation { wanted: DesiredState::Draft, ..fresh.clone() }),
+            ("draft, started", Situation { wanted: DesiredState::Draft, ..active() }),
+            ("paused", Situation { wanted: DesiredState::Paused, ..active() }),
+            ("cancelled", Situation { wanted: DesiredState::Cancelled, ..active() }),
+            ("removed", Situation { removed: true, ..active() }),
+            ("not selected", Situation { selected: false, ..active() }),
+            ("start ahead", Situation { start_at: Some(now() + hour), ..fresh.clone() }),
+            ("start ahead, started", Situation { start_at: Some(now() + hour), ..active() }),
+            (
+                "paused, start ahead",
+                Situation { wanted: DesiredState::Paused, start_at: Some(now() + hour), ..fresh.clone() },
+            ),
+            ("draft, end now", Situation { wanted: DesiredState::Draft, end_at: Some(now()), ..fresh }),
+            ("drained", Situation { last_pass_found: 0, has_active_targets: false, ..active() }),
+            ("template error", Situation { template_error: Some("day 2".into()), ..active() }),
+        ];
+        let mut table = String::new();
+        for (name, situation) in &situations {
             table += &format!("{name:<22}");
-            for phase in Phase::ALL {
-                let after = next(&status(phase), situation, now());
-                table +=
-                    &format!(" {:>9}→{:<27}", phase.as_str(), format!("{} {}", after.phase, after.reason.as_str()));
+            for action in Action::ALL {
+                let situation = Situation { operator: Some(order(action)), ..situation.clone() };
+                let after = next(&status(Phase::Active), &situation, now());
+                let was = format!("{} {}", after.phase, after.reason.as_str());
+                table += &format!(" {:>6} → {was:<27}", action.as_str());
+                let again = next(&after, &situation, now());
+                assert_eq!(again, after, "{name}: looking again changes nothing");
             }
             table = table.trim_end().to_owned() + "\n";
         }
         insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn an_order_says_who_gave_it_and_moves_nothing_that_is_over() {
+        let paused = Situation { operator: Some(order(Action::Pause)), ..active() };
+        assert_eq!(next(&status(Phase::Active), &paused, now()).message, "paused by maria: audit");
+        let resumed = Situation { wanted: DesiredState::Paused, operator: Some(order(Action::Resume)), ..active() };
+        assert_eq!(next(&status(Phase::Paused), &resumed, now()).message, "resumed by maria: audit");
+        for phase in [Phase::Completed, Phase::Cancelled] {
+            for action in Action::ALL {
+                let situation = Situation { operator: Some(order(action)), ..active() };
+                assert_eq!(next(&status(phase), &situation, now()).phase, phase);
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_not_yet_moved_on_acts_only_as_its_manifest_or_an_operator_wants() {
+        use DesiredState::{Active, Cancelled, Draft, Paused};
+        let acts = |phase, reason| [Active, Draft, Paused, Cancelled].map(|wanted| may_act(phase, reason, wanted));
+        assert_eq!(acts(Phase::Active, Reason::Running), [true, false, false, false]);
+        assert_eq!(acts(Phase::Active, Reason::Operator), [true, true, true, false]);
+        assert_eq!(acts(Phase::Paused, Reason::Operator), [false; 4]);
+        assert_eq!(acts(Phase::Scheduled, Reason::WaitingForStart), [false; 4]);
+    }
+
+    fn order(action: Action) -> Override {
+        let scope = Scope::Run(AccountId(1), CampaignId(1));
+        Override { scope, action, actor: "maria".into(), reason: "audit".into(), until: None }
+    }
+
+    fn line(name: &str, situation: &Situation) -> String {
+        let mut line = format!("{name:<22}");
+        for phase in Phase::ALL {
+            let after = next(&status(phase), situation, now());
+            line += &format!(" {:>9}→{:<27}", phase.as_str(), format!("{} {}", after.phase, after.reason.as_str()));
+        }
+        line.trim_end().to_owned() + "\n"
     }
 
     #[test]

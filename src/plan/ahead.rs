@@ -44,8 +44,12 @@ impl Plan {
         };
         for change in &mut self.changes {
             let active = desired.campaigns.get(&change.name).is_some_and(|spec| spec.state == DesiredState::Active);
-            let (Kind::Campaign, true, Some(effect)) = (change.kind, active, &mut change.effect) else { continue };
+            let (Kind::Campaign, Some(effect)) = (change.kind, &mut change.effect) else { continue };
             let total = runs(&change.name);
+            // One that its manifest holds goes on all the same where an operator says so.
+            if !active && total.enrolled == 0 && total.messages.is_empty() {
+                continue;
+            }
             effect.enroll = total.enrolled_now;
             effect.messages_per_day = Some(total.messages_per_day());
             effect.finish_at = total.finish_at;

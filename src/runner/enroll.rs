@@ -1,7 +1,6 @@
 //! One enrollment tick: every campaign with a pass due makes it.
 
 use crate::domain::Timestamp;
-use crate::manifest::desired::DesiredState;
 use crate::program::Program;
 use crate::store::{self, Store};
 
@@ -10,10 +9,6 @@ pub async fn enroll(store: &Store, program: &Program, now: Timestamp) -> Result<
     let mut people = 0;
     for id in store.campaigns_to_enroll(now).await? {
         let Some(campaign) = program.campaign(id) else { continue };
-        // Not yet moved on since its manifest stopped it: nobody is taken in the meantime.
-        if campaign.spec.state != DesiredState::Active {
-            continue;
-        }
         let enrolled = store.enroll(program, id, now).await?;
         if enrolled.people > 0 {
             let (name, runs) = (campaign.name.as_str(), enrolled.runs);

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::run::{Specs, advance, ensure, lock_accounts_of};
+use super::advance::advance;
+use super::overrides::hold_overrides;
+use super::run::{Specs, ensure, lock_accounts_of};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Name, Timestamp};
 use crate::manifest::Desired;
@@ -49,6 +51,7 @@ impl Store {
         if generation != from {
             return Ok(Applied::Outdated);
         }
+        hold_overrides(&mut tx).await?;
         let revision = insert_revision(&mut tx, plan, origin, now).await?;
         let gone = ids_of(&mut tx, removed(plan)).await?;
         let changed = ids_of(&mut tx, affected(plan, desired).into_iter().map(Name::to_string).collect()).await?;

@@ -30,7 +30,7 @@ macro_rules! next_number {
 
 /// What is copied, in an order in which everything a row refers to comes before it: a table, how its rows leave the
 /// original, and how they come into the copy.
-const TABLES: [(&str, &str, &str); 13] = [
+const TABLES: [(&str, &str, &str); 14] = [
     copied!("account"),
     copied!("referral"),
     copied!("suppression"),
@@ -51,6 +51,7 @@ const TABLES: [(&str, &str, &str); 13] = [
          from stdin (format binary)",
     ),
     copied!("lease"),
+    copied!("override"),
     copied!("generation"),
     copied!("facts_generation"),
 ];
@@ -60,12 +61,13 @@ const TABLES: [(&str, &str, &str); 13] = [
 const LEFT_OUT: [&str; 3] = ["sandbox_message", "clock", "event"];
 
 /// Every number that is given next is one that nobody has.
-const SEQUENCES: [&str; 5] = [
+const SEQUENCES: [&str; 6] = [
     next_number!("account"),
     next_number!("referral"),
     next_number!("revision"),
     next_number!("campaign"),
     next_number!("lease"),
+    next_number!("override"),
 ];
 
 /// Bytes of a buffer that is worth sending.

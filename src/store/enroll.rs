@@ -12,6 +12,7 @@ use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp, Zone};
 use crate::lane::DayCount;
 use crate::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass, room};
+use crate::lifecycle::run::{Phase, Reason, may_act};
 use crate::manifest::desired::Campaign;
 use crate::program::{CampaignProgram, Program};
 
@@ -82,6 +83,9 @@ impl Store {
             return Ok(Enrolled::default());
         }
         let due = due_runs(&mut tx, id, spec, now).await?;
+        if due.is_empty() {
+            return Ok(Enrolled::default());
+        }
         let seekers: Vec<Seeker> = due.iter().map(|run| run.seeker(spec)).collect();
         let found = insert(&mut tx, id, campaign, &seekers, program.revision, now).await?;
         let young = youngest(&mut tx, spec, &seekers, now).await?;
@@ -128,9 +132,9 @@ async fn due_runs(
     spec: &Campaign,
     now: Timestamp,
 ) -> Result<Vec<DueRun>, Error> {
-    type Row = (i32, String, Option<NaiveDate>, i32, i32, Option<i64>);
+    type Row = (i32, String, String, Option<NaiveDate>, i32, i32, Option<i64>);
     let rows: Vec<Row> = sqlx::query_as(
-        "select r.account_id, a.timezone, r.enrolled_on, r.enrolled, r.passes,
+        "select r.account_id, r.reason, a.timezone, r.enrolled_on, r.enrolled, r.passes,
                 case when $3 then (select count(*) from target t
                                    where t.account_id = r.account_id and t.campaign_id = r.campaign_id) end
          from run r join account a on a.id = r.account_id
@@ -143,8 +147,11 @@ async fn due_runs(
     .fetch_all(tx)
     .await
     .map_err(Error::during("read the runs to enroll"))?;
+    // Of the runs that a plan has stopped and nobody has moved on yet, none.
+    let acts = |reason: &str| Reason::parse(reason).is_some_and(|reason| may_act(Phase::Active, reason, spec.state));
     rows.into_iter()
-        .map(|(account, timezone, on, count, passes, ever)| {
+        .filter(|(_, reason, ..)| acts(reason))
+        .map(|(account, _, timezone, on, count, passes, ever)| {
             let zone = zone(&timezone)?;
             Ok(DueRun {
                 account: AccountId(account),

@@ -9,7 +9,7 @@ use super::rows::{strange, zone};
 use crate::domain::{AccountId, CampaignId, Consent, Country, Language, NaiveDate, Phone, ReferralId, Timestamp};
 use crate::gate;
 use crate::lane::{Candidate, DayCount, Lane, LaneRun};
-use crate::lifecycle::run::Phase;
+use crate::lifecycle::run::{Phase, Reason};
 use crate::pacing::Pace;
 use crate::program::Recipient;
 
@@ -24,7 +24,7 @@ macro_rules! lane_columns {
 /// Columns of [`LaneRunRow`] from `run`.
 macro_rules! lane_run_columns {
     () => {
-        "account_id, campaign_id, phase, taken_on, taken"
+        "account_id, campaign_id, phase, reason, taken_on, taken"
     };
 }
 
@@ -88,6 +88,7 @@ pub(super) struct LaneRunRow {
     account_id: i32,
     campaign_id: i32,
     phase: String,
+    reason: String,
     taken_on: Option<NaiveDate>,
     taken: i32,
 }
@@ -95,8 +96,9 @@ pub(super) struct LaneRunRow {
 impl LaneRunRow {
     pub(super) fn run(self) -> Result<(AccountId, LaneRun), sqlx::Error> {
         let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
+        let reason = Reason::parse(&self.reason).ok_or_else(|| strange("a reason", &self.reason))?;
         let taken = DayCount { on: self.taken_on, count: self.taken.unsigned_abs() };
-        Ok((AccountId(self.account_id), LaneRun { campaign: CampaignId(self.campaign_id), phase, taken }))
+        Ok((AccountId(self.account_id), LaneRun { campaign: CampaignId(self.campaign_id), phase, reason, taken }))
     }
 }
 

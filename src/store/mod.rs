@@ -4,6 +4,7 @@
 //! blank in a query would invalidate that). `now` is always an argument; the one place that reads the time is
 //! [`Store::now`], so that every process on one database lives by one clock.
 
+mod advance;
 mod apply;
 mod claim;
 mod claim_write;
@@ -22,6 +23,7 @@ mod lane_rows;
 pub mod look;
 mod matcher;
 mod outcome;
+mod overrides;
 mod receipt;
 mod reply;
 pub mod report;
@@ -50,6 +52,7 @@ pub use self::fact::FactEvent;
 pub use self::forecast::Tree;
 pub use self::import::{Age, Closed, Merged, Stage};
 pub use self::matcher::Seeker;
+pub use self::overrides::{Concerned, Group, Ordered, Outcome};
 pub use self::receipt::{Receipt, ReceiptStatus};
 pub use self::reply::{Heard, Inbound};
 pub use self::sample::Match;

@@ -1,12 +1,12 @@
 //! What somebody should know before the figures: who can never send in these days, and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::{Campaign, Report};
 use super::tally::Found;
-use crate::domain::{Opening, Zone};
+use crate::domain::{Opening, Timestamp, Zone};
 use crate::lifecycle::run::Reason;
-use crate::manifest::desired::{Campaign as Spec, DesiredState};
+use crate::manifest::desired::{Campaign as Spec, DesiredState, Schedule};
 use crate::program::Program;
 
 /// Makes the sentences about `report`.
@@ -48,45 +48,60 @@ fn of_campaign(campaign: &Campaign, spec: &Spec, found: &Found, report: &Report)
     if let Some(note) = never_open(name, spec, found, report) {
         return Some(note);
     }
+    if let Some(note) = silent(campaign, found, report) {
+        return Some(note);
+    }
     (campaign.figures.enrolled == 0 && campaign.figures.active == 0 && campaign.figures.sent == 0)
         .then(|| format!("`{name}` takes nobody in these days: whoever matches is in it already, or nobody does."))
 }
 
+/// Whether all accounts of a campaign are such as cannot send at the start.
+fn silent(campaign: &Campaign, found: &Found, report: &Report) -> Option<String> {
+    let mute: BTreeSet<&str> = found
+        .accounts
+        .iter()
+        .filter(|account| !account.facts.can_send(report.from))
+        .map(|account| account.external_id.as_str())
+        .collect();
+    let mut runs = report.runs.iter().filter(|run| run.campaign == campaign.name).peekable();
+    let all = runs.peek().is_some() && runs.all(|run| mute.contains(run.account.as_str()));
+    let accounts = counted(campaign.runs, "account");
+    (campaign.figures.sent == 0 && all)
+        .then(|| format!("`{}` sends nothing: of its {accounts}, none can send.", campaign.name))
+}
+
 /// Whether the schedule leaves no moment in these days to any account.
 fn never_open(name: &str, spec: &Spec, found: &Found, report: &Report) -> Option<String> {
-    let schedule = &spec.schedule;
-    let own = schedule.timezone.as_ref();
+    let own = spec.schedule.timezone.as_ref();
     let mut zones: BTreeMap<&str, &Zone> = BTreeMap::new();
     for account in &found.accounts {
         let zone = own.unwrap_or(&account.zone);
         zones.insert(zone.as_str(), zone);
     }
-    let openings: Vec<Opening> = zones
-        .values()
-        .map(|zone| {
-            let start = schedule.start_at.map_or(report.from, |start| start.at(zone).max(report.from));
-            match schedule.end_at.map(|end| end.at(zone)) {
-                Some(end) if end <= start => Opening::Never,
-                _ if schedule.windows.windows.is_empty() => Opening::Never,
-                end => match schedule.windows.opening(zone, start) {
-                    Opening::Opens(at) if end.is_some_and(|end| end <= at) => Opening::Never,
-                    Opening::Open(_) => Opening::Opens(start),
-                    other => other,
-                },
-            }
-        })
-        .collect();
-    let first = openings.iter().filter_map(|opening| match opening {
-        Opening::Open(at) | Opening::Opens(at) => Some(*at),
-        Opening::Never => None,
-    });
-    match first.min() {
+    let zones = || zones.values().copied();
+    let end = zones().filter_map(|zone| Some((spec.schedule.end_at?.at(zone), zone))).max_by_key(|(end, _)| *end);
+    if let Some((end, zone)) = end.filter(|(end, _)| *end <= report.from) {
+        return Some(format!("`{name}` sends nothing: its schedule ended on {}.", zone.date(end)));
+    }
+    let first = zones().filter_map(|zone| Some((first_opening(&spec.schedule, zone, report.from)?, zone)));
+    match first.min_by_key(|(at, _)| *at) {
         None => Some(format!("`{name}` can never send: its schedule has no window that opens.")),
-        Some(at) if at >= report.until => {
-            Some(format!("`{name}` sends nothing in these days: its first window opens on {}.", at.date_naive()))
+        Some((at, zone)) if at >= report.until => {
+            Some(format!("`{name}` sends nothing in these days: its first window opens on {}.", zone.date(at)))
         }
         Some(_) => None,
     }
+}
+
+/// The first instant of a schedule, at `from` or later, at which a window is open; `None`: there is none.
+fn first_opening(schedule: &Schedule, zone: &Zone, from: Timestamp) -> Option<Timestamp> {
+    let start = schedule.start_at.map_or(from, |start| start.at(zone).max(from));
+    let first = match schedule.windows.opening(zone, start) {
+        Opening::Open(_) => start,
+        Opening::Opens(at) => at,
+        Opening::Never => return None,
+    };
+    schedule.end_at.is_none_or(|end| first < end.at(zone)).then_some(first)
 }
 
 /// Runs that stopped because a message could not be made.

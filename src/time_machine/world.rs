@@ -19,6 +19,8 @@ use crate::store::{self, Age, NextDue, Span, Speed, Store};
 
 /// Rounds at one instant after which nothing is going to change any more.
 const PATIENCE: u32 = 10_000;
+/// The same of rounds in a row that did nothing. Lanes that wait take some: a batch of them a round.
+const IDLE: u32 = 1_000;
 
 /// A database with a daemon on it whose time is ours.
 #[derive(Debug)]
@@ -151,6 +153,7 @@ impl World {
     }
 
     async fn settle_within(&mut self, end: Timestamp) -> Result<Option<Timestamp>, Error> {
+        let mut idle = 0;
         for _ in 0..PATIENCE {
             let looks_anew = self.in_force.is_none();
             let (program, channels) = match self.in_force.take() {
@@ -160,31 +163,36 @@ impl World {
             self.in_force = Some((Arc::clone(&program), Arc::clone(&channels)));
             let due = self.store.next_due().await?;
             let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.now);
-            if looks_anew || is_due(due.upkeep()) {
-                upkeep(&self.store, &program, &mut self.seen, self.now).await?;
+            let did = if looks_anew || is_due(due.upkeep()) {
+                !upkeep(&self.store, &program, &mut self.seen, self.now).await?.is_nothing()
             } else if is_due(due.send) {
                 // Upkeep comes first at its instants: lanes stop short of the next one.
                 let quiet = due.upkeep().map_or(end, |at| end.min(at - TimeDelta::microseconds(1)));
                 let span = Span::new(self.now, quiet.min(self.now + self.stride));
-                self.send(&program, &channels, span).await?;
+                self.send(&program, &channels, span).await?
             } else {
                 return Ok(due.earliest());
+            };
+            idle = if did { 0 } else { idle + 1 };
+            if idle == IDLE {
+                break;
             }
         }
         Err(Error::Endless { now: self.now, due: self.store.next_due().await? })
     }
 
-    /// Sends one batch, unless a hand-over takes the daemon down: then it comes back, knowing nothing of it.
-    async fn send(&mut self, program: &Program, channels: &Channels, span: Span) -> Result<(), Error> {
+    /// Sends one batch, unless a hand-over takes the daemon down: then it comes back, knowing nothing of it. Says whether
+    /// anything was handed over.
+    async fn send(&mut self, program: &Program, channels: &Channels, span: Span) -> Result<bool, Error> {
         let crash = self.script.crashed();
         tokio::select! {
-            sent = send(&self.store, program, channels, BATCH, (span, Speed(1.0))) => { sent?; }
+            sent = send(&self.store, program, channels, BATCH, (span, Speed(1.0))) => Ok(sent?.messages > 0),
             () = crash => {
                 self.crashes += 1;
                 self.restart();
+                Ok(true)
             }
         }
-        Ok(())
     }
 
     fn age(&self) -> Age {

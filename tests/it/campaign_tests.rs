@@ -37,6 +37,68 @@ spec:
   steps: [{advance: 1h}, {expect: {runs: [{campaign: default, account: a1, enrolled: 0}]}}]
 ";
 
+/// A story of one person and one order each: a name, and the steps.
+fn orders(stories: &[(&str, &str)]) -> String {
+    let head = "apiVersion: relance/v1
+kind: CampaignTest
+metadata: {name: NAME}
+spec:
+  clock: 2026-12-01T07:00:00Z
+  accounts: [{id: a1, timezone: Africa/Douala}]
+  referrals:
+    - {id: paul, account: a1, phone: '+237671000001', country: CM, registeredAt: 2026-11-20T10:00:00Z, consent: opted_in}
+  steps:
+";
+    let story = |(name, steps): &(&str, &str)| {
+        let steps: Vec<String> = steps.lines().map(|step| format!("    - {step}\n")).collect();
+        head.replace("NAME", name) + &steps.concat()
+    };
+    stories.iter().map(story).collect::<Vec<_>>().join("---\n")
+}
+
+const ORDERS: [(&str, &str); 4] = [
+    (
+        "a-run-is-closer-than-its-account",
+        "override: {action: pause, account: a1, reason: holidays}
+override: {action: resume, account: a1, campaign: default, reason: but this one}
+advance: 3d
+expect: {messages: {count: 2}, runs: [{campaign: default, phase: completed}]}",
+    ),
+    (
+        "a-start-does-not-wait-for-the-manifest",
+        "edit: {kind: Campaign, name: default, patch: {spec: {state: draft}}}
+override: {action: start, campaign: default, reason: now}
+advance: 7h
+expect: {messages: {count: 1}, runs: [{phase: active, reason: operator, messageContains: 'started by the test: now'}]}
+override: {clear: true, campaign: default}
+advance: 3d
+expect: {messages: {count: 1}, runs: [{phase: paused, reason: manifest}]}",
+    ),
+    (
+        "a-cancel-is-for-ever",
+        "override: {action: cancel, campaign: default, reason: over}
+override: {clear: true, campaign: default}
+advance: 3d
+expect: {messages: {count: 0}, targets: {only: [{referral: paul, state: exited, reason: cancelled}]}, runs: [{phase: cancelled}]}",
+    ),
+    (
+        "an-override-goes-with-its-manifest",
+        "edit: {manifest: {apiVersion: relance/v1, kind: Campaign, metadata: {name: other}, spec: {type: filtered, state: active, accounts: all, sequenceRef: two-days, filter: {subscription: unpaid}}}}
+edit: {manifest: {apiVersion: relance/v1, kind: Campaign, metadata: {name: third}, spec: {type: filtered, state: draft, accounts: all, sequenceRef: two-days, filter: {subscription: unpaid}}}}
+edit: {manifest: {apiVersion: relance/v1, kind: Campaign, metadata: {name: fourth}, spec: {type: filtered, state: draft, accounts: all, sequenceRef: two-days, filter: {subscription: unpaid}}}}
+override: {action: pause, campaign: other, reason: audit}
+remove: {kind: Campaign, name: other}
+expect: {runs: [{campaign: other, phase: cancelled, reason: pruned}]}",
+    ),
+];
+
+const IMPOSSIBLE: [(&str, &str, &str); 4] = [
+    ("nothing-to-clear", "override: {clear: true, account: a1}", "nothing is ordered there"),
+    ("no-end", "override: {action: cancel, account: a1, reason: over}", "a whole account is never cancelled"),
+    ("for-a-time", "override: {action: cancel, campaign: default, reason: over, for: 2h}", "not for a time"),
+    ("no-reason", "override: {action: pause, campaign: default, reason: ' '}", "an override says why"),
+];
+
 /// A folder with a tree, and a server of its own that stops with it.
 struct Folder(TempDir);
 
@@ -106,4 +168,20 @@ fn what_cannot_be_tested_is_not_called_passed() {
     let folder = Folder::with(&[("tree.yaml", &TREE.replace("accounts: all", "accounts: everybody"))]);
     let (code, out, _) = folder.test(&["--dir", "."]);
     assert_eq!((code, out.contains("`accounts` cannot be `everybody`")), (Some(1), true), "{out}");
+}
+
+#[test]
+fn a_test_orders_what_an_operator_can() {
+    let folder = Folder::with(&[("tree.yaml", TREE), ("tests.yaml", &orders(&ORDERS))]);
+    let (code, out, error) = folder.test(&["--dir", "."]);
+    assert_eq!(code, Some(0), "{out}{error}");
+
+    let stories = IMPOSSIBLE.map(|(name, step, _)| (name, format!("{step}\nexpect: {{messages: {{count: 0}}}}")));
+    let stories = stories.each_ref().map(|(name, steps)| (*name, steps.as_str()));
+    let folder = Folder::with(&[("tree.yaml", TREE), ("tests.yaml", &orders(&stories))]);
+    let (code, out, error) = folder.test(&["--dir", "."]);
+    assert_eq!(code, Some(1), "{out}{error}");
+    for (name, _, said) in IMPOSSIBLE {
+        assert!(out.contains(said), "{name}: {out}");
+    }
 }

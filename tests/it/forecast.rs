@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use relance::domain::Timestamp;
+use relance::domain::{AccountId, Timestamp};
+use relance::lifecycle::operator::{Action, Override, Scope};
 use relance::manifest::desired::AccountSelector;
 use relance::manifest::{self, SourceFile, Sources};
 use relance::plan::forecast::{Finish, Foreseen, Outlook};
 use relance::plan::{Plan, plan};
 use relance::reconcile::Outcome;
-use relance::store::Tree;
+use relance::store::{Ordered, Tree};
 use relance::time_machine::{Script, World};
 
 use crate::support::{TestDatabase, database};
@@ -77,6 +78,31 @@ impl Case {
 
     async fn sql(&self, statement: &str) {
         sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&self.db.pool).await.unwrap();
+    }
+
+    /// Sometimes an operator stops an account or a campaign, or has it go on, for a time or for good.
+    async fn order(&mut self) {
+        let in_force = self.db.store.in_force().await.unwrap();
+        let mut dice = Dice::new(self.seed + 1_000);
+        if dice.below(2) == 0 {
+            return;
+        }
+        let campaigns: Vec<_> = in_force.campaigns.values().copied().collect();
+        let account = AccountId(i32::try_from(1 + dice.below(ACCOUNTS)).unwrap());
+        let scope = match dice.below(3) {
+            0 if !campaigns.is_empty() => Scope::Campaign(dice.pick(&campaigns)),
+            1 if !campaigns.is_empty() => Scope::Run(account, dice.pick(&campaigns)),
+            _ => Scope::Account(account),
+        };
+        let action = dice.pick(&[Action::Pause, Action::Pause, Action::Resume, Action::Start]);
+        let hours = dice.pick(&[None, Some(5), Some(50), Some(170)]);
+        let until = hours.map(|hours| self.world.now() + TimeDelta::hours(hours));
+        let order = Override { scope, action, actor: "maria".to_owned(), reason: "audit".to_owned(), until };
+        self.story.push(format!("{action} {scope:?} until {until:?}"));
+        let (program, _) = self.world.in_force().await.unwrap();
+        let ordered = self.db.store.set_override(&program, &order, self.world.now()).await.unwrap();
+        assert!(matches!(ordered, Ordered::Done(_)), "{ordered:?}");
+        self.world.touch();
     }
 
     /// One of several, or nothing.
@@ -302,10 +328,14 @@ async fn foresee(seeds: impl Iterator<Item = u64>) {
     for seed in seeds {
         let mut case = Case::begin(seed, db).await;
         let yaml = case.tree();
+        if seed % 4 == 0 {
+            case.order().await;
+        }
         let mut foreseen = case.apply(&yaml).await;
         let hours = case.dice.below(200);
         if hours > 60 {
             case.world.run_until(case.world.now() + TimeDelta::hours(i64::try_from(hours).unwrap())).await.unwrap();
+            case.order().await;
             foreseen = if hours > 120 {
                 let yaml = case.tree();
                 case.apply(&yaml).await

@@ -12,7 +12,7 @@ use crate::look::world;
 /// Standard output, standard error and the exit code of `relancectl`.
 pub(crate) fn relancectl(url: &str, args: &[&str]) -> (String, String, Option<i32>) {
     let program = env!("CARGO_BIN_EXE_relancectl");
-    let output = Command::new(program).args(args).env("DATABASE_URL", url).output().unwrap();
+    let output = Command::new(program).args(args).env("DATABASE_URL", url).env_remove("USER").output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (text(output.stdout), text(output.stderr), output.status.code())
 }

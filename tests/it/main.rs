@@ -18,6 +18,8 @@ mod import;
 mod look;
 mod manifests;
 mod matcher;
+mod operator;
+mod overrides;
 mod plan;
 mod preview;
 mod receipts;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use relance::channel::Channels;
 use relance::domain::{MessageKey, Timestamp};
+use relance::lifecycle::operator::Override;
 use relance::manifest::{SourceFile, Sources};
 use relance::program::Program;
 use relance::reconcile::Outcome;
 use relance::runner::BATCH;
-use relance::store::{Batch, Claim, Span, Store};
+use relance::store::{Batch, Claim, Ordered, Span, Store};
 use relance::time_machine::{self, Delivery, Reaction, Script};
 
 use crate::support::{TestDatabase, database};
@@ -198,6 +199,12 @@ impl World {
     /// Everything that is due now, until nothing is.
     pub(crate) async fn settle(&mut self) {
         self.machine().settle().await.unwrap();
+    }
+
+    /// Has an operator order this.
+    pub(crate) async fn order(&mut self, order: &Override) -> Ordered {
+        let (program, _) = self.program().await;
+        self.store().set_override(&program, order, self.now).await.unwrap()
     }
 
     /// Jumps from one due instant to the next until `end`.

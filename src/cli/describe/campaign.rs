@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use crate::cli::known;
 use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::{changes, quota};
 use crate::cli::table::{Cell, Table, Tone, counted, paint, thousands};
+use crate::cli::{known, operator};
 use crate::domain::Timestamp;
 use crate::manifest::desired::{self, AccountSelector, CampaignType, Enrollment, Filter, Subscription};
 use crate::store::Store;
-use crate::store::look::{Campaign, DayCounts, Revision, Wanted};
+use crate::store::look::{Campaign, DayCounts, Override, Revision, Wanted};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Seen {
@@ -18,9 +18,11 @@ pub(super) struct Seen {
     spec: Option<desired::Campaign>,
     revision: Option<Revision>,
     days: Vec<DayCounts>,
+    /// Those that may concern its runs.
+    overrides: Vec<Override>,
 }
 
-pub(super) async fn look(store: &Store, name: &str) -> anyhow::Result<Seen> {
+pub(super) async fn look(store: &Store, name: &str, now: Timestamp) -> anyhow::Result<Seen> {
     known::campaign(store, name).await?;
     let wanted = Wanted { campaign: Some(name.to_owned()), ..Wanted::default() };
     let campaign = store.campaigns(&wanted).await?.into_iter().next().expect("a campaign that is known has a row");
@@ -29,11 +31,14 @@ pub(super) async fn look(store: &Store, name: &str) -> anyhow::Result<Seen> {
         Some(id) => store.revision(id).await?,
         None => None,
     };
-    Ok(Seen { campaign, spec, revision, days: store.campaign_days(name).await? })
+    let days = store.campaign_days(name).await?;
+    let mut overrides = store.overrides(now).await?;
+    overrides.retain(|order| order.campaign.as_deref().is_none_or(|named| named == name));
+    Ok(Seen { campaign, spec, revision, days, overrides })
 }
 
 pub(super) fn text(seen: &Seen, _wide: bool, now: Timestamp, colour: bool) -> String {
-    let Seen { campaign, spec, revision, days } = seen;
+    let Seen { campaign, spec, revision, days, overrides } = seen;
     let mut lines = Vec::new();
     if let Some(removed) = campaign.removed_at {
         lines.push(("Removed", paint(&when(removed, now), Tone::Waiting, colour)));
@@ -59,6 +64,9 @@ pub(super) fn text(seen: &Seen, _wide: bool, now: Timestamp, colour: bool) -> St
     let each = [phases.draft, phases.scheduled, phases.active, phases.paused, phases.completed, phases.cancelled];
     runs.row(each.map(Cell::count));
     text += &section(&counted(phases.total(), "run"), &runs.render(colour));
+    if !overrides.is_empty() {
+        text += &section("Overrides", &operator::lines(overrides));
+    }
     text += &section("Days", &day_table(days, colour));
     text + &footer(now)
 }

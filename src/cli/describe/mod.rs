@@ -49,7 +49,7 @@ pub(super) async fn run(describe: Describe, global: &Global, config: &Config) ->
     let colour = print::colour(config);
     let text = match describe {
         Describe::Campaign { name, view } => {
-            let seen = campaign::look(store, &name).await?;
+            let seen = campaign::look(store, &name, now).await?;
             view.output.render(&seen, |wide| campaign::text(&seen, wide, now, colour))
         }
         Describe::Run { campaign, account, view } => {

@@ -6,10 +6,10 @@ use serde::Serialize;
 use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::{Rows, phase, quota};
 use crate::cli::table::{one_line, thousands, time};
-use crate::cli::{get, known};
+use crate::cli::{get, known, operator};
 use crate::domain::Timestamp;
 use crate::store::Store;
-use crate::store::look::{EndCount, Entry, HistoryOf, Message, Run, RunToday, Wanted};
+use crate::store::look::{EndCount, Entry, HistoryOf, Message, Override, Run, RunToday, Wanted};
 
 /// Messages shown.
 const LATEST: i64 = 5;
@@ -21,6 +21,8 @@ pub(super) struct Seen {
     run: Run,
     today: Option<RunToday>,
     ends: Vec<EndCount>,
+    /// Those that may concern it.
+    overrides: Vec<Override>,
     /// The last changes of phase, the newest last.
     history: Vec<Entry>,
     /// The latest.
@@ -40,13 +42,16 @@ pub(super) async fn look(store: &Store, campaign: &str, account: &str, now: Time
     let program = get::program(store).await?;
     let today = store.run_today(&program, (campaign, account), now).await?;
     let ends = store.ends(campaign, account).await?;
+    let mut overrides = store.overrides(now).await?;
+    let is = |named: &Option<String>, name: &str| named.as_deref().is_none_or(|named| named == name);
+    overrides.retain(|order| is(&order.campaign, campaign) && is(&order.account, account));
     let history = store.history(HistoryOf::Run { campaign, account }, CHANGES).await?;
     let messages = store.messages(&Wanted { limit: Some(LATEST), ..wanted }).await?.rows;
-    Ok(Seen { run, today, ends, history, messages })
+    Ok(Seen { run, today, ends, overrides, history, messages })
 }
 
 pub(super) fn text(seen: &Seen, wide: bool, now: Timestamp, colour: bool) -> String {
-    let Seen { run, today, ends, history, messages } = seen;
+    let Seen { run, today, ends, overrides, history, messages } = seen;
     let counts = run.counts;
     let shown = phase(run.phase);
     let mut lines = vec![
@@ -69,6 +74,9 @@ pub(super) fn text(seen: &Seen, wide: bool, now: Timestamp, colour: bool) -> Str
         lines.extend(day(today, now));
     }
     let mut text = facts(&format!("Run of {} for {}", run.campaign, run.account), &lines);
+    if !overrides.is_empty() {
+        text += &section("Overrides", &operator::lines(overrides));
+    }
     let changes: Vec<String> =
         history.iter().map(|entry| format!("{}  {}", time(entry.at), one_line(&entry.sentence))).collect();
     if !changes.is_empty() {

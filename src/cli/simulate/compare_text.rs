@@ -77,7 +77,7 @@ fn meaning(what: &'static str) -> &'static str {
         "reached" => "people written to",
         "unreached" => "people never written to",
         "completed" => "got every day",
-        "exited" => "left before",
+        "exited" => "left early",
         "active" => "on their way at the end",
         "paid" => "paid",
         "stopped" => "answered STOP",
@@ -88,15 +88,15 @@ fn meaning(what: &'static str) -> &'static str {
 fn campaigns(comparison: &Comparison, colour: bool) -> String {
     let mut table = Table::new()
         .text(["CAMPAIGN", "SIDE"])
-        .numbers(["ENROLLED", "SENT", "COMPLETED", "EXITED", "ACTIVE"])
-        .text(["FIRST MESSAGE", "LAST MESSAGE", "FINISHES"]);
+        .numbers(["ENROLLED", "SENT", "DONE", "EXITED", "ACTIVE"])
+        .text(["LAST MESSAGE", "FINISHES"]);
     for campaign in &comparison.difference.campaigns {
         for (side, figures) in [("before", &campaign.before), ("after", &campaign.after)] {
             let name = if side == "before" { &*campaign.name } else { "" };
             let mut cells = vec![Cell::from(name), Cell::from(side)];
             match figures {
                 Some(figures) => cells.extend(side_cells(figures)),
-                None => cells.extend((0..8).map(|_| Cell::maybe(None::<&str>))),
+                None => cells.extend((0..7).map(|_| Cell::maybe(None::<&str>))),
             }
             table.row(cells);
         }
@@ -106,7 +106,7 @@ fn campaigns(comparison: &Comparison, colour: bool) -> String {
 
 fn side_cells(side: &CampaignSide) -> Vec<Cell> {
     let counts = [side.enrolled, side.sent, side.completed, side.exited, side.active];
-    let days = [side.first_sent_on, side.last_sent_on, side.finished_on];
+    let days = [side.last_sent_on, side.finished_on];
     counts.map(|n| Cell::count(number(n))).into_iter().chain(days.map(date)).collect()
 }
 

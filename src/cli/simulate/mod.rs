@@ -97,8 +97,7 @@ enum Outcome {
 }
 
 pub(super) async fn run(args: &SimulateArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
-    let here = Tree::here(global)?;
-    let other = args.compare.as_deref().map(|named| Tree::named(named, global)).transpose()?;
+    let (here, other) = Tree::here_and(args.compare.as_deref(), global)?;
     for tree in [Some(&here), other.as_ref()].into_iter().flatten() {
         if tree.checked.has_errors() {
             match args.output {

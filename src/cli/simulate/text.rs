@@ -1,5 +1,7 @@
 //! A report for people in a terminal: what matters first, then tables of what is worth a look.
 
+use std::cmp::Reverse;
+
 use super::chart;
 use crate::cli::rows::phase;
 use crate::cli::table::{Cell, Table, Tone, counted, one_line, shorten, thousands, time};
@@ -7,8 +9,8 @@ use crate::time_machine::report::{Account, Report, Run};
 
 /// Rows of runs and accounts.
 const ROWS: usize = 10;
-/// Characters of a name.
-const NAME: usize = 24;
+/// Characters of a name: with these the tables fit 80 columns.
+const NAME: usize = 18;
 
 /// The whole report, without a line break at its end.
 pub(super) fn render(report: &Report, colour: bool) -> String {
@@ -42,32 +44,32 @@ pub(super) fn count(n: u64, noun: &str) -> String {
 fn headline(report: &Report) -> String {
     let totals = &report.totals;
     let days = (report.until - report.from).num_days();
-    let mut lines = vec![format!(
-        "{} from {} UTC: {} to {} of {} people, of {}.",
-        counted(days, "day"),
-        time(report.from),
-        count(totals.figures.sent, "message"),
-        thousands(number(totals.reached)),
-        thousands(number(totals.people)),
-        count(totals.accounts, "account"),
-    )];
+    let mut lines = vec![
+        format!("{} from {} UTC, {}:", counted(days, "day"), time(report.from), count(totals.accounts, "account")),
+        format!(
+            "{} to {} of {} people.",
+            count(totals.figures.sent, "message"),
+            thousands(number(totals.reached)),
+            thousands(number(totals.people)),
+        ),
+    ];
     let runs = report.runs.len() as u64;
     let finished = report.runs.iter().filter(|run| run.finished_at.is_some()).count() as u64;
     let open = report.runs.iter().filter(|run| run.finished_at.is_none() && run.active == 0).count() as u64;
     let last = report.runs.iter().filter_map(|run| run.finished_at).max();
-    lines.push(match last {
+    match last {
         Some(last) if finished == runs => {
-            format!("All {} finish, the last on {}.", count(runs, "run"), last.date_naive())
+            lines.push(format!("All {} finish, the last on {}.", count(runs, "run"), last.date_naive()));
         }
-        _ => format!(
-            "Of {}, {} finish, {} have written to everybody so far, and {} still have {} to write to.",
-            count(runs, "run"),
-            thousands(number(finished)),
-            thousands(number(open)),
-            thousands(number(runs - finished - open)),
-            count(totals.figures.active, "target"),
-        ),
-    });
+        _ => {
+            let [finished, open, rest] = [finished, open, runs - finished - open].map(|n| thousands(number(n)));
+            lines.push(format!(
+                "Of {}, {finished} finish, and {open} have written to everybody so far.",
+                count(runs, "run")
+            ));
+            lines.push(format!("{rest} still have {} to write to.", count(totals.figures.active, "target")));
+        }
+    }
     if report.rates.paid > 0.0 || report.rates.stop > 0.0 || report.rates.failure > 0.0 {
         let figures = [(totals.paid, "pay"), (totals.stopped, "answer STOP"), (totals.figures.failed, "messages fail")];
         let told: Vec<String> = figures.iter().map(|(n, what)| format!("{} {what}", thousands(number(*n)))).collect();
@@ -83,20 +85,23 @@ pub(super) fn notes(report: &Report) -> String {
 
 fn campaigns(report: &Report, colour: bool) -> String {
     let mut table = Table::new()
-        .text(["CAMPAIGN", "TYPE"])
-        .numbers(["PRIORITY", "RUNS", "FINISHED", "ENROLLED", "SENT", "FAILED", "COMPLETED", "EXITED", "ACTIVE"])
-        .text(["LAST MESSAGE", "FINISHES"]);
+        .text(["CAMPAIGN"])
+        .numbers(["RUNS", "ENDED", "ENROLLED", "SENT", "DONE", "EXITED", "ACTIVE"])
+        .text(["FINISHES"]);
     for campaign in &report.campaigns {
         let figures = &campaign.figures;
-        let mut cells = vec![Cell::from(&*campaign.name), Cell::maybe(campaign.kind)];
-        cells.push(Cell::maybe(campaign.priority.map(|priority| priority.to_string())));
         let exited = figures.exited.values().sum();
-        cells.extend(
-            [campaign.runs, campaign.finished_runs, figures.enrolled, figures.sent].map(number).map(Cell::count),
-        );
-        cells.push(Cell::faults(number(figures.failed)));
-        cells.extend([figures.completed, exited, figures.active].map(number).map(Cell::count));
-        cells.push(Cell::maybe(campaign.last_sent_on.map(|day| day.to_string())));
+        let counts = [
+            campaign.runs,
+            campaign.finished_runs,
+            figures.enrolled,
+            figures.sent,
+            figures.completed,
+            exited,
+            figures.active,
+        ];
+        let mut cells = vec![Cell::from(shorten(&campaign.name, NAME))];
+        cells.extend(counts.map(number).map(Cell::count));
         cells.push(Cell::maybe(campaign.finished_at.map(|at| at.date_naive().to_string())));
         table.row(cells);
     }
@@ -122,20 +127,19 @@ fn runs(report: &Report, colour: bool) -> String {
         return String::new();
     }
     let mut runs: Vec<&Run> = report.runs.iter().collect();
-    // Those that are not through first, by how many people they still have, then those that finish last.
-    runs.sort_by_key(|run| (run.finished_at.is_some(), std::cmp::Reverse((run.active, run.finished_at))));
+    // Those that are not through first, by how many people they still have, then those that finish last. Whoever sends
+    // nothing at all takes no time.
+    runs.sort_by_key(|run| (run.sent == 0, run.finished_at.is_some(), Reverse((run.active, run.finished_at))));
     let table = Table::new()
-        .text(["CAMPAIGN", "ACCOUNT", "PHASE", "REASON"])
-        .numbers(["ENROLLED", "SENT", "ACTIVE"])
-        .text(["STARTS", "LAST MESSAGE", "FINISHES", "NEXT DUE"]);
+        .text(["CAMPAIGN", "ACCOUNT", "PHASE"])
+        .numbers(["SENT", "ACTIVE"])
+        .text(["LAST MESSAGE", "FINISHES"]);
     let row = |run: &&Run| {
-        let mut cells = vec![Cell::from(&*run.campaign), Cell::from(shorten(&run.account, NAME)), phase(run.phase)];
-        cells.push(Cell::from(&*run.reason));
-        cells.extend([run.enrolled, run.sent, run.active].map(number).map(Cell::count));
-        cells.push(Cell::maybe(run.started_at.map(|at| at.date_naive().to_string())));
+        let mut cells = vec![Cell::from(shorten(&run.campaign, NAME)), Cell::from(shorten(&run.account, NAME))];
+        cells.push(phase(run.phase));
+        cells.extend([run.sent, run.active].map(number).map(Cell::count));
         cells.push(Cell::maybe(run.last_sent_on.map(|day| day.to_string())));
-        cells.push(Cell::maybe(run.finished_at.map(time)));
-        cells.push(Cell::maybe(run.next_due_at.map(time)));
+        cells.push(Cell::maybe(run.finished_at.map(|at| at.date_naive().to_string())));
         cells
     };
     section("Runs that take longest", most(&runs, table, row, colour))
@@ -147,12 +151,10 @@ fn accounts(report: &Report, colour: bool) -> String {
         return String::new();
     }
     accounts.sort_by_key(|account| {
-        std::cmp::Reverse((account.days_at_cap, account.busiest.map_or(0, |busiest| busiest.messages), account.sent))
+        Reverse((account.days_at_cap, account.busiest.map_or(0, |busiest| busiest.messages), account.sent))
     });
-    let table = Table::new()
-        .text(["ACCOUNT", "NAME"])
-        .numbers(["SENT", "DAYS", "A DAY", "CAP", "AT THE CAP", "BUSIEST"])
-        .text(["ON"]);
+    let table =
+        Table::new().text(["ACCOUNT", "NAME"]).numbers(["SENT", "DAYS", "A DAY", "CAP", "AT THE CAP", "BUSIEST"]);
     let row = |account: &&Account| {
         let at_cap = match account.cap {
             Some(_) => format!("{:.0} %", account.share_at_cap * 100.0),
@@ -168,7 +170,6 @@ fn accounts(report: &Report, colour: bool) -> String {
             Cell::maybe(account.cap.map(|cap| thousands(cap.into()))),
             Cell::new(at_cap, tone),
             Cell::maybe(account.busiest.map(|busiest| thousands(number(busiest.messages)))),
-            Cell::maybe(account.busiest.map(|busiest| busiest.date.to_string())),
         ]
     };
     section("Accounts nearest to their daily cap", most(&accounts, table, row, colour))

@@ -20,16 +20,20 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// The files of `--dir`.
-    pub(super) fn here(global: &Global) -> anyhow::Result<Self> {
+    /// The files of `--dir`, and those to compare them with: the same directories below another one, or in a commit.
+    pub(super) fn here_and(named: Option<&str>, global: &Global) -> anyhow::Result<(Self, Option<Self>)> {
+        let absolute = global.dirs.iter().find(|dir| dir.is_absolute());
+        if let (Some(_), Some(absolute)) = (named, absolute) {
+            bail!("--compare looks for the same directories elsewhere: write `{}` relative", absolute.display());
+        }
+        Ok((Self::here(global)?, named.map(|named| Self::named(named, global)).transpose()?))
+    }
+
+    fn here(global: &Global) -> anyhow::Result<Self> {
         Self::check("here", "here", source::load(&global.directories())?)
     }
 
-    /// The same directories below another one, or in a git commit.
-    pub(super) fn named(name: &str, global: &Global) -> anyhow::Result<Self> {
-        if let Some(absolute) = global.dirs.iter().find(|dir| dir.is_absolute()) {
-            bail!("--compare looks for the same directories elsewhere: write `{}` relative", absolute.display());
-        }
+    fn named(name: &str, global: &Global) -> anyhow::Result<Self> {
         let folder = Path::new(name);
         let sources = if folder.is_dir() {
             source::load(&below(folder, &global.dirs))?

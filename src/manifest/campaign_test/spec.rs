@@ -205,7 +205,7 @@ pub(super) struct RemoveSpec {
 #[serde(deny_unknown_fields)]
 pub(super) struct RestartSpec {}
 
-/// What an operator orders, whatever the manifest says. Of a campaign and an account, what is left out means all.
+/// What an operator orders, whatever the manifest says: for a `campaign`, for an `account`, or, with both, for one run.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OverrideSpec {

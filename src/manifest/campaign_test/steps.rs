@@ -158,6 +158,10 @@ impl Look<'_, '_, '_> {
             }
             _ => self.say(Code::StepKeys, "override", "the override takes either an `action` or `clear: true`", help),
         }
+        if overriding.campaign.is_none() && overriding.account.is_none() {
+            let help = "add `campaign:`, `account:` or both";
+            self.say(Code::StepKeys, "override", "the override does not say what it is about", help);
+        }
         if let Some(account) = &overriding.account {
             self.people.know_account(&format!("{}/override/account", self.at), account, self.found);
         }

@@ -18,8 +18,8 @@ pub const HOLDS: [&str; 9] = [
     "pacing",
 ];
 pub const PHASES: [&str; 6] = ["draft", "scheduled", "active", "paused", "completed", "cancelled"];
-pub const RUN_REASONS: [&str; 7] =
-    ["manifest", "waiting-for-start", "running", "template-error", "drained", "ended", "pruned"];
+pub const RUN_REASONS: [&str; 8] =
+    ["manifest", "operator", "waiting-for-start", "running", "template-error", "drained", "ended", "pruned"];
 pub const ACTIONS: [&str; 6] = ["cancel", "delete", "pause", "resume", "update", "create"];
 
 macro_rules! schemas {

@@ -299,7 +299,8 @@ impl<'a> Lane<'a> {
             }
             let writes_at = self.writes_at(run);
             let state = &self.runs[run];
-            let moves = [state.start_at, state.end_at].into_iter().flatten().filter(|at| *at > now);
+            let orders = state.run.orders.change_at(now);
+            let moves = [state.start_at, state.end_at, orders].into_iter().flatten().filter(|at| *at > now);
             let all = moves.chain(state.pass_at.filter(|_| state.is_active())).chain(writes_at);
             next = all.chain(next).min();
         }

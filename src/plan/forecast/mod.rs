@@ -25,6 +25,7 @@ use crate::cadence::Cadence;
 use crate::domain::{Timestamp, Zone};
 use crate::gate;
 use crate::lifecycle::enrollment::Taken;
+use crate::lifecycle::operator::Orders;
 use crate::lifecycle::run::Phase;
 use crate::manifest::desired::{AccountPolicy, Campaign};
 use crate::pacing::Pace;
@@ -48,6 +49,8 @@ pub struct Account<'a> {
 pub struct Run<'a> {
     pub spec: &'a Campaign,
     pub cadence: &'a Cadence,
+    /// What operators ordered for it.
+    pub orders: Orders<'a>,
     pub phase: Phase,
     pub started: bool,
     /// The campaign takes in this account.
@@ -67,6 +70,7 @@ impl<'a> Run<'a> {
         Self {
             spec,
             cadence,
+            orders: Orders::default(),
             phase: Phase::Draft,
             started: false,
             selected: true,

@@ -69,10 +69,11 @@ impl<'a> State<'a> {
 
     /// Moves the run to the phase that follows from what is so; `true` when that is another one.
     pub(super) fn advance(&mut self, anybody_active: bool, now: Timestamp) -> bool {
-        let Run { spec, started, selected, faulty, .. } = self.run;
+        let Run { spec, orders, started, selected, faulty, .. } = self.run;
         let situation = Situation {
             wanted: spec.state,
             removed: false,
+            operator: orders.at(now).cloned(),
             selected,
             started,
             start_at: self.start_at,

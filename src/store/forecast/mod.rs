@@ -17,7 +17,7 @@ use crate::pacing::Pace;
 use crate::plan::Plan;
 use crate::plan::forecast::{self, Foreseen, Outlook, Run, forecast};
 use people::{People, Waiting};
-use runs::RunRow;
+use runs::Runs;
 
 /// Accounts looked at in one go, so that a forecast of everybody needs no more memory than one of a few.
 const BATCH: usize = 500;
@@ -61,7 +61,7 @@ impl Store {
         let mut found = Vec::new();
         for accounts in self.accounts_of(selectors).await?.chunks(BATCH) {
             let members = self.members(accounts).await?;
-            let runs = self.run_rows(accounts).await?;
+            let runs = self.runs_of(accounts).await?;
             let mut waiting: Vec<Vec<HashMap<AccountId, Waiting>>> = Vec::new();
             for (tree, (_, campaigns)) in trees.iter().enumerate() {
                 let mut each = Vec::new();
@@ -124,14 +124,16 @@ impl Store {
         &self,
         asked: &Asked<'_>,
         members: &[Member],
-        runs: &HashMap<(AccountId, CampaignId), RunRow>,
+        runs: &Runs,
         now: Timestamp,
     ) -> Result<HashMap<AccountId, Waiting>, Error> {
-        if asked.spec.state != DesiredState::Active {
+        // What its manifest holds goes on where an operator says so.
+        let ordered = |member: &Member| !runs.orders(member.lane.account, asked.id).is_empty();
+        if asked.spec.state != DesiredState::Active && !members.iter().any(ordered) {
             return Ok(HashMap::new());
         }
         let open = members.iter().filter(|member| {
-            let over = runs.get(&(member.lane.account, asked.id)).is_some_and(|run| run.finished);
+            let over = runs.get(member.lane.account, asked.id).is_some_and(|run| run.finished);
             !over && asked.spec.accounts.selects(&member.name, &member.labels)
         });
         let seeker =
@@ -163,7 +165,7 @@ fn look(
     member: &Member,
     desired: &Desired,
     campaigns: &[Asked<'_>],
-    runs: &HashMap<(AccountId, CampaignId), RunRow>,
+    runs: &Runs,
     people: &People,
     waiting: &[HashMap<AccountId, Waiting>],
     now: Timestamp,
@@ -181,10 +183,12 @@ fn look(
     let (mut names, mut ids, mut each, mut queues) = (vec![], vec![], vec![], vec![]);
     for (asked, waiting) in campaigns.iter().zip(waiting) {
         let selected = asked.spec.accounts.selects(&member.name, &member.labels);
-        let run = match runs.get(&(lane.account, asked.id)) {
+        let orders = runs.orders(lane.account, asked.id);
+        let new = Run { orders, selected, ..Run::new(asked.spec, &asked.cadence) };
+        let run = match runs.get(lane.account, asked.id) {
             Some(row) if row.finished => continue,
-            Some(row) => row.run(asked.spec, &asked.cadence, (selected, asked.touched), today, now),
-            None if selected => Run::new(asked.spec, &asked.cadence),
+            Some(row) => row.run(new, asked.touched, today, now),
+            None if selected => new,
             None => continue,
         };
         names.push(asked.name.clone());

@@ -3,16 +3,32 @@
 use std::collections::HashMap;
 
 use super::Member;
-use crate::cadence::Cadence;
 use crate::domain::{AccountId, CampaignId, NaiveDate, Timestamp};
 use crate::lane::DayCount;
 use crate::lifecycle::enrollment::Taken;
+use crate::lifecycle::operator::{Orders, Overrides};
 use crate::lifecycle::run::{Phase, Reason};
-use crate::manifest::desired::Campaign;
 use crate::plan::forecast::Run;
 use crate::store::lane_rows::{LaneRow, lane_columns};
+use crate::store::overrides::overrides_of;
 use crate::store::rows::{decode, strange};
 use crate::store::{Error, Store};
+
+/// Runs of accounts, and what is ordered for them.
+pub(super) struct Runs {
+    rows: HashMap<(AccountId, CampaignId), RunRow>,
+    overrides: Overrides,
+}
+
+impl Runs {
+    pub(super) fn get(&self, account: AccountId, campaign: CampaignId) -> Option<&RunRow> {
+        self.rows.get(&(account, campaign))
+    }
+
+    pub(super) fn orders(&self, account: AccountId, campaign: CampaignId) -> Orders<'_> {
+        self.overrides.about(account, campaign)
+    }
+}
 
 /// What is known of a run.
 #[derive(sqlx::FromRow)]
@@ -35,22 +51,12 @@ pub(super) struct RunRow {
 }
 
 impl RunRow {
-    /// The run as a forecast wants it; `touched` by what comes into force, it is looked at anew.
-    pub(super) fn run<'a>(
-        &self,
-        spec: &'a Campaign,
-        cadence: &'a Cadence,
-        (selected, touched): (bool, bool),
-        today: NaiveDate,
-        now: Timestamp,
-    ) -> Run<'a> {
+    /// `new` with what happened to it; `touched` by what comes into force, it is looked at anew.
+    pub(super) fn run<'a>(&self, new: Run<'a>, touched: bool, today: NaiveDate, now: Timestamp) -> Run<'a> {
         let count = |on, count: i32| DayCount { on, count: count.unsigned_abs() }.of(today);
         Run {
-            spec,
-            cadence,
             phase: Phase::parse(&self.phase).unwrap_or(Phase::Draft),
             started: self.started,
-            selected,
             faulty: self.faulty && !touched && self.reason == Reason::TemplateError.as_str(),
             sent: count(self.taken_on, self.taken),
             taken: Taken {
@@ -60,6 +66,7 @@ impl RunRow {
             },
             last_pass_found: self.last_pass_found.unwrap_or_default().unsigned_abs(),
             enroll_at: if touched { Some(now) } else { self.enroll_at },
+            ..new
         }
     }
 }
@@ -94,11 +101,11 @@ impl Store {
         rows.into_iter().map(member).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
     }
 
-    pub(super) async fn run_rows(
-        &self,
-        accounts: &[AccountId],
-    ) -> Result<HashMap<(AccountId, CampaignId), RunRow>, Error> {
+    pub(super) async fn runs_of(&self, accounts: &[AccountId]) -> Result<Runs, Error> {
         const OPERATION: &str = "read runs for a forecast";
+        let accounts: Vec<i32> = accounts.iter().map(|account| account.0).collect();
+        let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
+        let overrides = overrides_of(&mut db, &accounts).await?;
         let rows: Vec<RunRow> = sqlx::query_as(
             "select r.account_id, r.campaign_id, r.phase, r.reason, r.started_at is not null as started,
                     r.finished_at is not null as finished, coalesce(r.fault_revision_id = r.revision_id, false) as faulty,
@@ -107,14 +114,14 @@ impl Store {
                      where t.account_id = r.account_id and t.campaign_id = r.campaign_id and r.finished_at is null) as ever
              from run r where r.account_id = any($1)",
         )
-        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
-        .fetch_all(&self.pool)
+        .bind(accounts)
+        .fetch_all(&mut *db)
         .await
         .map_err(Error::during(OPERATION))?;
         if let Some(row) = rows.iter().find(|row| Phase::parse(&row.phase).is_none()) {
             return Err(decode(OPERATION)(strange("a phase", &row.phase)));
         }
         let key = |row: &RunRow| (AccountId(row.account_id), CampaignId(row.campaign_id));
-        Ok(rows.into_iter().map(|row| (key(&row), row)).collect())
+        Ok(Runs { rows: rows.into_iter().map(|row| (key(&row), row)).collect(), overrides })
     }
 }

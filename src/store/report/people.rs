@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::{Serialize, Serializer};
 
 use crate::domain::{CampaignId, Timestamp};
-use crate::lifecycle::run::Phase;
+use crate::lifecycle::run::{Phase, Reason};
 use crate::lifecycle::target::Exit;
 use crate::manifest::desired::{Campaign, Enrollment};
 use crate::program::Program;
@@ -29,6 +29,8 @@ pub enum Unreached {
     NextPass,
     /// Was taken, and left before the first message.
     Left(Exit),
+    /// Was taken, and the account cannot send: its subscription is over, or it is not connected.
+    CannotSend,
     /// Was taken, and waits for the first message.
     Waiting,
 }
@@ -49,6 +51,7 @@ impl Unreached {
             Self::Left(Exit::Failed) => "left-failed",
             Self::Left(Exit::Removed) => "left-removed",
             Self::Left(Exit::Expired) => "left-expired",
+            Self::CannotSend => "account-cannot-send",
             Self::Waiting => "waiting",
         }
     }
@@ -68,6 +71,7 @@ impl Unreached {
             Self::Left(Exit::Failed) => "were taken, but their first messages failed",
             Self::Left(Exit::Removed) => "were taken, but removed before their first message",
             Self::Left(Exit::Expired) => "were taken, but their run ended before their first message",
+            Self::CannotSend => "were taken, but their account cannot send",
             Self::Waiting => "were taken and wait for their first message",
         }
     }
@@ -115,17 +119,24 @@ impl Store {
             note(person, Unreached::NoCampaign);
         }
         for (id, campaign) in program.campaigns() {
-            let active = self.active_accounts(id).await?;
+            let takes = self.runs_that_took(id).await?;
             for (person, reason) in self.first_reasons(id, program, now).await? {
-                let reason = reason.map_or_else(
-                    || if active.contains(&person.0) { room(&campaign.spec) } else { Unreached::RunNotActive },
-                    Unreached::NotMatched,
-                );
-                note(person, reason);
+                let takes = takes.get(&person.0).copied();
+                note(person, reason.map_or_else(|| left_out(&campaign.spec, takes), Unreached::NotMatched));
             }
         }
-        for (person, reason) in self.taken_in_vain().await? {
-            note(person, reason);
+        let accounts = self.account_facts().await?;
+        let silent: HashSet<i32> =
+            accounts.iter().filter(|account| !account.facts.can_send(now)).map(|account| account.id.0).collect();
+        for (person, exit) in self.taken_in_vain().await? {
+            note(
+                person,
+                match exit {
+                    Some(exit) => Unreached::Left(exit),
+                    None if silent.contains(&person.0) => Unreached::CannotSend,
+                    None => Unreached::Waiting,
+                },
+            );
         }
         let mut counts: BTreeMap<Unreached, u64> = BTreeMap::new();
         let everybody: Vec<Unreached> = closest.into_values().collect();
@@ -175,18 +186,24 @@ impl Store {
             .map_err(Error::during(OPERATION))
     }
 
-    async fn active_accounts(&self, id: CampaignId) -> Result<HashSet<i32>, Error> {
-        let accounts: Vec<i32> = sqlx::query_scalar("select account_id from run where campaign_id = $1 and phase = $2")
-            .bind(id.0)
-            .bind(Phase::Active.as_str())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(Error::during("look for active runs"))?;
+    /// The accounts whose run takes people, or has taken all that it may; and whether it still does.
+    async fn runs_that_took(&self, id: CampaignId) -> Result<HashMap<i32, bool>, Error> {
+        let accounts: Vec<(i32, bool)> = sqlx::query_as(
+            "select account_id, phase = $2 from run
+             where campaign_id = $1 and (phase = $2 or (phase = $3 and reason = $4))",
+        )
+        .bind(id.0)
+        .bind(Phase::Active.as_str())
+        .bind(Phase::Completed.as_str())
+        .bind(Reason::Drained.as_str())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("look for runs that take people"))?;
         Ok(accounts.into_iter().collect())
     }
 
-    /// Who is or was a target, but was never written to.
-    async fn taken_in_vain(&self) -> Result<Vec<(Person, Unreached)>, Error> {
+    /// Who is or was a target, but was never written to; with how those left who did.
+    async fn taken_in_vain(&self) -> Result<Vec<(Person, Option<Exit>)>, Error> {
         const OPERATION: &str = "look who was taken in vain";
         let rows: Vec<(i32, i64, Option<String>)> = sqlx::query_as(concat!(
             "select r.account_id, r.id, t.exit_reason
@@ -200,15 +217,20 @@ impl Store {
         rows.into_iter()
             .map(|(account, referral, exit)| {
                 let exit = exit.map(|text| Exit::parse(&text).ok_or_else(|| strange("an exit reason", &text)));
-                Ok(((account, referral), exit.transpose()?.map_or(Unreached::Waiting, Unreached::Left)))
+                Ok(((account, referral), exit.transpose()?))
             })
             .collect::<Result<_, sqlx::Error>>()
             .map_err(Error::during(OPERATION))
     }
 }
 
-/// What it means to match an active run and not be in it.
-fn room(spec: &Campaign) -> Unreached {
-    let limited = spec.limits.targets.is_some() || spec.limits.daily_enrollments.is_some();
-    if limited || spec.enrollment == Enrollment::Once { Unreached::NoRoom } else { Unreached::NextPass }
+/// Why somebody who matches is not in the run of the account; `takes`: as [`Store::runs_that_took`] has it.
+fn left_out(spec: &Campaign, takes: Option<bool>) -> Unreached {
+    let limits = &spec.limits;
+    let limited = limits.targets.is_some() || limits.daily_enrollments.is_some() || spec.enrollment == Enrollment::Once;
+    match takes {
+        Some(_) if limited => Unreached::NoRoom,
+        Some(true) => Unreached::NextPass,
+        Some(false) | None => Unreached::RunNotActive,
+    }
 }

@@ -102,7 +102,7 @@ impl Figures {
         });
         let conflicts = &report.conflicts;
         Self {
-            heading: heading(report),
+            heading: format!("Simulation of {}", span(report)),
             subtitle: subtitle(report),
             cards: cards(report),
             notes: parts(&report.notes),
@@ -122,7 +122,7 @@ impl Figures {
     }
 }
 
-fn heading(report: &Report) -> String {
+fn span(report: &Report) -> String {
     let days = (report.until - report.from).num_days();
     format!("{days} day{} from {}", if days == 1 { "" } else { "s" }, report.from.format("%-d %B %Y, %H:%M UTC"))
 }
@@ -177,23 +177,22 @@ fn time(at: Option<Timestamp>) -> String {
 fn campaigns(report: &Report) -> Table {
     let head = [
         "campaign",
-        "type",
         "priority",
         "runs",
-        "finished",
+        "runs finished",
         "enrolled",
         "sent",
         "failed",
-        "every day",
-        "left before",
+        "got every day",
+        "left early",
         "active",
         "last message",
         "finishes",
     ];
-    Table::new(&head, 2, &report.campaigns, |campaign: &Campaign| {
+    Table::new(&head, 1, &report.campaigns, |campaign: &Campaign| {
         let figures = &campaign.figures;
         let exited = figures.exited.values().sum();
-        let mut row = vec![campaign.name.clone(), campaign.kind.unwrap_or(NONE).to_owned()];
+        let mut row = vec![campaign.name.clone()];
         row.push(campaign.priority.map_or_else(|| NONE.to_owned(), |priority| priority.to_string()));
         row.extend(
             [campaign.runs, campaign.finished_runs, figures.enrolled, figures.sent, figures.failed].map(thousands),
@@ -255,7 +254,7 @@ impl Changes {
             label: format!("{} ({} → {})", label(change.what), thousands(change.before), thousands(change.after)),
         });
         Self {
-            heading: format!("`{}` and `{}`: {}", before.name, after.name, heading(&after.report)),
+            heading: format!("Changes from {} to {}, in {}", before.name, after.name, span(&after.report)),
             subtitle: subtitle(&after.report),
             cards: cards.collect(),
             notes: parts(&after.report.notes),
@@ -294,8 +293,8 @@ fn campaign_changes(comparison: &Comparison) -> Table {
         "",
         "enrolled",
         "sent",
-        "every day",
-        "left before",
+        "got every day",
+        "left early",
         "active",
         "first message",
         "last message",
@@ -339,7 +338,7 @@ fn label(what: &'static str) -> &'static str {
         "reached" => "people written to",
         "unreached" => "people never written to",
         "completed" => "got every day",
-        "exited" => "left before",
+        "exited" => "left early",
         "active" => "on their way at the end",
         "stopped" => "answered STOP",
         other => other,

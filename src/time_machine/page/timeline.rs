@@ -97,7 +97,6 @@ pub(super) fn plot(report: &Report, names: &[String]) -> Plot {
         }
     }
     let ground = TOP + index(rows.len()) * ROW;
-    let dates: Vec<NaiveDate> = report.days.iter().map(|day| day.date).filter(|date| axis.day(*date) > LEFT).collect();
     let finished = report.runs.iter().filter(|run| run.finished_at.is_some()).count();
     Plot {
         width: place(WIDTH),
@@ -108,10 +107,14 @@ pub(super) fn plot(report: &Report, names: &[String]) -> Plot {
         title: if by_run { "Runs from first message to finish" } else { "Campaigns from first message to finish" }
             .to_owned(),
         description: format!("{finished} of {} runs finish in these days.", report.runs.len()),
-        labels: dates
+        labels: report
+            .days
             .iter()
-            .step_by(every(dates.len()))
-            .map(|date| Label { at: place(axis.day(*date)), text: short(*date) })
+            .map(|day| day.date)
+            .step_by(every(report.days.len()))
+            // The day of the beginning began before it.
+            .filter(|date| axis.day(*date) > LEFT)
+            .map(|date| Label { at: place(axis.day(date)), text: short(date) })
             .collect(),
         rows,
     }

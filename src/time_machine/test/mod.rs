@@ -7,6 +7,7 @@
 mod compare;
 mod events;
 mod facts;
+mod orders;
 mod past;
 mod rows;
 mod story;

@@ -82,3 +82,23 @@ fn fields(row: Value) -> Map<String, Value> {
         _ => Map::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::lifecycle::message::State;
+    use crate::lifecycle::run::{Phase, Reason};
+    use crate::lifecycle::target::Exit;
+    use crate::manifest::campaign_test::words;
+    use crate::plan::Action;
+    use crate::store::look::Standing;
+
+    #[test]
+    fn tests_may_say_what_there_is() {
+        assert_eq!(words::MESSAGE_STATES, State::ALL.map(State::as_str));
+        assert_eq!(words::TARGET_STATES, Standing::ALL.map(Standing::as_str));
+        assert_eq!(words::EXIT_REASONS, Exit::ALL.map(Exit::as_str));
+        assert_eq!(words::PHASES, Phase::ALL.map(Phase::as_str));
+        assert_eq!(words::RUN_REASONS, Reason::ALL.map(Reason::as_str));
+        assert_eq!(words::ACTIONS, Action::ALL.map(Action::as_str));
+    }
+}

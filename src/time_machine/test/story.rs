@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::compare::{Found, Mismatch, compare, plural};
-use super::{Failure, events, facts, past, rows};
+use super::{Failure, events, facts, orders, past, rows};
 use crate::diagnostic::{Code, Diagnostic, Place, text};
 use crate::domain::{Name, Rejection};
 use crate::manifest::Draft;
@@ -103,9 +103,10 @@ impl<'a> Story<'a> {
                     return Ok(wrong);
                 }
             }
-            Step::Override(_) => {
-                let sentence = "this version does not take overrides yet".to_owned();
-                return Ok(vec![stopped(&step.place, sentence, Vec::new())]);
+            Step::Override(told) => {
+                if let Some(impossible) = orders::order(&mut self.world, told).await? {
+                    return Ok(vec![stopped(&step.place, impossible, Vec::new())]);
+                }
             }
         }
         self.world.settle().await?;

@@ -92,7 +92,7 @@ fn exports_are_simulated_and_compared_with_a_commit_and_a_directory() {
         (&["--compare", "nowhere"][..], 2, "`nowhere` is not a directory, and not a git commit to read from"),
         (&["--compare", "accounts.csv"], 2, "is not a directory"),
         (&["--compare", "main", "--dir", "templates"], 2, "there is no `templates`"),
-        (&["--compare", "main", "--dir", "/tmp"], 2, "relative"),
+        (&["--compare", "main", "--dir", "/nowhere"], 2, "write `/nowhere` relative"),
         (&["--from", "tomorrow"], 2, "--from `tomorrow`"),
         (&["--paid-rate", "2"], 2, "is not a share"),
         (&["--days", "0"], 2, "--days"),

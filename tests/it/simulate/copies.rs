@@ -33,12 +33,15 @@ async fn dump(database: &TestDatabase, blank: bool) -> Vec<String> {
     rows
 }
 
-/// A database with three days behind it.
+/// A database with two days behind it, and people who still wait for messages.
 async fn lived_in() -> TestDatabase {
     let database = database().await;
     fill(&database.store).await;
     let rates = Rates { failure: 0.1, stop: 0.2, paid: 0.1 };
-    simulate(&database.store, &sources(&welcome()), &settings(3, rates), |_| ()).await.unwrap();
+    simulate(&database.store, &sources(&welcome()), &settings(2, rates), |_| ()).await.unwrap();
+    let pause = "insert into override (account_id, action, actor, reason, created_at, until)
+                 select id, 'pause', 'maria', 'audit', '2026-12-01Z', '2026-12-02Z' from account limit 1";
+    sqlx::query(pause).execute(&database.pool).await.unwrap();
     database
 }
 
@@ -83,7 +86,7 @@ async fn only_a_database_of_this_version_is_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_simulation_goes_on_from_a_database_and_leaves_it_as_it_is() {
     let original = lived_in().await;
-    let now = FROM.parse::<relance::domain::Timestamp>().unwrap() + chrono::TimeDelta::days(3);
+    let now = FROM.parse::<relance::domain::Timestamp>().unwrap() + chrono::TimeDelta::days(2);
     original.store.set_clock(now, Speed(0.0)).await.unwrap();
     // From here on any attempt to write fails.
     let name: String = sqlx::query_scalar("select current_database()").fetch_one(&original.pool).await.unwrap();
@@ -99,8 +102,9 @@ async fn a_simulation_goes_on_from_a_database_and_leaves_it_as_it_is() {
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
     };
     let report = run(&["simulate", "--days", "5", "-o", "json"]);
-    assert_eq!(report["from"], "2026-12-03T06:00:00Z");
+    assert_eq!(report["from"], "2026-12-02T06:00:00Z");
     // Whoever was in it is in it still: nobody is taken again, and nobody gets a day twice.
     assert_eq!(report["totals"]["enrolled"], 0);
+    assert!(report["totals"]["sent"].as_u64().unwrap() > 0);
     assert_eq!(dump(&original, false).await, before);
 }

@@ -9,7 +9,7 @@ use relance::facts::Source;
 use relance::import;
 use relance::manifest::{SourceFile, Sources};
 use relance::store::{Age, Store};
-use relance::time_machine::compare::{Side, compare};
+use relance::time_machine::compare::{Difference, Side, compare};
 use relance::time_machine::report::Report;
 use relance::time_machine::{Rates, Settings, page, simulate};
 use serde_json::json;
@@ -110,6 +110,13 @@ async fn one(database: &TestDatabase, query: &str) -> u64 {
     count.unsigned_abs()
 }
 
+/// What differs between two trees on the same people.
+async fn difference(before: &str, after: &str) -> Difference {
+    let settings = settings(12, Rates { paid: 0.1, ..Rates::default() });
+    let side = async |name: &str, yaml| Side { name: name.to_owned(), report: played(yaml, &settings).await.1 };
+    compare(side("before", before).await, side("after", after).await).difference
+}
+
 #[tokio::test]
 async fn the_same_seed_gives_the_same_report_and_another_one_another() {
     let rates = Rates { failure: 0.05, paid: 0.1, stop: 0.05 };
@@ -170,6 +177,32 @@ async fn what_scripts_read() {
 }
 
 #[tokio::test]
+async fn nobody_is_left_out_without_a_reason() {
+    let filtered = |name, spec: &str| campaign(name, spec);
+    let (_database, report) = played(
+        &tree(
+            SLOWLY,
+            &[
+                filtered(
+                    "tailors",
+                    "  accounts: {names: [a1]}\n  filter: {professions: [Tailor]}\n  limits: {targets: 2}",
+                )
+                .replace("  accounts: all\n", ""),
+                filtered("later", "  accounts: {names: [a1]}\n  state: draft\n  filter: {professions: [Student]}")
+                    .replace("  accounts: all\n", "")
+                    .replace("  state: active\n", ""),
+            ],
+        ),
+        &settings(3, Rates::default()),
+    )
+    .await;
+    let found: Vec<_> = report.unreached.iter().map(|reason| (reason.reason.as_str(), reason.people)).collect();
+    // r4 was not asked, but r2, r6 and r8 would be taken by the draft; of five tailors one has paid and two fit.
+    let expected = [("no-campaign", 5), ("run-not-active", 3), ("cap", 2), ("paid", 1), ("consent-missing", 1)];
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
 async fn who_waits_or_left_before_the_first_message_is_told_apart() {
     let (_database, report) = played(
         &tree(SLOWLY, &[campaign("welcome", "  limits: {messagesPerDay: 1}")]),
@@ -185,6 +218,105 @@ async fn who_waits_or_left_before_the_first_message_is_told_apart() {
             .await;
     let waiting = report.unreached.iter().find(|one| one.reason.as_str() == "waiting").unwrap();
     assert_eq!((report.totals.reached, waiting.people), (4, 8));
+}
+
+#[tokio::test]
+async fn whoever_can_never_send_is_named() {
+    let never = "  schedule: {endAt: 2026-12-04, windows: [{days: [sat], from: '08:00', to: '20:00'}]}";
+    let later = "  schedule: {startAt: 2027-02-01}";
+    let over = "  schedule: {endAt: 2026-11-01}";
+    let (database, _) = played(&welcome(), &settings(1, Rates::default())).await;
+    sqlx::query(
+        "update account set subscription_ends_at = '2026-12-02Z', whatsapp_status = 'disconnected' where id = 2",
+    )
+    .execute(&database.pool)
+    .await
+    .unwrap();
+    let draft = campaign("draft", "").replace("state: active", "state: draft");
+    let nowhere = campaign("nowhere", "  accounts: {names: [a9]}").replace("  accounts: all\n", "");
+    let nobody = campaign("nobody", "  filter: {countries: [DE]}");
+    let yaml = tree(
+        SLOWLY,
+        &[campaign("never", never), campaign("later", later), campaign("over", over), draft, nowhere, nobody],
+    );
+    let from = "2026-12-01T06:00:00Z".parse().unwrap();
+    let settings = Settings { from, ..settings(10, Rates::default()) };
+    let report = simulate(&database.store, &sources(&yaml), &settings, |_| ()).await.unwrap();
+    insta::assert_snapshot!(report.notes.join("\n"));
+}
+
+#[tokio::test]
+async fn a_simulation_in_which_nothing_can_leave_says_so_and_ends() {
+    let database = database().await;
+    fill(&database.store).await;
+    sqlx::query("update account set subscription_ends_at = '2026-11-01Z'").execute(&database.pool).await.unwrap();
+    let settings = settings(60, Rates::default());
+    let report = simulate(&database.store, &sources(&welcome()), &settings, |_| ()).await.unwrap();
+    assert_eq!((report.totals.figures.sent, report.totals.figures.active), (0, 12));
+    insta::assert_snapshot!(report.notes.join("\n"), @"
+    Not one message leaves in these days.
+    `welcome` sends nothing: of its 2 accounts, none can send.
+    2 accounts send nothing: the subscription is over at the start.
+    ");
+    let found: Vec<_> = report.unreached.iter().map(|reason| (reason.reason.as_str(), reason.people)).collect();
+    assert_eq!(found, [("account-cannot-send", 12), ("paid", 1), ("consent-missing", 1)]);
+}
+
+#[tokio::test]
+async fn a_simulation_in_which_time_stands_still_says_so_and_ends() {
+    let database = database().await;
+    fill(&database.store).await;
+    // Whatever a look at a lane comes to, it is due again at once.
+    sqlx::raw_sql(
+        "create function stuck() returns trigger language plpgsql as
+         $$ begin if old.wake_at is not null then new.wake_at := old.wake_at; end if; return new; end $$;
+         create trigger stuck before update on lane for each row execute function stuck()",
+    )
+    .execute(&database.pool)
+    .await
+    .unwrap();
+    let report = simulate(&database.store, &sources(&welcome()), &settings(9, Rates::default()), |_| ()).await.unwrap();
+    let said = "The simulation stopped before its end: at 2026-11-30T06:00:00+00:00 something is due again and again: sending.";
+    assert_eq!(report.notes[0], said);
+    assert_eq!(report.totals.figures.sent, 0);
+}
+
+#[tokio::test]
+async fn an_edit_shows_exactly_what_it_changes() {
+    let before = welcome();
+    assert!(difference(&before, &before).await.is_empty());
+    // Words are neither people nor dates.
+    assert!(difference(&before, &before.replace("jour 2", "deuxième jour")).await.is_empty());
+
+    let slower = difference(&before, &before.replace("messagesPerDay: 5", "messagesPerDay: 3")).await;
+    assert_eq!(slower.first_day.unwrap().to_string(), "2026-11-30");
+    assert_eq!((slower.days[0].before, slower.days[0].after), (10, 6));
+    assert_eq!(slower.campaigns.len(), 1);
+    assert_eq!(slower.runs.len(), 2);
+    assert!(slower.runs.iter().all(|run| {
+        let [before, after] = [run.before, run.after].map(|side| side.unwrap().finished_on.unwrap());
+        before < after
+    }));
+    // Within these days the slowest one ends for nobody.
+    let slowest = difference(&before, &before.replace("messagesPerDay: 5", "messagesPerDay: 1")).await;
+    assert!(slowest.runs.iter().all(|run| run.before.unwrap().finished_on.is_some()));
+    assert!(slowest.runs.iter().all(|run| run.after.unwrap().finished_on.is_none()));
+
+    let fewer =
+        difference(&before, &before.replace("sequenceRef", "filter: {professions: [Student]}\n  sequenceRef")).await;
+    let reached = fewer.totals.iter().find(|change| change.what == "reached").unwrap();
+    assert_eq!((reached.before, reached.after), (12, 6));
+
+    // One more campaign, for one account, of people whom nobody else has: nothing else moves.
+    let extra = campaign("extra", "  filter: {countries: [CM]}\n  priority: 1000")
+        .replace("accounts: all", "accounts: {names: [a2]}");
+    let mine = before.replace("accounts: all", "accounts: {names: [a1]}");
+    let more = difference(&mine, &(mine.clone() + &extra)).await;
+    let changed: Vec<_> = more.campaigns.iter().map(|campaign| campaign.name.as_str()).collect();
+    assert_eq!(changed, ["extra"]);
+    let sent = more.totals.iter().find(|change| change.what == "sent").unwrap();
+    assert_eq!(sent.after - sent.before, more.campaigns[0].after.as_ref().unwrap().sent);
+    assert!(more.runs.iter().all(|run| (run.account.as_str(), run.before) == ("a2", None)));
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
-//! A seeded walk through a month of edits, payments, opt-outs, receipts, faults, crashes and restarts, over the days on which
-//! clocks change: what must hold holds after every step.
+//! A seeded walk through a month of edits, orders, payments, opt-outs, receipts, faults, crashes and restarts, over the
+//! days on which clocks change: what must hold holds after every step.
 //!
 //! CI walks a thousand seeds, everybody else a hundred.
 
+mod orders;
 mod promises;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use relance::channel::Outcome;
 use relance::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey, Timestamp, Zone, mix};
 use relance::facts::Source;
 use relance::import;
+use relance::lifecycle::operator::Override;
 use relance::store::{Age, Claim, FactEvent, Inbound, Receipt, ReceiptStatus};
 
 use crate::sending::tree;
@@ -91,6 +93,8 @@ struct Walk {
     history: Vec<(Timestamp, Wanted)>,
     /// Referrals who paid or opted out, and how much had been delivered by then.
     stopped: HashMap<i64, usize>,
+    /// What operators ordered, and how much had been delivered by then.
+    orders: Vec<(usize, Vec<Override>)>,
     /// Claims whose sender died, or is very slow.
     lost: Vec<Claim>,
     /// The zone of each account.
@@ -115,9 +119,20 @@ impl Walk {
         }
         let wanted = Wanted { cap: 4, campaigns: [Some(("active", 3)), Some(("active", 2))] };
         let zones = zones.map(|name| Zone::parse(name).unwrap());
-        let (history, stopped, lost) = (vec![], HashMap::new(), vec![]);
-        let mut walk =
-            Self { seed, dice, history, wanted, world, stopped, lost, zones, before: HashMap::new(), story: vec![] };
+        let (history, stopped, orders, lost) = (vec![], HashMap::new(), vec![], vec![]);
+        let mut walk = Self {
+            seed,
+            dice,
+            history,
+            wanted,
+            world,
+            stopped,
+            orders,
+            lost,
+            zones,
+            before: HashMap::new(),
+            story: vec![],
+        };
         walk.edit(wanted).await;
         walk
     }
@@ -130,7 +145,7 @@ impl Walk {
 
     /// One thing that happens, then some hours.
     async fn step(&mut self) {
-        let happened = match self.dice.below(17) {
+        let happened = match self.dice.below(21) {
             0..=2 => self.edit_something().await,
             3 => self.pay().await,
             4 => self.opt_out().await,
@@ -144,6 +159,8 @@ impl Walk {
             }
             12 => self.connect().await,
             13..=15 => self.hear_of_messages().await,
+            16..=18 => self.order().await,
+            19 => self.take_back().await,
             _ => {
                 self.world.restart();
                 "restart".to_owned()
@@ -309,6 +326,7 @@ impl Walk {
         for n in 0..ACCOUNTS.len() * PEOPLE {
             self.world.channel.fail(&phone(n), &[]);
         }
+        self.take_everything_back().await;
         let connected = [1, 2].map(|id| FactEvent::Connection { account: AccountId(id), connected: true });
         self.world.store().record(&connected, self.world.now).await.unwrap();
         self.edit(Wanted { cap: 5, campaigns: [Some(("active", 3)), Some(("active", 3))] }).await;

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Timelike};
 use relance::domain::{MessageKey, Timestamp, Zone};
+use relance::lifecycle::operator::Action;
 
 use super::{CAMPAIGNS, Walk, Wanted};
 
 /// What must not be, and a query that would find it.
-const NEVER: [(&str, &str); 11] = [
+const NEVER: [(&str, &str); 12] = [
     (
         "a counter of an account differs from its messages",
         "select concat_ws(' ', l.account_id, l.taken_on, l.taken, count(m)) from lane l
@@ -37,9 +38,11 @@ const NEVER: [(&str, &str); 11] = [
     (
         "an event does not follow from the one before, or changes nothing",
         "select concat_ws(' ', id, phase_before, phase_after, reason) from (
-           select *, lag(phase_after) over run as last_phase, lag(reason) over run as last_reason from event
+           select *, lag(phase_after) over run as last_phase, lag(reason) over run as last_reason,
+                     lag(message) over run as last_message from event
            window run as (partition by account_id, campaign_id order by id)) e
-         where phase_before is distinct from last_phase or (phase_after, reason) = (last_phase, last_reason)",
+         where phase_before is distinct from last_phase
+            or (phase_after, reason, message) = (last_phase, last_reason, last_message)",
     ),
     (
         "two messages of one day for one person",
@@ -69,6 +72,10 @@ const NEVER: [(&str, &str); 11] = [
         "select concat_ws(' ', t.account_id, t.campaign_id, t.referral_id) from target t
          join run r on (r.account_id, r.campaign_id) = (t.account_id, t.campaign_id)
          where t.state = 'active' and r.finished_at is not null",
+    ),
+    (
+        "somebody had to leave a run that has no end",
+        "select concat_ws(' ', account_id, campaign_id, referral_id) from target where exit_reason = 'expired'",
     ),
     (
         "a day was skipped",
@@ -127,6 +134,13 @@ impl Walk {
             );
             let last = days.insert((account, campaign, referral), key.day).unwrap_or_default();
             assert!(last < key.day, "seed {seed}: {key:?} came after day {last}\n{}", story());
+            let order = self.ordered((target.account, target.campaign), place, delivery.at);
+            assert!(
+                !matches!(order, Some(Action::Pause | Action::Cancel)),
+                "seed {seed}: {key:?} left at {}, though its run was stopped: {order:?}\n{}",
+                delivery.at,
+                story()
+            );
             let local = self.zone(account).local(delivery.at);
             let (_, from, to) = CAMPAIGNS.into_iter().find(|(name, ..)| *name == names[&campaign]).unwrap();
             assert!((from..to).contains(&local.hour()), "seed {seed}: {key:?} left at {local}\n{}", story());

@@ -1,0 +1,186 @@
+//! `relancectl pause`, `resume`, `start` and `cancel`: what an operator orders beats the manifests until it is taken back.
+
+mod said;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+
+pub(super) use self::said::lines;
+use self::said::{Said, people};
+use super::database::Database;
+use super::table::counted;
+use super::{Exit, Global, get, known, print};
+use crate::config::Config;
+use crate::domain::{AccountId, CampaignId, Name, Period, Timestamp};
+use crate::lifecycle::operator::{Action, Override, Scope};
+use crate::store::{Concerned, Ordered, Outcome, Store};
+
+/// Which runs, and why.
+#[derive(Debug, clap::Args)]
+struct Order {
+    /// The campaign; without one, every campaign of `--account`
+    #[arg(value_name = "CAMPAIGN", required_unless_present = "account")]
+    campaign: Option<String>,
+    /// Only for this account
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// Why, for whoever looks at it later
+    #[arg(long, value_name = "TEXT", required_unless_present = "clear")]
+    reason: Option<String>,
+    /// Who orders it [default: $USER]
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+    /// Take the order back: what it was about goes by its manifests again
+    #[arg(long, conflicts_with = "reason")]
+    clear: bool,
+    /// How to report
+    #[arg(short, long, value_enum, default_value = "text", value_name = "FORMAT")]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    order: Order,
+    /// For so long only, as in `90m`, `2h` or `7d` [default: until it is cleared]
+    #[arg(long = "for", value_name = "DURATION", value_parser = Period::parse, conflicts_with = "clear")]
+    lasting: Option<Period>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CancelArgs {
+    #[command(flatten)]
+    order: Order,
+    /// Do it: a cancelled run is over for ever
+    #[arg(long, conflicts_with = "clear")]
+    yes: bool,
+}
+
+pub(super) async fn run(action: Action, args: &Args, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let desk = Desk::open(action, &args.order, global, config).await?;
+    let until = args.lasting.map(|lasting| desk.now + std::time::Duration::from(lasting));
+    desk.serve(until).await
+}
+
+pub(super) async fn cancel(args: &CancelArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let desk = Desk::open(Action::Cancel, &args.order, global, config).await?;
+    // What is refused anyway needs no yes.
+    if !args.yes && !args.order.clear && desk.scope.campaign().is_some() {
+        let Concerned { runs, people: n } = desk.database.store.concerned(desk.scope).await?;
+        let (what, runs, people) = (desk.order.what(), counted(runs, "run"), people(n));
+        bail!("this cancels {what} for ever ({runs}, {people}); `--yes` does it");
+    }
+    desk.serve(None).await
+}
+
+/// An order about to be given or taken back.
+struct Desk<'a> {
+    database: Database,
+    action: Action,
+    order: &'a Order,
+    scope: Scope,
+    actor: String,
+    now: Timestamp,
+}
+
+impl<'a> Desk<'a> {
+    async fn open(action: Action, order: &'a Order, global: &Global, config: &Config) -> anyhow::Result<Self> {
+        let database = Database::open(global, config, 2).await?;
+        let (now, _) = database.store.now().await?;
+        let campaign = match &order.campaign {
+            Some(name) => Some(campaign(&database.store, name).await?),
+            None => None,
+        };
+        let account = match &order.account {
+            Some(id) => Some(account(&database.store, id).await?),
+            None => None,
+        };
+        let scope = Scope::of(account, campaign).context("name a campaign, an account, or both")?;
+        let actor = order.actor.as_ref().or(config.user.as_ref());
+        let actor = actor.context("nobody says who orders this: add `--actor NAME` ($USER is not set)")?;
+        let actor = actor.trim().to_owned();
+        Ok(Self { database, action, order, scope, actor, now })
+    }
+
+    async fn serve(&self, until: Option<Timestamp>) -> anyhow::Result<Exit> {
+        let outcome = if self.order.clear { self.clear().await? } else { self.give(until).await? };
+        let said = Said { action: self.action, order: self.order, actor: &self.actor, until, outcome: &outcome };
+        print::line(&match self.order.output {
+            Format::Text => said.text(),
+            Format::Json => serde_json::to_string_pretty(&said.json())?,
+        });
+        Ok(Exit::Fine)
+    }
+
+    async fn give(&self, until: Option<Timestamp>) -> anyhow::Result<Outcome> {
+        let order = Override {
+            scope: self.scope,
+            action: self.action,
+            actor: self.actor.clone(),
+            reason: self.order.reason.as_deref().unwrap_or_default().trim().to_owned(),
+            until,
+        };
+        let store = &self.database.store;
+        loop {
+            match store.set_override(&get::program(store).await?, &order, self.now).await? {
+                Ordered::Done(outcome) => return Ok(outcome),
+                Ordered::Refused(fault) => bail!("{fault}"),
+                // A revision was accepted in this moment.
+                Ordered::Outdated => {}
+            }
+        }
+    }
+
+    async fn clear(&self) -> anyhow::Result<Outcome> {
+        let store = &self.database.store;
+        let Some(Override { action, .. }) = store.override_of(self.scope, self.now).await? else {
+            bail!("nothing is ordered for {}", self.order.what());
+        };
+        if action != self.action {
+            let (what, typed) = (self.order.what(), self.order.typed());
+            bail!("what is ordered for {what} is to {action}; `relancectl {action} {typed} --clear` takes it back");
+        }
+        loop {
+            match store.clear_override(&get::program(store).await?, self.scope, &self.actor, self.now).await? {
+                Ordered::Done(outcome) => return Ok(outcome),
+                Ordered::Refused(fault) => bail!("{fault}"),
+                Ordered::Outdated => {}
+            }
+        }
+    }
+}
+
+impl Order {
+    /// What it is about, as people say it.
+    fn what(&self) -> String {
+        match (&self.campaign, &self.account) {
+            (Some(campaign), Some(account)) => format!("`{campaign}` for account `{account}`"),
+            (Some(campaign), None) => format!("`{campaign}`"),
+            (None, account) => format!("every campaign of account `{}`", account.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// The same as one types it.
+    fn typed(&self) -> String {
+        let account = self.account.as_ref().map(|account| format!("--account {account}"));
+        self.campaign.iter().cloned().chain(account).collect::<Vec<_>>().join(" ")
+    }
+}
+
+async fn campaign(store: &Store, name: &str) -> anyhow::Result<CampaignId> {
+    known::campaign(store, name).await?;
+    let in_force = store.in_force().await?;
+    let id = Name::parse(name).ok().and_then(|name| in_force.campaigns.get(&name).copied());
+    id.with_context(|| format!("campaign `{name}` is over: its manifest is gone"))
+}
+
+async fn account(store: &Store, id: &str) -> anyhow::Result<AccountId> {
+    known::account(store, id).await?;
+    store.find_accounts(&[id]).await?.remove(id).with_context(|| format!("account `{id}` was just removed"))
+}

@@ -1,0 +1,127 @@
+//! What is said of an order, to people and to programs.
+
+use serde_json::{Value, json};
+
+use super::Order;
+use crate::cli::table::{counted, one_line, thousands, time};
+use crate::domain::Timestamp;
+use crate::lifecycle::operator::Action;
+use crate::lifecycle::run::{Phase, Reason};
+use crate::store::look::Override;
+use crate::store::{Group, Outcome};
+
+/// An order that was given or taken back.
+pub(super) struct Said<'a> {
+    pub(super) action: Action,
+    pub(super) order: &'a Order,
+    pub(super) actor: &'a str,
+    pub(super) until: Option<Timestamp>,
+    pub(super) outcome: &'a Outcome,
+}
+
+impl Said<'_> {
+    pub(super) fn json(&self) -> Value {
+        let Self { action, order, actor, until, outcome } = self;
+        json!({
+            "action": action,
+            "cleared": order.clear,
+            "campaign": order.campaign,
+            "account": order.account,
+            "actor": actor,
+            "reason": order.reason,
+            "until": until,
+            "replaced": outcome.before.filter(|_| !order.clear),
+            "runs": outcome.runs.iter().map(|group| group.runs).sum::<i64>(),
+            "people": outcome.runs.iter().map(|group| group.people).sum::<i64>(),
+            "exited": outcome.exited,
+            "phases": outcome.runs,
+        })
+    }
+
+    /// What was ordered, for whom, and what it means for them.
+    pub(super) fn text(&self) -> String {
+        let (what, concerned) = (self.order.what(), self.concerned());
+        if self.order.clear {
+            let text = format!("Cleared the order to {} {what}: {concerned}.", self.action);
+            return text + &groups(self.outcome.runs.iter());
+        }
+        let mut text = format!("{} {what}: {concerned}. {}", self.done(), self.meaning());
+        if let Some(before) = self.outcome.before.filter(|before| *before != self.action) {
+            text += &format!(" It takes the place of the order to {before}.");
+        }
+        text + &groups(self.outcome.runs.iter().filter(|group| !self.is_obeyed(group)))
+    }
+
+    fn done(&self) -> &'static str {
+        match self.action {
+            Action::Pause => "Paused",
+            Action::Resume => "Resumed",
+            Action::Start => "Started",
+            Action::Cancel => "Cancelled",
+        }
+    }
+
+    fn meaning(&self) -> String {
+        let over = match self.until {
+            Some(until) => format!("until {} UTC", time(until)),
+            None => format!("until `relancectl {} {} --clear`", self.action, self.order.typed()),
+        };
+        match self.action {
+            Action::Pause => format!("Nobody is enrolled or written to {over}; everybody stays where they are."),
+            Action::Resume => {
+                format!("It goes on where it stood, within pace and daily caps, whatever its manifest says {over}.")
+            }
+            Action::Start => {
+                format!("It runs from now on, within pace and daily caps, whatever its manifest says {over}.")
+            }
+            Action::Cancel => "Everybody in it has left. That cannot be undone.".to_owned(),
+        }
+    }
+
+    fn concerned(&self) -> String {
+        let Outcome { runs, exited, .. } = self.outcome;
+        let count: i64 = runs.iter().map(|group| group.runs).sum();
+        let n = exited + runs.iter().map(|group| group.people).sum::<i64>();
+        match count {
+            0 => "no run of it is under way, so it is for those to come".to_owned(),
+            _ => format!("{}, {}", counted(count, "run"), people(n)),
+        }
+    }
+
+    fn is_obeyed(&self, group: &Group) -> bool {
+        match self.action {
+            Action::Pause => group.phase == Phase::Paused && group.reason == Reason::Operator.as_str(),
+            Action::Resume | Action::Start => group.phase == Phase::Active,
+            Action::Cancel => group.phase == Phase::Cancelled,
+        }
+    }
+}
+
+/// Where runs are, a line each.
+fn groups<'a>(groups: impl Iterator<Item = &'a Group>) -> String {
+    let line = |group: &Group| {
+        let verb = if group.runs == 1 { "is" } else { "are" };
+        let (runs, message) = (counted(group.runs, "run"), one_line(&group.message));
+        format!("\n  {runs} {verb} {} ({}): {message}", group.phase, group.reason)
+    };
+    groups.map(line).collect()
+}
+
+pub(super) fn people(n: i64) -> String {
+    if n == 1 { "1 person".to_owned() } else { format!("{} people", thousands(n)) }
+}
+
+/// The overrides that count, a line each; nothing when there are none.
+pub(in crate::cli) fn lines(overrides: &[Override]) -> String {
+    let line = |order: &Override| {
+        let what = match (&order.campaign, &order.account) {
+            (Some(campaign), Some(account)) => format!("{campaign} for account {account}"),
+            (Some(campaign), None) => campaign.clone(),
+            (None, account) => format!("every campaign of account {}", account.as_deref().unwrap_or_default()),
+        };
+        let until = order.until.map_or_else(String::new, |until| format!(", until {}", time(until)));
+        let (actor, since) = (one_line(&order.actor), time(order.created_at));
+        format!("! {:<7} {what}, by {actor} since {since}{until}: {}", order.action, one_line(&order.reason))
+    };
+    overrides.iter().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,69 @@
+//! What an operator orders in a test, through the verbs by which `relancectl` does it.
+
+use crate::lifecycle::operator::{Action, Override, Scope};
+use crate::manifest::campaign_test::{Order, Override as Told, OverrideAction};
+use crate::store::Ordered;
+use crate::time_machine::world::{Error, World};
+
+/// Who orders in tests.
+const ACTOR: &str = "the test";
+
+/// Has the operator order this now; a sentence when it cannot be ordered.
+pub(super) async fn order(world: &mut World, told: &Told) -> Result<Option<String>, Error> {
+    let scope = match scope(world, told).await? {
+        Ok(scope) => scope,
+        Err(sentence) => return Ok(Some(sentence)),
+    };
+    let now = world.now();
+    let (program, _) = world.in_force().await?;
+    let ordered = match &told.order {
+        Order::Give { action, reason, lasting } => {
+            let order = Override {
+                scope,
+                action: verb(*action),
+                actor: ACTOR.to_owned(),
+                reason: reason.clone(),
+                until: lasting.map(|lasting| now + std::time::Duration::from(lasting)),
+            };
+            world.store().set_override(&program, &order, now).await?
+        }
+        Order::Clear if world.store().override_of(scope, now).await?.is_none() => {
+            return Ok(Some("nothing is ordered there that could be cleared".to_owned()));
+        }
+        Order::Clear => world.store().clear_override(&program, scope, ACTOR, now).await?,
+    };
+    world.touch();
+    Ok(match ordered {
+        Ordered::Done(_) => None,
+        Ordered::Refused(fault) => Some(fault.to_owned()),
+        Ordered::Outdated => Some("the manifests have changed in this moment".to_owned()),
+    })
+}
+
+/// The scope, or why there is none.
+async fn scope(world: &mut World, told: &Told) -> Result<Result<Scope, String>, Error> {
+    let campaign = match &told.campaign {
+        None => None,
+        Some(name) => match world.store().in_force().await?.campaigns.get(name) {
+            None => return Ok(Err(format!("the campaign `{name}` is not there at this point"))),
+            Some(id) => Some(*id),
+        },
+    };
+    let account = match &told.account {
+        None => None,
+        Some(id) => match world.store().find_accounts(&[id]).await?.remove(id.as_str()) {
+            None => return Ok(Err(format!("`{id}` is not there: the import refused them"))),
+            Some(id) => Some(id),
+        },
+    };
+    Ok(Scope::of(account, campaign).ok_or_else(|| "the override says neither `campaign` nor `account`".to_owned()))
+}
+
+const fn verb(action: OverrideAction) -> Action {
+    match action {
+        OverrideAction::Pause => Action::Pause,
+        OverrideAction::Resume => Action::Resume,
+        OverrideAction::Start => Action::Start,
+        OverrideAction::Cancel => Action::Cancel,
+    }
+}
