@@ -8,9 +8,8 @@ use super::{Account, Limit, Outlook, Run};
 use crate::domain::{NaiveDate, Opening, Timestamp};
 use crate::gate::{self, Hold, Question, Quota, Scope, Verdict};
 use crate::lifecycle::enrollment::room;
-use crate::lifecycle::run::Phase;
+use crate::lifecycle::run::{Phase, may_act};
 use crate::lifecycle::turn::Peers;
-use crate::manifest::desired::DesiredState;
 use crate::pacing::{Pace, stretch};
 
 /// Who is late is due again a sequence's wait after the message, each at an instant of their own: those who were written
@@ -364,7 +363,10 @@ impl<'a> Lane<'a> {
         Question {
             now: clock.now,
             run: gate::Run {
-                phase: if spec.state == DesiredState::Active { state.status.phase } else { Phase::Paused },
+                phase: match state.status.phase {
+                    Phase::Active if !may_act(Phase::Active, state.status.reason, spec.state) => Phase::Paused,
+                    phase => phase,
+                },
                 end_at: state.end_at,
                 exit_on_paid: spec.exit_on_paid,
                 consent: spec.consent,

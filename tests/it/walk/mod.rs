@@ -7,12 +7,15 @@ mod orders;
 mod promises;
 
 use std::collections::HashMap;
+use std::io::Cursor;
 
 use chrono::TimeDelta;
 use relance::channel::Outcome;
 use relance::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey, Timestamp, Zone, mix};
+use relance::facts::Source;
+use relance::import;
 use relance::lifecycle::operator::Override;
-use relance::store::{Claim, FactEvent, Inbound, Receipt, ReceiptStatus};
+use relance::store::{Age, Claim, FactEvent, Inbound, Receipt, ReceiptStatus};
 
 use crate::sending::tree;
 use crate::world::{Fault, Person, World};
@@ -111,8 +114,7 @@ impl Walk {
         }
         for n in 0..ACCOUNTS.len() * PEOPLE {
             let account = ACCOUNTS[n % ACCOUNTS.len()];
-            let registered_at = format!("2027-02-{:02}T10:00:00Z", 1 + n);
-            let id = format!("r{n}");
+            let (id, registered_at) = (format!("r{n}"), registered_at(n));
             world.person(Person { account, registered_at: &registered_at, ..Person::new(&id, &phone(n)) }).await;
         }
         let wanted = Wanted { cap: 4, campaigns: [Some(("active", 3)), Some(("active", 2))] };
@@ -197,14 +199,34 @@ impl Walk {
         format!("r{n} pays")
     }
 
+    /// Somebody says STOP, or an export says that they did; it counts for every account that has their phone.
     async fn opt_out(&mut self) -> String {
-        let (n, account, referral) = self.somebody().await;
-        let phone = Phone::parse(&phone(n), None).unwrap();
-        let stop =
-            Inbound { account, phone, text: self.dice.pick(&["STOP", "Arrêt", "arretez", "توقف"]).to_owned() };
-        self.world.store().reply(&[stop], self.world.now).await.unwrap();
-        self.stop(referral);
-        format!("r{n} opts out")
+        let (n, account, _) = self.somebody().await;
+        let says_so = self.dice.below(2) == 0;
+        if says_so {
+            let phone = Phone::parse(&phone(n), None).unwrap();
+            let stop =
+                Inbound { account, phone, text: self.dice.pick(&["STOP", "Arrêt", "arretez", "توقف"]).to_owned() };
+            self.world.store().reply(&[stop], self.world.now).await.unwrap();
+        } else {
+            self.import_opt_out(n).await;
+        }
+        for id in self.world.column(&format!("select id::text from referral where phone = '{}'", phone(n))).await {
+            self.stop(ReferralId(id.parse().unwrap()));
+        }
+        format!("r{n} opts out{}", if says_so { "" } else { " by an export" })
+    }
+
+    async fn import_opt_out(&self, n: usize) {
+        let (account, phone, registered_at) = (ACCOUNTS[n % ACCOUNTS.len()], phone(n), registered_at(n));
+        let file = format!(
+            "id,account_id,name,phone,country,registered_at,consent\n\
+             r{n},{account},Paul,{phone},CM,{registered_at},opted_out\n"
+        );
+        let age = Age { as_of: self.world.now, now: self.world.now };
+        let source = Source::stream("walk", Cursor::new(file.into_bytes()));
+        let report = import::referrals(self.world.store(), source, age).await.unwrap();
+        assert!(report.rejected.is_empty(), "{report:?}");
     }
 
     /// From here on this person must hear nothing.
@@ -326,8 +348,14 @@ impl Walk {
     }
 }
 
+/// The first of each account have one phone: two accounts know the same person.
 fn phone(n: usize) -> String {
-    format!("+237671{n:06}")
+    let number = if n < ACCOUNTS.len() { 0 } else { n };
+    format!("+237671{number:06}")
+}
+
+fn registered_at(n: usize) -> String {
+    format!("2027-02-{:02}T10:00:00Z", 1 + n)
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long to look is the business of whoever runs the tests")]

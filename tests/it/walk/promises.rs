@@ -9,7 +9,7 @@ use relance::lifecycle::operator::Action;
 use super::{CAMPAIGNS, Walk, Wanted};
 
 /// What must not be, and a query that would find it.
-const NEVER: [(&str, &str); 9] = [
+const NEVER: [(&str, &str); 12] = [
     (
         "a counter of an account differs from its messages",
         "select concat_ws(' ', l.account_id, l.taken_on, l.taken, count(m)) from lane l
@@ -21,6 +21,11 @@ const NEVER: [(&str, &str); 9] = [
         "select concat_ws(' ', r.account_id, r.campaign_id, r.taken_on, r.taken, count(m)) from run r
          left join message m on (m.account_id, m.campaign_id, m.counts_on) = (r.account_id, r.campaign_id, r.taken_on)
          group by r.account_id, r.campaign_id having r.taken <> count(m)",
+    ),
+    (
+        "what certainly did not leave takes quota",
+        "select concat_ws(' ', account_id, campaign_id, referral_id, day, counts_on) from message
+         where state = 'queued' and counts_on is not null",
     ),
     (
         "the events of a run do not lead to where it is",
@@ -69,12 +74,22 @@ const NEVER: [(&str, &str); 9] = [
          where t.state = 'active' and r.finished_at is not null",
     ),
     (
+        "somebody had to leave a run that has no end",
+        "select concat_ws(' ', account_id, campaign_id, referral_id) from target where exit_reason = 'expired'",
+    ),
+    (
         "a day was skipped",
         "select concat_ws(' ', t.account_id, t.campaign_id, t.referral_id, t.day) from target t
          where t.state = 'active' and t.day - 1 + (t.due_at is null)::int <> (
            select count(*) from message m
            where (m.account_id, m.campaign_id, m.referral_id) = (t.account_id, t.campaign_id, t.referral_id)
              and m.state <> 'queued')",
+    ),
+    (
+        "a day was given up before its third attempt",
+        "select concat_ws(' ', m.account_id, m.campaign_id, m.referral_id, m.day, m.attempts) from message m
+         join target t on (t.account_id, t.campaign_id, t.referral_id) = (m.account_id, m.campaign_id, m.referral_id)
+         where m.state = 'failed' and m.error = 'throttled' and m.attempts < 3 and t.state <> 'exited'",
     ),
 ];
 
@@ -86,7 +101,7 @@ impl Walk {
     }
 
     pub(super) async fn check(&mut self) {
-        // One question to the database, not nine.
+        // One question to the database, not one for each.
         let all = NEVER.map(|(what, query)| format!("select '{what}: ' || found from ({query}) as q (found)"));
         self.never("a promise is broken", &all.join(" union all ")).await;
         self.check_deliveries().await;
