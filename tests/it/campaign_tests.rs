@@ -129,8 +129,10 @@ fn the_tests_that_ship_pass() {
     let folder = Folder::with(&[]);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = |name: &str| root.join(name).display().to_string();
-    let (code, out, error) = folder.test(&["--dir", &path("tests/accidents")]);
-    assert_eq!(code, Some(0), "{out}{error}");
+    for tree in ["tests/accidents", "tests/lifecycle"] {
+        let (code, out, error) = folder.test(&["--dir", &path(tree)]);
+        assert_eq!(code, Some(0), "{out}{error}");
+    }
     let (code, out, error) = folder.test(&["--dir", &path("campaigns"), "--dir", &path("templates")]);
     assert_eq!(code, Some(0), "{out}{error}");
 }

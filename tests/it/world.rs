@@ -155,7 +155,7 @@ impl World {
     pub(crate) async fn facts_changed(&self) {
         let now = self.now.to_rfc3339();
         self.sql("update facts_generation set facts = facts + 1").await;
-        self.sql(&format!("update run set enroll_at = '{now}' where finished_at is null")).await;
+        self.sql(&format!("update run set enroll_at = '{now}', check_at = '{now}' where finished_at is null")).await;
         self.sql(&format!("update lane set wake_at = '{now}'")).await;
     }
 

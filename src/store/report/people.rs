@@ -29,7 +29,7 @@ pub enum Unreached {
     NextPass,
     /// Was taken, and left before the first message.
     Left(Exit),
-    /// Was taken, and the account cannot send: its subscription is over, or it is not connected.
+    /// Matches or was taken, and the account cannot send: its subscription is over, or it is not connected.
     CannotSend,
     /// Was taken, and waits for the first message.
     Waiting,
@@ -71,7 +71,7 @@ impl Unreached {
             Self::Left(Exit::Failed) => "were taken, but their first messages failed",
             Self::Left(Exit::Removed) => "were taken, but removed before their first message",
             Self::Left(Exit::Expired) => "were taken, but their run ended before their first message",
-            Self::CannotSend => "were taken, but their account cannot send",
+            Self::CannotSend => "match, but their account cannot send",
             Self::Waiting => "were taken and wait for their first message",
         }
     }
@@ -118,16 +118,20 @@ impl Store {
         for person in self.never_written_to().await? {
             note(person, Unreached::NoCampaign);
         }
+        let accounts = self.account_facts().await?;
+        let silent: HashSet<i32> =
+            accounts.iter().filter(|account| !account.facts.can_send(now)).map(|account| account.id.0).collect();
         for (id, campaign) in program.campaigns() {
             let takes = self.runs_that_took(id).await?;
             for (person, reason) in self.first_reasons(id, program, now).await? {
                 let takes = takes.get(&person.0).copied();
-                note(person, reason.map_or_else(|| left_out(&campaign.spec, takes), Unreached::NotMatched));
+                let missed = || match silent.contains(&person.0) {
+                    true => Unreached::CannotSend,
+                    false => left_out(&campaign.spec, takes),
+                };
+                note(person, reason.map_or_else(missed, Unreached::NotMatched));
             }
         }
-        let accounts = self.account_facts().await?;
-        let silent: HashSet<i32> =
-            accounts.iter().filter(|account| !account.facts.can_send(now)).map(|account| account.id.0).collect();
         for (person, exit) in self.taken_in_vain().await? {
             note(
                 person,
