@@ -1,16 +1,49 @@
-//! One reconcile pass: files → check → plan → guard → apply. Safe to run at any time, any number of times.
+//! One reconcile pass: files → check → freeze → plan → guard → apply. Safe to run at any time, any number of times.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::diagnostic::Diagnostic;
 use crate::domain::Timestamp;
-use crate::manifest::{self, Checked, Sources};
-use crate::plan::{self, Plan, Refusal};
+use crate::manifest::{self, Checked, Desired, Sources};
+use crate::plan::{self, Freeze, Frozen, Plan, Refusal};
 use crate::source;
 use crate::store::{self, Applied, InForce, Origin, Store};
 
-/// What a pass came to.
+/// On whose behalf a pass is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Nobody looks on: what is broken is frozen, and a plan that looks like an accident waits.
+    Daemon,
+    /// A person who sees what comes of it: a tree with errors is refused altogether.
+    Person {
+        /// The guard is not asked, because the person was.
+        mass_change: bool,
+    },
+}
+
+/// What a pass came to, and what of the files had no part in it.
+#[derive(Debug)]
+pub struct Pass {
+    pub outcome: Outcome,
+    pub frozen: Vec<Frozen>,
+    /// The errors in the files.
+    pub errors: Vec<Diagnostic>,
+}
+
+impl Pass {
+    /// What is wrong with the files, a line each; empty when nothing is.
+    pub fn complaint(&self) -> String {
+        let mut lines: Vec<String> = self.errors.iter().map(ToString::to_string).collect();
+        lines.extend(self.frozen.iter().map(Frozen::sentence));
+        if let Outcome::Refused(refusal) = &self.outcome {
+            lines.push(format!("this revision is not accepted, and what is in force stays: {refusal}"));
+        }
+        lines.join("\n")
+    }
+}
+
 #[derive(Debug)]
 pub enum Outcome {
     /// The database has what the files ask for.
@@ -21,7 +54,7 @@ pub enum Outcome {
     },
     /// The plan looks like an accident; what is in force stays.
     Refused(Refusal),
-    /// The files have errors; what is in force stays.
+    /// The files have errors, and a person asked; what is in force stays.
     Broken(Box<Comparison>),
 }
 
@@ -39,6 +72,9 @@ pub enum Error {
 pub struct Comparison {
     pub sources: Sources,
     pub checked: Checked,
+    /// What is planned for: the files, and in place of what is broken in them what is in force.
+    pub desired: Desired,
+    pub frozen: Vec<Frozen>,
     pub in_force: InForce,
     pub plan: Plan,
     pub origin: Origin,
@@ -54,43 +90,53 @@ pub async fn compare_sources(sources: Sources, store: &Store) -> Result<Comparis
     let origin = Origin { digest: source::digest(&sources), commit: None, author: None };
     let checked = manifest::check(&sources);
     let in_force = store.in_force().await?;
-    let plan = plan::plan(&checked.desired.to_objects(), &in_force.objects);
-    Ok(Comparison { sources, checked, in_force, plan, origin })
+    let Freeze { desired, frozen } = plan::freeze(&checked, &in_force.desired);
+    let plan = plan::plan(&desired.to_objects(), &in_force.objects);
+    Ok(Comparison { sources, checked, desired, frozen, in_force, plan, origin })
 }
 
-/// Makes one pass; with `mass_change` the guard is not asked, because a person was.
-pub async fn reconcile(
-    directories: &[PathBuf],
-    store: &Store,
-    mass_change: bool,
-    now: Timestamp,
-) -> Result<Outcome, Error> {
-    reconcile_sources(|| source::load(directories), store, mass_change, now).await
+/// Makes one pass.
+pub async fn reconcile(directories: &[PathBuf], store: &Store, by: By, now: Timestamp) -> Result<Pass, Error> {
+    reconcile_sources(|| source::load(directories), store, by, now).await
 }
 
 /// As [`reconcile`]; `load` reads the files anew whenever they have to be compared.
 pub async fn reconcile_sources(
     load: impl Fn() -> Result<Sources, source::Error>,
     store: &Store,
-    mass_change: bool,
+    by: By,
     now: Timestamp,
-) -> Result<Outcome, Error> {
+) -> Result<Pass, Error> {
     loop {
         let comparison = compare_sources(load()?, store).await?;
-        if comparison.checked.has_errors() {
-            return Ok(Outcome::Broken(Box::new(comparison)));
-        }
-        let Comparison { checked, in_force, plan, origin, .. } = comparison;
-        if plan.is_empty() {
-            return Ok(Outcome::InSync);
-        }
-        if !mass_change && let Err(refusal) = plan::guard(&plan, checked.desired.campaigns.len(), &in_force.live_runs) {
-            return Ok(Outcome::Refused(refusal));
-        }
-        match store.apply(&plan, &checked.desired, in_force.generation, &origin, now).await? {
-            Applied::Revision(revision) => return Ok(Outcome::Applied { revision, plan }),
-            // Somebody else applied a revision meanwhile: look again.
-            Applied::Outdated => {}
+        let frozen = comparison.frozen.clone();
+        let errors = comparison.checked.diagnostics.iter().filter(|found| found.is_error()).cloned().collect();
+        // Without one, somebody else applied a revision meanwhile: look again.
+        if let Some(outcome) = carry_out(comparison, store, by, now).await? {
+            return Ok(Pass { outcome, frozen, errors });
         }
     }
+}
+
+async fn carry_out(
+    comparison: Comparison,
+    store: &Store,
+    by: By,
+    now: Timestamp,
+) -> Result<Option<Outcome>, store::Error> {
+    if by != By::Daemon && comparison.checked.has_errors() {
+        return Ok(Some(Outcome::Broken(Box::new(comparison))));
+    }
+    let Comparison { desired, in_force, plan, origin, .. } = comparison;
+    if plan.is_empty() {
+        return Ok(Some(Outcome::InSync));
+    }
+    let asked = by == By::Person { mass_change: true };
+    if !asked && let Err(refusal) = plan::guard(&plan, desired.campaigns.len(), &in_force.live_runs) {
+        return Ok(Some(Outcome::Refused(refusal)));
+    }
+    Ok(match store.apply(&plan, &desired, in_force.generation, &origin, now).await? {
+        Applied::Revision(revision) => Some(Outcome::Applied { revision, plan }),
+        Applied::Outdated => None,
+    })
 }

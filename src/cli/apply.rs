@@ -6,7 +6,7 @@ use super::database::Database;
 use super::{Exit, Global, print, validate};
 use crate::config::Config;
 use crate::plan::{Plan, show};
-use crate::reconcile::{Outcome, reconcile};
+use crate::reconcile::{By, Outcome, reconcile};
 
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
@@ -19,7 +19,8 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> a
     let database = Database::open(global, config, 2).await?;
     let directories = global.directories();
     let (now, _) = database.store.now().await?;
-    match reconcile(&directories, &database.store, args.allow_mass_change, now).await? {
+    let by = By::Person { mass_change: args.allow_mass_change };
+    match reconcile(&directories, &database.store, by, now).await?.outcome {
         Outcome::InSync => print::line(&show::text(&Plan::default())),
         Outcome::Applied { revision, plan } => {
             print::line(&show::text(&plan));

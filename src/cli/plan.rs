@@ -4,11 +4,10 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::database::Database;
-use super::{Exit, Global, operator, print, validate};
+use super::{Exit, Global, operator, print};
 use crate::config::Config;
-use crate::plan::{self, Plan, show};
+use crate::plan::{self, show};
 use crate::reconcile::{Comparison, compare};
-use crate::store::Origin;
 use crate::store::look::Override;
 
 #[derive(Debug, Args)]
@@ -42,21 +41,18 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
     let database = Database::open(global, config, 2).await?;
     let directories = global.directories();
     let (now, _) = database.store.now().await?;
-    let Comparison { sources, checked, in_force, mut plan, origin } = compare(&directories, &database.store).await?;
-    if checked.has_errors() {
-        match args.output {
-            Format::Text => validate::show(&sources, &checked, config),
-            Format::Json => print::line(&validate::json_of(&checked)?),
-        }
-        print::note("nothing is planned: the files have errors");
-        return Ok(Exit::Findings);
-    }
+    let mut comparison = compare(&directories, &database.store).await?;
+    let Comparison { desired, in_force, plan, .. } = &mut comparison;
     let overrides = database.store.overrides(now).await?;
-    database.store.count_effects(&mut plan, &checked.desired, &in_force, now).await?;
-    let refused = plan::guard(&plan, checked.desired.campaigns.len(), &in_force.live_runs).err();
+    database.store.count_effects(plan, desired, in_force, now).await?;
+    let refused = plan::guard(plan, desired.campaigns.len(), &in_force.live_runs).err();
+    let Comparison { checked, plan, frozen, .. } = &comparison;
     match args.output {
         Format::Text => {
-            print::line(&show::text(&plan));
+            print::line(&show::text(plan));
+            if checked.has_errors() {
+                print::line(&show::frozen(frozen, checked));
+            }
             if !overrides.is_empty() {
                 print::line(&format!(
                     "\nOverrides by operators, which beat the files:\n{}",
@@ -69,17 +65,20 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
         }
         Format::Json => {
             let refused = refused.as_ref().map(ToString::to_string);
-            print::line(&json_of(&plan, &origin, &overrides, refused.as_deref())?);
+            print::line(&json_of(&comparison, &overrides, refused.as_deref())?);
         }
     }
     Ok(match refused {
         Some(_) => Exit::Findings,
+        None if checked.has_errors() => Exit::Findings,
         None if args.detailed_exitcode && !plan.is_empty() => Exit::Environment,
         None => Exit::Fine,
     })
 }
 
-fn json_of(plan: &Plan, origin: &Origin, overrides: &[Override], refused: Option<&str>) -> serde_json::Result<String> {
+fn json_of(comparison: &Comparison, overrides: &[Override], refused: Option<&str>) -> serde_json::Result<String> {
+    let Comparison { checked, plan, frozen, origin, .. } = comparison;
+    let errors: Vec<String> = checked.diagnostics.iter().filter(|it| it.is_error()).map(ToString::to_string).collect();
     serde_json::to_string_pretty(&json!({
         "format": 1,
         "revision": {"digest": origin.digest, "commit": origin.commit, "author": origin.author},
@@ -87,7 +86,8 @@ fn json_of(plan: &Plan, origin: &Origin, overrides: &[Override], refused: Option
         "changes": show::changes(plan),
         "slips": plan.slips,
         "outlives": plan.outlives,
-        "frozen": [],
+        "errors": errors,
+        "frozen": frozen,
         "overrides": overrides,
         "refused": refused,
         "summary": plan.summary(),

@@ -1,9 +1,10 @@
 //! Sources into [`Desired`]: every problem is collected, whatever is sound goes ahead.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::thread;
 
+use super::blame::{self, Blame};
 use super::campaign_test::CampaignTest;
 use super::desired::Desired;
 use super::document::File;
@@ -32,6 +33,11 @@ pub struct Checked {
     /// There are also manifests whose kind and name cannot be made out: whatever is missing from `desired` may
     /// be one of them, so nothing may be taken for removed.
     pub unnamed: bool,
+    /// The `Defaults`, which are missing, may be one of those: then no campaign is certain.
+    pub hides_defaults: bool,
+    /// Why each of `broken` is, in sentences that name their place.
+    pub why: BTreeMap<(Kind, Name), Vec<String>>,
+    pub(super) blame: Blame,
 }
 
 impl Checked {
@@ -44,16 +50,21 @@ impl Checked {
 pub fn check(sources: &Sources) -> Checked {
     let files: Vec<File<'_>> = sources.files.iter().map(File::new).collect();
     let mut checked = Checked { files: files.len(), ..Checked::default() };
-    let mut manifests = Vec::new();
-    for reading in read_all(&files) {
+    let (mut manifests, mut grounds) = (Vec::new(), BTreeMap::new());
+    let mut hides_defaults = false;
+    for (file, reading) in files.iter().zip(read_all(&files)) {
+        grounds.insert(file.source.path.as_str(), blame::grounds(&reading));
+        hides_defaults |= reading.hides_defaults;
         checked.diagnostics.extend(reading.found);
         checked.manifests += reading.documents;
-        checked.broken.extend(reading.lost);
+        checked.broken.extend(reading.lost.into_iter().map(|(kind, name, _)| (kind, name)));
         checked.unnamed |= reading.unnamed;
         manifests.extend(reading.manifests);
     }
+    checked.hides_defaults = hides_defaults && !grounds.values().flatten().any(|ground| ground.of.0 == Kind::Defaults);
     resolve(manifests, &mut checked);
     diagnostic::sort(&mut checked.diagnostics);
+    checked.why = blame::why(&checked, &grounds);
     checked
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::kind::Kind;
 use crate::domain::{Country, Gender, Language, Moment, Name, Period, Windows, Zone};
 
 /// Everything the files ask for.
@@ -18,6 +19,29 @@ pub struct Desired {
     pub channels: BTreeMap<Name, Channel>,
     pub queues: BTreeMap<Name, Queue>,
     pub accounts: AccountPolicy,
+}
+
+impl Desired {
+    /// What it has by name; filters and schedules are part of the campaigns that use them.
+    pub fn keys(&self) -> impl Iterator<Item = (Kind, Name)> {
+        let campaigns = self.campaigns.keys().map(|name| (Kind::Campaign, name.clone()));
+        let sequences = self.sequences.keys().map(|name| (Kind::Sequence, name.clone()));
+        let channels = self.channels.keys().map(|name| (Kind::Channel, name.clone()));
+        let queues = self.queues.keys().map(|name| (Kind::Queue, name.clone()));
+        campaigns.chain(sequences).chain(channels).chain(queues)
+    }
+
+    /// Whether it has this by name; there is always a policy for accounts.
+    pub fn has(&self, kind: Kind, name: &Name) -> bool {
+        match kind {
+            Kind::Campaign => self.campaigns.contains_key(name),
+            Kind::Sequence => self.sequences.contains_key(name),
+            Kind::Channel => self.channels.contains_key(name),
+            Kind::Queue => self.queues.contains_key(name),
+            Kind::Defaults => true,
+            Kind::Filter | Kind::Schedule | Kind::CampaignTest => false,
+        }
+    }
 }
 
 /// What holds for every account: its daily cap over all campaigns, and its pace.

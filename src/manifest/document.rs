@@ -55,6 +55,11 @@ impl Document<'_> {
         Some(Self { file: self.file, range: self.range, index: self.index, root: root.into() })
     }
 
+    /// The part of the file that is its own.
+    pub(super) fn range(&self) -> Span {
+        self.range
+    }
+
     pub(super) fn forget(&mut self) {
         self.root = OnceLock::new();
     }

@@ -4,15 +4,18 @@
 //! `resolve` (references, defaults) → [`Desired`]. Each kind has a file with its types as they are written;
 //! [`schema()`] makes JSON Schemas of them. Nothing stops at the first mistake.
 
+mod blame;
 mod campaign;
 pub mod campaign_test;
 mod channel;
 mod check;
+mod circle;
 mod days;
 mod defaults;
 pub mod desired;
 mod document;
 mod filter;
+mod fit;
 mod formats;
 mod kind;
 mod language;
@@ -33,6 +36,7 @@ mod yaml;
 
 pub use self::check::{Checked, check};
 pub use self::desired::Desired;
+pub use self::fit::Misfit;
 pub use self::kind::Kind;
 pub use self::language::{Choice, choose};
 pub use self::locate::locate;

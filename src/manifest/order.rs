@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::Checked;
+use super::circle;
 use super::desired::{Campaign, Enrollment};
 use super::kind::Kind;
 use super::queue::QueueSpec;
@@ -60,44 +61,17 @@ pub(super) fn check(tree: &Tree<'_, '_>, checked: &mut Checked) {
     refuse_waiting_for_ever(&waits, checked);
 }
 
-/// A campaign waits for all before it once there are as many of them as may run at once.
 fn queue_waits<'a>(manifest: &Manifest<'_>, spec: &'a QueueSpec) -> Vec<Wait<'a>> {
-    let parallelism = spec.parallelism.map_or(1, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    let mut waits = Vec::new();
-    for (index, child) in spec.campaigns.iter().enumerate().skip(parallelism) {
-        let place = manifest.document.place(&format!("/spec/campaigns/{index}"));
-        // Those before the one before it wait in their turn.
-        let parents = if parallelism == 1 { &spec.campaigns[index - 1..index] } else { &spec.campaigns[..index] };
-        waits.extend(parents.iter().map(|parent| Wait { child, parent, place: place.clone() }));
-    }
-    waits
+    let place = |index: usize| manifest.document.place(&format!("/spec/campaigns/{index}"));
+    let waits = circle::waits(&spec.campaigns, spec.parallelism.unwrap_or(1));
+    let wait = |(index, parent)| Wait { child: &spec.campaigns[index], parent, place: place(index) };
+    waits.into_iter().map(wait).collect()
 }
 
 fn refuse_circles(waits: &[Wait<'_>], checked: &mut Checked) {
-    let mut parents: BTreeMap<&Name, Vec<&Wait<'_>>> = BTreeMap::new();
-    for wait in waits {
-        parents.entry(wait.child).or_default().push(wait);
-    }
-    let mut done: BTreeSet<&Name> = BTreeSet::new();
-    for start in parents.keys().copied() {
-        // What is left to look at of each campaign on the way.
-        let mut path: Vec<(&Name, usize)> = vec![(start, 0)];
-        while let Some((name, next)) = path.last_mut() {
-            let wait = parents.get(*name).and_then(|waits| waits.get(*next)).copied();
-            let Some(wait) = wait.filter(|_| !done.contains(*name)) else {
-                done.insert(*name);
-                path.pop();
-                continue;
-            };
-            *next += 1;
-            if let Some(begin) = path.iter().position(|(name, _)| *name == wait.parent) {
-                let circle: Vec<&Name> = path[begin..].iter().map(|(name, _)| *name).collect();
-                refuse_circle(&circle, wait, checked);
-                done.extend(circle);
-            } else if !done.contains(wait.parent) {
-                path.push((wait.parent, 0));
-            }
-        }
+    let pairs: Vec<(&Name, &Name)> = waits.iter().map(|wait| (wait.child, wait.parent)).collect();
+    for circle in circle::find(&pairs) {
+        refuse_circle(&circle.members, &waits[circle.closed_by], checked);
     }
 }
 
@@ -109,6 +83,9 @@ fn refuse_circle(circle: &[&Name], wait: &Wait<'_>, checked: &mut Checked) {
             .help(format!("here `{}` waits for `{}`; take one step of the circle out", wait.child, wait.parent)),
     );
     for name in circle {
+        if *name != wait.child {
+            checked.blame.add((Kind::Campaign, name), (Kind::Campaign, wait.child));
+        }
         freeze_campaign(name, checked);
     }
 }

@@ -21,25 +21,40 @@ pub(super) fn check(campaigns: &[&Manifest<'_>], checked: &mut Checked) {
         })
         .filter(|(_, spec)| spec.kind == CampaignType::Default && spec.state != Some(DesiredState::Cancelled))
         .collect();
-    let mut taken = Taken::default();
+    let selectors = defaults.iter().map(|(_, spec)| spec.accounts.as_ref().unwrap_or(&AccountSelector::All));
     let mut broken: BTreeSet<Name> = BTreeSet::new();
-    for (index, (manifest, spec)) in defaults.iter().enumerate() {
-        let accounts = spec.accounts.as_ref().unwrap_or(&AccountSelector::All);
-        if let Some((first, what)) = taken.overlap(accounts, index) {
-            let (first, _) = defaults[first];
-            let message = format!("the default campaigns `{}` and `{}` both take {what}", first.name, manifest.name);
-            checked.diagnostics.push(
-                Diagnostic::new(Code::OverlappingDefaultCampaigns, manifest.document.place("/spec/type"), message)
-                    .related(first.document.place("/spec/type"), "the other one")
-                    .help("make one of them `type: filtered`, or give them different accounts"),
-            );
-            broken.extend([first.name.clone(), manifest.name.clone()]);
-        }
-        taken.add(accounts, index);
+    for Overlap { first, second, what } in find(selectors) {
+        let ((first, _), (manifest, _)) = (defaults[first], defaults[second]);
+        let message = format!("the default campaigns `{}` and `{}` both take {what}", first.name, manifest.name);
+        checked.diagnostics.push(
+            Diagnostic::new(Code::OverlappingDefaultCampaigns, manifest.document.place("/spec/type"), message)
+                .related(first.document.place("/spec/type"), "the other one")
+                .help("make one of them `type: filtered`, or give them different accounts"),
+        );
+        broken.extend([first.name.clone(), manifest.name.clone()]);
     }
     for name in broken {
         freeze_campaign(&name, checked);
     }
+}
+
+/// Two selectors that take the same accounts, by their places in a list.
+pub(super) struct Overlap {
+    pub(super) first: usize,
+    pub(super) second: usize,
+    /// What both take.
+    pub(super) what: String,
+}
+
+/// Finds selectors that share accounts with one before them.
+pub(super) fn find<'a>(selectors: impl Iterator<Item = &'a AccountSelector>) -> Vec<Overlap> {
+    let mut taken = Taken::default();
+    let mut found = Vec::new();
+    for (second, accounts) in selectors.enumerate() {
+        found.extend(taken.overlap(accounts, second).map(|(first, what)| Overlap { first, second, what }));
+        taken.add(accounts, second);
+    }
+    found
 }
 
 /// Which campaign takes what, by its place in the list.

@@ -53,10 +53,12 @@ pub(super) enum Spec {
 pub(super) struct Reading<'a> {
     pub(super) manifests: Vec<Manifest<'a>>,
     pub(super) found: Vec<Diagnostic>,
-    /// Manifests that are there but could not be read, as far as their names can be made out.
-    pub(super) lost: Vec<(Kind, Name)>,
+    /// Manifests that are there but could not be read, as far as their names can be made out, and where they stand.
+    pub(super) lost: Vec<(Kind, Name, Span)>,
     /// Some could not even be named.
     pub(super) unnamed: bool,
+    /// One of them may be the `Defaults`.
+    pub(super) hides_defaults: bool,
     pub(super) documents: usize,
 }
 
@@ -69,7 +71,7 @@ pub(super) fn read<'a>(file: &'a File<'a>) -> Reading<'a> {
         let message = format!("the file is larger than {} MiB", MAX_FILE_BYTES / 1024 / 1024);
         let help = "split it: several files mean the same as one";
         reading.found.push(refused(Code::FileTooLarge, Span::default(), message, help));
-        reading.unnamed = true;
+        reading.hide();
         return reading;
     }
     match std::str::from_utf8(bytes) {
@@ -84,7 +86,7 @@ pub(super) fn read<'a>(file: &'a File<'a>) -> Reading<'a> {
                         message,
                         help,
                     ));
-                    reading.unnamed = true;
+                    reading.hide();
                     break;
                 }
                 reading.document(file, text, range);
@@ -95,7 +97,7 @@ pub(super) fn read<'a>(file: &'a File<'a>) -> Reading<'a> {
             let span = Span::new(at, at + error.error_len().unwrap_or(1));
             let help = "save it as UTF-8, for instance with `iconv -f WINDOWS-1252 -t UTF-8`";
             reading.found.push(refused(Code::InvalidUtf8, span, "the file is not UTF-8".to_owned(), help));
-            reading.unnamed = true;
+            reading.hide();
         }
     }
     reading
@@ -115,8 +117,8 @@ impl<'a> Reading<'a> {
                 let place = file.place(failure.span, "");
                 self.found.push(Diagnostic::new(failure.code, place, failure.message).help_if(failure.help));
                 match salvage(&text[range.start..range.end]) {
-                    Some(lost) => self.lost.push(lost),
-                    None => self.unnamed = true,
+                    Some((kind, name)) => self.lost.push((kind, name, range)),
+                    None => self.hide(),
                 }
             }
         }
@@ -129,7 +131,9 @@ impl<'a> Reading<'a> {
         let Some(kind) = kind(&document, &mut self.found) else {
             // With its kind misspelt it may be a campaign that runs; of a kind we do not have it is not.
             let planned = document.node("/kind").and_then(Node::text).is_some_and(|kind| Kind::PLANNED.contains(&kind));
-            self.unnamed |= !planned;
+            if !planned {
+                self.hide();
+            }
             return;
         };
         api_version(&document, &mut self.found);
@@ -140,8 +144,17 @@ impl<'a> Reading<'a> {
                 document.forget();
                 self.manifests.push(Manifest { document, kind, name, spec, broken });
             }
-            None => self.unnamed = true,
+            None => {
+                self.unnamed = true;
+                self.hides_defaults |= kind == Kind::Defaults;
+            }
         }
+    }
+
+    /// Notes that something is there of which nothing can be said.
+    fn hide(&mut self) {
+        self.unnamed = true;
+        self.hides_defaults = true;
     }
 }
 

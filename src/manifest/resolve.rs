@@ -96,7 +96,12 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
                     Some(campaign) => {
                         checked.desired.campaigns.insert((*name).clone(), campaign);
                     }
-                    None => freeze_campaign(name, checked),
+                    None => {
+                        if let Some((_, defaults)) = tree.broken.iter().find(|(kind, _)| *kind == Kind::Defaults) {
+                            checked.blame.add((Kind::Campaign, name), (Kind::Defaults, defaults));
+                        }
+                        freeze_campaign(name, checked);
+                    }
                 }
             }
             Some(Spec::Channel(spec)) if !is_broken => {
@@ -207,6 +212,9 @@ impl<'a, 'f> Tree<'a, 'f> {
         checked: &mut Checked,
     ) -> Found<'a> {
         let found = self.find_quietly(kind, name);
+        if matches!(found, Found::Broken) {
+            checked.blame.add((from.kind, &from.name), (kind, name));
+        }
         if !matches!(found, Found::Unknown) {
             return found;
         }

@@ -5,11 +5,13 @@
 mod ahead;
 mod diff;
 pub mod forecast;
+mod freeze;
 mod guard;
 mod objects;
 pub mod show;
 
 pub use self::ahead::{Outlives, Slip, outlives, slips};
 pub use self::diff::{Action, Change, Effect, Field, Plan, plan};
+pub use self::freeze::{Freeze, Frozen, freeze};
 pub use self::guard::{Refusal, guard};
 pub use self::objects::{Kind, Objects};

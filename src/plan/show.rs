@@ -1,11 +1,13 @@
 //! Plans for people and for scripts.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Action, Change, Effect, Outlives, Plan, Slip};
+use super::{Action, Change, Effect, Frozen, Outlives, Plan, Slip};
 use crate::domain::Timestamp;
+use crate::manifest::Checked;
 
 /// Accounts listed whose subscription ends too early.
 const LISTED: usize = 10;
@@ -48,6 +50,27 @@ pub fn text(plan: &Plan) -> String {
     let counted: Vec<String> =
         plan.summary().iter().filter(|(_, n)| **n > 0).map(|(action, n)| format!("{n} to {action}")).collect();
     text + "\nPlan: " + &counted.join(", ") + "."
+}
+
+/// What of a tree with errors does not take effect, and why, in a section that begins with an empty line.
+pub fn frozen(frozen: &[Frozen], checked: &Checked) -> String {
+    let mut text =
+        "\nThe files have errors. `apply` refuses them; the daemon does all above and leaves this as it is\n"
+            .to_owned();
+    for one in frozen {
+        let how = if one.in_force { "frozen at its last good version" } else { "does not come" };
+        put(&mut text, &format!("! {} {}: {how}", one.kind, one.name));
+        for why in &one.why {
+            put(&mut text, &format!("      {why}"));
+        }
+    }
+    let told: BTreeSet<&str> = frozen.iter().flat_map(|one| &one.why).map(String::as_str).collect();
+    let errors = checked.diagnostics.iter().filter(|found| found.is_error()).map(ToString::to_string);
+    for error in errors.filter(|error| !told.contains(error.as_str())) {
+        put(&mut text, &format!("! {error}"));
+    }
+    text.truncate(text.trim_end().len());
+    text
 }
 
 fn in_people(effect: &Effect) -> String {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{BATCH, Kept, Loaded, Seen, send, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
-use crate::reconcile::{self, Outcome, reconcile};
+use crate::reconcile::{self, By, Outcome, Pass, reconcile};
 use crate::source::{self, Watch};
 use crate::store::{NextDue, Span, Speed, Store};
 
@@ -92,7 +92,7 @@ impl Supervisor {
             let directories = source::roots(&self.named);
             watch.rearm(&directories);
             match self.reconcile_tick(&directories).await {
-                Ok(outcome) => self.report(&outcome, &mut told),
+                Ok(pass) => self.report(&pass, &mut told),
                 Err(error) => {
                     let text = error.to_string();
                     if text != told {
@@ -110,37 +110,28 @@ impl Supervisor {
         }
     }
 
-    async fn reconcile_tick(&self, directories: &[PathBuf]) -> Result<Outcome, reconcile::Error> {
+    async fn reconcile_tick(&self, directories: &[PathBuf]) -> Result<Pass, reconcile::Error> {
         let (now, _) = self.store.now().await?;
-        reconcile(directories, &self.store, false, now).await
+        reconcile(directories, &self.store, By::Daemon, now).await
     }
 
-    /// Logs what is new; an error that persists is said once.
-    fn report(&self, outcome: &Outcome, told: &mut String) {
-        let text = match outcome {
-            Outcome::InSync => String::new(),
-            Outcome::Applied { revision, plan } => {
-                self.wake.notify_waiters();
-                tracing::info!(revision, changes = plan.changes.len(), "applied a new revision");
-                for change in &plan.changes {
-                    tracing::info!(revision, kind = change.kind.as_str(), name = %change.name, "{}", change.action.as_str());
-                }
-                String::new()
+    /// Logs what is new; what persists is said once.
+    fn report(&self, pass: &Pass, told: &mut String) {
+        if let Outcome::Applied { revision, plan } = &pass.outcome {
+            self.wake.notify_waiters();
+            tracing::info!(revision, changes = plan.changes.len(), "applied a new revision");
+            for change in &plan.changes {
+                tracing::info!(revision, kind = change.kind.as_str(), name = %change.name, "{}", change.action.as_str());
             }
-            Outcome::Refused(refusal) => refusal.to_string(),
-            Outcome::Broken(comparison) => {
-                let lines: Vec<String> = comparison.checked.diagnostics.iter().map(ToString::to_string).collect();
-                lines.join("\n")
-            }
-        };
+        }
+        let text = pass.complaint();
         if text.is_empty() && !told.is_empty() {
             tracing::info!("the files are in order again");
         }
-        if text != *told && !text.is_empty() {
+        if text != *told {
             for line in text.lines() {
                 tracing::error!("{line}");
             }
-            tracing::error!("this revision is not accepted; what is in force stays");
         }
         *told = text;
     }

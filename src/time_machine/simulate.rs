@@ -15,7 +15,7 @@ use crate::domain::{Phone, Timestamp};
 use crate::manifest::Sources;
 use crate::plan;
 use crate::program::Program;
-use crate::reconcile::Outcome;
+use crate::reconcile::{By, Outcome};
 use crate::store::{self, FactEvent, Inbound, Store};
 
 /// Chance is asked, and whoever acts is heard, so often. Lanes are taken ahead this far.
@@ -106,10 +106,11 @@ impl Simulation {
     async fn begin(mut world: World, sources: &Sources, settings: Settings) -> Result<Self, Error> {
         world.store().analyze().await?;
         let plan = world.compare(sources.clone()).await?;
-        let refusal = plan::guard(&plan.plan, plan.checked.desired.campaigns.len(), &plan.in_force.live_runs);
+        let refusal = plan::guard(&plan.plan, plan.desired.campaigns.len(), &plan.in_force.live_runs);
         let first =
             refusal.err().map(|refusal| format!("The daemon would not apply these files by itself: {refusal}."));
-        if let Outcome::Broken(_) = world.reconcile(sources, true).await? {
+        let by = By::Person { mass_change: true };
+        if let Outcome::Broken(_) = world.reconcile(sources, by).await?.outcome {
             return Err(Error::Broken);
         }
         let (program, _) = world.in_force().await?;

@@ -10,7 +10,7 @@ use relance::manifest::desired::AccountSelector;
 use relance::manifest::{self, SourceFile, Sources};
 use relance::plan::forecast::{Finish, Foreseen, Outlook};
 use relance::plan::{Plan, plan};
-use relance::reconcile::Outcome;
+use relance::reconcile::{By, Outcome};
 use relance::store::{Ordered, Tree};
 use relance::time_machine::{Script, World};
 
@@ -204,7 +204,7 @@ impl Case {
         let tree = Tree { desired: &checked.desired, plan: &plan };
         let foreseen =
             self.db.store.forecast(&[&AccountSelector::All], &[tree], &in_force, self.world.now()).await.unwrap();
-        let outcome = self.world.reconcile(&sources, true).await.unwrap();
+        let outcome = self.world.reconcile(&sources, By::Person { mass_change: true }).await.unwrap().outcome;
         assert!(matches!(outcome, Outcome::Applied { .. } | Outcome::InSync), "{yaml}\n{outcome:#?}");
         foreseen
     }

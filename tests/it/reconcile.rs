@@ -10,12 +10,15 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use relance::domain::Timestamp;
 use relance::manifest::{self, Checked, SourceFile, Sources};
 use relance::plan::{self, Plan, Refusal};
-use relance::reconcile::{Error, Outcome, compare, reconcile};
+use relance::reconcile::{By, Error, Outcome, compare, reconcile};
 use relance::source;
 use relance::store::{Applied, Origin, Store};
 
 use crate::sending::{NO_PACE, tree};
 use crate::support::{TestDatabase, database};
+
+/// A person who knows what they do.
+const ASKED: By = By::Person { mass_change: true };
 
 fn now() -> Timestamp {
     "2026-11-30T08:00:00Z".parse().unwrap()
@@ -36,7 +39,7 @@ fn write(dir: &Path, campaigns: &[(&str, &str)]) {
 }
 
 async fn pass(db: &TestDatabase, dir: &Path) -> Outcome {
-    reconcile(&[dir.to_owned()], &db.store, false, now()).await.unwrap()
+    reconcile(&[dir.to_owned()], &db.store, By::Daemon, now()).await.unwrap().outcome
 }
 
 /// Everything that an apply may write.
@@ -66,16 +69,20 @@ async fn an_emptied_tree_or_the_loss_of_a_third_is_refused_until_a_person_says_s
     write(dir.path(), &[("b", ""), ("c", "accounts: {names: [a1]}")]);
     assert!(matches!(pass(&db, dir.path()).await, Outcome::Refused(Refusal::MassCancel { cancelled: 4, live: 9 })));
     let gone = dir.path().join("nowhere");
-    assert!(matches!(reconcile(&[gone], &db.store, false, now()).await, Err(Error::Source(source::Error::Missing(_)))));
+    assert!(matches!(
+        reconcile(&[gone], &db.store, By::Daemon, now()).await,
+        Err(Error::Source(source::Error::Missing(_)))
+    ));
     fs::write(dir.path().join("broken.yaml"), "kind: [").unwrap();
-    assert!(matches!(pass(&db, dir.path()).await, Outcome::Broken(_)));
+    // What cannot be read may be what is missing: the daemon takes nothing away.
+    assert!(matches!(pass(&db, dir.path()).await, Outcome::InSync));
     // Not even a person applies a broken tree.
-    let forced = reconcile(&[dir.path().to_owned()], &db.store, true, now()).await.unwrap();
+    let forced = reconcile(&[dir.path().to_owned()], &db.store, ASKED, now()).await.unwrap().outcome;
     assert!(matches!(forced, Outcome::Broken(_)));
     fs::remove_file(dir.path().join("broken.yaml")).unwrap();
     assert_eq!(state(&db).await, before, "something was written");
 
-    let forced = reconcile(&[dir.path().to_owned()], &db.store, true, now()).await.unwrap();
+    let forced = reconcile(&[dir.path().to_owned()], &db.store, ASKED, now()).await.unwrap().outcome;
     assert!(matches!(forced, Outcome::Applied { revision: 2, .. }), "{forced:?}");
     // One run of four is a small part.
     write(dir.path(), &[("b", "")]);
@@ -108,7 +115,7 @@ async fn of_several_that_reconcile_at_once_each_change_is_applied_by_one() {
     let directories = vec![dir.path().to_owned()];
     let passes = (0..6).map(|_| {
         let (store, directories) = (db.store.clone(), directories.clone());
-        tokio::spawn(async move { reconcile(&directories, &store, false, now()).await.unwrap() })
+        tokio::spawn(async move { reconcile(&directories, &store, By::Daemon, now()).await.unwrap().outcome })
     });
     let mut applied = 0;
     for pass in passes.collect::<Vec<_>>() {
@@ -128,8 +135,11 @@ async fn the_samples_apply_once_wherever_their_files_are() {
     let (db, dir) = four_accounts().await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let directories: Vec<PathBuf> = ["campaigns", "templates"].map(|name| root.join(name)).into();
-    assert!(matches!(reconcile(&directories, &db.store, false, now()).await.unwrap(), Outcome::Applied { .. }));
-    assert!(matches!(reconcile(&directories, &db.store, false, now()).await.unwrap(), Outcome::InSync));
+    assert!(matches!(
+        reconcile(&directories, &db.store, By::Daemon, now()).await.unwrap().outcome,
+        Outcome::Applied { .. }
+    ));
+    assert!(matches!(reconcile(&directories, &db.store, By::Daemon, now()).await.unwrap().outcome, Outcome::InSync));
     // All in one file, in another order.
     let mut files = source::load(&directories).unwrap().files;
     files.reverse();

@@ -7,7 +7,7 @@ use relance::channel::{Channel, Open, Sandbox};
 use relance::domain::Timestamp;
 use relance::facts::Source;
 use relance::import;
-use relance::reconcile::{Outcome, reconcile};
+use relance::reconcile::{By, Outcome, reconcile};
 use relance::runner::{self, Loaded};
 use relance::store::Age;
 
@@ -52,7 +52,8 @@ async fn the_sample_tree_enrolls_whom_an_independent_query_finds() {
     let report = import::referrals(&db.store, source("referrals.csv"), age).await.unwrap();
     assert_eq!((report.inserted, report.unchanged, report.rejected.len()), (53, 1, 2));
 
-    let applied = reconcile(&[root.join("campaigns"), root.join("templates")], &db.store, false, now).await.unwrap();
+    let applied =
+        reconcile(&[root.join("campaigns"), root.join("templates")], &db.store, By::Daemon, now).await.unwrap().outcome;
     assert!(matches!(applied, Outcome::Applied { .. }), "{applied:?}");
     let sandbox: Arc<dyn Channel> = Arc::new(Sandbox::new(db.store.clone(), std::time::Duration::ZERO));
     let open: Open = Arc::new(move |_| Arc::clone(&sandbox));

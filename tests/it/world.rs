@@ -8,7 +8,7 @@ use relance::domain::{MessageKey, Timestamp};
 use relance::lifecycle::operator::Override;
 use relance::manifest::{SourceFile, Sources};
 use relance::program::Program;
-use relance::reconcile::Outcome;
+use relance::reconcile::{By, Outcome};
 use relance::runner::BATCH;
 use relance::store::{Batch, Claim, Ordered, Span, Store};
 use relance::time_machine::{self, Delivery, Reaction, Script};
@@ -182,7 +182,8 @@ impl World {
 
     /// Makes `yaml` the whole tree; it must be without errors.
     pub(crate) async fn apply(&mut self, yaml: &str) {
-        let outcome = self.machine().reconcile(&sources(yaml), true).await.unwrap();
+        let by = By::Person { mass_change: true };
+        let outcome = self.machine().reconcile(&sources(yaml), by).await.unwrap().outcome;
         assert!(matches!(outcome, Outcome::Applied { .. } | Outcome::InSync), "{outcome:#?}");
     }
 

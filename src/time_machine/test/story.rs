@@ -13,7 +13,7 @@ use crate::manifest::campaign_test::{
     At, CampaignTest, Edit, Event, Expectation, Fault, FaultOutcome, PlanExpectation, Rows, Step,
 };
 use crate::plan::Plan;
-use crate::reconcile::Outcome;
+use crate::reconcile::{By, Outcome, Pass};
 use crate::store::Store;
 use crate::store::look::Wanted;
 use crate::time_machine::script::{self, Reaction, Script};
@@ -24,7 +24,7 @@ pub(super) struct Story<'a> {
     world: World,
     tree: Draft,
     /// What the last edit came to.
-    last: Option<(Plan, Outcome)>,
+    last: Option<(Plan, Pass)>,
     /// Those whose person or campaign is not there yet.
     faults: Vec<&'a Fault>,
 }
@@ -128,21 +128,20 @@ impl<'a> Story<'a> {
     async fn apply(&mut self, place: &Place, next: usize) -> Result<Wrong, Error> {
         let sources = self.tree.sources();
         let plan = self.world.compare(sources.clone()).await?.plan;
-        let outcome = self.world.reconcile(&sources, false).await?;
-        let wrong = match &outcome {
-            Outcome::Broken(comparison) if !self.awaits(next, |plan| plan.broken == Some(true)) => {
-                let bytes = |path: &str| sources.bytes(path);
-                let errors = comparison.checked.diagnostics.iter().filter(|found| found.is_error());
-                let shown: Vec<String> = errors.map(|error| text::render(error, bytes, false)).collect();
-                let lines = shown.join("\n\n").lines().map(str::to_owned).collect();
-                vec![stopped(place, "with this the manifests have errors".to_owned(), lines)]
-            }
+        let pass = self.world.reconcile(&sources, By::Daemon).await?;
+        let wrong = match &pass.outcome {
             Outcome::Refused(refusal) if !self.awaits(next, |plan| plan.refused.is_some()) => {
                 vec![stopped(place, format!("the plan is refused: {refusal}"), Vec::new())]
             }
-            Outcome::InSync | Outcome::Applied { .. } | Outcome::Broken(_) | Outcome::Refused(_) => Vec::new(),
+            _ if !pass.errors.is_empty() && !self.awaits(next, |plan| plan.broken == Some(true)) => {
+                let bytes = |path: &str| sources.bytes(path);
+                let shown: Vec<String> = pass.errors.iter().map(|error| text::render(error, bytes, false)).collect();
+                let lines = shown.join("\n\n").lines().map(str::to_owned).collect();
+                vec![stopped(place, "with this the manifests have errors".to_owned(), lines)]
+            }
+            _ => Vec::new(),
         };
-        self.last = Some((plan, outcome));
+        self.last = Some((plan, pass));
         self.install_faults().await?;
         self.world.settle().await?;
         Ok(wrong)
@@ -207,8 +206,8 @@ impl<'a> Story<'a> {
             let found = self.world.store().runs(&all).await?;
             mismatches.extend(compare("run", rows, &found.iter().map(rows::run).collect::<Vec<_>>()));
         }
-        if let (Some(plan), Some((changes, outcome))) = (&expectation.plan, &self.last) {
-            mismatches.extend(expect_plan(plan, changes, outcome));
+        if let (Some(plan), Some((changes, pass))) = (&expectation.plan, &self.last) {
+            mismatches.extend(expect_plan(plan, changes, pass));
         }
         let mut wrong = Vec::with_capacity(mismatches.len());
         for mismatch in mismatches {
@@ -221,10 +220,9 @@ impl<'a> Story<'a> {
     }
 }
 
-fn expect_plan(wanted: &PlanExpectation, plan: &Plan, outcome: &Outcome) -> Vec<Mismatch> {
-    let broken = matches!(outcome, Outcome::Broken(_));
-    // What is broken was not planned as a whole.
-    let found: Vec<Found> = if broken { Vec::new() } else { plan.changes.iter().map(rows::change).collect() };
+fn expect_plan(wanted: &PlanExpectation, plan: &Plan, pass: &Pass) -> Vec<Mismatch> {
+    let (outcome, broken) = (&pass.outcome, !pass.errors.is_empty());
+    let found: Vec<Found> = plan.changes.iter().map(rows::change).collect();
     let mut wrong = Vec::new();
     let mut say = |message: String, expected: Value, found: Value, diff: Vec<String>| {
         let place = wanted.place.clone();

@@ -1,0 +1,58 @@
+//! Who waits for whom in a queue, and circles of campaigns that wait for each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::Name;
+
+/// Campaigns that wait for each other.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Circle<'a> {
+    /// Each waits for the next, the last for the first.
+    pub(super) members: Vec<&'a Name>,
+    /// Which of the waits closes it.
+    pub(super) closed_by: usize,
+}
+
+/// Finds circles in `waits`, pairs of a campaign and one that it waits for. No campaign is in two of them.
+pub(super) fn find<'a>(waits: &[(&'a Name, &'a Name)]) -> Vec<Circle<'a>> {
+    let mut parents: BTreeMap<&Name, Vec<usize>> = BTreeMap::new();
+    for (at, (child, _)) in waits.iter().enumerate() {
+        parents.entry(child).or_default().push(at);
+    }
+    let (mut circles, mut done) = (Vec::new(), BTreeSet::new());
+    for start in parents.keys().copied() {
+        // What is left to look at of each campaign on the way.
+        let mut path: Vec<(&Name, usize)> = vec![(start, 0)];
+        while let Some((name, next)) = path.last_mut() {
+            let wait = parents.get(*name).and_then(|waits| waits.get(*next)).copied();
+            let Some(wait) = wait.filter(|_| !done.contains(*name)) else {
+                done.insert(*name);
+                path.pop();
+                continue;
+            };
+            *next += 1;
+            let parent = waits[wait].1;
+            if let Some(begin) = path.iter().position(|(name, _)| *name == parent) {
+                let members: Vec<&Name> = path[begin..].iter().map(|(name, _)| *name).collect();
+                done.extend(members.iter().copied());
+                circles.push(Circle { members, closed_by: wait });
+            } else if !done.contains(parent) {
+                path.push((parent, 0));
+            }
+        }
+    }
+    circles
+}
+
+/// The waits of a queue, as places in `campaigns` with one that is waited for there: a campaign waits for all before it
+/// once there are as many of them as may run at once.
+pub(super) fn waits(campaigns: &[Name], parallelism: u32) -> Vec<(usize, &Name)> {
+    let parallelism = usize::try_from(parallelism).unwrap_or(usize::MAX);
+    let mut waits = Vec::new();
+    for child in parallelism..campaigns.len() {
+        // Those before the one before it wait in their turn.
+        let parents = if parallelism == 1 { &campaigns[child - 1..child] } else { &campaigns[..child] };
+        waits.extend(parents.iter().map(|parent| (child, parent)));
+    }
+    waits
+}
