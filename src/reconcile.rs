@@ -13,13 +13,15 @@ use crate::store::{self, Applied, InForce, Origin, Store};
 
 /// On whose behalf a pass is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum By<'a> {
     /// Nobody looks on: what is broken is frozen, and a plan that looks like an accident waits.
     Daemon,
     /// A person who sees what comes of it: a tree with errors is refused altogether.
     Person {
         /// The guard is not asked, because the person was.
         mass_change: bool,
+        /// The plan that the person has seen; no other is carried out.
+        digest: Option<&'a str>,
     },
 }
 
@@ -30,6 +32,8 @@ pub struct Pass {
     pub frozen: Vec<Frozen>,
     /// The errors in the files.
     pub errors: Vec<Diagnostic>,
+    /// Names the plan, which is carried out or is not.
+    pub digest: String,
 }
 
 impl Pass {
@@ -38,7 +42,9 @@ impl Pass {
         let mut lines: Vec<String> = self.errors.iter().map(ToString::to_string).collect();
         lines.extend(self.frozen.iter().map(Frozen::sentence));
         if let Outcome::Refused(refusal) = &self.outcome {
+            let digest = &self.digest;
             lines.push(format!("this revision is not accepted, and what is in force stays: {refusal}"));
+            lines.push(format!("`relancectl approve {digest} --reason …` has plan {digest} carried out"));
         }
         lines.join("\n")
     }
@@ -54,6 +60,8 @@ pub enum Outcome {
     },
     /// The plan looks like an accident; what is in force stays.
     Refused(Refusal),
+    /// It is not the plan that the person has seen.
+    Moved,
     /// The files have errors, and a person asked; what is in force stays.
     Broken(Box<Comparison>),
 }
@@ -96,7 +104,7 @@ pub async fn compare_sources(sources: Sources, store: &Store) -> Result<Comparis
 }
 
 /// Makes one pass.
-pub async fn reconcile(directories: &[PathBuf], store: &Store, by: By, now: Timestamp) -> Result<Pass, Error> {
+pub async fn reconcile(directories: &[PathBuf], store: &Store, by: By<'_>, now: Timestamp) -> Result<Pass, Error> {
     reconcile_sources(|| source::load(directories), store, by, now).await
 }
 
@@ -104,16 +112,16 @@ pub async fn reconcile(directories: &[PathBuf], store: &Store, by: By, now: Time
 pub async fn reconcile_sources(
     load: impl Fn() -> Result<Sources, source::Error>,
     store: &Store,
-    by: By,
+    by: By<'_>,
     now: Timestamp,
 ) -> Result<Pass, Error> {
     loop {
         let comparison = compare_sources(load()?, store).await?;
-        let frozen = comparison.frozen.clone();
+        let (frozen, digest) = (comparison.frozen.clone(), comparison.plan.digest());
         let errors = comparison.checked.diagnostics.iter().filter(|found| found.is_error()).cloned().collect();
         // Without one, somebody else applied a revision meanwhile: look again.
         if let Some(outcome) = carry_out(comparison, store, by, now).await? {
-            return Ok(Pass { outcome, frozen, errors });
+            return Ok(Pass { outcome, frozen, errors, digest });
         }
     }
 }
@@ -121,7 +129,7 @@ pub async fn reconcile_sources(
 async fn carry_out(
     comparison: Comparison,
     store: &Store,
-    by: By,
+    by: By<'_>,
     now: Timestamp,
 ) -> Result<Option<Outcome>, store::Error> {
     if by != By::Daemon && comparison.checked.has_errors() {
@@ -129,14 +137,38 @@ async fn carry_out(
     }
     let Comparison { desired, in_force, plan, origin, .. } = comparison;
     if plan.is_empty() {
+        if by == By::Daemon {
+            store.drop_waiting_plan().await?;
+        }
         return Ok(Some(Outcome::InSync));
     }
-    let asked = by == By::Person { mass_change: true };
-    if !asked && let Err(refusal) = plan::guard(&plan, desired.campaigns.len(), &in_force.live_runs) {
-        return Ok(Some(Outcome::Refused(refusal)));
+    if let By::Person { digest: Some(seen), .. } = by
+        && seen != plan.digest()
+    {
+        return Ok(Some(Outcome::Moved));
+    }
+    match plan::guard(&plan, desired.campaigns.len(), &in_force.live_runs) {
+        Err(refusal) if !is_meant(&plan, &refusal, store, by, now).await? => {
+            return Ok(Some(Outcome::Refused(refusal)));
+        }
+        Err(_) | Ok(()) => {}
     }
     Ok(match store.apply(&plan, &desired, in_force.generation, &origin, now).await? {
         Applied::Revision(revision) => Some(Outcome::Applied { revision, plan }),
         Applied::Outdated => None,
     })
+}
+
+/// Whether a person said that a plan which looks like an accident is not one.
+async fn is_meant(
+    plan: &Plan,
+    refusal: &Refusal,
+    store: &Store,
+    by: By<'_>,
+    now: Timestamp,
+) -> Result<bool, store::Error> {
+    match by {
+        By::Daemon => store.hold_plan(plan, refusal, now).await,
+        By::Person { mass_change, .. } => Ok(mass_change),
+    }
 }

@@ -13,21 +13,32 @@ pub struct ApplyArgs {
     /// Carry out a plan that cancels a large part of what is running
     #[arg(long)]
     allow_mass_change: bool,
+    /// Carry out this plan and no other, as `relancectl plan` names it
+    #[arg(long, value_name = "PLAN-DIGEST")]
+    digest: Option<String>,
 }
 
 pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
     let database = Database::open(global, config, 2).await?;
     let directories = global.directories();
     let (now, _) = database.store.now().await?;
-    let by = By::Person { mass_change: args.allow_mass_change };
-    match reconcile(&directories, &database.store, by, now).await?.outcome {
+    let by = By::Person { mass_change: args.allow_mass_change, digest: args.digest.as_deref() };
+    let pass = reconcile(&directories, &database.store, by, now).await?;
+    match pass.outcome {
         Outcome::InSync => print::line(&show::text(&Plan::default())),
         Outcome::Applied { revision, plan } => {
             print::line(&show::text(&plan));
             print::line(&format!("\nApplied as revision {revision}."));
         }
         Outcome::Refused(refusal) => {
-            print::note(&format!("refused: {refusal}"));
+            print::note(&format!("refused: {refusal}; `--allow-mass-change` says so"));
+            return Ok(Exit::Findings);
+        }
+        Outcome::Moved => {
+            print::note(&format!(
+                "refused: the plan is {} by now, another one than you have seen; look at it with `relancectl plan`",
+                pass.digest
+            ));
             return Ok(Exit::Findings);
         }
         Outcome::Broken(comparison) => {

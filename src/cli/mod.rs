@@ -2,6 +2,7 @@
 
 mod answer;
 mod apply;
+mod approve;
 mod database;
 mod db;
 mod demo;
@@ -81,6 +82,8 @@ pub enum Command {
     Plan(plan::PlanArgs),
     /// Have the manifests take effect now
     Apply(apply::ApplyArgs),
+    /// Have the daemon carry out a plan that it took for an accident
+    Approve(approve::Args),
     /// Run the daemon: watch the files, enroll people, send messages
     Run(run::RunArgs),
     /// List campaigns, runs, targets, messages, accounts or revisions
@@ -126,6 +129,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Test(args) => test::run(&args, global, &config).await,
         Command::Plan(args) => plan::run(&args, global, &config).await,
         Command::Apply(args) => apply::run(&args, global, &config).await,
+        Command::Approve(args) => approve::run(&args, global, &config).await,
         Command::Run(args) => run::run(args, global, &config).await,
         Command::Get(get) => get::run(get, global, &config).await,
         Command::Describe(describe) => describe::run(describe, global, &config).await,

@@ -6,8 +6,9 @@ use serde_json::json;
 use super::database::Database;
 use super::{Exit, Global, operator, print};
 use crate::config::Config;
-use crate::plan::{self, show};
+use crate::plan::{self, Refusal, show};
 use crate::reconcile::{Comparison, compare};
+use crate::store::Waiting;
 use crate::store::look::Override;
 
 #[derive(Debug, Args)]
@@ -46,21 +47,21 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
     let overrides = database.store.overrides(now).await?;
     database.store.count_effects(plan, desired, in_force, now).await?;
     let refused = plan::guard(plan, desired.campaigns.len(), &in_force.live_runs).err();
+    let waiting = database.store.waiting_plan().await?;
     let Comparison { checked, plan, frozen, .. } = &comparison;
     match args.output {
         Format::Text => {
-            print::line(&show::text(plan));
+            let mut sections = Vec::new();
             if checked.has_errors() {
-                print::line(&show::frozen(frozen, checked));
+                sections.push(show::frozen(frozen, checked));
             }
             if !overrides.is_empty() {
-                print::line(&format!(
-                    "\nOverrides by operators, which beat the files:\n{}",
-                    operator::lines(&overrides)
-                ));
+                let lines = operator::lines(&overrides);
+                sections.push(format!("Overrides by operators, which beat the files:\n{lines}"));
             }
+            print::line(&show::text_with(plan, &sections));
             if let Some(refusal) = &refused {
-                print::note(&format!("\nThe daemon would not apply this plan: {refusal}"));
+                print::note(&format!("\n{}", waits(refusal, &plan.digest(), waiting.as_ref())));
             }
         }
         Format::Json => {
@@ -74,6 +75,19 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
         None if args.detailed_exitcode && !plan.is_empty() => Exit::Environment,
         None => Exit::Fine,
     })
+}
+
+/// That the daemon does not carry a plan out by itself, and what to do.
+fn waits(refusal: &Refusal, digest: &str, waiting: Option<&Waiting>) -> String {
+    let approved = waiting.filter(|waiting| waiting.digest == digest).and_then(|waiting| waiting.approved_by.as_ref());
+    match approved {
+        Some(actor) => format!("{actor} approved this plan, and the daemon is about to carry it out: {refusal}"),
+        None => format!(
+            "The daemon does not carry out this plan by itself: {refusal}.\n\
+             Once it has seen these files, `relancectl approve {digest} --reason …` does; at once, `relancectl apply \
+             --allow-mass-change --digest {digest}`."
+        ),
+    }
 }
 
 fn json_of(comparison: &Comparison, overrides: &[Override], refused: Option<&str>) -> serde_json::Result<String> {

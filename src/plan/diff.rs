@@ -87,12 +87,14 @@ pub struct Effect {
 }
 
 impl Plan {
-    /// Names this plan: equal for equal changes, whatever else was planned before.
+    /// Names this plan: equal for equal changes from equal values, whatever else was planned before.
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
         for change in &self.changes {
             let after = change.after.as_ref().map(Value::to_string).unwrap_or_default();
-            for part in [change.action.as_str(), change.kind.as_str(), change.name.as_str(), &after] {
+            let before: Vec<Option<&Value>> = change.fields.iter().map(|field| field.before.as_ref()).collect();
+            let before = Value::from_iter(before.into_iter().map(|value| value.cloned())).to_string();
+            for part in [change.action.as_str(), change.kind.as_str(), change.name.as_str(), &before, &after] {
                 hash.update((part.len() as u64).to_be_bytes());
                 hash.update(part);
             }

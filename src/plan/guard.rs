@@ -20,7 +20,7 @@ pub enum Refusal {
     )]
     EmptyTree,
     #[error(
-        "it would cancel {cancelled} of {live} live runs (more than {LARGE_SHARE_PERCENT} %); if that is meant, run `relancectl apply --allow-mass-change`"
+        "it would cancel {cancelled} of {live} live runs (more than {LARGE_SHARE_PERCENT} %); a person has to say that it is meant"
     )]
     MassCancel { cancelled: u64, live: u64 },
 }

@@ -29,9 +29,11 @@ pub fn changes(plan: &Plan) -> Value {
 
 /// The plan as a person reads it in a terminal; the last line is the summary.
 pub fn text(plan: &Plan) -> String {
-    if plan.is_empty() {
-        return "No changes. The database has what the files ask for.".to_owned();
-    }
+    text_with(plan, &[])
+}
+
+/// As [`text`], with sections of other things before the summary.
+pub fn text_with(plan: &Plan, sections: &[String]) -> String {
     let mut text = String::new();
     for change in &plan.changes {
         let (kind, name) = (change.kind.as_str(), &change.name);
@@ -47,16 +49,31 @@ pub fn text(plan: &Plan) -> String {
         }
     }
     text += &ahead(&plan.slips, &plan.outlives, LISTED);
-    let counted: Vec<String> =
-        plan.summary().iter().filter(|(_, n)| **n > 0).map(|(action, n)| format!("{n} to {action}")).collect();
-    text + "\nPlan: " + &counted.join(", ") + "."
+    for section in sections {
+        text += if text.is_empty() { "" } else { "\n" };
+        put(&mut text, section);
+    }
+    text += if text.is_empty() { "" } else { "\n" };
+    text + &summary(plan)
 }
 
-/// What of a tree with errors does not take effect, and why, in a section that begins with an empty line.
+/// What there is to do, in a line that names the plan.
+fn summary(plan: &Plan) -> String {
+    if plan.is_empty() {
+        return "No changes. The database has what the files ask for.".to_owned();
+    }
+    let counted: Vec<String> =
+        plan.summary().iter().filter(|(_, n)| **n > 0).map(|(action, n)| format!("{n} to {action}")).collect();
+    format!("Plan {}: {}.", plan.digest(), counted.join(", "))
+}
+
+/// What of a tree with errors does not take effect, and why.
 pub fn frozen(frozen: &[Frozen], checked: &Checked) -> String {
-    let mut text =
-        "\nThe files have errors. `apply` refuses them; the daemon does all above and leaves this as it is\n"
-            .to_owned();
+    let mut text = String::new();
+    put(
+        &mut text,
+        "The files have errors: `apply` refuses them, and the daemon leaves this as it is and does the rest",
+    );
     for one in frozen {
         let how = if one.in_force { "frozen at its last good version" } else { "does not come" };
         put(&mut text, &format!("! {} {}: {how}", one.kind, one.name));

@@ -92,7 +92,13 @@ impl Supervisor {
             let directories = source::roots(&self.named);
             watch.rearm(&directories);
             match self.reconcile_tick(&directories).await {
-                Ok(pass) => self.report(&pass, &mut told),
+                Ok(pass) => {
+                    // An approval raises no event.
+                    if matches!(pass.outcome, Outcome::Refused(_)) {
+                        pause = PERIOD;
+                    }
+                    self.report(&pass, &mut told);
+                }
                 Err(error) => {
                     let text = error.to_string();
                     if text != told {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::advance::advance;
+use super::approval::carried_out;
 use super::overrides::hold_overrides;
 use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
 use super::{Error, Store};
@@ -54,6 +55,7 @@ impl Store {
         }
         hold_overrides(&mut tx).await?;
         let revision = insert_revision(&mut tx, plan, origin, now).await?;
+        carried_out(&mut tx, &plan.digest(), revision).await?;
         let gone = ids_of(&mut tx, removed(plan)).await?;
         let changed = ids_of(&mut tx, affected(plan, desired).into_iter().map(Name::to_string).collect()).await?;
         let waiting = if plan.changes.iter().any(|c| c.kind == Kind::Queue) { queued(&mut tx).await? } else { vec![] };

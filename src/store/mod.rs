@@ -6,6 +6,7 @@
 
 mod advance;
 mod apply;
+mod approval;
 mod claim;
 mod claim_write;
 mod clock;
@@ -41,6 +42,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 
 pub use self::apply::{Applied, Origin};
+pub use self::approval::{Approved, Waiting};
 pub use self::claim::{Batch, Claim, Claimed, Span};
 pub use self::clock::Speed;
 pub use self::copy_world::Schema;

@@ -109,7 +109,7 @@ impl Simulation {
         let refusal = plan::guard(&plan.plan, plan.desired.campaigns.len(), &plan.in_force.live_runs);
         let first =
             refusal.err().map(|refusal| format!("The daemon would not apply these files by itself: {refusal}."));
-        let by = By::Person { mass_change: true };
+        let by = By::Person { mass_change: true, digest: None };
         if let Outcome::Broken(_) = world.reconcile(sources, by).await?.outcome {
             return Err(Error::Broken);
         }

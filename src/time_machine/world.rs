@@ -93,7 +93,7 @@ impl World {
     }
 
     /// Makes a reconcile pass, as the daemon does when files change or as a person does.
-    pub async fn reconcile(&mut self, sources: &Sources, by: By) -> Result<Pass, Error> {
+    pub async fn reconcile(&mut self, sources: &Sources, by: By<'_>) -> Result<Pass, Error> {
         let pass = reconcile_sources(|| Ok(sources.clone()), &self.store, by, self.now).await?;
         self.touch();
         Ok(pass)

@@ -204,7 +204,8 @@ impl Case {
         let tree = Tree { desired: &checked.desired, plan: &plan };
         let foreseen =
             self.db.store.forecast(&[&AccountSelector::All], &[tree], &in_force, self.world.now()).await.unwrap();
-        let outcome = self.world.reconcile(&sources, By::Person { mass_change: true }).await.unwrap().outcome;
+        let outcome =
+            self.world.reconcile(&sources, By::Person { mass_change: true, digest: None }).await.unwrap().outcome;
         assert!(matches!(outcome, Outcome::Applied { .. } | Outcome::InSync), "{yaml}\n{outcome:#?}");
         foreseen
     }

@@ -13,6 +13,7 @@ mod explain;
 mod facts;
 mod forecast;
 mod get;
+mod gitops;
 mod history;
 mod import;
 mod look;

@@ -18,7 +18,7 @@ use crate::sending::{NO_PACE, tree};
 use crate::support::{TestDatabase, database};
 
 /// A person who knows what they do.
-const ASKED: By = By::Person { mass_change: true };
+const ASKED: By<'_> = By::Person { mass_change: true, digest: None };
 
 fn now() -> Timestamp {
     "2026-11-30T08:00:00Z".parse().unwrap()

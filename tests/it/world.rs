@@ -8,7 +8,7 @@ use relance::domain::{MessageKey, Timestamp};
 use relance::lifecycle::operator::Override;
 use relance::manifest::{SourceFile, Sources};
 use relance::program::Program;
-use relance::reconcile::{By, Outcome};
+use relance::reconcile::{By, Outcome, Pass};
 use relance::runner::BATCH;
 use relance::store::{Batch, Claim, Ordered, Span, Store};
 use relance::time_machine::{self, Delivery, Reaction, Script};
@@ -182,9 +182,14 @@ impl World {
 
     /// Makes `yaml` the whole tree; it must be without errors.
     pub(crate) async fn apply(&mut self, yaml: &str) {
-        let by = By::Person { mass_change: true };
+        let by = By::Person { mass_change: true, digest: None };
         let outcome = self.machine().reconcile(&sources(yaml), by).await.unwrap().outcome;
         assert!(matches!(outcome, Outcome::Applied { .. } | Outcome::InSync), "{outcome:#?}");
+    }
+
+    /// Makes a reconcile pass over `sources`.
+    pub(crate) async fn reconcile(&mut self, sources: &Sources, by: By<'_>) -> Pass {
+        self.machine().reconcile(sources, by).await.unwrap()
     }
 
     /// How many people a plan for `yaml` says it enrolls.

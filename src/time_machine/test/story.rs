@@ -232,6 +232,7 @@ fn expect_plan(wanted: &PlanExpectation, plan: &Plan, pass: &Pass) -> Vec<Mismat
         Outcome::InSync => "nothing changed".to_owned(),
         Outcome::Applied { .. } => "it was applied".to_owned(),
         Outcome::Refused(refusal) => format!("it was refused: {refusal}"),
+        Outcome::Moved => "another plan was seen".to_owned(),
         Outcome::Broken(_) => "the manifests had errors".to_owned(),
     };
     if let Some(expected) = wanted.broken.filter(|expected| *expected != broken) {

@@ -1,0 +1,48 @@
+//! `relancectl approve`: a person says that a plan which looks like an accident is meant.
+
+use anyhow::{Context, bail};
+
+use super::database::Database;
+use super::{Exit, Global, print};
+use crate::config::Config;
+use crate::store::Approved;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The plan, as `relancectl plan` and the log of the daemon name it
+    #[arg(value_name = "PLAN-DIGEST")]
+    digest: String,
+    /// Why, for whoever looks at it later
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Who approves it [default: $USER]
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+}
+
+pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let actor = args.actor.as_ref().or(config.user.as_ref()).map(|actor| actor.trim()).filter(|it| !it.is_empty());
+    let actor = actor.context("nobody says who approves this: add `--actor NAME` ($USER is not set)")?;
+    let reason = args.reason.trim();
+    if reason.is_empty() {
+        bail!("an approval says why");
+    }
+    let database = Database::open(global, config, 2).await?;
+    let (now, _) = database.store.now().await?;
+    let digest = &args.digest;
+    match database.store.approve_plan(digest, actor, reason, now).await? {
+        Approved::Done(_) => {
+            print::line(&format!(
+                "Approved plan {digest}. The daemon carries it out once, within seconds, unless the files change first."
+            ));
+            Ok(Exit::Fine)
+        }
+        Approved::CarriedOut(revision) => bail!("plan `{digest}` was carried out already, as revision {revision}"),
+        Approved::NotWaiting(Some(other)) => bail!(
+            "plan `{digest}` is not what the daemon plans any more: that is `{other}`; look at it with `relancectl plan`"
+        ),
+        Approved::NotWaiting(None) => {
+            bail!("no plan waits for an approval; `relancectl plan` shows what there is to do")
+        }
+    }
+}
