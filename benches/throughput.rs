@@ -146,7 +146,7 @@ async fn campaign(store: &Store, now: Timestamp) -> (Arc<Program>, Channels, Cha
     let checked = manifest::check(&Sources { files });
     assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
     let in_force = store.in_force().await.unwrap();
-    let plan = plan::plan(&checked.desired.to_objects(), &in_force.objects);
+    let plan = plan::plan(&checked.desired.to_objects(), &in_force.objects, &std::collections::BTreeMap::new());
     store.apply(&plan, &checked.desired, in_force.generation, &Origin::default(), now).await.unwrap();
     let open = |channel: Arc<dyn Channel>| -> Open { Arc::new(move |_| Arc::clone(&channel)) };
     let null = open(Arc::new(Null));

@@ -86,7 +86,7 @@ pub async fn estimate(
     let in_force = store.in_force().await?;
     let with = running(desired, name);
     let without = gone(desired, name);
-    let plans = [&without, &with].map(|desired| plan(&desired.to_objects(), &in_force.objects));
+    let plans = [&without, &with].map(|desired| plan(&desired.to_objects(), &in_force.objects, &BTreeMap::new()));
     let trees = [Tree { desired: &without, plan: &plans[0] }, Tree { desired: &with, plan: &plans[1] }];
 
     let spec = &with.campaigns[name];

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::diagnostic::Diagnostic;
 use crate::domain::Timestamp;
 use crate::manifest::{self, Checked, Desired, Sources};
-use crate::plan::{self, Freeze, Frozen, Plan, Refusal};
+use crate::plan::{self, Freeze, Frozen, Kept, Plan, Refusal};
 use crate::source;
 use crate::store::{self, Applied, InForce, Origin, Store};
 
@@ -83,9 +83,20 @@ pub struct Comparison {
     /// What is planned for: the files, and in place of what is broken in them what is in force.
     pub desired: Desired,
     pub frozen: Vec<Frozen>,
+    /// What stays although it is not in the files.
+    pub kept: Vec<Kept>,
+    /// Campaigns that the files rename have their new names in it.
     pub in_force: InForce,
     pub plan: Plan,
     pub origin: Origin,
+}
+
+impl Comparison {
+    /// Asks whether the plan looks like an accident.
+    pub fn guard(&self) -> Result<(), Refusal> {
+        let broken = self.checked.broken.iter().filter(|(kind, _)| *kind == manifest::Kind::Campaign).count();
+        plan::guard(&self.plan, self.checked.desired.campaigns.len() + broken, &self.in_force.live_runs)
+    }
 }
 
 /// Reads both sides and plans; writes nothing.
@@ -97,10 +108,12 @@ pub async fn compare(directories: &[PathBuf], store: &Store) -> Result<Compariso
 pub async fn compare_sources(sources: Sources, store: &Store) -> Result<Comparison, Error> {
     let origin = Origin { digest: source::digest(&sources), commit: None, author: None };
     let checked = manifest::check(&sources);
-    let in_force = store.in_force().await?;
-    let Freeze { desired, frozen } = plan::freeze(&checked, &in_force.desired);
-    let plan = plan::plan(&desired.to_objects(), &in_force.objects);
-    Ok(Comparison { sources, checked, desired, frozen, in_force, plan, origin })
+    let mut in_force = store.in_force().await?;
+    let renames = plan::renames(&checked, &in_force.desired);
+    in_force.rename(&renames);
+    let Freeze { desired, frozen, kept } = plan::freeze(&checked, &in_force.desired);
+    let plan = plan::plan(&desired.to_objects(), &in_force.objects, &renames);
+    Ok(Comparison { sources, checked, desired, frozen, kept, in_force, plan, origin })
 }
 
 /// Makes one pass.
@@ -135,6 +148,7 @@ async fn carry_out(
     if by != By::Daemon && comparison.checked.has_errors() {
         return Ok(Some(Outcome::Broken(Box::new(comparison))));
     }
+    let guarded = comparison.guard();
     let Comparison { desired, in_force, plan, origin, .. } = comparison;
     if plan.is_empty() {
         if by == By::Daemon {
@@ -147,7 +161,7 @@ async fn carry_out(
     {
         return Ok(Some(Outcome::Moved));
     }
-    match plan::guard(&plan, desired.campaigns.len(), &in_force.live_runs) {
+    match guarded {
         Err(refusal) if !is_meant(&plan, &refusal, store, by, now).await? => {
             return Ok(Some(Outcome::Refused(refusal)));
         }

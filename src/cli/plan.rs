@@ -6,7 +6,7 @@ use serde_json::json;
 use super::database::Database;
 use super::{Exit, Global, operator, print};
 use crate::config::Config;
-use crate::plan::{self, Refusal, show};
+use crate::plan::{Refusal, show};
 use crate::reconcile::{Comparison, compare};
 use crate::store::Waiting;
 use crate::store::look::Override;
@@ -46,14 +46,17 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
     let Comparison { desired, in_force, plan, .. } = &mut comparison;
     let overrides = database.store.overrides(now).await?;
     database.store.count_effects(plan, desired, in_force, now).await?;
-    let refused = plan::guard(plan, desired.campaigns.len(), &in_force.live_runs).err();
+    let refused = comparison.guard().err();
     let waiting = database.store.waiting_plan().await?;
-    let Comparison { checked, plan, frozen, .. } = &comparison;
+    let Comparison { checked, plan, frozen, kept, .. } = &comparison;
     match args.output {
         Format::Text => {
             let mut sections = Vec::new();
-            if checked.has_errors() {
+            if checked.has_errors() || !frozen.is_empty() {
                 sections.push(show::frozen(frozen, checked));
+            }
+            if !kept.is_empty() {
+                sections.push(show::kept(kept));
             }
             if !overrides.is_empty() {
                 let lines = operator::lines(&overrides);
@@ -91,7 +94,7 @@ fn waits(refusal: &Refusal, digest: &str, waiting: Option<&Waiting>) -> String {
 }
 
 fn json_of(comparison: &Comparison, overrides: &[Override], refused: Option<&str>) -> serde_json::Result<String> {
-    let Comparison { checked, plan, frozen, origin, .. } = comparison;
+    let Comparison { checked, plan, frozen, kept, origin, .. } = comparison;
     let errors: Vec<String> = checked.diagnostics.iter().filter(|it| it.is_error()).map(ToString::to_string).collect();
     serde_json::to_string_pretty(&json!({
         "format": 1,
@@ -102,6 +105,7 @@ fn json_of(comparison: &Comparison, overrides: &[Override], refused: Option<&str
         "outlives": plan.outlives,
         "errors": errors,
         "frozen": frozen,
+        "kept": kept,
         "overrides": overrides,
         "refused": refused,
         "summary": plan.summary(),

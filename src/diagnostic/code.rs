@@ -101,6 +101,8 @@ codes! {
         "A campaign stands in two queues, or twice in one. It runs once for each account, so it has one place: keep it in one of them.";
     WaitsForEver = "RL0309" "waits-for-ever" Error
         "A campaign waits for one that is never over: `enrollment` is `continuous`, as for default campaigns, and there is no `endAt`. Give that one an `endAt`, another `enrollment`, or let nobody wait for it.";
+    RenamedTwice = "RL0310" "renamed-twice" Error
+        "Two campaigns claim by `relance/renamed-from` to be the one that had an old name. The people in it can go on in one of them only. Until one of the two is taken out, neither is used, and the campaign goes on under its old name.";
 
     // 04xx: templates and days
     TemplateSyntax = "RL0401" "template-syntax" Error

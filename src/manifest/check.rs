@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::thread;
 
+use super::annotations;
 use super::blame::{self, Blame};
 use super::campaign_test::CampaignTest;
 use super::desired::Desired;
@@ -35,6 +36,10 @@ pub struct Checked {
     pub unnamed: bool,
     /// The `Defaults`, which are missing, may be one of those: then no campaign is certain.
     pub hides_defaults: bool,
+    /// Campaigns that say under which name they were before, by the name they have; broken ones too.
+    pub renames: BTreeMap<Name, Name>,
+    /// Campaigns that cannot be read, so that nobody knows which name they had before.
+    pub unread: BTreeSet<Name>,
     /// Why each of `broken` is, in sentences that name their place.
     pub why: BTreeMap<(Kind, Name), Vec<String>>,
     pub(super) blame: Blame,
@@ -57,12 +62,16 @@ pub fn check(sources: &Sources) -> Checked {
         hides_defaults |= reading.hides_defaults;
         checked.diagnostics.extend(reading.found);
         checked.manifests += reading.documents;
-        checked.broken.extend(reading.lost.into_iter().map(|(kind, name, _)| (kind, name)));
+        let lost: Vec<(Kind, Name)> = reading.lost.into_iter().map(|(kind, name, _)| (kind, name)).collect();
+        checked.unread.extend(lost.iter().filter(|(kind, _)| *kind == Kind::Campaign).map(|(_, name)| name.clone()));
+        checked.broken.extend(lost);
         checked.unnamed |= reading.unnamed;
         manifests.extend(reading.manifests);
     }
     checked.hides_defaults = hides_defaults && !grounds.values().flatten().any(|ground| ground.of.0 == Kind::Defaults);
+    annotations::collect(&manifests, &mut checked);
     resolve(manifests, &mut checked);
+    annotations::settle(&mut checked);
     diagnostic::sort(&mut checked.diagnostics);
     checked.why = blame::why(&checked, &grounds);
     checked

@@ -4,7 +4,7 @@
 //! same thing give the same `Desired`, so explicit defaults and moved files make no difference. It is also
 //! what the database remembers of the last accepted revision, as JSON, one object per kind and name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,9 @@ pub struct Desired {
     pub channels: BTreeMap<Name, Channel>,
     pub queues: BTreeMap<Name, Queue>,
     pub accounts: AccountPolicy,
+    /// What stays in force when its manifest is gone.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub protected: BTreeSet<(Kind, Name)>,
 }
 
 impl Desired {

@@ -4,6 +4,7 @@
 //! `resolve` (references, defaults) → [`Desired`]. Each kind has a file with its types as they are written;
 //! [`schema()`] makes JSON Schemas of them. Nothing stops at the first mistake.
 
+mod annotations;
 mod blame;
 mod campaign;
 pub mod campaign_test;

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::annotations::{self, Annotations};
 use super::campaign::CampaignSpec;
 use super::campaign_test::{self, CampaignTestSpec};
 use super::channel::ChannelSpec;
@@ -34,6 +35,7 @@ pub(super) struct Manifest<'a> {
     pub(super) spec: Option<Spec>,
     /// There are errors in it: it must not be used.
     pub(super) broken: bool,
+    pub(super) annotations: Annotations,
 }
 
 #[derive(Debug)]
@@ -138,11 +140,12 @@ impl<'a> Reading<'a> {
         };
         api_version(&document, &mut self.found);
         let spec = spec(&document, kind, &mut self.found);
+        let annotations = annotations::read(&document, kind, name.as_ref(), &mut self.found);
         let broken = self.found[before..].iter().any(Diagnostic::is_error);
         match name {
             Some(name) => {
                 document.forget();
-                self.manifests.push(Manifest { document, kind, name, spec, broken });
+                self.manifests.push(Manifest { document, kind, name, spec, broken, annotations });
             }
             None => {
                 self.unnamed = true;

@@ -25,6 +25,8 @@ pub struct Change {
     pub action: Action,
     pub kind: Kind,
     pub name: Name,
+    /// The name it has in force, when it is renamed.
+    pub from: Option<Name>,
     pub fields: Vec<Field>,
     /// What it means for people; filled in by whoever can count them.
     pub effect: Option<Effect>,
@@ -41,12 +43,15 @@ pub enum Action {
     Delete,
     Pause,
     Resume,
+    /// A campaign has another name; its runs go on.
+    Rename,
     Update,
     Create,
 }
 
 impl Action {
-    pub const ALL: [Self; 6] = [Self::Cancel, Self::Delete, Self::Pause, Self::Resume, Self::Update, Self::Create];
+    pub const ALL: [Self; 7] =
+        [Self::Cancel, Self::Delete, Self::Pause, Self::Resume, Self::Rename, Self::Update, Self::Create];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -54,6 +59,7 @@ impl Action {
             Self::Delete => "delete",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Rename => "rename",
             Self::Update => "update",
             Self::Create => "create",
         }
@@ -94,7 +100,8 @@ impl Plan {
             let after = change.after.as_ref().map(Value::to_string).unwrap_or_default();
             let before: Vec<Option<&Value>> = change.fields.iter().map(|field| field.before.as_ref()).collect();
             let before = Value::from_iter(before.into_iter().map(|value| value.cloned())).to_string();
-            for part in [change.action.as_str(), change.kind.as_str(), change.name.as_str(), &before, &after] {
+            let (action, kind, name) = (change.action.as_str(), change.kind.as_str(), change.name.as_str());
+            for part in [action, kind, name, change.from.as_ref().map_or("", Name::as_str), &before, &after] {
                 hash.update((part.len() as u64).to_be_bytes());
                 hash.update(part);
             }
@@ -116,14 +123,16 @@ impl Plan {
     }
 }
 
-/// Compares `desired` with what is `in_force`.
-pub fn plan(desired: &Objects, in_force: &Objects) -> Plan {
+/// Compares `desired` with what is `in_force`, where campaigns that are renamed have their new names already: `renames`
+/// gives their old ones.
+pub fn plan(desired: &Objects, in_force: &Objects, renames: &BTreeMap<Name, Name>) -> Plan {
     let keys: BTreeSet<_> = desired.keys().chain(in_force.keys()).collect();
     let mut changes: Vec<Change> = keys
         .into_iter()
         .filter_map(|key @ (kind, name)| {
             let (before, after) = (in_force.get(key), desired.get(key));
-            if before == after {
+            let from = renames.get(name).filter(|_| *kind == Kind::Campaign).cloned();
+            if before == after && from.is_none() {
                 return None;
             }
             let mut fields = Vec::new();
@@ -131,8 +140,13 @@ pub fn plan(desired: &Objects, in_force: &Objects) -> Plan {
             if let (Some(before), Some(after)) = (before, after) {
                 compare("", Some(before), Some(after), &mut fields);
             }
-            let action = action(*kind, before, after);
-            Some(Change { action, kind: *kind, name: name.clone(), fields, effect: None, after: after.cloned() })
+            let action = match action(*kind, before, after) {
+                Action::Cancel => Action::Cancel,
+                _ if from.is_some() => Action::Rename,
+                other => other,
+            };
+            let (name, after) = (name.clone(), after.cloned());
+            Some(Change { action, kind: *kind, name, from, fields, effect: None, after })
         })
         .collect();
     changes.sort_by(|a, b| (a.action, a.kind, &a.name).cmp(&(b.action, b.kind, &b.name)));
@@ -172,6 +186,8 @@ fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, fields: &m
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::{Value, json};
 
     use super::{Action, plan};
@@ -185,7 +201,7 @@ mod tests {
     #[test]
     fn nothing_to_do_is_an_empty_plan() {
         let same = objects(&[(Kind::Campaign, "a", json!({"state": "active"}))]);
-        assert!(plan(&same, &same).is_empty());
+        assert!(plan(&same, &same, &BTreeMap::new()).is_empty());
     }
 
     #[test]
@@ -201,7 +217,7 @@ mod tests {
             (Kind::Campaign, "halted", json!({"state": "paused"})),
             (Kind::Campaign, "new", json!({"state": "active"})),
         ]);
-        let plan = plan(&after, &before);
+        let plan = plan(&after, &before, &BTreeMap::new());
         let actions: Vec<_> = plan.changes.iter().map(|c| (c.action, c.name.as_str())).collect();
         assert_eq!(
             actions,
@@ -216,7 +232,7 @@ mod tests {
         let edited = &plan.changes[3].fields;
         assert_eq!(edited.len(), 1);
         assert_eq!((edited[0].path.as_str(), &edited[0].after), ("limits.targets", &Some(json!(5))));
-        assert_ne!(plan.digest(), super::plan(&before, &after).digest());
-        assert_eq!(plan.digest(), super::plan(&after, &before).digest());
+        assert_ne!(plan.digest(), super::plan(&before, &after, &BTreeMap::new()).digest());
+        assert_eq!(plan.digest(), super::plan(&after, &before, &BTreeMap::new()).digest());
     }
 }

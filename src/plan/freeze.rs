@@ -16,6 +16,7 @@ pub struct Freeze {
     pub desired: Desired,
     /// By kind and name.
     pub frozen: Vec<Frozen>,
+    pub kept: Vec<Kept>,
 }
 
 /// A manifest that does not take effect.
@@ -27,6 +28,14 @@ pub struct Frozen {
     pub in_force: bool,
     /// Sentences; those that are errors name their place.
     pub why: Vec<String>,
+}
+
+/// Something that stays in force although its manifest is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    pub kind: Kind,
+    pub name: Name,
+    pub why: String,
 }
 
 impl Frozen {
@@ -41,24 +50,47 @@ impl Frozen {
     }
 }
 
-/// Has what is broken in `checked` stay as it is `in_force`.
+/// The campaigns that `checked` renames, with the names they have `in_force`: none of which may still be in the files.
+pub fn renames(checked: &Checked, in_force: &Desired) -> BTreeMap<Name, Name> {
+    let is_there = |name: &Name| {
+        let key = (Kind::Campaign, name.clone());
+        checked.desired.campaigns.contains_key(name) || checked.broken.contains(&key)
+    };
+    let renames = checked.renames.iter().filter(|(new, old)| {
+        in_force.campaigns.contains_key(*old) && !is_there(old) && !in_force.campaigns.contains_key(*new)
+    });
+    renames.map(|(new, old)| (new.clone(), old.clone())).collect()
+}
+
+/// Has what is broken in `checked` stay as it is `in_force`, and what is protected stay when it is gone. Campaigns that
+/// are renamed are `in_force` under their new names.
 pub fn freeze(checked: &Checked, in_force: &Desired) -> Freeze {
     let mut mix = Mix { desired: checked.desired.clone(), in_force, frozen: BTreeMap::new() };
     for key in &checked.broken {
         mix.freeze(key, checked.why.get(key).cloned().unwrap_or_default());
     }
-    if checked.unnamed {
+    for key in in_force.protected.iter().filter(|(kind, name)| !checked.desired.has(*kind, name)) {
+        mix.freeze(key, vec!["`relance/prune` is `disabled`".to_owned()]);
+    }
+    // One that cannot be read may be new, or have another name than before.
+    if checked.unnamed || checked.unread.iter().any(|name| !in_force.campaigns.contains_key(name)) {
         mix.keep_what_is_missing();
     }
     if checked.hides_defaults {
         mix.keep_what_depends_on_defaults();
     }
     mix.settle();
-    let frozen = mix.frozen.into_iter().map(|((kind, name), why)| {
+    let (mut frozen, mut kept) = (Vec::new(), Vec::new());
+    for ((kind, name), why) in mix.frozen {
         let in_force = in_force.has(kind, &name);
-        Frozen { kind, name, in_force, why }
-    });
-    Freeze { frozen: frozen.collect(), desired: mix.desired }
+        let is_gone = !checked.desired.has(kind, &name) && !checked.broken.contains(&(kind, name.clone()));
+        if in_force && is_gone {
+            kept.push(Kept { kind, name, why: why.join("; ") });
+        } else {
+            frozen.push(Frozen { kind, name, in_force, why });
+        }
+    }
+    Freeze { desired: mix.desired, frozen, kept }
 }
 
 struct Mix<'a> {
@@ -81,6 +113,11 @@ impl Mix<'_> {
             Kind::Filter | Kind::Schedule | Kind::CampaignTest => return false,
         }
         let key = (*kind, name.clone());
+        if in_force.protected.contains(&key) {
+            desired.protected.insert(key.clone());
+        } else {
+            desired.protected.remove(&key);
+        }
         let is_new = !self.frozen.contains_key(&key);
         self.frozen.entry(key).or_insert(why);
         is_new
@@ -132,7 +169,7 @@ fn restore<T: Clone>(objects: &mut BTreeMap<Name, T>, in_force: &BTreeMap<Name, 
 
 #[cfg(test)]
 mod tests {
-    use super::{Freeze, freeze};
+    use super::{Freeze, freeze, renames};
     use crate::manifest::{self, Checked, Desired, SourceFile, Sources};
 
     const HEAD: &str = "apiVersion: relance/v1\nkind: ";
@@ -140,6 +177,7 @@ mod tests {
     /// Manifests as `Kind name {spec}`.
     fn tree(manifests: &[&str]) -> Checked {
         let documents = manifests.iter().map(|manifest| match manifest.splitn(3, ' ').collect::<Vec<_>>()[..] {
+            _ if manifest.starts_with(HEAD) => format!("{manifest}\n"),
             [kind, name, spec] => format!("{HEAD}{kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"),
             _ => format!("{manifest}\n"),
         });
@@ -155,14 +193,15 @@ mod tests {
 
     /// What of `manifests` is frozen, as `Kind/name`, with `!` when it is not in force.
     fn mixed(manifests: &[&str], in_force: &Desired) -> (String, Desired) {
-        let Freeze { desired, frozen } = freeze(&tree(manifests), in_force);
+        let Freeze { desired, frozen, kept } = freeze(&tree(manifests), in_force);
         assert_eq!(desired.misfits(), []);
         for one in &frozen {
             assert!(!one.why.is_empty(), "{one:?}");
         }
         let names =
             frozen.iter().map(|one| format!("{}/{}{}", one.kind, one.name, if one.in_force { "" } else { "!" }));
-        (names.collect::<Vec<_>>().join(" "), desired)
+        let kept = kept.iter().map(|one| format!("~{}/{}", one.kind, one.name));
+        (names.chain(kept).collect::<Vec<_>>().join(" "), desired)
     }
 
     const DAYS: &str = "Sequence days {fallbackLanguage: fr, days: [{day: 1, text: {fr: a}}, {day: 2, text: {fr: b}}]}";
@@ -211,7 +250,7 @@ mod tests {
             sound(&["Defaults all {limits: {messagesPerDay: 7}}", DAYS, A, B, "Queue q {campaigns: [a, b]}"]);
         // It may be the `Defaults`, too.
         let (frozen, desired) = mixed(&[DAYS, B_EDITED, "kind: ["], &in_force);
-        assert_eq!((frozen.as_str(), desired), ("Campaign/a Campaign/b Queue/q", in_force.clone()));
+        assert_eq!((frozen.as_str(), desired), ("Campaign/b ~Campaign/a ~Queue/q", in_force.clone()));
         let (_, desired) = mixed(&["Defaults all {}", DAYS, B_EDITED, "kind: ["], &in_force);
         assert_eq!(desired, sound(&[DAYS, A, B_EDITED, "Queue q {campaigns: [a, b]}"]));
         // A campaign without a name is no `Defaults`.
@@ -225,14 +264,14 @@ mod tests {
         let own = "Campaign a {type: filtered, days: [{day: 1, text: {fr: STOP}}]}";
         let in_force = sound(&[own, DAYS, B]);
         let (frozen, desired) = mixed(&["Campaign a {type: filtered, days: 1}", DAYS, B], &in_force);
-        assert_eq!((frozen.as_str(), desired), ("Campaign/a Sequence/a", in_force));
+        assert_eq!((frozen.as_str(), desired), ("Campaign/a ~Sequence/a", in_force));
 
         let day_two =
             "Campaign a {type: filtered, sequenceRef: days, channelRef: c, days: [{day: 2, text: {fr: STOP}}]}";
         let in_force = sound(&["Channel c {type: sandbox}", DAYS, day_two, B]);
         // The sequence is shortened under it, and the channel taken away.
         let (frozen, desired) = mixed(&[SHORT, "Campaign a {type: filtered, filterRef: none}", B_EDITED], &in_force);
-        assert_eq!(frozen, "Campaign/a Sequence/days Channel/c");
+        assert_eq!(frozen, "Campaign/a Sequence/days ~Channel/c");
         assert_eq!(desired, sound(&["Channel c {type: sandbox}", DAYS, day_two, B_EDITED]));
     }
 
@@ -261,5 +300,65 @@ mod tests {
         let (frozen, desired) =
             mixed(&[DAYS, "Campaign d {type: filtered, priority: high}", &default("e"), B_EDITED], &in_force);
         assert_eq!((frozen.as_str(), desired), ("Campaign/d Campaign/e!", sound(&[DAYS, &default("d"), B_EDITED])));
+    }
+
+    const AUTUMN: &str = "Campaign autumn {type: filtered, sequenceRef: days}";
+
+    /// A campaign with annotations.
+    fn annotated(name: &str, annotations: &str, spec: &str) -> String {
+        let spec = format!("{{type: filtered, sequenceRef: days{spec}}}");
+        format!("{HEAD}Campaign\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\nspec: {spec}")
+    }
+
+    fn renamed(manifests: &[&str], in_force: &Desired) -> String {
+        let renames = renames(&tree(manifests), in_force);
+        renames.iter().map(|(new, old)| format!("{old}->{new}")).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_campaign_is_renamed_from_one_that_is_there_no_more() {
+        let in_force = sound(&[DAYS, AUTUMN, B]);
+        let winter = annotated("winter", "relance/renamed-from: autumn", "");
+        assert_eq!(renamed(&[DAYS, &winter, B], &in_force), "autumn->winter");
+        // Though there is something wrong with it otherwise.
+        let broken = annotated("winter", "relance/renamed-from: autumn", ", priority: low");
+        assert_eq!(renamed(&[DAYS, &broken, B], &in_force), "autumn->winter");
+        // The old one is there, well or badly; the old one is not; the new one is in force already.
+        assert_eq!(renamed(&[DAYS, &winter, AUTUMN, B], &in_force), "");
+        assert_eq!(renamed(&[DAYS, &winter, "Campaign autumn {}", B], &in_force), "");
+        assert_eq!(renamed(&[DAYS, &winter, B], &sound(&[DAYS, B])), "");
+        assert_eq!(renamed(&[DAYS, &annotated("b", "relance/renamed-from: autumn", "")], &in_force), "");
+    }
+
+    #[test]
+    fn a_name_that_two_claim_stays_where_it_is() {
+        let in_force = sound(&[DAYS, AUTUMN, B]);
+        let claims = ["winter", "spring"].map(|name| annotated(name, "relance/renamed-from: autumn", ""));
+        assert_eq!(renamed(&[DAYS, &claims[0], &claims[1], B], &in_force), "");
+        let (frozen, desired) = mixed(&[DAYS, &claims[0], &claims[1], B], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/autumn Campaign/spring! Campaign/winter!", in_force.clone()));
+        // Of one that cannot be read nobody knows what it claims.
+        let unread = format!("{HEAD}Campaign\nmetadata:\n  name: winter\nspec: [");
+        let (frozen, desired) = mixed(&[DAYS, B_EDITED, &unread], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/winter! ~Campaign/autumn", sound(&[DAYS, AUTUMN, B_EDITED])));
+    }
+
+    #[test]
+    fn what_is_protected_stays_when_it_is_gone() {
+        let protected = annotated("autumn", "relance/prune: disabled", "");
+        let in_force = sound(&[DAYS, &protected, B]);
+        assert_eq!(Desired::from_objects(&in_force.to_objects()).unwrap(), in_force);
+        // With its sequence.
+        let (kept, desired) = mixed(&["Campaign b {type: filtered, days: [{day: 1, text: {fr: STOP}}]}"], &in_force);
+        assert_eq!(kept, "~Campaign/autumn ~Sequence/days");
+        assert!(desired.protected == in_force.protected && desired.campaigns.len() == 2);
+        let (kept, desired) = mixed(&[DAYS, AUTUMN, B], &in_force);
+        assert_eq!((kept.as_str(), desired), ("", sound(&[DAYS, AUTUMN, B])));
+        // What it says itself counts only when it is there.
+        let (_, desired) = mixed(
+            &[DAYS, &annotated("autumn", "relance/prune: disabled", ", priority: low"), B],
+            &sound(&[DAYS, AUTUMN, B]),
+        );
+        assert_eq!(desired, sound(&[DAYS, AUTUMN, B]));
     }
 }

@@ -50,6 +50,7 @@ mod tests {
             action: Action::Cancel,
             kind: Kind::Campaign,
             name: Name::parse(name).unwrap(),
+            from: None,
             fields: vec![],
             effect: None,
             after: None,

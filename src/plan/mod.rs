@@ -12,6 +12,6 @@ pub mod show;
 
 pub use self::ahead::{Outlives, Slip, outlives, slips};
 pub use self::diff::{Action, Change, Effect, Field, Plan, plan};
-pub use self::freeze::{Freeze, Frozen, freeze};
+pub use self::freeze::{Freeze, Frozen, Kept, freeze, renames};
 pub use self::guard::{Refusal, guard};
 pub use self::objects::{Kind, Objects};

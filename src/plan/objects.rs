@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::domain::Name;
-use crate::manifest::Desired;
+use crate::manifest::{self, Desired};
+
+/// How an object says that it stays when its manifest is gone: beside its spec, so that the plan shows it come and go.
+const PRUNE: &str = "prune";
+const DISABLED: &str = "disabled";
 
 /// What is planned for by itself. Filters and schedules are part of the campaigns that use them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +34,29 @@ impl Kind {
         }
     }
 
+    /// The kind of planned objects that manifests of a kind become.
+    pub const fn of(kind: manifest::Kind) -> Option<Self> {
+        match kind {
+            manifest::Kind::Defaults => Some(Self::Defaults),
+            manifest::Kind::Channel => Some(Self::Channel),
+            manifest::Kind::Sequence => Some(Self::Sequence),
+            manifest::Kind::Queue => Some(Self::Queue),
+            manifest::Kind::Campaign => Some(Self::Campaign),
+            manifest::Kind::Filter | manifest::Kind::Schedule | manifest::Kind::CampaignTest => None,
+        }
+    }
+
+    /// The kind of manifests that they come from.
+    pub const fn manifest(self) -> manifest::Kind {
+        match self {
+            Self::Defaults => manifest::Kind::Defaults,
+            Self::Channel => manifest::Kind::Channel,
+            Self::Sequence => manifest::Kind::Sequence,
+            Self::Queue => manifest::Kind::Queue,
+            Self::Campaign => manifest::Kind::Campaign,
+        }
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
@@ -49,7 +76,14 @@ impl Desired {
         let channels = self.channels.iter().map(|(n, c)| ((Kind::Channel, n.clone()), json(serde_json::to_value(c))));
         let queues = self.queues.iter().map(|(n, q)| ((Kind::Queue, n.clone()), json(serde_json::to_value(q))));
         let accounts = ((Kind::Defaults, defaults_name()), json(serde_json::to_value(&self.accounts)));
-        campaigns.chain(sequences).chain(channels).chain(queues).chain([accounts]).collect()
+        let mut objects: Objects = campaigns.chain(sequences).chain(channels).chain(queues).chain([accounts]).collect();
+        for (kind, name) in &self.protected {
+            let object = Kind::of(*kind).and_then(|kind| objects.get_mut(&(kind, name.clone())));
+            if let Some(Value::Object(body)) = object {
+                body.insert(PRUNE.to_owned(), DISABLED.into());
+            }
+        }
+        objects
     }
 
     /// The state that `objects` are.
@@ -57,6 +91,9 @@ impl Desired {
         let mut desired = Self::default();
         for ((kind, name), body) in objects {
             let body = body.clone();
+            if body.get(PRUNE).is_some_and(|prune| prune == DISABLED) {
+                desired.protected.insert((kind.manifest(), name.clone()));
+            }
             match kind {
                 Kind::Campaign => drop(desired.campaigns.insert(name.clone(), serde_json::from_value(body)?)),
                 Kind::Sequence => drop(desired.sequences.insert(name.clone(), serde_json::from_value(body)?)),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Action, Change, Effect, Frozen, Outlives, Plan, Slip};
+use super::{Action, Change, Effect, Frozen, Kept, Outlives, Plan, Slip};
 use crate::domain::Timestamp;
 use crate::manifest::Checked;
 
@@ -20,6 +20,7 @@ pub fn changes(plan: &Plan) -> Value {
             "action": change.action,
             "kind": change.kind.as_str(),
             "name": change.name,
+            "from": change.from,
             "fields": change.fields,
             "effect": change.effect,
         })
@@ -37,7 +38,8 @@ pub fn text_with(plan: &Plan, sections: &[String]) -> String {
     let mut text = String::new();
     for change in &plan.changes {
         let (kind, name) = (change.kind.as_str(), &change.name);
-        put(&mut text, &format!("{} {:<7} {kind} {name}", sign(change.action), change.action.as_str()));
+        let from = change.from.as_ref().map(|from| format!(", until now {from}")).unwrap_or_default();
+        put(&mut text, &format!("{} {:<7} {kind} {name}{from}", sign(change.action), change.action.as_str()));
         for field in &change.fields {
             put(
                 &mut text,
@@ -87,6 +89,15 @@ pub fn frozen(frozen: &[Frozen], checked: &Checked) -> String {
         put(&mut text, &format!("! {error}"));
     }
     text.truncate(text.trim_end().len());
+    text
+}
+
+/// What stays in force although its manifest is gone.
+pub fn kept(kept: &[Kept]) -> String {
+    let mut text = "These stay in force although their manifests are gone".to_owned();
+    for Kept { kind, name, why } in kept {
+        write!(text, "\n= {kind} {name}: {why}").expect(INFALLIBLE);
+    }
     text
 }
 
@@ -157,7 +168,7 @@ fn put(text: &mut String, line: &str) {
 const fn sign(action: Action) -> char {
     match action {
         Action::Create => '+',
-        Action::Update | Action::Pause | Action::Resume => '~',
+        Action::Update | Action::Pause | Action::Resume | Action::Rename => '~',
         Action::Cancel | Action::Delete => '-',
     }
 }

@@ -56,6 +56,7 @@ impl Store {
         hold_overrides(&mut tx).await?;
         let revision = insert_revision(&mut tx, plan, origin, now).await?;
         carried_out(&mut tx, &plan.digest(), revision).await?;
+        rename_campaigns(&mut tx, plan).await?;
         let gone = ids_of(&mut tx, removed(plan)).await?;
         let changed = ids_of(&mut tx, affected(plan, desired).into_iter().map(Name::to_string).collect()).await?;
         let waiting = if plan.changes.iter().any(|c| c.kind == Kind::Queue) { queued(&mut tx).await? } else { vec![] };
@@ -108,12 +109,33 @@ async fn insert_revision(tx: &mut PgConnection, plan: &Plan, origin: &Origin, no
     .map_err(Error::during("save a revision"))
 }
 
+/// Gives campaigns their new names; they stay the campaigns they are.
+async fn rename_campaigns(tx: &mut PgConnection, plan: &Plan) -> Result<(), Error> {
+    let renamed =
+        plan.changes.iter().filter_map(|change| Some((change.from.as_ref()?.to_string(), change.name.to_string())));
+    let (old, new): (Vec<String>, Vec<String>) = renamed.unzip();
+    sqlx::query(
+        "update campaign c set name = u.new from unnest($1::text[], $2::text[]) as u (old, new)
+         where c.name = u.old and c.removed_at is null",
+    )
+    .bind(old)
+    .bind(new)
+    .execute(tx)
+    .await
+    .map_err(Error::during("rename campaigns"))?;
+    Ok(())
+}
+
 async fn save_manifests(tx: &mut PgConnection, plan: &Plan, revision: i32) -> Result<(), Error> {
     let (gone, kept): (Vec<_>, Vec<_>) = plan.changes.iter().partition(|change| change.after.is_none());
     let columns = |changes: &[&crate::plan::Change]| -> (Vec<&'static str>, Vec<String>) {
         changes.iter().map(|change| (change.kind.as_str(), change.name.to_string())).unzip()
     };
-    let (kinds, names) = columns(&gone);
+    let (mut kinds, mut names) = columns(&gone);
+    for (change, old) in plan.changes.iter().filter_map(|change| Some((change, change.from.as_ref()?))) {
+        kinds.push(change.kind.as_str());
+        names.push(old.to_string());
+    }
     sqlx::query(
         "delete from manifest m using unnest($1::text[], $2::text[]) as u (kind, name)
          where m.kind = u.kind and m.name = u.name",

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Error, Store};
 use crate::domain::{CampaignId, Name};
-use crate::manifest::Desired;
+use crate::manifest::{self, Desired};
 use crate::plan::{Kind, Objects};
 
 /// What is in force, and the generation by which a later write can tell that it still is.
@@ -21,6 +21,36 @@ pub struct InForce {
     pub campaigns: BTreeMap<Name, CampaignId>,
     /// Runs that are not over, by campaign.
     pub live_runs: BTreeMap<Name, u64>,
+}
+
+impl InForce {
+    /// Looks at it as if campaigns had their new names already; `renames` gives their old ones.
+    pub fn rename(&mut self, renames: &BTreeMap<Name, Name>) {
+        let kind = manifest::Kind::Campaign;
+        for (new, old) in renames {
+            moved(&mut self.desired.campaigns, old.clone(), new.clone());
+            moved(&mut self.objects, (Kind::Campaign, old.clone()), (Kind::Campaign, new.clone()));
+            moved(&mut self.campaigns, old.clone(), new.clone());
+            moved(&mut self.live_runs, old.clone(), new.clone());
+            if self.desired.protected.remove(&(kind, old.clone())) {
+                self.desired.protected.insert((kind, new.clone()));
+            }
+        }
+        // What stays as it is goes on meaning the same campaigns.
+        let new_name = |name: &mut Name| {
+            if let Some((new, _)) = renames.iter().find(|(_, old)| *old == name) {
+                name.clone_from(new);
+            }
+        };
+        self.desired.campaigns.values_mut().filter_map(|spec| spec.run_after.as_mut()).for_each(new_name);
+        self.desired.queues.values_mut().flat_map(|queue| &mut queue.campaigns).for_each(new_name);
+    }
+}
+
+fn moved<K: Ord, V>(map: &mut BTreeMap<K, V>, from: K, to: K) {
+    if let Some(value) = map.remove(&from) {
+        map.insert(to, value);
+    }
 }
 
 impl Store {

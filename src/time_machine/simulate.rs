@@ -13,7 +13,6 @@ use super::tally::{Found, Seen, report};
 use super::world::{self, World};
 use crate::domain::{Phone, Timestamp};
 use crate::manifest::Sources;
-use crate::plan;
 use crate::program::Program;
 use crate::reconcile::{By, Outcome};
 use crate::store::{self, FactEvent, Inbound, Store};
@@ -106,7 +105,7 @@ impl Simulation {
     async fn begin(mut world: World, sources: &Sources, settings: Settings) -> Result<Self, Error> {
         world.store().analyze().await?;
         let plan = world.compare(sources.clone()).await?;
-        let refusal = plan::guard(&plan.plan, plan.desired.campaigns.len(), &plan.in_force.live_runs);
+        let refusal = plan.guard();
         let first =
             refusal.err().map(|refusal| format!("The daemon would not apply these files by itself: {refusal}."));
         let by = By::Person { mass_change: true, digest: None };

@@ -200,7 +200,7 @@ impl Case {
             Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }] };
         let checked = manifest::check(&sources);
         let in_force = self.db.store.in_force().await.unwrap();
-        let plan = plan(&checked.desired.to_objects(), &in_force.objects);
+        let plan = plan(&checked.desired.to_objects(), &in_force.objects, &BTreeMap::new());
         let tree = Tree { desired: &checked.desired, plan: &plan };
         let foreseen =
             self.db.store.forecast(&[&AccountSelector::All], &[tree], &in_force, self.world.now()).await.unwrap();

@@ -168,3 +168,55 @@ async fn a_plan_says_what_is_frozen_and_a_person_applies_no_errors() {
     let revisions: i64 = world.one("select count(*) from revision").await;
     assert_eq!(revisions, 1);
 }
+
+#[tokio::test]
+async fn a_rename_keeps_the_campaign_and_shows_in_the_plan() {
+    let mut world = world(&three()).await;
+    let campaigns = "select concat_ws(' ', id, name, removed_at is null) from campaign order by id";
+    let manifests = "select name from manifest where kind = 'Campaign' order by name";
+    assert_eq!(world.column(campaigns).await, ["1 a t", "2 b t", "3 c t"]);
+    let winter = three().replace("{name: a}", "{name: winter, annotations: {relance/renamed-from: a}}");
+    let pass = daemon(&mut world, &winter).await;
+    let Outcome::Applied { plan, .. } = &pass.outcome else { panic!("{pass:?}") };
+    assert_eq!(plan.changes.len(), 1);
+    assert_eq!(
+        relance::plan::show::text(plan),
+        format!("~ rename  Campaign winter, until now a\n\nPlan {}: 1 to rename.", pass.digest)
+    );
+    assert_eq!(world.column(campaigns).await, ["1 winter t", "2 b t", "3 c t"]);
+    assert_eq!(world.column(manifests).await, ["b", "c", "winter"]);
+    assert_eq!(world.one::<i64>("select count(*) from run where finished_at is null").await, 12);
+    assert!(matches!(daemon(&mut world, &winter).await.outcome, Outcome::InSync));
+    // Renamed and cancelled in one: that cancels.
+    let off = winter.replace(
+        "{name: winter, annotations: {relance/renamed-from: a}}\nspec: {",
+        "{name: off, annotations: {relance/renamed-from: winter}}\nspec: {state: cancelled, ",
+    );
+    let pass = daemon(&mut world, &off).await;
+    assert!(matches!(pass.outcome, Outcome::Refused(Refusal::MassCancel { cancelled: 4, live: 12 })), "{pass:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_protected_shows_as_kept() {
+    let protected = three().replace("{name: a}", "{name: a, annotations: {relance/prune: disabled}}");
+    let mut world = world(&protected).await;
+    let dir = folder(&two());
+    let url = world.url();
+    let run = |args: &[&str]| relancectl(&url, &with_dir(&dir, args));
+    let (text, _, code) = run(&["plan"]);
+    let kept = "These stay in force although their manifests are gone\n= Campaign a: `relance/prune` is `disabled`\n";
+    assert_eq!(
+        (text.as_str(), code),
+        (&*format!("{kept}\nNo changes. The database has what the files ask for.\n"), Some(0))
+    );
+    let (json, _, _) = run(&["plan", "-o", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["kept"][0]["name"], "a");
+    assert!(matches!(daemon(&mut world, &two()).await.outcome, Outcome::InSync));
+    // Without one campaign of its own a tree is empty all the same.
+    let pass = daemon(&mut world, &tree(2, NO_PACE, &[])).await;
+    assert!(matches!(pass.outcome, Outcome::Refused(Refusal::EmptyTree)), "{pass:?}");
+    // It goes as it came: by its manifest.
+    assert!(matches!(daemon(&mut world, &three()).await.outcome, Outcome::Applied { .. }));
+    assert!(matches!(daemon(&mut world, &two()).await.outcome, Outcome::Refused(_)));
+}

@@ -1,6 +1,7 @@
 //! From files to what is in force: guarded, all or nothing, and once.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -213,7 +214,7 @@ fn check(yaml: &str) -> Checked {
 
 async fn plan_of(store: &Store, checked: &Checked) -> (Plan, i64) {
     let in_force = store.in_force().await.unwrap();
-    (plan::plan(&checked.desired.to_objects(), &in_force.objects), in_force.generation)
+    (plan::plan(&checked.desired.to_objects(), &in_force.objects, &BTreeMap::new()), in_force.generation)
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub const RUN_REASONS: [&str; 12] = [
     "ended",
     "pruned",
 ];
-pub const ACTIONS: [&str; 6] = ["cancel", "delete", "pause", "resume", "update", "create"];
+pub const ACTIONS: [&str; 7] = ["cancel", "delete", "pause", "resume", "rename", "update", "create"];
 
 macro_rules! schemas {
     ($($name:ident: $words:ident;)*) => {
