@@ -6,7 +6,7 @@ use serde_json::json;
 use super::database::Database;
 use super::{Exit, Global, operator, print};
 use crate::config::Config;
-use crate::plan::{Refusal, show};
+use crate::plan::{Refusal, markdown, show};
 use crate::reconcile::{Comparison, compare};
 use crate::store::Waiting;
 use crate::store::look::Override;
@@ -23,8 +23,12 @@ pub struct PlanArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// For people
     Text,
+    /// For programs
     Json,
+    /// A comment for a pull request; its first line is always the same
+    Markdown,
 }
 
 pub(super) async fn run(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
@@ -48,24 +52,17 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
     database.store.count_effects(plan, desired, in_force, now).await?;
     let refused = comparison.guard().err();
     let waiting = database.store.waiting_plan().await?;
-    let Comparison { checked, plan, frozen, kept, .. } = &comparison;
+    let Comparison { checked, plan, .. } = &comparison;
+    let warning = refused.as_ref().map(|refusal| waits(refusal, &plan.digest(), waiting.as_ref()));
     match args.output {
         Format::Text => {
-            let mut sections = Vec::new();
-            if checked.has_errors() || !frozen.is_empty() {
-                sections.push(show::frozen(frozen, checked));
+            print::line(&show::text_with(plan, &sections(&comparison, &overrides)));
+            if let Some(warning) = &warning {
+                print::note(&format!("\n{warning}"));
             }
-            if !kept.is_empty() {
-                sections.push(show::kept(kept));
-            }
-            if !overrides.is_empty() {
-                let lines = operator::lines(&overrides);
-                sections.push(format!("Overrides by operators, which beat the files:\n{lines}"));
-            }
-            print::line(&show::text_with(plan, &sections));
-            if let Some(refusal) = &refused {
-                print::note(&format!("\n{}", waits(refusal, &plan.digest(), waiting.as_ref())));
-            }
+        }
+        Format::Markdown => {
+            print::line(&markdown(plan, warning.as_deref(), &sections(&comparison, &overrides)));
         }
         Format::Json => {
             let refused = refused.as_ref().map(ToString::to_string);
@@ -78,6 +75,22 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
         None if args.detailed_exitcode && !plan.is_empty() => Exit::Environment,
         None => Exit::Fine,
     })
+}
+
+/// What there is to say beside the plan: each section a title, and lines.
+fn sections(comparison: &Comparison, overrides: &[Override]) -> Vec<String> {
+    let Comparison { checked, frozen, kept, .. } = comparison;
+    let mut sections = Vec::new();
+    if checked.has_errors() || !frozen.is_empty() {
+        sections.push(show::frozen(frozen, checked));
+    }
+    if !kept.is_empty() {
+        sections.push(show::kept(kept));
+    }
+    if !overrides.is_empty() {
+        sections.push(format!("Overrides by operators, which beat the files:\n{}", operator::lines(overrides)));
+    }
+    sections
 }
 
 /// That the daemon does not carry a plan out by itself, and what to do.

@@ -98,7 +98,10 @@ pub(super) fn collect(manifests: &[Manifest<'_>], checked: &mut Checked) {
             checked.renames.insert(only.name.clone(), old.clone());
             continue;
         }
-        checked.broken.insert((Kind::Campaign, old.clone()));
+        let is_there = manifests.iter().any(|manifest| manifest.kind == Kind::Campaign && manifest.name == *old);
+        if !is_there {
+            checked.broken.insert((Kind::Campaign, old.clone()));
+        }
         let pointer = join(AT, RENAMED_FROM);
         for second in &claimants[1..] {
             let message =

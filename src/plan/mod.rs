@@ -7,6 +7,7 @@ mod diff;
 pub mod forecast;
 mod freeze;
 mod guard;
+mod markdown;
 mod objects;
 pub mod show;
 
@@ -14,4 +15,5 @@ pub use self::ahead::{Outlives, Slip, outlives, slips};
 pub use self::diff::{Action, Change, Effect, Field, Plan, plan};
 pub use self::freeze::{Freeze, Frozen, Kept, freeze, renames};
 pub use self::guard::{Refusal, guard};
+pub use self::markdown::markdown;
 pub use self::objects::{Kind, Objects};

@@ -60,7 +60,7 @@ pub fn text_with(plan: &Plan, sections: &[String]) -> String {
 }
 
 /// What there is to do, in a line that names the plan.
-fn summary(plan: &Plan) -> String {
+pub(super) fn summary(plan: &Plan) -> String {
     if plan.is_empty() {
         return "No changes. The database has what the files ask for.".to_owned();
     }
@@ -101,7 +101,7 @@ pub fn kept(kept: &[Kept]) -> String {
     text
 }
 
-fn in_people(effect: &Effect) -> String {
+pub(super) fn in_people(effect: &Effect) -> String {
     let mut parts = vec![counted(effect.accounts, "account")];
     if effect.enroll > 0 {
         parts.push(format!("{} enrolled now", people(effect.enroll)));
