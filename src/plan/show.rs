@@ -66,8 +66,7 @@ fn in_people(effect: &Effect) -> String {
         parts.push(format!("done by {}", day(finish)));
     }
     for (why, runs) in &effect.never {
-        let does = if *runs == 1 { "does" } else { "do" };
-        parts.push(format!("{} {does} not end: {}", counted(*runs, "run"), why.as_phrase()));
+        parts.push(why.sentence(*runs));
     }
     parts.join(", ")
 }

@@ -138,7 +138,7 @@ impl Case {
                 days.join(", ")
             );
         }
-        let names = &["one", "two", "three"][..1 + self.dice.below(3)];
+        let names = &["one", "two", "three"][..=self.dice.below(3)];
         for (at, name) in names.iter().enumerate() {
             let kind = if at == 0 { self.dice.pick(&["filtered", "filtered", "default"]) } else { "filtered" };
             let after = if at == 2 { self.maybe(3, &["runAfter: two, "]) } else { String::new() };

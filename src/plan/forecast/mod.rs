@@ -50,6 +50,7 @@ pub struct Account<'a> {
 }
 
 /// A run that is not over, or one that is going to be made.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts, not one state in disguise")]
 #[derive(Debug, Clone, Copy)]
 pub struct Run<'a> {
     /// As the order knows it.

@@ -84,8 +84,14 @@ pub enum Endless {
 }
 
 impl Endless {
-    /// Why, in words that follow "does not end:".
-    pub const fn as_phrase(self) -> &'static str {
+    /// `2 runs do not end: the account is not connected`.
+    pub fn sentence(self, runs: u64) -> String {
+        let (run, does) = if runs == 1 { ("run", "does") } else { ("runs", "do") };
+        let what = if self == Self::OutlivesSubscription { "begin" } else { "end" };
+        format!("{runs} {run} {does} not {what}: {}", self.as_phrase())
+    }
+
+    const fn as_phrase(self) -> &'static str {
         match self {
             Self::Draft => "the campaign is a draft",
             Self::Paused => "the campaign is paused",
