@@ -133,7 +133,7 @@ pub async fn reconcile_sources(
         let (frozen, digest) = (comparison.frozen.clone(), comparison.plan.digest());
         let errors = comparison.checked.diagnostics.iter().filter(|found| found.is_error()).cloned().collect();
         // Without one, somebody else applied a revision meanwhile: look again.
-        if let Some(outcome) = carry_out(comparison, store, by, now).await? {
+        if let Some(outcome) = Box::pin(carry_out(comparison, store, by, now)).await? {
             return Ok(Pass { outcome, frozen, errors, digest });
         }
     }

@@ -69,7 +69,7 @@ pub(super) fn read(
                 ),
                 Ok(old) => read.renamed_from = Some(old),
                 Err(reason) => {
-                    say(Code::InvalidName, reason.to_string(), "give the name that the campaign had before".to_owned());
+                    say(Code::InvalidName, reason, "give the name that the campaign had before".to_owned());
                 }
             },
             other => {

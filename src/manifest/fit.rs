@@ -65,14 +65,14 @@ impl Desired {
 
     fn circles(&self) -> Vec<Misfit> {
         let after = self.campaigns.iter().filter_map(|(name, spec)| Some((name, spec.run_after.as_ref()?)));
-        let queued = self.queues.values().flat_map(|queue| {
+        let in_queues = self.queues.values().flat_map(|queue| {
             let waits = circle::waits(&queue.campaigns, queue.parallelism).into_iter();
             waits.map(|(child, parent)| (&queue.campaigns[child], parent))
         });
         // Who is not there keeps nobody waiting.
         let both =
             |(child, parent): &(&Name, &Name)| [child, parent].iter().all(|it| self.campaigns.contains_key(**it));
-        let waits: Vec<(&Name, &Name)> = after.chain(queued).filter(both).collect();
+        let waits: Vec<(&Name, &Name)> = after.chain(in_queues).filter(both).collect();
         let misfit = |circle: circle::Circle<'_>| {
             let names: Vec<String> =
                 circle.members.iter().chain(circle.members.first()).map(|name| format!("`{name}`")).collect();

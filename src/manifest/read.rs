@@ -142,15 +142,12 @@ impl<'a> Reading<'a> {
         let spec = spec(&document, kind, &mut self.found);
         let annotations = annotations::read(&document, kind, name.as_ref(), &mut self.found);
         let broken = self.found[before..].iter().any(Diagnostic::is_error);
-        match name {
-            Some(name) => {
-                document.forget();
-                self.manifests.push(Manifest { document, kind, name, spec, broken, annotations });
-            }
-            None => {
-                self.unnamed = true;
-                self.hides_defaults |= kind == Kind::Defaults;
-            }
+        if let Some(name) = name {
+            document.forget();
+            self.manifests.push(Manifest { document, kind, name, spec, broken, annotations });
+        } else {
+            self.unnamed = true;
+            self.hides_defaults |= kind == Kind::Defaults;
         }
     }
 

@@ -92,17 +92,14 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
         match &manifest.spec {
             Some(Spec::Campaign(spec)) => {
                 let campaign = resolve_campaign(&tree, manifest, spec, checked);
-                match campaign.filter(|_| !is_broken && !tree.defaults_broken) {
-                    Some(campaign) => {
-                        checked.desired.campaigns.insert((*name).clone(), campaign);
-                    }
-                    None => {
-                        if let Some((_, defaults)) = tree.broken.iter().find(|(kind, _)| *kind == Kind::Defaults) {
-                            checked.blame.add((Kind::Campaign, name), (Kind::Defaults, defaults));
-                        }
-                        freeze_campaign(name, checked);
-                    }
+                if let Some(campaign) = campaign.filter(|_| !is_broken && !tree.defaults_broken) {
+                    checked.desired.campaigns.insert((*name).clone(), campaign);
+                    continue;
                 }
+                if let Some((_, defaults)) = tree.broken.iter().find(|(kind, _)| *kind == Kind::Defaults) {
+                    checked.blame.add((Kind::Campaign, name), (Kind::Defaults, defaults));
+                }
+                freeze_campaign(name, checked);
             }
             Some(Spec::Channel(spec)) if !is_broken => {
                 checked.desired.channels.insert((*name).clone(), spec.resolve());

@@ -98,8 +98,8 @@ impl Plan {
         let mut hash = Sha256::new();
         for change in &self.changes {
             let after = change.after.as_ref().map(Value::to_string).unwrap_or_default();
-            let before: Vec<Option<&Value>> = change.fields.iter().map(|field| field.before.as_ref()).collect();
-            let before = Value::from_iter(before.into_iter().map(|value| value.cloned())).to_string();
+            let before: Value = change.fields.iter().map(|field| field.before.clone()).collect();
+            let before = before.to_string();
             let (action, kind, name) = (change.action.as_str(), change.kind.as_str(), change.name.as_str());
             for part in [action, kind, name, change.from.as_ref().map_or("", Name::as_str), &before, &after] {
                 hash.update((part.len() as u64).to_be_bytes());

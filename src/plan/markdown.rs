@@ -42,7 +42,7 @@ fn changes(plan: &Plan, room: usize) -> String {
     let mut text = String::new();
     let mut heading = None;
     for (at, change) in plan.changes.iter().enumerate() {
-        let title = (heading != Some(change.action)).then(|| title(change.action, plan)).unwrap_or_default();
+        let title = if heading == Some(change.action) { String::new() } else { title(change.action, plan) };
         let line = line(change);
         let fits = |entry: &str| text.len() + entry.len() + REST <= room;
         let whole = format!("{title}{line}{}", differences(&change.fields));
@@ -114,7 +114,7 @@ fn code(language: &str, text: &str) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    text.lines().map(|line| format!("> {line}\n")).collect()
+    format!("> {}\n", text.replace('\n', "\n> "))
 }
 
 /// A value in one line.

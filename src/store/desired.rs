@@ -28,10 +28,10 @@ impl InForce {
     pub fn rename(&mut self, renames: &BTreeMap<Name, Name>) {
         let kind = manifest::Kind::Campaign;
         for (new, old) in renames {
-            moved(&mut self.desired.campaigns, old.clone(), new.clone());
-            moved(&mut self.objects, (Kind::Campaign, old.clone()), (Kind::Campaign, new.clone()));
-            moved(&mut self.campaigns, old.clone(), new.clone());
-            moved(&mut self.live_runs, old.clone(), new.clone());
+            moved(&mut self.desired.campaigns, old, new.clone());
+            moved(&mut self.objects, &(Kind::Campaign, old.clone()), (Kind::Campaign, new.clone()));
+            moved(&mut self.campaigns, old, new.clone());
+            moved(&mut self.live_runs, old, new.clone());
             if self.desired.protected.remove(&(kind, old.clone())) {
                 self.desired.protected.insert((kind, new.clone()));
             }
@@ -47,8 +47,8 @@ impl InForce {
     }
 }
 
-fn moved<K: Ord, V>(map: &mut BTreeMap<K, V>, from: K, to: K) {
-    if let Some(value) = map.remove(&from) {
+fn moved<K: Ord, V>(map: &mut BTreeMap<K, V>, from: &K, to: K) {
+    if let Some(value) = map.remove(from) {
         map.insert(to, value);
     }
 }
