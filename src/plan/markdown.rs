@@ -134,7 +134,7 @@ fn shown(value: &Value) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{MARKER, markdown};
+    use super::{MARKER, code, markdown};
     use crate::domain::Name;
     use crate::plan::{Action, Change, Effect, Field, Kind, Plan};
 
@@ -184,6 +184,12 @@ mod tests {
         insta::assert_snapshot!(markdown(&plan, Some("it would cancel 4 of 5 live runs"), &sections));
         let nothing = markdown(&Plan::default(), None, &[]);
         assert!(nothing.ends_with("\nNo changes. The database has what the files ask for."), "{nothing}");
+    }
+
+    #[test]
+    fn a_block_ends_where_it_should() {
+        assert_eq!(code("text", "a\n```\nb"), "````text\na\n```\nb\n````\n");
+        assert_eq!(code("diff", "a"), "```diff\na\n```\n");
     }
 
     #[test]
