@@ -1,13 +1,11 @@
 //! One reconcile pass: files → check → plan → guard → apply. Safe to run at any time, any number of times.
 
-use std::path::PathBuf;
-
 use thiserror::Error;
 
 use crate::domain::Timestamp;
 use crate::manifest::{self, Checked, Sources};
 use crate::plan::{self, Plan, Refusal};
-use crate::source;
+use crate::source::{self, Tree};
 use crate::store::{self, Applied, InForce, Origin, Store};
 
 /// What a pass came to.
@@ -29,7 +27,10 @@ pub enum Outcome {
 pub enum Error {
     /// The files cannot be read; what is in force stays.
     #[error(transparent)]
-    Source(#[from] source::Error),
+    Source(#[from] source::ReadError),
+    /// Somebody else applied a revision meanwhile, perhaps of newer files: nothing was written. Read them again.
+    #[error("somebody else applied a revision at the same moment; nothing was written")]
+    Outdated,
     #[error("cannot reconcile")]
     Store(#[from] store::Error),
 }
@@ -44,14 +45,11 @@ pub struct Comparison {
     pub origin: Origin,
 }
 
-/// Reads both sides and plans; writes nothing.
-pub async fn compare(directories: &[PathBuf], store: &Store) -> Result<Comparison, Error> {
-    compare_sources(source::load(directories)?, store).await
-}
-
-/// As [`compare`], for files that were read already.
-pub async fn compare_sources(sources: Sources, store: &Store) -> Result<Comparison, Error> {
-    let origin = Origin { digest: source::digest(&sources), commit: None, author: None };
+/// Reads what is in force and plans; writes nothing.
+pub async fn compare(tree: Tree, store: &Store) -> Result<Comparison, Error> {
+    let Tree { sources, commit } = tree;
+    let (commit, author) = commit.map_or((None, None), |commit| (Some(commit.id), commit.author));
+    let origin = Origin { digest: source::digest(&sources), commit, author };
     let checked = manifest::check(&sources);
     let in_force = store.in_force().await?;
     let plan = plan::plan(&checked.desired.to_objects(), &in_force.objects);
@@ -59,38 +57,20 @@ pub async fn compare_sources(sources: Sources, store: &Store) -> Result<Comparis
 }
 
 /// Makes one pass; with `mass_change` the guard is not asked, because a person was.
-pub async fn reconcile(
-    directories: &[PathBuf],
-    store: &Store,
-    mass_change: bool,
-    now: Timestamp,
-) -> Result<Outcome, Error> {
-    reconcile_sources(|| source::load(directories), store, mass_change, now).await
-}
-
-/// As [`reconcile`]; `load` reads the files anew whenever they have to be compared.
-pub async fn reconcile_sources(
-    load: impl Fn() -> Result<Sources, source::Error>,
-    store: &Store,
-    mass_change: bool,
-    now: Timestamp,
-) -> Result<Outcome, Error> {
-    loop {
-        let comparison = compare_sources(load()?, store).await?;
-        if comparison.checked.has_errors() {
-            return Ok(Outcome::Broken(Box::new(comparison)));
-        }
-        let Comparison { checked, in_force, plan, origin, .. } = comparison;
-        if plan.is_empty() {
-            return Ok(Outcome::InSync);
-        }
-        if !mass_change && let Err(refusal) = plan::guard(&plan, checked.desired.campaigns.len(), &in_force.live_runs) {
-            return Ok(Outcome::Refused(refusal));
-        }
-        match store.apply(&plan, &checked.desired, in_force.generation, &origin, now).await? {
-            Applied::Revision(revision) => return Ok(Outcome::Applied { revision, plan }),
-            // Somebody else applied a revision meanwhile: look again.
-            Applied::Outdated => {}
-        }
+pub async fn reconcile(tree: Tree, store: &Store, mass_change: bool, now: Timestamp) -> Result<Outcome, Error> {
+    let comparison = compare(tree, store).await?;
+    if comparison.checked.has_errors() {
+        return Ok(Outcome::Broken(Box::new(comparison)));
+    }
+    let Comparison { checked, in_force, plan, origin, .. } = comparison;
+    if plan.is_empty() {
+        return Ok(Outcome::InSync);
+    }
+    if !mass_change && let Err(refusal) = plan::guard(&plan, checked.desired.campaigns.len(), &in_force.live_runs) {
+        return Ok(Outcome::Refused(refusal));
+    }
+    match store.apply(&plan, &checked.desired, in_force.generation, &origin, now).await? {
+        Applied::Revision(revision) => Ok(Outcome::Applied { revision, plan }),
+        Applied::Outdated => Err(Error::Outdated),
     }
 }

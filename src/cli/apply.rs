@@ -3,23 +3,33 @@
 use clap::Args;
 
 use super::database::Database;
+use super::source::SourceArgs;
 use super::{Exit, Global, print, validate};
 use crate::config::Config;
 use crate::plan::{Plan, show};
-use crate::reconcile::{Outcome, reconcile};
+use crate::reconcile::{self, Outcome, reconcile};
 
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
     /// Carry out a plan that cancels a large part of what is running
     #[arg(long)]
     allow_mass_change: bool,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let source = args.source.source(global)?;
     let database = Database::open(global, config, 2).await?;
-    let directories = global.directories();
-    let (now, _) = database.store.now().await?;
-    match reconcile(&directories, &database.store, args.allow_mass_change, now).await? {
+    let outcome = loop {
+        let tree = source.read().await?;
+        let (now, _) = database.store.now().await?;
+        match reconcile(tree, &database.store, args.allow_mass_change, now).await {
+            Err(reconcile::Error::Outdated) => {}
+            outcome => break outcome?,
+        }
+    };
+    match outcome {
         Outcome::InSync => print::line(&show::text(&Plan::default())),
         Outcome::Applied { revision, plan } => {
             print::line(&show::text(&plan));

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::database::Database;
+use super::source::SourceArgs;
 use super::{Exit, Global, operator, print, validate};
 use crate::config::Config;
 use crate::plan::{self, Plan, show};
@@ -19,6 +20,8 @@ pub struct PlanArgs {
     /// Exit with 0 for no changes, 1 for an error, 2 for changes
     #[arg(long)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,10 +42,11 @@ pub(super) async fn run(args: &PlanArgs, global: &Global, config: &Config) -> an
 }
 
 async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let source = args.source.source(global)?;
     let database = Database::open(global, config, 2).await?;
-    let directories = global.directories();
+    let tree = source.read().await?;
     let (now, _) = database.store.now().await?;
-    let Comparison { sources, checked, in_force, mut plan, origin } = compare(&directories, &database.store).await?;
+    let Comparison { sources, checked, in_force, mut plan, origin } = compare(tree, &database.store).await?;
     if checked.has_errors() {
         match args.output {
             Format::Text => validate::show(&sources, &checked, config),

@@ -3,7 +3,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::path::PathBuf;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::{BATCH, Kept, Loaded, Seen, send, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
 use crate::reconcile::{self, Outcome, reconcile};
-use crate::source::{self, Watch};
+use crate::source::{self, Commit, ReadError, Source, Tree, Watch};
 use crate::store::{NextDue, Span, Speed, Store};
 
 /// How long a loop sleeps at most: what another process changed is seen this late.
@@ -45,8 +45,10 @@ pub struct Supervisor {
     pub store: Store,
     /// Makes the channels.
     pub open: Open,
-    /// Directories of manifests that were named; none for the usual ones.
-    pub named: Vec<PathBuf>,
+    /// Where the manifests are.
+    pub source: Source,
+    /// How long to wait between two looks at a source that raises no events; up to a fifth is added at random.
+    pub poll: Duration,
     pub roles: Roles,
     /// Wakes every loop.
     pub wake: Arc<Notify>,
@@ -85,21 +87,30 @@ impl Supervisor {
     async fn reconcile_loop(&self, stop: &CancellationToken) {
         let changed = Arc::new(Notify::new());
         let mut watch = Watch::new(Arc::clone(&changed));
-        let mut told = String::new();
+        let (mut told, mut seen) = (String::new(), None);
         while !stop.is_cancelled() {
-            let mut pause = RESCAN;
             // First the watch, then the files: what changes in between raises an event.
-            let directories = source::roots(&self.named);
-            watch.rearm(&directories);
-            match self.reconcile_tick(&directories).await {
+            if let Source::Directories(named) = &self.source {
+                watch.rearm(&source::roots(named));
+            }
+            let mut pause = self.until_next_look();
+            // Nothing is lost by not waiting for a repository that may never answer.
+            let Some(tree) = stop.run_until_cancelled(self.source.read_at_rest()).await else { break };
+            tell_commit(&tree, &mut seen);
+            match self.reconcile_tick(tree).await {
                 Ok(outcome) => self.report(&outcome, &mut told),
+                Err(reconcile::Error::Outdated) => continue,
                 Err(error) => {
+                    if !matches!(error, reconcile::Error::Source(ReadError::Git(_))) {
+                        pause = RETRY;
+                    }
                     let text = error.to_string();
                     if text != told {
-                        tracing::error!(error = &error as &dyn StdError, "cannot reconcile; what is in force stays");
+                        let seconds = pause.as_secs();
+                        let error = &error as &dyn StdError;
+                        tracing::error!(error, "cannot reconcile; what is in force stays; next try in {seconds} s");
                     }
                     told = text;
-                    pause = RETRY;
                 }
             }
             tokio::select! {
@@ -110,9 +121,21 @@ impl Supervisor {
         }
     }
 
-    async fn reconcile_tick(&self, directories: &[PathBuf]) -> Result<Outcome, reconcile::Error> {
+    async fn reconcile_tick(&self, tree: Result<Tree, ReadError>) -> Result<Outcome, reconcile::Error> {
+        let tree = tree?;
         let (now, _) = self.store.now().await?;
-        reconcile(directories, &self.store, false, now).await
+        reconcile(tree, &self.store, false, now).await
+    }
+
+    /// How long the files may go unread though no event came. Daemons that began together do not ask a remote together.
+    fn until_next_look(&self) -> Duration {
+        match self.source {
+            Source::Directories(_) => RESCAN,
+            Source::Git(_) => {
+                let part = u32::try_from(RandomState::new().hash_one(()) % 1_000).unwrap_or_default();
+                self.poll + self.poll / 5 * part / 1_000
+            }
+        }
     }
 
     /// Logs what is new; an error that persists is said once.
@@ -209,6 +232,16 @@ impl Supervisor {
             () = self.wake.notified() => {}
             () = tokio::time::sleep(pause.min(PERIOD)) => {}
         }
+    }
+}
+
+/// Says which commit the files are from, once.
+fn tell_commit(tree: &Result<Tree, ReadError>, seen: &mut Option<Commit>) {
+    if let Ok(Tree { commit: Some(commit), .. }) = tree
+        && seen.as_ref() != Some(commit)
+    {
+        tracing::info!(git.commit = commit.id, git.author = commit.author, "read the manifests of a commit");
+        *seen = Some(commit.clone());
     }
 }
 

@@ -13,7 +13,7 @@ use crate::facts::Source;
 use crate::import::{self, Report};
 use crate::manifest::Sources;
 use crate::program::Program;
-use crate::reconcile::{self, Comparison, Outcome, compare_sources, reconcile_sources};
+use crate::reconcile::{self, Comparison, Outcome, compare};
 use crate::runner::{BATCH, LoadError, Loaded, Seen, send, upkeep};
 use crate::store::{self, Age, NextDue, Span, Speed, Store};
 
@@ -86,7 +86,7 @@ impl World {
 
     /// What a reconcile pass over `sources` would do, its effects counted.
     pub async fn compare(&self, sources: Sources) -> Result<Comparison, Error> {
-        let mut comparison = compare_sources(sources, &self.store).await?;
+        let mut comparison = compare(sources.into(), &self.store).await?;
         let Comparison { checked, in_force, plan, .. } = &mut comparison;
         self.store.count_effects(plan, &checked.desired, in_force, self.now).await?;
         Ok(comparison)
@@ -94,7 +94,7 @@ impl World {
 
     /// Makes a reconcile pass, as the daemon does when files change; with `mass_change` as a person does who was asked.
     pub async fn reconcile(&mut self, sources: &Sources, mass_change: bool) -> Result<Outcome, Error> {
-        let outcome = reconcile_sources(|| Ok(sources.clone()), &self.store, mass_change, self.now).await?;
+        let outcome = reconcile::reconcile(sources.clone().into(), &self.store, mass_change, self.now).await?;
         self.touch();
         Ok(outcome)
     }

@@ -94,7 +94,7 @@ pub(crate) async fn until(pool: &PgPool, daemon: &Daemon, query: &str) -> Durati
     began.elapsed()
 }
 
-fn until_logged(daemon: &Daemon, what: &str) {
+pub(crate) fn until_logged(daemon: &Daemon, what: &str) {
     let began = Instant::now();
     while !daemon.log().contains(what) {
         assert!(began.elapsed() < DEADLINE, "never logged: {what}\n{}", daemon.log());

@@ -29,6 +29,7 @@ mod robustness;
 mod samples;
 mod sending;
 mod simulate;
+mod source;
 mod support;
 mod walk;
 mod world;
