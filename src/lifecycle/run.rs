@@ -2,126 +2,10 @@
 //!
 //! `draft → scheduled → active → completed`, `active ⇄ paused`, any unfinished phase `→ cancelled`.
 
-use std::fmt;
-
-use serde::Serialize;
-
 use super::operator::{Action, Override};
+pub use super::phase::{Phase, Reason};
 use crate::domain::Timestamp;
 use crate::manifest::desired::{DesiredState, Enrollment};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    Draft,
-    Scheduled,
-    Active,
-    Paused,
-    Completed,
-    Cancelled,
-}
-
-impl Phase {
-    pub const ALL: [Self; 6] =
-        [Self::Draft, Self::Scheduled, Self::Active, Self::Paused, Self::Completed, Self::Cancelled];
-
-    /// Whether the run is over for ever.
-    pub const fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Cancelled)
-    }
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Scheduled => "scheduled",
-            Self::Active => "active",
-            Self::Paused => "paused",
-            Self::Completed => "completed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|phase| phase.as_str() == text)
-    }
-}
-
-impl TryFrom<String> for Phase {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text).ok_or_else(|| format!("`{text}` is not a phase"))
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Why a run is in its phase, for machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// The manifest asks for it.
-    Manifest,
-    /// An operator does, whatever the manifest says.
-    Operator,
-    WaitingForStart,
-    /// A campaign before it in a queue, or its `runAfter`, is not over for the account.
-    QueuedBehind,
-    Running,
-    /// A default run, while a filtered one of the account is active.
-    FilteredCampaignActive,
-    SubscriptionExpired,
-    Disconnected,
-    /// A message could not be rendered; a new revision lifts it.
-    TemplateError,
-    /// Nobody left to enroll and nobody active.
-    Drained,
-    /// `endAt` has come.
-    Ended,
-    /// The manifest is gone.
-    Pruned,
-}
-
-impl Reason {
-    pub const ALL: [Self; 12] = [
-        Self::Manifest,
-        Self::Operator,
-        Self::WaitingForStart,
-        Self::QueuedBehind,
-        Self::Running,
-        Self::FilteredCampaignActive,
-        Self::SubscriptionExpired,
-        Self::Disconnected,
-        Self::TemplateError,
-        Self::Drained,
-        Self::Ended,
-        Self::Pruned,
-    ];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Manifest => "manifest",
-            Self::Operator => "operator",
-            Self::WaitingForStart => "waiting-for-start",
-            Self::QueuedBehind => "queued-behind",
-            Self::Running => "running",
-            Self::FilteredCampaignActive => "filtered-campaign-active",
-            Self::SubscriptionExpired => "subscription-expired",
-            Self::Disconnected => "disconnected",
-            Self::TemplateError => "template-error",
-            Self::Drained => "drained",
-            Self::Ended => "ended",
-            Self::Pruned => "pruned",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
-    }
-}
 
 /// A phase with its reason, for machines and for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +44,8 @@ pub struct Situation {
     pub behind: Option<String>,
     /// The filtered run that is active, of a default run that makes way for it; as the end of a sentence.
     pub crowded_out: Option<String>,
+    /// Whether it would be done in time; only what has not begun is asked.
+    pub ahead: Ahead,
     /// Why nothing can leave for its account.
     pub unable: Option<Unable>,
     pub start_at: Option<Timestamp>,
@@ -177,6 +63,18 @@ pub struct Situation {
     pub has_active_targets: bool,
     /// What could not be rendered in the present revision.
     pub template_error: Option<String>,
+}
+
+/// Whether a run would be done before the subscription of its account ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Ahead {
+    /// It would, or it need not.
+    #[default]
+    Free,
+    /// Nobody has looked yet, or not for long.
+    Unknown,
+    /// It would not: when it would end, as a sentence.
+    Outlives(String),
 }
 
 /// Why nothing can leave for an account.
@@ -243,6 +141,21 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
             None => return Status::new(Scheduled, Reason::QueuedBehind, format!("behind {whom}")),
         }
     }
+    if !situation.started && situation.unable.is_none() {
+        let held = match &situation.ahead {
+            Ahead::Free => None,
+            Ahead::Unknown => {
+                let message = "looking whether it would be done before the subscription of its account ends";
+                Some(Status::new(Scheduled, Reason::LookingAhead, message))
+            }
+            Ahead::Outlives(sentence) => Some(Status::new(Scheduled, Reason::OutlivesSubscription, sentence)),
+        };
+        match (held, order.filter(|order| order.action == Action::Start)) {
+            (Some(_), Some(at_once)) => kept = kept.or(Some(at_once)),
+            (Some(held), None) => return held,
+            (None, _) => {}
+        }
+    }
     if enrollment_closed(situation) && !situation.has_active_targets {
         return Status::new(Completed, Reason::Drained, "everybody was written to, and nobody is left to enroll");
     }
@@ -301,7 +214,7 @@ pub fn enrollment_closed(situation: &Situation) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Phase, Reason, Situation, Status, Unable, may_act, next};
+    use super::{Ahead, Phase, Reason, Situation, Status, Unable, may_act, next};
     use crate::domain::{AccountId, CampaignId, Timestamp};
     use crate::lifecycle::operator::{Action, Override, Scope};
     use crate::manifest::desired::{DesiredState, Enrollment};
@@ -319,6 +232,7 @@ mod tests {
             started: true,
             behind: None,
             crowded_out: None,
+            ahead: Ahead::Free,
             unable: None,
             start_at: None,
             end_at: None,
@@ -357,6 +271,9 @@ mod tests {
             ("behind, started", Situation { behind: Some("`a`, which is active".into()), ..active() }),
             ("crowded out", Situation { crowded_out: Some("`a`".into()), ..active() }),
             ("crowded out, never began", Situation { crowded_out: Some("`a`".into()), started: false, ..active() }),
+            ("not looked ahead", Situation { ahead: Ahead::Unknown, started: false, ..active() }),
+            ("outlives", Situation { ahead: Ahead::Outlives("x".into()), started: false, ..active() }),
+            ("outlives, started", Situation { ahead: Ahead::Outlives("x".into()), ..active() }),
             ("expired", Situation { unable: Some(Unable::SubscriptionExpired), ..active() }),
             ("not connected", Situation { unable: Some(Unable::Disconnected), started: false, ..active() }),
             ("not connected, drained", Situation { unable: Some(Unable::Disconnected), ..drained.clone() }),
@@ -398,6 +315,7 @@ mod tests {
             ("draft, end now", Situation { wanted: DesiredState::Draft, end_at: Some(now()), ..fresh }),
             ("behind", Situation { behind: Some("`a`".into()), started: false, ..active() }),
             ("crowded out", Situation { crowded_out: Some("`a`".into()), ..active() }),
+            ("outlives", Situation { ahead: Ahead::Outlives("x".into()), started: false, ..active() }),
             ("not connected", Situation { unable: Some(Unable::Disconnected), ..active() }),
             ("drained", Situation { last_pass_found: 0, has_active_targets: false, ..active() }),
             ("template error", Situation { template_error: Some("day 2".into()), ..active() }),
