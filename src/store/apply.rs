@@ -15,6 +15,9 @@ use crate::manifest::Desired;
 use crate::plan::{Kind, Plan};
 use crate::program::Program;
 
+/// More than there are runs anywhere.
+const MOST_BATCHES: usize = 10_000;
+
 /// Where a revision comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -74,8 +77,15 @@ impl Store {
             .filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?)))
             .collect();
         ensure(&mut tx, &planned, revision, now).await?;
-        // More runs than one batch are moved on by the daemon; until then the gate holds them.
-        advance(&mut tx, &Scene { specs, order: &order }, now).await?;
+        // More runs than one batch are moved on by the daemon; until then the gate holds them. Of default runs that make
+        // way it knows nothing: what decides about that concerns everybody at once.
+        let scene = Scene { specs, order: &order };
+        let all = plan.changes.iter().any(|change| change.kind == Kind::Defaults);
+        for _ in 0..if all { MOST_BATCHES } else { 1 } {
+            if advance(&mut tx, &scene, now).await?.is_none() {
+                break;
+            }
+        }
         sqlx::query("update generation set desired = desired + 1")
             .execute(&mut *tx)
             .await
@@ -204,7 +214,8 @@ async fn campaign_ids(tx: &mut PgConnection) -> Result<BTreeMap<Name, CampaignId
 /// Has the runs of these campaigns looked at and enrolled anew.
 async fn touch_runs(tx: &mut PgConnection, campaigns: &[i32], revision: i32, now: Timestamp) -> Result<(), Error> {
     sqlx::query(
-        "update run set revision_id = $2, check_at = $3, enroll_at = $3, foreseen_at = null
+        "update run set revision_id = $2, check_at = $3, enroll_at = $3, foreseen_at = null,
+                ahead_at = case when ahead_at is not null then $3 end
          where campaign_id = any($1) and finished_at is null",
     )
     .bind(campaigns)
