@@ -32,6 +32,9 @@ pub enum Error {
     Source(#[from] source::Error),
     #[error("cannot reconcile")]
     Store(#[from] store::Error),
+    /// The store is that of a daemon that does not reconcile any more; nothing was written.
+    #[error("another daemon reconciles now; nothing was written")]
+    Fenced,
 }
 
 /// What the files ask for, beside what is in force.
@@ -91,6 +94,7 @@ pub async fn reconcile_sources(
             Applied::Revision(revision) => return Ok(Outcome::Applied { revision, plan }),
             // Somebody else applied a revision meanwhile: look again.
             Applied::Outdated => {}
+            Applied::Fenced => return Err(Error::Fenced),
         }
     }
 }

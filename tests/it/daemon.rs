@@ -58,10 +58,18 @@ impl Daemon {
         self.child.wait().unwrap();
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// Asks it to stop; how it ended and how long that took.
     pub(crate) fn stop(mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         (self.child.wait().unwrap(), began.elapsed())
     }
 }
@@ -94,7 +102,7 @@ pub(crate) async fn until(pool: &PgPool, daemon: &Daemon, query: &str) -> Durati
     began.elapsed()
 }
 
-fn until_logged(daemon: &Daemon, what: &str) {
+pub(crate) fn until_logged(daemon: &Daemon, what: &str) {
     let began = Instant::now();
     while !daemon.log().contains(what) {
         assert!(began.elapsed() < DEADLINE, "never logged: {what}\n{}", daemon.log());

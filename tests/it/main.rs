@@ -28,6 +28,7 @@ mod replies;
 mod robustness;
 mod samples;
 mod sending;
+mod several;
 mod simulate;
 mod support;
 mod walk;
