@@ -4,6 +4,7 @@
 mod accidents;
 mod architecture;
 mod campaign_tests;
+mod chaos;
 mod crash;
 mod daemon;
 mod edits;

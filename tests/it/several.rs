@@ -66,13 +66,17 @@ async fn one_has_the_lease_and_no_token_comes_twice() {
     assert!(store.renew(third).await.unwrap());
 }
 
-fn write(dir: &Path, words: &str) {
+/// Replaces the manifests in one go: a daemon may be reading them.
+pub(crate) fn put(dir: &Path, tree: &str) {
     let manifests = dir.join("campaigns");
     fs::create_dir_all(&manifests).unwrap();
-    // In one go: a daemon may be reading.
     let aside = dir.join("aside");
-    fs::write(&aside, tree(2, NO_PACE, &[("c", ALWAYS)]).replace("Jour ", words)).unwrap();
+    fs::write(&aside, tree).unwrap();
     fs::rename(aside, manifests.join("tree.yaml")).unwrap();
+}
+
+fn write(dir: &Path, words: &str) {
+    put(dir, &tree(2, NO_PACE, &[("c", ALWAYS)]).replace("Jour ", words));
 }
 
 /// Everything a plan writes.
