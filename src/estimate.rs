@@ -33,6 +33,8 @@ pub struct Estimate {
     pub active: u64,
     /// People that are going to be taken, those who wait for room or are too young now included.
     pub enrolled: u64,
+    /// Those of them for whose accounts anything leaves.
+    pub reached: u64,
     /// The most that are taken on one day.
     pub enrolled_per_day: u64,
     pub messages: u64,
@@ -53,7 +55,7 @@ pub struct Estimate {
     pub limit: Option<Limit>,
     /// Other campaigns that end at another time with it than without it.
     pub slips: Vec<Slip>,
-    /// Accounts whose subscription ends before its run does.
+    /// Runs that would outlive the subscription of their account: its own, and others because of it.
     pub outlives: Vec<Outlives>,
 }
 
@@ -106,6 +108,7 @@ pub async fn estimate(
         sample: store.sample_matches((name, id), spec, &seekers, sample, now).await?,
         active: store.count_active(id).await?,
         enrolled: total.enrolled,
+        reached: total.reached,
         enrolled_per_day: total.enrolled_per_day,
         messages: total.messages_total(),
         messages_per_day: total.messages_per_day(),
@@ -117,10 +120,7 @@ pub async fn estimate(
         never: total.never.into_iter().map(|(reason, runs)| Never { reason, runs }).collect(),
         limit: total.limit,
         slips: slips(&foreseen, &with),
-        outlives: outlives(&foreseen, &with, &[name.clone()].into())
-            .into_iter()
-            .filter(|found| found.campaign == *name)
-            .collect(),
+        outlives: outlives(&foreseen, &with, &[name.clone()].into()),
     })
 }
 

@@ -70,6 +70,10 @@ pub enum Reason {
     WaitingForStart,
     /// A campaign before it in a queue, or its `runAfter`, is not over for the account.
     QueuedBehind,
+    /// It is being worked out whether it would be done before the subscription of its account ends.
+    LookingAhead,
+    /// It would not be.
+    OutlivesSubscription,
     Running,
     /// A default run, while a filtered one of the account is active.
     FilteredCampaignActive,
@@ -86,11 +90,13 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Manifest,
         Self::Operator,
         Self::WaitingForStart,
         Self::QueuedBehind,
+        Self::LookingAhead,
+        Self::OutlivesSubscription,
         Self::Running,
         Self::FilteredCampaignActive,
         Self::SubscriptionExpired,
@@ -107,6 +113,8 @@ impl Reason {
             Self::Operator => "operator",
             Self::WaitingForStart => "waiting-for-start",
             Self::QueuedBehind => "queued-behind",
+            Self::LookingAhead => "looking-ahead",
+            Self::OutlivesSubscription => "outlives-subscription",
             Self::Running => "running",
             Self::FilteredCampaignActive => "filtered-campaign-active",
             Self::SubscriptionExpired => "subscription-expired",
@@ -160,6 +168,8 @@ pub struct Situation {
     pub behind: Option<String>,
     /// The filtered run that is active, of a default run that makes way for it; as the end of a sentence.
     pub crowded_out: Option<String>,
+    /// Whether it would be done in time; only what has not begun is asked.
+    pub ahead: Ahead,
     /// Why nothing can leave for its account.
     pub unable: Option<Unable>,
     pub start_at: Option<Timestamp>,
@@ -177,6 +187,18 @@ pub struct Situation {
     pub has_active_targets: bool,
     /// What could not be rendered in the present revision.
     pub template_error: Option<String>,
+}
+
+/// Whether a run would be done before the subscription of its account ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Ahead {
+    /// It would, or it need not.
+    #[default]
+    Free,
+    /// Nobody has looked yet, or not for long.
+    Unknown,
+    /// It would not: when it would end, as a sentence.
+    Outlives(String),
 }
 
 /// Why nothing can leave for an account.
@@ -243,6 +265,21 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
             None => return Status::new(Scheduled, Reason::QueuedBehind, format!("behind {whom}")),
         }
     }
+    if !situation.started && situation.unable.is_none() {
+        let held = match &situation.ahead {
+            Ahead::Free => None,
+            Ahead::Unknown => {
+                let message = "looking whether it would be done before the subscription of its account ends";
+                Some(Status::new(Scheduled, Reason::LookingAhead, message))
+            }
+            Ahead::Outlives(sentence) => Some(Status::new(Scheduled, Reason::OutlivesSubscription, sentence)),
+        };
+        match (held, order.filter(|order| order.action == Action::Start)) {
+            (Some(_), Some(at_once)) => kept = kept.or(Some(at_once)),
+            (Some(held), None) => return held,
+            (None, _) => {}
+        }
+    }
     if enrollment_closed(situation) && !situation.has_active_targets {
         return Status::new(Completed, Reason::Drained, "everybody was written to, and nobody is left to enroll");
     }
@@ -301,7 +338,7 @@ pub fn enrollment_closed(situation: &Situation) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Phase, Reason, Situation, Status, Unable, may_act, next};
+    use super::{Ahead, Phase, Reason, Situation, Status, Unable, may_act, next};
     use crate::domain::{AccountId, CampaignId, Timestamp};
     use crate::lifecycle::operator::{Action, Override, Scope};
     use crate::manifest::desired::{DesiredState, Enrollment};
@@ -319,6 +356,7 @@ mod tests {
             started: true,
             behind: None,
             crowded_out: None,
+            ahead: Ahead::Free,
             unable: None,
             start_at: None,
             end_at: None,
@@ -357,6 +395,9 @@ mod tests {
             ("behind, started", Situation { behind: Some("`a`, which is active".into()), ..active() }),
             ("crowded out", Situation { crowded_out: Some("`a`".into()), ..active() }),
             ("crowded out, never began", Situation { crowded_out: Some("`a`".into()), started: false, ..active() }),
+            ("not looked ahead", Situation { ahead: Ahead::Unknown, started: false, ..active() }),
+            ("outlives", Situation { ahead: Ahead::Outlives("x".into()), started: false, ..active() }),
+            ("outlives, started", Situation { ahead: Ahead::Outlives("x".into()), ..active() }),
             ("expired", Situation { unable: Some(Unable::SubscriptionExpired), ..active() }),
             ("not connected", Situation { unable: Some(Unable::Disconnected), started: false, ..active() }),
             ("not connected, drained", Situation { unable: Some(Unable::Disconnected), ..drained.clone() }),
@@ -398,6 +439,7 @@ mod tests {
             ("draft, end now", Situation { wanted: DesiredState::Draft, end_at: Some(now()), ..fresh }),
             ("behind", Situation { behind: Some("`a`".into()), started: false, ..active() }),
             ("crowded out", Situation { crowded_out: Some("`a`".into()), ..active() }),
+            ("outlives", Situation { ahead: Ahead::Outlives("x".into()), started: false, ..active() }),
             ("not connected", Situation { unable: Some(Unable::Disconnected), ..active() }),
             ("drained", Situation { last_pass_found: 0, has_active_targets: false, ..active() }),
             ("template error", Situation { template_error: Some("day 2".into()), ..active() }),

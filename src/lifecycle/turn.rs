@@ -143,7 +143,7 @@ impl Order {
         let mut crowding = peers.0.iter().filter(|(_, peer)| peer.phase == Phase::Active || peer.returns);
         crowding.find_map(|(id, peer)| {
             let name = &filtered(id)?.name;
-            Some(if peer.returns { format!("`{name}`, which will go on") } else { format!("`{name}`") })
+            Some(if peer.returns { format!("`{name}`, which may go on") } else { format!("`{name}`") })
         })
     }
 }
@@ -152,7 +152,7 @@ impl Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
     pub phase: Phase,
-    /// Paused, with an end that is known.
+    /// Paused with an end that is known, or about to begin.
     pub returns: bool,
 }
 
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(order("").crowded_out(D, &peers(&[(B, Phase::Paused), (A, Phase::Scheduled)])), None);
         let mut back = peers(&[]);
         back.set(B, Peer { phase: Phase::Paused, returns: true });
-        assert_eq!(order("").crowded_out(D, &back).unwrap(), "`b`, which will go on");
+        assert_eq!(order("").crowded_out(D, &back).unwrap(), "`b`, which may go on");
         let both = order(
             "---\napiVersion: relance/v1\nkind: Defaults\nmetadata: {name: x}\nspec: {allowSimultaneousCampaigns: true}\n",
         );

@@ -50,8 +50,8 @@ pub(super) struct CampaignSpec {
     /// Whether people who pay leave at once; true unless the filter asks for paid people.
     pub(super) exit_on_paid: Option<bool>,
     /// What becomes of it where it would not be done before the subscription of the account ends. `refuse`: it does
-    /// not begin there (filtered campaigns). `pause`: it begins, pauses when the subscription ends, and goes on when it
-    /// is renewed.
+    /// not begin there; usual where a campaign comes to an end. `pause`: it begins, pauses when the subscription ends,
+    /// and goes on when it is renewed; usual where enrollment is `continuous`.
     pub(super) past_subscription: Option<PastSubscription>,
     /// The name of a `Channel` manifest; that of `Defaults`, else the built-in sandbox, when left out.
     pub(super) channel_ref: Option<Name>,

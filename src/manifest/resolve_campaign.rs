@@ -49,8 +49,10 @@ pub(super) fn resolve_campaign(
         CampaignType::Filtered => Period::ZERO,
     };
     let enrollment = if is_default { Enrollment::Continuous } else { Enrollment::UntilDrained };
-    // The default campaign is never done.
-    let past_subscription = if is_default { PastSubscription::Pause } else { PastSubscription::Refuse };
+    let enrollment = spec.enrollment.unwrap_or(enrollment);
+    // What is never done would never begin.
+    let endless = is_default || enrollment == Enrollment::Continuous;
+    let past_subscription = if endless { PastSubscription::Pause } else { PastSubscription::Refuse };
     let wants_paid = matches!(filter.subscription, Subscription::Paid | Subscription::Any);
     Some(Campaign {
         kind: spec.kind,
@@ -63,7 +65,7 @@ pub(super) fn resolve_campaign(
         sequence,
         days: days.iter().map(|day| (day.day, day.clone().resolve())).collect(),
         limits: limits(spec.limits, defaults.limits),
-        enrollment: spec.enrollment.unwrap_or(enrollment),
+        enrollment,
         enroll_after: spec.enroll_after.unwrap_or(enroll_after),
         consent: spec.consent.or(defaults.consent).unwrap_or_default(),
         exit_on_paid: spec.exit_on_paid.unwrap_or(!wants_paid),

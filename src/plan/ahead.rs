@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::forecast::{Endless, Finish, Foreseen, Outlook, Total};
+use super::forecast::{Finish, Foreseen, Total};
 use super::{Action, Kind, Plan};
 use crate::domain::{Name, Timestamp};
 use crate::manifest::Desired;
@@ -31,8 +31,10 @@ pub struct Outlives {
     pub campaign: Name,
     pub account: String,
     pub subscription_ends_at: Timestamp,
-    /// Null when the end cannot be seen.
+    /// When it would be done; null when the end cannot be seen.
     pub finish_at: Option<Timestamp>,
+    /// Whether it does not begin because of it; otherwise it will pause.
+    pub refused: bool,
 }
 
 impl Plan {
@@ -106,16 +108,21 @@ pub fn outlives(foreseen: &[Foreseen], desired: &Desired, named: &BTreeSet<Name>
     let mut found = Vec::new();
     for account in foreseen {
         let (Some(end), Some(after)) = (account.subscription_ends_at, account.trees.last()) else { continue };
+        let refused = account.refused.last();
         for (name, outlook) in after {
             let filtered = desired.campaigns.get(name).is_some_and(|spec| spec.kind == CampaignType::Filtered);
-            let before = account.trees.len().checked_sub(2).and_then(|at| account.trees[at].get(name));
-            let known = !named.contains(name) && before.is_some_and(|before| is_outliving(before, end));
-            if filtered && !known && is_outliving(outlook, end) {
+            let at = account.trees.len().checked_sub(2);
+            let before = at.and_then(|at| account.trees[at].get(name));
+            let was_refused = at.is_some_and(|at| account.refused[at].contains_key(name));
+            let known = !named.contains(name) && (was_refused || before.is_some_and(|before| before.outlives(end)));
+            let would_end = refused.and_then(|refused| refused.get(name)).copied();
+            if filtered && !known && (would_end.is_some() || outlook.outlives(end)) {
                 found.push(Outlives {
                     campaign: name.clone(),
                     account: account.name.clone(),
                     subscription_ends_at: end,
-                    finish_at: outlook.finish.at(),
+                    finish_at: would_end.unwrap_or(outlook.finish).at(),
+                    refused: would_end.is_some(),
                 });
             }
         }
@@ -124,19 +131,10 @@ pub fn outlives(foreseen: &[Foreseen], desired: &Desired, named: &BTreeSet<Name>
     found
 }
 
-fn is_outliving(outlook: &Outlook, subscription_ends_at: Timestamp) -> bool {
-    match outlook.finish {
-        Finish::At(at) => at > subscription_ends_at && !outlook.messages.is_empty(),
-        Finish::Never(why) => matches!(why, Endless::TooFar | Endless::SubscriptionExpired),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use super::{Endless, Finish, Outlook, is_moved, is_outliving};
-    use crate::plan::forecast::Limit;
+    use super::{Finish, is_moved};
+    use crate::plan::forecast::Endless;
 
     #[test]
     fn an_end_moves_by_days_or_comes_and_goes() {
@@ -146,25 +144,5 @@ mod tests {
         assert!(is_moved(monday, at("2026-12-01T08:00:00Z")) && is_moved(at("2026-12-01T08:00:00Z"), monday));
         assert!(is_moved(monday, Finish::Never(Endless::TooFar)));
         assert!(!is_moved(Finish::Never(Endless::Paused), Finish::Never(Endless::TooFar)));
-    }
-
-    #[test]
-    fn a_subscription_is_outlived_by_who_ends_later_or_cannot_go_on() {
-        let day = "2027-01-30".parse().unwrap();
-        let outlook = |finish| Outlook {
-            enrolled_now: 0,
-            enrolled: BTreeMap::new(),
-            first_at: None,
-            finish,
-            messages: [(day, 1)].into(),
-            limit: Limit::Cadence,
-        };
-        let end = "2027-01-31T00:00:00Z".parse().unwrap();
-        let nothing = Outlook { messages: BTreeMap::new(), ..outlook(Finish::At(end + chrono::TimeDelta::days(1))) };
-        assert!(!is_outliving(&nothing, end));
-        assert!(!is_outliving(&outlook(Finish::At(end)), end));
-        assert!(is_outliving(&outlook(Finish::At(end + chrono::TimeDelta::seconds(1))), end));
-        assert!(is_outliving(&outlook(Finish::Never(Endless::SubscriptionExpired)), end));
-        assert!(!is_outliving(&outlook(Finish::Never(Endless::Continuous)), end));
     }
 }

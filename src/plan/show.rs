@@ -66,8 +66,7 @@ fn in_people(effect: &Effect) -> String {
         parts.push(format!("done by {}", day(finish)));
     }
     for (why, runs) in &effect.never {
-        let does = if *runs == 1 { "does" } else { "do" };
-        parts.push(format!("{} {does} not end: {}", counted(*runs, "run"), why.as_phrase()));
+        parts.push(why.sentence(*runs));
     }
     parts.join(", ")
 }
@@ -88,9 +87,10 @@ pub fn ahead(slips: &[Slip], outlives: &[Outlives], listed: usize) -> String {
     if !outlives.is_empty() {
         put(&mut text, &format!("\nThe subscription ends before {}", counted(outlives.len() as u64, "run")));
     }
-    for Outlives { campaign, account, subscription_ends_at, finish_at } in outlives.iter().take(listed) {
-        let (ends, finish) = (day(*subscription_ends_at), end(*finish_at));
-        put(&mut text, &format!("  {campaign} for {account}: paid until {ends}, done {finish}"));
+    for Outlives { campaign, account, subscription_ends_at, finish_at, refused } in outlives.iter().take(listed) {
+        let (ends, so) = (day(*subscription_ends_at), if *refused { "does not begin" } else { "will pause" });
+        let done = finish_at.map_or("never done".to_owned(), |at| format!("done by {}", day(at)));
+        put(&mut text, &format!("  {campaign} for {account}: paid until {ends}, would be {done}: {so}"));
     }
     if let Some(more) = outlives.len().checked_sub(listed).filter(|more| *more > 0) {
         put(&mut text, &format!("  and {more} more"));

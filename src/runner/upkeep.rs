@@ -16,6 +16,8 @@ pub struct Kept {
     pub lost: u64,
     /// Runs that changed phase.
     pub moved: u64,
+    /// Runs of which it was worked out when they would end.
+    pub foreseen: u64,
     /// People enrolled.
     pub taken: u64,
 }
@@ -33,7 +35,7 @@ pub async fn upkeep(store: &Store, program: &Program, seen: &mut Seen, now: Time
         store.ensure_runs(program, now).await?;
         *seen = generations;
     }
-    let NextDue { expire, advance, enroll: pass, .. } = store.next_due().await?;
+    let NextDue { expire, advance, ahead, enroll: pass, .. } = store.next_due().await?;
     let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
     let lost = if is_due(expire) { store.expire_leases(now).await? } else { 0 };
     if lost > 0 {
@@ -41,6 +43,7 @@ pub async fn upkeep(store: &Store, program: &Program, seen: &mut Seen, now: Time
     }
     // What expired, or became active, may be due for the next of these; then it is at the next tick.
     let moved = if is_due(advance) { store.advance_runs(program, now).await? } else { 0 };
+    let foreseen = if is_due(ahead) { store.look_ahead(program, now).await? } else { 0 };
     let taken = if is_due(pass) { enroll(store, program, now).await? } else { 0 };
-    Ok(Kept { lost, moved, taken })
+    Ok(Kept { lost, moved, foreseen, taken })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use chrono::TimeDelta;
 use sqlx::PgConnection;
 
 use super::Error;
@@ -11,10 +12,10 @@ use super::run::{Scene, Specs};
 use crate::domain::{AccountId, CampaignId, Moment, Timestamp};
 use crate::gate;
 use crate::lifecycle::operator::{Orders, Overrides};
-use crate::lifecycle::run::{Phase, Reason, Situation, Status, next};
+use crate::lifecycle::run::{Ahead, Phase, Reason, Situation, Status, next};
 use crate::lifecycle::target::Exit;
 use crate::lifecycle::turn::{Order, Peer, Peers, Turn};
-use crate::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment};
+use crate::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment, PastSubscription};
 
 /// Runs looked at in one go.
 const BATCH: i64 = 2_000;
@@ -83,7 +84,7 @@ async fn due_runs(
     sqlx::query_as(
         "select r.account_id, r.campaign_id, r.phase, r.reason, r.message, r.started_at, a.timezone, r.passes,
                 r.last_pass_found, coalesce(r.enroll_at <= $2, false) as pass_due, a.external_id, a.attributes as labels,
-                a.subscription_ends_at, coalesce(a.whatsapp_status, 'connected') = 'connected' as connected,
+                a.subscription_ends_at, r.foreseen_at, r.foreseen_end, coalesce(a.whatsapp_status, 'connected') = 'connected' as connected,
                 coalesce(r.fault_revision_id = r.revision_id, false) as faulty,
                 c.removed_at is not null as removed,
                 exists (select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
@@ -113,6 +114,8 @@ struct RunRow {
     started_at: Option<Timestamp>,
     timezone: String,
     subscription_ends_at: Option<Timestamp>,
+    foreseen_at: Option<Timestamp>,
+    foreseen_end: Option<Timestamp>,
     connected: bool,
     passes: i32,
     last_pass_found: Option<i32>,
@@ -131,6 +134,8 @@ struct Look {
     campaign: CampaignId,
     before: Phase,
     after: Status,
+    /// Whether others may see it differently now.
+    concerns: bool,
     /// The sentence of its event, if there is one.
     told: String,
     /// When it is worth another look though nothing happens to it.
@@ -170,7 +175,8 @@ impl Looking<'_> {
 fn peer(status: &Status, orders: Orders<'_>, now: Timestamp) -> Peer {
     let ordered = status.phase == Phase::Paused && status.reason == Reason::Operator;
     let returns = ordered && orders.at(now).is_some_and(|order| order.until.is_some());
-    Peer { phase: status.phase, returns }
+    // Nobody begins beside it before it is known whether it does.
+    Peer { phase: status.phase, returns: returns || status.reason == Reason::LookingAhead }
 }
 
 /// The unfinished runs of the accounts of `rows` on which one of these may depend.
@@ -196,7 +202,7 @@ async fn peers(
         "select account_id, campaign_id, phase, reason from run
          where account_id = any($1) and finished_at is null
            and (campaign_id = any($2) or (account_id = any($3) and campaign_id = any($4)
-                                          and (phase = 'active' or reason = 'operator')))",
+                                          and (phase = 'active' or reason in ('operator', 'looking-ahead'))))",
     )
     .bind(rows.iter().map(|row| row.account_id).collect::<Vec<_>>())
     .bind(parents.into_iter().collect::<Vec<_>>())
@@ -219,7 +225,7 @@ async fn peers(
 /// none.
 async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, now: Timestamp) -> Result<bool, Error> {
     let seen: HashSet<(AccountId, CampaignId)> = looks.iter().map(|look| (look.account, look.campaign)).collect();
-    let changed = looks.iter().filter(|look| look.after.phase != look.before);
+    let changed = looks.iter().filter(|look| look.concerns);
     let concerned: BTreeSet<(i32, i32)> = changed
         .flat_map(|look| order.concerned_by(look.campaign).map(|id| (look.account, id)))
         .filter(|run| !seen.contains(run))
@@ -253,7 +259,7 @@ impl RunRow {
     ) -> Result<Look, sqlx::Error> {
         let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
         let reason = Reason::parse(&self.reason).ok_or_else(|| strange("a reason", &self.reason))?;
-        let status = Status { phase, reason, message: self.message };
+        let status = Status { phase, reason, message: self.message.clone() };
         let facts = gate::Account { subscription_ends_at: self.subscription_ends_at, connected: self.connected };
         let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
         let zone = match spec.and_then(|spec| spec.schedule.timezone.clone()) {
@@ -269,6 +275,7 @@ impl RunRow {
             started: self.started_at.is_some(),
             behind: scene.order.behind(campaign, peers),
             crowded_out: scene.order.crowded_out(campaign, peers),
+            ahead: spec.map_or(Ahead::Free, |spec| self.ahead(spec, now)),
             unable: facts.unable(now),
             start_at: moment(spec.and_then(|spec| spec.schedule.start_at)),
             end_at: moment(spec.and_then(|spec| spec.schedule.end_at)),
@@ -284,14 +291,41 @@ impl RunRow {
         };
         let after = next(&status, &situation, now);
         let moves = match after.phase {
-            Phase::Scheduled => [situation.start_at, situation.end_at, None, orders.change_at(now)],
+            Phase::Scheduled => [situation.start_at, situation.end_at, self.look_again_at(), orders.change_at(now)],
             Phase::Active | Phase::Paused => [None, situation.end_at, self.subscription_ends_at, orders.change_at(now)],
             Phase::Draft => [None, None, None, orders.change_at(now)],
             Phase::Completed | Phase::Cancelled => [None; 4],
         };
         let check_at = moves.into_iter().flatten().filter(|at| *at > now).min();
+        let concerns = peer(&status, orders, now) != peer(&after, orders, now);
         let told = told(&status, &after, orders, replaced, now);
-        Ok(Look { account, campaign, before: phase, after, told, check_at })
+        Ok(Look { account, campaign, before: phase, after, concerns, told, check_at })
+    }
+}
+
+impl RunRow {
+    /// Whether the run would be done before the subscription ends, if its campaign asks that.
+    fn ahead(&self, spec: &Campaign, now: Timestamp) -> Ahead {
+        let Some(end) = self.subscription_ends_at.filter(|_| spec.past_subscription == PastSubscription::Refuse) else {
+            return Ahead::Free;
+        };
+        let until = end.format("%Y-%m-%d");
+        match (self.look_again_at().filter(|at| *at > now), self.foreseen_end) {
+            (None, _) => Ahead::Unknown,
+            (Some(_), Some(finish)) if finish <= end => Ahead::Free,
+            (Some(_), Some(finish)) => {
+                let finish = finish.format("%Y-%m-%d");
+                Ahead::Outlives(format!("would end on {finish}, and the subscription of its account ends on {until}"))
+            }
+            (Some(_), None) => {
+                Ahead::Outlives(format!("would not end before the subscription of its account does, on {until}"))
+            }
+        }
+    }
+
+    /// What was foreseen holds for a day.
+    fn look_again_at(&self) -> Option<Timestamp> {
+        Some(self.foreseen_at? + TimeDelta::days(1))
     }
 }
 
@@ -361,6 +395,7 @@ async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(
          update run r
          set phase = u.phase, reason = u.reason, message = u.message, check_at = u.check_at,
              started_at = case when u.phase = 'active' then coalesce(r.started_at, $7) else r.started_at end,
+             ahead_at = case when u.reason = 'looking-ahead' then coalesce(r.ahead_at, $7) end,
              finished_at = case when u.phase in ('completed', 'cancelled') then coalesce(r.finished_at, $7) end,
              enroll_at = case when u.phase = 'active' and r.phase <> 'active' then $7
                               when u.phase in ('completed', 'cancelled') then null else r.enroll_at end

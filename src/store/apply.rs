@@ -228,7 +228,7 @@ async fn campaign_ids(tx: &mut PgConnection) -> Result<BTreeMap<Name, CampaignId
 /// Has the runs of these campaigns looked at and enrolled anew.
 async fn touch_runs(tx: &mut PgConnection, campaigns: &[i32], revision: i32, now: Timestamp) -> Result<(), Error> {
     sqlx::query(
-        "update run set revision_id = $2, check_at = $3, enroll_at = $3
+        "update run set revision_id = $2, check_at = $3, enroll_at = $3, foreseen_at = null
          where campaign_id = any($1) and finished_at is null",
     )
     .bind(campaigns)

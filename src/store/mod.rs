@@ -22,6 +22,7 @@ mod forecast;
 mod import;
 mod lane_rows;
 pub mod look;
+mod look_ahead;
 mod matcher;
 mod outcome;
 mod overrides;

@@ -12,6 +12,8 @@ pub struct NextDue {
     pub enroll: Option<Timestamp>,
     /// A run may change phase.
     pub advance: Option<Timestamp>,
+    /// A run that has not begun waits for a look ahead.
+    pub ahead: Option<Timestamp>,
     /// A lease runs out.
     pub expire: Option<Timestamp>,
 }
@@ -24,24 +26,25 @@ impl NextDue {
 
     /// The earliest of all but sending.
     pub fn upkeep(self) -> Option<Timestamp> {
-        [self.enroll, self.advance, self.expire].into_iter().flatten().min()
+        [self.enroll, self.advance, self.ahead, self.expire].into_iter().flatten().min()
     }
 }
 
 impl Store {
-    /// Reads the next instant of every kind: four index look-ups.
+    /// Reads the next instant of every kind: five index look-ups.
     pub async fn next_due(&self) -> Result<NextDue, Error> {
-        type Row = (Option<Timestamp>, Option<Timestamp>, Option<Timestamp>, Option<Timestamp>);
-        let (send, enroll, advance, expire): Row = sqlx::query_as(
+        type Row = (Option<Timestamp>, Option<Timestamp>, Option<Timestamp>, Option<Timestamp>, Option<Timestamp>);
+        let (send, enroll, advance, ahead, expire): Row = sqlx::query_as(
             "select (select wake_at from lane where wake_at is not null order by wake_at limit 1),
                     (select enroll_at from run where enroll_at is not null and phase = 'active' order by enroll_at limit 1),
                     (select check_at from run where check_at is not null order by check_at limit 1),
+                    (select ahead_at from run where ahead_at is not null order by ahead_at limit 1),
                     (select min(until) from lease)",
         )
         .fetch_one(&self.pool)
         .await
         .map_err(Error::during("read what is due next"))?;
-        Ok(NextDue { send, enroll, advance, expire })
+        Ok(NextDue { send, enroll, advance, ahead, expire })
     }
 
     /// Grows whenever an import or an event changes a fact.

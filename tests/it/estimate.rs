@@ -113,7 +113,7 @@ async fn everybody_who_is_not_taken_has_a_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_estimated_beside_the_tree_and_says_who_waits() {
-    let mut world = world(40, "update account set subscription_ends_at = '2026-12-10T00:00Z'").await;
+    let mut world = world(40, "update account set subscription_ends_at = '2026-12-12T00:00Z'").await;
     let defaults = "limits: {messagesPerDay: 10}, pacing: {every: 0s, jitter: 0s}";
     let now = tree(3, defaults, &[("slow", "priority: 50, accounts: all")]);
     world.apply(&now).await;

@@ -33,6 +33,8 @@ struct Case {
     /// The pace of the present tree has a part of chance.
     jitter: bool,
     story: Vec<String>,
+    /// What had happened when the last forecast was made.
+    before: BTreeMap<(String, String), (Option<Timestamp>, i64)>,
 }
 
 impl Case {
@@ -41,7 +43,7 @@ impl Case {
         let mut dice = Dice::new(seed);
         let now = dice.pick(&BEGINS).parse().unwrap();
         let world = World::begin(db.store.clone(), Arc::new(Script::keeping()), now).with_stride(TimeDelta::hours(12));
-        let mut case = Self { seed, db, world, dice, jitter: false, story: vec![] };
+        let mut case = Self { seed, db, world, dice, jitter: false, story: vec![], before: BTreeMap::new() };
         case.facts().await;
         case
     }
@@ -120,7 +122,7 @@ impl Case {
             "pacing: {jitter: 0s, waves: [{messages: 2, every: 10m, pauseAfter: 4h}, {messages: 1, every: 1m, pauseAfter: 90m}]}",
         ]);
         self.jitter = pacing.contains("jitter: 40m");
-        let consent = self.maybe(3, &["consent: legacy, "]);
+        let consent = self.maybe(3, &["consent: legacy, "]) + &self.maybe(3, &["allowSimultaneousCampaigns: true, "]);
         let mut tree = format!(
             "apiVersion: relance/v1\nkind: Defaults\nmetadata: {{name: defaults}}\nspec: {{{cap}{consent}{pacing}}}\n"
         );
@@ -136,17 +138,31 @@ impl Case {
                 days.join(", ")
             );
         }
-        for name in ["one", "two", "three"].into_iter().take(1 + self.dice.below(3)) {
+        let names = &["one", "two", "three"][..=self.dice.below(3)];
+        for (at, name) in names.iter().enumerate() {
+            let kind = if at == 0 { self.dice.pick(&["filtered", "filtered", "default"]) } else { "filtered" };
+            let after = if at == 2 { self.maybe(3, &["runAfter: two, "]) } else { String::new() };
             tree += &format!(
-                "---\napiVersion: relance/v1\nkind: Campaign\nmetadata: {{name: {name}}}\nspec: {{{}}}\n",
+                "---\napiVersion: relance/v1\nkind: Campaign\nmetadata: {{name: {name}}}\nspec: {{type: {kind}, {after}{}}}\n",
                 self.campaign()
             );
+        }
+        // Nobody waits for `one`, which may be a default campaign; `two` may wait for nobody who never ends.
+        if names.len() == 3 && !tree.contains("runAfter") && self.dice.below(3) == 0 {
+            let order = self.dice.pick(&["[two, three]", "[three, two]"]);
+            let parallelism = self.maybe(4, &[", parallelism: 2"]);
+            tree += &format!(
+                "---\napiVersion: relance/v1\nkind: Queue\nmetadata: {{name: queue}}\nspec: {{campaigns: {order}{parallelism}}}\n"
+            );
+        }
+        if names.len() == 3 && (tree.contains("runAfter") || tree.contains("kind: Queue")) {
+            tree = tree.replace("enrollment: continuous", "enrollment: once");
         }
         tree
     }
 
     fn campaign(&mut self) -> String {
-        let mut parts = vec!["type: filtered".to_owned()];
+        let mut parts = Vec::new();
         parts.push(format!("sequenceRef: {}", self.dice.pick(&["short", "long", "long", "long"])));
         parts.push(format!("priority: {}", self.dice.pick(&[10, 10, 20])));
         parts.push(self.maybe(8, &["state: paused", "state: draft"]));
@@ -199,6 +215,7 @@ impl Case {
         let sources =
             Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }] };
         let checked = manifest::check(&sources);
+        self.before = self.happened().await;
         let in_force = self.db.store.in_force().await.unwrap();
         let plan = plan(&checked.desired.to_objects(), &in_force.objects);
         let tree = Tree { desired: &checked.desired, plan: &plan };
@@ -210,21 +227,21 @@ impl Case {
     }
 
     /// What is foreseen of what is in force.
-    async fn foresee(&self) -> Vec<Foreseen> {
+    async fn foresee(&mut self) -> Vec<Foreseen> {
+        self.before = self.happened().await;
         let in_force = self.db.store.in_force().await.unwrap();
         let tree = Tree { desired: &in_force.desired, plan: &Plan::default() };
         self.db.store.forecast(&[&AccountSelector::All], &[tree], &in_force, self.world.now()).await.unwrap()
     }
 
-    async fn happened(&self, since: Timestamp) -> BTreeMap<(String, String), (Option<Timestamp>, i64)> {
+    /// When each run ended, and how many messages it has sent.
+    async fn happened(&self) -> BTreeMap<(String, String), (Option<Timestamp>, i64)> {
         let rows: Vec<(String, String, Option<Timestamp>, i64)> = sqlx::query_as(
             "select a.external_id, c.name, r.finished_at,
-                    (select count(*) from message m where m.account_id = r.account_id and m.campaign_id = r.campaign_id
-                                                      and m.queued_at >= $1)
+                    (select count(*) from message m where m.account_id = r.account_id and m.campaign_id = r.campaign_id)
              from run r join account a on a.id = r.account_id join campaign c on c.id = r.campaign_id
              where c.removed_at is null",
         )
-        .bind(since)
         .fetch_all(&self.db.pool)
         .await
         .unwrap();
@@ -233,15 +250,16 @@ impl Case {
 
     /// Runs on and compares; the differences in days.
     async fn compare(&mut self, foreseen: &[Foreseen]) -> Vec<i64> {
-        let begin = self.world.now();
-        let end = begin + TimeDelta::days(DAYS);
+        let end = self.world.now() + TimeDelta::days(DAYS);
         self.world.run_until(end).await.unwrap();
-        let happened = self.happened(begin).await;
+        let happened = self.happened().await;
         let mut apart = Vec::new();
         for account in foreseen {
             for (name, outlook) in &account.trees[0] {
-                let (finish, messages) = &happened[&(account.name.clone(), name.to_string())];
-                let differences = self.differences(account, outlook, *finish, *messages, end);
+                let run = (account.name.clone(), name.to_string());
+                let (finish, messages) = happened[&run];
+                let messages = messages - self.before.get(&run).map_or(0, |(_, messages)| *messages);
+                let differences = self.differences(account, outlook, finish, messages, end);
                 match differences {
                     Ok(days) => apart.push(days),
                     Err(difference) => panic!("{}", self.told(account, &difference).await),

@@ -27,7 +27,7 @@ const CAPPED: &str = "limits: {messagesPerDay: 10}, pacing: {every: 0s, jitter: 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_campaign_that_comes_first_says_whom_it_delays_and_what_it_outlives() {
-    let mut world = world(40, "update account set subscription_ends_at = '2026-12-10T00:00Z'").await;
+    let mut world = world(40, "update account set subscription_ends_at = '2026-12-12T00:00Z'").await;
     world.apply(&tree(3, CAPPED, &[("slow", "priority: 50")])).await;
     world.settle().await;
     let edit = tree(3, CAPPED, &[("slow", "priority: 50"), ("sooner", "priority: 5")]);
@@ -48,6 +48,21 @@ async fn a_campaign_that_comes_first_says_whom_it_delays_and_what_it_outlives() 
     let day = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap().date_naive();
     assert_eq!(day(&run(&world, "sooner")["finished_at"]), day(&effect["finish_at"]));
     assert_eq!(day(&run(&world, "slow")["finished_at"]), day(&seen["slips"][0]["after"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_would_outlive_the_subscription_is_refused_and_the_rest_goes_ahead() {
+    let mut world = world(40, "update account set subscription_ends_at = '2026-12-10T00:00Z'").await;
+    let yaml = tree(3, CAPPED, &[("short", "priority: 5, limits: {targets: 10}"), ("sooner", "priority: 50")]);
+    insta::assert_snapshot!(plan(&world, &yaml, &[]).await);
+    world.apply(&yaml).await;
+    world.settle().await;
+    assert_eq!(world.runs().await, ["short a1 active running", "sooner a1 scheduled outlives-subscription"]);
+    // Renewed, it begins.
+    world.sql("update account set subscription_ends_at = '2027-12-10T00:00Z'").await;
+    world.facts_changed().await;
+    world.settle().await;
+    assert_eq!(world.runs().await, ["short a1 active running", "sooner a1 active running"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,11 +60,11 @@ fn headline(estimate: &Estimate) -> String {
         return line + ". Nothing would be sent.";
     }
     let each = u64::try_from(estimate.messages_each).unwrap_or(u64::MAX);
-    let all = estimate.enrolled.saturating_mul(each);
+    let all = estimate.reached.saturating_mul(each);
     let work = if estimate.active == 0 && all == estimate.messages {
-        format!("{} × {}", people(estimate.enrolled), counted(signed(each), "message"))
+        format!("{} × {}", people(estimate.reached), counted(signed(each), "message"))
     } else {
-        format!("{} to {}", counted(signed(estimate.messages), "message"), people(estimate.enrolled + estimate.active))
+        format!("{} to {}", counted(signed(estimate.messages), "message"), people(estimate.reached + estimate.active))
     };
     let at = if estimate.is_even { "at" } else { "at most" };
     let rate = number(estimate.messages_per_day);
@@ -84,9 +84,7 @@ fn ahead(estimate: &Estimate, now: Timestamp) -> Vec<(&'static str, String)> {
         lines.push(("Finish", when(finish, now)));
     }
     for never in &estimate.never {
-        let runs = if never.runs == 1 { "run does" } else { "runs do" };
-        let why = never.reason.as_phrase();
-        lines.push(("No finish", format!("{} {runs} not end: {why}", number(never.runs))));
+        lines.push(("No finish", never.reason.sentence(never.runs)));
     }
     if estimate.messages > 0 {
         lines.push(("Enrollment", format!("at most {} a day", number(estimate.enrolled_per_day))));

@@ -18,11 +18,13 @@ pub const HOLDS: [&str; 9] = [
     "pacing",
 ];
 pub const PHASES: [&str; 6] = ["draft", "scheduled", "active", "paused", "completed", "cancelled"];
-pub const RUN_REASONS: [&str; 12] = [
+pub const RUN_REASONS: [&str; 14] = [
     "manifest",
     "operator",
     "waiting-for-start",
     "queued-behind",
+    "looking-ahead",
+    "outlives-subscription",
     "running",
     "filtered-campaign-active",
     "subscription-expired",

@@ -16,6 +16,8 @@ mod state;
 mod tests;
 mod total;
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 
 pub use self::crowd::{Group, Place};
@@ -28,7 +30,7 @@ use crate::lifecycle::enrollment::Taken;
 use crate::lifecycle::operator::Orders;
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::turn::Order;
-use crate::manifest::desired::{AccountPolicy, Campaign};
+use crate::manifest::desired::{AccountPolicy, Campaign, PastSubscription};
 use crate::pacing::Pace;
 
 /// Nothing is foreseen beyond this.
@@ -48,6 +50,7 @@ pub struct Account<'a> {
 }
 
 /// A run that is not over, or one that is going to be made.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts, not one state in disguise")]
 #[derive(Debug, Clone, Copy)]
 pub struct Run<'a> {
     /// As the order knows it.
@@ -57,6 +60,8 @@ pub struct Run<'a> {
     /// What operators ordered for it.
     pub orders: Orders<'a>,
     pub phase: Phase,
+    /// It does not begin, because it would outlive the subscription of the account.
+    pub refused: bool,
     pub started: bool,
     /// The campaign takes in this account.
     pub selected: bool,
@@ -78,6 +83,7 @@ impl<'a> Run<'a> {
             cadence,
             orders: Orders::default(),
             phase: Phase::Draft,
+            refused: false,
             started: false,
             selected: true,
             faulty: false,
@@ -86,6 +92,33 @@ impl<'a> Run<'a> {
             last_pass_found: 0,
             enroll_at: None,
         }
+    }
+}
+
+/// As [`forecast`], and refuses the filtered runs that have not begun and would not be done before the subscription of
+/// the account ends: of several the one that goes last first, until the others are done in time. Tells of each run that
+/// is refused how it would end.
+pub fn admit(
+    account: &Account<'_>,
+    runs: &[Run<'_>],
+    groups: &[Group],
+    now: Timestamp,
+) -> (Vec<Outlook>, BTreeMap<usize, Finish>) {
+    let mut runs = runs.to_vec();
+    let mut refused = BTreeMap::new();
+    loop {
+        let outlooks = forecast(account, &runs, groups.to_vec(), now);
+        let Some(end) = account.facts.subscription_ends_at.filter(|end| *end > now) else { return (outlooks, refused) };
+        let outlives = |at: &usize| {
+            let run = &runs[*at];
+            let asked = !run.started && !run.refused && run.spec.past_subscription == PastSubscription::Refuse;
+            asked && outlooks[*at].outlives(end)
+        };
+        let Some(last) = (0..runs.len()).filter(outlives).max_by_key(|at| (runs[*at].spec.priority, *at)) else {
+            return (outlooks, refused);
+        };
+        refused.insert(last, outlooks[last].finish);
+        runs[last].refused = true;
     }
 }
 

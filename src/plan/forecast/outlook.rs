@@ -27,6 +27,14 @@ impl Outlook {
         self.messages.values().map(|count| u64::from(*count)).sum()
     }
 
+    /// Whether it writes to somebody and is not done at `end`. That a subscription ends is not foreseen.
+    pub fn outlives(&self, end: Timestamp) -> bool {
+        match self.finish {
+            Finish::At(at) => at > end && !self.messages.is_empty(),
+            Finish::Never(why) => why == Endless::TooFar || why == Endless::Continuous,
+        }
+    }
+
     pub fn enrolled_total(&self) -> u64 {
         self.enrolled.values().sum()
     }
@@ -58,6 +66,8 @@ pub enum Endless {
     CrowdedOut,
     /// Its turn never comes: a campaign before it does not end.
     Behind,
+    /// It does not begin, because it would not be done before the subscription of the account ends.
+    OutlivesSubscription,
     /// The campaign is not for this account any more.
     NotSelected,
     TemplateError,
@@ -74,13 +84,20 @@ pub enum Endless {
 }
 
 impl Endless {
-    /// Why, in words that follow "does not end:".
-    pub const fn as_phrase(self) -> &'static str {
+    /// `2 runs do not end: the account is not connected`.
+    pub fn sentence(self, runs: u64) -> String {
+        let (run, does) = if runs == 1 { ("run", "does") } else { ("runs", "do") };
+        let what = if self == Self::OutlivesSubscription { "begin" } else { "end" };
+        format!("{runs} {run} {does} not {what}: {}", self.as_phrase())
+    }
+
+    const fn as_phrase(self) -> &'static str {
         match self {
             Self::Draft => "the campaign is a draft",
             Self::Paused => "the campaign is paused",
             Self::CrowdedOut => "it makes way for a filtered campaign that does not end",
             Self::Behind => "a campaign before it does not end",
+            Self::OutlivesSubscription => "the subscription of the account ends before it would be done",
             Self::NotSelected => "the campaign is not for the account any more",
             Self::TemplateError => "a message cannot be rendered",
             Self::Disconnected => "the account is not connected",
@@ -137,4 +154,33 @@ pub struct Foreseen {
     pub subscription_ends_at: Option<Timestamp>,
     /// For each state the runs that are not over or are going to be made, by campaign.
     pub trees: Vec<BTreeMap<Name, Outlook>>,
+    /// For each state the runs that do not begin because they would outlive the subscription, and how they would end.
+    pub refused: Vec<BTreeMap<Name, Finish>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Endless, Finish, Limit, Outlook};
+
+    #[test]
+    fn a_subscription_is_outlived_by_who_ends_later_or_never() {
+        let day = "2027-01-30".parse().unwrap();
+        let outlook = |finish| Outlook {
+            enrolled_now: 0,
+            enrolled: BTreeMap::new(),
+            first_at: None,
+            finish,
+            messages: [(day, 1)].into(),
+            limit: Limit::Cadence,
+        };
+        let end = "2027-01-31T00:00:00Z".parse().unwrap();
+        let later = Finish::At(end + chrono::TimeDelta::seconds(1));
+        assert!(!outlook(Finish::At(end)).outlives(end));
+        assert!(outlook(later).outlives(end));
+        assert!(!Outlook { messages: BTreeMap::new(), ..outlook(later) }.outlives(end));
+        assert!(outlook(Finish::Never(Endless::Continuous)).outlives(end));
+        assert!(!outlook(Finish::Never(Endless::Paused)).outlives(end));
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Endless, Finish, Limit, Outlook, Run};
 use crate::domain::{NaiveDate, Opening, Timestamp, Zone};
 use crate::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass};
-use crate::lifecycle::run::{Phase, Reason, Situation, Status, Unable, next};
+use crate::lifecycle::run::{Ahead, Phase, Reason, Situation, Status, Unable, next};
 use crate::lifecycle::turn::{Order, Peer, Peers};
 use crate::manifest::desired::Enrollment;
 
@@ -87,6 +87,7 @@ impl<'a> State<'a> {
             started,
             behind: among.order.behind(self.run.id, among.peers),
             crowded_out: among.order.crowded_out(self.run.id, among.peers),
+            ahead: if self.run.refused { Ahead::Outlives(String::new()) } else { Ahead::Free },
             unable: among.unable,
             start_at: self.start_at,
             end_at: self.end_at,
@@ -231,6 +232,7 @@ impl<'a> State<'a> {
             (Phase::Paused, Reason::SubscriptionExpired) => Endless::SubscriptionExpired,
             (Phase::Paused, Reason::FilteredCampaignActive) => Endless::CrowdedOut,
             (Phase::Scheduled, Reason::QueuedBehind) => Endless::Behind,
+            (Phase::Scheduled, Reason::OutlivesSubscription) => Endless::OutlivesSubscription,
             (Phase::Paused, _) if !self.run.selected => Endless::NotSelected,
             (Phase::Paused, _) => Endless::Paused,
             _ if facts.too_far => Endless::TooFar,

@@ -11,6 +11,8 @@ pub struct Total {
     pub runs: u64,
     pub enrolled_now: u64,
     pub enrolled: u64,
+    /// Those of them whose runs write to anybody.
+    pub reached: u64,
     /// The most people taken on one local day.
     pub enrolled_per_day: u64,
     pub first_at: Option<Timestamp>,
@@ -38,6 +40,7 @@ impl Total {
             for (day, messages) in &outlook.messages {
                 *total.messages.entry(*day).or_default() += u64::from(*messages);
             }
+            total.reached += if outlook.messages.is_empty() { 0 } else { outlook.enrolled.values().sum() };
             total.first_at = [total.first_at, outlook.first_at].into_iter().flatten().min();
             match outlook.finish {
                 Finish::At(at) => total.finish_at = total.finish_at.max(Some(at)),
@@ -98,7 +101,10 @@ mod tests {
             &outlook(Finish::At(at("2026-12-02T09:00:00Z")), &[("2026-12-01", 4)], Limit::Window),
             &outlook(Finish::Never(Endless::Paused), &[], Limit::Cadence),
         ]);
-        assert_eq!((total.runs, total.enrolled_now, total.enrolled, total.enrolled_per_day), (3, 3, 6, 6));
+        assert_eq!(
+            (total.runs, total.enrolled_now, total.enrolled, total.reached, total.enrolled_per_day),
+            (3, 3, 6, 4, 6)
+        );
         assert_eq!((total.finish_at, total.limit), (Some(end), Some(Limit::Pace)));
         assert_eq!(total.never, [(Endless::Paused, 1)].into());
         assert_eq!((total.messages_total(), total.messages_per_day(), total.days()), (11, 7, 3));

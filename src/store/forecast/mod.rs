@@ -16,7 +16,7 @@ use crate::manifest::Desired;
 use crate::manifest::desired::{AccountSelector, Campaign, DesiredState};
 use crate::pacing::Pace;
 use crate::plan::Plan;
-use crate::plan::forecast::{self, Foreseen, Outlook, Run, forecast};
+use crate::plan::forecast::{self, Finish, Foreseen, Outlook, Run, admit};
 use people::{People, Waiting};
 use runs::Runs;
 
@@ -85,13 +85,15 @@ impl Store {
             let people = self.people(&members, &waiting, now).await?;
             for member in &members {
                 let looks = scenes.iter().zip(&waiting);
-                let trees = looks.map(|(scene, waiting)| scene.look(member, &runs, &people, waiting, now));
+                let (trees, refused) =
+                    looks.map(|(scene, waiting)| scene.look(member, &runs, &people, waiting, now)).unzip();
                 found.push(Foreseen {
                     account: member.lane.account,
                     name: member.name.clone(),
                     zone: member.lane.zone.clone(),
                     subscription_ends_at: member.lane.facts.subscription_ends_at,
-                    trees: trees.collect(),
+                    trees,
+                    refused,
                 });
             }
         }
@@ -191,7 +193,7 @@ impl Scene<'_> {
         people: &People,
         waiting: &[HashMap<AccountId, Waiting>],
         now: Timestamp,
-    ) -> BTreeMap<Name, Outlook> {
+    ) -> (BTreeMap<Name, Outlook>, BTreeMap<Name, Finish>) {
         let policy = &self.desired.accounts;
         let (lane, today) = (&member.lane, member.lane.zone.date(now));
         let longest = now + std::time::Duration::from(policy.pacing.longest());
@@ -221,9 +223,11 @@ impl Scene<'_> {
             queues.push(waiting.get(&lane.account));
         }
         if each.is_empty() {
-            return BTreeMap::new();
+            return (BTreeMap::new(), BTreeMap::new());
         }
         let groups = people.groups(lane.account, &ids, &queues, (now, today));
-        names.into_iter().zip(forecast(&account, &each, groups, now)).collect()
+        let (outlooks, refused) = admit(&account, &each, &groups, now);
+        let refused = refused.into_iter().map(|(run, finish)| (names[run].clone(), finish)).collect();
+        (names.into_iter().zip(outlooks).collect(), refused)
     }
 }

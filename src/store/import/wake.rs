@@ -33,7 +33,7 @@ pub(in crate::store) async fn wake(tx: &mut PgConnection, accounts: &[i32], now:
                  where account_id = any($1) and phase not in ('completed', 'cancelled')
                  order by account_id, campaign_id for no key update
              )
-             update run set enroll_at = least(enroll_at, $2), check_at = least(check_at, $2)
+             update run set enroll_at = least(enroll_at, $2), check_at = least(check_at, $2), foreseen_at = null
              from due where run.account_id = due.account_id and run.campaign_id = due.campaign_id",
             "wake the runs",
         ),

@@ -125,9 +125,8 @@ impl Store {
             let takes = self.runs_that_took(id).await?;
             for (person, reason) in self.first_reasons(id, program, now).await? {
                 let takes = takes.get(&person.0).copied();
-                let missed = || match silent.contains(&person.0) {
-                    true => Unreached::CannotSend,
-                    false => left_out(&campaign.spec, takes),
+                let missed = || {
+                    if silent.contains(&person.0) { Unreached::CannotSend } else { left_out(&campaign.spec, takes) }
                 };
                 note(person, reason.map_or_else(missed, Unreached::NotMatched));
             }
