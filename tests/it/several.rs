@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use relance::reconcile::{Error, Outcome, reconcile};
@@ -61,7 +62,8 @@ async fn one_has_the_lease_and_no_token_comes_twice() {
     run_out(&db.pool).await;
     let mut busy = db.pool.begin().await.unwrap();
     sqlx::query("select from reconciler for update").execute(&mut *busy).await.unwrap();
-    assert_eq!(store.take_over(&b).await.unwrap(), None);
+    let tried = tokio::time::timeout(Duration::from_secs(20), store.take_over(&b)).await;
+    assert_eq!(tried.expect("it waits").unwrap(), None);
     busy.rollback().await.unwrap();
     assert!(store.renew(third).await.unwrap());
 }
