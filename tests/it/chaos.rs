@@ -32,7 +32,7 @@ const ACCOUNTS: usize = 4;
 const PEOPLE: usize = 60;
 const DAYS: u16 = 8;
 /// Some twenty hours of work a day: there is always somebody to be written to.
-const DEFAULTS: &str = "pacing: {every: 20m, jitter: 4m}, limits: {messagesPerDay: 1000}";
+const DEFAULTS: &str = "pacing: {every: 20m, jitter: 4m}, limits: {messagesPerDay: 1000}, channelRef: sandbox";
 /// More than the lease, which is one of real time.
 const PAUSE_MS: Range<u64> = 7_000..9_000;
 /// A server that is killed more often is given up by its keeper.
@@ -149,7 +149,7 @@ impl Chaos {
         let n = usize::try_from(self.dice.roll(0..DAEMONS as u64)).unwrap();
         let state = if self.dice.roll(0..8) == 0 { "paused" } else { "active" };
         let words = format!("{n}.{}", self.done.edits);
-        put(self.folders[n].path(), &manifests(&words, state, self.dice.roll(1..200)));
+        put(self.folders[n].path(), &manifests(&words, state, self.dice.roll(0..2)));
     }
 
     /// Kills or pauses somebody, rather the one who reconciles, as long as another is left.
@@ -188,7 +188,7 @@ impl Chaos {
     /// Has everybody run again, with the same files, until these are in force; then stops them.
     async fn calm_down(&mut self) {
         for n in 0..DAEMONS {
-            put(self.folders[n].path(), &manifests("Fin", "active", 100));
+            put(self.folders[n].path(), &manifests("Fin", "active", 0));
             self.bury(n);
             let state = std::mem::replace(&mut self.states[n], State::Gone(Instant::now()));
             self.states[n] = match state {
@@ -267,9 +267,12 @@ impl Chaos {
     }
 }
 
-fn manifests(words: &str, state: &str, priority: u64) -> String {
-    let spec = format!("{ALWAYS}, limits: {{messagesPerDay: 1000}}, state: {state}, priority: {priority}");
-    tree(DAYS, DEFAULTS, &[("c", &spec)]).replace("Jour ", &format!("{words} jour "))
+/// A tree in which a hand-over lasts so many seconds: whoever is killed is often in the middle of one.
+fn manifests(words: &str, state: &str, latency: u64) -> String {
+    let spec = format!("{ALWAYS}, limits: {{messagesPerDay: 1000}}, state: {state}");
+    let campaign = tree(DAYS, DEFAULTS, &[("c", &spec)]).replace("Jour ", &format!("{words} jour "));
+    let channel = format!("metadata: {{name: sandbox}}\nspec: {{type: sandbox, latency: {latency}s}}\n");
+    format!("{campaign}---\napiVersion: relance/v1\nkind: Channel\n{channel}")
 }
 
 /// The number that follows `words`.
@@ -299,7 +302,7 @@ async fn three_daemons_under_fire_reconcile_one_at_a_time_send_nothing_twice_and
     store.set_clock("2026-11-30T08:00:00Z".parse().unwrap(), Speed(pace)).await.unwrap();
     let folders: Vec<TempDir> = (0..DAEMONS).map(|_| folder()).collect();
     for (n, folder) in folders.iter().enumerate() {
-        put(folder.path(), &manifests(&format!("{n}.0"), "active", 100));
+        put(folder.path(), &manifests(&format!("{n}.0"), "active", 1));
     }
     let began = Instant::now();
     let mut chaos = Chaos {
