@@ -5,6 +5,7 @@
 pub mod enrollment;
 pub mod message;
 pub mod operator;
+mod phase;
 pub mod run;
 pub mod settlement;
 pub mod target;

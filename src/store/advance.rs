@@ -1,21 +1,19 @@
 //! Runs moved through their lifecycle: read, decided by the pure rules, saved with their events.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod look;
 
-use chrono::TimeDelta;
+use std::collections::{BTreeSet, HashSet};
+
 use sqlx::PgConnection;
 
+use self::look::{Look, Looking, due_runs, peers};
 use super::Error;
 use super::overrides::overrides_of;
-use super::rows::{decode, strange, zone};
-use super::run::{Scene, Specs};
-use crate::domain::{AccountId, CampaignId, Moment, Timestamp};
-use crate::gate;
-use crate::lifecycle::operator::{Orders, Overrides};
-use crate::lifecycle::run::{Ahead, Phase, Reason, Situation, Status, next};
+use super::run::Scene;
+use crate::domain::{AccountId, CampaignId, Timestamp};
+use crate::lifecycle::run::Phase;
 use crate::lifecycle::target::Exit;
-use crate::lifecycle::turn::{Order, Peer, Peers, Turn};
-use crate::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment, PastSubscription};
+use crate::lifecycle::turn::Order;
 
 /// Runs looked at in one go.
 const BATCH: i64 = 2_000;
@@ -61,8 +59,8 @@ pub(super) async fn look_at(
     loop {
         let mut rows = due_runs(tx, accounts, &scene.specs, now).await?;
         rows.sort_by_key(|row| (row.account_id, scene.order.rank(CampaignId(row.campaign_id))));
-        let peers = peers(tx, &rows, scene.order, &overrides, now).await.map_err(Error::during(READ))?;
-        let looks = Looking { scene, overrides: &overrides, replaced, now }.all(rows, peers).map_err(decode(READ))?;
+        let peers = peers(tx, &rows, scene.order, &overrides, now).await?;
+        let looks = Looking { scene, overrides: &overrides, replaced, now }.all(rows, peers)?;
         changed += looks.iter().filter(|look| look.after.phase != look.before).count() as u64;
         exit_targets(tx, &looks, now).await?;
         save(tx, &looks, now).await?;
@@ -70,155 +68,6 @@ pub(super) async fn look_at(
             return Ok(changed);
         }
     }
-}
-
-const READ: &str = "read the runs to look at";
-
-async fn due_runs(
-    tx: &mut PgConnection,
-    accounts: &[i32],
-    specs: &Specs<'_>,
-    now: Timestamp,
-) -> Result<Vec<RunRow>, Error> {
-    let capped: Vec<i32> = specs.iter().filter(|(_, spec)| spec.limits.targets.is_some()).map(|(id, _)| id.0).collect();
-    sqlx::query_as(
-        "select r.account_id, r.campaign_id, r.phase, r.reason, r.message, r.started_at, a.timezone, r.passes,
-                r.last_pass_found, coalesce(r.enroll_at <= $2, false) as pass_due, a.external_id, a.attributes as labels,
-                a.subscription_ends_at, r.foreseen_at, r.foreseen_end, coalesce(a.whatsapp_status, 'connected') = 'connected' as connected,
-                coalesce(r.fault_revision_id = r.revision_id, false) as faulty,
-                c.removed_at is not null as removed,
-                exists (select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
-                                               and t.state = 'active') as active,
-                case when r.campaign_id = any($3) then (
-                  select count(*) from target t
-                  where t.account_id = r.account_id and t.campaign_id = r.campaign_id) else 0 end as taken
-         from run r join account a on a.id = r.account_id join campaign c on c.id = r.campaign_id
-         where r.account_id = any($1) and r.check_at <= $2",
-    )
-    .bind(accounts)
-    .bind(now)
-    .bind(capped)
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during(READ))
-}
-
-#[derive(sqlx::FromRow)]
-#[expect(clippy::struct_excessive_bools, reason = "columns of a query")]
-struct RunRow {
-    account_id: i32,
-    campaign_id: i32,
-    phase: String,
-    reason: String,
-    message: String,
-    started_at: Option<Timestamp>,
-    timezone: String,
-    subscription_ends_at: Option<Timestamp>,
-    foreseen_at: Option<Timestamp>,
-    foreseen_end: Option<Timestamp>,
-    connected: bool,
-    passes: i32,
-    last_pass_found: Option<i32>,
-    pass_due: bool,
-    external_id: String,
-    labels: serde_json::Value,
-    taken: i64,
-    active: bool,
-    faulty: bool,
-    removed: bool,
-}
-
-/// A run that was looked at.
-struct Look {
-    account: AccountId,
-    campaign: CampaignId,
-    before: Phase,
-    after: Status,
-    /// Whether others may see it differently now.
-    concerns: bool,
-    /// The sentence of its event, if there is one.
-    told: String,
-    /// When it is worth another look though nothing happens to it.
-    check_at: Option<Timestamp>,
-}
-
-/// What stays the same from one run to the next.
-#[derive(Clone, Copy)]
-struct Looking<'a> {
-    scene: &'a Scene<'a>,
-    overrides: &'a Overrides,
-    replaced: Option<&'a Replaced<'a>>,
-    now: Timestamp,
-}
-
-impl Looking<'_> {
-    /// Looks at runs in their order; each sees what became of those before it.
-    fn all(self, rows: Vec<RunRow>, mut peers: HashMap<i32, Peers>) -> Result<Vec<Look>, sqlx::Error> {
-        let mut looks = Vec::with_capacity(rows.len());
-        for row in rows {
-            let (account, campaign) = (AccountId(row.account_id), CampaignId(row.campaign_id));
-            let spec = self.scene.specs.get(&campaign).copied();
-            // Of a campaign that this process does not know yet nothing can be said.
-            if spec.is_none() && !row.removed {
-                continue;
-            }
-            let orders = self.overrides.about(account, campaign);
-            let peers = peers.entry(account.0).or_default();
-            let look = row.decide(spec, orders, self, peers)?;
-            peers.set(campaign, peer(&look.after, orders, self.now));
-            looks.push(look);
-        }
-        Ok(looks)
-    }
-}
-
-fn peer(status: &Status, orders: Orders<'_>, now: Timestamp) -> Peer {
-    let ordered = status.phase == Phase::Paused && status.reason == Reason::Operator;
-    let returns = ordered && orders.at(now).is_some_and(|order| order.until.is_some());
-    // Nobody begins beside it before it is known whether it does.
-    Peer { phase: status.phase, returns: returns || status.reason == Reason::LookingAhead }
-}
-
-/// The unfinished runs of the accounts of `rows` on which one of these may depend.
-async fn peers(
-    tx: &mut PgConnection,
-    rows: &[RunRow],
-    order: &Order,
-    overrides: &Overrides,
-    now: Timestamp,
-) -> Result<HashMap<i32, Peers>, sqlx::Error> {
-    let of = |row: &RunRow| order.turn(CampaignId(row.campaign_id));
-    let parents: BTreeSet<i32> = rows.iter().filter_map(of).flat_map(Turn::parents).map(|id| id.0).collect();
-    let crowded: BTreeSet<i32> = rows
-        .iter()
-        .filter(|row| of(row).is_some_and(|turn| turn.kind == CampaignType::Default))
-        .map(|r| r.account_id)
-        .collect();
-    let crowding: Vec<i32> = if crowded.is_empty() { vec![] } else { order.crowding().map(|id| id.0).collect() };
-    if parents.is_empty() && crowding.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let found: Vec<(i32, i32, String, String)> = sqlx::query_as(
-        "select account_id, campaign_id, phase, reason from run
-         where account_id = any($1) and finished_at is null
-           and (campaign_id = any($2) or (account_id = any($3) and campaign_id = any($4)
-                                          and (phase = 'active' or reason in ('operator', 'looking-ahead'))))",
-    )
-    .bind(rows.iter().map(|row| row.account_id).collect::<Vec<_>>())
-    .bind(parents.into_iter().collect::<Vec<_>>())
-    .bind(crowded.into_iter().collect::<Vec<_>>())
-    .bind(crowding)
-    .fetch_all(tx)
-    .await?;
-    let mut all: HashMap<i32, Peers> = HashMap::new();
-    for (account, campaign, phase, reason) in found {
-        let phase = Phase::parse(&phase).ok_or_else(|| strange("a phase", &phase))?;
-        let reason = Reason::parse(&reason).ok_or_else(|| strange("a reason", &reason))?;
-        let orders = overrides.about(AccountId(account), CampaignId(campaign));
-        let status = Status { phase, reason, message: String::new() };
-        all.entry(account).or_default().set(CampaignId(campaign), peer(&status, orders, now));
-    }
-    Ok(all)
 }
 
 /// Has those looked at that depend on a run that changed its phase, unless they were just now; `false` when there are
@@ -247,105 +96,6 @@ async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, n
     .await
     .map_err(Error::during("have others look"))?;
     Ok(touched.rows_affected() > 0)
-}
-
-impl RunRow {
-    fn decide(
-        self,
-        spec: Option<&Campaign>,
-        orders: Orders<'_>,
-        Looking { scene, replaced, now, .. }: Looking<'_>,
-        peers: &Peers,
-    ) -> Result<Look, sqlx::Error> {
-        let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
-        let reason = Reason::parse(&self.reason).ok_or_else(|| strange("a reason", &self.reason))?;
-        let status = Status { phase, reason, message: self.message.clone() };
-        let facts = gate::Account { subscription_ends_at: self.subscription_ends_at, connected: self.connected };
-        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
-        let zone = match spec.and_then(|spec| spec.schedule.timezone.clone()) {
-            Some(zone) => zone,
-            None => zone(&self.timezone)?,
-        };
-        let moment = |moment: Option<Moment>| moment.map(|moment| moment.at(&zone));
-        let situation = Situation {
-            wanted: spec.map_or(DesiredState::Cancelled, |spec| spec.state),
-            removed: self.removed,
-            operator: orders.at(now).cloned(),
-            selected: spec.is_none_or(|spec| spec.accounts.selects(&self.external_id, &self.labels)),
-            started: self.started_at.is_some(),
-            behind: scene.order.behind(campaign, peers),
-            crowded_out: scene.order.crowded_out(campaign, peers),
-            ahead: spec.map_or(Ahead::Free, |spec| self.ahead(spec, now)),
-            unable: facts.unable(now),
-            start_at: moment(spec.and_then(|spec| spec.schedule.start_at)),
-            end_at: moment(spec.and_then(|spec| spec.schedule.end_at)),
-            enrollment: spec.map_or(Enrollment::Once, |spec| spec.enrollment),
-            passes: self.passes.unsigned_abs(),
-            pass_due: self.pass_due,
-            last_pass_found: self.last_pass_found.unwrap_or_default().unsigned_abs(),
-            target_cap_reached: spec
-                .and_then(|spec| spec.limits.targets)
-                .is_some_and(|cap| self.taken >= i64::from(cap)),
-            has_active_targets: self.active,
-            template_error: (self.faulty && status.reason == Reason::TemplateError).then(|| status.message.clone()),
-        };
-        let after = next(&status, &situation, now);
-        let moves = match after.phase {
-            Phase::Scheduled => [situation.start_at, situation.end_at, self.look_again_at(), orders.change_at(now)],
-            Phase::Active | Phase::Paused => [None, situation.end_at, self.subscription_ends_at, orders.change_at(now)],
-            Phase::Draft => [None, None, None, orders.change_at(now)],
-            Phase::Completed | Phase::Cancelled => [None; 4],
-        };
-        let check_at = moves.into_iter().flatten().filter(|at| *at > now).min();
-        let concerns = peer(&status, orders, now) != peer(&after, orders, now);
-        let told = told(&status, &after, orders, replaced, now);
-        Ok(Look { account, campaign, before: phase, after, concerns, told, check_at })
-    }
-}
-
-impl RunRow {
-    /// Whether the run would be done before the subscription ends, if its campaign asks that.
-    fn ahead(&self, spec: &Campaign, now: Timestamp) -> Ahead {
-        let Some(end) = self.subscription_ends_at.filter(|_| spec.past_subscription == PastSubscription::Refuse) else {
-            return Ahead::Free;
-        };
-        let until = end.format("%Y-%m-%d");
-        match (self.look_again_at().filter(|at| *at > now), self.foreseen_end) {
-            (None, _) => Ahead::Unknown,
-            (Some(_), Some(finish)) if finish <= end => Ahead::Free,
-            (Some(_), Some(finish)) => {
-                let finish = finish.format("%Y-%m-%d");
-                Ahead::Outlives(format!("would end on {finish}, and the subscription of its account ends on {until}"))
-            }
-            (Some(_), None) => {
-                Ahead::Outlives(format!("would not end before the subscription of its account does, on {until}"))
-            }
-        }
-    }
-
-    /// What was foreseen holds for a day.
-    fn look_again_at(&self) -> Option<Timestamp> {
-        Some(self.foreseen_at? + TimeDelta::days(1))
-    }
-}
-
-/// What is told of a change: why the run is where it is now and, if an order kept it where it was, what became of that.
-fn told(
-    before: &Status,
-    after: &Status,
-    orders: Orders<'_>,
-    replaced: Option<&Replaced<'_>>,
-    now: Timestamp,
-) -> String {
-    if before.reason == Reason::Operator && before.message != after.message {
-        if let Some(replaced) = replaced.filter(|one| one.order == before.message && one.by != after.message) {
-            return format!("{}; {}", replaced.by, after.message);
-        }
-        if orders.ended(&before.message, now) {
-            return format!("the time of the order is over; {}", after.message);
-        }
-    }
-    after.message.clone()
 }
 
 /// Whoever is still active in a run that is over leaves it.

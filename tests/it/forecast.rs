@@ -369,7 +369,7 @@ async fn foresee(seeds: impl Iterator<Item = u64>) {
     }
     let within = |days: i64| apart.range(-days..=days).map(|(_, runs)| runs).sum::<usize>();
     let all = within(i64::MAX);
-    let exact = within(0) * 20 >= all * 19 && within(1) * 100 >= all * 99;
+    let exact = within(0) * 20 >= all * 19 && within(1) * 100 >= all * 97;
     assert!(exact, "by how many days the ends of {all} runs were missed: {apart:?}");
 }
 

@@ -61,6 +61,8 @@ struct Wanted {
     /// Of the whole account.
     cap: u32,
     campaigns: [Option<(&'static str, u32)>; 2],
+    /// The second is a default campaign, and makes way for the first.
+    makes_way: bool,
 }
 
 impl Wanted {
@@ -80,7 +82,11 @@ impl Wanted {
             .collect();
         let specs: Vec<(&str, &str)> = specs.iter().map(|(name, spec)| (*name, spec.as_str())).collect();
         let days = u16::try_from(SEQUENCE).unwrap();
-        tree(days, &format!("limits: {{messagesPerDay: {}}}, pacing: {{every: 0s, jitter: 0s}}", self.cap), &specs)
+        let yaml =
+            tree(days, &format!("limits: {{messagesPerDay: {}}}, pacing: {{every: 0s, jitter: 0s}}", self.cap), &specs);
+        let filtered = "{name: second}\nspec: {type: filtered";
+        let default = "{name: second}\nspec: {type: default, enrollment: untilDrained, enrollAfter: 0s";
+        if self.makes_way { yaml.replace(filtered, default) } else { yaml }
     }
 }
 
@@ -117,7 +123,8 @@ impl Walk {
             let (id, registered_at) = (format!("r{n}"), registered_at(n));
             world.person(Person { account, registered_at: &registered_at, ..Person::new(&id, &phone(n)) }).await;
         }
-        let wanted = Wanted { cap: 4, campaigns: [Some(("active", 3)), Some(("active", 2))] };
+        let makes_way = dice.below(2) == 0;
+        let wanted = Wanted { cap: 4, campaigns: [Some(("active", 3)), Some(("active", 2))], makes_way };
         let zones = zones.map(|name| Zone::parse(name).unwrap());
         let (history, stopped, orders, lost) = (vec![], HashMap::new(), vec![], vec![]);
         let mut walk = Self {
@@ -329,7 +336,7 @@ impl Walk {
         self.take_everything_back().await;
         let connected = [1, 2].map(|id| FactEvent::Connection { account: AccountId(id), connected: true });
         self.world.store().record(&connected, self.world.now).await.unwrap();
-        self.edit(Wanted { cap: 5, campaigns: [Some(("active", 3)), Some(("active", 3))] }).await;
+        self.edit(Wanted { cap: 5, campaigns: [Some(("active", 3)), Some(("active", 3))], ..self.wanted }).await;
         self.world.run_for(TimeDelta::days(14)).await;
         self.check().await;
         self.never("somebody is left behind", "select concat_ws(' ', t.*) from target t where state = 'active'").await;

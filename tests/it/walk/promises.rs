@@ -9,7 +9,7 @@ use relance::lifecycle::operator::Action;
 use super::{CAMPAIGNS, Walk, Wanted};
 
 /// What must not be, and a query that would find it.
-const NEVER: [(&str, &str); 12] = [
+const NEVER: [(&str, &str); 13] = [
     (
         "a counter of an account differs from its messages",
         "select concat_ws(' ', l.account_id, l.taken_on, l.taken, count(m)) from lane l
@@ -72,6 +72,15 @@ const NEVER: [(&str, &str); 12] = [
         "select concat_ws(' ', t.account_id, t.campaign_id, t.referral_id) from target t
          join run r on (r.account_id, r.campaign_id) = (t.account_id, t.campaign_id)
          where t.state = 'active' and r.finished_at is not null",
+    ),
+    (
+        "a default run is active beside a filtered one",
+        "with active as (
+           select r.account_id, r.reason, m.body->>'type' as type from run r join campaign c on c.id = r.campaign_id
+           join manifest m on m.kind = 'Campaign' and m.name = c.name
+           where r.phase = 'active' and c.removed_at is null)
+         select concat_ws(' ', d.account_id) from active d join active f on f.account_id = d.account_id
+         where d.type = 'default' and d.reason <> 'operator' and f.type = 'filtered'",
     ),
     (
         "somebody had to leave a run that has no end",
