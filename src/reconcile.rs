@@ -33,6 +33,9 @@ pub enum Error {
     Outdated,
     #[error("cannot reconcile")]
     Store(#[from] store::Error),
+    /// The store is that of a daemon that does not reconcile any more; nothing was written.
+    #[error("another daemon reconciles now; nothing was written")]
+    Fenced,
 }
 
 /// What the files ask for, beside what is in force.
@@ -72,5 +75,6 @@ pub async fn reconcile(tree: Tree, store: &Store, mass_change: bool, now: Timest
     match store.apply(&plan, &checked.desired, in_force.generation, &origin, now).await? {
         Applied::Revision(revision) => Ok(Outcome::Applied { revision, plan }),
         Applied::Outdated => Err(Error::Outdated),
+        Applied::Fenced => Err(Error::Fenced),
     }
 }

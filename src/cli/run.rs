@@ -46,7 +46,7 @@ pub struct RunArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Role {
-    /// Watch the files and apply them
+    /// Watch the files and apply them; of several daemons, one at a time does
     Reconcile,
     /// Enroll people and move runs through their lifecycle
     Enroll,

@@ -7,16 +7,17 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::candidate::Candidate;
 use super::{BATCH, Kept, Loaded, Seen, send, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
 use crate::reconcile::{self, Outcome, reconcile};
 use crate::source::{self, Commit, ReadError, Source, Tree, Watch};
-use crate::store::{NextDue, Span, Speed, Store};
+use crate::store::{NextDue, Span, Speed, Store, Token};
 
 /// How long a loop sleeps at most: what another process changed is seen this late.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -66,7 +67,7 @@ impl Supervisor {
         let mut loops = JoinSet::new();
         if self.roles.reconcile {
             let (this, stop) = (self.clone(), stop.clone());
-            loops.spawn(async move { this.reconcile_loop(&stop).await });
+            loops.spawn(async move { this.reconcile_in_turn(&stop).await });
         }
         if self.roles.enroll {
             let (this, stop) = (self.clone(), stop.clone());
@@ -84,11 +85,18 @@ impl Supervisor {
         }
     }
 
-    async fn reconcile_loop(&self, stop: &CancellationToken) {
+    /// Reconciles while no other daemon does.
+    async fn reconcile_in_turn(&self, stop: &CancellationToken) {
+        let candidate = Candidate::new(self.store.clone());
+        tokio::join!(candidate.run(stop), self.reconcile_loop(candidate.held(), stop));
+        candidate.step_down().await;
+    }
+
+    async fn reconcile_loop(&self, mut held: watch::Receiver<Option<Token>>, stop: &CancellationToken) {
         let changed = Arc::new(Notify::new());
         let mut watch = Watch::new(Arc::clone(&changed));
         let (mut told, mut seen) = (String::new(), None);
-        while !stop.is_cancelled() {
+        while let Some(token) = granted(&mut held, stop).await {
             // First the watch, then the files: what changes in between raises an event.
             if let Source::Directories(named) = &self.source {
                 watch.rearm(&source::roots(named));
@@ -97,9 +105,10 @@ impl Supervisor {
             // Nothing is lost by not waiting for a repository that may never answer.
             let Some(tree) = stop.run_until_cancelled(self.source.read_at_rest()).await else { break };
             tell_commit(&tree, &mut seen);
-            match self.reconcile_tick(tree).await {
+            match self.reconcile_tick(tree, token).await {
                 Ok(outcome) => self.report(&outcome, &mut told),
                 Err(reconcile::Error::Outdated) => continue,
+                Err(fenced @ reconcile::Error::Fenced) => tracing::warn!("{fenced} (token {token})"),
                 Err(error) => {
                     if !matches!(error, reconcile::Error::Source(ReadError::Git(_))) {
                         pause = RETRY;
@@ -116,15 +125,16 @@ impl Supervisor {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = changed.notified() => {}
+                _ = held.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    async fn reconcile_tick(&self, tree: Result<Tree, ReadError>) -> Result<Outcome, reconcile::Error> {
+    async fn reconcile_tick(&self, tree: Result<Tree, ReadError>, token: Token) -> Result<Outcome, reconcile::Error> {
         let tree = tree?;
         let (now, _) = self.store.now().await?;
-        reconcile(tree, &self.store, false, now).await
+        reconcile(tree, &self.store.fenced(token), false, now).await
     }
 
     /// How long the files may go unread though no event came. Daemons that began together do not ask a remote together.
@@ -245,7 +255,16 @@ fn tell_commit(tree: &Result<Tree, ReadError>, seen: &mut Option<Commit>) {
     }
 }
 
-fn log_failure(task: &str, error: &(dyn StdError + Send + Sync + 'static)) {
+/// Waits for the token under which to reconcile; `None` when the process is to stop.
+async fn granted(held: &mut watch::Receiver<Option<Token>>, stop: &CancellationToken) -> Option<Token> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        held = held.wait_for(Option::is_some) => held.ok().and_then(|held| *held),
+    }
+}
+
+pub(super) fn log_failure(task: &str, error: &(dyn StdError + Send + Sync + 'static)) {
     let error: &(dyn StdError + 'static) = error;
     tracing::error!(task.name = task, error, "a tick of `{task}` failed; trying again");
 }

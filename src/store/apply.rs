@@ -7,8 +7,9 @@ use sqlx::PgConnection;
 
 use super::advance::advance;
 use super::overrides::hold_overrides;
+use super::reconciler::{holds, prolong};
 use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
-use super::{Error, Store};
+use super::{Error, Store, Token};
 use crate::domain::{AccountId, CampaignId, Name, Timestamp};
 use crate::lifecycle::turn::Order;
 use crate::manifest::Desired;
@@ -34,11 +35,18 @@ pub enum Applied {
     Revision(i32),
     /// Somebody else changed what it was made from: nothing was written, plan again.
     Outdated,
+    /// Another daemon reconciles now: nothing was written.
+    Fenced,
 }
 
 impl Store {
     /// Carries out `plan`, which leads from generation `from` to `desired`, and moves every run it touches to its
-    /// new phase. One transaction; nothing is written when `from` is not what is in force any more.
+    /// new phase. One transaction; nothing is written when `from` is not what is in force any more, or when this store
+    /// is [fenced](Store::fenced) and another daemon took over.
+    ///
+    /// A person needs no lease: all who apply take turns by the lock on the generation, and a plan is carried out only
+    /// on what it was made from. What the lease adds is that of daemons whose files differ, as after a pull that one
+    /// of them missed, only one has a say.
     pub async fn apply(
         &self,
         plan: &Plan,
@@ -55,8 +63,13 @@ impl Store {
         if generation != from {
             return Ok(Applied::Outdated);
         }
+        if let Some(token) = self.fence
+            && !holds(&mut tx, token).await?
+        {
+            return Ok(Applied::Fenced);
+        }
         hold_overrides(&mut tx).await?;
-        let revision = insert_revision(&mut tx, plan, origin, now).await?;
+        let revision = insert_revision(&mut tx, plan, origin, self.fence, now).await?;
         let gone = ids_of(&mut tx, removed(plan)).await?;
         let changed = ids_of(&mut tx, affected(plan, desired).into_iter().map(Name::to_string).collect()).await?;
         let waiting = if plan.changes.iter().any(|c| c.kind == Kind::Queue) { queued(&mut tx).await? } else { vec![] };
@@ -90,6 +103,9 @@ impl Store {
             .execute(&mut *tx)
             .await
             .map_err(Error::during("raise the generation"))?;
+        if self.fence.is_some() {
+            prolong(&mut tx).await?;
+        }
         tx.commit().await.map_err(Error::during("commit a plan"))?;
         Ok(Applied::Revision(revision))
     }
@@ -102,15 +118,23 @@ impl Store {
     }
 }
 
-async fn insert_revision(tx: &mut PgConnection, plan: &Plan, origin: &Origin, now: Timestamp) -> Result<i32, Error> {
+async fn insert_revision(
+    tx: &mut PgConnection,
+    plan: &Plan,
+    origin: &Origin,
+    token: Option<Token>,
+    now: Timestamp,
+) -> Result<i32, Error> {
     sqlx::query_scalar(
-        "insert into revision (digest, \"commit\", author, accepted_at, plan) values ($1, $2, $3, $4, $5) returning id",
+        "insert into revision (digest, \"commit\", author, accepted_at, plan, token) values ($1, $2, $3, $4, $5, $6)
+         returning id",
     )
     .bind(&origin.digest)
     .bind(&origin.commit)
     .bind(&origin.author)
     .bind(now)
     .bind(crate::plan::show::changes(plan))
+    .bind(token.map(Token::number))
     .fetch_one(tx)
     .await
     .map_err(Error::during("save a revision"))

@@ -4,6 +4,7 @@
 mod accidents;
 mod architecture;
 mod campaign_tests;
+mod chaos;
 mod crash;
 mod daemon;
 mod edits;
@@ -28,6 +29,7 @@ mod replies;
 mod robustness;
 mod samples;
 mod sending;
+mod several;
 mod simulate;
 mod source;
 mod support;
