@@ -306,8 +306,8 @@ async fn wake_crowded_out(
     faults: &[Option<&str>],
     instants: &[Timestamp],
 ) -> Result<(), Error> {
-    let faulty = accounts.iter().zip(instants).zip(faults).filter(|(_, fault)| fault.is_some());
-    let (accounts, instants): (Vec<i32>, Vec<Timestamp>) = faulty.map(|((account, at), _)| (*account, *at)).unzip();
+    let stopped = accounts.iter().zip(instants).zip(faults).filter(|(_, fault)| fault.is_some());
+    let (accounts, instants): (Vec<i32>, Vec<Timestamp>) = stopped.map(|((account, at), _)| (*account, *at)).unzip();
     if accounts.is_empty() {
         return Ok(());
     }

@@ -32,7 +32,7 @@ pub enum Error {
 /// Reads every manifest below `roots`, which are relative to `folder`, as they are in the commit `reference`; with no
 /// roots, below `campaigns` and `templates`, of which the second may be missing.
 ///
-/// The same files count as in [`super::load`].
+/// The same files count as in [`load`](crate::source::load).
 pub fn load_commit(folder: &Path, reference: &str, given: &[PathBuf]) -> Result<Sources, Error> {
     load_from(Repository::Around(folder), reference, given)
 }
