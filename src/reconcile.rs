@@ -1,14 +1,12 @@
 //! One reconcile pass: files → check → freeze → plan → guard → apply. Safe to run at any time, any number of times.
 
-use std::path::PathBuf;
-
 use thiserror::Error;
 
 use crate::diagnostic::Diagnostic;
 use crate::domain::Timestamp;
 use crate::manifest::{self, Checked, Desired, Sources};
 use crate::plan::{self, Freeze, Frozen, Kept, Plan, Refusal};
-use crate::source;
+use crate::source::{self, Tree};
 use crate::store::{self, Applied, InForce, Origin, Store};
 
 /// On whose behalf a pass is made.
@@ -70,9 +68,15 @@ pub enum Outcome {
 pub enum Error {
     /// The files cannot be read; what is in force stays.
     #[error(transparent)]
-    Source(#[from] source::Error),
+    Source(#[from] source::ReadError),
+    /// Somebody else applied a revision meanwhile, perhaps of newer files: nothing was written. Read them again.
+    #[error("somebody else applied a revision at the same moment; nothing was written")]
+    Outdated,
     #[error("cannot reconcile")]
     Store(#[from] store::Error),
+    /// The store is that of a daemon that does not reconcile any more; nothing was written.
+    #[error("another daemon reconciles now; nothing was written")]
+    Fenced,
 }
 
 /// What the files ask for, beside what is in force.
@@ -99,14 +103,11 @@ impl Comparison {
     }
 }
 
-/// Reads both sides and plans; writes nothing.
-pub async fn compare(directories: &[PathBuf], store: &Store) -> Result<Comparison, Error> {
-    compare_sources(source::load(directories)?, store).await
-}
-
-/// As [`compare`], for files that were read already.
-pub async fn compare_sources(sources: Sources, store: &Store) -> Result<Comparison, Error> {
-    let origin = Origin { digest: source::digest(&sources), commit: None, author: None };
+/// Reads what is in force and plans; writes nothing.
+pub async fn compare(tree: Tree, store: &Store) -> Result<Comparison, Error> {
+    let Tree { sources, commit } = tree;
+    let (commit, author) = commit.map_or((None, None), |commit| (Some(commit.id), commit.author));
+    let origin = Origin { digest: source::digest(&sources), commit, author };
     let checked = manifest::check(&sources);
     let mut in_force = store.in_force().await?;
     let renames = plan::renames(&checked, &in_force.desired);
@@ -117,36 +118,17 @@ pub async fn compare_sources(sources: Sources, store: &Store) -> Result<Comparis
 }
 
 /// Makes one pass.
-pub async fn reconcile(directories: &[PathBuf], store: &Store, by: By<'_>, now: Timestamp) -> Result<Pass, Error> {
-    reconcile_sources(|| source::load(directories), store, by, now).await
+pub async fn reconcile(tree: Tree, store: &Store, by: By<'_>, now: Timestamp) -> Result<Pass, Error> {
+    let comparison = compare(tree, store).await?;
+    let (frozen, digest) = (comparison.frozen.clone(), comparison.plan.digest());
+    let errors = comparison.checked.diagnostics.iter().filter(|found| found.is_error()).cloned().collect();
+    let outcome = Box::pin(carry_out(comparison, store, by, now)).await?;
+    Ok(Pass { outcome, frozen, errors, digest })
 }
 
-/// As [`reconcile`]; `load` reads the files anew whenever they have to be compared.
-pub async fn reconcile_sources(
-    load: impl Fn() -> Result<Sources, source::Error>,
-    store: &Store,
-    by: By<'_>,
-    now: Timestamp,
-) -> Result<Pass, Error> {
-    loop {
-        let comparison = compare_sources(load()?, store).await?;
-        let (frozen, digest) = (comparison.frozen.clone(), comparison.plan.digest());
-        let errors = comparison.checked.diagnostics.iter().filter(|found| found.is_error()).cloned().collect();
-        // Without one, somebody else applied a revision meanwhile: look again.
-        if let Some(outcome) = Box::pin(carry_out(comparison, store, by, now)).await? {
-            return Ok(Pass { outcome, frozen, errors, digest });
-        }
-    }
-}
-
-async fn carry_out(
-    comparison: Comparison,
-    store: &Store,
-    by: By<'_>,
-    now: Timestamp,
-) -> Result<Option<Outcome>, store::Error> {
+async fn carry_out(comparison: Comparison, store: &Store, by: By<'_>, now: Timestamp) -> Result<Outcome, Error> {
     if by != By::Daemon && comparison.checked.has_errors() {
-        return Ok(Some(Outcome::Broken(Box::new(comparison))));
+        return Ok(Outcome::Broken(Box::new(comparison)));
     }
     let guarded = comparison.guard();
     let Comparison { desired, in_force, plan, origin, .. } = comparison;
@@ -154,23 +136,24 @@ async fn carry_out(
         if by == By::Daemon {
             store.drop_waiting_plan().await?;
         }
-        return Ok(Some(Outcome::InSync));
+        return Ok(Outcome::InSync);
     }
     if let By::Person { digest: Some(seen), .. } = by
         && seen != plan.digest()
     {
-        return Ok(Some(Outcome::Moved));
+        return Ok(Outcome::Moved);
     }
     match guarded {
         Err(refusal) if !is_meant(&plan, &refusal, store, by, now).await? => {
-            return Ok(Some(Outcome::Refused(refusal)));
+            return Ok(Outcome::Refused(refusal));
         }
         Err(_) | Ok(()) => {}
     }
-    Ok(match store.apply(&plan, &desired, in_force.generation, &origin, now).await? {
-        Applied::Revision(revision) => Some(Outcome::Applied { revision, plan }),
-        Applied::Outdated => None,
-    })
+    match store.apply(&plan, &desired, in_force.generation, &origin, now).await? {
+        Applied::Revision(revision) => Ok(Outcome::Applied { revision, plan }),
+        Applied::Outdated => Err(Error::Outdated),
+        Applied::Fenced => Err(Error::Fenced),
+    }
 }
 
 /// Whether a person said that a plan which looks like an accident is not one.

@@ -3,10 +3,11 @@
 use clap::Args;
 
 use super::database::Database;
+use super::source::SourceArgs;
 use super::{Exit, Global, print, validate};
 use crate::config::Config;
 use crate::plan::{Plan, show};
-use crate::reconcile::{By, Outcome, reconcile};
+use crate::reconcile::{self, By, Outcome, reconcile};
 
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
@@ -16,14 +17,22 @@ pub struct ApplyArgs {
     /// Carry out this plan and no other, as `relancectl plan` names it
     #[arg(long, value_name = "PLAN-DIGEST")]
     digest: Option<String>,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let source = args.source.source(global)?;
     let database = Database::open(global, config, 2).await?;
-    let directories = global.directories();
-    let (now, _) = database.store.now().await?;
     let by = By::Person { mass_change: args.allow_mass_change, digest: args.digest.as_deref() };
-    let pass = reconcile(&directories, &database.store, by, now).await?;
+    let pass = loop {
+        let tree = source.read().await?;
+        let (now, _) = database.store.now().await?;
+        match reconcile(tree, &database.store, by, now).await {
+            Err(reconcile::Error::Outdated) => {}
+            pass => break pass?,
+        }
+    };
     match pass.outcome {
         Outcome::InSync => print::line(&show::text(&Plan::default())),
         Outcome::Applied { revision, plan } => {

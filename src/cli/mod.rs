@@ -26,6 +26,7 @@ mod run;
 mod schema;
 mod scratch;
 mod simulate;
+mod source;
 mod table;
 mod test;
 mod validate;
@@ -37,7 +38,6 @@ use clap::{Parser, Subcommand};
 pub use self::exit::Exit;
 use crate::config::Config;
 use crate::lifecycle::operator::Action;
-use crate::source;
 
 /// Follow-up campaigns from files: exact sending, honest plans.
 #[derive(Debug, Parser)]
@@ -68,7 +68,7 @@ impl Global {
 
     /// Where the manifests are.
     fn directories(&self) -> Vec<PathBuf> {
-        source::roots(&self.dirs)
+        crate::source::roots(&self.dirs)
     }
 }
 

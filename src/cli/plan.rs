@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::database::Database;
+use super::source::SourceArgs;
 use super::{Exit, Global, operator, print};
 use crate::config::Config;
 use crate::plan::{Refusal, markdown, show};
@@ -19,6 +20,8 @@ pub struct PlanArgs {
     /// Exit with 0 for no changes, 1 for an error, 2 for changes
     #[arg(long)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,10 +46,11 @@ pub(super) async fn run(args: &PlanArgs, global: &Global, config: &Config) -> an
 }
 
 async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let source = args.source.source(global)?;
     let database = Database::open(global, config, 2).await?;
-    let directories = global.directories();
+    let tree = source.read().await?;
     let (now, _) = database.store.now().await?;
-    let mut comparison = compare(&directories, &database.store).await?;
+    let mut comparison = compare(tree, &database.store).await?;
     let Comparison { desired, in_force, plan, .. } = &mut comparison;
     let overrides = database.store.overrides(now).await?;
     database.store.count_effects(plan, desired, in_force, now).await?;

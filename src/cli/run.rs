@@ -9,9 +9,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::database::Database;
+use super::source::SourceArgs;
 use super::{Exit, Global, demo, logging};
 use crate::channel::{Channel, Open, Sandbox};
 use crate::config::Config;
+use crate::domain::Period;
 use crate::manifest::desired::Channel as Spec;
 use crate::runner::{Roles, Supervisor};
 use crate::store::{Speed, Store};
@@ -32,6 +34,11 @@ pub struct RunArgs {
     /// What this process does
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Reconcile, Role::Enroll, Role::Send])]
     roles: Vec<Role>,
+    #[command(flatten)]
+    source: SourceArgs,
+    /// With --git: how long to wait between two looks at the repository, as in `30s`
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = some_time)]
+    git_poll: Period,
     /// How to write the log
     #[arg(long, value_enum, default_value_t = logging::Format::Text)]
     log_format: logging::Format,
@@ -39,7 +46,7 @@ pub struct RunArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Role {
-    /// Watch the files and apply them
+    /// Watch the files and apply them; of several daemons, one at a time does
     Reconcile,
     /// Enroll people and move runs through their lifecycle
     Enroll,
@@ -49,6 +56,10 @@ enum Role {
 
 pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
     logging::start(config, args.log_format);
+    let source = args.source.source(global)?;
+    if args.demo && args.source.is_git() {
+        bail!("the demo shows how edits of files here take effect: leave --git out");
+    }
     let database = if args.demo {
         demo::prepare(global, config, &global.directories(), CONNECTIONS).await?
     } else {
@@ -63,7 +74,8 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     let supervisor = Supervisor {
         store: database.store.clone(),
         open: channels(database.store.clone()),
-        named: global.dirs.clone(),
+        source,
+        poll: args.git_poll.into(),
         roles: roles(&args.roles),
         wake: Arc::new(Notify::new()),
     };
@@ -86,6 +98,12 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     database.close().await?;
     tracing::info!("stopped");
     Ok(Exit::Fine)
+}
+
+/// A duration that is more than nothing.
+fn some_time(text: &str) -> Result<Period, String> {
+    let period = Period::parse(text)?;
+    if Duration::from(period).is_zero() { Err("it must be a second at least".to_owned()) } else { Ok(period) }
 }
 
 /// Sets the clock to run `speed` times as fast from now on.

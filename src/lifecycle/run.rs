@@ -120,12 +120,12 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
             None => return held,
         }
     }
+    if let Some(end) = situation.end_at.filter(|end| *end <= now) {
+        return Status::new(Completed, Reason::Ended, format!("ended at {}", end.format("%Y-%m-%d %H:%M UTC")));
+    }
     // Not an end: labels come with imports, and one that is missing today may be back tomorrow.
     if !situation.selected {
         return Status::new(Paused, Reason::Manifest, "its account is not one of those the campaign is for");
-    }
-    if let Some(end) = situation.end_at.filter(|end| *end <= now) {
-        return Status::new(Completed, Reason::Ended, format!("ended at {}", end.format("%Y-%m-%d %H:%M UTC")));
     }
     if let Some(start) = situation.start_at.filter(|start| *start > now) {
         let at_once = order.filter(|order| order.action == Action::Start);

@@ -1,6 +1,6 @@
 //! The order of campaigns: `runAfter` and queues, without circles and without waiting for ever.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::check::Checked;
 use super::circle;
@@ -17,6 +17,8 @@ struct Wait<'a> {
     child: &'a Name,
     parent: &'a Name,
     place: Place,
+    /// How many of those it waits for may be unfinished when it begins.
+    spare: usize,
 }
 
 /// Takes sound queues into the desired state, and refuses orders that nobody could keep.
@@ -27,7 +29,7 @@ pub(super) fn check(tree: &Tree<'_, '_>, checked: &mut Checked) {
             && let Some(parent) = &spec.run_after
         {
             let place = manifest.document.place("/spec/runAfter");
-            waits.push(Wait { child: &manifest.name, parent, place });
+            waits.push(Wait { child: &manifest.name, parent, place, spare: 0 });
         }
     }
     let mut places: BTreeMap<&Name, Place> = BTreeMap::new();
@@ -62,10 +64,11 @@ pub(super) fn check(tree: &Tree<'_, '_>, checked: &mut Checked) {
 }
 
 fn queue_waits<'a>(manifest: &Manifest<'_>, spec: &'a QueueSpec) -> Vec<Wait<'a>> {
+    let parallelism = spec.parallelism.unwrap_or(1);
+    let spare = usize::try_from(parallelism).unwrap_or(usize::MAX) - 1;
     let place = |index: usize| manifest.document.place(&format!("/spec/campaigns/{index}"));
-    let waits = circle::waits(&spec.campaigns, spec.parallelism.unwrap_or(1));
-    let wait = |(index, parent)| Wait { child: &spec.campaigns[index], parent, place: place(index) };
-    waits.into_iter().map(wait).collect()
+    let wait = |(index, parent)| Wait { child: &spec.campaigns[index], parent, place: place(index), spare };
+    circle::waits(&spec.campaigns, parallelism).into_iter().map(wait).collect()
 }
 
 fn refuse_circles(waits: &[Wait<'_>], checked: &mut Checked) {
@@ -93,17 +96,18 @@ fn refuse_circle(circle: &[&Name], wait: &Wait<'_>, checked: &mut Checked) {
 fn refuse_waiting_for_ever(waits: &[Wait<'_>], checked: &mut Checked) {
     let endless =
         |campaign: &Campaign| campaign.enrollment == Enrollment::Continuous && campaign.schedule.end_at.is_none();
-    let mut told: BTreeSet<(&Name, &Name)> = BTreeSet::new();
-    for Wait { child, parent, place } in waits {
-        if !checked.desired.campaigns.get(*parent).is_some_and(endless) || !told.insert((*child, *parent)) {
-            continue;
-        }
+    let mut endless_ahead: BTreeMap<(&Name, &str), Vec<&Wait<'_>>> = BTreeMap::new();
+    for wait in waits.iter().filter(|wait| checked.desired.campaigns.get(wait.parent).is_some_and(endless)) {
+        endless_ahead.entry((wait.child, &wait.place.pointer)).or_default().push(wait);
+    }
+    let mut stuck: Vec<Name> = Vec::new();
+    for ahead in endless_ahead.values() {
+        let Some(Wait { child, parent, place, .. }) = ahead.get(ahead[0].spare).copied() else { continue };
         let message = format!("`{child}` waits for `{parent}`, which is never over");
         let help = format!("`{parent}` has `enrollment: continuous`: give it an `endAt`, or let nobody wait for it");
         checked.diagnostics.push(Diagnostic::new(Code::WaitsForEver, place.clone(), message).help(help));
-        checked.broken.insert((Kind::Campaign, (*child).clone()));
+        stuck.push((*child).clone());
     }
-    let stuck: Vec<Name> = told.into_iter().map(|(child, _)| child.clone()).collect();
     for name in stuck {
         freeze_campaign(&name, checked);
     }

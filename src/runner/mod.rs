@@ -1,6 +1,7 @@
 //! The work: enrolling, sending and moving runs on. Each room is one tick, which never sleeps and never loops;
 //! the supervisor owns the loops.
 
+mod candidate;
 mod enroll;
 mod loaded;
 mod send;

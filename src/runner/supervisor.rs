@@ -3,20 +3,21 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::path::PathBuf;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::candidate::Candidate;
 use super::{BATCH, Kept, Loaded, Seen, send, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
 use crate::reconcile::{self, By, Outcome, Pass, reconcile};
-use crate::source::{self, Watch};
-use crate::store::{NextDue, Span, Speed, Store};
+use crate::source::{self, Commit, ReadError, Source, Tree, Watch};
+use crate::store::{NextDue, Span, Speed, Store, Token};
 
 /// How long a loop sleeps at most: what another process changed is seen this late.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -45,8 +46,10 @@ pub struct Supervisor {
     pub store: Store,
     /// Makes the channels.
     pub open: Open,
-    /// Directories of manifests that were named; none for the usual ones.
-    pub named: Vec<PathBuf>,
+    /// Where the manifests are.
+    pub source: Source,
+    /// How long to wait between two looks at a source that raises no events; up to a fifth is added at random.
+    pub poll: Duration,
     pub roles: Roles,
     /// Wakes every loop.
     pub wake: Arc<Notify>,
@@ -64,7 +67,7 @@ impl Supervisor {
         let mut loops = JoinSet::new();
         if self.roles.reconcile {
             let (this, stop) = (self.clone(), stop.clone());
-            loops.spawn(async move { this.reconcile_loop(&stop).await });
+            loops.spawn(async move { this.reconcile_in_turn(&stop).await });
         }
         if self.roles.enroll {
             let (this, stop) = (self.clone(), stop.clone());
@@ -82,43 +85,73 @@ impl Supervisor {
         }
     }
 
-    async fn reconcile_loop(&self, stop: &CancellationToken) {
+    /// Reconciles while no other daemon does.
+    async fn reconcile_in_turn(&self, stop: &CancellationToken) {
+        let candidate = Candidate::new(self.store.clone());
+        tokio::join!(candidate.run(stop), self.reconcile_loop(candidate.held(), stop));
+        candidate.step_down().await;
+    }
+
+    async fn reconcile_loop(&self, mut held: watch::Receiver<Option<Token>>, stop: &CancellationToken) {
         let changed = Arc::new(Notify::new());
         let mut watch = Watch::new(Arc::clone(&changed));
-        let mut told = String::new();
-        while !stop.is_cancelled() {
-            let mut pause = RESCAN;
+        let (mut told, mut seen) = (String::new(), None);
+        while let Some(token) = granted(&mut held, stop).await {
             // First the watch, then the files: what changes in between raises an event.
-            let directories = source::roots(&self.named);
-            watch.rearm(&directories);
-            match self.reconcile_tick(&directories).await {
+            if let Source::Directories(named) = &self.source {
+                watch.rearm(&source::roots(named));
+            }
+            let mut pause = self.until_next_look();
+            // Nothing is lost by not waiting for a repository that may never answer.
+            let Some(tree) = stop.run_until_cancelled(self.source.read_at_rest()).await else { break };
+            tell_commit(&tree, &mut seen);
+            match self.reconcile_tick(tree, token).await {
                 Ok(pass) => {
-                    // An approval raises no event.
-                    if matches!(pass.outcome, Outcome::Refused(_)) {
+                    // An approval raises no event; a remote is not asked every second for that.
+                    if matches!((&pass.outcome, &self.source), (Outcome::Refused(_), Source::Directories(_))) {
                         pause = PERIOD;
                     }
                     self.report(&pass, &mut told);
                 }
+                Err(reconcile::Error::Outdated) => continue,
+                Err(fenced @ reconcile::Error::Fenced) => tracing::warn!("{fenced} (token {token})"),
                 Err(error) => {
+                    if !matches!(error, reconcile::Error::Source(ReadError::Git(_))) {
+                        pause = RETRY;
+                    }
                     let text = error.to_string();
                     if text != told {
-                        tracing::error!(error = &error as &dyn StdError, "cannot reconcile; what is in force stays");
+                        let seconds = pause.as_secs();
+                        let error = &error as &dyn StdError;
+                        tracing::error!(error, "cannot reconcile; what is in force stays; next try in {seconds} s");
                     }
                     told = text;
-                    pause = RETRY;
                 }
             }
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = changed.notified() => {}
+                _ = held.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    async fn reconcile_tick(&self, directories: &[PathBuf]) -> Result<Pass, reconcile::Error> {
+    async fn reconcile_tick(&self, tree: Result<Tree, ReadError>, token: Token) -> Result<Pass, reconcile::Error> {
+        let tree = tree?;
         let (now, _) = self.store.now().await?;
-        reconcile(directories, &self.store, By::Daemon, now).await
+        reconcile(tree, &self.store.fenced(token), By::Daemon, now).await
+    }
+
+    /// How long the files may go unread though no event came. Daemons that began together do not ask a remote together.
+    fn until_next_look(&self) -> Duration {
+        match self.source {
+            Source::Directories(_) => RESCAN,
+            Source::Git(_) => {
+                let part = u32::try_from(RandomState::new().hash_one(()) % 1_000).unwrap_or_default();
+                self.poll + self.poll / 5 * part / 1_000
+            }
+        }
     }
 
     /// Logs what is new; what persists is said once.
@@ -209,7 +242,26 @@ impl Supervisor {
     }
 }
 
-fn log_failure(task: &str, error: &(dyn StdError + Send + Sync + 'static)) {
+/// Says which commit the files are from, once.
+fn tell_commit(tree: &Result<Tree, ReadError>, seen: &mut Option<Commit>) {
+    if let Ok(Tree { commit: Some(commit), .. }) = tree
+        && seen.as_ref() != Some(commit)
+    {
+        tracing::info!(git.commit = commit.id, git.author = commit.author, "read the manifests of a commit");
+        *seen = Some(commit.clone());
+    }
+}
+
+/// Waits for the token under which to reconcile; `None` when the process is to stop.
+async fn granted(held: &mut watch::Receiver<Option<Token>>, stop: &CancellationToken) -> Option<Token> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        held = held.wait_for(Option::is_some) => held.ok().and_then(|held| *held),
+    }
+}
+
+pub(super) fn log_failure(task: &str, error: &(dyn StdError + Send + Sync + 'static)) {
     let error: &(dyn StdError + 'static) = error;
     tracing::error!(task.name = task, error, "a tick of `{task}` failed; trying again");
 }

@@ -2,7 +2,7 @@
 
 mod look;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 
@@ -18,8 +18,9 @@ use crate::lifecycle::turn::Order;
 /// Runs looked at in one go.
 const BATCH: i64 = 2_000;
 
-/// Moves runs that are due for a look to the phase that follows from what is so. The overrides are held by then.
-pub(super) async fn advance(tx: &mut PgConnection, scene: &Scene<'_>, now: Timestamp) -> Result<u64, Error> {
+/// Moves runs that are due for a look to the phase that follows from what is so. The overrides are held by then. Returns
+/// how many changed phase; `None` when nobody was looked at.
+pub(super) async fn advance(tx: &mut PgConnection, scene: &Scene<'_>, now: Timestamp) -> Result<Option<u64>, Error> {
     // The lanes first, as always: their rows are the locks of the accounts.
     let accounts: Vec<i32> = sqlx::query_scalar(
         "select account_id from lane where account_id in (
@@ -32,9 +33,9 @@ pub(super) async fn advance(tx: &mut PgConnection, scene: &Scene<'_>, now: Times
     .await
     .map_err(Error::during("lock the lanes of the runs"))?;
     if accounts.is_empty() {
-        return Ok(0);
+        return Ok(None);
     }
-    look_at(tx, &accounts, scene, None, now).await
+    look_at(tx, &accounts, scene, None, now).await.map(Some)
 }
 
 /// An order that another takes the place of, and what is told of that; both are sentences.
@@ -73,13 +74,16 @@ pub(super) async fn look_at(
 /// Has those looked at that depend on a run that changed its phase, unless they were just now; `false` when there are
 /// none.
 async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, now: Timestamp) -> Result<bool, Error> {
-    let seen: HashSet<(AccountId, CampaignId)> = looks.iter().map(|look| (look.account, look.campaign)).collect();
-    let changed = looks.iter().filter(|look| look.concerns);
-    let concerned: BTreeSet<(i32, i32)> = changed
-        .flat_map(|look| order.concerned_by(look.campaign).map(|id| (look.account, id)))
-        .filter(|run| !seen.contains(run))
-        .map(|(account, campaign)| (account.0, campaign.0))
+    let place = |(at, look): (usize, &Look)| ((look.account, look.campaign), at);
+    let places: HashMap<(AccountId, CampaignId), usize> = looks.iter().enumerate().map(place).collect();
+    let changed = || looks.iter().enumerate().filter(|(_, look)| look.concerns);
+    // Whoever was looked at after the change has seen it.
+    let concerned: BTreeSet<(i32, i32)> = changed()
+        .flat_map(|(at, look)| order.concerned_by(look.campaign).map(move |id| (at, (look.account, id))))
+        .filter(|(at, run)| places.get(run).is_none_or(|place| place < at))
+        .map(|(_, (account, campaign))| (account.0, campaign.0))
         .collect();
+    forget_foreseen(tx, changed().map(|(_, look)| look), now).await?;
     if concerned.is_empty() {
         return Ok(false);
     }
@@ -96,6 +100,31 @@ async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, n
     .await
     .map_err(Error::during("have others look"))?;
     Ok(touched.rows_affected() > 0)
+}
+
+/// What was foreseen of the runs that are refused was foreseen beside others that are not what they were.
+async fn forget_foreseen<'a>(
+    tx: &mut PgConnection,
+    changed: impl Iterator<Item = &'a Look>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (accounts, campaigns): (Vec<i32>, Vec<i32>) = changed.map(|look| (look.account.0, look.campaign.0)).unzip();
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update run r set foreseen_at = null, check_at = least(r.check_at, $3)
+         where r.account_id = any($1) and r.reason = 'outlives-subscription' and not exists (
+           select from unnest($1::int[], $2::int[]) as u (account_id, campaign_id)
+           where (r.account_id, r.campaign_id) = (u.account_id, u.campaign_id))",
+    )
+    .bind(accounts)
+    .bind(campaigns)
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have refused runs foreseen anew"))?;
+    Ok(())
 }
 
 /// Whoever is still active in a run that is over leaves it.
@@ -133,8 +162,8 @@ async fn exit_targets(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> 
 async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(), Error> {
     sqlx::query(
         "with looked as (
-           select * from unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $9::text[])
-                         as u (account_id, campaign_id, phase, reason, message, check_at, told)),
+           select * from unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $9::text[], $10::boolean[])
+                         as u (account_id, campaign_id, phase, reason, message, check_at, told, ahead)),
          lanes as (update lane set wake_at = least(wake_at, $7) where account_id = any($8)),
          events as (
            insert into event (account_id, campaign_id, at, kind, phase_before, phase_after, reason, message, revision_id)
@@ -145,7 +174,7 @@ async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(
          update run r
          set phase = u.phase, reason = u.reason, message = u.message, check_at = u.check_at,
              started_at = case when u.phase = 'active' then coalesce(r.started_at, $7) else r.started_at end,
-             ahead_at = case when u.reason = 'looking-ahead' then coalesce(r.ahead_at, $7) end,
+             ahead_at = case when u.ahead then coalesce(r.ahead_at, $7) end,
              finished_at = case when u.phase in ('completed', 'cancelled') then coalesce(r.finished_at, $7) end,
              enroll_at = case when u.phase = 'active' and r.phase <> 'active' then $7
                               when u.phase in ('completed', 'cancelled') then null else r.enroll_at end
@@ -160,6 +189,7 @@ async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(
     .bind(now)
     .bind(looks.iter().filter(|look| look.after.phase != look.before).map(|look| look.account.0).collect::<Vec<_>>())
     .bind(looks.iter().map(|look| look.told.as_str()).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.ahead).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map_err(Error::during("save the runs"))?;

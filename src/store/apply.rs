@@ -8,13 +8,17 @@ use sqlx::PgConnection;
 use super::advance::advance;
 use super::approval::carried_out;
 use super::overrides::hold_overrides;
+use super::reconciler::{holds, prolong};
 use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
-use super::{Error, Store};
+use super::{Error, Store, Token};
 use crate::domain::{AccountId, CampaignId, Name, Timestamp};
 use crate::lifecycle::turn::Order;
 use crate::manifest::Desired;
 use crate::plan::{Kind, Plan};
 use crate::program::Program;
+
+/// More than there are runs anywhere.
+const MOST_BATCHES: usize = 10_000;
 
 /// Where a revision comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,11 +36,18 @@ pub enum Applied {
     Revision(i32),
     /// Somebody else changed what it was made from: nothing was written, plan again.
     Outdated,
+    /// Another daemon reconciles now: nothing was written.
+    Fenced,
 }
 
 impl Store {
     /// Carries out `plan`, which leads from generation `from` to `desired`, and moves every run it touches to its
-    /// new phase. One transaction; nothing is written when `from` is not what is in force any more.
+    /// new phase. One transaction; nothing is written when `from` is not what is in force any more, or when this store
+    /// is [fenced](Store::fenced) and another daemon took over.
+    ///
+    /// A person needs no lease: all who apply take turns by the lock on the generation, and a plan is carried out only
+    /// on what it was made from. What the lease adds is that of daemons whose files differ, as after a pull that one
+    /// of them missed, only one has a say.
     pub async fn apply(
         &self,
         plan: &Plan,
@@ -53,8 +64,13 @@ impl Store {
         if generation != from {
             return Ok(Applied::Outdated);
         }
+        if let Some(token) = self.fence
+            && !holds(&mut tx, token).await?
+        {
+            return Ok(Applied::Fenced);
+        }
         hold_overrides(&mut tx).await?;
-        let revision = insert_revision(&mut tx, plan, origin, now).await?;
+        let revision = insert_revision(&mut tx, plan, origin, self.fence, now).await?;
         carried_out(&mut tx, &plan.digest(), revision).await?;
         rename_campaigns(&mut tx, plan).await?;
         let gone = ids_of(&mut tx, removed(plan)).await?;
@@ -77,12 +93,22 @@ impl Store {
             .filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?)))
             .collect();
         ensure(&mut tx, &planned, revision, now).await?;
-        // More runs than one batch are moved on by the daemon; until then the gate holds them.
-        advance(&mut tx, &Scene { specs, order: &order }, now).await?;
+        // More runs than one batch are moved on by the daemon; until then the gate holds them. Of default runs that make
+        // way it knows nothing: what decides about that concerns everybody at once.
+        let scene = Scene { specs, order: &order };
+        let all = plan.changes.iter().any(|change| change.kind == Kind::Defaults);
+        for _ in 0..if all { MOST_BATCHES } else { 1 } {
+            if advance(&mut tx, &scene, now).await?.is_none() {
+                break;
+            }
+        }
         sqlx::query("update generation set desired = desired + 1")
             .execute(&mut *tx)
             .await
             .map_err(Error::during("raise the generation"))?;
+        if self.fence.is_some() {
+            prolong(&mut tx).await?;
+        }
         tx.commit().await.map_err(Error::during("commit a plan"))?;
         Ok(Applied::Revision(revision))
     }
@@ -95,15 +121,23 @@ impl Store {
     }
 }
 
-async fn insert_revision(tx: &mut PgConnection, plan: &Plan, origin: &Origin, now: Timestamp) -> Result<i32, Error> {
+async fn insert_revision(
+    tx: &mut PgConnection,
+    plan: &Plan,
+    origin: &Origin,
+    token: Option<Token>,
+    now: Timestamp,
+) -> Result<i32, Error> {
     sqlx::query_scalar(
-        "insert into revision (digest, \"commit\", author, accepted_at, plan) values ($1, $2, $3, $4, $5) returning id",
+        "insert into revision (digest, \"commit\", author, accepted_at, plan, token) values ($1, $2, $3, $4, $5, $6)
+         returning id",
     )
     .bind(&origin.digest)
     .bind(&origin.commit)
     .bind(&origin.author)
     .bind(now)
     .bind(crate::plan::show::changes(plan))
+    .bind(token.map(Token::number))
     .fetch_one(tx)
     .await
     .map_err(Error::during("save a revision"))
@@ -228,7 +262,8 @@ async fn campaign_ids(tx: &mut PgConnection) -> Result<BTreeMap<Name, CampaignId
 /// Has the runs of these campaigns looked at and enrolled anew.
 async fn touch_runs(tx: &mut PgConnection, campaigns: &[i32], revision: i32, now: Timestamp) -> Result<(), Error> {
     sqlx::query(
-        "update run set revision_id = $2, check_at = $3, enroll_at = $3, foreseen_at = null
+        "update run set revision_id = $2, check_at = $3, enroll_at = $3, foreseen_at = null,
+                ahead_at = case when ahead_at is not null then $3 end
          where campaign_id = any($1) and finished_at is null",
     )
     .bind(campaigns)

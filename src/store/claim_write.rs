@@ -286,16 +286,41 @@ async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Mes
              fault_revision_id = case when u.fault is null then r.fault_revision_id else r.revision_id end
          from u where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
     )
-    .bind(accounts)
+    .bind(&accounts)
     .bind(campaigns)
     .bind(days)
     .bind(taken)
     .bind(ended)
-    .bind(faults)
+    .bind(&faults)
+    .bind(&instants)
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during("save the runs"))?;
+    wake_crowded_out(tx, &accounts, &faults, &instants).await
+}
+
+/// A run that stops for a fault makes room for the default run of its account.
+async fn wake_crowded_out(
+    tx: &mut PgConnection,
+    accounts: &[i32],
+    faults: &[Option<&str>],
+    instants: &[Timestamp],
+) -> Result<(), Error> {
+    let stopped = accounts.iter().zip(instants).zip(faults).filter(|(_, fault)| fault.is_some());
+    let (accounts, instants): (Vec<i32>, Vec<Timestamp>) = stopped.map(|((account, at), _)| (*account, *at)).unzip();
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update run r set check_at = least(r.check_at, u.at)
+         from unnest($1::int[], $2::timestamptz[]) as u (account_id, at)
+         where r.account_id = u.account_id and r.reason = 'filtered-campaign-active'",
+    )
+    .bind(accounts)
     .bind(instants)
     .execute(tx)
     .await
-    .map_err(Error::during("save the runs"))?;
+    .map_err(Error::during("wake the runs that made way"))?;
     Ok(())
 }
 

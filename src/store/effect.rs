@@ -48,8 +48,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Foreseen>, Error> {
         let cancelled = plan.changes.iter().filter(|c| c.kind == Kind::Campaign && c.action == Action::Cancel);
+        let moved = plan.changes.iter().filter(|change| change.kind == Kind::Queue);
+        let orders = moved.flat_map(|change| [desired, &in_force.desired].map(|tree| tree.queues.get(&change.name)));
+        let reordered = orders.flatten().flat_map(|queue| &queue.campaigns);
         let mut selectors: Vec<&AccountSelector> = Vec::new();
-        for name in affected(plan, desired).into_iter().chain(cancelled.map(|change| &change.name)) {
+        for name in affected(plan, desired).into_iter().chain(cancelled.map(|change| &change.name)).chain(reordered) {
             let specs = [&desired.campaigns, &in_force.desired.campaigns].map(|campaigns| campaigns.get(name));
             selectors.extend(specs.into_iter().flatten().map(|spec| &spec.accounts));
         }

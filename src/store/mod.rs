@@ -2,7 +2,8 @@
 //!
 //! Queries are static text checked by a test per verb on a real Postgres (not by macros with offline data: one
 //! blank in a query would invalidate that). `now` is always an argument; the one place that reads the time is
-//! [`Store::now`], so that every process on one database lives by one clock.
+//! [`Store::now`], so that every process on one database lives by one clock. Only who reconciles is a matter of real
+//! time.
 
 mod advance;
 mod apply;
@@ -27,6 +28,7 @@ mod matcher;
 mod outcome;
 mod overrides;
 mod receipt;
+mod reconciler;
 mod reply;
 pub mod report;
 mod rows;
@@ -57,6 +59,7 @@ pub use self::import::{Age, Closed, Merged, Stage};
 pub use self::matcher::Seeker;
 pub use self::overrides::{Concerned, Group, Ordered, Outcome};
 pub use self::receipt::{Receipt, ReceiptStatus};
+pub use self::reconciler::{Holder, Token};
 pub use self::reply::{Heard, Inbound};
 pub use self::sample::Match;
 pub use self::wake::NextDue;
@@ -67,10 +70,16 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A process that is paused in the middle of a transaction is put out of it after five seconds: those who work beside
+/// it wait for its locks.
+const PAUSED: &str = "set idle_in_transaction_session_timeout = '5s'";
+
 /// A database of relance.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    /// Under which token it is written; see [`Store::fenced`].
+    fence: Option<Token>,
 }
 
 impl Store {
@@ -92,12 +101,15 @@ impl Store {
         let first = PgConnection::connect(url).await.map_err(Error::during(OPERATION))?;
         first.close().await.map_err(Error::during(OPERATION))?;
         let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
+        let options = options.after_connect(|connection, _| {
+            Box::pin(async move { sqlx::query(PAUSED).execute(connection).await.map(|_| ()) })
+        });
         options.connect_lazy(url).map(Self::of).map_err(Error::during(OPERATION))
     }
 
     /// A store on a pool whose schema is up to date.
     pub fn of(pool: PgPool) -> Self {
-        Self { pool }
+        Self { pool, fence: None }
     }
 
     /// Refreshes what Postgres knows of the tables that grow, for databases that nobody vacuums.

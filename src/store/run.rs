@@ -41,7 +41,7 @@ impl Store {
     pub async fn advance_runs(&self, program: &Program, now: Timestamp) -> Result<u64, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to advance runs"))?;
         hold_overrides(&mut tx).await?;
-        let changed = advance(&mut tx, &Scene::of(program), now).await?;
+        let changed = advance(&mut tx, &Scene::of(program), now).await?.unwrap_or_default();
         if !in_force(&mut tx, program).await? {
             return Ok(0);
         }

@@ -13,7 +13,7 @@ use crate::facts::Source;
 use crate::import::{self, Report};
 use crate::manifest::Sources;
 use crate::program::Program;
-use crate::reconcile::{self, By, Comparison, Pass, compare_sources, reconcile_sources};
+use crate::reconcile::{self, By, Comparison, Pass, compare};
 use crate::runner::{BATCH, LoadError, Loaded, Seen, send, upkeep};
 use crate::store::{self, Age, NextDue, Span, Speed, Store};
 
@@ -86,7 +86,7 @@ impl World {
 
     /// What a reconcile pass over `sources` would do, its effects counted.
     pub async fn compare(&self, sources: Sources) -> Result<Comparison, Error> {
-        let mut comparison = compare_sources(sources, &self.store).await?;
+        let mut comparison = compare(sources.into(), &self.store).await?;
         let Comparison { desired, in_force, plan, .. } = &mut comparison;
         self.store.count_effects(plan, desired, in_force, self.now).await?;
         Ok(comparison)
@@ -94,7 +94,7 @@ impl World {
 
     /// Makes a reconcile pass, as the daemon does when files change or as a person does.
     pub async fn reconcile(&mut self, sources: &Sources, by: By<'_>) -> Result<Pass, Error> {
-        let pass = reconcile_sources(|| Ok(sources.clone()), &self.store, by, self.now).await?;
+        let pass = reconcile::reconcile(sources.clone().into(), &self.store, by, self.now).await?;
         self.touch();
         Ok(pass)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use relance::domain::Timestamp;
 use relance::store::{Speed, Store};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use sqlx::PgPool;
 
 use crate::daemon::{Daemon, Private, folder, import, one, relancectl, until};
@@ -37,7 +37,7 @@ fn moment(round: u64, most: Duration) -> Duration {
 }
 
 /// What must hold whenever nobody runs.
-async fn check(pool: &PgPool) {
+pub(crate) async fn check(pool: &PgPool) {
     let never = [
         (
             "a message left twice",
@@ -92,7 +92,7 @@ async fn ledger(pool: &PgPool) -> i64 {
 }
 
 /// Runs fast until everybody is through, then looks at every person.
-async fn finish(dir: &Path, url: Option<&str>, pool: &PgPool, people: usize, days: u16) {
+pub(crate) async fn finish(dir: &Path, url: Option<&str>, pool: &PgPool, people: usize, days: u16) {
     let daemon = Daemon::start(dir, url, &["run", "--speed", "100000"]);
     until(pool, &daemon, "select bool_and(phase = 'completed') from run").await;
     let (status, _) = daemon.stop();
@@ -173,11 +173,7 @@ async fn a_database_killed_under_a_daemon_comes_back_with_everything_that_was_sa
         let mut daemon = Daemon::start(dir.path(), None, &RUN);
         until(&pool, &daemon, &format!("select count(*) > {before} from sandbox_message")).await;
         tokio::time::sleep(moment(round, Duration::from_millis(30))).await;
-        let status = fs::read_dir(dir.path().join(".relance/postgres")).unwrap();
-        let pid_file =
-            status.map(|entry| entry.unwrap().path().join("postmaster.pid")).find(|file| file.exists()).unwrap();
-        let pid: i32 = fs::read_to_string(pid_file).unwrap().lines().next().unwrap().parse().unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+        private.signal(Signal::KILL);
         tokio::time::sleep(Duration::from_millis(300)).await;
         // Whoever starts it again gets a server with all that was committed.
         daemon.kill();

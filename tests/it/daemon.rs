@@ -58,10 +58,22 @@ impl Daemon {
         self.child.wait().unwrap();
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// Asks it to stop; how it ended and how long that took.
     pub(crate) fn stop(mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         (self.child.wait().unwrap(), began.elapsed())
     }
 }
@@ -94,7 +106,7 @@ pub(crate) async fn until(pool: &PgPool, daemon: &Daemon, query: &str) -> Durati
     began.elapsed()
 }
 
-fn until_logged(daemon: &Daemon, what: &str) {
+pub(crate) fn until_logged(daemon: &Daemon, what: &str) {
     let began = Instant::now();
     while !daemon.log().contains(what) {
         assert!(began.elapsed() < DEADLINE, "never logged: {what}\n{}", daemon.log());
@@ -303,6 +315,15 @@ impl Private {
         })
         .unwrap()
         .0
+    }
+
+    /// Tells the process of the server.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let folders = fs::read_dir(&self.0).unwrap();
+        let files = folders.map(|entry| entry.unwrap().path().join("postmaster.pid"));
+        let pid = fs::read_to_string(files.into_iter().find(|file| file.exists()).unwrap()).unwrap();
+        let pid: i32 = pid.lines().next().unwrap().parse().unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
     /// Its connections, made when they are needed.

@@ -4,6 +4,7 @@
 mod accidents;
 mod architecture;
 mod campaign_tests;
+mod chaos;
 mod crash;
 mod daemon;
 mod edits;
@@ -29,7 +30,9 @@ mod replies;
 mod robustness;
 mod samples;
 mod sending;
+mod several;
 mod simulate;
+mod source;
 mod support;
 mod walk;
 mod world;

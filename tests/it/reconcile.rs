@@ -12,7 +12,7 @@ use relance::domain::Timestamp;
 use relance::manifest::{self, Checked, SourceFile, Sources};
 use relance::plan::{self, Plan, Refusal};
 use relance::reconcile::{By, Error, Outcome, compare, reconcile};
-use relance::source;
+use relance::source::{self, ReadError, Source, Tree};
 use relance::store::{Applied, Origin, Store};
 
 use crate::sending::{NO_PACE, tree};
@@ -39,8 +39,12 @@ fn write(dir: &Path, campaigns: &[(&str, &str)]) {
     fs::write(dir.join("tree.yaml"), tree(2, NO_PACE, campaigns)).unwrap();
 }
 
+fn read(directories: &[PathBuf]) -> Tree {
+    source::load(directories).unwrap().into()
+}
+
 async fn pass(db: &TestDatabase, dir: &Path) -> Outcome {
-    reconcile(&[dir.to_owned()], &db.store, By::Daemon, now()).await.unwrap().outcome
+    reconcile(read(&[dir.to_owned()]), &db.store, By::Daemon, now()).await.unwrap().outcome
 }
 
 /// Everything that an apply may write.
@@ -70,20 +74,18 @@ async fn an_emptied_tree_or_the_loss_of_a_third_is_refused_until_a_person_says_s
     write(dir.path(), &[("b", ""), ("c", "accounts: {names: [a1]}")]);
     assert!(matches!(pass(&db, dir.path()).await, Outcome::Refused(Refusal::MassCancel { cancelled: 4, live: 9 })));
     let gone = dir.path().join("nowhere");
-    assert!(matches!(
-        reconcile(&[gone], &db.store, By::Daemon, now()).await,
-        Err(Error::Source(source::Error::Missing(_)))
-    ));
+    let missing = Source::Directories(vec![gone]).read().await;
+    assert!(matches!(missing, Err(ReadError::Directory(source::Error::Missing(_)))));
     fs::write(dir.path().join("broken.yaml"), "kind: [").unwrap();
     // What cannot be read may be what is missing: the daemon takes nothing away.
     assert!(matches!(pass(&db, dir.path()).await, Outcome::InSync));
     // Not even a person applies a broken tree.
-    let forced = reconcile(&[dir.path().to_owned()], &db.store, ASKED, now()).await.unwrap().outcome;
+    let forced = reconcile(read(&[dir.path().to_owned()]), &db.store, ASKED, now()).await.unwrap().outcome;
     assert!(matches!(forced, Outcome::Broken(_)));
     fs::remove_file(dir.path().join("broken.yaml")).unwrap();
     assert_eq!(state(&db).await, before, "something was written");
 
-    let forced = reconcile(&[dir.path().to_owned()], &db.store, ASKED, now()).await.unwrap().outcome;
+    let forced = reconcile(read(&[dir.path().to_owned()]), &db.store, ASKED, now()).await.unwrap().outcome;
     assert!(matches!(forced, Outcome::Applied { revision: 2, .. }), "{forced:?}");
     // One run of four is a small part.
     write(dir.path(), &[("b", "")]);
@@ -98,7 +100,7 @@ async fn an_emptied_tree_or_the_loss_of_a_third_is_refused_until_a_person_says_s
 async fn a_plan_made_from_what_is_in_force_no_more_writes_nothing() {
     let (db, dir) = four_accounts().await;
     write(dir.path(), &[("a", ""), ("b", "")]);
-    let stale = compare(&[dir.path().to_owned()], &db.store).await.unwrap();
+    let stale = compare(read(&[dir.path().to_owned()]), &db.store).await.unwrap();
     assert!(matches!(pass(&db, dir.path()).await, Outcome::Applied { .. }));
     let before = state(&db).await;
     for generation in [stale.in_force.generation, -1, 99] {
@@ -116,7 +118,14 @@ async fn of_several_that_reconcile_at_once_each_change_is_applied_by_one() {
     let directories = vec![dir.path().to_owned()];
     let passes = (0..6).map(|_| {
         let (store, directories) = (db.store.clone(), directories.clone());
-        tokio::spawn(async move { reconcile(&directories, &store, By::Daemon, now()).await.unwrap().outcome })
+        tokio::spawn(async move {
+            loop {
+                match reconcile(read(&directories), &store, By::Daemon, now()).await {
+                    Err(Error::Outdated) => {}
+                    pass => break pass.unwrap().outcome,
+                }
+            }
+        })
     });
     let mut applied = 0;
     for pass in passes.collect::<Vec<_>>() {
@@ -136,11 +145,9 @@ async fn the_samples_apply_once_wherever_their_files_are() {
     let (db, dir) = four_accounts().await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let directories: Vec<PathBuf> = ["campaigns", "templates"].map(|name| root.join(name)).into();
-    assert!(matches!(
-        reconcile(&directories, &db.store, By::Daemon, now()).await.unwrap().outcome,
-        Outcome::Applied { .. }
-    ));
-    assert!(matches!(reconcile(&directories, &db.store, By::Daemon, now()).await.unwrap().outcome, Outcome::InSync));
+    let pass_of = async || reconcile(read(&directories), &db.store, By::Daemon, now()).await.unwrap().outcome;
+    assert!(matches!(pass_of().await, Outcome::Applied { .. }));
+    assert!(matches!(pass_of().await, Outcome::InSync));
     // All in one file, in another order.
     let mut files = source::load(&directories).unwrap().files;
     files.reverse();

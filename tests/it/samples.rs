@@ -9,6 +9,7 @@ use relance::facts::Source;
 use relance::import;
 use relance::reconcile::{By, Outcome, reconcile};
 use relance::runner::{self, Loaded, Seen};
+use relance::source;
 use relance::store::Age;
 
 use crate::support::database;
@@ -47,13 +48,13 @@ async fn the_sample_tree_enrolls_whom_an_independent_query_finds() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let now: Timestamp = "2026-11-30T07:00:00Z".parse().unwrap();
     let age = Age { as_of: now, now };
-    let source = |file: &str| Source::open(&root.join("samples").join(file)).unwrap();
-    import::accounts(&db.store, source("accounts.csv"), age).await.unwrap();
-    let report = import::referrals(&db.store, source("referrals.csv"), age).await.unwrap();
+    let export = |file: &str| Source::open(&root.join("samples").join(file)).unwrap();
+    import::accounts(&db.store, export("accounts.csv"), age).await.unwrap();
+    let report = import::referrals(&db.store, export("referrals.csv"), age).await.unwrap();
     assert_eq!((report.inserted, report.unchanged, report.rejected.len()), (53, 1, 2));
 
-    let applied =
-        reconcile(&[root.join("campaigns"), root.join("templates")], &db.store, By::Daemon, now).await.unwrap().outcome;
+    let tree = source::load(&[root.join("campaigns"), root.join("templates")]).unwrap().into();
+    let applied = reconcile(tree, &db.store, By::Daemon, now).await.unwrap().outcome;
     assert!(matches!(applied, Outcome::Applied { .. }), "{applied:?}");
     let sandbox: Arc<dyn Channel> = Arc::new(Sandbox::new(db.store.clone(), std::time::Duration::ZERO));
     let open: Open = Arc::new(move |_| Arc::clone(&sandbox));

@@ -36,7 +36,7 @@ fn headline(estimate: &Estimate) -> String {
         _ => format!("{} people", number(count)),
     };
     if estimate.accounts == 0 {
-        return "It is for no account. `relancectl import accounts` reads them; `accounts` in the manifest selects."
+        return "It has no run ahead: it selects no account, or its runs are over. `relancectl import accounts` reads accounts."
             .to_owned();
     }
     let accounts = counted(signed(estimate.accounts), "account");

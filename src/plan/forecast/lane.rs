@@ -301,7 +301,8 @@ impl<'a> Lane<'a> {
         for other in 0..self.runs.len() {
             let writes_at = if other == run { None } else { self.disturbs_at(run, other) };
             let state = &self.runs[other];
-            let moves = [state.start_at, state.end_at, state.pass_at.filter(|_| state.is_active()), writes_at];
+            let pass_at = state.pass_at.filter(|_| state.is_active());
+            let moves = [state.start_at, state.end_at, pass_at, writes_at, state.run.orders.change_at(now)];
             until = moves.into_iter().flatten().filter(|at| *at > now).fold(until, Timestamp::min);
         }
         until

@@ -27,7 +27,7 @@ use crate::cadence::Cadence;
 use crate::domain::{CampaignId, Timestamp, Zone};
 use crate::gate;
 use crate::lifecycle::enrollment::Taken;
-use crate::lifecycle::operator::Orders;
+use crate::lifecycle::operator::{Action, Orders};
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::turn::Order;
 use crate::manifest::desired::{AccountPolicy, Campaign, PastSubscription};
@@ -111,7 +111,9 @@ pub fn admit(
         let Some(end) = account.facts.subscription_ends_at.filter(|end| *end > now) else { return (outlooks, refused) };
         let outlives = |at: &usize| {
             let run = &runs[*at];
-            let asked = !run.started && !run.refused && run.spec.past_subscription == PastSubscription::Refuse;
+            let at_once = run.orders.at(now).is_some_and(|order| order.action == Action::Start);
+            let asked =
+                !at_once && !run.started && !run.refused && run.spec.past_subscription == PastSubscription::Refuse;
             asked && outlooks[*at].outlives(end)
         };
         let Some(last) = (0..runs.len()).filter(outlives).max_by_key(|at| (runs[*at].spec.priority, *at)) else {

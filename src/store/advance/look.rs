@@ -81,6 +81,8 @@ pub(super) struct Look {
     pub(super) after: Status,
     /// Whether others may see it differently now.
     pub(super) concerns: bool,
+    /// Whether it has to be worked out when it would end.
+    pub(super) ahead: bool,
     /// The sentence of its event, if there is one.
     pub(super) told: String,
     /// When it is worth another look though nothing happens to it.
@@ -193,7 +195,7 @@ impl RunRow {
             started: self.started_at.is_some(),
             behind: scene.order.behind(campaign, peers),
             crowded_out: scene.order.crowded_out(campaign, peers),
-            ahead: spec.map_or(Ahead::Free, |spec| self.ahead(spec, now)),
+            ahead: spec.map_or(Ahead::Free, |spec| self.ahead(spec, reason, now)),
             unable: facts.unable(now),
             start_at: moment(spec.and_then(|spec| spec.schedule.start_at)),
             end_at: moment(spec.and_then(|spec| spec.schedule.end_at)),
@@ -215,20 +217,26 @@ impl RunRow {
             Phase::Completed | Phase::Cancelled => [None; 4],
         };
         let check_at = moves.into_iter().flatten().filter(|at| *at > now).min();
-        let concerns = peer(&status, orders, now) != peer(&after, orders, now);
+        // Of another order of an operator only the sentence may be new.
+        let reordered = reason == Reason::Operator && status.message != after.message;
+        let concerns = reordered || peer(&status, orders, now) != peer(&after, orders, now);
+        let old = self.look_again_at().is_none_or(|at| at <= now);
+        let ahead = matches!(after.reason, Reason::LookingAhead | Reason::OutlivesSubscription) && old;
         let told = told(&status, &after, orders, replaced, now);
-        Ok(Look { account, campaign, before: phase, after, concerns, told, check_at })
+        Ok(Look { account, campaign, before: phase, after, concerns, ahead, told, check_at })
     }
 }
 
 impl RunRow {
     /// Whether the run would be done before the subscription ends, if its campaign asks that.
-    fn ahead(&self, spec: &Campaign, now: Timestamp) -> Ahead {
+    fn ahead(&self, spec: &Campaign, reason: Reason, now: Timestamp) -> Ahead {
         let Some(end) = self.subscription_ends_at.filter(|_| spec.past_subscription == PastSubscription::Refuse) else {
             return Ahead::Free;
         };
         let until = end.format("%Y-%m-%d");
         match (self.look_again_at().filter(|at| *at > now), self.foreseen_end) {
+            // It stays where it is while it is worked out anew.
+            (None, _) if reason == Reason::OutlivesSubscription => Ahead::Outlives(self.message.clone()),
             (None, _) => Ahead::Unknown,
             (Some(_), Some(finish)) if finish <= end => Ahead::Free,
             (Some(_), Some(finish)) => {

@@ -110,6 +110,8 @@ fn is_alike(group: &Group, next: &Group) -> bool {
             (Place::Active { day, due_at }, Place::Active { day: next_day, due_at: next_due_at }) => {
                 day == next_day && (*next_due_at - *due_at).abs() < ALIKE
             }
+            // They come newest first: the later of two instants is that of the first.
+            (Place::Waiting { from }, Place::Waiting { from: next }) => (*from - *next).abs() < ALIKE,
             (one, other) => one == other,
         })
 }

@@ -56,7 +56,6 @@ impl RunRow {
         let count = |on, count: i32| DayCount { on, count: count.unsigned_abs() }.of(today);
         Run {
             phase: Phase::parse(&self.phase).unwrap_or(Phase::Draft),
-            refused: !touched && self.reason == Reason::OutlivesSubscription.as_str(),
             started: self.started,
             faulty: self.faulty && !touched && self.reason == Reason::TemplateError.as_str(),
             sent: count(self.taken_on, self.taken),

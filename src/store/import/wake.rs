@@ -33,7 +33,8 @@ pub(in crate::store) async fn wake(tx: &mut PgConnection, accounts: &[i32], now:
                  where account_id = any($1) and phase not in ('completed', 'cancelled')
                  order by account_id, campaign_id for no key update
              )
-             update run set enroll_at = least(enroll_at, $2), check_at = least(check_at, $2), foreseen_at = null
+             update run set enroll_at = least(enroll_at, $2), check_at = least(check_at, $2), foreseen_at = null,
+                 ahead_at = case when ahead_at is not null then $2 end
              from due where run.account_id = due.account_id and run.campaign_id = due.campaign_id",
             "wake the runs",
         ),

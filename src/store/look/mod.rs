@@ -84,6 +84,11 @@ impl Store {
             .execute(connection)
             .await
             .map_err(Error::during("begin to look"))?;
+        // Nobody waits for it, and what is made of one answer before the next is asked may take its time.
+        sqlx::query("set local idle_in_transaction_session_timeout = 0")
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::during("begin to look"))?;
         Ok(tx)
     }
 }

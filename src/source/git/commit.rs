@@ -1,15 +1,16 @@
-//! Manifests as they are in a commit of the git repository around us, without checking anything out.
+//! Manifests as they are in a commit of the git repository around us or of a bare one, without checking anything out.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 
-use super::directory::{MAX_TOTAL_BYTES, is_manifest, shown};
+use super::program::{self, Repository, said};
 use crate::manifest::{MAX_FILE_BYTES, SourceFile, Sources};
+use crate::source::directory::{MAX_TOTAL_BYTES, is_manifest, shown};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -31,40 +32,49 @@ pub enum Error {
 /// Reads every manifest below `roots`, which are relative to `folder`, as they are in the commit `reference`; with no
 /// roots, below `campaigns` and `templates`, of which the second may be missing.
 ///
-/// The same files count as in [`super::load`].
+/// The same files count as in [`load`](crate::source::load).
 pub fn load_commit(folder: &Path, reference: &str, given: &[PathBuf]) -> Result<Sources, Error> {
+    load_from(Repository::Around(folder), reference, given)
+}
+
+/// As [`load_commit`], from any repository.
+pub(super) fn load_from(repository: Repository, reference: &str, given: &[PathBuf]) -> Result<Sources, Error> {
     let usual = ["campaigns", "templates"].map(PathBuf::from);
     let roots = if given.is_empty() { &usual[..] } else { given };
-    let tree = resolve(folder, reference)?;
+    let tree = resolve(repository, reference)?;
     let mut blobs = BTreeMap::new();
     for root in roots {
         let plain: PathBuf = root.components().filter(|part| *part != Component::CurDir).collect();
-        let found = list(folder, reference, &tree, &plain, &mut blobs)?;
+        let found = list(repository, reference, &tree, &plain, &mut blobs)?;
         let optional = given.is_empty() && *root == usual[1];
         if !found && !optional {
             return Err(Error::Missing { reference: reference.to_owned(), path: root.clone() });
         }
     }
     let ids: Vec<&str> = blobs.values().map(String::as_str).collect();
-    let contents = read(folder, reference, &ids)?;
+    let contents = read(repository, reference, &ids)?;
     let files = blobs.keys().zip(contents).map(|(path, bytes)| SourceFile { path: shown(path), bytes });
     Ok(Sources { files: files.collect() })
 }
 
-fn git(folder: &Path, args: &[&OsStr]) -> Result<Result<Vec<u8>, String>, Error> {
-    let output =
-        Command::new("git").current_dir(folder).args(args).stdin(Stdio::null()).output().map_err(Error::NoGit)?;
-    if output.status.success() {
-        return Ok(Ok(output.stdout));
-    }
-    Ok(Err(String::from_utf8_lossy(&output.stderr).trim().trim_start_matches("fatal: ").to_owned()))
+fn git(repository: Repository, args: &[&OsStr]) -> Result<Result<Vec<u8>, String>, Error> {
+    let output = program::git(repository).args(args).output().map_err(Error::NoGit)?;
+    Ok(if output.status.success() { Ok(output.stdout) } else { Err(said(&output.stderr)) })
+}
+
+/// Who wrote a commit.
+pub(super) fn author(repository: Repository, id: &str) -> io::Result<Option<String>> {
+    let args = ["log", "-1", "--no-show-signature", "--format=%an", id];
+    let output = program::git(repository).args(args).output()?;
+    let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Ok(Some(name).filter(|name| !name.is_empty()))
 }
 
 /// The tree of a commit.
-fn resolve(folder: &Path, reference: &str) -> Result<String, Error> {
+fn resolve(repository: Repository, reference: &str) -> Result<String, Error> {
     let tree = format!("{reference}^{{tree}}");
     let args = ["rev-parse", "--verify", "--end-of-options", &tree].map(OsStr::new);
-    match git(folder, &args)? {
+    match git(repository, &args)? {
         Ok(id) => Ok(String::from_utf8_lossy(&id).trim().to_owned()),
         Err(said) => Err(Error::Unknown { reference: reference.to_owned(), said }),
     }
@@ -72,7 +82,7 @@ fn resolve(folder: &Path, reference: &str) -> Result<String, Error> {
 
 /// Adds the manifests at or below `root` with the ids of their contents; `false` when there is nothing of that name.
 fn list(
-    folder: &Path,
+    repository: Repository,
     reference: &str,
     tree: &str,
     root: &Path,
@@ -82,7 +92,7 @@ fn list(
     if *root != *"" {
         args.push(root.as_os_str());
     }
-    let listed = git(folder, &args)?.map_err(|said| Error::Failed { reference: reference.to_owned(), said })?;
+    let listed = git(repository, &args)?.map_err(|said| Error::Failed { reference: reference.to_owned(), said })?;
     let mut found = false;
     // `mode type id<TAB>path<NUL>`
     for entry in listed.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
@@ -108,9 +118,8 @@ fn list(
 }
 
 /// The contents of `ids`, in their order.
-fn read(folder: &Path, reference: &str, ids: &[&str]) -> Result<Vec<Vec<u8>>, Error> {
-    let mut child = Command::new("git")
-        .current_dir(folder)
+fn read(repository: Repository, reference: &str, ids: &[&str]) -> Result<Vec<Vec<u8>>, Error> {
+    let mut child = program::git(repository)
         .args(["cat-file", "--batch"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,0 +1,240 @@
+//! Several daemons on one database: one reconciles, and whoever did before writes nothing any more.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use relance::reconcile::{By, Error, Outcome, Pass, reconcile};
+use relance::source;
+use relance::store::{Holder, Speed, Token};
+use rustix::process::Signal;
+use sqlx::PgPool;
+use tempfile::TempDir;
+
+use crate::daemon::{Daemon, folder, import, one, until, until_logged};
+use crate::sending::{ALWAYS, NO_PACE, tree};
+use crate::support::{TestDatabase, database};
+
+fn holder(host: &str) -> Holder {
+    Holder { host: host.to_owned(), pid: 7 }
+}
+
+/// Lets the lease run out without waiting for it.
+async fn run_out(pool: &PgPool) {
+    sqlx::query("update reconciler set until = clock_timestamp() - interval '1 second'").execute(pool).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_has_the_lease_and_no_token_comes_twice() {
+    let db = database().await;
+    let (store, (a, b)) = (&db.store, (holder("a"), holder("b")));
+    assert_eq!(store.reconciler().await.unwrap(), None);
+    let first = store.take_over(&a).await.unwrap().unwrap();
+    assert_eq!(store.take_over(&b).await.unwrap(), None);
+    assert_eq!(store.reconciler().await.unwrap(), Some(a.clone()));
+    // However fast the clock of this database runs, the lease is one of real time.
+    let (now, _) = store.now().await.unwrap();
+    store.set_clock(now + TimeDelta::days(30), Speed(100_000.0)).await.unwrap();
+    assert_eq!(store.take_over(&b).await.unwrap(), None);
+    assert!(store.renew(first).await.unwrap());
+
+    // Given back, it is free at once.
+    store.step_down(first).await.unwrap();
+    assert!(!store.renew(first).await.unwrap());
+    let second = store.take_over(&b).await.unwrap().unwrap();
+    assert!(second > first);
+    // Who had it before has no say in it.
+    assert!(!store.renew(first).await.unwrap());
+    store.step_down(first).await.unwrap();
+    assert_eq!(store.reconciler().await.unwrap(), Some(b.clone()));
+
+    // Over, it goes on as long as nobody takes it.
+    run_out(&db.pool).await;
+    assert_eq!(store.reconciler().await.unwrap(), None);
+    assert!(store.renew(second).await.unwrap());
+    assert_eq!(store.take_over(&a).await.unwrap(), None);
+    run_out(&db.pool).await;
+    let third = store.take_over(&a).await.unwrap().unwrap();
+    assert!(third > second);
+    assert!(!store.renew(second).await.unwrap());
+
+    // Who is in the middle of a plan is not waited for, and keeps it.
+    run_out(&db.pool).await;
+    let mut busy = db.pool.begin().await.unwrap();
+    sqlx::query("select from reconciler for update").execute(&mut *busy).await.unwrap();
+    let tried = tokio::time::timeout(Duration::from_secs(20), store.take_over(&b)).await;
+    assert_eq!(tried.expect("it waits").unwrap(), None);
+    busy.rollback().await.unwrap();
+    assert!(store.renew(third).await.unwrap());
+}
+
+/// Replaces the manifests in one go: a daemon may be reading them.
+pub(crate) fn put(dir: &Path, tree: &str) {
+    let manifests = dir.join("campaigns");
+    fs::create_dir_all(&manifests).unwrap();
+    let aside = dir.join("aside");
+    fs::write(&aside, tree).unwrap();
+    fs::rename(aside, manifests.join("tree.yaml")).unwrap();
+}
+
+fn write(dir: &Path, words: &str) {
+    put(dir, &tree(2, NO_PACE, &[("c", ALWAYS)]).replace("Jour ", words));
+}
+
+/// Everything a plan writes.
+async fn written(pool: &PgPool) -> String {
+    one(
+        pool,
+        "select concat(json_build_array(
+             (select json_agg(r order by id) from revision r), (select json_agg(m order by kind, name) from manifest m),
+             (select json_agg(g) from generation g), (select json_agg(r) from run r), (select json_agg(l) from lane l),
+             (select json_agg(r) from reconciler r)))",
+    )
+    .await
+}
+
+#[tokio::test]
+async fn who_was_overtaken_writes_nothing() {
+    let (dir, db) = (folder(), database().await);
+    import(dir.path(), Some(&db.url()), 1, 1);
+    let here = [dir.path().join("campaigns")];
+    let (now, _) = db.store.now().await.unwrap();
+    let applied = |pass: Result<Pass, Error>| match pass.map(|pass| pass.outcome) {
+        Ok(Outcome::Applied { revision, .. }) => revision,
+        other => panic!("{other:?}"),
+    };
+    let taken: Option<Token> = db.store.take_over(&holder("a")).await.unwrap();
+    let paused = db.store.fenced(taken.unwrap());
+    write(dir.path(), "Un ");
+    assert_eq!(applied(reconcile(source::load(&here).unwrap().into(), &paused, By::Daemon, now).await), 1);
+
+    run_out(&db.pool).await;
+    let awake = db.store.fenced(db.store.take_over(&holder("b")).await.unwrap().unwrap());
+    write(dir.path(), "Deux ");
+    let before = written(&db.pool).await;
+    assert!(matches!(
+        reconcile(source::load(&here).unwrap().into(), &paused, By::Daemon, now).await,
+        Err(Error::Fenced)
+    ));
+    assert_eq!(written(&db.pool).await, before);
+    assert_eq!(applied(reconcile(source::load(&here).unwrap().into(), &awake, By::Daemon, now).await), 2);
+
+    // A person needs no lease, and takes none away.
+    write(dir.path(), "Trois ");
+    assert_eq!(applied(reconcile(source::load(&here).unwrap().into(), &db.store, By::Daemon, now).await), 3);
+    write(dir.path(), "Quatre ");
+    // Carrying out a plan renews the lease.
+    run_out(&db.pool).await;
+    assert_eq!(applied(reconcile(source::load(&here).unwrap().into(), &awake, By::Daemon, now).await), 4);
+    assert_eq!(db.store.reconciler().await.unwrap(), Some(holder("b")));
+    let tokens = "select string_agg(coalesce(token::text, 'person'), ' ' order by id) from revision";
+    assert_eq!(one::<String>(&db.pool, tokens).await, "1 2 person 2");
+
+    // Nor does who gave it back.
+    let last: i64 = one(&db.pool, "select token from reconciler").await;
+    assert_eq!(last, 2);
+    sqlx::query("update reconciler set host = null, pid = null, until = null").execute(&db.pool).await.unwrap();
+    write(dir.path(), "Cinq ");
+    assert!(matches!(
+        reconcile(source::load(&here).unwrap().into(), &awake, By::Daemon, now).await,
+        Err(Error::Fenced)
+    ));
+}
+
+/// Two daemons, each with files of its own: the first one reconciles.
+struct Two {
+    folders: [TempDir; 2],
+    db: TestDatabase,
+    url: String,
+    leader: Daemon,
+    other: Daemon,
+}
+
+impl Two {
+    async fn start() -> Self {
+        let (folders, db) = ([folder(), folder()], database().await);
+        let url = db.url();
+        import(folders[0].path(), Some(&url), 1, 1);
+        for folder in &folders {
+            write(folder.path(), "Un ");
+        }
+        let leader = Daemon::start(folders[0].path(), Some(&url), &["run"]);
+        until(&db.pool, &leader, "select exists (select from revision where token = 1)").await;
+        until_logged(&leader, "reconciling from here on (token 1)");
+        let other = Daemon::start(folders[1].path(), Some(&url), &["run"]);
+        until_logged(&other, &format!("another daemon reconciles (process {} on ", leader.pid()));
+        Self { folders, db, url, leader, other }
+    }
+
+    fn folder(&self, n: usize) -> PathBuf {
+        self.folders[n].path().to_owned()
+    }
+
+    /// The tokens of the revisions, in their order.
+    async fn tokens(&self) -> String {
+        one(&self.db.pool, "select string_agg(token::text, ' ' order by id) from revision").await
+    }
+}
+
+#[tokio::test]
+async fn a_killed_daemon_is_followed_by_another_and_a_stopped_one_at_once() {
+    let mut two = Two::start().await;
+    two.leader.kill();
+    write(&two.folder(1), "Deux ");
+    until(&two.db.pool, &two.other, "select exists (select from revision where token = 2)").await;
+    until_logged(&two.other, "reconciling from here on (token 2)");
+    assert_eq!(two.tokens().await, "1 2");
+
+    // Told to stop, it leaves nothing to wait for.
+    let url = two.url.clone();
+    let third = Daemon::start(&two.folder(0), Some(&url), &["run"]);
+    until_logged(&third, "another daemon reconciles");
+    let folder = two.folder(0);
+    assert_eq!(two.other.stop().0.code(), Some(0));
+    let free = "select until is null or token = 3 from reconciler";
+    assert!(one::<bool>(&two.db.pool, free).await);
+    write(&folder, "Trois ");
+    until(&two.db.pool, &third, "select exists (select from revision where token = 3)").await;
+    assert_eq!(third.stop().0.code(), Some(0));
+    assert!(one::<bool>(&two.db.pool, "select until is null from reconciler").await);
+}
+
+#[tokio::test]
+async fn a_daemon_that_was_paused_for_longer_than_its_lease_wakes_up_to_watch() {
+    let mut two = Two::start().await;
+    two.leader.signal(Signal::STOP);
+    write(&two.folder(0), "Nul ");
+    write(&two.folder(1), "Deux ");
+    until(&two.db.pool, &two.other, "select exists (select from revision where token = 2)").await;
+    two.leader.signal(Signal::CONT);
+    until_logged(&two.leader, "the lease on reconciling was lost (token 1)");
+    until_logged(&two.leader, &format!("another daemon reconciles (process {} on ", two.other.pid()));
+    assert_eq!(two.tokens().await, "1 2");
+
+    // It has its say again when the other is gone.
+    two.other.kill();
+    until(&two.db.pool, &two.leader, "select exists (select from revision where token = 3)").await;
+    assert_eq!(two.tokens().await, "1 2 3");
+    let in_force = "select body::text like '%Nul %' from manifest where kind = 'Sequence'";
+    assert!(one::<bool>(&two.db.pool, in_force).await);
+}
+
+#[tokio::test]
+async fn a_daemon_paused_in_the_middle_of_a_plan_holds_nobody_up() {
+    let two = Two::start().await;
+    let mut hold = two.db.pool.begin().await.unwrap();
+    sqlx::query("lock table revision in share mode").execute(&mut *hold).await.unwrap();
+    write(&two.folder(0), "Nul ");
+    let waits = "select exists (select from pg_stat_activity where datname = current_database()
+                                and wait_event_type = 'Lock' and query like 'insert into revision%')";
+    until(&two.db.pool, &two.leader, waits).await;
+    two.leader.signal(Signal::STOP);
+    hold.rollback().await.unwrap();
+    // It has written, did not commit, and has every lock of a plan.
+    write(&two.folder(1), "Deux ");
+    until(&two.db.pool, &two.other, "select exists (select from revision where token = 2)").await;
+    two.leader.signal(Signal::CONT);
+    until_logged(&two.leader, "the lease on reconciling was lost (token 1)");
+    assert_eq!(two.tokens().await, "1 2");
+}
