@@ -10,7 +10,7 @@ use crate::domain::{
     Zone,
 };
 use crate::gate::{self, Hold, Question, Quota, Scope, Verdict};
-use crate::lifecycle::run::{Phase, Reason, may_act};
+use crate::lifecycle::run::{Phase, Reason, acting};
 use crate::lifecycle::target::Exit;
 use crate::pacing::{self, Pace};
 use crate::program::{CampaignProgram, Program, Recipient, Referrer};
@@ -265,10 +265,7 @@ impl Asking<'_> {
         Question {
             now: self.now,
             run: gate::Run {
-                phase: match run.phase {
-                    Phase::Active if !may_act(run.phase, run.reason, campaign.spec.state) => Phase::Paused,
-                    phase => phase,
-                },
+                phase: acting(run.phase, run.reason, campaign.spec.state),
                 end_at: schedule.end_at.map(|end| end.at(zone)),
                 exit_on_paid: campaign.spec.exit_on_paid,
                 consent: campaign.spec.consent,

@@ -3,7 +3,8 @@
 use anyhow::{anyhow, bail};
 
 use crate::diagnostic::nearest;
-use crate::domain::Timestamp;
+use crate::domain::{Name, Timestamp};
+use crate::manifest::{Checked, Kind};
 use crate::program::Program;
 use crate::store::Store;
 use crate::store::look::{Case, TargetName};
@@ -19,6 +20,14 @@ pub(super) async fn campaign(store: &Store, name: &str) -> anyhow::Result<()> {
 pub(super) async fn account(store: &Store, id: &str) -> anyhow::Result<()> {
     let ids = store.account_names().await?;
     one_of("account", id, &ids, "none was imported yet; `relancectl import` does")
+}
+
+/// The campaign of this name in the files, sound or not.
+pub(super) fn campaign_in_files(name: &str, checked: &Checked) -> anyhow::Result<Name> {
+    let broken = checked.broken.iter().filter(|(kind, _)| *kind == Kind::Campaign).map(|(_, name)| name);
+    let names: Vec<String> = checked.desired.campaigns.keys().chain(broken).map(ToString::to_string).collect();
+    one_of("campaign", name, &names, "there is none in these files; `--dir` names others")?;
+    Name::parse(name).map_err(|error| anyhow!(error))
 }
 
 /// `account` narrows down where to look for what was meant.

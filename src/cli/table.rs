@@ -157,6 +157,16 @@ pub(super) fn counted(n: i64, noun: &str) -> String {
     format!("{} {noun}{ending}", thousands(n))
 }
 
+/// `1 person`, `2 people`.
+pub(super) fn people(n: i64) -> String {
+    if n == 1 { "1 person".to_owned() } else { format!("{} people", thousands(n)) }
+}
+
+/// A count in the form in which tables take it.
+pub(super) fn whole(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
 /// `2026-11-30 09:12`, in UTC.
 pub(super) fn time(at: Timestamp) -> String {
     at.format("%Y-%m-%d %H:%M").to_string()

@@ -200,6 +200,14 @@ pub fn may_act(phase: Phase, reason: Reason, wanted: DesiredState) -> bool {
     goes_on && phase == Phase::Active
 }
 
+/// The phase as far as writing goes: a run that may not act is as good as paused.
+pub fn acting(phase: Phase, reason: Reason, wanted: DesiredState) -> Phase {
+    match phase {
+        Phase::Active if !may_act(phase, reason, wanted) => Phase::Paused,
+        phase => phase,
+    }
+}
+
 /// Whether this run will take nobody any more.
 pub fn enrollment_closed(situation: &Situation) -> bool {
     match situation.enrollment {

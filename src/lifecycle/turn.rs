@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::run::Phase;
-use crate::domain::{CampaignId, Name};
+use super::operator::Orders;
+use super::run::{Phase, Reason, Status};
+use crate::domain::{CampaignId, Name, Timestamp};
 use crate::manifest::Desired;
 use crate::manifest::desired::CampaignType;
 
@@ -159,6 +160,16 @@ pub struct Peer {
 /// The runs of one account that are not over.
 #[derive(Debug, Clone, Default)]
 pub struct Peers(BTreeMap<CampaignId, Peer>);
+
+impl Peer {
+    /// What the others see of a run in `status` that is under `orders`.
+    pub fn of(status: &Status, orders: Orders<'_>, now: Timestamp) -> Self {
+        let ordered = status.phase == Phase::Paused && status.reason == Reason::Operator;
+        let returns = ordered && orders.at(now).is_some_and(|order| order.until.is_some());
+        // Nobody begins beside it before it is known whether it does.
+        Self { phase: status.phase, returns: returns || status.reason == Reason::LookingAhead }
+    }
+}
 
 impl Peers {
     /// Notes what a run is now; one that is over is no peer any more.

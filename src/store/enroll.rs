@@ -9,7 +9,7 @@ use super::matcher::{Lives, Matcher, Seeker, matching};
 use super::reply::hold_replies;
 use super::rows::{decode, zone};
 use super::{Error, Store};
-use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp, Zone};
+use crate::domain::{AccountId, CampaignId, NaiveDate, Timestamp, Zone};
 use crate::lane::DayCount;
 use crate::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass, room};
 use crate::lifecycle::run::{Phase, Reason, may_act};
@@ -46,31 +46,6 @@ impl Store {
         .await
         .map_err(Error::during("look for runs to enroll"))?;
         Ok(ids.into_iter().map(CampaignId).collect())
-    }
-
-    /// How many people match `spec` for each of `seekers`; the campaign's number is 0 when the database does not know it
-    /// yet.
-    pub async fn count_matches(
-        &self,
-        (name, campaign): (&Name, CampaignId),
-        spec: &Campaign,
-        seekers: &[Seeker],
-        now: Timestamp,
-    ) -> Result<Vec<(AccountId, u64)>, Error> {
-        let query = sqlx::query_as(concat!(
-            "select d.account_id, least(count(*), max(d.room)) ",
-            matching!(),
-            " group by d.account_id order by d.account_id"
-        ));
-        let mut db = self.pool.acquire().await.map_err(Error::during("count who matches"))?;
-        let lives = Lives::of(&mut db, name, campaign).await?;
-        let rows: Vec<(i32, i64)> = Matcher::new(&lives, spec, seekers, now)
-            .bind(query)
-            .persistent(false)
-            .fetch_all(&mut *db)
-            .await
-            .map_err(Error::during("count who matches"))?;
-        Ok(rows.into_iter().map(|(account, count)| (AccountId(account), count.unsigned_abs())).collect())
     }
 
     /// Makes one enrollment pass over every run of the campaign that is due: newest registration first, never the

@@ -6,16 +6,16 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use anyhow::{Context as _, anyhow, bail};
-use clap::ValueEnum;
+use anyhow::{Context as _, bail};
 
 use super::database::Database;
+use super::output::Format;
 use super::{Exit, Global, known, print, validate};
 use crate::config::Config;
 use crate::domain::Name;
 use crate::estimate::estimate;
 use crate::manifest::desired::DesiredState;
-use crate::manifest::{Checked, Kind, SourceFile, Sources, campaigns, check, overlay};
+use crate::manifest::{Checked, SourceFile, Sources, campaigns, check, overlay};
 use crate::source;
 
 #[derive(Debug, clap::Args)]
@@ -32,15 +32,6 @@ pub struct EstimateArgs {
     /// How to print it
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// For programs
-    Json,
 }
 
 pub(super) async fn run(args: &EstimateArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
@@ -92,10 +83,7 @@ fn read(path: &Path) -> anyhow::Result<SourceFile> {
 /// The campaign that is asked about: the one that is named, else the only one `within` the file.
 fn subject(args: &EstimateArgs, within: Option<&[Name]>, checked: &Checked) -> anyhow::Result<Name> {
     if let Some(name) = &args.campaign {
-        let broken = checked.broken.iter().filter(|(kind, _)| *kind == Kind::Campaign).map(|(_, name)| name);
-        let names: Vec<String> = checked.desired.campaigns.keys().chain(broken).map(ToString::to_string).collect();
-        known::one_of("campaign", name, &names, "there is none in these files; `--dir` names others")?;
-        return Name::parse(name).map_err(|error| anyhow!(error));
+        return known::campaign_in_files(name, checked);
     }
     let file = args.file.as_deref().unwrap_or(Path::new("-")).display();
     match within.unwrap_or_default() {

@@ -1,7 +1,7 @@
 //! An estimate for people.
 
 use crate::cli::layout::{facts, footer, section, when};
-use crate::cli::table::{Cell, Table, Tone, counted, one_line, paint, thousands, time};
+use crate::cli::table::{Cell, Table, Tone, counted, one_line, paint, people, thousands, time, whole};
 use crate::domain::Timestamp;
 use crate::estimate::Estimate;
 use crate::manifest::desired::DesiredState;
@@ -31,15 +31,12 @@ pub(super) fn text(estimate: &Estimate, now: Timestamp, colour: bool) -> String 
 
 /// The whole of it in a sentence or two.
 fn headline(estimate: &Estimate) -> String {
-    let people = |count: u64| match count {
-        1 => "1 person".to_owned(),
-        _ => format!("{} people", number(count)),
-    };
+    let people = |count| people(whole(count));
     if estimate.accounts == 0 {
         return "It has no run ahead: it selects no account, or its runs are over. `relancectl import accounts` reads accounts."
             .to_owned();
     }
-    let accounts = counted(signed(estimate.accounts), "account");
+    let accounts = counted(whole(estimate.accounts), "account");
     let mut line = match estimate.matching {
         0 => format!("Nobody of {accounts} matches now"),
         1 => format!("1 person matches, in {accounts}"),
@@ -62,13 +59,13 @@ fn headline(estimate: &Estimate) -> String {
     let each = u64::try_from(estimate.messages_each).unwrap_or(u64::MAX);
     let all = estimate.reached.saturating_mul(each);
     let work = if estimate.active == 0 && all == estimate.messages {
-        format!("{} × {}", people(estimate.reached), counted(signed(each), "message"))
+        format!("{} × {}", people(estimate.reached), counted(whole(each), "message"))
     } else {
-        format!("{} to {}", counted(signed(estimate.messages), "message"), people(estimate.reached + estimate.active))
+        format!("{} to {}", counted(whole(estimate.messages), "message"), people(estimate.reached + estimate.active))
     };
     let at = if estimate.is_even { "at" } else { "at most" };
     let rate = number(estimate.messages_per_day);
-    let days = counted(signed(estimate.days), "day");
+    let days = counted(whole(estimate.days), "day");
     format!("{line}.\n{work} {at} {rate} a day: {days}.")
 }
 
@@ -101,7 +98,7 @@ fn others(estimate: &Estimate, colour: bool) -> String {
     }
     let mut table = Table::new().numbers(["PEOPLE"]).text(["WHY"]);
     for other in &estimate.not_matching {
-        table.row([Cell::count(signed(other.people)), Cell::from(other.reason.meaning())]);
+        table.row([Cell::count(whole(other.people)), Cell::from(other.reason.meaning())]);
     }
     section("Not taken now, each for the first reason that holds", &table.render(colour))
 }
@@ -127,9 +124,5 @@ fn sample(estimate: &Estimate, colour: bool) -> String {
 }
 
 fn number(count: u64) -> String {
-    thousands(signed(count))
-}
-
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+    thousands(whole(count))
 }

@@ -5,10 +5,10 @@ mod said;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 
+use self::said::Said;
 pub(super) use self::said::lines;
-use self::said::{Said, people};
 use super::database::Database;
-use super::table::counted;
+use super::table::{counted, people};
 use super::{Exit, Global, get, known, print};
 use crate::config::Config;
 use crate::domain::{AccountId, CampaignId, Name, Period, Timestamp};

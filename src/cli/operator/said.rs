@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Order;
-use crate::cli::table::{counted, one_line, thousands, time};
+use crate::cli::table::{counted, one_line, people, time};
 use crate::domain::Timestamp;
 use crate::lifecycle::operator::Action;
 use crate::lifecycle::run::{Phase, Reason};
@@ -105,10 +105,6 @@ fn groups<'a>(groups: impl Iterator<Item = &'a Group>) -> String {
         format!("\n  {runs} {verb} {} ({}): {message}", group.phase, group.reason)
     };
     groups.map(line).collect()
-}
-
-pub(super) fn people(n: i64) -> String {
-    if n == 1 { "1 person".to_owned() } else { format!("{} people", thousands(n)) }
 }
 
 /// The overrides that count, a line each; nothing when there are none.

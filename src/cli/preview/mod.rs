@@ -4,15 +4,15 @@ mod seen;
 mod text;
 
 use anyhow::{anyhow, bail};
-use clap::ValueEnum;
 
 use self::seen::{Person, Seen, Version};
 use super::database::Database;
+use super::output::Format;
 use super::{Exit, Global, known, print, validate};
 use crate::config::Config;
 use crate::diagnostic::nearest;
-use crate::domain::{CampaignId, Language, Name, Zone};
-use crate::manifest::{Checked, Kind, Sources, check};
+use crate::domain::{CampaignId, Language, Zone};
+use crate::manifest::{Sources, check};
 use crate::preview::{MADE_UP_REFERRER, made_up};
 use crate::program::{CampaignProgram, Program, Recipient, Referrer};
 use crate::source;
@@ -35,19 +35,10 @@ pub struct PreviewArgs {
     output: Format,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// For programs
-    Json,
-}
-
 pub(super) async fn run(args: &PreviewArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
     let sources = source::load(&global.directories())?;
     let checked = check(&sources);
-    let name = known_campaign(&args.campaign, &checked)?;
+    let name = known::campaign_in_files(&args.campaign, &checked)?;
     if !checked.desired.campaigns.contains_key(&name) {
         validate::show(&sources, &checked, config);
         print::note(&format!("nothing is shown: `{name}`, or what it refers to, has errors"));
@@ -70,14 +61,6 @@ pub(super) async fn run(args: &PreviewArgs, global: &Global, config: &Config) ->
         Format::Text => print::line(&text::text(&seen, &sources, print::colour(config))),
     }
     Ok(if seen.has_errors() { Exit::Findings } else { Exit::Fine })
-}
-
-/// The campaign of this name in the files, sound or not.
-fn known_campaign(name: &str, checked: &Checked) -> anyhow::Result<Name> {
-    let broken = checked.broken.iter().filter(|(kind, _)| *kind == Kind::Campaign).map(|(_, name)| name);
-    let names: Vec<String> = checked.desired.campaigns.keys().chain(broken).map(ToString::to_string).collect();
-    known::one_of("campaign", name, &names, "there is none in these files; `--dir` names others")?;
-    Name::parse(name).map_err(|error| anyhow!(error))
 }
 
 /// A tag that people may speak; that no text is in it is not an error, but perhaps a slip.

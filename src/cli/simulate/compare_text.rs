@@ -1,8 +1,8 @@
 //! What an edit changes, for people in a terminal.
 
-use super::text::{notes, number, section};
+use super::text::{notes, section};
 use crate::cli::rows::phase;
-use crate::cli::table::{Cell, Table, counted, thousands};
+use crate::cli::table::{Cell, Table, counted, thousands, whole};
 use crate::domain::NaiveDate;
 use crate::time_machine::compare::{CampaignSide, Change, Comparison, RunSide};
 
@@ -40,7 +40,7 @@ fn first(comparison: &Comparison) -> String {
     };
     let mut parts: Vec<String> =
         [told("sent", "messages"), told("reached", "people written to")].into_iter().flatten().collect();
-    let moved = number(difference.runs.len() as u64);
+    let moved = whole(difference.runs.len() as u64);
     if moved > 0 {
         parts.push(format!(
             "{} on another day",
@@ -54,14 +54,14 @@ fn first(comparison: &Comparison) -> String {
 }
 
 fn signed(change: &Change) -> String {
-    let by = number(change.after) - number(change.before);
+    let by = whole(change.after) - whole(change.before);
     if by > 0 { format!("+{}", thousands(by)) } else { thousands(by).replace('-', "−") }
 }
 
 fn totals(comparison: &Comparison, colour: bool) -> String {
     let mut table = Table::new().text([""]).numbers(["BEFORE", "AFTER", "CHANGE"]);
     for change in &comparison.difference.totals {
-        let cells = [change.before, change.after].map(|n| Cell::count(number(n)));
+        let cells = [change.before, change.after].map(|n| Cell::count(whole(n)));
         table.row([Cell::from(meaning(change.what))].into_iter().chain(cells).chain([Cell::from(signed(change))]));
     }
     if comparison.difference.totals.is_empty() { String::new() } else { table.render(colour) }
@@ -107,7 +107,7 @@ fn campaigns(comparison: &Comparison, colour: bool) -> String {
 fn side_cells(side: &CampaignSide) -> Vec<Cell> {
     let counts = [side.enrolled, side.sent, side.completed, side.exited, side.active];
     let days = [side.last_sent_on, side.finished_on];
-    counts.map(|n| Cell::count(number(n))).into_iter().chain(days.map(date)).collect()
+    counts.map(|n| Cell::count(whole(n))).into_iter().chain(days.map(date)).collect()
 }
 
 fn date(day: Option<NaiveDate>) -> Cell {
@@ -141,8 +141,8 @@ fn per_day(comparison: &Comparison, colour: bool) -> String {
         let change = Change { what: "sent", before: day.before, after: day.after };
         table.row([
             Cell::from(day.date.format("%a %Y-%m-%d").to_string()),
-            Cell::count(number(day.before)),
-            Cell::count(number(day.after)),
+            Cell::count(whole(day.before)),
+            Cell::count(whole(day.after)),
             Cell::from(signed(&change)),
         ]);
     }
@@ -154,6 +154,6 @@ fn more(rows: usize) -> String {
     if more == 0 {
         String::new()
     } else {
-        format!("\n… and {} more; -o json shows all", thousands(number(more as u64)))
+        format!("\n… and {} more; -o json shows all", thousands(whole(more as u64)))
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::chart;
 use crate::cli::rows::phase;
-use crate::cli::table::{Cell, Table, Tone, counted, one_line, shorten, thousands, time};
+use crate::cli::table::{Cell, Table, Tone, counted, one_line, shorten, thousands, time, whole};
 use crate::time_machine::report::{Account, Report, Run};
 
 /// Rows of runs and accounts.
@@ -32,12 +32,8 @@ pub(super) fn section(title: &str, body: String) -> String {
     if body.is_empty() { body } else { format!("{title}\n\n{body}") }
 }
 
-pub(super) fn number(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
-
 pub(super) fn count(n: u64, noun: &str) -> String {
-    counted(number(n), noun)
+    counted(whole(n), noun)
 }
 
 /// The answer to "what will it do" in sentences.
@@ -49,8 +45,8 @@ fn headline(report: &Report) -> String {
         format!(
             "{} to {} of {} people.",
             count(totals.figures.sent, "message"),
-            thousands(number(totals.reached)),
-            thousands(number(totals.people)),
+            thousands(whole(totals.reached)),
+            thousands(whole(totals.people)),
         ),
     ];
     let runs = report.runs.len() as u64;
@@ -62,7 +58,7 @@ fn headline(report: &Report) -> String {
             lines.push(format!("All {} finish, the last on {}.", count(runs, "run"), last.date_naive()));
         }
         _ => {
-            let [finished, open, rest] = [finished, open, runs - finished - open].map(|n| thousands(number(n)));
+            let [finished, open, rest] = [finished, open, runs - finished - open].map(|n| thousands(whole(n)));
             lines.push(format!(
                 "Of {}, {finished} finish, and {open} have written to everybody so far.",
                 count(runs, "run")
@@ -72,7 +68,7 @@ fn headline(report: &Report) -> String {
     }
     if report.rates.paid > 0.0 || report.rates.stop > 0.0 || report.rates.failure > 0.0 {
         let figures = [(totals.paid, "pay"), (totals.stopped, "answer STOP"), (totals.figures.failed, "messages fail")];
-        let told: Vec<String> = figures.iter().map(|(n, what)| format!("{} {what}", thousands(number(*n)))).collect();
+        let told: Vec<String> = figures.iter().map(|(n, what)| format!("{} {what}", thousands(whole(*n)))).collect();
         lines.push(format!("By chance (seed {}): {}.", report.seed, told.join(", ")));
     }
     lines.join("\n")
@@ -101,7 +97,7 @@ fn campaigns(report: &Report, colour: bool) -> String {
             figures.active,
         ];
         let mut cells = vec![Cell::from(shorten(&campaign.name, NAME))];
-        cells.extend(counts.map(number).map(Cell::count));
+        cells.extend(counts.map(whole).map(Cell::count));
         cells.push(Cell::maybe(campaign.finished_at.map(|at| at.date_naive().to_string())));
         table.row(cells);
     }
@@ -118,7 +114,7 @@ fn most<T>(rows: &[T], mut table: Table, row: impl Fn(&T) -> Vec<Cell>, colour: 
     if more == 0 {
         shown
     } else {
-        format!("{shown}\n… and {} more; -o json shows all", thousands(number(more as u64)))
+        format!("{shown}\n… and {} more; -o json shows all", thousands(whole(more as u64)))
     }
 }
 
@@ -137,7 +133,7 @@ fn runs(report: &Report, colour: bool) -> String {
     let row = |run: &&Run| {
         let mut cells = vec![Cell::from(shorten(&run.campaign, NAME)), Cell::from(shorten(&run.account, NAME))];
         cells.push(phase(run.phase));
-        cells.extend([run.sent, run.active].map(number).map(Cell::count));
+        cells.extend([run.sent, run.active].map(whole).map(Cell::count));
         cells.push(Cell::maybe(run.last_sent_on.map(|day| day.to_string())));
         cells.push(Cell::maybe(run.finished_at.map(|at| at.date_naive().to_string())));
         cells
@@ -164,12 +160,12 @@ fn accounts(report: &Report, colour: bool) -> String {
         vec![
             Cell::from(shorten(&account.id, NAME)),
             Cell::from(shorten(&account.name, NAME)),
-            Cell::count(number(account.sent)),
-            Cell::count(number(account.sending_days)),
+            Cell::count(whole(account.sent)),
+            Cell::count(whole(account.sending_days)),
             Cell::from(format!("{:.1}", account.average)),
             Cell::maybe(account.cap.map(|cap| thousands(cap.into()))),
             Cell::new(at_cap, tone),
-            Cell::maybe(account.busiest.map(|busiest| thousands(number(busiest.messages)))),
+            Cell::maybe(account.busiest.map(|busiest| thousands(whole(busiest.messages)))),
         ]
     };
     section("Accounts nearest to their daily cap", most(&accounts, table, row, colour))
@@ -181,9 +177,9 @@ fn unreached(report: &Report, colour: bool) -> String {
     }
     let mut table = Table::new().numbers(["PEOPLE"]).text(["WHO"]);
     for reason in &report.unreached {
-        table.row([Cell::count(number(reason.people)), Cell::from(reason.meaning)]);
+        table.row([Cell::count(whole(reason.people)), Cell::from(reason.meaning)]);
     }
-    let title = format!("Never written to: {} people, because they", thousands(number(report.totals.unreached)));
+    let title = format!("Never written to: {} people, because they", thousands(whole(report.totals.unreached)));
     section(&title, table.render(colour))
 }
 
@@ -193,7 +189,7 @@ fn conflicts(report: &Report, colour: bool) -> String {
         let mut table = Table::new().numbers(["PEOPLE", "MESSAGES PUT OFF"]).text(["CAMPAIGN", "CAMPAIGN"]);
         for pair in &report.conflicts.pairs {
             let [one, other] = &pair.campaigns;
-            let counts = [pair.people, pair.put_off].map(|n| Cell::count(number(n)));
+            let counts = [pair.people, pair.put_off].map(|n| Cell::count(whole(n)));
             table.row(counts.into_iter().chain([Cell::from(&**one), Cell::from(&**other)]));
         }
         parts.push(section("In two campaigns at the same time, written to once a day", table.render(colour)));
@@ -202,7 +198,7 @@ fn conflicts(report: &Report, colour: bool) -> String {
         let table = Table::new().numbers(["DAYS"]).text(["ACCOUNT", "CAMPAIGNS"]);
         let row = |shared: &crate::time_machine::report::SharedCap| {
             vec![
-                Cell::count(number(shared.days)),
+                Cell::count(whole(shared.days)),
                 Cell::from(shorten(&shared.account, NAME)),
                 Cell::from(shared.campaigns.join(", ")),
             ]

@@ -8,7 +8,7 @@ use super::{Account, Limit, Outlook, Run};
 use crate::domain::{NaiveDate, Opening, Timestamp};
 use crate::gate::{self, Hold, Question, Quota, Scope, Verdict};
 use crate::lifecycle::enrollment::room;
-use crate::lifecycle::run::{Phase, may_act};
+use crate::lifecycle::run::acting;
 use crate::lifecycle::turn::Peers;
 use crate::pacing::{Pace, stretch};
 
@@ -364,10 +364,7 @@ impl<'a> Lane<'a> {
         Question {
             now: clock.now,
             run: gate::Run {
-                phase: match state.status.phase {
-                    Phase::Active if !may_act(Phase::Active, state.status.reason, spec.state) => Phase::Paused,
-                    phase => phase,
-                },
+                phase: acting(state.status.phase, state.status.reason, spec.state),
                 end_at: state.end_at,
                 exit_on_paid: spec.exit_on_paid,
                 consent: spec.consent,

@@ -23,20 +23,12 @@ pub struct Outlook {
 }
 
 impl Outlook {
-    pub fn messages_total(&self) -> u64 {
-        self.messages.values().map(|count| u64::from(*count)).sum()
-    }
-
     /// Whether it writes to somebody and is not done at `end`. That a subscription ends is not foreseen.
     pub fn outlives(&self, end: Timestamp) -> bool {
         match self.finish {
             Finish::At(at) => at > end && !self.messages.is_empty(),
             Finish::Never(why) => why == Endless::TooFar || why == Endless::Continuous,
         }
-    }
-
-    pub fn enrolled_total(&self) -> u64 {
-        self.enrolled.values().sum()
     }
 }
 

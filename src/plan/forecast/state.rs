@@ -115,9 +115,7 @@ impl<'a> State<'a> {
 
     /// What the others see of it.
     pub(super) fn peer(&self, now: Timestamp) -> Peer {
-        let ordered = self.status.phase == Phase::Paused && self.status.reason == Reason::Operator;
-        let returns = ordered && self.run.orders.at(now).is_some_and(|order| order.until.is_some());
-        Peer { phase: self.status.phase, returns }
+        Peer::of(&self.status, self.run.orders, now)
     }
 
     /// Whom the run has taken, as of the local day `today`.

@@ -112,18 +112,11 @@ impl Looking<'_> {
             let orders = self.overrides.about(account, campaign);
             let peers = peers.entry(account.0).or_default();
             let look = row.decide(spec, orders, self, peers).map_err(decode(READ))?;
-            peers.set(campaign, peer(&look.after, orders, self.now));
+            peers.set(campaign, Peer::of(&look.after, orders, self.now));
             looks.push(look);
         }
         Ok(looks)
     }
-}
-
-fn peer(status: &Status, orders: Orders<'_>, now: Timestamp) -> Peer {
-    let ordered = status.phase == Phase::Paused && status.reason == Reason::Operator;
-    let returns = ordered && orders.at(now).is_some_and(|order| order.until.is_some());
-    // Nobody begins beside it before it is known whether it does.
-    Peer { phase: status.phase, returns: returns || status.reason == Reason::LookingAhead }
 }
 
 /// The unfinished runs of the accounts of `rows` on which one of these may depend.
@@ -164,7 +157,7 @@ pub(super) async fn peers(
         let reason = Reason::parse(&reason).ok_or_else(|| strange("a reason", &reason)).map_err(decode(READ))?;
         let orders = overrides.about(AccountId(account), CampaignId(campaign));
         let status = Status { phase, reason, message: String::new() };
-        all.entry(account).or_default().set(CampaignId(campaign), peer(&status, orders, now));
+        all.entry(account).or_default().set(CampaignId(campaign), Peer::of(&status, orders, now));
     }
     Ok(all)
 }
@@ -219,7 +212,7 @@ impl RunRow {
         let check_at = moves.into_iter().flatten().filter(|at| *at > now).min();
         // Of another order of an operator only the sentence may be new.
         let reordered = reason == Reason::Operator && status.message != after.message;
-        let concerns = reordered || peer(&status, orders, now) != peer(&after, orders, now);
+        let concerns = reordered || Peer::of(&status, orders, now) != Peer::of(&after, orders, now);
         let old = self.look_again_at().is_none_or(|at| at <= now);
         let ahead = matches!(after.reason, Reason::LookingAhead | Reason::OutlivesSubscription) && old;
         let told = told(&status, &after, orders, replaced, now);

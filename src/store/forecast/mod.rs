@@ -66,14 +66,12 @@ impl Store {
             let mut waiting: Vec<Vec<HashMap<AccountId, Waiting>>> = Vec::new();
             for (tree, scene) in scenes.iter().enumerate() {
                 let mut each = Vec::new();
+                let before = tree.checked_sub(1).map(|before| (&scenes[before], &waiting[before]));
                 for asked in &scene.campaigns {
                     // Most of a tree is usually the same as in the one before it.
-                    let same = tree.checked_sub(1).and_then(|before| {
-                        let at = scenes[before]
-                            .campaigns
-                            .iter()
-                            .position(|it| it.name == asked.name && it.spec == asked.spec)?;
-                        waiting[before].get(at).cloned()
+                    let same = before.and_then(|(scene, waiting)| {
+                        let at = *scene.places.get(asked.name)?;
+                        (scene.campaigns[at].spec == asked.spec).then(|| waiting[at].clone())
                     });
                     each.push(match same {
                         Some(same) => same,
@@ -142,7 +140,11 @@ impl Store {
         });
         let seeker =
             |member: &Member| Seeker { account: member.lane.account, zone: member.lane.zone.clone(), room: u64::MAX };
-        self.waiting_for((asked.name, asked.id), asked.spec, &open.map(seeker).collect::<Vec<_>>(), now).await
+        let seekers: Vec<Seeker> = open.map(seeker).collect();
+        if seekers.is_empty() {
+            return Ok(HashMap::new());
+        }
+        self.waiting_for((asked.name, asked.id), asked.spec, &seekers, now).await
     }
 }
 
@@ -151,6 +153,8 @@ struct Scene<'a> {
     desired: &'a Desired,
     /// In the order in which they enroll: those that have a number first, then the new ones.
     campaigns: Vec<Asked<'a>>,
+    /// Where each of them is in that order.
+    places: HashMap<&'a Name, usize>,
     order: Order,
 }
 
@@ -163,7 +167,9 @@ impl<'a> Scene<'a> {
         let old = tree.desired.campaigns.keys().filter_map(|name| Some((name, known(name)?)));
         let ids: BTreeMap<Name, CampaignId> = old.chain(new).map(|(name, id)| (name.clone(), id)).collect();
         let order = Order::of(tree.desired, &ids);
-        Self { desired: tree.desired, campaigns: asked(tree, &ids), order }
+        let campaigns = asked(tree, &ids);
+        let places = campaigns.iter().enumerate().map(|(at, asked)| (asked.name, at)).collect();
+        Self { desired: tree.desired, campaigns, places, order }
     }
 }
 
