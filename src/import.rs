@@ -36,6 +36,7 @@ pub async fn accounts(store: &Store, source: Source, age: Age) -> Result<Report,
         let mut rejected = Vec::new();
         let read =
             facts::accounts(source, age.now, |line, row| sift(row, &mut rejected, |fact| stage.account(line, &fact)))?;
+        stage.refused(rejected.len());
         Ok::<_, facts::Error>((read, rejected))
     });
     let ((read, rejected), merged) = imported.await??;
@@ -53,6 +54,7 @@ pub async fn referrals(store: &Store, source: Source, age: Age) -> Result<Report
         let read = facts::referrals(source, &account, age.now, |line, row| {
             sift(row, &mut rejected, |fact| stage.referral(line, &fact))
         })?;
+        stage.refused(rejected.len());
         Ok::<_, facts::Error>((read, rejected))
     });
     let ((read, rejected), merged) = imported.await??;

@@ -7,7 +7,7 @@ use crate::domain::Timestamp;
 use crate::manifest::{self, Checked, Desired, Sources};
 use crate::plan::{self, Freeze, Frozen, Kept, Plan, Refusal};
 use crate::source::{self, Tree};
-use crate::store::{self, Applied, InForce, Origin, Store};
+use crate::store::{self, Applied, InForce, Origin, Standstill, Store};
 
 /// On whose behalf a pass is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,9 +121,33 @@ pub async fn compare(tree: Tree, store: &Store) -> Result<Comparison, Error> {
 pub async fn reconcile(tree: Tree, store: &Store, by: By<'_>, now: Timestamp) -> Result<Pass, Error> {
     let comparison = compare(tree, store).await?;
     let (frozen, digest) = (comparison.frozen.clone(), comparison.plan.digest());
+    let still = standstills(&comparison);
     let errors = comparison.checked.diagnostics.iter().filter(|found| found.is_error()).cloned().collect();
     let outcome = Box::pin(carry_out(comparison, store, by, now)).await?;
+    // A person's tree may not be the one that the daemons watch.
+    if by == By::Daemon {
+        store.note_frozen(&still, now).await?;
+    }
     Ok(Pass { outcome, frozen, errors, digest })
+}
+
+/// What does not go by the files.
+fn standstills(comparison: &Comparison) -> Vec<Standstill> {
+    let because = |sentence: String, why: &str| if why.is_empty() { sentence } else { format!("{sentence}; {why}") };
+    let frozen = comparison.frozen.iter().map(|one| Standstill {
+        kind: one.kind,
+        name: one.name.clone(),
+        sentence: because(one.sentence(), &one.why.join("; ")),
+    });
+    let kept = comparison.kept.iter().map(|one| Standstill {
+        kind: one.kind,
+        name: one.name.clone(),
+        sentence: because(
+            format!("the {} `{}` stays in force although its manifest is gone", one.kind, one.name),
+            &one.why,
+        ),
+    });
+    frozen.chain(kept).collect()
 }
 
 async fn carry_out(comparison: Comparison, store: &Store, by: By<'_>, now: Timestamp) -> Result<Outcome, Error> {

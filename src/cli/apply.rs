@@ -24,11 +24,12 @@ pub struct ApplyArgs {
 pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
     let source = args.source.source(global)?;
     let database = Database::open(global, config, 2).await?;
+    let store = database.store.acting(config.user.as_deref());
     let by = By::Person { mass_change: args.allow_mass_change, digest: args.digest.as_deref() };
     let pass = loop {
         let tree = source.read().await?;
         let (now, _) = database.store.now().await?;
-        match reconcile(tree, &database.store, by, now).await {
+        match reconcile(tree, &store, by, now).await {
             Err(reconcile::Error::Outdated) => {}
             pass => break pass?,
         }

@@ -58,7 +58,7 @@ pub(super) async fn run(import: Import, global: &Global, config: &Config) -> any
     };
     let database = Database::open(global, config, 2).await?;
     database.refuse_demo().await?;
-    let store = &database.store;
+    let store = &database.store.acting(config.user.as_deref());
     let (now, _) = store.now().await?;
     let as_of = match &import.as_of {
         Some(text) => facts::instant(text).map_err(anyhow::Error::msg).with_context(|| format!("--as-of `{text}`"))?,

@@ -12,9 +12,11 @@ mod exit;
 mod explain;
 mod get;
 mod import;
+mod instant;
 mod keep_postgres;
 mod known;
 mod layout;
+mod log;
 mod logging;
 mod operator;
 mod output;
@@ -89,9 +91,11 @@ pub enum Command {
     /// List campaigns, runs, targets, messages, accounts or revisions
     #[command(subcommand)]
     Get(get::Get),
-    /// Show one campaign, run or target in full
+    /// Show one campaign, run, target or revision in full
     #[command(subcommand)]
     Describe(describe::Describe),
+    /// Show what happened: orders, approvals, revisions, imports, and every change of phase with who and why
+    Log(log::Args),
     /// Keep campaigns from enrolling and sending, whatever their manifests say
     Pause(operator::Args),
     /// Lift a pause, the manifest's included
@@ -133,6 +137,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Run(args) => run::run(args, global, &config).await,
         Command::Get(get) => get::run(get, global, &config).await,
         Command::Describe(describe) => describe::run(describe, global, &config).await,
+        Command::Log(args) => log::run(&args, global, &config).await,
         Command::Pause(args) => operator::run(Action::Pause, &args, global, &config).await,
         Command::Resume(args) => operator::run(Action::Resume, &args, global, &config).await,
         Command::Start(args) => operator::run(Action::Start, &args, global, &config).await,

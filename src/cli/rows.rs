@@ -11,6 +11,7 @@ use crate::domain::{Phone, Timestamp};
 use crate::lifecycle::message::State;
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::target::Exit;
+use crate::plan::done;
 use crate::store::look::{Account, Campaign, Counts, Message, Revision, Run, Standing, Target};
 
 /// Characters of a text or an error in a table that is not wide.
@@ -266,14 +267,17 @@ pub(super) fn quota(taken: u32, cap: Option<u32>) -> String {
 }
 
 fn revisions(rows: &[Revision], wide: bool) -> Table {
-    let table = Table::new().numbers(["ID"]).text(["ACCEPTED", "COMMIT", "AUTHOR", "CHANGES"]);
-    let mut table = if wide { table.text(["DIGEST"]) } else { table };
+    let table =
+        Table::new().numbers(["ID"]).text(["ACCEPTED", "COMMIT", "AUTHOR", "APPLIED BY", "APPROVED BY", "CHANGES"]);
+    let mut table = if wide { table.text(["PLAN", "DIGEST"]) } else { table };
     for row in rows {
         let commit = row.commit.as_deref().map(|commit| if wide { commit } else { commit.get(..10).unwrap_or(commit) });
         let mut cells = vec![Cell::from(row.id.to_string()), Cell::from(time(row.accepted_at))];
-        cells.extend([commit, row.author.as_deref()].map(Cell::maybe));
-        cells.push(Cell::from(if wide { changes(row) } else { shorten(&changes(row), SHORT) }));
+        cells.extend([commit, row.author.as_deref(), row.applied_by.as_deref()].map(Cell::maybe));
+        cells.push(Cell::maybe(row.approved_by.as_deref()));
+        cells.push(Cell::from(if wide { changes(row) } else { done::summary(&row.changes) }));
         if wide {
+            cells.push(Cell::maybe(row.plan_digest.as_deref()));
             cells.push(Cell::from(&*row.digest));
         }
         table.row(cells);

@@ -3,6 +3,7 @@
 //! SQL that moves many rows at once repeats these rules in its `where`; `tests/it` holds it against them.
 
 pub mod enrollment;
+pub mod event;
 pub mod message;
 pub mod operator;
 mod phase;

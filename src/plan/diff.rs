@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -34,7 +34,7 @@ pub struct Change {
     pub after: Option<Value>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// A campaign ends: its manifest is gone or says so.
@@ -64,10 +64,23 @@ impl Action {
             Self::Create => "create",
         }
     }
+
+    /// That it was done.
+    pub const fn done(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancelled",
+            Self::Delete => "deleted",
+            Self::Pause => "paused",
+            Self::Resume => "resumed",
+            Self::Rename => "renamed",
+            Self::Update => "updated",
+            Self::Create => "created",
+        }
+    }
 }
 
 /// One value that changes. `None`: it was not there, or will not be.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// Keys joined by dots, as in `limits.messagesPerDay`.
     pub path: String,

@@ -4,6 +4,7 @@
 
 mod ahead;
 mod diff;
+pub mod done;
 pub mod forecast;
 mod freeze;
 mod guard;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Action, Change, Effect, Frozen, Kept, Outlives, Plan, Slip};
-use crate::domain::Timestamp;
+use super::{Action, Change, Effect, Field, Frozen, Kept, Outlives, Plan, Slip};
+use crate::domain::{Name, Timestamp};
 use crate::manifest::Checked;
 
 /// Accounts listed whose subscription ends too early.
@@ -37,15 +37,8 @@ pub fn text(plan: &Plan) -> String {
 pub fn text_with(plan: &Plan, sections: &[String]) -> String {
     let mut text = String::new();
     for change in &plan.changes {
-        let (kind, name) = (change.kind.as_str(), &change.name);
-        let from = change.from.as_ref().map(|from| format!(", until now {from}")).unwrap_or_default();
-        put(&mut text, &format!("{} {:<7} {kind} {name}{from}", sign(change.action), change.action.as_str()));
-        for field in &change.fields {
-            put(
-                &mut text,
-                &format!("      {}: {} → {}", field.path, shown(field.before.as_ref()), shown(field.after.as_ref())),
-            );
-        }
+        let (kind, name) = (change.kind.as_str(), change.name.as_str());
+        put_change(&mut text, (change.action, kind, name), change.from.as_ref().map(Name::as_str), &change.fields);
         if let Some(effect) = &change.effect {
             put(&mut text, &format!("      {}", in_people(effect)));
         }
@@ -57,6 +50,21 @@ pub fn text_with(plan: &Plan, sections: &[String]) -> String {
     }
     text += if text.is_empty() { "" } else { "\n" };
     text + &summary(plan)
+}
+
+/// One change and its fields, a line each.
+pub(super) fn put_change(
+    text: &mut String,
+    (action, kind, name): (Action, &str, &str),
+    from: Option<&str>,
+    fields: &[Field],
+) {
+    let from = from.map(|from| format!(", until now {from}")).unwrap_or_default();
+    put(text, &format!("{} {:<7} {kind} {name}{from}", sign(action), action.as_str()));
+    for field in fields {
+        let (before, after) = (shown(field.before.as_ref()), shown(field.after.as_ref()));
+        put(text, &format!("      {}: {before} → {after}", field.path));
+    }
 }
 
 /// What there is to do, in a line that names the plan.

@@ -29,6 +29,11 @@ impl Candidate {
         Self { store, me, held: watch::Sender::new(None) }
     }
 
+    /// Who it is, for people.
+    pub(super) fn me(&self) -> &Holder {
+        &self.me
+    }
+
     /// The token under which to reconcile; none while another daemon does.
     pub(super) fn held(&self) -> watch::Receiver<Option<Token>> {
         self.held.subscribe()

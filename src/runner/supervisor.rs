@@ -88,7 +88,9 @@ impl Supervisor {
     /// Reconciles while no other daemon does.
     async fn reconcile_in_turn(&self, stop: &CancellationToken) {
         let candidate = Candidate::new(self.store.clone());
-        tokio::join!(candidate.run(stop), self.reconcile_loop(candidate.held(), stop));
+        let me = candidate.me().to_string();
+        let this = Self { store: self.store.acting(Some(&me)), ..self.clone() };
+        tokio::join!(candidate.run(stop), this.reconcile_loop(candidate.held(), stop));
         candidate.step_down().await;
     }
 

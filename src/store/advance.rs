@@ -42,6 +42,7 @@ pub(super) async fn advance(tx: &mut PgConnection, scene: &Scene<'_>, now: Times
 pub(super) struct Replaced<'a> {
     pub(super) order: String,
     pub(super) by: &'a str,
+    pub(super) actor: &'a str,
 }
 
 /// Does so for `accounts`, whose lanes are locked by then. Returns how many runs changed phase.
@@ -162,12 +163,13 @@ async fn exit_targets(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> 
 async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(), Error> {
     sqlx::query(
         "with looked as (
-           select * from unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $9::text[], $10::boolean[])
-                         as u (account_id, campaign_id, phase, reason, message, check_at, told, ahead)),
+           select * from unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $9::text[], $10::boolean[],
+                                $11::text[])
+                         as u (account_id, campaign_id, phase, reason, message, check_at, told, ahead, actor)),
          lanes as (update lane set wake_at = least(wake_at, $7) where account_id = any($8)),
          events as (
-           insert into event (account_id, campaign_id, at, kind, phase_before, phase_after, reason, message, revision_id)
-           select r.account_id, r.campaign_id, $7, 'run-phase', r.phase, u.phase, u.reason, u.told, r.revision_id
+           insert into event (account_id, campaign_id, at, kind, actor, before, after, reason, message, revision_id)
+           select r.account_id, r.campaign_id, $7, 'run-phase', u.actor, r.phase, u.phase, u.reason, u.told, r.revision_id
            from looked u join run r on r.account_id = u.account_id and r.campaign_id = u.campaign_id
            where (r.phase, r.reason) <> (u.phase, u.reason)
               or (u.reason = 'operator' and r.message <> u.message))
@@ -190,6 +192,7 @@ async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(
     .bind(looks.iter().filter(|look| look.after.phase != look.before).map(|look| look.account.0).collect::<Vec<_>>())
     .bind(looks.iter().map(|look| look.told.as_str()).collect::<Vec<_>>())
     .bind(looks.iter().map(|look| look.ahead).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.actor.as_deref()).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map_err(Error::during("save the runs"))?;

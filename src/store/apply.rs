@@ -7,14 +7,16 @@ use sqlx::PgConnection;
 
 use super::advance::advance;
 use super::approval::carried_out;
+use super::event::{Event, tell};
 use super::overrides::hold_overrides;
 use super::reconciler::{holds, prolong};
 use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
 use super::{Error, Store, Token};
 use crate::domain::{AccountId, CampaignId, Name, Timestamp};
+use crate::lifecycle::event::EventKind;
 use crate::lifecycle::turn::Order;
 use crate::manifest::Desired;
-use crate::plan::{Kind, Plan};
+use crate::plan::{Kind, Plan, done, show};
 use crate::program::Program;
 
 /// More than there are runs anywhere.
@@ -70,7 +72,7 @@ impl Store {
             return Ok(Applied::Fenced);
         }
         hold_overrides(&mut tx).await?;
-        let revision = insert_revision(&mut tx, plan, origin, self.fence, now).await?;
+        let revision = self.insert_revision(&mut tx, plan, origin, now).await?;
         carried_out(&mut tx, &plan.digest(), revision).await?;
         rename_campaigns(&mut tx, plan).await?;
         let gone = ids_of(&mut tx, removed(plan)).await?;
@@ -119,28 +121,39 @@ impl Store {
         ensure(&mut tx, &specs(program), program.revision, now).await?;
         tx.commit().await.map_err(Error::during("commit new runs"))
     }
-}
 
-async fn insert_revision(
-    tx: &mut PgConnection,
-    plan: &Plan,
-    origin: &Origin,
-    token: Option<Token>,
-    now: Timestamp,
-) -> Result<i32, Error> {
-    sqlx::query_scalar(
-        "insert into revision (digest, \"commit\", author, accepted_at, plan, token) values ($1, $2, $3, $4, $5, $6)
-         returning id",
-    )
-    .bind(&origin.digest)
-    .bind(&origin.commit)
-    .bind(&origin.author)
-    .bind(now)
-    .bind(crate::plan::show::changes(plan))
-    .bind(token.map(Token::number))
-    .fetch_one(tx)
-    .await
-    .map_err(Error::during("save a revision"))
+    /// Saves a revision and tells of it, before all that follows from it.
+    async fn insert_revision(
+        &self,
+        tx: &mut PgConnection,
+        plan: &Plan,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<i32, Error> {
+        let changes = show::changes(plan);
+        let done = done::summary(&changes);
+        let revision = sqlx::query_scalar(
+            "insert into revision (digest, \"commit\", author, accepted_at, plan, token, applied_by, plan_digest)
+             values ($1, $2, $3, $4, $5, $6, $7, $8) returning id",
+        )
+        .bind(&origin.digest)
+        .bind(&origin.commit)
+        .bind(&origin.author)
+        .bind(now)
+        .bind(changes)
+        .bind(self.fence.map(Token::number))
+        .bind(self.actor())
+        .bind(plan.digest())
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(Error::during("save a revision"))?;
+        let commit = origin.commit.as_ref().map(|id| format!(" (commit {})", id.get(..10).unwrap_or(id)));
+        let sentence = format!("applied revision {revision}{}: {done}", commit.unwrap_or_default());
+        let author = origin.author.as_deref().or(self.actor());
+        let event = Event::new(EventKind::RevisionApplied, author, sentence);
+        tell(tx, &[Event { revision: Some(revision), ..event }], now).await?;
+        Ok(revision)
+    }
 }
 
 /// Gives campaigns their new names; they stay the campaigns they are.

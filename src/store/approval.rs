@@ -3,8 +3,10 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::event::{Event, tell};
 use super::{Error, Store};
 use crate::domain::Timestamp;
+use crate::lifecycle::event::EventKind;
 use crate::plan::{Plan, Refusal, show};
 
 /// A plan that looks like an accident.
@@ -41,7 +43,7 @@ impl Store {
             .execute(&mut *tx)
             .await
             .map_err(Error::during(OPERATION))?;
-        sqlx::query(
+        let held = sqlx::query(
             "insert into refused_plan (digest, refusal, changes, refused_at) values ($1, $2, $3, $4)
              on conflict (digest) where revision_id is null do nothing",
         )
@@ -52,6 +54,10 @@ impl Store {
         .execute(&mut *tx)
         .await
         .map_err(Error::during(OPERATION))?;
+        if held.rows_affected() > 0 {
+            let sentence = format!("plan {digest} is not carried out: {refusal}");
+            tell(&mut tx, &[Event::new(EventKind::PlanRefused, self.actor(), sentence)], now).await?;
+        }
         let approved = sqlx::query_scalar(
             "select approved_at is not null from refused_plan where revision_id is null and digest = $1",
         )
@@ -92,6 +98,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Approved, Error> {
         const OPERATION: &str = "approve a plan";
+        let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
         let approved: Option<Waiting> = sqlx::query_as(
             "update refused_plan set approved_at = $2, approved_by = $3, approval_reason = $4
              where revision_id is null and digest = $1
@@ -101,12 +108,17 @@ impl Store {
         .bind(now)
         .bind(actor)
         .bind(reason)
-        .fetch_optional(&self.pool)
+        .fetch_optional(&mut *tx)
         .await
         .map_err(Error::during(OPERATION))?;
         if let Some(waiting) = approved {
+            let sentence = format!("approved plan {digest}: {reason}");
+            let event = Event::new(EventKind::PlanApproved, Some(actor), sentence);
+            tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
+            tx.commit().await.map_err(Error::during(OPERATION))?;
             return Ok(Approved::Done(waiting));
         }
+        drop(tx);
         if let Some(waiting) = self.waiting_plan().await? {
             return Ok(Approved::NotWaiting(Some(waiting.digest)));
         }

@@ -268,7 +268,7 @@ async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Mes
            select * from unnest($1::int[], $2::int[], $3::date[], $4::int[], $5::boolean[], $6::text[], $7::timestamptz[])
                          as u (account_id, campaign_id, day, taken, ended, fault, at)),
          events as (
-           insert into event (account_id, campaign_id, at, kind, phase_before, phase_after, reason, message, revision_id)
+           insert into event (account_id, campaign_id, at, kind, before, after, reason, message, revision_id)
            select r.account_id, r.campaign_id, u.at, 'run-phase', r.phase, 'paused', 'template-error', u.fault,
                   r.revision_id
            from u join run r on r.account_id = u.account_id and r.campaign_id = u.campaign_id

@@ -18,8 +18,10 @@ mod effect;
 pub mod embedded;
 mod enroll;
 mod error;
+mod event;
 mod fact;
 mod forecast;
+mod frozen;
 mod import;
 mod lane_rows;
 pub mod look;
@@ -38,6 +40,7 @@ mod sandbox;
 mod wake;
 mod why_not;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -55,6 +58,7 @@ pub use self::enroll::Enrolled;
 pub use self::error::Error;
 pub use self::fact::FactEvent;
 pub use self::forecast::Tree;
+pub use self::frozen::Standstill;
 pub use self::import::{Age, Closed, Merged, Stage};
 pub use self::matcher::Seeker;
 pub use self::overrides::{Concerned, Group, Ordered, Outcome};
@@ -80,6 +84,8 @@ pub struct Store {
     pool: PgPool,
     /// Under which token it is written; see [`Store::fenced`].
     fence: Option<Token>,
+    /// Whose doing it is what is written; see [`Store::acting`].
+    actor: Option<Arc<str>>,
 }
 
 impl Store {
@@ -109,7 +115,18 @@ impl Store {
 
     /// A store on a pool whose schema is up to date.
     pub fn of(pool: PgPool) -> Self {
-        Self { pool, fence: None }
+        Self { pool, fence: None, actor: None }
+    }
+
+    /// This database as `actor` writes it, if anybody in particular does: the log says who applied a revision or
+    /// imported a file.
+    #[must_use]
+    pub fn acting(&self, actor: Option<&str>) -> Self {
+        Self { actor: actor.map(Arc::from), ..self.clone() }
+    }
+
+    fn actor(&self) -> Option<&str> {
+        self.actor.as_deref()
     }
 
     /// Refreshes what Postgres knows of the tables that grow, for databases that nobody vacuums.

@@ -8,10 +8,12 @@ use sqlx::PgConnection;
 
 use super::advance::{Replaced, look_at};
 use super::claim::{in_force, lock_lanes};
+use super::event::{Event, tell};
 use super::rows::decode;
 use super::run::Scene;
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
+use crate::lifecycle::event::EventKind;
 use crate::lifecycle::operator::{Action, Override, Overrides, Scope};
 use crate::lifecycle::run::Phase;
 use crate::program::Program;
@@ -70,7 +72,7 @@ impl Store {
         if let Some(fault) = order.fault(now) {
             return Ok(Ordered::Refused(fault));
         }
-        self.order(program, (order.scope, Some(order)), &order.sentence(), now).await
+        self.order(program, (order.scope, Some(order)), (&order.sentence(), &order.actor), now).await
     }
 
     /// Has `actor` take back what was ordered for `scope`: its runs go by their manifests again. One transaction.
@@ -81,7 +83,7 @@ impl Store {
         actor: &str,
         now: Timestamp,
     ) -> Result<Ordered, Error> {
-        self.order(program, (scope, None), &format!("{actor} took the order back"), now).await
+        self.order(program, (scope, None), (&format!("{actor} took the order back"), actor), now).await
     }
 
     /// What is ordered for `scope` itself at `now`.
@@ -96,12 +98,12 @@ impl Store {
         concerned(&mut db, scope).await
     }
 
-    /// Puts `order` in place of what is ordered for `scope`; `sentence` says so to those whom that let go.
+    /// Has `actor` put `order` in place of what is ordered for `scope`; `sentence` says so to those whom that let go.
     async fn order(
         &self,
         program: &Program,
         (scope, order): (Scope, Option<&Override>),
-        sentence: &str,
+        (sentence, actor): (&str, &str),
         now: Timestamp,
     ) -> Result<Ordered, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to order"))?;
@@ -115,12 +117,14 @@ impl Store {
         if !in_force(&mut tx, program).await? {
             return Ok(Ordered::Outdated);
         }
+        end_overrides(&mut tx, now).await?;
         let before = find(&mut tx, scope, now).await?;
         let people = concerned(&mut tx, scope).await?.people;
         replace(&mut tx, scope, order, now).await?;
+        tell(&mut tx, &[said(scope, before.as_ref(), order, (sentence, actor))], now).await?;
         touch(&mut tx, scope, now).await?;
         let scene = Scene::of(program);
-        let replaced = before.as_ref().map(|before| Replaced { order: before.sentence(), by: sentence });
+        let replaced = before.as_ref().map(|before| Replaced { order: before.sentence(), by: sentence, actor });
         for accounts in accounts.chunks(BATCH) {
             let accounts: Vec<i32> = accounts.iter().map(|account| account.0).collect();
             look_at(&mut tx, &accounts, &scene, replaced.as_ref(), now).await?;
@@ -140,6 +144,41 @@ pub(super) async fn hold_overrides(tx: &mut PgConnection) -> Result<(), Error> {
         .await
         .map_err(Error::during("hold the overrides"))?;
     Ok(())
+}
+
+/// The event of an order, or of the end of one.
+fn said(scope: Scope, before: Option<&Override>, order: Option<&Override>, (sentence, actor): (&str, &str)) -> Event {
+    let kind = if order.is_some() { EventKind::OverrideSet } else { EventKind::OverrideCleared };
+    Event {
+        account: scope.account(),
+        campaign: scope.campaign(),
+        before: before.map(|order| order.action.to_string()),
+        after: order.map(|order| order.action.to_string()),
+        reason: order.map(|order| order.reason.clone()),
+        ..Event::new(kind, Some(actor), sentence.to_owned())
+    }
+}
+
+/// Tells of the overrides whose time is over, each once.
+pub(super) async fn end_overrides(tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
+    const OPERATION: &str = "end the overrides whose time is over";
+    let rows: Vec<Row> = sqlx::query_as(
+        "update override set is_over = true where until <= $1 and not is_over
+         returning account_id, campaign_id, action, actor, reason, until",
+    )
+    .bind(now)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    let ended: Vec<Override> =
+        rows.into_iter().map(Row::order).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))?;
+    let event = |order: &Override| Event {
+        account: order.scope.account(),
+        campaign: order.scope.campaign(),
+        before: Some(order.action.to_string()),
+        ..Event::new(EventKind::OverrideExpired, None, format!("the time of an order is over: {}", order.sentence()))
+    };
+    tell(tx, &ended.iter().map(event).collect::<Vec<_>>(), now).await
 }
 
 #[derive(sqlx::FromRow)]

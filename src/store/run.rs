@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::advance::advance;
 use super::claim::{in_force, lock_lanes};
 use super::effect::selection;
-use super::overrides::hold_overrides;
+use super::overrides::{end_overrides, hold_overrides};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::lifecycle::run::Status;
@@ -41,6 +41,7 @@ impl Store {
     pub async fn advance_runs(&self, program: &Program, now: Timestamp) -> Result<u64, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to advance runs"))?;
         hold_overrides(&mut tx).await?;
+        end_overrides(&mut tx, now).await?;
         let changed = advance(&mut tx, &Scene::of(program), now).await?.unwrap_or_default();
         if !in_force(&mut tx, program).await? {
             return Ok(0);
@@ -75,7 +76,7 @@ pub(super) async fn ensure(
                  and not exists (select from run r where r.account_id = a.id and r.campaign_id = $1)
                on conflict do nothing
                returning account_id, campaign_id, created_at, phase, reason, message, revision_id)
-             insert into event (account_id, campaign_id, at, kind, phase_after, reason, message, revision_id)
+             insert into event (account_id, campaign_id, at, kind, after, reason, message, revision_id)
              select account_id, campaign_id, created_at, 'run-created', phase, reason, message, revision_id from made",
         )
         .bind(id.0)

@@ -10,7 +10,7 @@ pub struct NextDue {
     pub send: Option<Timestamp>,
     /// A run may enroll.
     pub enroll: Option<Timestamp>,
-    /// A run may change phase.
+    /// A run may change phase, or the time of an override is over.
     pub advance: Option<Timestamp>,
     /// A run that has not begun waits for a look ahead.
     pub ahead: Option<Timestamp>,
@@ -31,13 +31,14 @@ impl NextDue {
 }
 
 impl Store {
-    /// Reads the next instant of every kind: five index look-ups.
+    /// Reads the next instant of every kind: six index look-ups.
     pub async fn next_due(&self) -> Result<NextDue, Error> {
         type Row = (Option<Timestamp>, Option<Timestamp>, Option<Timestamp>, Option<Timestamp>, Option<Timestamp>);
         let (send, enroll, advance, ahead, expire): Row = sqlx::query_as(
             "select (select wake_at from lane where wake_at is not null order by wake_at limit 1),
                     (select enroll_at from run where enroll_at is not null and phase = 'active' order by enroll_at limit 1),
-                    (select check_at from run where check_at is not null order by check_at limit 1),
+                    least((select check_at from run where check_at is not null order by check_at limit 1),
+                          (select min(until) from override where not is_over)),
                     (select ahead_at from run where ahead_at is not null order by ahead_at limit 1),
                     (select min(until) from lease)",
         )

@@ -17,6 +17,7 @@ mod get;
 mod gitops;
 mod history;
 mod import;
+mod log;
 mod look;
 mod manifests;
 mod matcher;

@@ -1,6 +1,7 @@
-//! `relancectl describe`: everything about one campaign, run or target, and what happens to it next.
+//! `relancectl describe`: everything about one campaign, run, target or revision, and what happens to it next.
 
 mod campaign;
+mod revision;
 mod run;
 mod target;
 
@@ -33,6 +34,14 @@ pub enum Describe {
         #[command(flatten)]
         view: View,
     },
+    /// What one revision changed, who carried it out, who approved it and why
+    Revision {
+        /// Its number, as `get revisions` shows it
+        #[arg(value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+        id: i32,
+        #[command(flatten)]
+        view: View,
+    },
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -59,6 +68,10 @@ pub(super) async fn run(describe: Describe, global: &Global, config: &Config) ->
         Describe::Target { id, view } => {
             let seen = target::look(store, &id, now).await?;
             view.output.render(&seen, |wide| target::text(&seen, wide, now, colour))
+        }
+        Describe::Revision { id, view } => {
+            let seen = revision::look(store, id).await?;
+            view.output.render(&seen, |_| revision::text(&seen, now))
         }
     }?;
     print::line(&text);

@@ -159,6 +159,10 @@ fn accounts_and_revisions_as_tables() {
         commit: Some("89abcdef0123456789".to_owned()),
         author: Some("Ana".to_owned()),
         accepted_at: at("2026-11-28T08:00:00Z"),
+        applied_by: Some("process 7 on host-1".to_owned()),
+        approved_by: None,
+        approval_reason: None,
+        plan_digest: Some("fedcba9876543210".to_owned()),
         changes: json!([{"action": "update", "kind": "Campaign", "name": "welcome"}]),
     };
     let tables = [draw(&Rows::Accounts(vec![account]), false), draw(&Rows::Revisions(vec![revision]), false)];
@@ -166,7 +170,7 @@ fn accounts_and_revisions_as_tables() {
         ID  NAME                      WHATSAPP   SUBSCRIPTION ENDS  REFERRALS  UNPAID  RUNS  TARGETS  SENT TODAY  TIMEZONE
         a1  Aminata Ngo Bassong épo…  connected  2026-12-31 23:00       1,500   1,200     1      800    12 of 50  Africa/Douala
 
-        ID  ACCEPTED          COMMIT      AUTHOR  CHANGES
-         7  2026-11-28 08:00  89abcdef01  Ana     update Campaign welcome
+        ID  ACCEPTED          COMMIT      AUTHOR  APPLIED BY           APPROVED BY  CHANGES
+         7  2026-11-28 08:00  89abcdef01  Ana     process 7 on host-1  -            1 updated
         ");
 }

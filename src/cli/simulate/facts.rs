@@ -6,9 +6,9 @@ use anyhow::{Context, bail};
 
 use super::SimulateArgs;
 use crate::cli::table::{counted, time};
-use crate::cli::{Global, database};
+use crate::cli::{Global, database, instant};
 use crate::config::Config;
-use crate::domain::{NaiveDate, Timestamp};
+use crate::domain::Timestamp;
 use crate::facts;
 use crate::import::{self, Report};
 use crate::store::embedded::{self, Server};
@@ -122,8 +122,5 @@ async fn copied(args: &SimulateArgs, original: &Store, store: &Store) -> anyhow:
 /// `--from`, else now.
 fn begin(args: &SimulateArgs, now: Timestamp) -> anyhow::Result<Timestamp> {
     let Some(text) = &args.from else { return Ok(now) };
-    if let Ok(date) = text.parse::<NaiveDate>() {
-        return Ok(date.and_time(chrono::NaiveTime::MIN).and_utc());
-    }
-    facts::instant(text).map_err(anyhow::Error::msg).with_context(|| format!("--from `{text}`"))
+    instant::parse(text).with_context(|| format!("--from `{text}`"))
 }

@@ -85,6 +85,8 @@ pub(super) struct Look {
     pub(super) ahead: bool,
     /// The sentence of its event, if there is one.
     pub(super) told: String,
+    /// The operator whose doing it is.
+    pub(super) actor: Option<String>,
     /// When it is worth another look though nothing happens to it.
     pub(super) check_at: Option<Timestamp>,
 }
@@ -216,7 +218,8 @@ impl RunRow {
         let old = self.look_again_at().is_none_or(|at| at <= now);
         let ahead = matches!(after.reason, Reason::LookingAhead | Reason::OutlivesSubscription) && old;
         let told = told(&status, &after, orders, replaced, now);
-        Ok(Look { account, campaign, before: phase, after, concerns, ahead, told, check_at })
+        let actor = actor(&status, &after, orders, replaced, now);
+        Ok(Look { account, campaign, before: phase, after, concerns, ahead, told, actor, check_at })
     }
 }
 
@@ -265,4 +268,19 @@ fn told(
         }
     }
     after.message.clone()
+}
+
+/// The operator whose order the run follows now, or who let it go.
+fn actor(
+    before: &Status,
+    after: &Status,
+    orders: Orders<'_>,
+    replaced: Option<&Replaced<'_>>,
+    now: Timestamp,
+) -> Option<String> {
+    if after.reason == Reason::Operator {
+        return orders.at(now).map(|order| order.actor.clone());
+    }
+    let replaced = replaced.filter(|one| before.reason == Reason::Operator && one.order == before.message);
+    replaced.map(|one| one.actor.to_owned())
 }

@@ -24,8 +24,10 @@ use tokio::sync::mpsc;
 
 use self::copy::Rows;
 pub(super) use self::wake::wake;
+use super::event::{Event, tell};
 use super::{Error, Store};
 use crate::domain::{AccountFact, AccountId, ReferralFact, Rejection, Timestamp};
+use crate::lifecycle::event::EventKind;
 
 /// Buffers on their way from the reading thread to Postgres.
 const IN_FLIGHT: usize = 4;
@@ -56,6 +58,7 @@ pub struct Stage {
     rows: Rows,
     as_of: Timestamp,
     staged: u64,
+    refused: u64,
     sender: mpsc::Sender<Vec<u8>>,
 }
 
@@ -65,7 +68,7 @@ pub struct Closed;
 
 impl Stage {
     fn new(as_of: Timestamp, sender: mpsc::Sender<Vec<u8>>) -> Self {
-        Self { rows: Rows::new(), as_of, staged: 0, sender }
+        Self { rows: Rows::new(), as_of, staged: 0, refused: 0, sender }
     }
 
     pub fn account(&mut self, line: u64, fact: &AccountFact<'_>) -> Result<(), Closed> {
@@ -76,6 +79,11 @@ impl Stage {
     pub fn referral(&mut self, line: u64, fact: &ReferralFact<'_>) -> Result<(), Closed> {
         referral::encode(&mut self.rows, line, fact, self.as_of);
         self.sent()
+    }
+
+    /// Notes, for the log, how many rows of the file were not staged.
+    pub fn refused(&mut self, rows: usize) {
+        self.refused = rows as u64;
     }
 
     fn sent(&mut self) -> Result<(), Closed> {
@@ -114,6 +122,7 @@ impl Store {
         };
         lock_facts(&mut tx).await?;
         let merged = account::merge(&mut tx, age.now, staged.rows).await?;
+        self.tell_import(&mut tx, "accounts", staged.refused, &merged, age.now).await?;
         tx.commit().await.map_err(Error::during("commit the import"))?;
         Ok(Ok((staged.result, merged)))
     }
@@ -142,14 +151,33 @@ impl Store {
         };
         lock_facts(&mut tx).await?;
         let merged = referral::merge(&mut tx, age.now, staged.rows).await?;
+        self.tell_import(&mut tx, "referrals", staged.refused, &merged, age.now).await?;
         tx.commit().await.map_err(Error::during("commit the import"))?;
         Ok(Ok((staged.result, merged)))
+    }
+
+    /// Tells of an import of `what`, of which `refused` rows were not even staged.
+    async fn tell_import(
+        &self,
+        tx: &mut PgConnection,
+        what: &str,
+        refused: u64,
+        merged: &Merged,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Merged { inserted, updated, unchanged, rejected } = merged;
+        let rejected = refused + rejected.len() as u64;
+        let sentence = format!(
+            "imported {what}: {inserted} inserted, {updated} updated, {unchanged} unchanged, {rejected} rejected"
+        );
+        tell(tx, &[Event::new(EventKind::Import, self.actor(), sentence)], now).await
     }
 }
 
 struct Staged<T> {
     result: T,
     rows: u64,
+    refused: u64,
 }
 
 async fn prepare(tx: &mut PgConnection) -> Result<(), Error> {
@@ -193,16 +221,16 @@ where
     let reading = tokio::task::spawn_blocking(move || {
         let mut stage = Stage::new(as_of, sender);
         // When the database side ended early, its error is the one to tell.
-        read(&mut stage).map(|result| (result, stage.end().unwrap_or_default()))
+        read(&mut stage).map(|result| (result, stage.refused, stage.end().unwrap_or_default()))
     });
     let mut copying = tx.copy_in_raw(copy).await.map_err(Error::during(OPERATION))?;
     while let Some(buffer) = receiver.recv().await {
         copying.send(buffer).await.map_err(Error::during(OPERATION))?;
     }
     match reading.await {
-        Ok(Ok((result, rows))) => {
+        Ok(Ok((result, refused, rows))) => {
             copying.finish().await.map_err(Error::during(OPERATION))?;
-            Ok(Ok(Staged { result, rows }))
+            Ok(Ok(Staged { result, rows, refused }))
         }
         Ok(Err(refused)) => {
             copying.abort("the file was refused").await.map_err(Error::during(OPERATION))?;

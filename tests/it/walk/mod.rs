@@ -391,10 +391,10 @@ async fn walk_two(first: u64) {
 
 #[tokio::test]
 async fn whatever_happens_the_promises_hold_even_seeds() {
-    walk_two(0).await;
+    Box::pin(walk_two(0)).await;
 }
 
 #[tokio::test]
 async fn whatever_happens_the_promises_hold_odd_seeds() {
-    walk_two(1).await;
+    Box::pin(walk_two(1)).await;
 }

@@ -29,20 +29,22 @@ const NEVER: [(&str, &str); 13] = [
     ),
     (
         "the events of a run do not lead to where it is",
-        "select concat_ws(' ', r.account_id, r.campaign_id, r.phase, r.reason, e.phase_after, e.reason) from run r
+        "select concat_ws(' ', r.account_id, r.campaign_id, r.phase, r.reason, e.after, e.reason) from run r
          left join lateral (
            select * from event e where (e.account_id, e.campaign_id) = (r.account_id, r.campaign_id)
+             and e.kind in ('run-created', 'run-phase')
            order by e.id desc limit 1) e on true
-         where (r.phase, r.reason) is distinct from (e.phase_after, e.reason)",
+         where (r.phase, r.reason) is distinct from (e.after, e.reason)",
     ),
     (
         "an event does not follow from the one before, or changes nothing",
-        "select concat_ws(' ', id, phase_before, phase_after, reason) from (
-           select *, lag(phase_after) over run as last_phase, lag(reason) over run as last_reason,
+        "select concat_ws(' ', id, before, after, reason) from (
+           select *, lag(after) over run as last_phase, lag(reason) over run as last_reason,
                      lag(message) over run as last_message from event
+           where kind in ('run-created', 'run-phase')
            window run as (partition by account_id, campaign_id order by id)) e
-         where phase_before is distinct from last_phase
-            or (phase_after, reason, message) = (last_phase, last_reason, last_message)",
+         where before is distinct from last_phase
+            or (after, reason, message) = (last_phase, last_reason, last_message)",
     ),
     (
         "two messages of one day for one person",

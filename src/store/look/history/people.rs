@@ -267,6 +267,7 @@ async fn phases(tx: &mut PgConnection, people: &People, campaign: Option<i32>) -
         phase_columns!(),
         " from unnest($1::int[], $2::bigint[]) as p (account_id, id)
          join event e on e.account_id = p.account_id and ($3::int is null or e.campaign_id = $3)
+                     and e.kind in ('run-created', 'run-phase')
          join target t on (t.account_id, t.campaign_id, t.referral_id) = (p.account_id, e.campaign_id, p.id)
                       and e.at > t.enrolled_at
                       and (t.ended_at is null or e.at < t.ended_at

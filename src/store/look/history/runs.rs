@@ -9,7 +9,7 @@ use crate::store::Error;
 /// Columns of [`PhaseRow`] from `event e`, `account a` and `campaign c`.
 macro_rules! phase_columns {
     () => {
-        "e.id, e.at, a.external_id as account, c.name as campaign, e.phase_before, e.phase_after, e.reason, e.message"
+        "e.id, e.at, a.external_id as account, c.name as campaign, e.before, e.after, e.reason, e.message"
     };
 }
 pub(super) use phase_columns;
@@ -19,21 +19,21 @@ pub(super) struct PhaseRow {
     at: Timestamp,
     account: String,
     campaign: String,
-    phase_before: Option<String>,
-    phase_after: String,
+    before: Option<String>,
+    after: String,
     reason: String,
     message: String,
 }
 
 impl PhaseRow {
     pub(super) fn entry(self) -> Entry {
-        let Self { at, account, campaign, phase_before, phase_after, reason, message } = self;
-        let (kind, what) = match phase_before {
+        let Self { at, account, campaign, before, after, reason, message } = self;
+        let (kind, what) = match before {
             None => (EntryKind::RunCreated, "was made as"),
-            Some(before) if before == phase_after => (EntryKind::RunPhase, "stays"),
+            Some(before) if before == after => (EntryKind::RunPhase, "stays"),
             Some(_) => (EntryKind::RunPhase, "became"),
         };
-        let sentence = format!("the run {what} {phase_after} ({reason}): {message}");
+        let sentence = format!("the run {what} {after} ({reason}): {message}");
         Entry { at, kind, account, referral: None, campaign: Some(campaign), day: None, sentence }
     }
 }
@@ -49,7 +49,7 @@ pub(super) async fn latest(
         "select * from (select ",
         phase_columns!(),
         " from event e join account a on a.id = e.account_id join campaign c on c.id = e.campaign_id
-          where a.external_id = $1
+          where a.external_id = $1 and e.kind in ('run-created', 'run-phase')
             and ($2::text is null
                  or c.id = (select max(r.campaign_id) from run r join campaign n on n.id = r.campaign_id
                             where r.account_id = a.id and n.name = $2))

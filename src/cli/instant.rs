@@ -1,0 +1,14 @@
+//! Instants as people type them.
+
+use chrono::NaiveTime;
+
+use crate::domain::{NaiveDate, Timestamp};
+use crate::facts;
+
+/// Reads RFC 3339, or a date for its first instant in UTC.
+pub(super) fn parse(text: &str) -> anyhow::Result<Timestamp> {
+    if let Ok(date) = text.parse::<NaiveDate>() {
+        return Ok(date.and_time(NaiveTime::MIN).and_utc());
+    }
+    facts::instant(text).map_err(anyhow::Error::msg)
+}

@@ -1,0 +1,76 @@
+//! What the log tells: everything that happens to what a team or an operator decides.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    RunCreated,
+    /// A run changed its phase, or is where it is for another reason.
+    RunPhase,
+    OverrideSet,
+    OverrideCleared,
+    /// The time of an override is over.
+    OverrideExpired,
+    RevisionApplied,
+    /// A plan looks like an accident and waits for a person.
+    PlanRefused,
+    PlanApproved,
+    /// A manifest does not take effect as it stands in the files.
+    ManifestFrozen,
+    ManifestThawed,
+    Import,
+}
+
+impl EventKind {
+    pub const ALL: [Self; 11] = [
+        Self::RunCreated,
+        Self::RunPhase,
+        Self::OverrideSet,
+        Self::OverrideCleared,
+        Self::OverrideExpired,
+        Self::RevisionApplied,
+        Self::PlanRefused,
+        Self::PlanApproved,
+        Self::ManifestFrozen,
+        Self::ManifestThawed,
+        Self::Import,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RunCreated => "run-created",
+            Self::RunPhase => "run-phase",
+            Self::OverrideSet => "override-set",
+            Self::OverrideCleared => "override-cleared",
+            Self::OverrideExpired => "override-expired",
+            Self::RevisionApplied => "revision-applied",
+            Self::PlanRefused => "plan-refused",
+            Self::PlanApproved => "plan-approved",
+            Self::ManifestFrozen => "manifest-frozen",
+            Self::ManifestThawed => "manifest-thawed",
+            Self::Import => "import",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+impl TryFrom<String> for EventKind {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is not an event"))
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

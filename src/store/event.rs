@@ -1,0 +1,67 @@
+//! Events that are written one by one or few at a time, in the transaction of what they tell of. Those of runs come with
+//! the statements that move runs.
+
+use sqlx::PgConnection;
+
+use super::Error;
+use crate::domain::{AccountId, CampaignId, Timestamp};
+use crate::lifecycle::event::EventKind;
+
+/// Stands for all accounts where a number is needed: theirs begin at 1.
+const EVERY_ACCOUNT: i32 = 0;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    pub(super) kind: EventKind,
+    /// `None`: all, or none in particular.
+    pub(super) account: Option<AccountId>,
+    pub(super) campaign: Option<CampaignId>,
+    /// Whose doing it is, if that is known.
+    pub(super) actor: Option<String>,
+    pub(super) before: Option<String>,
+    pub(super) after: Option<String>,
+    /// In the words of the actor.
+    pub(super) reason: Option<String>,
+    pub(super) sentence: String,
+    pub(super) revision: Option<i32>,
+}
+
+impl Event {
+    /// About no account, no campaign and no revision.
+    pub(super) fn new(kind: EventKind, actor: Option<&str>, sentence: String) -> Self {
+        let actor = actor.map(str::to_owned);
+        let (account, campaign, revision) = (None, None, None);
+        Self { kind, account, campaign, actor, before: None, after: None, reason: None, sentence, revision }
+    }
+}
+
+/// Writes `events` at `now`, in their order.
+pub(super) async fn tell(tx: &mut PgConnection, events: &[Event], now: Timestamp) -> Result<(), Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let account = |event: &Event| event.account.map_or(EVERY_ACCOUNT, |account| account.0);
+    sqlx::query(
+        "insert into event (account_id, campaign_id, at, kind, actor, before, after, reason, message, revision_id)
+         select account_id, campaign_id, $10, kind, actor, before, after, reason, message, revision_id
+         from unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                     $9::int[]) with ordinality
+              as u (account_id, campaign_id, kind, actor, before, after, reason, message, revision_id, place)
+         order by place",
+    )
+    .bind(events.iter().map(account).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.campaign.map(|campaign| campaign.0)).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.actor.as_deref()).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.before.as_deref()).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.after.as_deref()).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.reason.as_deref()).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.sentence.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.revision).collect::<Vec<_>>())
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("write the log"))?;
+    Ok(())
+}
