@@ -1,4 +1,4 @@
-//! The environment, read once. No other module looks at it; `DATABASE_URL` is clap's, which shows it in the help.
+//! The environment: what every command goes by is read once, what manifests name when it is needed. No other module looks at it; `DATABASE_URL` is clap's, which shows it in the help.
 
 use std::env;
 use std::ffi::OsStr;
@@ -17,6 +17,12 @@ pub struct Config {
     pub log: Option<String>,
     /// `USER`: who orders what is ordered from this terminal.
     pub user: Option<String>,
+}
+
+/// A variable of the environment that a manifest names, as it is now.
+#[expect(clippy::disallowed_methods, reason = "this is the module that may")]
+pub fn variable(name: &str) -> Option<String> {
+    env::var(name).ok()
 }
 
 impl Config {

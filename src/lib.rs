@@ -22,7 +22,7 @@
 //! | [`program`], [`preview`] | the desired state compiled for sending; what it would say | compute |
 //! | [`source`], [`facts`] | files and exports | read files |
 //! | [`store`] | all SQL; a private Postgres | speak to Postgres |
-//! | [`channel`] | how messages leave | call out |
+//! | [`channel`], [`notice`], [`outgoing`] | how messages leave; how people are told; calls to other servers | call out |
 //! | [`import`](mod@import), [`reconcile`](mod@reconcile), [`estimate`](mod@estimate) | one import, one pass, one look ahead | call the store |
 //! | [`runner`] | ticks and the loops around them | everything but the command line |
 //! | [`time_machine`] | all of it on a clock that jumps | everything but the command line |
@@ -44,6 +44,8 @@ pub mod import;
 pub mod lane;
 pub mod lifecycle;
 pub mod manifest;
+pub mod notice;
+pub mod outgoing;
 pub mod pacing;
 pub mod plan;
 pub mod preview;

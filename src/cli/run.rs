@@ -15,6 +15,8 @@ use crate::channel::{Channel, Open, Sandbox};
 use crate::config::Config;
 use crate::domain::Period;
 use crate::manifest::desired::Channel as Spec;
+use crate::notice::Courier;
+use crate::outgoing::Outgoing;
 use crate::runner::{Roles, Supervisor};
 use crate::store::{Speed, Store};
 
@@ -50,7 +52,7 @@ enum Role {
     Reconcile,
     /// Enroll people and move runs through their lifecycle
     Enroll,
-    /// Send messages
+    /// Send messages, and tell people what notifiers ask for
     Send,
 }
 
@@ -74,6 +76,8 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     let supervisor = Supervisor {
         store: database.store.clone(),
         open: channels(database.store.clone()),
+        // A demo writes to nobody.
+        courier: if args.demo { None } else { Some(Courier::new(Outgoing::new())) },
         source,
         poll: args.git_poll.into(),
         roles: roles(&args.roles),

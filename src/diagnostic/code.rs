@@ -62,7 +62,7 @@ codes! {
     UnsupportedApiVersion = "RL0201" "unsupported-api-version" Error
         "Every manifest begins with `apiVersion: relance/v1`. It says which rules the file was written for.";
     UnknownKind = "RL0202" "unknown-kind" Error
-        "There is no manifest of this kind. Kinds are written with a capital letter: `Campaign`, `Filter`, `Schedule`, `Sequence`, `Defaults`, `Channel`, `Queue`, `CampaignTest`.";
+        "There is no manifest of this kind. Kinds are written with a capital letter: `Campaign`, `Filter`, `Schedule`, `Sequence`, `Defaults`, `Channel`, `Queue`, `Notifier`, `CampaignTest`.";
     UnsupportedKind = "RL0203" "unsupported-kind" Error
         "relance knows this kind, but this version does not implement it yet. Ignoring the file would make you believe that it has an effect, so it is an error: take it out of the tree.";
     UnknownKey = "RL0204" "unknown-key" Error
@@ -81,6 +81,8 @@ codes! {
         "The number is too small or too large, or a list has too few entries. A limit of 0 would mean a campaign that never does anything: leave the limit out, or write `state: paused`.";
     UnsupportedSetting = "RL0211" "unsupported-setting" Error
         "The setting is part of the language of manifests, but this version does not implement it yet. Ignoring it would change who gets what and when, so it is an error: take it out.";
+    LiteralSecret = "RL0212" "literal-secret" Error
+        "A secret is written out in the manifest. Manifests are in git, where everybody who can read the repository reads it, for ever. Say where it is instead: `{fromEnv: NAME}` for a variable of the daemon's environment, `{fromFile: PATH}` for a file beside it. What was committed once should be replaced by another secret.";
 
     // 03xx: references between manifests
     UnknownReference = "RL0301" "unknown-reference" Error

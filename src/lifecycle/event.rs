@@ -23,10 +23,12 @@ pub enum EventKind {
     ManifestFrozen,
     ManifestThawed,
     Import,
+    /// Nobody could be told of something for too long.
+    NotificationGivenUp,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -38,6 +40,7 @@ impl EventKind {
         Self::ManifestFrozen,
         Self::ManifestThawed,
         Self::Import,
+        Self::NotificationGivenUp,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -53,6 +56,7 @@ impl EventKind {
             Self::ManifestFrozen => "manifest-frozen",
             Self::ManifestThawed => "manifest-thawed",
             Self::Import => "import",
+            Self::NotificationGivenUp => "notification-given-up",
         }
     }
 

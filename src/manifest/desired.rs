@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::kind::Kind;
+pub use super::notifier::{Notifier, NotifierType, Topic};
+pub use super::secret::Secret;
 use crate::domain::{Country, Gender, Language, Moment, Name, Period, Windows, Zone};
 
 /// Everything the files ask for.
@@ -18,6 +20,8 @@ pub struct Desired {
     pub sequences: BTreeMap<Name, Sequence>,
     pub channels: BTreeMap<Name, Channel>,
     pub queues: BTreeMap<Name, Queue>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notifiers: BTreeMap<Name, Notifier>,
     pub accounts: AccountPolicy,
     /// What stays in force when its manifest is gone.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -31,7 +35,8 @@ impl Desired {
         let sequences = self.sequences.keys().map(|name| (Kind::Sequence, name.clone()));
         let channels = self.channels.keys().map(|name| (Kind::Channel, name.clone()));
         let queues = self.queues.keys().map(|name| (Kind::Queue, name.clone()));
-        campaigns.chain(sequences).chain(channels).chain(queues)
+        let notifiers = self.notifiers.keys().map(|name| (Kind::Notifier, name.clone()));
+        campaigns.chain(sequences).chain(channels).chain(queues).chain(notifiers)
     }
 
     /// Whether it has this by name; there is always a policy for accounts.
@@ -41,6 +46,7 @@ impl Desired {
             Kind::Sequence => self.sequences.contains_key(name),
             Kind::Channel => self.channels.contains_key(name),
             Kind::Queue => self.queues.contains_key(name),
+            Kind::Notifier => self.notifiers.contains_key(name),
             Kind::Defaults => true,
             Kind::Filter | Kind::Schedule | Kind::CampaignTest => false,
         }

@@ -13,11 +13,12 @@ pub enum Kind {
     Defaults,
     Channel,
     Queue,
+    Notifier,
     CampaignTest,
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Campaign,
         Self::Filter,
         Self::Schedule,
@@ -25,11 +26,12 @@ impl Kind {
         Self::Defaults,
         Self::Channel,
         Self::Queue,
+        Self::Notifier,
         Self::CampaignTest,
     ];
 
     /// Kinds of the language that this version does not implement.
-    pub(super) const PLANNED: [&str; 2] = ["Account", "Notifier"];
+    pub(super) const PLANNED: [&str; 1] = ["Account"];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,6 +42,7 @@ impl Kind {
             Self::Defaults => "Defaults",
             Self::Channel => "Channel",
             Self::Queue => "Queue",
+            Self::Notifier => "Notifier",
             Self::CampaignTest => "CampaignTest",
         }
     }

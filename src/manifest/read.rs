@@ -12,6 +12,7 @@ use super::defaults::DefaultsSpec;
 use super::document::{Document, File, join};
 use super::filter::FilterSpec;
 use super::kind::Kind;
+use super::notifier::NotifierSpec;
 use super::queue::QueueSpec;
 use super::schedule::ScheduleSpec;
 use super::schema::{API_VERSION, checker};
@@ -47,6 +48,7 @@ pub(super) enum Spec {
     Defaults(Box<DefaultsSpec>),
     Channel(ChannelSpec),
     Queue(QueueSpec),
+    Notifier(NotifierSpec),
     CampaignTest(Box<CampaignTestSpec>),
 }
 
@@ -304,6 +306,7 @@ fn take_spec(mut value: Value, kind: Kind) -> Result<Spec, serde_json::Error> {
         Kind::Defaults => Spec::Defaults(typed(spec)?),
         Kind::Channel => Spec::Channel(typed(spec)?),
         Kind::Queue => Spec::Queue(typed(spec)?),
+        Kind::Notifier => Spec::Notifier(typed(spec)?),
         Kind::CampaignTest => Spec::CampaignTest(Box::new(typed(spec)?)),
     })
 }
@@ -323,6 +326,7 @@ fn check_spec(spec: &Spec, document: &Document<'_>, found: &mut Vec<Diagnostic>)
                 schedule.check(document, "/spec/schedule", found);
             }
         }
+        Spec::Notifier(notifier) => notifier.check(document, found),
         Spec::Channel(_) | Spec::Queue(_) => {}
         Spec::CampaignTest(test) => campaign_test::check(test, document, found),
     }

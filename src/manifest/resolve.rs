@@ -104,6 +104,9 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
             Some(Spec::Channel(spec)) if !is_broken => {
                 checked.desired.channels.insert((*name).clone(), spec.resolve());
             }
+            Some(Spec::Notifier(spec)) if !is_broken => {
+                checked.desired.notifiers.insert((*name).clone(), spec.resolve());
+            }
             // Moved later, looked at together, or inlined where they are used; broken ones are recorded already.
             // A test is resolved at the end: it is no part of what it speaks of.
             Some(
@@ -113,6 +116,7 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
                 | Spec::Sequence(_)
                 | Spec::Channel(_)
                 | Spec::Queue(_)
+                | Spec::Notifier(_)
                 | Spec::CampaignTest(_),
             )
             | None => {}

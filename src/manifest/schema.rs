@@ -14,6 +14,7 @@ use super::defaults::DefaultsSpec;
 use super::filter::FilterSpec;
 use super::formats::FORMATS;
 use super::kind::Kind;
+use super::notifier::NotifierSpec;
 use super::queue::QueueSpec;
 use super::schedule::ScheduleSpec;
 use super::sequence::SequenceSpec;
@@ -30,6 +31,7 @@ pub fn schema(kind: Kind) -> Value {
         Kind::Defaults => spec::<DefaultsSpec>(),
         Kind::Channel => spec::<ChannelSpec>(),
         Kind::Queue => spec::<QueueSpec>(),
+        Kind::Notifier => spec::<NotifierSpec>(),
         Kind::CampaignTest => spec::<CampaignTestSpec>(),
     };
     json!({
@@ -78,6 +80,7 @@ pub(super) fn checker(kind: Kind) -> &'static Checker {
         LazyLock::new(|| build(Kind::Defaults)),
         LazyLock::new(|| build(Kind::Channel)),
         LazyLock::new(|| build(Kind::Queue)),
+        LazyLock::new(|| build(Kind::Notifier)),
         LazyLock::new(|| build(Kind::CampaignTest)),
     ];
     &CHECKERS[kind as usize]

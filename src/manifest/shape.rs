@@ -182,6 +182,11 @@ impl Look<'_, '_> {
     fn wrong_type(&self) -> Diagnostic {
         let place = self.document.place(self.at);
         let name = self.name();
+        if self.sibling("properties").is_some_and(|keys| keys.get("fromEnv").is_some()) {
+            let message = format!("{name} is a secret, and a manifest never holds one");
+            let help = "write `{fromEnv: NAME}` or `{fromFile: PATH}`, and put the secret there";
+            return Diagnostic::new(Code::LiteralSecret, place, message).help(help);
+        }
         let expected = self.sibling("type").map_or_else(|| "something else".to_owned(), type_name);
         let value = self.error.instance();
         let raw = self.document.raw(self.at);

@@ -172,7 +172,7 @@ fn action(kind: Kind, before: Option<&Value>, after: Option<&Value>) -> Action {
     match (before, after, kind) {
         (None, _, _) => Action::Create,
         (_, None, Kind::Campaign) => Action::Cancel,
-        (_, None, Kind::Defaults | Kind::Channel | Kind::Sequence | Kind::Queue) => Action::Delete,
+        (_, None, Kind::Defaults | Kind::Channel | Kind::Sequence | Kind::Queue | Kind::Notifier) => Action::Delete,
         _ if was == will => Action::Update,
         _ => match will.as_deref() {
             Some("cancelled") => Action::Cancel,

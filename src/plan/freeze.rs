@@ -108,6 +108,7 @@ impl Mix<'_> {
             Kind::Sequence => restore(&mut desired.sequences, &in_force.sequences, name),
             Kind::Channel => restore(&mut desired.channels, &in_force.channels, name),
             Kind::Queue => restore(&mut desired.queues, &in_force.queues, name),
+            Kind::Notifier => restore(&mut desired.notifiers, &in_force.notifiers, name),
             Kind::Defaults => desired.accounts.clone_from(&in_force.accounts),
             // Part of the campaigns that use them; tests have no effect.
             Kind::Filter | Kind::Schedule | Kind::CampaignTest => return false,

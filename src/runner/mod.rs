@@ -2,12 +2,14 @@
 //! the supervisor owns the loops.
 
 mod candidate;
+mod deliver;
 mod enroll;
 mod loaded;
 mod send;
 mod supervisor;
 mod upkeep;
 
+pub use self::deliver::{Told, deliver};
 pub use self::enroll::enroll;
 pub use self::loaded::{Error as LoadError, Loaded};
 pub use self::send::{BATCH, Sent, send};

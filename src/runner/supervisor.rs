@@ -12,12 +12,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::candidate::Candidate;
-use super::{BATCH, Kept, Loaded, Seen, send, upkeep};
+use super::{BATCH, Kept, Loaded, Seen, Told, deliver, send, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
+use crate::notice::Courier;
 use crate::reconcile::{self, By, Outcome, Pass, reconcile};
 use crate::source::{self, Commit, ReadError, Source, Tree, Watch};
-use crate::store::{NextDue, Span, Speed, Store, Token};
+use crate::store::{self, NextDue, Span, Speed, Store, Token};
 
 /// How long a loop sleeps at most: what another process changed is seen this late.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -46,6 +47,8 @@ pub struct Supervisor {
     pub store: Store,
     /// Makes the channels.
     pub open: Open,
+    /// Tells people; without one nobody is told.
+    pub courier: Option<Courier>,
     /// Where the manifests are.
     pub source: Source,
     /// How long to wait between two looks at a source that raises no events; up to a fifth is added at random.
@@ -76,6 +79,10 @@ impl Supervisor {
         for _ in 0..if self.roles.send { SENDERS } else { 0 } {
             let (this, stop) = (self.clone(), stop.clone());
             loops.spawn(async move { this.send_loop(&stop).await });
+        }
+        if let Some(courier) = self.courier.clone().filter(|_| self.roles.send) {
+            let (this, stop) = (self.clone(), stop.clone());
+            loops.spawn(async move { this.deliver_loop(&courier, &stop).await });
         }
         while let Some(ended) = loops.join_next().await {
             if let Err(error) = ended {
@@ -221,6 +228,29 @@ impl Supervisor {
             tracing::info!(messages = sent.messages, lanes = sent.lanes, "sent");
         }
         Ok(sent.lanes)
+    }
+
+    /// Tells people, apart from all other work: whoever does not answer holds up nobody but themselves.
+    async fn deliver_loop(&self, courier: &Courier, stop: &CancellationToken) {
+        let mut told = Told::default();
+        while !stop.is_cancelled() {
+            match self.deliver_tick(courier, &mut told).await {
+                Ok(0) => tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(PERIOD) => {}
+                },
+                Ok(_) => {}
+                Err(error) => {
+                    log_failure("notify", &error);
+                    self.failed(stop).await;
+                }
+            }
+        }
+    }
+
+    async fn deliver_tick(&self, courier: &Courier, told: &mut Told) -> Result<usize, store::Error> {
+        let at = self.store.now().await?;
+        deliver(&self.store, courier, told, at).await
     }
 
     async fn failed(&self, stop: &CancellationToken) {

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use super::advance::advance;
 use super::approval::carried_out;
 use super::event::{Event, tell};
+use super::notification::sync_notifiers;
 use super::overrides::hold_overrides;
 use super::reconciler::{holds, prolong};
 use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
@@ -81,6 +82,9 @@ impl Store {
         // All lanes in one go, as everywhere: in two, another who takes them in order could meet us halfway.
         let accounts = lock_accounts_of(&mut tx, &[gone.as_slice(), &changed, &waiting].concat()).await?;
         save_manifests(&mut tx, plan, revision).await?;
+        if plan.changes.iter().any(|change| change.kind == Kind::Notifier) {
+            sync_notifiers(&mut tx).await?;
+        }
         save_campaigns(&mut tx, plan, &gone, now).await?;
         touch_runs(&mut tx, &changed, revision, now).await?;
         check_runs(&mut tx, &waiting, now).await?;

@@ -30,7 +30,7 @@ impl Store {
                     None => continue,
                 },
                 (Kind::Sequence, Action::Update) => self.rewording(&change.name, desired, in_force).await?,
-                (Kind::Sequence | Kind::Channel | Kind::Queue | Kind::Defaults, _) => continue,
+                (Kind::Sequence | Kind::Channel | Kind::Queue | Kind::Notifier | Kind::Defaults, _) => continue,
             };
             change.effect = Some(effect);
         }

@@ -21,7 +21,7 @@ const CORE: [&str; 13] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 27] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -39,11 +39,13 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ("facts", &["domain"]),
     ("source", &["diagnostic", "manifest"]),
     ("store", &["cadence", "consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
+    ("outgoing", &[]),
+    ("notice", &["config", "domain", "manifest", "outgoing", "store"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),
     ("estimate", &["domain", "manifest", "plan", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
-    ("runner", &["channel", "domain", "manifest", "plan", "program", "reconcile", "source", "store"]),
+    ("runner", &["channel", "domain", "manifest", "notice", "plan", "program", "reconcile", "source", "store"]),
     (
         "time_machine",
         &[
@@ -75,6 +77,8 @@ const ALLOWED: [(&str, &[&str]); 25] = [
             "lane",
             "lifecycle",
             "manifest",
+            "notice",
+            "outgoing",
             "plan",
             "preview",
             "program",

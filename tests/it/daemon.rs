@@ -43,8 +43,12 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start(dir: &Path, url: Option<&str>, args: &[&str]) -> Self {
+        Self::of(relancectl(dir, url, args), dir)
+    }
+
+    /// The process of `command`, with its log in `dir`.
+    pub(crate) fn of(mut command: Command, dir: &Path) -> Self {
         let log = dir.join(format!("daemon-{}.log", fs::read_dir(dir).unwrap().count()));
-        let mut command = relancectl(dir, url, args);
         let child = command.stderr(File::create(&log).unwrap()).stdout(Stdio::null()).spawn().unwrap();
         Self { child, log }
     }

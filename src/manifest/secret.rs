@@ -1,0 +1,39 @@
+//! Secrets, which manifests name and never hold.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// Where a secret is. It is read when it is needed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Secret {
+    /// A variable of the environment of whoever uses it.
+    FromEnv(String),
+    /// A file beside whoever uses it, without the line break at its end.
+    FromFile(String),
+}
+
+impl JsonSchema for Secret {
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "properties": {
+                "fromEnv": {"type": "string", "minLength": 1, "description": "The name of a variable of the environment."},
+                "fromFile": {"type": "string", "minLength": 1, "description": "The path of a file."},
+            },
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1,
+        })
+    }
+}

@@ -1,0 +1,39 @@
+-- Who is told of what happens, and how far the log was read for each: what was visible then is done with.
+create table notifier (
+    name   text primary key,
+    cursor pg_snapshot not null
+);
+
+-- What is to be told. One row stands for everything that happened alike while it counts.
+create table notification (
+    id           bigint generated always as identity primary key,
+    -- By which receivers tell that they have it already.
+    uid          text not null default gen_random_uuid()::text,
+    notifier     text not null references notifier on delete cascade,
+    topic        text not null,
+    -- What is alike: it is told once within a while.
+    fold_key     text not null,
+    campaign     text,
+    -- One of those concerned; all of them are `accounts`.
+    account      text,
+    accounts     bigint not null,
+    events       bigint not null,
+    actor        text,
+    reason       text,
+    sentence     text not null,
+    revision_id  integer,
+    first_at     timestamptz not null,
+    last_at      timestamptz not null,
+    created_at   timestamptz not null,
+    -- Alike, but told by no row because one was just told: of the row before, and since this one.
+    folded       bigint not null default 0,
+    folded_since bigint not null default 0,
+    attempts     integer not null default 0,
+    -- When to try next; whoever tries puts it off first, so that nobody else does. Null: delivered or given up.
+    due_at       timestamptz,
+    delivered_at timestamptz,
+    error        text,
+    check (due_at is null or delivered_at is null)
+);
+create index notification_alike on notification (notifier, fold_key, id);
+create index notification_due on notification (notifier, due_at) where due_at is not null;

@@ -1,0 +1,296 @@
+//! People are told what happened: once, signed, until they have it, and nothing else waits for them.
+
+use std::fs;
+
+use chrono::TimeDelta;
+use hmac::{Hmac, KeyInit, Mac};
+use relance::notice::Courier;
+use relance::outgoing::Outgoing;
+use relance::runner::{Told, deliver};
+use relance::store::{Notice, Speed};
+use sha2::Sha256;
+use tempfile::TempDir;
+
+use crate::daemon::{self, Daemon, folder, import, until};
+use crate::receiver::{Answer, Receiver, Request};
+use crate::sending::{ALWAYS, NO_PACE, tree};
+use crate::support::database;
+use crate::world::World;
+
+const MONDAY: &str = "2026-11-30T08:00:00Z";
+const KEY: &str = "a key of the team";
+
+/// A folder with the secrets of notifiers, and receivers for them.
+struct Team {
+    world: World,
+    dir: TempDir,
+    courier: Courier,
+}
+
+impl Team {
+    /// Three accounts with nobody in them.
+    async fn new() -> Self {
+        let world = World::at(MONDAY).await;
+        for account in ["a1", "a2", "a3"] {
+            world.account(account).await;
+        }
+        Self { world, dir: folder(), courier: courier() }
+    }
+
+    /// The path of a new file.
+    fn secret(&self, name: &str, text: &str) -> String {
+        let path = self.dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Applies campaigns of a state beside `notifiers`.
+    async fn apply(&mut self, state: &str, notifiers: &str) {
+        let spec = format!("state: {state}, enrollment: continuous");
+        self.world.apply(&(tree(2, NO_PACE, &[("winter", &spec)]) + notifiers)).await;
+        self.world.settle().await;
+    }
+
+    /// One tick, so long after now.
+    async fn tick_in(&mut self, time: TimeDelta) -> usize {
+        self.world.now += time;
+        let at = (self.world.now, Speed(1.0));
+        deliver(self.world.store(), &self.courier, &mut Told::default(), at).await.unwrap()
+    }
+
+    /// Ticks until all that is settled by then is told.
+    async fn tell(&mut self) {
+        self.tick_in(TimeDelta::zero()).await;
+        while self.tick_in(TimeDelta::seconds(2)).await > 0 {}
+    }
+
+    /// The process dies and another comes.
+    fn restart(&mut self) {
+        self.courier = courier();
+        self.world.restart();
+    }
+}
+
+fn courier() -> Courier {
+    Courier::new(Outgoing::new())
+}
+
+fn notifier(name: &str, kind: &str, url: &str, rest: &str) -> String {
+    format!(
+        "---\napiVersion: relance/v1\nkind: Notifier\nmetadata: {{name: {name}}}\nspec: {{type: {kind}, url: {{fromFile: '{url}'}}{rest}}}\n"
+    )
+}
+
+fn texts(requests: &[Request]) -> Vec<String> {
+    let mut texts: Vec<String> =
+        requests.iter().map(|request| request.json()["text"].as_str().unwrap().to_owned()).collect();
+    texts.sort();
+    texts
+}
+
+#[tokio::test]
+async fn what_happens_to_many_accounts_is_one_notice_signed_and_repeats_are_folded() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let (url, key) = (team.secret("url", &receiver.url()), team.secret("key", &format!("{KEY}\n")));
+    let ops = notifier("ops", "webhook", &url, &format!(", secret: {{fromFile: '{key}'}}"));
+    team.apply("active", &ops).await;
+    team.tell().await;
+    let first = receiver.take();
+    assert_eq!(
+        texts(&first),
+        ["applied revision 1: 4 created", "winter started for 3 accounts: enrolling and sending"]
+    );
+    for request in &first {
+        let signed = format!("{}.{}", request.headers["relance-timestamp"], request.body);
+        let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
+        mac.update(signed.as_bytes());
+        let bytes = mac.finalize().into_bytes();
+        let hex = bytes.iter().fold("v1=".to_owned(), |hex, byte| hex + &format!("{byte:02x}"));
+        assert_eq!(request.headers["relance-signature"], hex);
+        assert_eq!(request.headers["relance-id"], request.json()["id"].as_str().unwrap());
+        assert_eq!(request.headers["content-type"], "application/json");
+    }
+    assert_ne!(first[0].headers["relance-id"], first[1].headers["relance-id"]);
+
+    team.apply("paused", &ops).await;
+    team.tell().await;
+    let paused = receiver.take();
+    assert_eq!(paused.len(), 2);
+    let told = texts(&paused);
+    assert_eq!(told[1], "winter paused for 3 accounts: paused in its manifest");
+    // Within ten minutes the same is counted; who resumes is not asked for.
+    for _ in 0..2 {
+        team.apply("active", &ops).await;
+        team.apply("paused", &ops).await;
+        team.tell().await;
+    }
+    let more = texts(&receiver.take());
+    assert!(more.len() == 4 && more.iter().all(|text| text.starts_with("applied revision")), "{more:?}");
+    team.apply("active", &ops).await;
+    team.world.now += TimeDelta::minutes(10);
+    team.apply("paused", &ops).await;
+    team.tell().await;
+    let late = texts(&receiver.take());
+    assert_eq!(late.last().unwrap(), &format!("{} (and 6 more since this was last told)", told[1]));
+}
+
+#[tokio::test]
+async fn what_is_not_taken_is_tried_again_over_restarts_with_one_id() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    let ops = notifier("ops", "webhook", &url, ", events: [run-started]");
+    receiver.answer(&[Answer::Status(500), Answer::Status(302)]);
+    team.apply("active", &ops).await;
+    assert_eq!(team.tick_in(TimeDelta::zero()).await, 0, "it may go on for a moment");
+    assert_eq!(team.tick_in(TimeDelta::seconds(2)).await, 1);
+    assert_eq!(team.tick_in(TimeDelta::seconds(9)).await, 0);
+    team.restart();
+    assert_eq!(team.tick_in(TimeDelta::seconds(1)).await, 1);
+    let error = "select error from notification";
+    assert_eq!(team.world.column(error).await, ["answered 302: ok"]);
+    assert_eq!(team.tick_in(TimeDelta::seconds(19)).await, 0);
+    assert_eq!(team.tick_in(TimeDelta::seconds(1)).await, 1);
+    assert_eq!(team.tick_in(TimeDelta::days(1)).await, 0);
+    let requests = receiver.take();
+    assert_eq!(requests.len(), 3);
+    assert!(requests.iter().all(|request| request.headers["relance-id"] == requests[0].headers["relance-id"]));
+    assert!(requests.iter().all(|request| request.body == requests[0].body));
+}
+
+#[tokio::test]
+async fn what_a_dead_process_had_taken_goes_to_another_and_to_no_two_at_once() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    team.apply("active", &notifier("ops", "slack", &url, "")).await;
+    team.world.store().collect_notifications(team.world.now).await.unwrap();
+    let now = team.world.now + TimeDelta::seconds(2);
+    let (store, until) = (team.world.store(), now + TimeDelta::seconds(60));
+    let (one, other) = tokio::join!(store.claim_notifications(now, until), store.claim_notifications(now, until));
+    let [one, other] = [one.unwrap(), other.unwrap()];
+    assert_eq!(one.len() + other.len(), 2);
+    let ids = |notices: &[Notice]| notices.iter().map(|notice| notice.uid.clone()).collect::<Vec<_>>();
+    let mut taken = [ids(&one), ids(&other)].concat();
+    assert_eq!(team.tick_in(TimeDelta::seconds(61)).await, 0);
+    assert_eq!(team.tick_in(TimeDelta::seconds(1)).await, 2);
+    let mut told: Vec<String> = receiver.take().iter().map(|r| r.headers["relance-id"].clone()).collect();
+    taken.sort();
+    told.sort();
+    assert_eq!(told, taken);
+}
+
+#[tokio::test]
+async fn slack_gets_a_text_and_only_what_was_asked_for() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    let slack = notifier("team", "slack", &url, ", events: [run-resumed, manifest-frozen]");
+    team.apply("paused", &slack).await;
+    team.apply("active", &slack).await;
+    team.tell().await;
+    let requests = receiver.take();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].body, r#"{"text":"winter resumed for 3 accounts: enrolling and sending"}"#);
+    assert!(!requests[0].headers.contains_key("relance-signature"));
+    // One whose manifest is gone is told nothing, not even what waited.
+    team.apply("paused", &slack).await;
+    team.apply("active", &slack).await;
+    team.tick_in(TimeDelta::minutes(11)).await;
+    team.apply("active", "").await;
+    team.tell().await;
+    assert_eq!(receiver.take().len(), 0);
+}
+
+#[tokio::test]
+async fn a_missing_secret_is_waited_for_and_given_up_after_a_day() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.dir.path().join("later").to_str().unwrap().to_owned();
+    let ops = notifier("ops", "webhook", &url, ", events: [run-started, run-paused]")
+        + &notifier("env", "webhook", &url, ", events: [import]").replace("fromFile: '", "fromEnv: 'RELANCE_TEST_NONE");
+    team.apply("active", &ops).await;
+    team.tell().await;
+    let error = team.world.column("select error from notification").await;
+    assert_eq!(error.len(), 1);
+    assert!(error[0].starts_with("cannot read the file `") && error[0].contains("later"), "{error:?}");
+    team.secret("later", &format!("{}\n", receiver.url()));
+    while team.tick_in(TimeDelta::seconds(10)).await == 0 {}
+    assert_eq!(receiver.take().len(), 1);
+
+    fs::remove_file(&url).unwrap();
+    team.apply("paused", &ops).await;
+    team.world
+        .sql("insert into event (account_id, at, kind, message) values (0, '2026-11-30Z', 'import', 'imported')")
+        .await;
+    team.tell().await;
+    let environment = "select error from notification where notifier = 'env'";
+    assert!(team.world.one::<String>(environment).await.ends_with("of the environment is not set"));
+    for _ in 0..26 {
+        team.tick_in(TimeDelta::hours(1)).await;
+    }
+    let given_up =
+        team.world.column("select message from event where kind = 'notification-given-up' order by id").await;
+    assert_eq!(given_up.len(), 2);
+    assert!(
+        given_up.iter().any(|text| text.starts_with("gave up telling `ops` of run-paused (paused in its manifest"))
+    );
+    let due: i64 = team.world.one("select count(*) from notification where due_at is not null").await;
+    assert_eq!(due, 0);
+}
+
+/// Each event becomes part of exactly one notification, in whatever order transactions end and however many collect.
+#[tokio::test]
+async fn no_event_is_skipped_or_counted_twice() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    team.apply("active", &notifier("ops", "webhook", &url, ", events: [import]")).await;
+    let (store, now) = (team.world.store().clone(), team.world.now);
+    let mut open = Vec::new();
+    for round in 0..40_i64 {
+        let mut tx = team.world.pool().begin().await.unwrap();
+        for _ in 0..2 {
+            sqlx::query("insert into event (account_id, at, kind, message) values (0, $1, 'import', 'imported')")
+                .bind(now)
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+        }
+        open.push(tx);
+        // Three are under way at any time, and those in the middle end first.
+        if open.len() > 2 {
+            open.remove(1).commit().await.unwrap();
+        }
+        let (one, other) = tokio::join!(store.collect_notifications(now), store.collect_notifications(now));
+        one.and(other).unwrap();
+        store.collect_notifications(now).await.unwrap();
+        let told: i64 = team.world.one("select coalesce(sum(events), 0)::bigint from notification").await;
+        assert_eq!(told, 2 * (round - 1).max(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_never_answers_holds_up_nobody() {
+    let (dir, db) = (folder(), database().await);
+    let (silent, awake) = (Receiver::start(), Receiver::start());
+    silent.answer(&[Answer::Silence; 64]);
+    let campaigns = dir.path().join("campaigns");
+    fs::create_dir(&campaigns).unwrap();
+    fs::write(dir.path().join("silent"), silent.url()).unwrap();
+    let silent_url = dir.path().join("silent");
+    let yaml = tree(2, NO_PACE, &[("winter", ALWAYS)])
+        + &notifier("silent", "webhook", silent_url.to_str().unwrap(), "")
+        + &notifier("awake", "slack", "AWAKE_URL", "").replace("fromFile", "fromEnv");
+    fs::write(campaigns.join("tree.yaml"), yaml).unwrap();
+    let url = db.url();
+    import(dir.path(), Some(&url), 1, 3);
+    let mut command = daemon::relancectl(dir.path(), Some(&url), &["run"]);
+    command.env("AWAKE_URL", awake.url());
+    let daemon = Daemon::of(command, dir.path());
+    until(&db.pool, &daemon, "select count(*) > 0 from notification where notifier = 'silent' and attempts > 0").await;
+    assert!(silent.take().len() < 2 + 2);
+    // While it waits for an answer, an edit takes effect, people are enrolled and written to, and others are told.
+    until(&db.pool, &daemon, "select count(*) = 3 from message where state = 'sent'").await;
+    let delivered = "select count(*) > 0 from notification where notifier = 'awake' and delivered_at is not null";
+    until(&db.pool, &daemon, delivered).await;
+    fs::write(campaigns.join("tree.yaml"), tree(1, NO_PACE, &[("winter", ALWAYS)])).unwrap();
+    until(&db.pool, &daemon, "select count(*) = 2 from revision").await;
+    assert!(!awake.take().is_empty());
+    assert!(daemon.log().contains("applied a new revision"));
+}
