@@ -13,37 +13,30 @@ use crate::manifest::desired::CampaignType;
 
 /// What comes before a campaign, in every account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
-    pub name: Name,
-    pub kind: CampaignType,
+struct Turn {
+    name: Name,
+    kind: CampaignType,
     /// `runAfter`.
-    pub after: Option<CampaignId>,
-    /// Those before it in its queue.
-    pub ahead: Vec<CampaignId>,
-    /// How many of its queue may be unfinished at once.
-    pub parallelism: u32,
+    after: Option<CampaignId>,
+    /// Its queue, and its place in it.
+    place: Option<(usize, usize)>,
 }
 
-impl Turn {
-    /// Every campaign that it may have to wait for.
-    pub fn parents(&self) -> impl Iterator<Item = CampaignId> + '_ {
-        self.after.into_iter().chain(self.ahead.iter().copied())
-    }
-
-    fn behind(&self, peers: &Peers) -> Option<CampaignId> {
-        let open = |id: &CampaignId| peers.0.contains_key(id);
-        let parent = self.after.filter(open);
-        // Once so many are unfinished, the last of them is the one to wait for.
-        let last = usize::try_from(self.parallelism.saturating_sub(1)).unwrap_or(usize::MAX);
-        parent.or_else(|| self.ahead.iter().copied().filter(open).nth(last))
-    }
+/// Campaigns that run one after the other for each account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    pub campaigns: Vec<CampaignId>,
+    /// How many of it may be unfinished at once.
+    pub parallelism: usize,
 }
 
 /// The turns of all campaigns, each after those it may have to wait for or make way for.
 #[derive(Debug, Clone, Default)]
 pub struct Order {
     turns: BTreeMap<CampaignId, Turn>,
+    queues: Vec<Queue>,
     ranks: BTreeMap<CampaignId, usize>,
+    /// Those with a `runAfter`, by the campaign that it names.
     children: BTreeMap<CampaignId, Vec<CampaignId>>,
     /// Whether default runs go on beside filtered ones.
     simultaneous: bool,
@@ -52,31 +45,26 @@ pub struct Order {
 impl Order {
     /// The order that `desired` asks for, of the campaigns that have a number in `ids`.
     pub fn of(desired: &Desired, ids: &BTreeMap<Name, CampaignId>) -> Self {
-        let mut places: BTreeMap<&Name, (&[Name], u32)> = BTreeMap::new();
-        for queue in desired.queues.values() {
-            let place = |at: usize| (&queue.campaigns[at], (&queue.campaigns[..at], queue.parallelism));
-            places.extend((0..queue.campaigns.len()).map(place));
-        }
         let mut order = Self { simultaneous: desired.accounts.allow_simultaneous_campaigns, ..Self::default() };
+        let mut places: BTreeMap<CampaignId, (usize, usize)> = BTreeMap::new();
+        for queue in desired.queues.values() {
+            let campaigns: Vec<CampaignId> = queue.campaigns.iter().filter_map(|name| ids.get(name)).copied().collect();
+            places.extend(campaigns.iter().enumerate().map(|(at, id)| (*id, (order.queues.len(), at))));
+            let parallelism = usize::try_from(queue.parallelism).unwrap_or(usize::MAX);
+            order.queues.push(Queue { campaigns, parallelism });
+        }
         for (name, campaign) in &desired.campaigns {
             let Some(id) = ids.get(name) else { continue };
-            let (ahead, parallelism) = places.get(name).copied().unwrap_or((&[], 1));
-            let turn = Turn {
-                name: name.clone(),
-                kind: campaign.kind,
-                after: campaign.run_after.as_ref().and_then(|name| ids.get(name)).copied(),
-                ahead: ahead.iter().filter_map(|name| ids.get(name)).copied().collect(),
-                parallelism,
-            };
-            for parent in turn.parents() {
+            let after = campaign.run_after.as_ref().and_then(|name| ids.get(name)).copied();
+            if let Some(parent) = after {
                 order.children.entry(parent).or_default().push(*id);
             }
+            let turn = Turn { name: name.clone(), kind: campaign.kind, after, place: places.get(id).copied() };
             order.turns.insert(*id, turn);
         }
         let mut seen = BTreeSet::new();
         for kind in [CampaignType::Filtered, CampaignType::Default] {
-            let ids: Vec<CampaignId> =
-                order.turns.iter().filter(|(_, turn)| turn.kind == kind).map(|(id, _)| *id).collect();
+            let ids: Vec<CampaignId> = order.of_kind(kind).collect();
             for id in ids {
                 order.rank_after_parents(id, &mut seen);
             }
@@ -93,9 +81,17 @@ impl Order {
                 self.ranks.entry(id).or_insert(rank);
             } else if seen.insert(id) {
                 path.push((id, true));
-                path.extend(self.turns.get(&id).into_iter().flat_map(Turn::parents).map(|parent| (parent, false)));
+                // The others of its queue come before that one.
+                let next = self.ahead(id).last().copied();
+                let after = self.turns.get(&id).and_then(|turn| turn.after);
+                path.extend(after.into_iter().chain(next).map(|parent| (parent, false)));
             }
         }
+    }
+
+    /// Those before it in its queue.
+    fn ahead(&self, id: CampaignId) -> &[CampaignId] {
+        self.place(id).map_or(&[], |(queue, at)| &self.queues[queue].campaigns[..at])
     }
 
     /// Runs of an account are looked at in this order, so that each sees what became of those before it.
@@ -103,17 +99,43 @@ impl Order {
         self.ranks.get(&id).copied().unwrap_or(usize::MAX)
     }
 
-    pub fn turn(&self, id: CampaignId) -> Option<&Turn> {
-        self.turns.get(&id)
+    pub fn kind(&self, id: CampaignId) -> Option<CampaignType> {
+        self.turns.get(&id).map(|turn| turn.kind)
     }
 
-    /// The campaigns whose runs have to look again when one of `id` changed its phase.
+    /// Every campaign that it may have to wait for.
+    pub fn parents(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
+        let after = self.turns.get(&id).and_then(|turn| turn.after);
+        after.into_iter().chain(self.ahead(id).iter().copied())
+    }
+
+    pub fn queues(&self) -> &[Queue] {
+        &self.queues
+    }
+
+    /// The queue of a campaign, and its place there.
+    pub fn place(&self, id: CampaignId) -> Option<(usize, usize)> {
+        self.turns.get(&id)?.place
+    }
+
+    /// The campaigns outside its queue whose runs have to look again when one of `id` changed its phase.
     pub fn concerned_by(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
         let children = self.children.get(&id).into_iter().flatten().copied();
         // One that was removed may have been a filtered one.
-        let crowds = !self.simultaneous && self.turns.get(&id).is_none_or(|turn| turn.kind == CampaignType::Filtered);
+        let crowds = !self.simultaneous && self.kind(id).is_none_or(|kind| kind == CampaignType::Filtered);
         let defaults = self.of_kind(CampaignType::Default).filter(move |_| crowds);
         children.chain(defaults)
+    }
+
+    /// Those of its queue whose turn it may be now that the run of `id` is what `peers` says.
+    pub fn freed_by(&self, id: CampaignId, peers: &Peers) -> impl Iterator<Item = CampaignId> {
+        let is_over = !peers.0.contains_key(&id);
+        let queue = self.place(id).filter(|_| is_over).map(|(queue, _)| &self.queues[queue]);
+        let open = |id: &CampaignId| peers.0.contains_key(id);
+        queue.into_iter().flat_map(move |queue| {
+            let unfinished = queue.campaigns.iter().copied().filter(open);
+            unfinished.take(queue.parallelism)
+        })
     }
 
     /// The campaigns before which a default run makes way.
@@ -127,7 +149,16 @@ impl Order {
 
     /// Whom a run of `id` waits for among `peers`, as the end of a sentence.
     pub fn behind(&self, id: CampaignId, peers: &Peers) -> Option<String> {
-        let whom = self.turns.get(&id)?.behind(peers)?;
+        let open = |id: &CampaignId| peers.0.contains_key(id);
+        let parent = self.turns.get(&id)?.after.filter(open);
+        // The one next to it: what becomes of the others is news to that one only.
+        let next = || {
+            let mut ahead = self.ahead(id).iter().copied().filter(open);
+            let next = ahead.next_back()?;
+            let others = self.queues[self.place(id)?.0].parallelism.checked_sub(1)?;
+            (ahead.take(others).count() == others).then_some(next)
+        };
+        let whom = parent.or_else(next)?;
         let (turn, peer) = (self.turns.get(&whom)?, peers.0.get(&whom)?);
         Some(match peer.phase {
             Phase::Draft => format!("`{}`, which is a draft", turn.name),
@@ -239,7 +270,7 @@ mod tests {
     #[test]
     fn a_queue_lets_as_many_run_as_it_says() {
         let both = peers(&[(C, Phase::Active), (B, Phase::Scheduled), (A, Phase::Draft)]);
-        assert_eq!(queue(1).behind(A, &both).unwrap(), "`c`, which is active");
+        assert_eq!(queue(1).behind(A, &both).unwrap(), "`b`, which is scheduled");
         assert_eq!(queue(2).behind(A, &both).unwrap(), "`b`, which is scheduled");
         assert_eq!(queue(3).behind(A, &both), None);
         assert_eq!(queue(1).behind(B, &both).unwrap(), "`c`, which is active");
@@ -247,6 +278,17 @@ mod tests {
         let draft = peers(&[(B, Phase::Draft), (C, Phase::Completed)]);
         assert_eq!(queue(1).behind(A, &draft).unwrap(), "`b`, which is a draft");
         assert_eq!(queue(1).behind(B, &draft), None);
+    }
+
+    #[test]
+    fn the_end_of_one_frees_as_many_as_may_run() {
+        let freed =
+            |parallelism, all: &[(CampaignId, Phase)]| queue(parallelism).freed_by(C, &peers(all)).collect::<Vec<_>>();
+        let both = [(B, Phase::Scheduled), (A, Phase::Scheduled)];
+        assert_eq!(freed(1, &both), [B]);
+        assert_eq!(freed(2, &both), [B, A]);
+        assert_eq!(freed(1, &[(A, Phase::Scheduled)]), [A]);
+        assert_eq!(freed(2, &[(C, Phase::Paused), (B, Phase::Active), (A, Phase::Scheduled)]), []);
     }
 
     #[test]
@@ -278,7 +320,7 @@ mod tests {
         let mut ids = [A, B, C, D, E];
         ids.sort_by_key(|id| order.rank(*id));
         assert_eq!(ids, [C, B, A, E, D]);
-        assert_eq!(order.concerned_by(C).collect::<Vec<_>>(), [A, B, E, D]);
+        assert_eq!(order.concerned_by(C).collect::<Vec<_>>(), [E, D]);
         assert_eq!(order.concerned_by(D).collect::<Vec<_>>(), []);
     }
 }
