@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use sqlx::PgConnection;
 
 use super::{Error, Store};
 use crate::domain::{CampaignId, Name};
@@ -56,42 +57,7 @@ fn moved<K: Ord, V>(map: &mut BTreeMap<K, V>, from: &K, to: K) {
 impl Store {
     /// Reads what is in force.
     pub async fn in_force(&self) -> Result<InForce, Error> {
-        let mut tx = self.pool.begin().await.map_err(Error::during("read the manifests in force"))?;
-        sqlx::query("set transaction isolation level repeatable read, read only")
-            .execute(&mut *tx)
-            .await
-            .map_err(Error::during("read the manifests in force"))?;
-        let (generation, revision): (i64, i32) =
-            sqlx::query_as("select desired, coalesce((select max(id) from revision), 0) from generation")
-                .fetch_one(&mut *tx)
-                .await
-                .map_err(Error::during("read the generation"))?;
-        let rows: Vec<(String, String, Value)> = sqlx::query_as("select kind, name, body from manifest")
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(Error::during("read the manifests in force"))?;
-        let campaigns: Vec<(String, i32, i64)> = sqlx::query_as(
-            "select c.name, c.id, (select count(*) from run r where r.campaign_id = c.id and r.finished_at is null)
-             from campaign c where c.removed_at is null",
-        )
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(Error::during("read the campaigns"))?;
-        let objects: Objects = rows
-            .into_iter()
-            .filter_map(|(kind, name, body)| Some(((Kind::parse(&kind)?, Name::parse(&name).ok()?), body)))
-            .collect();
-        let desired = Desired::from_objects(&objects)
-            .map_err(|error| Error::new("read the manifests in force", sqlx::Error::Decode(error.into())))?;
-        let named = || campaigns.iter().filter_map(|(name, id, live)| Some((Name::parse(name).ok()?, *id, *live)));
-        Ok(InForce {
-            desired,
-            objects,
-            generation,
-            revision,
-            campaigns: named().map(|(name, id, _)| (name, CampaignId(id))).collect(),
-            live_runs: named().map(|(name, _, live)| (name, live.unsigned_abs())).collect(),
-        })
+        in_force(&mut *self.looking().await?).await
     }
 
     /// The generation of the desired state: it grows with every accepted revision.
@@ -101,4 +67,39 @@ impl Store {
             .await
             .map_err(Error::during("read the generation"))
     }
+}
+
+/// What is in force as a transaction sees it that sees all of it at one instant.
+pub(super) async fn in_force(tx: &mut PgConnection) -> Result<InForce, Error> {
+    let (generation, revision): (i64, i32) =
+        sqlx::query_as("select desired, coalesce((select max(id) from revision), 0) from generation")
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(Error::during("read the generation"))?;
+    let rows: Vec<(String, String, Value)> = sqlx::query_as("select kind, name, body from manifest")
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during("read the manifests in force"))?;
+    let campaigns: Vec<(String, i32, i64)> = sqlx::query_as(
+        "select c.name, c.id, (select count(*) from run r where r.campaign_id = c.id and r.finished_at is null)
+         from campaign c where c.removed_at is null",
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("read the campaigns"))?;
+    let objects: Objects = rows
+        .into_iter()
+        .filter_map(|(kind, name, body)| Some(((Kind::parse(&kind)?, Name::parse(&name).ok()?), body)))
+        .collect();
+    let desired = Desired::from_objects(&objects)
+        .map_err(|error| Error::new("read the manifests in force", sqlx::Error::Decode(error.into())))?;
+    let named = || campaigns.iter().filter_map(|(name, id, live)| Some((Name::parse(name).ok()?, *id, *live)));
+    Ok(InForce {
+        desired,
+        objects,
+        generation,
+        revision,
+        campaigns: named().map(|(name, id, _)| (name, CampaignId(id))).collect(),
+        live_runs: named().map(|(name, _, live)| (name, live.unsigned_abs())).collect(),
+    })
 }

@@ -21,7 +21,7 @@ const CORE: [&str; 13] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 26] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -42,6 +42,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),
     ("estimate", &["domain", "manifest", "plan", "store"]),
+    ("state", &["domain", "manifest", "plan", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
     ("runner", &["channel", "domain", "manifest", "plan", "program", "reconcile", "source", "store"]),
     (
@@ -81,6 +82,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
             "reconcile",
             "runner",
             "source",
+            "state",
             "store",
             "time_machine",
         ],

@@ -33,6 +33,7 @@ mod sending;
 mod several;
 mod simulate;
 mod source;
+mod state;
 mod support;
 mod walk;
 mod world;
