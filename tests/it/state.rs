@@ -105,6 +105,33 @@ async fn a_plan_on_an_exported_state_is_the_plan_on_its_database() {
     assert!(people > 30, "plans that say nothing of people: {people}");
 }
 
+#[tokio::test]
+async fn who_was_written_to_where_it_is_still_yesterday_waits_in_the_copy_too() {
+    let mut world = people(1, "update account set timezone = 'Pacific/Pago_Pago'").await;
+    let at_once = "schedule: {firstAfter: 0s, windows: [{from: '00:00', to: '24:00'}]}";
+    let first = tree(1, NO_PACE, &[("first", at_once)]);
+    world.apply(&first).await;
+    // A quarter to midnight of the 29th over there.
+    world.run_until("2026-11-30T10:45:00Z".parse().unwrap()).await;
+    assert_eq!(world.channel.delivered().len(), 1);
+    let edit = tree(1, NO_PACE, &[("first", at_once), ("second", at_once)]);
+    let now = world.now;
+    let digest = "0123456789abcdef";
+    world
+        .sql(&format!(
+            "insert into refused_plan (digest, refusal, changes, refused_at, approved_at, approved_by, approval_reason)
+             values ('{digest}', 'a third', '[]', '2026-11-30Z', '2026-11-30Z', 'maria', 'it is meant')"
+        ))
+        .await;
+    let here = planned(&edit, world.store(), now).await;
+    assert!(here.contains("done by 2026-11-30") && here.contains(digest) && here.contains("maria"), "{here}");
+    let copy = database().await;
+    load(&exported(world.store(), &[]).await, &copy.store).await.unwrap();
+    assert_eq!(planned(&edit, &copy.store, now).await, here);
+    sqlx::query("delete from message").execute(&copy.pool).await.unwrap();
+    assert_ne!(planned(&edit, &copy.store, now).await, here);
+}
+
 /// A world in which everything is said that may not leave it.
 async fn secretive() -> World {
     let mut world = people(12, "select 1").await;
