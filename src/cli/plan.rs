@@ -62,11 +62,11 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
     let source = args.source.source(global)?;
     let Some(file) = &args.state else {
         let database = Database::open(global, config, 2).await?;
-        let tree = source.read().await?;
+        let tree = source.read().await?.claimed(args.source.claim(&source, false));
         let (now, _) = database.store.now().await?;
         return planned_on(&database.store, tree, now, None, args).await;
     };
-    let tree = source.read().await?;
+    let tree = source.read().await?.claimed(args.source.claim(&source, false));
     plan_from::lend(file, config, async |store, head| planned_on(store, tree, head.exported_at, Some(head), args).await)
         .await
 }
@@ -86,10 +86,13 @@ async fn planned_on(
     let Comparison { desired, in_force, plan, .. } = &mut comparison;
     let overrides = store.overrides(now).await?;
     store.count_effects(plan, desired, in_force, now).await?;
-    let refused = comparison.guard().err();
     let waiting = store.waiting_plan().await?;
-    let Comparison { checked, plan, .. } = &comparison;
-    let warning = refused.as_ref().map(|refusal| waits(refusal, &plan.digest(), waiting.as_ref()));
+    let Comparison { checked, plan, foreign, .. } = &comparison;
+    let (refused, warning) = match (foreign, comparison.guard()) {
+        (Some(foreign), _) => (Some(foreign.to_string()), Some(foreign.to_string())),
+        (None, Err(refusal)) => (Some(refusal.to_string()), Some(waits(&refusal, &plan.digest(), waiting.as_ref()))),
+        (None, Ok(())) => (None, None),
+    };
     let sections = || sections(&comparison, &overrides, head);
     match args.output {
         Format::Text => {
@@ -100,7 +103,6 @@ async fn planned_on(
         }
         Format::Markdown => print::line(&markdown(plan, warning.as_deref(), &sections())),
         Format::Json => {
-            let refused = refused.as_ref().map(ToString::to_string);
             print::line(&json_of(&comparison, &overrides, refused.as_deref(), now)?);
         }
     }

@@ -6,7 +6,8 @@ use anyhow::bail;
 use clap::Args;
 
 use super::Global;
-use crate::source::{Remote, Source};
+use crate::domain::{Name, SourceId};
+use crate::source::{Claim, Remote, Source};
 
 /// The folder of what was fetched, below the working directory.
 const COPIES: &str = ".relance/git";
@@ -22,12 +23,22 @@ pub(super) struct SourceArgs {
     /// Where the manifests are in it, repeatable [default: campaigns, templates]
     #[arg(long = "path", value_name = "DIR", requires = "git", value_parser = inside)]
     paths: Vec<PathBuf>,
+    /// What the manifests are called, wherever they are read from: a database follows one source and refuses others
+    /// [default: `default`, told apart by its git repository]
+    #[arg(long, value_name = "NAME", value_parser = Name::parse)]
+    source: Option<Name>,
 }
 
 impl SourceArgs {
     /// A repository was named.
     pub(super) fn is_git(&self) -> bool {
         self.git.is_some()
+    }
+
+    /// In whose name the manifests of `source` are to take effect.
+    pub(super) fn claim(&self, source: &Source, take_over: bool) -> Claim {
+        let named = self.source.clone().map(SourceId::named);
+        Claim { source: named.unwrap_or_else(|| SourceId::unnamed(source.repository())), take_over }
     }
 
     pub(super) fn source(&self, global: &Global) -> anyhow::Result<Source> {

@@ -11,7 +11,7 @@ use super::overrides::hold_overrides;
 use super::reconciler::{holds, prolong};
 use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
 use super::{Error, Store, Token};
-use crate::domain::{AccountId, CampaignId, Name, Timestamp};
+use crate::domain::{AccountId, CampaignId, Name, SourceId, Timestamp};
 use crate::lifecycle::turn::Order;
 use crate::manifest::Desired;
 use crate::plan::{Kind, Plan};
@@ -27,6 +27,8 @@ pub struct Origin {
     pub digest: String,
     pub commit: Option<String>,
     pub author: Option<String>,
+    /// In whose name; `None`: the database goes on following whom it does.
+    pub source: Option<SourceId>,
 }
 
 /// What became of a plan.
@@ -129,8 +131,8 @@ async fn insert_revision(
     now: Timestamp,
 ) -> Result<i32, Error> {
     sqlx::query_scalar(
-        "insert into revision (digest, \"commit\", author, accepted_at, plan, token) values ($1, $2, $3, $4, $5, $6)
-         returning id",
+        "insert into revision (digest, \"commit\", author, accepted_at, plan, token, source, repository)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) returning id",
     )
     .bind(&origin.digest)
     .bind(&origin.commit)
@@ -138,6 +140,8 @@ async fn insert_revision(
     .bind(now)
     .bind(crate::plan::show::changes(plan))
     .bind(token.map(Token::number))
+    .bind(origin.source.as_ref().map(|source| source.name.as_str()))
+    .bind(origin.source.as_ref().and_then(|source| source.repository.as_deref()))
     .fetch_one(tx)
     .await
     .map_err(Error::during("save a revision"))

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::{Error, Store};
-use crate::domain::{CampaignId, Name};
+use crate::domain::{CampaignId, Name, SourceId};
 use crate::manifest::{self, Desired};
 use crate::plan::{Kind, Objects};
 
@@ -22,6 +22,8 @@ pub struct InForce {
     pub campaigns: BTreeMap<Name, CampaignId>,
     /// Runs that are not over, by campaign.
     pub live_runs: BTreeMap<Name, u64>,
+    /// The source that the database follows, if one ever said which it is.
+    pub owner: Option<SourceId>,
 }
 
 impl InForce {
@@ -60,6 +62,12 @@ impl Store {
         in_force(&mut *self.looking().await?).await
     }
 
+    /// The source that the database follows, if one ever said which it is.
+    pub async fn owner(&self) -> Result<Option<SourceId>, Error> {
+        let mut db = self.pool.acquire().await.map_err(Error::during("look for the source of the database"))?;
+        owner(&mut db).await
+    }
+
     /// The generation of the desired state: it grows with every accepted revision.
     pub async fn generation(&self) -> Result<i64, Error> {
         sqlx::query_scalar("select desired from generation")
@@ -84,9 +92,10 @@ pub(super) async fn in_force(tx: &mut PgConnection) -> Result<InForce, Error> {
         "select c.name, c.id, (select count(*) from run r where r.campaign_id = c.id and r.finished_at is null)
          from campaign c where c.removed_at is null",
     )
-    .fetch_all(tx)
+    .fetch_all(&mut *tx)
     .await
     .map_err(Error::during("read the campaigns"))?;
+    let owner = owner(tx).await?;
     let objects: Objects = rows
         .into_iter()
         .filter_map(|(kind, name, body)| Some(((Kind::parse(&kind)?, Name::parse(&name).ok()?), body)))
@@ -101,5 +110,21 @@ pub(super) async fn in_force(tx: &mut PgConnection) -> Result<InForce, Error> {
         revision,
         campaigns: named().map(|(name, id, _)| (name, CampaignId(id))).collect(),
         live_runs: named().map(|(name, _, live)| (name, live.unsigned_abs())).collect(),
+        owner,
     })
+}
+
+async fn owner(db: &mut PgConnection) -> Result<Option<SourceId>, Error> {
+    const OPERATION: &str = "look for the source of the database";
+    // Whoever reads the same source from a checkout does not say which repository it is of.
+    let row: Option<(String, Option<String>)> = sqlx::query_as(
+        "select source, (select repository from revision o where o.source = r.source and o.repository is not null
+                         order by id desc limit 1)
+         from revision r where source is not null order by id desc limit 1",
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    let owner = |(name, repository): (String, _)| Ok(SourceId { name: Name::parse(&name)?, repository });
+    row.map(owner).transpose().map_err(|error: String| Error::new(OPERATION, sqlx::Error::Decode(error.into())))
 }

@@ -37,7 +37,7 @@ const ALLOWED: [(&str, &[&str]); 26] = [
     ("config", &[]),
     ("consent", &["domain"]),
     ("facts", &["domain"]),
-    ("source", &["diagnostic", "manifest"]),
+    ("source", &["diagnostic", "domain", "manifest"]),
     ("store", &["cadence", "consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),

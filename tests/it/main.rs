@@ -22,6 +22,7 @@ mod manifests;
 mod matcher;
 mod operator;
 mod overrides;
+mod ownership;
 mod plan;
 mod preview;
 mod receipts;

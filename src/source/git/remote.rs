@@ -13,6 +13,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::commit::{self, load_from};
+use super::identity::identity;
 use super::program::{self, Repository, said};
 use crate::diagnostic::did_you_mean;
 use crate::source::{Commit, Tree};
@@ -85,6 +86,11 @@ impl Remote {
     pub fn new(url: String, reference: Option<String>, paths: Vec<PathBuf>, copies: &Path) -> Self {
         let name = Sha256::digest(&url).iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         Self { url, reference, paths, copy: copies.join(name) }
+    }
+
+    /// Names the repository and the folders in it, the same from everywhere; `None` for one that is a path.
+    pub fn identity(&self) -> Option<String> {
+        identity(&self.url, &self.paths)
     }
 
     /// Reads the manifests as the remote has them at this moment.
@@ -186,7 +192,7 @@ impl Remote {
             return Err(RemoteError::NoManifests { url: self.shown(), commit: id.to_owned(), paths });
         }
         let author = commit::author(copy, id).map_err(RemoteError::NoGit)?;
-        Ok(Some(Tree { sources, commit: Some(Commit { id: id.to_owned(), author }) }))
+        Ok(Some(Tree { commit: Some(Commit { id: id.to_owned(), author }), ..sources.into() }))
     }
 
     /// What it printed, or what it said when it failed.

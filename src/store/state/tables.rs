@@ -101,11 +101,11 @@ pub(super) const TABLES: [Table; 12] = [
         ),
         into: into!("suppression", "phone", ", reason, suppressed_at", ", '', 'epoch'"),
     },
-    // Not the author.
+    // Not the author. The newest says whose the database is.
     Table {
         name: "revision",
-        out: rows!("select id, digest, \"commit\", accepted_at from revision order by id"),
-        into: into!("revision", "id, digest, \"commit\", accepted_at", ", plan", ", '[]'"),
+        out: rows!("select id, digest, \"commit\", accepted_at, source, repository from revision order by id"),
+        into: into!("revision", "id, digest, \"commit\", accepted_at, source, repository", ", plan", ", '[]'"),
     },
     Table {
         name: "manifest",
