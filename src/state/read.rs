@@ -55,7 +55,7 @@ impl<R: BufRead> Reader<R> {
     pub fn new(mut input: R) -> Result<Self, LoadError> {
         /// What every version has said and will say of itself.
         #[derive(Deserialize)]
-        struct Kind {
+        struct Written {
             format: u32,
             kind: String,
             relance: String,
@@ -63,8 +63,8 @@ impl<R: BufRead> Reader<R> {
         let mut text = Vec::new();
         // Whatever it is, its first line may be all of it.
         io::Read::take(&mut input, 1 << 20).read_until(b'\n', &mut text)?;
-        let kind: Option<Kind> = serde_json::from_slice(&text).ok();
-        let Some(Kind { format, relance: version, .. }) = kind.filter(|found| found.kind == KIND) else {
+        let written: Option<Written> = serde_json::from_slice(&text).ok();
+        let Some(Written { format, relance: version, .. }) = written.filter(|found| found.kind == KIND) else {
             return Err(LoadError::NotAState);
         };
         if format > FORMAT {
