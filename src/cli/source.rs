@@ -1,8 +1,9 @@
 //! Where a command takes the manifests from: directories, or a git repository.
 
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 
 use super::Global;
@@ -23,6 +24,12 @@ pub(super) struct SourceArgs {
     /// Where the manifests are in it, repeatable [default: campaigns, templates]
     #[arg(long = "path", value_name = "DIR", requires = "git", value_parser = inside)]
     paths: Vec<PathBuf>,
+    /// Take only commits that are signed by ssh, by somebody in --allowed-signers
+    #[arg(long, requires = "git", requires = "allowed_signers")]
+    verify_signatures: bool,
+    /// Whose signatures count, as in `ana@example.com namespaces="git" ssh-ed25519 AAAA…` (see `man ssh-keygen`)
+    #[arg(long, value_name = "FILE", requires = "verify_signatures")]
+    allowed_signers: Option<PathBuf>,
     /// What the manifests are called, wherever they are read from: a database follows one source and refuses others
     /// [default: `default`, told apart by its git repository]
     #[arg(long, value_name = "NAME", value_parser = Name::parse)]
@@ -49,7 +56,13 @@ impl SourceArgs {
             );
         }
         let remote = Remote::new(url.clone(), self.reference.clone(), self.paths.clone(), Path::new(COPIES));
-        Ok(Source::Git(remote))
+        Ok(Source::Git(match &self.allowed_signers {
+            None => remote,
+            Some(file) => {
+                let cannot = || format!("cannot read the allowed signers `{}`", file.display());
+                remote.signed_by(fs::canonicalize(file).with_context(cannot)?)
+            }
+        }))
     }
 }
 

@@ -32,6 +32,7 @@ mod robustness;
 mod samples;
 mod sending;
 mod several;
+mod signatures;
 mod simulate;
 mod source;
 mod state;
