@@ -3,10 +3,10 @@
 mod people;
 mod runs;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::apply::affected;
-use super::matcher::Seeker;
+use super::matcher::{Earlier, Seeker};
 use super::{Error, InForce, Store};
 use crate::cadence::Cadence;
 use crate::domain::{AccountId, CampaignId, Name, Timestamp};
@@ -20,8 +20,10 @@ use crate::plan::forecast::{self, Finish, Foreseen, Outlook, Run, admit};
 use people::{People, Waiting};
 use runs::Runs;
 
-/// Accounts looked at in one go, so that a forecast of everybody needs no more memory than one of a few.
-const BATCH: usize = 500;
+/// Runs looked at in one go, so that a forecast of everybody needs no more memory than one of a few.
+const BATCH: usize = 200_000;
+/// Accounts looked at in one go at most.
+const ACCOUNTS: usize = 500;
 
 /// A desired state that is or may come into force.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +61,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Foreseen>, Error> {
         let scenes: Vec<Scene<'_>> = trees.iter().map(|tree| Scene::of(tree, in_force)).collect();
+        let names: BTreeSet<&Name> = scenes.iter().flat_map(|scene| scene.places.keys().copied()).collect();
+        let batch = (BATCH / names.len().max(1)).clamp(1, ACCOUNTS);
+        let mut db = self.pool.acquire().await.map_err(Error::during("begin a forecast"))?;
+        let earlier = Earlier::of(&mut db, names).await?;
+        drop(db);
         let mut found = Vec::new();
-        for accounts in self.accounts_of(selectors).await?.chunks(BATCH) {
+        for accounts in self.accounts_of(selectors).await?.chunks(batch) {
             let members = self.members(accounts).await?;
             let runs = self.runs_of(accounts).await?;
             let mut waiting: Vec<Vec<HashMap<AccountId, Waiting>>> = Vec::new();
@@ -75,7 +82,7 @@ impl Store {
                     });
                     each.push(match same {
                         Some(same) => same,
-                        None => self.waiting(asked, &members, &runs, now).await?,
+                        None => self.waiting(asked, &earlier, (&members, &runs), now).await?,
                     });
                 }
                 waiting.push(each);
@@ -125,8 +132,8 @@ impl Store {
     async fn waiting(
         &self,
         asked: &Asked<'_>,
-        members: &[Member],
-        runs: &Runs,
+        earlier: &Earlier,
+        (members, runs): (&[Member], &Runs),
         now: Timestamp,
     ) -> Result<HashMap<AccountId, Waiting>, Error> {
         // What its manifest holds goes on where an operator says so.
@@ -144,7 +151,7 @@ impl Store {
         if seekers.is_empty() {
             return Ok(HashMap::new());
         }
-        self.waiting_for((asked.name, asked.id), asked.spec, &seekers, now).await
+        self.waiting_for(&earlier.lives(asked.name, asked.id), asked.spec, &seekers, now).await
     }
 }
 
