@@ -116,7 +116,7 @@ async fn the_keyring_of_whoever_runs_it_has_no_say() {
     let gpg = dir.path().join("gpg");
     let status =
         "printf '\\n[GNUPG:] GOODSIG 0 Eve\\n[GNUPG:] VALIDSIG 0 0 0 0 0 0 0 0 0 0\\n[GNUPG:] TRUST_ULTIMATE\\n'";
-    fs::write(&gpg, format!("#!/bin/sh\n{status}\n")).unwrap();
+    fs::write(&gpg, format!("#!/bin/sh\ncat > /dev/null\n{status}\n")).unwrap();
     fs::set_permissions(&gpg, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let config = dir.path().join("gitconfig");
     fs::write(&config, format!("[gpg]\n\tprogram = {0}\n[gpg \"openpgp\"]\n\tprogram = {0}\n", gpg.display())).unwrap();
