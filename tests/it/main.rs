@@ -5,6 +5,7 @@ mod accidents;
 mod architecture;
 mod campaign_tests;
 mod chaos;
+mod convergence;
 mod crash;
 mod daemon;
 mod edits;

@@ -158,7 +158,8 @@ async fn the_samples_apply_once_wherever_their_files_are() {
 }
 
 /// Keys of a campaign: what they are when nobody says anything, and something else.
-const CAMPAIGN: [(&str, &str, &str); 9] = [
+const CAMPAIGN: [(&str, &str, &str); 10] = [
+    ("pastSubscription", "refuse", "pause"),
     ("state", "active", "paused"),
     ("priority", "100", "-3"),
     ("accounts", "all", "{names: [a1, a2]}"),
@@ -173,7 +174,8 @@ const CAMPAIGN: [(&str, &str, &str); 9] = [
         "{endAt: 2027-05-01, blackouts: [2026-12-25, 2026-12-25], timezone: Europe/Paris}",
     ),
 ];
-const DEFAULTS: [(&str, &str, &str); 3] = [
+const DEFAULTS: [(&str, &str, &str); 4] = [
+    ("allowSimultaneousCampaigns", "false", "true"),
     (
         "pacing",
         "{every: 120s, jitter: 30s}",
