@@ -158,8 +158,7 @@ async fn the_samples_apply_once_wherever_their_files_are() {
 }
 
 /// Keys of a campaign: what they are when nobody says anything, and something else.
-const CAMPAIGN: [(&str, &str, &str); 10] = [
-    ("pastSubscription", "refuse", "pause"),
+const CAMPAIGN: [(&str, &str, &str); 9] = [
     ("state", "active", "paused"),
     ("priority", "100", "-3"),
     ("accounts", "all", "{names: [a1, a2]}"),
