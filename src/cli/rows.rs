@@ -269,7 +269,7 @@ pub(super) fn quota(taken: u32, cap: Option<u32>) -> String {
 fn revisions(rows: &[Revision], wide: bool) -> Table {
     let table =
         Table::new().numbers(["ID"]).text(["ACCEPTED", "COMMIT", "AUTHOR", "APPLIED BY", "APPROVED BY", "CHANGES"]);
-    let mut table = if wide { table.text(["PLAN", "DIGEST"]) } else { table };
+    let mut table = if wide { table.text(["PLAN", "SOURCE", "DIGEST"]) } else { table };
     for row in rows {
         let commit = row.commit.as_deref().map(|commit| if wide { commit } else { commit.get(..10).unwrap_or(commit) });
         let mut cells = vec![Cell::from(row.id.to_string()), Cell::from(time(row.accepted_at))];
@@ -278,6 +278,7 @@ fn revisions(rows: &[Revision], wide: bool) -> Table {
         cells.push(Cell::from(if wide { changes(row) } else { done::summary(&row.changes) }));
         if wide {
             cells.push(Cell::maybe(row.plan_digest.as_deref()));
+            cells.push(Cell::maybe(row.repository.as_deref().or(row.source.as_deref())));
             cells.push(Cell::from(&*row.digest));
         }
         table.row(cells);

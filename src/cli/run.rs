@@ -78,6 +78,7 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
         open: channels(database.store.clone()),
         // A demo writes to nobody.
         courier: if args.demo { None } else { Some(Courier::new(Outgoing::new())) },
+        claim: args.source.claim(&source, false),
         source,
         poll: args.git_poll.into(),
         roles: roles(&args.roles),

@@ -14,7 +14,7 @@ use super::overrides::hold_overrides;
 use super::reconciler::{holds, prolong};
 use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
 use super::{Error, Store, Token};
-use crate::domain::{AccountId, CampaignId, Name, Timestamp};
+use crate::domain::{AccountId, CampaignId, Name, SourceId, Timestamp};
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::turn::Order;
 use crate::manifest::Desired;
@@ -31,6 +31,8 @@ pub struct Origin {
     pub digest: String,
     pub commit: Option<String>,
     pub author: Option<String>,
+    /// In whose name; `None`: the database goes on following whom it does.
+    pub source: Option<SourceId>,
 }
 
 /// What became of a plan.
@@ -143,8 +145,9 @@ impl Store {
         let changes = show::changes(plan);
         let done = done::summary(&changes);
         let revision = sqlx::query_scalar(
-            "insert into revision (digest, \"commit\", author, accepted_at, plan, token, applied_by, plan_digest)
-             values ($1, $2, $3, $4, $5, $6, $7, $8) returning id",
+            "insert into revision (digest, \"commit\", author, accepted_at, plan, token, applied_by, plan_digest,
+                                   source, repository)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id",
         )
         .bind(&origin.digest)
         .bind(&origin.commit)
@@ -154,6 +157,8 @@ impl Store {
         .bind(self.fence.map(Token::number))
         .bind(self.actor())
         .bind(plan.digest())
+        .bind(origin.source.as_ref().map(|source| source.name.as_str()))
+        .bind(origin.source.as_ref().and_then(|source| source.repository.as_deref()))
         .fetch_one(&mut *tx)
         .await
         .map_err(Error::during("save a revision"))?;

@@ -38,6 +38,7 @@ mod rows;
 mod run;
 mod sample;
 mod sandbox;
+mod state;
 mod wake;
 mod why_not;
 
@@ -68,6 +69,7 @@ pub use self::receipt::{Receipt, ReceiptStatus};
 pub use self::reconciler::{Holder, Token};
 pub use self::reply::{Heard, Inbound};
 pub use self::sample::Match;
+pub use self::state::{Arriving, Leaving};
 pub use self::wake::NextDue;
 pub use self::why_not::WhyNot;
 

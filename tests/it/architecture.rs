@@ -21,7 +21,7 @@ const CORE: [&str; 13] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 27] = [
+const ALLOWED: [(&str, &[&str]); 28] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -37,13 +37,14 @@ const ALLOWED: [(&str, &[&str]); 27] = [
     ("config", &[]),
     ("consent", &["domain"]),
     ("facts", &["domain"]),
-    ("source", &["diagnostic", "manifest"]),
+    ("source", &["diagnostic", "domain", "manifest"]),
     ("store", &["cadence", "consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
     ("outgoing", &[]),
     ("notice", &["config", "domain", "manifest", "outgoing", "store"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),
     ("estimate", &["domain", "manifest", "plan", "store"]),
+    ("state", &["domain", "manifest", "plan", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
     ("runner", &["channel", "domain", "manifest", "notice", "plan", "program", "reconcile", "source", "store"]),
     (
@@ -85,6 +86,7 @@ const ALLOWED: [(&str, &[&str]); 27] = [
             "reconcile",
             "runner",
             "source",
+            "state",
             "store",
             "time_machine",
         ],

@@ -15,6 +15,10 @@ pub struct Revision {
     pub digest: String,
     pub commit: Option<String>,
     pub author: Option<String>,
+    /// In whose name; null: nobody said.
+    pub source: Option<String>,
+    /// Of a source that nobody named, when it is one of git.
+    pub repository: Option<String>,
     pub accepted_at: Timestamp,
     /// The person or the daemon who carried it out.
     pub applied_by: Option<String>,
@@ -37,7 +41,7 @@ pub struct Manifest {
 macro_rules! select {
     ($from:literal, $rest:literal) => {
         concat!(
-            "select r.id, r.digest, r.\"commit\", r.author, r.accepted_at, r.applied_by, p.approved_by,
+            "select r.id, r.digest, r.\"commit\", r.author, r.source, r.repository, r.accepted_at, r.applied_by, p.approved_by,
                     p.approval_reason, r.plan_digest, r.plan as changes
              from ",
             $from,
