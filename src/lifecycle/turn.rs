@@ -10,6 +10,7 @@ use super::run::{Phase, Reason, Status};
 use crate::domain::{CampaignId, Name, Timestamp};
 use crate::manifest::Desired;
 use crate::manifest::desired::CampaignType;
+use crate::manifest::policy::AccountPolicy;
 
 /// What comes before a campaign, in every account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +46,6 @@ pub struct Order {
     turns: BTreeMap<CampaignId, Turn>,
     ranks: BTreeMap<CampaignId, usize>,
     children: BTreeMap<CampaignId, Vec<CampaignId>>,
-    /// Whether default runs go on beside filtered ones.
-    simultaneous: bool,
 }
 
 impl Order {
@@ -57,7 +56,7 @@ impl Order {
             let place = |at: usize| (&queue.campaigns[at], (&queue.campaigns[..at], queue.parallelism));
             places.extend((0..queue.campaigns.len()).map(place));
         }
-        let mut order = Self { simultaneous: desired.accounts.allow_simultaneous_campaigns, ..Self::default() };
+        let mut order = Self::default();
         for (name, campaign) in &desired.campaigns {
             let Some(id) = ids.get(name) else { continue };
             let (ahead, parallelism) = places.get(name).copied().unwrap_or((&[], 1));
@@ -111,14 +110,14 @@ impl Order {
     pub fn concerned_by(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
         let children = self.children.get(&id).into_iter().flatten().copied();
         // One that was removed may have been a filtered one.
-        let crowds = !self.simultaneous && self.turns.get(&id).is_none_or(|turn| turn.kind == CampaignType::Filtered);
+        let crowds = self.turns.get(&id).is_none_or(|turn| turn.kind == CampaignType::Filtered);
         let defaults = self.of_kind(CampaignType::Default).filter(move |_| crowds);
         children.chain(defaults)
     }
 
     /// The campaigns before which a default run makes way.
     pub fn crowding(&self) -> impl Iterator<Item = CampaignId> + '_ {
-        self.of_kind(CampaignType::Filtered).filter(|_| !self.simultaneous)
+        self.of_kind(CampaignType::Filtered)
     }
 
     fn of_kind(&self, kind: CampaignType) -> impl Iterator<Item = CampaignId> + '_ {
@@ -135,9 +134,9 @@ impl Order {
         })
     }
 
-    /// Before which of `peers` a run of `id` makes way, as the end of a sentence.
-    pub fn crowded_out(&self, id: CampaignId, peers: &Peers) -> Option<String> {
-        if self.simultaneous || self.turns.get(&id)?.kind != CampaignType::Default {
+    /// Before which of `peers` a run of `id` makes way in an account with this policy, as the end of a sentence.
+    pub fn crowded_out(&self, id: CampaignId, peers: &Peers, policy: &AccountPolicy) -> Option<String> {
+        if policy.allow_simultaneous_campaigns || self.turns.get(&id)?.kind != CampaignType::Default {
             return None;
         }
         let filtered = |id: &CampaignId| self.turns.get(id).filter(|turn| turn.kind == CampaignType::Filtered);
@@ -189,6 +188,7 @@ mod tests {
     use super::{Order, Peer, Peers};
     use crate::domain::{CampaignId, Name};
     use crate::lifecycle::run::Phase;
+    use crate::manifest::policy::AccountPolicy;
     use crate::manifest::{SourceFile, Sources, check};
 
     /// `d` is the default campaign; `e` runs after `c`.
@@ -260,16 +260,16 @@ mod tests {
     #[test]
     fn a_default_run_makes_way_unless_both_may_run() {
         let active = peers(&[(B, Phase::Active)]);
-        assert_eq!(order("").crowded_out(D, &active).unwrap(), "`b`");
-        assert_eq!(order("").crowded_out(A, &active), None);
-        assert_eq!(order("").crowded_out(D, &peers(&[(B, Phase::Paused), (A, Phase::Scheduled)])), None);
+        let usual = AccountPolicy::default();
+        assert_eq!(order("").crowded_out(D, &active, &usual).unwrap(), "`b`");
+        assert_eq!(order("").crowded_out(A, &active, &usual), None);
+        let others = peers(&[(B, Phase::Paused), (A, Phase::Scheduled)]);
+        assert_eq!(order("").crowded_out(D, &others, &usual), None);
         let mut back = peers(&[]);
         back.set(B, Peer { phase: Phase::Paused, returns: true });
-        assert_eq!(order("").crowded_out(D, &back).unwrap(), "`b`, which may go on");
-        let both = order(
-            "---\napiVersion: relance/v1\nkind: Defaults\nmetadata: {name: x}\nspec: {allowSimultaneousCampaigns: true}\n",
-        );
-        assert_eq!(both.crowded_out(D, &active), None);
+        assert_eq!(order("").crowded_out(D, &back, &usual).unwrap(), "`b`, which may go on");
+        let both = AccountPolicy { allow_simultaneous_campaigns: true, ..usual };
+        assert_eq!(order("").crowded_out(D, &active, &both), None);
     }
 
     #[test]

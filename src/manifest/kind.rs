@@ -13,11 +13,12 @@ pub enum Kind {
     Defaults,
     Channel,
     Queue,
+    Account,
     CampaignTest,
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Campaign,
         Self::Filter,
         Self::Schedule,
@@ -25,11 +26,15 @@ impl Kind {
         Self::Defaults,
         Self::Channel,
         Self::Queue,
+        Self::Account,
         Self::CampaignTest,
     ];
 
+    /// Kinds whose manifests may ask to stay in force when they are gone.
+    pub(super) const PRUNED: [Self; 5] = [Self::Campaign, Self::Sequence, Self::Channel, Self::Queue, Self::Account];
+
     /// Kinds of the language that this version does not implement.
-    pub(super) const PLANNED: [&str; 2] = ["Account", "Notifier"];
+    pub(super) const PLANNED: [&str; 1] = ["Notifier"];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,6 +45,7 @@ impl Kind {
             Self::Defaults => "Defaults",
             Self::Channel => "Channel",
             Self::Queue => "Queue",
+            Self::Account => "Account",
             Self::CampaignTest => "CampaignTest",
         }
     }

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::account::AccountSpec;
 use super::annotations::{self, Annotations};
 use super::campaign::CampaignSpec;
 use super::campaign_test::{self, CampaignTestSpec};
@@ -47,6 +48,7 @@ pub(super) enum Spec {
     Defaults(Box<DefaultsSpec>),
     Channel(ChannelSpec),
     Queue(QueueSpec),
+    Account(Box<AccountSpec>),
     CampaignTest(Box<CampaignTestSpec>),
 }
 
@@ -304,6 +306,7 @@ fn take_spec(mut value: Value, kind: Kind) -> Result<Spec, serde_json::Error> {
         Kind::Defaults => Spec::Defaults(typed(spec)?),
         Kind::Channel => Spec::Channel(typed(spec)?),
         Kind::Queue => Spec::Queue(typed(spec)?),
+        Kind::Account => Spec::Account(Box::new(typed(spec)?)),
         Kind::CampaignTest => Spec::CampaignTest(Box::new(typed(spec)?)),
     })
 }
@@ -323,6 +326,7 @@ fn check_spec(spec: &Spec, document: &Document<'_>, found: &mut Vec<Diagnostic>)
                 schedule.check(document, "/spec/schedule", found);
             }
         }
+        Spec::Account(account) => account.check(document, found),
         Spec::Channel(_) | Spec::Queue(_) => {}
         Spec::CampaignTest(test) => campaign_test::check(test, document, found),
     }

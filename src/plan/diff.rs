@@ -78,7 +78,7 @@ pub struct Field {
 /// What a change means for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Effect {
-    /// Accounts it runs for.
+    /// Accounts it runs for, or speaks of.
     pub accounts: u64,
     /// People who would be enrolled now.
     pub enroll: u64,
@@ -159,7 +159,7 @@ fn action(kind: Kind, before: Option<&Value>, after: Option<&Value>) -> Action {
     match (before, after, kind) {
         (None, _, _) => Action::Create,
         (_, None, Kind::Campaign) => Action::Cancel,
-        (_, None, Kind::Defaults | Kind::Channel | Kind::Sequence | Kind::Queue) => Action::Delete,
+        (_, None, Kind::Defaults | Kind::Channel | Kind::Sequence | Kind::Queue | Kind::Account) => Action::Delete,
         _ if was == will => Action::Update,
         _ => match will.as_deref() {
             Some("cancelled") => Action::Cancel,

@@ -18,11 +18,12 @@ pub enum Kind {
     Channel,
     Sequence,
     Queue,
+    Account,
     Campaign,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Defaults, Self::Channel, Self::Sequence, Self::Queue, Self::Campaign];
+    const ALL: [Self; 6] = [Self::Defaults, Self::Channel, Self::Sequence, Self::Queue, Self::Account, Self::Campaign];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,6 +31,7 @@ impl Kind {
             Self::Channel => "Channel",
             Self::Sequence => "Sequence",
             Self::Queue => "Queue",
+            Self::Account => "Account",
             Self::Campaign => "Campaign",
         }
     }
@@ -41,6 +43,7 @@ impl Kind {
             manifest::Kind::Channel => Some(Self::Channel),
             manifest::Kind::Sequence => Some(Self::Sequence),
             manifest::Kind::Queue => Some(Self::Queue),
+            manifest::Kind::Account => Some(Self::Account),
             manifest::Kind::Campaign => Some(Self::Campaign),
             manifest::Kind::Filter | manifest::Kind::Schedule | manifest::Kind::CampaignTest => None,
         }
@@ -53,6 +56,7 @@ impl Kind {
             Self::Channel => manifest::Kind::Channel,
             Self::Sequence => manifest::Kind::Sequence,
             Self::Queue => manifest::Kind::Queue,
+            Self::Account => manifest::Kind::Account,
             Self::Campaign => manifest::Kind::Campaign,
         }
     }
@@ -75,8 +79,10 @@ impl Desired {
             self.sequences.iter().map(|(n, s)| ((Kind::Sequence, n.clone()), json(serde_json::to_value(s))));
         let channels = self.channels.iter().map(|(n, c)| ((Kind::Channel, n.clone()), json(serde_json::to_value(c))));
         let queues = self.queues.iter().map(|(n, q)| ((Kind::Queue, n.clone()), json(serde_json::to_value(q))));
-        let accounts = ((Kind::Defaults, defaults_name()), json(serde_json::to_value(&self.accounts)));
-        let mut objects: Objects = campaigns.chain(sequences).chain(channels).chain(queues).chain([accounts]).collect();
+        let accounts = self.accounts.iter().map(|(n, a)| ((Kind::Account, n.clone()), json(serde_json::to_value(a))));
+        let defaults = ((Kind::Defaults, defaults_name()), json(serde_json::to_value(&self.defaults)));
+        let named = campaigns.chain(sequences).chain(channels).chain(queues).chain(accounts);
+        let mut objects: Objects = named.chain([defaults]).collect();
         for (kind, name) in &self.protected {
             let object = Kind::of(*kind).and_then(|kind| objects.get_mut(&(kind, name.clone())));
             if let Some(Value::Object(body)) = object {
@@ -99,7 +105,8 @@ impl Desired {
                 Kind::Sequence => drop(desired.sequences.insert(name.clone(), serde_json::from_value(body)?)),
                 Kind::Channel => drop(desired.channels.insert(name.clone(), serde_json::from_value(body)?)),
                 Kind::Queue => drop(desired.queues.insert(name.clone(), serde_json::from_value(body)?)),
-                Kind::Defaults => desired.accounts = serde_json::from_value(body)?,
+                Kind::Account => drop(desired.accounts.insert(name.clone(), serde_json::from_value(body)?)),
+                Kind::Defaults => desired.defaults = serde_json::from_value(body)?,
             }
         }
         Ok(desired)

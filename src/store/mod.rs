@@ -35,6 +35,7 @@ mod rows;
 mod run;
 mod sample;
 mod sandbox;
+mod spoken;
 mod wake;
 mod why_not;
 
