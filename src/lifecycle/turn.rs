@@ -14,68 +14,55 @@ use crate::manifest::policy::AccountPolicy;
 
 /// What comes before a campaign, in every account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
-    pub name: Name,
-    pub kind: CampaignType,
+struct Turn {
+    name: Name,
+    kind: CampaignType,
     /// `runAfter`.
-    pub after: Option<CampaignId>,
-    /// Those before it in its queue.
-    pub ahead: Vec<CampaignId>,
-    /// How many of its queue may be unfinished at once.
-    pub parallelism: u32,
+    after: Option<CampaignId>,
+    /// Its queue, and its place in it.
+    place: Option<(usize, usize)>,
 }
 
-impl Turn {
-    /// Every campaign that it may have to wait for.
-    pub fn parents(&self) -> impl Iterator<Item = CampaignId> + '_ {
-        self.after.into_iter().chain(self.ahead.iter().copied())
-    }
-
-    fn behind(&self, peers: &Peers) -> Option<CampaignId> {
-        let open = |id: &CampaignId| peers.0.contains_key(id);
-        let parent = self.after.filter(open);
-        // Once so many are unfinished, the last of them is the one to wait for.
-        let last = usize::try_from(self.parallelism.saturating_sub(1)).unwrap_or(usize::MAX);
-        parent.or_else(|| self.ahead.iter().copied().filter(open).nth(last))
-    }
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Queue {
+    campaigns: Vec<CampaignId>,
+    /// How many of it may be unfinished at once.
+    parallelism: usize,
 }
 
 /// The turns of all campaigns, each after those it may have to wait for or make way for.
 #[derive(Debug, Clone, Default)]
 pub struct Order {
     turns: BTreeMap<CampaignId, Turn>,
+    queues: Vec<Queue>,
     ranks: BTreeMap<CampaignId, usize>,
+    /// Those with a `runAfter`, by the campaign that it names.
     children: BTreeMap<CampaignId, Vec<CampaignId>>,
 }
 
 impl Order {
     /// The order that `desired` asks for, of the campaigns that have a number in `ids`.
     pub fn of(desired: &Desired, ids: &BTreeMap<Name, CampaignId>) -> Self {
-        let mut places: BTreeMap<&Name, (&[Name], u32)> = BTreeMap::new();
-        for queue in desired.queues.values() {
-            let place = |at: usize| (&queue.campaigns[at], (&queue.campaigns[..at], queue.parallelism));
-            places.extend((0..queue.campaigns.len()).map(place));
-        }
         let mut order = Self::default();
+        let mut places: BTreeMap<CampaignId, (usize, usize)> = BTreeMap::new();
+        for queue in desired.queues.values() {
+            let campaigns: Vec<CampaignId> = queue.campaigns.iter().filter_map(|name| ids.get(name)).copied().collect();
+            places.extend(campaigns.iter().enumerate().map(|(at, id)| (*id, (order.queues.len(), at))));
+            let parallelism = usize::try_from(queue.parallelism).unwrap_or(usize::MAX);
+            order.queues.push(Queue { campaigns, parallelism });
+        }
         for (name, campaign) in &desired.campaigns {
             let Some(id) = ids.get(name) else { continue };
-            let (ahead, parallelism) = places.get(name).copied().unwrap_or((&[], 1));
-            let turn = Turn {
-                name: name.clone(),
-                kind: campaign.kind,
-                after: campaign.run_after.as_ref().and_then(|name| ids.get(name)).copied(),
-                ahead: ahead.iter().filter_map(|name| ids.get(name)).copied().collect(),
-                parallelism,
-            };
-            for parent in turn.parents() {
+            let after = campaign.run_after.as_ref().and_then(|name| ids.get(name)).copied();
+            if let Some(parent) = after {
                 order.children.entry(parent).or_default().push(*id);
             }
+            let turn = Turn { name: name.clone(), kind: campaign.kind, after, place: places.get(id).copied() };
             order.turns.insert(*id, turn);
         }
         let mut seen = BTreeSet::new();
         for kind in [CampaignType::Filtered, CampaignType::Default] {
-            let ids: Vec<CampaignId> =
-                order.turns.iter().filter(|(_, turn)| turn.kind == kind).map(|(id, _)| *id).collect();
+            let ids: Vec<CampaignId> = order.of_kind(kind).collect();
             for id in ids {
                 order.rank_after_parents(id, &mut seen);
             }
@@ -92,9 +79,18 @@ impl Order {
                 self.ranks.entry(id).or_insert(rank);
             } else if seen.insert(id) {
                 path.push((id, true));
-                path.extend(self.turns.get(&id).into_iter().flat_map(Turn::parents).map(|parent| (parent, false)));
+                // The others of its queue come before that one.
+                let next = self.ahead(id).last().copied();
+                let after = self.turns.get(&id).and_then(|turn| turn.after);
+                path.extend(after.into_iter().chain(next).map(|parent| (parent, false)));
             }
         }
+    }
+
+    /// Those before it in its queue.
+    fn ahead(&self, id: CampaignId) -> &[CampaignId] {
+        let place = self.turns.get(&id).and_then(|turn| turn.place);
+        place.map_or(&[], |(queue, at)| &self.queues[queue].campaigns[..at])
     }
 
     /// Runs of an account are looked at in this order, so that each sees what became of those before it.
@@ -102,15 +98,40 @@ impl Order {
         self.ranks.get(&id).copied().unwrap_or(usize::MAX)
     }
 
-    pub fn turn(&self, id: CampaignId) -> Option<&Turn> {
-        self.turns.get(&id)
+    pub fn kind(&self, id: CampaignId) -> Option<CampaignType> {
+        self.turns.get(&id).map(|turn| turn.kind)
+    }
+
+    /// Every campaign that it may have to wait for.
+    pub fn parents(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
+        let after = self.turns.get(&id).and_then(|turn| turn.after);
+        after.into_iter().chain(self.ahead(id).iter().copied())
     }
 
     /// The campaigns whose runs have to look again when one of `id` changed its phase.
     pub fn concerned_by(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
+        let place = self.turns.get(&id).and_then(|turn| turn.place);
+        let behind = place.into_iter().flat_map(|(queue, at)| &self.queues[queue].campaigns[at + 1..]).copied();
+        self.concerned_outside(id).chain(behind)
+    }
+
+    /// Those of them whom it moves: to all the others of a queue it is another sentence at most.
+    pub fn moved_by(&self, id: CampaignId, peers: &Peers) -> impl Iterator<Item = CampaignId> {
+        let is_over = !peers.0.contains_key(&id);
+        let place = self.turns.get(&id).and_then(|turn| turn.place).filter(|_| is_over);
+        let queue = place.map(|(queue, _)| &self.queues[queue]);
+        let open = |id: &CampaignId| peers.0.contains_key(id);
+        let next = queue.into_iter().flat_map(move |queue| {
+            let unfinished = queue.campaigns.iter().copied().filter(open);
+            unfinished.take(queue.parallelism)
+        });
+        self.concerned_outside(id).chain(next)
+    }
+
+    fn concerned_outside(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
         let children = self.children.get(&id).into_iter().flatten().copied();
         // One that was removed may have been a filtered one.
-        let crowds = self.turns.get(&id).is_none_or(|turn| turn.kind == CampaignType::Filtered);
+        let crowds = self.kind(id).is_none_or(|kind| kind == CampaignType::Filtered);
         let defaults = self.of_kind(CampaignType::Default).filter(move |_| crowds);
         children.chain(defaults)
     }
@@ -126,7 +147,12 @@ impl Order {
 
     /// Whom a run of `id` waits for among `peers`, as the end of a sentence.
     pub fn behind(&self, id: CampaignId, peers: &Peers) -> Option<String> {
-        let whom = self.turns.get(&id)?.behind(peers)?;
+        let open = |id: &CampaignId| peers.0.contains_key(id);
+        let turn = self.turns.get(&id)?;
+        // Once so many are unfinished, the last of them is the one to wait for.
+        let last =
+            || self.ahead(id).iter().copied().filter(open).nth(self.queues[turn.place?.0].parallelism.checked_sub(1)?);
+        let whom = turn.after.filter(open).or_else(last)?;
         let (turn, peer) = (self.turns.get(&whom)?, peers.0.get(&whom)?);
         Some(match peer.phase {
             Phase::Draft => format!("`{}`, which is a draft", turn.name),
@@ -278,7 +304,7 @@ mod tests {
         let mut ids = [A, B, C, D, E];
         ids.sort_by_key(|id| order.rank(*id));
         assert_eq!(ids, [C, B, A, E, D]);
-        assert_eq!(order.concerned_by(C).collect::<Vec<_>>(), [A, B, E, D]);
+        assert_eq!(order.concerned_by(C).collect::<Vec<_>>(), [E, D, B, A]);
         assert_eq!(order.concerned_by(D).collect::<Vec<_>>(), []);
     }
 }

@@ -31,8 +31,7 @@ impl Kept {
 /// Does what is due at `now`: runs for new accounts, lost leases, phases, enrollment passes.
 pub async fn upkeep(store: &Store, program: &Program, seen: &mut Seen, now: Timestamp) -> Result<Kept, store::Error> {
     let generations = Seen(Some((store.facts_generation().await?, program.generation)));
-    if *seen != generations {
-        store.ensure_runs(program, now).await?;
+    if *seen != generations && store.ensure_runs(program, now).await? {
         *seen = generations;
     }
     let NextDue { expire, advance, ahead, enroll: pass, .. } = store.next_due().await?;

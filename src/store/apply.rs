@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 
 use super::advance::advance;
 use super::approval::carried_out;
+use super::claim::in_force;
 use super::overrides::hold_overrides;
 use super::reconciler::{holds, prolong};
 use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
@@ -117,11 +118,16 @@ impl Store {
         Ok(Applied::Revision(revision))
     }
 
-    /// Makes the runs that are missing because accounts were imported since the campaigns were applied.
-    pub async fn ensure_runs(&self, program: &Program, now: Timestamp) -> Result<(), Error> {
+    /// Makes the runs that are missing because accounts were imported since the campaigns were applied; `false` when the
+    /// program is not in force any more, and nothing was made.
+    pub async fn ensure_runs(&self, program: &Program, now: Timestamp) -> Result<bool, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to make runs"))?;
         ensure(&mut tx, &specs(program), program.revision, now).await?;
-        tx.commit().await.map_err(Error::during("commit new runs"))
+        if !in_force(&mut tx, program).await? {
+            return Ok(false);
+        }
+        tx.commit().await.map_err(Error::during("commit new runs"))?;
+        Ok(true)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Who matches a campaign: the one definition, used to count and to enroll.
 
+use std::collections::HashMap;
+
 use chrono::{Months, NaiveDate, TimeDelta};
 use serde_json::Value;
 use sqlx::postgres::PgArguments;
@@ -100,13 +102,32 @@ pub(super) struct Lives {
 impl Lives {
     /// `present` is 0 for a campaign that is not in the database yet: it has no targets.
     pub(super) async fn of(db: &mut PgConnection, name: &Name, present: CampaignId) -> Result<Self, Error> {
-        let earlier = sqlx::query_scalar("select id from campaign where name = $1 and id <> $2")
-            .bind(name.as_str())
-            .bind(present.0)
+        Ok(Earlier::of(db, [name]).await?.lives(name, present))
+    }
+}
+
+/// The campaigns that ever had some names.
+#[derive(Debug, Default)]
+pub(super) struct Earlier(HashMap<String, Vec<i32>>);
+
+impl Earlier {
+    pub(super) async fn of<'a>(
+        db: &mut PgConnection,
+        names: impl IntoIterator<Item = &'a Name>,
+    ) -> Result<Self, Error> {
+        let names: Vec<&str> = names.into_iter().map(Name::as_str).collect();
+        let rows = sqlx::query_as("select name, array_agg(id) from campaign where name = any($1) group by name")
+            .bind(names)
             .fetch_all(db)
             .await
             .map_err(Error::during("look for earlier campaigns of the name"))?;
-        Ok(Self { present, earlier })
+        Ok(Self(rows.into_iter().collect()))
+    }
+
+    /// All lives of the campaign that has the name at `present`.
+    pub(super) fn lives(&self, name: &Name, present: CampaignId) -> Lives {
+        let earlier = self.0.get(name.as_str()).into_iter().flatten().copied().filter(|id| *id != present.0);
+        Lives { present, earlier: earlier.collect() }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::lifecycle::run::Status;
 use crate::lifecycle::turn::Order;
-use crate::manifest::desired::Campaign;
+use crate::manifest::desired::{AccountSelector, Campaign};
 use crate::manifest::policy::Policies;
 use crate::program::Program;
 
@@ -66,33 +66,45 @@ pub(super) async fn ensure(
     .execute(&mut *tx)
     .await
     .map_err(Error::during("make lanes"))?;
-    for (id, spec) in specs {
-        let (names, labels) = selection(&spec.accounts);
-        let status = Status::created();
-        sqlx::query(
-            "with made as (
-               insert into run (account_id, campaign_id, phase, reason, message, created_at, revision_id, check_at)
-               select a.id, $1, $4, $5, $6, $7, $8, $7 from account a
-               where ($2::text[] is null or a.external_id = any($2)) and ($3::jsonb is null or a.attributes @> $3)
-                 and not exists (select from run r where r.account_id = a.id and r.campaign_id = $1)
-               on conflict do nothing
-               returning account_id, campaign_id, created_at, phase, reason, message, revision_id)
-             insert into event (account_id, campaign_id, at, kind, phase_after, reason, message, revision_id)
-             select account_id, campaign_id, created_at, 'run-created', phase, reason, message, revision_id from made",
-        )
-        .bind(id.0)
-        .bind(names)
-        .bind(labels)
-        .bind(status.phase.as_str())
-        .bind(status.reason.as_str())
-        .bind(status.message)
-        .bind(now)
-        .bind(revision)
-        .execute(&mut *tx)
-        .await
-        .map_err(Error::during("make runs"))?;
-    }
+    let status = Status::created();
+    sqlx::query(
+        "with spec as (
+           select * from jsonb_to_recordset($1) as s (campaign integer, names text[], labels jsonb)),
+         selected as (
+           select a.id as account, s.campaign from spec s cross join account a
+           where s.names is null and s.labels is null
+           union all
+           select a.id, s.campaign from spec s cross join unnest(s.names) as n join account a on a.external_id = n
+           union all
+           select l.account, s.campaign
+           from (select distinct s.labels, a.id as account from spec s join account a on a.attributes @> s.labels) l
+           join spec s on s.labels = l.labels),
+         made as (
+           insert into run (account_id, campaign_id, phase, reason, message, created_at, revision_id, check_at)
+           select s.account, s.campaign, $2, $3, $4, $5, $6, $5 from selected s
+           where not exists (select from run r where r.account_id = s.account and r.campaign_id = s.campaign)
+           on conflict do nothing
+           returning account_id, campaign_id, created_at, phase, reason, message, revision_id)
+         insert into event (account_id, campaign_id, at, kind, phase_after, reason, message, revision_id)
+         select account_id, campaign_id, created_at, 'run-created', phase, reason, message, revision_id from made",
+    )
+    .bind(serde_json::Value::Array(specs.iter().map(|(id, spec)| selector(*id, &spec.accounts)).collect()))
+    .bind(status.phase.as_str())
+    .bind(status.reason.as_str())
+    .bind(status.message)
+    .bind(now)
+    .bind(revision)
+    .persistent(false)
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during("make runs"))?;
     Ok(())
+}
+
+/// Which accounts a campaign selects, as a row for SQL; neither names nor labels are all of them.
+fn selector(id: CampaignId, accounts: &AccountSelector) -> serde_json::Value {
+    let (names, labels) = selection(accounts);
+    serde_json::json!({"campaign": id.0, "names": names, "labels": labels})
 }
 
 /// Locks the lanes of every account that has an unfinished run of one of `campaigns`, and of `others`.

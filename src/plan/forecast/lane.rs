@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use super::agenda::Agenda;
 use super::crowd::{Crowd, Group, Place, Turn};
 use super::state::{Among, Clock, Facts, State};
 use super::{Account, Limit, Outlook, Run};
@@ -29,10 +30,9 @@ enum Answer {
 pub(super) struct Lane<'a> {
     account: &'a Account<'a>,
     runs: Vec<State<'a>>,
-    /// The runs in the order in which they may write.
-    order: Vec<usize>,
-    /// The runs in the order in which they are looked at.
-    turns: Vec<usize>,
+    /// What the runs see of each other.
+    peers: Peers,
+    agenda: Agenda,
     crowd: Crowd,
     clock: Clock,
     pace: Pace,
@@ -42,15 +42,16 @@ pub(super) struct Lane<'a> {
 
 impl<'a> Lane<'a> {
     pub(super) fn new(account: &'a Account<'a>, runs: &[Run<'a>], groups: Vec<Group>, now: Timestamp) -> Self {
-        let mut order: Vec<usize> = (0..runs.len()).collect();
-        order.sort_by_key(|run| runs[*run].spec.priority);
-        let mut turns = order.clone();
-        turns.sort_by_key(|run| account.order.rank(runs[*run].id));
+        let states: Vec<State<'a>> = runs.iter().map(|run| State::new(*run, account.zone, now)).collect();
+        let mut peers = Peers::default();
+        for state in &states {
+            peers.set(state.run.id, state.peer(now));
+        }
         Self {
             account,
-            runs: runs.iter().map(|run| State::new(*run, account.zone, now)).collect(),
-            order,
-            turns,
+            runs: states,
+            peers,
+            agenda: Agenda::new(runs, account.order),
             crowd: Crowd::new(groups, runs.len()),
             clock: Clock::start(account.zone, now),
             pace: account.pace,
@@ -94,42 +95,49 @@ impl<'a> Lane<'a> {
 
     /// Moves the runs to the phases they should be in; `true` when one changed.
     fn advance(&mut self) -> bool {
+        self.agenda.ring(self.clock.now);
+        let (mut changed, mut from) = (false, 0);
+        // Each sees what became of those before it; whoever came too early to see it looks again.
+        while let Some((turn, run)) = self.agenda.next_stale(from) {
+            changed |= self.look(run);
+            from = turn + 1;
+        }
+        changed || !self.agenda.is_settled()
+    }
+
+    /// Moves one run; `true` when it changed.
+    fn look(&mut self, run: usize) -> bool {
         let now = self.clock.now;
         let unable = self.facts().unable(now);
-        let mut peers = Peers::default();
-        for state in &self.runs {
-            peers.set(state.run.id, state.peer(now));
+        let state = &mut self.runs[run];
+        if state.is_over() {
+            return false;
         }
-        let mut changed = false;
-        for at in 0..self.turns.len() {
-            let run = self.turns[at];
-            let state = &mut self.runs[run];
-            if state.is_over() {
-                continue;
-            }
-            let among = Among { order: self.account.order, peers: &peers, policy: self.account.policy, unable };
-            let moved = state.advance(self.crowd.active(run) > 0, among, now);
-            peers.set(state.run.id, state.peer(now));
-            if moved && state.is_over() {
-                self.crowd.close(run);
-            }
-            changed |= moved;
+        let before = state.peer(now);
+        let among = Among { order: self.account.order, peers: &self.peers, policy: self.account.policy, unable };
+        let moved = state.advance(self.crowd.active(run) > 0, among, now);
+        let after = state.peer(now);
+        self.agenda.note(run, state.run.spec.priority, state.is_active(), state.alarm(now));
+        if moved && state.is_over() {
+            self.crowd.close(run);
         }
-        changed
+        self.peers.set(state.run.id, after);
+        if before != after {
+            self.agenda.touch_all(self.account.order.moved_by(state.run.id, &self.peers));
+        }
+        moved
     }
 
     /// Makes the passes that are due; `true` when one was.
     fn enroll(&mut self) -> bool {
         let now = self.clock.now;
-        let mut passes = false;
-        for run in 0..self.runs.len() {
-            let state = &self.runs[run];
-            if state.is_active() && state.pass_at.is_some_and(|at| at <= now) {
-                self.pass(run);
-                passes = true;
-            }
+        let is_due = |run: &usize| self.runs[*run].pass_at.is_some_and(|at| at <= now);
+        let due: Vec<usize> = self.agenda.active().filter(is_due).collect();
+        for run in &due {
+            self.pass(*run);
+            self.agenda.touch(*run);
         }
-        passes
+        !due.is_empty()
     }
 
     fn pass(&mut self, run: usize) {
@@ -158,9 +166,17 @@ impl<'a> Lane<'a> {
             // As enrollment has it: a microsecond for each second of age keeps the newest first.
             let age = (now - self.crowd.group(part).registered_at).num_seconds().max(0);
             let due_at = first_due + TimeDelta::microseconds(age);
-            self.crowd.place_at(run, part, Place::Active { day: 1, due_at });
+            self.place_at(run, part, Place::Active { day: 1, due_at });
         }
         self.runs[run].pass(enrolls, found, (ripe_at, left), &self.clock);
+    }
+
+    /// Moves a group; whether anybody is left in the run decides about it.
+    fn place_at(&mut self, run: usize, id: usize, place: Place) {
+        self.crowd.place_at(run, id, place);
+        if self.crowd.active(run) == 0 {
+            self.agenda.touch(run);
+        }
     }
 
     /// Writes to everybody who may be written to now; at a pace, to those before something else happens.
@@ -183,7 +199,7 @@ impl<'a> Lane<'a> {
     fn answer(&mut self, run: usize, (_, _, id): Turn) -> Answer {
         let Place::Active { day, .. } = self.crowd.place(run, id) else { return Answer::Done };
         if day > self.runs[run].run.cadence.days() {
-            self.crowd.place_at(run, id, Place::Over);
+            self.place_at(run, id, Place::Over);
             return Answer::Done;
         }
         let mut question = self.question(run);
@@ -197,13 +213,13 @@ impl<'a> Lane<'a> {
         });
         match gate::decide(&question) {
             Verdict::Send => return Answer::Send(Box::new(question)),
-            Verdict::Exit(_) => self.crowd.place_at(run, id, Place::Over),
+            Verdict::Exit(_) => self.place_at(run, id, Place::Over),
             Verdict::Hold { reason, until } => match (reason.scope(), until) {
                 (Scope::Person, Some(due_at)) => {
                     self.runs[run].limited(Limit::OtherRun, self.clock.today);
-                    self.crowd.place_at(run, id, Place::Active { day, due_at });
+                    self.place_at(run, id, Place::Active { day, due_at });
                 }
-                (Scope::Person, None) => self.crowd.place_at(run, id, Place::Stuck),
+                (Scope::Person, None) => self.place_at(run, id, Place::Stuck),
                 (scope, _) => return Answer::Held(scope),
             },
         }
@@ -213,8 +229,7 @@ impl<'a> Lane<'a> {
     /// With whoever is written to at a slot a few more are looked at: those who leave or wait for another day do so then,
     /// and need no slot.
     fn look_on(&mut self) {
-        for at in 0..self.order.len() {
-            let run = self.order[at];
+        for run in self.agenda.writing().collect::<Vec<_>>() {
             while let Some(turn) = self.due(run) {
                 match self.answer(run, turn) {
                     Answer::Done => {}
@@ -247,7 +262,7 @@ impl<'a> Lane<'a> {
         self.crowd.write(part, today);
         let next = cadence.next(day, due_at, now);
         let place = next.map_or(Place::Over, |(day, due_at)| Place::Active { day, due_at });
-        self.crowd.place_at(run, part, place);
+        self.place_at(run, part, place);
         self.runs[run].wrote(stretch.messages, now, today);
         let taken = if self.taken.0 == today { self.taken.1 } else { 0 };
         self.taken = (today, taken + stretch.messages);
@@ -258,8 +273,7 @@ impl<'a> Lane<'a> {
     /// Who is written to first among all who are due in runs that may write; notes what the others wait for.
     fn first(&mut self) -> Option<(usize, Turn)> {
         let mut best: Option<(Timestamp, usize, Turn)> = None;
-        for at in 0..self.order.len() {
-            let run = self.order[at];
+        for run in self.agenda.writing().collect::<Vec<_>>() {
             if best.is_some_and(|(_, other, _)| self.priority(other) < self.priority(run)) {
                 break;
             }
@@ -302,11 +316,10 @@ impl<'a> Lane<'a> {
         if let Opening::Open(closes_at) = self.runs[run].opening(now) {
             until = until.min(closes_at);
         }
-        for other in 0..self.runs.len() {
+        until = self.agenda.next_alarm(now).into_iter().fold(until, Timestamp::min);
+        for other in self.agenda.active().collect::<Vec<_>>() {
             let writes_at = if other == run { None } else { self.disturbs_at(run, other) };
-            let state = &self.runs[other];
-            let pass_at = state.pass_at.filter(|_| state.is_active());
-            let moves = [state.start_at, state.end_at, pass_at, writes_at, state.run.orders.change_at(now)];
+            let moves = [self.runs[other].pass_at, writes_at];
             until = moves.into_iter().flatten().filter(|at| *at > now).fold(until, Timestamp::min);
         }
         until
@@ -314,18 +327,10 @@ impl<'a> Lane<'a> {
 
     /// The next instant at which something may happen.
     fn next_event(&mut self) -> Option<Timestamp> {
-        let now = self.clock.now;
-        let mut next: Option<Timestamp> = None;
-        for run in 0..self.runs.len() {
-            if self.runs[run].is_over() {
-                continue;
-            }
-            let writes_at = self.writes_at(run);
-            let state = &self.runs[run];
-            let orders = state.run.orders.change_at(now);
-            let moves = [state.start_at, state.end_at, orders].into_iter().flatten().filter(|at| *at > now);
-            let all = moves.chain(state.pass_at.filter(|_| state.is_active())).chain(writes_at);
-            next = all.chain(next).min();
+        let mut next = self.agenda.next_alarm(self.clock.now);
+        for run in self.agenda.active().collect::<Vec<_>>() {
+            let moves = [self.runs[run].pass_at, self.writes_at(run)];
+            next = moves.into_iter().flatten().chain(next).min();
         }
         next
     }

@@ -8,6 +8,7 @@
 //! Foreseen is what follows from what is known now. Nobody pays, answers, registers or has a birthday; every hand-over
 //! succeeds; nobody edits anything; the subscription does not end. Jitter counts with its average.
 
+mod agenda;
 mod crowd;
 mod lane;
 mod outlook;

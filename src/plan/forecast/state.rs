@@ -17,7 +17,7 @@ pub(super) struct State<'a> {
     pub(super) status: Status,
     /// The zone of its windows.
     zone: &'a Zone,
-    pub(super) start_at: Option<Timestamp>,
+    start_at: Option<Timestamp>,
     pub(super) end_at: Option<Timestamp>,
     opening: (Opening, Timestamp),
     taken: Taken,
@@ -115,6 +115,12 @@ impl<'a> State<'a> {
             self.pass_at = None;
         }
         phase != before
+    }
+
+    /// When it may move though nothing happens to it, after `now`.
+    pub(super) fn alarm(&self, now: Timestamp) -> Option<Timestamp> {
+        let moves = [self.start_at, self.end_at, self.run.orders.change_at(now)];
+        moves.into_iter().flatten().filter(|at| *at > now && !self.is_over()).min()
     }
 
     /// What the others see of it.

@@ -10,7 +10,7 @@ use crate::domain::{AccountId, CampaignId, Moment, Timestamp};
 use crate::gate;
 use crate::lifecycle::operator::{Orders, Overrides};
 use crate::lifecycle::run::{Ahead, Phase, Reason, Situation, Status, next};
-use crate::lifecycle::turn::{Order, Peer, Peers, Turn};
+use crate::lifecycle::turn::{Order, Peer, Peers};
 use crate::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment, PastSubscription};
 use crate::store::Error;
 use crate::store::rows::{decode, strange, zone};
@@ -127,11 +127,11 @@ pub(super) async fn peers(
     overrides: &Overrides,
     now: Timestamp,
 ) -> Result<HashMap<i32, Peers>, Error> {
-    let of = |row: &RunRow| order.turn(CampaignId(row.campaign_id));
-    let parents: BTreeSet<i32> = rows.iter().filter_map(of).flat_map(Turn::parents).map(|id| id.0).collect();
+    let parents: BTreeSet<i32> =
+        rows.iter().flat_map(|row| order.parents(CampaignId(row.campaign_id))).map(|id| id.0).collect();
     let crowded: BTreeSet<i32> = rows
         .iter()
-        .filter(|row| of(row).is_some_and(|turn| turn.kind == CampaignType::Default))
+        .filter(|row| order.kind(CampaignId(row.campaign_id)) == Some(CampaignType::Default))
         .map(|r| r.account_id)
         .collect();
     let crowding: Vec<i32> = if crowded.is_empty() { vec![] } else { order.crowding().map(|id| id.0).collect() };

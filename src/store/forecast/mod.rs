@@ -3,10 +3,10 @@
 mod people;
 mod runs;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::apply::affected;
-use super::matcher::Seeker;
+use super::matcher::{Earlier, Seeker};
 use super::spoken::{accounts_of, spoken_of};
 use super::{Error, InForce, Store};
 use crate::cadence::Cadence;
@@ -22,8 +22,10 @@ use crate::plan::forecast::{self, Finish, Foreseen, Outlook, Run, admit};
 use people::{People, Waiting};
 use runs::Runs;
 
-/// Accounts looked at in one go, so that a forecast of everybody needs no more memory than one of a few.
-const BATCH: usize = 500;
+/// Runs looked at in one go, so that a forecast of everybody needs no more memory than one of a few.
+const BATCH: usize = 200_000;
+/// Accounts looked at in one go at most.
+const ACCOUNTS: usize = 500;
 
 /// A desired state that is or may come into force.
 #[derive(Debug, Clone, Copy)]
@@ -62,11 +64,14 @@ impl Store {
     ) -> Result<Vec<Foreseen>, Error> {
         let policies = in_force.desired.policies();
         let scenes: Vec<Scene<'_>> = trees.iter().map(|tree| Scene::of(tree, in_force)).collect();
-        let mut found = Vec::new();
-        let mut db = self.pool.acquire().await.map_err(Error::during("look for the accounts of a forecast"))?;
+        let names: BTreeSet<&Name> = scenes.iter().flat_map(|scene| scene.places.keys().copied()).collect();
+        let batch = (BATCH / names.len().max(1)).clamp(1, ACCOUNTS);
+        let mut db = self.pool.acquire().await.map_err(Error::during("begin a forecast"))?;
+        let earlier = Earlier::of(&mut db, names).await?;
         let accounts = accounts_of(&mut db, selectors).await?;
         drop(db);
-        for accounts in accounts.chunks(BATCH) {
+        let mut found = Vec::new();
+        for accounts in accounts.chunks(batch) {
             let members = self.members(accounts, &policies).await?;
             let runs = self.runs_of(accounts).await?;
             let mut waiting: Vec<Vec<HashMap<AccountId, Waiting>>> = Vec::new();
@@ -81,7 +86,7 @@ impl Store {
                     });
                     each.push(match same {
                         Some(same) => same,
-                        None => self.waiting(asked, &members, &runs, now).await?,
+                        None => self.waiting(asked, &earlier, (&members, &runs), now).await?,
                     });
                 }
                 waiting.push(each);
@@ -108,8 +113,8 @@ impl Store {
     async fn waiting(
         &self,
         asked: &Asked<'_>,
-        members: &[Member],
-        runs: &Runs,
+        earlier: &Earlier,
+        (members, runs): (&[Member], &Runs),
         now: Timestamp,
     ) -> Result<HashMap<AccountId, Waiting>, Error> {
         // What its manifest holds goes on where an operator says so.
@@ -132,7 +137,7 @@ impl Store {
         if seekers.is_empty() {
             return Ok(HashMap::new());
         }
-        self.waiting_for((asked.name, asked.id), asked.spec, &seekers, now).await
+        self.waiting_for(&earlier.lives(asked.name, asked.id), asked.spec, &seekers, now).await
     }
 }
 

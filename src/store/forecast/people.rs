@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::TimeDelta;
 
 use super::Member;
-use crate::domain::{AccountId, CampaignId, Consent, NaiveDate, Name, Timestamp};
+use crate::domain::{AccountId, CampaignId, Consent, NaiveDate, Timestamp};
 use crate::manifest::desired::Campaign;
 use crate::plan::forecast::{Group, Place};
 use crate::store::matcher::{Lives, Matcher, Seeker, matching};
@@ -136,7 +136,7 @@ impl Store {
     /// another run, which passes.
     pub(super) async fn waiting_for(
         &self,
-        (name, campaign): (&Name, CampaignId),
+        lives: &Lives,
         spec: &Campaign,
         seekers: &[Seeker],
         now: Timestamp,
@@ -146,8 +146,7 @@ impl Store {
         let query =
             sqlx::query_as(concat!("select d.account_id, ", known_columns!(), matching!(), " group by d.account_id"));
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
-        let lives = Lives::of(&mut db, name, campaign).await?;
-        let rows: Vec<Row> = Matcher::new(&lives, spec, seekers, now)
+        let rows: Vec<Row> = Matcher::new(lives, spec, seekers, now)
             .sooner_or_later()
             .bind(query)
             .persistent(false)
