@@ -1,6 +1,6 @@
 //! `kind: Account` as it is written, and what several of them say together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use super::desired::{AccountSelector, Channel};
 use super::document::Document;
 use super::kind::Kind;
 use super::policy::{Account, Switch};
-use super::read::Spec;
+use super::read::{Manifest, Spec};
 use super::resolve::{Found, Tree};
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::domain::Name;
@@ -100,9 +100,9 @@ pub(super) fn check(tree: &Tree<'_, '_>, checked: &mut Checked) {
             checked.desired.accounts.insert(manifest.name.clone(), spec.resolve());
         }
     }
+    let documents: BTreeMap<&Name, &Manifest<'_>> = manifests.iter().map(|one| (&one.name, *one)).collect();
     let place = |name: &Name, key: &str| {
-        let manifest = manifests.iter().find(|manifest| manifest.name == *name);
-        manifest.map(|manifest| manifest.document.place(&format!("/spec/{}", key.replace('.', "/"))))
+        documents.get(name).map(|manifest| manifest.document.place(&format!("/spec/{}", key.replace('.', "/"))))
     };
     senders(&place, checked);
     undecided(&place, checked);
