@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 
 use relance::channel::{Open, Sandbox};
 use relance::config::Config;
-use relance::domain::Timestamp;
+use relance::domain::{SourceId, Timestamp};
 use relance::facts;
 use relance::import;
 use relance::plan::Plan;
 use relance::reconcile::{By, Outcome, compare, reconcile};
 use relance::runner::{Loaded, Roles, Supervisor, upkeep};
-use relance::source::Source;
+use relance::source::{Claim, Source};
 use relance::store::embedded::{Durability, Options, Search, Server};
 use relance::store::{Age, Store};
 use sqlx::{Connection, PgConnection};
@@ -224,6 +224,7 @@ async fn daemon(store: &Store, source: Source, edited: &Path, psql: &mut PgConne
     let supervisor = Supervisor {
         store: store.clone(),
         open: open(store),
+        claim: Claim { source: SourceId::unnamed(None), take_over: false },
         source,
         poll: Duration::from_secs(30),
         roles: Roles { send: false, ..Roles::ALL },

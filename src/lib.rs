@@ -24,6 +24,7 @@
 //! | [`store`] | all SQL; a private Postgres | speak to Postgres |
 //! | [`channel`] | how messages leave | call out |
 //! | [`import`](mod@import), [`reconcile`](mod@reconcile), [`estimate`](mod@estimate) | one import, one pass, one look ahead | call the store |
+//! | [`state`] | what a plan needs of a database, as a file | call the store |
 //! | [`runner`] | ticks and the loops around them | everything but the command line |
 //! | [`time_machine`] | all of it on a clock that jumps | everything but the command line |
 //! | [`cli`] | one file a command | everything |
@@ -51,6 +52,7 @@ pub mod program;
 pub mod reconcile;
 pub mod runner;
 pub mod source;
+pub mod state;
 pub mod store;
 pub mod template;
 pub mod time_machine;

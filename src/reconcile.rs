@@ -3,10 +3,10 @@
 use thiserror::Error;
 
 use crate::diagnostic::Diagnostic;
-use crate::domain::Timestamp;
+use crate::domain::{SourceId, Timestamp};
 use crate::manifest::{self, Checked, Desired, Sources};
 use crate::plan::{self, Freeze, Frozen, Kept, Plan, Refusal};
-use crate::source::{self, Tree};
+use crate::source::{self, Claim, Tree};
 use crate::store::{self, Applied, InForce, Origin, Store};
 
 /// On whose behalf a pass is made.
@@ -37,6 +37,9 @@ pub struct Pass {
 impl Pass {
     /// What is wrong with the files, a line each; empty when nothing is.
     pub fn complaint(&self) -> String {
+        if let Outcome::Foreign(foreign) = &self.outcome {
+            return foreign.to_string();
+        }
         let mut lines: Vec<String> = self.errors.iter().map(ToString::to_string).collect();
         lines.extend(self.frozen.iter().map(Frozen::sentence));
         if let Outcome::Refused(refusal) = &self.outcome {
@@ -56,12 +59,35 @@ pub enum Outcome {
         revision: i32,
         plan: Plan,
     },
+    /// The database follows another source; what is in force stays.
+    Foreign(Foreign),
     /// The plan looks like an accident; what is in force stays.
     Refused(Refusal),
     /// It is not the plan that the person has seen.
     Moved,
     /// The files have errors, and a person asked; what is in force stays.
     Broken(Box<Comparison>),
+}
+
+/// That a database follows another source than the one at hand.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "the database follows the source {owner}, and these files are the source {ours}: nothing of them takes effect. If \
+     they are that source, read another way, `--source {}` says so; if they are to take its place, `relancectl apply \
+     --take-over`; else they need a database of their own",
+    owner.name
+)]
+pub struct Foreign {
+    pub owner: SourceId,
+    pub ours: SourceId,
+}
+
+impl Foreign {
+    /// Asks whether `owner` keeps `ours` out.
+    pub fn to(owner: Option<&SourceId>, ours: &SourceId) -> Option<Self> {
+        let owner = owner.filter(|owner| ours.differs(owner))?;
+        Some(Self { owner: owner.clone(), ours: ours.clone() })
+    }
 }
 
 #[derive(Debug, Error)]
@@ -93,6 +119,10 @@ pub struct Comparison {
     pub in_force: InForce,
     pub plan: Plan,
     pub origin: Origin,
+    /// The database follows another source; a plan made of these files is for looking at.
+    pub foreign: Option<Foreign>,
+    /// It is to follow another source from here on, whether or not there is anything else to do.
+    pub takes_over: bool,
 }
 
 impl Comparison {
@@ -105,16 +135,20 @@ impl Comparison {
 
 /// Reads what is in force and plans; writes nothing.
 pub async fn compare(tree: Tree, store: &Store) -> Result<Comparison, Error> {
-    let Tree { sources, commit } = tree;
+    let Tree { sources, commit, claim } = tree;
     let (commit, author) = commit.map_or((None, None), |commit| (Some(commit.id), commit.author));
-    let origin = Origin { digest: source::digest(&sources), commit, author };
+    let source = claim.as_ref().map(|claim| claim.source.clone());
+    let origin = Origin { digest: source::digest(&sources), commit, author, source };
     let checked = manifest::check(&sources);
     let mut in_force = store.in_force().await?;
     let renames = plan::renames(&checked, &in_force.desired);
     in_force.rename(&renames);
+    let foreign = claim.as_ref().and_then(|claim| Foreign::to(in_force.owner.as_ref(), &claim.source));
+    let takes_over = foreign.is_some() && claim.is_some_and(|Claim { take_over, .. }| take_over);
+    let foreign = foreign.filter(|_| !takes_over);
     let Freeze { desired, frozen, kept } = plan::freeze(&checked, &in_force.desired);
     let plan = plan::plan(&desired.to_objects(), &in_force.objects, &renames);
-    Ok(Comparison { sources, checked, desired, frozen, kept, in_force, plan, origin })
+    Ok(Comparison { sources, checked, desired, frozen, kept, in_force, plan, origin, foreign, takes_over })
 }
 
 /// Makes one pass.
@@ -127,12 +161,15 @@ pub async fn reconcile(tree: Tree, store: &Store, by: By<'_>, now: Timestamp) ->
 }
 
 async fn carry_out(comparison: Comparison, store: &Store, by: By<'_>, now: Timestamp) -> Result<Outcome, Error> {
+    if let Some(foreign) = comparison.foreign {
+        return Ok(Outcome::Foreign(foreign));
+    }
     if by != By::Daemon && comparison.checked.has_errors() {
         return Ok(Outcome::Broken(Box::new(comparison)));
     }
     let guarded = comparison.guard();
-    let Comparison { desired, in_force, plan, origin, .. } = comparison;
-    if plan.is_empty() {
+    let Comparison { desired, in_force, plan, origin, takes_over, .. } = comparison;
+    if plan.is_empty() && !takes_over {
         if by == By::Daemon {
             store.drop_waiting_plan().await?;
         }

@@ -17,6 +17,9 @@ pub struct ApplyArgs {
     /// Carry out this plan and no other, as `relancectl plan` names it
     #[arg(long, value_name = "PLAN-DIGEST")]
     digest: Option<String>,
+    /// Have the database follow this source from now on, though it follows another one
+    #[arg(long)]
+    take_over: bool,
     #[command(flatten)]
     source: SourceArgs,
 }
@@ -24,9 +27,10 @@ pub struct ApplyArgs {
 pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
     let source = args.source.source(global)?;
     let database = Database::open(global, config, 2).await?;
+    let claim = args.source.claim(&source, args.take_over);
     let by = By::Person { mass_change: args.allow_mass_change, digest: args.digest.as_deref() };
     let pass = loop {
-        let tree = source.read().await?;
+        let tree = source.read().await?.claimed(claim.clone());
         let (now, _) = database.store.now().await?;
         match reconcile(tree, &database.store, by, now).await {
             Err(reconcile::Error::Outdated) => {}
@@ -38,6 +42,13 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> a
         Outcome::Applied { revision, plan } => {
             print::line(&show::text(&plan));
             print::line(&format!("\nApplied as revision {revision}."));
+            if args.take_over {
+                print::line(&format!("The database follows the source {} now.", claim.source));
+            }
+        }
+        Outcome::Foreign(foreign) => {
+            print::note(&format!("refused: {foreign}"));
+            return Ok(Exit::Findings);
         }
         Outcome::Refused(refusal) => {
             print::note(&format!("refused: {refusal}; `--allow-mass-change` says so"));

@@ -1,14 +1,15 @@
 //! The database of a command: the one that was named, else the private one.
 
 use std::env;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use super::{Global, print};
 use crate::config::Config;
-use crate::store::Store;
 use crate::store::embedded::{self, Durability, GRACE, Options, Search, Server, Started};
+use crate::store::{Schema, Store};
 
 /// The folder of the private server, below the working directory.
 pub(super) const DIR: &str = ".relance/postgres";
@@ -55,6 +56,29 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// A database that is only read, whatever version made it.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) store: Store,
+    pub(super) schema: Schema,
+    /// What keeps it running, if it is the private one.
+    pub(super) server: Option<Server>,
+}
+
+/// Connects to the database in order to read it; `None` when none was named and there is no private one.
+pub(super) async fn look(global: &Global, config: &Config, connections: u32) -> anyhow::Result<Option<Looked>> {
+    let (url, server) = match global.database_url() {
+        Some(url) => (url.to_owned(), None),
+        None if Server::status(Path::new(DIR))?.major.is_none() => return Ok(None),
+        None => {
+            let server = private(config).await?;
+            (server.url(embedded::DATABASE), Some(server))
+        }
+    };
+    let (store, schema) = Store::look_at(&url, connections).await?;
+    Ok(Some(Looked { store, schema, server }))
 }
 
 /// Finds or starts the private server, telling the user in one line if it was started.

@@ -10,6 +10,7 @@ mod describe;
 mod estimate;
 mod exit;
 mod explain;
+mod export;
 mod get;
 mod import;
 mod keep_postgres;
@@ -19,6 +20,7 @@ mod logging;
 mod operator;
 mod output;
 mod plan;
+mod plan_from;
 mod preview;
 mod print;
 mod rows;
@@ -115,6 +117,9 @@ pub enum Command {
     Db(db::Db),
     /// Read accounts or referrals from an export
     Import(import::Import),
+    /// Write what is in the database to a file
+    #[command(subcommand)]
+    Export(export::Export),
     /// Keep a private Postgres running (started by the other commands)
     #[command(hide = true)]
     KeepPostgres(keep_postgres::KeepPostgres),
@@ -144,6 +149,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Schema(args) => schema::run(&args),
         Command::Db(command) => db::run(command, global, &config).await,
         Command::Import(import) => import::run(import, global, &config).await,
+        Command::Export(export) => export::run(export, global, &config).await,
         Command::KeepPostgres(command) => keep_postgres::run(command).await,
     };
     result.unwrap_or_else(|error| {

@@ -1,16 +1,23 @@
 //! `relancectl plan`: what the files would change, without changing it.
 
+use std::path::PathBuf;
+
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::database::Database;
 use super::source::SourceArgs;
-use super::{Exit, Global, operator, print};
+use super::table::time;
+use super::{Exit, Global, operator, plan_from, print};
 use crate::config::Config;
+use crate::domain::Timestamp;
 use crate::plan::{Refusal, markdown, show};
 use crate::reconcile::{Comparison, compare};
-use crate::store::Waiting;
+use crate::source::Tree;
+use crate::state::Head;
 use crate::store::look::Override;
+use crate::store::{Store, Waiting};
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
@@ -20,6 +27,9 @@ pub struct PlanArgs {
     /// Exit with 0 for no changes, 1 for an error, 2 for changes
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Plan on what `relancectl export state` wrote, as of that instant, instead of a database; `-`: standard input
+    #[arg(short = 'f', long = "state", value_name = "FILE")]
+    state: Option<PathBuf>,
     #[command(flatten)]
     source: SourceArgs,
 }
@@ -46,31 +56,54 @@ pub(super) async fn run(args: &PlanArgs, global: &Global, config: &Config) -> an
 }
 
 async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    if args.state.is_some() && global.database_url().is_some() {
+        bail!("-f plans on an exported state: leave out --database-url, and DATABASE_URL");
+    }
     let source = args.source.source(global)?;
-    let database = Database::open(global, config, 2).await?;
-    let tree = source.read().await?;
-    let (now, _) = database.store.now().await?;
-    let mut comparison = compare(tree, &database.store).await?;
+    let Some(file) = &args.state else {
+        let database = Database::open(global, config, 2).await?;
+        let tree = source.read().await?.claimed(args.source.claim(&source, false));
+        let (now, _) = database.store.now().await?;
+        return planned_on(&database.store, tree, now, None, args).await;
+    };
+    let tree = source.read().await?.claimed(args.source.claim(&source, false));
+    plan_from::lend(file, config, async |store, head| planned_on(store, tree, head.exported_at, Some(head), args).await)
+        .await
+}
+
+/// Prints the plan for a database as it is at `now`, be it one that `head` is about.
+async fn planned_on(
+    store: &Store,
+    tree: Tree,
+    now: Timestamp,
+    head: Option<&Head>,
+    args: &PlanArgs,
+) -> anyhow::Result<Exit> {
+    let mut comparison = compare(tree, store).await?;
+    if let Some(lack) = head.and_then(|head| head.lacks(&comparison.desired)) {
+        bail!(lack);
+    }
     let Comparison { desired, in_force, plan, .. } = &mut comparison;
-    let overrides = database.store.overrides(now).await?;
-    database.store.count_effects(plan, desired, in_force, now).await?;
-    let refused = comparison.guard().err();
-    let waiting = database.store.waiting_plan().await?;
-    let Comparison { checked, plan, .. } = &comparison;
-    let warning = refused.as_ref().map(|refusal| waits(refusal, &plan.digest(), waiting.as_ref()));
+    let overrides = store.overrides(now).await?;
+    store.count_effects(plan, desired, in_force, now).await?;
+    let waiting = store.waiting_plan().await?;
+    let Comparison { checked, plan, foreign, .. } = &comparison;
+    let (refused, warning) = match (foreign, comparison.guard()) {
+        (Some(foreign), _) => (Some(foreign.to_string()), Some(foreign.to_string())),
+        (None, Err(refusal)) => (Some(refusal.to_string()), Some(waits(&refusal, &plan.digest(), waiting.as_ref()))),
+        (None, Ok(())) => (None, None),
+    };
+    let sections = || sections(&comparison, &overrides, head);
     match args.output {
         Format::Text => {
-            print::line(&show::text_with(plan, &sections(&comparison, &overrides)));
+            print::line(&show::text_with(plan, &sections()));
             if let Some(warning) = &warning {
                 print::note(&format!("\n{warning}"));
             }
         }
-        Format::Markdown => {
-            print::line(&markdown(plan, warning.as_deref(), &sections(&comparison, &overrides)));
-        }
+        Format::Markdown => print::line(&markdown(plan, warning.as_deref(), &sections())),
         Format::Json => {
-            let refused = refused.as_ref().map(ToString::to_string);
-            print::line(&json_of(&comparison, &overrides, refused.as_deref())?);
+            print::line(&json_of(&comparison, &overrides, refused.as_deref(), now)?);
         }
     }
     Ok(match refused {
@@ -82,7 +115,7 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
 }
 
 /// What there is to say beside the plan: each section a title, and lines.
-fn sections(comparison: &Comparison, overrides: &[Override]) -> Vec<String> {
+fn sections(comparison: &Comparison, overrides: &[Override], head: Option<&Head>) -> Vec<String> {
     let Comparison { checked, frozen, kept, .. } = comparison;
     let mut sections = Vec::new();
     if checked.has_errors() || !frozen.is_empty() {
@@ -93,6 +126,10 @@ fn sections(comparison: &Comparison, overrides: &[Override]) -> Vec<String> {
     }
     if !overrides.is_empty() {
         sections.push(format!("Overrides by operators, which beat the files:\n{}", operator::lines(overrides)));
+    }
+    if let Some(Head { exported_at, revision, .. }) = head {
+        let at = time(*exported_at);
+        sections.push(format!("Planned on an exported state\n  as of {at} UTC, revision {revision}"));
     }
     sections
 }
@@ -110,11 +147,17 @@ fn waits(refusal: &Refusal, digest: &str, waiting: Option<&Waiting>) -> String {
     }
 }
 
-fn json_of(comparison: &Comparison, overrides: &[Override], refused: Option<&str>) -> serde_json::Result<String> {
+fn json_of(
+    comparison: &Comparison,
+    overrides: &[Override],
+    refused: Option<&str>,
+    now: Timestamp,
+) -> serde_json::Result<String> {
     let Comparison { checked, plan, frozen, kept, origin, .. } = comparison;
     let errors: Vec<String> = checked.diagnostics.iter().filter(|it| it.is_error()).map(ToString::to_string).collect();
     serde_json::to_string_pretty(&json!({
         "format": 1,
+        "as_of": now,
         "revision": {"digest": origin.digest, "commit": origin.commit, "author": origin.author},
         "plan_digest": plan.digest(),
         "changes": show::changes(plan),

@@ -1,12 +1,17 @@
 //! The only place that writes to the terminal. A closed pipe (`| head`) ends output, never the program.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use crate::config::Config;
 
 /// Prints one line on standard output.
 pub(super) fn line(text: &str) {
     put(&mut io::stdout().lock(), text);
+}
+
+/// Standard output, for what is too much for a string.
+pub(super) fn stream() -> impl Write {
+    BufWriter::new(io::stdout().lock())
 }
 
 /// Prints lines of something that goes on; `false` when nobody reads any more.

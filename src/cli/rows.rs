@@ -272,13 +272,14 @@ pub(super) fn quota(taken: u32, cap: Option<u32>) -> String {
 
 fn revisions(rows: &[Revision], wide: bool) -> Table {
     let table = Table::new().numbers(["ID"]).text(["ACCEPTED", "COMMIT", "AUTHOR", "CHANGES"]);
-    let mut table = if wide { table.text(["DIGEST"]) } else { table };
+    let mut table = if wide { table.text(["SOURCE", "DIGEST"]) } else { table };
     for row in rows {
         let commit = row.commit.as_deref().map(|commit| if wide { commit } else { commit.get(..10).unwrap_or(commit) });
         let mut cells = vec![Cell::from(row.id.to_string()), Cell::from(time(row.accepted_at))];
         cells.extend([commit, row.author.as_deref()].map(Cell::maybe));
         cells.push(Cell::from(if wide { changes(row) } else { shorten(&changes(row), SHORT) }));
         if wide {
+            cells.push(Cell::maybe(row.repository.as_deref().or(row.source.as_deref())));
             cells.push(Cell::from(&*row.digest));
         }
         table.row(cells);

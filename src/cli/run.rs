@@ -74,6 +74,7 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     let supervisor = Supervisor {
         store: database.store.clone(),
         open: channels(database.store.clone()),
+        claim: args.source.claim(&source, false),
         source,
         poll: args.git_poll.into(),
         roles: roles(&args.roles),

@@ -1,12 +1,14 @@
 //! Where a command takes the manifests from: directories, or a git repository.
 
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 
 use super::Global;
-use crate::source::{Remote, Source};
+use crate::domain::{Name, SourceId};
+use crate::source::{Claim, Remote, Source};
 
 /// The folder of what was fetched, below the working directory.
 const COPIES: &str = ".relance/git";
@@ -22,12 +24,28 @@ pub(super) struct SourceArgs {
     /// Where the manifests are in it, repeatable [default: campaigns, templates]
     #[arg(long = "path", value_name = "DIR", requires = "git", value_parser = inside)]
     paths: Vec<PathBuf>,
+    /// Take only commits that are signed by ssh, by somebody in --allowed-signers
+    #[arg(long, requires = "git", requires = "allowed_signers")]
+    verify_signatures: bool,
+    /// Whose signatures count, as in `ana@example.com namespaces="git" ssh-ed25519 AAAA…` (see `man ssh-keygen`)
+    #[arg(long, value_name = "FILE", requires = "verify_signatures")]
+    allowed_signers: Option<PathBuf>,
+    /// What the manifests are called, wherever they are read from: a database follows one source and refuses others
+    /// [default: `default`, told apart by its git repository]
+    #[arg(long, value_name = "NAME", value_parser = Name::parse)]
+    source: Option<Name>,
 }
 
 impl SourceArgs {
     /// A repository was named.
     pub(super) fn is_git(&self) -> bool {
         self.git.is_some()
+    }
+
+    /// In whose name the manifests of `source` are to take effect.
+    pub(super) fn claim(&self, source: &Source, take_over: bool) -> Claim {
+        let named = self.source.clone().map(SourceId::named);
+        Claim { source: named.unwrap_or_else(|| SourceId::unnamed(source.repository())), take_over }
     }
 
     pub(super) fn source(&self, global: &Global) -> anyhow::Result<Source> {
@@ -38,7 +56,13 @@ impl SourceArgs {
             );
         }
         let remote = Remote::new(url.clone(), self.reference.clone(), self.paths.clone(), Path::new(COPIES));
-        Ok(Source::Git(remote))
+        Ok(Source::Git(match &self.allowed_signers {
+            None => remote,
+            Some(file) => {
+                let cannot = || format!("cannot read the allowed signers `{}`", file.display());
+                remote.signed_by(fs::canonicalize(file).with_context(cannot)?)
+            }
+        }))
     }
 }
 

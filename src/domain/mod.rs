@@ -13,6 +13,7 @@ mod name;
 mod period;
 mod phone;
 mod seed;
+mod source_id;
 
 pub use chrono::{DateTime, NaiveDate, Utc};
 
@@ -27,6 +28,7 @@ pub use self::name::Name;
 pub use self::period::{Period, rough};
 pub use self::phone::Phone;
 pub use self::seed::mix;
+pub use self::source_id::SourceId;
 
 /// An instant, in UTC, with the microsecond precision that Postgres keeps.
 pub type Timestamp = DateTime<Utc>;

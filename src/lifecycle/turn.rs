@@ -23,11 +23,12 @@ struct Turn {
     place: Option<(usize, usize)>,
 }
 
+/// Campaigns that run one after the other for each account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Queue {
-    campaigns: Vec<CampaignId>,
+pub struct Queue {
+    pub campaigns: Vec<CampaignId>,
     /// How many of it may be unfinished at once.
-    parallelism: usize,
+    pub parallelism: usize,
 }
 
 /// The turns of all campaigns, each after those it may have to wait for or make way for.
@@ -89,8 +90,7 @@ impl Order {
 
     /// Those before it in its queue.
     fn ahead(&self, id: CampaignId) -> &[CampaignId] {
-        let place = self.turns.get(&id).and_then(|turn| turn.place);
-        place.map_or(&[], |(queue, at)| &self.queues[queue].campaigns[..at])
+        self.place(id).map_or(&[], |(queue, at)| &self.queues[queue].campaigns[..at])
     }
 
     /// Runs of an account are looked at in this order, so that each sees what became of those before it.
@@ -108,32 +108,33 @@ impl Order {
         after.into_iter().chain(self.ahead(id).iter().copied())
     }
 
-    /// The campaigns whose runs have to look again when one of `id` changed its phase.
+    pub fn queues(&self) -> &[Queue] {
+        &self.queues
+    }
+
+    /// The queue of a campaign, and its place there.
+    pub fn place(&self, id: CampaignId) -> Option<(usize, usize)> {
+        self.turns.get(&id)?.place
+    }
+
+    /// The campaigns outside its queue whose runs have to look again when one of `id` changed its phase.
     pub fn concerned_by(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
-        let place = self.turns.get(&id).and_then(|turn| turn.place);
-        let behind = place.into_iter().flat_map(|(queue, at)| &self.queues[queue].campaigns[at + 1..]).copied();
-        self.concerned_outside(id).chain(behind)
-    }
-
-    /// Those of them whom it moves: to all the others of a queue it is another sentence at most.
-    pub fn moved_by(&self, id: CampaignId, peers: &Peers) -> impl Iterator<Item = CampaignId> {
-        let is_over = !peers.0.contains_key(&id);
-        let place = self.turns.get(&id).and_then(|turn| turn.place).filter(|_| is_over);
-        let queue = place.map(|(queue, _)| &self.queues[queue]);
-        let open = |id: &CampaignId| peers.0.contains_key(id);
-        let next = queue.into_iter().flat_map(move |queue| {
-            let unfinished = queue.campaigns.iter().copied().filter(open);
-            unfinished.take(queue.parallelism)
-        });
-        self.concerned_outside(id).chain(next)
-    }
-
-    fn concerned_outside(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
         let children = self.children.get(&id).into_iter().flatten().copied();
         // One that was removed may have been a filtered one.
         let crowds = self.kind(id).is_none_or(|kind| kind == CampaignType::Filtered);
         let defaults = self.of_kind(CampaignType::Default).filter(move |_| crowds);
         children.chain(defaults)
+    }
+
+    /// Those of its queue whose turn it may be now that the run of `id` is what `peers` says.
+    pub fn freed_by(&self, id: CampaignId, peers: &Peers) -> impl Iterator<Item = CampaignId> {
+        let is_over = !peers.0.contains_key(&id);
+        let queue = self.place(id).filter(|_| is_over).map(|(queue, _)| &self.queues[queue]);
+        let open = |id: &CampaignId| peers.0.contains_key(id);
+        queue.into_iter().flat_map(move |queue| {
+            let unfinished = queue.campaigns.iter().copied().filter(open);
+            unfinished.take(queue.parallelism)
+        })
     }
 
     /// The campaigns before which a default run makes way.
@@ -148,11 +149,15 @@ impl Order {
     /// Whom a run of `id` waits for among `peers`, as the end of a sentence.
     pub fn behind(&self, id: CampaignId, peers: &Peers) -> Option<String> {
         let open = |id: &CampaignId| peers.0.contains_key(id);
-        let turn = self.turns.get(&id)?;
-        // Once so many are unfinished, the last of them is the one to wait for.
-        let last =
-            || self.ahead(id).iter().copied().filter(open).nth(self.queues[turn.place?.0].parallelism.checked_sub(1)?);
-        let whom = turn.after.filter(open).or_else(last)?;
+        let parent = self.turns.get(&id)?.after.filter(open);
+        // The one next to it: what becomes of the others is news to that one only.
+        let next = || {
+            let mut ahead = self.ahead(id).iter().copied().filter(open);
+            let next = ahead.next_back()?;
+            let others = self.queues[self.place(id)?.0].parallelism.checked_sub(1)?;
+            (ahead.take(others).count() == others).then_some(next)
+        };
+        let whom = parent.or_else(next)?;
         let (turn, peer) = (self.turns.get(&whom)?, peers.0.get(&whom)?);
         Some(match peer.phase {
             Phase::Draft => format!("`{}`, which is a draft", turn.name),
@@ -265,7 +270,7 @@ mod tests {
     #[test]
     fn a_queue_lets_as_many_run_as_it_says() {
         let both = peers(&[(C, Phase::Active), (B, Phase::Scheduled), (A, Phase::Draft)]);
-        assert_eq!(queue(1).behind(A, &both).unwrap(), "`c`, which is active");
+        assert_eq!(queue(1).behind(A, &both).unwrap(), "`b`, which is scheduled");
         assert_eq!(queue(2).behind(A, &both).unwrap(), "`b`, which is scheduled");
         assert_eq!(queue(3).behind(A, &both), None);
         assert_eq!(queue(1).behind(B, &both).unwrap(), "`c`, which is active");
@@ -273,6 +278,17 @@ mod tests {
         let draft = peers(&[(B, Phase::Draft), (C, Phase::Completed)]);
         assert_eq!(queue(1).behind(A, &draft).unwrap(), "`b`, which is a draft");
         assert_eq!(queue(1).behind(B, &draft), None);
+    }
+
+    #[test]
+    fn the_end_of_one_frees_as_many_as_may_run() {
+        let freed =
+            |parallelism, all: &[(CampaignId, Phase)]| queue(parallelism).freed_by(C, &peers(all)).collect::<Vec<_>>();
+        let both = [(B, Phase::Scheduled), (A, Phase::Scheduled)];
+        assert_eq!(freed(1, &both), [B]);
+        assert_eq!(freed(2, &both), [B, A]);
+        assert_eq!(freed(1, &[(A, Phase::Scheduled)]), [A]);
+        assert_eq!(freed(2, &[(C, Phase::Paused), (B, Phase::Active), (A, Phase::Scheduled)]), []);
     }
 
     #[test]
@@ -304,7 +320,7 @@ mod tests {
         let mut ids = [A, B, C, D, E];
         ids.sort_by_key(|id| order.rank(*id));
         assert_eq!(ids, [C, B, A, E, D]);
-        assert_eq!(order.concerned_by(C).collect::<Vec<_>>(), [E, D, B, A]);
+        assert_eq!(order.concerned_by(C).collect::<Vec<_>>(), [E, D]);
         assert_eq!(order.concerned_by(D).collect::<Vec<_>>(), []);
     }
 }

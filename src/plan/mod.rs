@@ -3,6 +3,7 @@
 //! A plan is complete: applying it takes no decision. Planning reads nothing and writes nothing.
 
 mod ahead;
+mod attributes;
 mod diff;
 pub mod forecast;
 mod freeze;
@@ -12,6 +13,7 @@ mod objects;
 pub mod show;
 
 pub use self::ahead::{Outlives, Slip, outlives, slips};
+pub use self::attributes::attributes;
 pub use self::diff::{Action, Change, Effect, Field, Plan, plan};
 pub use self::freeze::{Freeze, Frozen, Kept, freeze, renames};
 pub use self::guard::{Refusal, guard};

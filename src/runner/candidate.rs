@@ -9,6 +9,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::supervisor::log_failure;
+use crate::domain::SourceId;
+use crate::reconcile::Foreign;
 use crate::store::{self, Holder, Store, Token};
 
 /// From one try, or renewal, to the next. With the six seconds of the lease, whoever dies is followed within eight.
@@ -19,14 +21,25 @@ const PERIOD: Duration = Duration::from_secs(2);
 pub(super) struct Candidate {
     store: Store,
     me: Holder,
+    /// What this process would have the database follow.
+    source: SourceId,
     held: watch::Sender<Option<Token>>,
 }
 
+/// What was last said of others.
+#[derive(Debug, Default)]
+struct Told {
+    /// Who reconciles.
+    other: Option<Holder>,
+    /// Why nobody of this source may.
+    foreign: Option<Foreign>,
+}
+
 impl Candidate {
-    pub(super) fn new(store: Store) -> Self {
+    pub(super) fn new(store: Store, source: SourceId) -> Self {
         let host = uname().nodename().to_string_lossy().into_owned();
         let me = Holder { host, pid: getpid().as_raw_nonzero().get() };
-        Self { store, me, held: watch::Sender::new(None) }
+        Self { store, me, source, held: watch::Sender::new(None) }
     }
 
     /// The token under which to reconcile; none while another daemon does.
@@ -36,7 +49,7 @@ impl Candidate {
 
     /// Takes the lease when it is free and renews it, until `stop` is cancelled.
     pub(super) async fn run(&self, stop: &CancellationToken) {
-        let mut told = None;
+        let mut told = Told::default();
         while !stop.is_cancelled() {
             if let Err(error) = self.tick(&mut told).await {
                 // What is held stays so: whether another took it is what the store will say.
@@ -59,8 +72,20 @@ impl Candidate {
         }
     }
 
-    /// Makes one try; `told` is who was last said to reconcile.
-    async fn tick(&self, told: &mut Option<Holder>) -> Result<(), store::Error> {
+    /// Makes one try.
+    async fn tick(&self, told: &mut Told) -> Result<(), store::Error> {
+        let foreign = Foreign::to(self.store.owner().await?.as_ref(), &self.source);
+        if let Some(foreign) = &foreign {
+            // A daemon of the source that the database follows is to have it.
+            self.step_down().await;
+            if told.foreign.as_ref() != Some(foreign) {
+                tracing::error!("{foreign}; until then this daemon does not reconcile");
+            }
+        }
+        told.foreign = foreign;
+        if told.foreign.is_some() {
+            return Ok(());
+        }
         let held = *self.held.borrow();
         if let Some(token) = held {
             if self.store.renew(token).await? {
@@ -70,14 +95,14 @@ impl Candidate {
             tracing::warn!("the lease on reconciling was lost (token {token})");
         }
         if let Some(token) = self.store.take_over(&self.me).await? {
-            *told = None;
+            told.other = None;
             tracing::info!("reconciling from here on (token {token})");
             self.held.send_replace(Some(token));
         } else if let Some(other) = self.store.reconciler().await?
-            && told.as_ref() != Some(&other)
+            && told.other.as_ref() != Some(&other)
         {
             tracing::info!("another daemon reconciles ({other}); this one takes over when it is gone");
-            *told = Some(other);
+            told.other = Some(other);
         }
         Ok(())
     }

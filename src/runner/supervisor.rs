@@ -16,7 +16,7 @@ use super::{BATCH, Kept, Loaded, Seen, send, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
 use crate::reconcile::{self, By, Outcome, Pass, reconcile};
-use crate::source::{self, Commit, ReadError, Source, Tree, Watch};
+use crate::source::{self, Claim, Commit, ReadError, Source, Tree, Watch};
 use crate::store::{NextDue, Span, Speed, Store, Token};
 
 /// How long a loop sleeps at most: what another process changed is seen this late.
@@ -48,6 +48,8 @@ pub struct Supervisor {
     pub open: Open,
     /// Where the manifests are.
     pub source: Source,
+    /// In whose name they take effect.
+    pub claim: Claim,
     /// How long to wait between two looks at a source that raises no events; up to a fifth is added at random.
     pub poll: Duration,
     pub roles: Roles,
@@ -87,7 +89,7 @@ impl Supervisor {
 
     /// Reconciles while no other daemon does.
     async fn reconcile_in_turn(&self, stop: &CancellationToken) {
-        let candidate = Candidate::new(self.store.clone());
+        let candidate = Candidate::new(self.store.clone(), self.claim.source.clone());
         tokio::join!(candidate.run(stop), self.reconcile_loop(candidate.held(), stop));
         candidate.step_down().await;
     }
@@ -138,7 +140,7 @@ impl Supervisor {
     }
 
     async fn reconcile_tick(&self, tree: Result<Tree, ReadError>, token: Token) -> Result<Pass, reconcile::Error> {
-        let tree = tree?;
+        let tree = tree?.claimed(self.claim.clone());
         let (now, _) = self.store.now().await?;
         reconcile(tree, &self.store.fenced(token), By::Daemon, now).await
     }

@@ -7,6 +7,7 @@ mod watch;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::SourceId;
 use crate::manifest::Sources;
 
 pub use self::directory::{Error, digest, load, roots};
@@ -32,6 +33,16 @@ pub enum Source {
 pub struct Tree {
     pub sources: Sources,
     pub commit: Option<Commit>,
+    /// In whose name they are to take effect; `None` where nobody else could be, as on a clock that jumps.
+    pub claim: Option<Claim>,
+}
+
+/// That a database should follow a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub source: SourceId,
+    /// Though it follows another one.
+    pub take_over: bool,
 }
 
 /// A commit of a git repository.
@@ -53,6 +64,14 @@ pub enum ReadError {
 }
 
 impl Source {
+    /// What tells it apart though nobody named it.
+    pub fn repository(&self) -> Option<String> {
+        match self {
+            Self::Directories(_) => None,
+            Self::Git(remote) => remote.identity(),
+        }
+    }
+
     /// Reads what is there at this moment.
     pub async fn read(&self) -> Result<Tree, ReadError> {
         match self {
@@ -79,8 +98,16 @@ impl Source {
     }
 }
 
+impl Tree {
+    /// These manifests, in the name of a source.
+    #[must_use]
+    pub fn claimed(self, claim: Claim) -> Self {
+        Self { claim: Some(claim), ..self }
+    }
+}
+
 impl From<Sources> for Tree {
     fn from(sources: Sources) -> Self {
-        Self { sources, commit: None }
+        Self { sources, commit: None, claim: None }
     }
 }

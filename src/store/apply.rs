@@ -13,7 +13,7 @@ use super::reconciler::{holds, prolong};
 use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
 use super::spoken::{accounts_spoken_of, touch_runs_of};
 use super::{Error, Store, Token};
-use crate::domain::{AccountId, CampaignId, Name, Timestamp};
+use crate::domain::{AccountId, CampaignId, Name, SourceId, Timestamp};
 use crate::lifecycle::turn::Order;
 use crate::manifest::Desired;
 use crate::plan::{Kind, Plan};
@@ -29,6 +29,8 @@ pub struct Origin {
     pub digest: String,
     pub commit: Option<String>,
     pub author: Option<String>,
+    /// In whose name; `None`: the database goes on following whom it does.
+    pub source: Option<SourceId>,
 }
 
 /// What became of a plan.
@@ -139,8 +141,8 @@ async fn insert_revision(
     now: Timestamp,
 ) -> Result<i32, Error> {
     sqlx::query_scalar(
-        "insert into revision (digest, \"commit\", author, accepted_at, plan, token) values ($1, $2, $3, $4, $5, $6)
-         returning id",
+        "insert into revision (digest, \"commit\", author, accepted_at, plan, token, source, repository)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) returning id",
     )
     .bind(&origin.digest)
     .bind(&origin.commit)
@@ -148,6 +150,8 @@ async fn insert_revision(
     .bind(now)
     .bind(crate::plan::show::changes(plan))
     .bind(token.map(Token::number))
+    .bind(origin.source.as_ref().map(|source| source.name.as_str()))
+    .bind(origin.source.as_ref().and_then(|source| source.repository.as_deref()))
     .fetch_one(tx)
     .await
     .map_err(Error::during("save a revision"))

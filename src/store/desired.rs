@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use sqlx::PgConnection;
 
 use super::{Error, Store};
-use crate::domain::{CampaignId, Name};
+use crate::domain::{CampaignId, Name, SourceId};
 use crate::manifest::{self, Desired};
 use crate::plan::{Kind, Objects};
 
@@ -21,6 +22,8 @@ pub struct InForce {
     pub campaigns: BTreeMap<Name, CampaignId>,
     /// Runs that are not over, by campaign.
     pub live_runs: BTreeMap<Name, u64>,
+    /// The source that the database follows, if one ever said which it is.
+    pub owner: Option<SourceId>,
 }
 
 impl InForce {
@@ -56,42 +59,13 @@ fn moved<K: Ord, V>(map: &mut BTreeMap<K, V>, from: &K, to: K) {
 impl Store {
     /// Reads what is in force.
     pub async fn in_force(&self) -> Result<InForce, Error> {
-        let mut tx = self.pool.begin().await.map_err(Error::during("read the manifests in force"))?;
-        sqlx::query("set transaction isolation level repeatable read, read only")
-            .execute(&mut *tx)
-            .await
-            .map_err(Error::during("read the manifests in force"))?;
-        let (generation, revision): (i64, i32) =
-            sqlx::query_as("select desired, coalesce((select max(id) from revision), 0) from generation")
-                .fetch_one(&mut *tx)
-                .await
-                .map_err(Error::during("read the generation"))?;
-        let rows: Vec<(String, String, Value)> = sqlx::query_as("select kind, name, body from manifest")
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(Error::during("read the manifests in force"))?;
-        let campaigns: Vec<(String, i32, i64)> = sqlx::query_as(
-            "select c.name, c.id, (select count(*) from run r where r.campaign_id = c.id and r.finished_at is null)
-             from campaign c where c.removed_at is null",
-        )
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(Error::during("read the campaigns"))?;
-        let objects: Objects = rows
-            .into_iter()
-            .filter_map(|(kind, name, body)| Some(((Kind::parse(&kind)?, Name::parse(&name).ok()?), body)))
-            .collect();
-        let desired = Desired::from_objects(&objects)
-            .map_err(|error| Error::new("read the manifests in force", sqlx::Error::Decode(error.into())))?;
-        let named = || campaigns.iter().filter_map(|(name, id, live)| Some((Name::parse(name).ok()?, *id, *live)));
-        Ok(InForce {
-            desired,
-            objects,
-            generation,
-            revision,
-            campaigns: named().map(|(name, id, _)| (name, CampaignId(id))).collect(),
-            live_runs: named().map(|(name, _, live)| (name, live.unsigned_abs())).collect(),
-        })
+        in_force(&mut *self.looking().await?).await
+    }
+
+    /// The source that the database follows, if one ever said which it is.
+    pub async fn owner(&self) -> Result<Option<SourceId>, Error> {
+        let mut db = self.pool.acquire().await.map_err(Error::during("look for the source of the database"))?;
+        owner(&mut db).await
     }
 
     /// The generation of the desired state: it grows with every accepted revision.
@@ -101,4 +75,56 @@ impl Store {
             .await
             .map_err(Error::during("read the generation"))
     }
+}
+
+/// What is in force as a transaction sees it that sees all of it at one instant.
+pub(super) async fn in_force(tx: &mut PgConnection) -> Result<InForce, Error> {
+    let (generation, revision): (i64, i32) =
+        sqlx::query_as("select desired, coalesce((select max(id) from revision), 0) from generation")
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(Error::during("read the generation"))?;
+    let rows: Vec<(String, String, Value)> = sqlx::query_as("select kind, name, body from manifest")
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during("read the manifests in force"))?;
+    let campaigns: Vec<(String, i32, i64)> = sqlx::query_as(
+        "select c.name, c.id, (select count(*) from run r where r.campaign_id = c.id and r.finished_at is null)
+         from campaign c where c.removed_at is null",
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("read the campaigns"))?;
+    let owner = owner(tx).await?;
+    let objects: Objects = rows
+        .into_iter()
+        .filter_map(|(kind, name, body)| Some(((Kind::parse(&kind)?, Name::parse(&name).ok()?), body)))
+        .collect();
+    let desired = Desired::from_objects(&objects)
+        .map_err(|error| Error::new("read the manifests in force", sqlx::Error::Decode(error.into())))?;
+    let named = || campaigns.iter().filter_map(|(name, id, live)| Some((Name::parse(name).ok()?, *id, *live)));
+    Ok(InForce {
+        desired,
+        objects,
+        generation,
+        revision,
+        campaigns: named().map(|(name, id, _)| (name, CampaignId(id))).collect(),
+        live_runs: named().map(|(name, _, live)| (name, live.unsigned_abs())).collect(),
+        owner,
+    })
+}
+
+async fn owner(db: &mut PgConnection) -> Result<Option<SourceId>, Error> {
+    const OPERATION: &str = "look for the source of the database";
+    // Whoever reads the same source from a checkout does not say which repository it is of.
+    let row: Option<(String, Option<String>)> = sqlx::query_as(
+        "select source, (select repository from revision o where o.source = r.source and o.repository is not null
+                         order by id desc limit 1)
+         from revision r where source is not null order by id desc limit 1",
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    let owner = |(name, repository): (String, _)| Ok(SourceId { name: Name::parse(&name)?, repository });
+    row.map(owner).transpose().map_err(|error: String| Error::new(OPERATION, sqlx::Error::Decode(error.into())))
 }

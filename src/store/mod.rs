@@ -36,6 +36,7 @@ mod run;
 mod sample;
 mod sandbox;
 mod spoken;
+mod state;
 mod wake;
 mod why_not;
 
@@ -63,6 +64,7 @@ pub use self::receipt::{Receipt, ReceiptStatus};
 pub use self::reconciler::{Holder, Token};
 pub use self::reply::{Heard, Inbound};
 pub use self::sample::Match;
+pub use self::state::{Arriving, Leaving};
 pub use self::wake::NextDue;
 pub use self::why_not::WhyNot;
 

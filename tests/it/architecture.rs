@@ -21,7 +21,7 @@ const CORE: [&str; 13] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 25] = [
+const ALLOWED: [(&str, &[&str]); 26] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -37,11 +37,12 @@ const ALLOWED: [(&str, &[&str]); 25] = [
     ("config", &[]),
     ("consent", &["domain"]),
     ("facts", &["domain"]),
-    ("source", &["diagnostic", "manifest"]),
+    ("source", &["diagnostic", "domain", "manifest"]),
     ("store", &["cadence", "consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),
     ("estimate", &["domain", "manifest", "plan", "store"]),
+    ("state", &["domain", "manifest", "plan", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
     ("runner", &["channel", "domain", "manifest", "plan", "program", "reconcile", "source", "store"]),
     (
@@ -81,6 +82,7 @@ const ALLOWED: [(&str, &[&str]); 25] = [
             "reconcile",
             "runner",
             "source",
+            "state",
             "store",
             "time_machine",
         ],

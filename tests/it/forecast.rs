@@ -25,11 +25,11 @@ const ACCOUNTS: usize = 3;
 /// How far the simulation looks.
 const DAYS: i64 = 60;
 
-struct Case {
+pub(crate) struct Case {
     seed: u64,
-    db: TestDatabase,
-    world: World,
-    dice: Dice,
+    pub(crate) db: TestDatabase,
+    pub(crate) world: World,
+    pub(crate) dice: Dice,
     /// The pace of the present tree has a part of chance.
     jitter: bool,
     story: Vec<String>,
@@ -38,7 +38,7 @@ struct Case {
 }
 
 impl Case {
-    async fn begin(seed: u64, db: TestDatabase) -> Self {
+    pub(crate) async fn begin(seed: u64, db: TestDatabase) -> Self {
         db.empty().await;
         let mut dice = Dice::new(seed);
         let now = dice.pick(&BEGINS).parse().unwrap();
@@ -79,12 +79,12 @@ impl Case {
         }
     }
 
-    async fn sql(&self, statement: &str) {
+    pub(crate) async fn sql(&self, statement: &str) {
         sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&self.db.pool).await.unwrap();
     }
 
     /// Sometimes an operator stops an account or a campaign, or has it go on, for a time or for good.
-    async fn order(&mut self) {
+    pub(crate) async fn order(&mut self) {
         let in_force = self.db.store.in_force().await.unwrap();
         let mut dice = Dice::new(self.seed + 1_000);
         if dice.below(2) == 0 {
@@ -113,7 +113,7 @@ impl Case {
         if self.dice.below(one_in) == 0 { self.dice.pick(items).to_owned() } else { String::new() }
     }
 
-    fn tree(&mut self) -> String {
+    pub(crate) fn tree(&mut self) -> String {
         let cap = self.maybe(2, &["limits: {messagesPerDay: 2}, ", "limits: {messagesPerDay: 5}, "]);
         let pacing = self.dice.pick(&[
             "pacing: {every: 0s, jitter: 0s}",
@@ -235,7 +235,7 @@ impl Case {
     }
 
     /// Applies a tree; gives back what was foreseen of it just before.
-    async fn apply(&mut self, yaml: &str) -> Vec<Foreseen> {
+    pub(crate) async fn apply(&mut self, yaml: &str) -> Vec<Foreseen> {
         self.story.push(format!("at {}\n{yaml}", self.world.now()));
         let sources =
             Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }] };

@@ -280,7 +280,7 @@ async fn revisions_say_what_they_changed() {
     let revisions = world.store().revisions(&Wanted::default()).await.unwrap();
     assert_eq!(revisions.iter().map(|revision| revision.id).collect::<Vec<_>>(), [1, 2]);
     let json = serde_json::to_value(&revisions[1]).unwrap();
-    assert_eq!(keys(&json), ["id", "digest", "commit", "author", "accepted_at", "changes"]);
+    assert_eq!(keys(&json), ["id", "digest", "commit", "author", "source", "repository", "accepted_at", "changes"]);
     assert_eq!(json["changes"][0]["action"], "update");
     let latest = world.store().revisions(&Wanted { limit: Some(1), ..Wanted::default() }).await.unwrap();
     assert_eq!(latest, revisions[1..]);

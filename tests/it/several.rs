@@ -83,7 +83,7 @@ fn write(dir: &Path, words: &str) {
 }
 
 /// Everything a plan writes.
-async fn written(pool: &PgPool) -> String {
+pub(crate) async fn written(pool: &PgPool) -> String {
     one(
         pool,
         "select concat(json_build_array(

@@ -15,7 +15,7 @@ use crate::daemon::{Daemon, folder, import, one, relancectl, until, until_logged
 use crate::sending::{ALWAYS, NO_PACE, tree};
 use crate::support::{TestDatabase, database};
 
-fn git(dir: &Path, args: &[&str]) -> String {
+pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
     let mut git = Command::new("git");
     git.args(["-c", "user.name=Ana", "-c", "user.email=ana@example.com", "-c", "commit.gpgsign=false"]).args(args);
     let output = git.current_dir(dir).output().unwrap();
@@ -24,42 +24,42 @@ fn git(dir: &Path, args: &[&str]) -> String {
 }
 
 /// A bare repository `remote.git`, and a work tree `work` whose commits go there.
-struct Repository {
-    dir: PathBuf,
+pub(crate) struct Repository {
+    pub(crate) dir: PathBuf,
 }
 
 impl Repository {
-    fn new(dir: &Path) -> Self {
+    pub(crate) fn new(dir: &Path) -> Self {
         git(dir, &["init", "-q", "--bare", "-b", "main", "remote.git"]);
         git(dir, &["clone", "-q", "remote.git", "work"]);
         git(&dir.join("work"), &["checkout", "-q", "-B", "main"]);
         Self { dir: dir.to_owned() }
     }
 
-    fn work(&self, args: &[&str]) -> String {
+    pub(crate) fn work(&self, args: &[&str]) -> String {
         git(&self.dir.join("work"), args)
     }
 
-    fn bare(&self) -> PathBuf {
+    pub(crate) fn bare(&self) -> PathBuf {
         self.dir.join("remote.git")
     }
 
     /// Commits a file and pushes it; the commit's id.
-    fn push(&self, path: &str, text: &str) -> String {
+    pub(crate) fn push(&self, path: &str, text: &str) -> String {
         let path = self.dir.join("work").join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
         self.push_all()
     }
 
-    fn push_all(&self) -> String {
+    pub(crate) fn push_all(&self) -> String {
         self.work(&["add", "-A"]);
         self.work(&["commit", "-q", "--allow-empty", "-m", "edit"]);
         self.work(&["push", "-q", "origin", "HEAD:main"]);
         self.work(&["rev-parse", "HEAD"])
     }
 
-    fn remote(&self, reference: Option<&str>) -> Remote {
+    pub(crate) fn remote(&self, reference: Option<&str>) -> Remote {
         let url = self.bare().to_str().unwrap().to_owned();
         Remote::new(url, reference.map(str::to_owned), vec![], &self.dir.join("copies"))
     }
@@ -70,7 +70,7 @@ fn text(tree: &Tree) -> String {
 }
 
 /// A database where it is Monday, with one account and many people.
-async fn people(dir: &Path) -> (TestDatabase, String) {
+pub(crate) async fn people(dir: &Path) -> (TestDatabase, String) {
     let db = database().await;
     db.store.set_clock("2026-11-30T08:00:00Z".parse().unwrap(), Speed(1.0)).await.unwrap();
     let url = db.url();
@@ -79,11 +79,11 @@ async fn people(dir: &Path) -> (TestDatabase, String) {
 }
 
 /// A tree with one campaign, whose first message says this.
-fn says(words: &str) -> String {
+pub(crate) fn says(words: &str) -> String {
     tree(3, NO_PACE, &[("c", ALWAYS)]).replace("Jour ", words)
 }
 
-async fn until_in_force(db: &TestDatabase, daemon: &Daemon, words: &str) {
+pub(crate) async fn until_in_force(db: &TestDatabase, daemon: &Daemon, words: &str) {
     let query = format!("select exists (select from manifest m where m::text like '%{words}%')");
     let took = until(&db.pool, daemon, &query).await;
     // A daemon that no event reached would still find it, by reading everything every 30 s.

@@ -162,6 +162,8 @@ fn accounts_and_revisions_as_tables() {
         digest: "0123456789abcdef".to_owned(),
         commit: Some("89abcdef0123456789".to_owned()),
         author: Some("Ana".to_owned()),
+        source: Some("default".to_owned()),
+        repository: None,
         accepted_at: at("2026-11-28T08:00:00Z"),
         changes: json!([{"action": "update", "kind": "Campaign", "name": "welcome"}]),
     };

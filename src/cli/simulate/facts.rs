@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::SimulateArgs;
+use crate::cli::database::Looked;
 use crate::cli::table::{counted, time};
 use crate::cli::{Global, database};
 use crate::config::Config;
 use crate::domain::{NaiveDate, Timestamp};
 use crate::facts;
 use crate::import::{self, Report};
-use crate::store::embedded::{self, Server};
+use crate::store::embedded::Server;
 use crate::store::{Age, Schema, Store};
 
 /// Where people come from, opened.
@@ -35,17 +36,9 @@ pub(super) async fn open(args: &SimulateArgs, global: &Global, config: &Config) 
         let open = |path: &PathBuf| anyhow::Ok((path.clone(), facts::Source::open(path)?));
         return Ok(Source::Exports { accounts: open(accounts)?, referrals: open(referrals)? });
     }
-    let (url, server) = match global.database_url() {
-        Some(url) => (url.to_owned(), None),
-        None if Server::status(Path::new(database::DIR))?.major.is_none() => {
-            bail!("there is nobody to simulate with: name exports by --accounts and --referrals, or import them first")
-        }
-        None => {
-            let server = database::private(config).await?;
-            (server.url(embedded::DATABASE), Some(server))
-        }
+    let Some(Looked { store, schema, server }) = database::look(global, config, 1).await? else {
+        bail!("there is nobody to simulate with: name exports by --accounts and --referrals, or import them first")
     };
-    let (store, schema) = Store::look_at(&url, 1).await?;
     match schema {
         Schema::Present => Ok(Source::Database { store, _server: server }),
         Schema::Missing => {

@@ -123,7 +123,8 @@ impl<'a> Lane<'a> {
         }
         self.peers.set(state.run.id, after);
         if before != after {
-            self.agenda.touch_all(self.account.order.moved_by(state.run.id, &self.peers));
+            let (id, order) = (state.run.id, self.account.order);
+            self.agenda.touch_all(order.concerned_by(id).chain(order.freed_by(id, &self.peers)));
         }
         moved
     }

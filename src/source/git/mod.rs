@@ -5,6 +5,7 @@
 //! no hook, filter or submodule runs: files are read as the commit has them (one that is kept in LFS is its pointer).
 
 mod commit;
+mod identity;
 mod program;
 mod remote;
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::commit::{self, load_from};
+use super::identity::identity;
 use super::program::{self, Repository, said};
 use crate::diagnostic::did_you_mean;
 use crate::source::{Commit, Tree};
@@ -21,6 +22,8 @@ use crate::source::{Commit, Tree};
 const ASK: Duration = Duration::from_secs(30);
 /// How long it may take to hand over a commit; somebody may keep manifests beside large files.
 const FETCH: Duration = Duration::from_mins(5);
+/// How long a signature may take.
+const VERIFY: Duration = Duration::from_secs(30);
 /// Between two looks whether another process is done with our copy.
 const LOCKED: Duration = Duration::from_millis(50);
 /// Keeps the commit, and lets the next fetch build on it.
@@ -46,6 +49,14 @@ pub enum RemoteError {
     Fetch {
         url: String,
         commit: String,
+        #[source]
+        said: Said,
+    },
+    #[error("nobody in `{}` has signed the commit {commit} of `{url}`: it is not taken", signers.display())]
+    Signature {
+        url: String,
+        commit: String,
+        signers: PathBuf,
         #[source]
         said: Said,
     },
@@ -77,6 +88,8 @@ pub struct Remote {
     reference: Option<String>,
     paths: Vec<PathBuf>,
     copy: PathBuf,
+    /// Commits that are not signed by somebody in this file are not taken.
+    allowed_signers: Option<PathBuf>,
 }
 
 impl Remote {
@@ -84,7 +97,20 @@ impl Remote {
     /// `campaigns` and `templates`. What was fetched is kept in a folder below `copies`.
     pub fn new(url: String, reference: Option<String>, paths: Vec<PathBuf>, copies: &Path) -> Self {
         let name = Sha256::digest(&url).iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        Self { url, reference, paths, copy: copies.join(name) }
+        Self { url, reference, paths, copy: copies.join(name), allowed_signers: None }
+    }
+
+    /// Takes only commits that somebody signed by ssh who is in `allowed_signers`, a file as ssh-keygen has them.
+    ///
+    /// The commit that is taken has to be signed; those before it do not: it stands for all that is in it.
+    #[must_use]
+    pub fn signed_by(self, allowed_signers: PathBuf) -> Self {
+        Self { allowed_signers: Some(allowed_signers), ..self }
+    }
+
+    /// Names the repository and the folders in it, the same from everywhere; `None` for one that is a path.
+    pub fn identity(&self) -> Option<String> {
+        identity(&self.url, &self.paths)
     }
 
     /// Reads the manifests as the remote has them at this moment.
@@ -94,11 +120,18 @@ impl Remote {
     pub async fn pull(&self) -> Result<Tree, RemoteError> {
         let id = self.tip().await?;
         let _ours = self.lock().await?;
-        if let Some(tree) = self.load(&id)? {
+        let tree = self.fetched(&id).await?;
+        self.verify(&id).await?;
+        Ok(tree)
+    }
+
+    /// The manifests of a commit, which is fetched if we have it not.
+    async fn fetched(&self, id: &str) -> Result<Tree, RemoteError> {
+        if let Some(tree) = self.load(id)? {
             return Ok(tree);
         }
-        if let Ok(()) = self.fetch(&id).await
-            && let Some(tree) = self.load(&id)?
+        if let Ok(()) = self.fetch(id).await
+            && let Some(tree) = self.load(id)?
         {
             return Ok(tree);
         }
@@ -107,9 +140,27 @@ impl Remote {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.broken_copy(error)),
             _ => {}
         }
-        self.fetch(&id).await?;
-        let unread = || self.not_fetched(&id, "what was fetched cannot be read".to_owned());
-        self.load(&id)?.ok_or_else(unread)
+        self.fetch(id).await?;
+        let unread = || self.not_fetched(id, "what was fetched cannot be read".to_owned());
+        self.load(id)?.ok_or_else(unread)
+    }
+
+    /// Refuses a commit of ours that nobody signed who may.
+    async fn verify(&self, id: &str) -> Result<(), RemoteError> {
+        let Some(signers) = &self.allowed_signers else { return Ok(()) };
+        let file = format!("gpg.ssh.allowedSignersFile={}", signers.display());
+        let mut command = program::git(Repository::Bare(&self.copy));
+        // A key of another kind counts for git when it is in the keyring of whoever runs this: the file knows nothing of it.
+        let others = ["gpg.program=false", "gpg.openpgp.program=false", "gpg.x509.program=false"];
+        command
+            .args([file.as_str()].iter().chain(&others).flat_map(|setting| ["-c", setting]))
+            .args(["verify-commit", id]);
+        self.run(command, VERIFY).await?.map(drop).map_err(|said| RemoteError::Signature {
+            url: self.shown(),
+            commit: id.to_owned(),
+            signers: signers.clone(),
+            said: Said(if said.is_empty() { "it has no signature".to_owned() } else { said }),
+        })
     }
 
     /// The commit that the remote means by our reference.
@@ -186,7 +237,7 @@ impl Remote {
             return Err(RemoteError::NoManifests { url: self.shown(), commit: id.to_owned(), paths });
         }
         let author = commit::author(copy, id).map_err(RemoteError::NoGit)?;
-        Ok(Some(Tree { sources, commit: Some(Commit { id: id.to_owned(), author }) }))
+        Ok(Some(Tree { commit: Some(Commit { id: id.to_owned(), author }), ..sources.into() }))
     }
 
     /// What it printed, or what it said when it failed.

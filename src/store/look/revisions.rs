@@ -15,6 +15,10 @@ pub struct Revision {
     pub digest: String,
     pub commit: Option<String>,
     pub author: Option<String>,
+    /// In whose name; null: nobody said.
+    pub source: Option<String>,
+    /// Of a source that nobody named, when it is one of git.
+    pub repository: Option<String>,
     pub accepted_at: Timestamp,
     /// What it changed, as in `plan -o json`.
     pub changes: Value,
@@ -25,7 +29,7 @@ impl Store {
     pub async fn revisions(&self, wanted: &Wanted) -> Result<Vec<Revision>, Error> {
         sqlx::query_as(
             "with latest as (select * from revision order by id desc limit $1)
-             select id, digest, \"commit\", author, accepted_at, plan as changes from latest order by id",
+             select id, digest, \"commit\", author, source, repository, accepted_at, plan as changes from latest order by id",
         )
         .bind(wanted.limit)
         .fetch_all(&self.pool)
@@ -36,7 +40,7 @@ impl Store {
     /// One revision by its number.
     pub async fn revision(&self, id: i32) -> Result<Option<Revision>, Error> {
         sqlx::query_as(
-            "select id, digest, \"commit\", author, accepted_at, plan as changes from revision where id = $1",
+            "select id, digest, \"commit\", author, source, repository, accepted_at, plan as changes from revision where id = $1",
         )
         .bind(id)
         .fetch_optional(&self.pool)

@@ -233,6 +233,7 @@ fn expect_plan(wanted: &PlanExpectation, plan: &Plan, pass: &Pass) -> Vec<Mismat
         Outcome::Applied { .. } => "it was applied".to_owned(),
         Outcome::Refused(refusal) => format!("it was refused: {refusal}"),
         Outcome::Moved => "another plan was seen".to_owned(),
+        Outcome::Foreign(foreign) => foreign.to_string(),
         Outcome::Broken(_) => "the manifests had errors".to_owned(),
     };
     if let Some(expected) = wanted.broken.filter(|expected| *expected != broken) {

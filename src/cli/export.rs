@@ -1,0 +1,79 @@
+//! `relancectl export`: what is in the database, as a file.
+
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+
+use super::database::Looked;
+use super::table::{counted, time};
+use super::{Exit, Global, database, print};
+use crate::config::Config;
+use crate::state::{self, Attributes, Exported};
+use crate::store::Schema;
+
+#[derive(Debug, Subcommand)]
+pub enum Export {
+    /// Write what `relancectl plan -f` needs to plan without the database: no names, no addresses, no texts
+    State(StateArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct StateArgs {
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Also export this imported extra column, repeatable [default: only those that campaigns in force filter by]
+    #[arg(long = "attribute", value_name = "KEY", conflicts_with = "all_attributes")]
+    attributes: Vec<String>,
+    /// Export every imported extra column, whatever is in it
+    #[arg(long)]
+    all_attributes: bool,
+}
+
+pub(super) async fn run(export: Export, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    match export {
+        Export::State(args) => state(args, global, config).await,
+    }
+}
+
+async fn state(args: StateArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let Some(Looked { store, schema, server: _server }) = database::look(global, config, 2).await? else {
+        bail!("there is nothing to export: nobody made a database here");
+    };
+    match schema {
+        Schema::Present => {}
+        Schema::Missing => bail!("there is nothing to export: the database is empty"),
+        Schema::Older => bail!(
+            "an older relancectl made the database, and an export changes nothing in it: export with that one, or have \
+             any other command, such as `relancectl get runs`, bring it up to date"
+        ),
+        Schema::Other => bail!("another version of relancectl made the database: export with that one"),
+    }
+    let attributes = if args.all_attributes { Attributes::All } else { Attributes::Asked(args.attributes) };
+    let Some(path) = &args.out else {
+        state::export(&store, &attributes, print::stream()).await?;
+        return Ok(Exit::Fine);
+    };
+    // Beside the file, so that one of yesterday stays whole until this one is.
+    let mut unfinished = path.clone().into_os_string();
+    unfinished.push(".part");
+    let file =
+        File::create(&unfinished).with_context(|| format!("cannot write `{}`", Path::new(&unfinished).display()))?;
+    let exported = state::export(&store, &attributes, BufWriter::new(file)).await?;
+    fs::rename(&unfinished, path).with_context(|| format!("cannot write `{}`", path.display()))?;
+    print::note(&format!("export: wrote `{}`: {}", path.display(), what(&exported)));
+    Ok(Exit::Fine)
+}
+
+fn what(exported: &Exported) -> String {
+    let rows = |table, noun| {
+        let rows = exported.counts.get(table).copied().unwrap_or_default();
+        counted(i64::try_from(rows).unwrap_or(i64::MAX), noun)
+    };
+    let (accounts, referrals, at) =
+        (rows("account", "account"), rows("referral", "referral"), exported.head.exported_at);
+    format!("{accounts} and {referrals}, as of {} UTC", time(at))
+}

@@ -1,0 +1,53 @@
+//! Which of the imported extra columns decide whom a tree is about.
+
+use std::collections::BTreeMap;
+
+use crate::domain::Name;
+use crate::manifest::Desired;
+use crate::manifest::desired::AccountSelector;
+
+/// The attributes that campaigns of `desired` ask for, of people or of accounts, each with the first campaign that does.
+pub fn attributes(desired: &Desired) -> BTreeMap<&str, &Name> {
+    let mut asked = BTreeMap::new();
+    for (name, campaign) in &desired.campaigns {
+        let labels = match &campaign.accounts {
+            AccountSelector::MatchLabels(labels) => Some(labels),
+            AccountSelector::All | AccountSelector::Names(_) => None,
+        };
+        for key in campaign.filter.attributes.keys().chain(labels.into_iter().flat_map(BTreeMap::keys)) {
+            asked.entry(key.as_str()).or_insert(name);
+        }
+    }
+    asked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::attributes;
+    use crate::manifest::{self, SourceFile, Sources};
+
+    #[test]
+    fn filters_and_labels_ask_for_attributes() {
+        let tree = "apiVersion: relance/v1
+kind: Sequence
+metadata: {name: s}
+spec: {fallbackLanguage: fr, days: [{day: 1, text: {fr: 'Bonjour. STOP'}}]}
+---
+apiVersion: relance/v1
+kind: Campaign
+metadata: {name: b}
+spec: {type: filtered, sequenceRef: s, accounts: {matchLabels: {region: west}}, filter: {attributes: {tier: gold}}}
+---
+apiVersion: relance/v1
+kind: Campaign
+metadata: {name: a}
+spec: {type: filtered, sequenceRef: s, filter: {attributes: {tier: silver}}}
+";
+        let file = SourceFile { path: "tree.yaml".to_owned(), bytes: tree.into() };
+        let checked = manifest::check(&Sources { files: vec![file] });
+        assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
+        let asked = attributes(&checked.desired);
+        let asked: Vec<_> = asked.iter().map(|(key, name)| (*key, name.as_str())).collect();
+        assert_eq!(asked, [("region", "b"), ("tier", "a")]);
+    }
+}
