@@ -173,7 +173,8 @@ const CAMPAIGN: [(&str, &str, &str); 9] = [
         "{endAt: 2027-05-01, blackouts: [2026-12-25, 2026-12-25], timezone: Europe/Paris}",
     ),
 ];
-const DEFAULTS: [(&str, &str, &str); 3] = [
+const DEFAULTS: [(&str, &str, &str); 4] = [
+    ("allowSimultaneousCampaigns", "false", "true"),
     (
         "pacing",
         "{every: 120s, jitter: 30s}",
