@@ -93,7 +93,8 @@ pub async fn estimate(
 
     let spec = &with.campaigns[name];
     let id = in_force.campaigns.get(name).copied().unwrap_or(CampaignId(0));
-    let seekers = store.with_room(id, spec, store.seekers(&spec.accounts).await?, now).await?;
+    let seekers = store.seekers(&spec.accounts, &with.policies()).await?;
+    let seekers = store.with_room(id, spec, seekers, now).await?;
     let (matching, not_matching) = count(store.count_mismatches((name, id), spec, &seekers, now).await?);
     let foreseen = store.forecast(&[&spec.accounts], &trees, &in_force, now).await?;
     let total = Total::of(foreseen.iter().filter_map(|account| account.trees[1].get(name)));

@@ -22,6 +22,8 @@ use crate::manifest::desired::ConsentPolicy;
 pub struct Question {
     pub now: Timestamp,
     pub run: Run,
+    /// Whether sending is switched on for the account.
+    pub sending: bool,
     pub account: Account,
     /// `None` asks for the run as a whole: could anybody be written to now?
     pub person: Option<Person>,
@@ -63,11 +65,6 @@ impl Account {
             Self { connected: false, .. } => Some(Unable::Disconnected),
             Self { connected: true, .. } => None,
         }
-    }
-
-    /// Whether anything could leave for it at `now`, the time of day and quotas aside.
-    pub fn can_send(self, now: Timestamp) -> bool {
-        self.unable(now).is_none()
     }
 }
 
@@ -113,6 +110,7 @@ pub enum Verdict {
 #[serde(rename_all = "kebab-case")]
 pub enum Hold {
     RunNotActive,
+    SendingOff,
     SubscriptionExpired,
     Disconnected,
     ConsentMissing,
@@ -127,6 +125,7 @@ impl Hold {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RunNotActive => "run-not-active",
+            Self::SendingOff => "sending-off",
             Self::SubscriptionExpired => "subscription-expired",
             Self::Disconnected => "disconnected",
             Self::ConsentMissing => "consent-missing",
@@ -142,6 +141,7 @@ impl Hold {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::RunNotActive => "the run is not active",
+            Self::SendingOff => "sending is off for the account",
             Self::SubscriptionExpired => "the account's subscription has ended",
             Self::Disconnected => "the account's WhatsApp is not connected",
             Self::ConsentMissing => "there is no consent on record",
@@ -158,7 +158,9 @@ impl Hold {
         match self {
             Self::ConsentMissing | Self::WrittenToday => Scope::Person,
             Self::RunNotActive | Self::OutsideWindow | Self::CampaignCap => Scope::Run,
-            Self::SubscriptionExpired | Self::Disconnected | Self::AccountCap | Self::Pacing => Scope::Account,
+            Self::SendingOff | Self::SubscriptionExpired | Self::Disconnected | Self::AccountCap | Self::Pacing => {
+                Scope::Account
+            }
         }
     }
 }
@@ -231,6 +233,7 @@ mod tests {
         Question {
             now: at("2026-12-01T08:00:00Z"),
             run: Run { phase: Phase::Active, end_at: None, exit_on_paid: true, consent: ConsentPolicy::Required },
+            sending: true,
             account: Account { subscription_ends_at: None, connected: true },
             person: Some(person()),
             opening: Opening::Open(at("2026-12-01T19:00:00Z")),
@@ -253,6 +256,7 @@ mod tests {
             ("run paused", Question { run: Run { phase: Phase::Paused, ..yes().run }, ..yes() }),
             ("run cancelled", Question { run: Run { phase: Phase::Cancelled, ..yes().run }, ..yes() }),
             ("run over", Question { run: Run { end_at: Some(yes().now), ..yes().run }, ..yes() }),
+            ("sending off", Question { sending: false, ..yes() }),
             (
                 "expired",
                 Question { account: Account { subscription_ends_at: Some(yes().now), connected: true }, ..yes() },
@@ -298,6 +302,10 @@ mod tests {
         question.run.phase = Phase::Paused;
         assert_eq!(decide(&question), Verdict::Hold { reason: Hold::RunNotActive, until: None });
         assert_eq!(Check::ALL.into_iter().filter_map(|check| check.verdict(&question)).count(), 3);
+        question.run.phase = Phase::Active;
+        question.sending = false;
+        question.account.connected = false;
+        assert_eq!(decide(&question), Verdict::Hold { reason: Hold::SendingOff, until: None });
     }
 
     #[test]

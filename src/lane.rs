@@ -4,6 +4,7 @@
 //! gate is asked once per person; quota and pace move on between two answers, so a cap of 2 lets 2 out.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use crate::domain::{
     AccountId, CampaignId, Consent, Language, MessageKey, NaiveDate, Opening, Phone, ReferralId, TargetKey, Timestamp,
@@ -12,6 +13,7 @@ use crate::domain::{
 use crate::gate::{self, Hold, Question, Quota, Scope, Verdict};
 use crate::lifecycle::run::{Phase, Reason, acting};
 use crate::lifecycle::target::Exit;
+use crate::manifest::policy::AccountPolicy;
 use crate::pacing::{self, Pace};
 use crate::program::{CampaignProgram, Program, Recipient, Referrer};
 
@@ -25,6 +27,14 @@ pub struct Lane {
     pub facts: gate::Account,
     pub taken: DayCount,
     pub pace: Pace,
+    pub policy: Arc<AccountPolicy>,
+}
+
+impl Lane {
+    /// Its pace at `now`. Nobody waits longer than the pace in force asks for, whatever was in force at the last message.
+    fn pace_at(&self, now: Timestamp) -> Pace {
+        pacing::in_force(&self.policy.pacing, self.pace, now)
+    }
 }
 
 /// A count that starts anew every local day.
@@ -116,9 +126,9 @@ pub struct Send {
 pub fn appetite(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, most: u32) -> u32 {
     let Some(campaign) = program.campaign(run.campaign) else { return 0 };
     let today = lane.zone.date(now);
-    let question = Asking { lane, program, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    let question = Asking { lane, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
     match gate::decide(&question) {
-        Verdict::Send if program.accounts.pacing.is_off() => {
+        Verdict::Send if lane.policy.pacing.is_off() => {
             most.min(question.account_quota.left()).min(question.campaign_quota.left())
         }
         // One slot: a few more, so that people who leave or wait do not use it up.
@@ -131,8 +141,8 @@ pub fn appetite(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, m
 /// Decides for every candidate, in the order given: by priority, then longest overdue first.
 pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: &Program, now: Timestamp) -> Draw {
     let today = lane.zone.date(now);
-    let asking = Asking { lane, program, now };
-    let mut draw = Draw { at: now, today, pace: lane.pace, ..Draw::default() };
+    let asking = Asking { lane, now };
+    let mut draw = Draw { at: now, today, pace: lane.pace_at(now), ..Draw::default() };
     let mut lane_taken = lane.taken.of(today);
     let mut run_taken: BTreeMap<CampaignId, u32> = runs.iter().map(|r| (r.campaign, r.taken.of(today))).collect();
     let mut written: HashSet<ReferralId> = HashSet::new();
@@ -170,7 +180,7 @@ pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: 
                     lane_taken += 1;
                     *taken += 1;
                     written.insert(send.key.target.referral);
-                    draw.pace = pacing::after_message(&program.accounts.pacing, draw.pace, now, seed(&send.key));
+                    draw.pace = pacing::after_message(&lane.policy.pacing, draw.pace, now, seed(&send.key));
                     draw.sends.push(send);
                 }
                 Err(fault) => {
@@ -205,7 +215,7 @@ pub fn question(
 ) -> Option<Question> {
     let today = lane.zone.date(now);
     let campaign = program.campaign(run.campaign)?;
-    let question = Asking { lane, program, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    let question = Asking { lane, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
     Some(Question { person: Some(candidate.person(today)), ..question })
 }
 
@@ -235,7 +245,7 @@ pub fn earliest(
 pub fn hold(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp) -> Option<(Hold, Option<Timestamp>)> {
     let today = lane.zone.date(now);
     let campaign = program.campaign(run.campaign)?;
-    let question = Asking { lane, program, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    let question = Asking { lane, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
     match gate::decide(&question) {
         Verdict::Hold { reason, until } => Some((reason, until)),
         Verdict::Send | Verdict::Exit(_) => None,
@@ -251,7 +261,6 @@ fn seed(key: &MessageKey) -> u64 {
 /// What stays the same from one question to the next.
 struct Asking<'a> {
     lane: &'a Lane,
-    program: &'a Program,
     now: Timestamp,
 }
 
@@ -270,13 +279,14 @@ impl Asking<'_> {
                 exit_on_paid: campaign.spec.exit_on_paid,
                 consent: campaign.spec.consent,
             },
+            sending: self.lane.policy.sending.is_on(),
             account: self.lane.facts,
             person: None,
             opening,
-            account_quota: Quota { cap: self.program.accounts.messages_per_day, taken: lane_taken },
+            account_quota: Quota { cap: self.lane.policy.messages_per_day, taken: lane_taken },
             campaign_quota: Quota { cap: campaign.spec.limits.messages_per_day, taken: run_taken },
             day_ends_at: self.lane.zone.next_day(self.now),
-            next_slot_at: self.lane.pace.next_slot_at,
+            next_slot_at: self.lane.pace_at(self.now).next_slot_at,
         }
     }
 

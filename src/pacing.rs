@@ -1,5 +1,7 @@
 //! The pace of an account: when its next message may leave.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 
 use crate::domain::{Period, Timestamp, mix};
@@ -23,6 +25,12 @@ pub struct Pace {
 pub fn after_message(pacing: &Pacing, pace: Pace, now: Timestamp, seed: u64) -> Pace {
     let (every, next) = follow(pacing, pace, 1);
     Pace { next_slot_at: slot(now, every, pacing.jitter, seed), ..next }
+}
+
+/// `pace` as far as `pacing` keeps it: the slot of a slower pace (or a slip of the pen) does not outlive its correction.
+pub fn in_force(pacing: &Pacing, pace: Pace, now: Timestamp) -> Pace {
+    let latest = now + Duration::from(pacing.longest());
+    Pace { next_slot_at: pace.next_slot_at.map(|at| at.min(latest)), ..pace }
 }
 
 /// Messages that leave one after the other.

@@ -9,7 +9,8 @@ pub use self::message::{Fault, Recipient, Referrer, Rendered, SpokenBy};
 use crate::cadence::Cadence;
 use crate::domain::{CampaignId, Language, Name, Zone};
 use crate::lifecycle::turn::Order;
-use crate::manifest::desired::{AccountPolicy, Campaign, Day, Desired, Sequence};
+use crate::manifest::desired::{Campaign, Day, Desired, Sequence};
+use crate::manifest::policy::Policies;
 use crate::template::{Problem, Template};
 
 /// All campaigns that have a number in the database, compiled.
@@ -19,7 +20,8 @@ pub struct Program {
     pub generation: i64,
     /// The revision that messages sent by it name as their origin.
     pub revision: i32,
-    pub accounts: AccountPolicy,
+    /// What holds for each account.
+    pub policies: Policies,
     /// Who waits for whom.
     pub order: Order,
     campaigns: HashMap<CampaignId, Arc<CampaignProgram>>,
@@ -56,7 +58,7 @@ impl Program {
             campaigns.insert(*id, Arc::new(program));
         }
         let order = Order::of(desired, ids);
-        Ok(Self { generation, revision, accounts: desired.accounts.clone(), order, campaigns })
+        Ok(Self { generation, revision, policies: desired.policies(), order, campaigns })
     }
 
     pub fn campaign(&self, id: CampaignId) -> Option<&CampaignProgram> {

@@ -1,4 +1,4 @@
-//! Which message leaves by which channel: the one its campaign names, and no other.
+//! Which message leaves by which channel: the one its campaign names, else the one of its account, and no other.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -34,13 +34,14 @@ impl Channels {
         Self { named, built_in: open(None) }
     }
 
-    /// Hands each message to the channel of its campaign, the channels side by side; one outcome for each message, in
+    /// Hands each message to the channel of its campaign or account, the channels side by side; one outcome for each message, in
     /// the same order.
     pub async fn hand_over(&self, program: &Program, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
-        let channel_of = |id: CampaignId| program.campaign(id).and_then(|campaign| campaign.spec.channel.as_ref());
+        let of_campaign = |id: CampaignId| program.campaign(id).and_then(|campaign| campaign.spec.channel.as_ref());
         let mut groups: BTreeMap<Option<&Name>, Vec<usize>> = BTreeMap::new();
         for (place, message) in messages.iter().enumerate() {
-            groups.entry(channel_of(message.key.target.campaign)).or_default().push(place);
+            let channel = of_campaign(message.key.target.campaign).or(message.policy.channel.as_ref());
+            groups.entry(channel).or_default().push(place);
         }
         let calls = groups.into_iter().map(|(name, places)| async move {
             // Nearly always all of them: then nothing is copied.

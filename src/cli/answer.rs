@@ -166,8 +166,10 @@ const fn ending(reason: Hold) -> &'static str {
         Hold::AccountCap | Hold::CampaignCap => "the quota of a new day begins",
         Hold::WrittenToday => "a new day begins",
         Hold::Pacing => "the next slot comes",
-        Hold::RunNotActive | Hold::SubscriptionExpired | Hold::Disconnected | Hold::ConsentMissing => {
-            "what holds it may be over"
-        }
+        Hold::RunNotActive
+        | Hold::SendingOff
+        | Hold::SubscriptionExpired
+        | Hold::Disconnected
+        | Hold::ConsentMissing => "what holds it may be over",
     }
 }

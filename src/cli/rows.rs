@@ -247,7 +247,12 @@ fn accounts(rows: &[Account], wide: bool, now: Timestamp) -> Table {
         let name = if wide { row.name.clone() } else { shorten(&row.name, SHORT / 2) };
         let mut cells = vec![Cell::from(&*row.id), Cell::from(name), whatsapp, ends];
         cells.extend([row.referrals, row.unpaid, row.active_runs, row.active_targets].map(Cell::count));
-        cells.push(Cell::from(quota(row.sent_today, row.messages_per_day)));
+        let quota = quota(row.sent_today, row.messages_per_day);
+        cells.push(if row.sending.is_on() {
+            Cell::from(quota)
+        } else {
+            Cell::new(format!("{quota}, off"), Tone::Waiting)
+        });
         cells.push(Cell::from(&*row.timezone));
         if wide {
             cells.extend(times([row.next_slot_at]));

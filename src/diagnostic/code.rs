@@ -62,9 +62,7 @@ codes! {
     UnsupportedApiVersion = "RL0201" "unsupported-api-version" Error
         "Every manifest begins with `apiVersion: relance/v1`. It says which rules the file was written for.";
     UnknownKind = "RL0202" "unknown-kind" Error
-        "There is no manifest of this kind. Kinds are written with a capital letter: `Campaign`, `Filter`, `Schedule`, `Sequence`, `Defaults`, `Channel`, `Queue`, `Notifier`, `CampaignTest`.";
-    UnsupportedKind = "RL0203" "unsupported-kind" Error
-        "relance knows this kind, but this version does not implement it yet. Ignoring the file would make you believe that it has an effect, so it is an error: take it out of the tree.";
+        "There is no manifest of this kind. Kinds are written with a capital letter: `Campaign`, `Filter`, `Schedule`, `Sequence`, `Defaults`, `Channel`, `Queue`, `Account`, `Notifier`, `CampaignTest`.";
     UnknownKey = "RL0204" "unknown-key" Error
         "The key means nothing here. It is usually a spelling mistake, or a key that stands at the wrong depth. `relancectl schema KIND` prints all keys of a kind.";
     MissingKey = "RL0205" "missing-key" Error
@@ -81,7 +79,9 @@ codes! {
         "The number is too small or too large, or a list has too few entries. A limit of 0 would mean a campaign that never does anything: leave the limit out, or write `state: paused`.";
     UnsupportedSetting = "RL0211" "unsupported-setting" Error
         "The setting is part of the language of manifests, but this version does not implement it yet. Ignoring it would change who gets what and when, so it is an error: take it out.";
-    LiteralSecret = "RL0212" "literal-secret" Error
+    NoEffect = "RL0212" "no-effect" Warning
+        "The manifest, or a value in it, changes nothing: an `Account` that sets nothing, or a `sender` in a tree none of whose channels has senders.";
+    LiteralSecret = "RL0213" "literal-secret" Error
         "A secret is written out in the manifest. Manifests are in git, where everybody who can read the repository reads it, for ever. Say where it is instead: `{fromEnv: NAME}` for a variable of the daemon's environment, `{fromFile: PATH}` for a file beside it. What was committed once should be replaced by another secret.";
 
     // 03xx: references between manifests
@@ -105,6 +105,10 @@ codes! {
         "A campaign waits for one that is never over: `enrollment` is `continuous`, as for default campaigns, and there is no `endAt`. Give that one an `endAt`, another `enrollment`, or let nobody wait for it.";
     RenamedTwice = "RL0310" "renamed-twice" Error
         "Two campaigns claim by `relance/renamed-from` to be the one that had an old name. The people in it can go on in one of them only. Until one of the two is taken out, neither is used, and the campaign goes on under its old name.";
+    AccountSetTwice = "RL0311" "account-set-twice" Error
+        "Two `Account` manifests name the same account and set the same value of it. Which of them is meant is not for us to guess: until one of the two is taken out, neither is used.";
+    UndecidedAccounts = "RL0312" "undecided-accounts" Warning
+        "Two `Account` manifests with as many labels set another value of the same thing, and an account may have the labels of both. For such an account the one counts that comes first by name. More labels count more than fewer, and the name of an account counts most: say it that way if you mean the other one.";
 
     // 04xx: templates and days
     TemplateSyntax = "RL0401" "template-syntax" Error

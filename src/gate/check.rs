@@ -13,6 +13,7 @@ use crate::manifest::desired::ConsentPolicy;
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
     RunActive,
+    Sending,
     Subscription,
     Connected,
     Paid,
@@ -26,8 +27,9 @@ pub enum Check {
 
 impl Check {
     /// All checks in the order in which they are asked.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::RunActive,
+        Self::Sending,
         Self::Subscription,
         Self::Connected,
         Self::Paid,
@@ -42,6 +44,7 @@ impl Check {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RunActive => "run active",
+            Self::Sending => "account sending",
             Self::Subscription => "account subscription",
             Self::Connected => "account connected",
             Self::Paid => "paid",
@@ -58,6 +61,7 @@ impl Check {
     pub fn verdict(self, question: &Question) -> Option<Verdict> {
         match self {
             Self::RunActive => run_active(question),
+            Self::Sending => sending(question),
             Self::Subscription => subscription(question),
             Self::Connected => connected(question),
             Self::Paid => paid(question),
@@ -85,6 +89,10 @@ fn run_active(q: &Question) -> Option<Verdict> {
         Phase::Cancelled => Some(Verdict::Exit(Exit::Cancelled)),
         Phase::Draft | Phase::Scheduled | Phase::Paused | Phase::Completed => hold(true, Hold::RunNotActive, None),
     }
+}
+
+fn sending(q: &Question) -> Option<Verdict> {
+    hold(!q.sending, Hold::SendingOff, None)
 }
 
 fn subscription(q: &Question) -> Option<Verdict> {

@@ -24,6 +24,7 @@ pub(super) fn inputs(check: Check, q: &Question, setting: &Setting<'_>) -> Strin
     let of_person = |say: &dyn Fn(Person) -> String| q.person.map(say).unwrap_or_default();
     match check {
         Check::RunActive => run(q, setting),
+        Check::Sending => if q.sending { "on" } else { "off" }.to_owned(),
         Check::Subscription => match q.account.subscription_ends_at {
             None => "no end on record".to_owned(),
             Some(end) if end <= q.now => format!("ended {}", utc(end)),
@@ -137,6 +138,7 @@ mod tests {
         Question {
             now: at("2026-11-28T20:14:00Z"),
             run: Run { phase: Phase::Active, end_at: None, exit_on_paid: true, consent: ConsentPolicy::Required },
+            sending: true,
             account: Account { subscription_ends_at: None, connected: true },
             person: Some(Person {
                 paid: false,
@@ -189,6 +191,7 @@ mod tests {
         other.run.phase = Phase::Paused;
         other.run.end_at = Some(at("2026-12-24T08:00:00Z"));
         other.run.exit_on_paid = false;
+        other.sending = false;
         other.run.consent = ConsentPolicy::Legacy;
         other.account = Account { subscription_ends_at: Some(at("2026-11-01T00:00:00Z")), connected: false };
         let paid = Person { paid: true, consent: None, last_written_on: None, ..question().person.unwrap() };

@@ -21,7 +21,7 @@ pub struct Taken {
 /// What follows from a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
-    /// The daily limit left no room for everybody: the pass does not say that nobody is left.
+    /// The daily limit left no room for everybody, or enrollment is off: the pass does not say that nobody is left.
     pub cut_short: bool,
     pub again: Again,
 }
@@ -46,8 +46,12 @@ pub fn room(spec: &Campaign, taken: Taken) -> u64 {
     left(spec.limits.targets, taken.ever).min(left(spec.limits.daily_enrollments, u64::from(taken.today)))
 }
 
-/// What follows from a pass that took `found` people, `taken` before it.
-pub fn after_pass(spec: &Campaign, taken: Taken, found: u64) -> Pass {
+/// What follows from a pass that took `found` people, `taken` before it. Where the account does not enroll it says
+/// nothing, and the next is due when that changes.
+pub fn after_pass(spec: &Campaign, enrolls: bool, taken: Taken, found: u64) -> Pass {
+    if !enrolls {
+        return Pass { cut_short: true, again: Again::Never };
+    }
     let reached = |limit: Option<u32>, count: u64| limit.is_some_and(|limit| count >= u64::from(limit));
     let day_full = reached(spec.limits.daily_enrollments, u64::from(taken.today) + found);
     let run_full = reached(spec.limits.targets, taken.ever + found);

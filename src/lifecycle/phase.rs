@@ -69,6 +69,10 @@ pub enum Reason {
     /// It would not be.
     OutlivesSubscription,
     Running,
+    /// Nobody is taken: enrollment is off for the account.
+    EnrollmentOff,
+    /// Nothing leaves: sending is off for the account.
+    SendingOff,
     /// A default run, while a filtered one of the account is active.
     FilteredCampaignActive,
     SubscriptionExpired,
@@ -84,7 +88,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Manifest,
         Self::Operator,
         Self::WaitingForStart,
@@ -92,6 +96,8 @@ impl Reason {
         Self::LookingAhead,
         Self::OutlivesSubscription,
         Self::Running,
+        Self::EnrollmentOff,
+        Self::SendingOff,
         Self::FilteredCampaignActive,
         Self::SubscriptionExpired,
         Self::Disconnected,
@@ -110,6 +116,8 @@ impl Reason {
             Self::LookingAhead => "looking-ahead",
             Self::OutlivesSubscription => "outlives-subscription",
             Self::Running => "running",
+            Self::EnrollmentOff => "enrollment-off",
+            Self::SendingOff => "sending-off",
             Self::FilteredCampaignActive => "filtered-campaign-active",
             Self::SubscriptionExpired => "subscription-expired",
             Self::Disconnected => "disconnected",

@@ -48,6 +48,10 @@ pub struct Situation {
     pub ahead: Ahead,
     /// Why nothing can leave for its account.
     pub unable: Option<Unable>,
+    /// Whether its account takes people.
+    pub enrolls: bool,
+    /// Whether anything may leave for its account.
+    pub sends: bool,
     pub start_at: Option<Timestamp>,
     pub end_at: Option<Timestamp>,
     pub enrollment: Enrollment,
@@ -171,8 +175,19 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
     match (&situation.template_error, kept) {
         (Some(error), _) => Status::new(Paused, Reason::TemplateError, error),
         (None, Some(order)) => Status::new(Active, Reason::Operator, order.sentence()),
-        (None, None) => Status::new(Active, Reason::Running, "enrolling and sending"),
+        (None, None) => running(situation),
     }
+}
+
+/// The status of a run that nothing stops: what its account does not do, it does not either.
+fn running(situation: &Situation) -> Status {
+    let (reason, message) = match (situation.enrolls, situation.sends) {
+        (true, true) => (Reason::Running, "enrolling and sending"),
+        (false, true) => (Reason::EnrollmentOff, "sending; enrollment is off for its account"),
+        (true, false) => (Reason::SendingOff, "enrolling; sending is off for its account"),
+        (false, false) => (Reason::SendingOff, "enrollment and sending are off for its account"),
+    };
+    Status::new(Phase::Active, reason, message)
 }
 
 /// The status of a run whose manifest wants it to stand still.
@@ -242,6 +257,8 @@ mod tests {
             crowded_out: None,
             ahead: Ahead::Free,
             unable: None,
+            enrolls: true,
+            sends: true,
             start_at: None,
             end_at: None,
             enrollment: Enrollment::UntilDrained,
@@ -288,6 +305,9 @@ mod tests {
             ("drained", drained.clone()),
             ("drained, continuous", Situation { enrollment: Enrollment::Continuous, ..drained.clone() }),
             ("drained, paused", Situation { wanted: DesiredState::Paused, ..drained.clone() }),
+            ("enrollment off", Situation { enrolls: false, ..active() }),
+            ("sending off", Situation { sends: false, ..active() }),
+            ("both off", Situation { enrolls: false, sends: false, ..active() }),
             ("once", Situation { enrollment: Enrollment::Once, has_active_targets: false, ..active() }),
             ("no pass yet", Situation { passes: 0, ..drained.clone() }),
             ("pass due", Situation { pass_due: true, ..drained.clone() }),

@@ -10,6 +10,7 @@ use super::run::{Phase, Reason, Status};
 use crate::domain::{CampaignId, Name, Timestamp};
 use crate::manifest::Desired;
 use crate::manifest::desired::CampaignType;
+use crate::manifest::policy::AccountPolicy;
 
 /// What comes before a campaign, in every account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,14 +39,12 @@ pub struct Order {
     ranks: BTreeMap<CampaignId, usize>,
     /// Those with a `runAfter`, by the campaign that it names.
     children: BTreeMap<CampaignId, Vec<CampaignId>>,
-    /// Whether default runs go on beside filtered ones.
-    simultaneous: bool,
 }
 
 impl Order {
     /// The order that `desired` asks for, of the campaigns that have a number in `ids`.
     pub fn of(desired: &Desired, ids: &BTreeMap<Name, CampaignId>) -> Self {
-        let mut order = Self { simultaneous: desired.accounts.allow_simultaneous_campaigns, ..Self::default() };
+        let mut order = Self::default();
         let mut places: BTreeMap<CampaignId, (usize, usize)> = BTreeMap::new();
         for queue in desired.queues.values() {
             let campaigns: Vec<CampaignId> = queue.campaigns.iter().filter_map(|name| ids.get(name)).copied().collect();
@@ -122,7 +121,7 @@ impl Order {
     pub fn concerned_by(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
         let children = self.children.get(&id).into_iter().flatten().copied();
         // One that was removed may have been a filtered one.
-        let crowds = !self.simultaneous && self.kind(id).is_none_or(|kind| kind == CampaignType::Filtered);
+        let crowds = self.kind(id).is_none_or(|kind| kind == CampaignType::Filtered);
         let defaults = self.of_kind(CampaignType::Default).filter(move |_| crowds);
         children.chain(defaults)
     }
@@ -140,7 +139,7 @@ impl Order {
 
     /// The campaigns before which a default run makes way.
     pub fn crowding(&self) -> impl Iterator<Item = CampaignId> + '_ {
-        self.of_kind(CampaignType::Filtered).filter(|_| !self.simultaneous)
+        self.of_kind(CampaignType::Filtered)
     }
 
     fn of_kind(&self, kind: CampaignType) -> impl Iterator<Item = CampaignId> + '_ {
@@ -166,9 +165,9 @@ impl Order {
         })
     }
 
-    /// Before which of `peers` a run of `id` makes way, as the end of a sentence.
-    pub fn crowded_out(&self, id: CampaignId, peers: &Peers) -> Option<String> {
-        if self.simultaneous || self.turns.get(&id)?.kind != CampaignType::Default {
+    /// Before which of `peers` a run of `id` makes way in an account with this policy, as the end of a sentence.
+    pub fn crowded_out(&self, id: CampaignId, peers: &Peers, policy: &AccountPolicy) -> Option<String> {
+        if policy.allow_simultaneous_campaigns || self.turns.get(&id)?.kind != CampaignType::Default {
             return None;
         }
         let filtered = |id: &CampaignId| self.turns.get(id).filter(|turn| turn.kind == CampaignType::Filtered);
@@ -220,6 +219,7 @@ mod tests {
     use super::{Order, Peer, Peers};
     use crate::domain::{CampaignId, Name};
     use crate::lifecycle::run::Phase;
+    use crate::manifest::policy::AccountPolicy;
     use crate::manifest::{SourceFile, Sources, check};
 
     /// `d` is the default campaign; `e` runs after `c`.
@@ -302,16 +302,16 @@ mod tests {
     #[test]
     fn a_default_run_makes_way_unless_both_may_run() {
         let active = peers(&[(B, Phase::Active)]);
-        assert_eq!(order("").crowded_out(D, &active).unwrap(), "`b`");
-        assert_eq!(order("").crowded_out(A, &active), None);
-        assert_eq!(order("").crowded_out(D, &peers(&[(B, Phase::Paused), (A, Phase::Scheduled)])), None);
+        let usual = AccountPolicy::default();
+        assert_eq!(order("").crowded_out(D, &active, &usual).unwrap(), "`b`");
+        assert_eq!(order("").crowded_out(A, &active, &usual), None);
+        let others = peers(&[(B, Phase::Paused), (A, Phase::Scheduled)]);
+        assert_eq!(order("").crowded_out(D, &others, &usual), None);
         let mut back = peers(&[]);
         back.set(B, Peer { phase: Phase::Paused, returns: true });
-        assert_eq!(order("").crowded_out(D, &back).unwrap(), "`b`, which may go on");
-        let both = order(
-            "---\napiVersion: relance/v1\nkind: Defaults\nmetadata: {name: x}\nspec: {allowSimultaneousCampaigns: true}\n",
-        );
-        assert_eq!(both.crowded_out(D, &active), None);
+        assert_eq!(order("").crowded_out(D, &back, &usual).unwrap(), "`b`, which may go on");
+        let both = AccountPolicy { allow_simultaneous_campaigns: true, ..usual };
+        assert_eq!(order("").crowded_out(D, &active, &both), None);
     }
 
     #[test]

@@ -42,10 +42,10 @@ pub(super) fn read(
             found.push(Diagnostic::new(code, place, message).help(help));
         };
         match key.name.as_str() {
-            PRUNE if !matches!(kind, Kind::Campaign | Kind::Sequence | Kind::Channel | Kind::Queue) => say(
+            PRUNE if Kind::PRUNED.iter().all(|other| *other != kind) => say(
                 Code::UnknownKey,
                 format!("`{PRUNE}` means nothing on a `{kind}`"),
-                "it is for campaigns, sequences, channels and queues; remove it here".to_owned(),
+                "it is for campaigns, sequences, channels, queues, accounts and notifiers; remove it here".to_owned(),
             ),
             PRUNE => match text {
                 "disabled" => read.is_protected = true,

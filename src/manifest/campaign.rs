@@ -53,7 +53,8 @@ pub(super) struct CampaignSpec {
     /// not begin there; usual where a campaign comes to an end. `pause`: it begins, pauses when the subscription ends,
     /// and goes on when it is renewed; usual where enrollment is `continuous`.
     pub(super) past_subscription: Option<PastSubscription>,
-    /// The name of a `Channel` manifest; that of `Defaults`, else the built-in sandbox, when left out.
+    /// The name of a `Channel` manifest. When left out: that of the account, else that of `Defaults`, else the built-in
+    /// sandbox.
     pub(super) channel_ref: Option<Name>,
 }
 

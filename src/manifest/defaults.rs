@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::campaign::LimitsSpec;
-use super::desired::{AccountPolicy, ConsentPolicy, Pacing, Wave};
+use super::desired::{ConsentPolicy, Pacing, Wave};
+use super::policy::AccountPolicy;
 use super::schedule::ScheduleSpec;
 use crate::domain::{Name, Period};
 
@@ -27,7 +28,7 @@ pub(super) struct DefaultsSpec {
     pub(super) consent: Option<ConsentPolicy>,
     /// The name of the `Sequence` of campaigns that have none.
     pub(super) sequence_ref: Option<Name>,
-    /// The name of the `Channel` of campaigns that have none.
+    /// The name of the `Channel` of campaigns and accounts that have none.
     pub(super) channel_ref: Option<Name>,
 }
 
@@ -59,12 +60,14 @@ impl DefaultsSpec {
             messages_per_day: self.limits.and_then(|limits| limits.messages_per_day),
             pacing: self.pacing.as_ref().map(PacingSpec::resolve).unwrap_or_default(),
             allow_simultaneous_campaigns: self.allow_simultaneous_campaigns.unwrap_or(false),
+            channel: self.channel_ref.clone(),
+            ..AccountPolicy::default()
         }
     }
 }
 
 impl PacingSpec {
-    fn resolve(&self) -> Pacing {
+    pub(super) fn resolve(&self) -> Pacing {
         let usual = Pacing::default();
         let every = self.every.unwrap_or(usual.every);
         // Without pacing there is nothing to vary, unless the file says so.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::Kind;
 pub use super::notifier::{Notifier, NotifierType, Topic};
+use super::policy::{Account, AccountPolicy, Policies};
 pub use super::secret::Secret;
 use crate::domain::{Country, Gender, Language, Moment, Name, Period, Windows, Zone};
 
@@ -20,9 +21,12 @@ pub struct Desired {
     pub sequences: BTreeMap<Name, Sequence>,
     pub channels: BTreeMap<Name, Channel>,
     pub queues: BTreeMap<Name, Queue>,
+    /// What holds for accounts of which no manifest says anything else.
+    pub defaults: AccountPolicy,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounts: BTreeMap<Name, Account>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notifiers: BTreeMap<Name, Notifier>,
-    pub accounts: AccountPolicy,
     /// What stays in force when its manifest is gone.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub protected: BTreeSet<(Kind, Name)>,
@@ -36,7 +40,13 @@ impl Desired {
         let channels = self.channels.keys().map(|name| (Kind::Channel, name.clone()));
         let queues = self.queues.keys().map(|name| (Kind::Queue, name.clone()));
         let notifiers = self.notifiers.keys().map(|name| (Kind::Notifier, name.clone()));
-        campaigns.chain(sequences).chain(channels).chain(queues).chain(notifiers)
+        let accounts = self.accounts.keys().map(|name| (Kind::Account, name.clone()));
+        campaigns.chain(sequences).chain(channels).chain(queues).chain(accounts).chain(notifiers)
+    }
+
+    /// What holds for each account.
+    pub fn policies(&self) -> Policies {
+        Policies::new(&self.defaults, &self.accounts)
     }
 
     /// Whether it has this by name; there is always a policy for accounts.
@@ -46,23 +56,12 @@ impl Desired {
             Kind::Sequence => self.sequences.contains_key(name),
             Kind::Channel => self.channels.contains_key(name),
             Kind::Queue => self.queues.contains_key(name),
+            Kind::Account => self.accounts.contains_key(name),
             Kind::Notifier => self.notifiers.contains_key(name),
             Kind::Defaults => true,
             Kind::Filter | Kind::Schedule | Kind::CampaignTest => false,
         }
     }
-}
-
-/// What holds for every account: its daily cap over all campaigns, and its pace.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AccountPolicy {
-    /// Messages per local day of one account, all campaigns together. `None`: no cap.
-    pub messages_per_day: Option<u32>,
-    pub pacing: Pacing,
-    /// Whether the default campaign goes on while a filtered one is active.
-    #[serde(default)]
-    pub allow_simultaneous_campaigns: bool,
 }
 
 /// Campaigns that run one after the other for each account.
@@ -99,7 +98,7 @@ pub struct Campaign {
     pub enroll_after: Period,
     pub consent: ConsentPolicy,
     pub exit_on_paid: bool,
-    /// `None`: the built-in sandbox.
+    /// `None`: that of the account.
     pub channel: Option<Name>,
 }
 
@@ -155,6 +154,19 @@ pub enum AccountSelector {
 }
 
 impl AccountSelector {
+    /// The same, however its names were ordered or repeated.
+    #[must_use]
+    pub(super) fn in_order(self) -> Self {
+        match self {
+            Self::Names(mut names) => {
+                names.sort_unstable();
+                names.dedup();
+                Self::Names(names)
+            }
+            other => other,
+        }
+    }
+
     /// Whether it takes in the account with this id and these extra columns.
     pub fn selects(&self, id: &str, columns: &serde_json::Value) -> bool {
         match self {
@@ -360,4 +372,13 @@ pub enum Channel {
         /// How long a hand-over takes.
         latency: Period,
     },
+}
+
+impl Channel {
+    /// Whether accounts send by it each in its own name.
+    pub const fn has_senders(&self) -> bool {
+        match self {
+            Self::Sandbox { .. } => false,
+        }
+    }
 }

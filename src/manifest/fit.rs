@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::circle;
+use super::clash::{self, Clash};
 use super::desired::{AccountSelector, CampaignType, Desired, DesiredState};
 use super::kind::Kind;
 use super::overlap::{self, Overlap};
@@ -19,7 +20,15 @@ pub struct Misfit {
 impl Desired {
     /// Finds what does not go together.
     pub fn misfits(&self) -> Vec<Misfit> {
-        [self.unusable(), self.queued_twice(), self.circles(), self.overlaps()].concat()
+        [
+            self.unusable(),
+            self.without_channel(),
+            self.set_twice(),
+            self.queued_twice(),
+            self.circles(),
+            self.overlaps(),
+        ]
+        .concat()
     }
 
     /// Campaigns whose sequence or channel is missing or not made for them.
@@ -47,6 +56,29 @@ impl Desired {
             }
         }
         found
+    }
+
+    /// Accounts whose channel is missing, or those of all.
+    fn without_channel(&self) -> Vec<Misfit> {
+        let missing = |channel: &&Name| !self.channels.contains_key(*channel);
+        let of_all = self.defaults.channel.as_ref().filter(missing).map(|channel| Misfit {
+            between: vec![(Kind::Channel, channel.clone())],
+            sentence: format!("`Defaults` needs the channel `{channel}`"),
+        });
+        let of_some = self.accounts.iter().filter_map(|(name, account)| {
+            let channel = account.channel.as_ref().filter(missing)?;
+            let between = vec![(Kind::Account, name.clone()), (Kind::Channel, channel.clone())];
+            Some(Misfit { between, sentence: format!("the account `{name}` needs the channel `{channel}`") })
+        });
+        of_all.into_iter().chain(of_some).collect()
+    }
+
+    fn set_twice(&self) -> Vec<Misfit> {
+        let misfit = |Clash { between: [first, second], key, account }: Clash<'_>| Misfit {
+            between: [first, second].map(|name| (Kind::Account, name.clone())).to_vec(),
+            sentence: format!("both `{first}` and `{second}` would set `{key}` of the account `{account}`"),
+        };
+        clash::of_names(&self.accounts).into_iter().map(misfit).collect()
     }
 
     fn queued_twice(&self) -> Vec<Misfit> {

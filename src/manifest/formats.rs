@@ -11,6 +11,7 @@ use super::campaign_test::{FaultOutcome, Instant};
 use super::desired::{
     AccountSelector, CampaignType, ConsentPolicy, DesiredState, Enrollment, MediaType, PastSubscription, Subscription,
 };
+use super::policy::Switch;
 use crate::diagnostic::Code;
 use crate::domain::{Clock, Country, Language, Moment, NaiveDate, Name, Period, Weekday, Zone};
 
@@ -113,6 +114,7 @@ texts! {
     Enrollment: "Enrollment", {"type": "string", "enum": ["untilDrained", "once", "continuous"]};
     PastSubscription: "PastSubscription", {"type": "string", "enum": ["refuse", "pause"]};
     ConsentPolicy: "Consent", {"type": "string", "enum": ["required", "legacy"]};
+    Switch: "Switch", {"type": "string", "enum": ["on", "off"]};
     MediaType: "MediaType", {"type": "string", "enum": ["image", "video", "document", "audio"]};
     AccountSelector: "Accounts", {
         "type": ["string", "object"],
@@ -144,7 +146,7 @@ mod tests {
 
     use super::{
         CampaignType, ConsentPolicy, DesiredState, Enrollment, Format, MediaType, PastSubscription, Subscription,
-        Weekday,
+        Switch, Weekday,
     };
 
     fn every_word_can_be_read<T: JsonSchema + DeserializeOwned>() {
@@ -164,6 +166,7 @@ mod tests {
         every_word_can_be_read::<ConsentPolicy>();
         every_word_can_be_read::<PastSubscription>();
         every_word_can_be_read::<MediaType>();
+        every_word_can_be_read::<Switch>();
     }
 
     #[test]

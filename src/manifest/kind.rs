@@ -13,12 +13,13 @@ pub enum Kind {
     Defaults,
     Channel,
     Queue,
+    Account,
     Notifier,
     CampaignTest,
 }
 
 impl Kind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Campaign,
         Self::Filter,
         Self::Schedule,
@@ -26,12 +27,14 @@ impl Kind {
         Self::Defaults,
         Self::Channel,
         Self::Queue,
+        Self::Account,
         Self::Notifier,
         Self::CampaignTest,
     ];
 
-    /// Kinds of the language that this version does not implement.
-    pub(super) const PLANNED: [&str; 1] = ["Account"];
+    /// Kinds whose manifests may ask to stay in force when they are gone.
+    pub(super) const PRUNED: [Self; 6] =
+        [Self::Campaign, Self::Sequence, Self::Channel, Self::Queue, Self::Account, Self::Notifier];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -42,6 +45,7 @@ impl Kind {
             Self::Defaults => "Defaults",
             Self::Channel => "Channel",
             Self::Queue => "Queue",
+            Self::Account => "Account",
             Self::Notifier => "Notifier",
             Self::CampaignTest => "CampaignTest",
         }

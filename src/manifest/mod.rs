@@ -4,6 +4,7 @@
 //! `resolve` (references, defaults) → [`Desired`]. Each kind has a file with its types as they are written;
 //! [`schema()`] makes JSON Schemas of them. Nothing stops at the first mistake.
 
+mod account;
 mod annotations;
 mod blame;
 mod campaign;
@@ -11,6 +12,7 @@ pub mod campaign_test;
 mod channel;
 mod check;
 mod circle;
+mod clash;
 mod days;
 mod defaults;
 pub mod desired;
@@ -24,6 +26,7 @@ mod locate;
 mod notifier;
 mod order;
 mod overlap;
+pub mod policy;
 mod queue;
 mod read;
 mod resolve;

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::account::AccountSpec;
 use super::annotations::{self, Annotations};
 use super::campaign::CampaignSpec;
 use super::campaign_test::{self, CampaignTestSpec};
@@ -48,6 +49,7 @@ pub(super) enum Spec {
     Defaults(Box<DefaultsSpec>),
     Channel(ChannelSpec),
     Queue(QueueSpec),
+    Account(Box<AccountSpec>),
     Notifier(NotifierSpec),
     CampaignTest(Box<CampaignTestSpec>),
 }
@@ -133,11 +135,8 @@ impl<'a> Reading<'a> {
         repeated_keys(&document, document.root(), "", &mut self.found);
         let name = document.node("/metadata/name").and_then(Node::text).and_then(|name| Name::parse(name).ok());
         let Some(kind) = kind(&document, &mut self.found) else {
-            // With its kind misspelt it may be a campaign that runs; of a kind we do not have it is not.
-            let planned = document.node("/kind").and_then(Node::text).is_some_and(|kind| Kind::PLANNED.contains(&kind));
-            if !planned {
-                self.hide();
-            }
+            // With its kind misspelt it may be a campaign that runs.
+            self.hide();
             return;
         };
         api_version(&document, &mut self.found);
@@ -235,13 +234,8 @@ fn kind(document: &Document<'_>, found: &mut Vec<Diagnostic>) -> Option<Kind> {
     if let Some(kind) = Kind::parse(text) {
         return Some(kind);
     }
-    found.push(if Kind::PLANNED.contains(&text) {
-        let message = format!("`{text}` manifests are not supported by this version");
-        Diagnostic::new(Code::UnsupportedKind, place, message).help(format!("take it out of the tree; {all}"))
-    } else {
-        let message = format!("there is no kind `{text}`");
-        Diagnostic::new(Code::UnknownKind, place, message).help(did_you_mean(text, kinds).unwrap_or(all))
-    });
+    let message = format!("there is no kind `{text}`");
+    found.push(Diagnostic::new(Code::UnknownKind, place, message).help(did_you_mean(text, kinds).unwrap_or(all)));
     None
 }
 
@@ -306,6 +300,7 @@ fn take_spec(mut value: Value, kind: Kind) -> Result<Spec, serde_json::Error> {
         Kind::Defaults => Spec::Defaults(typed(spec)?),
         Kind::Channel => Spec::Channel(typed(spec)?),
         Kind::Queue => Spec::Queue(typed(spec)?),
+        Kind::Account => Spec::Account(Box::new(typed(spec)?)),
         Kind::Notifier => Spec::Notifier(typed(spec)?),
         Kind::CampaignTest => Spec::CampaignTest(Box::new(typed(spec)?)),
     })
@@ -326,6 +321,7 @@ fn check_spec(spec: &Spec, document: &Document<'_>, found: &mut Vec<Diagnostic>)
                 schedule.check(document, "/spec/schedule", found);
             }
         }
+        Spec::Account(account) => account.check(document, found),
         Spec::Notifier(notifier) => notifier.check(document, found),
         Spec::Channel(_) | Spec::Queue(_) => {}
         Spec::CampaignTest(test) => campaign_test::check(test, document, found),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::account;
 use super::campaign_test::{self, CampaignTestSpec};
 use super::check::Checked;
 use super::defaults::DefaultsSpec;
@@ -85,7 +86,7 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
         tree.check_defaults(manifest, checked);
     }
     if let Some(defaults) = tree.defaults {
-        checked.desired.accounts = defaults.policy();
+        checked.desired.defaults = defaults.policy();
     }
     for ((kind, name), manifest) in &tree.manifests {
         let is_broken = tree.broken.contains(&(*kind, (*name).clone()));
@@ -116,6 +117,7 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
                 | Spec::Sequence(_)
                 | Spec::Channel(_)
                 | Spec::Queue(_)
+                | Spec::Account(_)
                 | Spec::Notifier(_)
                 | Spec::CampaignTest(_),
             )
@@ -125,6 +127,7 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
     checked.broken.extend(tree.broken.iter().cloned());
     overlap::check(&tree.of_kind(Kind::Campaign), checked);
     order::check(&tree, checked);
+    account::check(&tree, checked);
 }
 
 /// Takes a campaign out, with the sequence that its own days made.

@@ -34,7 +34,7 @@ pub(super) fn resolve_campaign(
     let defaults = tree.defaults.unwrap_or(&none);
     let filter = filter(tree, manifest, spec, checked);
     let schedule = schedule(tree, manifest, spec, defaults, checked);
-    let channel = channel(tree, manifest, spec, defaults, checked);
+    let channel = channel(tree, manifest, spec, checked);
     let sequence = choose_sequence(tree, manifest, spec, defaults, checked);
     let run_after = run_after(tree, manifest, spec, checked);
     let (Ok(filter), Ok(schedule), Ok(channel), Ok((sequence, days)), Ok(())) =
@@ -57,7 +57,7 @@ pub(super) fn resolve_campaign(
     Some(Campaign {
         kind: spec.kind,
         state: spec.state.unwrap_or(DesiredState::Active),
-        accounts: accounts(spec.accounts.as_ref()),
+        accounts: spec.accounts.clone().map_or(AccountSelector::All, AccountSelector::in_order),
         schedule: schedule.resolve(),
         run_after: spec.run_after.clone(),
         past_subscription: spec.past_subscription.unwrap_or(past_subscription),
@@ -126,12 +126,9 @@ fn channel(
     tree: &Tree<'_, '_>,
     manifest: &Manifest<'_>,
     spec: &CampaignSpec,
-    defaults: &DefaultsSpec,
     checked: &mut Checked,
 ) -> Result<Option<Name>, Unusable> {
-    let Some(name) = &spec.channel_ref else {
-        return Ok(defaults.channel_ref.clone());
-    };
+    let Some(name) = &spec.channel_ref else { return Ok(None) };
     match tree.find(manifest, Kind::Channel, "/spec/channelRef", name, checked) {
         Found::Sound(_) => Ok(Some(name.clone())),
         Found::Broken | Found::Unknown => Err(Unusable),
@@ -231,19 +228,6 @@ fn own_sequence<'s>(
     let days = days.iter().map(|day| (day.day, day.clone().resolve())).collect();
     checked.desired.sequences.insert(manifest.name.clone(), Sequence { days, fallback_language });
     Ok((manifest.name.clone(), &[]))
-}
-
-fn accounts(accounts: Option<&AccountSelector>) -> AccountSelector {
-    match accounts {
-        Some(AccountSelector::Names(names)) => {
-            let mut names = names.clone();
-            names.sort_unstable();
-            names.dedup();
-            AccountSelector::Names(names)
-        }
-        Some(other) => other.clone(),
-        None => AccountSelector::All,
-    }
 }
 
 /// `messagesPerDay` of `Defaults` is a cap of the account, not of each campaign.

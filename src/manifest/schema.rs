@@ -7,6 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
+use super::account::AccountSpec;
 use super::campaign::CampaignSpec;
 use super::campaign_test::CampaignTestSpec;
 use super::channel::ChannelSpec;
@@ -31,6 +32,7 @@ pub fn schema(kind: Kind) -> Value {
         Kind::Defaults => spec::<DefaultsSpec>(),
         Kind::Channel => spec::<ChannelSpec>(),
         Kind::Queue => spec::<QueueSpec>(),
+        Kind::Account => spec::<AccountSpec>(),
         Kind::Notifier => spec::<NotifierSpec>(),
         Kind::CampaignTest => spec::<CampaignTestSpec>(),
     };
@@ -80,6 +82,7 @@ pub(super) fn checker(kind: Kind) -> &'static Checker {
         LazyLock::new(|| build(Kind::Defaults)),
         LazyLock::new(|| build(Kind::Channel)),
         LazyLock::new(|| build(Kind::Queue)),
+        LazyLock::new(|| build(Kind::Account)),
         LazyLock::new(|| build(Kind::Notifier)),
         LazyLock::new(|| build(Kind::CampaignTest)),
     ];

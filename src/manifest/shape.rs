@@ -139,7 +139,11 @@ impl Look<'_, '_> {
             }
             Wrong::Minimum { limit } => found(Code::OutOfRange, format!("{name} must be at least {limit}")).help_if(
                 (self.at.starts_with("/spec/limits/")).then(|| {
-                    "leave it out for no limit of its own; to stop a campaign write `state: paused`".to_owned()
+                    let stop = match self.kind {
+                        Kind::Account => "an account write `sending: off`",
+                        _ => "a campaign write `state: paused`",
+                    };
+                    format!("leave it out for no limit of its own; to stop {stop}")
                 }),
             ),
             Wrong::Maximum { limit } => found(Code::OutOfRange, format!("{name} must be at most {limit}")),
@@ -191,6 +195,12 @@ impl Look<'_, '_> {
         let value = self.error.instance();
         let raw = self.document.raw(self.at);
         let is_scalar = matches!(value.as_ref(), Value::Number(_) | Value::Bool(_));
+        if let (true, Some(Value::Array(words))) = (is_scalar, self.sibling("enum")) {
+            let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+            let message = format!("{name} cannot be `{}`", self.document.raw(self.at));
+            let help = format!("use one of `{}`", words.join("`, `"));
+            return Diagnostic::new(Code::UnknownValue, place, message).help(help);
+        }
         if expected != "text" || !is_scalar {
             let help = value.is_null().then(|| "give it a value, or remove the key".to_owned());
             let message = format!("{name} must be {expected}, not {}", actual(value));

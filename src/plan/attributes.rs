@@ -2,23 +2,34 @@
 
 use std::collections::BTreeMap;
 
+use super::Kind;
 use crate::domain::Name;
 use crate::manifest::Desired;
 use crate::manifest::desired::AccountSelector;
 
-/// The attributes that campaigns of `desired` ask for, of people or of accounts, each with the first campaign that does.
-pub fn attributes(desired: &Desired) -> BTreeMap<&str, &Name> {
+/// The attributes that campaigns and accounts of `desired` ask for, of people or of accounts, each with the first
+/// manifest that does: campaigns before accounts.
+pub fn attributes(desired: &Desired) -> BTreeMap<&str, (Kind, &Name)> {
     let mut asked = BTreeMap::new();
     for (name, campaign) in &desired.campaigns {
-        let labels = match &campaign.accounts {
-            AccountSelector::MatchLabels(labels) => Some(labels),
-            AccountSelector::All | AccountSelector::Names(_) => None,
-        };
-        for key in campaign.filter.attributes.keys().chain(labels.into_iter().flat_map(BTreeMap::keys)) {
-            asked.entry(key.as_str()).or_insert(name);
+        for key in campaign.filter.attributes.keys().chain(labels(&campaign.accounts)) {
+            asked.entry(key.as_str()).or_insert((Kind::Campaign, name));
+        }
+    }
+    for (name, account) in &desired.accounts {
+        for key in labels(&account.accounts) {
+            asked.entry(key.as_str()).or_insert((Kind::Account, name));
         }
     }
     asked
+}
+
+fn labels(accounts: &AccountSelector) -> impl Iterator<Item = &String> {
+    let labels = match accounts {
+        AccountSelector::MatchLabels(labels) => Some(labels),
+        AccountSelector::All | AccountSelector::Names(_) => None,
+    };
+    labels.into_iter().flat_map(BTreeMap::keys)
 }
 
 #[cfg(test)]
@@ -42,12 +53,17 @@ apiVersion: relance/v1
 kind: Campaign
 metadata: {name: a}
 spec: {type: filtered, sequenceRef: s, filter: {attributes: {tier: silver}}}
+---
+apiVersion: relance/v1
+kind: Account
+metadata: {name: trial}
+spec: {accounts: {matchLabels: {plan: trial, region: west}}, enrollment: off}
 ";
         let file = SourceFile { path: "tree.yaml".to_owned(), bytes: tree.into() };
         let checked = manifest::check(&Sources { files: vec![file] });
         assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
         let asked = attributes(&checked.desired);
-        let asked: Vec<_> = asked.iter().map(|(key, name)| (*key, name.as_str())).collect();
-        assert_eq!(asked, [("region", "b"), ("tier", "a")]);
+        let asked: Vec<_> = asked.iter().map(|(key, (kind, name))| (*key, kind.as_str(), name.as_str())).collect();
+        assert_eq!(asked, [("plan", "Account", "trial"), ("region", "Campaign", "b"), ("tier", "Campaign", "a")]);
     }
 }

@@ -91,7 +91,7 @@ pub struct Field {
 /// What a change means for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Effect {
-    /// Accounts it runs for.
+    /// Accounts it runs for, or speaks of.
     pub accounts: u64,
     /// People who would be enrolled now.
     pub enroll: u64,
@@ -172,7 +172,9 @@ fn action(kind: Kind, before: Option<&Value>, after: Option<&Value>) -> Action {
     match (before, after, kind) {
         (None, _, _) => Action::Create,
         (_, None, Kind::Campaign) => Action::Cancel,
-        (_, None, Kind::Defaults | Kind::Channel | Kind::Sequence | Kind::Queue | Kind::Notifier) => Action::Delete,
+        (_, None, Kind::Defaults | Kind::Channel | Kind::Sequence | Kind::Queue | Kind::Account | Kind::Notifier) => {
+            Action::Delete
+        }
         _ if was == will => Action::Update,
         _ => match will.as_deref() {
             Some("cancelled") => Action::Cancel,

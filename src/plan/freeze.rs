@@ -109,7 +109,8 @@ impl Mix<'_> {
             Kind::Channel => restore(&mut desired.channels, &in_force.channels, name),
             Kind::Queue => restore(&mut desired.queues, &in_force.queues, name),
             Kind::Notifier => restore(&mut desired.notifiers, &in_force.notifiers, name),
-            Kind::Defaults => desired.accounts.clone_from(&in_force.accounts),
+            Kind::Account => restore(&mut desired.accounts, &in_force.accounts, name),
+            Kind::Defaults => desired.defaults.clone_from(&in_force.defaults),
             // Part of the campaigns that use them; tests have no effect.
             Kind::Filter | Kind::Schedule | Kind::CampaignTest => return false,
         }
@@ -135,7 +136,7 @@ impl Mix<'_> {
         let why = "there is no `Defaults`, but something in the files cannot be read and may be it";
         let campaigns = self.desired.campaigns.keys().chain(self.in_force.campaigns.keys());
         let campaigns: Vec<_> = campaigns.map(|name| (Kind::Campaign, name.clone())).collect();
-        self.desired.accounts.clone_from(&self.in_force.accounts);
+        self.desired.defaults.clone_from(&self.in_force.defaults);
         for key in &campaigns {
             self.freeze(key, vec![why.to_owned()]);
         }
@@ -301,6 +302,40 @@ mod tests {
         let (frozen, desired) =
             mixed(&[DAYS, "Campaign d {type: filtered, priority: high}", &default("e"), B_EDITED], &in_force);
         assert_eq!((frozen.as_str(), desired), ("Campaign/d Campaign/e!", sound(&[DAYS, &default("d"), B_EDITED])));
+    }
+
+    #[test]
+    fn an_account_stays_as_it_is_with_the_channel_it_needs() {
+        let channel = "Channel c {type: sandbox}";
+        let some = "Account some {accounts: {names: [a1]}, channelRef: c, sending: off}";
+        let in_force = sound(&[DAYS, B, channel, some]);
+        assert_eq!(Desired::from_objects(&in_force.to_objects()).unwrap(), in_force);
+        // Broken; and the channel would go.
+        let (frozen, desired) = mixed(&[DAYS, B, "Account some {accounts: {names: [a1]}, sending: none}"], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Account/some ~Channel/c", in_force.clone()));
+        // It may be what cannot be read.
+        let (frozen, desired) = mixed(&[DAYS, B, channel, "kind: ["], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/b ~Account/some", in_force.clone()));
+        // Another would set what the frozen one sets.
+        let broken = "Account some {accounts: {names: [a1]}, channelRef: none}";
+        let other = "Account other {accounts: {names: [a1, a2]}, sending: on}";
+        let (frozen, desired) = mixed(&[DAYS, B, channel, broken, other], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Account/other! Account/some", in_force));
+        // The channel of all.
+        let in_force = sound(&["Defaults all {channelRef: c}", DAYS, B, channel]);
+        let (frozen, desired) = mixed(&["Defaults all {channelRef: 7}", DAYS, B], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/b Defaults/all ~Channel/c", in_force));
+    }
+
+    #[test]
+    fn an_account_may_outlive_its_manifest() {
+        let kept = format!(
+            "{HEAD}Account\nmetadata: {{name: stopped, annotations: {{relance/prune: disabled}}}}\n\
+             spec: {{accounts: {{names: [a1]}}, sending: off}}"
+        );
+        let in_force = sound(&[DAYS, B, &kept]);
+        let (frozen, desired) = mixed(&[DAYS, B_EDITED], &in_force);
+        assert_eq!((frozen.as_str(), &desired.accounts), ("~Account/stopped", &in_force.accounts));
     }
 
     const AUTUMN: &str = "Campaign autumn {type: filtered, sequenceRef: days}";

@@ -18,12 +18,14 @@ pub enum Kind {
     Channel,
     Sequence,
     Queue,
+    Account,
     Notifier,
     Campaign,
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [Self::Defaults, Self::Channel, Self::Sequence, Self::Queue, Self::Notifier, Self::Campaign];
+    const ALL: [Self; 7] =
+        [Self::Defaults, Self::Channel, Self::Sequence, Self::Queue, Self::Account, Self::Notifier, Self::Campaign];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -31,6 +33,7 @@ impl Kind {
             Self::Channel => "Channel",
             Self::Sequence => "Sequence",
             Self::Queue => "Queue",
+            Self::Account => "Account",
             Self::Notifier => "Notifier",
             Self::Campaign => "Campaign",
         }
@@ -43,6 +46,7 @@ impl Kind {
             manifest::Kind::Channel => Some(Self::Channel),
             manifest::Kind::Sequence => Some(Self::Sequence),
             manifest::Kind::Queue => Some(Self::Queue),
+            manifest::Kind::Account => Some(Self::Account),
             manifest::Kind::Notifier => Some(Self::Notifier),
             manifest::Kind::Campaign => Some(Self::Campaign),
             manifest::Kind::Filter | manifest::Kind::Schedule | manifest::Kind::CampaignTest => None,
@@ -56,6 +60,7 @@ impl Kind {
             Self::Channel => manifest::Kind::Channel,
             Self::Sequence => manifest::Kind::Sequence,
             Self::Queue => manifest::Kind::Queue,
+            Self::Account => manifest::Kind::Account,
             Self::Notifier => manifest::Kind::Notifier,
             Self::Campaign => manifest::Kind::Campaign,
         }
@@ -81,9 +86,10 @@ impl Desired {
         let queues = self.queues.iter().map(|(n, q)| ((Kind::Queue, n.clone()), json(serde_json::to_value(q))));
         let notifiers =
             self.notifiers.iter().map(|(n, s)| ((Kind::Notifier, n.clone()), json(serde_json::to_value(s))));
-        let accounts = ((Kind::Defaults, defaults_name()), json(serde_json::to_value(&self.accounts)));
-        let mut objects: Objects =
-            campaigns.chain(sequences).chain(channels).chain(queues).chain(notifiers).chain([accounts]).collect();
+        let accounts = self.accounts.iter().map(|(n, a)| ((Kind::Account, n.clone()), json(serde_json::to_value(a))));
+        let defaults = ((Kind::Defaults, defaults_name()), json(serde_json::to_value(&self.defaults)));
+        let named = campaigns.chain(sequences).chain(channels).chain(queues).chain(accounts).chain(notifiers);
+        let mut objects: Objects = named.chain([defaults]).collect();
         for (kind, name) in &self.protected {
             let object = Kind::of(*kind).and_then(|kind| objects.get_mut(&(kind, name.clone())));
             if let Some(Value::Object(body)) = object {
@@ -107,7 +113,8 @@ impl Desired {
                 Kind::Channel => drop(desired.channels.insert(name.clone(), serde_json::from_value(body)?)),
                 Kind::Queue => drop(desired.queues.insert(name.clone(), serde_json::from_value(body)?)),
                 Kind::Notifier => drop(desired.notifiers.insert(name.clone(), serde_json::from_value(body)?)),
-                Kind::Defaults => desired.accounts = serde_json::from_value(body)?,
+                Kind::Account => drop(desired.accounts.insert(name.clone(), serde_json::from_value(body)?)),
+                Kind::Defaults => desired.defaults = serde_json::from_value(body)?,
             }
         }
         Ok(desired)

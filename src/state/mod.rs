@@ -50,10 +50,14 @@ impl Head {
         let here = self.attributes.as_ref()?;
         let asked = plan::attributes(desired);
         let mut missing = asked.iter().filter(|(key, _)| !here.iter().any(|one| one == *key));
-        let (key, campaign) = missing.next()?;
+        let (key, (kind, name)) = missing.next()?;
+        let who = match kind {
+            plan::Kind::Account => "the account manifest",
+            _ => "the campaign",
+        };
         let keys: Vec<String> = [key].into_iter().chain(missing.map(|(key, _)| key)).map(|key| quoted(key)).collect();
         Some(format!(
-            "the campaign `{campaign}` asks for the attribute `{key}`, which the exported state is without: nobody would \
+            "{who} `{name}` asks for the attribute `{key}`, which the exported state is without: nobody would \
              seem to match; export again with {}",
             keys.join(" ")
         ))

@@ -13,6 +13,7 @@ use super::notification::sync_notifiers;
 use super::overrides::hold_overrides;
 use super::reconciler::{holds, prolong};
 use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
+use super::spoken::{accounts_spoken_of, touch_runs_of};
 use super::{Error, Store, Token};
 use crate::domain::{AccountId, CampaignId, Name, SourceId, Timestamp};
 use crate::lifecycle::event::EventKind;
@@ -83,15 +84,18 @@ impl Store {
         let changed = ids_of(&mut tx, affected(plan, desired).into_iter().map(Name::to_string).collect()).await?;
         let waiting = if plan.changes.iter().any(|c| c.kind == Kind::Queue) { queued(&mut tx).await? } else { vec![] };
         // All lanes in one go, as everywhere: in two, another who takes them in order could meet us halfway.
-        let accounts = lock_accounts_of(&mut tx, &[gone.as_slice(), &changed, &waiting].concat()).await?;
+        let spoken_of = accounts_spoken_of(&mut tx, plan, desired).await?;
+        let campaigns = [gone.as_slice(), &changed, &waiting].concat();
+        let accounts = lock_accounts_of(&mut tx, &campaigns, &spoken_of).await?;
         save_manifests(&mut tx, plan, revision).await?;
         if plan.changes.iter().any(|change| change.kind == Kind::Notifier) {
             sync_notifiers(&mut tx).await?;
         }
         save_campaigns(&mut tx, plan, &gone, now).await?;
         touch_runs(&mut tx, &changed, revision, now).await?;
+        touch_runs_of(&mut tx, &spoken_of, now).await?;
         check_runs(&mut tx, &waiting, now).await?;
-        wake_lanes(&mut tx, &accounts, slot_cap(plan, desired, now), now).await?;
+        wake_lanes(&mut tx, &accounts, now).await?;
         let ids = campaign_ids(&mut tx).await?;
         let order = Order::of(desired, &ids);
         let specs: Specs<'_> = ids.iter().filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?))).collect();
@@ -103,9 +107,9 @@ impl Store {
             .collect();
         ensure(&mut tx, &planned, revision, now).await?;
         // More runs than one batch are moved on by the daemon; until then the gate holds them. Of default runs that make
-        // way it knows nothing: what decides about that concerns everybody at once.
-        let scene = Scene { specs, order: &order };
-        let all = plan.changes.iter().any(|change| change.kind == Kind::Defaults);
+        // way it knows nothing: what decides about that concerns many at once.
+        let scene = Scene { specs, order: &order, policies: &desired.policies() };
+        let all = plan.changes.iter().any(|change| matches!(change.kind, Kind::Defaults | Kind::Account));
         for _ in 0..if all { MOST_BATCHES } else { 1 } {
             if advance(&mut tx, &scene, now).await?.is_none() {
                 break;
@@ -242,13 +246,6 @@ pub(super) fn affected<'a>(plan: &Plan, desired: &'a Desired) -> BTreeSet<&'a Na
     campaigns.map(|(name, _)| name).collect()
 }
 
-/// When a new pace is planned: the latest instant at which a lane may still be waiting by it, so that the slot of a
-/// slower one (or a slip of the pen) does not outlive its correction.
-fn slot_cap(plan: &Plan, desired: &Desired, now: Timestamp) -> Option<Timestamp> {
-    let planned = plan.changes.iter().any(|change| change.kind == Kind::Defaults);
-    planned.then(|| now + std::time::Duration::from(desired.accounts.pacing.longest()))
-}
-
 async fn ids_of(tx: &mut PgConnection, names: Vec<String>) -> Result<Vec<i32>, Error> {
     sqlx::query_scalar("select id from campaign where name = any($1) and removed_at is null")
         .bind(names)
@@ -322,21 +319,12 @@ async fn check_runs(tx: &mut PgConnection, campaigns: &[i32], now: Timestamp) ->
     Ok(())
 }
 
-async fn wake_lanes(
-    tx: &mut PgConnection,
-    accounts: &[AccountId],
-    slot_cap: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<(), Error> {
-    sqlx::query(
-        "update lane set wake_at = $2, next_slot_at = case when next_slot_at > $3 then $3 else next_slot_at end
-         where account_id = any($1)",
-    )
-    .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
-    .bind(now)
-    .bind(slot_cap)
-    .execute(tx)
-    .await
-    .map_err(Error::during("wake the lanes"))?;
+async fn wake_lanes(tx: &mut PgConnection, accounts: &[AccountId], now: Timestamp) -> Result<(), Error> {
+    sqlx::query("update lane set wake_at = $2 where account_id = any($1)")
+        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("wake the lanes"))?;
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! processes send, and lanes that another process holds are skipped, not waited for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sqlx::PgConnection;
 
@@ -15,6 +16,7 @@ use super::rows::decode;
 use super::{Error, Store};
 use crate::domain::{AccountId, MessageKey, NaiveDate, Phone, TargetKey, Timestamp};
 use crate::lane::{self, Candidate, Draw, Lane, LaneRun};
+use crate::manifest::policy::AccountPolicy;
 use crate::program::Program;
 
 /// How much one claim takes.
@@ -42,6 +44,8 @@ pub struct Claimed {
     /// The local day whose quota it took.
     pub counts_on: NaiveDate,
     pub claimed_at: Timestamp,
+    /// What holds for its account: whose channel, and in whose name.
+    pub policy: Arc<AccountPolicy>,
 }
 
 /// When a claim looks at its lanes: each at the instant it waited for, within these.
@@ -171,7 +175,7 @@ async fn claim_lanes(
     let turn = |row: LaneRow| {
         // Whoever was waiting for an instant that is over is looked at now.
         let at = row.wake_at.map_or(span.from, |wake_at| wake_at.max(span.from));
-        Ok(Turn { lane: row.lane()?, at })
+        Ok(Turn { lane: row.lane(&program.policies)?, at })
     };
     rows.into_iter().map(turn).collect::<Result<_, sqlx::Error>>().map(Some).map_err(decode("claim lanes"))
 }

@@ -1,6 +1,7 @@
 //! What a claim writes: attempts, targets, runs and lanes, a statement each for the whole batch.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use sqlx::PgConnection;
 
@@ -96,8 +97,8 @@ async fn attempts(
             (MessageKey { target, day }, attempts.unsigned_abs())
         })
         .collect();
-    let claimed = draws.iter().flat_map(|(_, draw)| draw.sends.iter().map(move |send| (draw, send)));
-    let messages = claimed.filter_map(|(draw, send)| {
+    let claimed = draws.iter().flat_map(|(lane, draw)| draw.sends.iter().map(move |send| (lane, draw, send)));
+    let messages = claimed.filter_map(|(lane, draw, send)| {
         Some(Claimed {
             key: send.key,
             phone: send.phone.clone(),
@@ -107,6 +108,7 @@ async fn attempts(
             last: send.next.is_none(),
             counts_on: draw.today,
             claimed_at: draw.at,
+            policy: Arc::clone(&lane.policy),
         })
     });
     Ok((lease, messages.collect()))

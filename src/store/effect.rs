@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use serde_json::Value;
+
 use super::apply::affected;
 use super::rows::{decode, zone};
+use super::spoken::spoken_of;
 use super::{Error, InForce, Seeker, Store, Tree};
 use crate::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp};
 use crate::lane::DayCount;
 use crate::lifecycle::enrollment::{Taken, room};
 use crate::manifest::Desired;
 use crate::manifest::desired::{AccountSelector, Campaign};
+use crate::manifest::policy::Policies;
 use crate::plan::forecast::Foreseen;
 use crate::plan::{Action, Effect, Kind, Plan};
 
@@ -30,6 +34,16 @@ impl Store {
                     None => continue,
                 },
                 (Kind::Sequence, Action::Update) => self.rewording(&change.name, desired, in_force).await?,
+                (Kind::Account, _) => {
+                    let either =
+                        [desired, &in_force.desired].into_iter().find_map(|tree| tree.accounts.get(&change.name));
+                    match either {
+                        Some(account) => {
+                            Effect { accounts: self.count_accounts(&account.accounts).await?, ..Effect::default() }
+                        }
+                        None => continue,
+                    }
+                }
                 (Kind::Sequence | Kind::Channel | Kind::Queue | Kind::Notifier | Kind::Defaults, _) => continue,
             };
             change.effect = Some(effect);
@@ -56,6 +70,7 @@ impl Store {
             let specs = [&desired.campaigns, &in_force.desired.campaigns].map(|campaigns| campaigns.get(name));
             selectors.extend(specs.into_iter().flatten().map(|spec| &spec.accounts));
         }
+        selectors.extend(spoken_of(plan, [desired, &in_force.desired]));
         let trees = [Tree { desired: &in_force.desired, plan: &Plan::default() }, Tree { desired, plan }];
         self.forecast(&selectors, &trees, in_force, now).await
     }
@@ -128,10 +143,10 @@ impl Store {
     }
 
     /// The accounts that `selector` selects, with as much room as there can be.
-    pub async fn seekers(&self, selector: &AccountSelector) -> Result<Vec<Seeker>, Error> {
+    pub async fn seekers(&self, selector: &AccountSelector, policies: &Policies) -> Result<Vec<Seeker>, Error> {
         let (names, labels) = selection(selector);
-        let rows: Vec<(i32, String)> = sqlx::query_as(
-            "select id, timezone from account a
+        let rows: Vec<(i32, String, String, Value)> = sqlx::query_as(
+            "select id, timezone, external_id, attributes from account a
              where ($1::text[] is null or a.external_id = any($1)) and ($2::jsonb is null or a.attributes @> $2)
              order by id",
         )
@@ -141,7 +156,10 @@ impl Store {
         .await
         .map_err(Error::during("read the accounts of a campaign"))?;
         rows.into_iter()
-            .map(|(id, name)| Ok(Seeker { account: AccountId(id), zone: zone(&name)?, room: u64::MAX }))
+            .map(|(id, timezone, name, labels)| {
+                let enrolls = policies.of(&name, &labels).enrollment.is_on();
+                Ok(Seeker { account: AccountId(id), zone: zone(&timezone)?, enrolls, room: u64::MAX })
+            })
             .collect::<Result<_, sqlx::Error>>()
             .map_err(decode("read the accounts of a campaign"))
     }

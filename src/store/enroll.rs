@@ -1,6 +1,7 @@
 //! Enrollment: one statement takes everybody who matches a campaign, across all its accounts.
 
 use chrono::TimeDelta;
+use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::claim::{in_force, lock_lanes};
@@ -14,6 +15,7 @@ use crate::lane::DayCount;
 use crate::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass, room};
 use crate::lifecycle::run::{Phase, Reason, may_act};
 use crate::manifest::desired::Campaign;
+use crate::manifest::policy::Policies;
 use crate::program::{CampaignProgram, Program};
 
 /// What one pass over a campaign did.
@@ -32,6 +34,8 @@ struct DueRun {
     passes: i32,
     /// People ever taken, counted only where a limit asks for it.
     ever: Option<u64>,
+    /// Whether the account takes people.
+    enrolls: bool,
     today: NaiveDate,
 }
 
@@ -57,7 +61,7 @@ impl Store {
         if !lock_campaign(&mut tx, id).await? || !hold_facts_still(&mut tx).await? || !hold_replies(&mut tx).await? {
             return Ok(Enrolled::default());
         }
-        let due = due_runs(&mut tx, id, spec, now).await?;
+        let due = due_runs(&mut tx, id, campaign, &program.policies, now).await?;
         if due.is_empty() {
             return Ok(Enrolled::default());
         }
@@ -89,7 +93,8 @@ impl Store {
 
 impl DueRun {
     fn seeker(&self, spec: &Campaign) -> Seeker {
-        Seeker { account: self.account, zone: self.zone.clone(), room: room(spec, self.taken()) }
+        let (enrolls, room) = (self.enrolls, room(spec, self.taken()));
+        Seeker { account: self.account, zone: self.zone.clone(), enrolls, room }
     }
 
     fn taken(&self) -> Taken {
@@ -104,14 +109,16 @@ impl DueRun {
 async fn due_runs(
     tx: &mut PgConnection,
     id: CampaignId,
-    spec: &Campaign,
+    CampaignProgram { spec, .. }: &CampaignProgram,
+    policies: &Policies,
     now: Timestamp,
 ) -> Result<Vec<DueRun>, Error> {
-    type Row = (i32, String, String, Option<NaiveDate>, i32, i32, Option<i64>);
+    type Row = (i32, String, String, Option<NaiveDate>, i32, i32, Option<i64>, String, Value);
     let rows: Vec<Row> = sqlx::query_as(
         "select r.account_id, r.reason, a.timezone, r.enrolled_on, r.enrolled, r.passes,
                 case when $3 then (select count(*) from target t
-                                   where t.account_id = r.account_id and t.campaign_id = r.campaign_id) end
+                                   where t.account_id = r.account_id and t.campaign_id = r.campaign_id) end,
+                a.external_id, a.attributes
          from run r join account a on a.id = r.account_id
          where r.campaign_id = $1 and r.enroll_at <= $2 and r.phase = 'active'
          order by r.account_id",
@@ -126,7 +133,7 @@ async fn due_runs(
     let acts = |reason: &str| Reason::parse(reason).is_some_and(|reason| may_act(Phase::Active, reason, spec.state));
     rows.into_iter()
         .filter(|(_, reason, ..)| acts(reason))
-        .map(|(account, _, timezone, on, count, passes, ever)| {
+        .map(|(account, _, timezone, on, count, passes, ever, name, labels)| {
             let zone = zone(&timezone)?;
             Ok(DueRun {
                 account: AccountId(account),
@@ -135,6 +142,7 @@ async fn due_runs(
                 enrolled: DayCount { on, count: count.unsigned_abs() },
                 passes,
                 ever: ever.map(i64::unsigned_abs),
+                enrolls: policies.of(&name, &labels).enrollment.is_on(),
             })
         })
         .collect::<Result<_, sqlx::Error>>()
@@ -239,7 +247,7 @@ struct Passes {
 impl Passes {
     fn push(&mut self, run: &DueRun, spec: &Campaign, found: u64, ripe: Option<Timestamp>, now: Timestamp) {
         let taken = run.taken();
-        let Pass { cut_short, again } = after_pass(spec, taken, found);
+        let Pass { cut_short, again } = after_pass(spec, run.enrolls, taken, found);
         let midnight = run.zone.next_day(now);
         let again = match again {
             Again::Never => None,

@@ -10,6 +10,7 @@ use crate::domain::{AccountId, CampaignId, Consent, Country, Language, NaiveDate
 use crate::gate;
 use crate::lane::{Candidate, DayCount, Lane, LaneRun};
 use crate::lifecycle::run::{Phase, Reason};
+use crate::manifest::policy::Policies;
 use crate::pacing::Pace;
 use crate::program::Recipient;
 
@@ -17,7 +18,7 @@ use crate::program::Recipient;
 macro_rules! lane_columns {
     () => {
         "l.account_id, l.wake_at, l.taken_on, l.taken, l.next_slot_at, l.wave, l.wave_sent, a.name, a.language, a.timezone,
-         a.subscription_ends_at, a.whatsapp_status"
+         a.subscription_ends_at, a.whatsapp_status, a.external_id, a.attributes as labels"
     };
 }
 
@@ -62,12 +63,16 @@ pub(super) struct LaneRow {
     timezone: String,
     subscription_ends_at: Option<Timestamp>,
     whatsapp_status: Option<String>,
+    pub(super) external_id: String,
+    pub(super) labels: Value,
 }
 
 impl LaneRow {
-    pub(super) fn lane(self) -> Result<Lane, sqlx::Error> {
+    /// The lane under what `policies` say of its account.
+    pub(super) fn lane(self, policies: &Policies) -> Result<Lane, sqlx::Error> {
         let connected = self.whatsapp_status.as_deref().is_none_or(|status| status == "connected");
         Ok(Lane {
+            policy: policies.of(&self.external_id, &self.labels),
             account: AccountId(self.account_id),
             name: self.name,
             language: self.language.and_then(|tag| Language::parse(&tag).ok()),

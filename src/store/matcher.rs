@@ -47,6 +47,7 @@ macro_rules! conditions {
             Language "language"
                 "$12::text[] is null or r.language = any($12) or split_part(r.language, '-', 1) = any($12)";
             Attributes "attributes" "$13::jsonb is null or r.attributes @> $13";
+            EnrollmentOff "enrollment-off" "d.room is not null";
         }
     };
 }
@@ -85,6 +86,8 @@ pub(super) use matching;
 pub struct Seeker {
     pub account: AccountId,
     pub zone: Zone,
+    /// Whether the account takes people at all.
+    pub enrolls: bool,
     /// How many people the run may still take now.
     pub room: u64,
 }
@@ -138,7 +141,8 @@ pub(super) struct Matcher {
     old_enough: Option<Timestamp>,
     born_from: Vec<Option<NaiveDate>>,
     born_to: Vec<Option<NaiveDate>>,
-    rooms: Vec<i64>,
+    /// `None` where the account takes nobody.
+    rooms: Vec<Option<i64>>,
     legacy: bool,
     paid: Option<bool>,
     countries: Option<Vec<String>>,
@@ -173,7 +177,7 @@ impl Matcher {
                 })
                 .collect(),
             born_to: seekers.iter().map(|s| years_before(s.zone.date(now), filter.age_min?)).collect(),
-            rooms: seekers.iter().map(|s| i64::try_from(s.room).unwrap_or(i64::MAX)).collect(),
+            rooms: seekers.iter().map(|s| s.enrolls.then(|| i64::try_from(s.room).unwrap_or(i64::MAX))).collect(),
             legacy: spec.consent == ConsentPolicy::Legacy,
             paid: match filter.subscription {
                 Subscription::Unpaid => Some(false),

@@ -38,6 +38,7 @@ mod rows;
 mod run;
 mod sample;
 mod sandbox;
+mod spoken;
 mod state;
 mod wake;
 mod why_not;

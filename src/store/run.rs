@@ -13,6 +13,7 @@ use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::lifecycle::run::Status;
 use crate::lifecycle::turn::Order;
 use crate::manifest::desired::{AccountSelector, Campaign};
+use crate::manifest::policy::Policies;
 use crate::program::Program;
 
 /// The campaigns in force by number; one that is not here has no manifest.
@@ -22,11 +23,12 @@ pub(super) type Specs<'a> = BTreeMap<CampaignId, &'a Campaign>;
 pub(super) struct Scene<'a> {
     pub(super) specs: Specs<'a>,
     pub(super) order: &'a Order,
+    pub(super) policies: &'a Policies,
 }
 
 impl<'a> Scene<'a> {
     pub(super) fn of(program: &'a Program) -> Self {
-        Self { specs: specs(program), order: &program.order }
+        Self { specs: specs(program), order: &program.order, policies: &program.policies }
     }
 }
 
@@ -106,14 +108,20 @@ fn selector(id: CampaignId, accounts: &AccountSelector) -> serde_json::Value {
     serde_json::json!({"campaign": id.0, "names": names, "labels": labels})
 }
 
-/// Locks the lanes of every account that has an unfinished run of one of `campaigns`.
-pub(super) async fn lock_accounts_of(tx: &mut PgConnection, campaigns: &[i32]) -> Result<Vec<AccountId>, Error> {
-    let accounts: Vec<i32> =
-        sqlx::query_scalar("select distinct account_id from run where campaign_id = any($1) and finished_at is null")
-            .bind(campaigns)
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(Error::during("look for the accounts of a campaign"))?;
+/// Locks the lanes of every account that has an unfinished run of one of `campaigns`, and of `others`.
+pub(super) async fn lock_accounts_of(
+    tx: &mut PgConnection,
+    campaigns: &[i32],
+    others: &[AccountId],
+) -> Result<Vec<AccountId>, Error> {
+    let accounts: Vec<i32> = sqlx::query_scalar(
+        "select account_id from run where campaign_id = any($1) and finished_at is null union select unnest($2)",
+    )
+    .bind(campaigns)
+    .bind(others.iter().map(|account| account.0).collect::<Vec<_>>())
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("look for the accounts of a campaign"))?;
     let accounts: Vec<AccountId> = accounts.into_iter().map(AccountId).collect();
     lock_lanes(tx, &accounts).await?;
     Ok(accounts)

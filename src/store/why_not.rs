@@ -35,6 +35,8 @@ pub enum WhyNot {
     Age,
     Language,
     Attributes,
+    /// Enrollment is off for the account.
+    EnrollmentOff,
     /// Matches, but `limits.targets`, `limits.dailyEnrollments` or `enrollment: once` leaves no room now.
     Cap,
 }
@@ -43,7 +45,7 @@ macro_rules! names {
     ($($reason:ident $name:literal $condition:expr;)*) => {
         impl WhyNot {
             /// Every reason, in its order.
-            pub const ALL: [Self; 17] = [$(Self::$reason,)* Self::Cap];
+            pub const ALL: [Self; 18] = [$(Self::$reason,)* Self::Cap];
 
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -99,6 +101,7 @@ impl WhyNot {
             Self::Age => "are of another age, or it is not known",
             Self::Language => "speak another language, or it is not known",
             Self::Attributes => "have other attributes",
+            Self::EnrollmentOff => "match, but enrollment is off for their account",
             Self::Cap => "match, but there is no room for them now",
         }
     }
@@ -122,6 +125,7 @@ impl WhyNot {
             Self::Age => "is of another age, or it is not known",
             Self::Language => "speaks another language, or it is not known",
             Self::Attributes => "has other attributes",
+            Self::EnrollmentOff => "enrollment is off for the account",
             Self::Cap => "matches, but there is no room now",
         }
     }
@@ -147,7 +151,7 @@ impl Store {
         ));
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         let lives = Lives::of(&mut db, name, campaign).await?;
-        let rows: Vec<(i32, Option<String>, i64, i64)> = Matcher::new(&lives, spec, seekers, now)
+        let rows: Vec<(i32, Option<String>, i64, Option<i64>)> = Matcher::new(&lives, spec, seekers, now)
             .bind(query)
             .persistent(false)
             .fetch_all(&mut *db)
@@ -157,7 +161,7 @@ impl Store {
         for (account, reason, count, room) in rows {
             let account = AccountId(account);
             let reason = reason.as_deref().map(WhyNot::parse).transpose().map_err(Error::during(OPERATION))?;
-            let taken = if reason.is_none() { count.min(room) } else { count };
+            let taken = if reason.is_none() { count.min(room.unwrap_or_default()) } else { count };
             let left = count - taken;
             counts
                 .extend([(reason, taken), (Some(WhyNot::Cap), left)].map(|(why, n)| (account, why, n.unsigned_abs())));

@@ -60,7 +60,7 @@ fn silent(campaign: &Campaign, found: &Found, report: &Report) -> Option<String>
     let mute: BTreeSet<&str> = found
         .accounts
         .iter()
-        .filter(|account| !account.facts.can_send(report.from))
+        .filter(|account| !account.can_send(report.from))
         .map(|account| account.external_id.as_str())
         .collect();
     let mut runs = report.runs.iter().filter(|run| run.campaign == campaign.name).peekable();

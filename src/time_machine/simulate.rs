@@ -160,9 +160,7 @@ impl Simulation {
     /// Notes what cannot be told at the end, and keeps the database quick while it grows.
     async fn look(&mut self) -> Result<(), Error> {
         let store = self.world.store();
-        if let Some(cap) = self.program.accounts.messages_per_day {
-            self.seen.note(store.full_lanes(cap, self.world.now()).await?);
-        }
+        self.seen.note(store.full_lanes(&self.program.policies, self.world.now()).await?);
         if self.messages > self.analyzed * 2 {
             store.analyze().await?;
             self.analyzed = self.messages;

@@ -53,7 +53,7 @@ impl Found {
     ) -> Result<Self, store::Error> {
         let (people, reached) = store.count_people(from).await?;
         Ok(Self {
-            accounts: store.account_facts().await?,
+            accounts: store.account_facts(&program.policies).await?,
             names: store.campaign_numbers().await?,
             days: store.tally_days(from).await?,
             runs: store.tally_runs(from).await?,
@@ -106,7 +106,7 @@ pub(super) fn report(found: &Found, program: &Program, settings: &Settings, seen
         days: days(found, &dates),
         campaigns,
         runs,
-        accounts: accounts(found, program, settings, &dates),
+        accounts: accounts(found, settings, &dates),
         unreached,
         conflicts: conflicts(found, seen),
     }
@@ -216,7 +216,7 @@ fn campaign(found: &Found, program: &Program, name: String, ids: &[CampaignId]) 
     }
 }
 
-fn accounts(found: &Found, program: &Program, settings: &Settings, dates: &[NaiveDate]) -> Vec<Account> {
+fn accounts(found: &Found, settings: &Settings, dates: &[NaiveDate]) -> Vec<Account> {
     let mut taken: BTreeMap<AccountId, (u64, Vec<u64>)> = BTreeMap::new();
     for tally in &found.days {
         let first = found.account(tally.account).zone.date(settings.from);
@@ -231,14 +231,15 @@ fn accounts(found: &Found, program: &Program, settings: &Settings, dates: &[Naiv
         .iter()
         .map(|facts| {
             let (sent, days) = taken.remove(&facts.id).unwrap_or_else(|| (0, vec![0; dates.len()]));
-            account(facts, program.accounts.messages_per_day, sent, days, dates)
+            account(facts, sent, days, dates)
         })
         .collect();
     accounts.sort_by(|a, b| a.id.cmp(&b.id));
     accounts
 }
 
-fn account(facts: &AccountFacts, cap: Option<u32>, sent: u64, taken: Vec<u64>, dates: &[NaiveDate]) -> Account {
+fn account(facts: &AccountFacts, sent: u64, taken: Vec<u64>, dates: &[NaiveDate]) -> Account {
+    let cap = facts.policy.messages_per_day;
     let sending_days = taken.iter().filter(|n| **n > 0).count() as u64;
     let days_at_cap = cap.map_or(0, |cap| taken.iter().filter(|n| **n >= u64::from(cap)).count() as u64);
     let most = taken.iter().copied().max().unwrap_or_default();

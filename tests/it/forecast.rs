@@ -53,8 +53,9 @@ impl Case {
         for account in 1..=ACCOUNTS {
             let zone = self.dice.pick(&ZONES);
             self.sql(&format!(
-                "insert into account (id, external_id, name, language, timezone, as_of) overriding system value
-                 values ({account}, 'a{account}', 'A', 'fr', '{zone}', '2026-01-01Z')"
+                "insert into account (id, external_id, name, language, timezone, attributes, as_of) overriding system value
+                 values ({account}, 'a{account}', 'A', 'fr', '{zone}', '{{\"odd\": \"{}\"}}', '2026-01-01Z')",
+                account % 2
             ))
             .await;
             self.story.push(format!("a{account} in {zone}"));
@@ -158,7 +159,31 @@ impl Case {
         if names.len() == 3 && (tree.contains("runAfter") || tree.contains("kind: Queue")) {
             tree = tree.replace("enrollment: continuous", "enrollment: once");
         }
-        tree
+        tree + &self.accounts()
+    }
+
+    /// Sometimes an account, or those of a label, have it otherwise.
+    fn accounts(&self) -> String {
+        let mut dice = Dice::new(self.seed * 1_000 + self.story.len() as u64);
+        let mut manifests = String::new();
+        for (name, accounts) in [("named", "names: [a1]"), ("labelled", "matchLabels: {odd: '1'}")] {
+            if dice.below(3) > 0 {
+                continue;
+            }
+            let said = dice.pick(&[
+                "limits: {messagesPerDay: 1}",
+                "limits: {messagesPerDay: 4}, enrollment: on",
+                "pacing: {every: 50m, jitter: 0s}",
+                "pacing: {every: 0s}, allowSimultaneousCampaigns: false",
+                "allowSimultaneousCampaigns: true",
+                "enrollment: off",
+                "sending: off",
+            ]);
+            manifests += &format!(
+                "---\napiVersion: relance/v1\nkind: Account\nmetadata: {{name: {name}}}\nspec: {{accounts: {{{accounts}}}, {said}}}\n"
+            );
+        }
+        manifests
     }
 
     fn campaign(&mut self) -> String {

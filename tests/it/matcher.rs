@@ -84,6 +84,8 @@ struct Case {
     daily: Option<u32>,
     /// People each run has taken already on its local day, or the day before.
     enrolled: Vec<(bool, u32)>,
+    /// The account whose enrollment is off.
+    off: Option<usize>,
     facts: Vec<Fact>,
 }
 
@@ -163,6 +165,7 @@ fn filter() -> impl Strategy<Value = Filter> {
 fn case() -> impl Strategy<Value = Case> {
     let limits = (proptest::option::weighted(0.3, 0_u32..5), proptest::option::weighted(0.3, 1_u32..4));
     let enrolled = proptest::collection::vec((any::<bool>(), 0_u32..3), ZONES.len());
+    let enrolled = (enrolled, proptest::option::weighted(0.3, 0..ZONES.len()));
     let rules = (any::<bool>(), select(vec![0_u64, 3_600]), proptest::option::weighted(0.3, select(ZONES.to_vec())));
     (select(NOWS.to_vec()), filter(), rules, limits, enrolled, proptest::collection::vec(fact(), 1..40)).prop_map(
         |(now, filter, rules, limits, enrolled, facts)| Case {
@@ -173,7 +176,8 @@ fn case() -> impl Strategy<Value = Case> {
             schedule_zone: rules.2,
             targets: limits.0,
             daily: limits.1,
-            enrolled,
+            enrolled: enrolled.0,
+            off: enrolled.1,
             facts,
         },
     )
@@ -251,6 +255,7 @@ impl Case {
                 WhyNot::Attributes,
                 !filter.attributes.iter().all(|(key, value)| key == "city" && fact.city == Some(value)),
             ),
+            (WhyNot::EnrollmentOff, self.off == Some(fact.account)),
         ];
         reasons.into_iter().filter(|(_, holds)| *holds).map(|(reason, _)| reason).collect()
     }
@@ -391,7 +396,7 @@ async fn write(db: &TestDatabase, case: &Case) {
     run(db, &sql).await;
 }
 
-fn program(campaign: Campaign) -> Program {
+fn program(campaign: Campaign, off: Option<usize>) -> Program {
     let language = Language::parse("fr").unwrap();
     let day = Day {
         text: [(language.clone(), "Bonjour".to_owned())].into(),
@@ -402,7 +407,10 @@ fn program(campaign: Campaign) -> Program {
     };
     let sequence = Sequence { days: [(1, day)].into(), fallback_language: language };
     let name = |text| Name::parse(text).unwrap();
+    let off = off.map(|at| format!(r#"{{"accounts": {{"names": ["a{}"]}}, "enrollment": "off"}}"#, at + 1));
+    let off = off.map(|json| (name("off"), serde_json::from_str(&json).unwrap()));
     let desired = Desired {
+        accounts: off.into_iter().collect(),
         campaigns: [(name("c"), campaign)].into(),
         sequences: [(name("days"), sequence)].into(),
         ..Desired::default()
@@ -422,6 +430,7 @@ async fn agree(db: &TestDatabase, case: &Case) -> Result<usize, TestCaseError> {
         .map(|(at, zone)| Seeker {
             account: AccountId(i32::try_from(at + 1).unwrap()),
             zone: Zone::parse(zone).unwrap(),
+            enrolls: case.off != Some(at),
             room: case.room(at) as u64,
         })
         .collect();
@@ -440,7 +449,7 @@ async fn agree(db: &TestDatabase, case: &Case) -> Result<usize, TestCaseError> {
     agree_on_reasons(db, case, &expected, &spec, &seekers, now).await?;
 
     let before: BTreeSet<usize> = (0..case.facts.len()).filter(|at| case.facts[*at].target.is_some()).collect();
-    let program = program(spec);
+    let program = program(spec, case.off);
     let enrolled = db.store.enroll(&program, CampaignId(1), now).await.unwrap();
     let rows: Vec<i64> = sqlx::query_scalar(
         "select referral_id from target where campaign_id = 1 order by account_id, due_at nulls last, referral_id desc",

@@ -111,7 +111,7 @@ fn summary(spec: &desired::Campaign) -> Vec<(&'static str, String)> {
         ("Whom", filter(&spec.filter)),
         ("Enrollment", enrollment.to_owned()),
         ("Sequence", spec.sequence.to_string()),
-        ("Channel", maybe(spec.channel.as_ref().map_or(Some("sandbox"), |name| Some(name.as_str())))),
+        ("Channel", maybe(spec.channel.as_ref().map_or(Some("that of the account"), |name| Some(name.as_str())))),
         ("Writes", schedule(&spec.schedule)),
     ];
     let limits = [

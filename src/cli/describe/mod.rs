@@ -1,5 +1,6 @@
-//! `relancectl describe`: everything about one campaign, run, target or revision, and what happens to it next.
+//! `relancectl describe`: everything about one campaign, account, run, target or revision, and what happens to it next.
 
+mod account;
 mod campaign;
 mod revision;
 mod run;
@@ -17,6 +18,12 @@ pub enum Describe {
     /// What a campaign asks for, its runs by phase and its days
     Campaign {
         name: String,
+        #[command(flatten)]
+        view: View,
+    },
+    /// What holds for one account, and which manifest says so
+    Account {
+        id: String,
         #[command(flatten)]
         view: View,
     },
@@ -60,6 +67,10 @@ pub(super) async fn run(describe: Describe, global: &Global, config: &Config) ->
         Describe::Campaign { name, view } => {
             let seen = campaign::look(store, &name, now).await?;
             view.output.render(&seen, |wide| campaign::text(&seen, wide, now, colour))
+        }
+        Describe::Account { id, view } => {
+            let seen = account::look(store, &id, now).await?;
+            view.output.render(&seen, |wide| account::text(&seen, wide, now, colour))
         }
         Describe::Run { campaign, account, view } => {
             let seen = run::look(store, &campaign, &account, now).await?;

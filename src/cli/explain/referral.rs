@@ -64,7 +64,7 @@ pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Res
             continue;
         }
         let run = runs.iter().find(|run| run.campaign() == number);
-        let enrollment = Some(enrollment(store, &person, (number, campaign), run, now).await?);
+        let enrollment = Some(enrollment(store, &person, &program, (number, campaign), run, now).await?);
         campaigns.push(Standpoint { campaign: name, target: None, enrollment });
     }
     campaigns.extend(cases.iter().map(|case| is_in(case, now)));
@@ -88,14 +88,16 @@ fn is_in(case: &Case, now: Timestamp) -> Standpoint {
 async fn enrollment(
     store: &Store,
     person: &Person,
+    program: &Program,
     (number, campaign): (CampaignId, &CampaignProgram),
     run: Option<&RunState>,
     now: Timestamp,
 ) -> anyhow::Result<Enrollment> {
+    let enrolls = program.policies.of(&person.account, &person.labels).enrollment.is_on();
     let (account, referral) = person.keys();
     let zone = Zone::parse(&person.timezone).map_err(|error| anyhow!(error))?;
     let (name, spec) = (&campaign.name, &campaign.spec);
-    let seekers = store.with_room(number, spec, vec![Seeker { account, zone, room: 0 }], now).await?;
+    let seekers = store.with_room(number, spec, vec![Seeker { account, zone, enrolls, room: 0 }], now).await?;
     let seeker = seekers.first().ok_or_else(|| anyhow!("account `{}` was just removed", person.account))?;
     let why_not = store.why_not((name, number), spec, seeker, referral, now).await?;
     let why_not = why_not.ok_or_else(|| anyhow!("`{}` was just removed", person.referral))?;

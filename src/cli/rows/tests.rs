@@ -8,6 +8,7 @@ use crate::gate;
 use crate::lifecycle::message::State;
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::target::Exit;
+use crate::manifest::policy::Switch;
 use crate::store::look::{Account, Counts, Hold, Message, Revision, Run, Standing, Target};
 
 fn at(text: &str) -> Timestamp {
@@ -145,6 +146,9 @@ fn accounts_and_revisions_as_tables() {
         subscription_plan: None,
         subscription_ends_at: Some(at("2026-12-31T23:00:00Z")),
         whatsapp_status: Some("connected".to_owned()),
+        labels: json!({}),
+        enrollment: Switch::On,
+        sending: Switch::On,
         referrals: 1_500,
         unpaid: 1_200,
         active_runs: 1,

@@ -175,7 +175,13 @@ impl Look<'_, '_> {
             Kind::Sequence => true,
             Kind::Campaign => campaign.is_none_or(|campaign| campaign == name),
             Kind::Defaults => value.pointer("/spec/sequenceRef").is_some(),
-            Kind::Filter | Kind::Schedule | Kind::Channel | Kind::Queue | Kind::Notifier | Kind::CampaignTest => false,
+            Kind::Filter
+            | Kind::Schedule
+            | Kind::Channel
+            | Kind::Queue
+            | Kind::Account
+            | Kind::Notifier
+            | Kind::CampaignTest => false,
         };
         overlaid.chain(edited).filter(move |(kind, name, value)| decides(*kind, name, value)).map(|(_, _, value)| value)
     }

@@ -18,7 +18,7 @@ pub const HOLDS: [&str; 9] = [
     "pacing",
 ];
 pub const PHASES: [&str; 6] = ["draft", "scheduled", "active", "paused", "completed", "cancelled"];
-pub const RUN_REASONS: [&str; 14] = [
+pub const RUN_REASONS: [&str; 16] = [
     "manifest",
     "operator",
     "waiting-for-start",
@@ -26,6 +26,8 @@ pub const RUN_REASONS: [&str; 14] = [
     "looking-ahead",
     "outlives-subscription",
     "running",
+    "enrollment-off",
+    "sending-off",
     "filtered-campaign-active",
     "subscription-expired",
     "disconnected",

@@ -77,11 +77,13 @@ impl<'a> Lane<'a> {
             }
             self.clock.set(self.account.zone, next.max(self.clock.now + TICK));
         }
-        let facts = self.facts();
+        let (facts, policy) = (self.facts(), self.account.policy);
         let runs = self.runs.into_iter().enumerate();
         runs.map(|(run, state)| {
             state.outlook(Facts {
                 too_far,
+                sending_off: !policy.sending.is_on(),
+                enrollment_off: !policy.enrollment.is_on(),
                 disconnected: !facts.connected,
                 expired: facts.subscription_ends_at.is_some(),
                 anybody_due: self.crowd.first(run).is_some(),
@@ -112,7 +114,7 @@ impl<'a> Lane<'a> {
             return false;
         }
         let before = state.peer(now);
-        let among = Among { order: self.account.order, peers: &self.peers, unable };
+        let among = Among { order: self.account.order, peers: &self.peers, policy: self.account.policy, unable };
         let moved = state.advance(self.crowd.active(run) > 0, among, now);
         let after = state.peer(now);
         self.agenda.note(run, state.run.spec.priority, state.is_active(), state.alarm(now));
@@ -141,7 +143,8 @@ impl<'a> Lane<'a> {
 
     fn pass(&mut self, run: usize) {
         let (now, spec) = (self.clock.now, self.runs[run].run.spec);
-        let room = room(spec, self.runs[run].taken(self.clock.today));
+        let enrolls = self.account.policy.enrollment.is_on();
+        let room = if enrolls { room(spec, self.runs[run].taken(self.clock.today)) } else { 0 };
         let mut room = u32::try_from(room).unwrap_or(u32::MAX);
         let (mut found, mut ripe_at, mut left) = (0, None::<Timestamp>, false);
         let first_due = self.runs[run].run.cadence.first(now);
@@ -166,7 +169,7 @@ impl<'a> Lane<'a> {
             let due_at = first_due + TimeDelta::microseconds(age);
             self.place_at(run, part, Place::Active { day: 1, due_at });
         }
-        self.runs[run].pass(found, ripe_at, left, &self.clock);
+        self.runs[run].pass(enrolls, found, (ripe_at, left), &self.clock);
     }
 
     /// Moves a group; whether anybody is left in the run decides about it.
@@ -295,6 +298,7 @@ impl<'a> Lane<'a> {
             Hold::Pacing => state.paced(clock.today),
             Hold::OutsideWindow => state.shut(until, clock),
             Hold::RunNotActive
+            | Hold::SendingOff
             | Hold::SubscriptionExpired
             | Hold::Disconnected
             | Hold::ConsentMissing
@@ -375,6 +379,7 @@ impl<'a> Lane<'a> {
                 exit_on_paid: spec.exit_on_paid,
                 consent: spec.consent,
             },
+            sending: self.account.policy.sending.is_on(),
             account: facts,
             person: None,
             opening: state.opening(clock.now),

@@ -31,7 +31,8 @@ use crate::lifecycle::enrollment::Taken;
 use crate::lifecycle::operator::{Action, Orders};
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::turn::Order;
-use crate::manifest::desired::{AccountPolicy, Campaign, PastSubscription};
+use crate::manifest::desired::{Campaign, PastSubscription};
+use crate::manifest::policy::AccountPolicy;
 use crate::pacing::Pace;
 
 /// Nothing is foreseen beyond this.

@@ -63,6 +63,7 @@ pub enum Endless {
     /// The campaign is not for this account any more.
     NotSelected,
     TemplateError,
+    SendingOff,
     Disconnected,
     SubscriptionExpired,
     /// No window ever opens.
@@ -71,6 +72,8 @@ pub enum Endless {
     ConsentMissing,
     /// Enrollment is continuous, and there is no `endAt`.
     Continuous,
+    /// Whether anybody is left to enroll is seen only when the account enrolls again.
+    EnrollmentOff,
     /// Not within ten years.
     TooFar,
 }
@@ -92,11 +95,13 @@ impl Endless {
             Self::OutlivesSubscription => "the subscription of the account ends before it would be done",
             Self::NotSelected => "the campaign is not for the account any more",
             Self::TemplateError => "a message cannot be rendered",
+            Self::SendingOff => "sending is off for the account",
             Self::Disconnected => "the account is not connected",
             Self::SubscriptionExpired => "the account's subscription is over",
             Self::NoWindow => "no sending window ever opens",
             Self::ConsentMissing => "somebody has not said whether they may be written to",
             Self::Continuous => "enrollment is `continuous`, without an `endAt`",
+            Self::EnrollmentOff => "enrollment is off for the account",
             Self::TooFar => "not within ten years",
         }
     }

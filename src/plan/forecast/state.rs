@@ -8,6 +8,7 @@ use crate::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass};
 use crate::lifecycle::run::{Ahead, Phase, Reason, Situation, Status, Unable, next};
 use crate::lifecycle::turn::{Order, Peer, Peers};
 use crate::manifest::desired::Enrollment;
+use crate::manifest::policy::AccountPolicy;
 
 /// A run as it stands at the instant that is looked at.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub(super) struct State<'a> {
 pub(super) struct Among<'a> {
     pub(super) order: &'a Order,
     pub(super) peers: &'a Peers,
+    pub(super) policy: &'a AccountPolicy,
     pub(super) unable: Option<Unable>,
 }
 
@@ -86,9 +88,11 @@ impl<'a> State<'a> {
             selected,
             started,
             behind: among.order.behind(self.run.id, among.peers),
-            crowded_out: among.order.crowded_out(self.run.id, among.peers),
+            crowded_out: among.order.crowded_out(self.run.id, among.peers, among.policy),
             ahead: if self.run.refused { Ahead::Outlives(String::new()) } else { Ahead::Free },
             unable: among.unable,
+            enrolls: among.policy.enrollment.is_on(),
+            sends: among.policy.sending.is_on(),
             start_at: self.start_at,
             end_at: self.end_at,
             enrollment: spec.enrollment,
@@ -129,11 +133,17 @@ impl<'a> State<'a> {
         Taken { today: if self.taken_on == today { self.taken.today } else { 0 }, ..self.taken }
     }
 
-    /// Notes a pass that took `found` people; `ripe_at` and `left` say when the next of those who wait may be taken, and
-    /// whether anybody waits at all.
-    pub(super) fn pass(&mut self, found: u32, ripe_at: Option<Timestamp>, left: bool, clock: &Clock) {
+    /// Notes a pass that took `found` people, none where the account does not enroll; `ripe_at` and `left` say when the
+    /// next of those who wait may be taken, and whether anybody waits at all.
+    pub(super) fn pass(
+        &mut self,
+        enrolls: bool,
+        found: u32,
+        (ripe_at, left): (Option<Timestamp>, bool),
+        clock: &Clock,
+    ) {
         let taken = self.taken(clock.today);
-        let Pass { cut_short, again } = after_pass(self.run.spec, taken, u64::from(found));
+        let Pass { cut_short, again } = after_pass(self.run.spec, enrolls, taken, u64::from(found));
         self.taken = Taken {
             passes: taken.passes + u32::from(!cut_short),
             ever: taken.ever + u64::from(found),
@@ -154,7 +164,7 @@ impl<'a> State<'a> {
             *self.enrolled.entry(clock.today).or_default() += u64::from(found);
             self.enrolled_now += if clock.now == clock.began { u64::from(found) } else { 0 };
         }
-        if cut_short && left {
+        if cut_short && left && enrolls {
             self.limited(Limit::Enrollment, clock.today);
         }
     }
@@ -240,11 +250,13 @@ impl<'a> State<'a> {
             (Phase::Paused, _) if !self.run.selected => Endless::NotSelected,
             (Phase::Paused, _) => Endless::Paused,
             _ if facts.too_far => Endless::TooFar,
+            _ if facts.sending_off => Endless::SendingOff,
             _ if facts.disconnected => Endless::Disconnected,
             _ if facts.expired => Endless::SubscriptionExpired,
             _ if facts.anybody_due && self.opening.0 == Opening::Never => Endless::NoWindow,
             _ if facts.anybody_stuck => Endless::ConsentMissing,
             _ if self.run.spec.enrollment == Enrollment::Continuous => Endless::Continuous,
+            _ if facts.enrollment_off => Endless::EnrollmentOff,
             _ => Endless::TooFar,
         }
     }
@@ -279,6 +291,8 @@ impl Clock {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts {
     pub(super) too_far: bool,
+    pub(super) sending_off: bool,
+    pub(super) enrollment_off: bool,
     pub(super) disconnected: bool,
     pub(super) expired: bool,
     pub(super) anybody_due: bool,

@@ -7,9 +7,10 @@ use crate::gate;
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::turn::Order;
 use crate::manifest::desired::{
-    AccountPolicy, AccountSelector, Campaign, CampaignType, ConsentPolicy, Day, DesiredState, Enrollment, Filter,
-    Limits, Pacing, PastSubscription, Schedule, Sequence,
+    AccountSelector, Campaign, CampaignType, ConsentPolicy, Day, DesiredState, Enrollment, Filter, Limits, Pacing,
+    PastSubscription, Schedule, Sequence,
 };
+use crate::manifest::policy::AccountPolicy;
 use crate::pacing::Pace;
 
 const WORKDAYS: [Weekday; 5] = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];

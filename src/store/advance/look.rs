@@ -177,6 +177,7 @@ impl RunRow {
         let status = Status { phase, reason, message: self.message.clone() };
         let facts = gate::Account { subscription_ends_at: self.subscription_ends_at, connected: self.connected };
         let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
+        let policy = scene.policies.of(&self.external_id, &self.labels);
         let zone = match spec.and_then(|spec| spec.schedule.timezone.clone()) {
             Some(zone) => zone,
             None => zone(&self.timezone)?,
@@ -189,9 +190,11 @@ impl RunRow {
             selected: spec.is_none_or(|spec| spec.accounts.selects(&self.external_id, &self.labels)),
             started: self.started_at.is_some(),
             behind: scene.order.behind(campaign, peers),
-            crowded_out: scene.order.crowded_out(campaign, peers),
+            crowded_out: scene.order.crowded_out(campaign, peers, &policy),
             ahead: spec.map_or(Ahead::Free, |spec| self.ahead(spec, reason, now)),
             unable: facts.unable(now),
+            enrolls: policy.enrollment.is_on(),
+            sends: policy.sending.is_on(),
             start_at: moment(spec.and_then(|spec| spec.schedule.start_at)),
             end_at: moment(spec.and_then(|spec| spec.schedule.end_at)),
             enrollment: spec.map_or(Enrollment::Once, |spec| spec.enrollment),

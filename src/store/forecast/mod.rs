@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::apply::affected;
 use super::matcher::{Earlier, Seeker};
+use super::spoken::{accounts_of, spoken_of};
 use super::{Error, InForce, Store};
 use crate::cadence::Cadence;
 use crate::domain::{AccountId, CampaignId, Name, Timestamp};
@@ -14,7 +15,8 @@ use crate::lane::Lane;
 use crate::lifecycle::turn::Order;
 use crate::manifest::Desired;
 use crate::manifest::desired::{AccountSelector, Campaign, DesiredState};
-use crate::pacing::Pace;
+use crate::manifest::policy::Policies;
+use crate::pacing;
 use crate::plan::Plan;
 use crate::plan::forecast::{self, Finish, Foreseen, Outlook, Run, admit};
 use people::{People, Waiting};
@@ -60,15 +62,17 @@ impl Store {
         in_force: &InForce,
         now: Timestamp,
     ) -> Result<Vec<Foreseen>, Error> {
+        let policies = in_force.desired.policies();
         let scenes: Vec<Scene<'_>> = trees.iter().map(|tree| Scene::of(tree, in_force)).collect();
         let names: BTreeSet<&Name> = scenes.iter().flat_map(|scene| scene.places.keys().copied()).collect();
         let batch = (BATCH / names.len().max(1)).clamp(1, ACCOUNTS);
         let mut db = self.pool.acquire().await.map_err(Error::during("begin a forecast"))?;
         let earlier = Earlier::of(&mut db, names).await?;
+        let accounts = accounts_of(&mut db, selectors).await?;
         drop(db);
         let mut found = Vec::new();
-        for accounts in self.accounts_of(selectors).await?.chunks(batch) {
-            let members = self.members(accounts).await?;
+        for accounts in accounts.chunks(batch) {
+            let members = self.members(accounts, &policies).await?;
             let runs = self.runs_of(accounts).await?;
             let mut waiting: Vec<Vec<HashMap<AccountId, Waiting>>> = Vec::new();
             for (tree, scene) in scenes.iter().enumerate() {
@@ -105,29 +109,6 @@ impl Store {
         Ok(found)
     }
 
-    async fn accounts_of(&self, selectors: &[&AccountSelector]) -> Result<Vec<AccountId>, Error> {
-        let (mut all, mut names, mut labels) = (false, Vec::new(), Vec::new());
-        for selector in selectors {
-            match selector {
-                AccountSelector::All => all = true,
-                AccountSelector::Names(some) => names.extend(some.iter().map(String::as_str)),
-                AccountSelector::MatchLabels(some) => labels.push(serde_json::json!(some)),
-            }
-        }
-        let ids: Vec<i32> = sqlx::query_scalar(
-            "select id from account a
-             where $1 or a.external_id = any($2) or exists (select from unnest($3::jsonb[]) l where a.attributes @> l)
-             order by id",
-        )
-        .bind(all)
-        .bind(names)
-        .bind(labels)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(Error::during("read the accounts of a forecast"))?;
-        Ok(ids.into_iter().map(AccountId).collect())
-    }
-
     /// Whom a campaign is going to take, of all for whom it makes or has an unfinished run.
     async fn waiting(
         &self,
@@ -145,8 +126,13 @@ impl Store {
             let over = runs.get(member.lane.account, asked.id).is_some_and(|run| run.finished);
             !over && asked.spec.accounts.selects(&member.name, &member.labels)
         });
-        let seeker =
-            |member: &Member| Seeker { account: member.lane.account, zone: member.lane.zone.clone(), room: u64::MAX };
+        let seeker = |member: &Member| Seeker {
+            account: member.lane.account,
+            zone: member.lane.zone.clone(),
+            // Whether the account takes them is another question.
+            enrolls: true,
+            room: u64::MAX,
+        };
         let seekers: Vec<Seeker> = open.map(seeker).collect();
         if seekers.is_empty() {
             return Ok(HashMap::new());
@@ -157,16 +143,18 @@ impl Store {
 
 /// A tree made ready to be looked at.
 struct Scene<'a> {
-    desired: &'a Desired,
     /// In the order in which they enroll: those that have a number first, then the new ones.
     campaigns: Vec<Asked<'a>>,
     /// Where each of them is in that order.
     places: HashMap<&'a Name, usize>,
     order: Order,
+    policies: Policies,
+    /// The accounts whose policy is another than before: their runs are looked at and enrolled anew.
+    repoliced: Vec<&'a AccountSelector>,
 }
 
 impl<'a> Scene<'a> {
-    fn of(tree: &Tree<'a>, in_force: &InForce) -> Self {
+    fn of(tree: &Tree<'a>, in_force: &'a InForce) -> Self {
         // What is new has no number yet; below zero there is room for it.
         let known = |name: &Name| in_force.campaigns.get(name).copied();
         let new = tree.desired.campaigns.keys().filter(|name| known(name).is_none());
@@ -176,7 +164,8 @@ impl<'a> Scene<'a> {
         let order = Order::of(tree.desired, &ids);
         let campaigns = asked(tree, &ids);
         let places = campaigns.iter().enumerate().map(|(at, asked)| (asked.name, at)).collect();
-        Self { desired: tree.desired, campaigns, places, order }
+        let repoliced = spoken_of(tree.plan, [tree.desired, &in_force.desired]).collect();
+        Self { campaigns, places, order, policies: tree.desired.policies(), repoliced }
     }
 }
 
@@ -207,18 +196,17 @@ impl Scene<'_> {
         waiting: &[HashMap<AccountId, Waiting>],
         now: Timestamp,
     ) -> (BTreeMap<Name, Outlook>, BTreeMap<Name, Finish>) {
-        let policy = &self.desired.accounts;
+        let policy = self.policies.of(&member.name, &member.labels);
         let (lane, today) = (&member.lane, member.lane.zone.date(now));
-        let longest = now + std::time::Duration::from(policy.pacing.longest());
         let account = forecast::Account {
             zone: &lane.zone,
-            policy,
+            policy: &policy,
             order: &self.order,
             facts: lane.facts,
             taken: lane.taken.of(today),
-            // Nobody waits longer than the pace asks for: a plan with another pace sees to that.
-            pace: Pace { next_slot_at: lane.pace.next_slot_at.map(|at| at.min(longest)), ..lane.pace },
+            pace: pacing::in_force(&policy.pacing, lane.pace, now),
         };
+        let repoliced = self.repoliced.iter().any(|accounts| accounts.selects(&member.name, &member.labels));
         let (mut names, mut ids, mut each, mut queues) = (vec![], vec![], vec![], vec![]);
         for (asked, waiting) in self.campaigns.iter().zip(waiting) {
             let selected = asked.spec.accounts.selects(&member.name, &member.labels);
@@ -226,7 +214,10 @@ impl Scene<'_> {
             let new = Run { orders, selected, ..Run::new(asked.id, asked.spec, &asked.cadence) };
             let run = match runs.get(lane.account, asked.id) {
                 Some(row) if row.finished => continue,
-                Some(row) => row.run(new, asked.touched, today, now),
+                Some(row) => {
+                    let run = row.run(new, asked.touched, today, now);
+                    Run { enroll_at: if repoliced { Some(now) } else { run.enroll_at }, ..run }
+                }
                 None if selected => new,
                 None => continue,
             };

@@ -8,6 +8,7 @@ use crate::lane::DayCount;
 use crate::lifecycle::enrollment::Taken;
 use crate::lifecycle::operator::{Orders, Overrides};
 use crate::lifecycle::run::{Phase, Reason};
+use crate::manifest::policy::Policies;
 use crate::plan::forecast::Run;
 use crate::store::lane_rows::{LaneRow, lane_columns};
 use crate::store::overrides::overrides_of;
@@ -72,21 +73,14 @@ impl RunRow {
 }
 
 impl Store {
-    pub(super) async fn members(&self, accounts: &[AccountId]) -> Result<Vec<Member>, Error> {
+    /// Accounts as they are now, under `policies`.
+    pub(super) async fn members(&self, accounts: &[AccountId], policies: &Policies) -> Result<Vec<Member>, Error> {
         const OPERATION: &str = "read accounts for a forecast";
-        #[derive(sqlx::FromRow)]
-        struct Row {
-            #[sqlx(flatten)]
-            lane: LaneRow,
-            external_id: String,
-            labels: serde_json::Value,
-        }
         // An account that no daemon has seen yet has no lane.
-        let rows: Vec<Row> = sqlx::query_as(concat!(
+        let rows: Vec<LaneRow> = sqlx::query_as(concat!(
             "select ",
             lane_columns!(),
-            ", a.external_id, a.attributes as labels
-             from account a
+            " from account a
              left join lane on lane.account_id = a.id
              cross join lateral (
                select a.id as account_id, lane.wake_at, lane.taken_on, coalesce(lane.taken, 0) as taken,
@@ -97,7 +91,10 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during(OPERATION))?;
-        let member = |row: Row| Ok(Member { lane: row.lane.lane()?, name: row.external_id, labels: row.labels });
+        let member = |row: LaneRow| {
+            let (name, labels) = (row.external_id.clone(), row.labels.clone());
+            Ok(Member { lane: row.lane(policies)?, name, labels })
+        };
         rows.into_iter().map(member).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
     }
 

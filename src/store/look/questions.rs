@@ -33,7 +33,7 @@ pub(super) async fn questions(
     keys: Keys,
     now: Timestamp,
 ) -> Result<HashMap<TargetKey, Asked>, Error> {
-    let lanes = lanes(tx, &keys.accounts).await?;
+    let lanes = lanes(tx, program, &keys.accounts).await?;
     let runs = lane_runs(tx, &keys.accounts).await?;
     let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
         "select ",
@@ -66,7 +66,11 @@ pub(super) async fn questions(
 }
 
 /// The lanes of `accounts`, which may repeat.
-pub(super) async fn lanes(tx: &mut PgConnection, accounts: &[i32]) -> Result<BTreeMap<AccountId, Lane>, Error> {
+pub(super) async fn lanes(
+    tx: &mut PgConnection,
+    program: &Program,
+    accounts: &[i32],
+) -> Result<BTreeMap<AccountId, Lane>, Error> {
     let rows: Vec<LaneRow> = sqlx::query_as(concat!(
         "select ",
         lane_columns!(),
@@ -76,7 +80,7 @@ pub(super) async fn lanes(tx: &mut PgConnection, accounts: &[i32]) -> Result<BTr
     .fetch_all(tx)
     .await
     .map_err(Error::during("read the lanes"))?;
-    let lanes: Result<Vec<Lane>, _> = rows.into_iter().map(LaneRow::lane).collect();
+    let lanes: Result<Vec<Lane>, _> = rows.into_iter().map(|row| row.lane(&program.policies)).collect();
     Ok(lanes.map_err(decode("read the lanes"))?.into_iter().map(|lane| (lane.account, lane)).collect())
 }
 

@@ -44,7 +44,7 @@ impl Store {
         .await
         .map_err(Error::during("look for a run"))?;
         let Some((account, campaign)) = key else { return Ok(None) };
-        let lanes = lanes(&mut tx, &[account]).await?;
+        let lanes = lanes(&mut tx, program, &[account]).await?;
         let runs = lane_runs(&mut tx, &[account]).await?;
         let run =
             runs.get(&AccountId(account)).and_then(|runs| runs.iter().find(|run| run.campaign == CampaignId(campaign)));
@@ -57,7 +57,7 @@ impl Store {
             run_taken: run.taken.of(date),
             run_cap: program.campaign(run.campaign).and_then(|campaign| campaign.spec.limits.messages_per_day),
             account_taken: lane.taken.of(date),
-            account_cap: program.accounts.messages_per_day,
+            account_cap: lane.policy.messages_per_day,
             hold,
         }))
     }

@@ -3,6 +3,9 @@
 mod people;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
 
 pub use self::people::Unreached;
 use super::rows::{decode, strange, zone};
@@ -12,6 +15,7 @@ use crate::gate;
 use crate::lane::DayCount;
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::target::Exit;
+use crate::manifest::policy::{AccountPolicy, Policies};
 
 /// An account as a report names it.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +25,14 @@ pub struct AccountFacts {
     pub name: String,
     pub zone: Zone,
     pub facts: gate::Account,
+    pub policy: Arc<AccountPolicy>,
+}
+
+impl AccountFacts {
+    /// Whether anything could leave for it at `now`, the time of day and quotas aside.
+    pub fn can_send(&self, now: Timestamp) -> bool {
+        self.policy.sending.is_on() && self.facts.unable(now).is_none()
+    }
 }
 
 /// The messages of one run that count on one local day of its account. `None`: they count on none, because nothing left.
@@ -83,19 +95,21 @@ pub struct FullLane {
 
 impl Store {
     /// All accounts, by their numbers.
-    pub async fn account_facts(&self) -> Result<Vec<AccountFacts>, Error> {
+    pub async fn account_facts(&self, policies: &Policies) -> Result<Vec<AccountFacts>, Error> {
         const OPERATION: &str = "read the accounts of a report";
-        type Row = (i32, String, String, String, Option<Timestamp>, Option<String>);
+        type Row = (i32, String, String, String, Option<Timestamp>, Option<String>, Value);
         let rows: Vec<Row> = sqlx::query_as(
-            "select id, external_id, name, timezone, subscription_ends_at, whatsapp_status from account order by id",
+            "select id, external_id, name, timezone, subscription_ends_at, whatsapp_status, attributes
+             from account order by id",
         )
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during(OPERATION))?;
-        let account = |(id, external_id, name, timezone, subscription_ends_at, status): Row| {
+        let account = |(id, external_id, name, timezone, subscription_ends_at, status, labels): Row| {
             let connected = status.is_none_or(|status| status == "connected");
             let facts = gate::Account { subscription_ends_at, connected };
-            Ok(AccountFacts { id: AccountId(id), external_id, name, zone: zone(&timezone)?, facts })
+            let policy = policies.of(&external_id, &labels);
+            Ok(AccountFacts { id: AccountId(id), external_id, name, zone: zone(&timezone)?, facts, policy })
         };
         rows.into_iter().map(account).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
     }
@@ -254,29 +268,31 @@ impl Store {
         Ok(rows.into_iter().map(overlap).collect())
     }
 
-    /// Lanes whose account has sent `cap` messages on its present local day, and the active runs in which somebody waits
-    /// all the same.
-    pub async fn full_lanes(&self, cap: u32, now: Timestamp) -> Result<Vec<FullLane>, Error> {
+    /// Lanes whose account has sent as many messages as it may on its present local day, and the active runs in which
+    /// somebody waits all the same.
+    pub async fn full_lanes(&self, policies: &Policies, now: Timestamp) -> Result<Vec<FullLane>, Error> {
         const OPERATION: &str = "look for accounts at their cap";
-        type Row = (i32, String, Option<NaiveDate>, i32, Vec<i32>);
+        type Row = (i32, String, String, Value, Option<NaiveDate>, i32, Vec<i32>);
+        let Some(lowest) = policies.lowest_cap() else { return Ok(Vec::new()) };
         let rows: Vec<Row> = sqlx::query_as(
-            "select l.account_id, a.timezone, l.taken_on, l.taken, array_agg(r.campaign_id order by r.campaign_id)
+            "select l.account_id, a.timezone, a.external_id, a.attributes, l.taken_on, l.taken, array_agg(r.campaign_id order by r.campaign_id)
              from lane l join account a on a.id = l.account_id
              join run r on r.account_id = l.account_id and r.phase = 'active'
              where l.taken >= $1 and exists (
                select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
                                       and t.state = 'active' and t.due_at <= $2)
-             group by 1, 2, 3, 4 order by 1",
+             group by 1, 2, 3, 4, 5, 6 order by 1",
         )
-        .bind(i32::try_from(cap).unwrap_or(i32::MAX))
+        .bind(i32::try_from(lowest).unwrap_or(i32::MAX))
         .bind(now)
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during(OPERATION))?;
         let mut full = Vec::new();
-        for (account, timezone, on, count, waiting) in rows {
+        for (account, timezone, name, labels, on, count, waiting) in rows {
             let day = zone(&timezone).map_err(decode(OPERATION))?.date(now);
-            if (DayCount { on, count: count.unsigned_abs() }).of(day) >= cap {
+            let taken = DayCount { on, count: count.unsigned_abs() }.of(day);
+            if policies.of(&name, &labels).messages_per_day.is_some_and(|cap| taken >= cap) {
                 let waiting = waiting.into_iter().map(CampaignId).collect();
                 full.push(FullLane { account: AccountId(account), day, waiting });
             }

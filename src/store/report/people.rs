@@ -118,9 +118,9 @@ impl Store {
         for person in self.never_written_to().await? {
             note(person, Unreached::NoCampaign);
         }
-        let accounts = self.account_facts().await?;
+        let accounts = self.account_facts(&program.policies).await?;
         let silent: HashSet<i32> =
-            accounts.iter().filter(|account| !account.facts.can_send(now)).map(|account| account.id.0).collect();
+            accounts.iter().filter(|account| !account.can_send(now)).map(|account| account.id.0).collect();
         for (id, campaign) in program.campaigns() {
             let takes = self.runs_that_took(id).await?;
             for (person, reason) in self.first_reasons(id, program, now).await? {
@@ -165,7 +165,7 @@ impl Store {
     ) -> Result<Vec<(Person, Option<WhyNot>)>, Error> {
         const OPERATION: &str = "look why people were never written to";
         let Some(campaign) = program.campaign(id) else { return Ok(Vec::new()) };
-        let seekers = self.seekers(&campaign.spec.accounts).await?;
+        let seekers = self.seekers(&campaign.spec.accounts, &program.policies).await?;
         let query = sqlx::query_as(concat!(
             "select r.account_id, r.id, ",
             conditions!(first_reason),

@@ -55,14 +55,38 @@ impl Dice {
     }
 }
 
+/// What an account has for itself.
+#[derive(Debug, Clone, Copy)]
+struct Own {
+    cap: u32,
+    sends: bool,
+    enrolls: bool,
+}
+
 /// What the manifests ask for.
 #[derive(Debug, Clone, Copy)]
 struct Wanted {
     /// Of the whole account.
     cap: u32,
+    /// What the first account has instead.
+    own: Option<Own>,
     campaigns: [Option<(&'static str, u32)>; 2],
     /// The second is a default campaign, and makes way for the first.
     makes_way: bool,
+}
+
+impl Own {
+    fn yaml(self) -> String {
+        let switch = |on: bool| if on { "on" } else { "off" };
+        format!(
+            "---\napiVersion: relance/v1\nkind: Account\nmetadata: {{name: own}}\nspec: {{accounts: {{names: [{}]}}, \
+             limits: {{messagesPerDay: {}}}, sending: {}, enrollment: {}}}\n",
+            ACCOUNTS[0],
+            self.cap,
+            switch(self.sends),
+            switch(self.enrolls)
+        )
+    }
 }
 
 impl Wanted {
@@ -86,7 +110,13 @@ impl Wanted {
             tree(days, &format!("limits: {{messagesPerDay: {}}}, pacing: {{every: 0s, jitter: 0s}}", self.cap), &specs);
         let filtered = "{name: second}\nspec: {type: filtered";
         let default = "{name: second}\nspec: {type: default, enrollment: untilDrained, enrollAfter: 0s";
-        if self.makes_way { yaml.replace(filtered, default) } else { yaml }
+        let yaml = if self.makes_way { yaml.replace(filtered, default) } else { yaml };
+        yaml + &self.own.map(Own::yaml).unwrap_or_default()
+    }
+
+    /// What holds for the account with this number.
+    fn of(&self, account: i32) -> Own {
+        self.own.filter(|_| account == 1).unwrap_or(Own { cap: self.cap, sends: true, enrolls: true })
     }
 }
 
@@ -124,7 +154,7 @@ impl Walk {
             world.person(Person { account, registered_at: &registered_at, ..Person::new(&id, &phone(n)) }).await;
         }
         let makes_way = dice.below(2) == 0;
-        let wanted = Wanted { cap: 4, campaigns: [Some(("active", 3)), Some(("active", 2))], makes_way };
+        let wanted = Wanted { cap: 4, own: None, campaigns: [Some(("active", 3)), Some(("active", 2))], makes_way };
         let zones = zones.map(|name| Zone::parse(name).unwrap());
         let (history, stopped, orders, lost) = (vec![], HashMap::new(), vec![], vec![]);
         let mut walk = Self {
@@ -184,7 +214,12 @@ impl Walk {
     async fn edit_something(&mut self) -> String {
         let mut wanted = self.wanted;
         let at = self.dice.below(2);
-        match self.dice.below(5) {
+        match self.dice.below(7) {
+            5 => wanted.own = None,
+            6 => {
+                let [sends, enrolls] = [0; 2].map(|_| self.dice.below(2) == 0);
+                wanted.own = Some(Own { cap: self.dice.pick(&[1, 3, 6]), sends, enrolls });
+            }
             0 => wanted.cap = self.dice.pick(&[2, 4, 5]),
             1 => wanted.campaigns[at] = None,
             // A cancelled run is over for ever; removed and written again it is another campaign.
@@ -336,7 +371,8 @@ impl Walk {
         self.take_everything_back().await;
         let connected = [1, 2].map(|id| FactEvent::Connection { account: AccountId(id), connected: true });
         self.world.store().record(&connected, self.world.now).await.unwrap();
-        self.edit(Wanted { cap: 5, campaigns: [Some(("active", 3)), Some(("active", 3))], ..self.wanted }).await;
+        self.edit(Wanted { cap: 5, own: None, campaigns: [Some(("active", 3)), Some(("active", 3))], ..self.wanted })
+            .await;
         self.world.run_for(TimeDelta::days(14)).await;
         self.check().await;
         self.never("somebody is left behind", "select concat_ws(' ', t.*) from target t where state = 'active'").await;

@@ -116,6 +116,7 @@ impl Walk {
         let all = NEVER.map(|(what, query)| format!("select '{what}: ' || found from ({query}) as q (found)"));
         self.never("a promise is broken", &all.join(" union all ")).await;
         self.check_deliveries().await;
+        self.check_enrollments().await;
         self.check_transitions().await;
     }
 
@@ -152,6 +153,12 @@ impl Walk {
                 delivery.at,
                 story()
             );
+            assert!(
+                self.wanted_at(delivery.at).any(|wanted| wanted.of(account).sends),
+                "seed {seed}: {key:?} left at {}, though sending is off for its account\n{}",
+                delivery.at,
+                story()
+            );
             let local = self.zone(account).local(delivery.at);
             let (_, from, to) = CAMPAIGNS.into_iter().find(|(name, ..)| *name == names[&campaign]).unwrap();
             assert!((from..to).contains(&local.hour()), "seed {seed}: {key:?} left at {local}\n{}", story());
@@ -164,7 +171,7 @@ impl Walk {
             runs.entry((account, campaign, local.date())).or_default().push(delivery.at);
         }
         for ((account, day), sent) in accounts {
-            let cap = self.highest(&sent, |wanted| Some(wanted.cap));
+            let cap = self.highest(&sent, |wanted| Some(wanted.of(account).cap));
             assert!(
                 sent.len() <= cap,
                 "seed {}: {} on {day} for account {account}, cap {cap}\n{}",
@@ -184,6 +191,28 @@ impl Walk {
                 story()
             );
         }
+    }
+
+    /// Nobody is taken for an account that takes nobody.
+    async fn check_enrollments(&self) {
+        let taken: Vec<(i32, Timestamp)> = sqlx::query_as("select distinct account_id, enrolled_at from target")
+            .fetch_all(self.world.pool())
+            .await
+            .unwrap();
+        for (account, at) in taken {
+            assert!(
+                self.wanted_at(at).any(|wanted| wanted.of(account).enrolls),
+                "seed {}: somebody was taken at {at} for account {account}, which takes nobody\n{}",
+                self.seed,
+                self.story.join("\n")
+            );
+        }
+    }
+
+    /// What was in force at an instant: of several, all.
+    fn wanted_at(&self, at: Timestamp) -> impl Iterator<Item = &Wanted> {
+        let before = self.history.iter().rposition(|(since, _)| *since < at).unwrap_or_default();
+        self.history[before..].iter().take_while(move |(since, _)| *since <= at).map(|(_, wanted)| wanted)
     }
 
     /// The highest cap in force while these were sent.
@@ -209,6 +238,10 @@ impl Walk {
         .await
         .unwrap();
         for (account, name, due_at, wake_at, lane_on, lane_taken, run_on, run_taken) in rows {
+            let own = self.wanted.of(account);
+            if !own.sends {
+                continue;
+            }
             let zone = self.zone(account);
             let at = CAMPAIGNS.iter().position(|campaign| campaign.0 == name).unwrap();
             let (_, from, to) = CAMPAIGNS[at];
@@ -216,7 +249,7 @@ impl Walk {
             let today = zone.date(self.world.now);
             let spent = |on: Option<NaiveDate>, taken: i32, cap: u32| on == Some(today) && taken.unsigned_abs() >= cap;
             let run_cap = self.wanted.campaigns[at].map_or(0, |(_, cap)| cap);
-            if spent(lane_on, lane_taken, self.wanted.cap) || spent(run_on, run_taken, run_cap) {
+            if spent(lane_on, lane_taken, own.cap) || spent(run_on, run_taken, run_cap) {
                 earliest = earliest.max(zone.next_day(self.world.now));
             }
             // The first minute of the window from there.
