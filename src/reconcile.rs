@@ -1,11 +1,13 @@
 //! One reconcile pass: files → check → freeze → plan → guard → apply. Safe to run at any time, any number of times.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 use crate::diagnostic::Diagnostic;
-use crate::domain::{SourceId, Timestamp};
+use crate::domain::{Name, SourceId, Timestamp};
 use crate::manifest::{self, Checked, Desired, Sources};
-use crate::plan::{self, Freeze, Frozen, Kept, Plan, Refusal};
+use crate::plan::{self, Action, Freeze, Frozen, Kept, Plan, Refusal};
 use crate::source::{self, Claim, Tree};
 use crate::store::{self, Applied, InForce, Origin, Standstill, Store};
 
@@ -118,6 +120,8 @@ pub struct Comparison {
     /// Campaigns that the files rename have their new names in it.
     pub in_force: InForce,
     pub plan: Plan,
+    /// Runs that are not over, by campaign; read only where the plan cancels any.
+    pub live_runs: BTreeMap<Name, u64>,
     pub origin: Origin,
     /// The database follows another source; a plan made of these files is for looking at.
     pub foreign: Option<Foreign>,
@@ -129,7 +133,7 @@ impl Comparison {
     /// Asks whether the plan looks like an accident.
     pub fn guard(&self) -> Result<(), Refusal> {
         let broken = self.checked.broken.iter().filter(|(kind, _)| *kind == manifest::Kind::Campaign).count();
-        plan::guard(&self.plan, self.checked.desired.campaigns.len() + broken, &self.in_force.live_runs)
+        plan::guard(&self.plan, self.checked.desired.campaigns.len() + broken, &self.live_runs)
     }
 }
 
@@ -148,7 +152,12 @@ pub async fn compare(tree: Tree, store: &Store) -> Result<Comparison, Error> {
     let foreign = foreign.filter(|_| !takes_over);
     let Freeze { desired, frozen, kept } = plan::freeze(&checked, &in_force.desired);
     let plan = plan::plan(&desired.to_objects(), &in_force.objects, &renames);
-    Ok(Comparison { sources, checked, desired, frozen, kept, in_force, plan, origin, foreign, takes_over })
+    let mut live_runs = BTreeMap::new();
+    if plan.changes.iter().any(|change| change.action == Action::Cancel) {
+        let live = store.live_runs().await?;
+        live_runs = in_force.campaigns.iter().filter_map(|(name, id)| Some((name.clone(), *live.get(id)?))).collect();
+    }
+    Ok(Comparison { sources, checked, desired, frozen, kept, in_force, plan, live_runs, origin, foreign, takes_over })
 }
 
 /// Makes one pass.

@@ -16,7 +16,7 @@ use crate::lifecycle::run::Phase;
 use crate::lifecycle::target::Exit;
 use crate::lifecycle::turn::Order;
 
-/// Runs looked at in one go.
+/// Runs looked at in one go; those of one account are, however many, because they depend on each other.
 const BATCH: i64 = 2_000;
 
 /// Moves runs that are due for a look to the phase that follows from what is so. The overrides are held by then. Returns
@@ -24,8 +24,16 @@ const BATCH: i64 = 2_000;
 pub(super) async fn advance(tx: &mut PgConnection, scene: &Scene<'_>, now: Timestamp) -> Result<Option<u64>, Error> {
     // The lanes first, as always: their rows are the locks of the accounts.
     let accounts: Vec<i32> = sqlx::query_scalar(
-        "select account_id from lane where account_id in (
-           select account_id from run where check_at <= $1 order by check_at limit $2)
+        "with due as (
+           select account_id, min(check_at) as since
+           from (select account_id, check_at from run where check_at <= $1 order by check_at limit $2) r
+           group by account_id),
+         counted as (
+           select account_id, sum(runs) over (order by since, account_id) - runs as before
+           from due cross join lateral (
+             select count(*) as runs
+             from (select from run r where r.account_id = due.account_id and r.check_at <= $1 limit $2) r) n)
+         select account_id from lane where account_id in (select account_id from counted where before < $2)
          order by account_id for update skip locked",
     )
     .bind(now)

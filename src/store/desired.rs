@@ -20,8 +20,6 @@ pub struct InForce {
     pub revision: i32,
     /// Campaigns by name, those without a manifest left out.
     pub campaigns: BTreeMap<Name, CampaignId>,
-    /// Runs that are not over, by campaign.
-    pub live_runs: BTreeMap<Name, u64>,
     /// The source that the database follows, if one ever said which it is.
     pub owner: Option<SourceId>,
 }
@@ -34,7 +32,6 @@ impl InForce {
             moved(&mut self.desired.campaigns, old, new.clone());
             moved(&mut self.objects, &(Kind::Campaign, old.clone()), (Kind::Campaign, new.clone()));
             moved(&mut self.campaigns, old, new.clone());
-            moved(&mut self.live_runs, old, new.clone());
             if self.desired.protected.remove(&(kind, old.clone())) {
                 self.desired.protected.insert((kind, new.clone()));
             }
@@ -68,6 +65,16 @@ impl Store {
         owner(&mut db).await
     }
 
+    /// How many runs of each campaign are not over.
+    pub async fn live_runs(&self) -> Result<BTreeMap<CampaignId, u64>, Error> {
+        let rows: Vec<(i32, i64)> =
+            sqlx::query_as("select campaign_id, count(*) from run where finished_at is null group by campaign_id")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(Error::during("count the runs that are not over"))?;
+        Ok(rows.into_iter().map(|(id, runs)| (CampaignId(id), runs.unsigned_abs())).collect())
+    }
+
     /// The generation of the desired state: it grows with every accepted revision.
     pub async fn generation(&self) -> Result<i64, Error> {
         sqlx::query_scalar("select desired from generation")
@@ -88,13 +95,10 @@ pub(super) async fn in_force(tx: &mut PgConnection) -> Result<InForce, Error> {
         .fetch_all(&mut *tx)
         .await
         .map_err(Error::during("read the manifests in force"))?;
-    let campaigns: Vec<(String, i32, i64)> = sqlx::query_as(
-        "select c.name, c.id, (select count(*) from run r where r.campaign_id = c.id and r.finished_at is null)
-         from campaign c where c.removed_at is null",
-    )
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(Error::during("read the campaigns"))?;
+    let campaigns: Vec<(String, i32)> = sqlx::query_as("select name, id from campaign where removed_at is null")
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during("read the campaigns"))?;
     let owner = owner(tx).await?;
     let objects: Objects = rows
         .into_iter()
@@ -102,16 +106,8 @@ pub(super) async fn in_force(tx: &mut PgConnection) -> Result<InForce, Error> {
         .collect();
     let desired = Desired::from_objects(&objects)
         .map_err(|error| Error::new("read the manifests in force", sqlx::Error::Decode(error.into())))?;
-    let named = || campaigns.iter().filter_map(|(name, id, live)| Some((Name::parse(name).ok()?, *id, *live)));
-    Ok(InForce {
-        desired,
-        objects,
-        generation,
-        revision,
-        campaigns: named().map(|(name, id, _)| (name, CampaignId(id))).collect(),
-        live_runs: named().map(|(name, _, live)| (name, live.unsigned_abs())).collect(),
-        owner,
-    })
+    let campaigns = campaigns.into_iter().filter_map(|(name, id)| Some((Name::parse(&name).ok()?, CampaignId(id))));
+    Ok(InForce { desired, objects, generation, revision, campaigns: campaigns.collect(), owner })
 }
 
 async fn owner(db: &mut PgConnection) -> Result<Option<SourceId>, Error> {

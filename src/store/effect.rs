@@ -77,7 +77,13 @@ impl Store {
 
     async fn cancelling(&self, name: &Name, in_force: &InForce) -> Result<Effect, Error> {
         let Some(id) = in_force.campaigns.get(name) else { return Ok(Effect::default()) };
-        let accounts = in_force.live_runs.get(name).copied().unwrap_or_default();
+        let accounts: i64 =
+            sqlx::query_scalar("select count(*) from run where campaign_id = $1 and finished_at is null")
+                .bind(id.0)
+                .fetch_one(&self.pool)
+                .await
+                .map_err(Error::during("count the runs of a campaign"))?;
+        let accounts = accounts.unsigned_abs();
         Ok(Effect { accounts, exit: self.count_active(*id).await?, ..Effect::default() })
     }
 

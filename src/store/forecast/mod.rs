@@ -23,7 +23,7 @@ use people::{People, Waiting};
 use runs::Runs;
 
 /// Runs looked at in one go, so that a forecast of everybody needs no more memory than one of a few.
-const BATCH: usize = 200_000;
+const BATCH: usize = 1_000_000;
 /// Accounts looked at in one go at most.
 const ACCOUNTS: usize = 500;
 
