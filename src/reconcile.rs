@@ -105,6 +105,8 @@ pub enum Error {
     /// The store is that of a daemon that does not reconcile any more; nothing was written.
     #[error("another daemon reconciles now; nothing was written")]
     Fenced,
+    #[error("an import is running, and the plan changes what holds for accounts; nothing was written: try again")]
+    Importing,
 }
 
 /// What the files ask for, beside what is in force.
@@ -148,7 +150,9 @@ pub async fn compare(tree: Tree, store: &Store) -> Result<Comparison, Error> {
     let renames = plan::renames(&checked, &in_force.desired);
     in_force.rename(&renames);
     let foreign = claim.as_ref().and_then(|claim| Foreign::to(in_force.owner.as_ref(), &claim.source));
-    let takes_over = foreign.is_some() && claim.is_some_and(|Claim { take_over, .. }| take_over);
+    // What was applied before databases had a source is claimed by the first who finds it as it should be.
+    let is_unclaimed = claim.is_some() && in_force.owner.is_none() && in_force.revision > 0;
+    let takes_over = is_unclaimed || foreign.is_some() && claim.is_some_and(|Claim { take_over, .. }| take_over);
     let foreign = foreign.filter(|_| !takes_over);
     let Freeze { desired, frozen, kept } = plan::freeze(&checked, &in_force.desired);
     let plan = plan::plan(&desired.to_objects(), &in_force.objects, &renames);
@@ -203,8 +207,8 @@ async fn carry_out(comparison: Comparison, store: &Store, by: By<'_>, now: Times
     let guarded = comparison.guard();
     let Comparison { desired, in_force, plan, origin, takes_over, .. } = comparison;
     if plan.is_empty() && !takes_over {
-        if by == By::Daemon {
-            store.drop_waiting_plan().await?;
+        if by == By::Daemon && !store.drop_waiting_plan().await? {
+            return Err(Error::Fenced);
         }
         return Ok(Outcome::InSync);
     }
@@ -214,28 +218,31 @@ async fn carry_out(comparison: Comparison, store: &Store, by: By<'_>, now: Times
         return Ok(Outcome::Moved);
     }
     match guarded {
-        Err(refusal) if !is_meant(&plan, &refusal, store, by, now).await? => {
-            return Ok(Outcome::Refused(refusal));
-        }
-        Err(_) | Ok(()) => {}
+        Err(refusal) => match is_meant(&plan, &refusal, store, by, now).await? {
+            Some(true) => {}
+            Some(false) => return Ok(Outcome::Refused(refusal)),
+            None => return Err(Error::Fenced),
+        },
+        Ok(()) => {}
     }
     match store.apply(&plan, &desired, in_force.generation, &origin, now).await? {
         Applied::Revision(revision) => Ok(Outcome::Applied { revision, plan }),
         Applied::Outdated => Err(Error::Outdated),
         Applied::Fenced => Err(Error::Fenced),
+        Applied::Importing => Err(Error::Importing),
     }
 }
 
-/// Whether a person said that a plan which looks like an accident is not one.
+/// Whether a person said that a plan which looks like an accident is not one; `None` when that is no longer ours to ask.
 async fn is_meant(
     plan: &Plan,
     refusal: &Refusal,
     store: &Store,
     by: By<'_>,
     now: Timestamp,
-) -> Result<bool, store::Error> {
+) -> Result<Option<bool>, store::Error> {
     match by {
         By::Daemon => store.hold_plan(plan, refusal, now).await,
-        By::Person { mass_change, .. } => Ok(mass_change),
+        By::Person { mass_change, .. } => Ok(Some(mass_change)),
     }
 }

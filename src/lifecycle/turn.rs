@@ -39,6 +39,7 @@ pub struct Order {
     ranks: BTreeMap<CampaignId, usize>,
     /// Those with a `runAfter`, by the campaign that it names.
     children: BTreeMap<CampaignId, Vec<CampaignId>>,
+    defaults: Vec<CampaignId>,
 }
 
 impl Order {
@@ -61,6 +62,7 @@ impl Order {
             let turn = Turn { name: name.clone(), kind: campaign.kind, after, place: places.get(id).copied() };
             order.turns.insert(*id, turn);
         }
+        order.defaults = order.of_kind(CampaignType::Default).collect();
         let mut seen = BTreeSet::new();
         for kind in [CampaignType::Filtered, CampaignType::Default] {
             let ids: Vec<CampaignId> = order.of_kind(kind).collect();
@@ -102,10 +104,20 @@ impl Order {
         self.turns.get(&id).map(|turn| turn.kind)
     }
 
-    /// Every campaign that it may have to wait for.
-    pub fn parents(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
-        let after = self.turns.get(&id).and_then(|turn| turn.after);
-        after.into_iter().chain(self.ahead(id).iter().copied())
+    /// Every campaign that one of `ids` may have to wait for, perhaps several times.
+    pub fn parents(&self, ids: impl Iterator<Item = CampaignId>) -> Vec<CampaignId> {
+        let mut parents = Vec::new();
+        let mut ahead: BTreeMap<usize, usize> = BTreeMap::new();
+        for turn in ids.filter_map(|id| self.turns.get(&id)) {
+            parents.extend(turn.after);
+            if let Some((queue, at)) = turn.place {
+                let most = ahead.entry(queue).or_default();
+                *most = at.max(*most);
+            }
+        }
+        // Those ahead of one are ahead of all behind it.
+        parents.extend(ahead.into_iter().flat_map(|(queue, at)| &self.queues[queue].campaigns[..at]));
+        parents
     }
 
     pub fn queues(&self) -> &[Queue] {
@@ -122,8 +134,7 @@ impl Order {
         let children = self.children.get(&id).into_iter().flatten().copied();
         // One that was removed may have been a filtered one.
         let crowds = self.kind(id).is_none_or(|kind| kind == CampaignType::Filtered);
-        let defaults = self.of_kind(CampaignType::Default).filter(move |_| crowds);
-        children.chain(defaults)
+        children.chain(self.defaults.iter().copied().filter(move |_| crowds))
     }
 
     /// Those of its queue whose turn it may be now that the run of `id` is what `peers` says.

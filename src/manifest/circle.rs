@@ -50,8 +50,8 @@ pub(super) fn waits(campaigns: &[Name], parallelism: u32) -> Vec<(usize, &Name)>
     let parallelism = usize::try_from(parallelism).unwrap_or(usize::MAX);
     let mut waits = Vec::new();
     for child in parallelism..campaigns.len() {
-        // Those before the one before it wait in their turn.
-        let parents = if parallelism == 1 { &campaigns[child - 1..child] } else { &campaigns[..child] };
+        // The first of them waits for all before it, and with each of the others the one before it does.
+        let parents = if child == parallelism { &campaigns[..child] } else { &campaigns[child - 1..child] };
         waits.extend(parents.iter().map(|parent| (child, parent)));
     }
     waits

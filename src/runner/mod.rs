@@ -6,6 +6,7 @@ mod deliver;
 mod enroll;
 mod loaded;
 mod send;
+mod settled;
 mod supervisor;
 mod upkeep;
 

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::candidate::Candidate;
+use super::settled::Settled;
 use super::{BATCH, Kept, Loaded, Seen, Told, deliver, send, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
@@ -106,7 +107,7 @@ impl Supervisor {
     async fn reconcile_loop(&self, mut held: watch::Receiver<Option<Token>>, stop: &CancellationToken) {
         let changed = Arc::new(Notify::new());
         let mut watch = Watch::new(Arc::clone(&changed));
-        let (mut told, mut seen) = (String::new(), None);
+        let (mut told, mut seen, mut settled) = (String::new(), None, Settled::default());
         while let Some(token) = granted(&mut held, stop).await {
             // First the watch, then the files: what changes in between raises an event.
             if let Source::Directories(named) = &self.source {
@@ -116,8 +117,9 @@ impl Supervisor {
             // Nothing is lost by not waiting for a repository that may never answer.
             let Some(tree) = stop.run_until_cancelled(self.source.read_at_rest()).await else { break };
             tell_commit(&tree, &mut seen);
-            match self.reconcile_tick(tree, token).await {
-                Ok(pass) => {
+            match self.reconcile_tick(tree, token, &mut settled).await {
+                Ok(None) => {}
+                Ok(Some(pass)) => {
                     // An approval raises no event; a remote is not asked every second for that.
                     if matches!((&pass.outcome, &self.source), (Outcome::Refused(_), Source::Directories(_))) {
                         pause = PERIOD;
@@ -127,6 +129,8 @@ impl Supervisor {
                 Err(reconcile::Error::Outdated) => continue,
                 Err(fenced @ reconcile::Error::Fenced) => tracing::warn!("{fenced} (token {token})"),
                 Err(error) => {
+                    // That it is over is told by a pass.
+                    settled = Settled::default();
                     if !matches!(error, reconcile::Error::Source(ReadError::Git(_))) {
                         pause = RETRY;
                     }
@@ -148,10 +152,19 @@ impl Supervisor {
         }
     }
 
-    async fn reconcile_tick(&self, tree: Result<Tree, ReadError>, token: Token) -> Result<Pass, reconcile::Error> {
+    /// Makes a pass, unless all is as the last one found it in order.
+    async fn reconcile_tick(
+        &self,
+        tree: Result<Tree, ReadError>,
+        token: Token,
+        settled: &mut Settled,
+    ) -> Result<Option<Pass>, reconcile::Error> {
         let tree = tree?.claimed(self.claim.clone());
+        let Some(news) = settled.news(&tree, &self.store).await? else { return Ok(None) };
         let (now, _) = self.store.now().await?;
-        reconcile(tree, &self.store.fenced(token), By::Daemon, now).await
+        let pass = reconcile(tree, &self.store.fenced(token), By::Daemon, now).await?;
+        settled.note(news, matches!(pass.outcome, Outcome::InSync) && pass.complaint().is_empty());
+        Ok(Some(pass))
     }
 
     /// How long the files may go unread though no event came. Daemons that began together do not ask a remote together.

@@ -1,13 +1,14 @@
 //! Runs moved through their lifecycle: read, decided by the pure rules, saved with their events.
 
 mod look;
+mod queue;
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use self::look::{Look, Looking, due_runs, peers};
+use self::queue::next_in_queues;
 use super::Error;
 use super::overrides::overrides_of;
 use super::run::Scene;
@@ -95,9 +96,9 @@ async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, n
         .collect();
     forget_foreseen(tx, changed().map(|(_, look)| look), now).await?;
     // In a queue those behind are looked at later than those before.
-    let seen = |run: &(i32, i32)| places.contains_key(&(AccountId(run.0), CampaignId(run.1)));
-    let next = next_in_queues(tx, changed().map(|(_, look)| look), order).await?;
-    concerned.extend(next.into_iter().filter(|run| !seen(run)));
+    let seen = |account, campaign| places.contains_key(&(account, campaign));
+    let next = next_in_queues(tx, changed().map(|(_, look)| look), order, seen).await?;
+    concerned.extend(next.into_iter().filter(|(account, campaign)| !seen(AccountId(*account), CampaignId(*campaign))));
     if concerned.is_empty() {
         return Ok(false);
     }
@@ -114,63 +115,6 @@ async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, n
     .await
     .map_err(Error::during("have others look"))?;
     Ok(touched.rows_affected() > 0)
-}
-
-/// The runs whose turn it may be, or that are right behind, now that these are what they are: unlike everybody behind
-/// them, a few.
-async fn next_in_queues<'a>(
-    tx: &mut PgConnection,
-    changed: impl Iterator<Item = &'a Look>,
-    order: &Order,
-) -> Result<Vec<(i32, i32)>, Error> {
-    let (mut accounts, mut queues, mut places, mut over) = (vec![], vec![], vec![], vec![]);
-    for look in changed {
-        let Some((queue, place)) = order.place(look.campaign) else { continue };
-        accounts.push(look.account.0);
-        queues.push(queue);
-        places.push(place);
-        over.push(look.after.phase.is_final());
-    }
-    let named: BTreeSet<usize> = queues.iter().copied().collect();
-    if named.is_empty() {
-        return Ok(vec![]);
-    }
-    let orders = named.into_iter().map(|at| {
-        let queue = &order.queues()[at];
-        let campaigns: Vec<i32> = queue.campaigns.iter().map(|id| id.0).collect();
-        json!({"id": at, "campaigns": campaigns, "most": queue.parallelism})
-    });
-    let count = |all: Vec<usize>| all.into_iter().map(|it| i64::try_from(it).unwrap_or(i64::MAX)).collect::<Vec<_>>();
-    sqlx::query_as(
-        "with queue as (
-           select * from jsonb_to_recordset($1) as q (id bigint, campaigns integer[], most bigint)),
-         changed as (
-           select c.account, c.place, c.is_over, q.campaigns, q.most
-           from unnest($2::int[], $3::bigint[], $4::bigint[], $5::boolean[]) as c (account, queue, place, is_over)
-           join queue q on q.id = c.queue)
-         select c.account, next.id
-         from changed c
-         cross join lateral (
-           select m.id from unnest(c.campaigns[c.place + 2:]) with ordinality as m (id, place)
-           where exists (select from run r where r.account_id = c.account and r.campaign_id = m.id and r.finished_at is null)
-           order by m.place limit 1) next
-         union
-         select c.account, freed.id
-         from changed c
-         cross join lateral (
-           select m.id from unnest(c.campaigns) with ordinality as m (id, place)
-           where exists (select from run r where r.account_id = c.account and r.campaign_id = m.id and r.finished_at is null)
-           order by m.place limit c.most) freed
-         where c.is_over",
-    )
-    .bind(Value::Array(orders.collect()))
-    .bind(accounts)
-    .bind(count(queues))
-    .bind(count(places))
-    .bind(over)
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during("look who is next in a queue"))
 }
 
 /// What was foreseen of the runs that are refused was foreseen beside others that are not what they were.

@@ -9,6 +9,7 @@ use super::advance::advance;
 use super::approval::carried_out;
 use super::claim::in_force;
 use super::event::{Event, tell};
+use super::import::hold_facts_still;
 use super::notification::sync_notifiers;
 use super::overrides::hold_overrides;
 use super::reconciler::{holds, prolong};
@@ -45,6 +46,8 @@ pub enum Applied {
     Outdated,
     /// Another daemon reconciles now: nothing was written.
     Fenced,
+    /// An import is about to change of which accounts the plan speaks: nothing was written.
+    Importing,
 }
 
 impl Store {
@@ -75,6 +78,12 @@ impl Store {
             && !holds(&mut tx, token).await?
         {
             return Ok(Applied::Fenced);
+        }
+        // Accounts that came, or got another label, meanwhile would be looked at by what was in force before, and then by
+        // nobody.
+        let all = plan.changes.iter().any(|change| matches!(change.kind, Kind::Defaults | Kind::Account));
+        if all && !hold_facts_still(&mut tx).await? {
+            return Ok(Applied::Importing);
         }
         hold_overrides(&mut tx).await?;
         let revision = self.insert_revision(&mut tx, plan, origin, now).await?;
@@ -109,7 +118,6 @@ impl Store {
         // More runs than one batch are moved on by the daemon; until then the gate holds them. Of default runs that make
         // way it knows nothing: what decides about that concerns many at once.
         let scene = Scene { specs, order: &order, policies: &desired.policies() };
-        let all = plan.changes.iter().any(|change| matches!(change.kind, Kind::Defaults | Kind::Account));
         for _ in 0..if all { MOST_BATCHES } else { 1 } {
             if advance(&mut tx, &scene, now).await?.is_none() {
                 break;

@@ -4,6 +4,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::event::{Event, tell};
+use super::reconciler::holds;
 use super::{Error, Store};
 use crate::domain::Timestamp;
 use crate::lifecycle::event::EventKind;
@@ -33,10 +34,16 @@ pub enum Approved {
 }
 
 impl Store {
-    /// Has `plan` wait for a person, in place of whatever else did. Says whether one approved it.
-    pub async fn hold_plan(&self, plan: &Plan, refusal: &Refusal, now: Timestamp) -> Result<bool, Error> {
+    /// Has `plan` wait for a person, in place of whatever else did. Says whether one approved it; `None` when this store is
+    /// [fenced](Store::fenced) and another daemon took over.
+    pub async fn hold_plan(&self, plan: &Plan, refusal: &Refusal, now: Timestamp) -> Result<Option<bool>, Error> {
         const OPERATION: &str = "have a plan wait for its approval";
         let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
+        if let Some(token) = self.fence
+            && !holds(&mut tx, token).await?
+        {
+            return Ok(None);
+        }
         let digest = plan.digest();
         sqlx::query("delete from refused_plan where revision_id is null and digest <> $1")
             .bind(&digest)
@@ -66,16 +73,29 @@ impl Store {
         .await
         .map_err(Error::during(OPERATION))?;
         tx.commit().await.map_err(Error::during(OPERATION))?;
-        Ok(approved)
+        Ok(Some(approved))
     }
 
-    /// No plan waits any more: there is nothing to do, or what there is needs nobody's word.
-    pub async fn drop_waiting_plan(&self) -> Result<(), Error> {
+    /// No plan waits any more: there is nothing to do, or what there is needs nobody's word. `false` when one does and this
+    /// store is [fenced](Store::fenced), and another daemon took over.
+    pub async fn drop_waiting_plan(&self) -> Result<bool, Error> {
+        const OPERATION: &str = "forget a plan that waited";
+        // The lease is locked only when there is something to write.
+        if self.waiting_plan().await?.is_none() {
+            return Ok(true);
+        }
+        let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
+        if let Some(token) = self.fence
+            && !holds(&mut tx, token).await?
+        {
+            return Ok(false);
+        }
         sqlx::query("delete from refused_plan where revision_id is null")
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await
-            .map_err(Error::during("forget a plan that waited"))?;
-        Ok(())
+            .map_err(Error::during(OPERATION))?;
+        tx.commit().await.map_err(Error::during(OPERATION))?;
+        Ok(true)
     }
 
     /// The plan that waits.

@@ -129,8 +129,8 @@ pub(super) async fn peers(
     overrides: &Overrides,
     now: Timestamp,
 ) -> Result<HashMap<i32, Peers>, Error> {
-    let parents: BTreeSet<i32> =
-        rows.iter().flat_map(|row| order.parents(CampaignId(row.campaign_id))).map(|id| id.0).collect();
+    let parents = order.parents(rows.iter().map(|row| CampaignId(row.campaign_id)));
+    let parents: BTreeSet<i32> = parents.into_iter().map(|id| id.0).collect();
     let crowded: BTreeSet<i32> = rows
         .iter()
         .filter(|row| order.kind(CampaignId(row.campaign_id)) == Some(CampaignType::Default))
