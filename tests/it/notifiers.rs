@@ -147,7 +147,7 @@ async fn what_is_not_taken_is_tried_again_over_restarts_with_one_id() {
     team.restart();
     assert_eq!(team.tick_in(TimeDelta::seconds(1)).await, 1);
     let error = "select error from notification";
-    assert_eq!(team.world.column(error).await, ["answered 302: ok"]);
+    assert_eq!(team.world.column(error).await, ["answered 302 Found"]);
     assert_eq!(team.tick_in(TimeDelta::seconds(19)).await, 0);
     assert_eq!(team.tick_in(TimeDelta::seconds(1)).await, 1);
     assert_eq!(team.tick_in(TimeDelta::days(1)).await, 0);
@@ -155,6 +155,20 @@ async fn what_is_not_taken_is_tried_again_over_restarts_with_one_id() {
     assert_eq!(requests.len(), 3);
     assert!(requests.iter().all(|request| request.headers["relance-id"] == requests[0].headers["relance-id"]));
     assert!(requests.iter().all(|request| request.body == requests[0].body));
+}
+
+#[tokio::test]
+async fn an_answer_that_names_the_secret_path_is_not_kept() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    receiver.answer(&[Answer::Echo; 64]);
+    team.apply("active", &notifier("ops", "webhook", &url, ", events: [run-started]")).await;
+    team.tell().await;
+    assert_eq!(team.world.column("select error from notification").await, ["answered 404 Not Found"]);
+    team.tick_in(TimeDelta::days(1)).await;
+    assert_eq!(receiver.take().len(), 2);
+    let given_up = team.world.column("select message from event where kind = 'notification-given-up'").await;
+    assert!(given_up[0].ends_with("after 2 attempts: answered 404 Not Found"), "{given_up:?}");
 }
 
 #[tokio::test]
