@@ -51,6 +51,21 @@ impl Team {
         self.world.settle().await;
     }
 
+    /// The campaign pauses in these accounts, in the words of one moment.
+    async fn pause(&self, accounts: &[&str], words: &str) {
+        sqlx::query(
+            "insert into event (account_id, campaign_id, at, kind, before, after, reason, message, revision_id)
+             select a.id, c.id, $1, 'run-phase', 'active', 'paused', 'subscription-expired', $2, 1
+             from account a, campaign c where a.external_id = any($3)",
+        )
+        .bind(self.world.now)
+        .bind(words)
+        .bind(accounts)
+        .execute(self.world.pool())
+        .await
+        .unwrap();
+    }
+
     /// One tick, so long after now.
     async fn tick_in(&mut self, time: TimeDelta) -> usize {
         self.world.now += time;
@@ -131,7 +146,64 @@ async fn what_happens_to_many_accounts_is_one_notice_signed_and_repeats_are_fold
     team.apply("paused", &ops).await;
     team.tell().await;
     let late = texts(&receiver.take());
-    assert_eq!(late.last().unwrap(), &format!("{} (and 6 more since this was last told)", told[1]));
+    assert_eq!(late.last().unwrap(), &format!("{} (9 times since this was last told)", told[1]));
+}
+
+#[tokio::test]
+async fn what_is_folded_is_told_when_its_time_is_over_though_nothing_follows() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    team.apply("active", &notifier("ops", "webhook", &url, ", events: [run-paused]")).await;
+    let paused = |accounts: &str, words: &str| format!("winter paused for {accounts}: {words}");
+    let again = |accounts: &str, words: &str| paused(accounts, words) + " (since this was last told)";
+    team.pause(&["a1"], "first").await;
+    team.tell().await;
+    assert_eq!(texts(&receiver.take()), [paused("account a1", "first")]);
+    // Five minutes later the same in another account.
+    assert_eq!(team.tick_in(TimeDelta::minutes(5)).await, 0);
+    team.pause(&["a2"], "second").await;
+    team.tell().await;
+    team.tick_in(TimeDelta::minutes(4)).await;
+    assert_eq!(receiver.take().len(), 0);
+    assert_eq!(team.tick_in(TimeDelta::minutes(1)).await, 1);
+    let closing = receiver.take();
+    assert_eq!(texts(&closing), [again("account a2", "second")]);
+    assert_eq!((&closing[0].json()["events"], &closing[0].json()["folded"]), (&1.into(), &1.into()));
+    // That began the next ten minutes, in which accounts come in batches, one of them twice.
+    team.pause(&["a1", "a2"], "third").await;
+    team.tell().await;
+    team.pause(&["a2", "a3"], "fourth").await;
+    team.tick_in(TimeDelta::minutes(9)).await;
+    assert_eq!(receiver.take().len(), 0);
+    team.tick_in(TimeDelta::minutes(1)).await;
+    assert_eq!(texts(&receiver.take()), [paused("3 accounts", "fourth") + " (4 times since this was last told)"]);
+    // And nothing is told that did not happen.
+    for _ in 0..3 {
+        assert_eq!(team.tick_in(TimeDelta::minutes(10)).await, 0);
+    }
+    team.pause(&["a1"], "fifth").await;
+    team.tell().await;
+    assert_eq!(texts(&receiver.take()), [paused("account a1", "fifth")]);
+}
+
+/// Batches that come after the notice went out are told too, every account of them.
+#[tokio::test]
+async fn a_pause_in_many_batches_is_told_of_every_account() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    team.apply("active", &notifier("ops", "webhook", &url, ", events: [run-paused]")).await;
+    let accounts: Vec<String> = (0..40).map(|number| format!("b{number:02}")).collect();
+    for account in &accounts {
+        team.world.account(account).await;
+    }
+    for batch in accounts.chunks(4) {
+        team.pause(&batch.iter().map(String::as_str).collect::<Vec<_>>(), "over").await;
+        team.tick_in(TimeDelta::seconds(1)).await;
+    }
+    team.tick_in(TimeDelta::minutes(11)).await;
+    let told = receiver.take();
+    let count = |key: &str| told.iter().map(|request| request.json()[key].as_i64().unwrap()).sum::<i64>();
+    assert_eq!((told.len(), count("accounts"), count("events")), (2, 40, 40));
 }
 
 #[tokio::test]
