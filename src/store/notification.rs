@@ -1,5 +1,7 @@
 //! What people are told: events become notifications, and these are handed out until they are delivered. All of it is in
 //! the database, so that neither a crash nor a receiver that is away loses any.
+//!
+//! Whoever locks several rows locks notifiers before notifications, and each of these in their order.
 
 use sqlx::PgConnection;
 
@@ -145,12 +147,17 @@ async fn save(tx: &mut PgConnection, settled: &[(Notice, Delivery)], now: Timest
         Delivery::Again { at, .. } => Some(*at),
         Delivery::Done | Delivery::GivenUp { .. } => None,
     };
+    let ids: Vec<i64> = settled.iter().map(|(notice, _)| notice.id).collect();
+    sqlx::query("select from notification where id = any($1) order by id for update")
+        .bind(&ids)
+        .execute(&mut *tx)
+        .await?;
     sqlx::query(
         "update notification o set due_at = u.due_at, error = u.error, delivered_at = case when u.error is null then $4 end
          from unnest($1::bigint[], $2::timestamptz[], $3::text[]) as u (id, due_at, error)
          where o.id = u.id and o.delivered_at is null",
     )
-    .bind(settled.iter().map(|(notice, _)| notice.id).collect::<Vec<_>>())
+    .bind(ids)
     .bind(settled.iter().map(|(_, delivery)| due(delivery)).collect::<Vec<_>>())
     .bind(settled.iter().map(|(_, delivery)| error(delivery)).collect::<Vec<_>>())
     .bind(now)
@@ -161,15 +168,28 @@ async fn save(tx: &mut PgConnection, settled: &[(Notice, Delivery)], now: Timest
 
 /// Begins to read the log for new notifiers, with what this transaction tells, and forgets those that are gone.
 pub(super) async fn sync_notifiers(tx: &mut PgConnection) -> Result<(), Error> {
+    const OPERATION: &str = "note the notifiers";
+    let gone: Vec<String> = sqlx::query_scalar(
+        "select name from notifier n
+         where not exists (select from manifest m where m.kind = 'Notifier' and m.name = n.name) order by name for update",
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    if !gone.is_empty() {
+        let hold = "select from notification where notifier = any($1) order by id for update";
+        sqlx::query(hold).bind(&gone).execute(&mut *tx).await.map_err(Error::during(OPERATION))?;
+        let forget = "delete from notifier where name = any($1)";
+        sqlx::query(forget).bind(gone).execute(&mut *tx).await.map_err(Error::during(OPERATION))?;
+    }
     sqlx::query(
-        "with gone as (
-           delete from notifier n where not exists (select from manifest m where m.kind = 'Notifier' and m.name = n.name))
-         insert into notifier (name, cursor)
-         select name, format('%1$s:%1$s:', pg_current_xact_id())::pg_snapshot from manifest where kind = 'Notifier' on conflict (name) do nothing",
+        "insert into notifier (name, cursor)
+         select name, format('%1$s:%1$s:', pg_current_xact_id())::pg_snapshot from manifest where kind = 'Notifier'
+         on conflict (name) do nothing",
     )
     .execute(tx)
     .await
-    .map_err(Error::during("note the notifiers"))?;
+    .map_err(Error::during(OPERATION))?;
     Ok(())
 }
 

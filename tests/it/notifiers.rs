@@ -1,5 +1,6 @@
 //! People are told what happened: once, signed, until they have it, and nothing else waits for them.
 
+use std::cmp::Reverse;
 use std::fs;
 
 use chrono::TimeDelta;
@@ -7,8 +8,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use relance::notice::Courier;
 use relance::outgoing::Outgoing;
 use relance::runner::{Told, deliver};
-use relance::store::{Notice, Speed};
+use relance::store::{Delivery, Notice, Speed};
 use sha2::Sha256;
+use sqlx::{PgPool, Postgres, Transaction};
 use tempfile::TempDir;
 
 use crate::daemon::{self, Daemon, folder, import, until};
@@ -64,6 +66,16 @@ impl Team {
         .execute(self.world.pool())
         .await
         .unwrap();
+    }
+
+    /// A file was imported.
+    async fn imported(&self, words: &str) {
+        sqlx::query("insert into event (account_id, at, kind, message) values (0, $1, 'import', $2)")
+            .bind(self.world.now)
+            .bind(words)
+            .execute(self.world.pool())
+            .await
+            .unwrap();
     }
 
     /// One tick, so long after now.
@@ -204,6 +216,78 @@ async fn a_pause_in_many_batches_is_told_of_every_account() {
     let told = receiver.take();
     let count = |key: &str| told.iter().map(|request| request.json()[key].as_i64().unwrap()).sum::<i64>();
     assert_eq!((told.len(), count("accounts"), count("events")), (2, 40, 40));
+}
+
+/// Whoever settles notices, counts what is alike or forgets a notifier locks the first row before any other.
+#[tokio::test]
+async fn rows_of_notifications_are_locked_in_their_order() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    team.apply("active", &notifier("ops", "webhook", &url, ", events: [import]")).await;
+    let (store, pool, now) = (team.world.store().clone(), team.world.pool().clone(), team.world.now);
+    // By what is alike, and in the table, they stand the other way round.
+    for word in ["c", "b", "a"] {
+        team.imported(word).await;
+        store.collect_notifications(now).await.unwrap();
+    }
+    let later = now + TimeDelta::seconds(2);
+    let mut taken = store.claim_notifications(later, later + TimeDelta::minutes(1)).await.unwrap();
+    taken.sort_by_key(|notice| Reverse(notice.id));
+    let settled: Vec<_> = taken.into_iter().map(|notice| (notice, Delivery::Done)).collect();
+    let ids: Vec<i64> = settled.iter().rev().map(|(notice, _)| notice.id).collect();
+
+    turn_round(&pool, &ids).await;
+    let first = hold(&pool, ids[0]).await;
+    let (settle, ()) =
+        tokio::join!(store.settle_notifications(&settled, later), only_the_first_is_waited_for(first, &pool, &ids));
+    settle.unwrap();
+
+    for word in ["a", "b", "c"] {
+        team.imported(word).await;
+    }
+    team.world.sql("update notification set attempts = 0").await;
+    turn_round(&pool, &ids).await;
+    let first = hold(&pool, ids[0]).await;
+    let (collect, ()) =
+        tokio::join!(store.collect_notifications(later), only_the_first_is_waited_for(first, &pool, &ids));
+    collect.unwrap();
+    assert_eq!(team.world.column("select events::text from notification").await, ["2", "2", "2"]);
+
+    turn_round(&pool, &ids).await;
+    let first = hold(&pool, ids[0]).await;
+    tokio::join!(team.apply("active", ""), only_the_first_is_waited_for(first, &pool, &ids));
+    assert_eq!(team.world.one::<i64>("select count(*) from notification").await, 0);
+}
+
+/// Has the table hold these notifications in the opposite order.
+async fn turn_round(pool: &PgPool, ids: &[i64]) {
+    for id in ids.iter().rev() {
+        let touch = "update notification set events = events where id = $1";
+        sqlx::query(touch).bind(id).execute(pool).await.unwrap();
+    }
+}
+
+/// Locks a notification.
+async fn hold(pool: &PgPool, id: i64) -> Transaction<'static, Postgres> {
+    let mut holder = pool.begin().await.unwrap();
+    let lock = "select from notification where id = $1 for update";
+    sqlx::query(lock).bind(id).execute(&mut *holder).await.unwrap();
+    holder
+}
+
+/// Holds the first row until somebody waits for it, who must have none of the others by then.
+async fn only_the_first_is_waited_for(holder: Transaction<'static, Postgres>, pool: &PgPool, ids: &[i64]) {
+    let waiting =
+        "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
+    let mut looks = 0;
+    while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await.unwrap() {
+        looks += 1;
+        assert!(looks < 20_000, "nobody waits");
+    }
+    let rest = "select id from notification where id = any($1) order by id for update nowait";
+    let free: Result<Vec<i64>, _> = sqlx::query_scalar(rest).bind(&ids[1..]).fetch_all(pool).await;
+    assert_eq!(free.unwrap(), ids[1..]);
+    holder.rollback().await.unwrap();
 }
 
 #[tokio::test]
