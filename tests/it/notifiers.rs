@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use relance::notice::Courier;
 use relance::outgoing::Outgoing;
 use relance::runner::{Told, deliver};
-use relance::store::{Delivery, Notice, Speed};
+use relance::store::{Delivery, Notice, Speed, Store};
 use sha2::Sha256;
 use sqlx::{PgPool, Postgres, Transaction};
 use tempfile::TempDir;
@@ -216,6 +216,30 @@ async fn a_pause_in_many_batches_is_told_of_every_account() {
     let told = receiver.take();
     let count = |key: &str| told.iter().map(|request| request.json()[key].as_i64().unwrap()).sum::<i64>();
     assert_eq!((told.len(), count("accounts"), count("events")), (2, 40, 40));
+}
+
+/// The database comes from a cluster that had counted more transactions than this one ever will.
+#[tokio::test]
+async fn in_another_cluster_what_happens_next_is_told_and_nothing_before() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    let ops = notifier("ops", "webhook", &url, ", events: [run-started, run-paused]");
+    team.apply("active", &ops).await;
+    team.tell().await;
+    assert_eq!(receiver.take().len(), 1);
+    let at_home = team.world.column("select xid::text from event order by id").await;
+    Store::open(&team.world.url(), 1).await.unwrap();
+    assert_eq!(team.world.column("select xid::text from event order by id").await, at_home);
+
+    team.world.sql("update event set xid = '4000000000000'").await;
+    team.world.sql("update notifier set cursor = '4000000000000:4000000000009:4000000000003'").await;
+    Store::open(&team.world.url(), 1).await.unwrap();
+    team.world.now += TimeDelta::hours(1);
+    team.tell().await;
+    assert_eq!(receiver.take().len(), 0);
+    team.apply("paused", &ops).await;
+    team.tell().await;
+    assert_eq!(texts(&receiver.take()), ["winter paused for 3 accounts: paused in its manifest"]);
 }
 
 /// Whoever settles notices, counts what is alike or forgets a notifier locks the first row before any other.
