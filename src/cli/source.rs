@@ -1,7 +1,7 @@
 //! Where a command takes the manifests from: directories, or a git repository.
 
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{self, Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -60,7 +60,9 @@ impl SourceArgs {
             None => remote,
             Some(file) => {
                 let cannot = || format!("cannot read the allowed signers `{}`", file.display());
-                remote.signed_by(fs::canonicalize(file).with_context(cannot)?)
+                fs::read(file).with_context(cannot)?;
+                // Links stay: what is mounted moves to another folder at every change.
+                remote.signed_by(path::absolute(file).with_context(cannot)?)
             }
         }))
     }

@@ -24,7 +24,7 @@ pub(super) struct NotifierSpec {
     /// What to tell of; what a person should know when left out.
     #[schemars(length(min = 1))]
     pub(super) events: Option<Vec<Topic>>,
-    /// For how long the same thing is counted and not told again; 10m when left out.
+    /// For how long the same thing is counted before it is told again; 10m when left out.
     pub(super) fold_for: Option<Period>,
 }
 

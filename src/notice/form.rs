@@ -44,12 +44,14 @@ fn text(notice: &Notice) -> String {
             };
             format!("{campaign} {what} for {accounts}: {sentence}")
         }
-        _ if *events > 1 => format!("{sentence} ({events} times)"),
         _ => sentence.clone(),
     };
-    match folded {
-        0 => told,
-        n => format!("{told} (and {n} more since this was last told)"),
+    // That it happened once to each account goes without saying.
+    let times = (*events > (*accounts).max(1)).then(|| format!("{events} times"));
+    let since = (*folded > 0).then(|| "since this was last told".to_owned());
+    match times.into_iter().chain(since).collect::<Vec<_>>().as_slice() {
+        [] => told,
+        beside => format!("{told} ({})", beside.join(" ")),
     }
 }
 
@@ -94,11 +96,13 @@ mod tests {
     fn words_for_one_for_many_and_for_what_was_folded() {
         let many = notice();
         assert_eq!(text(&many), "winter paused for 100 accounts: the subscription is over");
-        let one = Notice { accounts: 1, events: 1, folded: 12, ..notice() };
+        let one = Notice { accounts: 1, events: 12, folded: 12, ..notice() };
         assert_eq!(
             text(&one),
-            "winter paused for account a1: the subscription is over (and 12 more since this was last told)"
+            "winter paused for account a1: the subscription is over (12 times since this was last told)"
         );
+        let more = Notice { events: 100, folded: 100, ..notice() };
+        assert_eq!(text(&more), "winter paused for 100 accounts: the subscription is over (since this was last told)");
         let plan = Notice {
             topic: Topic::PlanRefused,
             campaign: None,

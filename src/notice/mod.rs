@@ -56,10 +56,7 @@ impl Courier {
             headers.push(("relance-signature", sign::signature(&read(secret)?, timestamp, &body)));
         }
         let answer = self.outgoing.post_json(&url, &headers, body).await.map_err(|error| error.to_string())?;
-        match answer.status {
-            200..300 => Ok(()),
-            status => Err(format!("answered {status}: {}", answer.text)),
-        }
+        if answer.is_success() { Ok(()) } else { Err(format!("answered {answer}")) }
     }
 }
 

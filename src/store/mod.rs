@@ -34,6 +34,7 @@ mod receipt;
 mod reconciler;
 mod reply;
 pub mod report;
+mod restored;
 mod rows;
 mod run;
 mod sample;
@@ -102,6 +103,7 @@ impl Store {
         let store = Self::connect(url, connections).await?;
         // Several programs may come at once: the migrator takes turns by an advisory lock.
         MIGRATOR.run(&store.pool).await.map_err(|error| Error::new(interrupted(&error), error.into()))?;
+        store.adopt_log().await?;
         Ok(store)
     }
 

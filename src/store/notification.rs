@@ -1,5 +1,7 @@
 //! What people are told: events become notifications, and these are handed out until they are delivered. All of it is in
 //! the database, so that neither a crash nor a receiver that is away loses any.
+//!
+//! Whoever locks several rows locks notifiers before notifications, and each of these in their order.
 
 use sqlx::PgConnection;
 
@@ -30,7 +32,7 @@ pub struct Notice {
     pub accounts: i64,
     /// How often it happened.
     pub events: i64,
-    /// How often it had happened since the last notice of the same, without one.
+    /// How many of these events waited because the same had just been told.
     pub folded: i64,
     pub actor: Option<String>,
     pub reason: Option<String>,
@@ -81,10 +83,11 @@ impl Store {
                 .fetch_all(&mut *tx)
                 .await
                 .map_err(Error::during(OPERATION))?;
+        sqlx::query(HOLD).bind(&notifiers).execute(&mut *tx).await.map_err(Error::during(OPERATION))?;
         // One statement, so that what is read and the new cursor are of one snapshot: the first that sees what whoever
         // had the locks before did.
         sqlx::query(COLLECT)
-            .bind(notifiers)
+            .bind(&notifiers)
             .bind(now)
             .bind(SETTLE)
             .execute(&mut *tx)
@@ -101,7 +104,7 @@ impl Store {
                select d.id from notifier n cross join lateral (
                  select id from notification where notifier = n.name and due_at <= $1
                  order by due_at, id limit $3 for update skip locked) d)
-             update notification o set attempts = o.attempts + 1, due_at = $2
+             update notification o set attempts = o.attempts + 1, due_at = $2, account_ids = '{}'
              from due d, manifest m
              where o.id = d.id and m.kind = 'Notifier' and m.name = o.notifier
              returning o.id, o.uid, o.notifier, to_jsonb(o.topic) as topic, o.campaign, o.account, o.accounts, o.events,
@@ -144,12 +147,17 @@ async fn save(tx: &mut PgConnection, settled: &[(Notice, Delivery)], now: Timest
         Delivery::Again { at, .. } => Some(*at),
         Delivery::Done | Delivery::GivenUp { .. } => None,
     };
+    let ids: Vec<i64> = settled.iter().map(|(notice, _)| notice.id).collect();
+    sqlx::query("select from notification where id = any($1) order by id for update")
+        .bind(&ids)
+        .execute(&mut *tx)
+        .await?;
     sqlx::query(
         "update notification o set due_at = u.due_at, error = u.error, delivered_at = case when u.error is null then $4 end
          from unnest($1::bigint[], $2::timestamptz[], $3::text[]) as u (id, due_at, error)
          where o.id = u.id and o.delivered_at is null",
     )
-    .bind(settled.iter().map(|(notice, _)| notice.id).collect::<Vec<_>>())
+    .bind(ids)
     .bind(settled.iter().map(|(_, delivery)| due(delivery)).collect::<Vec<_>>())
     .bind(settled.iter().map(|(_, delivery)| error(delivery)).collect::<Vec<_>>())
     .bind(now)
@@ -160,18 +168,37 @@ async fn save(tx: &mut PgConnection, settled: &[(Notice, Delivery)], now: Timest
 
 /// Begins to read the log for new notifiers, with what this transaction tells, and forgets those that are gone.
 pub(super) async fn sync_notifiers(tx: &mut PgConnection) -> Result<(), Error> {
+    const OPERATION: &str = "note the notifiers";
+    let gone: Vec<String> = sqlx::query_scalar(
+        "select name from notifier n
+         where not exists (select from manifest m where m.kind = 'Notifier' and m.name = n.name) order by name for update",
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    if !gone.is_empty() {
+        let hold = "select from notification where notifier = any($1) order by id for update";
+        sqlx::query(hold).bind(&gone).execute(&mut *tx).await.map_err(Error::during(OPERATION))?;
+        let forget = "delete from notifier where name = any($1)";
+        sqlx::query(forget).bind(gone).execute(&mut *tx).await.map_err(Error::during(OPERATION))?;
+    }
     sqlx::query(
-        "with gone as (
-           delete from notifier n where not exists (select from manifest m where m.kind = 'Notifier' and m.name = n.name))
-         insert into notifier (name, cursor)
-         select name, format('%1$s:%1$s:', pg_current_xact_id())::pg_snapshot from manifest where kind = 'Notifier' on conflict (name) do nothing",
+        "insert into notifier (name, cursor)
+         select name, format('%1$s:%1$s:', pg_current_xact_id())::pg_snapshot from manifest where kind = 'Notifier'
+         on conflict (name) do nothing",
     )
     .execute(tx)
     .await
-    .map_err(Error::during("note the notifiers"))?;
+    .map_err(Error::during(OPERATION))?;
     Ok(())
 }
 
+/// Keeps what was not tried yet from being tried until what happened is counted.
+const HOLD: &str = "select from notification where notifier = any($1) and attempts = 0 order by id for update";
+
+/// The first notice goes out at once. What happens alike within a while after it waits in one more, which goes out when
+/// the while is over and begins the next; nothing waits for an event that may never come.
+///
 /// Of runs that are alike, campaign, reason and actor are the same, whatever the accounts; of all else, the sentence.
 const COLLECT: &str = "
 with read as (
@@ -181,8 +208,8 @@ with read as (
   from notifier n join manifest m on m.kind = 'Notifier' and m.name = n.name where n.name = any($1)),
 moved as (update notifier set cursor = pg_current_snapshot() where name = any($1)),
 event_of as (
-  select n.name as notifier, n.fold, n.topics, e.at, e.actor, e.reason, e.message as sentence, e.revision_id,
-         c.name as campaign, a.external_id as account,
+  select n.name as notifier, n.fold, n.topics, e.at, e.id, e.actor, e.reason, e.message as sentence, e.revision_id,
+         c.name as campaign, a.id as account_id, a.external_id as account,
          case when e.kind <> 'run-phase' then e.kind
               when e.after = 'paused' then 'run-paused'
               when e.after = e.before then null
@@ -198,22 +225,29 @@ keyed as (
   from event_of where topics ? topic),
 grouped as (
   select notifier, fold, topic, fold_key, min(campaign) as campaign, min(account) as account,
-         count(distinct account) as accounts, count(*) as events, min(actor) as actor, min(reason) as reason,
-         min(sentence) as sentence, max(revision_id) as revision_id, min(at) as first_at, max(at) as last_at
+         coalesce(array_agg(distinct account_id) filter (where account_id is not null), '{}') as account_ids,
+         count(*) as events, min(actor) as actor, min(reason) as reason,
+         (array_agg(sentence order by at desc, id desc))[1] as sentence,
+         (array_agg(revision_id order by at desc, id desc))[1] as revision_id, min(at) as first_at, max(at) as last_at
   from keyed group by notifier, fold, topic, fold_key),
 known as (
-  select g.*, o.id, o.folded_since, o.attempts, coalesce(o.created_at > $2 - g.fold, false) as is_again
+  select g.*, o.id, o.created_at + g.fold as told_next, coalesce(o.created_at > $2 - g.fold, false) as is_again,
+         coalesce(o.attempts = 0, false) as is_waiting
   from grouped g left join lateral (
     select * from notification o where o.notifier = g.notifier and o.fold_key = g.fold_key order by o.id desc limit 1) o on true),
-again as (
+counted as (
   update notification o
-  set events = o.events + case when o.attempts = 0 then k.events else 0 end,
-      accounts = o.accounts + case when o.attempts = 0 then k.accounts else 0 end,
-      folded_since = o.folded_since + case when o.attempts = 0 then 0 else k.events end,
-      last_at = k.last_at
-  from known k where o.id = k.id and k.is_again)
-insert into notification (notifier, topic, fold_key, campaign, account, accounts, events, actor, reason, sentence,
-                          revision_id, first_at, last_at, created_at, folded, due_at)
-select notifier, topic, fold_key, campaign, account, accounts, events, actor, reason, sentence, revision_id, first_at,
-       last_at, $2, coalesce(folded_since, 0), $2 + $3::interval
-from known where not is_again order by first_at";
+  set events = o.events + k.events, folded = case when o.folded > 0 then o.folded + k.events else 0 end,
+      account_ids = u.account_ids, accounts = cardinality(u.account_ids), sentence = k.sentence,
+      revision_id = k.revision_id, last_at = greatest(o.last_at, k.last_at)
+  from known k cross join lateral (
+    select array(select unnest(n.account_ids) from notification n where n.id = k.id union select unnest(k.account_ids))
+             as account_ids) u
+  where o.id = k.id and k.is_again and k.is_waiting)
+insert into notification (notifier, topic, fold_key, campaign, account, account_ids, accounts, events, folded, actor,
+                          reason, sentence, revision_id, first_at, last_at, created_at, due_at)
+select notifier, topic, fold_key, campaign, account, account_ids, cardinality(account_ids), events,
+       case when is_again then events else 0 end, actor, reason, sentence, revision_id, first_at, last_at,
+       case when is_again then told_next else $2 end,
+       case when is_again then greatest(told_next, $2 + $3::interval) else $2 + $3::interval end
+from known where not (is_again and is_waiting) order by first_at";

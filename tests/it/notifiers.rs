@@ -1,5 +1,6 @@
 //! People are told what happened: once, signed, until they have it, and nothing else waits for them.
 
+use std::cmp::Reverse;
 use std::fs;
 
 use chrono::TimeDelta;
@@ -7,8 +8,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use relance::notice::Courier;
 use relance::outgoing::Outgoing;
 use relance::runner::{Told, deliver};
-use relance::store::{Notice, Speed};
+use relance::store::{Delivery, Notice, Speed, Store};
 use sha2::Sha256;
+use sqlx::{PgPool, Postgres, Transaction};
 use tempfile::TempDir;
 
 use crate::daemon::{self, Daemon, folder, import, until};
@@ -49,6 +51,31 @@ impl Team {
         let spec = format!("state: {state}, enrollment: continuous");
         self.world.apply(&(tree(2, NO_PACE, &[("winter", &spec)]) + notifiers)).await;
         self.world.settle().await;
+    }
+
+    /// The campaign pauses in these accounts, in the words of one moment.
+    async fn pause(&self, accounts: &[&str], words: &str) {
+        sqlx::query(
+            "insert into event (account_id, campaign_id, at, kind, before, after, reason, message, revision_id)
+             select a.id, c.id, $1, 'run-phase', 'active', 'paused', 'subscription-expired', $2, 1
+             from account a, campaign c where a.external_id = any($3)",
+        )
+        .bind(self.world.now)
+        .bind(words)
+        .bind(accounts)
+        .execute(self.world.pool())
+        .await
+        .unwrap();
+    }
+
+    /// A file was imported.
+    async fn imported(&self, words: &str) {
+        sqlx::query("insert into event (account_id, at, kind, message) values (0, $1, 'import', $2)")
+            .bind(self.world.now)
+            .bind(words)
+            .execute(self.world.pool())
+            .await
+            .unwrap();
     }
 
     /// One tick, so long after now.
@@ -131,7 +158,160 @@ async fn what_happens_to_many_accounts_is_one_notice_signed_and_repeats_are_fold
     team.apply("paused", &ops).await;
     team.tell().await;
     let late = texts(&receiver.take());
-    assert_eq!(late.last().unwrap(), &format!("{} (and 6 more since this was last told)", told[1]));
+    assert_eq!(late.last().unwrap(), &format!("{} (9 times since this was last told)", told[1]));
+}
+
+#[tokio::test]
+async fn what_is_folded_is_told_when_its_time_is_over_though_nothing_follows() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    team.apply("active", &notifier("ops", "webhook", &url, ", events: [run-paused]")).await;
+    let paused = |accounts: &str, words: &str| format!("winter paused for {accounts}: {words}");
+    let again = |accounts: &str, words: &str| paused(accounts, words) + " (since this was last told)";
+    team.pause(&["a1"], "first").await;
+    team.tell().await;
+    assert_eq!(texts(&receiver.take()), [paused("account a1", "first")]);
+    // Five minutes later the same in another account.
+    assert_eq!(team.tick_in(TimeDelta::minutes(5)).await, 0);
+    team.pause(&["a2"], "second").await;
+    team.tell().await;
+    team.tick_in(TimeDelta::minutes(4)).await;
+    assert_eq!(receiver.take().len(), 0);
+    assert_eq!(team.tick_in(TimeDelta::minutes(1)).await, 1);
+    let closing = receiver.take();
+    assert_eq!(texts(&closing), [again("account a2", "second")]);
+    assert_eq!((&closing[0].json()["events"], &closing[0].json()["folded"]), (&1.into(), &1.into()));
+    // That began the next ten minutes, in which accounts come in batches, one of them twice.
+    team.pause(&["a1", "a2"], "third").await;
+    team.tell().await;
+    team.pause(&["a2", "a3"], "fourth").await;
+    team.tick_in(TimeDelta::minutes(9)).await;
+    assert_eq!(receiver.take().len(), 0);
+    team.tick_in(TimeDelta::minutes(1)).await;
+    assert_eq!(texts(&receiver.take()), [paused("3 accounts", "fourth") + " (4 times since this was last told)"]);
+    // And nothing is told that did not happen.
+    for _ in 0..3 {
+        assert_eq!(team.tick_in(TimeDelta::minutes(10)).await, 0);
+    }
+    team.pause(&["a1"], "fifth").await;
+    team.tell().await;
+    assert_eq!(texts(&receiver.take()), [paused("account a1", "fifth")]);
+}
+
+/// Batches that come after the notice went out are told too, every account of them.
+#[tokio::test]
+async fn a_pause_in_many_batches_is_told_of_every_account() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    team.apply("active", &notifier("ops", "webhook", &url, ", events: [run-paused]")).await;
+    let accounts: Vec<String> = (0..40).map(|number| format!("b{number:02}")).collect();
+    for account in &accounts {
+        team.world.account(account).await;
+    }
+    for batch in accounts.chunks(4) {
+        team.pause(&batch.iter().map(String::as_str).collect::<Vec<_>>(), "over").await;
+        team.tick_in(TimeDelta::seconds(1)).await;
+    }
+    team.tick_in(TimeDelta::minutes(11)).await;
+    let told = receiver.take();
+    let count = |key: &str| told.iter().map(|request| request.json()[key].as_i64().unwrap()).sum::<i64>();
+    assert_eq!((told.len(), count("accounts"), count("events")), (2, 40, 40));
+}
+
+/// The database comes from a cluster that had counted more transactions than this one ever will.
+#[tokio::test]
+async fn in_another_cluster_what_happens_next_is_told_and_nothing_before() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    let ops = notifier("ops", "webhook", &url, ", events: [run-started, run-paused]");
+    team.apply("active", &ops).await;
+    team.tell().await;
+    assert_eq!(receiver.take().len(), 1);
+    let at_home = team.world.column("select xid::text from event order by id").await;
+    Store::open(&team.world.url(), 1).await.unwrap();
+    assert_eq!(team.world.column("select xid::text from event order by id").await, at_home);
+
+    team.world.sql("update event set xid = '4000000000000'").await;
+    team.world.sql("update notifier set cursor = '4000000000000:4000000000009:4000000000003'").await;
+    Store::open(&team.world.url(), 1).await.unwrap();
+    team.world.now += TimeDelta::hours(1);
+    team.tell().await;
+    assert_eq!(receiver.take().len(), 0);
+    team.apply("paused", &ops).await;
+    team.tell().await;
+    assert_eq!(texts(&receiver.take()), ["winter paused for 3 accounts: paused in its manifest"]);
+}
+
+/// Whoever settles notices, counts what is alike or forgets a notifier locks the first row before any other.
+#[tokio::test]
+async fn rows_of_notifications_are_locked_in_their_order() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    team.apply("active", &notifier("ops", "webhook", &url, ", events: [import]")).await;
+    let (store, pool, now) = (team.world.store().clone(), team.world.pool().clone(), team.world.now);
+    // By what is alike, and in the table, they stand the other way round.
+    for word in ["c", "b", "a"] {
+        team.imported(word).await;
+        store.collect_notifications(now).await.unwrap();
+    }
+    let later = now + TimeDelta::seconds(2);
+    let mut taken = store.claim_notifications(later, later + TimeDelta::minutes(1)).await.unwrap();
+    taken.sort_by_key(|notice| Reverse(notice.id));
+    let settled: Vec<_> = taken.into_iter().map(|notice| (notice, Delivery::Done)).collect();
+    let ids: Vec<i64> = settled.iter().rev().map(|(notice, _)| notice.id).collect();
+
+    turn_round(&pool, &ids).await;
+    let first = hold(&pool, ids[0]).await;
+    let (settle, ()) =
+        tokio::join!(store.settle_notifications(&settled, later), only_the_first_is_waited_for(first, &pool, &ids));
+    settle.unwrap();
+
+    for word in ["a", "b", "c"] {
+        team.imported(word).await;
+    }
+    team.world.sql("update notification set attempts = 0").await;
+    turn_round(&pool, &ids).await;
+    let first = hold(&pool, ids[0]).await;
+    let (collect, ()) =
+        tokio::join!(store.collect_notifications(later), only_the_first_is_waited_for(first, &pool, &ids));
+    collect.unwrap();
+    assert_eq!(team.world.column("select events::text from notification").await, ["2", "2", "2"]);
+
+    turn_round(&pool, &ids).await;
+    let first = hold(&pool, ids[0]).await;
+    tokio::join!(team.apply("active", ""), only_the_first_is_waited_for(first, &pool, &ids));
+    assert_eq!(team.world.one::<i64>("select count(*) from notification").await, 0);
+}
+
+/// Has the table hold these notifications in the opposite order.
+async fn turn_round(pool: &PgPool, ids: &[i64]) {
+    for id in ids.iter().rev() {
+        let touch = "update notification set events = events where id = $1";
+        sqlx::query(touch).bind(id).execute(pool).await.unwrap();
+    }
+}
+
+/// Locks a notification.
+async fn hold(pool: &PgPool, id: i64) -> Transaction<'static, Postgres> {
+    let mut holder = pool.begin().await.unwrap();
+    let lock = "select from notification where id = $1 for update";
+    sqlx::query(lock).bind(id).execute(&mut *holder).await.unwrap();
+    holder
+}
+
+/// Holds the first row until somebody waits for it, who must have none of the others by then.
+async fn only_the_first_is_waited_for(holder: Transaction<'static, Postgres>, pool: &PgPool, ids: &[i64]) {
+    let waiting =
+        "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
+    let mut looks = 0;
+    while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await.unwrap() {
+        looks += 1;
+        assert!(looks < 20_000, "nobody waits");
+    }
+    let rest = "select id from notification where id = any($1) order by id for update nowait";
+    let free: Result<Vec<i64>, _> = sqlx::query_scalar(rest).bind(&ids[1..]).fetch_all(pool).await;
+    assert_eq!(free.unwrap(), ids[1..]);
+    holder.rollback().await.unwrap();
 }
 
 #[tokio::test]
@@ -147,7 +327,7 @@ async fn what_is_not_taken_is_tried_again_over_restarts_with_one_id() {
     team.restart();
     assert_eq!(team.tick_in(TimeDelta::seconds(1)).await, 1);
     let error = "select error from notification";
-    assert_eq!(team.world.column(error).await, ["answered 302: ok"]);
+    assert_eq!(team.world.column(error).await, ["answered 302 Found"]);
     assert_eq!(team.tick_in(TimeDelta::seconds(19)).await, 0);
     assert_eq!(team.tick_in(TimeDelta::seconds(1)).await, 1);
     assert_eq!(team.tick_in(TimeDelta::days(1)).await, 0);
@@ -155,6 +335,20 @@ async fn what_is_not_taken_is_tried_again_over_restarts_with_one_id() {
     assert_eq!(requests.len(), 3);
     assert!(requests.iter().all(|request| request.headers["relance-id"] == requests[0].headers["relance-id"]));
     assert!(requests.iter().all(|request| request.body == requests[0].body));
+}
+
+#[tokio::test]
+async fn an_answer_that_names_the_secret_path_is_not_kept() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    receiver.answer(&[Answer::Echo; 64]);
+    team.apply("active", &notifier("ops", "webhook", &url, ", events: [run-started]")).await;
+    team.tell().await;
+    assert_eq!(team.world.column("select error from notification").await, ["answered 404 Not Found"]);
+    team.tick_in(TimeDelta::days(1)).await;
+    assert_eq!(receiver.take().len(), 2);
+    let given_up = team.world.column("select message from event where kind = 'notification-given-up'").await;
+    assert!(given_up[0].ends_with("after 2 attempts: answered 404 Not Found"), "{given_up:?}");
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ impl Request {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Answer {
     Status(u16),
+    /// 404, and the path that was asked for wherever there is room for it.
+    Echo,
     /// Never, and the connection stays open.
     Silence,
 }
@@ -78,7 +80,9 @@ impl Receiver {
 fn serve(stream: TcpStream, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
     let mut headers = BTreeMap::new();
-    for line in reader.by_ref().lines().map(Result::unwrap).skip(1).take_while(|line| !line.is_empty()) {
+    let mut asked = String::new();
+    reader.read_line(&mut asked).unwrap();
+    for line in reader.by_ref().lines().map(Result::unwrap).take_while(|line| !line.is_empty()) {
         let (name, value) = line.split_once(':').unwrap();
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
@@ -90,6 +94,11 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
     match state.answers.pop_front().unwrap_or(Answer::Status(200)) {
         Answer::Status(status) => {
             write!(stream, "HTTP/1.1 {status} so\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok").unwrap();
+        }
+        Answer::Echo => {
+            let said = format!("Cannot {}", asked.rsplit_once(' ').unwrap().0);
+            let rest = format!("content-length: {}\r\nconnection: close\r\n\r\n{said}", said.len());
+            write!(stream, "HTTP/1.1 404 {said}\r\nx-said: {said}\r\n{rest}").unwrap();
         }
         Answer::Silence => state.open.push(stream),
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -47,6 +48,14 @@ fn forge(repository: &Repository, commit: &str) -> String {
     let id = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap().trim().to_owned();
     git(&repository.bare(), &["update-ref", "refs/heads/main", &id]);
     id
+}
+
+/// Makes the link `mounted` lead to a new folder with this file, in one step.
+fn mount(dir: &Path, folder: &str, file: &str, text: &str) {
+    fs::create_dir(dir.join(folder)).unwrap();
+    fs::write(dir.join(folder).join(file), text).unwrap();
+    symlink(folder, dir.join("next")).unwrap();
+    fs::rename(dir.join("next"), dir.join("mounted")).unwrap();
 }
 
 /// The commit that is taken, or why none is, with the reason that git has.
@@ -148,7 +157,10 @@ async fn a_daemon_stays_with_the_last_commit_that_was_signed() {
     let (db, url) = people(dir.path()).await;
     let repository = Repository::new(dir.path());
     let (ana, public) = key(dir.path(), "ana");
-    fs::write(dir.path().join("signers"), format!("ana@example.com {public}\n")).unwrap();
+    // As Kubernetes mounts files: at a change, what a link leads to is another folder, and the one before is deleted.
+    let signers = format!("ana@example.com {public}\n");
+    mount(dir.path(), "first", "signers", &signers);
+    symlink("mounted/signers", dir.path().join("signers")).unwrap();
     write(&repository, "Un ");
     sign(&repository, &ana);
     let args =
@@ -159,6 +171,8 @@ async fn a_daemon_stays_with_the_last_commit_that_was_signed() {
     let unsigned = repository.push_all();
     let said = format!("has signed the commit {unsigned} of `remote.git`: it is not taken");
     until_logged(&daemon, &said);
+    mount(dir.path(), "second", "signers", &signers);
+    fs::remove_dir_all(dir.path().join("first")).unwrap();
     write(&repository, "Trois ");
     let signed = sign(&repository, &ana);
     until_in_force(&db, &daemon, "Trois").await;

@@ -14,20 +14,22 @@ create table notification (
     -- What is alike: it is told once within a while.
     fold_key     text not null,
     campaign     text,
-    -- One of those concerned; all of them are `accounts`.
+    -- One of those concerned.
     account      text,
+    -- All of them, until it is tried: from then on nothing more is counted.
+    account_ids  integer[] not null,
     accounts     bigint not null,
     events       bigint not null,
+    -- How many of these waited because the same had just been told.
+    folded       bigint not null,
     actor        text,
     reason       text,
     sentence     text not null,
     revision_id  integer,
     first_at     timestamptz not null,
     last_at      timestamptz not null,
+    -- Yet to come for what waits.
     created_at   timestamptz not null,
-    -- Alike, but told by no row because one was just told: of the row before, and since this one.
-    folded       bigint not null default 0,
-    folded_since bigint not null default 0,
     attempts     integer not null default 0,
     -- When to try next; whoever tries puts it off first, so that nobody else does. Null: delivered or given up.
     due_at       timestamptz,
@@ -36,4 +38,5 @@ create table notification (
     check (due_at is null or delivered_at is null)
 );
 create index notification_alike on notification (notifier, fold_key, id);
+create index notification_untried on notification (notifier, id) where attempts = 0;
 create index notification_due on notification (notifier, due_at) where due_at is not null;
