@@ -217,13 +217,12 @@ async fn carry_out(comparison: Comparison, store: &Store, by: By<'_>, now: Times
     {
         return Ok(Outcome::Moved);
     }
-    match guarded {
-        Err(refusal) => match is_meant(&plan, &refusal, store, by, now).await? {
+    if let Err(refusal) = guarded {
+        match is_meant(&plan, &refusal, store, by, now).await? {
             Some(true) => {}
             Some(false) => return Ok(Outcome::Refused(refusal)),
             None => return Err(Error::Fenced),
-        },
-        Ok(()) => {}
+        }
     }
     match store.apply(&plan, &desired, in_force.generation, &origin, now).await? {
         Applied::Revision(revision) => Ok(Outcome::Applied { revision, plan }),

@@ -56,3 +56,21 @@ pub(super) fn waits(campaigns: &[Name], parallelism: u32) -> Vec<(usize, &Name)>
     }
     waits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::waits;
+    use crate::domain::Name;
+
+    #[test]
+    fn a_queue_has_about_as_many_waits_as_campaigns() {
+        let campaigns: Vec<Name> = (0..6).map(|n| Name::parse(&format!("c{n}")).unwrap()).collect();
+        let waits = |parallelism| {
+            let all = waits(&campaigns, parallelism).into_iter();
+            all.map(|(child, parent)| format!("c{child}>{parent}")).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(waits(1), "c1>c0 c2>c1 c3>c2 c4>c3 c5>c4");
+        assert_eq!(waits(3), "c3>c0 c3>c1 c3>c2 c4>c3 c5>c4");
+        assert_eq!(waits(6), "");
+    }
+}

@@ -71,6 +71,17 @@ async fn another_source_changes_nothing_until_a_person_hands_over() {
 }
 
 #[tokio::test]
+async fn what_was_applied_before_sources_had_names_is_claimed_by_who_finds_it_in_order() {
+    let world = people(3, "select 1").await;
+    let (store, a, b) = (world.store(), named("team-a"), named("team-b"));
+    assert_eq!(pass(store, "one", &a, false, By::Daemon).await, "applied 3");
+    sqlx::query("update revision set source = null").execute(world.pool()).await.unwrap();
+    assert_eq!(pass(store, "one", &a, false, By::Daemon).await, "applied 0");
+    assert_eq!(pass(store, "one", &a, false, By::Daemon).await, "in sync");
+    assert_eq!(pass(store, "two", &b, false, By::Daemon).await, "of `team-a`");
+}
+
+#[tokio::test]
 async fn repositories_tell_sources_apart_that_nobody_named() {
     let world = people(3, "select 1").await;
     let (store, a, b) = (world.store(), repository("example.com/x#a"), repository("example.com/x#b"));

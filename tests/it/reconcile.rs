@@ -111,6 +111,27 @@ async fn a_plan_made_from_what_is_in_force_no_more_writes_nothing() {
     assert_eq!(state(&db).await, before);
 }
 
+/// The lock of an import that is at its last step.
+const IMPORT: &str = "select pg_advisory_xact_lock(x'72656c616e636501'::bigint)";
+
+#[tokio::test]
+async fn what_holds_for_accounts_is_not_changed_beneath_an_import() {
+    let (db, dir) = four_accounts().await;
+    write(dir.path(), &[("one", "priority: 5")]);
+    assert!(matches!(pass(&db, dir.path()).await, Outcome::Applied { .. }));
+    let before = state(&db).await;
+    let mut import = db.pool.begin().await.unwrap();
+    sqlx::query(IMPORT).execute(&mut *import).await.unwrap();
+    let account = "apiVersion: relance/v1\nkind: Account\nmetadata: {name: quiet}\n\
+                   spec: {accounts: {names: [a1]}, sending: 'off'}\n";
+    fs::write(dir.path().join("account.yaml"), account).unwrap();
+    let blocked = reconcile(read(&[dir.path().to_owned()]), &db.store, By::Daemon, now()).await;
+    assert!(matches!(blocked, Err(Error::Importing)), "{blocked:?}");
+    assert_eq!(state(&db).await, before);
+    import.rollback().await.unwrap();
+    assert!(matches!(pass(&db, dir.path()).await, Outcome::Applied { .. }));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_several_that_reconcile_at_once_each_change_is_applied_by_one() {
     let (db, dir) = four_accounts().await;

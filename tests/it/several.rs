@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use relance::reconcile::{By, Error, Outcome, Pass, reconcile};
 use relance::source;
-use relance::store::{Holder, Speed, Token};
+use relance::store::{Holder, Speed, Store, Token};
 use rustix::process::Signal;
 use sqlx::PgPool;
 use tempfile::TempDir;
@@ -140,6 +140,40 @@ async fn who_was_overtaken_writes_nothing() {
         reconcile(source::load(&here).unwrap().into(), &awake, By::Daemon, now).await,
         Err(Error::Fenced)
     ));
+}
+
+#[tokio::test]
+async fn who_was_overtaken_takes_no_word_from_what_waits_for_approval() {
+    let (dir, db) = (folder(), database().await);
+    import(dir.path(), Some(&db.url()), 4, 1);
+    let here = [dir.path().join("campaigns")];
+    let (now, _) = db.store.now().await.unwrap();
+    let pass = async |store: &Store| {
+        reconcile(source::load(&here).unwrap().into(), store, By::Daemon, now).await.map(|pass| pass.outcome)
+    };
+    let paused = db.store.fenced(db.store.take_over(&holder("a")).await.unwrap().unwrap());
+    write(dir.path(), "Un ");
+    assert!(matches!(pass(&paused).await, Ok(Outcome::Applied { .. })));
+    run_out(&db.pool).await;
+    let awake = db.store.fenced(db.store.take_over(&holder("b")).await.unwrap().unwrap());
+
+    // What the new one sees is an accident until somebody says otherwise.
+    let whole = fs::read_to_string(here[0].join("tree.yaml")).unwrap();
+    fs::write(here[0].join("tree.yaml"), tree(1, NO_PACE, &[])).unwrap();
+    assert!(matches!(pass(&awake).await, Ok(Outcome::Refused(_))));
+    let digest = db.store.waiting_plan().await.unwrap().unwrap().digest;
+    db.store.approve_plan(&digest, "maria", "meant", now).await.unwrap();
+
+    // Files of before are in order for the old one; other files would be another accident.
+    let other = tree(2, NO_PACE, &[]);
+    for stale in [whole, other] {
+        fs::write(here[0].join("tree.yaml"), stale).unwrap();
+        assert!(matches!(pass(&paused).await, Err(Error::Fenced)));
+        let waiting = db.store.waiting_plan().await.unwrap().unwrap();
+        assert_eq!((waiting.digest, waiting.approved_by.as_deref()), (digest.clone(), Some("maria")));
+    }
+    fs::write(here[0].join("tree.yaml"), tree(1, NO_PACE, &[])).unwrap();
+    assert!(matches!(pass(&awake).await, Ok(Outcome::Applied { .. })));
 }
 
 /// Two daemons, each with files of its own: the first one reconciles.
