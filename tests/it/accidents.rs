@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use relance::runner::{BATCH, send};
+use relance::runner::{BATCH, Seen, send, upkeep};
 use relance::store::{Span, Speed};
 use sqlx::Connection;
 
@@ -300,6 +300,41 @@ async fn accident_11_what_a_plan_counts_is_what_enrollment_takes() {
     assert_eq!(counted, 5);
 }
 
+/// Two jobs that overlap, of the same kind or not: passes, enrollments and sending all at once, from four processes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn accident_12_jobs_that_overlap_take_and_write_to_everybody_once() {
+    let mut world = World::at(MONDAY).await;
+    for account in ["a1", "a2"] {
+        world.account(account).await;
+        for person in 0..30 {
+            let (id, phone) = (format!("{account}-{person}"), format!("+2376710{}{person:03}", &account[1..]));
+            world.person(Person { account, ..Person::new(&id, &phone) }).await;
+        }
+    }
+    world.apply(&tree("  schedule: {firstAfter: 0s}")).await;
+    let (program, channels) = world.program().await;
+    let jobs = (0..4).map(|_| {
+        let (store, program, channels) = (world.store().clone(), Arc::clone(&program), Arc::clone(&channels));
+        let begin = world.now;
+        tokio::spawn(async move {
+            let mut seen = Seen::default();
+            for minute in 0..10 {
+                let now = begin + TimeDelta::minutes(minute);
+                upkeep(&store, &program, &mut seen, now).await.unwrap();
+                send(&store, &program, &channels, BATCH, (Span::now(now), Speed(1.0))).await.unwrap();
+            }
+        })
+    });
+    for job in jobs.collect::<Vec<_>>() {
+        job.await.unwrap();
+    }
+    let (mut keys, sent) = (world.channel.keys(), world.channel.delivered().len());
+    keys.sort();
+    keys.dedup();
+    assert_eq!((keys.len(), sent), (60, 60), "somebody got a day twice, or not at all");
+    assert_eq!(world.one::<i64>("select count(*) from target").await, 60);
+}
+
 #[tokio::test]
 async fn accident_13_a_run_is_not_finished_while_anybody_is_unsent() {
     let mut world = World::at(MONDAY).await;
@@ -320,4 +355,30 @@ async fn accident_13_a_run_is_not_finished_while_anybody_is_unsent() {
         assert_eq!(done, unsent == 0, "{unsent} messages are unsent");
     }
     assert_eq!(world.channel.delivered().len(), 24);
+}
+
+/// 100 accounts in one queue at two minutes a message: the last of them got theirs after ten days.
+#[tokio::test]
+async fn accident_19_a_slow_account_holds_up_no_other() {
+    let mut world = World::at(MONDAY).await;
+    for account in 1..=20 {
+        let name = format!("a{account}");
+        world.account(&name).await;
+        for person in 0..5 {
+            let (id, phone) = (format!("{name}-{person}"), format!("+23767100{account:02}{person:02}"));
+            world.person(Person { account: &name, ..Person::new(&id, &phone) }).await;
+        }
+    }
+    let paced = tree("").replace("every: 0s", "every: 2m");
+    let slow = "---\napiVersion: relance/v1\nkind: Account\nmetadata: {name: slow}\n\
+                spec: {accounts: {names: [a1]}, pacing: {every: 1h, jitter: 0s}}\n";
+    world.apply(&(paced + slow)).await;
+    world.settle().await;
+    // Five at two minutes are done after eight, for every account at once; that of one in an hour has begun.
+    world.run_for(TimeDelta::hours(6) + TimeDelta::minutes(9)).await;
+    let sent = "select a.external_id || ' ' || count(*) from message m join account a on a.id = m.account_id
+                group by a.id, a.external_id order by a.id";
+    let sent = world.column(sent).await;
+    let each: Vec<String> = (1..=20).map(|n| format!("a{n} {}", if n == 1 { 1 } else { 5 })).collect();
+    assert_eq!(sent, each);
 }
