@@ -215,10 +215,10 @@ impl Walk {
         self.history[before..].iter().take_while(move |(since, _)| *since <= at).map(|(_, wanted)| wanted)
     }
 
-    /// The highest cap in force while these were sent.
+    /// The highest cap in force while these were sent; what is sent at the instant of an edit may be so before it.
     fn highest(&self, sent: &[Timestamp], cap: impl Fn(&Wanted) -> Option<u32>) -> usize {
         let (first, last) = (*sent.first().unwrap(), *sent.last().unwrap());
-        let before = self.history.iter().rposition(|(at, _)| *at <= first).unwrap_or_default();
+        let before = self.history.iter().rposition(|(at, _)| *at < first).unwrap_or_default();
         let caps = self.history[before..].iter().filter(|(at, _)| *at <= last).filter_map(|(_, wanted)| cap(wanted));
         caps.max().unwrap_or_default() as usize
     }
