@@ -15,7 +15,7 @@ use crate::lifecycle::run::{Phase, Reason, acting};
 use crate::lifecycle::target::Exit;
 use crate::manifest::policy::AccountPolicy;
 use crate::pacing::{self, Pace};
-use crate::program::{CampaignProgram, Program, Recipient, Referrer};
+use crate::program::{CampaignProgram, Program, Recipient, Referrer, Rendered};
 
 /// The account and how far its day has come.
 #[derive(Debug, Clone)]
@@ -70,6 +70,7 @@ pub struct Candidate {
     pub due_at: Timestamp,
     pub failed_days: u16,
     pub phone: Phone,
+    pub email: Option<String>,
     pub recipient: Recipient,
     pub paid: bool,
     pub consent: Option<Consent>,
@@ -114,8 +115,8 @@ pub struct Draw {
 pub struct Send {
     pub key: MessageKey,
     pub phone: Phone,
-    pub language: Language,
-    pub text: String,
+    pub email: Option<String>,
+    pub content: Rendered,
     pub due_at: Timestamp,
     /// The following day and when it is due; `None` after the last.
     pub next: Option<(u16, Timestamp)>,
@@ -292,14 +293,14 @@ impl Asking<'_> {
 
     fn send(&self, campaign: &CampaignProgram, target: TargetKey, candidate: Candidate) -> Result<Send, String> {
         let referrer = Referrer { name: &self.lane.name, language: self.lane.language.as_ref(), zone: &self.lane.zone };
-        let message =
+        let content =
             campaign.message(candidate.day, &candidate.recipient, referrer).map_err(|fault| fault.to_string())?;
         let day = i16::try_from(candidate.day).map_err(|_| "the sequence is too long".to_owned())?;
         Ok(Send {
             key: MessageKey { target, day },
             phone: candidate.phone,
-            language: message.language,
-            text: message.text,
+            email: candidate.email,
+            content,
             due_at: candidate.due_at,
             next: campaign.cadence.next(candidate.day, candidate.due_at, self.now),
             failed_days: candidate.failed_days,

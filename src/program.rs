@@ -98,6 +98,8 @@ struct DayProgram {
     subjects: BTreeMap<Language, Template>,
     /// One for each of the media.
     captions: Vec<Option<Template>>,
+    /// Of the template for WhatsApp.
+    parameters: Vec<Template>,
 }
 
 impl DayProgram {
@@ -106,16 +108,18 @@ impl DayProgram {
             texts.iter().map(|(language, text)| Ok((language.clone(), Template::compile(text)?))).collect()
         };
         let captions = day.media.iter().map(|media| media.caption.as_deref().map(Template::compile).transpose());
+        let parameters = day.whatsapp_template.iter().flat_map(|template| &template.parameters);
         Ok(Self {
             texts: compile(&day.text)?,
             subjects: compile(&day.subject)?,
             captions: captions.collect::<Result<_, _>>()?,
+            parameters: parameters.map(|text| Template::compile(text)).collect::<Result<_, _>>()?,
             day: day.clone(),
         })
     }
 
     fn templates(&self) -> impl Iterator<Item = &Template> {
-        self.texts.values().chain(self.subjects.values()).chain(self.captions.iter().flatten())
+        self.texts.values().chain(self.subjects.values()).chain(self.captions.iter().flatten()).chain(&self.parameters)
     }
 }
 

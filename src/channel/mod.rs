@@ -14,7 +14,7 @@ use async_trait::async_trait;
 pub use self::route::{Channels, Open};
 pub use self::sandbox::Sandbox;
 use crate::domain::Timestamp;
-pub use crate::lifecycle::settlement::Outcome;
+pub use crate::lifecycle::settlement::{Outcome, Reaction, Refusal};
 use crate::store::Claimed;
 
 /// The longest the hand-over of a batch may take, in real time. A stop waits longer than that, a lease lasts longer.

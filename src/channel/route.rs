@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Channel, HAND_OVER, Outcome};
+use super::{Channel, HAND_OVER, Outcome, Reaction};
 use crate::domain::{CampaignId, Name, Timestamp};
 use crate::manifest::desired::Channel as Spec;
 use crate::program::Program;
@@ -54,7 +54,8 @@ impl Channels {
                 None => in_time(self.built_in.as_ref(), &batch, now).await,
                 Some(Some(channel)) => in_time(channel.as_ref(), &batch, now).await,
                 Some(None) => {
-                    vec![Outcome::Postponed { error: "its channel is gone".to_owned(), after: None }; batch.len()]
+                    let gone = Outcome::refused("its channel is gone", Reaction::Retry { after: None });
+                    vec![gone; batch.len()]
                 }
             };
             places.into_iter().zip(outcomes).collect::<Vec<_>>()

@@ -16,8 +16,9 @@ use super::rows::decode;
 use super::{Error, Store};
 use crate::domain::{AccountId, MessageKey, NaiveDate, Phone, TargetKey, Timestamp};
 use crate::lane::{self, Candidate, Draw, Lane, LaneRun};
+use crate::lifecycle::settlement::Standing;
 use crate::manifest::policy::AccountPolicy;
-use crate::program::Program;
+use crate::program::{Program, Rendered};
 
 /// How much one claim takes.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +36,9 @@ pub struct Batch {
 pub struct Claimed {
     pub key: MessageKey,
     pub phone: Phone,
-    pub text: String,
-    /// Hand-overs of this message, this one included.
+    pub email: Option<String>,
+    pub content: Rendered,
+    /// Hand-overs of this message that count, this one included.
     pub attempts: u16,
     pub failed_days: u16,
     /// The last day of the sequence.
@@ -46,6 +48,13 @@ pub struct Claimed {
     pub claimed_at: Timestamp,
     /// What holds for its account: whose channel, and in whose name.
     pub policy: Arc<AccountPolicy>,
+}
+
+impl Claimed {
+    /// Where it stood when it was handed over.
+    pub fn standing(&self) -> Standing {
+        Standing { attempts: self.attempts, failed_days: self.failed_days, last: self.last }
+    }
 }
 
 /// When a claim looks at its lanes: each at the instant it waited for, within these.

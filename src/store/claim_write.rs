@@ -40,8 +40,8 @@ async fn attempts(
         keys.push(send.key.target);
         days.push(send.key.day);
         phones.push(send.phone.as_str());
-        languages.push(send.language.as_str());
-        texts.push(send.text.as_str());
+        languages.push(send.content.language.as_str());
+        texts.push(send.content.text.as_str());
         counts_on.push(draw.today);
         due_at.push(send.due_at);
         queued_at.push(draw.at);
@@ -102,7 +102,8 @@ async fn attempts(
         Some(Claimed {
             key: send.key,
             phone: send.phone.clone(),
-            text: send.text.clone(),
+            email: send.email.clone(),
+            content: send.content.clone(),
             attempts: *attempts.get(&send.key)?,
             failed_days: send.failed_days,
             last: send.next.is_none(),

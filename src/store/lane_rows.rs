@@ -39,7 +39,7 @@ macro_rules! recipient_columns {
 /// Columns of [`CandidateRow`] besides [`recipient_columns`], from `target t` and `referral r`; `t.due_at` is not null.
 macro_rules! candidate_columns {
     () => {
-        "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone,
+        "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone, r.email,
          r.paid_at is not null as paid, r.consent,
          exists (select from suppression s where s.phone = r.phone) as suppressed,
          (select max(m.counts_on) from message m
@@ -144,6 +144,7 @@ pub(super) struct CandidateRow {
     due_at: Timestamp,
     failed_days: i16,
     phone: String,
+    email: Option<String>,
     #[sqlx(flatten)]
     recipient: RecipientRow,
     paid: bool,
@@ -165,6 +166,7 @@ impl CandidateRow {
             due_at: self.due_at,
             failed_days: self.failed_days.unsigned_abs(),
             phone: Phone::trusted(self.phone),
+            email: self.email,
             recipient: self.recipient.recipient()?,
             paid: self.paid,
             consent,

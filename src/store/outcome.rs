@@ -7,7 +7,7 @@ use super::claim_write::{TargetRow, TargetRows};
 use super::{Error, Store};
 use crate::domain::{AccountId, NaiveDate, Timestamp};
 use crate::lifecycle::message::{State, step};
-use crate::lifecycle::settlement::{Following, Outcome, Settlement, settle};
+use crate::lifecycle::settlement::{Following, Outcome, Refusal, Settlement, settle};
 
 /// Leases looked at in one go.
 const EXPIRED_LEASES: i64 = 100;
@@ -25,11 +25,7 @@ impl Store {
         let mut settled: Vec<(&Claimed, &Outcome, Settlement)> = outcomes
             .iter()
             .map(|(claimed, outcome)| {
-                (
-                    claimed,
-                    outcome,
-                    settle(outcome, claimed.attempts, claimed.failed_days, claimed.last, now.max(claimed.claimed_at)),
-                )
+                (claimed, outcome, settle(outcome, claimed.standing(), now.max(claimed.claimed_at)))
             })
             .collect();
         // Messages are locked in the order of their keys, as by whoever notes receipts.
@@ -245,15 +241,13 @@ async fn messages(
     now: Timestamp,
 ) -> Result<(), Error> {
     let mut keys = Keys::default();
-    let (mut days, mut states, mut sent_at, mut ids, mut errors, mut backs) =
-        (vec![], vec![], vec![], vec![], vec![], vec![]);
+    let (mut days, mut states, mut sent_at, mut ids, mut errors, mut backs, mut counts) =
+        (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
     for (claimed, outcome, settlement) in settled {
         let Ok(state) = step(State::Sending, settlement.event) else { continue };
         let (id, error) = match outcome {
             Outcome::Accepted { provider_id } => (Some(provider_id.as_str()), None),
-            Outcome::Postponed { error, .. } | Outcome::Refused { error } | Outcome::Unknown { error } => {
-                (None, Some(error.as_str()))
-            }
+            Outcome::Refused(Refusal { error, .. }) | Outcome::Unknown { error } => (None, Some(error.as_str())),
         };
         keys.push(claimed.key.target);
         days.push(claimed.key.day);
@@ -262,6 +256,7 @@ async fn messages(
         ids.push(id);
         errors.push(error);
         backs.push(settlement.give_back);
+        counts.push(settlement.counts);
     }
     sqlx::query(
         "update message m
@@ -272,10 +267,11 @@ async fn messages(
                           then 'failed' else u.state end,
              error = case when m.state not in ('sending', 'uncertain') then m.error else u.error end,
              sent_at = coalesce(m.sent_at, u.sent_at), provider_id = coalesce(u.provider_id, m.provider_id),
-             counts_on = case when u.back then null else m.counts_on end
+             counts_on = case when u.back then null else m.counts_on end,
+             attempts = case when u.counts then m.attempts else m.attempts - 1 end
          from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[], $7::text[],
-                     $8::text[], $9::boolean[])
-              as u (account_id, campaign_id, referral_id, day, state, sent_at, provider_id, error, back)
+                     $8::text[], $9::boolean[], $10::boolean[])
+              as u (account_id, campaign_id, referral_id, day, state, sent_at, provider_id, error, back, counts)
          where (m.account_id, m.referral_id, m.campaign_id, m.day)
              = (u.account_id, u.referral_id, u.campaign_id, u.day)
            and (m.state in ('sending', 'delivered', 'read', 'failed') or (m.state = 'uncertain' and u.state = 'sent'))",
@@ -289,6 +285,7 @@ async fn messages(
     .bind(ids)
     .bind(errors)
     .bind(backs)
+    .bind(counts)
     .execute(tx)
     .await
     .map_err(Error::during("save outcomes"))?;

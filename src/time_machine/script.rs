@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use crate::channel::{Channel, Open, Outcome};
 use crate::domain::{CampaignId, MessageKey, ReferralId, Timestamp, mix};
+use crate::lifecycle::settlement;
 use crate::store::Claimed;
 
 /// What a provider does with one hand-over.
@@ -130,15 +131,15 @@ impl Script {
         let reaction = self.reaction(message);
         let arrives = matches!(reaction, Reaction::Accepted | Reaction::Timeout | Reaction::CrashBeforeOutcome);
         if let Some(deliveries) = self.deliveries.as_ref().filter(|_| arrives) {
-            let Claimed { key, phone, text, claimed_at, .. } = message;
+            let Claimed { key, phone, content, claimed_at, .. } = message;
             let phone = phone.as_str().to_owned();
-            lock(deliveries).push(Delivery { key: *key, phone, text: text.clone(), at: *claimed_at });
+            lock(deliveries).push(Delivery { key: *key, phone, text: content.text.clone(), at: *claimed_at });
         }
         Some(match reaction {
             Reaction::Accepted => Outcome::Accepted { provider_id: provider_id(&message.key) },
-            Reaction::Rejected(code) => Outcome::Refused { error: format!("rejected: {code}") },
+            Reaction::Rejected(code) => Outcome::refused(format!("rejected: {code}"), settlement::Reaction::Leave),
             Reaction::Timeout => Outcome::Unknown { error: "no answer".to_owned() },
-            Reaction::Throttled => Outcome::Postponed { error: "throttled".to_owned(), after: None },
+            Reaction::Throttled => Outcome::refused("throttled", settlement::Reaction::Retry { after: None }),
             Reaction::CrashBeforeOutcome => return None,
         })
     }

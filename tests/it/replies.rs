@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use chrono::TimeDelta;
-use relance::channel::Outcome;
+use relance::channel::{Outcome, Reaction};
 use relance::domain::{AccountId, CampaignId, Phone};
 use relance::facts::Source;
 use relance::import;
@@ -79,7 +79,7 @@ async fn a_message_on_its_way_settles_and_brings_nobody_back() {
     for (outcome, after) in [
         (Outcome::Accepted { provider_id: "x".to_owned() }, "r1 welcome day 1 sent attempt 1"),
         (Outcome::Unknown { error: "?".to_owned() }, "r1 welcome day 1 uncertain attempt 1"),
-        (Outcome::Postponed { error: "busy".to_owned(), after: None }, "r1 welcome day 1 failed attempt 1"),
+        (Outcome::refused("busy", Reaction::Retry { after: None }), "r1 welcome day 1 failed attempt 1"),
     ] {
         let mut world = world().await;
         world.run_for(TimeDelta::hours(5)).await;

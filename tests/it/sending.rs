@@ -1,7 +1,7 @@
 //! Sending, enrolling and ending, day by day: what the list of accidents does not show.
 
 use chrono::TimeDelta;
-use relance::channel::Outcome;
+use relance::channel::{Outcome, Reaction};
 use relance::runner::{BATCH, enroll, send};
 use relance::store::{Span, Speed};
 
@@ -145,7 +145,7 @@ async fn an_old_crash_does_not_end_who_is_just_being_sent_the_last_day() {
     let claim = world.claim(10).await;
     assert_eq!(claim.messages.len(), 1);
     assert_eq!(world.store().expire_leases(world.now).await.unwrap(), 1);
-    let busy = Outcome::Postponed { error: "busy".to_owned(), after: None };
+    let busy = Outcome::refused("busy", Reaction::Retry { after: None });
     let outcomes = [(claim.messages[0].clone(), busy)];
     world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
     world.run_for(TimeDelta::days(1)).await;
@@ -165,8 +165,8 @@ async fn an_outcome_that_comes_after_the_lease_says_only_that_it_left() {
     let error = || "late".to_owned();
     let answers = [
         Outcome::Accepted { provider_id: "x".to_owned() },
-        Outcome::Postponed { error: error(), after: None },
-        Outcome::Refused { error: error() },
+        Outcome::refused(error(), Reaction::Retry { after: None }),
+        Outcome::refused(error(), Reaction::Leave),
     ];
     let mut claimed = claim.messages.clone();
     claimed.sort_by_key(|message| message.key.target.referral);
@@ -197,7 +197,7 @@ async fn a_day_that_comes_back_after_the_next_one_left_is_made_up_for_and_nothin
     world.now += TimeDelta::seconds(40);
     world.settle().await;
     assert_eq!(world.channel.keys().iter().map(|key| key.day).collect::<Vec<_>>(), [2]);
-    let busy = Outcome::Postponed { error: "busy".to_owned(), after: None };
+    let busy = Outcome::refused("busy", Reaction::Retry { after: None });
     world.store().save_outcomes(claim.lease.unwrap(), &[(claim.messages[0].clone(), busy)], world.now).await.unwrap();
     let wrong = "select count(*) from lane l join run r using (account_id)
                  where l.taken <> r.taken or l.taken <> (select count(*) from message m where m.counts_on = l.taken_on)";
@@ -235,7 +235,7 @@ async fn cancelled_in_the_middle_of_a_hand_over_nothing_is_tried_again() {
     world.now += TimeDelta::hours(7);
     let claim = world.claim(10).await;
     world.apply(&tree(5, NO_PACE, &[("c", "state: cancelled")])).await;
-    let busy = Outcome::Postponed { error: "busy".to_owned(), after: None };
+    let busy = Outcome::refused("busy", Reaction::Retry { after: None });
     world.store().save_outcomes(claim.lease.unwrap(), &[(claim.messages[0].clone(), busy)], world.now).await.unwrap();
     world.run_for(TimeDelta::days(2)).await;
     assert_eq!(world.channel.delivered(), []);
