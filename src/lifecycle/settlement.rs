@@ -59,6 +59,21 @@ pub enum Reaction {
     PauseChannel,
 }
 
+impl Reaction {
+    /// Whether it says something against the account: that it writes what does not arrive.
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::Retry { .. } | Self::FailDay | Self::Leave => true,
+            Self::Throttle { .. }
+            | Self::SkipDay
+            | Self::Suppress
+            | Self::PauseRun
+            | Self::PauseAccount
+            | Self::PauseChannel => false,
+        }
+    }
+}
+
 /// What follows for the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Following {

@@ -46,7 +46,7 @@ pub async fn send(
     let claim = store.claim(program, batch, span, span.to() + lease(speed)).await?;
     let sent = Sent { messages: claim.messages.len(), lanes: claim.lanes };
     let Some(lease) = claim.lease.filter(|_| !claim.messages.is_empty()) else { return Ok(sent) };
-    let answers = channels.hand_over(program, &claim.messages, span.from()).await;
+    let answers = channels.hand_over(&claim.messages, span.from()).await;
     let outcomes: Vec<_> = claim.messages.into_iter().zip(answers).collect();
     save(store, lease, &outcomes, span.from()).await?;
     Ok(sent)

@@ -14,7 +14,7 @@ use super::lane_rows::{
 };
 use super::rows::decode;
 use super::{Error, Store};
-use crate::domain::{AccountId, MessageKey, NaiveDate, Phone, TargetKey, Timestamp};
+use crate::domain::{AccountId, MessageKey, NaiveDate, Name, Phone, TargetKey, Timestamp};
 use crate::lane::{self, Candidate, Draw, Lane, LaneRun};
 use crate::lifecycle::settlement::Standing;
 use crate::manifest::policy::AccountPolicy;
@@ -37,6 +37,8 @@ pub struct Claimed {
     pub key: MessageKey,
     pub phone: Phone,
     pub email: Option<String>,
+    /// By which it leaves; `None`: the built-in sandbox.
+    pub channel: Option<Name>,
     pub content: Rendered,
     /// Hand-overs of this message that count, this one included.
     pub attempts: u16,
@@ -46,7 +48,7 @@ pub struct Claimed {
     /// The local day whose quota it took.
     pub counts_on: NaiveDate,
     pub claimed_at: Timestamp,
-    /// What holds for its account: whose channel, and in whose name.
+    /// What holds for its account, such as in whose name it goes.
     pub policy: Arc<AccountPolicy>,
 }
 

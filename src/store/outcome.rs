@@ -4,8 +4,9 @@ use sqlx::PgConnection;
 
 use super::claim::{Claimed, Keys, lock_lanes};
 use super::claim_write::{TargetRow, TargetRows};
+use super::halt::{Refused, take_effect};
 use super::{Error, Store};
-use crate::domain::{AccountId, NaiveDate, Timestamp};
+use crate::domain::{AccountId, NaiveDate, Name, Timestamp};
 use crate::lifecycle::message::{State, step};
 use crate::lifecycle::settlement::{Following, Outcome, Refusal, Settlement, settle};
 
@@ -121,7 +122,8 @@ async fn follow(
     let mut changed = Changed::default();
     let (mut back, mut back_days): (Keys, Vec<NaiveDate>) = (Keys::default(), Vec::new());
     let mut failures = (Keys::default(), Vec::<i16>::new());
-    for (claimed, _, settlement) in settled {
+    let mut refused = Vec::new();
+    for (claimed, outcome, settlement) in settled {
         let (key, at) = (claimed.key.target, now.max(claimed.claimed_at));
         match settlement.following {
             Following::Nothing => {}
@@ -141,15 +143,25 @@ async fn follow(
             changed.at.push(at);
             changed.gave_back.push(settlement.give_back);
         }
+        if let Outcome::Refused(refusal) = outcome {
+            refused.push(Refused {
+                run: (key.account, key.campaign),
+                channel: claimed.channel.as_ref().map(Name::as_str),
+                error: &refusal.error,
+                consequence: settlement.consequence,
+                fails: refusal.reaction.is_failure(),
+            });
+        }
         if settlement.give_back {
             back.push(key);
             back_days.push(claimed.counts_on);
         }
     }
-    if changed.at.is_empty() {
+    if changed.at.is_empty() && refused.is_empty() {
         return Ok(());
     }
-    lock_lanes(tx, &changed.keys.accounts.iter().map(|id| AccountId(*id)).collect::<Vec<_>>()).await?;
+    let concerned = changed.keys.accounts.iter().map(|id| AccountId(*id)).chain(refused.iter().map(|one| one.run.0));
+    lock_lanes(tx, &concerned.collect::<Vec<_>>()).await?;
     targets.save(tx).await?;
     if !failures.1.is_empty() {
         count_failed_days(tx, failures.0, failures.1).await?;
@@ -158,7 +170,7 @@ async fn follow(
     if !back_days.is_empty() {
         give_back(tx, back, back_days).await?;
     }
-    Ok(())
+    take_effect(tx, &refused, now).await
 }
 
 async fn count_failed_days(tx: &mut PgConnection, keys: Keys, failed_days: Vec<i16>) -> Result<(), Error> {

@@ -17,6 +17,7 @@ mod facts;
 mod forecast;
 mod get;
 mod gitops;
+mod health;
 mod history;
 mod import;
 mod log;

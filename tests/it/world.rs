@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use relance::channel::Channels;
 use relance::domain::{MessageKey, Timestamp};
 use relance::lifecycle::operator::Override;
+use relance::lifecycle::settlement;
 use relance::manifest::{SourceFile, Sources};
 use relance::program::Program;
 use relance::reconcile::{By, Outcome, Pass};
@@ -26,6 +27,8 @@ pub(crate) enum Fault {
     NoSuchNumber,
     /// It left, but the answer was lost.
     NoAnswer,
+    /// Nothing left; the provider asks for this.
+    Asks(settlement::Reaction),
     /// It left, and the daemon died.
     Crash,
 }
@@ -50,6 +53,7 @@ impl Phones {
                     Fault::Busy => Reaction::Throttled,
                     Fault::NoSuchNumber => Reaction::Rejected("no such number".to_owned()),
                     Fault::NoAnswer => Reaction::Timeout,
+                    Fault::Asks(reaction) => Reaction::Refused(*reaction),
                     Fault::Crash => Reaction::CrashBeforeOutcome,
                 },
             }));
@@ -233,7 +237,7 @@ impl World {
         let (program, channels) = self.program().await;
         let lease_until = self.now + TimeDelta::seconds(90);
         let claim = self.store().claim(&program, BATCH, Span::now(self.now), lease_until).await.unwrap();
-        channels.hand_over(&program, &claim.messages, self.now).await.len()
+        channels.hand_over(&claim.messages, self.now).await.len()
     }
 
     /// Claims what is due, at most `messages`, for 90 seconds.
