@@ -25,10 +25,13 @@ pub enum EventKind {
     Import,
     /// Nobody could be told of something for too long.
     NotificationGivenUp,
+    /// An operator has phones written to no more.
+    Suppressed,
+    Unsuppressed,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -41,6 +44,8 @@ impl EventKind {
         Self::ManifestThawed,
         Self::Import,
         Self::NotificationGivenUp,
+        Self::Suppressed,
+        Self::Unsuppressed,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -57,6 +62,8 @@ impl EventKind {
             Self::ManifestThawed => "manifest-thawed",
             Self::Import => "import",
             Self::NotificationGivenUp => "notification-given-up",
+            Self::Suppressed => "suppressed",
+            Self::Unsuppressed => "unsuppressed",
         }
     }
 

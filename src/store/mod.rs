@@ -41,6 +41,7 @@ mod sample;
 mod sandbox;
 mod spoken;
 mod state;
+mod suppression;
 mod wake;
 mod why_not;
 
@@ -72,6 +73,7 @@ pub use self::reconciler::{Holder, Token};
 pub use self::reply::{Heard, Inbound};
 pub use self::sample::Match;
 pub use self::state::{Arriving, Leaving};
+pub use self::suppression::{Listed, Suppressed};
 pub use self::wake::NextDue;
 pub use self::why_not::WhyNot;
 

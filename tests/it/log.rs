@@ -104,6 +104,8 @@ async fn eventful() -> World {
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_is_decided_is_told_once_with_who_and_why() {
     let world = eventful().await;
+    typed(&world, "awa", &["suppress", "add", "+237671999999", "--reason", "they called"]).await;
+    typed(&world, "awa", &["suppress", "remove", "+237671999999", "--reason", "it was somebody else"]).await;
     let (text, error, code) = relancectl(&world.url(), &["log", "-o", "wide"]);
     assert_eq!((error.as_str(), code), ("", Some(0)));
     insta::assert_snapshot!("the_log", nameless(&text));

@@ -42,5 +42,6 @@ mod simulate;
 mod source;
 mod state;
 mod support;
+mod suppress;
 mod walk;
 mod world;

@@ -18,6 +18,7 @@ mod quotas;
 mod recipients;
 mod revisions;
 mod runs;
+mod suppressions;
 mod targets;
 
 use sqlx::{Postgres, Transaction};
@@ -37,6 +38,7 @@ pub use self::quotas::RunToday;
 pub use self::recipients::Correspondence;
 pub use self::revisions::{Manifest, Revision};
 pub use self::runs::{EndCount, Run};
+pub use self::suppressions::Suppression;
 pub use self::targets::{Hold, Standing, Target};
 use super::{Error, Store};
 use crate::lifecycle::message;
