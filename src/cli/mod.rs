@@ -27,6 +27,7 @@ mod plan;
 mod plan_from;
 mod preview;
 mod print;
+mod resolve;
 mod rows;
 mod run;
 mod schema;
@@ -109,6 +110,8 @@ pub enum Command {
     Start(operator::Args),
     /// End a campaign's runs for ever; everybody in them leaves
     Cancel(operator::CancelArgs),
+    /// Say what became of messages whose fate nobody knew; nothing is sent again by it
+    Resolve(resolve::Args),
     /// Who is not written to, whatever any campaign says
     #[command(subcommand)]
     Suppress(suppress::Suppress),
@@ -153,6 +156,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Resume(args) => operator::run(Action::Resume, &args, global, &config).await,
         Command::Start(args) => operator::run(Action::Start, &args, global, &config).await,
         Command::Cancel(args) => operator::cancel(&args, global, &config).await,
+        Command::Resolve(args) => resolve::run(&args, global, &config).await,
         Command::Suppress(command) => suppress::run(command, global, &config).await,
         Command::Estimate(args) => estimate::run(&args, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,

@@ -28,10 +28,12 @@ pub enum EventKind {
     /// An operator has phones written to no more.
     Suppressed,
     Unsuppressed,
+    /// A person found out what became of messages whose fate nobody knew.
+    MessageResolved,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -46,6 +48,7 @@ impl EventKind {
         Self::NotificationGivenUp,
         Self::Suppressed,
         Self::Unsuppressed,
+        Self::MessageResolved,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -64,6 +67,7 @@ impl EventKind {
             Self::NotificationGivenUp => "notification-given-up",
             Self::Suppressed => "suppressed",
             Self::Unsuppressed => "unsuppressed",
+            Self::MessageResolved => "message-resolved",
         }
     }
 

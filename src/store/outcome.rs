@@ -217,7 +217,7 @@ pub(super) async fn look_again(tx: &mut PgConnection, changed: Changed) -> Resul
 }
 
 /// Gives the quota of a day back, unless that day is over: then it is worth nothing.
-async fn give_back(tx: &mut PgConnection, keys: Keys, days: Vec<NaiveDate>) -> Result<(), Error> {
+pub(super) async fn give_back(tx: &mut PgConnection, keys: Keys, days: Vec<NaiveDate>) -> Result<(), Error> {
     sqlx::query(
         "with back as (
            select account_id, campaign_id, day, count(*)::int as n

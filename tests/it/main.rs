@@ -33,6 +33,7 @@ mod receipts;
 mod receiver;
 mod reconcile;
 mod replies;
+mod resolve;
 mod robustness;
 mod samples;
 mod sending;

@@ -14,4 +14,5 @@ alter table event
     drop constraint event_kind_check,
     add check (kind in ('run-created', 'run-phase', 'override-set', 'override-cleared', 'override-expired',
                         'revision-applied', 'plan-refused', 'plan-approved', 'manifest-frozen', 'manifest-thawed',
-                        'import', 'notification-given-up', 'suppressed', 'unsuppressed'));
+                        'import', 'notification-given-up', 'suppressed', 'unsuppressed',
+                        'message-resolved'));
