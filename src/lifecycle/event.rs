@@ -25,10 +25,15 @@ pub enum EventKind {
     Import,
     /// Nobody could be told of something for too long.
     NotificationGivenUp,
+    /// An operator has phones written to no more.
+    Suppressed,
+    Unsuppressed,
+    /// A person found out what became of messages whose fate nobody knew.
+    MessageResolved,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -41,6 +46,9 @@ impl EventKind {
         Self::ManifestThawed,
         Self::Import,
         Self::NotificationGivenUp,
+        Self::Suppressed,
+        Self::Unsuppressed,
+        Self::MessageResolved,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -57,6 +65,9 @@ impl EventKind {
             Self::ManifestThawed => "manifest-thawed",
             Self::Import => "import",
             Self::NotificationGivenUp => "notification-given-up",
+            Self::Suppressed => "suppressed",
+            Self::Unsuppressed => "unsuppressed",
+            Self::MessageResolved => "message-resolved",
         }
     }
 

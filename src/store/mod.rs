@@ -36,6 +36,7 @@ mod receipt;
 mod reconciler;
 mod reply;
 pub mod report;
+mod resolution;
 mod restored;
 mod rows;
 mod run;
@@ -43,6 +44,7 @@ mod sample;
 mod sandbox;
 mod spoken;
 mod state;
+mod suppression;
 mod wake;
 mod why_not;
 
@@ -72,8 +74,10 @@ pub use self::overrides::{Concerned, Group, Ordered, Outcome};
 pub use self::receipt::{Receipt, ReceiptStatus};
 pub use self::reconciler::{Holder, Token};
 pub use self::reply::{Heard, Inbound};
+pub use self::resolution::{Chosen, Resolved};
 pub use self::sample::Match;
 pub use self::state::{Arriving, Leaving};
+pub use self::suppression::{Listed, Suppressed};
 pub use self::wake::NextDue;
 pub use self::why_not::WhyNot;
 

@@ -1,14 +1,17 @@
 //! Outcomes: what the channel said of a claimed batch, and what to think when it never said anything.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sqlx::PgConnection;
 
 use super::claim::{Claimed, Keys, lock_lanes};
 use super::claim_write::{TargetRow, TargetRows};
 use super::halt::{Refused, take_effect};
+use super::suppression::Listed;
 use super::{Error, Store};
-use crate::domain::{AccountId, NaiveDate, Name, Timestamp};
+use crate::domain::{AccountId, NaiveDate, Name, Phone, Timestamp};
 use crate::lifecycle::message::{State, step};
-use crate::lifecycle::settlement::{Following, Outcome, Refusal, Settlement, settle};
+use crate::lifecycle::settlement::{Consequence, Following, Outcome, Refusal, Settlement, settle};
 
 /// Leases looked at in one go.
 const EXPIRED_LEASES: i64 = 100;
@@ -31,6 +34,7 @@ impl Store {
             .collect();
         // Messages are locked in the order of their keys, as by whoever notes receipts.
         settled.sort_by_key(|(claimed, ..)| claimed.key);
+        self.suppress_refused(&settled, now).await?;
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to save outcomes"))?;
         if return_lease(&mut tx, lease).await? {
             follow(&mut tx, &settled, now).await?;
@@ -75,6 +79,27 @@ impl Store {
         }
         tx.commit().await.map_err(Error::during("commit expired leases"))?;
         Ok(uncertain.unsigned_abs())
+    }
+}
+
+impl Store {
+    /// Suppresses those of whom the provider says that they want nothing. First of all and on its own: whoever dies after
+    /// it leaves messages that are uncertain, and nobody who is written to against their word.
+    async fn suppress_refused(
+        &self,
+        settled: &[(&Claimed, &Outcome, Settlement)],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut by_reason: BTreeMap<&str, BTreeSet<Phone>> = BTreeMap::new();
+        for (claimed, outcome, settlement) in settled {
+            if let (Outcome::Refused(refusal), Some(Consequence::Suppress)) = (outcome, settlement.consequence) {
+                by_reason.entry(&refusal.error).or_default().insert(claimed.phone.clone());
+            }
+        }
+        for (reason, phones) in by_reason {
+            self.suppress(&phones, Listed::ByProvider, Some(reason), now).await?;
+        }
+        Ok(())
     }
 }
 
@@ -225,7 +250,7 @@ pub(super) async fn look_again(tx: &mut PgConnection, changed: Changed) -> Resul
 }
 
 /// Gives the quota of a day back, unless that day is over: then it is worth nothing.
-async fn give_back(tx: &mut PgConnection, keys: Keys, days: Vec<NaiveDate>) -> Result<(), Error> {
+pub(super) async fn give_back(tx: &mut PgConnection, keys: Keys, days: Vec<NaiveDate>) -> Result<(), Error> {
     sqlx::query(
         "with back as (
            select account_id, campaign_id, day, count(*)::int as n

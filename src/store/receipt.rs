@@ -37,7 +37,7 @@ impl Store {
         let mut in_order: Vec<&Receipt> = receipts.iter().collect();
         in_order.sort_by_key(|receipt| receipt.at);
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to note receipts"))?;
-        let states = lock(&mut tx, receipts).await?;
+        let states = lock_messages(&mut tx, receipts.iter().map(|receipt| receipt.key)).await?;
         let mut progress: BTreeMap<MessageKey, Progress<'_>> = BTreeMap::new();
         for receipt in in_order {
             let Some(stored) = states.get(&receipt.key) else { continue };
@@ -94,9 +94,13 @@ impl<'a> Progress<'a> {
 
 /// Locks the messages in the order of their keys, as whoever saves outcomes: two who wait for each other's messages would
 /// wait for ever.
-async fn lock(tx: &mut PgConnection, receipts: &[Receipt]) -> Result<BTreeMap<MessageKey, State>, Error> {
-    const OPERATION: &str = "read the messages of receipts";
-    let keys: Keys = receipts.iter().map(|receipt| receipt.key.target).collect();
+pub(super) async fn lock_messages(
+    tx: &mut PgConnection,
+    messages: impl Iterator<Item = MessageKey>,
+) -> Result<BTreeMap<MessageKey, State>, Error> {
+    const OPERATION: &str = "lock messages";
+    let (targets, days): (Vec<TargetKey>, Vec<i16>) = messages.map(|key| (key.target, key.day)).unzip();
+    let keys: Keys = targets.into_iter().collect();
     let rows: Vec<(i32, i32, i64, i16, String)> = sqlx::query_as(
         "select m.account_id, m.campaign_id, m.referral_id, m.day, m.state
          from (select distinct * from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
@@ -108,7 +112,7 @@ async fn lock(tx: &mut PgConnection, receipts: &[Receipt]) -> Result<BTreeMap<Me
     .bind(keys.accounts)
     .bind(keys.campaigns)
     .bind(keys.referrals)
-    .bind(receipts.iter().map(|receipt| receipt.key.day).collect::<Vec<_>>())
+    .bind(days)
     .fetch_all(tx)
     .await
     .map_err(Error::during(OPERATION))?;

@@ -288,7 +288,7 @@ async fn accident_11_what_a_plan_counts_is_what_enrollment_takes() {
     world.sql("update referral set paid_at = registered_at where id % 4 = 0").await;
     world.sql("update referral set consent = null where id % 5 = 0").await;
     world.sql("update referral set profession = 'Étudiante', profession_key = 'etudiante' where id % 2 = 0").await;
-    world.sql("insert into suppression values ('+237671000022', 'test', now())").await;
+    world.sql("insert into suppression values ('+237671000022', 'import', now())").await;
     world.sql("update referral set consent = 'opted_out' where id = 34").await;
     world.sql("update referral set is_current = false where id = 46").await;
     let yaml = tree("  limits: {targets: 4}").replace("subscription: unpaid", "professions: [ETUDIANTE]");

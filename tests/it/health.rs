@@ -191,6 +191,23 @@ async fn an_account_of_which_too_much_fails_stops_for_longer_and_longer() {
 }
 
 #[tokio::test]
+async fn whoever_wants_nothing_as_the_provider_says_is_suppressed_everywhere() {
+    let mut world = world_of(2, "").await;
+    // The same person in the other account.
+    let other = phone(1, 1);
+    world.person(Person { account: "a2", ..Person::new("again", &other) }).await;
+    world.run_for(TimeDelta::hours(2)).await;
+    world.channel.fail(&phone(1, 1), &[Fault::Asks(Reaction::Suppress)]);
+    world.run_for(TimeDelta::days(2)).await;
+    let left = "select r.external_id || ' ' || t.exit_reason from target t join referral r on r.id = t.referral_id
+                where t.state = 'exited' order by 1";
+    assert_eq!(world.column(left).await, ["a1r1 opted-out", "again opted-out"]);
+    let said = "select source || ': ' || reason from suppression where phone = (select phone from referral where external_id = 'a1r1')";
+    assert_eq!(world.column(said).await, ["channel: refused"]);
+    counters_are_exact(&world).await;
+}
+
+#[tokio::test]
 async fn days_are_skipped_failed_and_left_as_the_provider_asks() {
     let mut world = world_of(3, "").await;
     world.channel.fail(&phone(1, 1), &[Fault::Asks(Reaction::SkipDay)]);

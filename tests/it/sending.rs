@@ -535,7 +535,7 @@ async fn who_pays_or_says_stop_between_claims_gets_nothing_more() {
     world.apply(&tree(4, NO_PACE, &[("c", "")])).await;
     world.run_for(TimeDelta::hours(7)).await;
     world.sql("update referral set paid_at = '2026-11-30T16:00:00Z' where external_id = 'r1'").await;
-    world.sql("insert into suppression select phone, 'stop', '2026-11-30T16:00:00Z' from referral where external_id = 'r2'").await;
+    world.sql("insert into suppression select phone, 'reply', '2026-11-30T16:00:00Z' from referral where external_id = 'r2'").await;
     world.sql("update referral set consent = 'opted_out' where external_id = 'r3'").await;
     world.run_for(TimeDelta::days(5)).await;
     assert_eq!(world.channel.delivered().len(), 3);

@@ -99,7 +99,7 @@ pub(super) const TABLES: [Table; 12] = [
             stand_in!("phone"),
             " as phone from suppression s where exists (select from referral r where r.phone = s.phone)"
         ),
-        into: into!("suppression", "phone", ", reason, suppressed_at", ", '', 'epoch'"),
+        into: into!("suppression", "phone", ", source, suppressed_at", ", 'import', 'epoch'"),
     },
     // Not the author. The newest says whose the database is.
     Table {
