@@ -33,6 +33,11 @@ impl Channels {
         Self { named, built_in: open(None) }
     }
 
+    /// Whether one of them waits for somebody else.
+    pub fn call_out(&self) -> bool {
+        self.built_in.calls_out() || self.named.values().any(|channel| channel.calls_out())
+    }
+
     /// Hands each message to the channel of its campaign or account, the channels side by side; one outcome for each message, in
     /// the same order.
     pub async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::PgConnection;
 
 use super::Error;
-use super::claim::{Claim, Claimed, Keys};
+use super::claim::{Claim, Claimed, Keys, Terms};
 use super::fault::Faults;
 use crate::domain::{MessageKey, NaiveDate, TargetKey, Timestamp};
 use crate::health::Tally;
@@ -17,14 +17,14 @@ pub(super) async fn save(
     tx: &mut PgConnection,
     draws: &[(&Lane, Draw)],
     revision: i32,
-    lease_until: Timestamp,
+    terms: Terms<'_>,
 ) -> Result<Claim, Error> {
-    let (lease, messages) = attempts(tx, draws, revision, lease_until).await?;
+    let messages = attempts(tx, draws, revision, terms).await?;
     let ours: HashSet<MessageKey> = messages.iter().map(|message| message.key).collect();
     targets(tx, draws, &ours).await?;
     runs(tx, draws, &ours).await?;
     lanes(tx, draws, &ours).await?;
-    Ok(Claim { lease, messages, lanes: draws.len(), stale: false })
+    Ok(Claim { messages, lanes: draws.len(), stale: false })
 }
 
 /// Makes the attempts durable. A message that is not `queued` from an earlier, certainly failed attempt stays as it
@@ -33,8 +33,8 @@ async fn attempts(
     tx: &mut PgConnection,
     draws: &[(&Lane, Draw)],
     revision: i32,
-    lease_until: Timestamp,
-) -> Result<(Option<i64>, Vec<Claimed>), Error> {
+    terms: Terms<'_>,
+) -> Result<Vec<Claimed>, Error> {
     let mut keys = Keys::default();
     let (mut days, mut phones, mut languages, mut texts, mut counts_on, mut due_at, mut queued_at) =
         (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
@@ -49,7 +49,7 @@ async fn attempts(
         queued_at.push(draw.at);
     }
     if days.is_empty() {
-        return Ok((None, Vec::new()));
+        return Ok(Vec::new());
     }
     let rows: Vec<(i32, i32, i64, i16, i16, i64)> = sqlx::query_as(
         "with sends as (
@@ -68,8 +68,10 @@ async fn attempts(
            returning account_id, campaign_id, referral_id, day, attempts),
          leased as (
            insert into lease (until, account_ids, campaign_ids, referral_ids, days)
-           select $11, $1, $2, $3, $4 where exists (select from claimed) returning id)
-         select claimed.*, leased.id from claimed, leased",
+           select $11, array_agg(account_id), array_agg(campaign_id), array_agg(referral_id), array_agg(day)
+           from claimed group by case when $13 then account_id end
+           returning id, account_ids[1] as account_id)
+         select claimed.*, leased.id from claimed join leased on not $13 or leased.account_id = claimed.account_id",
     )
     .bind(keys.accounts)
     .bind(keys.campaigns)
@@ -81,33 +83,35 @@ async fn attempts(
     .bind(counts_on)
     .bind(queued_at)
     .bind(revision)
-    .bind(lease_until)
+    .bind(terms.until)
     .bind(due_at)
+    .bind(terms.apart)
     .fetch_all(tx)
     .await
     .map_err(Error::during("save the attempts"))?;
 
-    let lease = rows.first().map(|row| row.5);
-    let attempts: HashMap<MessageKey, u16> = rows
+    let attempts: HashMap<MessageKey, (u16, i64)> = rows
         .into_iter()
-        .map(|(account, campaign, referral, day, attempts, _)| {
+        .map(|(account, campaign, referral, day, attempts, lease)| {
             let target = TargetKey {
                 account: crate::domain::AccountId(account),
                 campaign: crate::domain::CampaignId(campaign),
                 referral: crate::domain::ReferralId(referral),
             };
-            (MessageKey { target, day }, attempts.unsigned_abs())
+            (MessageKey { target, day }, (attempts.unsigned_abs(), lease))
         })
         .collect();
     let claimed = draws.iter().flat_map(|(lane, draw)| draw.sends.iter().map(move |send| (lane, draw, send)));
     let messages = claimed.filter_map(|(lane, draw, send)| {
+        let (attempts, lease) = *attempts.get(&send.key)?;
         Some(Claimed {
             key: send.key,
+            lease,
             phone: send.phone.clone(),
             email: send.email.clone(),
             channel: send.channel.clone(),
             content: send.content.clone(),
-            attempts: *attempts.get(&send.key)?,
+            attempts,
             failed_days: send.failed_days,
             last: send.next.is_none(),
             counts_on: draw.today,
@@ -115,7 +119,7 @@ async fn attempts(
             policy: Arc::clone(&lane.policy),
         })
     });
-    Ok((lease, messages.collect()))
+    Ok(messages.collect())
 }
 
 /// Columns of targets that change; see `lifecycle::target`.

@@ -57,7 +57,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 pub use self::apply::{Applied, Origin};
 pub use self::approval::{Approved, Waiting};
-pub use self::claim::{Batch, Claim, Claimed, Span};
+pub use self::claim::{Batch, Claim, Claimed, Span, Terms};
 pub use self::clock::Speed;
 pub use self::copy_world::Schema;
 pub use self::demo::Contents;

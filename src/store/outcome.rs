@@ -1,6 +1,6 @@
 //! Outcomes: what the channel said of a claimed batch, and what to think when it never said anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sqlx::PgConnection;
 
@@ -17,32 +17,28 @@ use crate::lifecycle::settlement::{Consequence, Following, Outcome, Refusal, Set
 const EXPIRED_LEASES: i64 = 100;
 
 impl Store {
-    /// Saves what became of a batch and gives its lease back, in one transaction: message states, targets that end
+    /// Saves what became of messages and gives their leases back, in one transaction: message states, targets that end
     /// or come back, and the quota of what certainly did not leave. No outcome is known before its claim, so for messages
     /// that were claimed ahead of `now` the instant of their claim counts.
-    pub async fn save_outcomes(
-        &self,
-        lease: i64,
-        outcomes: &[(Claimed, Outcome)],
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let mut settled: Vec<(&Claimed, &Outcome, Settlement)> = outcomes
+    pub async fn save_outcomes(&self, outcomes: &[(Claimed, Outcome)], now: Timestamp) -> Result<(), Error> {
+        let settled: Vec<(&Claimed, &Outcome, Settlement)> = outcomes
             .iter()
             .map(|(claimed, outcome)| {
                 (claimed, outcome, settle(outcome, claimed.standing(), now.max(claimed.claimed_at)))
             })
             .collect();
-        // Messages are locked in the order of their keys, as by whoever notes receipts.
-        settled.sort_by_key(|(claimed, ..)| claimed.key);
         self.suppress_refused(&settled, now).await?;
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to save outcomes"))?;
-        if return_lease(&mut tx, lease).await? {
-            follow(&mut tx, &settled, now).await?;
-        } else {
-            // Too late: these messages are `uncertain` and their targets have gone on. What did leave is still worth
-            // knowing; what did not must not be tried again behind the back of whoever looked at it since.
-            settled.retain(|(_, outcome, _)| matches!(outcome, Outcome::Accepted { .. }));
-        }
+        let ours = return_leases(&mut tx, &settled).await?;
+        let (in_time, late): (Vec<_>, Vec<_>) =
+            settled.into_iter().partition(|(claimed, ..)| ours.contains(&claimed.lease));
+        follow(&mut tx, &in_time, now).await?;
+        // Of what is late, the messages are `uncertain` and their targets have gone on. What did leave is still worth
+        // knowing; what did not must not be tried again behind the back of whoever looked at it since.
+        let left = late.into_iter().filter(|(_, outcome, _)| matches!(outcome, Outcome::Accepted { .. }));
+        let mut settled: Vec<_> = in_time.into_iter().chain(left).collect();
+        // Messages are locked in the order of their keys, as by whoever notes receipts.
+        settled.sort_by_key(|(claimed, ..)| claimed.key);
         messages(&mut tx, &settled, now).await?;
         tx.commit().await.map_err(Error::during("commit outcomes"))
     }
@@ -103,10 +99,21 @@ impl Store {
     }
 }
 
-/// Gives the lease back; `false` when it ran out and somebody else took care of it.
-async fn return_lease(tx: &mut PgConnection, lease: i64) -> Result<bool, Error> {
-    let done = sqlx::query("delete from lease where id = $1").bind(lease).execute(tx).await;
-    done.map(|done| done.rows_affected() == 1).map_err(Error::during("return a lease"))
+/// Gives the leases back that are still ours; of the others somebody else took care when they ran out.
+async fn return_leases(
+    tx: &mut PgConnection,
+    settled: &[(&Claimed, &Outcome, Settlement)],
+) -> Result<HashSet<i64>, Error> {
+    let leases: BTreeSet<i64> = settled.iter().map(|(claimed, ..)| claimed.lease).collect();
+    // In their order, as whoever takes those that ran out.
+    let ours: Vec<i64> = sqlx::query_scalar(
+        "delete from lease where id in (select id from lease where id = any($1) order by id for update) returning id",
+    )
+    .bind(leases.into_iter().collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("return leases"))?;
+    Ok(ours.into_iter().collect())
 }
 
 /// Of the targets of lost messages, those whose last one it was are done; for the others the day counts as sent.

@@ -153,6 +153,10 @@ struct Scripted(Arc<Script>);
 
 #[async_trait]
 impl Channel for Scripted {
+    fn calls_out(&self) -> bool {
+        false
+    }
+
     async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(messages.len());
         for message in messages {

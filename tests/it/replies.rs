@@ -89,7 +89,7 @@ async fn a_message_on_its_way_settles_and_brings_nobody_back() {
         assert_eq!(reply(&world, &[said(2, PHONE, "stop")]).await.exited, 2);
         assert_eq!(world.messages().await[0], "r1 welcome day 1 sending attempt 1");
         let outcomes: Vec<_> = claim.messages.into_iter().map(|message| (message, outcome.clone())).collect();
-        world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
+        world.store().save_outcomes(&outcomes, world.now).await.unwrap();
         assert_eq!(world.messages().await[0], after);
         assert_eq!(world.targets().await[0], "r1 welcome exited opted-out day 2");
         world.run_for(TimeDelta::days(3)).await;

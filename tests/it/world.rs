@@ -11,7 +11,7 @@ use relance::manifest::{SourceFile, Sources};
 use relance::program::Program;
 use relance::reconcile::{By, Outcome, Pass};
 use relance::runner::BATCH;
-use relance::store::{Batch, Claim, Ordered, Span, Store};
+use relance::store::{Batch, Claim, Ordered, Span, Store, Terms};
 use relance::time_machine::{self, Delivery, Reaction, Script};
 
 use crate::support::{TestDatabase, database};
@@ -236,7 +236,7 @@ impl World {
     pub(crate) async fn die_after_the_hand_over(&mut self) -> usize {
         let (program, channels) = self.program().await;
         let lease_until = self.now + TimeDelta::seconds(90);
-        let claim = self.store().claim(&program, BATCH, Span::now(self.now), lease_until).await.unwrap();
+        let claim = self.store().claim(&program, BATCH, Span::now(self.now), Terms::until(lease_until)).await.unwrap();
         channels.hand_over(&claim.messages, self.now).await.len()
     }
 
@@ -244,15 +244,21 @@ impl World {
     pub(crate) async fn claim(&mut self, messages: usize) -> Claim {
         let (program, _) = self.program().await;
         let batch = Batch { messages, ..BATCH };
-        self.store().claim(&program, batch, Span::now(self.now), self.now + TimeDelta::seconds(90)).await.unwrap()
+        self.store()
+            .claim(&program, batch, Span::now(self.now), Terms::until(self.now + TimeDelta::seconds(90)))
+            .await
+            .unwrap()
     }
 
     /// Claims what is due and dies before anything is handed over.
     pub(crate) async fn die_before_the_hand_over(&mut self) -> usize {
         let (program, _) = self.program().await;
         let batch = Batch { lanes: 100, people: 100, messages: 1_000 };
-        let claim =
-            self.store().claim(&program, batch, Span::now(self.now), self.now + TimeDelta::seconds(90)).await.unwrap();
+        let claim = self
+            .store()
+            .claim(&program, batch, Span::now(self.now), Terms::until(self.now + TimeDelta::seconds(90)))
+            .await
+            .unwrap();
         claim.messages.len()
     }
 
