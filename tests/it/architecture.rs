@@ -21,7 +21,7 @@ const CORE: [&str; 13] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 28] = [
+const ALLOWED: [(&str, &[&str]); 29] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -40,9 +40,10 @@ const ALLOWED: [(&str, &[&str]); 28] = [
     ("source", &["diagnostic", "domain", "manifest"]),
     ("store", &["cadence", "consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
     ("outgoing", &[]),
-    ("notice", &["config", "domain", "manifest", "outgoing", "store"]),
+    ("secret", &["config", "manifest"]),
+    ("notice", &["domain", "manifest", "outgoing", "secret", "store"]),
     ("import", &["domain", "facts", "store"]),
-    ("channel", &["domain", "lifecycle", "manifest", "program", "store"]),
+    ("channel", &["domain", "lifecycle", "manifest", "outgoing", "program", "secret", "store"]),
     ("estimate", &["domain", "manifest", "plan", "store"]),
     ("state", &["domain", "manifest", "plan", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
