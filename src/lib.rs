@@ -17,6 +17,7 @@
 //! | [`manifest`], [`template`] | YAML to [`manifest::Desired`]; texts to messages | compute |
 //! | [`lifecycle`] | every transition of runs, targets, messages | compute |
 //! | [`consent`] | STOP and START, in many languages | compute |
+//! | [`webhook`] | what providers post to us | compute |
 //! | [`gate`], [`pacing`], [`cadence`], [`lane`] | who is written to now, and why not | compute |
 //! | [`plan`] | what would change, and what no daemon does by itself | compute |
 //! | [`program`], [`preview`] | the desired state compiled for sending; what it would say | compute |
@@ -58,3 +59,4 @@ pub mod state;
 pub mod store;
 pub mod template;
 pub mod time_machine;
+pub mod webhook;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 13] = [
+const CORE: [&str; 14] = [
     "cadence",
     "consent",
     "diagnostic",
@@ -18,10 +18,11 @@ const CORE: [&str; 13] = [
     "preview",
     "program",
     "template",
+    "webhook",
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 28] = [
+const ALLOWED: [(&str, &[&str]); 29] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -36,6 +37,7 @@ const ALLOWED: [(&str, &[&str]); 28] = [
     ("lane", &["domain", "gate", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),
     ("consent", &["domain"]),
+    ("webhook", &["consent", "domain"]),
     ("facts", &["domain"]),
     ("source", &["diagnostic", "domain", "manifest"]),
     ("store", &["cadence", "consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
