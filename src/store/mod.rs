@@ -30,6 +30,7 @@ mod matcher;
 mod notification;
 mod outcome;
 mod overrides;
+mod provider_message;
 mod receipt;
 mod reconciler;
 mod reply;
