@@ -21,7 +21,7 @@
 //! | [`gate`], [`pacing`], [`cadence`], [`lane`] | who is written to now, and why not | compute |
 //! | [`plan`] | what would change, and what no daemon does by itself | compute |
 //! | [`program`], [`preview`] | the desired state compiled for sending; what it would say | compute |
-//! | [`source`], [`facts`] | files and exports | read files |
+//! | [`source`], [`facts`], [`secret`] | files, exports and secrets | read files |
 //! | [`store`] | all SQL; a private Postgres | speak to Postgres |
 //! | [`channel`], [`notice`], [`outgoing`] | how messages leave; how people are told; calls to other servers | call out |
 //! | [`import`](mod@import), [`reconcile`](mod@reconcile), [`estimate`](mod@estimate) | one import, one pass, one look ahead | call the store |
@@ -54,6 +54,7 @@ pub mod preview;
 pub mod program;
 pub mod reconcile;
 pub mod runner;
+pub mod secret;
 pub mod source;
 pub mod state;
 pub mod store;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::database::Database;
 use super::source::SourceArgs;
 use super::{Exit, Global, demo, logging};
+use crate::channel::whatsapp::{NoConversations, WhatsappCloud};
 use crate::channel::{Channel, Open, Sandbox};
 use crate::config::Config;
 use crate::domain::Period;
@@ -132,11 +133,11 @@ fn roles(roles: &[Role]) -> Roles {
 /// Makes the channels of this version.
 fn channels(store: Store) -> Open {
     Arc::new(move |spec| -> Arc<dyn Channel> {
-        let latency = match spec {
-            None => Duration::ZERO,
-            Some(Spec::Sandbox { latency }) => Duration::from(*latency),
-        };
-        Arc::new(Sandbox::new(store.clone(), latency))
+        match spec {
+            None => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),
+            Some(Spec::Sandbox { latency }) => Arc::new(Sandbox::new(store.clone(), Duration::from(*latency))),
+            Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new(spec.clone(), NoConversations)),
+        }
     })
 }
 
