@@ -25,10 +25,12 @@ pub enum EventKind {
     Import,
     /// Nobody could be told of something for too long.
     NotificationGivenUp,
+    /// A provider told something of an account, a number or a template.
+    ProviderNotice,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -41,6 +43,7 @@ impl EventKind {
         Self::ManifestThawed,
         Self::Import,
         Self::NotificationGivenUp,
+        Self::ProviderNotice,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -57,6 +60,7 @@ impl EventKind {
             Self::ManifestThawed => "manifest-thawed",
             Self::Import => "import",
             Self::NotificationGivenUp => "notification-given-up",
+            Self::ProviderNotice => "provider-notice",
         }
     }
 

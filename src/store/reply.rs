@@ -47,27 +47,35 @@ impl Store {
     /// would, and is not tried again. START lifts a suppression that a STOP made, and no other: an opt-out that was
     /// imported stands in somebody's books, where it must be taken back. It brings nobody back into a run they left.
     pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
-        let said = Said::of(replies);
-        if said.0.is_empty() {
-            return Ok(Heard::default());
-        }
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to act on replies"))?;
-        sqlx::query("select pg_advisory_xact_lock($1)")
-            .bind(LOCK)
-            .execute(&mut *tx)
-            .await
-            .map_err(Error::during("wait for whoever enrolls"))?;
-        let stopped = suppress(&mut tx, &said.phones(|word| word.last == Reply::Stop), now).await?;
-        let started = lift(&mut tx, &said.phones(|word| word.last == Reply::Start)).await?;
-        let (accounts, revived) = accounts_of(&mut tx, &said.phones(|_| true), &started).await?;
-        lock_lanes(&mut tx, &accounts).await?;
-        let exited = let_go(&mut tx, &accounts, &said.phones(|word| word.stop), now).await?;
-        // Who says START may be enrolled in what they were never in.
-        wake(&mut tx, &revived, now).await?;
+        let heard = act_on(&mut tx, replies, now).await?;
         tx.commit().await.map_err(Error::during("commit replies"))?;
-        let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
-        Ok(Heard { stopped: heard(stopped), started: heard(started), exited })
+        Ok(heard)
     }
+}
+
+/// As [`Store::reply`], in a transaction that has no lock yet that others wait for while they have these.
+pub(super) async fn act_on(tx: &mut PgConnection, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
+    let said = Said::of(replies);
+    if said.0.is_empty() {
+        return Ok(Heard::default());
+    }
+    take_turns(tx).await?;
+    let stopped = suppress(tx, &said.phones(|word| word.last == Reply::Stop), now).await?;
+    let started = lift(tx, &said.phones(|word| word.last == Reply::Start)).await?;
+    let (accounts, revived) = accounts_of(tx, &said.phones(|_| true), &started).await?;
+    lock_lanes(tx, &accounts).await?;
+    let exited = let_go(tx, &accounts, &said.phones(|word| word.stop), now).await?;
+    // Who says START may be enrolled in what they were never in.
+    wake(tx, &revived, now).await?;
+    let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
+    Ok(Heard { stopped: heard(stopped), started: heard(started), exited })
+}
+
+/// From here to the commit nobody else acts on replies, and nobody enrolls.
+pub(super) async fn take_turns(tx: &mut PgConnection) -> Result<(), Error> {
+    let taken = sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(tx).await;
+    taken.map(drop).map_err(Error::during("wait for whoever enrolls"))
 }
 
 /// From here to the commit nobody says STOP; `false` when somebody does at this moment.
