@@ -6,7 +6,14 @@ mod whatsapp;
 
 pub use self::signature::{is_same, is_signed};
 pub use self::whatsapp::read;
+use serde::de::IgnoredAny;
+
 use crate::domain::{MessageKey, Timestamp};
+
+/// Whether it can be read at all.
+pub fn is_json(body: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(body).is_ok()
+}
 
 /// One thing that a provider tells.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,7 +22,7 @@ const CORE: [&str; 14] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 29] = [
+const ALLOWED: [(&str, &[&str]); 31] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -49,7 +49,10 @@ const ALLOWED: [(&str, &[&str]); 29] = [
     ("estimate", &["domain", "manifest", "plan", "store"]),
     ("state", &["domain", "manifest", "plan", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
-    ("runner", &["channel", "domain", "manifest", "notice", "plan", "program", "reconcile", "source", "store"]),
+    (
+        "runner",
+        &["channel", "domain", "manifest", "notice", "plan", "program", "reconcile", "source", "store", "webhook"],
+    ),
     (
         "time_machine",
         &[
@@ -88,6 +91,7 @@ const ALLOWED: [(&str, &[&str]); 29] = [
             "program",
             "reconcile",
             "runner",
+            "server",
             "source",
             "state",
             "store",
