@@ -17,12 +17,11 @@ impl Addressees {
         let (generation, facts) = (store.generation().await?, store.facts_generation().await?);
         if self.senders.as_ref().is_none_or(|(known, _)| *known != (generation, facts)) {
             let held = self.policies.take().filter(|(known, _)| *known == generation);
-            let (known, policies) = match held {
-                Some(held) => held,
-                None => {
-                    let now = store.in_force().await?;
-                    (now.generation, now.desired.policies())
-                }
+            let (known, policies) = if let Some(held) = held {
+                held
+            } else {
+                let now = store.in_force().await?;
+                (now.generation, now.desired.policies())
             };
             self.senders = Some(((known, facts), store.senders(&policies).await?));
             self.policies = Some((known, policies));

@@ -118,7 +118,7 @@ fn switch(preference: &Preference) -> Incoming {
     }
 }
 
-/// `whatsapp: the template \`welcome\` (fr) is PAUSED: FIRST_PAUSE`.
+/// What happened to what, in one sentence for the log.
 fn sentence(channel: &str, notice: &Notice) -> String {
     let named = |name: &str, language: &Option<String>| {
         language.as_ref().map_or_else(|| format!("`{name}`"), |language| format!("`{name}` ({language})"))

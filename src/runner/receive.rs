@@ -77,16 +77,11 @@ async fn process(
 /// Has a post tried again, or kept for good, and told.
 async fn put_off(store: &Store, webhook: &Webhook, error: &str, now: Timestamp) -> Result<(), store::Error> {
     let (id, channel) = (webhook.id, webhook.channel.as_str());
-    match store.put_webhook_off(webhook, error, now).await? {
-        Some(at) => {
-            tracing::warn!(webhook.id = id, channel.name = channel, again = %at, "cannot process a webhook: {error}")
-        }
-        None => tracing::error!(
-            webhook.id = id,
-            channel.name = channel,
-            "gave up a webhook after {} attempts; it is kept: {error}",
-            webhook.attempts
-        ),
+    if let Some(at) = store.put_webhook_off(webhook, error, now).await? {
+        tracing::warn!(webhook.id = id, channel.name = channel, again = %at, "cannot process a webhook: {error}");
+    } else {
+        let attempts = webhook.attempts;
+        tracing::error!(webhook.id = id, channel.name = channel, attempts, "gave up a webhook, which is kept: {error}");
     }
     Ok(())
 }

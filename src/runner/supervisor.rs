@@ -31,6 +31,7 @@ const RETRY: Duration = Duration::from_secs(1);
 const SENDERS: usize = 2;
 
 /// Which loops a process runs.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
     pub reconcile: bool,

@@ -17,23 +17,30 @@ pub(super) struct Door {
 
 /// The doors by the names of their channels.
 #[derive(Debug, Default)]
-pub(super) struct Doors(RwLock<(Option<i64>, BTreeMap<String, Arc<Door>>)>);
+pub(super) struct Doors(RwLock<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Of the manifests that say so.
+    generation: Option<i64>,
+    by_name: BTreeMap<String, Arc<Door>>,
+}
 
 impl Doors {
     pub(super) fn of(&self, channel: &str) -> Option<Arc<Door>> {
         let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        held.1.get(channel).map(Arc::clone)
+        held.by_name.get(channel).map(Arc::clone)
     }
 
     /// Takes over what is in force, if that changed.
     pub(super) async fn refresh(&self, store: &Store) -> Result<(), store::Error> {
         let generation = store.generation().await?;
-        if self.0.read().unwrap_or_else(PoisonError::into_inner).0 == Some(generation) {
+        if self.0.read().unwrap_or_else(PoisonError::into_inner).generation == Some(generation) {
             return Ok(());
         }
         let now = store.in_force().await?;
         let doors = now.desired.channels.iter().filter_map(|(name, channel)| Some((name.to_string(), door(channel)?)));
-        let held = (Some(now.generation), doors.collect());
+        let held = Held { generation: Some(now.generation), by_name: doors.collect() };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = held;
         Ok(())
     }

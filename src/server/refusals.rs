@@ -105,16 +105,12 @@ struct Folds(BTreeMap<Key, (Instant, u64)>);
 impl Folds {
     /// Whether this is worth a line by itself.
     fn note(&mut self, key: Key, now: Instant) -> bool {
-        match self.0.get_mut(&key) {
-            Some((_, more)) => {
-                *more += 1;
-                false
-            }
-            None => {
-                self.0.insert(key, (now, 0));
-                true
-            }
+        if let Some((_, more)) = self.0.get_mut(&key) {
+            *more += 1;
+            return false;
         }
+        self.0.insert(key, (now, 0));
+        true
     }
 
     fn take_due(&mut self, now: Instant) -> Vec<(Key, u64)> {

@@ -47,9 +47,8 @@ impl Room {
         if missing == 0 {
             return Ok(());
         }
-        let more = match tokio::time::timeout(WAIT_FOR_ROOM, self.kib.acquire_many(missing)).await {
-            Ok(Ok(more)) => more,
-            Ok(Err(_)) | Err(_) => return Err(Reason::Busy),
+        let Ok(Ok(more)) = tokio::time::timeout(WAIT_FOR_ROOM, self.kib.acquire_many(missing)).await else {
+            return Err(Reason::Busy);
         };
         match held {
             Some(held) => held.merge(more),

@@ -49,6 +49,7 @@ const ALLOWED: [(&str, &[&str]); 31] = [
     ("estimate", &["domain", "manifest", "plan", "store"]),
     ("state", &["domain", "manifest", "plan", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
+    ("server", &["manifest", "secret", "store", "webhook"]),
     (
         "runner",
         &["channel", "domain", "manifest", "notice", "plan", "program", "reconcile", "source", "store", "webhook"],

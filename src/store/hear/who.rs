@@ -28,11 +28,11 @@ pub(super) async fn find(tx: &mut PgConnection, all: &[Incoming], senders: &Send
     let mut learnt = BTreeMap::new();
     let mut found: Vec<Who> = Vec::with_capacity(all.len());
     for incoming in all {
-        let named = |name: &Option<String>| name.as_ref().and_then(|name| called.get(name.as_str())).cloned();
+        let whose = |name: &Option<String>| name.as_ref().and_then(|name| called.get(name.as_str())).cloned();
         let answered = incoming.context.as_ref().and_then(|id| answered.get(id.as_str()));
-        let phone = named(&incoming.phone)
+        let phone = whose(&incoming.phone)
             .or_else(|| incoming.phone.as_deref().and_then(|digits| Phone::parse(&format!("+{digits}"), None).ok()))
-            .or_else(|| named(&incoming.user))
+            .or_else(|| whose(&incoming.user))
             .or_else(|| answered.map(|(_, phone)| phone.clone()));
         if let Some((user, phone)) = incoming.user.as_deref().zip(phone.as_ref()) {
             learnt.insert(user, phone.as_str().to_owned());
