@@ -161,7 +161,7 @@ fn channels(store: Store) -> Open {
         match spec {
             None => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),
             Some(Spec::Sandbox { latency }) => Arc::new(Sandbox::new(store.clone(), Duration::from(*latency))),
-            Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new(spec.clone(), NoConversations)),
+            Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone(), NoConversations)),
         }
     })
 }

@@ -155,7 +155,7 @@ impl ChannelSpec {
             ChannelType::WhatsappCloud => {
                 let timeout = self.timeout.unwrap_or(TIMEOUT);
                 let url = self.base_url.as_deref().unwrap_or(BASE_URL);
-                Some(Channel::WhatsappCloud(WhatsappCloud {
+                Some(Channel::WhatsappCloud(Box::new(WhatsappCloud {
                     phone_number_id: self.phone_number_id.clone(),
                     business_account_id: self.business_account_id.clone(),
                     access_token: self.access_token.clone()?,
@@ -166,7 +166,7 @@ impl ChannelSpec {
                     timeout,
                     connect_timeout: self.connect_timeout.unwrap_or(CONNECT_TIMEOUT.min(timeout)),
                     concurrency: self.concurrency.unwrap_or(CONCURRENCY),
-                }))
+                })))
             }
         }
     }

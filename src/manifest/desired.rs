@@ -375,7 +375,7 @@ pub enum Channel {
         latency: Period,
     },
     /// The Cloud API of WhatsApp.
-    WhatsappCloud(WhatsappCloud),
+    WhatsappCloud(Box<WhatsappCloud>),
 }
 
 /// Numbers at the Cloud API of WhatsApp.

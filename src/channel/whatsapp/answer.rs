@@ -119,12 +119,15 @@ mod tests {
     const USAGE: &str =
         r#"{"102": [{"call_count": 9, "estimated_time_to_regain_access": 7}], "103": [{"call_count": 1}]}"#;
 
+    /// A name, the status, headers and body.
+    type Case<'a> = (&'a str, u16, Vec<(&'static str, &'a str)>, String);
+
     #[test]
     fn table() {
         let accepted = r#"{"messaging_product": "whatsapp", "contacts": [{"input": "+1", "wa_id": "1"}],
             "messages": [{"id": "wamid.A", "message_status": "held_for_quality_assessment"}]}"#;
         let error = |code: i64| format!(r#"{{"error": {{"message": "no", "code": {code}}}}}"#);
-        let answers: Vec<(&str, u16, Vec<(&'static str, &str)>, String)> = vec![
+        let answers: Vec<Case<'_>> = vec![
             ("accepted", 200, vec![], accepted.to_owned()),
             ("an empty id", 200, vec![], r#"{"messages": [{"id": ""}]}"#.to_owned()),
             ("no JSON", 200, vec![], "<html>".to_owned()),
