@@ -1,9 +1,11 @@
 //! One import: a file of facts on one side, the database on the other, and a report of what became of each row.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::domain::Rejection;
+use crate::domain::{Country, Phone, Rejection};
 use crate::facts::{self, Row, Source, Stopped};
 use crate::store::{self, Age, Merged, Store};
 
@@ -59,6 +61,33 @@ pub async fn referrals(store: &Store, source: Source, age: Age) -> Result<Report
     });
     let ((read, rejected), merged) = imported.await??;
     Ok(report(read, rejected, merged))
+}
+
+/// A list of phones, as a file has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    pub read: u64,
+    pub phones: BTreeSet<Phone>,
+    /// By line.
+    pub rejected: Vec<Rejection>,
+}
+
+impl Listing {
+    /// Reads a list; the numbers of rows that name no country are those of `country`.
+    ///
+    /// # Errors
+    /// When the file as a whole makes no sense.
+    pub fn read(source: Source, country: Option<Country>) -> Result<Self, facts::Error> {
+        let mut listing = Self::default();
+        let (phones, rejected) = (&mut listing.phones, &mut listing.rejected);
+        let read = facts::phones(source, country, |_, row| {
+            sift(row, rejected, |phone| {
+                phones.insert(phone);
+                Ok(())
+            })
+        })?;
+        Ok(Self { read, ..listing })
+    }
 }
 
 /// Stages a good row and keeps what is wrong with a bad one.

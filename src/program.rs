@@ -10,7 +10,7 @@ use crate::cadence::Cadence;
 use crate::domain::{CampaignId, Language, Name, Zone};
 use crate::lifecycle::turn::Order;
 use crate::manifest::desired::{Campaign, Day, Desired, Sequence};
-use crate::manifest::policy::Policies;
+use crate::manifest::policy::{AccountPolicy, Policies};
 use crate::template::{Problem, Template};
 
 /// All campaigns that have a number in the database, compiled.
@@ -150,6 +150,12 @@ impl CampaignProgram {
 
     fn day(&self, day: u16) -> Option<&DayProgram> {
         self.days.get(usize::from(day).checked_sub(1)?).map(AsRef::as_ref)
+    }
+
+    /// The channel by which it writes for an account of this policy: its own, else the account's; `None`: the built-in
+    /// sandbox.
+    pub fn channel<'a>(&'a self, policy: &'a AccountPolicy) -> Option<&'a Name> {
+        self.spec.channel.as_ref().or(policy.channel.as_ref())
     }
 
     /// The zone of the windows: the schedule's, else the account's.

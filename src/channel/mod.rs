@@ -28,4 +28,9 @@ pub trait Channel: fmt::Debug + Send + Sync {
     ///
     /// After [`HAND_OVER`] nobody waits for the answer. Whatever may have left is [`Outcome::Unknown`].
     async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome>;
+
+    /// Whether it waits for somebody else, so that what it is handed for one lane must not hold up another.
+    fn calls_out(&self) -> bool {
+        true
+    }
 }

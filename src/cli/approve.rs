@@ -1,9 +1,9 @@
 //! `relancectl approve`: a person says that a plan which looks like an accident is meant.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use super::database::Database;
-use super::{Exit, Global, print};
+use super::{Exit, Global, actor, print};
 use crate::config::Config;
 use crate::store::Approved;
 
@@ -21,12 +21,8 @@ pub struct Args {
 }
 
 pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow::Result<Exit> {
-    let actor = args.actor.as_ref().or(config.user.as_ref()).map(|actor| actor.trim()).filter(|it| !it.is_empty());
-    let actor = actor.context("nobody says who approves this: add `--actor NAME` ($USER is not set)")?;
-    let reason = args.reason.trim();
-    if reason.is_empty() {
-        bail!("an approval says why");
-    }
+    let actor = actor::actor(args.actor.as_deref(), config)?;
+    let reason = actor::reason(&args.reason)?;
     let database = Database::open(global, config, 2).await?;
     let (now, _) = database.store.now().await?;
     let digest = &args.digest;

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::database::Looked;
-use super::table::{counted, time};
+use super::table::{counted, time, whole};
 use super::{Exit, Global, database, print};
 use crate::config::Config;
 use crate::state::{self, Attributes, Exported};
@@ -69,10 +69,7 @@ async fn state(args: StateArgs, global: &Global, config: &Config) -> anyhow::Res
 }
 
 fn what(exported: &Exported) -> String {
-    let rows = |table, noun| {
-        let rows = exported.counts.get(table).copied().unwrap_or_default();
-        counted(i64::try_from(rows).unwrap_or(i64::MAX), noun)
-    };
+    let rows = |table, noun| counted(whole(exported.counts.get(table).copied().unwrap_or_default()), noun);
     let (accounts, referrals, at) =
         (rows("account", "account"), rows("referral", "referral"), exported.head.exported_at);
     format!("{accounts} and {referrals}, as of {} UTC", time(at))

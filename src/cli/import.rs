@@ -78,7 +78,7 @@ pub(super) async fn run(import: Import, global: &Global, config: &Config) -> any
     bar.finish_and_clear();
     let report = report?;
     if let Some(path) = &import.rejects {
-        write_rejects(path, &report.rejected).with_context(|| format!("cannot write `{}`", path.display()))?;
+        write_rejects(path, &report.rejected)?;
     }
     match import.output {
         Output::Json => print::line(&serde_json::to_string(&report)?),
@@ -98,7 +98,12 @@ fn bar(size: Option<u64>) -> ProgressBar {
     bar
 }
 
-fn write_rejects(path: &Path, rejected: &[Rejection]) -> anyhow::Result<()> {
+/// Writes every rejected row of a file to another.
+pub(super) fn write_rejects(path: &Path, rejected: &[Rejection]) -> anyhow::Result<()> {
+    rejects(path, rejected).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+fn rejects(path: &Path, rejected: &[Rejection]) -> anyhow::Result<()> {
     let mut file = csv::Writer::from_path(path)?;
     file.write_record(["line", "column", "value", "reason"])?;
     for rejection in rejected {
@@ -114,9 +119,11 @@ fn text(report: &Report) -> String {
     let refused = rejected.len();
     let summary =
         format!("{read} read: {inserted} inserted, {updated} updated, {unchanged} unchanged, {refused} rejected");
-    if rejected.is_empty() {
-        return summary;
-    }
+    if rejected.is_empty() { summary } else { format!("{summary}\n\n{}", rejections(rejected)) }
+}
+
+/// The first rejected rows of each column.
+pub(super) fn rejections(rejected: &[Rejection]) -> String {
     let mut columns: BTreeMap<&str, Vec<&Rejection>> = BTreeMap::new();
     for rejection in rejected {
         columns.entry(&rejection.column).or_default().push(rejection);
@@ -133,7 +140,7 @@ fn text(report: &Report) -> String {
     for column in table.column_iter_mut().skip(1).take(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    format!("{summary}\n\n{}", table.trim_fmt())
+    table.trim_fmt()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Errors meet the user here and nowhere else.
 
+mod actor;
 mod answer;
 mod apply;
 mod approve;
@@ -21,16 +22,19 @@ mod log;
 mod logging;
 mod operator;
 mod output;
+mod phones;
 mod plan;
 mod plan_from;
 mod preview;
 mod print;
+mod resolve;
 mod rows;
 mod run;
 mod schema;
 mod scratch;
 mod simulate;
 mod source;
+mod suppress;
 mod table;
 mod test;
 mod validate;
@@ -106,6 +110,11 @@ pub enum Command {
     Start(operator::Args),
     /// End a campaign's runs for ever; everybody in them leaves
     Cancel(operator::CancelArgs),
+    /// Say what became of messages whose fate nobody knew; nothing is sent again by it
+    Resolve(resolve::Args),
+    /// Who is not written to, whatever any campaign says
+    #[command(subcommand)]
+    Suppress(suppress::Suppress),
     /// Say what a campaign is going to do: whom it takes, why not others, how long it lasts, who waits because of it
     Estimate(estimate::EstimateArgs),
     /// Show each day's message as it would be sent; reads the files, not what is in force
@@ -147,6 +156,8 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Resume(args) => operator::run(Action::Resume, &args, global, &config).await,
         Command::Start(args) => operator::run(Action::Start, &args, global, &config).await,
         Command::Cancel(args) => operator::cancel(&args, global, &config).await,
+        Command::Resolve(args) => resolve::run(&args, global, &config).await,
+        Command::Suppress(command) => suppress::run(command, global, &config).await,
         Command::Estimate(args) => estimate::run(&args, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,
         Command::Simulate(args) => Box::pin(simulate::run(&args, global, &config)).await,

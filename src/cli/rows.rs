@@ -283,7 +283,7 @@ fn revisions(rows: &[Revision], wide: bool) -> Table {
         cells.push(Cell::from(if wide { changes(row) } else { done::summary(&row.changes) }));
         if wide {
             cells.push(Cell::maybe(row.plan_digest.as_deref()));
-            cells.push(Cell::maybe(row.repository.as_deref().or(row.source.as_deref())));
+            cells.push(Cell::maybe(row.source_shown()));
             cells.push(Cell::from(&*row.digest));
         }
         table.row(cells);

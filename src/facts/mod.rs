@@ -9,6 +9,7 @@ mod columns;
 mod csv;
 mod error;
 mod ndjson;
+mod phone;
 mod reader;
 mod referral;
 mod time;
@@ -17,6 +18,7 @@ mod window;
 
 pub use self::account::accounts;
 pub use self::error::Error;
+pub use self::phone::phones;
 pub use self::reader::{Format, Source};
 pub use self::referral::referrals;
 pub use self::time::instant;

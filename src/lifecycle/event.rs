@@ -25,12 +25,17 @@ pub enum EventKind {
     Import,
     /// Nobody could be told of something for too long.
     NotificationGivenUp,
+    /// An operator has phones written to no more.
+    Suppressed,
+    Unsuppressed,
+    /// A person found out what became of messages whose fate nobody knew.
+    MessageResolved,
     /// A provider told something of an account, a number or a template.
     ProviderNotice,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -43,6 +48,9 @@ impl EventKind {
         Self::ManifestThawed,
         Self::Import,
         Self::NotificationGivenUp,
+        Self::Suppressed,
+        Self::Unsuppressed,
+        Self::MessageResolved,
         Self::ProviderNotice,
     ];
 
@@ -60,6 +68,9 @@ impl EventKind {
             Self::ManifestThawed => "manifest-thawed",
             Self::Import => "import",
             Self::NotificationGivenUp => "notification-given-up",
+            Self::Suppressed => "suppressed",
+            Self::Unsuppressed => "unsuppressed",
+            Self::MessageResolved => "message-resolved",
             Self::ProviderNotice => "provider-notice",
         }
     }

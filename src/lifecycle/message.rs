@@ -70,10 +70,12 @@ pub enum Event {
     DeliveryReceipt,
     ReadReceipt,
     FailureReceipt,
+    /// Somebody found that nobody was ever asked to take it.
+    NeverLeft,
 }
 
 impl Event {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Claimed,
         Self::Accepted,
         Self::Postponed,
@@ -82,6 +84,7 @@ impl Event {
         Self::DeliveryReceipt,
         Self::ReadReceipt,
         Self::FailureReceipt,
+        Self::NeverLeft,
     ];
 }
 
@@ -107,6 +110,7 @@ pub fn step(state: State, event: Event) -> Result<State, Illegal> {
         // Its person left before it could be tried again.
         (Queued, Event::Refused) => Failed,
         (Sending, Event::LeaseExpired) => Uncertain,
+        (Uncertain, Event::NeverLeft) => Failed,
         (Sending | Uncertain | Sent, Event::DeliveryReceipt) => Delivered,
         (Sending | Uncertain | Sent | Delivered, Event::FailureReceipt) => Failed,
         (Sending | Uncertain | Sent | Delivered | Failed, Event::ReadReceipt) => Read,

@@ -59,6 +59,21 @@ pub enum Reaction {
     PauseChannel,
 }
 
+impl Reaction {
+    /// Whether it says something against the account: that it writes what does not arrive.
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::Retry { .. } | Self::FailDay | Self::Leave => true,
+            Self::Throttle { .. }
+            | Self::SkipDay
+            | Self::Suppress
+            | Self::PauseRun
+            | Self::PauseAccount
+            | Self::PauseChannel => false,
+        }
+    }
+}
+
 /// What follows for the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Following {
@@ -172,6 +187,24 @@ fn day_failed(standing: Standing) -> Following {
     }
 }
 
+/// What somebody found out about a message whose fate nobody knew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    Sent,
+    /// It certainly did not leave.
+    Failed,
+}
+
+/// Settles what a person found. The target went on when the fate became unknown, and nothing is tried again behind
+/// the back of whoever looked.
+pub fn resolve(finding: Finding) -> Settlement {
+    let (event, give_back) = match finding {
+        Finding::Sent => (Event::Accepted, false),
+        Finding::Failed => (Event::NeverLeft, true),
+    };
+    Settlement { event, following: Following::Nothing, consequence: None, give_back, counts: true }
+}
+
 /// 2 minutes, then 8.
 fn backoff(attempts: u16) -> TimeDelta {
     TimeDelta::minutes(2 << (2 * (i64::from(attempts.max(1)) - 1)))
@@ -179,7 +212,7 @@ fn backoff(attempts: u16) -> TimeDelta {
 
 #[cfg(test)]
 mod tests {
-    use super::{Following, Outcome, Reaction, Standing, settle};
+    use super::{Finding, Following, Outcome, Reaction, Standing, resolve, settle};
     use crate::domain::Timestamp;
     use crate::lifecycle::message::{self, State};
 
@@ -221,6 +254,19 @@ mod tests {
             }
         }
         insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn what_somebody_found_out_settles_what_was_uncertain_and_nothing_else() {
+        for (finding, after, give_back) in [(Finding::Sent, State::Sent, false), (Finding::Failed, State::Failed, true)]
+        {
+            let settlement = resolve(finding);
+            assert_eq!(message::step(State::Uncertain, settlement.event), Ok(after));
+            assert_eq!((settlement.following, settlement.give_back), (Following::Nothing, give_back));
+        }
+        for state in State::ALL.into_iter().filter(|state| *state != State::Uncertain) {
+            assert!(message::step(state, resolve(Finding::Failed).event).is_err(), "{state}");
+        }
     }
 
     #[test]

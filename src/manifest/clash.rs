@@ -43,7 +43,7 @@ pub(super) fn of_labels(accounts: &BTreeMap<Name, Account>) -> Vec<Clash<'_>> {
     let mut groups: BTreeMap<Vec<&str>, Group<'_>> = BTreeMap::new();
     let mut found = Vec::new();
     for (name, manifest) in accounts {
-        let Some(labels) = labels_of(manifest) else { continue };
+        let Some(labels) = manifest.accounts.labels() else { continue };
         let keys: Vec<&str> = labels.keys().map(String::as_str).collect();
         let same = groups.get(&keys).and_then(|group| group.get(labels)).into_iter().flatten();
         let others = groups.iter().filter(|(other, _)| other.len() == keys.len() && **other != keys);
@@ -65,18 +65,11 @@ pub(super) fn of_labels(accounts: &BTreeMap<Name, Account>) -> Vec<Clash<'_>> {
 
 /// Whether whoever has the labels of both has those of a manifest with more, and that sets the value.
 fn is_decided(accounts: &BTreeMap<Name, Account>, both: [&Account; 2], key: &str) -> bool {
-    let [Some(one), Some(other)] = both.map(labels_of) else { return false };
+    let [Some(one), Some(other)] = both.map(|account| account.accounts.labels()) else { return false };
     accounts.values().filter(|account| account.said().any(|said| said.key() == key)).any(|account| {
         let has = |(key, value): (&String, &String)| one.get(key).or_else(|| other.get(key)) == Some(value);
-        labels_of(account).is_some_and(|more| more.len() > one.len() && more.iter().all(has))
+        account.accounts.labels().is_some_and(|more| more.len() > one.len() && more.iter().all(has))
     })
-}
-
-fn labels_of(account: &Account) -> Option<&BTreeMap<String, String>> {
-    match &account.accounts {
-        AccountSelector::MatchLabels(labels) => Some(labels),
-        AccountSelector::All | AccountSelector::Names(_) => None,
-    }
 }
 
 #[cfg(test)]

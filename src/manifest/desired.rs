@@ -35,13 +35,12 @@ pub struct Desired {
 impl Desired {
     /// What it has by name; filters and schedules are part of the campaigns that use them.
     pub fn keys(&self) -> impl Iterator<Item = (Kind, Name)> {
-        let campaigns = self.campaigns.keys().map(|name| (Kind::Campaign, name.clone()));
-        let sequences = self.sequences.keys().map(|name| (Kind::Sequence, name.clone()));
-        let channels = self.channels.keys().map(|name| (Kind::Channel, name.clone()));
-        let queues = self.queues.keys().map(|name| (Kind::Queue, name.clone()));
-        let notifiers = self.notifiers.keys().map(|name| (Kind::Notifier, name.clone()));
-        let accounts = self.accounts.keys().map(|name| (Kind::Account, name.clone()));
-        campaigns.chain(sequences).chain(channels).chain(queues).chain(accounts).chain(notifiers)
+        of_kind(Kind::Campaign, &self.campaigns)
+            .chain(of_kind(Kind::Sequence, &self.sequences))
+            .chain(of_kind(Kind::Channel, &self.channels))
+            .chain(of_kind(Kind::Queue, &self.queues))
+            .chain(of_kind(Kind::Account, &self.accounts))
+            .chain(of_kind(Kind::Notifier, &self.notifiers))
     }
 
     /// What holds for each account.
@@ -62,6 +61,10 @@ impl Desired {
             Kind::Filter | Kind::Schedule | Kind::CampaignTest => false,
         }
     }
+}
+
+fn of_kind<T>(kind: Kind, named: &BTreeMap<Name, T>) -> impl Iterator<Item = (Kind, Name)> {
+    named.keys().map(move |name| (kind, name.clone()))
 }
 
 /// Campaigns that run one after the other for each account.
@@ -164,6 +167,14 @@ impl AccountSelector {
                 Self::Names(names)
             }
             other => other,
+        }
+    }
+
+    /// The extra columns it goes by, if it does.
+    pub fn labels(&self) -> Option<&BTreeMap<String, String>> {
+        match self {
+            Self::MatchLabels(labels) => Some(labels),
+            Self::All | Self::Names(_) => None,
         }
     }
 

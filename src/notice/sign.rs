@@ -3,13 +3,15 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::domain::hex;
+
 /// `v1=` and the HMAC-SHA256 of `timestamp.body` in hexadecimal. The version goes up should we ever sign otherwise.
 pub(super) fn signature(secret: &str, timestamp: i64, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(timestamp.to_string().as_bytes());
     mac.update(b".");
     mac.update(body.as_bytes());
-    mac.finalize().into_bytes().iter().fold("v1=".to_owned(), |hex, byte| hex + &format!("{byte:02x}"))
+    format!("v1={}", hex(&mac.finalize().into_bytes()))
 }
 
 #[cfg(test)]

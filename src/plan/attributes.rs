@@ -12,24 +12,20 @@ use crate::manifest::desired::AccountSelector;
 pub fn attributes(desired: &Desired) -> BTreeMap<&str, (Kind, &Name)> {
     let mut asked = BTreeMap::new();
     for (name, campaign) in &desired.campaigns {
-        for key in campaign.filter.attributes.keys().chain(labels(&campaign.accounts)) {
+        for key in campaign.filter.attributes.keys().chain(keys(&campaign.accounts)) {
             asked.entry(key.as_str()).or_insert((Kind::Campaign, name));
         }
     }
     for (name, account) in &desired.accounts {
-        for key in labels(&account.accounts) {
+        for key in keys(&account.accounts) {
             asked.entry(key.as_str()).or_insert((Kind::Account, name));
         }
     }
     asked
 }
 
-fn labels(accounts: &AccountSelector) -> impl Iterator<Item = &String> {
-    let labels = match accounts {
-        AccountSelector::MatchLabels(labels) => Some(labels),
-        AccountSelector::All | AccountSelector::Names(_) => None,
-    };
-    labels.into_iter().flat_map(BTreeMap::keys)
+fn keys(accounts: &AccountSelector) -> impl Iterator<Item = &String> {
+    accounts.labels().into_iter().flat_map(BTreeMap::keys)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::forecast::Endless;
 use super::{Kind, Objects, Outlives, Slip};
-use crate::domain::{Name, Timestamp};
+use crate::domain::{Name, Timestamp, hex};
 
 /// Changes in the order in which they are shown: destructive ones first, then by kind and name.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -119,7 +119,7 @@ impl Plan {
                 hash.update(part);
             }
         }
-        hash.finalize().iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+        hex(&hash.finalize()[..8])
     }
 
     pub fn is_empty(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::Name;
@@ -77,19 +78,13 @@ pub type Objects = BTreeMap<(Kind, Name), Value>;
 impl Desired {
     /// This state as objects. There is always one `Defaults`, under the name `defaults`.
     pub fn to_objects(&self) -> Objects {
-        let json = |value: Result<Value, serde_json::Error>| value.expect("the desired state has string keys only");
-        let campaigns =
-            self.campaigns.iter().map(|(n, c)| ((Kind::Campaign, n.clone()), json(serde_json::to_value(c))));
-        let sequences =
-            self.sequences.iter().map(|(n, s)| ((Kind::Sequence, n.clone()), json(serde_json::to_value(s))));
-        let channels = self.channels.iter().map(|(n, c)| ((Kind::Channel, n.clone()), json(serde_json::to_value(c))));
-        let queues = self.queues.iter().map(|(n, q)| ((Kind::Queue, n.clone()), json(serde_json::to_value(q))));
-        let notifiers =
-            self.notifiers.iter().map(|(n, s)| ((Kind::Notifier, n.clone()), json(serde_json::to_value(s))));
-        let accounts = self.accounts.iter().map(|(n, a)| ((Kind::Account, n.clone()), json(serde_json::to_value(a))));
-        let defaults = ((Kind::Defaults, defaults_name()), json(serde_json::to_value(&self.defaults)));
-        let named = campaigns.chain(sequences).chain(channels).chain(queues).chain(accounts).chain(notifiers);
-        let mut objects: Objects = named.chain([defaults]).collect();
+        let mut objects = Objects::from([((Kind::Defaults, defaults_name()), body(&self.defaults))]);
+        objects.extend(of_kind(Kind::Campaign, &self.campaigns));
+        objects.extend(of_kind(Kind::Sequence, &self.sequences));
+        objects.extend(of_kind(Kind::Channel, &self.channels));
+        objects.extend(of_kind(Kind::Queue, &self.queues));
+        objects.extend(of_kind(Kind::Account, &self.accounts));
+        objects.extend(of_kind(Kind::Notifier, &self.notifiers));
         for (kind, name) in &self.protected {
             let object = Kind::of(*kind).and_then(|kind| objects.get_mut(&(kind, name.clone())));
             if let Some(Value::Object(body)) = object {
@@ -119,6 +114,14 @@ impl Desired {
         }
         Ok(desired)
     }
+}
+
+fn of_kind<T: Serialize>(kind: Kind, named: &BTreeMap<Name, T>) -> impl Iterator<Item = ((Kind, Name), Value)> {
+    named.iter().map(move |(name, object)| ((kind, name.clone()), body(object)))
+}
+
+fn body<T: Serialize>(object: &T) -> Value {
+    serde_json::to_value(object).expect("the desired state has string keys only")
 }
 
 fn defaults_name() -> Name {

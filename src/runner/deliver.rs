@@ -32,12 +32,11 @@ pub async fn deliver(
     if notices.is_empty() {
         return Ok(0);
     }
-    let settled: Vec<(Notice, Delivery)> =
-        join_all(notices.into_iter().map(async |notice| (courier.deliver(&notice, now).await, notice)))
-            .await
-            .into_iter()
-            .map(|(delivery, notice)| (notice, delivery))
-            .collect();
+    let deliver = async |notice: Notice| {
+        let delivery = courier.deliver(&notice, now).await;
+        (notice, delivery)
+    };
+    let settled: Vec<(Notice, Delivery)> = join_all(notices.into_iter().map(deliver)).await;
     store.settle_notifications(&settled, now).await?;
     for (notice, delivery) in &settled {
         told.note(notice, delivery);

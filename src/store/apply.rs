@@ -12,9 +12,9 @@ use super::event::{Event, tell};
 use super::import::hold_facts_still;
 use super::notification::sync_notifiers;
 use super::overrides::hold_overrides;
-use super::reconciler::{holds, prolong};
+use super::reconciler::prolong;
 use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
-use super::spoken::{accounts_spoken_of, touch_runs_of};
+use super::spoken::accounts_spoken_of;
 use super::{Error, Store, Token};
 use crate::domain::{AccountId, CampaignId, Name, SourceId, Timestamp};
 use crate::lifecycle::event::EventKind;
@@ -74,9 +74,7 @@ impl Store {
         if generation != from {
             return Ok(Applied::Outdated);
         }
-        if let Some(token) = self.fence
-            && !holds(&mut tx, token).await?
-        {
+        if self.overtaken(&mut tx).await? {
             return Ok(Applied::Fenced);
         }
         // Accounts that came, or got another label, meanwhile would be looked at by what was in force before, and then by
@@ -86,8 +84,9 @@ impl Store {
             return Ok(Applied::Importing);
         }
         hold_overrides(&mut tx).await?;
-        let revision = self.insert_revision(&mut tx, plan, origin, now).await?;
-        carried_out(&mut tx, &plan.digest(), revision).await?;
+        let digest = plan.digest();
+        let revision = self.insert_revision(&mut tx, (plan, &digest), origin, now).await?;
+        carried_out(&mut tx, &digest, revision).await?;
         rename_campaigns(&mut tx, plan).await?;
         let gone = ids_of(&mut tx, removed(plan)).await?;
         let changed = ids_of(&mut tx, affected(plan, desired).into_iter().map(Name::to_string).collect()).await?;
@@ -101,8 +100,7 @@ impl Store {
             sync_notifiers(&mut tx).await?;
         }
         save_campaigns(&mut tx, plan, &gone, now).await?;
-        touch_runs(&mut tx, &changed, revision, now).await?;
-        touch_runs_of(&mut tx, &spoken_of, now).await?;
+        touch_runs(&mut tx, (&changed, revision), &spoken_of, now).await?;
         check_runs(&mut tx, &waiting, now).await?;
         wake_lanes(&mut tx, &accounts, now).await?;
         let ids = campaign_ids(&mut tx).await?;
@@ -150,7 +148,7 @@ impl Store {
     async fn insert_revision(
         &self,
         tx: &mut PgConnection,
-        plan: &Plan,
+        (plan, digest): (&Plan, &str),
         origin: &Origin,
         now: Timestamp,
     ) -> Result<i32, Error> {
@@ -168,7 +166,7 @@ impl Store {
         .bind(changes)
         .bind(self.fence.map(Token::number))
         .bind(self.actor())
-        .bind(plan.digest())
+        .bind(digest)
         .bind(origin.source.as_ref().map(|source| source.name.as_str()))
         .bind(origin.source.as_ref().and_then(|source| source.repository.as_deref()))
         .fetch_one(&mut *tx)
@@ -292,15 +290,21 @@ async fn campaign_ids(tx: &mut PgConnection) -> Result<BTreeMap<Name, CampaignId
     Ok(rows.into_iter().filter_map(|(name, id)| Some((Name::parse(&name).ok()?, CampaignId(id)))).collect())
 }
 
-/// Has the runs of these campaigns looked at and enrolled anew.
-async fn touch_runs(tx: &mut PgConnection, campaigns: &[i32], revision: i32, now: Timestamp) -> Result<(), Error> {
+/// Has the runs of `campaigns`, which go by `revision` now, and those of `accounts` looked at, enrolled and foreseen anew.
+async fn touch_runs(
+    tx: &mut PgConnection,
+    (campaigns, revision): (&[i32], i32),
+    accounts: &[AccountId],
+    now: Timestamp,
+) -> Result<(), Error> {
     sqlx::query(
-        "update run set revision_id = $2, check_at = $3, enroll_at = $3, foreseen_at = null,
-                ahead_at = case when ahead_at is not null then $3 end
-         where campaign_id = any($1) and finished_at is null",
+        "update run set revision_id = case when campaign_id = any($1) then $2 else revision_id end, check_at = $4,
+                enroll_at = $4, foreseen_at = null, ahead_at = case when ahead_at is not null then $4 end
+         where (campaign_id = any($1) or account_id = any($3)) and finished_at is null",
     )
     .bind(campaigns)
     .bind(revision)
+    .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
     .bind(now)
     .execute(tx)
     .await

@@ -4,7 +4,6 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::event::{Event, tell};
-use super::reconciler::holds;
 use super::{Error, Store};
 use crate::domain::Timestamp;
 use crate::lifecycle::event::EventKind;
@@ -39,9 +38,7 @@ impl Store {
     pub async fn hold_plan(&self, plan: &Plan, refusal: &Refusal, now: Timestamp) -> Result<Option<bool>, Error> {
         const OPERATION: &str = "have a plan wait for its approval";
         let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
-        if let Some(token) = self.fence
-            && !holds(&mut tx, token).await?
-        {
+        if self.overtaken(&mut tx).await? {
             return Ok(None);
         }
         let digest = plan.digest();
@@ -85,9 +82,7 @@ impl Store {
             return Ok(true);
         }
         let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
-        if let Some(token) = self.fence
-            && !holds(&mut tx, token).await?
-        {
+        if self.overtaken(&mut tx).await? {
             return Ok(false);
         }
         sqlx::query("delete from refused_plan where revision_id is null")

@@ -7,8 +7,8 @@ use sqlx::PgConnection;
 use super::claim::{in_force, lock_lanes};
 use super::import::hold_facts_still;
 use super::matcher::{Lives, Matcher, Seeker, matching};
-use super::reply::hold_replies;
 use super::rows::{decode, zone};
+use super::suppression::hold_suppressions;
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, NaiveDate, Timestamp, Zone};
 use crate::lane::DayCount;
@@ -58,7 +58,10 @@ impl Store {
         let Some(campaign) = program.campaign(id) else { return Ok(Enrolled::default()) };
         let spec = &campaign.spec;
         let mut tx = self.pool.begin().await.map_err(Error::during("begin an enrollment"))?;
-        if !lock_campaign(&mut tx, id).await? || !hold_facts_still(&mut tx).await? || !hold_replies(&mut tx).await? {
+        if !lock_campaign(&mut tx, id).await?
+            || !hold_facts_still(&mut tx).await?
+            || !hold_suppressions(&mut tx).await?
+        {
             return Ok(Enrolled::default());
         }
         let due = due_runs(&mut tx, id, campaign, &program.policies, now).await?;

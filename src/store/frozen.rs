@@ -1,7 +1,6 @@
 //! Which manifests do not take effect as they stand in the files: remembered, so that it is told once, over restarts.
 
 use super::event::{Event, tell};
-use super::reconciler::holds;
 use super::{Error, Store};
 use crate::domain::{Name, Timestamp};
 use crate::lifecycle::event::EventKind;
@@ -40,9 +39,7 @@ impl Store {
         if news.is_empty() {
             return Ok(());
         }
-        if let Some(token) = self.fence
-            && !holds(&mut tx, token).await?
-        {
+        if self.overtaken(&mut tx).await? {
             return Ok(());
         }
         let sentences: Vec<&str> = frozen.iter().map(|one| one.sentence.as_str()).collect();

@@ -11,7 +11,8 @@ use chrono::TimeDelta;
 use sqlx::PgConnection;
 
 use self::who::Who;
-use super::reply::{act_on, take_turns};
+use super::reply::act_on;
+use super::suppression::take_turns;
 use super::{Error, Heard, Inbound, Senders, Store};
 use crate::consent::{self, Reply};
 use crate::domain::{AccountId, Phone, Timestamp};

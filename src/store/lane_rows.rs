@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::rows::{strange, zone};
 use crate::domain::{AccountId, CampaignId, Consent, Country, Language, NaiveDate, Phone, ReferralId, Timestamp};
-use crate::gate;
+use crate::gate::{self, Halt};
+use crate::health::{Count, Tally};
 use crate::lane::{Candidate, DayCount, Lane, LaneRun};
 use crate::lifecycle::run::{Phase, Reason};
 use crate::manifest::policy::Policies;
@@ -18,7 +19,12 @@ use crate::program::Recipient;
 macro_rules! lane_columns {
     () => {
         "l.account_id, l.wake_at, l.taken_on, l.taken, l.next_slot_at, l.wave, l.wave_sent, a.name, a.language, a.timezone,
-         a.subscription_ends_at, a.whatsapp_status, a.external_id, a.attributes as labels"
+         a.subscription_ends_at, a.whatsapp_status, a.external_id, a.attributes as labels,
+         l.tally_since, l.handed, l.failed, l.handed_before, l.failed_before, l.throttled_until,
+         exists (select from account_halt h where h.account_id = l.account_id) as is_halted,
+         (select until from account_halt h where h.account_id = l.account_id) as halted_until,
+         array(select channel from channel_halt order by channel) as halted_channels,
+         array(select until from channel_halt order by channel) as channels_until"
     };
 }
 
@@ -65,6 +71,16 @@ pub(super) struct LaneRow {
     whatsapp_status: Option<String>,
     pub(super) external_id: String,
     pub(super) labels: Value,
+    tally_since: Option<Timestamp>,
+    handed: i32,
+    failed: i32,
+    handed_before: i32,
+    failed_before: i32,
+    throttled_until: Option<Timestamp>,
+    is_halted: bool,
+    halted_until: Option<Timestamp>,
+    halted_channels: Vec<String>,
+    channels_until: Vec<Timestamp>,
 }
 
 impl LaneRow {
@@ -77,7 +93,17 @@ impl LaneRow {
             name: self.name,
             language: self.language.and_then(|tag| Language::parse(&tag).ok()),
             zone: zone(&self.timezone)?,
-            facts: gate::Account { subscription_ends_at: self.subscription_ends_at, connected },
+            facts: gate::Account {
+                halt: self.is_halted.then_some(Halt { until: self.halted_until }),
+                throttled_until: self.throttled_until,
+                ..gate::Account::new(self.subscription_ends_at, connected)
+            },
+            tally: Tally {
+                since: self.tally_since,
+                now: Count { handed: self.handed.unsigned_abs(), failed: self.failed.unsigned_abs() },
+                before: Count { handed: self.handed_before.unsigned_abs(), failed: self.failed_before.unsigned_abs() },
+            },
+            halted_channels: self.halted_channels.into_iter().zip(self.channels_until).collect(),
             taken: DayCount { on: self.taken_on, count: self.taken.unsigned_abs() },
             pace: Pace {
                 next_slot_at: self.next_slot_at,

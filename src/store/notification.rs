@@ -3,7 +3,10 @@
 //!
 //! Whoever locks several rows locks notifiers before notifications, and each of these in their order.
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use super::event::{Event, tell};
 use super::{Error, Store};
@@ -78,11 +81,15 @@ impl Store {
             return Ok(false);
         }
         let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
-        let notifiers: Vec<String> =
-            sqlx::query_scalar("select name from notifier order by name for update skip locked")
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(Error::during(OPERATION))?;
+        let notifiers: Vec<(String, Json<Notifier>)> = sqlx::query_as(
+            "select n.name, m.body from notifier n join manifest m on m.kind = 'Notifier' and m.name = n.name
+             order by n.name for update of n skip locked",
+        )
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        let (notifiers, folds): (Vec<String>, Vec<Duration>) =
+            notifiers.into_iter().map(|(name, Json(spec))| (name, Duration::from(spec.fold_for))).unzip();
         sqlx::query(HOLD).bind(&notifiers).execute(&mut *tx).await.map_err(Error::during(OPERATION))?;
         // One statement, so that what is read and the new cursor are of one snapshot: the first that sees what whoever
         // had the locks before did.
@@ -90,6 +97,7 @@ impl Store {
             .bind(&notifiers)
             .bind(now)
             .bind(SETTLE)
+            .bind(folds)
             .execute(&mut *tx)
             .await
             .map_err(Error::during(OPERATION))?;
@@ -202,10 +210,9 @@ const HOLD: &str = "select from notification where notifier = any($1) and attemp
 /// Of runs that are alike, campaign, reason and actor are the same, whatever the accounts; of all else, the sentence.
 const COLLECT: &str = "
 with read as (
-  select n.name, n.cursor, m.body -> 'events' as topics,
-         make_interval(secs => substr(m.body ->> 'foldFor', 1, length(m.body ->> 'foldFor') - 1)::float8
-           * case right(m.body ->> 'foldFor', 1) when 's' then 1 when 'm' then 60 when 'h' then 3600 else 86400 end) as fold
-  from notifier n join manifest m on m.kind = 'Notifier' and m.name = n.name where n.name = any($1)),
+  select n.name, n.cursor, m.body -> 'events' as topics, u.fold
+  from unnest($1::text[], $4::interval[]) as u (name, fold) join notifier n on n.name = u.name
+  join manifest m on m.kind = 'Notifier' and m.name = n.name),
 moved as (update notifier set cursor = pg_current_snapshot() where name = any($1)),
 event_of as (
   select n.name as notifier, n.fold, n.topics, e.at, e.id, e.actor, e.reason, e.message as sentence, e.revision_id,

@@ -47,7 +47,7 @@ impl Store {
             return Ok(0);
         }
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to note receipts"))?;
-        let before = lock(&mut tx, receipts).await?;
+        let before = lock(&mut tx, receipts.iter().map(|receipt| receipt.key)).await?;
         let (mut known, mut told) = (before.clone(), Vec::new());
         for receipt in receipts {
             let Some(message) = known.get_mut(&receipt.key).filter(|message| message.is_meant(receipt)) else {
@@ -156,11 +156,22 @@ impl Row {
     }
 }
 
-/// Locks the messages in the order of their keys, as whoever saves outcomes: two who wait for each other's messages would
-/// wait for ever.
-async fn lock(tx: &mut PgConnection, receipts: &[Receipt]) -> Result<BTreeMap<MessageKey, Known>, Error> {
-    const OPERATION: &str = "read the messages of receipts";
-    let keys: Keys = receipts.iter().map(|receipt| receipt.key.target).collect();
+/// Locks messages in the order of their keys, as whoever saves outcomes: two who wait for each other's messages would wait
+/// for ever. Returns their states.
+pub(super) async fn lock_messages(
+    tx: &mut PgConnection,
+    messages: impl Iterator<Item = MessageKey>,
+) -> Result<BTreeMap<MessageKey, State>, Error> {
+    Ok(lock(tx, messages).await?.into_iter().map(|(key, known)| (key, known.state)).collect())
+}
+
+async fn lock(
+    tx: &mut PgConnection,
+    messages: impl Iterator<Item = MessageKey>,
+) -> Result<BTreeMap<MessageKey, Known>, Error> {
+    const OPERATION: &str = "lock messages";
+    let (targets, days): (Vec<TargetKey>, Vec<i16>) = messages.map(|key| (key.target, key.day)).unzip();
+    let keys: Keys = targets.into_iter().collect();
     let rows: Vec<Row> = sqlx::query_as(
         "select m.account_id, m.campaign_id, m.referral_id, m.day, m.state, m.phone, m.queued_at, m.sent_at,
                 m.delivered_at, m.read_at, m.provider_id, m.error
@@ -173,7 +184,7 @@ async fn lock(tx: &mut PgConnection, receipts: &[Receipt]) -> Result<BTreeMap<Me
     .bind(keys.accounts)
     .bind(keys.campaigns)
     .bind(keys.referrals)
-    .bind(receipts.iter().map(|receipt| receipt.key.day).collect::<Vec<_>>())
+    .bind(days)
     .fetch_all(tx)
     .await
     .map_err(Error::during(OPERATION))?;

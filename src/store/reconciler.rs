@@ -103,16 +103,19 @@ impl Store {
                 .map_err(Error::during("look who reconciles"))?;
         Ok(holder.map(|(host, pid)| Holder { host, pid }))
     }
-}
 
-/// Whether `token` still counts; if so, it does until the end of the transaction.
-pub(super) async fn holds(tx: &mut PgConnection, token: Token) -> Result<bool, Error> {
-    // The lock keeps out whoever would take over, and makes this wait for one who just does.
-    let current: Option<i64> = sqlx::query_scalar("select token from reconciler where until is not null for update")
-        .fetch_optional(tx)
-        .await
-        .map_err(Error::during("lock the lease on reconciling"))?;
-    Ok(current == Some(token.0))
+    /// Whether this store is [fenced](Store::fenced) and another daemon took over; if not, none does until the end of the
+    /// transaction.
+    pub(super) async fn overtaken(&self, tx: &mut PgConnection) -> Result<bool, Error> {
+        let Some(token) = self.fence else { return Ok(false) };
+        // The lock keeps out whoever would take over, and makes this wait for one who just does.
+        let current: Option<i64> =
+            sqlx::query_scalar("select token from reconciler where until is not null for update")
+                .fetch_optional(tx)
+                .await
+                .map_err(Error::during("lock the lease on reconciling"))?;
+        Ok(current != Some(token.0))
+    }
 }
 
 /// Prolongs a lease under which a long transaction just wrote, as the last thing it does.

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use super::Error;
 use super::rows::decode;
-use crate::domain::{AccountId, Timestamp};
+use crate::domain::AccountId;
 use crate::manifest::Desired;
 use crate::manifest::desired::AccountSelector;
 use crate::manifest::policy::Account;
@@ -68,19 +68,4 @@ pub(super) async fn accounts_of(
     .await
     .map_err(Error::during("look for the accounts that manifests select"))?;
     Ok(ids.into_iter().map(AccountId).collect())
-}
-
-/// Has all runs of `accounts` looked at, enrolled and foreseen anew.
-pub(super) async fn touch_runs_of(tx: &mut PgConnection, accounts: &[AccountId], now: Timestamp) -> Result<(), Error> {
-    sqlx::query(
-        "update run set check_at = $2, enroll_at = $2, foreseen_at = null,
-                ahead_at = case when ahead_at is not null then $2 end
-         where account_id = any($1) and finished_at is null",
-    )
-    .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
-    .bind(now)
-    .execute(tx)
-    .await
-    .map_err(Error::during("have the runs of accounts looked at again"))?;
-    Ok(())
 }

@@ -21,6 +21,8 @@ pub enum Reaction {
     Timeout,
     /// Does not take it now.
     Throttled,
+    /// Does not take it, and asks for this.
+    Refused(settlement::Reaction),
     /// Takes it, and the daemon dies before it can write that down.
     CrashBeforeOutcome,
 }
@@ -140,6 +142,7 @@ impl Script {
             Reaction::Rejected(code) => Outcome::refused(format!("rejected: {code}"), settlement::Reaction::Leave),
             Reaction::Timeout => Outcome::Unknown { error: "no answer".to_owned() },
             Reaction::Throttled => Outcome::refused("throttled", settlement::Reaction::Retry { after: None }),
+            Reaction::Refused(reaction) => Outcome::refused("refused", reaction),
             Reaction::CrashBeforeOutcome => return None,
         })
     }
@@ -150,6 +153,10 @@ struct Scripted(Arc<Script>);
 
 #[async_trait]
 impl Channel for Scripted {
+    fn calls_out(&self) -> bool {
+        false
+    }
+
     async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(messages.len());
         for message in messages {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use relance::runner::{BATCH, Seen, send, upkeep};
-use relance::store::{Span, Speed};
+use relance::store::{Span, Speed, Terms};
 use sqlx::Connection;
 
 use crate::world::{Fault, Person, World};
@@ -157,7 +157,10 @@ async fn accident_03_quota_is_not_read_while_somebody_else_takes_it() {
     sqlx::query("update lane set taken = 2, taken_on = '2026-11-30'").execute(&mut *tx).await.unwrap();
     let (program, _) = world.program().await;
     let (store, span) = (world.store().clone(), Span::now(world.now));
-    let claim = tokio::spawn(async move { store.claim(&program, BATCH, span, span.to() + TimeDelta::hours(1)).await });
+    let claim =
+        tokio::spawn(
+            async move { store.claim(&program, BATCH, span, Terms::until(span.to() + TimeDelta::hours(1))).await },
+        );
     let waiting =
         "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     while !claim.is_finished() && world.one::<i64>(waiting).await < 1 {
@@ -288,7 +291,7 @@ async fn accident_11_what_a_plan_counts_is_what_enrollment_takes() {
     world.sql("update referral set paid_at = registered_at where id % 4 = 0").await;
     world.sql("update referral set consent = null where id % 5 = 0").await;
     world.sql("update referral set profession = 'Étudiante', profession_key = 'etudiante' where id % 2 = 0").await;
-    world.sql("insert into suppression values ('+237671000022', 'test', now())").await;
+    world.sql("insert into suppression values ('+237671000022', 'import', now())").await;
     world.sql("update referral set consent = 'opted_out' where id = 34").await;
     world.sql("update referral set is_current = false where id = 46").await;
     let yaml = tree("  limits: {targets: 4}").replace("subscription: unpaid", "professions: [ETUDIANTE]");

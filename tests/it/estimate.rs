@@ -93,7 +93,7 @@ async fn everybody_who_is_not_taken_has_a_reason() {
         world.sql(statement).await;
     }
     world
-        .sql("insert into suppression (phone, reason, suppressed_at) values ('+237671000009', 'stop', '2026-01-01Z')")
+        .sql("insert into suppression (phone, source, suppressed_at) values ('+237671000009', 'reply', '2026-01-01Z')")
         .await;
     let spec = "enrollAfter: 1h, filter: {countries: [CM]}, limits: {targets: 15}";
     world.apply(&tree(3, NO_PACE, &[("other", "priority: 1"), ("c", "state: draft")])).await;

@@ -86,7 +86,7 @@ async fn accident_02_a_phone_is_never_a_number() {
 async fn accident_14_a_re_import_never_erases_an_opt_out() {
     let db = world().await;
     rows(&db, &["r1,a1,Paul,671000001,CM,2026-10-01T08:00:00Z,,opted_out"]).await;
-    assert_eq!(texts(&db.pool, "select phone || ' ' || reason from suppression").await, ["+237671000001 import"]);
+    assert_eq!(texts(&db.pool, "select phone || ' ' || source from suppression").await, ["+237671000001 import"]);
 
     for answer in ["opted_in", ""] {
         let row = format!("r1,a1,Paul II,671000001,CM,2026-10-01T08:00:00Z,,{answer}");

@@ -104,6 +104,8 @@ async fn eventful() -> World {
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_is_decided_is_told_once_with_who_and_why() {
     let world = eventful().await;
+    typed(&world, "awa", &["suppress", "add", "+237671999999", "--reason", "they called"]).await;
+    typed(&world, "awa", &["suppress", "remove", "+237671999999", "--reason", "it was somebody else"]).await;
     let (text, error, code) = relancectl(&world.url(), &["log", "-o", "wide"]);
     assert_eq!((error.as_str(), code), ("", Some(0)));
     insta::assert_snapshot!("the_log", nameless(&text));
@@ -115,8 +117,9 @@ async fn everything_that_is_decided_is_told_once_with_who_and_why() {
     insta::assert_snapshot!("a_revision", nameless(&text));
     let kinds = "select distinct kind from event order by kind";
     let all = relance::lifecycle::event::EventKind::ALL.map(|kind| kind.as_str().to_owned());
-    // What it takes to give up: see `notifiers`.
-    let mut all: Vec<String> = all.into_iter().filter(|kind| kind != "notification-given-up").collect();
+    // What these take: see `notifiers` and `resolve`.
+    let elsewhere = ["notification-given-up", "message-resolved"];
+    let mut all: Vec<String> = all.into_iter().filter(|kind| !elsewhere.contains(&kind.as_str())).collect();
     all.sort();
     assert_eq!(world.column(kinds).await, all, "an event that this test does not make happen");
 }

@@ -382,7 +382,7 @@ async fn write(db: &TestDatabase, case: &Case) {
         );
         if fact.suppressed {
             sql +=
-                &format!("insert into suppression values ('{phone}', 'stop', '2026-01-02Z') on conflict do nothing;");
+                &format!("insert into suppression values ('{phone}', 'reply', '2026-01-02Z') on conflict do nothing;");
         }
         for (campaign, state) in [(1, fact.target), (2, fact.elsewhere)] {
             let Some(state) = state else { continue };

@@ -12,14 +12,14 @@ use crate::look::world;
 use crate::world::World;
 
 /// The world of `get` at a standstill.
-async fn still() -> World {
+pub(crate) async fn still() -> World {
     let world = world().await;
     world.store().set_clock(world.now, Speed(0.0)).await.unwrap();
     world
 }
 
 /// What each command says, one after the other; a `$` before those that are typed.
-fn session(url: &str, commands: &[&[&str]]) -> String {
+pub(crate) fn session(url: &str, commands: &[&[&str]]) -> String {
     let mut told = String::new();
     for command in commands {
         let (out, error, code) = relancectl(url, command);

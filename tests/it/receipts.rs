@@ -83,7 +83,7 @@ async fn wrong_counters(world: &World) -> i64 {
 
 async fn save(world: &World, claim: Claim, outcome: &Outcome) {
     let outcomes: Vec<_> = claim.messages.into_iter().map(|message| (message, outcome.clone())).collect();
-    world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
+    world.store().save_outcomes(&outcomes, world.now).await.unwrap();
 }
 
 fn busy() -> Outcome {

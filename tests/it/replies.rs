@@ -17,7 +17,7 @@ const MONDAY: &str = "2026-11-30T08:00:00Z";
 const PHONE: &str = "+237671000001";
 
 /// One phone with two accounts, and somebody else with the first; a campaign of two days.
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     world.account("a2").await;
@@ -28,7 +28,7 @@ async fn world() -> World {
     world
 }
 
-fn said(account: i32, phone: &str, text: &str) -> Inbound {
+pub(crate) fn said(account: i32, phone: &str, text: &str) -> Inbound {
     Inbound { account: AccountId(account), phone: Phone::trusted(phone.to_owned()), text: text.to_owned() }
 }
 
@@ -37,7 +37,7 @@ async fn reply(world: &World, replies: &[Inbound]) -> Heard {
 }
 
 async fn suppressed(world: &World) -> Vec<String> {
-    world.column("select phone || ' ' || reason from suppression order by 1").await
+    world.column("select phone || ' ' || source from suppression order by 1").await
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_message_on_its_way_settles_and_brings_nobody_back() {
         assert_eq!(reply(&world, &[said(2, PHONE, "stop")]).await.exited, 2);
         assert_eq!(world.messages().await[0], "r1 welcome day 1 sending attempt 1");
         let outcomes: Vec<_> = claim.messages.into_iter().map(|message| (message, outcome.clone())).collect();
-        world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
+        world.store().save_outcomes(&outcomes, world.now).await.unwrap();
         assert_eq!(world.messages().await[0], after);
         assert_eq!(world.targets().await[0], "r1 welcome exited opted-out day 2");
         world.run_for(TimeDelta::days(3)).await;

@@ -147,7 +147,7 @@ async fn an_old_crash_does_not_end_who_is_just_being_sent_the_last_day() {
     assert_eq!(world.store().expire_leases(world.now).await.unwrap(), 1);
     let busy = Outcome::refused("busy", Reaction::Retry { after: None });
     let outcomes = [(claim.messages[0].clone(), busy)];
-    world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
+    world.store().save_outcomes(&outcomes, world.now).await.unwrap();
     world.run_for(TimeDelta::days(1)).await;
     assert_eq!(world.messages().await, ["r1 c day 1 uncertain attempt 1", "r1 c day 2 sent attempt 2"]);
     assert_eq!(world.targets().await, ["r1 c completed day 2"]);
@@ -171,14 +171,14 @@ async fn an_outcome_that_comes_after_the_lease_says_only_that_it_left() {
     let mut claimed = claim.messages.clone();
     claimed.sort_by_key(|message| message.key.target.referral);
     let outcomes: Vec<_> = claimed.into_iter().zip(answers).collect();
-    world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
+    world.store().save_outcomes(&outcomes, world.now).await.unwrap();
     let expected = ["r1 c day 1 sent attempt 1", "r2 c day 1 uncertain attempt 1", "r3 c day 1 uncertain attempt 1"];
     assert_eq!(world.messages().await, expected);
     assert_eq!(world.targets().await, ["r1 c active day 2", "r2 c active day 2", "r3 c active day 2"]);
     // Uncertain counts as sent: no quota came back.
     assert_eq!(counters(&world).await, (3, 3));
     // The same outcomes once more change nothing.
-    world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
+    world.store().save_outcomes(&outcomes, world.now).await.unwrap();
     assert_eq!(world.messages().await, expected);
 }
 
@@ -198,7 +198,7 @@ async fn a_day_that_comes_back_after_the_next_one_left_is_made_up_for_and_nothin
     world.settle().await;
     assert_eq!(world.channel.keys().iter().map(|key| key.day).collect::<Vec<_>>(), [2]);
     let busy = Outcome::refused("busy", Reaction::Retry { after: None });
-    world.store().save_outcomes(claim.lease.unwrap(), &[(claim.messages[0].clone(), busy)], world.now).await.unwrap();
+    world.store().save_outcomes(&[(claim.messages[0].clone(), busy)], world.now).await.unwrap();
     let wrong = "select count(*) from lane l join run r using (account_id)
                  where l.taken <> r.taken or l.taken <> (select count(*) from message m where m.counts_on = l.taken_on)";
     for _ in 0..6 {
@@ -236,7 +236,7 @@ async fn cancelled_in_the_middle_of_a_hand_over_nothing_is_tried_again() {
     let claim = world.claim(10).await;
     world.apply(&tree(5, NO_PACE, &[("c", "state: cancelled")])).await;
     let busy = Outcome::refused("busy", Reaction::Retry { after: None });
-    world.store().save_outcomes(claim.lease.unwrap(), &[(claim.messages[0].clone(), busy)], world.now).await.unwrap();
+    world.store().save_outcomes(&[(claim.messages[0].clone(), busy)], world.now).await.unwrap();
     world.run_for(TimeDelta::days(2)).await;
     assert_eq!(world.channel.delivered(), []);
     assert!(world.targets().await[0].starts_with("r1 c exited cancelled"));
@@ -535,7 +535,7 @@ async fn who_pays_or_says_stop_between_claims_gets_nothing_more() {
     world.apply(&tree(4, NO_PACE, &[("c", "")])).await;
     world.run_for(TimeDelta::hours(7)).await;
     world.sql("update referral set paid_at = '2026-11-30T16:00:00Z' where external_id = 'r1'").await;
-    world.sql("insert into suppression select phone, 'stop', '2026-11-30T16:00:00Z' from referral where external_id = 'r2'").await;
+    world.sql("insert into suppression select phone, 'reply', '2026-11-30T16:00:00Z' from referral where external_id = 'r2'").await;
     world.sql("update referral set consent = 'opted_out' where external_id = 'r3'").await;
     world.run_for(TimeDelta::days(5)).await;
     assert_eq!(world.channel.delivered().len(), 3);

@@ -59,7 +59,7 @@ async fn complicate(case: &mut Case) {
     .await;
     let digit = case.dice.below(10);
     case.sql(&format!(
-        "insert into suppression (phone, reason, suppressed_at)
+        "insert into suppression (phone, source, suppressed_at)
          select distinct phone, 'reply', timestamptz '2026-01-02Z' from referral where phone like '%{digit}'"
     ))
     .await;
@@ -152,7 +152,7 @@ async fn secretive() -> World {
         tree(3, NO_PACE, &[("gold", "accounts: {matchLabels: {region: west}}, filter: {attributes: {tier: gold}}")]);
     world.apply(&yaml.replace("Jour 1.", "Bonjour {{ name }}, jour 1.")).await;
     world.run_for(TimeDelta::days(1)).await;
-    world.sql("insert into suppression values ('+237671000001', 'a complaint', '2026-11-30Z')").await;
+    world.sql("insert into suppression values ('+237671000001', 'operator', '2026-11-30Z', 'Secrète', 'a complaint', 'Caché')").await;
     world.sql("update run set message = 'Paul Caché waits'").await;
     world.sql("update revision set author = 'Maria Secrète <maria@secret.example>', \"commit\" = 'c0ffee'").await;
     world.sql("update message set error = 'no such number +237671000001', provider_id = 'wamid.SECRET'").await;

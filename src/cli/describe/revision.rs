@@ -40,7 +40,7 @@ pub(super) fn text(Seen { revision, in_force }: &Seen, now: Timestamp) -> String
     if let (Some(who), Some(why)) = (&revision.approved_by, &revision.approval_reason) {
         lines.push(("Approved by", format!("{}: {}", one_line(who), one_line(why))));
     }
-    lines.push(("Source", maybe(revision.repository.as_deref().or(revision.source.as_deref()))));
+    lines.push(("Source", maybe(revision.source_shown())));
     lines.push(("Plan", maybe(revision.plan_digest.as_deref())));
     lines.push(("Files", revision.digest.clone()));
     lines.push(("Changed", done::summary(&revision.changes)));

@@ -9,7 +9,7 @@ use self::said::Said;
 pub(super) use self::said::lines;
 use super::database::Database;
 use super::table::{counted, people};
-use super::{Exit, Global, get, known, print};
+use super::{Exit, Global, actor, get, known, print};
 use crate::config::Config;
 use crate::domain::{AccountId, CampaignId, Name, Period, Timestamp};
 use crate::lifecycle::operator::{Action, Override, Scope};
@@ -102,9 +102,7 @@ impl<'a> Desk<'a> {
             None => None,
         };
         let scope = Scope::of(account, campaign).context("name a campaign, an account, or both")?;
-        let actor = order.actor.as_ref().or(config.user.as_ref());
-        let actor = actor.context("nobody says who orders this: add `--actor NAME` ($USER is not set)")?;
-        let actor = actor.trim().to_owned();
+        let actor = actor::actor(order.actor.as_deref(), config)?.to_owned();
         Ok(Self { database, action, order, scope, actor, now })
     }
 

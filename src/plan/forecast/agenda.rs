@@ -68,8 +68,10 @@ impl Agenda {
 
     /// Has the runs of these campaigns looked at.
     pub(super) fn touch_all(&mut self, campaigns: impl Iterator<Item = CampaignId>) {
-        for run in campaigns.filter_map(|id| self.places.get(&id)) {
-            self.stale.insert(self.turn[*run]);
+        for id in campaigns {
+            if let Some(run) = self.places.get(&id).copied() {
+                self.touch(run);
+            }
         }
     }
 

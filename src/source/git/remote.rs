@@ -16,6 +16,7 @@ use super::commit::{self, load_from};
 use super::identity::identity;
 use super::program::{self, Repository, said};
 use crate::diagnostic::did_you_mean;
+use crate::domain::hex;
 use crate::source::{Commit, Tree};
 
 /// How long the remote may take to say where its branches are.
@@ -96,7 +97,7 @@ impl Remote {
     /// Follows `reference` of `url` (its first branch if none is given), where manifests are below `paths`, or below
     /// `campaigns` and `templates`. What was fetched is kept in a folder below `copies`.
     pub fn new(url: String, reference: Option<String>, paths: Vec<PathBuf>, copies: &Path) -> Self {
-        let name = Sha256::digest(&url).iter().take(8).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let name = hex(&Sha256::digest(&url)[..8]);
         Self { url, reference, paths, copy: copies.join(name), allowed_signers: None }
     }
 

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::user::{Account, RunAs};
+use crate::domain::hex;
 
 /// Part of the socket's name; nothing listens on TCP.
 pub(super) const PORT: u16 = 5432;
@@ -185,10 +186,5 @@ fn fits_a_socket(dir: &Path) -> bool {
 
 /// Twelve hexadecimal digits that stand for a path.
 fn digest(path: &Path) -> String {
-    use std::fmt::Write;
-
-    Sha256::digest(path.as_os_str().as_encoded_bytes()).iter().take(6).fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-        text
-    })
+    hex(&Sha256::digest(path.as_os_str().as_encoded_bytes())[..6])
 }

@@ -3,7 +3,6 @@
 //! A template, keyed by the migrations, is migrated once; whoever asks gets a copy. What a process that died left
 //! behind is dropped by the next one that comes.
 
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use super::{Error, Server, quoted};
+use crate::domain::hex;
 use crate::store::MIGRATOR;
 
 /// Any number that nothing else on this server locks.
@@ -38,7 +38,7 @@ impl Scratch {
     /// Makes the template unless it is there, and drops what dead processes and older migrations left.
     pub async fn prepare(server: Server) -> Result<Self, Error> {
         let migrations = MIGRATOR.iter().fold(Sha256::new(), |hash, migration| hash.chain_update(&migration.checksum));
-        let template = format!("template_{}", hex(migrations.finalize().as_slice()));
+        let template = format!("template_{}", hex(&migrations.finalize()[..6]));
         prepare(&server, &template).await.map_err(Error::sql("prepare databases to throw away"))?;
         Ok(Self { server, template, made: AtomicU32::new(0) })
     }
@@ -115,13 +115,6 @@ async fn remove(server: &Server, name: &str) -> Result<(), sqlx::Error> {
     }
     admin.execute(AssertSqlSafe(format!("drop database if exists {} with (force)", quoted(name)))).await?;
     admin.close().await
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(6).fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ const INSERT: &str = "with done as (
 
 /// Opt-outs that are news; one that is not may have been taken back by the person since. In order of the phones, as
 /// replies: two who wait for each other's phones would wait for ever.
-const SUPPRESS: &str = "insert into suppression (phone, reason, suppressed_at)
+const SUPPRESS: &str = "insert into suppression (phone, source, suppressed_at)
     select phone, 'import', $1 from changed
     where consent = 'opted_out' and (old_consent is distinct from consent or old_phone <> phone)
     union

@@ -18,9 +18,10 @@ mod quotas;
 mod recipients;
 mod revisions;
 mod runs;
+mod suppressions;
 mod targets;
 
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 
 pub use self::accounts::Account;
 pub use self::campaigns::{Campaign, DayCounts, Phases};
@@ -37,6 +38,7 @@ pub use self::quotas::RunToday;
 pub use self::recipients::Correspondence;
 pub use self::revisions::{Manifest, Revision};
 pub use self::runs::{EndCount, Run};
+pub use self::suppressions::Suppression;
 pub use self::targets::{Hold, Standing, Target};
 use super::{Error, Store};
 use crate::lifecycle::message;
@@ -81,16 +83,14 @@ impl Store {
     /// A transaction in which all statements see one state and none may write.
     pub(super) async fn looking(&self) -> Result<Transaction<'static, Postgres>, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to look"))?;
-        let connection: &mut PgConnection = &mut tx;
-        sqlx::query("set transaction isolation level repeatable read, read only")
-            .execute(connection)
-            .await
-            .map_err(Error::during("begin to look"))?;
         // Nobody waits for it, and what is made of one answer before the next is asked may take its time.
-        sqlx::query("set local idle_in_transaction_session_timeout = 0")
-            .execute(&mut *tx)
-            .await
-            .map_err(Error::during("begin to look"))?;
+        sqlx::raw_sql(
+            "set transaction isolation level repeatable read, read only;
+             set local idle_in_transaction_session_timeout = 0",
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::during("begin to look"))?;
         Ok(tx)
     }
 }

@@ -31,6 +31,13 @@ pub struct Revision {
     pub changes: Value,
 }
 
+impl Revision {
+    /// In whose name it was applied, as people know it: a repository by its address.
+    pub fn source_shown(&self) -> Option<&str> {
+        self.repository.as_deref().or(self.source.as_deref())
+    }
+}
+
 /// An object in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Manifest {

@@ -99,7 +99,7 @@ pub(super) const TABLES: [Table; 12] = [
             stand_in!("phone"),
             " as phone from suppression s where exists (select from referral r where r.phone = s.phone)"
         ),
-        into: into!("suppression", "phone", ", reason, suppressed_at", ", '', 'epoch'"),
+        into: into!("suppression", "phone", ", source, suppressed_at", ", 'import', 'epoch'"),
     },
     // Not the author. The newest says whose the database is.
     Table {
@@ -202,7 +202,7 @@ mod tests {
     use crate::store::MIGRATOR;
 
     /// What plans do not ask for. Of `generation` the header of the file has what there is.
-    const LEFT_OUT: [&str; 10] = [
+    const LEFT_OUT: [&str; 12] = [
         "sandbox_message",
         "clock",
         "event",
@@ -213,6 +213,8 @@ mod tests {
         "frozen_manifest",
         "notifier",
         "notification",
+        "account_halt",
+        "channel_halt",
     ];
 
     #[test]

@@ -78,7 +78,8 @@ struct FactRow {
 async fn facts(tx: &mut PgConnection, people: &People) -> Result<Vec<FactRow>, Error> {
     sqlx::query_as(
         "select a.external_id as account, r.external_id as referral, r.registered_at, r.paid_at, r.consent,
-                r.consent_source, r.consent_at, s.suppressed_at, s.reason as suppression
+                r.consent_source, r.consent_at, s.suppressed_at,
+                concat_ws(': ', concat_ws(' ', s.source, s.actor), s.reason) as suppression
          from unnest($1::int[], $2::bigint[]) as p (account_id, id)
          join referral r using (account_id, id) join account a on a.id = r.account_id
          left join suppression s on s.phone = r.phone",

@@ -1,0 +1,52 @@
+//! `relancectl suppress list`.
+
+use super::ListArgs;
+use crate::cli::database::Database;
+use crate::cli::table::{Cell, Table, counted, shorten, thousands, time};
+use crate::cli::{Exit, Global, print};
+use crate::config::Config;
+use crate::domain::{Phone, Timestamp};
+use crate::store::look::{Page, Suppression};
+
+/// Rows that a person gets who does not say how many.
+const LIMIT: i64 = 100;
+/// Characters of a text in a table that is not wide.
+const SHORT: usize = 48;
+
+pub(super) async fn run(args: &ListArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let limit = match args.limit {
+        Some(0) => None,
+        None if args.output.is_table() => Some(LIMIT),
+        limit => limit,
+    };
+    let database = Database::open(global, config, 2).await?;
+    let (now, _) = database.store.now().await?;
+    let page = database.store.suppressions(limit).await?;
+    let colour = print::colour(config);
+    print::line(&args.output.render(&page.rows, |wide| text(&page, wide, now, colour))?);
+    Ok(Exit::Fine)
+}
+
+fn text(page: &Page<Suppression>, wide: bool, now: Timestamp, colour: bool) -> String {
+    let Page { rows, total } = page;
+    if rows.is_empty() {
+        return "Nobody is suppressed: no STOP was heard, and nobody was added.".to_owned();
+    }
+    let cut = |text: &str| if wide { text.to_owned() } else { shorten(text, SHORT) };
+    let mut table = Table::new().text(["PHONE", "SINCE", "BY", "ACTOR", "REASON", "SAID"]);
+    for row in rows {
+        let mut cells =
+            vec![Cell::from(Phone::trusted(row.phone.clone()).masked()), Cell::from(time(row.suppressed_at))];
+        cells.push(Cell::from(&*row.source));
+        cells.push(Cell::maybe(row.actor.as_deref()));
+        cells.extend([&row.reason, &row.said].map(|text| Cell::maybe(text.as_deref().map(cut))));
+        table.row(cells);
+    }
+    let shown = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let count = if *total > shown {
+        format!("showing {} of {}; --limit 0 shows all", thousands(shown), thousands(*total))
+    } else {
+        counted(shown, "phone")
+    };
+    format!("{}\n\n{count} · times are UTC, now {}", table.render(colour), time(now))
+}

@@ -1,0 +1,183 @@
+//! `relancectl suppress`: who is not written to, above all campaigns.
+
+mod list;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::database::Database;
+use super::output::{Format, Output};
+use super::table::{counted, people, thousands, whole};
+use super::{Exit, Global, actor, import, phones, print};
+use crate::config::Config;
+use crate::domain::{Country, Phone};
+use crate::facts::Source;
+use crate::import::Listing;
+use crate::store::{Listed, Suppressed};
+
+#[derive(Debug, Subcommand)]
+pub enum Suppress {
+    /// Write to these phones no more, at once and in every account
+    Add(AddArgs),
+    /// Lift what keeps these phones from being written to, whosever word it was
+    Remove(RemoveArgs),
+    /// List the phones that are not written to
+    List(ListArgs),
+    /// Write to the phones of a file no more: CSV or NDJSON with a column `phone`
+    Import(ImportArgs),
+}
+
+/// Who says so, and how it is reported.
+#[derive(Debug, Args)]
+struct Manner {
+    /// Whose national numbers may be typed, as in `CM` [default: phones begin with `+`]
+    #[arg(long, value_name = "CODE", value_parser = Country::parse)]
+    country: Option<Country>,
+    /// Who does this [default: $USER]
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+    /// How to report
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    #[arg(value_name = "PHONE", required = true)]
+    phones: Vec<String>,
+    /// Why, for whoever looks at it later
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    #[arg(value_name = "PHONE", required = true)]
+    phones: Vec<String>,
+    /// Why, for whoever looks at it later
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Output,
+    /// Show at most so many, 0 for all [default: all; 100 for tables]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    limit: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The file; `-` reads standard input
+    file: PathBuf,
+    /// Why, for whoever looks at it later
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Write every rejected row to this file, as CSV
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+pub(super) async fn run(command: Suppress, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    match command {
+        Suppress::Add(args) => add(&args, global, config).await,
+        Suppress::Remove(args) => remove(&args, global, config).await,
+        Suppress::List(args) => list::run(&args, global, config).await,
+        Suppress::Import(args) => import(args, global, config).await,
+    }
+}
+
+async fn add(args: &AddArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let actor = actor::actor(args.manner.actor.as_deref(), config)?;
+    let reason = args.reason.as_deref().map(actor::reason).transpose()?;
+    let phones = phones::parse(&args.phones, args.manner.country)?;
+    let database = Database::open(global, config, 2).await?;
+    let (now, _) = database.store.now().await?;
+    let done = database.store.acting(Some(actor)).suppress(&phones, Listed::ByHand, reason, now).await?;
+    let known = phones.len() as u64 - done.added;
+    print::line(&match args.manner.output {
+        Format::Text => said(done, known),
+        Format::Json => {
+            let Suppressed { added, exited } = done;
+            serde_json::to_string_pretty(&json!({ "suppressed": added, "already": known, "exited": exited }))?
+        }
+    });
+    Ok(Exit::Fine)
+}
+
+async fn remove(args: &RemoveArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let actor = actor::actor(args.manner.actor.as_deref(), config)?;
+    let reason = actor::reason(&args.reason)?;
+    let phones = phones::parse(&args.phones, args.manner.country)?;
+    let database = Database::open(global, config, 2).await?;
+    let (now, _) = database.store.now().await?;
+    let lifted = database.store.acting(Some(actor)).unsuppress(&phones, reason, now).await?;
+    let others: Vec<&str> = phones.difference(&lifted).map(Phone::as_str).collect();
+    print::line(&match args.manner.output {
+        Format::Text => {
+            let mut text = format!("Lifted the suppression of {}.", counted(whole(lifted.len() as u64), "phone"));
+            if !lifted.is_empty() {
+                text += " Nobody comes back into a run they left; opt-outs that were imported stand.";
+            }
+            if !others.is_empty() {
+                text += &format!("\nNot suppressed: {}", others.join(", "));
+            }
+            text
+        }
+        Format::Json => serde_json::to_string_pretty(&json!({ "lifted": lifted, "not_suppressed": others }))?,
+    });
+    Ok(if others.is_empty() { Exit::Fine } else { Exit::Findings })
+}
+
+async fn import(args: ImportArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let actor = actor::actor(args.manner.actor.as_deref(), config)?;
+    let reason = args.reason.as_deref().map(actor::reason).transpose()?;
+    let source =
+        if args.file == Path::new("-") { Source::stream("<stdin>", io::stdin()) } else { Source::open(&args.file)? };
+    let listing = Listing::read(source, args.manner.country)?;
+    let database = Database::open(global, config, 2).await?;
+    let (now, _) = database.store.now().await?;
+    let done = database.store.acting(Some(actor)).suppress(&listing.phones, Listed::InFile, reason, now).await?;
+    let Listing { read, rejected, .. } = &listing;
+    let known = read - rejected.len() as u64 - done.added;
+    if let Some(path) = &args.rejects {
+        import::write_rejects(path, rejected)?;
+    }
+    print::line(&match args.manner.output {
+        Format::Text => {
+            let text = format!("{read} read, {} rejected. {}", rejected.len(), said(done, known));
+            if rejected.is_empty() { text } else { format!("{text}\n\n{}", import::rejections(rejected)) }
+        }
+        Format::Json => {
+            let Suppressed { added, exited } = done;
+            let all = json!({ "read": read, "suppressed": added, "already": known, "exited": exited,
+                              "rejected": rejected });
+            serde_json::to_string_pretty(&all)?
+        }
+    });
+    Ok(if rejected.is_empty() { Exit::Fine } else { Exit::Findings })
+}
+
+fn said(done: Suppressed, known: u64) -> String {
+    let Suppressed { added, exited } = done;
+    let mut text = format!("Suppressed {}", counted(whole(added), "phone"));
+    if known > 0 {
+        text += &format!("; {} {} already", thousands(whole(known)), if known == 1 { "was" } else { "were" });
+    }
+    match exited {
+        0 => text + ".",
+        n => format!("{text}. By it {} left {}.", people(whole(n)), if n == 1 { "a run" } else { "their runs" }),
+    }
+}
