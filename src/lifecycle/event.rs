@@ -30,10 +30,12 @@ pub enum EventKind {
     Unsuppressed,
     /// A person found out what became of messages whose fate nobody knew.
     MessageResolved,
+    /// A provider told something of an account, a number or a template.
+    ProviderNotice,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -49,6 +51,7 @@ impl EventKind {
         Self::Suppressed,
         Self::Unsuppressed,
         Self::MessageResolved,
+        Self::ProviderNotice,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -68,6 +71,7 @@ impl EventKind {
             Self::Suppressed => "suppressed",
             Self::Unsuppressed => "unsuppressed",
             Self::MessageResolved => "message-resolved",
+            Self::ProviderNotice => "provider-notice",
         }
     }
 

@@ -42,25 +42,30 @@ impl Store {
     /// would, and is not tried again. START lifts a suppression that a STOP made, and no other: an opt-out that was
     /// imported stands in somebody's books, where it must be taken back. It brings nobody back into a run they left.
     pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
-        let said = Said::of(replies);
-        if said.0.is_empty() {
-            return Ok(Heard::default());
-        }
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to act on replies"))?;
-        take_turns(&mut tx).await?;
-        let (phones, texts) =
-            (said.phones(|word| word.last == Reply::Stop), said.texts(|word| word.last == Reply::Stop));
-        let stopped = add(&mut tx, (&phones, &texts), BY_REPLY, now).await?.new;
-        let started = lift(&mut tx, &said.phones(|word| word.last == Reply::Start)).await?;
-        let (accounts, revived) = accounts_of(&mut tx, &said.phones(|_| true), &started).await?;
-        lock_lanes(&mut tx, &accounts).await?;
-        let exited = let_go(&mut tx, &accounts, &said.phones(|word| word.stop), now).await?;
-        // Who says START may be enrolled in what they were never in.
-        wake(&mut tx, &revived, now).await?;
+        let heard = act_on(&mut tx, replies, now).await?;
         tx.commit().await.map_err(Error::during("commit replies"))?;
-        let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
-        Ok(Heard { stopped: heard(stopped), started: heard(started), exited })
+        Ok(heard)
     }
+}
+
+/// As [`Store::reply`], in a transaction that has no lock yet that others wait for while they have these.
+pub(super) async fn act_on(tx: &mut PgConnection, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
+    let said = Said::of(replies);
+    if said.0.is_empty() {
+        return Ok(Heard::default());
+    }
+    take_turns(tx).await?;
+    let (phones, texts) = (said.phones(|word| word.last == Reply::Stop), said.texts(|word| word.last == Reply::Stop));
+    let stopped = add(tx, (&phones, &texts), BY_REPLY, now).await?.new;
+    let started = lift(tx, &said.phones(|word| word.last == Reply::Start)).await?;
+    let (accounts, revived) = accounts_of(tx, &said.phones(|_| true), &started).await?;
+    lock_lanes(tx, &accounts).await?;
+    let exited = let_go(tx, &accounts, &said.phones(|word| word.stop), now).await?;
+    // Who says START may be enrolled in what they were never in.
+    wake(tx, &revived, now).await?;
+    let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
+    Ok(Heard { stopped: heard(stopped), started: heard(started), exited })
 }
 
 /// What a phone said in a batch.

@@ -47,4 +47,5 @@ mod state;
 mod support;
 mod suppress;
 mod walk;
+mod webhooks;
 mod world;
