@@ -20,6 +20,7 @@ mod gitops;
 mod health;
 mod history;
 mod import;
+mod lanes;
 mod log;
 mod look;
 mod manifests;
