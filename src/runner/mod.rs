@@ -19,7 +19,7 @@ pub use self::deliver::{Told, deliver};
 pub use self::enroll::enroll;
 pub use self::flight::Flight;
 pub use self::loaded::{Error as LoadError, Loaded};
-pub use self::receive::receive;
+pub use self::receive::{Received, receive};
 pub use self::send::{BATCH, Sent, send};
 pub use self::supervisor::{Roles, Supervisor};
 pub use self::upkeep::{Kept, Seen, upkeep};

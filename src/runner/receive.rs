@@ -16,36 +16,51 @@ use crate::store::{self, Speed, Store, Webhook};
 /// How long what is claimed is ours, in real time.
 const LEASE: Duration = Duration::from_mins(1);
 
-/// Processes what waits at `now`, at most one batch. Returns how many posts were looked at.
+/// What a tick did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Received {
+    /// Posts that were looked at.
+    pub posts: usize,
+    /// Replies changed who is written to.
+    pub words: bool,
+}
+
+/// Processes what waits at `now`, at most one batch.
 ///
 /// One that cannot be processed is put off and holds up no other.
 pub async fn receive(
     store: &Store,
     addressees: &mut Addressees,
     (now, speed): (Timestamp, Speed),
-) -> Result<usize, store::Error> {
+) -> Result<Received, store::Error> {
     let lease = TimeDelta::from_std(LEASE.mul_f64(speed.0.max(1.0))).unwrap_or(TimeDelta::MAX);
     let webhooks = store.claim_webhooks(now, now + lease).await?;
     let posts: Vec<Read<'_>> = webhooks.iter().map(Read::of).collect();
-    if let Err(error) = process(store, addressees, &posts, now).await {
-        tracing::debug!(error = &error as &dyn std::error::Error, "cannot process webhooks together");
-        for post in &posts {
-            if let Err(error) = process(store, addressees, std::slice::from_ref(post), now).await {
-                put_off(store, post.webhook, &chain(&error), now).await?;
+    let mut received = Received { posts: posts.len(), words: false };
+    match process(store, addressees, &posts, now).await {
+        Ok(words) => received.words = words,
+        Err(error) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "cannot process webhooks together");
+            for post in &posts {
+                match process(store, addressees, std::slice::from_ref(post), now).await {
+                    Ok(words) => received.words |= words,
+                    Err(error) => put_off(store, post.webhook, &chain(&error), now).await?,
+                }
             }
         }
     }
-    Ok(webhooks.len())
+    Ok(received)
 }
 
+/// Returns whether replies changed who is written to.
 async fn process(
     store: &Store,
     addressees: &mut Addressees,
     posts: &[Read<'_>],
     now: Timestamp,
-) -> Result<(), store::Error> {
+) -> Result<bool, store::Error> {
     if posts.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     // Receipts first: they tell what the messages are called that people answer.
     let unnamed: Vec<&str> = posts.iter().flat_map(Read::unnamed).collect();
@@ -71,7 +86,7 @@ async fn process(
         put_off(store, post.webhook, "nothing tells who somebody is that answers a message", now).await?;
     }
     Tally { receipts: receipts.len(), progress, heard: &heard }.tell(&plain);
-    Ok(())
+    Ok(heard.replies != store::Heard::default())
 }
 
 /// Has a post tried again, or kept for good, and told.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::candidate::Candidate;
 use super::settled::Settled;
-use super::{Addressees, BATCH, Flight, Kept, Loaded, Seen, Told, deliver, receive, upkeep};
+use super::{Addressees, BATCH, Flight, Kept, Loaded, Received, Seen, Told, deliver, receive, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
 use crate::notice::Courier;
@@ -294,13 +294,14 @@ impl Supervisor {
         let mut addressees = Addressees::default();
         while !stop.is_cancelled() {
             match self.receive_tick(&mut addressees).await {
-                Ok(0) => tokio::select! {
+                Ok(Received { posts: 0, .. }) => tokio::select! {
                     () = stop.cancelled() => {}
                     () = self.posted.notified() => {}
                     () = tokio::time::sleep(PERIOD) => {}
                 },
                 // Who says STOP leaves runs that may end by it.
-                Ok(_) => self.wake.notify_waiters(),
+                Ok(Received { words: true, .. }) => self.wake.notify_waiters(),
+                Ok(_) => {}
                 Err(error) => {
                     log_failure("receive", &error);
                     self.failed(stop).await;
@@ -309,7 +310,7 @@ impl Supervisor {
         }
     }
 
-    async fn receive_tick(&self, addressees: &mut Addressees) -> Result<usize, store::Error> {
+    async fn receive_tick(&self, addressees: &mut Addressees) -> Result<Received, store::Error> {
         let at = self.store.now().await?;
         receive(&self.store, addressees, at).await
     }

@@ -165,3 +165,36 @@ fn answer(shared: &Shared, channel: &str, result: Result<String, Refused>) -> An
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tokio::sync::Semaphore;
+
+    use super::{LARGEST, Reason, Room};
+
+    fn room(kib: usize) -> Room {
+        Room { kib: Semaphore::new(kib), writers: Semaphore::new(1) }
+    }
+
+    #[tokio::test]
+    async fn what_arrives_takes_room_until_it_is_done_with() {
+        let room = room(4);
+        let body = |bytes: usize| Body::from(vec![b' '; bytes]);
+        let (first, held) = room.read(body(3_000)).await.unwrap();
+        assert_eq!((first.len(), room.kib.available_permits()), (3_000, 1));
+        assert_eq!(room.read(body(1_025)).await.unwrap_err(), Reason::Busy);
+        let (_, small) = room.read(body(1_024)).await.unwrap();
+        assert_eq!(room.kib.available_permits(), 0);
+        drop((held, small));
+        assert_eq!(room.kib.available_permits(), 4);
+        assert!(room.read(body(0)).await.unwrap().1.is_none());
+    }
+
+    #[tokio::test]
+    async fn nothing_larger_than_the_largest_is_read() {
+        let room = Room::new();
+        assert_eq!(room.read(Body::from(vec![b' '; LARGEST])).await.unwrap().0.len(), LARGEST);
+        assert_eq!(room.read(Body::from(vec![b' '; LARGEST + 1])).await.unwrap_err(), Reason::TooLarge);
+    }
+}

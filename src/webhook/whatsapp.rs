@@ -166,7 +166,7 @@ fn said(message: Node<'_>) -> String {
     let interactive = message.get("interactive");
     let pressed = ["button_reply", "list_reply"].map(|kind| interactive.get(kind));
     let given = message.get("button").text("payload").or_else(|| pressed.iter().find_map(|reply| reply.text("id")));
-    if let Some(given) = given.filter(|given| consent::read(given) != Reply::Other) {
+    if let Some(given) = given.filter(|given| matches!(consent::read(given), Reply::Stop | Reply::Start)) {
         return given;
     }
     let caption = || ["image", "video", "document"].iter().find_map(|kind| message.get(kind).text("caption"));

@@ -117,15 +117,17 @@ async fn what_is_no_progress_changes_nothing() {
     assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:01 read 14:01");
     let row = "select xmin::text from message where referral_id = 1";
     let before = world.column(row).await;
-    for late in
-        [read(1, 1, later), delivered(1, 1, later), failed(1, 1, later), delivered(1, 1, at), taken(1, 1, later)]
-    {
+    for late in [read(1, 1, later), delivered(1, 1, later), delivered(1, 1, at), taken(1, 1, later)] {
         assert_eq!(note(&world, &[late.clone(), late]).await, 0);
     }
     // Day 2 was never handed over, and 77 is nobody.
     assert_eq!(note(&world, &[delivered(1, 2, at), delivered(77, 1, at)]).await, 0);
     assert_eq!(note(&world, &[]).await, 0);
     assert_eq!(world.column(row).await, before);
+    // That it failed contradicts it: what was read stays read, and the failure is known once.
+    assert_eq!(note(&world, &[failed(1, 1, later)]).await, 1);
+    assert_eq!(note(&world, &[failed(1, 1, later)]).await, 0);
+    assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:01 read 14:01");
 }
 
 #[tokio::test]

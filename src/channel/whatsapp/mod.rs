@@ -4,7 +4,6 @@
 //! what certainly was not read is tried again.
 
 mod answer;
-mod conversations;
 mod request;
 mod table;
 
@@ -25,7 +24,7 @@ use crate::domain::{MessageKey, Timestamp};
 use crate::manifest::desired::WhatsappCloud as Spec;
 use crate::outgoing::{Call, Outgoing, Silence};
 use crate::secret;
-use crate::store::Claimed;
+use crate::store::{Claimed, Store};
 
 /// What is left of a hand-over when the last of its calls must be over.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -40,14 +39,13 @@ pub trait Conversations: fmt::Debug + Send + Sync {
     async fn open(&self, messages: &[Claimed], now: Timestamp) -> Result<HashSet<MessageKey>, String>;
 }
 
-/// Nobody has written, as far as is known: only templates go.
-#[derive(Debug, Clone, Copy)]
-pub struct NoConversations;
-
+/// Webhooks told who wrote.
 #[async_trait]
-impl Conversations for NoConversations {
-    async fn open(&self, _: &[Claimed], _: Timestamp) -> Result<HashSet<MessageKey>, String> {
-        Ok(HashSet::new())
+impl Conversations for Store {
+    async fn open(&self, messages: &[Claimed], now: Timestamp) -> Result<HashSet<MessageKey>, String> {
+        let people: Vec<_> = messages.iter().map(|message| (message.key.target.account, &message.phone)).collect();
+        let open = self.open_windows(&people, now).await.map_err(|error| error.to_string())?;
+        Ok(messages.iter().zip(open).filter(|(_, open)| *open).map(|(message, _)| message.key).collect())
     }
 }
 

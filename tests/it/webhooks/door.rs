@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use sqlx::PgPool;
 
-use super::{SECRET, TOKEN, call, channel, envelope, post, signature};
+use super::{House, MONDAY, SECRET, TOKEN, call, channel, envelope, post, signature};
 use crate::daemon::{Daemon, folder, import, one, relancectl, until, until_logged};
 use crate::sending::{ALWAYS, NO_PACE, tree};
 use crate::support::database;
+use crate::world::World;
 
 /// The address that a daemon says it listens on.
 fn address(daemon: &Daemon) -> SocketAddr {
@@ -83,7 +84,7 @@ async fn a_daemon_lets_the_provider_in_and_nobody_else() {
     // Announced as 10 MB; and 3 MB and some, unannounced.
     let head = format!("X-Hub-Signature-256: {}\r\nContent-Length: 10000000\r\n", signature(b"", "a new secret"));
     assert_eq!(call(address, "POST /webhooks/wa", &head, b"").0, 413);
-    let chunk = [b"10000\r\n" as &[u8], &[b' '; 0x10000], b"\r\n"].concat();
+    let chunk = [b"10000\r\n" as &[u8], &vec![b' '; 0x10000], b"\r\n"].concat();
     let head = format!("X-Hub-Signature-256: {}\r\nTransfer-Encoding: chunked\r\n", signature(b"", "a new secret"));
     assert_eq!(call(address, "POST /webhooks/wa", &head, &[chunk.repeat(48), b"1\r\n \r\n".to_vec()].concat()).0, 413);
     let broken = &body.as_bytes()[..body.len() - 1];
@@ -149,4 +150,23 @@ async fn a_role_that_listens_needs_an_address() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("the role `serve` needs an address: add `--listen 127.0.0.1:8080`"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_postgres_a_process_lives_is_not_ready_and_has_the_provider_come_again() {
+    let dir = folder();
+    let mut world = World::at(MONDAY).await;
+    world.apply(&(tree(2, NO_PACE, &[("c", ALWAYS)]) + &channel(&dir))).await;
+    let house = House::open(world, dir).await;
+    let body = envelope("messages", &serde_json::json!({"statuses": []}));
+    assert_eq!(call(house.address, "GET /readyz", "", b"").0, 200);
+    assert_eq!(post(house.address, body.as_bytes(), SECRET).0, 200);
+    house.world.store().close().await;
+    assert_eq!(call(house.address, "GET /healthz", "", b"").0, 200);
+    assert_eq!(call(house.address, "GET /readyz", "", b""), (503, "Postgres does not answer\n".to_owned()));
+    assert_eq!(post(house.address, body.as_bytes(), SECRET), (503, "it could not be written down\n".to_owned()));
+    // What does not need it is as before.
+    assert_eq!(handshake(house.address, "wa", "subscribe", TOKEN).0, 200);
+    assert_eq!(post(house.address, body.as_bytes(), "another").0, 401);
+    house.close().await;
 }

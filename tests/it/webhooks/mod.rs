@@ -106,7 +106,7 @@ impl House {
     /// One tick; how many posts it looked at.
     async fn tick(&mut self) -> usize {
         let store = self.world.store();
-        receive(store, &mut self.addressees, store.now().await.unwrap()).await.unwrap()
+        receive(store, &mut self.addressees, store.now().await.unwrap()).await.unwrap().posts
     }
 
     /// Ticks until nothing waits that is due.

@@ -108,7 +108,7 @@ fn updates(people: u64, count: u64) -> Vec<Value> {
             all.push((minute, change(account, "statuses", &update)));
         }
         if n % 40 == 0 {
-            for turn in 0..1 + mix(n) % 4 {
+            for turn in 0..=mix(n) % 4 {
                 let word = ["STOP", "merci", "START"][usize::try_from(mix(n ^ turn) % 3).unwrap()];
                 let minute = 5 + i64::try_from(turn).unwrap();
                 let update = json!({"id": format!("in.{n}.{turn}"), "from": (237_670_000_000 + n).to_string(),
@@ -185,7 +185,7 @@ async fn storm(house: &mut House, posts: &[String]) {
             tokio::spawn(async move {
                 let mut addressees = Addressees::default();
                 while !done.is_cancelled() {
-                    if receive(&store, &mut addressees, store.now().await.unwrap()).await.unwrap() == 0 {
+                    if receive(&store, &mut addressees, store.now().await.unwrap()).await.unwrap().posts == 0 {
                         done.run_until_cancelled(posted.notified()).await;
                     }
                 }
