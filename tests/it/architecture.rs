@@ -21,7 +21,7 @@ const CORE: [&str; 13] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 29] = [
+const ALLOWED: [(&str, &[&str]); 30] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -41,6 +41,7 @@ const ALLOWED: [(&str, &[&str]); 29] = [
     ("store", &["cadence", "consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
     ("outgoing", &[]),
     ("secret", &["config", "manifest"]),
+    ("standin", &["domain", "outgoing"]),
     ("notice", &["domain", "manifest", "outgoing", "secret", "store"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "outgoing", "program", "secret", "store"]),
@@ -87,6 +88,7 @@ const ALLOWED: [(&str, &[&str]); 29] = [
             "reconcile",
             "runner",
             "source",
+            "standin",
             "state",
             "store",
             "time_machine",
