@@ -43,4 +43,5 @@ mod source;
 mod state;
 mod support;
 mod walk;
+mod whatsapp;
 mod world;
