@@ -48,4 +48,5 @@ mod support;
 mod suppress;
 mod walk;
 mod webhooks;
+mod whatsapp;
 mod world;
