@@ -62,7 +62,7 @@ pub(super) struct Manners {
     pub(super) inbound: HashMap<(String, String), Timestamp>,
     /// Of each number, the second that is counted and what it took in it.
     taken: HashMap<String, (Instant, u32)>,
-    calls: u64,
+    drawn: u64,
 }
 
 impl Manners {
@@ -72,9 +72,8 @@ impl Manners {
 
     /// How long this call takes.
     pub(super) fn latency(&mut self) -> Duration {
-        self.calls += 1;
         let [from, to] = self.behaviour.latency_ms;
-        Duration::from_millis(from + mix(self.behaviour.seed ^ self.calls) % (to.saturating_sub(from) + 1))
+        Duration::from_millis(from + self.draw() % (to.saturating_sub(from) + 1))
     }
 
     /// What was ordered for a call of this person, else for the next one, else what chance says.
@@ -85,13 +84,18 @@ impl Manners {
         if let Some(fault) = self.next.pop_front() {
             return Some(fault);
         }
-        let Behaviour { seed, cut_before, cut_after, .. } = self.behaviour;
-        let chance = share(mix(mix(seed) ^ self.calls));
+        let chance = share(self.draw());
+        let Behaviour { cut_before, cut_after, .. } = self.behaviour;
         if chance < cut_before {
             Some(Fault::CutBefore)
         } else {
             (chance < cut_before + cut_after).then_some(Fault::CutAfter)
         }
+    }
+
+    fn draw(&mut self) -> u64 {
+        self.drawn += 1;
+        mix(mix(self.behaviour.seed) ^ self.drawn)
     }
 
     /// Whether a sound message may go by this number now.

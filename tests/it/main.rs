@@ -43,6 +43,7 @@ mod several;
 mod signatures;
 mod simulate;
 mod source;
+mod standin;
 mod state;
 mod support;
 mod suppress;
