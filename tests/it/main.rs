@@ -45,6 +45,7 @@ mod simulate;
 mod source;
 mod standin;
 mod state;
+mod storm;
 mod support;
 mod suppress;
 mod walk;
