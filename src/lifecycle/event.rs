@@ -30,10 +30,14 @@ pub enum EventKind {
     Unsuppressed,
     /// A person found out what became of messages whose fate nobody knew.
     MessageResolved,
+    /// A reply may mean that a person wants no more messages, and waits to be read.
+    NearOptOut,
+    /// Somebody has read it.
+    HoldReleased,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -49,6 +53,8 @@ impl EventKind {
         Self::Suppressed,
         Self::Unsuppressed,
         Self::MessageResolved,
+        Self::NearOptOut,
+        Self::HoldReleased,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -68,6 +74,8 @@ impl EventKind {
             Self::Suppressed => "suppressed",
             Self::Unsuppressed => "unsuppressed",
             Self::MessageResolved => "message-resolved",
+            Self::NearOptOut => "near-opt-out",
+            Self::HoldReleased => "hold-released",
         }
     }
 

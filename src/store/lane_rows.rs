@@ -42,6 +42,7 @@ macro_rules! candidate_columns {
         "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone,
          r.paid_at is not null as paid, r.consent,
          exists (select from suppression s where s.phone = r.phone) as suppressed,
+         exists (select from person_hold h where h.account_id = t.account_id and h.phone = r.phone) as near_opt_out,
          (select max(m.counts_on) from message m
           where m.account_id = t.account_id and m.referral_id = t.referral_id) as last_written_on"
     };
@@ -149,6 +150,7 @@ pub(super) struct CandidateRow {
     paid: bool,
     consent: Option<String>,
     suppressed: bool,
+    near_opt_out: bool,
     last_written_on: Option<NaiveDate>,
 }
 
@@ -169,6 +171,7 @@ impl CandidateRow {
             paid: self.paid,
             consent,
             suppressed: self.suppressed,
+            near_opt_out: self.near_opt_out,
             last_written_on: self.last_written_on,
         };
         Ok((AccountId(self.account_id), candidate))

@@ -22,6 +22,7 @@ mod event;
 mod fact;
 mod forecast;
 mod frozen;
+mod hold;
 mod import;
 mod lane_rows;
 pub mod look;

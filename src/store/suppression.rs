@@ -12,7 +12,7 @@ use super::claim_write::{TargetRow, TargetRows};
 use super::event::{Event, tell};
 use super::import::wake;
 use super::outcome::{Changed, look_again};
-use super::{Error, Store};
+use super::{Error, Store, hold};
 use crate::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::target::Exit;
@@ -60,6 +60,7 @@ impl Store {
         let said: Vec<Option<&str>> = vec![None; phones.len()];
         let by = By { source, actor: self.actor(), reason };
         let Added { new, kept } = add(&mut tx, (&phones, &said), by, now).await?;
+        hold::end(&mut tx, &phones, None).await?;
         let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
         lock_lanes(&mut tx, &accounts).await?;
         let exited = let_go(&mut tx, &accounts, &phones, now).await?;
@@ -90,11 +91,11 @@ impl Store {
             .fetch_all(&mut *tx)
             .await
             .map_err(Error::during("lift suppressions"))?;
-        let (accounts, revived) = accounts_of(&mut tx, &phones, &lifted).await?;
-        lock_lanes(&mut tx, &accounts).await?;
-        wake(&mut tx, &revived, now).await?;
         let mut named: Vec<&str> = lifted.iter().map(String::as_str).collect();
         named.sort_unstable();
+        let (accounts, revived) = accounts_of(&mut tx, &phones, &named).await?;
+        lock_lanes(&mut tx, &accounts).await?;
+        wake(&mut tx, &revived, now).await?;
         if !named.is_empty() {
             let sentence = sentence("no longer suppressed", &named, Some(reason));
             let event = Event::new(EventKind::Unsuppressed, self.actor(), sentence);
@@ -187,7 +188,7 @@ pub(super) async fn add(
 pub(super) async fn accounts_of(
     tx: &mut PgConnection,
     phones: &[&str],
-    started: &[String],
+    started: &[&str],
 ) -> Result<(Vec<AccountId>, Vec<i32>), Error> {
     let rows: Vec<(i32, bool)> = sqlx::query_as(
         "select account_id, bool_or(phone = any($2)) from referral where phone = any($1) group by account_id",

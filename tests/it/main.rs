@@ -18,6 +18,7 @@ mod forecast;
 mod get;
 mod gitops;
 mod history;
+mod holds;
 mod import;
 mod log;
 mod look;
