@@ -34,10 +34,12 @@ pub enum EventKind {
     NearOptOut,
     /// Somebody has read it.
     HoldReleased,
+    /// All that is known of a person was erased.
+    ContactForgotten,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -55,6 +57,7 @@ impl EventKind {
         Self::MessageResolved,
         Self::NearOptOut,
         Self::HoldReleased,
+        Self::ContactForgotten,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -76,6 +79,7 @@ impl EventKind {
             Self::MessageResolved => "message-resolved",
             Self::NearOptOut => "near-opt-out",
             Self::HoldReleased => "hold-released",
+            Self::ContactForgotten => "contact-forgotten",
         }
     }
 

@@ -10,6 +10,7 @@ use super::suppression::{By, accounts_of, add, let_go, take_turns};
 use super::{Error, Store, hold};
 use crate::consent::{self, Reply};
 use crate::domain::{AccountId, Phone, Timestamp};
+use crate::lifecycle::target::Exit;
 
 /// Said by the person.
 const BY_REPLY: By<'_> = By { source: "reply", actor: None, reason: None };
@@ -60,7 +61,7 @@ impl Store {
         let held = hold::begin(&mut tx, &said.unclear(), now).await?;
         let (accounts, revived) = accounts_of(&mut tx, &said.phones(|_| true), &starts).await?;
         lock_lanes(&mut tx, &accounts).await?;
-        let exited = let_go(&mut tx, &accounts, &said.phones(|word| word.stop), now).await?;
+        let exited = let_go(&mut tx, &accounts, (&said.phones(|word| word.stop), Exit::OptedOut), now).await?;
         // Who says START may be enrolled in what they were never in, and go on where they were held.
         wake(&mut tx, &revived, now).await?;
         tx.commit().await.map_err(Error::during("commit replies"))?;

@@ -63,7 +63,7 @@ impl Store {
         hold::end(&mut tx, &phones, None).await?;
         let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
         lock_lanes(&mut tx, &accounts).await?;
-        let exited = let_go(&mut tx, &accounts, &phones, now).await?;
+        let exited = let_go(&mut tx, &accounts, (&phones, Exit::OptedOut), now).await?;
         let mut named: Vec<&str> = new.iter().chain(&kept).map(String::as_str).collect();
         named.sort_unstable();
         if !named.is_empty() {
@@ -202,12 +202,12 @@ pub(super) async fn accounts_of(
     Ok((rows.into_iter().map(|(account, _)| AccountId(account)).collect(), revived))
 }
 
-/// Has the active targets of `phones` leave, and their runs looked at. The lanes of `accounts` are locked by then; where
+/// Has the active targets of `phones` leave with `exit`, and their runs looked at. The lanes of `accounts` are locked by then; where
 /// an import has brought a phone since, nobody is enrolled with it any more.
 pub(super) async fn let_go(
     tx: &mut PgConnection,
     accounts: &[AccountId],
-    phones: &[&str],
+    (phones, exit): (&[&str], Exit),
     now: Timestamp,
 ) -> Result<u64, Error> {
     let rows: Vec<(i32, i32, i64)> = sqlx::query_as(
@@ -225,7 +225,7 @@ pub(super) async fn let_go(
         let (account, campaign) = (AccountId(*account), CampaignId(*campaign));
         let key = TargetKey { account, campaign, referral: ReferralId(*referral) };
         keys.push(key);
-        targets.push(key, TargetRow::Exited(Exit::OptedOut), now);
+        targets.push(key, TargetRow::Exited(exit), now);
     }
     targets.save(tx).await?;
     // Nobody else may write for it: quota comes back when what is on its way has settled.

@@ -6,6 +6,7 @@ mod account_policy;
 mod architecture;
 mod campaign_tests;
 mod chaos;
+mod contact;
 mod convergence;
 mod crash;
 mod daemon;

@@ -227,6 +227,6 @@ fn said(done: Suppressed, known: u64) -> String {
     }
     match exited {
         0 => text + ".",
-        n => format!("{text}. By it {} left {}.", people(whole(n)), if n == 1 { "a run" } else { "their runs" }),
+        n => format!("{text}. By it {} left.", counted(whole(n), "target")),
     }
 }

@@ -6,6 +6,7 @@
 mod accounts;
 mod campaigns;
 mod cases;
+mod contact;
 mod counts;
 mod history;
 mod holds;
@@ -27,6 +28,7 @@ use sqlx::{Postgres, Transaction};
 pub use self::accounts::Account;
 pub use self::campaigns::{Campaign, DayCounts, Phases};
 pub use self::cases::{Case, Circumstances};
+pub use self::contact::{Contact, Fact, Stay};
 pub use self::counts::Counts;
 pub use self::history::{Entry, EntryKind, HistoryOf};
 pub use self::holds::Held;
