@@ -19,9 +19,9 @@ use relance::domain::Timestamp;
 use relance::facts::Source;
 use relance::manifest::{self, SourceFile, Sources};
 use relance::program::Program;
-use relance::runner::{self, BATCH, Loaded};
+use relance::runner::{self, BATCH, Flight, Loaded};
 use relance::store::embedded::{Durability, Options, Search, Server};
-use relance::store::{Age, Claimed, Origin, Span, Speed, Store};
+use relance::store::{Age, Claimed, Origin, Speed, Store};
 use relance::{import, plan};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -53,6 +53,10 @@ struct Null;
 
 #[async_trait]
 impl Channel for Null {
+    fn calls_out(&self) -> bool {
+        false
+    }
+
     async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
         vec![Outcome::Accepted { provider_id: "null".to_owned() }; messages.len()]
     }
@@ -141,7 +145,7 @@ async fn import_facts(store: &Store, referrals: u32, accounts: u32, now: Timesta
     line("import, rows", f64::from(referrals) / took.as_secs_f64(), None);
 }
 
-async fn campaign(store: &Store, now: Timestamp) -> (Arc<Program>, Channels, Channels) {
+async fn campaign(store: &Store, now: Timestamp) -> (Arc<Program>, Arc<Channels>, Arc<Channels>) {
     let files = vec![SourceFile { path: "tree.yaml".to_owned(), bytes: TREE.as_bytes().to_vec() }];
     let checked = manifest::check(&Sources { files });
     assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
@@ -153,7 +157,7 @@ async fn campaign(store: &Store, now: Timestamp) -> (Arc<Program>, Channels, Cha
     let sandbox = open(Arc::new(Sandbox::new(store.clone(), Duration::ZERO)));
     let (program, _) = Loaded::new(Arc::clone(&null)).in_force(store).await.unwrap();
     let none = std::collections::BTreeMap::new();
-    (program, Channels::open(&none, &null), Channels::open(&none, &sandbox))
+    (program, Arc::new(Channels::open(&none, &null)), Arc::new(Channels::open(&none, &sandbox)))
 }
 
 /// Enrolls everybody, beside the plain statement into a table like ours.
@@ -186,11 +190,15 @@ async fn enroll(store: &Store, program: &Program, psql: &mut PgConnection, now: 
 }
 
 /// Sends whatever is due at `now`, as the daemon does: several claims at a time.
-async fn send(store: &Store, program: &Arc<Program>, channels: &Channels, now: Timestamp) -> Duration {
+async fn send(store: &Store, program: &Arc<Program>, channels: &Arc<Channels>, now: Timestamp) -> Duration {
     let begun = Instant::now();
-    let senders = (0..SENDERS).map(|_| async {
-        while runner::send(store, program, channels, BATCH, (Span::now(now), Speed(1.0))).await.unwrap().lanes > 0 {}
-    });
-    futures_util::future::join_all(senders).await;
+    let flight = Flight::new(store.clone());
+    // Lanes whose outcomes are just being saved are passed over: nothing is due when nothing is on its way either.
+    while flight.send(program, channels, BATCH, (now, Speed(0.0))).await.unwrap().lanes > 0 {
+        let claims =
+            || async { while flight.send(program, channels, BATCH, (now, Speed(0.0))).await.unwrap().lanes > 0 {} };
+        futures_util::future::join_all((0..SENDERS).map(|_| claims())).await;
+        flight.land().await;
+    }
     begun.elapsed()
 }

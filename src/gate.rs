@@ -50,9 +50,31 @@ pub struct Account {
     /// `None`: the export does not say, so it counts as running.
     pub subscription_ends_at: Option<Timestamp>,
     pub connected: bool,
+    /// Nothing may leave, for its own sake.
+    pub halt: Option<Halt>,
+    /// Its number was too fast, and waits until then.
+    pub throttled_until: Option<Timestamp>,
+}
+
+/// What stops an account, or the channel by which it sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Halt {
+    /// `None`: until a person lifts it.
+    pub until: Option<Timestamp>,
+}
+
+impl Halt {
+    fn is_over(self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
 }
 
 impl Account {
+    /// One of which nothing more is known.
+    pub fn new(subscription_ends_at: Option<Timestamp>, connected: bool) -> Self {
+        Self { subscription_ends_at, connected, halt: None, throttled_until: None }
+    }
+
     /// Whether the subscription is over at `now`.
     pub fn is_expired(self, now: Timestamp) -> bool {
         self.subscription_ends_at.is_some_and(|end| end <= now)
@@ -115,6 +137,7 @@ pub enum Hold {
     SendingOff,
     SubscriptionExpired,
     Disconnected,
+    Halted,
     ConsentMissing,
     NearOptOut,
     OutsideWindow,
@@ -122,6 +145,7 @@ pub enum Hold {
     CampaignCap,
     WrittenToday,
     Pacing,
+    Throttled,
 }
 
 impl Hold {
@@ -131,6 +155,7 @@ impl Hold {
             Self::SendingOff => "sending-off",
             Self::SubscriptionExpired => "subscription-expired",
             Self::Disconnected => "disconnected",
+            Self::Halted => "halted",
             Self::ConsentMissing => "consent-missing",
             Self::NearOptOut => "near-opt-out",
             Self::OutsideWindow => "outside-window",
@@ -138,6 +163,7 @@ impl Hold {
             Self::CampaignCap => "campaign-cap",
             Self::WrittenToday => "written-today",
             Self::Pacing => "pacing",
+            Self::Throttled => "throttled",
         }
     }
 
@@ -148,6 +174,7 @@ impl Hold {
             Self::SendingOff => "sending is off for the account",
             Self::SubscriptionExpired => "the account's subscription has ended",
             Self::Disconnected => "the account's WhatsApp is not connected",
+            Self::Halted => "the account, or the channel it sends by, was stopped for its own sake",
             Self::ConsentMissing => "there is no consent on record",
             Self::NearOptOut => "their reply may mean that they want no more messages; somebody must read it",
             Self::OutsideWindow => "it is outside the hours in which the campaign may write",
@@ -155,6 +182,7 @@ impl Hold {
             Self::CampaignCap => "the run has reached its messages of the day",
             Self::WrittenToday => "this person was written to today",
             Self::Pacing => "the account keeps its pace between two messages",
+            Self::Throttled => "the account's number was too fast for its provider",
         }
     }
 
@@ -162,10 +190,14 @@ impl Hold {
     pub const fn scope(self) -> Scope {
         match self {
             Self::ConsentMissing | Self::NearOptOut | Self::WrittenToday => Scope::Person,
-            Self::RunNotActive | Self::OutsideWindow | Self::CampaignCap => Scope::Run,
-            Self::SendingOff | Self::SubscriptionExpired | Self::Disconnected | Self::AccountCap | Self::Pacing => {
-                Scope::Account
-            }
+            // Another run may go by another channel.
+            Self::RunNotActive | Self::Halted | Self::OutsideWindow | Self::CampaignCap => Scope::Run,
+            Self::SendingOff
+            | Self::SubscriptionExpired
+            | Self::Disconnected
+            | Self::AccountCap
+            | Self::Pacing
+            | Self::Throttled => Scope::Account,
         }
     }
 }
@@ -214,7 +246,7 @@ pub fn steps(question: &Question, setting: &Setting<'_>) -> Vec<Step> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Account, Check, Hold, Person, Question, Quota, Run, Verdict, decide};
+    use super::{Account, Check, Halt, Hold, Person, Question, Quota, Run, Verdict, decide};
     use crate::domain::{Consent, Opening, Timestamp};
     use crate::lifecycle::run::Phase;
     use crate::lifecycle::target::Exit;
@@ -240,7 +272,7 @@ mod tests {
             now: at("2026-12-01T08:00:00Z"),
             run: Run { phase: Phase::Active, end_at: None, exit_on_paid: true, consent: ConsentPolicy::Required },
             sending: true,
-            account: Account { subscription_ends_at: None, connected: true },
+            account: Account::new(None, true),
             person: Some(person()),
             opening: Opening::Open(at("2026-12-01T19:00:00Z")),
             account_quota: Quota { cap: Some(2), taken: 1 },
@@ -263,11 +295,20 @@ mod tests {
             ("run cancelled", Question { run: Run { phase: Phase::Cancelled, ..yes().run }, ..yes() }),
             ("run over", Question { run: Run { end_at: Some(yes().now), ..yes().run }, ..yes() }),
             ("sending off", Question { sending: false, ..yes() }),
-            (
-                "expired",
-                Question { account: Account { subscription_ends_at: Some(yes().now), connected: true }, ..yes() },
-            ),
-            ("offline", Question { account: Account { subscription_ends_at: None, connected: false }, ..yes() }),
+            ("expired", Question { account: Account::new(Some(yes().now), true), ..yes() }),
+            ("offline", Question { account: Account::new(None, false), ..yes() }),
+            ("halted", {
+                let halt = Some(Halt { until: None });
+                Question { account: Account { halt, ..yes().account }, ..yes() }
+            }),
+            ("halted for a while", {
+                let halt = Some(Halt { until: Some(at("2026-12-01T09:00:00Z")) });
+                Question { account: Account { halt, ..yes().account }, ..yes() }
+            }),
+            ("halted until now", {
+                let halt = Some(Halt { until: Some(yes().now) });
+                Question { account: Account { halt, ..yes().account }, ..yes() }
+            }),
             ("paid", someone(|p| p.paid = true)),
             ("paid, asked for", {
                 let question = someone(|p| p.paid = true);
@@ -288,6 +329,10 @@ mod tests {
             ("campaign cap", Question { campaign_quota: Quota { cap: Some(9), taken: 9 }, ..yes() }),
             ("written today", someone(|p| p.last_written_on = Some(p.today))),
             ("too fast", Question { next_slot_at: Some(at("2026-12-01T08:01:30Z")), ..yes() }),
+            ("too fast for the provider", {
+                let throttled_until = Some(at("2026-12-01T08:00:04Z"));
+                Question { account: Account { throttled_until, ..yes().account }, ..yes() }
+            }),
         ];
         let mut table = String::new();
         for (name, question) in &cases {
@@ -297,7 +342,7 @@ mod tests {
                 Verdict::Hold { reason, until: None } => format!("hold {reason}"),
                 Verdict::Exit(exit) => format!("exit {exit}"),
             };
-            table += &format!("{name:<16} {verdict}\n");
+            table += &format!("{name:<26} {verdict}\n");
         }
         insta::assert_snapshot!(table);
     }

@@ -7,15 +7,16 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    AccountId, CampaignId, Consent, Language, MessageKey, NaiveDate, Opening, Phone, ReferralId, TargetKey, Timestamp,
-    Zone,
+    AccountId, CampaignId, Consent, Language, MessageKey, NaiveDate, Name, Opening, Phone, ReferralId, TargetKey,
+    Timestamp, Zone,
 };
-use crate::gate::{self, Hold, Question, Quota, Scope, Verdict};
+use crate::gate::{self, Halt, Hold, Question, Quota, Scope, Verdict};
+use crate::health::Tally;
 use crate::lifecycle::run::{Phase, Reason, acting};
 use crate::lifecycle::target::Exit;
 use crate::manifest::policy::AccountPolicy;
 use crate::pacing::{self, Pace};
-use crate::program::{CampaignProgram, Program, Recipient, Referrer};
+use crate::program::{CampaignProgram, Program, Recipient, Referrer, Rendered};
 
 /// The account and how far its day has come.
 #[derive(Debug, Clone)]
@@ -28,9 +29,19 @@ pub struct Lane {
     pub taken: DayCount,
     pub pace: Pace,
     pub policy: Arc<AccountPolicy>,
+    pub tally: Tally,
+    /// Channels by which nothing leaves, until these instants.
+    pub halted_channels: Vec<(String, Timestamp)>,
 }
 
 impl Lane {
+    /// The account as a campaign sees it that sends by `channel`.
+    fn facts_by(&self, channel: Option<&Name>) -> gate::Account {
+        let is_it = |halted: &&(String, Timestamp)| channel.is_some_and(|name| name.as_str() == halted.0);
+        let of_channel = self.halted_channels.iter().find(is_it).map(|(_, until)| Halt { until: Some(*until) });
+        gate::Account { halt: self.facts.halt.or(of_channel), ..self.facts }
+    }
+
     /// Its pace at `now`. Nobody waits longer than the pace in force asks for, whatever was in force at the last message.
     fn pace_at(&self, now: Timestamp) -> Pace {
         pacing::in_force(&self.policy.pacing, self.pace, now)
@@ -70,6 +81,7 @@ pub struct Candidate {
     pub due_at: Timestamp,
     pub failed_days: u16,
     pub phone: Phone,
+    pub email: Option<String>,
     pub recipient: Recipient,
     pub paid: bool,
     pub consent: Option<Consent>,
@@ -100,6 +112,8 @@ pub struct Draw {
     pub finished: Vec<TargetKey>,
     /// Not due before this instant.
     pub held: Vec<(TargetKey, Timestamp)>,
+    /// Runs that are stopped for the sake of their account: whoever looks at them pauses them.
+    pub halted: Vec<CampaignId>,
     /// Messages that could not be rendered: their runs pause.
     pub faults: Vec<(CampaignId, String)>,
     /// The instant of the turn.
@@ -116,8 +130,10 @@ pub struct Draw {
 pub struct Send {
     pub key: MessageKey,
     pub phone: Phone,
-    pub language: Language,
-    pub text: String,
+    pub email: Option<String>,
+    /// `None`: the built-in sandbox.
+    pub channel: Option<Name>,
+    pub content: Rendered,
     pub due_at: Timestamp,
     /// The following day and when it is due; `None` after the last.
     pub next: Option<(u16, Timestamp)>,
@@ -199,7 +215,12 @@ pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: 
             question.next_slot_at = draw.pace.next_slot_at;
             match gate::decide(&question) {
                 Verdict::Send | Verdict::Exit(_) => Some(now),
-                Verdict::Hold { until, .. } => until,
+                Verdict::Hold { reason, until } => {
+                    if reason == Hold::Halted {
+                        draw.halted.push(run.campaign);
+                    }
+                    until
+                }
             }
         });
         draw.not_before.push((run.campaign, not_before));
@@ -282,7 +303,7 @@ impl Asking<'_> {
                 consent: campaign.spec.consent,
             },
             sending: self.lane.policy.sending.is_on(),
-            account: self.lane.facts,
+            account: self.lane.facts_by(campaign.channel(&self.lane.policy)),
             person: None,
             opening,
             account_quota: Quota { cap: self.lane.policy.messages_per_day, taken: lane_taken },
@@ -294,14 +315,15 @@ impl Asking<'_> {
 
     fn send(&self, campaign: &CampaignProgram, target: TargetKey, candidate: Candidate) -> Result<Send, String> {
         let referrer = Referrer { name: &self.lane.name, language: self.lane.language.as_ref(), zone: &self.lane.zone };
-        let message =
+        let content =
             campaign.message(candidate.day, &candidate.recipient, referrer).map_err(|fault| fault.to_string())?;
         let day = i16::try_from(candidate.day).map_err(|_| "the sequence is too long".to_owned())?;
         Ok(Send {
             key: MessageKey { target, day },
             phone: candidate.phone,
-            language: message.language,
-            text: message.text,
+            email: candidate.email,
+            channel: campaign.channel(&self.lane.policy).cloned(),
+            content,
             due_at: candidate.due_at,
             next: campaign.cadence.next(candidate.day, candidate.due_at, self.now),
             failed_days: candidate.failed_days,

@@ -41,6 +41,7 @@ pub mod domain;
 pub mod estimate;
 pub mod facts;
 pub mod gate;
+pub mod health;
 pub mod import;
 pub mod lane;
 pub mod lifecycle;

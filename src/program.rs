@@ -10,7 +10,7 @@ use crate::cadence::Cadence;
 use crate::domain::{CampaignId, Language, Name, Zone};
 use crate::lifecycle::turn::Order;
 use crate::manifest::desired::{Campaign, Day, Desired, Sequence};
-use crate::manifest::policy::Policies;
+use crate::manifest::policy::{AccountPolicy, Policies};
 use crate::template::{Problem, Template};
 
 /// All campaigns that have a number in the database, compiled.
@@ -98,6 +98,8 @@ struct DayProgram {
     subjects: BTreeMap<Language, Template>,
     /// One for each of the media.
     captions: Vec<Option<Template>>,
+    /// Of the template for WhatsApp.
+    parameters: Vec<Template>,
 }
 
 impl DayProgram {
@@ -106,16 +108,18 @@ impl DayProgram {
             texts.iter().map(|(language, text)| Ok((language.clone(), Template::compile(text)?))).collect()
         };
         let captions = day.media.iter().map(|media| media.caption.as_deref().map(Template::compile).transpose());
+        let parameters = day.whatsapp_template.iter().flat_map(|template| &template.parameters);
         Ok(Self {
             texts: compile(&day.text)?,
             subjects: compile(&day.subject)?,
             captions: captions.collect::<Result<_, _>>()?,
+            parameters: parameters.map(|text| Template::compile(text)).collect::<Result<_, _>>()?,
             day: day.clone(),
         })
     }
 
     fn templates(&self) -> impl Iterator<Item = &Template> {
-        self.texts.values().chain(self.subjects.values()).chain(self.captions.iter().flatten())
+        self.texts.values().chain(self.subjects.values()).chain(self.captions.iter().flatten()).chain(&self.parameters)
     }
 }
 
@@ -146,6 +150,12 @@ impl CampaignProgram {
 
     fn day(&self, day: u16) -> Option<&DayProgram> {
         self.days.get(usize::from(day).checked_sub(1)?).map(AsRef::as_ref)
+    }
+
+    /// The channel by which it writes for an account of this policy: its own, else the account's; `None`: the built-in
+    /// sandbox.
+    pub fn channel<'a>(&'a self, policy: &'a AccountPolicy) -> Option<&'a Name> {
+        self.spec.channel.as_ref().or(policy.channel.as_ref())
     }
 
     /// The zone of the windows: the schedule's, else the account's.

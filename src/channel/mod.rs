@@ -14,7 +14,7 @@ use async_trait::async_trait;
 pub use self::route::{Channels, Open};
 pub use self::sandbox::Sandbox;
 use crate::domain::Timestamp;
-pub use crate::lifecycle::settlement::Outcome;
+pub use crate::lifecycle::settlement::{Outcome, Reaction, Refusal};
 use crate::store::Claimed;
 
 /// The longest the hand-over of a batch may take, in real time. A stop waits longer than that, a lease lasts longer.
@@ -27,4 +27,9 @@ pub trait Channel: fmt::Debug + Send + Sync {
     ///
     /// After [`HAND_OVER`] nobody waits for the answer. Whatever may have left is [`Outcome::Unknown`].
     async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome>;
+
+    /// Whether it waits for somebody else, so that what it is handed for one lane must not hold up another.
+    fn calls_out(&self) -> bool {
+        true
+    }
 }

@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Channel, HAND_OVER, Outcome};
-use crate::domain::{CampaignId, Name, Timestamp};
+use super::{Channel, HAND_OVER, Outcome, Reaction};
+use crate::domain::{Name, Timestamp};
 use crate::manifest::desired::Channel as Spec;
-use crate::program::Program;
 use crate::store::Claimed;
 
 /// Makes the channel that a manifest describes; without one, the built-in sandbox.
@@ -34,14 +33,17 @@ impl Channels {
         Self { named, built_in: open(None) }
     }
 
+    /// Whether one of them waits for somebody else.
+    pub fn call_out(&self) -> bool {
+        self.built_in.calls_out() || self.named.values().any(|channel| channel.calls_out())
+    }
+
     /// Hands each message to the channel of its campaign or account, the channels side by side; one outcome for each message, in
     /// the same order.
-    pub async fn hand_over(&self, program: &Program, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
-        let of_campaign = |id: CampaignId| program.campaign(id).and_then(|campaign| campaign.spec.channel.as_ref());
+    pub async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
         let mut groups: BTreeMap<Option<&Name>, Vec<usize>> = BTreeMap::new();
         for (place, message) in messages.iter().enumerate() {
-            let channel = of_campaign(message.key.target.campaign).or(message.policy.channel.as_ref());
-            groups.entry(channel).or_default().push(place);
+            groups.entry(message.channel.as_ref()).or_default().push(place);
         }
         let calls = groups.into_iter().map(|(name, places)| async move {
             // Nearly always all of them: then nothing is copied.
@@ -54,7 +56,8 @@ impl Channels {
                 None => in_time(self.built_in.as_ref(), &batch, now).await,
                 Some(Some(channel)) => in_time(channel.as_ref(), &batch, now).await,
                 Some(None) => {
-                    vec![Outcome::Postponed { error: "its channel is gone".to_owned(), after: None }; batch.len()]
+                    let gone = Outcome::refused("its channel is gone", Reaction::Retry { after: None });
+                    vec![gone; batch.len()]
                 }
             };
             places.into_iter().zip(outcomes).collect::<Vec<_>>()

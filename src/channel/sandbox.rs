@@ -23,6 +23,10 @@ impl Sandbox {
 
 #[async_trait]
 impl Channel for Sandbox {
+    fn calls_out(&self) -> bool {
+        !self.latency.is_zero()
+    }
+
     async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
         if !self.latency.is_zero() {
             tokio::time::sleep(self.latency).await;

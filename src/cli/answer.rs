@@ -165,7 +165,8 @@ const fn ending(reason: Hold) -> &'static str {
         Hold::OutsideWindow => "the window opens",
         Hold::AccountCap | Hold::CampaignCap => "the quota of a new day begins",
         Hold::WrittenToday => "a new day begins",
-        Hold::Pacing => "the next slot comes",
+        Hold::Pacing | Hold::Throttled => "the next slot comes",
+        Hold::Halted => "it is tried again",
         Hold::RunNotActive
         | Hold::SendingOff
         | Hold::SubscriptionExpired

@@ -1,5 +1,8 @@
 //! Identifiers of what is in the database. Plain numbers there, distinct types here.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::Serialize;
 
 macro_rules! id {
@@ -38,4 +41,56 @@ pub struct MessageKey {
     pub target: TargetKey,
     /// Day of the sequence, from 1.
     pub day: i16,
+}
+
+/// As providers are told it, who tell it back: `relance.3.1.4711.2`, account, campaign, referral and day.
+impl fmt::Display for MessageKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { target: TargetKey { account, campaign, referral }, day } = self;
+        write!(f, "{MARK}.{}.{}.{}.{day}", account.0, campaign.0, referral.0)
+    }
+}
+
+/// What was not told by us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the key of a message")]
+pub struct NotAMessage;
+
+impl FromStr for MessageKey {
+    type Err = NotAMessage;
+
+    fn from_str(text: &str) -> Result<Self, NotAMessage> {
+        fn number<T: FromStr>(part: Option<&str>) -> Result<T, NotAMessage> {
+            part.and_then(|part| part.parse().ok()).ok_or(NotAMessage)
+        }
+        let mut parts = text.split('.');
+        if parts.next() != Some(MARK) {
+            return Err(NotAMessage);
+        }
+        let (account, campaign) = (AccountId(number(parts.next())?), CampaignId(number(parts.next())?));
+        let target = TargetKey { account, campaign, referral: ReferralId(number(parts.next())?) };
+        let key = Self { target, day: number(parts.next())? };
+        // Whoever writes a key otherwise than we do is somebody else.
+        if key.to_string() == text { Ok(key) } else { Err(NotAMessage) }
+    }
+}
+
+const MARK: &str = "relance";
+
+#[cfg(test)]
+mod tests {
+    use super::{AccountId, CampaignId, MessageKey, NotAMessage, ReferralId, TargetKey};
+
+    #[test]
+    fn providers_tell_keys_back() {
+        let target = TargetKey { account: AccountId(3), campaign: CampaignId(1), referral: ReferralId(4_711) };
+        let key = MessageKey { target, day: 2 };
+        assert_eq!(key.to_string(), "relance.3.1.4711.2");
+        assert_eq!("relance.3.1.4711.2".parse(), Ok(key));
+        for other in
+            ["", "relance", "relance.3.1.4711", "relance.3.1.4711.2.1", "relance.03.1.4711.2", "other.3.1.4711.2"]
+        {
+            assert_eq!(other.parse::<MessageKey>(), Err(NotAMessage), "{other}");
+        }
+    }
 }

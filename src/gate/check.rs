@@ -16,6 +16,7 @@ pub enum Check {
     Sending,
     Subscription,
     Connected,
+    Halt,
     Paid,
     Consent,
     Window,
@@ -27,11 +28,12 @@ pub enum Check {
 
 impl Check {
     /// All checks in the order in which they are asked.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::RunActive,
         Self::Sending,
         Self::Subscription,
         Self::Connected,
+        Self::Halt,
         Self::Paid,
         Self::Consent,
         Self::Window,
@@ -47,6 +49,7 @@ impl Check {
             Self::Sending => "account sending",
             Self::Subscription => "account subscription",
             Self::Connected => "account connected",
+            Self::Halt => "healthy",
             Self::Paid => "paid",
             Self::Consent => "consent and suppression",
             Self::Window => "window",
@@ -64,6 +67,7 @@ impl Check {
             Self::Sending => sending(question),
             Self::Subscription => subscription(question),
             Self::Connected => connected(question),
+            Self::Halt => halt(question),
             Self::Paid => paid(question),
             Self::Consent => consent(question),
             Self::Window => window(question),
@@ -101,6 +105,11 @@ fn subscription(q: &Question) -> Option<Verdict> {
 
 fn connected(q: &Question) -> Option<Verdict> {
     hold(!q.account.connected, Hold::Disconnected, None)
+}
+
+fn halt(q: &Question) -> Option<Verdict> {
+    let halt = q.account.halt.filter(|halt| !halt.is_over(q.now))?;
+    hold(true, Hold::Halted, halt.until)
 }
 
 fn paid(q: &Question) -> Option<Verdict> {
@@ -142,6 +151,9 @@ fn written_today(q: &Question) -> Option<Verdict> {
 }
 
 fn pacing(q: &Question) -> Option<Verdict> {
-    let slot = q.next_slot_at?;
-    hold(slot > q.now, Hold::Pacing, Some(slot))
+    let ahead = |at: Option<Timestamp>| at.filter(|at| *at > q.now);
+    match (ahead(q.next_slot_at), ahead(q.account.throttled_until)) {
+        (slot, Some(until)) if slot.is_none_or(|slot| slot < until) => hold(true, Hold::Throttled, Some(until)),
+        (slot, _) => hold(slot.is_some(), Hold::Pacing, slot),
+    }
 }

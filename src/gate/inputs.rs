@@ -1,6 +1,6 @@
 //! What each check goes by, in words, for whoever asks why. No check reads this.
 
-use super::{Check, Person, Question, Quota};
+use super::{Check, Halt, Person, Question, Quota};
 use crate::domain::{Consent, NaiveDate, Opening, Timestamp, Windows, Zone};
 use crate::lifecycle::run::Phase;
 use crate::manifest::desired::ConsentPolicy;
@@ -33,6 +33,12 @@ pub(super) fn inputs(check: Check, q: &Question, setting: &Setting<'_>) -> Strin
             Some(end) => format!("until {}", utc(end)),
         },
         Check::Connected => yes_or_no(q.account.connected).to_owned(),
+        Check::Halt => match q.account.halt {
+            None => "yes".to_owned(),
+            Some(halt) if halt.is_over(q.now) => "yes, again".to_owned(),
+            Some(Halt { until: Some(until) }) => format!("stopped until {}", utc(until)),
+            Some(Halt { until: None }) => "stopped until a person lifts it".to_owned(),
+        },
         Check::Paid => of_person(&|person| paid(person, q, setting)),
         Check::Consent => of_person(&|person| consent(person, q.run.consent, setting)),
         Check::Window => window(q, setting),
@@ -42,7 +48,7 @@ pub(super) fn inputs(check: Check, q: &Question, setting: &Setting<'_>) -> Strin
             None => format!("never written to, today is {}", person.today),
             Some(day) => format!("last written to on {day}, today is {}", person.today),
         }),
-        Check::Pacing => match q.next_slot_at {
+        Check::Pacing => match q.next_slot_at.max(q.account.throttled_until) {
             None => "no slot to wait for".to_owned(),
             Some(slot) if slot > q.now => format!("next slot {}", slot.format("%Y-%m-%d %H:%M:%S")),
             Some(slot) => format!("free since {}", slot.format("%Y-%m-%d %H:%M:%S")),
@@ -146,7 +152,7 @@ mod tests {
             now: at("2026-11-28T20:14:00Z"),
             run: Run { phase: Phase::Active, end_at: None, exit_on_paid: true, consent: ConsentPolicy::Required },
             sending: true,
-            account: Account { subscription_ends_at: None, connected: true },
+            account: Account::new(None, true),
             person: Some(Person {
                 paid: false,
                 consent: Some(Consent::OptedIn),
@@ -202,7 +208,7 @@ mod tests {
         other.run.exit_on_paid = false;
         other.sending = false;
         other.run.consent = ConsentPolicy::Legacy;
-        other.account = Account { subscription_ends_at: Some(at("2026-11-01T00:00:00Z")), connected: false };
+        other.account = Account::new(Some(at("2026-11-01T00:00:00Z")), false);
         let paid = Person { paid: true, consent: None, last_written_on: None, ..question().person.unwrap() };
         other.person = Some(paid);
         other.opening = Opening::Open(at("2026-11-28T22:00:00Z"));

@@ -77,6 +77,10 @@ pub enum Reason {
     FilteredCampaignActive,
     SubscriptionExpired,
     Disconnected,
+    /// Too much of what its account sends fails.
+    FailureRate,
+    /// The provider stops its account, or takes nothing by its channel.
+    ChannelUnhealthy,
     /// A message could not be rendered; a new revision lifts it.
     TemplateError,
     /// Nobody left to enroll and nobody active.
@@ -88,7 +92,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Manifest,
         Self::Operator,
         Self::WaitingForStart,
@@ -101,6 +105,8 @@ impl Reason {
         Self::FilteredCampaignActive,
         Self::SubscriptionExpired,
         Self::Disconnected,
+        Self::FailureRate,
+        Self::ChannelUnhealthy,
         Self::TemplateError,
         Self::Drained,
         Self::Ended,
@@ -121,6 +127,8 @@ impl Reason {
             Self::FilteredCampaignActive => "filtered-campaign-active",
             Self::SubscriptionExpired => "subscription-expired",
             Self::Disconnected => "disconnected",
+            Self::FailureRate => "failure-rate",
+            Self::ChannelUnhealthy => "channel-unhealthy",
             Self::TemplateError => "template-error",
             Self::Drained => "drained",
             Self::Ended => "ended",

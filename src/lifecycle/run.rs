@@ -48,6 +48,8 @@ pub struct Situation {
     pub ahead: Ahead,
     /// Why nothing can leave for its account.
     pub unable: Option<Unable>,
+    /// What stops its account, or its channel, for its own sake.
+    pub halted: Option<Halted>,
     /// Whether its account takes people.
     pub enrolls: bool,
     /// Whether anything may leave for its account.
@@ -79,6 +81,13 @@ pub enum Ahead {
     Unknown,
     /// It would not: when it would end, as a sentence.
     Outlives(String),
+}
+
+/// A stop for the sake of an account, with why as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Halted {
+    pub reason: Reason,
+    pub message: String,
 }
 
 /// Why nothing can leave for an account.
@@ -166,6 +175,10 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
     if let Some(unable) = situation.unable {
         return unable.status();
     }
+    // No order of before lifts it: who orders it to go on takes it away.
+    if let Some(Halted { reason, message }) = &situation.halted {
+        return Status::new(Paused, *reason, message);
+    }
     if let Some(whom) = &situation.crowded_out {
         match order {
             Some(order) => kept = kept.or(Some(order)),
@@ -237,7 +250,7 @@ pub fn enrollment_closed(situation: &Situation) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ahead, Phase, Reason, Situation, Status, Unable, may_act, next};
+    use super::{Ahead, Halted, Phase, Reason, Situation, Status, Unable, may_act, next};
     use crate::domain::{AccountId, CampaignId, Timestamp};
     use crate::lifecycle::operator::{Action, Override, Scope};
     use crate::manifest::desired::{DesiredState, Enrollment};
@@ -257,6 +270,7 @@ mod tests {
             crowded_out: None,
             ahead: Ahead::Free,
             unable: None,
+            halted: None,
             enrolls: true,
             sends: true,
             start_at: None,
@@ -280,8 +294,11 @@ mod tests {
     fn table() {
         let drained = Situation { last_pass_found: 0, has_active_targets: false, ..active() };
         let hour = chrono::TimeDelta::hours(1);
+        let halted = Some(Halted { reason: Reason::ChannelUnhealthy, message: "131048: spam".to_owned() });
         let situations = [
             ("active", active()),
+            ("halted", Situation { halted: halted.clone(), ..active() }),
+            ("halted, drained", Situation { halted, ..drained.clone() }),
             ("draft", Situation { wanted: DesiredState::Draft, ..active() }),
             ("draft, never started", Situation { wanted: DesiredState::Draft, started: false, ..active() }),
             ("paused", Situation { wanted: DesiredState::Paused, ..active() }),

@@ -16,12 +16,62 @@ pub const FAILED_DAYS: u16 = 2;
 pub enum Outcome {
     /// The provider took it and calls it this.
     Accepted { provider_id: String },
-    /// It certainly did not happen and may be tried again, at the earliest after this long.
-    Postponed { error: String, after: Option<TimeDelta> },
-    /// It certainly did not happen and never will for this person.
-    Refused { error: String },
+    /// It certainly did not happen.
+    Refused(Refusal),
     /// Nobody knows whether it happened.
     Unknown { error: String },
+}
+
+/// Why a hand-over did not happen, and what follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What was said, behind the code of the provider if it has one: `131026: message undeliverable`.
+    pub error: String,
+    pub reaction: Reaction,
+}
+
+impl Outcome {
+    pub fn refused(error: impl Into<String>, reaction: Reaction) -> Self {
+        Self::Refused(Refusal { error: error.into(), reaction })
+    }
+}
+
+/// What a refusal asks for. Which code of a provider asks for what is the channel's to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaction {
+    /// The same day once more, at the earliest after this long; `None`: after pauses that grow.
+    Retry { after: Option<TimeDelta> },
+    /// The sender is too fast: its whole lane waits, and it is no attempt; `None`: as long as the lane sees fit.
+    Throttle { after: Option<TimeDelta> },
+    /// Nothing today, through no fault of anybody: the sequence goes on tomorrow.
+    SkipDay,
+    /// The message is at fault: its day is failed.
+    FailDay,
+    /// The person cannot be reached this way.
+    Leave,
+    /// The person wants no messages.
+    Suppress,
+    /// What the campaign says is at fault: the run waits for another revision.
+    PauseRun,
+    /// The account is at fault, or in danger: it waits for a person.
+    PauseAccount,
+    /// Nothing leaves by this channel, whoever sends.
+    PauseChannel,
+}
+
+impl Reaction {
+    /// Whether it says something against the account: that it writes what does not arrive.
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::Retry { .. } | Self::FailDay | Self::Leave => true,
+            Self::Throttle { .. }
+            | Self::SkipDay
+            | Self::Suppress
+            | Self::PauseRun
+            | Self::PauseAccount
+            | Self::PauseChannel => false,
+        }
+    }
 }
 
 /// What follows for the target.
@@ -29,7 +79,7 @@ pub enum Outcome {
 pub enum Following {
     /// It goes on as planned.
     Nothing,
-    /// All days are done.
+    /// All days are done, this one sent or skipped.
     Finish,
     /// The same day again at this instant.
     Retry {
@@ -44,45 +94,96 @@ pub enum Following {
     Leave(Exit),
 }
 
+/// What follows beyond the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consequence {
+    /// The lane of the account waits this long; `None`: longer each time in a row.
+    SlowLane {
+        after: Option<TimeDelta>,
+    },
+    /// The phone is suppressed.
+    Suppress,
+    PauseRun,
+    PauseAccount,
+    PauseChannel,
+}
+
 /// What an outcome means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settlement {
     pub event: Event,
     pub following: Following,
+    pub consequence: Option<Consequence>,
     /// Nothing left the house: the quota of the day is given back.
     pub give_back: bool,
+    /// The hand-over counts as one of the [`ATTEMPTS`].
+    pub counts: bool,
 }
 
-/// Settles one hand-over: `attempts` so far with this one, `last` when it was the last day.
-pub fn settle(outcome: &Outcome, attempts: u16, failed_days: u16, last: bool, now: Timestamp) -> Settlement {
+/// Where a message and its target stood when it was handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Hand-overs that count so far, with this one.
+    pub attempts: u16,
+    /// Failed days in a row before this one.
+    pub failed_days: u16,
+    /// It was the last day.
+    pub last: bool,
+}
+
+/// Settles one hand-over.
+pub fn settle(outcome: &Outcome, standing: Standing, now: Timestamp) -> Settlement {
     let kept = |event| {
-        let following = match (last, failed_days) {
+        let following = match (standing.last, standing.failed_days) {
             (true, _) => Following::Finish,
             (false, 0) => Following::Nothing,
             (false, _) => Following::DayFailed { failed_days: 0 },
         };
-        Settlement { event, following, give_back: false }
+        Settlement { event, following, consequence: None, give_back: false, counts: true }
     };
     match outcome {
         Outcome::Accepted { .. } => kept(Event::Accepted),
         Outcome::Unknown { .. } => kept(Event::LeaseExpired),
-        Outcome::Postponed { after, .. } if attempts < ATTEMPTS => {
-            let wait = after.unwrap_or_else(|| backoff(attempts));
-            Settlement { event: Event::Postponed, following: Following::Retry { due_at: now + wait }, give_back: true }
+        Outcome::Refused(refusal) => refused(refusal.reaction, standing, now),
+    }
+}
+
+fn refused(reaction: Reaction, standing: Standing, now: Timestamp) -> Settlement {
+    let again = |due_at| Settlement {
+        event: Event::Postponed,
+        following: Following::Retry { due_at },
+        consequence: None,
+        give_back: true,
+        counts: true,
+    };
+    let over = |following| Settlement { event: Event::Refused, following, ..again(now) };
+    // What is not the message's fault costs it no attempt: it is due as it was, and what it waits for is elsewhere.
+    let blameless = |consequence| Settlement { consequence: Some(consequence), counts: false, ..again(now) };
+    match reaction {
+        Reaction::Retry { after } if standing.attempts < ATTEMPTS => {
+            again(now + after.unwrap_or_else(|| backoff(standing.attempts)))
         }
-        Outcome::Postponed { .. } => {
-            let failed_days = failed_days + 1;
-            let following = match (failed_days >= FAILED_DAYS, last) {
-                (true, _) => Following::Leave(Exit::Failed),
-                (false, true) => Following::LastDayFailed,
-                (false, false) => Following::DayFailed { failed_days },
-            };
-            Settlement { event: Event::Refused, following, give_back: true }
+        Reaction::Retry { .. } | Reaction::FailDay => over(day_failed(standing)),
+        Reaction::SkipDay if standing.last => over(Following::Finish),
+        Reaction::SkipDay => over(Following::Nothing),
+        Reaction::Leave => over(Following::Leave(Exit::Undeliverable)),
+        Reaction::Suppress => {
+            let consequence = Some(Consequence::Suppress);
+            Settlement { consequence, ..over(Following::Leave(Exit::OptedOut)) }
         }
-        Outcome::Refused { .. } => {
-            let following = Following::Leave(Exit::Undeliverable);
-            Settlement { event: Event::Refused, following, give_back: true }
-        }
+        Reaction::Throttle { after } => blameless(Consequence::SlowLane { after }),
+        Reaction::PauseRun => blameless(Consequence::PauseRun),
+        Reaction::PauseAccount => blameless(Consequence::PauseAccount),
+        Reaction::PauseChannel => blameless(Consequence::PauseChannel),
+    }
+}
+
+fn day_failed(standing: Standing) -> Following {
+    let failed_days = standing.failed_days + 1;
+    match (failed_days >= FAILED_DAYS, standing.last) {
+        (true, _) => Following::Leave(Exit::Failed),
+        (false, true) => Following::LastDayFailed,
+        (false, false) => Following::DayFailed { failed_days },
     }
 }
 
@@ -101,7 +202,7 @@ pub fn resolve(finding: Finding) -> Settlement {
         Finding::Sent => (Event::Accepted, false),
         Finding::Failed => (Event::NeverLeft, true),
     };
-    Settlement { event, following: Following::Nothing, give_back }
+    Settlement { event, following: Following::Nothing, consequence: None, give_back, counts: true }
 }
 
 /// 2 minutes, then 8.
@@ -111,7 +212,7 @@ fn backoff(attempts: u16) -> TimeDelta {
 
 #[cfg(test)]
 mod tests {
-    use super::{Finding, Following, Outcome, resolve, settle};
+    use super::{Finding, Following, Outcome, Reaction, Standing, resolve, settle};
     use crate::domain::Timestamp;
     use crate::lifecycle::message::{self, State};
 
@@ -121,26 +222,34 @@ mod tests {
 
     #[test]
     fn table() {
+        let refused = |reaction| Outcome::refused("no", reaction);
         let outcomes = [
-            Outcome::Accepted { provider_id: "x".into() },
-            Outcome::Unknown { error: "timeout".into() },
-            Outcome::Postponed { error: "busy".into(), after: None },
-            Outcome::Refused { error: "no such number".into() },
+            ("accepted", Outcome::Accepted { provider_id: "x".into() }),
+            ("unknown", Outcome::Unknown { error: "timeout".into() }),
+            ("retry", refused(Reaction::Retry { after: None })),
+            ("throttle", refused(Reaction::Throttle { after: None })),
+            ("skip day", refused(Reaction::SkipDay)),
+            ("fail day", refused(Reaction::FailDay)),
+            ("leave", refused(Reaction::Leave)),
+            ("suppress", refused(Reaction::Suppress)),
+            ("pause run", refused(Reaction::PauseRun)),
+            ("pause account", refused(Reaction::PauseAccount)),
+            ("pause channel", refused(Reaction::PauseChannel)),
         ];
         let mut table = String::new();
-        for outcome in &outcomes {
+        for (name, outcome) in &outcomes {
             for (attempts, failed_days, last) in
                 [(1, 0, false), (2, 0, false), (3, 0, false), (3, 1, false), (1, 1, false), (1, 0, true), (3, 0, true)]
             {
-                let s = settle(outcome, attempts, failed_days, last, now());
-                let name = format!("{outcome:?}");
-                let name = name.split(' ').next().unwrap_or_default();
+                let s = settle(outcome, Standing { attempts, failed_days, last }, now());
                 let state = message::step(State::Sending, s.event).unwrap();
                 table += &format!(
-                    "{name:<10} attempt {attempts} failed days {failed_days} {:<8} → {state}, {:?}{}\n",
+                    "{name:<13} attempt {attempts} failed days {failed_days} {:<8} → {state}, {:?}{}{}{}\n",
                     if last { "last day" } else { "" },
                     s.following,
                     if s.give_back { ", quota back" } else { "" },
+                    if s.counts { "" } else { ", no attempt" },
+                    s.consequence.map(|c| format!(", {c:?}")).unwrap_or_default(),
                 );
             }
         }
@@ -164,7 +273,8 @@ mod tests {
     fn what_may_have_left_never_comes_back() {
         for attempts in 1..5 {
             for last in [false, true] {
-                let s = settle(&Outcome::Unknown { error: String::new() }, attempts, 1, last, now());
+                let standing = Standing { attempts, failed_days: 1, last };
+                let s = settle(&Outcome::Unknown { error: String::new() }, standing, now());
                 assert!(!s.give_back && !matches!(s.following, Following::Retry { .. }));
             }
         }

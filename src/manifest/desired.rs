@@ -325,6 +325,8 @@ pub enum Part {
     Subject(Language),
     /// Of the media with this index.
     Caption(usize),
+    /// Of the template for WhatsApp, with this index.
+    Parameter(usize),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

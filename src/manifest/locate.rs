@@ -45,6 +45,7 @@ fn pointer(document: &Document<'_>, day: u16, part: &Part) -> Option<String> {
         Part::Text(language) => text("text", language),
         Part::Subject(language) => text("subject", language),
         Part::Caption(media) => Some(format!("{DAYS}/{index}/media/{media}/caption")),
+        Part::Parameter(place) => Some(format!("{DAYS}/{index}/whatsappTemplate/parameters/{place}")),
     }
 }
 

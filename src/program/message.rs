@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{CampaignProgram, DayProgram};
 use crate::domain::{Country, Language, Timestamp, Zone};
 use crate::manifest::choose;
-use crate::manifest::desired::{Media, Part};
+use crate::manifest::desired::{Media, Part, WhatsappTemplate};
 use crate::template::{RenderError, Template, Vars, opt_out_hint};
 
 /// The person written to, as far as texts may speak of them.
@@ -38,6 +38,8 @@ pub struct Rendered {
     pub text: String,
     /// With their captions rendered.
     pub media: Vec<Media>,
+    /// What goes on WhatsApp to whoever has not written lately, with its parameters rendered.
+    pub template: Option<WhatsappTemplate>,
 }
 
 /// Whose language a message is in.
@@ -66,6 +68,7 @@ fn which(part: &Part) -> String {
         Part::Text(_) => String::new(),
         Part::Subject(_) => ", subject".to_owned(),
         Part::Caption(index) => format!(", caption {}", index + 1),
+        Part::Parameter(index) => format!(", parameter {}", index + 1),
     }
 }
 
@@ -105,11 +108,22 @@ impl CampaignProgram {
             subject: subject.map(|s| render(Part::Subject(s.language.clone()), s.text)).transpose()?,
             text: render(Part::Text(language.clone()), choice.text)?,
             media: program.media(render)?,
+            template: program.template(render)?,
         })
     }
 }
 
 impl DayProgram {
+    fn template(
+        &self,
+        render: impl Fn(Part, &Template) -> Result<String, Fault>,
+    ) -> Result<Option<WhatsappTemplate>, Fault> {
+        let Some(template) = &self.day.whatsapp_template else { return Ok(None) };
+        let parameters = self.parameters.iter().enumerate();
+        let parameters = parameters.map(|(index, parameter)| render(Part::Parameter(index), parameter));
+        Ok(Some(WhatsappTemplate { parameters: parameters.collect::<Result<_, _>>()?, ..template.clone() }))
+    }
+
     fn media(&self, render: impl Fn(Part, &Template) -> Result<String, Fault>) -> Result<Vec<Media>, Fault> {
         let media = self.day.media.iter().zip(&self.captions).enumerate();
         media

@@ -4,6 +4,7 @@
 mod candidate;
 mod deliver;
 mod enroll;
+mod flight;
 mod loaded;
 mod send;
 mod settled;
@@ -12,6 +13,7 @@ mod upkeep;
 
 pub use self::deliver::{Told, deliver};
 pub use self::enroll::enroll;
+pub use self::flight::Flight;
 pub use self::loaded::{Error as LoadError, Loaded};
 pub use self::send::{BATCH, Sent, send};
 pub use self::supervisor::{Roles, Supervisor};

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use crate::channel::{Channels, HAND_OVER, Outcome};
 use crate::domain::Timestamp;
 use crate::program::Program;
-use crate::store::{self, Batch, Claimed, Span, Speed, Store};
+use crate::store::{self, Batch, Claimed, Span, Speed, Store, Terms};
 
 /// What one tick takes: enough for a commit to cost little per message, few enough to be handed over within the lease.
 pub const BATCH: Batch = Batch { lanes: 512, people: 256, messages: 1_024 };
@@ -32,7 +32,8 @@ pub struct Sent {
     pub lanes: usize,
 }
 
-/// Sends what is due within `span`, at most one batch.
+/// Sends what is due within `span`, at most one batch, and waits for what becomes of it. Daemons send by
+/// [`Flight`](super::Flight), which waits for nobody.
 ///
 /// The attempt is committed before the channel is called and the outcome after; whoever dies in between leaves
 /// messages whose lease runs out into `uncertain`.
@@ -43,20 +44,22 @@ pub async fn send(
     batch: Batch,
     (span, speed): (Span, Speed),
 ) -> Result<Sent, store::Error> {
-    let claim = store.claim(program, batch, span, span.to() + lease(speed)).await?;
+    let claim = store.claim(program, batch, span, Terms::until(span.to() + lease(speed))).await?;
     let sent = Sent { messages: claim.messages.len(), lanes: claim.lanes };
-    let Some(lease) = claim.lease.filter(|_| !claim.messages.is_empty()) else { return Ok(sent) };
-    let answers = channels.hand_over(program, &claim.messages, span.from()).await;
+    if claim.messages.is_empty() {
+        return Ok(sent);
+    }
+    let answers = channels.hand_over(&claim.messages, span.from()).await;
     let outcomes: Vec<_> = claim.messages.into_iter().zip(answers).collect();
-    save(store, lease, &outcomes, span.from()).await?;
+    save(store, &outcomes, span.from()).await?;
     Ok(sent)
 }
 
 /// Saves what is known, whatever happens to the database meanwhile: a lost outcome could not be had again. Saving twice
 /// changes nothing.
-async fn save(store: &Store, lease: i64, outcomes: &[(Claimed, Outcome)], now: Timestamp) -> Result<(), store::Error> {
+pub(super) async fn save(store: &Store, outcomes: &[(Claimed, Outcome)], now: Timestamp) -> Result<(), store::Error> {
     for pause in SAVE_AGAIN {
-        match store.save_outcomes(lease, outcomes, now).await {
+        match store.save_outcomes(outcomes, now).await {
             Ok(()) => return Ok(()),
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
@@ -65,10 +68,10 @@ async fn save(store: &Store, lease: i64, outcomes: &[(Claimed, Outcome)], now: T
         }
         tokio::time::sleep(pause).await;
     }
-    store.save_outcomes(lease, outcomes, now).await
+    store.save_outcomes(outcomes, now).await
 }
 
 /// The lease in the time of the clock: a demo's hour must not run out within a real second.
-fn lease(speed: Speed) -> TimeDelta {
+pub(super) fn lease(speed: Speed) -> TimeDelta {
     TimeDelta::from_std(LEASE.mul_f64(speed.0.max(1.0))).unwrap_or(TimeDelta::MAX)
 }

@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::candidate::Candidate;
 use super::settled::Settled;
-use super::{BATCH, Kept, Loaded, Seen, Told, deliver, send, upkeep};
+use super::{BATCH, Flight, Kept, Loaded, Seen, Told, deliver, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
 use crate::notice::Courier;
 use crate::reconcile::{self, By, Outcome, Pass, reconcile};
 use crate::source::{self, Claim, Commit, ReadError, Source, Tree, Watch};
-use crate::store::{self, NextDue, Span, Speed, Store, Token};
+use crate::store::{self, NextDue, Speed, Store, Token};
 
 /// How long a loop sleeps at most: what another process changed is seen this late.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -79,9 +79,10 @@ impl Supervisor {
             let (this, stop) = (self.clone(), stop.clone());
             loops.spawn(async move { this.enroll_loop(&stop).await });
         }
+        let flight = Flight::new(self.store.clone());
         for _ in 0..if self.roles.send { SENDERS } else { 0 } {
-            let (this, stop) = (self.clone(), stop.clone());
-            loops.spawn(async move { this.send_loop(&stop).await });
+            let (this, flight, stop) = (self.clone(), flight.clone(), stop.clone());
+            loops.spawn(async move { this.send_loop(&flight, &stop).await });
         }
         if let Some(courier) = self.courier.clone().filter(|_| self.roles.send) {
             let (this, stop) = (self.clone(), stop.clone());
@@ -221,11 +222,16 @@ impl Supervisor {
         Ok(upkeep(&self.store, &program, seen, now).await?)
     }
 
-    async fn send_loop(&self, stop: &CancellationToken) {
+    /// Claims and has handed over until `stop` is cancelled; then waits for what is on its way.
+    async fn send_loop(&self, flight: &Flight, stop: &CancellationToken) {
         let mut loaded = Loaded::new(Arc::clone(&self.open));
         while !stop.is_cancelled() {
-            match self.send_tick(&mut loaded).await {
-                Ok(0) => self.rest(stop, |due| due.send).await,
+            match self.send_tick(&mut loaded, flight).await {
+                // A lane whose message has landed may be due again.
+                Ok(0) => tokio::select! {
+                    () = self.rest(stop, |due| due.send) => {}
+                    () = flight.landing() => {}
+                },
                 Ok(_) => {}
                 Err(error) => {
                     log_failure("send", &*error);
@@ -233,12 +239,13 @@ impl Supervisor {
                 }
             }
         }
+        flight.land().await;
     }
 
-    async fn send_tick(&self, loaded: &mut Loaded) -> Result<usize, Box<dyn StdError + Send + Sync>> {
+    async fn send_tick(&self, loaded: &mut Loaded, flight: &Flight) -> Result<usize, Box<dyn StdError + Send + Sync>> {
         let (program, channels) = loaded.in_force(&self.store).await?;
-        let (now, speed) = self.store.now().await?;
-        let sent = send(&self.store, &program, &channels, BATCH, (Span::now(now), speed)).await?;
+        let at = self.store.now().await?;
+        let sent = flight.send(&program, &channels, BATCH, at).await?;
         if sent.messages > 0 {
             tracing::info!(messages = sent.messages, lanes = sent.lanes, "sent");
         }

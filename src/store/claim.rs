@@ -14,10 +14,11 @@ use super::lane_rows::{
 };
 use super::rows::decode;
 use super::{Error, Store};
-use crate::domain::{AccountId, MessageKey, NaiveDate, Phone, TargetKey, Timestamp};
+use crate::domain::{AccountId, MessageKey, NaiveDate, Name, Phone, TargetKey, Timestamp};
 use crate::lane::{self, Candidate, Draw, Lane, LaneRun};
+use crate::lifecycle::settlement::Standing;
 use crate::manifest::policy::AccountPolicy;
-use crate::program::Program;
+use crate::program::{Program, Rendered};
 
 /// How much one claim takes.
 #[derive(Debug, Clone, Copy)]
@@ -30,13 +31,36 @@ pub struct Batch {
     pub messages: usize,
 }
 
+/// On what terms a batch is claimed.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Until when the messages are ours; afterwards nobody knows what became of them.
+    pub until: Timestamp,
+    /// Whether each lane has a lease of its own, so that its outcomes can be saved apart from those of the others.
+    pub apart: bool,
+    /// Lanes to leave alone: what they had is still on its way.
+    pub busy: &'a [AccountId],
+}
+
+impl Terms<'_> {
+    /// The batch as a whole until this instant, of any lane.
+    pub fn until(until: Timestamp) -> Self {
+        Self { until, apart: false, busy: &[] }
+    }
+}
+
 /// A message that is ours to hand over, and what is needed to settle it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {
     pub key: MessageKey,
+    /// Under which it is ours. The messages of one lease are saved together.
+    pub lease: i64,
     pub phone: Phone,
-    pub text: String,
-    /// Hand-overs of this message, this one included.
+    pub email: Option<String>,
+    /// By which it leaves; `None`: the built-in sandbox.
+    pub channel: Option<Name>,
+    pub content: Rendered,
+    /// Hand-overs of this message that count, this one included.
     pub attempts: u16,
     pub failed_days: u16,
     /// The last day of the sequence.
@@ -44,8 +68,15 @@ pub struct Claimed {
     /// The local day whose quota it took.
     pub counts_on: NaiveDate,
     pub claimed_at: Timestamp,
-    /// What holds for its account: whose channel, and in whose name.
+    /// What holds for its account, such as in whose name it goes.
     pub policy: Arc<AccountPolicy>,
+}
+
+impl Claimed {
+    /// Where it stood when it was handed over.
+    pub fn standing(&self) -> Standing {
+        Standing { attempts: self.attempts, failed_days: self.failed_days, last: self.last }
+    }
 }
 
 /// When a claim looks at its lanes: each at the instant it waited for, within these.
@@ -81,8 +112,6 @@ impl Span {
 /// What a claim brought.
 #[derive(Debug, Default)]
 pub struct Claim {
-    /// Names the batch until every outcome is saved; `None` when there is nothing to hand over.
-    pub lease: Option<i64>,
     pub messages: Vec<Claimed>,
     /// Lanes that were looked at: 0 means that nothing is due now.
     pub lanes: usize,
@@ -96,15 +125,9 @@ impl Store {
     ///
     /// Paid, consent and suppression are read in that transaction. A message that was claimed before and may have
     /// left is never claimed again.
-    pub async fn claim(
-        &self,
-        program: &Program,
-        batch: Batch,
-        span: Span,
-        lease_until: Timestamp,
-    ) -> Result<Claim, Error> {
+    pub async fn claim(&self, program: &Program, batch: Batch, span: Span, terms: Terms<'_>) -> Result<Claim, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin a claim"))?;
-        let lanes = claim_lanes(&mut tx, program, batch.lanes, span).await?;
+        let lanes = claim_lanes(&mut tx, program, batch.lanes, span, terms.busy).await?;
         let Some(lanes) = lanes else { return Ok(Claim { stale: true, ..Claim::default() }) };
         if lanes.is_empty() {
             return Ok(Claim::default());
@@ -119,7 +142,7 @@ impl Store {
                 (lane, lane::draw(lane, runs.get(&lane.account).unwrap_or(&none), due, program, *at))
             })
             .collect();
-        let claim = super::claim_write::save(&mut tx, &draws, program.revision, lease_until).await?;
+        let claim = super::claim_write::save(&mut tx, &draws, program.revision, terms).await?;
         tx.commit().await.map_err(Error::during("commit a claim"))?;
         Ok(claim)
     }
@@ -157,15 +180,17 @@ async fn claim_lanes(
     program: &Program,
     most: u32,
     span: Span,
+    busy: &[AccountId],
 ) -> Result<Option<Vec<Turn>>, Error> {
     let rows: Vec<LaneRow> = sqlx::query_as(concat!(
         "select ",
         lane_columns!(),
         " from lane l join account a on a.id = l.account_id
-         where l.wake_at <= $1 order by l.wake_at limit $2 for update of l skip locked"
+         where l.wake_at <= $1 and l.account_id <> all($3) order by l.wake_at limit $2 for update of l skip locked"
     ))
     .bind(span.to)
     .bind(i64::from(most))
+    .bind(busy.iter().map(|account| account.0).collect::<Vec<_>>())
     .fetch_all(&mut *tx)
     .await
     .map_err(Error::during("claim lanes"))?;

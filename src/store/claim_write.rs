@@ -6,8 +6,10 @@ use std::sync::Arc;
 use sqlx::PgConnection;
 
 use super::Error;
-use super::claim::{Claim, Claimed, Keys};
+use super::claim::{Claim, Claimed, Keys, Terms};
+use super::fault::Faults;
 use crate::domain::{MessageKey, NaiveDate, TargetKey, Timestamp};
+use crate::health::Tally;
 use crate::lane::{Draw, Lane, Send};
 
 /// Writes all of `draws`; the messages that are now ours come back.
@@ -15,14 +17,14 @@ pub(super) async fn save(
     tx: &mut PgConnection,
     draws: &[(&Lane, Draw)],
     revision: i32,
-    lease_until: Timestamp,
+    terms: Terms<'_>,
 ) -> Result<Claim, Error> {
-    let (lease, messages) = attempts(tx, draws, revision, lease_until).await?;
+    let messages = attempts(tx, draws, revision, terms).await?;
     let ours: HashSet<MessageKey> = messages.iter().map(|message| message.key).collect();
     targets(tx, draws, &ours).await?;
     runs(tx, draws, &ours).await?;
     lanes(tx, draws, &ours).await?;
-    Ok(Claim { lease, messages, lanes: draws.len(), stale: false })
+    Ok(Claim { messages, lanes: draws.len(), stale: false })
 }
 
 /// Makes the attempts durable. A message that is not `queued` from an earlier, certainly failed attempt stays as it
@@ -31,8 +33,8 @@ async fn attempts(
     tx: &mut PgConnection,
     draws: &[(&Lane, Draw)],
     revision: i32,
-    lease_until: Timestamp,
-) -> Result<(Option<i64>, Vec<Claimed>), Error> {
+    terms: Terms<'_>,
+) -> Result<Vec<Claimed>, Error> {
     let mut keys = Keys::default();
     let (mut days, mut phones, mut languages, mut texts, mut counts_on, mut due_at, mut queued_at) =
         (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
@@ -40,14 +42,14 @@ async fn attempts(
         keys.push(send.key.target);
         days.push(send.key.day);
         phones.push(send.phone.as_str());
-        languages.push(send.language.as_str());
-        texts.push(send.text.as_str());
+        languages.push(send.content.language.as_str());
+        texts.push(send.content.text.as_str());
         counts_on.push(draw.today);
         due_at.push(send.due_at);
         queued_at.push(draw.at);
     }
     if days.is_empty() {
-        return Ok((None, Vec::new()));
+        return Ok(Vec::new());
     }
     let rows: Vec<(i32, i32, i64, i16, i16, i64)> = sqlx::query_as(
         "with sends as (
@@ -66,8 +68,10 @@ async fn attempts(
            returning account_id, campaign_id, referral_id, day, attempts),
          leased as (
            insert into lease (until, account_ids, campaign_ids, referral_ids, days)
-           select $11, $1, $2, $3, $4 where exists (select from claimed) returning id)
-         select claimed.*, leased.id from claimed, leased",
+           select $11, array_agg(account_id), array_agg(campaign_id), array_agg(referral_id), array_agg(day)
+           from claimed group by case when $13 then account_id end
+           returning id, account_ids[1] as account_id)
+         select claimed.*, leased.id from claimed join leased on not $13 or leased.account_id = claimed.account_id",
     )
     .bind(keys.accounts)
     .bind(keys.campaigns)
@@ -79,31 +83,35 @@ async fn attempts(
     .bind(counts_on)
     .bind(queued_at)
     .bind(revision)
-    .bind(lease_until)
+    .bind(terms.until)
     .bind(due_at)
+    .bind(terms.apart)
     .fetch_all(tx)
     .await
     .map_err(Error::during("save the attempts"))?;
 
-    let lease = rows.first().map(|row| row.5);
-    let attempts: HashMap<MessageKey, u16> = rows
+    let attempts: HashMap<MessageKey, (u16, i64)> = rows
         .into_iter()
-        .map(|(account, campaign, referral, day, attempts, _)| {
+        .map(|(account, campaign, referral, day, attempts, lease)| {
             let target = TargetKey {
                 account: crate::domain::AccountId(account),
                 campaign: crate::domain::CampaignId(campaign),
                 referral: crate::domain::ReferralId(referral),
             };
-            (MessageKey { target, day }, attempts.unsigned_abs())
+            (MessageKey { target, day }, (attempts.unsigned_abs(), lease))
         })
         .collect();
     let claimed = draws.iter().flat_map(|(lane, draw)| draw.sends.iter().map(move |send| (lane, draw, send)));
     let messages = claimed.filter_map(|(lane, draw, send)| {
+        let (attempts, lease) = *attempts.get(&send.key)?;
         Some(Claimed {
             key: send.key,
+            lease,
             phone: send.phone.clone(),
-            text: send.text.clone(),
-            attempts: *attempts.get(&send.key)?,
+            email: send.email.clone(),
+            channel: send.channel.clone(),
+            content: send.content.clone(),
+            attempts,
             failed_days: send.failed_days,
             last: send.next.is_none(),
             counts_on: draw.today,
@@ -111,7 +119,7 @@ async fn attempts(
             policy: Arc::clone(&lane.policy),
         })
     });
-    Ok((lease, messages.collect()))
+    Ok(messages.collect())
 }
 
 /// Columns of targets that change; see `lifecycle::target`.
@@ -238,19 +246,23 @@ fn is_over(send: &Send, ours: &HashSet<MessageKey>) -> bool {
     send.next.is_none() && !ours.contains(&send.key)
 }
 
-/// Takes the campaigns' quota, pauses runs that cannot render, and has those looked at where the last one ended.
+/// Takes the campaigns' quota, and has runs looked at where the last one ended or that are stopped.
 async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
-    let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut faults, mut instants) =
+    let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut halted, mut instants) =
         (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
+    let mut faults = Faults::default();
     for (lane, draw) in draws {
+        for (campaign, fault) in &draw.faults {
+            faults.push((lane.account, *campaign), fault.clone(), draw.at);
+        }
         for (campaign, _) in &draw.not_before {
             let sends = draw.sends.iter().filter(|send| ours.contains(&send.key));
             let sent = sends.filter(|send| send.key.target.campaign == *campaign).count();
             let over = draw.sends.iter().filter(|send| is_over(send, ours)).map(|send| &send.key.target);
             let left = draw.exits.iter().map(|(key, _)| key).chain(&draw.finished).chain(over);
             let anybody_left = left.filter(|key| key.campaign == *campaign).count() > 0;
-            let fault = draw.faults.iter().find(|(faulty, _)| faulty == campaign).map(|(_, fault)| fault.as_str());
-            if sent == 0 && !anybody_left && fault.is_none() {
+            let is_halted = draw.halted.contains(campaign);
+            if sent == 0 && !anybody_left && !is_halted {
                 continue;
             }
             accounts.push(lane.account.0);
@@ -258,72 +270,35 @@ async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Mes
             days.push(draw.today);
             taken.push(i32::try_from(sent).unwrap_or(i32::MAX));
             ended.push(anybody_left);
-            faults.push(fault);
+            halted.push(is_halted);
             instants.push(draw.at);
         }
     }
-    if accounts.is_empty() {
-        return Ok(());
+    if !accounts.is_empty() {
+        sqlx::query(
+            "update run r
+             set taken = case when u.taken = 0 or r.taken_on >= u.day then r.taken else 0 end + u.taken,
+                 taken_on = case when u.taken = 0 then r.taken_on else greatest(r.taken_on, u.day) end,
+                 check_at = case when u.halted or (u.ended and not exists (
+                                   select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
+                                                          and t.state = 'active'))
+                                 then u.at else r.check_at end
+             from unnest($1::int[], $2::int[], $3::date[], $4::int[], $5::boolean[], $6::boolean[], $7::timestamptz[])
+                  as u (account_id, campaign_id, day, taken, ended, halted, at)
+             where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
+        )
+        .bind(accounts)
+        .bind(campaigns)
+        .bind(days)
+        .bind(taken)
+        .bind(ended)
+        .bind(halted)
+        .bind(instants)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::during("save the runs"))?;
     }
-    sqlx::query(
-        "with u as (
-           select * from unnest($1::int[], $2::int[], $3::date[], $4::int[], $5::boolean[], $6::text[], $7::timestamptz[])
-                         as u (account_id, campaign_id, day, taken, ended, fault, at)),
-         events as (
-           insert into event (account_id, campaign_id, at, kind, before, after, reason, message, revision_id)
-           select r.account_id, r.campaign_id, u.at, 'run-phase', r.phase, 'paused', 'template-error', u.fault,
-                  r.revision_id
-           from u join run r on r.account_id = u.account_id and r.campaign_id = u.campaign_id
-           where u.fault is not null and r.phase = 'active')
-         update run r
-         set taken = case when u.taken = 0 or r.taken_on >= u.day then r.taken else 0 end + u.taken,
-             taken_on = case when u.taken = 0 then r.taken_on else greatest(r.taken_on, u.day) end,
-             check_at = case when u.ended and not exists (
-                               select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
-                                                      and t.state = 'active')
-                             then u.at else r.check_at end,
-             phase = case when u.fault is null or r.phase <> 'active' then r.phase else 'paused' end,
-             reason = case when u.fault is null or r.phase <> 'active' then r.reason else 'template-error' end,
-             message = coalesce(u.fault, r.message),
-             fault_revision_id = case when u.fault is null then r.fault_revision_id else r.revision_id end
-         from u where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
-    )
-    .bind(&accounts)
-    .bind(campaigns)
-    .bind(days)
-    .bind(taken)
-    .bind(ended)
-    .bind(&faults)
-    .bind(&instants)
-    .execute(&mut *tx)
-    .await
-    .map_err(Error::during("save the runs"))?;
-    wake_crowded_out(tx, &accounts, &faults, &instants).await
-}
-
-/// A run that stops for a fault makes room for the default run of its account.
-async fn wake_crowded_out(
-    tx: &mut PgConnection,
-    accounts: &[i32],
-    faults: &[Option<&str>],
-    instants: &[Timestamp],
-) -> Result<(), Error> {
-    let stopped = accounts.iter().zip(instants).zip(faults).filter(|(_, fault)| fault.is_some());
-    let (accounts, instants): (Vec<i32>, Vec<Timestamp>) = stopped.map(|((account, at), _)| (*account, *at)).unzip();
-    if accounts.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "update run r set check_at = least(r.check_at, u.at)
-         from unnest($1::int[], $2::timestamptz[]) as u (account_id, at)
-         where r.account_id = u.account_id and r.reason = 'filtered-campaign-active'",
-    )
-    .bind(accounts)
-    .bind(instants)
-    .execute(tx)
-    .await
-    .map_err(Error::during("wake the runs that made way"))?;
-    Ok(())
+    faults.save(tx).await
 }
 
 /// Takes the accounts' quota, moves their pace on, and says when each lane is next worth a look: the earliest
@@ -331,15 +306,21 @@ async fn wake_crowded_out(
 async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
     let (mut accounts, mut days, mut taken, mut slots, mut waves, mut wave_sent) =
         (vec![], vec![], vec![], vec![], vec![], vec![]);
+    let mut tallies: Vec<Tally> = Vec::new();
     let (mut run_accounts, mut run_campaigns, mut not_before) = (vec![], vec![], vec![]);
     for (lane, draw) in draws {
         let small = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         accounts.push(lane.account.0);
         days.push(draw.today);
-        taken.push(small(draw.sends.iter().filter(|send| ours.contains(&send.key)).count()));
+        let sent = draw.sends.iter().filter(|send| ours.contains(&send.key)).count();
+        taken.push(small(sent));
+        tallies.push(match u32::try_from(sent) {
+            Ok(0) => lane.tally,
+            sent => lane.tally.at(draw.at).handed(sent.unwrap_or(u32::MAX)),
+        });
         slots.push(draw.pace.next_slot_at);
         waves.push(small(draw.pace.wave));
-        wave_sent.push(i32::try_from(draw.pace.wave_sent).unwrap_or(i32::MAX));
+        wave_sent.push(number(draw.pace.wave_sent));
         let faulty = |campaign| draw.faults.iter().any(|(faulty, _)| *faulty == campaign);
         for (campaign, at) in draw.not_before.iter().filter(|(campaign, _)| !faulty(*campaign)) {
             if let Some(at) = at {
@@ -349,13 +330,24 @@ async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Me
             }
         }
     }
-    update_lanes(tx, (accounts, days, taken, slots, waves, wave_sent), (run_accounts, run_campaigns, not_before)).await
+    let columns = (accounts, days, taken, slots, waves, wave_sent);
+    update_lanes(tx, columns, &tallies, (run_accounts, run_campaigns, not_before)).await
+}
+
+/// As Postgres counts.
+pub(super) fn number(n: u32) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
 }
 
 type LaneColumns = (Vec<i32>, Vec<NaiveDate>, Vec<i32>, Vec<Option<Timestamp>>, Vec<i32>, Vec<i32>);
 type RunColumns = (Vec<i32>, Vec<i32>, Vec<Timestamp>);
 
-async fn update_lanes(tx: &mut PgConnection, lanes: LaneColumns, runs: RunColumns) -> Result<(), Error> {
+async fn update_lanes(
+    tx: &mut PgConnection,
+    lanes: LaneColumns,
+    tallies: &[Tally],
+    runs: RunColumns,
+) -> Result<(), Error> {
     let (accounts, days, taken, slots, waves, wave_sent) = lanes;
     let (run_accounts, run_campaigns, not_before) = runs;
     sqlx::query(
@@ -371,9 +363,12 @@ async fn update_lanes(tx: &mut PgConnection, lanes: LaneColumns, runs: RunColumn
          update lane l
          set taken = case when u.taken = 0 or l.taken_on >= u.day then l.taken else 0 end + u.taken,
              taken_on = case when u.taken = 0 then l.taken_on else greatest(l.taken_on, u.day) end,
-             next_slot_at = u.slot, wave = u.wave, wave_sent = u.wave_sent, wake_at = next.wake_at
-         from unnest($1::int[], $2::date[], $3::int[], $4::timestamptz[], $5::int[], $6::int[])
-              as u (account_id, day, taken, slot, wave, wave_sent)
+             next_slot_at = u.slot, wave = u.wave, wave_sent = u.wave_sent, wake_at = next.wake_at,
+             tally_since = u.since, handed = u.handed, failed = u.failed, handed_before = u.handed_before,
+             failed_before = u.failed_before
+         from unnest($1::int[], $2::date[], $3::int[], $4::timestamptz[], $5::int[], $6::int[], $10::timestamptz[],
+                     $11::int[], $12::int[], $13::int[], $14::int[])
+              as u (account_id, day, taken, slot, wave, wave_sent, since, handed, failed, handed_before, failed_before)
          left join next on next.account_id = u.account_id
          where l.account_id = u.account_id",
     )
@@ -386,6 +381,11 @@ async fn update_lanes(tx: &mut PgConnection, lanes: LaneColumns, runs: RunColumn
     .bind(run_accounts)
     .bind(run_campaigns)
     .bind(not_before)
+    .bind(tallies.iter().map(|tally| tally.since).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| number(tally.now.handed)).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| number(tally.now.failed)).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| number(tally.before.handed)).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| number(tally.before.failed)).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map_err(Error::during("save the lanes"))?;

@@ -30,7 +30,7 @@ macro_rules! next_number {
 
 /// What is copied, in an order in which everything a row refers to comes before it: a table, how its rows leave the
 /// original, and how they come into the copy.
-const TABLES: [(&str, &str, &str); 14] = [
+const TABLES: [(&str, &str, &str); 16] = [
     copied!("account"),
     copied!("referral"),
     copied!("suppression"),
@@ -39,6 +39,8 @@ const TABLES: [(&str, &str, &str); 14] = [
     copied!("campaign"),
     copied!("run"),
     copied!("lane"),
+    copied!("account_halt"),
+    copied!("channel_halt"),
     copied!("target"),
     // Their texts are most of a database, are personal, and decide nothing.
     (

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::rows::{strange, zone};
 use crate::domain::{AccountId, CampaignId, Consent, Country, Language, NaiveDate, Phone, ReferralId, Timestamp};
-use crate::gate;
+use crate::gate::{self, Halt};
+use crate::health::{Count, Tally};
 use crate::lane::{Candidate, DayCount, Lane, LaneRun};
 use crate::lifecycle::run::{Phase, Reason};
 use crate::manifest::policy::Policies;
@@ -18,7 +19,12 @@ use crate::program::Recipient;
 macro_rules! lane_columns {
     () => {
         "l.account_id, l.wake_at, l.taken_on, l.taken, l.next_slot_at, l.wave, l.wave_sent, a.name, a.language, a.timezone,
-         a.subscription_ends_at, a.whatsapp_status, a.external_id, a.attributes as labels"
+         a.subscription_ends_at, a.whatsapp_status, a.external_id, a.attributes as labels,
+         l.tally_since, l.handed, l.failed, l.handed_before, l.failed_before, l.throttled_until,
+         exists (select from account_halt h where h.account_id = l.account_id) as is_halted,
+         (select until from account_halt h where h.account_id = l.account_id) as halted_until,
+         array(select channel from channel_halt order by channel) as halted_channels,
+         array(select until from channel_halt order by channel) as channels_until"
     };
 }
 
@@ -39,7 +45,7 @@ macro_rules! recipient_columns {
 /// Columns of [`CandidateRow`] besides [`recipient_columns`], from `target t` and `referral r`; `t.due_at` is not null.
 macro_rules! candidate_columns {
     () => {
-        "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone,
+        "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone, r.email,
          r.paid_at is not null as paid, r.consent,
          exists (select from suppression s where s.phone = r.phone) as suppressed,
          exists (select from person_hold h where h.account_id = t.account_id and h.phone = r.phone) as near_opt_out,
@@ -66,6 +72,16 @@ pub(super) struct LaneRow {
     whatsapp_status: Option<String>,
     pub(super) external_id: String,
     pub(super) labels: Value,
+    tally_since: Option<Timestamp>,
+    handed: i32,
+    failed: i32,
+    handed_before: i32,
+    failed_before: i32,
+    throttled_until: Option<Timestamp>,
+    is_halted: bool,
+    halted_until: Option<Timestamp>,
+    halted_channels: Vec<String>,
+    channels_until: Vec<Timestamp>,
 }
 
 impl LaneRow {
@@ -78,7 +94,17 @@ impl LaneRow {
             name: self.name,
             language: self.language.and_then(|tag| Language::parse(&tag).ok()),
             zone: zone(&self.timezone)?,
-            facts: gate::Account { subscription_ends_at: self.subscription_ends_at, connected },
+            facts: gate::Account {
+                halt: self.is_halted.then_some(Halt { until: self.halted_until }),
+                throttled_until: self.throttled_until,
+                ..gate::Account::new(self.subscription_ends_at, connected)
+            },
+            tally: Tally {
+                since: self.tally_since,
+                now: Count { handed: self.handed.unsigned_abs(), failed: self.failed.unsigned_abs() },
+                before: Count { handed: self.handed_before.unsigned_abs(), failed: self.failed_before.unsigned_abs() },
+            },
+            halted_channels: self.halted_channels.into_iter().zip(self.channels_until).collect(),
             taken: DayCount { on: self.taken_on, count: self.taken.unsigned_abs() },
             pace: Pace {
                 next_slot_at: self.next_slot_at,
@@ -145,6 +171,7 @@ pub(super) struct CandidateRow {
     due_at: Timestamp,
     failed_days: i16,
     phone: String,
+    email: Option<String>,
     #[sqlx(flatten)]
     recipient: RecipientRow,
     paid: bool,
@@ -167,6 +194,7 @@ impl CandidateRow {
             due_at: self.due_at,
             failed_days: self.failed_days.unsigned_abs(),
             phone: Phone::trusted(self.phone),
+            email: self.email,
             recipient: self.recipient.recipient()?,
             paid: self.paid,
             consent,

@@ -1,47 +1,44 @@
 //! Outcomes: what the channel said of a claimed batch, and what to think when it never said anything.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
 use sqlx::PgConnection;
 
 use super::claim::{Claimed, Keys, lock_lanes};
 use super::claim_write::{TargetRow, TargetRows};
+use super::halt::{Refused, take_effect};
+use super::suppression::Listed;
 use super::{Error, Store};
-use crate::domain::{AccountId, NaiveDate, Timestamp};
+use crate::domain::{AccountId, NaiveDate, Name, Phone, Timestamp};
 use crate::lifecycle::message::{State, step};
-use crate::lifecycle::settlement::{Following, Outcome, Settlement, settle};
+use crate::lifecycle::settlement::{Consequence, Following, Outcome, Refusal, Settlement, settle};
 
 /// Leases looked at in one go.
 const EXPIRED_LEASES: i64 = 100;
 
 impl Store {
-    /// Saves what became of a batch and gives its lease back, in one transaction: message states, targets that end
+    /// Saves what became of messages and gives their leases back, in one transaction: message states, targets that end
     /// or come back, and the quota of what certainly did not leave. No outcome is known before its claim, so for messages
     /// that were claimed ahead of `now` the instant of their claim counts.
-    pub async fn save_outcomes(
-        &self,
-        lease: i64,
-        outcomes: &[(Claimed, Outcome)],
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let mut settled: Vec<(&Claimed, &Outcome, Settlement)> = outcomes
+    pub async fn save_outcomes(&self, outcomes: &[(Claimed, Outcome)], now: Timestamp) -> Result<(), Error> {
+        let settled: Vec<(&Claimed, &Outcome, Settlement)> = outcomes
             .iter()
             .map(|(claimed, outcome)| {
-                (
-                    claimed,
-                    outcome,
-                    settle(outcome, claimed.attempts, claimed.failed_days, claimed.last, now.max(claimed.claimed_at)),
-                )
+                (claimed, outcome, settle(outcome, claimed.standing(), now.max(claimed.claimed_at)))
             })
             .collect();
+        self.suppress_refused(&settled, now).await?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to save outcomes"))?;
+        let ours = return_leases(&mut tx, &settled).await?;
+        let (in_time, late): (Vec<_>, Vec<_>) =
+            settled.into_iter().partition(|(claimed, ..)| ours.contains(&claimed.lease));
+        follow(&mut tx, &in_time, now).await?;
+        // Of what is late, the messages are `uncertain` and their targets have gone on. What did leave is still worth
+        // knowing; what did not must not be tried again behind the back of whoever looked at it since.
+        let left = late.into_iter().filter(|(_, outcome, _)| matches!(outcome, Outcome::Accepted { .. }));
+        let mut settled: Vec<_> = in_time.into_iter().chain(left).collect();
         // Messages are locked in the order of their keys, as by whoever notes receipts.
         settled.sort_by_key(|(claimed, ..)| claimed.key);
-        let mut tx = self.pool.begin().await.map_err(Error::during("begin to save outcomes"))?;
-        if return_lease(&mut tx, lease).await? {
-            follow(&mut tx, &settled, now).await?;
-        } else {
-            // Too late: these messages are `uncertain` and their targets have gone on. What did leave is still worth
-            // knowing; what did not must not be tried again behind the back of whoever looked at it since.
-            settled.retain(|(_, outcome, _)| matches!(outcome, Outcome::Accepted { .. }));
-        }
         messages(&mut tx, &settled, now).await?;
         tx.commit().await.map_err(Error::during("commit outcomes"))
     }
@@ -81,10 +78,42 @@ impl Store {
     }
 }
 
-/// Gives the lease back; `false` when it ran out and somebody else took care of it.
-async fn return_lease(tx: &mut PgConnection, lease: i64) -> Result<bool, Error> {
-    let done = sqlx::query("delete from lease where id = $1").bind(lease).execute(tx).await;
-    done.map(|done| done.rows_affected() == 1).map_err(Error::during("return a lease"))
+impl Store {
+    /// Suppresses those of whom the provider says that they want nothing. First of all and on its own: whoever dies after
+    /// it leaves messages that are uncertain, and nobody who is written to against their word.
+    async fn suppress_refused(
+        &self,
+        settled: &[(&Claimed, &Outcome, Settlement)],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut by_reason: BTreeMap<&str, BTreeSet<Phone>> = BTreeMap::new();
+        for (claimed, outcome, settlement) in settled {
+            if let (Outcome::Refused(refusal), Some(Consequence::Suppress)) = (outcome, settlement.consequence) {
+                by_reason.entry(&refusal.error).or_default().insert(claimed.phone.clone());
+            }
+        }
+        for (reason, phones) in by_reason {
+            self.suppress(&phones, Listed::ByProvider, Some(reason), now).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives the leases back that are still ours; of the others somebody else took care when they ran out.
+async fn return_leases(
+    tx: &mut PgConnection,
+    settled: &[(&Claimed, &Outcome, Settlement)],
+) -> Result<HashSet<i64>, Error> {
+    let leases: BTreeSet<i64> = settled.iter().map(|(claimed, ..)| claimed.lease).collect();
+    // In their order, as whoever takes those that ran out.
+    let ours: Vec<i64> = sqlx::query_scalar(
+        "delete from lease where id in (select id from lease where id = any($1) order by id for update) returning id",
+    )
+    .bind(leases.into_iter().collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("return leases"))?;
+    Ok(ours.into_iter().collect())
 }
 
 /// Of the targets of lost messages, those whose last one it was are done; for the others the day counts as sent.
@@ -125,7 +154,8 @@ async fn follow(
     let mut changed = Changed::default();
     let (mut back, mut back_days): (Keys, Vec<NaiveDate>) = (Keys::default(), Vec::new());
     let mut failures = (Keys::default(), Vec::<i16>::new());
-    for (claimed, _, settlement) in settled {
+    let mut refused = Vec::new();
+    for (claimed, outcome, settlement) in settled {
         let (key, at) = (claimed.key.target, now.max(claimed.claimed_at));
         match settlement.following {
             Following::Nothing => {}
@@ -145,15 +175,25 @@ async fn follow(
             changed.at.push(at);
             changed.gave_back.push(settlement.give_back);
         }
+        if let Outcome::Refused(refusal) = outcome {
+            refused.push(Refused {
+                run: (key.account, key.campaign),
+                channel: claimed.channel.as_ref().map(Name::as_str),
+                error: &refusal.error,
+                consequence: settlement.consequence,
+                fails: refusal.reaction.is_failure(),
+            });
+        }
         if settlement.give_back {
             back.push(key);
             back_days.push(claimed.counts_on);
         }
     }
-    if changed.at.is_empty() {
+    if changed.at.is_empty() && refused.is_empty() {
         return Ok(());
     }
-    lock_lanes(tx, &changed.keys.accounts.iter().map(|id| AccountId(*id)).collect::<Vec<_>>()).await?;
+    let concerned = changed.keys.accounts.iter().map(|id| AccountId(*id)).chain(refused.iter().map(|one| one.run.0));
+    lock_lanes(tx, &concerned.collect::<Vec<_>>()).await?;
     targets.save(tx).await?;
     if !failures.1.is_empty() {
         count_failed_days(tx, failures.0, failures.1).await?;
@@ -162,7 +202,7 @@ async fn follow(
     if !back_days.is_empty() {
         give_back(tx, back, back_days).await?;
     }
-    Ok(())
+    take_effect(tx, &refused, now).await
 }
 
 async fn count_failed_days(tx: &mut PgConnection, keys: Keys, failed_days: Vec<i16>) -> Result<(), Error> {
@@ -245,15 +285,13 @@ async fn messages(
     now: Timestamp,
 ) -> Result<(), Error> {
     let mut keys = Keys::default();
-    let (mut days, mut states, mut sent_at, mut ids, mut errors, mut backs) =
-        (vec![], vec![], vec![], vec![], vec![], vec![]);
+    let (mut days, mut states, mut sent_at, mut ids, mut errors, mut backs, mut counts) =
+        (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
     for (claimed, outcome, settlement) in settled {
         let Ok(state) = step(State::Sending, settlement.event) else { continue };
         let (id, error) = match outcome {
             Outcome::Accepted { provider_id } => (Some(provider_id.as_str()), None),
-            Outcome::Postponed { error, .. } | Outcome::Refused { error } | Outcome::Unknown { error } => {
-                (None, Some(error.as_str()))
-            }
+            Outcome::Refused(Refusal { error, .. }) | Outcome::Unknown { error } => (None, Some(error.as_str())),
         };
         keys.push(claimed.key.target);
         days.push(claimed.key.day);
@@ -262,6 +300,7 @@ async fn messages(
         ids.push(id);
         errors.push(error);
         backs.push(settlement.give_back);
+        counts.push(settlement.counts);
     }
     sqlx::query(
         "update message m
@@ -272,10 +311,11 @@ async fn messages(
                           then 'failed' else u.state end,
              error = case when m.state not in ('sending', 'uncertain') then m.error else u.error end,
              sent_at = coalesce(m.sent_at, u.sent_at), provider_id = coalesce(u.provider_id, m.provider_id),
-             counts_on = case when u.back then null else m.counts_on end
+             counts_on = case when u.back then null else m.counts_on end,
+             attempts = case when u.counts then m.attempts else m.attempts - 1 end
          from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[], $7::text[],
-                     $8::text[], $9::boolean[])
-              as u (account_id, campaign_id, referral_id, day, state, sent_at, provider_id, error, back)
+                     $8::text[], $9::boolean[], $10::boolean[])
+              as u (account_id, campaign_id, referral_id, day, state, sent_at, provider_id, error, back, counts)
          where (m.account_id, m.referral_id, m.campaign_id, m.day)
              = (u.account_id, u.referral_id, u.campaign_id, u.day)
            and (m.state in ('sending', 'delivered', 'read', 'failed') or (m.state = 'uncertain' and u.state = 'sent'))",
@@ -289,6 +329,7 @@ async fn messages(
     .bind(ids)
     .bind(errors)
     .bind(backs)
+    .bind(counts)
     .execute(tx)
     .await
     .map_err(Error::during("save outcomes"))?;

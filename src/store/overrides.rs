@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use super::advance::{Replaced, look_at};
 use super::claim::{in_force, lock_lanes};
 use super::event::{Event, tell};
+use super::halt::lift_halt;
 use super::rows::decode;
 use super::run::Scene;
 use super::{Error, Store};
@@ -121,6 +122,10 @@ impl Store {
         let before = find(&mut tx, scope, now).await?;
         let people = concerned(&mut tx, scope).await?.people;
         replace(&mut tx, scope, order, now).await?;
+        let goes_on = order.is_some_and(|order| matches!(order.action, Action::Resume | Action::Start));
+        if let Some(account) = scope.account().filter(|_| goes_on) {
+            lift_halt(&mut tx, account, now).await?;
+        }
         tell(&mut tx, &[said(scope, before.as_ref(), order, (sentence, actor))], now).await?;
         touch(&mut tx, scope, now).await?;
         let scene = Scene::of(program);

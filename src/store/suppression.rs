@@ -22,13 +22,15 @@ const LOCK: i64 = 0x7265_6c61_6e63_6502;
 /// Phones that the log names, masked; of more it tells how many they are.
 const NAMED: usize = 3;
 
-/// Where an operator has phones from.
+/// Whose word it is that phones are suppressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listed {
     /// Typed in.
     ByHand,
     /// Read from a file.
     InFile,
+    /// A provider says so of people who told it, or whom it will not have written to.
+    ByProvider,
 }
 
 /// What suppressing phones came to.
@@ -56,6 +58,7 @@ impl Store {
         let source = match listed {
             Listed::ByHand => "operator",
             Listed::InFile => "import",
+            Listed::ByProvider => "channel",
         };
         let said: Vec<Option<&str>> = vec![None; phones.len()];
         let by = By { source, actor: self.actor(), reason };
@@ -139,7 +142,7 @@ pub(super) async fn hold_suppressions(tx: &mut PgConnection) -> Result<bool, Err
 /// By whose word, and why.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct By<'a> {
-    /// `reply`, `operator` or `import`.
+    /// `reply`, `operator`, `import` or `channel`.
     pub(super) source: &'a str,
     pub(super) actor: Option<&'a str>,
     pub(super) reason: Option<&'a str>,

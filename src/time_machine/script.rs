@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use crate::channel::{Channel, Open, Outcome};
 use crate::domain::{CampaignId, MessageKey, ReferralId, Timestamp, mix};
+use crate::lifecycle::settlement;
 use crate::store::Claimed;
 
 /// What a provider does with one hand-over.
@@ -20,6 +21,8 @@ pub enum Reaction {
     Timeout,
     /// Does not take it now.
     Throttled,
+    /// Does not take it, and asks for this.
+    Refused(settlement::Reaction),
     /// Takes it, and the daemon dies before it can write that down.
     CrashBeforeOutcome,
 }
@@ -130,15 +133,16 @@ impl Script {
         let reaction = self.reaction(message);
         let arrives = matches!(reaction, Reaction::Accepted | Reaction::Timeout | Reaction::CrashBeforeOutcome);
         if let Some(deliveries) = self.deliveries.as_ref().filter(|_| arrives) {
-            let Claimed { key, phone, text, claimed_at, .. } = message;
+            let Claimed { key, phone, content, claimed_at, .. } = message;
             let phone = phone.as_str().to_owned();
-            lock(deliveries).push(Delivery { key: *key, phone, text: text.clone(), at: *claimed_at });
+            lock(deliveries).push(Delivery { key: *key, phone, text: content.text.clone(), at: *claimed_at });
         }
         Some(match reaction {
             Reaction::Accepted => Outcome::Accepted { provider_id: provider_id(&message.key) },
-            Reaction::Rejected(code) => Outcome::Refused { error: format!("rejected: {code}") },
+            Reaction::Rejected(code) => Outcome::refused(format!("rejected: {code}"), settlement::Reaction::Leave),
             Reaction::Timeout => Outcome::Unknown { error: "no answer".to_owned() },
-            Reaction::Throttled => Outcome::Postponed { error: "throttled".to_owned(), after: None },
+            Reaction::Throttled => Outcome::refused("throttled", settlement::Reaction::Retry { after: None }),
+            Reaction::Refused(reaction) => Outcome::refused("refused", reaction),
             Reaction::CrashBeforeOutcome => return None,
         })
     }
@@ -149,6 +153,10 @@ struct Scripted(Arc<Script>);
 
 #[async_trait]
 impl Channel for Scripted {
+    fn calls_out(&self) -> bool {
+        false
+    }
+
     async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(messages.len());
         for message in messages {

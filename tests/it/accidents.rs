@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use relance::runner::{BATCH, Seen, send, upkeep};
-use relance::store::{Span, Speed};
+use relance::store::{Span, Speed, Terms};
 use sqlx::Connection;
 
 use crate::world::{Fault, Person, World};
@@ -157,7 +157,10 @@ async fn accident_03_quota_is_not_read_while_somebody_else_takes_it() {
     sqlx::query("update lane set taken = 2, taken_on = '2026-11-30'").execute(&mut *tx).await.unwrap();
     let (program, _) = world.program().await;
     let (store, span) = (world.store().clone(), Span::now(world.now));
-    let claim = tokio::spawn(async move { store.claim(&program, BATCH, span, span.to() + TimeDelta::hours(1)).await });
+    let claim =
+        tokio::spawn(
+            async move { store.claim(&program, BATCH, span, Terms::until(span.to() + TimeDelta::hours(1))).await },
+        );
     let waiting =
         "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     while !claim.is_finished() && world.one::<i64>(waiting).await < 1 {

@@ -243,7 +243,7 @@ async fn channels(defaults: &str, own: &str, account: &str) -> [&'static str; 2]
     let desired = world.store().in_force().await.unwrap().desired;
     let claim = world.claim(1_000).await;
     let opened = Channels::open(&desired.channels, &open);
-    assert_eq!(opened.hand_over(&program, &claim.messages, world.now).await.len(), 2);
+    assert_eq!(opened.hand_over(&claim.messages, world.now).await.len(), 2);
     let noted = noted.lock().unwrap();
     [1, 2].map(|id| noted[&ReferralId(id)])
 }

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 13] = [
+const CORE: [&str; 14] = [
     "cadence",
     "consent",
     "diagnostic",
     "domain",
     "gate",
+    "health",
     "lane",
     "lifecycle",
     "manifest",
@@ -21,24 +22,40 @@ const CORE: [&str; 13] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 28] = [
+const ALLOWED: [(&str, &[&str]); 29] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
     ("manifest", &["diagnostic", "domain", "template"]),
     ("lifecycle", &["domain", "manifest"]),
     ("gate", &["domain", "lifecycle", "manifest"]),
+    ("health", &["domain"]),
     ("pacing", &["domain", "manifest"]),
     ("cadence", &["domain", "manifest"]),
     ("plan", &["cadence", "domain", "gate", "lifecycle", "manifest", "pacing"]),
     ("program", &["cadence", "domain", "lifecycle", "manifest", "template"]),
     ("preview", &["domain", "program"]),
-    ("lane", &["domain", "gate", "lifecycle", "manifest", "pacing", "program", "template"]),
+    ("lane", &["domain", "gate", "health", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),
     ("consent", &["domain"]),
     ("facts", &["domain"]),
     ("source", &["diagnostic", "domain", "manifest"]),
-    ("store", &["cadence", "consent", "domain", "gate", "lane", "lifecycle", "manifest", "pacing", "plan", "program"]),
+    (
+        "store",
+        &[
+            "cadence",
+            "consent",
+            "domain",
+            "gate",
+            "health",
+            "lane",
+            "lifecycle",
+            "manifest",
+            "pacing",
+            "plan",
+            "program",
+        ],
+    ),
     ("outgoing", &[]),
     ("notice", &["config", "domain", "manifest", "outgoing", "store"]),
     ("import", &["domain", "facts", "store"]),

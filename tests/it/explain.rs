@@ -99,7 +99,7 @@ async fn caps_reached() {
         .await;
     let json = json(&world, &waiting[0]).await;
     assert_eq!(
-        (&json["gate"][7]["reason"], &json["gate"][7]["inputs"]),
+        (&json["gate"][8]["reason"], &json["gate"][8]["inputs"]),
         (&"account-cap".into(), &"1 of 1 taken today".into())
     );
     // What is said of the earliest instant is so.
@@ -155,7 +155,7 @@ async fn a_paused_run_without_consent_and_disconnected() {
     world.sql("update account set whatsapp_status = 'connected', subscription_ends_at = null").await;
     let json = json(&world, "welcome/a1/r1").await;
     assert_eq!(json["answer"]["next"], Value::Null, "only an event can change it");
-    assert_eq!(json["gate"][5]["reason"], "consent-missing");
+    assert_eq!(json["gate"][6]["reason"], "consent-missing");
     assert_eq!(json["gate"].as_array().unwrap().iter().filter(|step| step["decides"] == true).count(), 1);
 }
 

@@ -113,6 +113,7 @@ async fn somebody_reads_it() {
             &["suppress", "holds", "-o", "wide"],
             &["suppress", "holds", "-o", "json"],
             &["explain", "target", "welcome/a1/r1"],
+            &["describe", "target", "welcome/a1/r1"],
             &[&["suppress", "release", PHONE, "--account", "a2"], &maria[..]].concat(),
             &[&["suppress", "release", PHONE, "--account", "a1", "--reason", "they like it"], &maria[..]].concat(),
             &[&["suppress", "release", PHONE, "-o", "json"], &maria[..]].concat(),

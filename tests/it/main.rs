@@ -18,6 +18,7 @@ mod facts;
 mod forecast;
 mod get;
 mod gitops;
+mod health;
 mod history;
 mod holds;
 mod import;

@@ -1,7 +1,7 @@
 //! Receipts: late, doubled, out of order, before the outcome or instead of it, they only ever add to what is known.
 
 use chrono::TimeDelta;
-use relance::channel::Outcome;
+use relance::channel::{Outcome, Reaction};
 use relance::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
 use relance::store::look::Wanted;
 use relance::store::{Claim, Receipt, ReceiptStatus};
@@ -74,11 +74,11 @@ async fn wrong_counters(world: &World) -> i64 {
 
 async fn save(world: &World, claim: Claim, outcome: &Outcome) {
     let outcomes: Vec<_> = claim.messages.into_iter().map(|message| (message, outcome.clone())).collect();
-    world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
+    world.store().save_outcomes(&outcomes, world.now).await.unwrap();
 }
 
 fn busy() -> Outcome {
-    Outcome::Postponed { error: "busy".to_owned(), after: None }
+    Outcome::refused("busy", Reaction::Retry { after: None })
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn a_crash_after_a_receipt_leaves_nobody_behind() {
 async fn a_receipt_that_contradicts_the_outcome_sends_nothing_twice_and_leaves_nobody_behind() {
     for (outcome, target) in [
         (busy(), "r1 welcome completed day 2"),
-        (Outcome::Refused { error: "no such number".to_owned() }, "r1 welcome exited undeliverable day 2"),
+        (Outcome::refused("no such number", Reaction::Leave), "r1 welcome exited undeliverable day 2"),
     ] {
         let (mut world, claim) = on_the_last_day().await;
         note(&world, &[delivered(1, 2, world.now), failed(2, 2, world.now)]).await;

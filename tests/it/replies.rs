@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use chrono::TimeDelta;
-use relance::channel::Outcome;
+use relance::channel::{Outcome, Reaction};
 use relance::domain::{AccountId, CampaignId, Phone};
 use relance::facts::Source;
 use relance::import;
@@ -79,7 +79,7 @@ async fn a_message_on_its_way_settles_and_brings_nobody_back() {
     for (outcome, after) in [
         (Outcome::Accepted { provider_id: "x".to_owned() }, "r1 welcome day 1 sent attempt 1"),
         (Outcome::Unknown { error: "?".to_owned() }, "r1 welcome day 1 uncertain attempt 1"),
-        (Outcome::Postponed { error: "busy".to_owned(), after: None }, "r1 welcome day 1 failed attempt 1"),
+        (Outcome::refused("busy", Reaction::Retry { after: None }), "r1 welcome day 1 failed attempt 1"),
     ] {
         let mut world = world().await;
         world.run_for(TimeDelta::hours(5)).await;
@@ -89,7 +89,7 @@ async fn a_message_on_its_way_settles_and_brings_nobody_back() {
         assert_eq!(reply(&world, &[said(2, PHONE, "stop")]).await.exited, 2);
         assert_eq!(world.messages().await[0], "r1 welcome day 1 sending attempt 1");
         let outcomes: Vec<_> = claim.messages.into_iter().map(|message| (message, outcome.clone())).collect();
-        world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
+        world.store().save_outcomes(&outcomes, world.now).await.unwrap();
         assert_eq!(world.messages().await[0], after);
         assert_eq!(world.targets().await[0], "r1 welcome exited opted-out day 2");
         world.run_for(TimeDelta::days(3)).await;

@@ -1,7 +1,7 @@
 //! Sending, enrolling and ending, day by day: what the list of accidents does not show.
 
 use chrono::TimeDelta;
-use relance::channel::Outcome;
+use relance::channel::{Outcome, Reaction};
 use relance::runner::{BATCH, enroll, send};
 use relance::store::{Span, Speed};
 
@@ -145,9 +145,9 @@ async fn an_old_crash_does_not_end_who_is_just_being_sent_the_last_day() {
     let claim = world.claim(10).await;
     assert_eq!(claim.messages.len(), 1);
     assert_eq!(world.store().expire_leases(world.now).await.unwrap(), 1);
-    let busy = Outcome::Postponed { error: "busy".to_owned(), after: None };
+    let busy = Outcome::refused("busy", Reaction::Retry { after: None });
     let outcomes = [(claim.messages[0].clone(), busy)];
-    world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
+    world.store().save_outcomes(&outcomes, world.now).await.unwrap();
     world.run_for(TimeDelta::days(1)).await;
     assert_eq!(world.messages().await, ["r1 c day 1 uncertain attempt 1", "r1 c day 2 sent attempt 2"]);
     assert_eq!(world.targets().await, ["r1 c completed day 2"]);
@@ -165,20 +165,20 @@ async fn an_outcome_that_comes_after_the_lease_says_only_that_it_left() {
     let error = || "late".to_owned();
     let answers = [
         Outcome::Accepted { provider_id: "x".to_owned() },
-        Outcome::Postponed { error: error(), after: None },
-        Outcome::Refused { error: error() },
+        Outcome::refused(error(), Reaction::Retry { after: None }),
+        Outcome::refused(error(), Reaction::Leave),
     ];
     let mut claimed = claim.messages.clone();
     claimed.sort_by_key(|message| message.key.target.referral);
     let outcomes: Vec<_> = claimed.into_iter().zip(answers).collect();
-    world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
+    world.store().save_outcomes(&outcomes, world.now).await.unwrap();
     let expected = ["r1 c day 1 sent attempt 1", "r2 c day 1 uncertain attempt 1", "r3 c day 1 uncertain attempt 1"];
     assert_eq!(world.messages().await, expected);
     assert_eq!(world.targets().await, ["r1 c active day 2", "r2 c active day 2", "r3 c active day 2"]);
     // Uncertain counts as sent: no quota came back.
     assert_eq!(counters(&world).await, (3, 3));
     // The same outcomes once more change nothing.
-    world.store().save_outcomes(claim.lease.unwrap(), &outcomes, world.now).await.unwrap();
+    world.store().save_outcomes(&outcomes, world.now).await.unwrap();
     assert_eq!(world.messages().await, expected);
 }
 
@@ -197,8 +197,8 @@ async fn a_day_that_comes_back_after_the_next_one_left_is_made_up_for_and_nothin
     world.now += TimeDelta::seconds(40);
     world.settle().await;
     assert_eq!(world.channel.keys().iter().map(|key| key.day).collect::<Vec<_>>(), [2]);
-    let busy = Outcome::Postponed { error: "busy".to_owned(), after: None };
-    world.store().save_outcomes(claim.lease.unwrap(), &[(claim.messages[0].clone(), busy)], world.now).await.unwrap();
+    let busy = Outcome::refused("busy", Reaction::Retry { after: None });
+    world.store().save_outcomes(&[(claim.messages[0].clone(), busy)], world.now).await.unwrap();
     let wrong = "select count(*) from lane l join run r using (account_id)
                  where l.taken <> r.taken or l.taken <> (select count(*) from message m where m.counts_on = l.taken_on)";
     for _ in 0..6 {
@@ -235,8 +235,8 @@ async fn cancelled_in_the_middle_of_a_hand_over_nothing_is_tried_again() {
     world.now += TimeDelta::hours(7);
     let claim = world.claim(10).await;
     world.apply(&tree(5, NO_PACE, &[("c", "state: cancelled")])).await;
-    let busy = Outcome::Postponed { error: "busy".to_owned(), after: None };
-    world.store().save_outcomes(claim.lease.unwrap(), &[(claim.messages[0].clone(), busy)], world.now).await.unwrap();
+    let busy = Outcome::refused("busy", Reaction::Retry { after: None });
+    world.store().save_outcomes(&[(claim.messages[0].clone(), busy)], world.now).await.unwrap();
     world.run_for(TimeDelta::days(2)).await;
     assert_eq!(world.channel.delivered(), []);
     assert!(world.targets().await[0].starts_with("r1 c exited cancelled"));

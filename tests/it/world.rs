@@ -6,11 +6,12 @@ use chrono::TimeDelta;
 use relance::channel::Channels;
 use relance::domain::{MessageKey, Timestamp};
 use relance::lifecycle::operator::Override;
+use relance::lifecycle::settlement;
 use relance::manifest::{SourceFile, Sources};
 use relance::program::Program;
 use relance::reconcile::{By, Outcome, Pass};
 use relance::runner::BATCH;
-use relance::store::{Batch, Claim, Ordered, Span, Store};
+use relance::store::{Batch, Claim, Ordered, Span, Store, Terms};
 use relance::time_machine::{self, Delivery, Reaction, Script};
 
 use crate::support::{TestDatabase, database};
@@ -26,6 +27,8 @@ pub(crate) enum Fault {
     NoSuchNumber,
     /// It left, but the answer was lost.
     NoAnswer,
+    /// Nothing left; the provider asks for this.
+    Asks(settlement::Reaction),
     /// It left, and the daemon died.
     Crash,
 }
@@ -50,6 +53,7 @@ impl Phones {
                     Fault::Busy => Reaction::Throttled,
                     Fault::NoSuchNumber => Reaction::Rejected("no such number".to_owned()),
                     Fault::NoAnswer => Reaction::Timeout,
+                    Fault::Asks(reaction) => Reaction::Refused(*reaction),
                     Fault::Crash => Reaction::CrashBeforeOutcome,
                 },
             }));
@@ -232,23 +236,29 @@ impl World {
     pub(crate) async fn die_after_the_hand_over(&mut self) -> usize {
         let (program, channels) = self.program().await;
         let lease_until = self.now + TimeDelta::seconds(90);
-        let claim = self.store().claim(&program, BATCH, Span::now(self.now), lease_until).await.unwrap();
-        channels.hand_over(&program, &claim.messages, self.now).await.len()
+        let claim = self.store().claim(&program, BATCH, Span::now(self.now), Terms::until(lease_until)).await.unwrap();
+        channels.hand_over(&claim.messages, self.now).await.len()
     }
 
     /// Claims what is due, at most `messages`, for 90 seconds.
     pub(crate) async fn claim(&mut self, messages: usize) -> Claim {
         let (program, _) = self.program().await;
         let batch = Batch { messages, ..BATCH };
-        self.store().claim(&program, batch, Span::now(self.now), self.now + TimeDelta::seconds(90)).await.unwrap()
+        self.store()
+            .claim(&program, batch, Span::now(self.now), Terms::until(self.now + TimeDelta::seconds(90)))
+            .await
+            .unwrap()
     }
 
     /// Claims what is due and dies before anything is handed over.
     pub(crate) async fn die_before_the_hand_over(&mut self) -> usize {
         let (program, _) = self.program().await;
         let batch = Batch { lanes: 100, people: 100, messages: 1_000 };
-        let claim =
-            self.store().claim(&program, batch, Span::now(self.now), self.now + TimeDelta::seconds(90)).await.unwrap();
+        let claim = self
+            .store()
+            .claim(&program, batch, Span::now(self.now), Terms::until(self.now + TimeDelta::seconds(90)))
+            .await
+            .unwrap();
         claim.messages.len()
     }
 

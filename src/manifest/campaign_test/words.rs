@@ -6,19 +6,23 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 pub const MESSAGE_STATES: [&str; 7] = ["queued", "sending", "sent", "delivered", "read", "failed", "uncertain"];
 pub const TARGET_STATES: [&str; 3] = ["active", "completed", "exited"];
 pub const EXIT_REASONS: [&str; 7] = ["paid", "opted-out", "cancelled", "undeliverable", "failed", "removed", "expired"];
-pub const HOLDS: [&str; 9] = [
+pub const HOLDS: [&str; 13] = [
     "run-not-active",
+    "sending-off",
     "subscription-expired",
     "disconnected",
+    "halted",
     "consent-missing",
+    "near-opt-out",
     "outside-window",
     "account-cap",
     "campaign-cap",
     "written-today",
     "pacing",
+    "throttled",
 ];
 pub const PHASES: [&str; 6] = ["draft", "scheduled", "active", "paused", "completed", "cancelled"];
-pub const RUN_REASONS: [&str; 16] = [
+pub const RUN_REASONS: [&str; 18] = [
     "manifest",
     "operator",
     "waiting-for-start",
@@ -31,6 +35,8 @@ pub const RUN_REASONS: [&str; 16] = [
     "filtered-campaign-active",
     "subscription-expired",
     "disconnected",
+    "failure-rate",
+    "channel-unhealthy",
     "template-error",
     "drained",
     "ended",

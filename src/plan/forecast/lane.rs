@@ -303,6 +303,8 @@ impl<'a> Lane<'a> {
             | Hold::SendingOff
             | Hold::SubscriptionExpired
             | Hold::Disconnected
+            | Hold::Halted
+            | Hold::Throttled
             | Hold::ConsentMissing
             | Hold::NearOptOut
             | Hold::WrittenToday => {}

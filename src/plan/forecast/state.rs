@@ -91,6 +91,8 @@ impl<'a> State<'a> {
             crowded_out: among.order.crowded_out(self.run.id, among.peers, among.policy),
             ahead: if self.run.refused { Ahead::Outlives(String::new()) } else { Ahead::Free },
             unable: among.unable,
+            // What stops an account for its own sake is over by then, or plans do not matter.
+            halted: None,
             enrolls: among.policy.enrollment.is_on(),
             sends: among.policy.sending.is_on(),
             start_at: self.start_at,

@@ -110,7 +110,7 @@ impl Case {
     fn look_at(&self, runs: &[Run<'_>], groups: Vec<Group>) -> Vec<Outlook> {
         let policy =
             AccountPolicy { messages_per_day: self.cap, pacing: self.pacing.clone(), ..AccountPolicy::default() };
-        let facts = gate::Account { subscription_ends_at: None, connected: self.connected };
+        let facts = gate::Account::new(None, self.connected);
         let zone = Zone::parse("Africa/Douala").unwrap();
         let order = Order::default();
         let account = Account { zone: &zone, policy: &policy, order: &order, facts, taken: 0, pace: Pace::default() };

@@ -9,10 +9,11 @@ use super::Replaced;
 use crate::domain::{AccountId, CampaignId, Moment, Timestamp};
 use crate::gate;
 use crate::lifecycle::operator::{Orders, Overrides};
-use crate::lifecycle::run::{Ahead, Phase, Reason, Situation, Status, next};
+use crate::lifecycle::run::{Ahead, Halted, Phase, Reason, Situation, Status, next};
 use crate::lifecycle::turn::{Order, Peer, Peers};
 use crate::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment, PastSubscription};
 use crate::store::Error;
+use crate::store::halt::{HaltedChannel, HaltedChannels};
 use crate::store::rows::{decode, strange, zone};
 use crate::store::run::{Scene, Specs};
 
@@ -32,12 +33,14 @@ pub(super) async fn due_runs(
                 a.subscription_ends_at, r.foreseen_at, r.foreseen_end, coalesce(a.whatsapp_status, 'connected') = 'connected' as connected,
                 coalesce(r.fault_revision_id = r.revision_id, false) as faulty,
                 c.removed_at is not null as removed,
+                h.reason as halt_reason, h.message as halt_message, h.until as halted_until,
                 exists (select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
                                                and t.state = 'active') as active,
                 case when r.campaign_id = any($3) then (
                   select count(*) from target t
                   where t.account_id = r.account_id and t.campaign_id = r.campaign_id) else 0 end as taken
          from run r join account a on a.id = r.account_id join campaign c on c.id = r.campaign_id
+         left join account_halt h on h.account_id = r.account_id and (h.until is null or h.until > $2)
          where r.account_id = any($1) and r.check_at <= $2",
     )
     .bind(accounts)
@@ -67,6 +70,9 @@ pub(super) struct RunRow {
     pass_due: bool,
     external_id: String,
     labels: serde_json::Value,
+    halt_reason: Option<String>,
+    halt_message: Option<String>,
+    halted_until: Option<Timestamp>,
     taken: i64,
     active: bool,
     faulty: bool,
@@ -96,6 +102,8 @@ pub(super) struct Look {
 pub(super) struct Looking<'a> {
     pub(super) scene: &'a Scene<'a>,
     pub(super) overrides: &'a Overrides,
+    /// Channels by which nothing leaves now.
+    pub(super) channels: &'a HaltedChannels,
     pub(super) replaced: Option<&'a Replaced<'a>>,
     pub(super) now: Timestamp,
 }
@@ -169,19 +177,23 @@ impl RunRow {
         self,
         spec: Option<&Campaign>,
         orders: Orders<'_>,
-        Looking { scene, replaced, now, .. }: Looking<'_>,
+        Looking { scene, channels, replaced, now, .. }: Looking<'_>,
         peers: &Peers,
     ) -> Result<Look, sqlx::Error> {
         let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
         let reason = Reason::parse(&self.reason).ok_or_else(|| strange("a reason", &self.reason))?;
         let status = Status { phase, reason, message: self.message.clone() };
-        let facts = gate::Account { subscription_ends_at: self.subscription_ends_at, connected: self.connected };
+        let facts = gate::Account::new(self.subscription_ends_at, self.connected);
         let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
         let policy = scene.policies.of(&self.external_id, &self.labels);
         let zone = match spec.and_then(|spec| spec.schedule.timezone.clone()) {
             Some(zone) => zone,
             None => zone(&self.timezone)?,
         };
+        let channel = spec.and_then(|spec| spec.channel.as_ref()).or(policy.channel.as_ref());
+        let channel = channel.and_then(|name| channels.get(name.as_str()));
+        let halted = self.halted()?.or_else(|| channel.map(HaltedChannel::halted));
+        let lifted_at = self.halted_until.max(channel.map(|channel| channel.until)).filter(|_| halted.is_some());
         let moment = |moment: Option<Moment>| moment.map(|moment| moment.at(&zone));
         let situation = Situation {
             wanted: spec.map_or(DesiredState::Cancelled, |spec| spec.state),
@@ -193,6 +205,7 @@ impl RunRow {
             crowded_out: scene.order.crowded_out(campaign, peers, &policy),
             ahead: spec.map_or(Ahead::Free, |spec| self.ahead(spec, reason, now)),
             unable: facts.unable(now),
+            halted,
             enrolls: policy.enrollment.is_on(),
             sends: policy.sending.is_on(),
             start_at: moment(spec.and_then(|spec| spec.schedule.start_at)),
@@ -210,7 +223,9 @@ impl RunRow {
         let after = next(&status, &situation, now);
         let moves = match after.phase {
             Phase::Scheduled => [situation.start_at, situation.end_at, self.look_again_at(), orders.change_at(now)],
-            Phase::Active | Phase::Paused => [None, situation.end_at, self.subscription_ends_at, orders.change_at(now)],
+            Phase::Active | Phase::Paused => {
+                [lifted_at, situation.end_at, self.subscription_ends_at, orders.change_at(now)]
+            }
             Phase::Draft => [None, None, None, orders.change_at(now)],
             Phase::Completed | Phase::Cancelled => [None; 4],
         };
@@ -227,6 +242,15 @@ impl RunRow {
 }
 
 impl RunRow {
+    /// What stops the account.
+    fn halted(&self) -> Result<Option<Halted>, sqlx::Error> {
+        let Some((reason, message)) = self.halt_reason.as_deref().zip(self.halt_message.clone()) else {
+            return Ok(None);
+        };
+        let reason = Reason::parse(reason).ok_or_else(|| strange("a reason", reason))?;
+        Ok(Some(Halted { reason, message }))
+    }
+
     /// Whether the run would be done before the subscription ends, if its campaign asks that.
     fn ahead(&self, spec: &Campaign, reason: Reason, now: Timestamp) -> Ahead {
         let Some(end) = self.subscription_ends_at.filter(|_| spec.past_subscription == PastSubscription::Refuse) else {

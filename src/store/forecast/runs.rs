@@ -84,7 +84,10 @@ impl Store {
              left join lane on lane.account_id = a.id
              cross join lateral (
                select a.id as account_id, lane.wake_at, lane.taken_on, coalesce(lane.taken, 0) as taken,
-                      lane.next_slot_at, coalesce(lane.wave, 0) as wave, coalesce(lane.wave_sent, 0) as wave_sent) l
+                      lane.next_slot_at, coalesce(lane.wave, 0) as wave, coalesce(lane.wave_sent, 0) as wave_sent,
+                      lane.tally_since, coalesce(lane.handed, 0) as handed, coalesce(lane.failed, 0) as failed,
+                      coalesce(lane.handed_before, 0) as handed_before, coalesce(lane.failed_before, 0) as failed_before,
+                      lane.throttled_until) l
              where a.id = any($1) order by a.id"
         ))
         .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
@@ -93,7 +96,10 @@ impl Store {
         .map_err(Error::during(OPERATION))?;
         let member = |row: LaneRow| {
             let (name, labels) = (row.external_id.clone(), row.labels.clone());
-            Ok(Member { lane: row.lane(policies)?, name, labels })
+            let mut lane = row.lane(policies)?;
+            // What stops an account for its own sake is over soon, as far as plans go.
+            (lane.facts.halt, lane.facts.throttled_until, lane.halted_channels) = (None, None, Vec::new());
+            Ok(Member { lane, name, labels })
         };
         rows.into_iter().map(member).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
     }

@@ -20,7 +20,7 @@ pub struct Message {
     pub phone: String,
     pub language: String,
     pub text: String,
-    /// Hand-overs begun.
+    /// Hand-overs begun, but for those that the provider put off because the sender was too fast or had to pause.
     pub attempts: i16,
     pub provider_id: Option<String>,
     /// What the channel said last, if it refused.

@@ -107,7 +107,7 @@ impl Store {
         .map_err(Error::during(OPERATION))?;
         let account = |(id, external_id, name, timezone, subscription_ends_at, status, labels): Row| {
             let connected = status.is_none_or(|status| status == "connected");
-            let facts = gate::Account { subscription_ends_at, connected };
+            let facts = gate::Account::new(subscription_ends_at, connected);
             let policy = policies.of(&external_id, &labels);
             Ok(AccountFacts { id: AccountId(id), external_id, name, zone: zone(&timezone)?, facts, policy })
         };

@@ -21,8 +21,18 @@ async fn dump(database: &TestDatabase, blank: bool) -> Vec<String> {
     .unwrap();
     let mut rows = Vec::new();
     for table in tables {
-        let left_out =
-            ["event", "sandbox_message", "clock", "refused_plan", "frozen_manifest", "notifier", "notification"];
+        let left_out = [
+            "event",
+            "sandbox_message",
+            "clock",
+            "refused_plan",
+            "frozen_manifest",
+            "notifier",
+            "notification",
+            "person_hold",
+            "forgotten",
+            "forgotten_key",
+        ];
         if blank && left_out.contains(&table.as_str()) {
             continue;
         }
@@ -43,7 +53,14 @@ async fn lived_in() -> TestDatabase {
     simulate(&database.store, &sources(&welcome()), &settings(2, rates), |_| ()).await.unwrap();
     let pause = "insert into override (account_id, action, actor, reason, created_at, until)
                  select id, 'pause', 'maria', 'audit', '2026-12-01Z', '2026-12-02Z' from account limit 1";
-    sqlx::query(pause).execute(&database.pool).await.unwrap();
+    let halts = "with account_halt as (
+                   insert into account_halt (account_id, reason, message, halted_at, until, times)
+                   select id, 'failure-rate', 'bad', '2026-11-01Z', '2026-11-02Z', 1 from account limit 1)
+                 insert into channel_halt (channel, message, halted_at, until, times)
+                 values ('wa', 'bad', '2026-11-01Z', '2026-11-02Z', 1)";
+    for facts in [pause, halts] {
+        sqlx::query(facts).execute(&database.pool).await.unwrap();
+    }
     database
 }
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::io::Cursor;
 
 use chrono::TimeDelta;
-use relance::channel::Outcome;
+use relance::channel::{Outcome, Reaction};
 use relance::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey, Timestamp, Zone, mix};
 use relance::facts::Source;
 use relance::import;
@@ -356,10 +356,12 @@ impl Walk {
     /// The outcomes of an old claim are saved after all: its lease may be over or not.
     async fn answer_late(&mut self) -> String {
         let Some(claim) = self.lost.pop() else { return "nobody is late".to_owned() };
-        let Some(lease) = claim.lease else { return "late with nothing".to_owned() };
-        let busy = || Outcome::Postponed { error: "busy".to_owned(), after: None };
+        if claim.messages.is_empty() {
+            return "late with nothing".to_owned();
+        }
+        let busy = || Outcome::refused("busy", Reaction::Retry { after: None });
         let outcomes: Vec<_> = claim.messages.into_iter().map(|message| (message, busy())).collect();
-        self.world.store().save_outcomes(lease, &outcomes, self.world.now).await.unwrap();
+        self.world.store().save_outcomes(&outcomes, self.world.now).await.unwrap();
         format!("{} answered late", outcomes.len())
     }
 

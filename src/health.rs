@@ -1,0 +1,185 @@
+//! How an account fares: how often it fails, how long it slows down, and for how long it is stopped.
+//!
+//! Pure rules; who counts and who stops is the store's to do, under the lock of the account.
+
+use chrono::TimeDelta;
+
+use crate::domain::Timestamp;
+
+/// Hand-overs below which no rate is worth anything.
+pub const FLOOR: u32 = 20;
+/// Failed hand-overs, of a hundred, above which an account is stopped.
+pub const FAILURE_PERCENT: u32 = 10;
+/// The window over which rates are taken moves on by half of itself.
+const HALF: TimeDelta = TimeDelta::hours(12);
+
+/// The first stop for failures; each is twice as long as the one before.
+const FIRST_FAILURE_STOP: TimeDelta = TimeDelta::hours(1);
+/// The first stop of a channel; each is twice as long as the one before.
+const FIRST_CHANNEL_STOP: TimeDelta = TimeDelta::minutes(10);
+const LONGEST_STOP: TimeDelta = TimeDelta::hours(24);
+/// A stop begins with the shortest again when the last one has been over for this long.
+const FORGOTTEN: TimeDelta = TimeDelta::hours(24);
+
+/// The first wait of a sender that is too fast; each in a row is twice as long as the one before.
+const FIRST_WAIT: TimeDelta = TimeDelta::seconds(2);
+const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(10);
+/// Waits are in a row when one begins before the last has been over for this long.
+const IN_A_ROW: TimeDelta = TimeDelta::minutes(2);
+
+/// Hand-overs and failures of an account, of the half window that runs and of the one before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// When the half that runs began.
+    pub since: Option<Timestamp>,
+    pub now: Count,
+    pub before: Count,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    pub handed: u32,
+    pub failed: u32,
+}
+
+impl Tally {
+    /// The tally at `now`: what is too old is left out.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        let fresh = |before| Self { since: Some(now), now: Count::default(), before };
+        match self.since {
+            None => fresh(Count::default()),
+            Some(since) if now < since + HALF => self,
+            Some(since) if now < since + HALF * 2 => fresh(self.now),
+            Some(_) => fresh(Count::default()),
+        }
+    }
+
+    /// So many more were handed over.
+    #[must_use]
+    pub fn handed(mut self, n: u32) -> Self {
+        self.now.handed = self.now.handed.saturating_add(n);
+        self
+    }
+
+    /// So many of them failed.
+    #[must_use]
+    pub fn failed(mut self, n: u32) -> Self {
+        self.now.failed = self.now.failed.saturating_add(n);
+        self
+    }
+
+    /// Whether too much fails; a sentence that says how much.
+    pub fn complaint(self) -> Option<String> {
+        let handed = self.now.handed.saturating_add(self.before.handed);
+        let failed = self.now.failed.saturating_add(self.before.failed);
+        let too_many = u64::from(failed) * 100 > u64::from(handed) * u64::from(FAILURE_PERCENT);
+        (handed >= FLOOR && too_many).then(|| format!("{failed} of its last {handed} messages failed"))
+    }
+}
+
+/// A stop that ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// How often in a row, this time included.
+    pub times: u32,
+    pub until: Timestamp,
+}
+
+impl Stop {
+    /// Of an account whose messages fail, after `last` time.
+    pub fn for_failures(last: Option<Self>, now: Timestamp) -> Self {
+        Self::after(last, FIRST_FAILURE_STOP, now)
+    }
+
+    /// Of a channel that takes nothing, after `last` time.
+    pub fn of_channel(last: Option<Self>, now: Timestamp) -> Self {
+        Self::after(last, FIRST_CHANNEL_STOP, now)
+    }
+
+    fn after(last: Option<Self>, first: TimeDelta, now: Timestamp) -> Self {
+        let last = last.filter(|last| now < last.until + FORGOTTEN);
+        let times = last.map_or(0, |last| last.times) + 1;
+        Self { times, until: now + doubled(first, times, LONGEST_STOP) }
+    }
+}
+
+/// How long a sender that is too fast waits: as long as the provider asks for, else longer each time in a row.
+pub fn slow_down(last: Option<Stop>, asked: Option<TimeDelta>, now: Timestamp) -> Stop {
+    // Of a batch that was too fast every message says so; that is one time.
+    if let Some(last) = last.filter(|last| now < last.until && asked.is_none()) {
+        return last;
+    }
+    let last = last.filter(|last| now < last.until + IN_A_ROW);
+    let times = last.map_or(0, |last| last.times) + 1;
+    let wait = asked.map_or_else(|| doubled(FIRST_WAIT, times, LONGEST_WAIT), |asked| asked.max(TimeDelta::zero()));
+    let until = (now + wait).max(last.map_or(now, |last| last.until));
+    Stop { times, until }
+}
+
+/// `first` the first time, twice as long each further time.
+fn doubled(first: TimeDelta, times: u32, longest: TimeDelta) -> TimeDelta {
+    (first * 2_i32.pow(times.clamp(1, 20) - 1)).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::{Stop, Tally, slow_down};
+    use crate::domain::Timestamp;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_rate_counts_from_twenty_on_and_what_is_old_is_left_out() {
+        let start = at("2026-12-01T08:00:00Z");
+        let few = Tally::default().at(start).handed(19).failed(19);
+        assert_eq!(few.complaint(), None);
+        assert_eq!(few.handed(1).complaint().unwrap(), "19 of its last 20 messages failed");
+        let tenth = Tally::default().at(start).handed(100).failed(10);
+        assert_eq!(tenth.complaint(), None);
+        assert!(tenth.failed(1).complaint().is_some());
+        let bad = tenth.failed(40);
+        assert!(bad.at(start + TimeDelta::hours(23)).complaint().is_some());
+        assert_eq!(bad.at(start + TimeDelta::hours(24)).complaint(), None);
+        let later = bad.at(start + TimeDelta::hours(12)).handed(400);
+        assert_eq!(later.complaint(), None);
+        assert_eq!(later.at(start + TimeDelta::hours(25)).before.handed, 400);
+    }
+
+    #[test]
+    fn stops_become_longer_until_one_is_long_ago() {
+        let (mut now, mut last, mut hours) = (at("2026-12-01T08:00:00Z"), None, Vec::new());
+        for _ in 0..7 {
+            let stop = Stop::for_failures(last, now);
+            hours.push((stop.until - now).num_hours());
+            (now, last) = (stop.until + TimeDelta::minutes(5), Some(stop));
+        }
+        assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24]);
+        let later = now + TimeDelta::hours(24);
+        assert_eq!(Stop::for_failures(last, later), Stop { times: 1, until: later + TimeDelta::hours(1) });
+        assert_eq!(Stop::of_channel(None, now).until, now + TimeDelta::minutes(10));
+    }
+
+    #[test]
+    fn a_sender_that_is_too_fast_waits_longer_each_time_in_a_row() {
+        let (mut now, mut last, mut seconds) = (at("2026-12-01T08:00:00Z"), None, Vec::new());
+        for _ in 0..11 {
+            let stop = slow_down(last, None, now);
+            seconds.push((stop.until - now).num_seconds());
+            // The rest of the batch says the same.
+            assert_eq!(slow_down(Some(stop), None, now), stop);
+            (now, last) = (stop.until, Some(stop));
+        }
+        assert_eq!(seconds, [2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
+        let later = now + TimeDelta::minutes(2);
+        assert_eq!(slow_down(last, None, later).until, later + TimeDelta::seconds(2));
+        let asked = slow_down(last, Some(TimeDelta::seconds(90)), now);
+        assert_eq!(asked.until, now + TimeDelta::seconds(90));
+        // Who asks for less than what is waited for already does not shorten it.
+        assert_eq!(slow_down(Some(asked), Some(TimeDelta::seconds(1)), now).until, asked.until);
+    }
+}

@@ -1,0 +1,50 @@
+//! Runs that cannot go on as their campaign stands: they pause until another revision.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+
+use super::Error;
+use crate::domain::{AccountId, CampaignId, Timestamp};
+
+/// The first fault of each run, with its instant. The lanes of the accounts are locked.
+#[derive(Debug, Default)]
+pub(super) struct Faults(BTreeMap<(AccountId, CampaignId), (String, Timestamp)>);
+
+impl Faults {
+    pub(super) fn push(&mut self, run: (AccountId, CampaignId), fault: String, at: Timestamp) {
+        self.0.entry(run).or_insert((fault, at));
+    }
+
+    /// Pauses the runs that are active, and has those looked at that made way for them.
+    pub(super) async fn save(self, tx: &mut PgConnection) -> Result<(), Error> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "with u as (
+               select * from unnest($1::int[], $2::int[], $3::text[], $4::timestamptz[])
+                             as u (account_id, campaign_id, fault, at)),
+             faulty as (
+               update run r
+               set phase = 'paused', reason = 'template-error', message = u.fault, fault_revision_id = r.revision_id
+               from u where (r.account_id, r.campaign_id) = (u.account_id, u.campaign_id) and r.phase = 'active'
+               returning r.account_id, r.campaign_id, u.at, u.fault, r.revision_id),
+             events as (
+               insert into event (account_id, campaign_id, at, kind, before, after, reason, message, revision_id)
+               select account_id, campaign_id, at, 'run-phase', 'active', 'paused', 'template-error', fault, revision_id
+               from faulty)
+             update run r set check_at = least(r.check_at, f.at)
+             from (select account_id, min(at) as at from faulty group by 1) f
+             where r.account_id = f.account_id and r.reason = 'filtered-campaign-active'",
+        )
+        .bind(self.0.keys().map(|(account, _)| account.0).collect::<Vec<_>>())
+        .bind(self.0.keys().map(|(_, campaign)| campaign.0).collect::<Vec<_>>())
+        .bind(self.0.values().map(|(fault, _)| fault.as_str()).collect::<Vec<_>>())
+        .bind(self.0.values().map(|(_, at)| *at).collect::<Vec<_>>())
+        .execute(tx)
+        .await
+        .map_err(Error::during("pause runs that are at fault"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,243 @@
+//! What follows from a refused hand-over: who waits, who stops, who goes on, and that nothing is lost by it.
+
+use chrono::TimeDelta;
+use relance::domain::AccountId;
+use relance::lifecycle::operator::{Action, Override, Scope};
+use relance::lifecycle::settlement::Reaction;
+
+use crate::sending::{ALWAYS, NO_PACE, tree};
+use crate::world::{Fault, Person, World};
+
+const MONDAY: &str = "2026-11-30T08:00:00Z";
+
+fn phone(account: usize, n: usize) -> String {
+    format!("+2376710{account}{n:04}")
+}
+
+/// Two accounts with so many people each, and campaign `c` of two days, enrolled and due.
+async fn world_of(people: usize, channel: &str) -> World {
+    let mut world = World::at(MONDAY).await;
+    for account in 1..=2 {
+        world.account(&format!("a{account}")).await;
+        for n in 1..=people {
+            let (id, account_id) = (format!("a{account}r{n}"), format!("a{account}"));
+            let phone = phone(account, n);
+            world.person(Person { account: &account_id, ..Person::new(&id, &phone) }).await;
+        }
+    }
+    world.apply(&campaigns(channel)).await;
+    world.settle().await;
+    // Within this second, day 1 is due for everybody.
+    world.now += TimeDelta::seconds(1);
+    world
+}
+
+fn campaigns(channel: &str) -> String {
+    let wa = "---\napiVersion: relance/v1\nkind: Channel\nmetadata: {name: wa}\nspec: {type: sandbox}\n";
+    tree(2, NO_PACE, &[("c", &format!("{ALWAYS}{channel}"))]) + wa
+}
+
+/// The next hand-over to each of `people` of an account ends so.
+fn all_ask(world: &World, account: usize, people: usize, reaction: Reaction) {
+    for n in 1..=people {
+        world.channel.fail(&phone(account, n), &[Fault::Asks(reaction)]);
+    }
+}
+
+/// Messages by account and state.
+async fn messages(world: &World) -> Vec<String> {
+    let query = "select concat_ws(' ', a.external_id, 'day', m.day, m.state, 'attempts', m.attempts, count(*))
+                 from message m join account a on a.id = m.account_id group by a.external_id, m.day, m.state, m.attempts
+                 order by 1";
+    world.column(query).await
+}
+
+/// What was counted against the caps of accounts and runs is what left.
+async fn counters_are_exact(world: &World) {
+    let wrong = "select count(*) from lane l join run r using (account_id)
+                 where l.taken <> r.taken or l.taken <> (
+                   select count(*) from message m where m.account_id = l.account_id and m.counts_on = l.taken_on)";
+    assert_eq!(world.one::<i64>(wrong).await, 0);
+}
+
+async fn resume(world: &mut World, account: i32) {
+    let (actor, reason) = ("maria".to_owned(), "spoke to the provider".to_owned());
+    let scope = Scope::Account(AccountId(account));
+    world.order(&Override { scope, action: Action::Resume, actor, reason, until: None }).await;
+}
+
+#[tokio::test]
+async fn a_number_that_is_too_fast_slows_down_alone_and_no_attempt_is_used_up() {
+    let mut world = world_of(5, "").await;
+    all_ask(&world, 1, 5, Reaction::Throttle { after: None });
+    world.settle().await;
+    assert_eq!(messages(&world).await, ["a1 day 1 queued attempts 0 5", "a2 day 1 sent attempts 1 5"]);
+    counters_are_exact(&world).await;
+    world.run_for(TimeDelta::seconds(1)).await;
+    assert_eq!(world.channel.delivered().len(), 5);
+    world.run_for(TimeDelta::seconds(1)).await;
+    assert_eq!(messages(&world).await, ["a1 day 1 sent attempts 1 5", "a2 day 1 sent attempts 1 5"]);
+    // As long as the provider asks for, when it says so; again and again costs nobody their day.
+    world.run_for(TimeDelta::hours(23)).await;
+    for n in 1..=5 {
+        let slow = Fault::Asks(Reaction::Throttle { after: Some(TimeDelta::minutes(30)) });
+        world.channel.fail(&phone(1, n), &[slow; 6]);
+    }
+    world.run_for(TimeDelta::hours(4)).await;
+    assert_eq!(
+        messages(&world).await,
+        [
+            "a1 day 1 sent attempts 1 5",
+            "a1 day 2 sent attempts 1 5",
+            "a2 day 1 sent attempts 1 5",
+            "a2 day 2 sent attempts 1 5"
+        ]
+    );
+    let waited = "select extract(epoch from max(sent_at) - min(due_at))::int / 60 from message
+                  where day = 2 and account_id = 1";
+    assert_eq!(world.one::<i32>(waited).await, 180);
+    counters_are_exact(&world).await;
+}
+
+#[tokio::test]
+async fn a_template_that_is_refused_pauses_its_run_until_another_revision() {
+    let mut world = world_of(3, "").await;
+    all_ask(&world, 1, 3, Reaction::PauseRun);
+    world.settle().await;
+    assert_eq!(world.runs().await, ["c a1 paused template-error", "c a2 active running"]);
+    assert_eq!(messages(&world).await, ["a1 day 1 queued attempts 0 3", "a2 day 1 sent attempts 1 3"]);
+    world.run_for(TimeDelta::hours(5)).await;
+    assert_eq!(world.channel.delivered().len(), 3);
+    world.apply(&campaigns("").replace("Jour 1.", "Premier jour.")).await;
+    world.settle().await;
+    assert_eq!(messages(&world).await, ["a1 day 1 sent attempts 1 3", "a2 day 1 sent attempts 1 3"]);
+    let told = "select count(*) from event where reason = 'template-error' and message = 'refused'";
+    assert_eq!(world.one::<i64>(told).await, 1);
+    counters_are_exact(&world).await;
+}
+
+#[tokio::test]
+async fn an_account_that_its_provider_stops_waits_for_a_person_and_loses_nothing() {
+    let mut world = world_of(3, "").await;
+    all_ask(&world, 1, 3, Reaction::PauseAccount);
+    world.run_for(TimeDelta::days(2)).await;
+    assert_eq!(world.runs().await, ["c a1 paused channel-unhealthy", "c a2 completed drained"]);
+    assert_eq!(messages(&world).await[..1], ["a1 day 1 queued attempts 0 3"]);
+    resume(&mut world, 1).await;
+    world.run_for(TimeDelta::days(2)).await;
+    assert_eq!(world.runs().await, ["c a1 completed drained", "c a2 completed drained"]);
+    assert_eq!(world.channel.delivered().len(), 12);
+    counters_are_exact(&world).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_takes_nothing_stops_for_everybody_and_is_tried_again_more_and_more_rarely() {
+    let mut world = world_of(1, ", channelRef: wa").await;
+    for account in 1..=2 {
+        world.channel.fail(&phone(account, 1), &[Fault::Asks(Reaction::PauseChannel); 2]);
+    }
+    world.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(world.runs().await, ["c a1 paused channel-unhealthy", "c a2 paused channel-unhealthy"]);
+    let sentence = world.one::<String>("select min(message) from run").await;
+    assert_eq!(sentence, "channel `wa`: refused");
+    // After ten minutes both try once more, and after twenty further ones they get through.
+    world.run_for(TimeDelta::minutes(28)).await;
+    assert_eq!(world.channel.delivered().len(), 0);
+    assert_eq!(world.one::<i32>("select times from channel_halt").await, 2);
+    world.run_for(TimeDelta::minutes(2)).await;
+    assert_eq!(world.channel.delivered().len(), 2);
+    assert_eq!(world.runs().await, ["c a1 active running", "c a2 active running"]);
+    counters_are_exact(&world).await;
+}
+
+#[tokio::test]
+async fn other_channels_go_on_while_one_is_stopped() {
+    let mut world = world_of(1, ", channelRef: wa").await;
+    let two = tree(2, NO_PACE, &[("c", &format!("{ALWAYS}, channelRef: wa")), ("d", ALWAYS)]);
+    let wa = campaigns("").split_once("---\napiVersion: relance/v1\nkind: Channel").unwrap().1.to_owned();
+    world.apply(&format!("{two}---\napiVersion: relance/v1\nkind: Channel{wa}")).await;
+    for account in 1..=2 {
+        world.channel.fail(&phone(account, 1), &[Fault::Asks(Reaction::PauseChannel)]);
+    }
+    world.run_for(TimeDelta::minutes(1)).await;
+    let campaigns =
+        "select distinct c.name from message m join campaign c on c.id = m.campaign_id where m.state = 'sent'";
+    assert_eq!(world.column(campaigns).await, ["d"]);
+}
+
+#[tokio::test]
+async fn an_account_of_which_too_much_fails_stops_for_longer_and_longer() {
+    let mut world = world_of(25, "").await;
+    // Three in twenty-five: more than a tenth. Two of the other account: less.
+    all_ask(&world, 1, 3, Reaction::Leave);
+    all_ask(&world, 2, 2, Reaction::Leave);
+    world.settle().await;
+    assert_eq!(world.runs().await, ["c a1 paused failure-rate", "c a2 active running"]);
+    let message = world.one::<String>("select message from run where account_id = 1").await;
+    assert_eq!(message, "3 of its last 25 messages failed");
+    world.run_for(TimeDelta::minutes(59)).await;
+    assert_eq!(world.runs().await, ["c a1 paused failure-rate", "c a2 active running"]);
+    world.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(world.runs().await, ["c a1 active running", "c a2 active running"]);
+    // What led to it is not counted again; a day later it is.
+    for n in 4..=6 {
+        world.channel.fail(&phone(1, n), &[Fault::Asks(Reaction::FailDay)]);
+    }
+    world.run_for(TimeDelta::hours(23)).await;
+    assert_eq!(world.one::<i32>("select times from account_halt").await, 2);
+    world.run_for(TimeDelta::days(2)).await;
+    assert_eq!(world.runs().await, ["c a1 completed drained", "c a2 completed drained"]);
+    counters_are_exact(&world).await;
+}
+
+#[tokio::test]
+async fn whoever_wants_nothing_as_the_provider_says_is_suppressed_everywhere() {
+    let mut world = world_of(2, "").await;
+    // The same person in the other account.
+    let other = phone(1, 1);
+    world.person(Person { account: "a2", ..Person::new("again", &other) }).await;
+    world.run_for(TimeDelta::hours(2)).await;
+    world.channel.fail(&phone(1, 1), &[Fault::Asks(Reaction::Suppress)]);
+    world.run_for(TimeDelta::days(2)).await;
+    let left = "select r.external_id || ' ' || t.exit_reason from target t join referral r on r.id = t.referral_id
+                where t.state = 'exited' order by 1";
+    assert_eq!(world.column(left).await, ["a1r1 opted-out", "again opted-out"]);
+    let said = "select source || ': ' || reason from suppression where phone = (select phone from referral where external_id = 'a1r1')";
+    assert_eq!(world.column(said).await, ["channel: refused"]);
+    counters_are_exact(&world).await;
+}
+
+#[tokio::test]
+async fn days_are_skipped_failed_and_left_as_the_provider_asks() {
+    let mut world = world_of(3, "").await;
+    world.channel.fail(&phone(1, 1), &[Fault::Asks(Reaction::SkipDay)]);
+    world.channel.fail(&phone(1, 2), &[Fault::Asks(Reaction::FailDay); 2]);
+    world.channel.fail(&phone(1, 3), &[Fault::Asks(Reaction::Leave)]);
+    world.channel.fail(&phone(2, 1), &[Fault::Fine, Fault::Asks(Reaction::SkipDay)]);
+    world.channel.fail(&phone(2, 2), &[Fault::Fine, Fault::Asks(Reaction::FailDay)]);
+    world.run_for(TimeDelta::days(2)).await;
+    let expected = [
+        "a1r1 c completed day 2",
+        "a1r2 c exited failed day 2",
+        "a1r3 c exited undeliverable day 2",
+        "a2r1 c completed day 2",
+        "a2r2 c completed day 2",
+        "a2r3 c completed day 2",
+    ];
+    assert_eq!(world.targets().await, expected);
+    let expected = [
+        "a1r1 c day 1 failed attempt 1",
+        "a1r1 c day 2 sent attempt 1",
+        "a1r2 c day 1 failed attempt 1",
+        "a1r2 c day 2 failed attempt 1",
+        "a1r3 c day 1 failed attempt 1",
+        "a2r1 c day 1 sent attempt 1",
+        "a2r1 c day 2 failed attempt 1",
+        "a2r2 c day 1 sent attempt 1",
+        "a2r2 c day 2 failed attempt 1",
+        "a2r3 c day 1 sent attempt 1",
+        "a2r3 c day 2 sent attempt 1",
+    ];
+    assert_eq!(world.messages().await, expected);
+    counters_are_exact(&world).await;
+}
