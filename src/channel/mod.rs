@@ -5,6 +5,7 @@
 
 mod route;
 mod sandbox;
+pub mod whatsapp;
 
 use std::fmt;
 use std::time::Duration;

@@ -54,7 +54,7 @@ fn said(what: &str, report: &Report) {
     print::note(&format!("demo: imported {taken} {what} from `samples/`, refused {refused}"));
 }
 
-/// Refuses a tree that could send anything for real: in this version every channel but the sandbox is an error.
+/// Refuses a tree that could send anything for real.
 fn only_sandbox(directories: &[PathBuf], config: &Config) -> anyhow::Result<()> {
     let sources = source::load(directories)?;
     let checked = manifest::check(&sources);
@@ -62,9 +62,12 @@ fn only_sandbox(directories: &[PathBuf], config: &Config) -> anyhow::Result<()> 
         validate::show(&sources, &checked, config);
         bail!("the demo begins with manifests that have no errors");
     }
-    for channel in checked.desired.channels.values() {
+    for (name, channel) in &checked.desired.channels {
         match channel {
             Channel::Sandbox { .. } => {}
+            Channel::WhatsappCloud(_) => {
+                bail!("the demo sends nothing real, and the channel `{name}` would: leave it out, or make it a sandbox")
+            }
         }
     }
     Ok(())

@@ -36,10 +36,12 @@ pub enum EventKind {
     HoldReleased,
     /// All that is known of a person was erased.
     ContactForgotten,
+    /// A provider told something of an account, a number or a template.
+    ProviderNotice,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -58,6 +60,7 @@ impl EventKind {
         Self::NearOptOut,
         Self::HoldReleased,
         Self::ContactForgotten,
+        Self::ProviderNotice,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -80,6 +83,7 @@ impl EventKind {
             Self::NearOptOut => "near-opt-out",
             Self::HoldReleased => "hold-released",
             Self::ContactForgotten => "contact-forgotten",
+            Self::ProviderNotice => "provider-notice",
         }
     }
 

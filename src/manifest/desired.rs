@@ -385,6 +385,30 @@ pub enum Channel {
         /// How long a hand-over takes.
         latency: Period,
     },
+    /// The Cloud API of WhatsApp.
+    WhatsappCloud(Box<WhatsappCloud>),
+}
+
+/// Numbers at the Cloud API of WhatsApp.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WhatsappCloud {
+    /// Sends for accounts that have no `sender`. `None`: they cannot send.
+    pub phone_number_id: Option<String>,
+    /// What the numbers belong to.
+    pub business_account_id: Option<String>,
+    pub access_token: Secret,
+    /// Signs webhooks. `None`: none is believed.
+    pub app_secret: Option<Secret>,
+    pub verify_token: Option<Secret>,
+    /// Without a slash at its end.
+    pub base_url: String,
+    pub api_version: String,
+    /// For one call, the connection included.
+    pub timeout: Period,
+    pub connect_timeout: Period,
+    /// Calls of one daemon at once.
+    pub concurrency: u16,
 }
 
 impl Channel {
@@ -392,6 +416,7 @@ impl Channel {
     pub const fn has_senders(&self) -> bool {
         match self {
             Self::Sandbox { .. } => false,
+            Self::WhatsappCloud(_) => true,
         }
     }
 }

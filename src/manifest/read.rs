@@ -47,7 +47,7 @@ pub(super) enum Spec {
     Schedule(Box<ScheduleSpec>),
     Sequence(SequenceSpec),
     Defaults(Box<DefaultsSpec>),
-    Channel(ChannelSpec),
+    Channel(Box<ChannelSpec>),
     Queue(QueueSpec),
     Account(Box<AccountSpec>),
     Notifier(NotifierSpec),
@@ -298,7 +298,7 @@ fn take_spec(mut value: Value, kind: Kind) -> Result<Spec, serde_json::Error> {
         Kind::Schedule => Spec::Schedule(typed(spec)?),
         Kind::Sequence => Spec::Sequence(typed(spec)?),
         Kind::Defaults => Spec::Defaults(typed(spec)?),
-        Kind::Channel => Spec::Channel(typed(spec)?),
+        Kind::Channel => Spec::Channel(Box::new(typed(spec)?)),
         Kind::Queue => Spec::Queue(typed(spec)?),
         Kind::Account => Spec::Account(Box::new(typed(spec)?)),
         Kind::Notifier => Spec::Notifier(typed(spec)?),
@@ -323,7 +323,8 @@ fn check_spec(spec: &Spec, document: &Document<'_>, found: &mut Vec<Diagnostic>)
         }
         Spec::Account(account) => account.check(document, found),
         Spec::Notifier(notifier) => notifier.check(document, found),
-        Spec::Channel(_) | Spec::Queue(_) => {}
+        Spec::Channel(channel) => channel.check(document, found),
+        Spec::Queue(_) => {}
         Spec::CampaignTest(test) => campaign_test::check(test, document, found),
     }
 }

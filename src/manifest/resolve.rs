@@ -103,7 +103,7 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
                 freeze_campaign(name, checked);
             }
             Some(Spec::Channel(spec)) if !is_broken => {
-                checked.desired.channels.insert((*name).clone(), spec.resolve());
+                checked.desired.channels.extend(spec.resolve().map(|channel| ((*name).clone(), channel)));
             }
             Some(Spec::Notifier(spec)) if !is_broken => {
                 checked.desired.notifiers.insert((*name).clone(), spec.resolve());

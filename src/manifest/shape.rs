@@ -222,9 +222,10 @@ impl Look<'_, '_> {
             return self.wrong_type();
         };
         let place = self.document.place(self.at);
-        if self.kind == Kind::Channel && ["whatsapp-cloud", "http", "smtp"].contains(&text) {
+        if self.kind == Kind::Channel && ["http", "smtp"].contains(&text) {
             let message = format!("channels of type `{text}` are not supported by this version");
-            return Diagnostic::new(Code::UnsupportedSetting, place, message).help("use `sandbox`");
+            return Diagnostic::new(Code::UnsupportedSetting, place, message)
+                .help("use `whatsapp-cloud`, or `sandbox`");
         }
         let all = format!("`{}`", words.join("`, `"));
         let help = did_you_mean(text, words.iter().copied())

@@ -3,15 +3,14 @@
 mod form;
 mod sign;
 
-use std::fs;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::config;
 use crate::domain::Timestamp;
-use crate::manifest::desired::{NotifierType, Secret};
+use crate::manifest::desired::NotifierType;
 use crate::outgoing::{self, Outgoing};
+use crate::secret;
 use crate::store::{Delivery, Notice};
 
 /// The first pause after a failed attempt; each is twice as long as the one before.
@@ -44,16 +43,16 @@ impl Courier {
 
     async fn attempt(&self, notice: &Notice, now: Timestamp) -> Result<(), String> {
         let spec = &notice.spec;
-        let url = read(&spec.url)?;
+        let url = secret::read(&spec.url)?;
         let body = match spec.kind {
             NotifierType::Webhook => form::webhook(notice),
             NotifierType::Slack => form::slack(notice),
         };
         let mut headers = vec![("relance-id", notice.uid.clone())];
-        if let Some(secret) = &spec.secret {
+        if let Some(key) = &spec.secret {
             let timestamp = now.timestamp();
             headers.push(("relance-timestamp", timestamp.to_string()));
-            headers.push(("relance-signature", sign::signature(&read(secret)?, timestamp, &body)));
+            headers.push(("relance-signature", sign::signature(&secret::read(key)?, timestamp, &body)));
         }
         let answer = self.outgoing.post_json(&url, &headers, body).await.map_err(|error| error.to_string())?;
         if answer.is_success() { Ok(()) } else { Err(format!("answered {answer}")) }
@@ -66,22 +65,6 @@ fn after(error: String, attempts: i32, created_at: Timestamp, now: Timestamp) ->
     let pause = (FIRST_PAUSE * 2_i32.pow(doublings)).min(LONGEST_PAUSE);
     let at = now + pause;
     if at >= created_at + GIVE_UP { Delivery::GivenUp { error } } else { Delivery::Again { error, at } }
-}
-
-/// Reads a secret where it is.
-fn read(secret: &Secret) -> Result<String, String> {
-    let (text, place) = match secret {
-        Secret::FromEnv(name) => {
-            let place = format!("the variable `{name}` of the environment");
-            (config::variable(name).ok_or_else(|| format!("{place} is not set"))?, place)
-        }
-        Secret::FromFile(path) => {
-            let place = format!("the file `{path}`");
-            (fs::read_to_string(path).map_err(|error| format!("cannot read {place}: {error}"))?, place)
-        }
-    };
-    let text = text.trim();
-    if text.is_empty() { Err(format!("{place} is empty")) } else { Ok(text.to_owned()) }
 }
 
 #[cfg(test)]

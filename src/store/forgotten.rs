@@ -48,6 +48,7 @@ impl Store {
         let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
         lock_lanes(&mut tx, &accounts).await?;
         let exited = let_go(&mut tx, &accounts, (&phones, Exit::Removed), now).await?;
+        erase_correspondence(&mut tx, phone).await?;
         let messages = erase_messages(&mut tx, phone).await?;
         let referrals = erase_referrals(&mut tx, phone, now).await?;
         let sentence = format!("forgot a person, with {referrals} rows of imports and {messages} messages: {reason}");
@@ -111,6 +112,26 @@ fn hash(key: &[u8], phone: &str) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(phone.as_bytes());
     mac.finalize().into_bytes().to_vec()
+}
+
+/// What providers posted of them, and how these call them and their messages. Posts that wait to be processed stay until
+/// they were.
+async fn erase_correspondence(tx: &mut PgConnection, phone: &Phone) -> Result<(), Error> {
+    sqlx::query(
+        "with named as (delete from alias where phone = $1),
+         heard as (update inbound set phone = null where phone = $1),
+         talked as (delete from conversation where phone = $1),
+         called as (
+           delete from provider_message p using referral r
+           where r.phone = $1 and r.account_id = p.account_id and r.id = p.referral_id)
+         update webhook set body = '' where processed_at is not null and position(convert_to($2, 'UTF8') in body) > 0",
+    )
+    .bind(phone.as_str())
+    .bind(phone.as_str().trim_start_matches('+'))
+    .execute(tx)
+    .await
+    .map_err(Error::during("erase the correspondence of a person"))?;
+    Ok(())
 }
 
 /// Texts, phones, and the provider's ids and words, in which phones may be.

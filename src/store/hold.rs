@@ -1,6 +1,6 @@
 //! People on hold: their reply may mean that they want no more messages, and somebody has to read it.
 //!
-//! The account that heard it writes to them no more until then; forecasts and copies of a database assume that it is read
+//! The account that heard it, or when nobody knows which did, every account (number 0), writes to them no more until then; forecasts and copies of a database assume that it is read
 //! soon. Whoever changes holds takes turns with whoever changes suppressions, and holds the lanes of the accounts.
 
 use std::collections::BTreeSet;

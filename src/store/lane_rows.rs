@@ -48,7 +48,7 @@ macro_rules! candidate_columns {
         "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone, r.email,
          r.paid_at is not null as paid, r.consent,
          exists (select from suppression s where s.phone = r.phone) as suppressed,
-         exists (select from person_hold h where h.account_id = t.account_id and h.phone = r.phone) as near_opt_out,
+         exists (select from person_hold h where h.account_id in (t.account_id, 0) and h.phone = r.phone) as near_opt_out,
          (select max(m.counts_on) from message m
           where m.account_id = t.account_id and m.referral_id = t.referral_id) as last_written_on"
     };

@@ -46,28 +46,34 @@ impl Store {
     /// imported stands in somebody's books, where it must be taken back. It brings nobody back into a run they left. What
     /// may be a STOP holds the person in the account that heard it, until a STOP, a START, or somebody who has read it.
     pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
-        let said = Said::of(replies);
-        if said.0.is_empty() {
-            return Ok(Heard::default());
-        }
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to act on replies"))?;
-        take_turns(&mut tx).await?;
-        let (stops, texts) = said.stops();
-        let starts = said.phones(|word| word.is(Reply::Start));
-        let stopped = add(&mut tx, (&stops, &texts), BY_REPLY, now).await?.new;
-        let started = lift(&mut tx, &starts).await?;
-        // Who says clearly what they want needs nobody to read what they said before.
-        hold::end(&mut tx, &said.phones(|word| word.last.is_some()), None).await?;
-        let held = hold::begin(&mut tx, &said.unclear(), now).await?;
-        let (accounts, revived) = accounts_of(&mut tx, &said.phones(|_| true), &starts).await?;
-        lock_lanes(&mut tx, &accounts).await?;
-        let exited = let_go(&mut tx, &accounts, (&said.phones(|word| word.stop), Exit::OptedOut), now).await?;
-        // Who says START may be enrolled in what they were never in, and go on where they were held.
-        wake(&mut tx, &revived, now).await?;
+        let heard = act_on(&mut tx, replies, now).await?;
         tx.commit().await.map_err(Error::during("commit replies"))?;
-        let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
-        Ok(Heard { stopped: heard(stopped), started: heard(started), held, exited })
+        Ok(heard)
     }
+}
+
+/// As [`Store::reply`], in a transaction that has no lock yet that others wait for while they have these.
+pub(super) async fn act_on(tx: &mut PgConnection, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
+    let said = Said::of(replies);
+    if said.0.is_empty() {
+        return Ok(Heard::default());
+    }
+    take_turns(tx).await?;
+    let (stops, texts) = said.stops();
+    let starts = said.phones(|word| word.is(Reply::Start));
+    let stopped = add(tx, (&stops, &texts), BY_REPLY, now).await?.new;
+    let started = lift(tx, &starts).await?;
+    // Who says clearly what they want needs nobody to read what they said before.
+    hold::end(tx, &said.phones(|word| word.last.is_some()), None).await?;
+    let held = hold::begin(tx, &said.unclear(), now).await?;
+    let (accounts, revived) = accounts_of(tx, &said.phones(|_| true), &starts).await?;
+    lock_lanes(tx, &accounts).await?;
+    let exited = let_go(tx, &accounts, (&said.phones(|word| word.stop), Exit::OptedOut), now).await?;
+    // Who says START may be enrolled in what they were never in, and go on where they were held.
+    wake(tx, &revived, now).await?;
+    let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
+    Ok(Heard { stopped: heard(stopped), started: heard(started), held, exited })
 }
 
 /// What a phone said in a batch.

@@ -49,7 +49,7 @@ macro_rules! person_columns {
     () => {
         "r.external_id as referral, a.external_id as account, r.name, r.phone, r.language, r.country, r.registered_at,
          r.paid_at, r.consent, r.consent_source, r.consent_at, s.suppressed_at, a.timezone, r.account_id,
-         (select h.held_at from person_hold h where h.account_id = r.account_id and h.phone = r.phone) as held_at,
+         (select min(h.held_at) from person_hold h where h.account_id in (r.account_id, 0) and h.phone = r.phone) as held_at,
          r.id as referral_id, a.attributes as labels"
     };
 }

@@ -31,4 +31,4 @@ alter table event
     add check (kind in ('run-created', 'run-phase', 'override-set', 'override-cleared', 'override-expired',
                         'revision-applied', 'plan-refused', 'plan-approved', 'manifest-frozen', 'manifest-thawed',
                         'import', 'notification-given-up', 'suppressed', 'unsuppressed', 'message-resolved',
-                        'near-opt-out', 'hold-released', 'contact-forgotten'));
+                        'near-opt-out', 'hold-released', 'contact-forgotten', 'provider-notice'));

@@ -1,0 +1,173 @@
+//! What an answer of the Graph API says of the message.
+
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use super::table;
+use crate::lifecycle::settlement::{Outcome, Reaction};
+use crate::outgoing::Reply;
+
+/// Marketing is off on the endpoint that was called; there is another for it.
+const MARKETING_ELSEWHERE: i64 = 131_063;
+/// Nobody waits longer for a limit.
+const LONGEST: TimeDelta = TimeDelta::hours(24);
+/// Of what was said, in characters.
+const MAX_ERROR: usize = 300;
+
+/// An answer, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    Accepted {
+        id: String,
+    },
+    /// Refused, with a code.
+    Error {
+        code: i64,
+        text: String,
+        /// When limits are lifted, if that was said.
+        wait: Option<TimeDelta>,
+    },
+    /// Refused by whatever answers there, which does not talk like the Graph API.
+    Stranger {
+        status: u16,
+        wait: Option<TimeDelta>,
+    },
+    /// It may have been taken.
+    Unclear {
+        text: String,
+    },
+}
+
+impl Answer {
+    pub(super) fn of(reply: &Reply) -> Self {
+        let json: Option<Value> = serde_json::from_slice(&reply.body).ok();
+        let at = |pointer: &str| json.as_ref().and_then(|json| json.pointer(pointer));
+        if let Some(id) = at("/messages/0/id").and_then(Value::as_str).filter(|id| !id.is_empty()) {
+            return Self::Accepted { id: id.to_owned() };
+        }
+        if let Some(code) = at("/error/code").and_then(Value::as_i64) {
+            let said = ["/error/message", "/error/error_data/details"].map(|part| at(part).and_then(Value::as_str));
+            let said: Vec<&str> = said.into_iter().flatten().filter(|text| !text.is_empty()).collect();
+            let said = said.join(": ");
+            // Meta often puts the code before its words.
+            let text = said.strip_prefix(&format!("(#{code})")).unwrap_or(&said);
+            return Self::Error { code, text: short(text), wait: wait(reply) };
+        }
+        match reply.status {
+            // Who has not read all of it in time may have read enough.
+            300..=407 | 409..=499 => Self::Stranger { status: reply.status, wait: wait(reply) },
+            status => Self::Unclear { text: format!("answered {status} with nothing that can be read") },
+        }
+    }
+
+    /// Whether the same message may go by the endpoint for marketing.
+    pub(super) fn wants_marketing_endpoint(&self) -> bool {
+        matches!(self, Self::Error { code: MARKETING_ELSEWHERE, .. })
+    }
+
+    /// What is known of the message, at its hand-over number `attempts`.
+    pub(super) fn outcome(self, attempts: u16) -> Outcome {
+        match self {
+            Self::Accepted { id } => Outcome::Accepted { provider_id: id },
+            Self::Error { code, text, wait } => {
+                let reaction = match table::reaction(code, attempts) {
+                    Reaction::Throttle { after } => Reaction::Throttle { after: wait.or(after) },
+                    other => other,
+                };
+                Outcome::refused(format!("{code}: {text}"), reaction)
+            }
+            Self::Stranger { status, wait } => {
+                let reaction = match status {
+                    429 => Reaction::Throttle { after: wait },
+                    // Another server, or somebody before it: it is so for every message.
+                    300..=399 | 401 | 403..=405 | 407 => Reaction::PauseChannel,
+                    _ => Reaction::Retry { after: None },
+                };
+                Outcome::refused(format!("answered {status} without a code of the Graph API"), reaction)
+            }
+            Self::Unclear { text } => Outcome::Unknown { error: text },
+        }
+    }
+}
+
+/// How long to wait, by the header in seconds or the one that says of each business account in how many minutes.
+fn wait(reply: &Reply) -> Option<TimeDelta> {
+    let seconds = reply.header("retry-after").and_then(|text| text.trim().parse().ok());
+    let usage: Option<Value> =
+        reply.header("x-business-use-case-usage").and_then(|text| serde_json::from_str(text).ok());
+    let uses = usage.iter().filter_map(Value::as_object).flat_map(|accounts| accounts.values());
+    let uses = uses.filter_map(Value::as_array).flatten();
+    let minutes = uses.filter_map(|one| one.get("estimated_time_to_regain_access")?.as_i64()).max();
+    let longest = seconds.into_iter().chain(minutes.map(|minutes| minutes.saturating_mul(60))).max()?;
+    (longest > 0).then(|| TimeDelta::seconds(longest.min(LONGEST.num_seconds())))
+}
+
+/// On one line, and not longer than anybody reads.
+fn short(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = if line.is_empty() { "no reason was given".to_owned() } else { line };
+    if line.chars().count() <= MAX_ERROR { line } else { line.chars().take(MAX_ERROR).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Answer;
+    use crate::outgoing::Reply;
+
+    const REFUSED: &str = r#"{"error": {"message": "(#130429) Rate limit hit", "type": "OAuthException", "code": 130429,
+        "error_data": {"messaging_product": "whatsapp", "details": "Cloud API message throughput\nhas been reached."}}}"#;
+    const USAGE: &str =
+        r#"{"102": [{"call_count": 9, "estimated_time_to_regain_access": 7}], "103": [{"call_count": 1}]}"#;
+
+    /// A name, the status, headers and body.
+    type Case<'a> = (&'a str, u16, Vec<(&'static str, &'a str)>, String);
+
+    #[test]
+    fn table() {
+        let accepted = r#"{"messaging_product": "whatsapp", "contacts": [{"input": "+1", "wa_id": "1"}],
+            "messages": [{"id": "wamid.A", "message_status": "held_for_quality_assessment"}]}"#;
+        let error = |code: i64| format!(r#"{{"error": {{"message": "no", "code": {code}}}}}"#);
+        let answers: Vec<Case<'_>> = vec![
+            ("accepted", 200, vec![], accepted.to_owned()),
+            ("an empty id", 200, vec![], r#"{"messages": [{"id": ""}]}"#.to_owned()),
+            ("no JSON", 200, vec![], "<html>".to_owned()),
+            ("nothing", 200, vec![], String::new()),
+            ("a code", 400, vec![], REFUSED.to_owned()),
+            ("seconds", 429, vec![("retry-after", "90")], REFUSED.to_owned()),
+            ("minutes", 429, vec![("x-business-use-case-usage", USAGE), ("retry-after", "90")], REFUSED.to_owned()),
+            ("a date", 429, vec![("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], REFUSED.to_owned()),
+            ("for ever", 429, vec![("retry-after", "99999999999999999")], REFUSED.to_owned()),
+            ("seconds that concern nobody", 400, vec![("retry-after", "90")], error(131_026)),
+            ("the status says another thing", 200, vec![], error(190)),
+            ("the status says another thing", 500, vec![], error(131_026)),
+            ("no words", 400, vec![], r#"{"error": {"code": 100}}"#.to_owned()),
+            ("no code", 400, vec![], r#"{"error": {"message": "no"}}"#.to_owned()),
+            ("no code", 500, vec![], r#"{"error": {"message": "no"}}"#.to_owned()),
+            ("a stranger", 429, vec![("retry-after", "5")], String::new()),
+            ("a stranger", 301, vec![], String::new()),
+            ("a stranger", 403, vec![], String::new()),
+            ("a stranger", 404, vec![], String::new()),
+            ("a stranger", 408, vec![], String::new()),
+            ("a stranger", 413, vec![], String::new()),
+            ("a stranger", 502, vec![], "<html>".to_owned()),
+        ];
+        let mut table = String::new();
+        for (name, status, headers, body) in answers {
+            let outcome = Answer::of(&Reply::new(status, &headers, body)).outcome(1);
+            table += &format!("{status} {name:<28} {outcome:?}\n");
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn nothing_is_too_odd_to_be_read() {
+        for body in
+            ["[]", "null", "{\"error\": 1}", "{\"error\": {\"code\": \"131026\"}}", "{\"messages\": {}}", "\u{0}"]
+        {
+            assert!(matches!(Answer::of(&Reply::new(200, &[], body)), Answer::Unclear { .. }), "{body}");
+        }
+        let long = format!(r#"{{"error": {{"message": "{}", "code": 1}}}}"#, "é".repeat(4_000));
+        let Answer::Error { text, .. } = Answer::of(&Reply::new(400, &[], long)) else { panic!() };
+        assert_eq!(text.chars().count(), 301);
+    }
+}

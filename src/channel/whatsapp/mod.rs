@@ -1,0 +1,155 @@
+//! WhatsApp by the Cloud API of Meta.
+//!
+//! Meta has no idempotency key. Whatever may have been read is [`Outcome::Unknown`] until a receipt says more, and only
+//! what certainly was not read is tried again.
+
+mod answer;
+mod request;
+mod table;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use self::answer::Answer;
+use self::request::Body;
+pub use self::table::reaction;
+use super::{Channel, HAND_OVER, Outcome, Reaction};
+use crate::domain::{MessageKey, Timestamp};
+use crate::manifest::desired::WhatsappCloud as Spec;
+use crate::outgoing::{Call, Outgoing, Silence};
+use crate::secret;
+use crate::store::Claimed;
+
+/// What is left of a hand-over when the last of its calls must be over.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// Who may be written to freely.
+#[async_trait]
+pub trait Conversations: fmt::Debug + Send + Sync {
+    /// Those of `messages` whose people wrote to their account within the last 24 hours.
+    ///
+    /// # Errors
+    /// A sentence; nothing is sent then.
+    async fn open(&self, messages: &[Claimed], now: Timestamp) -> Result<HashSet<MessageKey>, String>;
+}
+
+/// Nobody has written, as far as is known: only templates go.
+#[derive(Debug, Clone, Copy)]
+pub struct NoConversations;
+
+#[async_trait]
+impl Conversations for NoConversations {
+    async fn open(&self, _: &[Claimed], _: Timestamp) -> Result<HashSet<MessageKey>, String> {
+        Ok(HashSet::new())
+    }
+}
+
+#[derive(Debug)]
+pub struct WhatsappCloud<C> {
+    spec: Spec,
+    outgoing: Outgoing,
+    calls: Semaphore,
+    conversations: C,
+}
+
+impl<C: Conversations> WhatsappCloud<C> {
+    pub fn new(spec: Spec, conversations: C) -> Self {
+        let outgoing = Outgoing::connecting_within(spec.connect_timeout.into());
+        let calls = Semaphore::new(usize::from(spec.concurrency));
+        Self { spec, outgoing, calls, conversations }
+    }
+
+    /// Hands over one message. No call begins that would not be over in time.
+    async fn send(&self, message: &Claimed, in_conversation: bool, token: &str, latest: Instant) -> Outcome {
+        let (number, is_shared) = match self.number(message) {
+            Ok(number) => number,
+            Err(outcome) => return outcome,
+        };
+        let body = match request::body(message, in_conversation) {
+            Ok(body) => body,
+            Err(outcome) => return outcome,
+        };
+        let Ok(Ok(_permit)) = timeout_at(latest, self.calls.acquire()).await else { return no_time() };
+        let outcome = self.exchange(number, &body, token, latest).await.map_or_else(
+            |silence| match silence {
+                Silence::NotSent(error) => Outcome::refused(error, Reaction::Retry { after: None }),
+                Silence::Unknown(error) => Outcome::Unknown { error },
+            },
+            |answer| answer.outcome(message.attempts),
+        );
+        settled(outcome, is_shared, token)
+    }
+
+    async fn exchange(&self, number: &str, body: &Body, token: &str, latest: Instant) -> Result<Answer, Silence> {
+        let answer = self.call(&format!("{number}/messages"), &body.text(), token).await?;
+        if !(answer.wants_marketing_endpoint() && body.is_template && Instant::now() < latest) {
+            return Ok(answer);
+        }
+        self.call(&format!("{number}/marketing_messages"), &body.marketing(), token).await
+    }
+
+    async fn call(&self, path: &str, body: &str, token: &str) -> Result<Answer, Silence> {
+        let url = format!("{}/{}/{path}", self.spec.base_url, self.spec.api_version);
+        let headers = [("authorization", format!("Bearer {token}"))];
+        let call = Call { url: &url, headers: &headers, body, within: self.spec.timeout.into() };
+        Ok(Answer::of(&self.outgoing.exchange(&call).await?))
+    }
+
+    /// The number that sends: that of the account, else the one for all, of which the second value speaks.
+    fn number<'a>(&'a self, message: &'a Claimed) -> Result<(&'a str, bool), Outcome> {
+        let own = message.policy.sender.as_deref();
+        let number = own.or(self.spec.phone_number_id.as_deref()).ok_or_else(|| {
+            let error = "no number to send by: the account has no `sender`, and the channel no `phoneNumberId`";
+            Outcome::refused(error, Reaction::PauseAccount)
+        })?;
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            let error = format!("the `sender` `{number}` is not the id of a number, which is all digits");
+            return Err(Outcome::refused(error, Reaction::PauseAccount));
+        }
+        Ok((number, own.is_none()))
+    }
+}
+
+#[async_trait]
+impl<C: Conversations> Channel for WhatsappCloud<C> {
+    async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
+        let latest = Instant::now() + HAND_OVER.saturating_sub(MARGIN + Duration::from(self.spec.timeout));
+        let all = |error: String, reaction| vec![Outcome::refused(error, reaction); messages.len()];
+        // Once a batch: a token that was renewed counts from then on.
+        let token = match secret::read(&self.spec.access_token) {
+            Ok(token) => token,
+            Err(error) => return all(format!("`accessToken`: {error}"), Reaction::PauseChannel),
+        };
+        let open = match self.conversations.open(messages, now).await {
+            Ok(open) => open,
+            Err(error) => return all(error, Reaction::Retry { after: None }),
+        };
+        let calls = messages.iter().map(|message| self.send(message, open.contains(&message.key), &token, latest));
+        join_all(calls).await
+    }
+}
+
+/// The provider takes less than is due: the lane has to wait, and nothing was tried.
+fn no_time() -> Outcome {
+    Outcome::refused("the provider answers too slowly for all that is due", Reaction::Throttle { after: None })
+}
+
+/// What is wrong with a number that many share concerns all of them. Meta repeats tokens that it does not know.
+fn settled(outcome: Outcome, is_shared: bool, token: &str) -> Outcome {
+    match outcome {
+        Outcome::Refused(mut refusal) => {
+            refusal.error = refusal.error.replace(token, "…");
+            if is_shared && refusal.reaction == Reaction::PauseAccount {
+                refusal.reaction = Reaction::PauseChannel;
+            }
+            Outcome::Refused(refusal)
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,129 @@
+//! A message as the Graph API wants it.
+//!
+//! To whoever wrote within the last day goes what the day says: its text, or its medium with the text below it. To
+//! everybody else goes its template, with the medium as its header. Never both, and never two messages.
+
+use serde_json::{Value, json};
+
+use crate::lifecycle::settlement::{Outcome, Reaction};
+use crate::manifest::desired::{Media, MediaType, WhatsappTemplate};
+use crate::store::Claimed;
+
+/// What WhatsApp takes, in characters.
+const MAX_TEXT: usize = 4096;
+const MAX_CAPTION: usize = 1024;
+
+/// A body, ready but for its endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Body {
+    json: Value,
+    pub(super) is_template: bool,
+}
+
+impl Body {
+    /// For `/messages`.
+    pub(super) fn text(&self) -> String {
+        self.json.to_string()
+    }
+
+    /// For `/marketing_messages`: as marketing if it can be, else as any other template.
+    pub(super) fn marketing(&self) -> String {
+        let mut json = self.json.clone();
+        json["product_policy"] = json!("CLOUD_API_FALLBACK");
+        json.to_string()
+    }
+}
+
+/// What goes to somebody with whom there is a conversation, or none. What cannot go is refused here, without a call.
+pub(super) fn body(message: &Claimed, in_conversation: bool) -> Result<Body, Outcome> {
+    let content = &message.content;
+    let (kind, value) = match (&content.template, in_conversation) {
+        (_, true) => free(&content.text, &content.media)?,
+        (Some(template), false) => ("template", of_template(template, &content.media)?),
+        (None, false) => {
+            let error = "this day has no `whatsappTemplate`, and without one WhatsApp takes messages only to people who \
+                         wrote within the last 24 hours";
+            return Err(Outcome::refused(error, Reaction::FailDay));
+        }
+    };
+    let mut json = json!({
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        // Without the `+` the country code of the business would be put before it.
+        "to": message.phone.as_str(),
+        "biz_opaque_callback_data": message.key.to_string(),
+        "type": kind,
+    });
+    json[kind] = value;
+    Ok(Body { json, is_template: kind == "template" })
+}
+
+fn free(text: &str, media: &[Media]) -> Result<(&'static str, Value), Outcome> {
+    let Some(medium) = the_one(media)? else {
+        within(text, MAX_TEXT, "the text")?;
+        return Ok(("text", json!({"preview_url": false, "body": text})));
+    };
+    within(text, MAX_CAPTION, "the text below a medium")?;
+    let (kind, mut value) = of_medium(medium);
+    value["caption"] = json!(text);
+    Ok((kind, value))
+}
+
+fn of_template(template: &WhatsappTemplate, media: &[Media]) -> Result<Value, Outcome> {
+    let mut components = Vec::new();
+    if let Some(medium) = the_one(media)? {
+        let (kind, value) = of_medium(medium);
+        components.push(json!({"type": "header", "parameters": [{"type": kind, kind: value}]}));
+    }
+    if !template.parameters.is_empty() {
+        let text = |parameter: &String| json!({"type": "text", "text": one_line(parameter)});
+        let parameters: Vec<Value> = template.parameters.iter().map(text).collect();
+        components.push(json!({"type": "body", "parameters": parameters}));
+    }
+    let language = template.language.as_str().replace('-', "_");
+    let mut value = json!({"name": template.name, "language": {"code": language}});
+    if !components.is_empty() {
+        value["components"] = Value::Array(components);
+    }
+    Ok(value)
+}
+
+/// The only medium, which must be one that can be shown with a text.
+fn the_one(media: &[Media]) -> Result<Option<&Media>, Outcome> {
+    match media {
+        [] => Ok(None),
+        [medium] if medium.kind != MediaType::Audio => Ok(Some(medium)),
+        _ => {
+            let error = "WhatsApp takes one picture, film or document with a text, and no recording";
+            Err(Outcome::refused(error, Reaction::FailDay))
+        }
+    }
+}
+
+fn of_medium(medium: &Media) -> (&'static str, Value) {
+    let link = medium.url.as_str();
+    match medium.kind {
+        MediaType::Image => ("image", json!({"link": link})),
+        MediaType::Video => ("video", json!({"link": link})),
+        MediaType::Audio => ("audio", json!({"link": link})),
+        MediaType::Document => {
+            let path = link.split(['?', '#']).next().unwrap_or_default();
+            let name = path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("document");
+            ("document", json!({"link": link, "filename": name}))
+        }
+    }
+}
+
+fn within(text: &str, most: usize, what: &str) -> Result<(), Outcome> {
+    let chars = if text.len() <= most { 0 } else { text.chars().count() };
+    if chars <= most {
+        return Ok(());
+    }
+    let error = format!("{what} has {chars} characters; WhatsApp takes {most} at most");
+    Err(Outcome::refused(error, Reaction::FailDay))
+}
+
+/// Parameters are refused that have line breaks, tabs or many spaces, and with them the template for everybody.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
