@@ -231,6 +231,7 @@ async fn daemon(store: &Store, source: Source, edited: &Path, psql: &mut PgConne
         poll: Duration::from_secs(30),
         roles: Roles { send: false, enroll: false, ..Roles::ALL },
         wake: Arc::new(Notify::new()),
+        posted: Arc::new(Notify::new()),
     };
     let stop = CancellationToken::new();
     let (running, stopped) = (supervisor.clone(), stop.clone());

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::database::Database;
 use super::source::SourceArgs;
 use super::{Exit, Global, demo, logging};
-use crate::channel::whatsapp::{NoConversations, WhatsappCloud};
+use crate::channel::whatsapp::WhatsappCloud;
 use crate::channel::{Channel, Open, Sandbox};
 use crate::config::Config;
 use crate::domain::Period;
@@ -161,7 +161,7 @@ fn channels(store: Store) -> Open {
         match spec {
             None => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),
             Some(Spec::Sandbox { latency }) => Arc::new(Sandbox::new(store.clone(), Duration::from(*latency))),
-            Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone(), NoConversations)),
+            Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone(), store.clone())),
         }
     })
 }

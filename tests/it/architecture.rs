@@ -23,7 +23,7 @@ const CORE: [&str; 15] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 33] = [
+const ALLOWED: [(&str, &[&str]); 32] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),

@@ -4,6 +4,7 @@
 //! what certainly was not read is tried again.
 
 mod answer;
+mod conversations;
 mod request;
 mod table;
 
