@@ -38,6 +38,16 @@ async fn known() -> World {
              values (1, 1, 1, 1, '{PHONE}', 'Bonjour Paul Caché', '2026-11-30Z')"
         ))
         .await;
+    for statement in [
+        "insert into alias values ('user-1', '+237671000001')",
+        "insert into inbound values ('in-1', '+237671000001', '2026-11-30Z', 'stop', '2026-11-30Z')",
+        "insert into conversation values (1, '+237671000001', '2026-11-30Z')",
+        "insert into provider_message values ('wamid.X', 1, 1, 1, 1)",
+        "insert into webhook (channel, received_at, body, processed_at)
+         values ('wa', '2026-11-30Z', convert_to('{\"from\": \"237671000001\"}', 'UTF8'), '2026-11-30Z')",
+    ] {
+        world.sql(statement).await;
+    }
     world.store().reply(&[said(1, PHONE, "stop it, Caché")], world.now).await.unwrap();
     world
 }
@@ -72,6 +82,7 @@ async fn nothing_is_left_of_who_is_forgotten_but_counts() {
     for secret in SECRETS {
         assert!(!after.contains(secret), "{secret}: {after}");
     }
+    assert_eq!(world.one::<i64>("select count(*) from webhook where body = ''").await, 1);
     let now = ["r1 welcome exited removed day 2", "r2 welcome active day 2", "r3 welcome exited removed day 2"];
     assert_eq!(world.targets().await, now);
     assert_eq!((world.messages().await.len(), world.one::<i64>(quotas).await), (3, taken));
