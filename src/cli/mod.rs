@@ -4,6 +4,7 @@ mod actor;
 mod answer;
 mod apply;
 mod approve;
+mod contact;
 mod database;
 mod db;
 mod demo;
@@ -116,6 +117,9 @@ pub enum Command {
     /// Who is not written to, whatever any campaign says
     #[command(subcommand)]
     Suppress(suppress::Suppress),
+    /// Everything that is known of one person, by phone: show it, export it, erase it
+    #[command(subcommand)]
+    Contact(contact::Contact),
     /// Say what a campaign is going to do: whom it takes, why not others, how long it lasts, who waits because of it
     Estimate(estimate::EstimateArgs),
     /// Show each day's message as it would be sent; reads the files, not what is in force
@@ -162,6 +166,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Cancel(args) => operator::cancel(&args, global, &config).await,
         Command::Resolve(args) => resolve::run(&args, global, &config).await,
         Command::Suppress(command) => suppress::run(command, global, &config).await,
+        Command::Contact(command) => contact::run(command, global, &config).await,
         Command::Estimate(args) => estimate::run(&args, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,
         Command::Simulate(args) => Box::pin(simulate::run(&args, global, &config)).await,

@@ -109,8 +109,11 @@ impl Store {
 
 /// Returns the ids of what was not heard before.
 async fn remember(tx: &mut PgConnection, said: &[Said<'_>], now: Timestamp) -> Result<BTreeSet<String>, Error> {
-    let words = [(Reply::Stop, "stop"), (Reply::Start, "start")];
-    let word = |said: &Said<'_>| words.iter().find(|(word, _)| *word == said.word).map(|(_, text)| *text);
+    let word = |said: &Said<'_>| match said.word {
+        Reply::Stop => Some("stop"),
+        Reply::Start => Some("start"),
+        Reply::Unclear | Reply::Other => None,
+    };
     let ids: Vec<String> = sqlx::query_scalar(
         "insert into inbound (message_id, phone, at, word, received_at)
          select id, phone, at, word, $5 from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[])
