@@ -25,6 +25,7 @@
 //! | [`source`], [`facts`], [`secret`] | files, exports and secrets | read files |
 //! | [`store`] | all SQL; a private Postgres | speak to Postgres |
 //! | [`channel`], [`notice`], [`outgoing`] | how messages leave; how people are told; calls to other servers | call out |
+//! | [`standin`] | a Graph API on this machine, for tests and demos | answer calls, post webhooks |
 //! | [`import`](mod@import), [`reconcile`](mod@reconcile), [`estimate`](mod@estimate) | one import, one pass, one look ahead | call the store |
 //! | [`state`] | what a plan needs of a database, as a file | call the store |
 //! | [`server`] | what comes in over HTTP | call the store |
@@ -60,6 +61,7 @@ pub mod runner;
 pub mod secret;
 pub mod server;
 pub mod source;
+pub mod standin;
 pub mod state;
 pub mod store;
 pub mod template;

@@ -34,6 +34,7 @@ mod schema;
 mod scratch;
 mod simulate;
 mod source;
+mod stand_in;
 mod suppress;
 mod table;
 mod test;
@@ -136,6 +137,9 @@ pub enum Command {
     /// Keep a private Postgres running (started by the other commands)
     #[command(hide = true)]
     KeepPostgres(keep_postgres::KeepPostgres),
+    /// Stand in for the Graph API (for tests)
+    #[command(hide = true)]
+    StandIn(stand_in::StandInArgs),
 }
 
 /// Runs one command line and says how the process should end.
@@ -167,6 +171,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Import(import) => import::run(import, global, &config).await,
         Command::Export(export) => export::run(export, global, &config).await,
         Command::KeepPostgres(command) => keep_postgres::run(command).await,
+        Command::StandIn(args) => stand_in::run(args).await,
     };
     result.unwrap_or_else(|error| {
         print::error(&error);

@@ -133,6 +133,10 @@ codes! {
         "The first message does not tell people how to stop. Messages without a way out are reported as spam, and numbers are banned for it; in many countries the hint is required by law. Use `{{ optOutHint }}`, or say STOP in your own words.";
     SameTextEveryDay = "RL0411" "same-text-every-day" Warning
         "All days of the sequence have the same text. The same message sent day after day is what spam filters look for.";
+    MediaMisfit = "RL0412" "media-misfit" Error
+        "The campaign goes out on WhatsApp, where a day is one message: its text, below one picture, film or document if there is one. A recording has no room for a text, and several media would be several messages. Keep one, or spread them over days.";
+    NoWhatsappTemplate = "RL0413" "no-whatsapp-template" Warning
+        "The campaign goes out on WhatsApp by the Cloud API, which takes free text only for people who wrote to the account within the last 24 hours. Everybody else gets the approved template of the day; without one the day fails for them, and after two such days they leave the campaign.";
 
     // 05xx: schedules
     EndsBeforeStart = "RL0501" "ends-before-start" Error

@@ -37,6 +37,7 @@ mod secret;
 mod sequence;
 mod shape;
 mod sources;
+mod whatsapp;
 mod written;
 mod yaml;
 

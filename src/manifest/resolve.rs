@@ -14,6 +14,7 @@ use super::overlap;
 use super::read::{Manifest, Spec};
 use super::resolve_campaign::resolve_campaign;
 use super::sequence::SequenceSpec;
+use super::whatsapp;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::domain::Name;
 
@@ -125,9 +126,10 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
         }
     }
     checked.broken.extend(tree.broken.iter().cloned());
-    overlap::check(&tree.of_kind(Kind::Campaign), checked);
-    order::check(&tree, checked);
     account::check(&tree, checked);
+    overlap::check(&tree.of_kind(Kind::Campaign), checked);
+    whatsapp::check(&tree, checked);
+    order::check(&tree, checked);
 }
 
 /// Takes a campaign out, with the sequence that its own days made.

@@ -39,6 +39,7 @@ impl<'a> Read<'a> {
                 key: status.callback.or_else(|| called.get(&status.provider_id).copied())?,
                 provider_id: Some(status.provider_id.clone()),
                 recipient: status.recipient.clone(),
+                channel: Some(self.webhook.channel.clone()),
                 status: receipt_status(&status.kind),
                 at: status.at,
             })

@@ -46,10 +46,10 @@ const TABLES: [(&str, &str, &str); 16] = [
     (
         "message",
         "copy (select account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone, language, '',
-                      revision_id, queued_at, sent_at, delivered_at, read_at, provider_id, error, due_at
+                      revision_id, queued_at, sent_at, delivered_at, read_at, provider_id, error, due_at, failed_at
                from message) to stdout (format binary)",
         "copy message (account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone, language, text,
-                       revision_id, queued_at, sent_at, delivered_at, read_at, provider_id, error, due_at)
+                       revision_id, queued_at, sent_at, delivered_at, read_at, provider_id, error, due_at, failed_at)
          from stdin (format binary)",
     ),
     copied!("lease"),

@@ -20,6 +20,7 @@ mod enroll;
 mod error;
 mod event;
 mod fact;
+mod failed_receipt;
 mod fault;
 mod forecast;
 mod frozen;

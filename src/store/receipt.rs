@@ -1,11 +1,12 @@
 //! Receipts: what became of a message after the provider took it, told by the provider, sooner or later or never, twice
 //! or in any order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
-use super::claim::Keys;
+use super::claim::{Keys, lock_lanes};
+use super::failed_receipt::{failures, have_effect};
 use super::provider_message::{self, Told};
 use super::rows::{decode, strange};
 use super::{Error, Store};
@@ -21,6 +22,8 @@ pub struct Receipt {
     pub provider_id: Option<String>,
     /// As the provider calls whom it was for, without the `+` of a phone.
     pub recipient: Option<String>,
+    /// The channel that was told; `None`: the built-in sandbox.
+    pub channel: Option<String>,
     pub status: ReceiptStatus,
     /// When it happened, by the provider's clock.
     pub at: Timestamp,
@@ -39,6 +42,9 @@ impl Store {
     /// of others an earlier instant is known. Messages that nobody handed over are passed over, and so are receipts for a
     /// message that the provider calls otherwise: somebody else gave it the same number.
     ///
+    /// What a failure asks for happens once, whatever else is said of the message: its person leaves, a run, an account or
+    /// a channel pauses. Nothing is sent again for it.
+    ///
     /// In whatever order and batches receipts come, and however often, they come to the same. A receipt may come before
     /// the outcome of the hand-over it is about, which then adds what the receipt does not say. One that is ahead of
     /// `now` counts as of `now`, one from before the hand-over as of that.
@@ -46,7 +52,14 @@ impl Store {
         if receipts.is_empty() {
             return Ok(0);
         }
+        let failures = failures(receipts);
+        self.suppress_failed(&failures, now).await?;
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to note receipts"))?;
+        // Lanes before messages, as everywhere.
+        let accounts: BTreeSet<AccountId> = failures.iter().map(|failure| failure.receipt.key.target.account).collect();
+        if !accounts.is_empty() {
+            lock_lanes(&mut tx, &accounts.into_iter().collect::<Vec<_>>()).await?;
+        }
         let before = lock(&mut tx, receipts.iter().map(|receipt| receipt.key)).await?;
         let (mut known, mut told) = (before.clone(), Vec::new());
         for receipt in receipts {
@@ -58,9 +71,23 @@ impl Store {
         }
         known.retain(|key, message| before.get(key) != Some(message));
         save(&mut tx, &known).await?;
+        let failed_at = |messages: &BTreeMap<MessageKey, Known>, key| messages.get(key).and_then(|one| one.failed_at);
+        let news = failures.iter().filter_map(|failure| {
+            let key = &failure.receipt.key;
+            Some((*failure, failed_at(&known, key).filter(|_| failed_at(&before, key).is_none())?))
+        });
+        let news: Vec<_> = news.collect();
+        have_effect(&mut tx, &news, now).await?;
         provider_message::learn(&mut tx, told).await?;
         tx.commit().await.map_err(Error::during("commit receipts"))?;
         Ok(known.len() as u64)
+    }
+}
+
+impl Receipt {
+    /// One of which no more is known.
+    pub fn new(key: MessageKey, status: ReceiptStatus, at: Timestamp) -> Self {
+        Self { key, provider_id: None, recipient: None, channel: None, status, at }
     }
 }
 
@@ -84,6 +111,7 @@ struct Known {
     sent_at: Option<Timestamp>,
     delivered_at: Option<Timestamp>,
     read_at: Option<Timestamp>,
+    failed_at: Option<Timestamp>,
     provider_id: Option<String>,
     error: Option<String>,
 }
@@ -117,7 +145,7 @@ impl Known {
             ReceiptStatus::Read => {
                 [&mut self.sent_at, &mut self.delivered_at, &mut self.read_at].into_iter().for_each(earliest);
             }
-            ReceiptStatus::Failed(_) => {}
+            ReceiptStatus::Failed(_) => earliest(&mut self.failed_at),
         }
     }
 
@@ -141,6 +169,7 @@ struct Row {
     sent_at: Option<Timestamp>,
     delivered_at: Option<Timestamp>,
     read_at: Option<Timestamp>,
+    failed_at: Option<Timestamp>,
     provider_id: Option<String>,
     error: Option<String>,
 }
@@ -150,8 +179,8 @@ impl Row {
         let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
         let target = TargetKey { account, campaign, referral: ReferralId(self.referral_id) };
         let state = State::parse(&self.state).ok_or_else(|| strange("the state of a message", &self.state))?;
-        let Self { phone, queued_at, sent_at, delivered_at, read_at, provider_id, error, .. } = self;
-        let known = Known { state, phone, queued_at, sent_at, delivered_at, read_at, provider_id, error };
+        let Self { phone, queued_at, sent_at, delivered_at, read_at, failed_at, provider_id, error, .. } = self;
+        let known = Known { state, phone, queued_at, sent_at, delivered_at, read_at, failed_at, provider_id, error };
         Ok((MessageKey { target, day: self.day }, known))
     }
 }
@@ -174,7 +203,7 @@ async fn lock(
     let keys: Keys = targets.into_iter().collect();
     let rows: Vec<Row> = sqlx::query_as(
         "select m.account_id, m.campaign_id, m.referral_id, m.day, m.state, m.phone, m.queued_at, m.sent_at,
-                m.delivered_at, m.read_at, m.provider_id, m.error
+                m.delivered_at, m.read_at, m.failed_at, m.provider_id, m.error
          from (select distinct * from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
                  as u (account_id, campaign_id, referral_id, day)) u
          join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
@@ -199,10 +228,11 @@ async fn save(tx: &mut PgConnection, known: &BTreeMap<MessageKey, Known>) -> Res
     sqlx::query(
         "update message m
          set state = u.state, sent_at = u.sent_at, delivered_at = u.delivered_at, read_at = u.read_at,
-             provider_id = u.provider_id, error = u.error
+             provider_id = u.provider_id, error = u.error, failed_at = u.failed_at
          from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-                     $8::timestamptz[], $9::text[], $10::text[])
-              as u (account_id, campaign_id, referral_id, day, state, sent_at, delivered_at, read_at, provider_id, error)
+                     $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[])
+              as u (account_id, campaign_id, referral_id, day, state, sent_at, delivered_at, read_at, provider_id, error,
+                    failed_at)
          where (m.account_id, m.referral_id, m.campaign_id, m.day)
              = (u.account_id, u.referral_id, u.campaign_id, u.day)",
     )
@@ -216,6 +246,7 @@ async fn save(tx: &mut PgConnection, known: &BTreeMap<MessageKey, Known>) -> Res
     .bind(known.values().map(|message| message.read_at).collect::<Vec<_>>())
     .bind(known.values().map(|message| message.provider_id.as_deref()).collect::<Vec<_>>())
     .bind(known.values().map(|message| message.error.as_deref()).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.failed_at).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map_err(Error::during("save receipts"))?;

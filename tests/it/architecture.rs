@@ -23,7 +23,7 @@ const CORE: [&str; 15] = [
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 32] = [
+const ALLOWED: [(&str, &[&str]); 33] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -60,6 +60,7 @@ const ALLOWED: [(&str, &[&str]); 32] = [
     ),
     ("outgoing", &[]),
     ("secret", &["config", "manifest"]),
+    ("standin", &["domain", "outgoing"]),
     ("notice", &["domain", "manifest", "outgoing", "secret", "store"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "outgoing", "program", "secret", "store"]),
@@ -111,6 +112,7 @@ const ALLOWED: [(&str, &[&str]); 32] = [
             "runner",
             "server",
             "source",
+            "standin",
             "state",
             "store",
             "time_machine",

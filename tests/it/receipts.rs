@@ -32,7 +32,7 @@ fn key(referral: i64, day: i16) -> MessageKey {
 }
 
 fn receipt(referral: i64, day: i16, status: ReceiptStatus, at: Timestamp) -> Receipt {
-    Receipt { key: key(referral, day), provider_id: None, recipient: None, status, at }
+    Receipt::new(key(referral, day), status, at)
 }
 
 fn taken(referral: i64, day: i16, at: Timestamp) -> Receipt {
@@ -117,15 +117,17 @@ async fn what_is_no_progress_changes_nothing() {
     assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:01 read 14:01");
     let row = "select xmin::text from message where referral_id = 1";
     let before = world.column(row).await;
-    for late in
-        [read(1, 1, later), delivered(1, 1, later), failed(1, 1, later), delivered(1, 1, at), taken(1, 1, later)]
-    {
+    for late in [read(1, 1, later), delivered(1, 1, later), delivered(1, 1, at), taken(1, 1, later)] {
         assert_eq!(note(&world, &[late.clone(), late]).await, 0);
     }
     // Day 2 was never handed over, and 77 is nobody.
     assert_eq!(note(&world, &[delivered(1, 2, at), delivered(77, 1, at)]).await, 0);
     assert_eq!(note(&world, &[]).await, 0);
     assert_eq!(world.column(row).await, before);
+    // That it failed contradicts it: what was read stays read, and the failure is known once.
+    assert_eq!(note(&world, &[failed(1, 1, later)]).await, 1);
+    assert_eq!(note(&world, &[failed(1, 1, later)]).await, 0);
+    assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:01 read 14:01");
 }
 
 #[tokio::test]
@@ -147,11 +149,12 @@ async fn a_failure_counts_until_somebody_has_read_it() {
 
 #[tokio::test]
 async fn a_receipt_resolves_what_was_uncertain() {
-    for (receipt, after) in [
-        (taken as fn(i64, i16, Timestamp) -> Receipt, "sent sent 14:01 delivered read"),
-        (delivered, "delivered sent 14:01 delivered 14:01 read"),
-        (read, "read sent 14:01 delivered 14:01 read 14:01"),
-        (failed, "failed sent delivered read 131026"),
+    for (receipt, after, sent) in [
+        (taken as fn(i64, i16, Timestamp) -> Receipt, "sent sent 14:01 delivered read", 4),
+        (delivered, "delivered sent 14:01 delivered 14:01 read", 4),
+        (read, "read sent 14:01 delivered 14:01 read 14:01", 4),
+        // Whoever cannot be reached gets no second day.
+        (failed, "failed sent delivered read 131026", 3),
     ] {
         let mut world = world().await;
         world.channel.fail(PHONE, &[Fault::NoAnswer]);
@@ -160,7 +163,7 @@ async fn a_receipt_resolves_what_was_uncertain() {
         assert_eq!(note(&world, &[receipt(1, 1, time("2026-11-30T14:01:00Z"))]).await, 1);
         assert_eq!(ledger(&world).await, after);
         world.run_for(TimeDelta::days(2)).await;
-        assert_eq!(world.channel.delivered().len(), 4);
+        assert_eq!(world.channel.delivered().len(), sent);
         assert_eq!(wrong_counters(&world).await, 0);
     }
 }

@@ -80,15 +80,7 @@ async fn receipt(
     };
     let at = world.now();
     let named = program.campaigns().filter(|(_, one)| campaign.is_none_or(|name| one.name == *name));
-    let receipts: Vec<Receipt> = named
-        .map(|(campaign, _)| Receipt {
-            key: key(campaign),
-            provider_id: None,
-            recipient: None,
-            status: status.clone(),
-            at,
-        })
-        .collect();
+    let receipts: Vec<Receipt> = named.map(|(campaign, _)| Receipt::new(key(campaign), status.clone(), at)).collect();
     world.store().receipts(&receipts, at).await?;
     world.touch();
     Ok(None)

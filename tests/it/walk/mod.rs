@@ -304,13 +304,7 @@ impl Walk {
                 1 => ReceiptStatus::Read,
                 _ => ReceiptStatus::Delivered,
             };
-            receipts.push(Receipt {
-                key: MessageKey { target, day },
-                provider_id: None,
-                recipient: None,
-                status,
-                at: self.world.now,
-            });
+            receipts.push(Receipt::new(MessageKey { target, day }, status, self.world.now));
         }
         let further = self.world.store().receipts(&receipts, self.world.now).await.unwrap();
         format!("{further} further by {receipts:?}")
