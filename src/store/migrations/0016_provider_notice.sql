@@ -5,4 +5,4 @@ alter table event
         check (kind in ('run-created', 'run-phase', 'override-set', 'override-cleared', 'override-expired',
                         'revision-applied', 'plan-refused', 'plan-approved', 'manifest-frozen', 'manifest-thawed',
                         'import', 'notification-given-up', 'suppressed', 'unsuppressed', 'message-resolved',
-                        'provider-notice'));
+                        'near-opt-out', 'hold-released', 'contact-forgotten', 'provider-notice'));
