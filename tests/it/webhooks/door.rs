@@ -62,7 +62,7 @@ async fn a_daemon_lets_the_provider_in_and_nobody_else() {
     assert_eq!(handshake(address, "wa", "subscribe", "another token").0, 403);
     assert_eq!(handshake(address, "wa", "unsubscribe", TOKEN).0, 403);
     assert_eq!(handshake(address, "other", "subscribe", TOKEN).0, 404);
-    until(&db.pool, &daemon, "select count(*) = 1 from sandbox_message").await;
+    until(&db.pool, &daemon, "select count(*) = 1 from message where state = 'sent'").await;
 
     // All of these would say STOP if they were heard.
     let message = serde_json::json!({"messages": [{"id": "in.1", "from": "237671010000", "text": {"body": "STOP"}}]});
