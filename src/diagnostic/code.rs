@@ -128,11 +128,19 @@ codes! {
     EmptyText = "RL0408" "empty-text" Error
         "The text of a message is empty.";
     TextTooLong = "RL0409" "text-too-long" Warning
-        "The text has more than 4096 characters, or a caption more than 1024. WhatsApp refuses longer ones. Variables can make it longer still.";
+        "The text, or a caption, is longer than the channel takes by which it goes; WhatsApp refuses texts of more than 4096 characters and captions of more than 1024, and the Cloud API sends the text of a day with media as a caption. Mail takes any length. Variables can make it longer still.";
     NoOptOutHint = "RL0410" "no-opt-out-hint" Warning
         "The first message does not tell people how to stop. Messages without a way out are reported as spam, and numbers are banned for it; in many countries the hint is required by law. Use `{{ optOutHint }}`, or say STOP in your own words.";
     SameTextEveryDay = "RL0411" "same-text-every-day" Warning
         "All days of the sequence have the same text. The same message sent day after day is what spam filters look for.";
+    UnfitForChannel = "RL0412" "unfit-for-channel" Error
+        "The campaign has days that its channel does not take: media by a channel that takes none, or not these, or not as many, or a mail without a subject. Nobody would get them. Change the day, or let the campaign go by another channel. The channel is the campaign's `channelRef`, else that of an `Account` or of `Defaults`.";
+    NoTemplate = "RL0413" "no-template" Warning
+        "On the Cloud API of WhatsApp only people who wrote to the number within the last 24 hours get plain texts; to everybody else goes a template that Meta approved. A day without `whatsappTemplate` fails for them. Marketing texts belong into a template in any case: Meta lowers the quality of numbers that go around it.";
+    FastPace = "RL0414" "fast-pace" Warning
+        "Messages leave less than 30 seconds apart by a gateway that WhatsApp does not approve of. Numbers are banned for writing like a machine. Let `pacing.every` be 30s or more, with some `jitter`.";
+    ManyNewPeople = "RL0415" "many-new-people" Warning
+        "The campaign may take in more than 20 new people a day for one account, by a gateway that WhatsApp does not approve of. A number that is new there and writes to many strangers is banned within days. Set `limits.dailyEnrollments` to 20 or less; if the numbers of the channel have been in use for months, say `newNumbers: false` in the channel.";
 
     // 05xx: schedules
     EndsBeforeStart = "RL0501" "ends-before-start" Error

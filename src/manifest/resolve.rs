@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account;
+use super::ban_risk;
+use super::by_channel;
 use super::campaign_test::{self, CampaignTestSpec};
 use super::check::Checked;
 use super::defaults::DefaultsSpec;
@@ -126,8 +128,10 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
     }
     checked.broken.extend(tree.broken.iter().cloned());
     overlap::check(&tree.of_kind(Kind::Campaign), checked);
-    order::check(&tree, checked);
     account::check(&tree, checked);
+    by_channel::check(&tree, checked);
+    ban_risk::check(&tree, checked);
+    order::check(&tree, checked);
 }
 
 /// Takes a campaign out, with the sequence that its own days made.
@@ -243,6 +247,10 @@ impl<'a, 'f> Tree<'a, 'f> {
         }
         let manifest = self.manifests.get(&(kind, name));
         manifest.and_then(|manifest| manifest.spec.as_ref()).map_or(Found::Unknown, Found::Sound)
+    }
+
+    pub(super) fn manifest(&self, kind: Kind, name: &Name) -> Option<&'a Manifest<'f>> {
+        self.manifests.get(&(kind, name)).copied()
     }
 
     pub(super) fn has_sequence(&self, name: &Name) -> bool {
