@@ -39,12 +39,14 @@ mod tests {
     use super::retry_after;
     use crate::outgoing::Reply;
 
+    type Header<'a> = (&'static str, &'a str);
+
     #[test]
     fn waits_are_in_seconds_or_dates() {
-        let wait = |headers: &[(&'static str, &str)]| retry_after(&Reply::new(503, headers, ""));
+        let wait = |headers: &[Header<'_>]| retry_after(&Reply::new(503, headers, ""));
         let date = ("date", "Wed, 21 Oct 2026 07:28:00 GMT");
         let at = |time| ("retry-after", time);
-        let cases: [(&[(&'static str, &str)], Option<i64>); 8] = [
+        let cases: [(&[Header<'_>], Option<i64>); 8] = [
             (&[], None),
             (&[at("120")], Some(120)),
             (&[at("0")], None),

@@ -32,12 +32,10 @@ impl Turns {
     /// # Errors
     /// What is known of a message whose turn has not come by then: the lane has to wait, and nothing was tried.
     pub(super) async fn take(&self, latest: Instant) -> Result<SemaphorePermit<'_>, Outcome> {
-        match timeout_at(latest, self.places.acquire()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            Ok(Err(_)) | Err(_) => {
-                let error = "the provider answers too slowly for all that is due";
-                Err(Outcome::refused(error, Reaction::Throttle { after: None }))
-            }
+        if let Ok(Ok(turn)) = timeout_at(latest, self.places.acquire()).await {
+            return Ok(turn);
         }
+        let error = "the provider answers too slowly for all that is due";
+        Err(Outcome::refused(error, Reaction::Throttle { after: None }))
     }
 }

@@ -13,14 +13,12 @@ const WORDS: [&str; 5] = ["/response/message", "/error/message", "/message", "/d
 /// What is known of a message with our `id`, at its hand-over number `attempts`.
 pub(super) fn outcome(spec: &Spec, reply: &Reply, id: &str, attempts: u16) -> Outcome {
     let status = reply.status;
-    let is_success = match spec.success_statuses.is_empty() {
-        true => (200..300).contains(&status),
-        false => spec.success_statuses.contains(&status),
-    };
+    let any = spec.success_statuses.is_empty();
+    let is_success = if any { (200..300).contains(&status) } else { spec.success_statuses.contains(&status) };
     let json: Option<Value> = serde_json::from_slice(&reply.body).ok();
     let said = said(status, json.as_ref());
     match status {
-        _ if is_success => accepted(spec, json.as_ref(), id, said),
+        _ if is_success => accepted(spec, json.as_ref(), id, &said),
         200..=299 => Outcome::Unknown { error: format!("{said}, which is none of `successStatuses`") },
         429 => Outcome::refused(said, Reaction::Throttle { after: retry_after(reply) }),
         503 if reply.header("retry-after").is_some() => {
@@ -58,7 +56,7 @@ pub(super) fn without<'a>(outcome: Outcome, words: impl Iterator<Item = &'a str>
     }
 }
 
-fn accepted(spec: &Spec, json: Option<&Value>, id: &str, said: String) -> Outcome {
+fn accepted(spec: &Spec, json: Option<&Value>, id: &str, said: &str) -> Outcome {
     let Some(pointer) = &spec.message_id else { return Outcome::Accepted { provider_id: id.to_owned() } };
     let provider_id = match json.and_then(|json| json.pointer(pointer)) {
         Some(Value::String(text)) if !text.is_empty() => text.clone(),

@@ -1,6 +1,6 @@
 //! Whether what goes to an address can be read on the way.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// Whether it is encrypted, or never leaves the machine. What is no address at all is not said twice.
 pub(super) fn is_loopback_or_tls(url: &str) -> bool {

@@ -132,7 +132,6 @@ fn is_one_word(text: &str) -> bool {
 }
 
 fn is_host(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte))
-        && (text.parse::<std::net::IpAddr>().is_ok() || !text.contains(':'))
+    let is_name = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    is_name || text.parse::<core::net::IpAddr>().is_ok()
 }

@@ -5,6 +5,7 @@ use crate::manifest::desired::MediaType;
 
 /// What a channel takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and asked for by itself")]
 pub struct Takes {
     pub media: &'static [MediaType],
     /// In one message.
