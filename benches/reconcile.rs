@@ -229,8 +229,9 @@ async fn daemon(store: &Store, source: Source, edited: &Path, psql: &mut PgConne
         claim: Claim { source: SourceId::unnamed(None), take_over: false },
         source,
         poll: Duration::from_secs(30),
-        roles: Roles { send: false, enroll: false, ..Roles::ALL },
+        roles: Roles { send: false, enroll: false, serve: false, ..Roles::ALL },
         wake: Arc::new(Notify::new()),
+        posted: Arc::default(),
     };
     let stop = CancellationToken::new();
     let (running, stopped) = (supervisor.clone(), stop.clone());

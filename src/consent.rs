@@ -1,8 +1,12 @@
 //! What a person's reply says about hearing from us: the words for STOP and START.
 //!
-//! Only a whole message counts, after folding case, accents, punctuation and space: `don't stop` is none of both. A
-//! word that means STOP in one language counts as that whatever it means in another; a word counts as START only if no
-//! language we know writes something else with it. Whoever is misread hears nothing, and can still say START.
+//! Only a whole message counts, after folding case, accents, punctuation and space: `don't stop` is none of both, but
+//! holds a word for STOP, so that a person must read it. A word that means STOP in one language counts as that whatever it
+//! means in another; a word counts as START only if no language we know writes something else with it. Whoever is misread
+//! hears nothing, and can still say START.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use crate::domain::fold;
 
@@ -13,6 +17,8 @@ pub enum Reply {
     Stop,
     /// To be written to again.
     Start,
+    /// There is a STOP in it; whether it is meant, only a person can tell.
+    Unclear,
     /// Neither, as far as a machine can tell.
     Other,
 }
@@ -166,18 +172,32 @@ const START: [&[&str]; 11] = [
 pub fn read(text: &str) -> Reply {
     let said = bare(text);
     // `opt out`, `opt-out` and `optout` are one word, and so is `S T O P`.
-    let means = |word: &&str| letters(word).eq(letters(&said));
-    if STOP.iter().flat_map(|words| words.iter()).any(means) {
+    if STOPS.contains(&said.replace(' ', "")) {
         Reply::Stop
     } else if START.iter().flat_map(|words| words.iter()).any(|word| *word == said) {
         Reply::Start
+    } else if has_stop(&said) {
+        Reply::Unclear
     } else {
         Reply::Other
     }
 }
 
-fn letters(text: &str) -> impl Iterator<Item = char> {
-    text.chars().filter(|c| *c != ' ')
+/// Every STOP without the spaces in it.
+static STOPS: LazyLock<BTreeSet<String>> =
+    LazyLock::new(|| STOP.iter().flat_map(|words| words.iter()).map(|word| word.replace(' ', "")).collect());
+
+/// Whether some words of `said` that follow each other are a STOP.
+fn has_stop(said: &str) -> bool {
+    let longest = STOPS.iter().map(String::len).max().unwrap_or_default();
+    let words: Vec<&str> = said.split(' ').collect();
+    (0..words.len()).any(|first| {
+        let mut run = String::new();
+        words[first..].iter().any(|word| {
+            run += word;
+            run.len() <= longest && STOPS.contains(&run)
+        })
+    })
 }
 
 /// The letters and digits of `text`, folded: without case, accents, punctuation and emoji, words with one space between
@@ -265,13 +285,17 @@ mod tests {
 
     #[test]
     fn only_a_whole_message_counts() {
-        all(&["don't stop", "stop it please", "please stop", "stop by tomorrow", "stop1", "bus stop"], Reply::Other);
-        all(&["quand commencer ?", "je veux arrêter de fumer", "arrête pas", "ne t'arrête pas"], Reply::Other);
-        all(
-            &["para mim", "lo quiero para hoy", "لا تتوقف", "توقف عن المزاح", "nicht stopp", "basta poco"],
-            Reply::Other,
-        );
-        all(&["", " ", "?", "👍", "stopp stopp stopp", "non", "merci"], Reply::Other);
+        all(&["don't stop", "stop it please", "please stop", "stop by tomorrow", "bus stop"], Reply::Unclear);
+        all(&["don't cancel my order", "I want to opt-out, now", "s t o p it", "the end"], Reply::Unclear);
+        all(&["je veux arrêter de fumer", "arrête pas", "plus de messages svp"], Reply::Unclear);
+        all(&["para mim", "lo quiero para hoy", "توقف عن المزاح", "nicht stopp", "basta poco"], Reply::Unclear);
+        all(&["stopp stopp stopp", "start or stop?"], Reply::Unclear);
+    }
+
+    #[test]
+    fn parts_of_words_do_not_count() {
+        all(&["stop1", "unstoppable", "weekend", "my friends", "ne t'arrête pas", "لا تتوقف", "parade"], Reply::Other);
+        all(&["quand commencer ?", "", " ", "?", "👍", "non", "merci"], Reply::Other);
     }
 
     #[test]
@@ -279,7 +303,8 @@ mod tests {
         // Hindi for "all right", Swahili for "leave it".
         all(&["acha", "Acha!"], Reply::Stop);
         // `begin!` and `never`; and what may be the answer to anything.
-        all(&["ابدأ", "أبدا", "أبدًا", "yes", "oui", "ok", "sí", "continue", "weiter", "un stop"], Reply::Other);
+        all(&["ابدأ", "أبدا", "أبدًا", "yes", "oui", "ok", "sí", "continue", "weiter"], Reply::Other);
+        all(&["un stop"], Reply::Unclear);
     }
 
     #[test]

@@ -95,6 +95,8 @@ pub struct Person {
     pub paid: bool,
     pub consent: Option<Consent>,
     pub suppressed: bool,
+    /// What they wrote may mean that they want no more messages, and nobody has read it yet.
+    pub near_opt_out: bool,
     /// The local day of the last message that left for this person, in any campaign of the account.
     pub last_written_on: Option<NaiveDate>,
     /// The account's local day.
@@ -137,6 +139,7 @@ pub enum Hold {
     Disconnected,
     Halted,
     ConsentMissing,
+    NearOptOut,
     OutsideWindow,
     AccountCap,
     CampaignCap,
@@ -154,6 +157,7 @@ impl Hold {
             Self::Disconnected => "disconnected",
             Self::Halted => "halted",
             Self::ConsentMissing => "consent-missing",
+            Self::NearOptOut => "near-opt-out",
             Self::OutsideWindow => "outside-window",
             Self::AccountCap => "account-cap",
             Self::CampaignCap => "campaign-cap",
@@ -172,6 +176,7 @@ impl Hold {
             Self::Disconnected => "the account's WhatsApp is not connected",
             Self::Halted => "the account, or the channel it sends by, was stopped for its own sake",
             Self::ConsentMissing => "there is no consent on record",
+            Self::NearOptOut => "their reply may mean that they want no more messages; somebody must read it",
             Self::OutsideWindow => "it is outside the hours in which the campaign may write",
             Self::AccountCap => "the account has reached its messages of the day",
             Self::CampaignCap => "the run has reached its messages of the day",
@@ -184,7 +189,7 @@ impl Hold {
     /// Whom the reason concerns: only this person, the whole run, or the whole account.
     pub const fn scope(self) -> Scope {
         match self {
-            Self::ConsentMissing | Self::WrittenToday => Scope::Person,
+            Self::ConsentMissing | Self::NearOptOut | Self::WrittenToday => Scope::Person,
             // Another run may go by another channel.
             Self::RunNotActive | Self::Halted | Self::OutsideWindow | Self::CampaignCap => Scope::Run,
             Self::SendingOff
@@ -256,6 +261,7 @@ mod tests {
             paid: false,
             consent: Some(Consent::OptedIn),
             suppressed: false,
+            near_opt_out: false,
             last_written_on: Some("2026-11-30".parse().unwrap()),
             today: "2026-12-01".parse().unwrap(),
         }
@@ -310,6 +316,8 @@ mod tests {
             }),
             ("suppressed", someone(|p| p.suppressed = true)),
             ("opted out", someone(|p| p.consent = Some(Consent::OptedOut))),
+            ("unclear reply", someone(|p| p.near_opt_out = true)),
+            ("unclear, opted out", { someone(|p| (p.near_opt_out, p.consent) = (true, Some(Consent::OptedOut))) }),
             ("unknown consent", someone(|p| p.consent = None)),
             ("legacy consent", {
                 let question = someone(|p| p.consent = None);

@@ -86,6 +86,7 @@ pub struct Candidate {
     pub paid: bool,
     pub consent: Option<Consent>,
     pub suppressed: bool,
+    pub near_opt_out: bool,
     pub last_written_on: Option<NaiveDate>,
 }
 
@@ -95,6 +96,7 @@ impl Candidate {
             paid: self.paid,
             consent: self.consent,
             suppressed: self.suppressed,
+            near_opt_out: self.near_opt_out,
             last_written_on: self.last_written_on,
             today,
         }

@@ -17,7 +17,7 @@ use thiserror::Error;
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What most bodies are.
-pub const JSON: &str = "application/json";
+const JSON: &str = "application/json";
 
 /// What is read of an answer that somebody wants to read.
 pub const MAX_REPLY_BYTES: usize = 64 * 1024;
@@ -44,6 +44,13 @@ pub struct Call<'a> {
     pub body: Option<(&'a str, &'a str)>,
     /// For all of it, from the connection to the end of the answer.
     pub within: Duration,
+}
+
+impl<'a> Call<'a> {
+    /// Posts JSON.
+    pub fn json(url: &'a str, headers: &'a [(&'a str, String)], body: &'a str, within: Duration) -> Self {
+        Self { method: Method::POST, url, credentials: None, headers, body: Some((JSON, body)), within }
+    }
 }
 
 impl fmt::Debug for Call<'_> {
@@ -126,8 +133,7 @@ impl Outgoing {
 
     /// Posts JSON with these headers and waits for the answer.
     pub async fn post_json(&self, url: &str, headers: &[(&str, String)], body: String) -> Result<Answer, Error> {
-        let body = Some((JSON, &*body));
-        let call = Call { method: Method::POST, url, credentials: None, headers, body, within: DEADLINE };
+        let call = Call::json(url, headers, &body, DEADLINE);
         let request = self.request(&call)?;
         Ok(Answer(request.send().await.map_err(|error| Error::Call(said(error, DEADLINE)))?.status()))
     }

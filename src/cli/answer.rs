@@ -171,6 +171,7 @@ const fn ending(reason: Hold) -> &'static str {
         | Hold::SendingOff
         | Hold::SubscriptionExpired
         | Hold::Disconnected
-        | Hold::ConsentMissing => "what holds it may be over",
+        | Hold::ConsentMissing
+        | Hold::NearOptOut => "what holds it may be over",
     }
 }

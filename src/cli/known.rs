@@ -1,9 +1,9 @@
 //! Names that people type: those that do not exist are an error that says which one was probably meant.
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 
 use crate::diagnostic::nearest;
-use crate::domain::{Name, Timestamp};
+use crate::domain::{AccountId, Name, Timestamp};
 use crate::manifest::{Checked, Kind};
 use crate::program::Program;
 use crate::store::Store;
@@ -20,6 +20,12 @@ pub(super) async fn campaign(store: &Store, name: &str) -> anyhow::Result<()> {
 pub(super) async fn account(store: &Store, id: &str) -> anyhow::Result<()> {
     let ids = store.account_names().await?;
     one_of("account", id, &ids, "none was imported yet; `relancectl import` does")
+}
+
+/// The number of the account with this id.
+pub(super) async fn account_id(store: &Store, id: &str) -> anyhow::Result<AccountId> {
+    account(store, id).await?;
+    store.find_accounts(&[id]).await?.remove(id).with_context(|| format!("account `{id}` was just removed"))
 }
 
 /// The campaign of this name in the files, sound or not.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::table::{one_line, relative, time};
 use crate::domain::Timestamp;
+use crate::store::look::Person;
 
 /// Lines of `name: value`, the values below each other.
 pub(super) fn facts(title: &str, facts: &[(&str, String)]) -> String {
@@ -29,6 +30,18 @@ pub(super) fn when(at: Timestamp, now: Timestamp) -> String {
 
 pub(super) fn maybe(value: Option<&str>) -> String {
     value.map_or_else(|| "-".to_owned(), one_line)
+}
+
+/// Whether a person may be written to, as far as they said.
+pub(super) fn consent(person: &Person, now: Timestamp) -> String {
+    let said = match (person.suppressed_at, person.consent.as_deref()) {
+        (Some(at), _) => format!("asked not to be written to, {}", when(at, now)),
+        (None, consent) => consent.unwrap_or("unknown").to_owned(),
+    };
+    match person.held_at {
+        Some(at) => format!("{said}; wrote what may be an opt-out and waits to be read, {}", when(at, now)),
+        None => said,
+    }
 }
 
 /// The last line: which zone all times are in.

@@ -4,6 +4,7 @@ mod actor;
 mod answer;
 mod apply;
 mod approve;
+mod contact;
 mod database;
 mod db;
 mod demo;
@@ -34,6 +35,7 @@ mod schema;
 mod scratch;
 mod simulate;
 mod source;
+mod stand_in;
 mod suppress;
 mod table;
 mod test;
@@ -115,6 +117,9 @@ pub enum Command {
     /// Who is not written to, whatever any campaign says
     #[command(subcommand)]
     Suppress(suppress::Suppress),
+    /// Everything that is known of one person, by phone: show it, export it, erase it
+    #[command(subcommand)]
+    Contact(contact::Contact),
     /// Say what a campaign is going to do: whom it takes, why not others, how long it lasts, who waits because of it
     Estimate(estimate::EstimateArgs),
     /// Show each day's message as it would be sent; reads the files, not what is in force
@@ -136,6 +141,9 @@ pub enum Command {
     /// Keep a private Postgres running (started by the other commands)
     #[command(hide = true)]
     KeepPostgres(keep_postgres::KeepPostgres),
+    /// Stand in for the Graph API (for tests)
+    #[command(hide = true)]
+    StandIn(stand_in::StandInArgs),
 }
 
 /// Runs one command line and says how the process should end.
@@ -158,6 +166,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Cancel(args) => operator::cancel(&args, global, &config).await,
         Command::Resolve(args) => resolve::run(&args, global, &config).await,
         Command::Suppress(command) => suppress::run(command, global, &config).await,
+        Command::Contact(command) => contact::run(command, global, &config).await,
         Command::Estimate(args) => estimate::run(&args, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,
         Command::Simulate(args) => Box::pin(simulate::run(&args, global, &config)).await,
@@ -167,6 +176,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Import(import) => import::run(import, global, &config).await,
         Command::Export(export) => export::run(export, global, &config).await,
         Command::KeepPostgres(command) => keep_postgres::run(command).await,
+        Command::StandIn(args) => stand_in::run(args).await,
     };
     result.unwrap_or_else(|error| {
         print::error(&error);

@@ -1,5 +1,6 @@
 //! `relancectl run`: the daemon.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::database::Database;
 use super::source::SourceArgs;
 use super::{Exit, Global, demo, logging};
-use crate::channel::whatsapp::{NoConversations, WhatsappCloud};
+use crate::channel::whatsapp::WhatsappCloud;
 use crate::channel::{Channel, Http, Open, Sandbox, Smtp};
 use crate::config::Config;
 use crate::domain::Period;
@@ -19,10 +20,11 @@ use crate::manifest::desired::Channel as Spec;
 use crate::notice::Courier;
 use crate::outgoing::Outgoing;
 use crate::runner::{Roles, Supervisor};
+use crate::server::Server;
 use crate::store::{Speed, Store};
 
-/// Connections of a daemon: one for each loop, and some to spare.
-const CONNECTIONS: u32 = 8;
+/// Connections of a daemon: one for each loop, some for who posts to us, and some to spare.
+const CONNECTIONS: u32 = 12;
 /// How long a stop waits for hand-overs that are under way. What is not recorded by then becomes uncertain.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -37,6 +39,9 @@ pub struct RunArgs {
     /// What this process does
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Reconcile, Role::Enroll, Role::Send])]
     roles: Vec<Role>,
+    /// Listen for webhooks at this address, as in `127.0.0.1:8080`; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
     #[command(flatten)]
     source: SourceArgs,
     /// With --git: how long to wait between two looks at the repository, as in `30s`
@@ -55,6 +60,8 @@ enum Role {
     Enroll,
     /// Send messages, and tell people what notifiers ask for
     Send,
+    /// Take webhooks; needs --listen, which implies it
+    Serve,
 }
 
 pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
@@ -63,6 +70,7 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     if args.demo && args.source.is_git() {
         bail!("the demo shows how edits of files here take effect: leave --git out");
     }
+    let roles = roles(&args.roles, args.listen)?;
     let database = if args.demo {
         demo::prepare(global, config, &global.directories(), CONNECTIONS).await?
     } else {
@@ -74,6 +82,11 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
         hurry(&database.store, speed).await?;
     }
     let stop = stop_on_signals()?;
+    let posted = Arc::new(Notify::new());
+    let server = match args.listen {
+        Some(address) => Some(Server::bind(address, database.store.clone(), Arc::clone(&posted)).await?),
+        None => None,
+    };
     let supervisor = Supervisor {
         store: database.store.clone(),
         open: channels(database.store.clone()),
@@ -82,18 +95,19 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
         claim: args.source.claim(&source, false),
         source,
         poll: args.git_poll.into(),
-        roles: roles(&args.roles),
+        roles,
         wake: Arc::new(Notify::new()),
+        posted,
     };
     let (now, speed) = database.store.now().await?;
     if speed != Speed(1.0) && !args.demo {
         tracing::warn!("the clock of this database runs {} times as fast as time does", speed.0);
     }
     tracing::info!(clock = %now.format("%Y-%m-%d %H:%M:%S UTC"), speed = speed.0, "running");
-    let work = supervisor.run(&stop);
+    let work = async { tokio::join!(supervisor.run(&stop), serve(server, &stop)) };
     tokio::pin!(work);
     tokio::select! {
-        () = &mut work => {}
+        _ = &mut work => {}
         () = stop.cancelled() => {
             tracing::info!("stopping: no new claims, waiting for what is being handed over");
             if tokio::time::timeout(DRAIN, work).await.is_err() {
@@ -122,11 +136,22 @@ async fn hurry(store: &Store, speed: f64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn roles(roles: &[Role]) -> Roles {
-    Roles {
+fn roles(roles: &[Role], listen: Option<SocketAddr>) -> anyhow::Result<Roles> {
+    if roles.contains(&Role::Serve) && listen.is_none() {
+        bail!("the role `serve` needs an address: add `--listen 127.0.0.1:8080`");
+    }
+    Ok(Roles {
         reconcile: roles.contains(&Role::Reconcile),
         enroll: roles.contains(&Role::Enroll),
         send: roles.contains(&Role::Send),
+        serve: listen.is_some(),
+    })
+}
+
+async fn serve(server: Option<Server>, stop: &CancellationToken) {
+    if let Some(server) = server {
+        tracing::info!(address = %server.address(), "listening");
+        server.run(stop).await;
     }
 }
 
@@ -136,7 +161,7 @@ fn channels(store: Store) -> Open {
         match spec {
             None => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),
             Some(Spec::Sandbox { latency }) => Arc::new(Sandbox::new(store.clone(), Duration::from(*latency))),
-            Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone(), NoConversations)),
+            Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone(), store.clone())),
             Some(Spec::Http(spec)) => Arc::new(Http::new((**spec).clone())),
             Some(Spec::Smtp(spec)) => Arc::new(Smtp::new((**spec).clone())),
         }

@@ -133,13 +133,15 @@ codes! {
         "The first message does not tell people how to stop. Messages without a way out are reported as spam, and numbers are banned for it; in many countries the hint is required by law. Use `{{ optOutHint }}`, or say STOP in your own words.";
     SameTextEveryDay = "RL0411" "same-text-every-day" Warning
         "All days of the sequence have the same text. The same message sent day after day is what spam filters look for.";
-    UnfitForChannel = "RL0412" "unfit-for-channel" Error
-        "The campaign has days that its channel does not take: media by a channel that takes none, or not these, or not as many, or a mail without a subject. Nobody would get them. Change the day, or let the campaign go by another channel. The channel is the campaign's `channelRef`, else that of an `Account` or of `Defaults`.";
-    NoTemplate = "RL0413" "no-template" Warning
-        "On the Cloud API of WhatsApp only people who wrote to the number within the last 24 hours get plain texts; to everybody else goes a template that Meta approved. A day without `whatsappTemplate` fails for them. Marketing texts belong into a template in any case: Meta lowers the quality of numbers that go around it.";
-    FastPace = "RL0414" "fast-pace" Warning
+    MediaMisfit = "RL0412" "media-misfit" Error
+        "The campaign has media that its channel does not take: none by mail or by a gateway whose request does not use `media`; on WhatsApp by the Cloud API one picture, film or document a day, since a day is one message, and no recording, which has no room for a text. Keep what goes, spread media over days, or let the campaign go by another channel. The channel is the campaign's `channelRef`, else that of an `Account` or of `Defaults`.";
+    NoWhatsappTemplate = "RL0413" "no-whatsapp-template" Warning
+        "The campaign goes out on WhatsApp by the Cloud API, which takes free text only for people who wrote to the account within the last 24 hours. Everybody else gets the approved template of the day; without one the day fails for them, and after two such days they leave the campaign.";
+    NoSubject = "RL0414" "no-subject" Error
+        "The campaign goes out by mail, and a day has a text without a `subject` in its language or in the fallback language. Mails without a subject are taken for spam, and none is sent.";
+    FastPace = "RL0415" "fast-pace" Warning
         "Messages leave less than 30 seconds apart by a gateway that WhatsApp does not approve of. Numbers are banned for writing like a machine. Let `pacing.every` be 30s or more, with some `jitter`.";
-    ManyNewPeople = "RL0415" "many-new-people" Warning
+    ManyNewPeople = "RL0416" "many-new-people" Warning
         "The campaign may take in more than 20 new people a day for one account, by a gateway that WhatsApp does not approve of. A number that is new there and writes to many strangers is banned within days. Set `limits.dailyEnrollments` to 20 or less; if the numbers of the channel have been in use for months, say `newNumbers: false` in the channel.";
 
     // 05xx: schedules

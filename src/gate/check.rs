@@ -121,6 +121,7 @@ fn consent(q: &Question) -> Option<Verdict> {
     let person = q.person?;
     match (person.suppressed, person.consent, q.run.consent) {
         (true, _, _) | (_, Some(Consent::OptedOut), _) => Some(Verdict::Exit(Exit::OptedOut)),
+        _ if person.near_opt_out => hold(true, Hold::NearOptOut, None),
         (_, Some(Consent::OptedIn), _) | (_, None, ConsentPolicy::Legacy) => None,
         (_, None, ConsentPolicy::Required) => hold(true, Hold::ConsentMissing, None),
     }

@@ -18,6 +18,8 @@ pub struct Setting<'a> {
     pub consent_source: Option<&'a str>,
     pub consent_at: Option<Timestamp>,
     pub suppressed_at: Option<Timestamp>,
+    /// When they wrote what may be an opt-out and is not read yet.
+    pub held_at: Option<Timestamp>,
 }
 
 pub(super) fn inputs(check: Check, q: &Question, setting: &Setting<'_>) -> String {
@@ -85,7 +87,12 @@ fn consent(person: Person, policy: ConsentPolicy, setting: &Setting<'_>) -> Stri
         (false, Some(Consent::OptedOut)) => format!("opted out{answered}"),
         (false, None) => "unknown".to_owned(),
     };
-    format!("{said}; policy `{policy}`")
+    let wrote = if person.near_opt_out && !person.suppressed {
+        format!("; what they wrote may be an opt-out and waits to be read{}", since(setting.held_at, None))
+    } else {
+        String::new()
+    };
+    format!("{said}{wrote}; policy `{policy}`")
 }
 
 fn window(q: &Question, setting: &Setting<'_>) -> String {
@@ -150,6 +157,7 @@ mod tests {
                 paid: false,
                 consent: Some(Consent::OptedIn),
                 suppressed: false,
+                near_opt_out: false,
                 last_written_on: Some(day("2026-11-27")),
                 today: day("2026-11-28"),
             }),
@@ -177,6 +185,7 @@ mod tests {
             consent_source: Some("form"),
             consent_at: Some(at("2026-11-20T10:00:00Z")),
             suppressed_at: None,
+            held_at: None,
         };
         change(&mut setting);
         steps(question, &setting).into_iter().map(|step| (step.check, step.inputs)).collect()
@@ -208,13 +217,20 @@ mod tests {
         let mut stopped = other.clone();
         stopped.person = Some(Person { suppressed: true, ..paid });
         stopped.opening = Opening::Never;
+        let unread = Question { person: Some(Person { near_opt_out: true, ..paid }), ..other };
+        let third = told(&unread, |setting| setting.held_at = Some(at("2026-11-27T08:00:00Z")));
+        let third = third.iter().filter(|(check, _)| *check == Check::Consent);
         let first = told(&other, |setting| setting.paid_at = Some(at("2026-11-25T08:00:00Z")));
         let second = told(&stopped, |setting| {
             setting.run = (Phase::Paused, "paused in its manifest");
             setting.suppressed_at = Some(at("2026-11-26T08:00:00Z"));
         });
-        let lines: Vec<String> =
-            first.iter().chain(&second).map(|(check, inputs)| format!("{}: {inputs}", check.as_str())).collect();
+        let lines: Vec<String> = first
+            .iter()
+            .chain(&second)
+            .chain(third)
+            .map(|(check, inputs)| format!("{}: {inputs}", check.as_str()))
+            .collect();
         insta::assert_snapshot!(lines.join("\n"));
     }
 
@@ -230,6 +246,7 @@ mod tests {
                 consent_source: None,
                 consent_at: None,
                 suppressed_at: None,
+                held_at: None,
             };
             let steps = steps(question, &setting);
             steps.into_iter().filter(|step| step.decides).map(|step| step.check).collect::<Vec<_>>()

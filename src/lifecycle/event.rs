@@ -30,10 +30,18 @@ pub enum EventKind {
     Unsuppressed,
     /// A person found out what became of messages whose fate nobody knew.
     MessageResolved,
+    /// A reply may mean that a person wants no more messages, and waits to be read.
+    NearOptOut,
+    /// Somebody has read it.
+    HoldReleased,
+    /// All that is known of a person was erased.
+    ContactForgotten,
+    /// A provider told something of an account, a number or a template.
+    ProviderNotice,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -49,6 +57,10 @@ impl EventKind {
         Self::Suppressed,
         Self::Unsuppressed,
         Self::MessageResolved,
+        Self::NearOptOut,
+        Self::HoldReleased,
+        Self::ContactForgotten,
+        Self::ProviderNotice,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -68,6 +80,10 @@ impl EventKind {
             Self::Suppressed => "suppressed",
             Self::Unsuppressed => "unsuppressed",
             Self::MessageResolved => "message-resolved",
+            Self::NearOptOut => "near-opt-out",
+            Self::HoldReleased => "hold-released",
+            Self::ContactForgotten => "contact-forgotten",
+            Self::ProviderNotice => "provider-notice",
         }
     }
 

@@ -131,6 +131,20 @@ pub struct Standing {
     pub last: bool,
 }
 
+/// What follows when the provider, having taken a message, says that it failed: whether its person leaves, and what
+/// beyond. It is sent no second time: the day is lost, and tomorrow's message tries again what a retry would.
+pub fn failed_later(reaction: Reaction) -> (Option<Exit>, Option<Consequence>) {
+    match reaction {
+        Reaction::Retry { .. } | Reaction::SkipDay | Reaction::FailDay => (None, None),
+        Reaction::Throttle { after } => (None, Some(Consequence::SlowLane { after })),
+        Reaction::Leave => (Some(Exit::Undeliverable), None),
+        Reaction::Suppress => (Some(Exit::OptedOut), Some(Consequence::Suppress)),
+        Reaction::PauseRun => (None, Some(Consequence::PauseRun)),
+        Reaction::PauseAccount => (None, Some(Consequence::PauseAccount)),
+        Reaction::PauseChannel => (None, Some(Consequence::PauseChannel)),
+    }
+}
+
 /// Settles one hand-over.
 pub fn settle(outcome: &Outcome, standing: Standing, now: Timestamp) -> Settlement {
     let kept = |event| {

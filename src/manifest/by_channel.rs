@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::campaign::CampaignSpec;
 use super::channel::{Load, Takes, unfit};
 use super::check::Checked;
-use super::desired::{AccountSelector, Campaign, Desired};
+use super::desired::{AccountSelector, Campaign, Channel, Desired};
 use super::kind::Kind;
 use super::read::{Manifest, Spec};
 use super::resolve::{Tree, freeze_campaign};
@@ -26,6 +26,7 @@ type Ways<'a> = BTreeMap<(Kind, &'a Name), BTreeSet<Name>>;
 
 /// Freezes campaigns whose channel does not take what they say. Accounts and channels are resolved by then.
 pub(super) fn check(tree: &Tree<'_, '_>, checked: &mut Checked) {
+    numbers(tree, checked);
     let mut ways = Ways::new();
     let (mut found, mut broken) = (Vec::new(), Vec::new());
     for manifest in tree.of_kind(Kind::Campaign) {
@@ -55,6 +56,24 @@ pub(super) fn check(tree: &Tree<'_, '_>, checked: &mut Checked) {
     checked.diagnostics.extend(found);
     for name in broken {
         freeze_campaign(&name, checked);
+    }
+}
+
+/// Says of channels by which nobody can send.
+fn numbers(tree: &Tree<'_, '_>, checked: &mut Checked) {
+    if checked.desired.accounts.values().any(|account| account.sender.is_some()) {
+        return;
+    }
+    for manifest in tree.of_kind(Kind::Channel) {
+        let channel = checked.desired.channels.get(&manifest.name);
+        if matches!(channel, Some(Channel::WhatsappCloud(spec)) if spec.phone_number_id.is_none()) {
+            let message = "nobody can send by it: the channel has no `phoneNumberId`, and no `Account` a `sender`";
+            checked.diagnostics.push(
+                Diagnostic::new(Code::NoEffect, manifest.document.place("/spec/type"), message).help(
+                    "add `phoneNumberId:` for all accounts, or give each account the id of its number as `sender`",
+                ),
+            );
+        }
     }
 }
 

@@ -56,11 +56,12 @@ pub enum Topic {
     OverrideCleared,
     OverrideExpired,
     Import,
+    NearOptOut,
 }
 
 impl Topic {
     /// What a person should know who did not say what they want to.
-    const DEFAULT: [Self; 8] = [
+    const DEFAULT: [Self; 9] = [
         Self::RunStarted,
         Self::RunPaused,
         Self::RunCompleted,
@@ -69,6 +70,7 @@ impl Topic {
         Self::RevisionApplied,
         Self::ManifestFrozen,
         Self::ManifestThawed,
+        Self::NearOptOut,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -87,6 +89,7 @@ impl Topic {
             Self::OverrideCleared => "override-cleared",
             Self::OverrideExpired => "override-expired",
             Self::Import => "import",
+            Self::NearOptOut => "near-opt-out",
         }
     }
 }

@@ -243,6 +243,12 @@ impl Policies {
         values.into_iter().map(origin).collect()
     }
 
+    /// Whom the manifests select that say in whose name to send.
+    pub fn with_sender(&self) -> impl Iterator<Item = &AccountSelector> {
+        let with_sender = self.manifests.iter().filter(|(_, account)| account.sender.is_some());
+        with_sender.map(|(_, account)| &account.accounts)
+    }
+
     /// The lowest daily cap that any account may have; `None` when none has one.
     pub fn lowest_cap(&self) -> Option<u32> {
         let caps = self.manifests.iter().filter_map(|(_, account)| account.messages_per_day);

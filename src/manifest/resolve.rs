@@ -127,8 +127,8 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
         }
     }
     checked.broken.extend(tree.broken.iter().cloned());
-    overlap::check(&tree.of_kind(Kind::Campaign), checked);
     account::check(&tree, checked);
+    overlap::check(&tree.of_kind(Kind::Campaign), checked);
     by_channel::check(&tree, checked);
     ban_risk::check(&tree, checked);
     order::check(&tree, checked);

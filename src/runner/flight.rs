@@ -18,6 +18,9 @@ use crate::store::{self, Batch, Claimed, Span, Speed, Store, Terms};
 
 /// Messages on their way at most: with more, the channels are slower than what is due, and claiming more helps nobody.
 const MOST: usize = 8_192;
+/// Messages of one lane that are handed over side by side, where the channels call out: whoever dies in the middle leaves
+/// so many of which nobody knows.
+const TOGETHER: u32 = 32;
 /// Outcomes saved in one transaction, at most by much.
 const SAVED_TOGETHER: usize = 1_024;
 /// Transactions that save outcomes at a time.
@@ -106,6 +109,7 @@ impl Flight {
         self.wait_until(|aboard| aboard.messages < MOST).await;
         let busy: Vec<AccountId> = self.state.aboard().lanes.iter().copied().collect();
         let apart = channels.call_out();
+        let batch = if apart { Batch { people: batch.people.min(TOGETHER), ..batch } } else { batch };
         let (now, until) = (clock.now(), clock.now() + lease(speed));
         let claim = self.store.claim(program, batch, Span::now(now), Terms { until, apart, busy: &busy }).await?;
         let sent = Sent { messages: claim.messages.len(), lanes: claim.lanes };

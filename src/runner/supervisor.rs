@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::candidate::Candidate;
 use super::settled::Settled;
-use super::{BATCH, Flight, Kept, Loaded, Seen, Told, deliver, upkeep};
+use super::{Addressees, BATCH, Flight, Kept, Loaded, Received, Seen, Told, deliver, receive, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
 use crate::notice::Courier;
@@ -31,15 +31,23 @@ const RETRY: Duration = Duration::from_secs(1);
 const SENDERS: usize = 2;
 
 /// Which loops a process runs.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
     pub reconcile: bool,
     pub enroll: bool,
     pub send: bool,
+    /// Somebody listens for webhooks beside it.
+    pub serve: bool,
 }
 
 impl Roles {
-    pub const ALL: Self = Self { reconcile: true, enroll: true, send: true };
+    pub const ALL: Self = Self { reconcile: true, enroll: true, send: true, serve: true };
+
+    /// Whether webhooks are processed.
+    fn receive(self) -> bool {
+        self.send || self.serve
+    }
 }
 
 /// Everything the loops share.
@@ -59,6 +67,8 @@ pub struct Supervisor {
     pub roles: Roles,
     /// Wakes every loop.
     pub wake: Arc<Notify>,
+    /// Tells that a webhook came in.
+    pub posted: Arc<Notify>,
 }
 
 impl fmt::Debug for Supervisor {
@@ -87,6 +97,10 @@ impl Supervisor {
         if let Some(courier) = self.courier.clone().filter(|_| self.roles.send) {
             let (this, stop) = (self.clone(), stop.clone());
             loops.spawn(async move { this.deliver_loop(&courier, &stop).await });
+        }
+        if self.roles.receive() {
+            let (this, stop) = (self.clone(), stop.clone());
+            loops.spawn(async move { this.receive_loop(&stop).await });
         }
         while let Some(ended) = loops.join_next().await {
             if let Err(error) = ended {
@@ -273,6 +287,32 @@ impl Supervisor {
     async fn deliver_tick(&self, courier: &Courier, told: &mut Told) -> Result<usize, store::Error> {
         let at = self.store.now().await?;
         deliver(&self.store, courier, told, at).await
+    }
+
+    /// Processes what was posted to us, apart from all other work.
+    async fn receive_loop(&self, stop: &CancellationToken) {
+        let mut addressees = Addressees::default();
+        while !stop.is_cancelled() {
+            match self.receive_tick(&mut addressees).await {
+                Ok(Received { posts: 0, .. }) => tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.posted.notified() => {}
+                    () = tokio::time::sleep(PERIOD) => {}
+                },
+                // Who says STOP leaves runs that may end by it.
+                Ok(Received { words: true, .. }) => self.wake.notify_waiters(),
+                Ok(_) => {}
+                Err(error) => {
+                    log_failure("receive", &error);
+                    self.failed(stop).await;
+                }
+            }
+        }
+    }
+
+    async fn receive_tick(&self, addressees: &mut Addressees) -> Result<Received, store::Error> {
+        let at = self.store.now().await?;
+        receive(&self.store, addressees, at).await
     }
 
     async fn failed(&self, stop: &CancellationToken) {

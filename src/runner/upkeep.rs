@@ -1,4 +1,4 @@
-//! One tick of everything but sending: lost leases, runs for new accounts, phases, enrollment.
+//! One tick of everything but sending: lost leases, runs for new accounts, phases, enrollment, old webhooks.
 
 use super::enroll;
 use crate::domain::Timestamp;
@@ -20,6 +20,8 @@ pub struct Kept {
     pub foreseen: u64,
     /// People enrolled.
     pub taken: u64,
+    /// Old webhooks removed.
+    pub purged: u64,
 }
 
 impl Kept {
@@ -28,13 +30,14 @@ impl Kept {
     }
 }
 
-/// Does what is due at `now`: runs for new accounts, lost leases, phases, enrollment passes.
+/// Does what is due at `now`: runs for new accounts, lost leases, phases, enrollment passes, webhooks that
+/// are too old.
 pub async fn upkeep(store: &Store, program: &Program, seen: &mut Seen, now: Timestamp) -> Result<Kept, store::Error> {
     let generations = Seen(Some((store.facts_generation().await?, program.generation)));
     if *seen != generations && store.ensure_runs(program, now).await? {
         *seen = generations;
     }
-    let NextDue { expire, advance, ahead, enroll: pass, .. } = store.next_due().await?;
+    let NextDue { expire, advance, ahead, enroll: pass, purge, .. } = store.next_due().await?;
     let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
     let lost = if is_due(expire) { store.expire_leases(now).await? } else { 0 };
     if lost > 0 {
@@ -44,5 +47,6 @@ pub async fn upkeep(store: &Store, program: &Program, seen: &mut Seen, now: Time
     let moved = if is_due(advance) { store.advance_runs(program, now).await? } else { 0 };
     let foreseen = if is_due(ahead) { store.look_ahead(program, now).await? } else { 0 };
     let taken = if is_due(pass) { enroll(store, program, now).await? } else { 0 };
-    Ok(Kept { lost, moved, foreseen, taken })
+    let purged = if is_due(purge) { store.purge_webhooks(now).await? } else { 0 };
+    Ok(Kept { lost, moved, foreseen, taken, purged })
 }

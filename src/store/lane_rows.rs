@@ -48,6 +48,7 @@ macro_rules! candidate_columns {
         "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone, r.email,
          r.paid_at is not null as paid, r.consent,
          exists (select from suppression s where s.phone = r.phone) as suppressed,
+         exists (select from person_hold h where h.account_id in (t.account_id, 0) and h.phone = r.phone) as near_opt_out,
          (select max(m.counts_on) from message m
           where m.account_id = t.account_id and m.referral_id = t.referral_id) as last_written_on"
     };
@@ -176,6 +177,7 @@ pub(super) struct CandidateRow {
     paid: bool,
     consent: Option<String>,
     suppressed: bool,
+    near_opt_out: bool,
     last_written_on: Option<NaiveDate>,
 }
 
@@ -197,6 +199,7 @@ impl CandidateRow {
             paid: self.paid,
             consent,
             suppressed: self.suppressed,
+            near_opt_out: self.near_opt_out,
             last_written_on: self.last_written_on,
         };
         Ok((AccountId(self.account_id), candidate))

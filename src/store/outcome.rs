@@ -318,7 +318,7 @@ async fn messages(
               as u (account_id, campaign_id, referral_id, day, state, sent_at, provider_id, error, back, counts)
          where (m.account_id, m.referral_id, m.campaign_id, m.day)
              = (u.account_id, u.referral_id, u.campaign_id, u.day)
-           and (m.state in ('sending', 'delivered', 'read', 'failed') or (m.state = 'uncertain' and u.state = 'sent'))",
+           and (m.state in ('sending', 'sent', 'delivered', 'read', 'failed') or (m.state = 'uncertain' and u.state = 'sent'))",
     )
     .bind(keys.accounts)
     .bind(keys.campaigns)

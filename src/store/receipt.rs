@@ -1,20 +1,29 @@
 //! Receipts: what became of a message after the provider took it, told by the provider, sooner or later or never, twice
 //! or in any order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
-use super::claim::Keys;
+use super::claim::{Keys, lock_lanes};
+use super::failed_receipt::{failures, have_effect};
+use super::provider_message::{self, Told};
 use super::rows::{decode, strange};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
 use crate::lifecycle::message::{Event, State, step};
+use crate::lifecycle::settlement::Refusal;
 
 /// What a provider says of a message it took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     pub key: MessageKey,
+    /// As the provider calls the message, where it says so.
+    pub provider_id: Option<String>,
+    /// As the provider calls whom it was for, without the `+` of a phone.
+    pub recipient: Option<String>,
+    /// The channel that was told; `None`: the built-in sandbox.
+    pub channel: Option<String>,
     pub status: ReceiptStatus,
     /// When it happened, by the provider's clock.
     pub at: Timestamp,
@@ -22,87 +31,179 @@ pub struct Receipt {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReceiptStatus {
+    Sent,
     Delivered,
     Read,
-    Failed { error: String },
+    Failed(Refusal),
 }
 
 impl Store {
-    /// Notes `receipts`, in one transaction. Returns how many messages came further; what is no progress changes
-    /// nothing, and messages that nobody handed over are passed over.
+    /// Notes `receipts`, in one transaction. Returns how many messages more is known of than before: some came further,
+    /// of others an earlier instant is known. Messages that nobody handed over are passed over, and so are receipts for a
+    /// message that the provider calls otherwise: somebody else gave it the same number.
     ///
-    /// A receipt may come before the outcome of the hand-over it is about, which then adds what the receipt does not say.
-    /// One that is ahead of `now` counts as of `now`.
+    /// What a failure asks for happens once, whatever else is said of the message: its person leaves, a run, an account or
+    /// a channel pauses. Nothing is sent again for it.
+    ///
+    /// In whatever order and batches receipts come, and however often, they come to the same. A receipt may come before
+    /// the outcome of the hand-over it is about, which then adds what the receipt does not say. One that is ahead of
+    /// `now` counts as of `now`, one from before the hand-over as of that.
     pub async fn receipts(&self, receipts: &[Receipt], now: Timestamp) -> Result<u64, Error> {
-        let mut in_order: Vec<&Receipt> = receipts.iter().collect();
-        in_order.sort_by_key(|receipt| receipt.at);
-        let mut tx = self.pool.begin().await.map_err(Error::during("begin to note receipts"))?;
-        let states = lock_messages(&mut tx, receipts.iter().map(|receipt| receipt.key)).await?;
-        let mut progress: BTreeMap<MessageKey, Progress<'_>> = BTreeMap::new();
-        for receipt in in_order {
-            let Some(stored) = states.get(&receipt.key) else { continue };
-            let state = progress.get(&receipt.key).map_or(*stored, |progress| progress.state);
-            if let Ok(state) = step(state, receipt.status.event()) {
-                progress.entry(receipt.key).or_insert(Progress::from(state)).note(state, receipt, now);
-            }
+        if receipts.is_empty() {
+            return Ok(0);
         }
-        save(&mut tx, &progress).await?;
+        let failures = failures(receipts);
+        self.suppress_failed(&failures, now).await?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to note receipts"))?;
+        // Lanes before messages, as everywhere.
+        let accounts: BTreeSet<AccountId> = failures.iter().map(|failure| failure.receipt.key.target.account).collect();
+        if !accounts.is_empty() {
+            lock_lanes(&mut tx, &accounts.into_iter().collect::<Vec<_>>()).await?;
+        }
+        let before = lock(&mut tx, receipts.iter().map(|receipt| receipt.key)).await?;
+        let (mut known, mut told) = (before.clone(), Vec::new());
+        for receipt in receipts {
+            let Some(message) = known.get_mut(&receipt.key).filter(|message| message.is_meant(receipt)) else {
+                continue;
+            };
+            message.note(receipt, now);
+            told.extend(message.told(receipt));
+        }
+        known.retain(|key, message| before.get(key) != Some(message));
+        save(&mut tx, &known).await?;
+        let failed_at = |messages: &BTreeMap<MessageKey, Known>, key| messages.get(key).and_then(|one| one.failed_at);
+        let news = failures.iter().filter_map(|failure| {
+            let key = &failure.receipt.key;
+            Some((*failure, failed_at(&known, key).filter(|_| failed_at(&before, key).is_none())?))
+        });
+        let news: Vec<_> = news.collect();
+        have_effect(&mut tx, &news, now).await?;
+        provider_message::learn(&mut tx, told).await?;
         tx.commit().await.map_err(Error::during("commit receipts"))?;
-        Ok(progress.len() as u64)
+        Ok(known.len() as u64)
+    }
+}
+
+impl Receipt {
+    /// One of which no more is known.
+    pub fn new(key: MessageKey, status: ReceiptStatus, at: Timestamp) -> Self {
+        Self { key, provider_id: None, recipient: None, channel: None, status, at }
     }
 }
 
 impl ReceiptStatus {
     fn event(&self) -> Event {
         match self {
+            Self::Sent => Event::Accepted,
             Self::Delivered => Event::DeliveryReceipt,
             Self::Read => Event::ReadReceipt,
-            Self::Failed { .. } => Event::FailureReceipt,
+            Self::Failed(_) => Event::FailureReceipt,
         }
     }
 }
 
-/// How far a message came by a batch of receipts.
-#[derive(Debug)]
-struct Progress<'a> {
+/// What is known of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
     state: State,
+    phone: String,
+    queued_at: Timestamp,
+    sent_at: Option<Timestamp>,
     delivered_at: Option<Timestamp>,
     read_at: Option<Timestamp>,
-    error: Option<&'a str>,
+    failed_at: Option<Timestamp>,
+    provider_id: Option<String>,
+    error: Option<String>,
 }
 
-impl<'a> Progress<'a> {
-    fn from(state: State) -> Self {
-        Self { state, delivered_at: None, read_at: None, error: None }
+impl Known {
+    /// Whether `receipt` may speak of this message.
+    fn is_meant(&self, receipt: &Receipt) -> bool {
+        let other =
+            self.provider_id.as_ref().zip(receipt.provider_id.as_ref()).is_some_and(|(ours, theirs)| ours != theirs);
+        // What is put off was certainly not taken.
+        !other && self.state != State::Queued
     }
 
-    fn note(&mut self, state: State, receipt: &'a Receipt, now: Timestamp) {
-        let at = receipt.at.min(now);
-        self.state = state;
-        self.error = None;
-        match &receipt.status {
-            ReceiptStatus::Delivered => self.delivered_at = Some(at),
-            // What was read was delivered, though nobody said so.
-            ReceiptStatus::Read => {
-                self.delivered_at = self.delivered_at.or(Some(at));
-                self.read_at = Some(at);
+    fn note(&mut self, receipt: &Receipt, now: Timestamp) {
+        let at = receipt.at.max(self.queued_at).min(now);
+        let earliest = |known: &mut Option<Timestamp>| *known = Some(known.map_or(at, |known| known.min(at)));
+        if self.provider_id.is_none() {
+            self.provider_id.clone_from(&receipt.provider_id);
+        }
+        if let Ok(state) = step(self.state, receipt.status.event()) {
+            self.state = state;
+            self.error = None;
+            if let ReceiptStatus::Failed(refusal) = &receipt.status {
+                self.error = Some(refusal.error.clone());
             }
-            ReceiptStatus::Failed { error } => self.error = Some(error),
+        }
+        // What was read was delivered, and what was delivered was sent, though nobody said so.
+        match receipt.status {
+            ReceiptStatus::Sent => earliest(&mut self.sent_at),
+            ReceiptStatus::Delivered => [&mut self.sent_at, &mut self.delivered_at].into_iter().for_each(earliest),
+            ReceiptStatus::Read => {
+                [&mut self.sent_at, &mut self.delivered_at, &mut self.read_at].into_iter().for_each(earliest);
+            }
+            ReceiptStatus::Failed(_) => earliest(&mut self.failed_at),
         }
     }
+
+    /// What `receipt` tells of how the provider calls things.
+    fn told<'a>(&self, receipt: &'a Receipt) -> Option<Told<'a>> {
+        let recipient = receipt.recipient.as_deref().filter(|digits| self.phone.strip_prefix('+') != Some(*digits));
+        let alias = recipient.map(|recipient| (recipient, self.phone.clone()));
+        Some(Told { provider_id: receipt.provider_id.as_deref()?, key: receipt.key, alias })
+    }
 }
 
-/// Locks the messages in the order of their keys, as whoever saves outcomes: two who wait for each other's messages would
-/// wait for ever.
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    account_id: i32,
+    campaign_id: i32,
+    referral_id: i64,
+    day: i16,
+    state: String,
+    phone: String,
+    queued_at: Timestamp,
+    sent_at: Option<Timestamp>,
+    delivered_at: Option<Timestamp>,
+    read_at: Option<Timestamp>,
+    failed_at: Option<Timestamp>,
+    provider_id: Option<String>,
+    error: Option<String>,
+}
+
+impl Row {
+    fn known(self) -> Result<(MessageKey, Known), sqlx::Error> {
+        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
+        let target = TargetKey { account, campaign, referral: ReferralId(self.referral_id) };
+        let state = State::parse(&self.state).ok_or_else(|| strange("the state of a message", &self.state))?;
+        let Self { phone, queued_at, sent_at, delivered_at, read_at, failed_at, provider_id, error, .. } = self;
+        let known = Known { state, phone, queued_at, sent_at, delivered_at, read_at, failed_at, provider_id, error };
+        Ok((MessageKey { target, day: self.day }, known))
+    }
+}
+
+/// Locks messages in the order of their keys, as whoever saves outcomes: two who wait for each other's messages would wait
+/// for ever. Returns their states.
 pub(super) async fn lock_messages(
     tx: &mut PgConnection,
     messages: impl Iterator<Item = MessageKey>,
 ) -> Result<BTreeMap<MessageKey, State>, Error> {
+    Ok(lock(tx, messages).await?.into_iter().map(|(key, known)| (key, known.state)).collect())
+}
+
+async fn lock(
+    tx: &mut PgConnection,
+    messages: impl Iterator<Item = MessageKey>,
+) -> Result<BTreeMap<MessageKey, Known>, Error> {
     const OPERATION: &str = "lock messages";
     let (targets, days): (Vec<TargetKey>, Vec<i16>) = messages.map(|key| (key.target, key.day)).unzip();
     let keys: Keys = targets.into_iter().collect();
-    let rows: Vec<(i32, i32, i64, i16, String)> = sqlx::query_as(
-        "select m.account_id, m.campaign_id, m.referral_id, m.day, m.state
+    let rows: Vec<Row> = sqlx::query_as(
+        "select m.account_id, m.campaign_id, m.referral_id, m.day, m.state, m.phone, m.queued_at, m.sent_at,
+                m.delivered_at, m.read_at, m.failed_at, m.provider_id, m.error
          from (select distinct * from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
                  as u (account_id, campaign_id, referral_id, day)) u
          join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
@@ -116,37 +217,36 @@ pub(super) async fn lock_messages(
     .fetch_all(tx)
     .await
     .map_err(Error::during(OPERATION))?;
-    rows.into_iter()
-        .map(|(account, campaign, referral, day, state)| {
-            let (account, campaign) = (AccountId(account), CampaignId(campaign));
-            let target = TargetKey { account, campaign, referral: ReferralId(referral) };
-            let state = State::parse(&state).ok_or_else(|| strange("the state of a message", &state))?;
-            Ok((MessageKey { target, day }, state))
-        })
-        .collect::<Result<_, sqlx::Error>>()
-        .map_err(decode(OPERATION))
+    rows.into_iter().map(Row::known).collect::<Result<_, _>>().map_err(decode(OPERATION))
 }
 
-async fn save(tx: &mut PgConnection, progress: &BTreeMap<MessageKey, Progress<'_>>) -> Result<(), Error> {
-    let keys: Keys = progress.keys().map(|key| key.target).collect();
+async fn save(tx: &mut PgConnection, known: &BTreeMap<MessageKey, Known>) -> Result<(), Error> {
+    if known.is_empty() {
+        return Ok(());
+    }
+    let keys: Keys = known.keys().map(|key| key.target).collect();
     sqlx::query(
         "update message m
-         set state = u.state, sent_at = coalesce(m.sent_at, u.delivered_at), error = u.error,
-             delivered_at = coalesce(m.delivered_at, u.delivered_at), read_at = coalesce(m.read_at, u.read_at)
+         set state = u.state, sent_at = u.sent_at, delivered_at = u.delivered_at, read_at = u.read_at,
+             provider_id = u.provider_id, error = u.error, failed_at = u.failed_at
          from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-                     $8::text[])
-              as u (account_id, campaign_id, referral_id, day, state, delivered_at, read_at, error)
+                     $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[])
+              as u (account_id, campaign_id, referral_id, day, state, sent_at, delivered_at, read_at, provider_id, error,
+                    failed_at)
          where (m.account_id, m.referral_id, m.campaign_id, m.day)
              = (u.account_id, u.referral_id, u.campaign_id, u.day)",
     )
     .bind(keys.accounts)
     .bind(keys.campaigns)
     .bind(keys.referrals)
-    .bind(progress.keys().map(|key| key.day).collect::<Vec<_>>())
-    .bind(progress.values().map(|progress| progress.state.as_str()).collect::<Vec<_>>())
-    .bind(progress.values().map(|progress| progress.delivered_at).collect::<Vec<_>>())
-    .bind(progress.values().map(|progress| progress.read_at).collect::<Vec<_>>())
-    .bind(progress.values().map(|progress| progress.error).collect::<Vec<_>>())
+    .bind(known.keys().map(|key| key.day).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.state.as_str()).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.sent_at).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.delivered_at).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.read_at).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.provider_id.as_deref()).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.error.as_deref()).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.failed_at).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map_err(Error::during("save receipts"))?;

@@ -7,9 +7,10 @@ use sqlx::PgConnection;
 use super::claim::lock_lanes;
 use super::import::wake;
 use super::suppression::{By, accounts_of, add, let_go, take_turns};
-use super::{Error, Store};
+use super::{Error, Store, hold};
 use crate::consent::{self, Reply};
 use crate::domain::{AccountId, Phone, Timestamp};
+use crate::lifecycle::target::Exit;
 
 /// Said by the person.
 const BY_REPLY: By<'_> = By { source: "reply", actor: None, reason: None };
@@ -31,6 +32,8 @@ pub struct Heard {
     pub stopped: Vec<(AccountId, Phone)>,
     /// They may be written to again.
     pub started: Vec<(AccountId, Phone)>,
+    /// They are written to no more by the account until somebody has read what they wrote.
+    pub held: Vec<(AccountId, Phone)>,
     /// Targets that left for it.
     pub exited: u64,
 }
@@ -40,39 +43,54 @@ impl Store {
     ///
     /// STOP suppresses the phone and has its active targets leave, in every account; a message on its way settles as it
     /// would, and is not tried again. START lifts a suppression that a STOP made, and no other: an opt-out that was
-    /// imported stands in somebody's books, where it must be taken back. It brings nobody back into a run they left.
+    /// imported stands in somebody's books, where it must be taken back. It brings nobody back into a run they left. What
+    /// may be a STOP holds the person in the account that heard it, until a STOP, a START, or somebody who has read it.
     pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
-        let said = Said::of(replies);
-        if said.0.is_empty() {
-            return Ok(Heard::default());
-        }
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to act on replies"))?;
-        take_turns(&mut tx).await?;
-        let (phones, texts) =
-            (said.phones(|word| word.last == Reply::Stop), said.texts(|word| word.last == Reply::Stop));
-        let stopped = add(&mut tx, (&phones, &texts), BY_REPLY, now).await?.new;
-        let started = lift(&mut tx, &said.phones(|word| word.last == Reply::Start)).await?;
-        let (accounts, revived) = accounts_of(&mut tx, &said.phones(|_| true), &started).await?;
-        lock_lanes(&mut tx, &accounts).await?;
-        let exited = let_go(&mut tx, &accounts, &said.phones(|word| word.stop), now).await?;
-        // Who says START may be enrolled in what they were never in.
-        wake(&mut tx, &revived, now).await?;
+        let heard = act_on(&mut tx, replies, now).await?;
         tx.commit().await.map_err(Error::during("commit replies"))?;
-        let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
-        Ok(Heard { stopped: heard(stopped), started: heard(started), exited })
+        Ok(heard)
     }
 }
 
+/// As [`Store::reply`], in a transaction that has no lock yet that others wait for while they have these.
+pub(super) async fn act_on(tx: &mut PgConnection, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
+    let said = Said::of(replies);
+    if said.0.is_empty() {
+        return Ok(Heard::default());
+    }
+    take_turns(tx).await?;
+    let (stops, texts) = said.stops();
+    let starts = said.phones(|word| word.is(Reply::Start));
+    let stopped = add(tx, (&stops, &texts), BY_REPLY, now).await?.new;
+    let started = lift(tx, &starts).await?;
+    // Who says clearly what they want needs nobody to read what they said before.
+    hold::end(tx, &said.phones(|word| word.last.is_some()), None).await?;
+    let held = hold::begin(tx, &said.unclear(), now).await?;
+    let (accounts, revived) = accounts_of(tx, &said.phones(|_| true), &starts).await?;
+    lock_lanes(tx, &accounts).await?;
+    let exited = let_go(tx, &accounts, (&said.phones(|word| word.stop), Exit::OptedOut), now).await?;
+    // Who says START may be enrolled in what they were never in, and go on where they were held.
+    wake(tx, &revived, now).await?;
+    let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
+    Ok(Heard { stopped: heard(stopped), started: heard(started), held, exited })
+}
+
 /// What a phone said in a batch.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Word<'a> {
-    /// Who heard the last of it.
-    account: AccountId,
-    /// The last of it.
-    text: &'a str,
-    last: Reply,
+    /// The last STOP or START of it, and who heard that.
+    last: Option<(Reply, AccountId, &'a str)>,
     /// It said STOP, whatever followed.
     stop: bool,
+    /// What it said since that only a person understands, by who heard it first.
+    unclear: BTreeMap<AccountId, &'a str>,
+}
+
+impl Word<'_> {
+    fn is(&self, reply: Reply) -> bool {
+        self.last.is_some_and(|(last, ..)| last == reply)
+    }
 }
 
 /// The words of each phone that said any.
@@ -83,12 +101,17 @@ impl<'a> Said<'a> {
     fn of(replies: &'a [Inbound]) -> Self {
         let mut said = Self::default();
         for Inbound { account, phone, text } in replies {
-            let (account, last) = (*account, consent::read(text));
-            if last == Reply::Other {
+            let reply = consent::read(text);
+            if reply == Reply::Other {
                 continue;
             }
-            let word = said.0.entry(phone.as_str()).or_insert(Word { account, text, last, stop: false });
-            *word = Word { account, text, last, stop: word.stop || last == Reply::Stop };
+            let word = said.0.entry(phone.as_str()).or_default();
+            if reply == Reply::Unclear {
+                word.unclear.entry(*account).or_insert(text);
+                continue;
+            }
+            let stop = word.stop || reply == Reply::Stop;
+            *word = Word { last: Some((reply, *account, text)), stop, unclear: BTreeMap::new() };
         }
         said
     }
@@ -97,12 +120,19 @@ impl<'a> Said<'a> {
         self.0.iter().filter(|(_, word)| which(word)).map(|(phone, _)| *phone).collect()
     }
 
-    fn texts(&self, which: impl Fn(&Word<'_>) -> bool) -> Vec<Option<&'a str>> {
-        self.0.values().filter(|word| which(word)).map(|word| Some(word.text)).collect()
+    /// Who said STOP last, and how.
+    fn stops(&self) -> (Vec<&'a str>, Vec<Option<&'a str>>) {
+        let stops = self.0.iter().filter(|(_, word)| word.is(Reply::Stop));
+        stops.map(|(phone, word)| (*phone, word.last.map(|(.., text)| text))).unzip()
+    }
+
+    fn unclear(&self) -> Vec<(AccountId, &'a str, &'a str)> {
+        let all = self.0.iter().flat_map(|(phone, word)| word.unclear.iter().map(move |heard| (*phone, heard)));
+        all.map(|(phone, (account, text))| (*account, phone, *text)).collect()
     }
 
     fn heard(&self, phone: String) -> Option<(AccountId, Phone)> {
-        let account = self.0.get(phone.as_str())?.account;
+        let (_, account, _) = self.0.get(phone.as_str())?.last?;
         Some((account, Phone::trusted(phone)))
     }
 }

@@ -12,7 +12,7 @@ use super::claim_write::{TargetRow, TargetRows};
 use super::event::{Event, tell};
 use super::import::wake;
 use super::outcome::{Changed, look_again};
-use super::{Error, Store};
+use super::{Error, Store, hold};
 use crate::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::target::Exit;
@@ -63,9 +63,10 @@ impl Store {
         let said: Vec<Option<&str>> = vec![None; phones.len()];
         let by = By { source, actor: self.actor(), reason };
         let Added { new, kept } = add(&mut tx, (&phones, &said), by, now).await?;
+        hold::end(&mut tx, &phones, None).await?;
         let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
         lock_lanes(&mut tx, &accounts).await?;
-        let exited = let_go(&mut tx, &accounts, &phones, now).await?;
+        let exited = let_go(&mut tx, &accounts, (&phones, Exit::OptedOut), now).await?;
         let mut named: Vec<&str> = new.iter().chain(&kept).map(String::as_str).collect();
         named.sort_unstable();
         if !named.is_empty() {
@@ -93,11 +94,11 @@ impl Store {
             .fetch_all(&mut *tx)
             .await
             .map_err(Error::during("lift suppressions"))?;
-        let (accounts, revived) = accounts_of(&mut tx, &phones, &lifted).await?;
-        lock_lanes(&mut tx, &accounts).await?;
-        wake(&mut tx, &revived, now).await?;
         let mut named: Vec<&str> = lifted.iter().map(String::as_str).collect();
         named.sort_unstable();
+        let (accounts, revived) = accounts_of(&mut tx, &phones, &named).await?;
+        lock_lanes(&mut tx, &accounts).await?;
+        wake(&mut tx, &revived, now).await?;
         if !named.is_empty() {
             let sentence = sentence("no longer suppressed", &named, Some(reason));
             let event = Event::new(EventKind::Unsuppressed, self.actor(), sentence);
@@ -190,7 +191,7 @@ pub(super) async fn add(
 pub(super) async fn accounts_of(
     tx: &mut PgConnection,
     phones: &[&str],
-    started: &[String],
+    started: &[&str],
 ) -> Result<(Vec<AccountId>, Vec<i32>), Error> {
     let rows: Vec<(i32, bool)> = sqlx::query_as(
         "select account_id, bool_or(phone = any($2)) from referral where phone = any($1) group by account_id",
@@ -204,12 +205,12 @@ pub(super) async fn accounts_of(
     Ok((rows.into_iter().map(|(account, _)| AccountId(account)).collect(), revived))
 }
 
-/// Has the active targets of `phones` leave, and their runs looked at. The lanes of `accounts` are locked by then; where
+/// Has the active targets of `phones` leave with `exit`, and their runs looked at. The lanes of `accounts` are locked by then; where
 /// an import has brought a phone since, nobody is enrolled with it any more.
 pub(super) async fn let_go(
     tx: &mut PgConnection,
     accounts: &[AccountId],
-    phones: &[&str],
+    (phones, exit): (&[&str], Exit),
     now: Timestamp,
 ) -> Result<u64, Error> {
     let rows: Vec<(i32, i32, i64)> = sqlx::query_as(
@@ -227,7 +228,7 @@ pub(super) async fn let_go(
         let (account, campaign) = (AccountId(*account), CampaignId(*campaign));
         let key = TargetKey { account, campaign, referral: ReferralId(*referral) };
         keys.push(key);
-        targets.push(key, TargetRow::Exited(Exit::OptedOut), now);
+        targets.push(key, TargetRow::Exited(exit), now);
     }
     targets.save(tx).await?;
     // Nobody else may write for it: quota comes back when what is on its way has settled.

@@ -1,5 +1,6 @@
 //! When anything is due next: what the loops sleep until, and what a virtual clock jumps to.
 
+use super::webhook::purge_at;
 use super::{Error, Store};
 use crate::domain::Timestamp;
 
@@ -16,6 +17,8 @@ pub struct NextDue {
     pub ahead: Option<Timestamp>,
     /// A lease runs out.
     pub expire: Option<Timestamp>,
+    /// Old webhooks are removed.
+    pub purge: Option<Timestamp>,
 }
 
 impl NextDue {
@@ -26,26 +29,27 @@ impl NextDue {
 
     /// The earliest of all but sending.
     pub fn upkeep(self) -> Option<Timestamp> {
-        [self.enroll, self.advance, self.ahead, self.expire].into_iter().flatten().min()
+        [self.enroll, self.advance, self.ahead, self.expire, self.purge].into_iter().flatten().min()
     }
 }
 
 impl Store {
-    /// Reads the next instant of every kind: six index look-ups.
+    /// Reads the next instant of every kind: seven index look-ups.
     pub async fn next_due(&self) -> Result<NextDue, Error> {
-        type Row = (Option<Timestamp>, Option<Timestamp>, Option<Timestamp>, Option<Timestamp>, Option<Timestamp>);
-        let (send, enroll, advance, ahead, expire): Row = sqlx::query_as(
+        type At = Option<Timestamp>;
+        let (send, enroll, advance, ahead, expire, processed): (At, At, At, At, At, At) = sqlx::query_as(
             "select (select wake_at from lane where wake_at is not null order by wake_at limit 1),
                     (select enroll_at from run where enroll_at is not null and phase = 'active' order by enroll_at limit 1),
                     least((select check_at from run where check_at is not null order by check_at limit 1),
                           (select min(until) from override where not is_over)),
                     (select ahead_at from run where ahead_at is not null order by ahead_at limit 1),
-                    (select min(until) from lease)",
+                    (select min(until) from lease),
+                    (select min(processed_at) from webhook)",
         )
         .fetch_one(&self.pool)
         .await
         .map_err(Error::during("read what is due next"))?;
-        Ok(NextDue { send, enroll, advance, ahead, expire })
+        Ok(NextDue { send, enroll, advance, ahead, expire, purge: processed.map(purge_at) })
     }
 
     /// Grows whenever an import or an event changes a fact.

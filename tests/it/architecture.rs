@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules without I/O, clock and randomness.
-const CORE: [&str; 14] = [
+const CORE: [&str; 15] = [
     "cadence",
     "consent",
     "diagnostic",
@@ -19,10 +19,11 @@ const CORE: [&str; 14] = [
     "preview",
     "program",
     "template",
+    "webhook",
 ];
 
 /// What each module may import besides itself.
-const ALLOWED: [(&str, &[&str]); 30] = [
+const ALLOWED: [(&str, &[&str]); 33] = [
     ("domain", &[]),
     ("diagnostic", &[]),
     ("template", &["diagnostic", "domain"]),
@@ -38,6 +39,7 @@ const ALLOWED: [(&str, &[&str]); 30] = [
     ("lane", &["domain", "gate", "health", "lifecycle", "manifest", "pacing", "program", "template"]),
     ("config", &[]),
     ("consent", &["domain"]),
+    ("webhook", &["consent", "domain"]),
     ("facts", &["domain"]),
     ("source", &["diagnostic", "domain", "manifest"]),
     (
@@ -58,13 +60,18 @@ const ALLOWED: [(&str, &[&str]); 30] = [
     ),
     ("outgoing", &[]),
     ("secret", &["config", "manifest"]),
+    ("standin", &["domain", "outgoing"]),
     ("notice", &["domain", "manifest", "outgoing", "secret", "store"]),
     ("import", &["domain", "facts", "store"]),
     ("channel", &["domain", "lifecycle", "manifest", "outgoing", "program", "secret", "store", "template"]),
     ("estimate", &["domain", "manifest", "plan", "store"]),
     ("state", &["domain", "manifest", "plan", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),
-    ("runner", &["channel", "domain", "manifest", "notice", "plan", "program", "reconcile", "source", "store"]),
+    ("server", &["manifest", "secret", "store", "webhook"]),
+    (
+        "runner",
+        &["channel", "domain", "manifest", "notice", "plan", "program", "reconcile", "source", "store", "webhook"],
+    ),
     (
         "time_machine",
         &[
@@ -103,7 +110,9 @@ const ALLOWED: [(&str, &[&str]); 30] = [
             "program",
             "reconcile",
             "runner",
+            "server",
             "source",
+            "standin",
             "state",
             "store",
             "time_machine",

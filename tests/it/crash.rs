@@ -19,7 +19,7 @@ const PEOPLE: usize = 240;
 const RUN: [&str; 3] = ["run", "--speed", "60"];
 
 /// Rounds of a test; `RELANCE_ROUNDS` asks for more.
-fn rounds(usual: u64) -> u64 {
+pub(crate) fn rounds(usual: u64) -> u64 {
     #[expect(clippy::disallowed_methods, reason = "a longer run is asked for by hand")]
     std::env::var("RELANCE_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())
 }
@@ -31,7 +31,7 @@ fn write_tree(dir: &Path, days: u16) {
 }
 
 /// A moment of up to `most`, the same for the same round.
-fn moment(round: u64, most: Duration) -> Duration {
+pub(crate) fn moment(round: u64, most: Duration) -> Duration {
     let mixed = (round + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     most * u32::try_from(mixed >> 48).unwrap() / (1 << 16)
 }

@@ -1,9 +1,11 @@
 //! What follows from a refused hand-over: who waits, who stops, who goes on, and that nothing is lost by it.
 
 use chrono::TimeDelta;
-use relance::domain::AccountId;
+use relance::channel::Refusal;
+use relance::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey};
 use relance::lifecycle::operator::{Action, Override, Scope};
 use relance::lifecycle::settlement::Reaction;
+use relance::store::{Receipt, ReceiptStatus};
 
 use crate::sending::{ALWAYS, NO_PACE, tree};
 use crate::world::{Fault, Person, World};
@@ -204,6 +206,47 @@ async fn whoever_wants_nothing_as_the_provider_says_is_suppressed_everywhere() {
     assert_eq!(world.column(left).await, ["a1r1 opted-out", "again opted-out"]);
     let said = "select source || ': ' || reason from suppression where phone = (select phone from referral where external_id = 'a1r1')";
     assert_eq!(world.column(said).await, ["channel: refused"]);
+    counters_are_exact(&world).await;
+}
+
+/// What the provider says of day 1 of somebody of the first account, after it took the message.
+async fn fails_later(world: &World, referral: i64, reaction: Reaction) {
+    let target = TargetKey { account: AccountId(1), campaign: CampaignId(1), referral: ReferralId(referral) };
+    let status = ReceiptStatus::Failed(Refusal { error: "refused later".to_owned(), reaction });
+    let receipt =
+        Receipt { channel: Some("wa".to_owned()), ..Receipt::new(MessageKey { target, day: 1 }, status, world.now) };
+    // Told twice, it happens once.
+    world.store().receipts(&[receipt.clone(), receipt.clone()], world.now).await.unwrap();
+    world.store().receipts(&[receipt], world.now).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_fails_after_it_was_taken_has_the_same_consequences_and_is_not_sent_again() {
+    let mut world = world_of(5, "").await;
+    world.settle().await;
+    assert_eq!(messages(&world).await, ["a1 day 1 sent attempts 1 5", "a2 day 1 sent attempts 1 5"]);
+    fails_later(&world, 1, Reaction::Leave).await;
+    fails_later(&world, 2, Reaction::Suppress).await;
+    fails_later(&world, 3, Reaction::Retry { after: None }).await;
+    let targets = world.targets().await;
+    assert_eq!(
+        targets[..3],
+        ["a1r1 c exited undeliverable day 2", "a1r2 c exited opted-out day 2", "a1r3 c active day 2"]
+    );
+    assert_eq!(world.column("select source || ': ' || reason from suppression").await, ["channel: refused later"]);
+    assert_eq!(messages(&world).await[..2], ["a1 day 1 failed attempts 1 3", "a1 day 1 sent attempts 1 2"]);
+    assert_eq!(world.one::<i32>("select failed from lane where account_id = 1").await, 2);
+    // It left the house: what it took of the day stays taken.
+    counters_are_exact(&world).await;
+    fails_later(&world, 4, Reaction::PauseAccount).await;
+    world.settle().await;
+    assert_eq!(world.runs().await, ["c a1 paused channel-unhealthy", "c a2 active running"]);
+    fails_later(&world, 5, Reaction::PauseChannel).await;
+    assert_eq!(world.column("select channel from channel_halt").await, ["wa"]);
+    resume(&mut world, 1).await;
+    world.run_for(TimeDelta::days(1)).await;
+    let day_2 = ["a1 day 2 sent attempts 1 3", "a2 day 2 sent attempts 1 5"];
+    assert_eq!(messages(&world).await.into_iter().filter(|line| line.contains("day 2")).collect::<Vec<_>>(), day_2);
     counters_are_exact(&world).await;
 }
 

@@ -117,8 +117,15 @@ async fn everything_that_is_decided_is_told_once_with_who_and_why() {
     insta::assert_snapshot!("a_revision", nameless(&text));
     let kinds = "select distinct kind from event order by kind";
     let all = relance::lifecycle::event::EventKind::ALL.map(|kind| kind.as_str().to_owned());
-    // What these take: see `notifiers` and `resolve`.
-    let elsewhere = ["notification-given-up", "message-resolved"];
+    // What these take: see `notifiers`, `resolve`, `holds`, `contact` and `webhooks`.
+    let elsewhere = [
+        "notification-given-up",
+        "message-resolved",
+        "near-opt-out",
+        "hold-released",
+        "contact-forgotten",
+        "provider-notice",
+    ];
     let mut all: Vec<String> = all.into_iter().filter(|kind| !elsewhere.contains(&kind.as_str())).collect();
     all.sort();
     assert_eq!(world.column(kinds).await, all, "an event that this test does not make happen");

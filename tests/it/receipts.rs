@@ -1,7 +1,7 @@
 //! Receipts: late, doubled, out of order, before the outcome or instead of it, they only ever add to what is known.
 
 use chrono::TimeDelta;
-use relance::channel::{Outcome, Reaction};
+use relance::channel::{Outcome, Reaction, Refusal};
 use relance::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
 use relance::store::look::Wanted;
 use relance::store::{Claim, Receipt, ReceiptStatus};
@@ -31,16 +31,25 @@ fn key(referral: i64, day: i16) -> MessageKey {
     MessageKey { target, day }
 }
 
+fn receipt(referral: i64, day: i16, status: ReceiptStatus, at: Timestamp) -> Receipt {
+    Receipt::new(key(referral, day), status, at)
+}
+
+fn taken(referral: i64, day: i16, at: Timestamp) -> Receipt {
+    receipt(referral, day, ReceiptStatus::Sent, at)
+}
+
 fn delivered(referral: i64, day: i16, at: Timestamp) -> Receipt {
-    Receipt { key: key(referral, day), status: ReceiptStatus::Delivered, at }
+    receipt(referral, day, ReceiptStatus::Delivered, at)
 }
 
 fn read(referral: i64, day: i16, at: Timestamp) -> Receipt {
-    Receipt { key: key(referral, day), status: ReceiptStatus::Read, at }
+    receipt(referral, day, ReceiptStatus::Read, at)
 }
 
 fn failed(referral: i64, day: i16, at: Timestamp) -> Receipt {
-    Receipt { key: key(referral, day), status: ReceiptStatus::Failed { error: "131026".to_owned() }, at }
+    let refusal = Refusal { error: "131026".to_owned(), reaction: Reaction::Leave };
+    receipt(referral, day, ReceiptStatus::Failed(refusal), at)
 }
 
 async fn note(world: &World, receipts: &[Receipt]) -> u64 {
@@ -108,13 +117,17 @@ async fn what_is_no_progress_changes_nothing() {
     assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:01 read 14:01");
     let row = "select xmin::text from message where referral_id = 1";
     let before = world.column(row).await;
-    for late in [read(1, 1, later), delivered(1, 1, later), failed(1, 1, later), delivered(1, 1, at)] {
+    for late in [read(1, 1, later), delivered(1, 1, later), delivered(1, 1, at), taken(1, 1, later)] {
         assert_eq!(note(&world, &[late.clone(), late]).await, 0);
     }
     // Day 2 was never handed over, and 77 is nobody.
     assert_eq!(note(&world, &[delivered(1, 2, at), delivered(77, 1, at)]).await, 0);
     assert_eq!(note(&world, &[]).await, 0);
     assert_eq!(world.column(row).await, before);
+    // That it failed contradicts it: what was read stays read, and the failure is known once.
+    assert_eq!(note(&world, &[failed(1, 1, later)]).await, 1);
+    assert_eq!(note(&world, &[failed(1, 1, later)]).await, 0);
+    assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:01 read 14:01");
 }
 
 #[tokio::test]
@@ -124,9 +137,11 @@ async fn a_failure_counts_until_somebody_has_read_it() {
     let at = time("2026-11-30T14:01:00Z");
     assert_eq!(note(&world, &[failed(1, 1, at)]).await, 1);
     assert_eq!(ledger(&world).await, "failed sent 14:00 delivered read 131026");
-    assert_eq!(note(&world, &[delivered(1, 1, at)]).await, 0);
+    // It did arrive before it failed: that is known from now on, and changes nothing else.
+    assert_eq!(note(&world, &[delivered(1, 1, at)]).await, 1);
+    assert_eq!(ledger(&world).await, "failed sent 14:00 delivered 14:01 read 131026");
     assert_eq!(note(&world, &[read(1, 1, time("2026-11-30T14:03:00Z"))]).await, 1);
-    assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:03 read 14:03");
+    assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:01 read 14:03");
     // It left the house: its quota stays taken.
     assert_eq!(wrong_counters(&world).await, 0);
     assert_eq!(world.one::<i32>("select taken from lane").await, 2);
@@ -134,10 +149,12 @@ async fn a_failure_counts_until_somebody_has_read_it() {
 
 #[tokio::test]
 async fn a_receipt_resolves_what_was_uncertain() {
-    for (receipt, after) in [
-        (delivered as fn(i64, i16, Timestamp) -> Receipt, "delivered sent 14:01 delivered 14:01 read"),
-        (read, "read sent 14:01 delivered 14:01 read 14:01"),
-        (failed, "failed sent delivered read 131026"),
+    for (receipt, after, sent) in [
+        (taken as fn(i64, i16, Timestamp) -> Receipt, "sent sent 14:01 delivered read", 4),
+        (delivered, "delivered sent 14:01 delivered 14:01 read", 4),
+        (read, "read sent 14:01 delivered 14:01 read 14:01", 4),
+        // Whoever cannot be reached gets no second day.
+        (failed, "failed sent delivered read 131026", 3),
     ] {
         let mut world = world().await;
         world.channel.fail(PHONE, &[Fault::NoAnswer]);
@@ -146,7 +163,7 @@ async fn a_receipt_resolves_what_was_uncertain() {
         assert_eq!(note(&world, &[receipt(1, 1, time("2026-11-30T14:01:00Z"))]).await, 1);
         assert_eq!(ledger(&world).await, after);
         world.run_for(TimeDelta::days(2)).await;
-        assert_eq!(world.channel.delivered().len(), 4);
+        assert_eq!(world.channel.delivered().len(), sent);
         assert_eq!(wrong_counters(&world).await, 0);
     }
 }
@@ -157,6 +174,31 @@ async fn a_receipt_from_the_future_counts_as_of_now() {
     world.run_for(TimeDelta::hours(7)).await;
     note(&world, &[delivered(1, 1, time("2027-01-01T00:00:00Z"))]).await;
     assert_eq!(ledger(&world).await, "delivered sent 14:00 delivered 15:00 read");
+    // And nothing happened to it before it was taken in hand.
+    note(&world, &[read(1, 1, time("1970-01-01T00:00:00Z"))]).await;
+    assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:00 read 14:00");
+}
+
+#[tokio::test]
+async fn a_receipt_for_a_message_that_is_called_otherwise_is_for_another_installation() {
+    let called = |receipt: Receipt, id: &str| Receipt { provider_id: Some(id.to_owned()), ..receipt };
+    let mut world = world().await;
+    world.channel.fail(PHONE, &[Fault::NoAnswer]);
+    world.run_for(TimeDelta::hours(7)).await;
+    let name = "select coalesce(provider_id, '-') from message where referral_id = 1 and day = 1";
+    assert_eq!(world.one::<String>(name).await, "-");
+    let at = time("2026-11-30T14:01:00Z");
+    // Nobody knows what it is called: the first to say so is believed.
+    assert_eq!(note(&world, &[called(taken(1, 1, at), "ours"), called(read(1, 1, at), "theirs")]).await, 1);
+    assert_eq!(ledger(&world).await, "sent sent 14:01 delivered read");
+    assert_eq!(world.one::<String>(name).await, "ours");
+    assert_eq!(note(&world, &[called(failed(1, 1, at), "theirs")]).await, 0);
+    assert_eq!(ledger(&world).await, "sent sent 14:01 delivered read");
+    // Only of ours it is remembered whose it is.
+    let known = world.store().called(&["ours", "theirs"]).await.unwrap();
+    assert_eq!(known.into_iter().collect::<Vec<_>>(), [("ours".to_owned(), key(1, 1))]);
+    assert_eq!(note(&world, &[called(delivered(1, 1, at), "ours")]).await, 1);
+    assert_eq!(ledger(&world).await, "delivered sent 14:01 delivered 14:01 read");
 }
 
 #[tokio::test]
@@ -201,17 +243,21 @@ async fn a_crash_after_a_receipt_leaves_nobody_behind() {
 
 #[tokio::test]
 async fn a_receipt_that_contradicts_the_outcome_sends_nothing_twice_and_leaves_nobody_behind() {
-    for (outcome, target) in [
-        (busy(), "r1 welcome completed day 2"),
-        (Outcome::refused("no such number", Reaction::Leave), "r1 welcome exited undeliverable day 2"),
+    let no_number = || Outcome::refused("no such number", Reaction::Leave);
+    for (receipt, outcome, target) in [
+        (delivered as fn(i64, i16, Timestamp) -> Receipt, busy(), "r1 welcome completed day 2"),
+        (delivered, no_number(), "r1 welcome exited undeliverable day 2"),
+        (taken, busy(), "r1 welcome completed day 2"),
+        (taken, no_number(), "r1 welcome exited undeliverable day 2"),
     ] {
         let (mut world, claim) = on_the_last_day().await;
-        note(&world, &[delivered(1, 2, world.now), failed(2, 2, world.now)]).await;
+        note(&world, &[receipt(1, 2, world.now), failed(2, 2, world.now)]).await;
+        let after = world.messages().await[1].clone();
         save(&world, claim, &outcome).await;
         assert_eq!(wrong_counters(&world).await, 0);
         world.run_for(TimeDelta::minutes(30)).await;
         assert_eq!(world.channel.delivered().len(), 2, "only day 1 went by the channel");
-        assert_eq!(world.messages().await[1], "r1 welcome day 2 delivered attempt 1");
+        assert_eq!(world.messages().await[1], after);
         assert_eq!(world.targets().await[0], target);
         assert_eq!(world.runs().await, ["welcome a1 completed drained"]);
     }
@@ -240,16 +286,15 @@ async fn in_any_order_and_any_batches_they_come_to_the_same() {
     for n in 1..=PEOPLE {
         let referral = i64::try_from(n).unwrap();
         // Which of the three were meant, each of them up to three times.
-        let meant = 1 + mix(n) % 7;
-        for (bit, receipt) in
-            [delivered(referral, 1, at), failed(referral, 1, at), read(referral, 1, at)].into_iter().enumerate()
-        {
+        let meant = 1 + mix(n) % 15;
+        let all = [taken(referral, 1, at), delivered(referral, 1, at), failed(referral, 1, at), read(referral, 1, at)];
+        for (bit, receipt) in all.into_iter().enumerate() {
             if meant & (1 << bit) > 0 {
                 let times = usize::try_from(1 + mix(n * 31 + meant) % 3).unwrap();
                 heard.extend(vec![receipt; times]);
             }
         }
-        expected.push(["delivered", "failed", "read"][usize::try_from(meant.ilog2()).unwrap()]);
+        expected.push(["sent", "delivered", "failed", "read"][usize::try_from(meant.ilog2()).unwrap()]);
     }
     let mut order: Vec<u64> = (0..u64::try_from(heard.len()).unwrap()).collect();
     order.sort_by_key(|place| mix(*place ^ 0xabcd));

@@ -45,9 +45,9 @@ async fn a_stop_leaves_every_run_of_every_account_at_once() {
     let mut world = world().await;
     world.run_for(TimeDelta::hours(7)).await;
     assert_eq!(world.channel.delivered().len(), 3);
-    let heard = reply(&world, &[said(1, PHONE, " Arrêtez ! "), said(1, "+237671000002", "merci, et stop ça ?")]).await;
+    let heard = reply(&world, &[said(1, PHONE, " Arrêtez ! "), said(1, "+237671000002", "merci, à demain ?")]).await;
     let expected =
-        Heard { stopped: vec![(AccountId(1), Phone::trusted(PHONE.to_owned()))], started: vec![], exited: 2 };
+        Heard { stopped: vec![(AccountId(1), Phone::trusted(PHONE.to_owned()))], exited: 2, ..Heard::default() };
     assert_eq!(heard, expected);
     // Nothing had to be due for it.
     let now = ["r1 welcome exited opted-out day 2", "r2 welcome active day 2", "r3 welcome exited opted-out day 2"];
@@ -155,7 +155,20 @@ async fn accident_14_an_import_never_revives_who_said_stop() {
 
 #[tokio::test]
 async fn a_batch_comes_to_what_its_replies_come_to_one_by_one() {
-    for words in [["stop", "start"], ["start", "stop"], ["stop", "stop"], ["stop", "hm"], ["start", "start"]] {
+    let cases = [
+        ["stop", "start"],
+        ["start", "stop"],
+        ["stop", "stop"],
+        ["stop", "hm"],
+        ["start", "start"],
+        ["please stop", "stop"],
+        ["please stop", "start"],
+        ["stop", "please stop"],
+        ["start", "please stop"],
+        ["please stop", "don't stop"],
+    ];
+    let holds = "select concat_ws(' ', account_id, phone, text) from person_hold order by 1";
+    for words in cases {
         let (mut together, mut apart) = (world().await, world().await);
         for world in [&mut together, &mut apart] {
             world.run_for(TimeDelta::hours(7)).await;
@@ -167,6 +180,7 @@ async fn a_batch_comes_to_what_its_replies_come_to_one_by_one() {
         }
         assert_eq!(together.targets().await, apart.targets().await, "{words:?}");
         assert_eq!(suppressed(&together).await, suppressed(&apart).await, "{words:?}");
+        assert_eq!(together.column(holds).await, apart.column(holds).await, "{words:?}");
     }
 }
 

@@ -70,7 +70,7 @@ async fn what_was_sent_counts_as_sent_and_takes_receipts() {
     world.run_for(TimeDelta::minutes(10)).await;
     assert_eq!(world.messages().await, ["r1 welcome day 1 sent attempt 1"]);
     let key = world.channel.keys()[0];
-    let receipt = Receipt { key, status: ReceiptStatus::Delivered, at: world.now };
+    let receipt = Receipt::new(key, ReceiptStatus::Delivered, world.now);
     assert_eq!(world.store().receipts(&[receipt], world.now).await.unwrap(), 1);
     assert_eq!(world.messages().await, ["r1 welcome day 1 delivered attempt 1"]);
     // Somebody else was faster: what is known is not changed.

@@ -21,9 +21,9 @@ use super::turns::Turns;
 use super::{Channel, Outcome, Reaction};
 use crate::domain::{MessageKey, Timestamp};
 use crate::manifest::desired::WhatsappCloud as Spec;
-use crate::outgoing::{Call, JSON, Method, Outgoing, Silence};
+use crate::outgoing::{Call, Outgoing, Silence};
 use crate::secret;
-use crate::store::Claimed;
+use crate::store::{Claimed, Store};
 
 /// Who may be written to freely.
 #[async_trait]
@@ -35,14 +35,13 @@ pub trait Conversations: fmt::Debug + Send + Sync {
     async fn open(&self, messages: &[Claimed], now: Timestamp) -> Result<HashSet<MessageKey>, String>;
 }
 
-/// Nobody has written, as far as is known: only templates go.
-#[derive(Debug, Clone, Copy)]
-pub struct NoConversations;
-
+/// Webhooks told who wrote.
 #[async_trait]
-impl Conversations for NoConversations {
-    async fn open(&self, _: &[Claimed], _: Timestamp) -> Result<HashSet<MessageKey>, String> {
-        Ok(HashSet::new())
+impl Conversations for Store {
+    async fn open(&self, messages: &[Claimed], now: Timestamp) -> Result<HashSet<MessageKey>, String> {
+        let people: Vec<_> = messages.iter().map(|message| (message.key.target.account, &message.phone)).collect();
+        let open = self.open_windows(&people, now).await.map_err(|error| error.to_string())?;
+        Ok(messages.iter().zip(open).filter(|(_, open)| *open).map(|(message, _)| message.key).collect())
     }
 }
 
@@ -96,8 +95,7 @@ impl<C: Conversations> WhatsappCloud<C> {
     async fn call(&self, path: &str, body: &str, token: &str) -> Result<Answer, Silence> {
         let url = format!("{}/{}/{path}", self.spec.base_url, self.spec.api_version);
         let headers = [("authorization", format!("Bearer {token}"))];
-        let (body, within) = (Some((JSON, body)), self.spec.timeout.into());
-        let call = Call { method: Method::POST, url: &url, credentials: None, headers: &headers, body, within };
+        let call = Call::json(&url, &headers, body, self.spec.timeout.into());
         Ok(Answer::of(&self.outgoing.exchange(&call).await?))
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::answer::Answer;
-use crate::cli::layout::{facts, footer, maybe, section, when};
+use crate::cli::layout::{consent, facts, footer, maybe, section, when};
 use crate::cli::rows::{message_state, standing};
 use crate::cli::table::{one_line, time};
 use crate::cli::{get, known};
@@ -42,10 +42,6 @@ pub(super) fn text(seen: &Seen, _wide: bool, now: Timestamp, colour: bool) -> St
     if let Some(exit) = target.exit_reason {
         state = format!("{state} ({exit})");
     }
-    let consent = match (person.suppressed_at, person.consent.as_deref()) {
-        (Some(_), _) => "asked not to be written to",
-        (None, consent) => consent.unwrap_or("unknown"),
-    };
     let mut text = facts(
         &format!("Target {}", target.id),
         &[
@@ -57,7 +53,7 @@ pub(super) fn text(seen: &Seen, _wide: bool, now: Timestamp, colour: bool) -> St
             ("Phone", Phone::trusted(person.phone.clone()).masked()),
             ("Language", maybe(person.language.as_deref())),
             ("Country", person.country.clone()),
-            ("Consent", consent.to_owned()),
+            ("Consent", consent(person, now)),
             ("Registered", when(person.registered_at, now)),
             ("Paid", person.paid_at.map_or_else(|| "no".to_owned(), |at| when(at, now))),
             ("Enrolled", when(circumstances.enrolled_at, now)),

@@ -50,6 +50,7 @@ pub(super) fn checks(case: &Case, program: &Program) -> anyhow::Result<Vec<Step>
         consent_source: person.consent_source.as_deref(),
         consent_at: person.consent_at,
         suppressed_at: person.suppressed_at,
+        held_at: person.held_at,
     };
     Ok(steps(&asked.now, &setting).into_iter().map(Step::from).collect())
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{HISTORY, history};
 use crate::cli::answer::Answer;
-use crate::cli::layout::{facts, footer, maybe, section, when};
+use crate::cli::layout::{consent, facts, footer, maybe, section, when};
 use crate::cli::table::{Cell, Table, Tone, one_line};
 use crate::cli::{get, known};
 use crate::domain::{CampaignId, Phone, Timestamp, Zone};
@@ -117,10 +117,6 @@ async fn enrollment(
 
 pub(super) fn text(seen: &Seen, now: Timestamp, colour: bool) -> String {
     let Seen { person, campaigns, history: entries } = seen;
-    let said = match (person.suppressed_at, person.consent.as_deref()) {
-        (Some(at), _) => format!("asked not to be written to, {}", when(at, now)),
-        (None, consent) => consent.unwrap_or("unknown").to_owned(),
-    };
     let lines = [
         ("Name", one_line(&person.name)),
         ("Phone", Phone::trusted(person.phone.clone()).masked()),
@@ -129,7 +125,7 @@ pub(super) fn text(seen: &Seen, now: Timestamp, colour: bool) -> String {
         ("Country", person.country.clone()),
         ("Registered", when(person.registered_at, now)),
         ("Paid", person.paid_at.map_or_else(|| "no".to_owned(), |at| when(at, now))),
-        ("Consent", said),
+        ("Consent", consent(person, now)),
     ];
     let mut text = facts(&format!("Referral {}", person.referral), &lines);
     text +=

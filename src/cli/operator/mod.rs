@@ -11,7 +11,7 @@ use super::database::Database;
 use super::table::{counted, people};
 use super::{Exit, Global, actor, get, known, print};
 use crate::config::Config;
-use crate::domain::{AccountId, CampaignId, Name, Period, Timestamp};
+use crate::domain::{CampaignId, Name, Period, Timestamp};
 use crate::lifecycle::operator::{Action, Override, Scope};
 use crate::store::{Concerned, Ordered, Outcome, Store};
 
@@ -98,7 +98,7 @@ impl<'a> Desk<'a> {
             None => None,
         };
         let account = match &order.account {
-            Some(id) => Some(account(&database.store, id).await?),
+            Some(id) => Some(known::account_id(&database.store, id).await?),
             None => None,
         };
         let scope = Scope::of(account, campaign).context("name a campaign, an account, or both")?;
@@ -176,9 +176,4 @@ async fn campaign(store: &Store, name: &str) -> anyhow::Result<CampaignId> {
     let in_force = store.in_force().await?;
     let id = Name::parse(name).ok().and_then(|name| in_force.campaigns.get(&name).copied());
     id.with_context(|| format!("campaign `{name}` is over: its manifest is gone"))
-}
-
-async fn account(store: &Store, id: &str) -> anyhow::Result<AccountId> {
-    known::account(store, id).await?;
-    store.find_accounts(&[id]).await?.remove(id).with_context(|| format!("account `{id}` was just removed"))
 }

@@ -1,12 +1,12 @@
-//! `relancectl suppress list`.
+//! `relancectl suppress list` and `holds`.
 
-use super::ListArgs;
+use super::{HoldsArgs, ListArgs};
 use crate::cli::database::Database;
-use crate::cli::table::{Cell, Table, counted, shorten, thousands, time};
+use crate::cli::table::{Cell, Table, counted, people, shorten, thousands, time};
 use crate::cli::{Exit, Global, print};
 use crate::config::Config;
 use crate::domain::{Phone, Timestamp};
-use crate::store::look::{Page, Suppression};
+use crate::store::look::{Held, Page, Suppression};
 
 /// Rows that a person gets who does not say how many.
 const LIMIT: i64 = 100;
@@ -49,4 +49,34 @@ fn text(page: &Page<Suppression>, wide: bool, now: Timestamp, colour: bool) -> S
         counted(shown, "phone")
     };
     format!("{}\n\n{count} · times are UTC, now {}", table.render(colour), time(now))
+}
+
+pub(super) async fn holds(args: &HoldsArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let database = Database::open(global, config, 2).await?;
+    let (now, _) = database.store.now().await?;
+    let rows = database.store.holds().await?;
+    let colour = print::colour(config);
+    print::line(&args.output.render(&rows, |wide| held(&rows, wide, now, colour))?);
+    Ok(Exit::Fine)
+}
+
+fn held(rows: &[Held], wide: bool, now: Timestamp, colour: bool) -> String {
+    if rows.is_empty() {
+        return "Nobody is on hold: no reply waits to be read.".to_owned();
+    }
+    let mut table = Table::new().text(["ACCOUNT", "PHONE", "SINCE", "WROTE"]);
+    for row in rows {
+        let (phone, text) = (Phone::trusted(row.phone.clone()), &row.text);
+        // Whoever acts on it needs the whole phone.
+        let (phone, text) =
+            if wide { (row.phone.clone(), text.clone()) } else { (phone.masked(), shorten(text, SHORT)) };
+        table.row([&row.account, &phone, &time(row.held_at), &text].map(|cell| Cell::from(&**cell)));
+    }
+    let people = people(i64::try_from(rows.len()).unwrap_or(i64::MAX));
+    format!(
+        "{}\n\n{people} on hold: `suppress release PHONE` for who did not mean it, `suppress add PHONE` for who did; \
+         -o wide shows all · times are UTC, now {}",
+        table.render(colour),
+        time(now)
+    )
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::database::Database;
 use super::output::{Format, Output};
 use super::table::{counted, people, thousands, whole};
-use super::{Exit, Global, actor, import, phones, print};
+use super::{Exit, Global, actor, import, known, phones, print};
 use crate::config::Config;
 use crate::domain::{Country, Phone};
 use crate::facts::Source;
@@ -26,6 +26,10 @@ pub enum Suppress {
     Remove(RemoveArgs),
     /// List the phones that are not written to
     List(ListArgs),
+    /// List who is on hold: their reply may mean that they want no more messages, and somebody must read it
+    Holds(HoldsArgs),
+    /// Write again to people on hold, once you have read what they wrote
+    Release(ReleaseArgs),
     /// Write to the phones of a file no more: CSV or NDJSON with a column `phone`
     Import(ImportArgs),
 }
@@ -77,6 +81,27 @@ pub struct ListArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct HoldsArgs {
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    #[arg(value_name = "PHONE", required = true)]
+    phones: Vec<String>,
+    /// Only in this account [default: in all that hold them]
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// Why, for whoever looks at it later
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    manner: Manner,
+}
+
+#[derive(Debug, Args)]
 pub struct ImportArgs {
     /// The file; `-` reads standard input
     file: PathBuf,
@@ -95,6 +120,8 @@ pub(super) async fn run(command: Suppress, global: &Global, config: &Config) -> 
         Suppress::Add(args) => add(&args, global, config).await,
         Suppress::Remove(args) => remove(&args, global, config).await,
         Suppress::List(args) => list::run(&args, global, config).await,
+        Suppress::Holds(args) => list::holds(&args, global, config).await,
+        Suppress::Release(args) => release(&args, global, config).await,
         Suppress::Import(args) => import(args, global, config).await,
     }
 }
@@ -141,6 +168,28 @@ async fn remove(args: &RemoveArgs, global: &Global, config: &Config) -> anyhow::
     Ok(if others.is_empty() { Exit::Fine } else { Exit::Findings })
 }
 
+async fn release(args: &ReleaseArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let actor = actor::actor(args.manner.actor.as_deref(), config)?;
+    let reason = args.reason.as_deref().map(actor::reason).transpose()?;
+    let phones = phones::parse(&args.phones, args.manner.country)?;
+    let database = Database::open(global, config, 2).await?;
+    let (now, _) = database.store.now().await?;
+    let account = match &args.account {
+        Some(id) => Some(known::account_id(&database.store, id).await?),
+        None => None,
+    };
+    let released = database.store.acting(Some(actor)).release(&phones, account, reason, now).await?;
+    let others: Vec<&str> = phones.difference(&released).map(Phone::as_str).collect();
+    print::line(&match args.manner.output {
+        Format::Text => {
+            let text = format!("Released {}.", people(whole(released.len() as u64)));
+            if others.is_empty() { text } else { format!("{text}\nNot on hold: {}", others.join(", ")) }
+        }
+        Format::Json => serde_json::to_string_pretty(&json!({ "released": released, "not_held": others }))?,
+    });
+    Ok(if others.is_empty() { Exit::Fine } else { Exit::Findings })
+}
+
 async fn import(args: ImportArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
     let actor = actor::actor(args.manner.actor.as_deref(), config)?;
     let reason = args.reason.as_deref().map(actor::reason).transpose()?;
@@ -178,6 +227,6 @@ fn said(done: Suppressed, known: u64) -> String {
     }
     match exited {
         0 => text + ".",
-        n => format!("{text}. By it {} left {}.", people(whole(n)), if n == 1 { "a run" } else { "their runs" }),
+        n => format!("{text}. By it {} left.", counted(whole(n), "target")),
     }
 }

@@ -6,13 +6,14 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 pub const MESSAGE_STATES: [&str; 7] = ["queued", "sending", "sent", "delivered", "read", "failed", "uncertain"];
 pub const TARGET_STATES: [&str; 3] = ["active", "completed", "exited"];
 pub const EXIT_REASONS: [&str; 7] = ["paid", "opted-out", "cancelled", "undeliverable", "failed", "removed", "expired"];
-pub const HOLDS: [&str; 12] = [
+pub const HOLDS: [&str; 13] = [
     "run-not-active",
     "sending-off",
     "subscription-expired",
     "disconnected",
     "halted",
     "consent-missing",
+    "near-opt-out",
     "outside-window",
     "account-cap",
     "campaign-cap",

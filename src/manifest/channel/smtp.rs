@@ -25,7 +25,8 @@ pub struct UnsubscribeValues<'a> {
 pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     match spec.host.as_deref() {
         None => {
-            report.say(Code::MissingKey, "host", "an `smtp` channel has no `host`", "add the name of your mail server")
+            let help = "add the name of your mail server";
+            report.say(Code::MissingKey, "host", "an `smtp` channel has no `host`", help);
         }
         Some(host) if !is_host(host) => {
             let help = "write its name only, as in `smtp.example.com`; `port` and `encryption` are keys of their own";

@@ -61,21 +61,21 @@ pub(in crate::manifest) fn unfit(channel: &Name, takes: Takes, days: &[Load<'_>]
         _ => format!("`{channel}` takes no media"),
     };
     let help = "take them out, link to them in the text, or let the campaign go by another channel";
-    let mut found = vec![(Code::UnfitForChannel, "media", sentence, help, these(days, |day| odd(day).is_some()))];
+    let mut found = vec![(Code::MediaMisfit, "media", sentence, help, these(days, |day| odd(day).is_some()))];
     if !no_media {
         let sentence = format!("`{channel}` takes no more media than {} in one message", takes.most_media);
         let too_many = these(days, |day| day.media.len() > takes.most_media);
-        found.push((Code::UnfitForChannel, "media", sentence, "keep one of the media; a day is one message", too_many));
+        found.push((Code::MediaMisfit, "media", sentence, "keep one of the media; a day is one message", too_many));
     }
     if takes.needs_subject {
         let sentence = format!("a mail by `{channel}` needs a `subject` for every text");
         let without = these(days, |day| !day.has_subjects(fallback));
-        found.push((Code::UnfitForChannel, "text", sentence, "add `subject:` in the languages of `text`", without));
+        found.push((Code::NoSubject, "text", sentence, "add `subject:` in the languages of `text`", without));
     }
     if takes.needs_templates {
         let sentence = format!("`{channel}` reaches people who did not write lately only by a `whatsappTemplate`");
         let help = "add `whatsappTemplate: {name: …, language: …}`, as Meta approved it";
-        found.push((Code::NoTemplate, "text", sentence, help, these(days, |day| !day.has_template)));
+        found.push((Code::NoWhatsappTemplate, "text", sentence, help, these(days, |day| !day.has_template)));
     }
     if takes.text_is_caption {
         let sentence = format!("`{channel}` shows the text of a day below its medium, and no `caption`");

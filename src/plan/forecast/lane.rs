@@ -209,6 +209,8 @@ impl<'a> Lane<'a> {
             paid: group.paid,
             consent: group.consent,
             suppressed: group.suppressed,
+            // Whoever is on hold goes on once somebody has read what they wrote.
+            near_opt_out: false,
             last_written_on: group.last_written_on,
             today: self.clock.today,
         });
@@ -304,6 +306,7 @@ impl<'a> Lane<'a> {
             | Hold::Halted
             | Hold::Throttled
             | Hold::ConsentMissing
+            | Hold::NearOptOut
             | Hold::WrittenToday => {}
         }
     }

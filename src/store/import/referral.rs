@@ -7,6 +7,7 @@ use super::wake::{lock_lanes, wake};
 use super::{Merged, count, person, run};
 use crate::domain::{Consent, Gender, Language, ReferralFact, Rejection, Timestamp, fold};
 use crate::store::Error;
+use crate::store::forgotten::reject;
 
 pub(super) const CREATE: &str = "create temp table staged (
     line bigint not null, external_id text not null, account_id integer not null, as_of timestamptz not null,
@@ -184,7 +185,8 @@ const SUPPRESS: &str = "insert into suppression (phone, source, suppressed_at)
 /// Merges the staged rows.
 pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) -> Result<Merged, Error> {
     run(tx, "analyze staged", "count the staged rows").await?;
-    let mut rejected = moved(tx, MOVED).await?;
+    let mut rejected = reject(tx).await?;
+    rejected.extend(moved(tx, MOVED).await?);
     let mut differing = 0;
     if run(tx, REPEATED, "find repeated rows").await? > 0 {
         rejected.extend(moved(tx, MOVED_WITHIN).await?);

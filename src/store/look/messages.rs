@@ -43,6 +43,16 @@ macro_rules! wanted_messages {
     };
 }
 
+/// Columns of [`Message`] from `message m`, `campaign c`, `account a` and `referral r`.
+macro_rules! message_columns {
+    () => {
+        "concat_ws('/', c.name, a.external_id, r.external_id, m.day) as id, c.name as campaign, a.external_id as account,
+         r.external_id as referral, m.day, m.state, m.phone, m.language, m.text, m.attempts, m.provider_id, m.error,
+         m.queued_at, m.sent_at, m.delivered_at, m.read_at"
+    };
+}
+pub(super) use message_columns;
+
 impl Store {
     /// Messages of `wanted` (campaign, account, referral, message, day) in the order they were queued in, then by
     /// account; with a limit, the latest.
@@ -54,10 +64,9 @@ impl Store {
                select m.*",
             wanted_messages!(),
             " order by m.queued_at desc, m.account_id desc, m.campaign_id desc, m.referral_id desc, m.day desc limit $6)
-             select concat_ws('/', c.name, a.external_id, r.external_id, m.day) as id, c.name as campaign,
-                    a.external_id as account, r.external_id as referral, m.day, m.state, m.phone, m.language, m.text,
-                    m.attempts, m.provider_id, m.error, m.queued_at, m.sent_at, m.delivered_at, m.read_at
-             from latest m join campaign c on c.id = m.campaign_id join account a on a.id = m.account_id
+             select ",
+            message_columns!(),
+            " from latest m join campaign c on c.id = m.campaign_id join account a on a.id = m.account_id
              join referral r on r.account_id = m.account_id and r.id = m.referral_id
              order by m.queued_at, a.external_id, c.name, r.external_id, m.day"
         ))

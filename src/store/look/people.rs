@@ -25,6 +25,8 @@ pub struct Person {
     pub consent_at: Option<Timestamp>,
     /// When they asked not to be written to, whatever the import says.
     pub suppressed_at: Option<Timestamp>,
+    /// When they wrote what may be an opt-out, if nobody has read it yet.
+    pub held_at: Option<Timestamp>,
     /// The account's.
     pub timezone: String,
     #[serde(skip)]
@@ -47,6 +49,7 @@ macro_rules! person_columns {
     () => {
         "r.external_id as referral, a.external_id as account, r.name, r.phone, r.language, r.country, r.registered_at,
          r.paid_at, r.consent, r.consent_source, r.consent_at, s.suppressed_at, a.timezone, r.account_id,
+         (select min(h.held_at) from person_hold h where h.account_id in (r.account_id, 0) and h.phone = r.phone) as held_at,
          r.id as referral_id, a.attributes as labels"
     };
 }

@@ -1,6 +1,7 @@
 //! What others do in a test, through the verbs by which the real world does it.
 
 use crate::domain::{AccountId, MessageKey, Name, TargetKey, Timestamp};
+use crate::lifecycle::settlement::{Reaction, Refusal};
 use crate::manifest::campaign_test::{Event, ReceiptStatus as Said};
 use crate::store::look::Identity;
 use crate::store::{FactEvent, Inbound, Receipt, ReceiptStatus};
@@ -72,12 +73,14 @@ async fn receipt(
     let status = match status {
         Said::Delivered => ReceiptStatus::Delivered,
         Said::Read => ReceiptStatus::Read,
-        Said::Failed => ReceiptStatus::Failed { error: "the provider says it failed".to_owned() },
+        Said::Failed => ReceiptStatus::Failed(Refusal {
+            error: "the provider says it failed".to_owned(),
+            reaction: Reaction::FailDay,
+        }),
     };
     let at = world.now();
     let named = program.campaigns().filter(|(_, one)| campaign.is_none_or(|name| one.name == *name));
-    let receipts: Vec<Receipt> =
-        named.map(|(campaign, _)| Receipt { key: key(campaign), status: status.clone(), at }).collect();
+    let receipts: Vec<Receipt> = named.map(|(campaign, _)| Receipt::new(key(campaign), status.clone(), at)).collect();
     world.store().receipts(&receipts, at).await?;
     world.touch();
     Ok(None)

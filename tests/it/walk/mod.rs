@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::io::Cursor;
 
 use chrono::TimeDelta;
-use relance::channel::{Outcome, Reaction};
+use relance::channel::{Outcome, Reaction, Refusal};
 use relance::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey, Timestamp, Zone, mix};
 use relance::facts::Source;
 use relance::import;
@@ -300,11 +300,11 @@ impl Walk {
             let (account, campaign) = (AccountId(account), CampaignId(campaign));
             let target = TargetKey { account, campaign, referral: ReferralId(referral) };
             let status = match self.dice.below(4) {
-                0 => ReceiptStatus::Failed { error: "undeliverable".to_owned() },
+                0 => ReceiptStatus::Failed(Refusal { error: "undeliverable".to_owned(), reaction: Reaction::Leave }),
                 1 => ReceiptStatus::Read,
                 _ => ReceiptStatus::Delivered,
             };
-            receipts.push(Receipt { key: MessageKey { target, day }, status, at: self.world.now });
+            receipts.push(Receipt::new(MessageKey { target, day }, status, self.world.now));
         }
         let further = self.world.store().receipts(&receipts, self.world.now).await.unwrap();
         format!("{further} further by {receipts:?}")

@@ -1,0 +1,41 @@
+//! `relancectl stand-in`: a stand-in for the Graph API in a process of its own, whose ledger outlives the daemons that
+//! tests kill.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::{Exit, print};
+use crate::domain::Timestamp;
+use crate::standin::{Behaviour, Clock, StandIn};
+
+#[derive(Debug, Args)]
+pub struct StandInArgs {
+    /// Where to listen; port 0 takes a free one, and the first line printed says which
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// What time it is there
+    #[arg(long, value_name = "TIME")]
+    now: Timestamp,
+    /// How fast time passes
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    speed: f64,
+    /// How it behaves, as JSON
+    #[arg(long, value_name = "JSON", default_value = "{}", value_parser = behaviour)]
+    behaviour: Behaviour,
+}
+
+fn behaviour(text: &str) -> Result<Behaviour, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+pub(super) async fn run(args: StandInArgs) -> anyhow::Result<Exit> {
+    let clock = Clock::new(args.now, args.speed);
+    let standin = StandIn::start(args.listen, clock, args.behaviour)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    print::line(&standin.url());
+    tokio::signal::ctrl_c().await.context("cannot listen for SIGINT")?;
+    Ok(Exit::Fine)
+}

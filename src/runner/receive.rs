@@ -1,0 +1,113 @@
+//! One tick of receiving: claim what was posted to us, read it, have it take effect.
+//!
+//! Every effect is one that happens once however often it is asked for, and posts are marked as processed last: whoever
+//! dies in between leaves them to others.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::addressees::Addressees;
+use super::heard::{Read, Tally};
+use crate::domain::Timestamp;
+use crate::store::{self, Speed, Store, Webhook};
+
+/// How long what is claimed is ours, in real time.
+const LEASE: Duration = Duration::from_mins(1);
+
+/// What a tick did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Received {
+    /// Posts that were looked at.
+    pub posts: usize,
+    /// Replies changed who is written to.
+    pub words: bool,
+}
+
+/// Processes what waits at `now`, at most one batch.
+///
+/// One that cannot be processed is put off and holds up no other.
+pub async fn receive(
+    store: &Store,
+    addressees: &mut Addressees,
+    (now, speed): (Timestamp, Speed),
+) -> Result<Received, store::Error> {
+    let lease = TimeDelta::from_std(LEASE.mul_f64(speed.0.max(1.0))).unwrap_or(TimeDelta::MAX);
+    let webhooks = store.claim_webhooks(now, now + lease).await?;
+    let posts: Vec<Read<'_>> = webhooks.iter().map(Read::of).collect();
+    let mut received = Received { posts: posts.len(), words: false };
+    match process(store, addressees, &posts, now).await {
+        Ok(words) => received.words = words,
+        Err(error) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "cannot process webhooks together");
+            for post in &posts {
+                match process(store, addressees, std::slice::from_ref(post), now).await {
+                    Ok(words) => received.words |= words,
+                    Err(error) => put_off(store, post.webhook, &chain(&error), now).await?,
+                }
+            }
+        }
+    }
+    Ok(received)
+}
+
+/// Returns whether replies changed who is written to.
+async fn process(
+    store: &Store,
+    addressees: &mut Addressees,
+    posts: &[Read<'_>],
+    now: Timestamp,
+) -> Result<bool, store::Error> {
+    if posts.is_empty() {
+        return Ok(false);
+    }
+    // Receipts first: they tell what the messages are called that people answer.
+    let unnamed: Vec<&str> = posts.iter().flat_map(Read::unnamed).collect();
+    let called = store.called(&unnamed).await?;
+    let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called)).collect();
+    let progress = store.receipts(&receipts, now).await?;
+    let incoming: Vec<_> = posts.iter().flat_map(Read::incoming).collect();
+    let heard = if incoming.is_empty() {
+        store::HeardOf::default()
+    } else {
+        store.hear(&incoming, addressees.now(store).await?, now).await?
+    };
+    let notices: Vec<_> = posts.iter().flat_map(Read::notices).collect();
+    for place in store.note_notices(&notices, now).await? {
+        tracing::warn!("{}", notices[place].sentence);
+    }
+    let riddles: BTreeSet<&str> = heard.riddles.iter().map(String::as_str).collect();
+    let (puzzling, plain): (Vec<&Read<'_>>, Vec<&Read<'_>>) =
+        posts.iter().partition(|post| post.incoming().any(|one| riddles.contains(one.id.as_str())));
+    let settled: Vec<_> = plain.iter().map(|post| (post.webhook.id, post.problem())).collect();
+    store.settle_webhooks(&settled, now).await?;
+    for post in puzzling {
+        put_off(store, post.webhook, "nothing tells who somebody is that answers a message", now).await?;
+    }
+    Tally { receipts: receipts.len(), progress, heard: &heard }.tell(&plain);
+    Ok(heard.replies != store::Heard::default())
+}
+
+/// Has a post tried again, or kept for good, and told.
+async fn put_off(store: &Store, webhook: &Webhook, error: &str, now: Timestamp) -> Result<(), store::Error> {
+    let (id, channel) = (webhook.id, webhook.channel.as_str());
+    if let Some(at) = store.put_webhook_off(webhook, error, now).await? {
+        tracing::warn!(webhook.id = id, channel.name = channel, again = %at, "cannot process a webhook: {error}");
+    } else {
+        let attempts = webhook.attempts;
+        tracing::error!(webhook.id = id, channel.name = channel, attempts, "gave up a webhook, which is kept: {error}");
+    }
+    Ok(())
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,57 @@
+//! The channels that are posted to, as the manifests in force have them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::manifest::desired::{Channel, Secret};
+use crate::store::{self, Store};
+
+/// How one channel tells who may come in. Secrets are read when they are needed.
+#[derive(Debug, Clone)]
+pub(super) struct Door {
+    /// What posts are signed with.
+    pub(super) app_secret: Option<Secret>,
+    /// What the provider must know to subscribe.
+    pub(super) verify_token: Option<Secret>,
+}
+
+/// The doors by the names of their channels.
+#[derive(Debug, Default)]
+pub(super) struct Doors(RwLock<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Of the manifests that say so.
+    generation: Option<i64>,
+    by_name: BTreeMap<String, Arc<Door>>,
+}
+
+impl Doors {
+    pub(super) fn of(&self, channel: &str) -> Option<Arc<Door>> {
+        let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        held.by_name.get(channel).map(Arc::clone)
+    }
+
+    /// Takes over what is in force, if that changed.
+    pub(super) async fn refresh(&self, store: &Store) -> Result<(), store::Error> {
+        let generation = store.generation().await?;
+        if self.0.read().unwrap_or_else(PoisonError::into_inner).generation == Some(generation) {
+            return Ok(());
+        }
+        let now = store.in_force().await?;
+        let doors = now.desired.channels.iter().filter_map(|(name, channel)| Some((name.to_string(), door(channel)?)));
+        let held = Held { generation: Some(now.generation), by_name: doors.collect() };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = held;
+        Ok(())
+    }
+}
+
+/// `None` for channels that nobody posts to.
+fn door(channel: &Channel) -> Option<Arc<Door>> {
+    match channel {
+        Channel::Sandbox { .. } | Channel::Http(_) | Channel::Smtp(_) => None,
+        Channel::WhatsappCloud(spec) => {
+            Some(Arc::new(Door { app_secret: spec.app_secret.clone(), verify_token: spec.verify_token.clone() }))
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The HTTP server. What is posted to us is checked, written down and answered; what it means is for `runner::receive`.
+//!
+//! Whoever has no key gets nothing but a number: no body is read that is too large, none is kept that is not signed, and
+//! what is refused is told in the log once in a while, never repeated there.
+
+mod doors;
+mod health;
+mod refusals;
+mod webhooks;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use self::doors::Doors;
+use self::refusals::Refusals;
+use self::webhooks::Room;
+use crate::store::{self, Store};
+
+/// How often it is looked whether the manifests have changed, and which refusals are worth a line.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// A server that has its address and does not answer yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot load the channels in force")]
+    Store(#[from] store::Error),
+}
+
+/// What all requests share.
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    /// Tells that something was posted.
+    posted: Arc<Notify>,
+    doors: Doors,
+    refusals: Refusals,
+    room: Room,
+}
+
+impl Server {
+    /// Takes `address`; with port 0 one that is free. `posted` is told of every webhook that was written down.
+    pub async fn bind(address: SocketAddr, store: Store, posted: Arc<Notify>) -> Result<Self, Error> {
+        let listen = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let doors = Doors::default();
+        doors.refresh(&store).await?;
+        let shared = Shared { store, posted, doors, refusals: Refusals::default(), room: Room::new() };
+        Ok(Self { listener, address, shared: Arc::new(shared) })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `stop` is cancelled and whatever came before that is answered.
+    pub async fn run(self, stop: &CancellationToken) {
+        let router = Router::new()
+            .route("/healthz", get(health::lives))
+            .route("/readyz", get(health::is_ready))
+            .route("/webhooks/{channel}", get(webhooks::shake_hands).post(webhooks::post))
+            .with_state(Arc::clone(&self.shared));
+        let served = axum::serve(self.listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let (served, ()) = tokio::join!(served, self.shared.look_around(stop));
+        if let Err(error) = served {
+            tracing::error!(error = &error as &dyn std::error::Error, "the server ended");
+        }
+        self.shared.refusals.tell_rest();
+    }
+}
+
+impl Shared {
+    async fn look_around(&self, stop: &CancellationToken) {
+        let mut failed = false;
+        while stop.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
+            self.refusals.tell_folded(Instant::now());
+            let refreshed = self.doors.refresh(&self.store).await;
+            if let Err(error) = &refreshed
+                && !failed
+            {
+                let error: &dyn std::error::Error = error;
+                tracing::warn!(error, "cannot see whether channels changed; going by those that were in force");
+            }
+            failed = refreshed.is_err();
+        }
+    }
+}

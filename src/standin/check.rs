@@ -1,0 +1,153 @@
+//! Whether a body is one that the Graph API takes.
+
+use serde_json::Value;
+
+use super::error::ApiError;
+
+/// What a body asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// As it was written.
+    pub(super) to: String,
+    /// Of whoever sends, empty when they gave none.
+    pub(super) key: String,
+    /// The template; `None`: something that needs a conversation.
+    pub(super) template: Option<String>,
+    /// How many parameters the body of the template gets.
+    pub(super) parameters: usize,
+}
+
+/// Reads a body as `/messages` does.
+pub(super) fn check(body: &Value) -> Result<Wanted, ApiError> {
+    if text(body, "messaging_product") != Some("whatsapp") {
+        return Err(ApiError::new(100, "The parameter messaging_product is required."));
+    }
+    let to = text(body, "to").ok_or_else(|| ApiError::new(100, "The parameter to is required."))?;
+    let digits = to.strip_prefix('+').unwrap_or(to);
+    if !(7..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ApiError::new(131_009, "Parameter value is not valid"));
+    }
+    let key = text(body, "biz_opaque_callback_data").unwrap_or_default();
+    limit(key, 512, "biz_opaque_callback_data")?;
+    let kind = text(body, "type").unwrap_or("text");
+    let value = body.get(kind).ok_or_else(|| missing(kind))?;
+    let mut wanted = Wanted { to: to.to_owned(), key: key.to_owned(), template: None, parameters: 0 };
+    match kind {
+        "text" => limit(needed(value, "body")?, 4096, "text['body']")?,
+        "image" | "video" | "document" | "audio" => medium(kind, value)?,
+        "template" => {
+            wanted.template = Some(needed(value, "name")?.to_owned());
+            needed(value.get("language").ok_or_else(|| missing("language"))?, "code")?;
+            for component in value.get("components").and_then(Value::as_array).into_iter().flatten() {
+                let parameters = component.get("parameters").and_then(Value::as_array);
+                let parameters = parameters.ok_or_else(|| missing("parameters"))?;
+                parameters.iter().try_for_each(parameter)?;
+                if text(component, "type") == Some("body") {
+                    wanted.parameters = parameters.len();
+                }
+            }
+        }
+        _ => return Err(ApiError::new(131_051, "Unsupported message type")),
+    }
+    Ok(wanted)
+}
+
+fn parameter(parameter: &Value) -> Result<(), ApiError> {
+    match needed(parameter, "type")? {
+        "text" => {
+            let text = needed(parameter, "text")?;
+            if text.contains(['\n', '\t']) || text.contains("     ") {
+                let message = "Param text cannot have new-line/tab characters or more than 4 consecutive spaces";
+                return Err(ApiError::new(132_018, message));
+            }
+            Ok(())
+        }
+        "payload" => needed(parameter, "payload").map(drop),
+        kind @ ("image" | "video" | "document") => medium(kind, parameter.get(kind).ok_or_else(|| missing(kind))?),
+        _ => Err(ApiError::new(132_012, "Parameter format does not match format in the created template")),
+    }
+}
+
+fn medium(kind: &str, value: &Value) -> Result<(), ApiError> {
+    if text(value, "id").is_none() {
+        let link = needed(value, "link")?;
+        if !link.starts_with("https://") && !link.starts_with("http://") {
+            return Err(ApiError::new(131_009, "Parameter value is not valid"));
+        }
+    }
+    match text(value, "caption") {
+        Some(_) if kind == "audio" => Err(ApiError::new(100, "Unexpected key \"caption\" on param \"audio\".")),
+        Some(caption) => limit(caption, 1024, "caption"),
+        None => Ok(()),
+    }
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Value::as_str)
+}
+
+fn needed<'a>(value: &'a Value, key: &str) -> Result<&'a str, ApiError> {
+    text(value, key).filter(|text| !text.is_empty()).ok_or_else(|| missing(key))
+}
+
+fn missing(key: &str) -> ApiError {
+    ApiError {
+        details: format!("Parameter '{key}' is required"),
+        ..ApiError::new(131_008, "Required parameter is missing")
+    }
+}
+
+fn limit(text: &str, most: usize, what: &str) -> Result<(), ApiError> {
+    if text.chars().count() <= most {
+        return Ok(());
+    }
+    Err(ApiError::new(100, format!("Param {what} must be at most {most} characters long.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::check;
+
+    fn body(rest: &Value) -> Value {
+        let mut body = json!({"messaging_product": "whatsapp", "to": "+237671000001"});
+        body.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        body
+    }
+
+    #[test]
+    fn bodies_are_refused_as_documented() {
+        let template = |parameter: Value| {
+            json!({"type": "template", "template": {"name": "t", "language": {"code": "fr"},
+                "components": [{"type": "body", "parameters": [parameter]}]}})
+        };
+        let image = |value: Value| json!({"type": "image", "image": value});
+        for (rest, code) in [
+            (json!({"text": {"body": "a"}}), 0),
+            (json!({"to": "671"}), 131_009),
+            (json!({"messaging_product": "sms"}), 100),
+            (json!({"type": "text", "text": {}}), 131_008),
+            (json!({"type": "text", "text": {"body": "é".repeat(4_096)}}), 0),
+            (json!({"type": "text", "text": {"body": "é".repeat(4_097)}}), 100),
+            (json!({"type": "sticker", "sticker": {}}), 131_051),
+            (json!({"type": "image"}), 131_008),
+            (image(json!({"link": "https://e.com/a.png", "caption": "é".repeat(1_024)})), 0),
+            (image(json!({"link": "https://e.com/a.png", "caption": "é".repeat(1_025)})), 100),
+            (image(json!({"link": "e.com/a.png"})), 131_009),
+            (json!({"type": "audio", "audio": {"link": "https://e.com/a", "caption": "a"}}), 100),
+            (template(json!({"type": "text", "text": "Ann"})), 0),
+            (template(json!({"type": "text", "text": ""})), 131_008),
+            (template(json!({"type": "text", "text": "a\nb"})), 132_018),
+            (template(json!({"type": "image", "image": {"link": "https://e.com/a.png"}})), 0),
+            (template(json!({"type": "audio", "audio": {"link": "https://e.com/a"}})), 132_012),
+            (json!({"type": "template", "template": {"name": "t"}}), 131_008),
+            (json!({"text": {"body": "a"}, "biz_opaque_callback_data": "k".repeat(513)}), 100),
+        ] {
+            let code_found = check(&body(&rest)).map_or_else(|error| error.code, |_| 0);
+            assert_eq!(code_found, code, "{rest}");
+        }
+        let wanted = check(&body(&template(json!({"type": "text", "text": "Ann"})))).unwrap();
+        assert_eq!((wanted.template.as_deref(), wanted.parameters), (Some("t"), 1));
+    }
+}

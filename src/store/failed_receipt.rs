@@ -1,0 +1,99 @@
+//! What follows when a provider says of a message it took that it failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::PgConnection;
+
+use super::claim::Keys;
+use super::claim_write::{TargetRow, TargetRows};
+use super::halt::{Refused, take_effect};
+use super::outcome::{Changed, look_again};
+use super::receipt::{Receipt, ReceiptStatus};
+use super::suppression::Listed;
+use super::{Error, Store};
+use crate::domain::{MessageKey, Phone, Timestamp};
+use crate::lifecycle::settlement::{Consequence, Refusal, failed_later};
+
+/// A receipt that tells of a failure.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Failure<'a> {
+    pub(super) receipt: &'a Receipt,
+    refusal: &'a Refusal,
+}
+
+/// The failures among `receipts`, the first of each message.
+pub(super) fn failures(receipts: &[Receipt]) -> Vec<Failure<'_>> {
+    let mut of: BTreeMap<MessageKey, Failure<'_>> = BTreeMap::new();
+    for receipt in receipts {
+        if let ReceiptStatus::Failed(refusal) = &receipt.status {
+            of.entry(receipt.key).or_insert(Failure { receipt, refusal });
+        }
+    }
+    of.into_values().collect()
+}
+
+impl Store {
+    /// Suppresses those of whom the provider says that they want nothing. First of all and on its own, as by outcomes:
+    /// whoever dies after it has suppressed them, and is told again.
+    pub(super) async fn suppress_failed(&self, failures: &[Failure<'_>], now: Timestamp) -> Result<(), Error> {
+        let mut by_reason: BTreeMap<&str, Vec<MessageKey>> = BTreeMap::new();
+        for Failure { receipt, refusal } in failures {
+            if failed_later(refusal.reaction).1 == Some(Consequence::Suppress) {
+                by_reason.entry(&refusal.error).or_default().push(receipt.key);
+            }
+        }
+        for (reason, keys) in by_reason {
+            let phones: BTreeSet<Phone> = self.phones_of(&keys).await?.into_iter().map(Phone::trusted).collect();
+            self.suppress(&phones, Listed::ByProvider, Some(reason), now).await?;
+        }
+        Ok(())
+    }
+
+    /// To which phones messages went that have not failed yet.
+    async fn phones_of(&self, messages: &[MessageKey]) -> Result<Vec<String>, Error> {
+        let keys: Keys = messages.iter().map(|key| key.target).collect();
+        sqlx::query_scalar(
+            "select distinct m.phone
+             from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[]) as u (account_id, campaign_id, referral_id, day)
+             join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
+                             = (u.account_id, u.referral_id, u.campaign_id, u.day)
+             where m.state in ('sending', 'sent', 'delivered', 'uncertain')",
+        )
+        .bind(keys.accounts)
+        .bind(keys.campaigns)
+        .bind(keys.referrals)
+        .bind(messages.iter().map(|key| key.day).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("look for the phones of receipts"))
+    }
+}
+
+/// Has `failures` take effect, each of a message of which that was not known, with its instant. The lanes are locked.
+pub(super) async fn have_effect(
+    tx: &mut PgConnection,
+    failures: &[(Failure<'_>, Timestamp)],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (mut targets, mut changed, mut refused) = (TargetRows::default(), Changed::default(), Vec::new());
+    for (Failure { receipt, refusal }, at) in failures {
+        let key = receipt.key.target;
+        let (exit, consequence) = failed_later(refusal.reaction);
+        if let Some(exit) = exit {
+            targets.push(key, TargetRow::Exited(exit), *at);
+            changed.keys.push(key);
+            changed.at.push(now);
+            changed.gave_back.push(false);
+        }
+        refused.push(Refused {
+            run: (key.account, key.campaign),
+            channel: receipt.channel.as_deref(),
+            error: &refusal.error,
+            consequence,
+            fails: refusal.reaction.is_failure(),
+        });
+    }
+    targets.save(tx).await?;
+    look_again(tx, changed).await?;
+    take_effect(tx, &refused, now).await
+}

@@ -1,0 +1,51 @@
+//! Which accounts send in which name.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::spoken::accounts_of;
+use super::{Error, Store};
+use crate::domain::AccountId;
+use crate::manifest::desired::AccountSelector;
+use crate::manifest::policy::Policies;
+
+/// The accounts by the names in which they send, as of one state of manifests and facts.
+#[derive(Debug, Clone, Default)]
+pub struct Senders(HashMap<String, Vec<AccountId>>);
+
+impl Senders {
+    /// The account that sends in this name, if no other one does.
+    pub(super) fn only(&self, name: &str) -> Option<AccountId> {
+        match self.0.get(name)?.as_slice() {
+            [account] => Some(*account),
+            _ => None,
+        }
+    }
+}
+
+impl Store {
+    /// Reads the accounts that send in a name of their own.
+    pub async fn senders(&self, policies: &Policies) -> Result<Senders, Error> {
+        const OPERATION: &str = "look which accounts send in which name";
+        let selectors: Vec<&AccountSelector> = policies.with_sender().collect();
+        if selectors.is_empty() {
+            return Ok(Senders::default());
+        }
+        let mut db = self.looking().await?;
+        let ids = accounts_of(&mut db, &selectors).await?;
+        let rows: Vec<(i32, String, Value)> =
+            sqlx::query_as("select id, external_id, attributes from account where id = any($1) order by id")
+                .bind(ids.into_iter().map(|id| id.0).collect::<Vec<_>>())
+                .fetch_all(&mut *db)
+                .await
+                .map_err(Error::during(OPERATION))?;
+        let mut senders = Senders::default();
+        for (id, name, attributes) in rows {
+            if let Some(sender) = &policies.of(&name, &attributes).sender {
+                senders.0.entry(sender.clone()).or_default().push(AccountId(id));
+            }
+        }
+        Ok(senders)
+    }
+}

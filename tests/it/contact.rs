@@ -1,0 +1,145 @@
+//! One person, by phone: what is known of them, and that nothing is once they are forgotten.
+
+use std::io::Cursor;
+
+use chrono::TimeDelta;
+use relance::domain::Phone;
+use relance::facts::Source;
+use relance::import::{self, Report};
+use relance::store::{Age, Forgotten, Speed};
+
+use crate::operator::session;
+use crate::replies::{said, world};
+use crate::world::World;
+
+const PHONE: &str = "+237671000001";
+/// What says who they are.
+const SECRETS: [&str; 7] = ["671000001", "Caché", "secret.example", "tailleur", "doit 50", "1990-02-03", "wamid.X"];
+
+fn phone() -> Phone {
+    Phone::trusted(PHONE.to_owned())
+}
+
+/// Somebody of two accounts who got day 1 and wrote something unclear, and somebody else.
+async fn known() -> World {
+    let mut world = world().await;
+    world
+        .sql(&format!(
+            "update referral set name = 'Paul Caché', email = 'paul@secret.example', profession = 'Tailleur',
+                    profession_key = 'tailleur', birth_date = '1990-02-03', attributes = '{{\"note\": \"doit 50\"}}'
+             where phone = '{PHONE}'"
+        ))
+        .await;
+    world.run_for(TimeDelta::hours(7)).await;
+    world.sql("update message set text = text || ' Caché', provider_id = 'wamid.X' where referral_id <> 2").await;
+    world
+        .sql(&format!(
+            "insert into sandbox_message (account_id, campaign_id, referral_id, day, phone, text, received_at)
+             values (1, 1, 1, 1, '{PHONE}', 'Bonjour Paul Caché', '2026-11-30Z')"
+        ))
+        .await;
+    for statement in [
+        "insert into alias values ('user-1', '+237671000001')",
+        "insert into inbound values ('in-1', '+237671000001', '2026-11-30Z', 'stop', '2026-11-30Z')",
+        "insert into conversation values (1, '+237671000001', '2026-11-30Z')",
+        "insert into provider_message values ('wamid.X', 1, 1, 1, 1)",
+        "insert into webhook (channel, received_at, body, processed_at)
+         values ('wa', '2026-11-30Z', convert_to('{\"from\": \"237671000001\"}', 'UTF8'), '2026-11-30Z')",
+    ] {
+        world.sql(statement).await;
+    }
+    world.store().reply(&[said(1, PHONE, "stop it, Caché")], world.now).await.unwrap();
+    world
+}
+
+/// Every row of every table.
+async fn everything(world: &World) -> String {
+    let tables =
+        "select tablename::text from pg_tables where schemaname = 'public' and tablename <> '_sqlx_migrations'";
+    let mut all = String::new();
+    for table in world.column(tables).await {
+        all += &world.column(&format!("select row_to_json(t)::text from {table} t")).await.join("\n");
+    }
+    all
+}
+
+async fn import(world: &World, rows: &str) -> Report {
+    let file = format!("id,account_id,name,phone,country,registered_at,consent\n{rows}");
+    let source = Source::stream("test", Cursor::new(file.into_bytes()));
+    import::referrals(world.store(), source, Age { as_of: world.now, now: world.now }).await.unwrap()
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_who_is_forgotten_but_counts() {
+    let mut world = known().await;
+    let before = everything(&world).await;
+    assert!(SECRETS.iter().all(|secret| before.contains(secret)), "{before}");
+    let quotas = "select sum(taken)::bigint from lane";
+    let taken: i64 = world.one(quotas).await;
+    let done = world.store().acting(Some("maria")).forget(&phone(), "a letter", world.now).await.unwrap();
+    assert_eq!(done, Forgotten { referrals: 2, messages: 2, exited: 2 });
+    let after = everything(&world).await;
+    for secret in SECRETS {
+        assert!(!after.contains(secret), "{secret}: {after}");
+    }
+    assert_eq!(world.one::<i64>("select count(*) from webhook where body = ''").await, 1);
+    let now = ["r1 welcome exited removed day 2", "r2 welcome active day 2", "r3 welcome exited removed day 2"];
+    assert_eq!(world.targets().await, now);
+    assert_eq!((world.messages().await.len(), world.one::<i64>(quotas).await), (3, taken));
+    // The others go on, and nobody is written to who is not there any more.
+    world.run_for(TimeDelta::days(3)).await;
+    let sent: Vec<String> = world.channel.delivered().into_iter().map(|(phone, _)| phone).skip(3).collect();
+    assert_eq!(sent, ["+237671000002"]);
+    assert_eq!(world.runs().await, ["welcome a1 completed drained", "welcome a2 completed drained"]);
+}
+
+#[tokio::test]
+async fn no_import_brings_back_who_was_forgotten() {
+    let mut world = known().await;
+    world.store().forget(&phone(), "a letter", world.now).await.unwrap();
+    world.now += TimeDelta::hours(1);
+    let report = import(
+        &world,
+        "r1,a1,Paul,671000001,CM,2026-11-20T10:00:00Z,opted_in\n\
+         r9,a2,Paul again,+237 671 00 00 01,CM,2026-11-29T10:00:00Z,opted_in\n\
+         r3,a2,Paul's other phone,671000033,CM,2026-11-29T10:00:00Z,opted_in\n\
+         r8,a2,Somebody else,671000008,CM,2026-11-29T10:00:00Z,opted_in\n",
+    )
+    .await;
+    assert_eq!((report.read, report.inserted, report.updated, report.unchanged), (4, 1, 0, 0));
+    let rejected: Vec<String> =
+        report.rejected.iter().map(|it| format!("{} {} {}", it.line, it.column, it.value)).collect();
+    assert_eq!(rejected, ["2 phone +2376*****01", "3 phone +2376*****01", "4 phone +2376*****33"]);
+    let people = world.column("select external_id || ' ' || name from referral order by 1").await;
+    assert_eq!(people, ["r1 (forgotten)", "r2 Paul", "r3 (forgotten)", "r8 Somebody else"]);
+    // The phone of somebody nobody knows yet is left out as well.
+    let stranger = Phone::trusted("+237671000099".to_owned());
+    assert_eq!(world.store().forget(&stranger, "they asked", world.now).await.unwrap(), Forgotten::default());
+    let report = import(&world, "r99,a1,Ada,671000099,CM,2026-11-29T10:00:00Z,opted_in\n").await;
+    assert_eq!((report.inserted, report.rejected.len()), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_looks_and_erases() {
+    let world = known().await;
+    world.sql("update target set enrolled_at = date_trunc('second', enrolled_at)").await;
+    world.sql("update message set queued_at = date_trunc('second', queued_at)").await;
+    world.sql("delete from message where referral_id = 2").await;
+    world.store().reply(&[said(2, PHONE, "Stop !")], world.now).await.unwrap();
+    world.store().reply(&[said(1, PHONE, "did you stop?")], world.now).await.unwrap();
+    world.store().set_clock(world.now, Speed(0.0)).await.unwrap();
+    let maria = ["--actor", "maria", "--reason", "a letter"];
+    let told = session(
+        &world.url(),
+        &[
+            &["contact", "show", PHONE],
+            &[&["contact", "forget", PHONE], &maria[..]].concat(),
+            &[&["contact", "forget", "671000001", "--country", "CM", "--yes"], &maria[..]].concat(),
+            &["contact", "show", PHONE],
+            &["contact", "export", PHONE],
+            &[&["contact", "forget", "+237671000044", "--yes"], &maria[..]].concat(),
+            &["log", "-n", "2"],
+        ],
+    );
+    insta::assert_snapshot!(told);
+}

@@ -1,0 +1,191 @@
+//! What people write: STOP and START at once, whoever they are and however often it is told.
+
+use chrono::TimeDelta;
+use relance::domain::{AccountId, Phone};
+use serde_json::{Value, json};
+
+use super::{House, MONDAY, account, channel, folder, seconds};
+use crate::sending::{ALWAYS, NO_PACE, tree};
+use crate::world::{Person, World};
+
+const PAUL: &str = "+237671000001";
+/// As WhatsApp goes on writing numbers of Brazil that have nine digits by now.
+const BIA: (&str, &str) = ("+5511987654321", "551187654321");
+
+/// Two accounts with a number each, one person of both, and one of the first whose number is written otherwise; all of them
+/// were written to.
+async fn house() -> House {
+    let mut world = World::at(MONDAY).await;
+    let dir = folder();
+    for name in ["a1", "a2"] {
+        world.account(name).await;
+    }
+    world.person(Person::new("r1", PAUL)).await;
+    world.person(Person::new("r2", BIA.0)).await;
+    world.person(Person { account: "a2", ..Person::new("r3", PAUL) }).await;
+    let accounts = account("a1", "901") + &account("a2", "902");
+    world.apply(&(tree(3, NO_PACE, &[("c", ALWAYS)]) + &channel(&dir) + &accounts)).await;
+    world.run_for(TimeDelta::hours(1)).await;
+    assert_eq!(world.channel.delivered().len(), 3);
+    House::open(world, dir).await
+}
+
+/// A message to the number of the first account.
+fn said(id: &str, from: &str, text: &str, at: &str) -> Value {
+    let message = json!({"id": id, "from": from, "timestamp": seconds(at), "type": "text", "text": {"body": text}});
+    json!({"metadata": {"phone_number_id": "901"}, "messages": [message]})
+}
+
+async fn suppressed(house: &House) -> Vec<String> {
+    house.world.column("select phone from suppression order by 1").await
+}
+
+/// The provider says what it calls the message of day 1 to a referral, and the person.
+async fn call(house: &mut House, account: i32, referral: i64, id: &str, recipient: &str) {
+    let name = format!("select provider_id from message where referral_id = {referral}");
+    let ours = house.world.one::<String>(&name).await;
+    house.world.sql(&format!("update message set provider_id = '{id}' where provider_id = '{ours}'")).await;
+    let status = json!({"id": id, "status": "sent", "recipient_id": recipient,
+                        "biz_opaque_callback_data": format!("relance.{account}.1.{referral}.1")});
+    house.tell("messages", &json!({"statuses": [status]})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_by_webhook_suppresses_at_once_and_a_start_undoes_it_once() {
+    let mut house = house().await;
+    let stop = said("in.1", "237671000001", "Arrêtez !", "2026-11-30T08:59:00Z");
+    house.tell("messages", &stop).await;
+    assert_eq!(suppressed(&house).await, [PAUL]);
+    let exited = ["r1 c exited opted-out day 2", "r2 c active day 2", "r3 c exited opted-out day 2"];
+    assert_eq!(house.world.targets().await, exited);
+    house.at("2026-11-30T09:10:00Z").await;
+    house.tell("messages", &said("in.2", "237671000001", "START", "2026-11-30T09:05:00Z")).await;
+    assert!(suppressed(&house).await.is_empty());
+    // The provider repeats the first for days.
+    for _ in 0..2 {
+        house.tell("messages", &stop).await;
+    }
+    assert!(suppressed(&house).await.is_empty());
+    assert_eq!(house.world.targets().await, exited);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_words_the_one_that_was_written_last_holds_in_whatever_order_they_come() {
+    let mut house = house().await;
+    house.at("2026-11-30T10:00:00Z").await;
+    house.tell("messages", &said("in.2", "237671000001", "START", "2026-11-30T09:05:00Z")).await;
+    house.tell("messages", &said("in.1", "237671000001", "STOP", "2026-11-30T09:00:00Z")).await;
+    // It was said, so they left; but it is over.
+    assert!(suppressed(&house).await.is_empty());
+    assert_eq!(house.world.targets().await[0], "r1 c exited opted-out day 2");
+    house.tell("messages", &said("in.4", "237671000001", "STOP", "2026-11-30T09:20:00Z")).await;
+    house.tell("messages", &said("in.3", "237671000001", "START", "2026-11-30T09:10:00Z")).await;
+    assert_eq!(suppressed(&house).await, [PAUL]);
+    // In the same second STOP is meant.
+    house.tell("messages", &said("in.5", "237671000001", "START", "2026-11-30T09:20:00Z")).await;
+    assert_eq!(suppressed(&house).await, [PAUL]);
+    house.tell("messages", &said("in.6", "237671000001", "START", "2026-11-30T09:21:00Z")).await;
+    assert!(suppressed(&house).await.is_empty());
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_switch_of_the_provider_means_the_words() {
+    let mut house = house().await;
+    let turned = |value: &str, at: &str| {
+        json!({"user_preferences": [{"wa_id": "237671000001", "category": "marketing_messages", "value": value,
+                                     "timestamp": at.parse::<relance::domain::Timestamp>().unwrap().timestamp()}]})
+    };
+    house.tell("user_preferences", &turned("stop", "2026-11-30T08:58:00Z")).await;
+    assert_eq!(suppressed(&house).await, [PAUL]);
+    house.tell("user_preferences", &turned("resume", "2026-11-30T08:59:00Z")).await;
+    assert!(suppressed(&house).await.is_empty());
+    house.tell("user_preferences", &turned("stop", "2026-11-30T08:58:00Z")).await;
+    assert!(suppressed(&house).await.is_empty());
+    // Turning a switch is no message that may be answered.
+    assert_eq!(house.world.one::<i64>("select count(*) from conversation").await, 0);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_shows_no_phone_is_known_by_what_they_answer() {
+    let mut house = house().await;
+    let answer = |id: &str, context: Option<&str>, text: &str| {
+        let mut message = json!({"id": id, "from_user_id": "CM.42", "type": "button", "timestamp": seconds(MONDAY),
+                                 "button": {"payload": text, "text": "Non merci"}});
+        if let Some(context) = context {
+            message["context"] = json!({"from": "901", "id": context});
+        }
+        json!({"contacts": [{"profile": {"username": "@paul"}, "user_id": "CM.42"}], "messages": [message]})
+    };
+    // Nobody said yet what the provider calls the message that is answered: that may come.
+    house.tell("messages", &answer("in.1", Some("wamid.1"), "STOP")).await;
+    assert!(suppressed(&house).await.is_empty());
+    call(&mut house, 1, 1, "wamid.1", "237671000001").await;
+    assert!(suppressed(&house).await.is_empty());
+    house.at("2026-11-30T09:00:05Z").await;
+    house.receive().await;
+    assert_eq!(suppressed(&house).await, [PAUL]);
+    // From then on the user id will do.
+    house.at("2026-11-30T09:10:00Z").await;
+    let mut start = answer("in.2", None, "START");
+    start["messages"][0]["timestamp"] = json!(seconds("2026-11-30T09:09:00Z"));
+    house.tell("messages", &start).await;
+    assert!(suppressed(&house).await.is_empty());
+    let wrote = "select concat_ws(' ', account_id, phone, to_char(last_inbound_at at time zone 'utc', 'HH24:MI'))
+                 from conversation";
+    // They wrote to an account that is known by the message they answered, and then by who wrote to them last.
+    assert_eq!(house.world.column(wrote).await.last().unwrap(), &format!("1 {PAUL} 09:09"));
+    // Who says nothing that matters is nobody's riddle.
+    let mut hello = answer("in.3", None, "bonjour");
+    hello["contacts"] = json!([]);
+    hello["messages"][0]["from_user_id"] = json!("CM.43");
+    house.tell("messages", &hello).await;
+    assert_eq!(house.world.one::<i64>("select count(*) from webhook where processed_at is null").await, 0);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_that_the_provider_writes_otherwise_are_learnt_from_what_we_sent() {
+    let mut house = house().await;
+    call(&mut house, 1, 2, "wamid.2", BIA.1).await;
+    house.tell("messages", &said("in.1", BIA.1, "sair", "2026-11-30T08:59:00Z")).await;
+    assert_eq!(suppressed(&house).await, [BIA.0]);
+    assert_eq!(house.world.targets().await[1], "r2 c exited opted-out day 2");
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_wrote_within_a_day_may_be_answered() {
+    let mut house = house().await;
+    let (paul, bia) = (Phone::trusted(PAUL.to_owned()), Phone::trusted(BIA.0.to_owned()));
+    let people = [(AccountId(1), &bia), (AccountId(1), &paul), (AccountId(2), &paul)];
+    let store = house.world.store().clone();
+    let open = async |now: &str| store.open_windows(&people, now.parse().unwrap()).await.unwrap();
+    assert_eq!(open("2026-11-30T09:00:00Z").await, [false, false, false]);
+    house.tell("messages", &said("in.1", "237671000001", "Bonjour", "2026-11-30T08:50:00Z")).await;
+    house.tell("messages", &said("in.0", "237671000001", "Allô", "2026-11-30T08:10:00Z")).await;
+    assert_eq!(open("2026-12-01T08:49:59Z").await, [false, true, false]);
+    assert_eq!(open("2026-12-01T08:50:00Z").await, [false, false, false]);
+    // To the other account, whatever the clock of the provider says; and by a number that is nobody's, to who wrote last.
+    let mut later = said("in.2", "237671000001", "Bonjour", "2027-01-01T08:50:00Z");
+    later["metadata"]["phone_number_id"] = json!("902");
+    house.tell("messages", &later).await;
+    let mut other = said("in.3", &BIA.0[1..], "Oi", "2026-11-30T08:30:00Z");
+    other["metadata"] = Value::Null;
+    house.tell("messages", &other).await;
+    assert_eq!(open("2026-12-01T08:29:00Z").await, [true, true, true]);
+    assert_eq!(open("2026-12-01T09:00:00Z").await, [false, false, false]);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_of_somebody_whom_nobody_knows_is_heard() {
+    let mut house = house().await;
+    let mut stop = said("in.1", "237671009999", "STOP", "2026-11-30T08:59:00Z");
+    stop["metadata"]["phone_number_id"] = json!("100");
+    house.tell("messages", &stop).await;
+    assert_eq!(suppressed(&house).await, ["+237671009999"]);
+    house.close().await;
+}
