@@ -8,12 +8,16 @@ use std::fmt::{self, Display, Formatter};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub use reqwest::Method;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use thiserror::Error;
 
 /// The longest a call may take.
 pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What most bodies are.
+const JSON: &str = "application/json";
 
 /// What is read of an answer that somebody wants to read.
 pub const MAX_REPLY_BYTES: usize = 64 * 1024;
@@ -29,14 +33,24 @@ pub struct Outgoing {
 }
 
 /// A call whose answer counts.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Call<'a> {
+    pub method: Method,
     pub url: &'a str,
+    /// A name and a password that let one in.
+    pub credentials: Option<(&'a str, &'a str)>,
     pub headers: &'a [(&'a str, String)],
-    /// JSON.
-    pub body: &'a str,
+    /// With what it is: `application/json`.
+    pub body: Option<(&'a str, &'a str)>,
     /// For all of it, from the connection to the end of the answer.
     pub within: Duration,
+}
+
+impl<'a> Call<'a> {
+    /// Posts JSON.
+    pub fn json(url: &'a str, headers: &'a [(&'a str, String)], body: &'a str, within: Duration) -> Self {
+        Self { method: Method::POST, url, credentials: None, headers, body: Some((JSON, body)), within }
+    }
 }
 
 impl fmt::Debug for Call<'_> {
@@ -119,12 +133,12 @@ impl Outgoing {
 
     /// Posts JSON with these headers and waits for the answer.
     pub async fn post_json(&self, url: &str, headers: &[(&str, String)], body: String) -> Result<Answer, Error> {
-        let call = Call { url, headers, body: &body, within: DEADLINE };
+        let call = Call::json(url, headers, &body, DEADLINE);
         let request = self.request(&call)?;
         Ok(Answer(request.send().await.map_err(|error| Error::Call(said(error, DEADLINE)))?.status()))
     }
 
-    /// Posts JSON and brings the answer, whatever its status.
+    /// Makes a call and brings the answer, whatever its status.
     pub async fn exchange(&self, call: &Call<'_>) -> Result<Reply, Silence> {
         let request = self.request(call).map_err(|error| Silence::NotSent(error.to_string()))?;
         let failed = |error: reqwest::Error| {
@@ -149,8 +163,16 @@ impl Outgoing {
 
     fn request(&self, call: &Call<'_>) -> Result<reqwest::RequestBuilder, Error> {
         let url = reqwest::Url::parse(call.url).map_err(|_| Error::Address)?;
-        let request = self.client()?.post(url).timeout(call.within).header("content-type", "application/json");
-        call.headers.iter().try_fold(request.body(call.body.to_owned()), |request, (name, value)| {
+        let request = self.client()?.request(call.method.clone(), url).timeout(call.within);
+        let request = match call.body {
+            Some((content_type, body)) => request.header("content-type", content_type).body(body.to_owned()),
+            None => request,
+        };
+        let request = match call.credentials {
+            Some((name, password)) => request.basic_auth(name, Some(password)),
+            None => request,
+        };
+        call.headers.iter().try_fold(request, |request, (name, value)| {
             let mut value = HeaderValue::from_str(value)
                 .map_err(|_| Error::Call(format!("the value of the header `{name}` cannot be sent")))?;
             value.set_sensitive(true);

@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::config;
-use crate::manifest::desired::Secret;
+use crate::manifest::desired::{MaybeSecret, Secret};
 
 /// Reads a secret, without the blanks around it.
 ///
@@ -23,6 +23,17 @@ pub fn read(secret: &Secret) -> Result<String, String> {
     };
     let text = text.trim();
     if text.is_empty() { Err(format!("{place} is empty")) } else { Ok(text.to_owned()) }
+}
+
+/// Reads what may be a secret.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_if_secret(text: &MaybeSecret) -> Result<String, String> {
+    match text {
+        MaybeSecret::Plain(text) => Ok(text.clone()),
+        MaybeSecret::Secret(secret) => read(secret),
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! time and the memory of a rendering, whatever the template does. Nothing is escaped: messages are plain text.
 
 mod check;
+mod request;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,6 +12,7 @@ use std::ops::Range;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 pub use self::check::{Findings, Problem, ProblemKind, check};
+pub use self::request::{Escape, RequestTemplate};
 use crate::domain::Language;
 
 /// What a template may use; besides `attributes`, whose keys are the extra columns of an import.

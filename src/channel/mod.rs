@@ -3,8 +3,12 @@
 //! A channel is handed a claimed batch and says of each message what is known of it. It decides nothing else:
 //! what an outcome means is `lifecycle::settlement`'s.
 
+mod http;
 mod route;
+mod said;
 mod sandbox;
+mod smtp;
+mod turns;
 pub mod whatsapp;
 
 use std::fmt;
@@ -12,8 +16,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::http::Http;
 pub use self::route::{Channels, Open};
 pub use self::sandbox::Sandbox;
+pub use self::smtp::Smtp;
 use crate::domain::Timestamp;
 pub use crate::lifecycle::settlement::{Outcome, Reaction, Refusal};
 use crate::store::Claimed;

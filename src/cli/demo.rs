@@ -77,7 +77,7 @@ fn only_sandbox(directories: &[PathBuf], config: &Config) -> anyhow::Result<()> 
     for (name, channel) in &checked.desired.channels {
         match channel {
             Channel::Sandbox { .. } => {}
-            Channel::WhatsappCloud(_) => {
+            Channel::WhatsappCloud(_) | Channel::Http(_) | Channel::Smtp(_) => {
                 bail!("the demo sends nothing real, and the channel `{name}` would: leave it out, or make it a sandbox")
             }
         }

@@ -15,7 +15,7 @@ use super::demo::whatsapp::Guest;
 use super::source::SourceArgs;
 use super::{Exit, Global, demo, logging};
 use crate::channel::whatsapp::WhatsappCloud;
-use crate::channel::{Channel, Open, Sandbox};
+use crate::channel::{Channel, Http, Open, Sandbox, Smtp};
 use crate::config::Config;
 use crate::domain::Period;
 use crate::manifest::desired::Channel as Spec;
@@ -175,6 +175,8 @@ fn channels(store: Store) -> Open {
             None => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),
             Some(Spec::Sandbox { latency }) => Arc::new(Sandbox::new(store.clone(), Duration::from(*latency))),
             Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone(), store.clone())),
+            Some(Spec::Http(spec)) => Arc::new(Http::new((**spec).clone())),
+            Some(Spec::Smtp(spec)) => Arc::new(Smtp::new((**spec).clone())),
         }
     })
 }

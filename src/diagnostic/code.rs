@@ -128,15 +128,21 @@ codes! {
     EmptyText = "RL0408" "empty-text" Error
         "The text of a message is empty.";
     TextTooLong = "RL0409" "text-too-long" Warning
-        "The text has more than 4096 characters, or a caption more than 1024. WhatsApp refuses longer ones. Variables can make it longer still.";
+        "The text, or a caption, is longer than the channel takes by which it goes; WhatsApp refuses texts of more than 4096 characters and captions of more than 1024, and the Cloud API sends the text of a day with media as a caption. Mail takes any length. Variables can make it longer still.";
     NoOptOutHint = "RL0410" "no-opt-out-hint" Warning
         "The first message does not tell people how to stop. Messages without a way out are reported as spam, and numbers are banned for it; in many countries the hint is required by law. Use `{{ optOutHint }}`, or say STOP in your own words.";
     SameTextEveryDay = "RL0411" "same-text-every-day" Warning
         "All days of the sequence have the same text. The same message sent day after day is what spam filters look for.";
     MediaMisfit = "RL0412" "media-misfit" Error
-        "The campaign goes out on WhatsApp, where a day is one message: its text, below one picture, film or document if there is one. A recording has no room for a text, and several media would be several messages. Keep one, or spread them over days.";
+        "The campaign has media that its channel does not take: none by mail or by a gateway whose request does not use `media`; on WhatsApp by the Cloud API one picture, film or document a day, since a day is one message, and no recording, which has no room for a text. Keep what goes, spread media over days, or let the campaign go by another channel. The channel is the campaign's `channelRef`, else that of an `Account` or of `Defaults`.";
     NoWhatsappTemplate = "RL0413" "no-whatsapp-template" Warning
         "The campaign goes out on WhatsApp by the Cloud API, which takes free text only for people who wrote to the account within the last 24 hours. Everybody else gets the approved template of the day; without one the day fails for them, and after two such days they leave the campaign.";
+    NoSubject = "RL0414" "no-subject" Error
+        "The campaign goes out by mail, and a day has a text without a `subject` in its language or in the fallback language. Mails without a subject are taken for spam, and none is sent.";
+    FastPace = "RL0415" "fast-pace" Warning
+        "Messages leave less than 30 seconds apart by a gateway that WhatsApp does not approve of. Numbers are banned for writing like a machine. Let `pacing.every` be 30s or more, with some `jitter`.";
+    ManyNewPeople = "RL0416" "many-new-people" Warning
+        "The campaign may take in more than 20 new people a day for one account, by a gateway that WhatsApp does not approve of. A number that is new there and writes to many strangers is banned within days. Set `limits.dailyEnrollments` to 20 or less; if the numbers of the channel have been in use for months, say `newNumbers: false` in the channel.";
 
     // 05xx: schedules
     EndsBeforeStart = "RL0501" "ends-before-start" Error

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::check::Checked;
 use super::clash::{self, Clash};
 use super::defaults::PacingSpec;
-use super::desired::{AccountSelector, Channel};
+use super::desired::AccountSelector;
 use super::document::Document;
 use super::kind::Kind;
 use super::policy::{Account, Switch};
@@ -111,7 +111,7 @@ pub(super) fn check(tree: &Tree<'_, '_>, checked: &mut Checked) {
 
 /// Says of senders that no channel asks for.
 fn senders(place: &dyn Fn(&Name, &str) -> Option<Place>, checked: &mut Checked) {
-    if checked.desired.channels.values().any(Channel::has_senders) {
+    if checked.desired.channels.values().any(|channel| channel.takes().senders) {
         return;
     }
     let with_sender = checked.desired.accounts.iter().filter(|(_, account)| account.sender.is_some());

@@ -9,9 +9,6 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::domain::{Language, fold};
 use crate::template::{self, ProblemKind};
 
-/// What WhatsApp takes in one message, in characters.
-const MAX_TEXT_CHARS: usize = 4096;
-const MAX_CAPTION_CHARS: usize = 1024;
 /// Of the texts of one manifest.
 const MAX_PROBLEMS: usize = 1000;
 
@@ -58,7 +55,6 @@ pub(super) fn check_texts(document: &Document<'_>, at: &str, found: &mut Vec<Dia
             if let Some(caption) = media.get("caption").and_then(Node::text) {
                 let at = format!("{at}/media/{number}/caption");
                 check_template(document, &at, caption, found);
-                too_long(document, &at, caption, MAX_CAPTION_CHARS, "caption", found);
             }
         }
         let parameters = day.get("whatsappTemplate").and_then(|node| node.get("parameters"));
@@ -76,7 +72,6 @@ fn check_text(document: &Document<'_>, at: &str, text: &str, found: &mut Vec<Dia
     if text.trim().is_empty() {
         found.push(Diagnostic::new(Code::EmptyText, document.place(at), "the text is empty"));
     }
-    too_long(document, at, text, MAX_TEXT_CHARS, "text", found);
     check_template(document, at, text, found) || {
         let folded = fold(text);
         STOP_WORDS.iter().any(|word| folded.contains(word))
@@ -100,16 +95,6 @@ fn check_template(document: &Document<'_>, at: &str, text: &str, found: &mut Vec
         found.push(Diagnostic::new(code, place, problem.message).help_if(problem.help));
     }
     findings.has_opt_out_hint || broken
-}
-
-fn too_long(document: &Document<'_>, at: &str, text: &str, most: usize, what: &str, found: &mut Vec<Diagnostic>) {
-    if text.len() > most {
-        let chars = text.chars().count();
-        if chars > most {
-            let message = format!("the {what} has {chars} characters; WhatsApp takes {most} at most");
-            found.push(Diagnostic::new(Code::TextTooLong, document.key_place(at), message).help("shorten it"));
-        }
-    }
 }
 
 fn no_hint(document: &Document<'_>, at: &str, language: &str, found: &mut Vec<Diagnostic>) {

@@ -8,10 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::channel::{
+    BasicAuth, Channel, ContentType, Encryption, Http, HttpMethod, MediumValues, PhoneFormat, RequestValues, Smtp,
+    Takes, UnsubscribeValues, WhatsappCloud, is_near_or_tls,
+};
 use super::kind::Kind;
 pub use super::notifier::{Notifier, NotifierType, Topic};
 use super::policy::{Account, AccountPolicy, Policies};
-pub use super::secret::Secret;
+pub use super::secret::{MaybeSecret, Secret};
 use crate::domain::{Country, Gender, Language, Moment, Name, Period, Windows, Zone};
 
 /// Everything the files ask for.
@@ -318,6 +322,18 @@ pub enum MediaType {
     Audio,
 }
 
+impl MediaType {
+    /// As manifests say it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Document => "document",
+            Self::Audio => "audio",
+        }
+    }
+}
+
 /// A template of a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
@@ -374,49 +390,4 @@ pub struct Wave {
     pub messages: u32,
     pub every: Period,
     pub pause_after: Period,
-}
-
-/// How messages leave.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Channel {
-    /// Keeps messages in Postgres and sends nothing.
-    Sandbox {
-        /// How long a hand-over takes.
-        latency: Period,
-    },
-    /// The Cloud API of WhatsApp.
-    WhatsappCloud(Box<WhatsappCloud>),
-}
-
-/// Numbers at the Cloud API of WhatsApp.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct WhatsappCloud {
-    /// Sends for accounts that have no `sender`. `None`: they cannot send.
-    pub phone_number_id: Option<String>,
-    /// What the numbers belong to.
-    pub business_account_id: Option<String>,
-    pub access_token: Secret,
-    /// Signs webhooks. `None`: none is believed.
-    pub app_secret: Option<Secret>,
-    pub verify_token: Option<Secret>,
-    /// Without a slash at its end.
-    pub base_url: String,
-    pub api_version: String,
-    /// For one call, the connection included.
-    pub timeout: Period,
-    pub connect_timeout: Period,
-    /// Calls of one daemon at once.
-    pub concurrency: u16,
-}
-
-impl Channel {
-    /// Whether accounts send by it each in its own name.
-    pub const fn has_senders(&self) -> bool {
-        match self {
-            Self::Sandbox { .. } => false,
-            Self::WhatsappCloud(_) => true,
-        }
-    }
 }

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use super::by_channel;
+use super::channel::{Load, unfit};
 use super::circle;
 use super::clash::{self, Clash};
-use super::desired::{AccountSelector, CampaignType, Desired, DesiredState};
+use super::desired::{AccountSelector, CampaignType, Day, Desired, DesiredState};
 use super::kind::Kind;
 use super::overlap::{self, Overlap};
+use crate::diagnostic::Severity;
 use crate::domain::Name;
 
 /// Objects that cannot be in force together.
@@ -23,6 +26,7 @@ impl Desired {
         [
             self.unusable(),
             self.without_channel(),
+            self.unfit_for_channels(),
             self.set_twice(),
             self.queued_twice(),
             self.circles(),
@@ -71,6 +75,29 @@ impl Desired {
             Some(Misfit { between, sentence: format!("the account `{name}` needs the channel `{channel}`") })
         });
         of_all.into_iter().chain(of_some).collect()
+    }
+
+    /// Campaigns whose days are not made for the channels that they go by.
+    fn unfit_for_channels(&self) -> Vec<Misfit> {
+        let mut found = Vec::new();
+        for (name, campaign) in &self.campaigns {
+            let Some(sequence) = self.sequences.get(&campaign.sequence) else { continue };
+            let days: BTreeMap<u16, &Day> =
+                sequence.days.iter().chain(&campaign.days).map(|(n, day)| (*n, day)).collect();
+            let loads: Vec<Load<'_>> = days.into_iter().map(|(number, day)| Load::of(number, day)).collect();
+            for (channel, takes) in by_channel::channels(campaign, self) {
+                let unfit = unfit(channel, takes, &loads, &sequence.fallback_language).into_iter();
+                found.extend(unfit.filter(|unfit| unfit.code.severity() == Severity::Error).map(|unfit| Misfit {
+                    between: vec![
+                        (Kind::Campaign, name.clone()),
+                        (Kind::Sequence, campaign.sequence.clone()),
+                        (Kind::Channel, channel.clone()),
+                    ],
+                    sentence: format!("{}: see {} of the campaign `{name}`", unfit.sentence, unfit.which()),
+                }));
+            }
+        }
+        found
     }
 
     fn set_twice(&self) -> Vec<Misfit> {

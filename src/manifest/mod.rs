@@ -6,7 +6,9 @@
 
 mod account;
 mod annotations;
+mod ban_risk;
 mod blame;
+mod by_channel;
 mod campaign;
 pub mod campaign_test;
 mod channel;
@@ -37,7 +39,6 @@ mod secret;
 mod sequence;
 mod shape;
 mod sources;
-mod whatsapp;
 mod written;
 mod yaml;
 

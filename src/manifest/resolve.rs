@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account;
+use super::ban_risk;
+use super::by_channel;
 use super::campaign_test::{self, CampaignTestSpec};
 use super::check::Checked;
 use super::defaults::DefaultsSpec;
@@ -14,7 +16,6 @@ use super::overlap;
 use super::read::{Manifest, Spec};
 use super::resolve_campaign::resolve_campaign;
 use super::sequence::SequenceSpec;
-use super::whatsapp;
 use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::domain::Name;
 
@@ -128,7 +129,8 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
     checked.broken.extend(tree.broken.iter().cloned());
     account::check(&tree, checked);
     overlap::check(&tree.of_kind(Kind::Campaign), checked);
-    whatsapp::check(&tree, checked);
+    by_channel::check(&tree, checked);
+    ban_risk::check(&tree, checked);
     order::check(&tree, checked);
 }
 
@@ -245,6 +247,10 @@ impl<'a, 'f> Tree<'a, 'f> {
         }
         let manifest = self.manifests.get(&(kind, name));
         manifest.and_then(|manifest| manifest.spec.as_ref()).map_or(Found::Unknown, Found::Sound)
+    }
+
+    pub(super) fn manifest(&self, kind: Kind, name: &Name) -> Option<&'a Manifest<'f>> {
+        self.manifests.get(&(kind, name)).copied()
     }
 
     pub(super) fn has_sequence(&self, name: &Name) -> bool {

@@ -15,6 +15,43 @@ pub enum Secret {
     FromFile(String),
 }
 
+/// A text that may be written out, or a secret that must not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum MaybeSecret {
+    Plain(String),
+    Secret(Secret),
+}
+
+impl MaybeSecret {
+    /// What is written out.
+    pub fn plain(&self) -> Option<&str> {
+        match self {
+            Self::Plain(text) => Some(text),
+            Self::Secret(_) => None,
+        }
+    }
+}
+
+impl JsonSchema for MaybeSecret {
+    fn schema_name() -> Cow<'static, str> {
+        "MaybeSecret".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let secret = Secret::json_schema(generator);
+        json_schema!({
+            "type": ["string", "object"],
+            "if": {"type": "object"},
+            "then": secret,
+        })
+    }
+}
+
 impl JsonSchema for Secret {
     fn schema_name() -> Cow<'static, str> {
         "Secret".into()

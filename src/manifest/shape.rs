@@ -222,11 +222,6 @@ impl Look<'_, '_> {
             return self.wrong_type();
         };
         let place = self.document.place(self.at);
-        if self.kind == Kind::Channel && ["http", "smtp"].contains(&text) {
-            let message = format!("channels of type `{text}` are not supported by this version");
-            return Diagnostic::new(Code::UnsupportedSetting, place, message)
-                .help("use `whatsapp-cloud`, or `sandbox`");
-        }
         let all = format!("`{}`", words.join("`, `"));
         let help = did_you_mean(text, words.iter().copied())
             .map_or_else(|| format!("use one of {all}"), |near| format!("{near} Allowed: {all}"));

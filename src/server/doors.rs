@@ -49,7 +49,7 @@ impl Doors {
 /// `None` for channels that nobody posts to.
 fn door(channel: &Channel) -> Option<Arc<Door>> {
     match channel {
-        Channel::Sandbox { .. } => None,
+        Channel::Sandbox { .. } | Channel::Http(_) | Channel::Smtp(_) => None,
         Channel::WhatsappCloud(spec) => {
             Some(Arc::new(Door { app_secret: spec.app_secret.clone(), verify_token: spec.verify_token.clone() }))
         }

@@ -224,7 +224,7 @@ async fn post(outgoing: &Outgoing, hook: &Hook, body: &str) {
     let headers = [("x-hub-signature-256", signature(&hook.app_secret, body.as_bytes()))];
     let mut pause = FIRST_PAUSE;
     loop {
-        let call = Call { url: &hook.url, headers: &headers, body, within: ANSWER };
+        let call = Call::json(&hook.url, &headers, body, ANSWER);
         if outgoing.exchange(&call).await.is_ok_and(|reply| reply.status == 200) {
             return;
         }

@@ -237,7 +237,7 @@ async fn channels(defaults: &str, own: &str, account: &str) -> [&'static str; 2]
                 2 => "account",
                 _ => "campaign",
             },
-            Some(Spec::WhatsappCloud(_)) => "whatsapp",
+            Some(Spec::WhatsappCloud(_) | Spec::Http(_) | Spec::Smtp(_)) => "elsewhere",
         };
         Arc::new(Noting(name, Arc::clone(&shared)))
     });

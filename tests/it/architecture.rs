@@ -63,7 +63,7 @@ const ALLOWED: [(&str, &[&str]); 33] = [
     ("standin", &["domain", "outgoing"]),
     ("notice", &["domain", "manifest", "outgoing", "secret", "store"]),
     ("import", &["domain", "facts", "store"]),
-    ("channel", &["domain", "lifecycle", "manifest", "outgoing", "program", "secret", "store"]),
+    ("channel", &["domain", "lifecycle", "manifest", "outgoing", "program", "secret", "store", "template"]),
     ("estimate", &["domain", "manifest", "plan", "store"]),
     ("state", &["domain", "manifest", "plan", "store"]),
     ("reconcile", &["diagnostic", "domain", "manifest", "plan", "source", "store"]),

@@ -50,6 +50,18 @@ fn good_manifests_are_resolved() {
 }
 
 #[test]
+fn examples_of_channels_are_sound() {
+    let mut count = 0;
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/channels")).unwrap() {
+        let (sources, checked) = alone(&entry.unwrap().path());
+        assert_eq!(checked.diagnostics, [], "{}", show(&sources, &checked));
+        assert_eq!(checked.desired.channels.len(), 1);
+        count += 1;
+    }
+    assert_eq!(count, 4);
+}
+
+#[test]
 fn every_code_has_a_bad_manifest() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests/bad");
     let found: BTreeSet<Code> = fs::read_dir(here)

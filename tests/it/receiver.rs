@@ -11,6 +11,8 @@ use serde_json::Value;
 /// What came in.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
+    /// Method and path: `POST /hook`.
+    pub(crate) line: String,
     /// By their names in small letters.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
@@ -28,8 +30,12 @@ pub(crate) enum Answer {
     Status(u16),
     /// 404, and the path that was asked for wherever there is room for it.
     Echo,
+    /// With a line of headers and a body.
+    Says(u16, &'static str, &'static str),
     /// Never, and the connection stays open.
     Silence,
+    /// Never, and the connection ends.
+    HangUp,
 }
 
 #[derive(Debug, Default)]
@@ -86,11 +92,12 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
         let (name, value) = line.split_once(':').unwrap();
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
-    let mut body = vec![0; headers["content-length"].parse().unwrap()];
+    let mut body = vec![0; headers.get("content-length").map_or(0, |length| length.parse().unwrap())];
     reader.read_exact(&mut body).unwrap();
     let mut stream = reader.into_inner();
     let mut state = state.lock().unwrap();
-    state.requests.push(Request { headers, body: String::from_utf8(body).unwrap() });
+    let line = asked.rsplit_once(' ').unwrap().0.to_owned();
+    state.requests.push(Request { line, headers, body: String::from_utf8(body).unwrap() });
     match state.answers.pop_front().unwrap_or(Answer::Status(200)) {
         Answer::Status(status) => {
             write!(stream, "HTTP/1.1 {status} so\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok").unwrap();
@@ -100,6 +107,11 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
             let rest = format!("content-length: {}\r\nconnection: close\r\n\r\n{said}", said.len());
             write!(stream, "HTTP/1.1 404 {said}\r\nx-said: {said}\r\n{rest}").unwrap();
         }
+        Answer::Says(status, header, body) => {
+            let rest = format!("content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+            write!(stream, "HTTP/1.1 {status} so\r\n{header}\r\n{rest}").unwrap();
+        }
         Answer::Silence => state.open.push(stream),
+        Answer::HangUp => drop(stream),
     }
 }

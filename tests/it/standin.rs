@@ -31,7 +31,7 @@ async fn standin() -> StandIn {
 /// Posts JSON and brings the status with the answer.
 async fn post(url: &str, path: &str, body: &Value) -> (u16, Value) {
     let (url, body) = (format!("{url}{path}"), body.to_string());
-    let call = Call { url: &url, headers: &[], body: &body, within: std::time::Duration::from_secs(10) };
+    let call = Call::json(&url, &[], &body, std::time::Duration::from_secs(10));
     let reply = Outgoing::new().exchange(&call).await.unwrap();
     (reply.status, serde_json::from_slice(&reply.body).unwrap())
 }

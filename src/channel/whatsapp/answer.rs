@@ -3,16 +3,13 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use super::super::said::{retry_after, short, wait_of};
 use super::table;
 use crate::lifecycle::settlement::{Outcome, Reaction};
 use crate::outgoing::Reply;
 
 /// Marketing is off on the endpoint that was called; there is another for it.
 const MARKETING_ELSEWHERE: i64 = 131_063;
-/// Nobody waits longer for a limit.
-const LONGEST: TimeDelta = TimeDelta::hours(24);
-/// Of what was said, in characters.
-const MAX_ERROR: usize = 300;
 
 /// An answer, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,21 +89,14 @@ impl Answer {
 
 /// How long to wait, by the header in seconds or the one that says of each business account in how many minutes.
 fn wait(reply: &Reply) -> Option<TimeDelta> {
-    let seconds = reply.header("retry-after").and_then(|text| text.trim().parse().ok());
+    let said = retry_after(reply);
     let usage: Option<Value> =
         reply.header("x-business-use-case-usage").and_then(|text| serde_json::from_str(text).ok());
     let uses = usage.iter().filter_map(Value::as_object).flat_map(|accounts| accounts.values());
     let uses = uses.filter_map(Value::as_array).flatten();
     let minutes = uses.filter_map(|one| one.get("estimated_time_to_regain_access")?.as_i64()).max();
-    let longest = seconds.into_iter().chain(minutes.map(|minutes| minutes.saturating_mul(60))).max()?;
-    (longest > 0).then(|| TimeDelta::seconds(longest.min(LONGEST.num_seconds())))
-}
-
-/// On one line, and not longer than anybody reads.
-fn short(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = if line.is_empty() { "no reason was given".to_owned() } else { line };
-    if line.chars().count() <= MAX_ERROR { line } else { line.chars().take(MAX_ERROR).chain(['…']).collect() }
+    let regained = minutes.and_then(|minutes| wait_of(minutes.saturating_mul(60)));
+    said.into_iter().chain(regained).max()
 }
 
 #[cfg(test)]

@@ -9,25 +9,21 @@ mod table;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use self::answer::Answer;
 use self::request::Body;
 pub use self::table::reaction;
-use super::{Channel, HAND_OVER, Outcome, Reaction};
+use super::turns::Turns;
+use super::{Channel, Outcome, Reaction};
 use crate::domain::{MessageKey, Timestamp};
 use crate::manifest::desired::WhatsappCloud as Spec;
 use crate::outgoing::{Call, Outgoing, Silence};
 use crate::secret;
 use crate::store::{Claimed, Store};
-
-/// What is left of a hand-over when the last of its calls must be over.
-const MARGIN: Duration = Duration::from_secs(2);
 
 /// Who may be written to freely.
 #[async_trait]
@@ -53,15 +49,15 @@ impl Conversations for Store {
 pub struct WhatsappCloud<C> {
     spec: Spec,
     outgoing: Outgoing,
-    calls: Semaphore,
+    turns: Turns,
     conversations: C,
 }
 
 impl<C: Conversations> WhatsappCloud<C> {
     pub fn new(spec: Spec, conversations: C) -> Self {
         let outgoing = Outgoing::connecting_within(spec.connect_timeout.into());
-        let calls = Semaphore::new(usize::from(spec.concurrency));
-        Self { spec, outgoing, calls, conversations }
+        let turns = Turns::new(spec.concurrency, spec.timeout.into());
+        Self { spec, outgoing, turns, conversations }
     }
 
     /// Hands over one message. No call begins that would not be over in time.
@@ -74,7 +70,10 @@ impl<C: Conversations> WhatsappCloud<C> {
             Ok(body) => body,
             Err(outcome) => return outcome,
         };
-        let Ok(Ok(_permit)) = timeout_at(latest, self.calls.acquire()).await else { return no_time() };
+        let _turn = match self.turns.take(latest).await {
+            Ok(turn) => turn,
+            Err(outcome) => return outcome,
+        };
         let outcome = self.exchange(number, &body, token, latest).await.map_or_else(
             |silence| match silence {
                 Silence::NotSent(error) => Outcome::refused(error, Reaction::Retry { after: None }),
@@ -96,7 +95,7 @@ impl<C: Conversations> WhatsappCloud<C> {
     async fn call(&self, path: &str, body: &str, token: &str) -> Result<Answer, Silence> {
         let url = format!("{}/{}/{path}", self.spec.base_url, self.spec.api_version);
         let headers = [("authorization", format!("Bearer {token}"))];
-        let call = Call { url: &url, headers: &headers, body, within: self.spec.timeout.into() };
+        let call = Call::json(&url, &headers, body, self.spec.timeout.into());
         Ok(Answer::of(&self.outgoing.exchange(&call).await?))
     }
 
@@ -118,7 +117,7 @@ impl<C: Conversations> WhatsappCloud<C> {
 #[async_trait]
 impl<C: Conversations> Channel for WhatsappCloud<C> {
     async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
-        let latest = Instant::now() + HAND_OVER.saturating_sub(MARGIN + Duration::from(self.spec.timeout));
+        let latest = self.turns.latest();
         let all = |error: String, reaction| vec![Outcome::refused(error, reaction); messages.len()];
         // Once a batch: a token that was renewed counts from then on.
         let token = match secret::read(&self.spec.access_token) {
@@ -132,11 +131,6 @@ impl<C: Conversations> Channel for WhatsappCloud<C> {
         let calls = messages.iter().map(|message| self.send(message, open.contains(&message.key), &token, latest));
         join_all(calls).await
     }
-}
-
-/// The provider takes less than is due: the lane has to wait, and nothing was tried.
-fn no_time() -> Outcome {
-    Outcome::refused("the provider answers too slowly for all that is due", Reaction::Throttle { after: None })
 }
 
 /// What is wrong with a number that many share concerns all of them. Meta repeats tokens that it does not know.

@@ -6,12 +6,10 @@
 use serde_json::{Value, json};
 
 use crate::lifecycle::settlement::{Outcome, Reaction};
-use crate::manifest::desired::{Media, MediaType, WhatsappTemplate};
+use crate::manifest::desired::{Media, MediaType, Takes, WhatsappTemplate};
 use crate::store::Claimed;
 
-/// What WhatsApp takes, in characters.
-const MAX_TEXT: usize = 4096;
-const MAX_CAPTION: usize = 1024;
+const TAKES: Takes = Takes::WHATSAPP_CLOUD;
 
 /// A body, ready but for its endpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,10 +58,10 @@ pub(super) fn body(message: &Claimed, in_conversation: bool) -> Result<Body, Out
 
 fn free(text: &str, media: &[Media]) -> Result<(&'static str, Value), Outcome> {
     let Some(medium) = the_one(media)? else {
-        within(text, MAX_TEXT, "the text")?;
+        within(text, TAKES.text, "the text")?;
         return Ok(("text", json!({"preview_url": false, "body": text})));
     };
-    within(text, MAX_CAPTION, "the text below a medium")?;
+    within(text, TAKES.caption, "the text below a medium")?;
     let (kind, mut value) = of_medium(medium);
     value["caption"] = json!(text);
     Ok((kind, value))
@@ -92,7 +90,7 @@ fn of_template(template: &WhatsappTemplate, media: &[Media]) -> Result<Value, Ou
 fn the_one(media: &[Media]) -> Result<Option<&Media>, Outcome> {
     match media {
         [] => Ok(None),
-        [medium] if medium.kind != MediaType::Audio => Ok(Some(medium)),
+        [medium] if TAKES.media.contains(&medium.kind) => Ok(Some(medium)),
         _ => {
             let error = "WhatsApp takes one picture, film or document with a text, and no recording";
             Err(Outcome::refused(error, Reaction::FailDay))
@@ -114,8 +112,9 @@ fn of_medium(medium: &Media) -> (&'static str, Value) {
     }
 }
 
-fn within(text: &str, most: usize, what: &str) -> Result<(), Outcome> {
-    let chars = if text.len() <= most { 0 } else { text.chars().count() };
+fn within(text: &str, most: Option<usize>, what: &str) -> Result<(), Outcome> {
+    let Some(most) = most.filter(|most| text.len() > *most) else { return Ok(()) };
+    let chars = text.chars().count();
     if chars <= most {
         return Ok(());
     }

@@ -1,0 +1,176 @@
+//! What an answer of a gateway says of the message.
+
+use serde_json::Value;
+
+use super::super::said::{retry_after, short};
+use crate::lifecycle::settlement::{ATTEMPTS, Outcome, Reaction};
+use crate::manifest::desired::Http as Spec;
+use crate::outgoing::{Reply, Silence};
+
+/// Where gateways say why.
+const WORDS: [&str; 5] = ["/response/message", "/error/message", "/message", "/detail", "/error"];
+
+/// What is known of a message with our `id`, at its hand-over number `attempts`.
+pub(super) fn outcome(spec: &Spec, reply: &Reply, id: &str, attempts: u16) -> Outcome {
+    let status = reply.status;
+    let any = spec.success_statuses.is_empty();
+    let is_success = if any { (200..300).contains(&status) } else { spec.success_statuses.contains(&status) };
+    let json: Option<Value> = serde_json::from_slice(&reply.body).ok();
+    let said = said(status, json.as_ref());
+    match status {
+        _ if is_success => accepted(spec, json.as_ref(), id, &said),
+        200..=299 => Outcome::Unknown { error: format!("{said}, which is none of `successStatuses`") },
+        429 => Outcome::refused(said, Reaction::Throttle { after: retry_after(reply) }),
+        503 if reply.header("retry-after").is_some() => {
+            Outcome::refused(said, Reaction::Throttle { after: retry_after(reply) })
+        }
+        300..=399 | 401 | 402 | 403 | 407 => Outcome::refused(said, Reaction::PauseChannel),
+        // Who has not read all of it in time may have read enough.
+        408 => lost(spec, said, attempts),
+        400..=499 => Outcome::refused(said, Reaction::FailDay),
+        _ => lost(spec, said, attempts),
+    }
+}
+
+/// What is known of a message without an answer.
+pub(super) fn silence(spec: &Spec, silence: Silence, attempts: u16) -> Outcome {
+    match silence {
+        Silence::NotSent(error) => Outcome::refused(error, Reaction::Retry { after: None }),
+        Silence::Unknown(error) => lost(spec, error, attempts),
+    }
+}
+
+/// The same, in no words that lead to a person or let one in.
+pub(super) fn without<'a>(outcome: Outcome, words: impl Iterator<Item = &'a str>) -> Outcome {
+    let clean = |error: String, words: &mut dyn Iterator<Item = &'a str>| {
+        words.filter(|word| !word.is_empty()).fold(error, |error, word| error.replace(word, "…"))
+    };
+    let mut words = words;
+    match outcome {
+        Outcome::Refused(mut refusal) => {
+            refusal.error = clean(refusal.error, &mut words);
+            Outcome::Refused(refusal)
+        }
+        Outcome::Unknown { error } => Outcome::Unknown { error: clean(error, &mut words) },
+        accepted @ Outcome::Accepted { .. } => accepted,
+    }
+}
+
+fn accepted(spec: &Spec, json: Option<&Value>, id: &str, said: &str) -> Outcome {
+    let Some(pointer) = &spec.message_id else { return Outcome::Accepted { provider_id: id.to_owned() } };
+    let provider_id = match json.and_then(|json| json.pointer(pointer)) {
+        Some(Value::String(text)) if !text.is_empty() => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => return Outcome::Unknown { error: format!("{said}, without an id at `{pointer}`") },
+    };
+    Outcome::Accepted { provider_id }
+}
+
+/// It may have left. Another attempt is safe where the gateway takes an id once only; the last one stays open, since what
+/// is tried no more would count as not sent.
+fn lost(spec: &Spec, error: String, attempts: u16) -> Outcome {
+    if spec.idempotency_header.is_some() && attempts < ATTEMPTS {
+        return Outcome::refused(error, Reaction::Retry { after: None });
+    }
+    Outcome::Unknown { error }
+}
+
+/// The status, with the words of the gateway if it has any.
+fn said(status: u16, json: Option<&Value>) -> String {
+    let words = WORDS.iter().find_map(|pointer| json?.pointer(pointer)?.as_str()).filter(|words| !words.is_empty());
+    words.map_or_else(|| format!("answered {status}"), |words| format!("answered {status}: {}", short(words)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{outcome, silence, without};
+    use crate::lifecycle::settlement::{Outcome, Reaction};
+    use crate::manifest::desired::{Channel, Http};
+    use crate::outgoing::{Reply, Silence};
+
+    fn spec(more: &str) -> Http {
+        let channel = serde_json::json!({
+            "type": "http", "url": "https://gateway.example", "method": "POST", "headers": {}, "basicAuth": null,
+            "body": "{}", "contentType": "application/json", "phoneFormat": "e164", "messageId": null,
+            "successStatuses": [], "idempotencyHeader": null, "unofficial": true, "newNumbers": true, "timeout": "10s",
+            "connectTimeout": "5s", "concurrency": 1,
+        });
+        let mut channel = channel;
+        let more: serde_json::Value = serde_json::from_str(more).unwrap();
+        channel.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        match serde_json::from_value(channel).unwrap() {
+            Channel::Http(http) => *http,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn table() {
+        let plain = spec("{}");
+        let strict = spec(r#"{"messageId": "/key/id", "successStatuses": [201]}"#);
+        let safe = spec(r#"{"idempotencyHeader": "idempotency-key"}"#);
+        let mut table = String::new();
+        for (status, body) in [
+            (200, r#"{"key": {"id": "3EB0"}}"#),
+            (201, r#"{"key": {"id": "3EB0"}}"#),
+            (201, r#"{"key": {"id": 7}}"#),
+            (201, r#"{"key": {"id": ""}}"#),
+            (201, "<html>"),
+            (204, ""),
+            (302, ""),
+            (400, r#"{"response": {"message": [{"exists": false}]}, "error": "Bad\nRequest"}"#),
+            (401, r#"{"message": "Unauthorized"}"#),
+            (402, ""),
+            (403, ""),
+            (404, ""),
+            (407, ""),
+            (408, ""),
+            (410, ""),
+            (422, ""),
+            (429, ""),
+            (500, r#"{"error": {"message": "Connection Closed"}}"#),
+            (503, ""),
+            (599, ""),
+            (999, ""),
+        ] {
+            table += &format!("{status} {body}\n");
+            for (name, spec) in [("plain", &plain), ("strict", &strict), ("idempotent", &safe)] {
+                let of = |attempts| outcome(spec, &Reply::new(status, &[], body), "relance.1.2.3.4", attempts);
+                table += &format!("  {name:<10} {:?}\n", of(1));
+                if of(1) != of(3) {
+                    table += &format!("  at last    {:?}\n", of(3));
+                }
+            }
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn who_says_how_long_to_wait_has_not_taken_it() {
+        let wait = |status| outcome(&spec("{}"), &Reply::new(status, &[("retry-after", "90")], ""), "", 1);
+        let throttled = Reaction::Throttle { after: Some(chrono::TimeDelta::seconds(90)) };
+        for status in [429, 503] {
+            assert_eq!(wait(status), Outcome::refused(format!("answered {status}"), throttled));
+        }
+        assert!(matches!(wait(500), Outcome::Unknown { .. }));
+    }
+
+    #[test]
+    fn what_may_have_left_is_tried_again_only_where_that_is_safe() {
+        let (plain, safe) = (spec("{}"), spec(r#"{"idempotencyHeader": "idempotency-key"}"#));
+        let cut = || Silence::Unknown("cut".to_owned());
+        let retry = Outcome::refused("cut", Reaction::Retry { after: None });
+        let open = Outcome::Unknown { error: "cut".to_owned() };
+        assert_eq!(silence(&plain, Silence::NotSent("cut".to_owned()), 3), retry);
+        assert_eq!(silence(&plain, cut(), 1), open);
+        assert_eq!([1, 2, 3].map(|attempts| silence(&safe, cut(), attempts)), [retry.clone(), retry, open]);
+    }
+
+    #[test]
+    fn no_error_names_a_person_or_lets_one_in() {
+        let reply = Reply::new(400, &[], r#"{"message": "+237671000001 (237671000001) by hunter2"}"#);
+        let words = ["hunter2", "+237671000001", "237671000001", ""];
+        let said = without(outcome(&spec("{}"), &reply, "", 1), words.into_iter());
+        assert_eq!(said, Outcome::refused("answered 400: … (…) by …", Reaction::FailDay));
+    }
+}

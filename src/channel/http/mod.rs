@@ -1,0 +1,127 @@
+//! Any gateway that takes a request for each message.
+//!
+//! | what came back | what is known |
+//! |---|---|
+//! | a status of success, with an id where `messageId` says | it was taken |
+//! | a status of success without that id; another 2xx | unknown: it may have left |
+//! | no connection | it did not leave: tried again |
+//! | a connection, and then nothing; 408, 5xx | unknown, or tried again where `idempotencyHeader` makes that safe |
+//! | 429; 503 with `Retry-After` | it did not leave: the lane waits |
+//! | 3xx, 401, 402, 403, 407 | so it would be for every message: the channel pauses |
+//! | any other 4xx | the message is at fault: its day is failed |
+//!
+//! With an `idempotencyHeader` the last of the attempts that may have left is unknown too: nothing that may have left is
+//! ever reported as not sent.
+
+mod answer;
+mod request;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use self::request::Request;
+use super::turns::Turns;
+use super::{Channel, Outcome, Reaction};
+use crate::domain::Timestamp;
+use crate::manifest::desired::{Http as Spec, HttpMethod};
+use crate::outgoing::{Call, Method, Outgoing};
+use crate::secret;
+use crate::store::Claimed;
+use crate::template::{Problem, RequestTemplate};
+
+#[derive(Debug)]
+pub struct Http {
+    spec: Spec,
+    body: Option<Result<RequestTemplate, Problem>>,
+    outgoing: Outgoing,
+    turns: Turns,
+}
+
+/// What lets one in, as it is now.
+struct Access {
+    url: RequestTemplate,
+    headers: Vec<(String, String)>,
+    credentials: Option<(String, String)>,
+    /// What no error may repeat.
+    secrets: Vec<String>,
+}
+
+impl Http {
+    pub fn new(spec: Spec) -> Self {
+        let outgoing = Outgoing::connecting_within(spec.connect_timeout.into());
+        let turns = Turns::new(spec.concurrency, spec.timeout.into());
+        Self { body: spec.body_template(), spec, outgoing, turns }
+    }
+
+    /// Reads every secret.
+    fn access(&self) -> Result<Access, String> {
+        let said = |key: &str, error: &dyn std::fmt::Display| format!("`{key}`: {error}");
+        let url = secret::read_if_secret(&self.spec.url).map_err(|error| said("url", &error))?;
+        let mut secrets: Vec<String> = self.spec.url.plain().is_none().then(|| url.clone()).into_iter().collect();
+        let url = request::address(&url).map_err(|error| said("url", &error))?;
+        let mut headers = Vec::new();
+        for (name, value) in &self.spec.headers {
+            let read = secret::read_if_secret(value).map_err(|error| said(name, &error))?;
+            secrets.extend(value.plain().is_none().then(|| read.clone()));
+            headers.push((name.clone(), read));
+        }
+        let mut credentials = None;
+        if let Some(auth) = &self.spec.basic_auth {
+            let password = secret::read(&auth.password).map_err(|error| said("basicAuth", &error))?;
+            secrets.push(password.clone());
+            credentials = Some((auth.username.clone(), password));
+        }
+        Ok(Access { url, headers, credentials, secrets })
+    }
+
+    /// Hands over one message. No call begins that would not be over in time.
+    async fn send(&self, message: &Claimed, access: &Access, latest: Instant) -> Outcome {
+        let made = match &self.body {
+            None => Request::of(message, &self.spec, &access.url, None),
+            Some(Ok(body)) => Request::of(message, &self.spec, &access.url, Some(body)),
+            Some(Err(problem)) => Err(Outcome::refused(format!("`body`: {problem}"), Reaction::PauseChannel)),
+        };
+        let request = match made {
+            Ok(request) => request,
+            Err(outcome) => return outcome,
+        };
+        let _turn = match self.turns.take(latest).await {
+            Ok(turn) => turn,
+            Err(outcome) => return outcome,
+        };
+        let mut headers: Vec<(&str, String)> =
+            access.headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let id = message.key.to_string();
+        headers.extend(self.spec.idempotency_header.as_deref().map(|name| (name, id.clone())));
+        let call = Call {
+            method: match self.spec.method {
+                HttpMethod::Post => Method::POST,
+                HttpMethod::Put => Method::PUT,
+                HttpMethod::Get => Method::GET,
+            },
+            url: &request.url,
+            credentials: access.credentials.as_ref().map(|(name, password)| (name.as_str(), password.as_str())),
+            headers: &headers,
+            body: request.body.as_deref().map(|body| (self.spec.content_type.as_str(), body)),
+            within: self.spec.timeout.into(),
+        };
+        let outcome = match self.outgoing.exchange(&call).await {
+            Ok(reply) => answer::outcome(&self.spec, &reply, &id, message.attempts),
+            Err(silence) => answer::silence(&self.spec, silence, message.attempts),
+        };
+        answer::without(outcome, access.secrets.iter().map(String::as_str).chain(request.person()))
+    }
+}
+
+#[async_trait]
+impl Channel for Http {
+    async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
+        let latest = self.turns.latest();
+        // Once a batch: what was renewed counts from then on.
+        match self.access() {
+            Ok(access) => join_all(messages.iter().map(|message| self.send(message, &access, latest))).await,
+            Err(error) => vec![Outcome::refused(error, Reaction::PauseChannel); messages.len()],
+        }
+    }
+}

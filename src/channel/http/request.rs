@@ -1,0 +1,84 @@
+//! A message as a gateway wants it.
+
+use crate::domain::Language;
+use crate::lifecycle::settlement::{Outcome, Reaction};
+use crate::manifest::desired::{ContentType, Http as Spec, MediumValues, RequestValues, is_near_or_tls};
+use crate::store::Claimed;
+use crate::template::{Escape, RequestTemplate};
+
+/// A request, ready but for what lets it in.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) url: String,
+    pub(super) body: Option<String>,
+    phone: String,
+}
+
+/// The address as a template.
+///
+/// # Errors
+/// A sentence, which does not repeat it.
+pub(super) fn address(url: &str) -> Result<RequestTemplate, String> {
+    if !["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err("the address is not one: write `https://…`".to_owned());
+    }
+    if !is_near_or_tls(url) {
+        return Err("without TLS only a private address or a name without a dot will do: write `https://…`".to_owned());
+    }
+    RequestTemplate::compile(url, Escape::Percent).map_err(|problem| problem.to_string())
+}
+
+impl Request {
+    /// Fills in the templates. What cannot go is refused here, without a call.
+    pub(super) fn of(
+        message: &Claimed,
+        spec: &Spec,
+        url: &RequestTemplate,
+        body: Option<&RequestTemplate>,
+    ) -> Result<Self, Outcome> {
+        let uses = |variable: &str| url.uses(variable) || body.is_some_and(|body| body.uses(variable));
+        if !message.content.media.is_empty() && !uses("media") {
+            let error = "the request of this channel has no `media`, and the day has some";
+            return Err(Outcome::refused(error, Reaction::FailDay));
+        }
+        let sender = message.policy.sender.as_deref();
+        if sender.is_none() && uses("sender") {
+            let error = "the account has no `sender`, and the channel asks for one";
+            return Err(Outcome::refused(error, Reaction::PauseAccount));
+        }
+        let (phone, id) = (spec.phone_format.write(message.phone.as_str()), message.key.to_string());
+        let values = values(message, &phone, &id, sender);
+        let at_fault = |key: &str, error: String| Outcome::refused(format!("`{key}`: {error}"), Reaction::PauseChannel);
+        let rendered = |key: &str, template: &RequestTemplate| {
+            template.render(&values).map_err(|error| at_fault(key, error.to_string()))
+        };
+        let (url, body) = (rendered("url", url)?, body.map(|body| rendered("body", body)).transpose()?);
+        if let (ContentType::Json, Some(json)) = (spec.content_type, &body) {
+            serde_json::from_str::<serde::de::IgnoredAny>(json)
+                .map_err(|error| at_fault("body", format!("it is not JSON: {error}")))?;
+        }
+        Ok(Self { url, body, phone })
+    }
+
+    /// What in it names the person.
+    pub(super) fn person(&self) -> impl Iterator<Item = &str> {
+        let digits = self.phone.trim_start_matches('+').split('@').next();
+        [Some(self.phone.as_str()), digits].into_iter().flatten()
+    }
+}
+
+fn values<'a>(message: &'a Claimed, phone: &'a str, id: &'a str, sender: Option<&'a str>) -> RequestValues<'a> {
+    let media = message.content.media.iter();
+    RequestValues {
+        phone,
+        text: &message.content.text,
+        message_id: id,
+        sender,
+        language: Language::as_str(&message.content.language),
+        day: message.key.day.unsigned_abs(),
+        account: message.key.target.account.0.into(),
+        media: media
+            .map(|one| MediumValues { kind: one.kind.as_str(), url: &one.url, caption: one.caption.as_deref() })
+            .collect(),
+    }
+}

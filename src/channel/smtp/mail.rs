@@ -1,0 +1,114 @@
+//! A message as a mail.
+
+use lettre::address::Envelope;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MessageBuilder, SinglePart};
+use lettre::{Address, Message};
+
+use crate::domain::{Language, Timestamp};
+use crate::lifecycle::settlement::{Outcome, Reaction};
+use crate::manifest::desired::{Smtp as Spec, UnsubscribeValues};
+use crate::store::Claimed;
+use crate::template::{Escape, RequestTemplate};
+
+/// A mail, ready to leave.
+#[derive(Debug)]
+pub(super) struct Mail {
+    /// Its `Message-ID`, by which bounces speak of it.
+    pub(super) id: String,
+    /// Where bounces go.
+    pub(super) from: Address,
+    pub(super) to: Address,
+    pub(super) bytes: Vec<u8>,
+    /// It goes in the name of its account, not in that of all.
+    pub(super) has_own_sender: bool,
+}
+
+impl Mail {
+    /// Writes the mail. What cannot go is refused here, without a call.
+    pub(super) fn of(message: &Claimed, spec: &Spec, now: Timestamp) -> Result<Self, Outcome> {
+        let own = message.policy.sender.as_deref();
+        let from = sender(own.or(spec.from.as_deref()))?;
+        let to = recipient(message)?;
+        if !message.content.media.is_empty() {
+            return Err(Outcome::refused("the day has media, and mail takes none", Reaction::FailDay));
+        }
+        let Some(subject) = &message.content.subject else {
+            return Err(Outcome::refused("the day has no `subject`, and every mail has one", Reaction::PauseRun));
+        };
+        let bounces = spec.bounce_address.as_deref().map_or_else(|| Ok(from.email.clone()), address)?;
+        let id = format!("{}@{}", message.key, from.email.domain());
+        let envelope = Envelope::new(Some(bounces.clone()), vec![to.clone()]).map_err(|error| at_fault(&error))?;
+        let mut mail = Message::builder()
+            .envelope(envelope)
+            .message_id(Some(format!("<{id}>")))
+            .date(now.into())
+            .from(from)
+            .to(Mailbox::new(None, to.clone()))
+            .subject(subject.split_whitespace().collect::<Vec<_>>().join(" "))
+            // Nobody is away from us (RFC 3834), and what is sent to many says so.
+            .raw_header(header("Auto-Submitted", "auto-generated"))
+            .raw_header(header("Precedence", "bulk"));
+        if let Some(reply_to) = &spec.reply_to {
+            mail = mail.reply_to(reply_to.parse().map_err(|error| at_fault(&error))?);
+        }
+        let mail = unsubscribe(mail, message, spec, &to)?;
+        let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(message.content.text.clone());
+        let bytes = mail.singlepart(text).map_err(|error| at_fault(&error))?.formatted();
+        Ok(Self { id, from: bounces, to, bytes, has_own_sender: own.is_some() })
+    }
+}
+
+fn sender(text: Option<&str>) -> Result<Mailbox, Outcome> {
+    let text = text.ok_or_else(|| {
+        let error = "nobody to send as: the account has no `sender`, and the channel no `from`";
+        Outcome::refused(error, Reaction::PauseAccount)
+    })?;
+    text.parse().map_err(|_| {
+        let error = format!("the `sender` `{text}` is not an address of mail");
+        Outcome::refused(error, Reaction::PauseAccount)
+    })
+}
+
+fn recipient(message: &Claimed) -> Result<Address, Outcome> {
+    let email = message.email.as_deref().map(str::trim).filter(|email| !email.is_empty());
+    let email = email.ok_or_else(|| Outcome::refused("the person has no e-mail address", Reaction::Leave))?;
+    email.parse().map_err(|_| Outcome::refused("the e-mail address of the person is none", Reaction::Leave))
+}
+
+/// How to be written to no more: at best by one click (RFC 8058), which is posted and needs no answer.
+fn unsubscribe(mail: MessageBuilder, message: &Claimed, spec: &Spec, to: &Address) -> Result<MessageBuilder, Outcome> {
+    let mut ways = Vec::new();
+    if let Some(url) = &spec.unsubscribe_url {
+        let values = UnsubscribeValues {
+            email: to.as_ref(),
+            message_id: &message.key.to_string(),
+            language: Language::as_str(&message.content.language),
+            account: message.key.target.account.0.into(),
+        };
+        let template = RequestTemplate::compile(url, Escape::Percent).map_err(|problem| at_fault(&problem))?;
+        ways.push(format!("<{}>", template.render(values).map_err(|error| at_fault(&error))?));
+    }
+    if let Some(mailto) = &spec.unsubscribe_mailto {
+        ways.push(format!("<mailto:{mailto}?subject=unsubscribe>"));
+    }
+    if ways.is_empty() {
+        return Ok(mail);
+    }
+    let mail = mail.raw_header(header("List-Unsubscribe", &ways.join(", ")));
+    let one_click = spec.unsubscribe_url.is_some();
+    Ok(if one_click { mail.raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")) } else { mail })
+}
+
+fn header(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
+
+fn address(text: &str) -> Result<Address, Outcome> {
+    text.parse().map_err(|error| at_fault(&error))
+}
+
+/// What the channel says cannot be sent, whoever it is for.
+fn at_fault(error: &dyn std::error::Error) -> Outcome {
+    Outcome::refused(error.to_string(), Reaction::PauseChannel)
+}

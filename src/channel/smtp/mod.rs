@@ -1,0 +1,123 @@
+//! Mail, by SMTP.
+//!
+//! It speaks the protocol step by step, because a lost connection means one thing before the text has left (it is tried
+//! again) and another after (nobody knows). What the code of a reply asks for is `reply`'s to say.
+
+mod mail;
+mod reply;
+mod session;
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use lettre::transport::smtp::authentication::Credentials;
+use tokio::time::Instant;
+
+use self::mail::Mail;
+use self::reply::Failure;
+use self::session::Session;
+use super::turns::Turns;
+use super::{Channel, Outcome, Reaction};
+use crate::domain::Timestamp;
+use crate::manifest::desired::Smtp as Spec;
+use crate::secret;
+use crate::store::Claimed;
+
+/// Servers close connections that nobody uses; most wait longer than this.
+const IDLE: Duration = Duration::from_secs(30);
+
+pub struct Smtp {
+    spec: Spec,
+    turns: Turns,
+    /// Connections that wait for their next message, and since when.
+    idle: Mutex<Vec<(Session, Instant)>>,
+}
+
+impl fmt::Debug for Smtp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Smtp").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
+impl Smtp {
+    pub fn new(spec: Spec) -> Self {
+        let turns = Turns::new(spec.concurrency, spec.timeout.into());
+        Self { spec, turns, idle: Mutex::default() }
+    }
+
+    /// Hands over one message. None is begun that would not be over in time.
+    async fn send(
+        &self,
+        message: &Claimed,
+        credentials: Option<&Credentials>,
+        now: Timestamp,
+        latest: Instant,
+    ) -> Outcome {
+        let mail = match Mail::of(message, &self.spec, now) {
+            Ok(mail) => mail,
+            Err(outcome) => return outcome,
+        };
+        let _turn = match self.turns.take(latest).await {
+            Ok(turn) => turn,
+            Err(outcome) => return outcome,
+        };
+        match self.exchange(&mail, credentials).await {
+            Ok(()) => Outcome::Accepted { provider_id: mail.id },
+            Err(failure) => failure.outcome(mail.has_own_sender, mail.to.as_ref()),
+        }
+    }
+
+    async fn exchange(&self, mail: &Mail, credentials: Option<&Credentials>) -> Result<(), Failure> {
+        let by = Instant::now() + Duration::from(self.spec.timeout);
+        let mut session = match self.parked().await {
+            Some(session) => session,
+            None => Session::open(&self.spec, credentials, by).await?,
+        };
+        match session.deliver(mail, by).await {
+            Ok(()) => {
+                self.idle().push((session, Instant::now()));
+                Ok(())
+            }
+            Err(failure) => {
+                session.close().await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// A connection that still answers.
+    async fn parked(&self) -> Option<Session> {
+        loop {
+            let (mut session, since) = self.idle().pop()?;
+            if since.elapsed() < IDLE && session.answers().await {
+                return Some(session);
+            }
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(Session, Instant)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Channel for Smtp {
+    async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
+        let latest = self.turns.latest();
+        // Once a batch: a password that was renewed counts from then on.
+        let credentials = match &self.spec.credentials {
+            None => None,
+            Some(auth) => match secret::read(&auth.password) {
+                Ok(password) => Some(Credentials::new(auth.username.clone(), password)),
+                Err(error) => {
+                    let refused = Outcome::refused(format!("`password`: {error}"), Reaction::PauseChannel);
+                    return vec![refused; messages.len()];
+                }
+            },
+        };
+        join_all(messages.iter().map(|message| self.send(message, credentials.as_ref(), now, latest))).await
+    }
+}

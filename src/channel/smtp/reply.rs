@@ -1,0 +1,163 @@
+//! What a reply of a mail server, or none, says of the message.
+
+use std::error::Error as _;
+use std::io;
+
+use lettre::transport::smtp;
+
+use super::super::said::short;
+use crate::lifecycle::settlement::{Outcome, Reaction};
+
+/// How far it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The connection, its encryption, and who one is.
+    Greeting,
+    /// A name and a password.
+    Login,
+    /// Who sends.
+    Sender,
+    /// Whom it is for.
+    Recipient,
+    /// Whether the text may come.
+    Data,
+    /// The text is on its way, and with its last line it is the server's.
+    Text,
+}
+
+/// Why it went no further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    stage: Stage,
+    why: Why,
+    text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// The server said so.
+    Code(u16),
+    /// There is no right way to go on, whoever it is for: no encryption, a certificate of somebody else.
+    Impossible,
+    /// The connection was lost, or there was no time left.
+    Lost,
+}
+
+impl Failure {
+    pub(super) fn of(stage: Stage, error: &smtp::Error) -> Self {
+        let source = error.source();
+        // What TLS does not believe comes as data that is invalid.
+        let is_disbelief = source.and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind)
+            == Some(io::ErrorKind::InvalidData);
+        let why = match error.status() {
+            Some(code) => Why::Code(code.into()),
+            None if error.is_client() || error.is_tls() || is_disbelief => Why::Impossible,
+            None => Why::Lost,
+        };
+        let text = source.map_or_else(|| error.to_string(), ToString::to_string);
+        Self { stage, why, text: short(&text) }
+    }
+
+    /// Nothing was said in time.
+    pub(super) fn timeout(stage: Stage) -> Self {
+        Self { stage, why: Why::Lost, text: "the mail server did not answer in time".to_owned() }
+    }
+
+    /// The server does not understand the address of who sends, or whom it is for.
+    pub(super) fn odd_address(stage: Stage) -> Self {
+        let text = "the mail server takes no addresses with letters beyond ASCII".to_owned();
+        Self { stage, why: Why::Code(553), text }
+    }
+
+    /// What is known of the message to `person`; it goes in the name of its account, or of all.
+    pub(super) fn outcome(self, has_own_sender: bool, person: &str) -> Outcome {
+        let text = self.text.replace(person, "…");
+        match self.why {
+            Why::Code(code) => {
+                let reaction = reaction(self.stage, code, &text, has_own_sender);
+                Outcome::refused(format!("{code}: {text}"), reaction)
+            }
+            Why::Impossible => Outcome::refused(text, Reaction::PauseChannel),
+            Why::Lost if self.stage == Stage::Text => Outcome::Unknown { error: text },
+            Why::Lost => Outcome::refused(text, Reaction::Retry { after: None }),
+        }
+    }
+}
+
+/// The reaction to a code of refusal, with the words that follow it.
+///
+/// People leave only for what is said of them: of their mailbox while the server is asked about it, or with an enhanced code
+/// (RFC 3463) that says so. The same 550 said of the sender concerns the sender, and said of the text or of a policy it
+/// costs a day; a server that blocks everybody drives up the rate of failures, which pauses the account.
+fn reaction(stage: Stage, code: u16, words: &str, has_own_sender: bool) -> Reaction {
+    let enhanced = words.split_whitespace().next().unwrap_or_default();
+    let is_policy = enhanced.starts_with("5.7.");
+    let is_of_person = enhanced.starts_with("5.1.") || enhanced == "5.2.1";
+    match (stage, code) {
+        // Who one is: not let in, or not without being asked.
+        (_, 454 | 530 | 534 | 535 | 538) => Reaction::PauseChannel,
+        (_, 400..=499) => Reaction::Retry { after: None },
+        (Stage::Greeting | Stage::Login, _) => Reaction::PauseChannel,
+        (Stage::Sender, _) if has_own_sender => Reaction::PauseAccount,
+        (Stage::Sender, _) => Reaction::PauseChannel,
+        (Stage::Recipient, 550 | 551 | 553) if !is_policy => Reaction::Leave,
+        (Stage::Data | Stage::Text, 550 | 551 | 553) if is_of_person => Reaction::Leave,
+        (Stage::Recipient | Stage::Data | Stage::Text, _) => Reaction::FailDay,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, Stage, Why, reaction};
+    use crate::lifecycle::settlement::Outcome;
+
+    const STAGES: [Stage; 6] =
+        [Stage::Greeting, Stage::Login, Stage::Sender, Stage::Recipient, Stage::Data, Stage::Text];
+
+    #[test]
+    fn table() {
+        let mut table = String::new();
+        for (code, words) in [
+            (421, "4.7.0 try later"),
+            (450, "4.2.0 busy"),
+            (451, "4.3.0 aborted"),
+            (452, "4.2.2 full"),
+            (454, "4.7.0 temporary authentication failure"),
+            (500, "5.5.1 what"),
+            (530, "5.7.0 authentication required"),
+            (535, "5.7.8 bad credentials"),
+            (550, "no such user"),
+            (550, "5.1.1 no such user"),
+            (550, "5.2.1 disabled"),
+            (550, "5.7.1 relaying denied"),
+            (551, "5.1.6 moved"),
+            (552, "5.2.2 full"),
+            (553, "5.1.3 bad address"),
+            (554, "5.7.1 spam"),
+        ] {
+            table += &format!("{code} {words}\n");
+            for stage in STAGES {
+                let [own, shared] = [true, false].map(|own| reaction(stage, code, words, own));
+                let shared = if own == shared { String::new() } else { format!(", in the name of all {shared:?}") };
+                table += &format!("  {:<9} {own:?}{shared}\n", format!("{stage:?}"));
+            }
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn only_a_text_on_its_way_may_have_arrived() {
+        for stage in STAGES {
+            let outcome = Failure::timeout(stage).outcome(false, "a@example.com");
+            assert_eq!(matches!(outcome, Outcome::Unknown { .. }), stage == Stage::Text, "{stage:?}");
+        }
+    }
+
+    #[test]
+    fn no_error_names_a_person() {
+        let failure =
+            Failure { stage: Stage::Recipient, why: Why::Code(550), text: "<a@b.example>: unknown".to_owned() };
+        let Outcome::Refused(refusal) = failure.outcome(false, "a@b.example") else { panic!() };
+        assert_eq!(refusal.error, "550: <…>: unknown");
+    }
+}

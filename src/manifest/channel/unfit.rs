@@ -1,0 +1,103 @@
+//! What a channel does not take of the days that go by it.
+
+use std::collections::BTreeMap;
+
+use super::takes::Takes;
+use crate::diagnostic::Code;
+use crate::domain::{Language, Name};
+use crate::manifest::desired::{Day, MediaType};
+use crate::manifest::language::choose;
+
+/// A day, as far as a channel minds.
+#[derive(Debug, Clone)]
+pub(in crate::manifest) struct Load<'a> {
+    pub(in crate::manifest) number: u16,
+    pub(in crate::manifest) text: &'a BTreeMap<Language, String>,
+    pub(in crate::manifest) subject: &'a BTreeMap<Language, String>,
+    pub(in crate::manifest) media: Vec<MediaType>,
+    pub(in crate::manifest) has_caption: bool,
+    pub(in crate::manifest) has_template: bool,
+}
+
+impl<'a> Load<'a> {
+    pub(in crate::manifest) fn of(number: u16, day: &'a Day) -> Self {
+        Self {
+            number,
+            text: &day.text,
+            subject: &day.subject,
+            media: day.media.iter().map(|one| one.kind).collect(),
+            has_caption: day.media.iter().any(|one| one.caption.is_some()),
+            has_template: day.whatsapp_template.is_some(),
+        }
+    }
+
+    /// Whether everybody who gets a text gets a subject with it.
+    fn has_subjects(&self, fallback: &Language) -> bool {
+        self.text.keys().all(|language| {
+            let subject = choose(self.subject, &[Some(language)], fallback);
+            subject.is_some_and(|subject| !subject.text.trim().is_empty())
+        })
+    }
+}
+
+/// Days that a channel does not take, or not as they seem to be meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::manifest) struct Unfit {
+    pub(in crate::manifest) code: Code,
+    /// What it is about, below the day.
+    pub(in crate::manifest) key: &'static str,
+    /// What the channel does.
+    pub(in crate::manifest) sentence: String,
+    pub(in crate::manifest) help: &'static str,
+    pub(in crate::manifest) days: Vec<u16>,
+}
+
+/// What of `days` does not go by `channel`, which takes `takes`.
+pub(in crate::manifest) fn unfit(channel: &Name, takes: Takes, days: &[Load<'_>], fallback: &Language) -> Vec<Unfit> {
+    let odd = |day: &Load<'_>| day.media.iter().copied().find(|kind| !takes.media.contains(kind));
+    let no_media = takes.media.is_empty();
+    let sentence = match days.iter().find_map(odd) {
+        Some(kind) if !no_media => format!("`{channel}` takes no media of type `{}`", kind.as_str()),
+        _ => format!("`{channel}` takes no media"),
+    };
+    let help = "take them out, link to them in the text, or let the campaign go by another channel";
+    let mut found = vec![(Code::MediaMisfit, "media", sentence, help, these(days, |day| odd(day).is_some()))];
+    if !no_media {
+        let sentence = format!("`{channel}` takes no more media than {} in one message", takes.most_media);
+        let too_many = these(days, |day| day.media.len() > takes.most_media);
+        found.push((Code::MediaMisfit, "media", sentence, "keep one of the media; a day is one message", too_many));
+    }
+    if takes.needs_subject {
+        let sentence = format!("a mail by `{channel}` needs a `subject` for every text");
+        let without = these(days, |day| !day.has_subjects(fallback));
+        found.push((Code::NoSubject, "text", sentence, "add `subject:` in the languages of `text`", without));
+    }
+    if takes.needs_templates {
+        let sentence = format!("`{channel}` reaches people who did not write lately only by a `whatsappTemplate`");
+        let help = "add `whatsappTemplate: {name: …, language: …}`, as Meta approved it";
+        found.push((Code::NoWhatsappTemplate, "text", sentence, help, these(days, |day| !day.has_template)));
+    }
+    if takes.text_is_caption {
+        let sentence = format!("`{channel}` shows the text of a day below its medium, and no `caption`");
+        let help = "say it in the text, and remove the caption";
+        found.push((Code::NoEffect, "media", sentence, help, these(days, |day| day.has_caption)));
+    }
+    let some = found.into_iter().filter(|(.., days)| !days.is_empty());
+    some.map(|(code, key, sentence, help, days)| Unfit { code, key, sentence, help, days }).collect()
+}
+
+impl Unfit {
+    /// The days in words: `days 1, 2 and 4`.
+    pub(in crate::manifest) fn which(&self) -> String {
+        let numbers: Vec<String> = self.days.iter().map(u16::to_string).collect();
+        match numbers.as_slice() {
+            [one] => format!("day {one}"),
+            [some @ .., last] => format!("days {} and {last}", some.join(", ")),
+            [] => "no day".to_owned(),
+        }
+    }
+}
+
+fn these(days: &[Load<'_>], is_so: impl Fn(&Load<'_>) -> bool) -> Vec<u16> {
+    days.iter().filter(|day| is_so(day)).map(|day| day.number).collect()
+}

@@ -1,0 +1,172 @@
+//! The `smtp` channel against a mail server: what is written, and what is said of each message.
+
+use std::fs;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use relance::channel::{Channel, Outcome, Reaction, Smtp};
+use relance::manifest::desired::Channel as Spec;
+use relance::store::Claimed;
+use tempfile::TempDir;
+
+use crate::daemon::folder;
+use crate::gateway::{now, spec};
+use crate::mail_server::{Fault, MailServer, Moment};
+
+fn channel(port: u16, more: &str) -> Smtp {
+    let settings = format!(
+        "  type: smtp\n  host: 127.0.0.1\n  port: {port}\n  timeout: 2s\n  from: Relance <hello@example.com>\n{more}"
+    );
+    let settings = if more.contains("encryption") { settings } else { settings + "  encryption: none\n" };
+    let Spec::Smtp(spec) = spec(&settings) else { panic!() };
+    Smtp::new(*spec)
+}
+
+fn with_password(dir: &TempDir) -> String {
+    let path = dir.path().join("password");
+    fs::write(&path, "hunter2\n").unwrap();
+    format!("  username: relance\n  password: {{fromFile: {}}}\n", path.display())
+}
+
+/// A message of an account without a sender of its own.
+fn message(person: i64) -> Claimed {
+    Claimed { policy: Arc::default(), ..crate::gateway::message(person) }
+}
+
+async fn one(channel: &Smtp, message: Claimed) -> Outcome {
+    let [outcome] = &channel.hand_over(&[message], now()).await[..] else { panic!() };
+    outcome.clone()
+}
+
+fn reaction(outcome: Outcome) -> Reaction {
+    match outcome {
+        Outcome::Refused(refusal) => refusal.reaction,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_mail_says_who_it_is_from_and_how_to_get_no_more() {
+    let (server, dir) = (MailServer::start(), folder());
+    let channel = channel(
+        server.port,
+        &format!(
+            "{}  replyTo: answers@example.com
+  bounceAddress: bounces@example.com
+  unsubscribeUrl: 'https://example.com/stop?m={{{{ messageId }}}}&e={{{{ email }}}}'
+  unsubscribeMailto: stop@example.com
+",
+            with_password(&dir)
+        ),
+    );
+    let outcome = one(&channel, message(1)).await;
+    assert_eq!(outcome, Outcome::Accepted { provider_id: "relance.3.1.1.2@example.com".to_owned() });
+    let [mail] = &server.take()[..] else { panic!() };
+    assert_eq!((mail.from.as_str(), mail.to.as_str()), ("bounces@example.com", "person-1@example.org"));
+    insta::assert_snapshot!(mail.text);
+    assert!(server.commands().iter().any(|command| command.starts_with("AUTH PLAIN ")));
+}
+
+#[tokio::test]
+async fn the_sender_of_the_account_beats_that_of_the_channel() {
+    let server = MailServer::start();
+    let mut own = message(1);
+    own.policy = crate::gateway::message(1).policy;
+    Arc::make_mut(&mut own.policy).sender = Some("Aminata <aminata@example.net>".to_owned());
+    let outcome = one(&channel(server.port, ""), own.clone()).await;
+    assert_eq!(outcome, Outcome::Accepted { provider_id: "relance.3.1.1.2@example.net".to_owned() });
+    let [mail] = &server.take()[..] else { panic!() };
+    assert_eq!(mail.from, "aminata@example.net");
+    assert!(mail.text.contains("From: Aminata <aminata@example.net>"), "{}", mail.text);
+    // What is refused of it is the account's business, and nobody leaves for it.
+    server.fail(Moment::Sender, Fault::Says("550 5.7.1 not yours"));
+    assert_eq!(reaction(one(&channel(server.port, ""), own).await), Reaction::PauseAccount);
+    server.fail(Moment::Sender, Fault::Says("550 5.7.1 not yours"));
+    assert_eq!(reaction(one(&channel(server.port, ""), message(1)).await), Reaction::PauseChannel);
+}
+
+#[tokio::test]
+async fn only_a_text_that_was_on_its_way_may_have_arrived() {
+    let (server, dir) = (MailServer::start(), folder());
+    let password = with_password(&dir);
+    for moment in [Moment::Greeting, Moment::Auth, Moment::Sender, Moment::Recipient, Moment::Data] {
+        for fault in [Fault::HangUp, Fault::Silence] {
+            server.fail(moment, fault);
+            let outcome = one(&channel(server.port, &password), message(1)).await;
+            assert_eq!(reaction(outcome), Reaction::Retry { after: None }, "{moment:?} {fault:?}");
+            assert_eq!(server.take(), []);
+        }
+    }
+    for (fault, arrived) in [(Fault::HangUp, 1), (Fault::Silence, 1), (Fault::HangUpInText, 0)] {
+        server.fail(Moment::Text, fault);
+        let outcome = one(&channel(server.port, &password), message(1)).await;
+        assert!(matches!(outcome, Outcome::Unknown { .. }), "{fault:?}: {outcome:?}");
+        assert_eq!(server.take().len(), arrived);
+    }
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    assert_eq!(reaction(one(&channel(gone, ""), message(1)).await), Reaction::Retry { after: None });
+}
+
+#[tokio::test]
+async fn a_refusal_asks_for_what_its_code_says() {
+    let (server, dir) = (MailServer::start(), folder());
+    let password = with_password(&dir);
+    let retry = Reaction::Retry { after: None };
+    for (moment, says, wanted) in [
+        (Moment::Greeting, "421 4.3.2 later", retry),
+        (Moment::Greeting, "554 5.3.2 no service", Reaction::PauseChannel),
+        (Moment::Auth, "535 5.7.8 wrong", Reaction::PauseChannel),
+        (Moment::Recipient, "450 4.2.1 later", retry),
+        (Moment::Recipient, "550 5.1.1 <person-1@example.org>: nobody", Reaction::Leave),
+        (Moment::Recipient, "550 5.7.1 relaying denied", Reaction::FailDay),
+        (Moment::Data, "451 4.3.0 aborted", retry),
+        (Moment::Text, "452 4.3.1 full", retry),
+        (Moment::Text, "554 5.7.1 spam", Reaction::FailDay),
+        (Moment::Text, "550 5.1.1 nobody after all", Reaction::Leave),
+    ] {
+        server.fail(moment, Fault::Says(says));
+        let Outcome::Refused(refusal) = one(&channel(server.port, &password), message(1)).await else { panic!() };
+        assert_eq!(refusal.reaction, wanted, "{says}");
+        assert!(!refusal.error.contains("person-1@") && refusal.error.starts_with(&says[..3]), "{}", refusal.error);
+        assert_eq!(server.take(), []);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_said_in_the_clear_that_should_be_encrypted() {
+    let (server, dir) = (MailServer::start(), folder());
+    let starttls = channel(server.port, &format!("  encryption: starttls\n{}", with_password(&dir)));
+    assert_eq!(reaction(one(&starttls, message(1)).await), Reaction::PauseChannel);
+    let said = server.commands();
+    assert!(said.iter().all(|command| command.starts_with("EHLO")), "{said:?}");
+}
+
+#[tokio::test]
+async fn one_connection_does_for_many_messages() {
+    let server = MailServer::start();
+    let channel = channel(server.port, "  concurrency: 1\n");
+    let messages: Vec<Claimed> = (1..=5).map(message).collect();
+    let outcomes = channel.hand_over(&messages, now()).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Accepted { .. })), "{outcomes:?}");
+    one(&channel, message(6)).await;
+    assert_eq!((server.take().len(), server.connections()), (6, 1));
+    // One that was closed in the meantime costs nothing but a new one.
+    server.fail(Moment::Text, Fault::Says("421 4.3.2 closing"));
+    assert_eq!(reaction(one(&channel, message(7)).await), Reaction::Retry { after: None });
+    assert!(matches!(one(&channel, message(8)).await, Outcome::Accepted { .. }));
+    assert_eq!((server.take().len(), server.connections()), (1, 2));
+}
+
+#[tokio::test]
+async fn what_cannot_go_by_mail_is_refused_without_a_call() {
+    let server = MailServer::start();
+    let channel = channel(server.port, "");
+    for email in [None, Some(" "), Some("nobody"), Some("a@b.example\r\nRCPT TO:<c@d.example>")] {
+        let person = Claimed { email: email.map(str::to_owned), ..message(1) };
+        assert_eq!(reaction(one(&channel, person).await), Reaction::Leave, "{email:?}");
+    }
+    let mut silent = message(1);
+    silent.content.subject = None;
+    assert_eq!(reaction(one(&channel, silent).await), Reaction::PauseRun);
+    assert_eq!(server.connections(), 0);
+}
