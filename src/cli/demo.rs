@@ -1,8 +1,11 @@
 //! `relancectl run --demo`: everything fresh, invented people, no message leaves the house.
 
+pub(super) mod whatsapp;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use clap::ValueEnum;
 
 use super::database::{self, Database};
 use super::{Global, print, validate};
@@ -19,6 +22,15 @@ use crate::{import, manifest, source};
 const SAMPLES: [&str; 2] = ["samples/accounts.csv", "samples/referrals.csv"];
 /// A week in 168 seconds.
 const SPEED: Speed = Speed(3_600.0);
+
+/// By which channel the messages of a demo seem to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Demo {
+    /// They are kept in Postgres
+    Sandbox,
+    /// By the Cloud API of WhatsApp, for which a server of this process stands in: answers, receipts and mishaps included
+    Whatsapp,
+}
 
 /// Makes the database of the demo anew and fills it.
 pub(super) async fn prepare(

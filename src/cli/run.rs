@@ -10,6 +10,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::database::Database;
+use super::demo::Demo;
+use super::demo::whatsapp::Guest;
 use super::source::SourceArgs;
 use super::{Exit, Global, demo, logging};
 use crate::channel::whatsapp::WhatsappCloud;
@@ -21,6 +23,7 @@ use crate::notice::Courier;
 use crate::outgoing::Outgoing;
 use crate::runner::{Roles, Supervisor};
 use crate::server::Server;
+use crate::source::Source;
 use crate::store::{Speed, Store};
 
 /// Connections of a daemon: one for each loop, some for who posts to us, and some to spare.
@@ -30,9 +33,9 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Try it out: a fresh database with the sample members, only the sandbox channel, a week in about three minutes
-    #[arg(long)]
-    demo: bool,
+    /// Try it out: a fresh database with the sample members, nothing leaves this machine, a week in about three minutes
+    #[arg(long, value_enum, value_name = "CHANNEL", num_args = 0..=1, require_equals = true, default_missing_value = "sandbox")]
+    demo: Option<Demo>,
     /// Let time pass this many times faster than it does; only for databases that send nothing real
     #[arg(long, value_name = "N", conflicts_with = "demo")]
     speed: Option<f64>,
@@ -66,12 +69,15 @@ enum Role {
 
 pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
     logging::start(config, args.log_format);
-    let source = args.source.source(global)?;
-    if args.demo && args.source.is_git() {
+    let mut source = args.source.source(global)?;
+    if args.demo.is_some() && args.source.is_git() {
         bail!("the demo shows how edits of files here take effect: leave --git out");
     }
-    let roles = roles(&args.roles, args.listen)?;
-    let database = if args.demo {
+    // A stand-in has to know where it tells what becomes of messages.
+    let anywhere = (args.demo == Some(Demo::Whatsapp)).then_some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let listen = args.listen.or(anywhere);
+    let roles = roles(&args.roles, listen)?;
+    let database = if args.demo.is_some() {
         demo::prepare(global, config, &global.directories(), CONNECTIONS).await?
     } else {
         let database = Database::open(global, config, CONNECTIONS).await?;
@@ -83,15 +89,21 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     }
     let stop = stop_on_signals()?;
     let posted = Arc::new(Notify::new());
-    let server = match args.listen {
+    let server = match listen {
         Some(address) => Some(Server::bind(address, database.store.clone(), Arc::clone(&posted)).await?),
         None => None,
     };
+    let mut guest = None;
+    if let (Some(Demo::Whatsapp), Some(server)) = (args.demo, &server) {
+        let (standin, manifests) = Guest::invite(&database.store, server.address()).await?;
+        source = Source::Directories(global.directories().into_iter().chain([manifests]).collect());
+        guest = Some(standin);
+    }
     let supervisor = Supervisor {
         store: database.store.clone(),
         open: channels(database.store.clone()),
         // A demo writes to nobody.
-        courier: if args.demo { None } else { Some(Courier::new(Outgoing::new())) },
+        courier: if args.demo.is_some() { None } else { Some(Courier::new(Outgoing::new())) },
         claim: args.source.claim(&source, false),
         source,
         poll: args.git_poll.into(),
@@ -100,7 +112,7 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
         posted,
     };
     let (now, speed) = database.store.now().await?;
-    if speed != Speed(1.0) && !args.demo {
+    if speed != Speed(1.0) && args.demo.is_none() {
         tracing::warn!("the clock of this database runs {} times as fast as time does", speed.0);
     }
     tracing::info!(clock = %now.format("%Y-%m-%d %H:%M:%S UTC"), speed = speed.0, "running");
@@ -115,6 +127,7 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
             }
         }
     }
+    drop(guest);
     database.close().await?;
     tracing::info!("stopped");
     Ok(Exit::Fine)

@@ -357,8 +357,8 @@ async fn the_demo_sends_follows_an_edit_and_never_throws_real_data_away() {
     fs::write(
         &template,
         words.replace(
-            "- day: 2\n      text:\n        fr: |-\n",
-            "- day: 2\n      text:\n        fr: |-\n          NOUVEAU.\n",
+            "parameters: ['{{ name }}', '{{ referrerName }}']}\n      text:\n        fr: |-\n",
+            "parameters: ['{{ name }}', '{{ referrerName }}']}\n      text:\n        fr: |-\n          NOUVEAU.\n",
         ),
     )
     .unwrap();
@@ -377,7 +377,18 @@ async fn the_demo_sends_follows_an_edit_and_never_throws_real_data_away() {
     assert_eq!(demo.stop().0.code(), Some(0));
     pool.close().await;
 
-    // A second demo begins anew.
+    // The same people by the whole way to WhatsApp and back: receipts come in, and tell of calls that were cut too.
+    let demo = Daemon::start(dir.path(), None, &["run", "--demo=whatsapp"]);
+    until_logged(&demo, "running");
+    let pool = Private::pool(&server);
+    until(&pool, &demo, "select count(*) filter (where state = 'read') > 5 from message").await;
+    let by_whatsapp = "select bool_and(provider_id like 'wamid.%') from message where state in ('delivered', 'read')";
+    assert!(one::<bool>(&pool, by_whatsapp).await);
+    assert_eq!(one::<i64>(&pool, "select count(*) from sandbox_message").await, 0);
+    assert_eq!(demo.stop().0.code(), Some(0));
+    pool.close().await;
+
+    // A third demo begins anew.
     let demo = Daemon::start(dir.path(), None, &["run", "--demo"]);
     until_logged(&demo, "running");
     assert_eq!(demo.stop().0.code(), Some(0));

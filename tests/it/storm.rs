@@ -184,16 +184,15 @@ impl Storm {
         let pool = Private::pool(server);
         self.standin.order(Order::Behave(Behaviour { token: Some("EAAstorm".to_owned()), ..Behaviour::default() }));
         while !one::<bool>(&pool, "select bool_and(phase = 'completed') from run").await {
-            let daemon = self.daemon(&[]);
-            let done = "select not exists (select from target where state = 'active' and (due_at is null or
-                          due_at <= (select shown from clock) + interval '1 h')) and not exists (select from lease)";
-            until_logged(&daemon, "listening");
-            until(&pool, &daemon, done).await;
-            assert_eq!(daemon.stop().0.code(), Some(0));
+            // The leases of whoever was killed are over then.
             self.next_day(server).await;
             let daemon = self.daemon(&[]);
-            until(&pool, &daemon, "select not exists (select from lease) and not exists (select from run where check_at <= (select shown from clock))").await;
-            drop(daemon);
+            until_logged(&daemon, "listening");
+            let done = "select not exists (select from target where state = 'active' and (due_at is null or
+                          due_at <= (select shown from clock) + interval '1 h')) and not exists (select from lease)
+                          and not exists (select from run where check_at <= (select shown from clock))";
+            until(&pool, &daemon, done).await;
+            assert_eq!(daemon.stop().0.code(), Some(0));
         }
         let daemon = self.daemon(&[]);
         until_logged(&daemon, "listening");

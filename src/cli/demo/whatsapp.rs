@@ -1,0 +1,87 @@
+//! `relancectl run --demo=whatsapp`: the sample campaigns by the whole way to WhatsApp and back, with a stand-in at its end.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::SPEED;
+use crate::standin::{Behaviour, Clock, Hook, Order, StandIn};
+use crate::store::Store;
+
+/// Where the manifests and secrets are that the demo adds to those of the folder.
+const FOLDER: &str = ".relance/demo-whatsapp";
+const CHANNEL: &str = "demo-whatsapp";
+/// Secrets of a server that is gone with the process.
+const SECRETS: [(&str, &str); 2] = [("token", "a-token-of-the-demo"), ("app-secret", "an-app-secret-of-the-demo")];
+
+/// The stand-in; it ends with this.
+#[derive(Debug)]
+pub(in crate::cli) struct Guest {
+    _standin: StandIn,
+}
+
+impl Guest {
+    /// Starts the stand-in, has it tell `webhooks` what becomes of messages, and writes the manifests by which every account
+    /// sends to it. Returns their folder too.
+    pub(in crate::cli) async fn invite(store: &Store, webhooks: SocketAddr) -> anyhow::Result<(Self, PathBuf)> {
+        let [(_, token), (_, app_secret)] = SECRETS;
+        // One call in fifty is cut, before or after the message was accepted: half of these come back by a receipt.
+        let behaviour = Behaviour {
+            seed: 1,
+            token: Some(token.to_owned()),
+            latency_ms: [20, 200],
+            cut_before: 0.01,
+            cut_after: 0.01,
+            ..Behaviour::default()
+        };
+        let (now, _) = store.now().await?;
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let standin = StandIn::start(anywhere, Clock::new(now, SPEED.0), behaviour).await;
+        let standin = standin.context("cannot listen on this machine")?;
+        let url = format!("http://{webhooks}/webhooks/{CHANNEL}");
+        let hook =
+            Hook { read: 0.6, delay_ms: [50, 2_000], doubled: 0.1, shuffled: true, ..Hook::new(url, app_secret) };
+        standin.order(Order::Tell(hook));
+        let folder = write(&standin.url(), &store.account_names().await?)?;
+        Ok((Self { _standin: standin }, folder))
+    }
+}
+
+/// Writes the channel, and who sends by it.
+fn write(base_url: &str, accounts: &[String]) -> anyhow::Result<PathBuf> {
+    let folder = Path::new(FOLDER);
+    let secret = |name: &str| folder.join(name).display().to_string();
+    let (token, app_secret) = (secret(SECRETS[0].0), secret(SECRETS[1].0));
+    let accounts = serde_json::to_string(accounts)?;
+    let manifests = format!(
+        "# Made by `relancectl run --demo=whatsapp`, anew each time.
+apiVersion: relance/v1
+kind: Channel
+metadata: {{name: {CHANNEL}}}
+spec:
+  type: whatsapp-cloud
+  baseUrl: {base_url}
+  phoneNumberId: '106540352242922'
+  accessToken: {{fromFile: {token}}}
+  appSecret: {{fromFile: {app_secret}}}
+  verifyToken: {{fromFile: {token}}}
+---
+apiVersion: relance/v1
+kind: Account
+metadata: {{name: {CHANNEL}}}
+spec: {{accounts: {{names: {accounts}}}, channelRef: {CHANNEL}}}
+"
+    );
+    let manifests_folder = folder.join("campaigns");
+    let write = || -> std::io::Result<()> {
+        fs::create_dir_all(&manifests_folder)?;
+        for (name, text) in SECRETS {
+            fs::write(folder.join(name), text)?;
+        }
+        fs::write(manifests_folder.join("whatsapp.yaml"), manifests)
+    };
+    write().with_context(|| format!("cannot write to `{FOLDER}`"))?;
+    Ok(manifests_folder)
+}
