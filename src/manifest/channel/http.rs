@@ -252,3 +252,14 @@ fn check_headers(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
 fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::PhoneFormat;
+
+    #[test]
+    fn phones_are_written_as_gateways_want_them() {
+        let written = [PhoneFormat::E164, PhoneFormat::Digits, PhoneFormat::Jid].map(|form| form.write("+12133734253"));
+        assert_eq!(written, ["+12133734253", "12133734253", "12133734253@c.us"]);
+    }
+}
