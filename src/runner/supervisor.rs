@@ -261,7 +261,7 @@ impl Supervisor {
         let at = self.store.now().await?;
         let sent = flight.send(&program, &channels, BATCH, at).await?;
         if sent.messages > 0 {
-            tracing::info!(messages = sent.messages, lanes = sent.lanes, "sent");
+            tracing::info!(messages = sent.messages, lanes = sent.lanes, "handing over");
         }
         Ok(sent.lanes)
     }

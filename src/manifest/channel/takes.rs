@@ -20,10 +20,6 @@ pub struct Takes {
     pub needs_templates: bool,
     /// Every message has one.
     pub needs_subject: bool,
-    /// What became of a message is told later.
-    pub receipts: bool,
-    /// The same message handed over twice is taken once.
-    pub idempotent: bool,
     /// Its use risks the number.
     pub unofficial: bool,
     /// Accounts send by it each in its own name.
@@ -42,8 +38,6 @@ impl Takes {
         text_is_caption: false,
         needs_templates: false,
         needs_subject: false,
-        receipts: true,
-        idempotent: true,
         unofficial: false,
         senders: false,
     };
@@ -53,7 +47,6 @@ impl Takes {
         most_media: 1,
         text_is_caption: true,
         needs_templates: true,
-        idempotent: false,
         senders: true,
         ..Self::ANYWHERE
     };
@@ -64,8 +57,6 @@ impl Takes {
         text: None,
         caption: None,
         needs_subject: true,
-        receipts: false,
-        idempotent: false,
         senders: true,
         ..Self::ANYWHERE
     };
@@ -76,8 +67,6 @@ impl Takes {
         Self {
             media: if has_media { ALL } else { &[] },
             most_media: if has_media { usize::MAX } else { 0 },
-            receipts: false,
-            idempotent: http.idempotency_header.is_some(),
             unofficial: http.unofficial,
             senders: http.uses("sender") || http.url.plain().is_none(),
             ..Self::ANYWHERE
