@@ -107,14 +107,14 @@ impl Stop {
 /// How long a sender that is too fast waits: as long as the provider asks for, else longer each time in a row.
 pub fn slow_down(last: Option<Stop>, asked: Option<TimeDelta>, now: Timestamp) -> Stop {
     // Of a batch that was too fast every message says so; that is one time.
-    if let Some(last) = last.filter(|last| now < last.until && asked.is_none()) {
-        return last;
+    if let Some(last) = last.filter(|last| now < last.until) {
+        let asked = asked.map_or(last.until, |asked| now + asked);
+        return Stop { until: last.until.max(asked), ..last };
     }
     let last = last.filter(|last| now < last.until + IN_A_ROW);
     let times = last.map_or(0, |last| last.times) + 1;
     let wait = asked.map_or_else(|| doubled(FIRST_WAIT, times, LONGEST_WAIT), |asked| asked.max(TimeDelta::zero()));
-    let until = (now + wait).max(last.map_or(now, |last| last.until));
-    Stop { times, until }
+    Stop { times, until: now + wait }
 }
 
 /// `first` the first time, twice as long each further time.
@@ -179,6 +179,10 @@ mod tests {
         assert_eq!(slow_down(last, None, later).until, later + TimeDelta::seconds(2));
         let asked = slow_down(last, Some(TimeDelta::seconds(90)), now);
         assert_eq!(asked.until, now + TimeDelta::seconds(90));
+        // Thirty-two of a batch that ask for it are one time.
+        let first = slow_down(None, Some(TimeDelta::seconds(1)), now);
+        let batch = (0..31).fold(first, |last, _| slow_down(Some(last), Some(TimeDelta::seconds(1)), now));
+        assert_eq!(batch, Stop { times: 1, until: now + TimeDelta::seconds(1) });
         // Who asks for less than what is waited for already does not shorten it.
         assert_eq!(slow_down(Some(asked), Some(TimeDelta::seconds(1)), now).until, asked.until);
     }

@@ -64,7 +64,7 @@ impl Channels {
         });
         let mut answers: Vec<(usize, Outcome)> = join_all(calls).await.into_iter().flatten().collect();
         answers.sort_by_key(|(place, _)| *place);
-        answers.into_iter().map(|(_, outcome)| outcome).collect()
+        answers.into_iter().map(|(_, outcome)| outcome.presentable()).collect()
     }
 }
 

@@ -30,7 +30,25 @@ pub struct Refusal {
     pub reaction: Reaction,
 }
 
+/// What is kept of other people's words, in characters.
+const LONGEST: usize = 1_000;
+
 impl Outcome {
+    /// The same in words that can be kept and shown: without characters that Postgres or a terminal does not take, and
+    /// without end.
+    #[must_use]
+    pub fn presentable(self) -> Self {
+        let is_fine = |text: &str| text.len() <= LONGEST && !text.contains(char::is_control);
+        let clean = |text: String| {
+            if is_fine(&text) { text } else { text.chars().filter(|c| !c.is_control()).take(LONGEST).collect() }
+        };
+        match self {
+            Self::Accepted { provider_id } => Self::Accepted { provider_id: clean(provider_id) },
+            Self::Refused(Refusal { error, reaction }) => Self::refused(clean(error), reaction),
+            Self::Unknown { error } => Self::Unknown { error: clean(error) },
+        }
+    }
+
     pub fn refused(error: impl Into<String>, reaction: Reaction) -> Self {
         Self::Refused(Refusal { error: error.into(), reaction })
     }
@@ -60,11 +78,13 @@ pub enum Reaction {
 }
 
 impl Reaction {
-    /// Whether it says something against the account: that it writes what does not arrive.
+    /// Whether it says something against the account: that it writes what does not arrive. Trouble that passes, such as a
+    /// network that is away, says nothing.
     pub const fn is_failure(self) -> bool {
         match self {
-            Self::Retry { .. } | Self::FailDay | Self::Leave => true,
-            Self::Throttle { .. }
+            Self::FailDay | Self::Leave => true,
+            Self::Retry { .. }
+            | Self::Throttle { .. }
             | Self::SkipDay
             | Self::Suppress
             | Self::PauseRun
@@ -281,6 +301,15 @@ mod tests {
         for state in State::ALL.into_iter().filter(|state| *state != State::Uncertain) {
             assert!(message::step(state, resolve(Finding::Failed).event).is_err(), "{state}");
         }
+    }
+
+    #[test]
+    fn what_others_say_can_be_kept() {
+        let said = format!("no\0 such \u{1b}[2J number {}", "é".repeat(2_000));
+        let Outcome::Unknown { error } = (Outcome::Unknown { error: said }).presentable() else { panic!() };
+        assert!(error.starts_with("no such [2J number é") && error.chars().count() == 1_000, "{error}");
+        let fine = Outcome::Accepted { provider_id: "wamid.1".to_owned() };
+        assert_eq!(fine.clone().presentable(), fine);
     }
 
     #[test]

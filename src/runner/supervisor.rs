@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -90,9 +90,12 @@ impl Supervisor {
             loops.spawn(async move { this.enroll_loop(&stop).await });
         }
         let flight = Flight::new(self.store.clone());
+        // One set of channels for all loops: what they take at once holds for the process.
+        let loaded = Arc::new(Mutex::new(Loaded::new(Arc::clone(&self.open))));
         for _ in 0..if self.roles.send { SENDERS } else { 0 } {
             let (this, flight, stop) = (self.clone(), flight.clone(), stop.clone());
-            loops.spawn(async move { this.send_loop(&flight, &stop).await });
+            let loaded = Arc::clone(&loaded);
+            loops.spawn(async move { this.send_loop(&loaded, &flight, &stop).await });
         }
         if let Some(courier) = self.courier.clone().filter(|_| self.roles.send) {
             let (this, stop) = (self.clone(), stop.clone());
@@ -237,10 +240,9 @@ impl Supervisor {
     }
 
     /// Claims and has handed over until `stop` is cancelled; then waits for what is on its way.
-    async fn send_loop(&self, flight: &Flight, stop: &CancellationToken) {
-        let mut loaded = Loaded::new(Arc::clone(&self.open));
+    async fn send_loop(&self, loaded: &Mutex<Loaded>, flight: &Flight, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            match self.send_tick(&mut loaded, flight).await {
+            match self.send_tick(loaded, flight).await {
                 // A lane whose message has landed may be due again.
                 Ok(0) => tokio::select! {
                     () = self.rest(stop, |due| due.send) => {}
@@ -256,8 +258,12 @@ impl Supervisor {
         flight.land().await;
     }
 
-    async fn send_tick(&self, loaded: &mut Loaded, flight: &Flight) -> Result<usize, Box<dyn StdError + Send + Sync>> {
-        let (program, channels) = loaded.in_force(&self.store).await?;
+    async fn send_tick(
+        &self,
+        loaded: &Mutex<Loaded>,
+        flight: &Flight,
+    ) -> Result<usize, Box<dyn StdError + Send + Sync>> {
+        let (program, channels) = loaded.lock().await.in_force(&self.store).await?;
         let at = self.store.now().await?;
         let sent = flight.send(&program, &channels, BATCH, at).await?;
         if sent.messages > 0 {

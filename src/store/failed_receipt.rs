@@ -36,33 +36,36 @@ impl Store {
     /// Suppresses those of whom the provider says that they want nothing. First of all and on its own, as by outcomes:
     /// whoever dies after it has suppressed them, and is told again.
     pub(super) async fn suppress_failed(&self, failures: &[Failure<'_>], now: Timestamp) -> Result<(), Error> {
-        let mut by_reason: BTreeMap<&str, Vec<MessageKey>> = BTreeMap::new();
+        let mut by_reason: BTreeMap<&str, Vec<&Receipt>> = BTreeMap::new();
         for Failure { receipt, refusal } in failures {
             if failed_later(refusal.reaction).1 == Some(Consequence::Suppress) {
-                by_reason.entry(&refusal.error).or_default().push(receipt.key);
+                by_reason.entry(&refusal.error).or_default().push(*receipt);
             }
         }
-        for (reason, keys) in by_reason {
-            let phones: BTreeSet<Phone> = self.phones_of(&keys).await?.into_iter().map(Phone::trusted).collect();
+        for (reason, receipts) in by_reason {
+            let phones: BTreeSet<Phone> = self.phones_of(&receipts).await?.into_iter().map(Phone::trusted).collect();
             self.suppress(&phones, Listed::ByProvider, Some(reason), now).await?;
         }
         Ok(())
     }
 
-    /// To which phones messages went that have not failed yet.
-    async fn phones_of(&self, messages: &[MessageKey]) -> Result<Vec<String>, Error> {
-        let keys: Keys = messages.iter().map(|key| key.target).collect();
+    /// To which phones messages went that have not failed yet, and are called as `receipts` do.
+    async fn phones_of(&self, receipts: &[&Receipt]) -> Result<Vec<String>, Error> {
+        let keys: Keys = receipts.iter().map(|receipt| receipt.key.target).collect();
         sqlx::query_scalar(
             "select distinct m.phone
-             from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[]) as u (account_id, campaign_id, referral_id, day)
+             from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[])
+                    as u (account_id, campaign_id, referral_id, day, provider_id)
              join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
                              = (u.account_id, u.referral_id, u.campaign_id, u.day)
-             where m.state in ('sending', 'sent', 'delivered', 'uncertain')",
+             where m.state in ('sending', 'sent', 'delivered', 'uncertain')
+               and coalesce(m.provider_id = u.provider_id, true)",
         )
         .bind(keys.accounts)
         .bind(keys.campaigns)
         .bind(keys.referrals)
-        .bind(messages.iter().map(|key| key.day).collect::<Vec<_>>())
+        .bind(receipts.iter().map(|receipt| receipt.key.day).collect::<Vec<_>>())
+        .bind(receipts.iter().map(|receipt| receipt.provider_id.as_deref()).collect::<Vec<_>>())
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during("look for the phones of receipts"))

@@ -123,6 +123,9 @@ impl Store {
         let people = concerned(&mut tx, scope).await?.people;
         replace(&mut tx, scope, order, now).await?;
         let goes_on = order.is_some_and(|order| matches!(order.action, Action::Resume | Action::Start));
+        if goes_on {
+            lift_faults(&mut tx, scope).await?;
+        }
         if let Some(account) = scope.account().filter(|_| goes_on) {
             lift_halt(&mut tx, account, now).await?;
         }
@@ -292,6 +295,21 @@ async fn replace(tx: &mut PgConnection, scope: Scope, order: Option<&Override>, 
     .execute(tx)
     .await
     .map_err(Error::during("save an override"))?;
+    Ok(())
+}
+
+/// Has runs forget what could not be sent: a person has looked, and what is at fault still will say so again.
+async fn lift_faults(tx: &mut PgConnection, scope: Scope) -> Result<(), Error> {
+    sqlx::query(
+        "update run set fault_revision_id = null
+         where ($1::int is null or account_id = $1) and ($2::int is null or campaign_id = $2)
+           and fault_revision_id is not null and finished_at is null",
+    )
+    .bind(scope.account().map(|account| account.0))
+    .bind(scope.campaign().map(|campaign| campaign.0))
+    .execute(tx)
+    .await
+    .map_err(Error::during("lift the faults of runs"))?;
     Ok(())
 }
 

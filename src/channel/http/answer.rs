@@ -3,15 +3,15 @@
 use serde_json::Value;
 
 use super::super::said::{retry_after, short};
-use crate::lifecycle::settlement::{ATTEMPTS, Outcome, Reaction};
+use crate::lifecycle::settlement::{Outcome, Reaction};
 use crate::manifest::desired::Http as Spec;
 use crate::outgoing::{Reply, Silence};
 
 /// Where gateways say why.
 const WORDS: [&str; 5] = ["/response/message", "/error/message", "/message", "/detail", "/error"];
 
-/// What is known of a message with our `id`, at its hand-over number `attempts`.
-pub(super) fn outcome(spec: &Spec, reply: &Reply, id: &str, attempts: u16) -> Outcome {
+/// What is known of a message with our `id`.
+pub(super) fn outcome(spec: &Spec, reply: &Reply, id: &str) -> Outcome {
     let status = reply.status;
     let any = spec.success_statuses.is_empty();
     let is_success = if any { (200..300).contains(&status) } else { spec.success_statuses.contains(&status) };
@@ -26,17 +26,17 @@ pub(super) fn outcome(spec: &Spec, reply: &Reply, id: &str, attempts: u16) -> Ou
         }
         300..=399 | 401 | 402 | 403 | 407 => Outcome::refused(said, Reaction::PauseChannel),
         // Who has not read all of it in time may have read enough.
-        408 => lost(spec, said, attempts),
+        408 => Outcome::Unknown { error: said },
         400..=499 => Outcome::refused(said, Reaction::FailDay),
-        _ => lost(spec, said, attempts),
+        _ => Outcome::Unknown { error: said },
     }
 }
 
 /// What is known of a message without an answer.
-pub(super) fn silence(spec: &Spec, silence: Silence, attempts: u16) -> Outcome {
+pub(super) fn silence(silence: Silence) -> Outcome {
     match silence {
         Silence::NotSent(error) => Outcome::refused(error, Reaction::Retry { after: None }),
-        Silence::Unknown(error) => lost(spec, error, attempts),
+        Silence::Unknown(error) => Outcome::Unknown { error },
     }
 }
 
@@ -64,15 +64,6 @@ fn accepted(spec: &Spec, json: Option<&Value>, id: &str, said: &str) -> Outcome 
         _ => return Outcome::Unknown { error: format!("{said}, without an id at `{pointer}`") },
     };
     Outcome::Accepted { provider_id }
-}
-
-/// It may have left. Another attempt is safe where the gateway takes an id once only; the last one stays open, since what
-/// is tried no more would count as not sent.
-fn lost(spec: &Spec, error: String, attempts: u16) -> Outcome {
-    if spec.idempotency_header.is_some() && attempts < ATTEMPTS {
-        return Outcome::refused(error, Reaction::Retry { after: None });
-    }
-    Outcome::Unknown { error }
 }
 
 /// The status, with the words of the gateway if it has any.
@@ -108,7 +99,6 @@ mod tests {
     fn table() {
         let plain = spec("{}");
         let strict = spec(r#"{"messageId": "/key/id", "successStatuses": [201]}"#);
-        let safe = spec(r#"{"idempotencyHeader": "idempotency-key"}"#);
         let mut table = String::new();
         for (status, body) in [
             (200, r#"{"key": {"id": "3EB0"}}"#),
@@ -134,12 +124,9 @@ mod tests {
             (999, ""),
         ] {
             table += &format!("{status} {body}\n");
-            for (name, spec) in [("plain", &plain), ("strict", &strict), ("idempotent", &safe)] {
-                let of = |attempts| outcome(spec, &Reply::new(status, &[], body), "relance.1.2.3.4", attempts);
-                table += &format!("  {name:<10} {:?}\n", of(1));
-                if of(1) != of(3) {
-                    table += &format!("  at last    {:?}\n", of(3));
-                }
+            for (name, spec) in [("plain", &plain), ("strict", &strict)] {
+                let said = outcome(spec, &Reply::new(status, &[], body), "relance.1.2.3.4");
+                table += &format!("  {name:<10} {said:?}\n");
             }
         }
         insta::assert_snapshot!(table);
@@ -147,7 +134,7 @@ mod tests {
 
     #[test]
     fn who_says_how_long_to_wait_has_not_taken_it() {
-        let wait = |status| outcome(&spec("{}"), &Reply::new(status, &[("retry-after", "90")], ""), "", 1);
+        let wait = |status| outcome(&spec("{}"), &Reply::new(status, &[("retry-after", "90")], ""), "");
         let throttled = Reaction::Throttle { after: Some(chrono::TimeDelta::seconds(90)) };
         for status in [429, 503] {
             assert_eq!(wait(status), Outcome::refused(format!("answered {status}"), throttled));
@@ -156,21 +143,18 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_left_is_tried_again_only_where_that_is_safe() {
-        let (plain, safe) = (spec("{}"), spec(r#"{"idempotencyHeader": "idempotency-key"}"#));
-        let cut = || Silence::Unknown("cut".to_owned());
+    fn what_may_have_left_is_unknown() {
+        let cut = || "cut".to_owned();
         let retry = Outcome::refused("cut", Reaction::Retry { after: None });
-        let open = Outcome::Unknown { error: "cut".to_owned() };
-        assert_eq!(silence(&plain, Silence::NotSent("cut".to_owned()), 3), retry);
-        assert_eq!(silence(&plain, cut(), 1), open);
-        assert_eq!([1, 2, 3].map(|attempts| silence(&safe, cut(), attempts)), [retry.clone(), retry, open]);
+        assert_eq!(silence(Silence::NotSent(cut())), retry);
+        assert_eq!(silence(Silence::Unknown(cut())), Outcome::Unknown { error: cut() });
     }
 
     #[test]
     fn no_error_names_a_person_or_lets_one_in() {
         let reply = Reply::new(400, &[], r#"{"message": "+237671000001 (237671000001) by hunter2"}"#);
         let words = ["hunter2", "+237671000001", "237671000001", ""];
-        let said = without(outcome(&spec("{}"), &reply, "", 1), words.into_iter());
+        let said = without(outcome(&spec("{}"), &reply, ""), words.into_iter());
         assert_eq!(said, Outcome::refused("answered 400: … (…) by …", Reaction::FailDay));
     }
 }

@@ -5,13 +5,13 @@
 //! | a status of success, with an id where `messageId` says | it was taken |
 //! | a status of success without that id; another 2xx | unknown: it may have left |
 //! | no connection | it did not leave: tried again |
-//! | a connection, and then nothing; 408, 5xx | unknown, or tried again where `idempotencyHeader` makes that safe |
+//! | a connection, and then nothing; 408, 5xx | unknown |
 //! | 429; 503 with `Retry-After` | it did not leave: the lane waits |
 //! | 3xx, 401, 402, 403, 407 | so it would be for every message: the channel pauses |
 //! | any other 4xx | the message is at fault: its day is failed |
 //!
-//! With an `idempotencyHeader` the last of the attempts that may have left is unknown too: nothing that may have left is
-//! ever reported as not sent.
+//! With an `idempotencyHeader` what is unknown is asked for again at once, while the gateway still knows the id: if it says
+//! that it took the message, it did. Whatever else it says then tells nothing of the first time.
 
 mod answer;
 mod request;
@@ -24,6 +24,7 @@ use self::request::Request;
 use super::turns::Turns;
 use super::{Channel, Outcome, Reaction};
 use crate::domain::Timestamp;
+use crate::lifecycle::settlement::ATTEMPTS;
 use crate::manifest::desired::{Http as Spec, HttpMethod};
 use crate::outgoing::{Call, Method, Outgoing};
 use crate::secret;
@@ -75,6 +76,13 @@ impl Http {
         Ok(Access { url, headers, credentials, secrets })
     }
 
+    async fn exchange(&self, call: &Call<'_>, id: &str) -> Outcome {
+        match self.outgoing.exchange(call).await {
+            Ok(reply) => answer::outcome(&self.spec, &reply, id),
+            Err(silence) => answer::silence(silence),
+        }
+    }
+
     /// Hands over one message. No call begins that would not be over in time.
     async fn send(&self, message: &Claimed, access: &Access, latest: Instant) -> Outcome {
         let made = match &self.body {
@@ -106,10 +114,16 @@ impl Http {
             body: request.body.as_deref().map(|body| (self.spec.content_type.as_str(), body)),
             within: self.spec.timeout.into(),
         };
-        let outcome = match self.outgoing.exchange(&call).await {
-            Ok(reply) => answer::outcome(&self.spec, &reply, &id, message.attempts),
-            Err(silence) => answer::silence(&self.spec, silence, message.attempts),
-        };
+        let mut outcome = self.exchange(&call, &id).await;
+        for _ in 1..ATTEMPTS {
+            let is_unknown = matches!(outcome, Outcome::Unknown { .. });
+            if self.spec.idempotency_header.is_none() || !is_unknown || Instant::now() >= latest {
+                break;
+            }
+            if let accepted @ Outcome::Accepted { .. } = self.exchange(&call, &id).await {
+                outcome = accepted;
+            }
+        }
         answer::without(outcome, access.secrets.iter().map(String::as_str).chain(request.person()))
     }
 }

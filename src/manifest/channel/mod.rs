@@ -87,8 +87,8 @@ pub(super) struct ChannelSpec {
     #[schemars(length(min = 1), inner(range(min = 200, max = 299)))]
     success_statuses: Option<Vec<u16>>,
     /// `http`: the header in which the gateway takes our id of a message, so that it sends it once however often it gets it.
-    /// Only with it, messages whose answer was lost (or a 408, or a 5xx) are tried again; without it nobody knows whether
-    /// they left, so they wait for a receipt or a person.
+    /// Only with it, messages whose answer was lost (or a 408, or a 5xx) are asked for again, at once; what is unknown
+    /// afterwards waits for a receipt or a person, as all of it does without.
     idempotency_header: Option<String>,
     /// `http`: whether its use risks the number, as all that drives WhatsApp without Meta does; true when left out.
     unofficial: Option<bool>,
