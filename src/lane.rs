@@ -88,6 +88,8 @@ pub struct Candidate {
     pub suppressed: bool,
     pub near_opt_out: bool,
     pub last_written_on: Option<NaiveDate>,
+    /// There is a message of this day: it was handed over before, or is waiting for that again.
+    pub attempted: bool,
 }
 
 impl Candidate {
@@ -135,6 +137,8 @@ pub struct Send {
     pub channel: Option<Name>,
     pub content: Rendered,
     pub due_at: Timestamp,
+    /// It was attempted before.
+    pub again: bool,
     /// The following day and when it is due; `None` after the last.
     pub next: Option<(u16, Timestamp)>,
     pub failed_days: u16,
@@ -325,6 +329,7 @@ impl Asking<'_> {
             channel: campaign.channel(&self.lane.policy).cloned(),
             content,
             due_at: candidate.due_at,
+            again: candidate.attempted,
             next: campaign.cadence.next(candidate.day, candidate.due_at, self.now),
             failed_days: candidate.failed_days,
         })

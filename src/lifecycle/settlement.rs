@@ -140,6 +140,18 @@ pub struct Settlement {
     pub counts: bool,
 }
 
+impl Settlement {
+    /// Whether it changes the message and nothing else: neither its person nor its account.
+    pub fn is_of_message_only(&self) -> bool {
+        self.following == Following::Nothing && self.consequence.is_none() && !self.give_back
+    }
+
+    /// Whether the message was accepted and that is all.
+    pub fn is_plain(&self) -> bool {
+        self.event == Event::Accepted && self.is_of_message_only()
+    }
+}
+
 /// Where a message and its target stood when it was handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {

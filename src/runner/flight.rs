@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::send::{Sent, lease, save};
 use super::supervisor::log_failure;
 use crate::channel::{Channels, Outcome};
 use crate::domain::{AccountId, Timestamp};
+use crate::lifecycle::settlement::settle;
 use crate::program::Program;
 use crate::store::{self, Batch, Claimed, Span, Speed, Store, Terms};
 
@@ -23,7 +25,7 @@ const MOST: usize = 8_192;
 const TOGETHER: u32 = 32;
 /// Outcomes saved in one transaction, at most by much.
 const SAVED_TOGETHER: usize = 1_024;
-/// Transactions that save outcomes at a time.
+/// Transactions that save outcomes at a time, of each kind.
 const SAVES: usize = 2;
 
 /// Everything of one process that is on its way.
@@ -31,7 +33,14 @@ const SAVES: usize = 2;
 pub struct Flight {
     store: Store,
     state: Arc<State>,
-    landed: mpsc::UnboundedSender<Landed>,
+    savers: Savers,
+}
+
+/// Where what landed is saved. What needs the lock of its account may have to wait for it, which holds up nothing else.
+#[derive(Clone)]
+struct Savers {
+    messages: mpsc::UnboundedSender<Landed>,
+    lanes: mpsc::UnboundedSender<Landed>,
 }
 
 /// What claims and landings share.
@@ -54,6 +63,31 @@ struct Landed {
     at: Timestamp,
     /// Frees the lanes when the outcomes are saved.
     hold: Hold,
+}
+
+impl Landed {
+    /// Whether nothing has to be saved but what became of the messages.
+    fn is_of_messages_only(&self) -> bool {
+        let mut settled = self.outcomes.iter().map(|(claimed, outcome)| settle(outcome, claimed.standing(), self.at));
+        settled.all(|settlement| settlement.is_of_message_only())
+    }
+}
+
+impl Savers {
+    fn spawn(store: &Store) -> Self {
+        let saver = || {
+            let (landed, arrivals) = mpsc::unbounded_channel();
+            tokio::spawn(save_all(store.clone(), arrivals));
+            landed
+        };
+        Self { messages: saver(), lanes: saver() }
+    }
+
+    fn save(&self, landed: Landed) {
+        let saver = if landed.is_of_messages_only() { &self.messages } else { &self.lanes };
+        // Whoever saves ends with the process; then the lease tells.
+        drop(saver.send(landed));
+    }
 }
 
 /// Lanes and messages that count as being on their way as long as it lives, whatever becomes of whoever has it.
@@ -91,9 +125,8 @@ impl fmt::Debug for Flight {
 impl Flight {
     /// Nothing is on its way yet. It needs a runtime, on which outcomes are saved.
     pub fn new(store: Store) -> Self {
-        let (landed, arrivals) = mpsc::unbounded_channel();
-        tokio::spawn(save_all(store.clone(), arrivals));
-        Self { store, state: Arc::default(), landed }
+        let savers = Savers::spawn(&store);
+        Self { store, state: Arc::default(), savers }
     }
 
     /// Claims what is due at `now`, at most a batch and nothing of lanes whose last messages are on their way, and has it
@@ -106,7 +139,7 @@ impl Flight {
         (now, speed): (Timestamp, Speed),
     ) -> Result<Sent, store::Error> {
         let clock = Clock { now, speed, read: Instant::now() };
-        self.wait_until(|aboard| aboard.messages < MOST).await;
+        self.room().await;
         let busy: Vec<AccountId> = self.state.aboard().lanes.iter().copied().collect();
         let apart = channels.call_out();
         let batch = if apart { Batch { people: batch.people.min(TOGETHER), ..batch } } else { batch };
@@ -115,15 +148,19 @@ impl Flight {
         let sent = Sent { messages: claim.messages.len(), lanes: claim.lanes };
         for messages in groups(claim.messages, apart) {
             let hold = self.hold(&messages, apart);
-            let (channels, landed) = (Arc::clone(channels), self.landed.clone());
+            let (channels, savers) = (Arc::clone(channels), self.savers.clone());
             tokio::spawn(async move {
                 let outcomes = channels.hand_over(&messages, now).await;
                 let outcomes = messages.into_iter().zip(outcomes).collect();
-                // Whoever saves ends with the process; then the lease tells.
-                drop(landed.send(Landed { outcomes, at: clock.now(), hold }));
+                savers.save(Landed { outcomes, at: clock.now(), hold });
             });
         }
         Ok(sent)
+    }
+
+    /// Waits until there is room for another batch.
+    pub async fn room(&self) {
+        self.wait_until(|aboard| aboard.messages < MOST).await;
     }
 
     /// Waits until everything has landed and is saved.
@@ -131,9 +168,9 @@ impl Flight {
         self.wait_until(|aboard| aboard.messages == 0).await;
     }
 
-    /// Waits until something lands.
-    pub async fn landing(&self) {
-        self.state.changed.notified().await;
+    /// Waits until something lands, from the moment of the call on.
+    pub fn landing(&self) -> impl Future<Output = ()> {
+        self.state.changed.notified()
     }
 
     async fn wait_until(&self, so: impl Fn(&Aboard) -> bool) {
@@ -174,21 +211,45 @@ async fn save_all(store: Store, mut arrivals: mpsc::UnboundedReceiver<Landed>) {
     let turns = Arc::new(Semaphore::new(SAVES));
     while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
         let Some(first) = arrivals.recv().await else { return };
-        let (mut at, mut outcomes, mut holds) = (first.at, first.outcomes, vec![first.hold]);
-        while outcomes.len() < SAVED_TOGETHER
+        let mut messages = first.outcomes.len();
+        let mut together = vec![first];
+        while messages < SAVED_TOGETHER
             && let Ok(next) = arrivals.try_recv()
         {
-            at = at.max(next.at);
-            outcomes.extend(next.outcomes);
-            holds.push(next.hold);
+            messages += next.outcomes.len();
+            together.push(next);
         }
         let store = store.clone();
         tokio::spawn(async move {
-            if let Err(error) = save(&store, &outcomes, at).await {
-                log_failure("save outcomes", &error);
-            }
-            drop((holds, turn));
+            save_together(&store, together).await;
+            drop(turn);
         });
+    }
+}
+
+/// Saves in one transaction; if that fails, each on its own, so that one that cannot be saved takes no other with it.
+async fn save_together(store: &Store, together: Vec<Landed>) {
+    let (mut outcomes, mut parts, mut holds) = (Vec::new(), Vec::new(), Vec::new());
+    let mut latest = None;
+    for Landed { outcomes: part, at, hold } in together {
+        let from = outcomes.len();
+        outcomes.extend(part);
+        parts.push((from..outcomes.len(), at));
+        holds.push(hold);
+        latest = latest.max(Some(at));
+    }
+    if let (Some(at), 2..) = (latest, parts.len()) {
+        match store.save_outcomes(&outcomes, at).await {
+            Ok(()) => return,
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, messages = outcomes.len(), "outcomes could not be saved together");
+            }
+        }
+    }
+    let each = parts.into_iter().map(|(part, at)| save(store, &outcomes[part], at));
+    for error in join_all(each).await.into_iter().filter_map(Result::err) {
+        log_failure("save outcomes", &error);
     }
 }
 

@@ -241,12 +241,13 @@ impl Supervisor {
 
     /// Claims and has handed over until `stop` is cancelled; then waits for what is on its way.
     async fn send_loop(&self, loaded: &Mutex<Loaded>, flight: &Flight, stop: &CancellationToken) {
-        while !stop.is_cancelled() {
+        while stop.run_until_cancelled(flight.room()).await.is_some() {
+            let landing = flight.landing();
             match self.send_tick(loaded, flight).await {
-                // A lane whose message has landed may be due again.
+                // A lane whose message has landed since may be due again.
                 Ok(0) => tokio::select! {
                     () = self.rest(stop, |due| due.send) => {}
-                    () = flight.landing() => {}
+                    () = landing => {}
                 },
                 Ok(_) => {}
                 Err(error) => {

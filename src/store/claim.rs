@@ -10,7 +10,8 @@ use std::sync::Arc;
 use sqlx::PgConnection;
 
 use super::lane_rows::{
-    CandidateRow, LaneRow, LaneRunRow, candidate_columns, lane_columns, lane_run_columns, recipient_columns,
+    CandidateRow, LaneRow, LaneRunRow, candidate_columns, candidate_messages, lane_columns, lane_run_columns,
+    recipient_columns,
 };
 use super::rows::decode;
 use super::{Error, Store};
@@ -174,7 +175,8 @@ struct Turn {
     at: Timestamp,
 }
 
-/// Locks lanes that are due for a look; `None` when `program` is not what is in force.
+/// Locks lanes that are due for a look; `None` when `program` is not what is in force. What holds for them is read by a
+/// statement of its own: one that waits for no lock, yet began before it had this one, would miss what was just decided.
 async fn claim_lanes(
     tx: &mut PgConnection,
     program: &Program,
@@ -182,12 +184,10 @@ async fn claim_lanes(
     span: Span,
     busy: &[AccountId],
 ) -> Result<Option<Vec<Turn>>, Error> {
-    let rows: Vec<LaneRow> = sqlx::query_as(concat!(
-        "select ",
-        lane_columns!(),
-        " from lane l join account a on a.id = l.account_id
-         where l.wake_at <= $1 and l.account_id <> all($3) order by l.wake_at limit $2 for update of l skip locked"
-    ))
+    let locked: Vec<i32> = sqlx::query_scalar(
+        "select account_id from lane where wake_at <= $1 and account_id <> all($3)
+         order by wake_at limit $2 for update skip locked",
+    )
     .bind(span.to)
     .bind(i64::from(most))
     .bind(busy.iter().map(|account| account.0).collect::<Vec<_>>())
@@ -197,12 +197,24 @@ async fn claim_lanes(
     if !in_force(tx, program).await? {
         return Ok(None);
     }
+    if locked.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    let rows: Vec<LaneRow> = sqlx::query_as(concat!(
+        "select ",
+        lane_columns!(),
+        " from lane l join account a on a.id = l.account_id where l.account_id = any($1) order by l.wake_at"
+    ))
+    .bind(locked)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("read the claimed lanes"))?;
     let turn = |row: LaneRow| {
         // Whoever was waiting for an instant that is over is looked at now.
         let at = row.wake_at.map_or(span.from, |wake_at| wake_at.max(span.from));
         Ok(Turn { lane: row.lane(&program.policies)?, at })
     };
-    rows.into_iter().map(turn).collect::<Result<_, sqlx::Error>>().map(Some).map_err(decode("claim lanes"))
+    rows.into_iter().map(turn).collect::<Result<_, sqlx::Error>>().map(Some).map_err(decode("read the claimed lanes"))
 }
 
 type Runs = BTreeMap<AccountId, Vec<LaneRun>>;
@@ -261,7 +273,9 @@ async fn candidates(
             select * from target t
             where t.account_id = q.account_id and t.campaign_id = q.campaign_id and t.state = 'active' and t.due_at <= q.at
             order by t.due_at limit q.most) t
-         join referral r on r.account_id = t.account_id and r.id = t.referral_id"
+         join referral r on r.account_id = t.account_id and r.id = t.referral_id
+         ",
+        candidate_messages!()
     ))
     .bind(accounts)
     .bind(campaigns)

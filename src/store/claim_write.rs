@@ -1,13 +1,12 @@
-//! What a claim writes: attempts, targets, runs and lanes, a statement each for the whole batch.
+//! What a claim writes besides attempts: targets, runs and lanes, a statement each for the whole batch.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashSet;
 
 use sqlx::PgConnection;
 
-use super::Error;
-use super::claim::{Claim, Claimed, Keys, Terms};
+use super::claim::{Claim, Keys, Terms};
 use super::fault::Faults;
+use super::{Error, attempt};
 use crate::domain::{MessageKey, NaiveDate, TargetKey, Timestamp};
 use crate::health::Tally;
 use crate::lane::{Draw, Lane, Send};
@@ -19,107 +18,12 @@ pub(super) async fn save(
     revision: i32,
     terms: Terms<'_>,
 ) -> Result<Claim, Error> {
-    let messages = attempts(tx, draws, revision, terms).await?;
+    let messages = attempt::begin(tx, draws, revision, terms).await?;
     let ours: HashSet<MessageKey> = messages.iter().map(|message| message.key).collect();
     targets(tx, draws, &ours).await?;
     runs(tx, draws, &ours).await?;
     lanes(tx, draws, &ours).await?;
     Ok(Claim { messages, lanes: draws.len(), stale: false })
-}
-
-/// Makes the attempts durable. A message that is not `queued` from an earlier, certainly failed attempt stays as it
-/// is and is not ours.
-async fn attempts(
-    tx: &mut PgConnection,
-    draws: &[(&Lane, Draw)],
-    revision: i32,
-    terms: Terms<'_>,
-) -> Result<Vec<Claimed>, Error> {
-    let mut keys = Keys::default();
-    let (mut days, mut phones, mut languages, mut texts, mut counts_on, mut due_at, mut queued_at) =
-        (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
-    for (draw, send) in draws.iter().flat_map(|(_, draw)| draw.sends.iter().map(move |send| (draw, send))) {
-        keys.push(send.key.target);
-        days.push(send.key.day);
-        phones.push(send.phone.as_str());
-        languages.push(send.content.language.as_str());
-        texts.push(send.content.text.as_str());
-        counts_on.push(draw.today);
-        due_at.push(send.due_at);
-        queued_at.push(draw.at);
-    }
-    if days.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows: Vec<(i32, i32, i64, i16, i16, i64)> = sqlx::query_as(
-        "with sends as (
-           select * from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[],
-                                $8::date[], $9::timestamptz[], $12::timestamptz[])
-             as s (account_id, campaign_id, referral_id, day, phone, language, text, counts_on, queued_at, due_at)),
-         claimed as (
-           insert into message as m (account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone,
-                                     language, text, revision_id, due_at, queued_at)
-           select account_id, referral_id, campaign_id, day, 'sending', 1, counts_on, phone, language, text, $10,
-                  due_at, queued_at from sends
-           on conflict (account_id, referral_id, campaign_id, day) do update
-             set state = 'sending', attempts = m.attempts + 1, counts_on = excluded.counts_on, phone = excluded.phone,
-                 language = excluded.language, text = excluded.text, revision_id = excluded.revision_id, error = null
-             where m.state = 'queued'
-           returning account_id, campaign_id, referral_id, day, attempts),
-         leased as (
-           insert into lease (until, account_ids, campaign_ids, referral_ids, days)
-           select $11, array_agg(account_id), array_agg(campaign_id), array_agg(referral_id), array_agg(day)
-           from claimed group by case when $13 then account_id end
-           returning id, account_ids[1] as account_id)
-         select claimed.*, leased.id from claimed join leased on not $13 or leased.account_id = claimed.account_id",
-    )
-    .bind(keys.accounts)
-    .bind(keys.campaigns)
-    .bind(keys.referrals)
-    .bind(days)
-    .bind(phones)
-    .bind(languages)
-    .bind(texts)
-    .bind(counts_on)
-    .bind(queued_at)
-    .bind(revision)
-    .bind(terms.until)
-    .bind(due_at)
-    .bind(terms.apart)
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during("save the attempts"))?;
-
-    let attempts: HashMap<MessageKey, (u16, i64)> = rows
-        .into_iter()
-        .map(|(account, campaign, referral, day, attempts, lease)| {
-            let target = TargetKey {
-                account: crate::domain::AccountId(account),
-                campaign: crate::domain::CampaignId(campaign),
-                referral: crate::domain::ReferralId(referral),
-            };
-            (MessageKey { target, day }, (attempts.unsigned_abs(), lease))
-        })
-        .collect();
-    let claimed = draws.iter().flat_map(|(lane, draw)| draw.sends.iter().map(move |send| (lane, draw, send)));
-    let messages = claimed.filter_map(|(lane, draw, send)| {
-        let (attempts, lease) = *attempts.get(&send.key)?;
-        Some(Claimed {
-            key: send.key,
-            lease,
-            phone: send.phone.clone(),
-            email: send.email.clone(),
-            channel: send.channel.clone(),
-            content: send.content.clone(),
-            attempts,
-            failed_days: send.failed_days,
-            last: send.next.is_none(),
-            counts_on: draw.today,
-            claimed_at: draw.at,
-            policy: Arc::clone(&lane.policy),
-        })
-    });
-    Ok(messages.collect())
 }
 
 /// Columns of targets that change; see `lifecycle::target`.

@@ -42,19 +42,28 @@ macro_rules! recipient_columns {
     };
 }
 
-/// Columns of [`CandidateRow`] besides [`recipient_columns`], from `target t` and `referral r`; `t.due_at` is not null.
+/// Columns of [`CandidateRow`] besides [`recipient_columns`], from `target t`, `referral r` and [`candidate_messages`];
+/// `t.due_at` is not null.
 macro_rules! candidate_columns {
     () => {
         "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone, r.email,
          r.paid_at is not null as paid, r.consent,
          exists (select from suppression s where s.phone = r.phone) as suppressed,
          exists (select from person_hold h where h.account_id in (t.account_id, 0) and h.phone = r.phone) as near_opt_out,
-         (select max(m.counts_on) from message m
-          where m.account_id = t.account_id and m.referral_id = t.referral_id) as last_written_on"
+         w.last_written_on, coalesce(w.attempted, false) as attempted"
     };
 }
 
-pub(super) use {candidate_columns, lane_columns, lane_run_columns, recipient_columns};
+/// What was written to a candidate, in any campaign: one look at the person's messages.
+macro_rules! candidate_messages {
+    () => {
+        "cross join lateral (
+            select max(m.counts_on) as last_written_on, bool_or(m.campaign_id = t.campaign_id and m.day = t.day) as attempted
+            from message m where m.account_id = t.account_id and m.referral_id = t.referral_id) w"
+    };
+}
+
+pub(super) use {candidate_columns, candidate_messages, lane_columns, lane_run_columns, recipient_columns};
 
 #[derive(sqlx::FromRow)]
 pub(super) struct LaneRow {
@@ -179,6 +188,7 @@ pub(super) struct CandidateRow {
     suppressed: bool,
     near_opt_out: bool,
     last_written_on: Option<NaiveDate>,
+    attempted: bool,
 }
 
 impl CandidateRow {
@@ -201,6 +211,7 @@ impl CandidateRow {
             suppressed: self.suppressed,
             near_opt_out: self.near_opt_out,
             last_written_on: self.last_written_on,
+            attempted: self.attempted,
         };
         Ok((AccountId(self.account_id), candidate))
     }

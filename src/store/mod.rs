@@ -8,6 +8,7 @@
 mod advance;
 mod apply;
 mod approval;
+mod attempt;
 mod claim;
 mod claim_write;
 mod clock;

@@ -39,7 +39,11 @@ impl Store {
         let mut settled: Vec<_> = in_time.into_iter().chain(left).collect();
         // Messages are locked in the order of their keys, as by whoever notes receipts.
         settled.sort_by_key(|(claimed, ..)| claimed.key);
-        messages(&mut tx, &settled, now).await?;
+        if settled.iter().all(|(_, _, settlement)| settlement.is_plain()) {
+            accepted(&mut tx, &settled, now).await?;
+        } else {
+            messages(&mut tx, &settled, now).await?;
+        }
         tx.commit().await.map_err(Error::during("commit outcomes"))
     }
 
@@ -170,7 +174,7 @@ async fn follow(
             }
             Following::Leave(exit) => targets.push(key, TargetRow::Exited(exit), at),
         }
-        if settlement.following != Following::Nothing {
+        if settlement.following != Following::Nothing || settlement.give_back {
             changed.keys.push(key);
             changed.at.push(at);
             changed.gave_back.push(settlement.give_back);
@@ -275,6 +279,44 @@ pub(super) async fn give_back(tx: &mut PgConnection, keys: Keys, days: Vec<Naive
     .execute(tx)
     .await
     .map_err(Error::during("give quota back"))?;
+    Ok(())
+}
+
+/// Saves what [`messages`] would of messages that were accepted and nothing else: nearly always all of them.
+async fn accepted(
+    tx: &mut PgConnection,
+    settled: &[(&Claimed, &Outcome, Settlement)],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut keys = Keys::default();
+    let (mut days, mut sent_at, mut ids) = (vec![], vec![], vec![]);
+    for (claimed, outcome, _) in settled {
+        if let Outcome::Accepted { provider_id } = outcome {
+            keys.push(claimed.key.target);
+            days.push(claimed.key.day);
+            sent_at.push(now.max(claimed.claimed_at));
+            ids.push(provider_id.as_str());
+        }
+    }
+    sqlx::query(
+        "update message m
+         set state = case when m.state in ('sending', 'uncertain') then 'sent' else m.state end,
+             error = case when m.state in ('sending', 'uncertain') then null else m.error end,
+             sent_at = coalesce(m.sent_at, u.sent_at), provider_id = u.provider_id
+         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::timestamptz[], $6::text[])
+              as u (account_id, campaign_id, referral_id, day, sent_at, provider_id)
+         where (m.account_id, m.referral_id, m.campaign_id, m.day)
+             = (u.account_id, u.referral_id, u.campaign_id, u.day) and m.state <> 'queued'",
+    )
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .bind(days)
+    .bind(sent_at)
+    .bind(ids)
+    .execute(tx)
+    .await
+    .map_err(Error::during("save what was accepted"))?;
     Ok(())
 }
 

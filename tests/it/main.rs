@@ -15,6 +15,7 @@ mod embedded;
 mod estimate;
 mod explain;
 mod facts;
+mod flight;
 mod forecast;
 mod gateway;
 mod get;

@@ -11,6 +11,7 @@ mod cluster;
 mod error;
 mod keeper;
 mod log;
+mod memory;
 mod place;
 mod postmaster;
 mod scratch;

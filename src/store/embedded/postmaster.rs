@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::binaries::Binaries;
 use super::cluster;
+use super::memory;
 use super::place::{PORT, Place};
 use super::{Durability, Error};
 
@@ -80,7 +81,12 @@ pub(super) fn spawn(place: &Place, binaries: &Binaries, durability: Durability) 
     let mut command = cluster::program(place, binaries, "postgres");
     command.arg("-D").arg(place.data()).arg("-k").arg(&place.socket_dir).args(["-p", &PORT.to_string()]);
     set(&mut command, &ALWAYS);
-    set(&mut command, if durability == Durability::Full { &FULL } else { &DISPOSABLE });
+    match durability {
+        Durability::Full => {
+            set(&mut command, &[("shared_buffers", &memory::shared_buffers()), ("max_connections", "100")])
+        }
+        Durability::Disposable => set(&mut command, &DISPOSABLE),
+    }
     command.stdin(Stdio::null()).spawn().map_err(Error::io("run", &binaries.program("postgres")))
 }
 
@@ -100,7 +106,6 @@ const ALWAYS: [(&str, &str); 11] = [
     // `keeper` reads messages.
     ("lc_messages", "C"),
 ];
-const FULL: [(&str, &str); 2] = [("shared_buffers", "256MB"), ("max_connections", "100")];
 const DISPOSABLE: [(&str, &str); 6] = [
     ("shared_buffers", "128MB"),
     ("max_connections", "200"),

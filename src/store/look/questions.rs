@@ -12,7 +12,8 @@ use crate::lane::{self, Lane, LaneRun};
 use crate::program::Program;
 use crate::store::claim::Keys;
 use crate::store::lane_rows::{
-    CandidateRow, LaneRow, LaneRunRow, candidate_columns, lane_columns, lane_run_columns, recipient_columns,
+    CandidateRow, LaneRow, LaneRunRow, candidate_columns, candidate_messages, lane_columns, lane_run_columns,
+    recipient_columns,
 };
 use crate::store::rows::decode;
 
@@ -43,7 +44,9 @@ pub(super) async fn questions(
         " from unnest($1::int[], $2::int[], $3::bigint[]) as q (account_id, campaign_id, referral_id)
          join target t using (account_id, campaign_id, referral_id)
          join referral r on r.account_id = t.account_id and r.id = t.referral_id
-         where t.due_at is not null"
+         ",
+        candidate_messages!(),
+        " where t.due_at is not null"
     ))
     .bind(keys.accounts)
     .bind(keys.campaigns)

@@ -1,0 +1,86 @@
+//! What is on its way in one process: whoever has to wait to be saved holds up nobody else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use relance::channel::{Channel, Channels, Open, Outcome, Reaction};
+use relance::domain::Timestamp;
+use relance::runner::{BATCH, Flight};
+use relance::store::{Claimed, Speed};
+use tokio::sync::watch;
+
+use crate::sending::{ALWAYS, NO_PACE, tree};
+use crate::world::{Person, World};
+
+const ACCOUNTS: i32 = 5;
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Answers for an account once its number has come up: all but the last account are told to try again.
+#[derive(Debug)]
+struct InTurn(watch::Receiver<i32>);
+
+#[async_trait]
+impl Channel for InTurn {
+    async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
+        let mut turn = self.0.clone();
+        let mut outcomes = Vec::new();
+        for message in messages {
+            let account = message.key.target.account.0;
+            turn.wait_for(|turn| *turn >= account).await.unwrap();
+            outcomes.push(if account == ACCOUNTS {
+                Outcome::Accepted { provider_id: "1".to_owned() }
+            } else {
+                Outcome::refused("busy", Reaction::Retry { after: None })
+            });
+        }
+        outcomes
+    }
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account() {
+    let mut world = World::at("2026-11-30T08:00:00Z").await;
+    for n in 1..=ACCOUNTS {
+        let (account, phone) = (format!("a{n}"), format!("+23767100000{n}"));
+        world.account(&account).await;
+        world.person(Person { account: &account, ..Person::new(&account, &phone) }).await;
+    }
+    world.apply(&tree(2, NO_PACE, &[("c", ALWAYS)])).await;
+    world.settle().await;
+    let (program, _) = world.program().await;
+    let (turns, turn) = watch::channel(0);
+    let open: Open = Arc::new(move |_| Arc::new(InTurn(turn.clone())));
+    let channels = Arc::new(Channels::open(&BTreeMap::new(), &open));
+    let flight = Flight::new(world.store().clone());
+    let now = world.now + chrono::TimeDelta::seconds(1);
+    let sent = flight.send(&program, &channels, BATCH, (now, Speed(1.0))).await.unwrap();
+    assert_eq!(sent.messages, 5);
+
+    // Somebody has the accounts, as an apply that takes a while has. Two savers wait for them.
+    let mut apply = world.pool().begin().await.unwrap();
+    sqlx::query("select from lane where account_id < $1 order by account_id for update")
+        .bind(ACCOUNTS)
+        .execute(&mut *apply)
+        .await
+        .unwrap();
+    for account in 1..ACCOUNTS {
+        turns.send_replace(account);
+        until(&world, &format!("select count(*) = {} from pg_locks where not granted", account.min(2))).await;
+    }
+    turns.send_replace(ACCOUNTS);
+    until(&world, &format!("select state = 'sent' from message where account_id = {ACCOUNTS}")).await;
+    assert_eq!(world.one::<i64>("select count(*) from message where state = 'sending'").await, 4);
+    apply.commit().await.unwrap();
+    flight.land().await;
+    assert_eq!(world.one::<i64>("select count(*) from message where state = 'queued'").await, 4);
+}
+
+async fn until(world: &World, query: &str) {
+    let began = Instant::now();
+    while !world.one::<bool>(query).await {
+        assert!(began.elapsed() < DEADLINE, "never: {query}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
