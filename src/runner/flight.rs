@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
+use super::reach::Reach;
 use super::send::{Sent, lease, save};
 use super::supervisor::log_failure;
 use crate::channel::{Channels, Outcome};
@@ -55,6 +56,7 @@ struct State {
 struct Aboard {
     lanes: HashSet<AccountId>,
     messages: usize,
+    reach: Reach,
 }
 
 /// Hand-overs that came to an end.
@@ -140,12 +142,17 @@ impl Flight {
     ) -> Result<Sent, store::Error> {
         let clock = Clock { now, speed, read: Instant::now() };
         self.room().await;
-        let busy: Vec<AccountId> = self.state.aboard().lanes.iter().copied().collect();
         let apart = channels.call_out();
         let batch = if apart { Batch { people: batch.people.min(TOGETHER), ..batch } } else { batch };
+        let (busy, reach): (Vec<AccountId>, _) = {
+            let aboard = self.state.aboard();
+            (aboard.lanes.iter().copied().collect(), aboard.reach)
+        };
         let (now, until) = (clock.now(), clock.now() + lease(speed));
-        let claim = self.store.claim(program, batch, Span::now(now), Terms { until, apart, busy: &busy }).await?;
+        let claim =
+            self.store.claim(program, reach.within(batch), Span::now(now), Terms { until, apart, busy: &busy }).await?;
         let sent = Sent { messages: claim.messages.len(), lanes: claim.lanes };
+        self.state.aboard().reach = reach.after(&claim, batch);
         for messages in groups(claim.messages, apart) {
             let hold = self.hold(&messages, apart);
             let (channels, savers) = (Arc::clone(channels), self.savers.clone());

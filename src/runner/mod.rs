@@ -8,6 +8,7 @@ mod enroll;
 mod flight;
 mod heard;
 mod loaded;
+mod reach;
 mod receive;
 mod send;
 mod settled;

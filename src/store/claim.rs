@@ -4,7 +4,7 @@
 //! caps, the pace and "one message a day" of an account are decided by one transaction at a time, however many
 //! processes send, and lanes that another process holds are skipped, not waited for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use sqlx::PgConnection;
@@ -15,7 +15,7 @@ use super::lane_rows::{
 };
 use super::rows::decode;
 use super::{Error, Store};
-use crate::domain::{AccountId, MessageKey, NaiveDate, Name, Phone, TargetKey, Timestamp};
+use crate::domain::{AccountId, CampaignId, MessageKey, NaiveDate, Name, Phone, TargetKey, Timestamp};
 use crate::lane::{self, Candidate, Draw, Lane, LaneRun};
 use crate::lifecycle::settlement::Standing;
 use crate::manifest::policy::AccountPolicy;
@@ -116,6 +116,10 @@ pub struct Claim {
     pub messages: Vec<Claimed>,
     /// Lanes that were looked at: 0 means that nothing is due now.
     pub lanes: usize,
+    /// Lanes that were locked for nothing, as there was no room left for them.
+    pub passed_over: usize,
+    /// People who were due in one of the lanes, at most.
+    pub crowd: usize,
     /// The manifests have changed: nothing was claimed, the program must be loaded again.
     pub stale: bool,
 }
@@ -134,18 +138,21 @@ impl Store {
             return Ok(Claim::default());
         }
         let runs = active_runs(&mut tx, &lanes).await?;
-        let mut candidates = candidates(&mut tx, &lanes, &runs, program, batch).await?;
+        let (asked, passed_over) = questions(&lanes, &runs, program, batch);
+        let mut candidates = candidates(&mut tx, asked, program).await?;
+        let crowd = candidates.values().map(Vec::len).max().unwrap_or_default();
         let none = Vec::new();
         let draws: Vec<(&Lane, Draw)> = lanes
             .iter()
+            .filter(|turn| !passed_over.contains(&turn.lane.account))
             .map(|Turn { lane, at }| {
                 let due = candidates.remove(&lane.account).unwrap_or_default();
                 (lane, lane::draw(lane, runs.get(&lane.account).unwrap_or(&none), due, program, *at))
             })
             .collect();
-        let claim = super::claim_write::save(&mut tx, &draws, program.revision, terms).await?;
+        let messages = super::claim_write::save(&mut tx, &draws, program.revision, terms).await?;
         tx.commit().await.map_err(Error::during("commit a claim"))?;
-        Ok(claim)
+        Ok(Claim { messages, lanes: draws.len(), passed_over: passed_over.len(), crowd, stale: false })
     }
 }
 
@@ -237,32 +244,52 @@ async fn active_runs(tx: &mut PgConnection, lanes: &[Turn]) -> Result<Runs, Erro
     Ok(runs)
 }
 
-/// Who is due in these lanes, as many of each run as the lane can take: by priority, then longest overdue first.
-async fn candidates(
-    tx: &mut PgConnection,
-    lanes: &[Turn],
-    runs: &Runs,
-    program: &Program,
-    batch: Batch,
-) -> Result<BTreeMap<AccountId, Vec<Candidate>>, Error> {
-    let (mut accounts, mut campaigns, mut most, mut instants) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+/// Of whom is asked: of each run as many as its lane can take.
+#[derive(Default)]
+struct Asked {
+    accounts: Vec<i32>,
+    campaigns: Vec<i32>,
+    most: Vec<i64>,
+    instants: Vec<Timestamp>,
+}
+
+/// What to ask, while there is room in the batch, and the lanes for which there is none: they stay as they are, the first
+/// to be looked at next.
+fn questions(lanes: &[Turn], runs: &Runs, program: &Program, batch: Batch) -> (Asked, HashSet<AccountId>) {
+    let (mut asked, mut passed_over) = (Asked::default(), HashSet::new());
     let mut room = i64::try_from(batch.messages).unwrap_or(i64::MAX);
-    let priority = |campaign| program.campaign(campaign).map_or(i32::MAX, |program| program.spec.priority);
     for Turn { lane, at } in lanes {
         let mut first: Vec<&LaneRun> = runs.get(&lane.account).into_iter().flatten().collect();
         // The room of the batch is scarce too.
-        first.sort_by_key(|run| (priority(run.campaign), run.campaign));
+        first.sort_by_key(|run| (priority(program, run.campaign), run.campaign));
+        let was_full = room == 0;
         for run in first {
-            let appetite = i64::from(lane::appetite(lane, run, program, *at, batch.people)).min(room);
-            if appetite > 0 {
-                accounts.push(lane.account.0);
-                campaigns.push(run.campaign.0);
-                most.push(appetite);
-                instants.push(*at);
-                room -= appetite;
+            let appetite = i64::from(lane::appetite(lane, run, program, *at, batch.people));
+            let most = appetite.min(room);
+            if most > 0 {
+                asked.accounts.push(lane.account.0);
+                asked.campaigns.push(run.campaign.0);
+                asked.most.push(most);
+                asked.instants.push(*at);
+                room -= most;
+            } else if appetite > 0 && was_full {
+                passed_over.insert(lane.account);
             }
         }
     }
+    (asked, passed_over)
+}
+
+fn priority(program: &Program, campaign: CampaignId) -> i32 {
+    program.campaign(campaign).map_or(i32::MAX, |program| program.spec.priority)
+}
+
+/// Who is due: by priority, then longest overdue first.
+async fn candidates(
+    tx: &mut PgConnection,
+    asked: Asked,
+    program: &Program,
+) -> Result<BTreeMap<AccountId, Vec<Candidate>>, Error> {
     let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
         "select ",
         candidate_columns!(),
@@ -277,10 +304,10 @@ async fn candidates(
          ",
         candidate_messages!()
     ))
-    .bind(accounts)
-    .bind(campaigns)
-    .bind(most)
-    .bind(instants)
+    .bind(asked.accounts)
+    .bind(asked.campaigns)
+    .bind(asked.most)
+    .bind(asked.instants)
     .fetch_all(tx)
     .await
     .map_err(Error::during("read who is due"))?;
@@ -290,7 +317,7 @@ async fn candidates(
         due.entry(account).or_default().push(candidate);
     }
     for candidates in due.values_mut() {
-        candidates.sort_by_key(|c| (priority(c.campaign), c.due_at, c.campaign, c.referral));
+        candidates.sort_by_key(|c| (priority(program, c.campaign), c.due_at, c.campaign, c.referral));
     }
     Ok(due)
 }

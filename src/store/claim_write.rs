@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use sqlx::PgConnection;
 
-use super::claim::{Claim, Keys, Terms};
+use super::claim::{Claimed, Terms};
 use super::fault::Faults;
+use super::target_rows::{TargetRow, TargetRows};
 use super::{Error, attempt};
-use crate::domain::{MessageKey, NaiveDate, TargetKey, Timestamp};
+use crate::domain::{MessageKey, NaiveDate, Timestamp};
 use crate::health::Tally;
 use crate::lane::{Draw, Lane, Send};
 
@@ -17,107 +18,13 @@ pub(super) async fn save(
     draws: &[(&Lane, Draw)],
     revision: i32,
     terms: Terms<'_>,
-) -> Result<Claim, Error> {
+) -> Result<Vec<Claimed>, Error> {
     let messages = attempt::begin(tx, draws, revision, terms).await?;
     let ours: HashSet<MessageKey> = messages.iter().map(|message| message.key).collect();
     targets(tx, draws, &ours).await?;
     runs(tx, draws, &ours).await?;
     lanes(tx, draws, &ours).await?;
-    Ok(Claim { messages, lanes: draws.len(), stale: false })
-}
-
-/// Columns of targets that change; see `lifecycle::target`.
-#[derive(Debug, Default)]
-pub(super) struct TargetRows {
-    keys: Keys,
-    states: Vec<&'static str>,
-    exits: Vec<Option<&'static str>>,
-    days: Vec<Option<i16>>,
-    due_at: Vec<Option<Timestamp>>,
-    at: Vec<Timestamp>,
-}
-
-/// One change of a target.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum TargetRow {
-    /// Goes on: with this day (`None`: the same), due at this instant (`None`: its last message is out).
-    Active {
-        day: Option<i16>,
-        due_at: Option<Timestamp>,
-    },
-    Completed,
-    Exited(crate::lifecycle::target::Exit),
-}
-
-impl TargetRows {
-    /// Notes a change that happens at this instant.
-    pub(super) fn push(&mut self, key: TargetKey, row: TargetRow, at: Timestamp) {
-        let (state, exit, day, due_at) = match row {
-            TargetRow::Active { day, due_at } => ("active", None, day, due_at),
-            TargetRow::Completed => ("completed", None, None, None),
-            TargetRow::Exited(exit) => ("exited", Some(exit.as_str()), None, None),
-        };
-        self.keys.push(key);
-        self.states.push(state);
-        self.exits.push(exit);
-        self.days.push(day);
-        self.due_at.push(due_at);
-        self.at.push(at);
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.states.is_empty()
-    }
-
-    /// Whoever leaves takes along the message that waited for another attempt: it is never tried again.
-    async fn close_queued(&self, tx: &mut PgConnection) -> Result<(), Error> {
-        sqlx::query(
-            "update message m set state = 'failed', error = coalesce(m.error || '; ', '') || 'the person left'
-             from unnest($1::int[], $2::int[], $3::bigint[], $4::text[]) as u (account_id, campaign_id, referral_id, state)
-             where (m.account_id, m.referral_id, m.campaign_id) = (u.account_id, u.referral_id, u.campaign_id)
-               and u.state <> 'active' and m.state = 'queued'",
-        )
-        .bind(&self.keys.accounts)
-        .bind(&self.keys.campaigns)
-        .bind(&self.keys.referrals)
-        .bind(&self.states)
-        .execute(tx)
-        .await
-        .map_err(Error::during("close messages of who left"))?;
-        Ok(())
-    }
-
-    /// Saves the changes of targets that are still active; the others stay as they ended.
-    pub(super) async fn save(self, tx: &mut PgConnection) -> Result<(), Error> {
-        if self.is_empty() {
-            return Ok(());
-        }
-        if self.states.iter().any(|state| *state != "active") {
-            self.close_queued(tx).await?;
-        }
-        sqlx::query(
-            "update target t
-             set state = u.state, exit_reason = u.exit_reason, day = coalesce(u.day, t.day), due_at = u.due_at,
-                 ended_at = case when u.state = 'active' then null else u.at end
-             from unnest($1::int[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::smallint[], $7::timestamptz[],
-                         $8::timestamptz[])
-                  as u (account_id, campaign_id, referral_id, state, exit_reason, day, due_at, at)
-             where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)
-               and t.state = 'active'",
-        )
-        .bind(self.keys.accounts)
-        .bind(self.keys.campaigns)
-        .bind(self.keys.referrals)
-        .bind(self.states)
-        .bind(self.exits)
-        .bind(self.days)
-        .bind(self.due_at)
-        .bind(self.at)
-        .execute(tx)
-        .await
-        .map_err(Error::during("save the targets"))?;
-        Ok(())
-    }
+    Ok(messages)
 }
 
 async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {

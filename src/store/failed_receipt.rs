@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::PgConnection;
 
 use super::claim::Keys;
-use super::claim_write::{TargetRow, TargetRows};
 use super::halt::{Refused, take_effect};
 use super::outcome::{Changed, look_again};
 use super::receipt::{Receipt, ReceiptStatus};
 use super::suppression::Listed;
+use super::target_rows::{TargetRow, TargetRows};
 use super::{Error, Store};
 use crate::domain::{MessageKey, Phone, Timestamp};
 use crate::lifecycle::settlement::{Consequence, Refusal, failed_later};

@@ -53,6 +53,7 @@ mod senders;
 mod spoken;
 mod state;
 mod suppression;
+mod target_rows;
 mod wake;
 mod webhook;
 mod why_not;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use sqlx::PgConnection;
 
 use super::claim::{Claimed, Keys, lock_lanes};
-use super::claim_write::{TargetRow, TargetRows};
 use super::halt::{Refused, take_effect};
 use super::suppression::Listed;
+use super::target_rows::{TargetRow, TargetRows};
 use super::{Error, Store};
 use crate::domain::{AccountId, NaiveDate, Name, Phone, Timestamp};
 use crate::lifecycle::message::{State, step};

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use sqlx::PgConnection;
 
 use super::claim::{Keys, lock_lanes};
-use super::claim_write::{TargetRow, TargetRows};
 use super::event::{Event, tell};
 use super::import::wake;
 use super::outcome::{Changed, look_again};
+use super::target_rows::{TargetRow, TargetRows};
 use super::{Error, Store, hold};
 use crate::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
 use crate::lifecycle::event::EventKind;

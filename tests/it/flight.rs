@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use relance::channel::{Channel, Channels, Open, Outcome, Reaction};
 use relance::domain::Timestamp;
 use relance::runner::{BATCH, Flight};
-use relance::store::{Claimed, Speed};
+use relance::store::{Batch, Claimed, Speed};
 use tokio::sync::watch;
 
 use crate::sending::{ALWAYS, NO_PACE, tree};
@@ -75,6 +75,35 @@ async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account
     apply.commit().await.unwrap();
     flight.land().await;
     assert_eq!(world.one::<i64>("select count(*) from message where state = 'queued'").await, 4);
+}
+
+#[tokio::test]
+async fn a_claim_that_some_lanes_fill_leaves_the_others_to_whoever_claims_beside() {
+    let mut world = World::at("2026-11-30T08:00:00Z").await;
+    for n in 1..=8 {
+        let account = format!("a{n}");
+        world.account(&account).await;
+        for person in 0..20 {
+            let (id, phone) = (format!("{account}r{person}"), format!("+2376710{n}{person:04}"));
+            world.person(Person { account: &account, ..Person::new(&id, &phone) }).await;
+        }
+    }
+    world.apply(&tree(2, NO_PACE, &[("c", ALWAYS)])).await;
+    world.settle().await;
+    let (program, channels) = world.program().await;
+    let flight = Flight::new(world.store().clone());
+    let now = (world.now + chrono::TimeDelta::seconds(1), Speed(0.0));
+    let batch = Batch { lanes: 100, people: 16, messages: 32 };
+    let mut looked_at = Vec::new();
+    for _ in 0..7 {
+        let sent = flight.send(&program, &channels, batch, now).await.unwrap();
+        flight.land().await;
+        looked_at.push((sent.messages, sent.lanes));
+    }
+    // Two lanes fill a batch, and those for which there was no room come next. In the end each has four people: two lanes do
+    // not fill it any more, and the room is given to others.
+    assert_eq!(looked_at, [(32, 2), (32, 2), (32, 2), (32, 2), (8, 2), (12, 3), (12, 3)]);
+    assert_eq!(world.one::<i64>("select count(*) from message where state = 'sent'").await, 160);
 }
 
 async fn until(world: &World, query: &str) {

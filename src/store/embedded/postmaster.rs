@@ -90,7 +90,7 @@ pub(super) fn spawn(place: &Place, binaries: &Binaries, durability: Durability) 
     command.stdin(Stdio::null()).spawn().map_err(Error::io("run", &binaries.program("postgres")))
 }
 
-const ALWAYS: [(&str, &str); 11] = [
+const ALWAYS: [(&str, &str); 12] = [
     ("listen_addresses", ""),
     ("unix_socket_permissions", "0700"),
     // One machine, no replicas: nothing reads the log but recovery.
@@ -100,6 +100,8 @@ const ALWAYS: [(&str, &str); 11] = [
     ("max_wal_size", "2GB"),
     // Short statements only: compiling them costs more than it saves.
     ("jit", "off"),
+    // Hardly anybody is looked up twice in one statement.
+    ("enable_memoize", "off"),
     ("timezone", "UTC"),
     ("log_timezone", "UTC"),
     ("log_checkpoints", "off"),

@@ -1,0 +1,88 @@
+//! How much a claim reaches for: as many lanes as fill a batch and as many people of each as are due there, by what the last
+//! claim found.
+//!
+//! Lanes that are locked for nothing are kept from whoever claims beside, and room that is kept for people who are not
+//! due is lost to others.
+
+use crate::store::{Batch, Claim};
+
+/// Of each lane at least so many are asked for, so that those who leave or wait do not use up its turn.
+const FEW: u32 = 4;
+
+/// Within what a batch allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reach {
+    lanes: u32,
+    people: u32,
+}
+
+impl Default for Reach {
+    /// As far as allowed.
+    fn default() -> Self {
+        Self { lanes: u32::MAX, people: u32::MAX }
+    }
+}
+
+impl Reach {
+    pub(super) fn within(self, batch: Batch) -> Batch {
+        Batch { lanes: self.lanes.min(batch.lanes), people: self.people.min(batch.people), ..batch }
+    }
+
+    /// After a claim by `batch`: half as many lanes again as it had room for, or twice as many when it had room for all;
+    /// twice as many people as the fullest lane had. What nothing was learnt of stays.
+    pub(super) fn after(self, claim: &Claim, batch: Batch) -> Self {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let asked = self.within(batch);
+        let lanes = match (claim.lanes, claim.passed_over) {
+            (_, 0) => asked.lanes.saturating_mul(2),
+            (lanes, _) => count(lanes + lanes.div_ceil(2)).max(1),
+        };
+        let people = match claim.crowd {
+            0 => self.people,
+            crowd => count(crowd).saturating_mul(2).max(FEW),
+        };
+        Self { lanes, people }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reach;
+    use crate::store::{Batch, Claim};
+
+    const BATCH: Batch = Batch { lanes: 512, people: 256, messages: 1_024 };
+
+    fn found(lanes: usize, passed_over: usize, crowd: usize) -> Claim {
+        Claim { lanes, passed_over, crowd, ..Claim::default() }
+    }
+
+    fn asks(reach: Reach) -> (u32, u32) {
+        let Batch { lanes, people, .. } = reach.within(BATCH);
+        (lanes, people)
+    }
+
+    #[test]
+    fn it_settles_where_a_batch_is_filled() {
+        // Hundreds wait in each of a hundred lanes.
+        let reach = Reach::default();
+        assert_eq!(asks(reach), (512, 256));
+        let reach = reach.after(&found(4, 96, 256), BATCH);
+        assert_eq!(asks(reach), (6, 256));
+        assert_eq!(reach.after(&found(4, 2, 256), BATCH), reach);
+        // Then few in each: more lanes fit, twice as many each time.
+        let reach = reach.after(&found(4, 2, 3), BATCH);
+        assert_eq!(asks(reach), (6, 6));
+        let reach = reach.after(&found(6, 0, 3), BATCH);
+        assert_eq!(asks(reach), (12, 6));
+        // And a lane that has more than was asked for is asked for more.
+        assert_eq!(asks(reach.after(&found(12, 0, 6), BATCH)), (24, 12));
+    }
+
+    #[test]
+    fn somebody_is_always_asked_for() {
+        assert_eq!(asks(Reach::default().after(&found(0, 3, 0), BATCH)), (1, 256));
+        assert_eq!(asks(Reach::default().after(&found(1, 0, 1), BATCH)), (512, 4));
+        let nothing = found(0, 0, 0);
+        assert_eq!(asks(Reach { lanes: 1, people: 4 }.after(&nothing, BATCH)), (2, 4));
+    }
+}
