@@ -2,7 +2,7 @@
 //! takes everything, outcome durable, next day scheduled.
 //!
 //! `cargo bench --bench messages -- [MESSAGES] [ACCOUNTS] [ROUNDS]` (200000, 100 and 3). Every round has one daemon process,
-//! two, and the bare statements beside each, in turn and in one database; shown is the median round.
+//! two, and the bare statements beside each, in turn and in one database; shown are medians.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop")]
 #![expect(clippy::print_stdout, reason = "its figures are for reading")]
 #![expect(clippy::cast_precision_loss, reason = "rates are approximate by nature")]
@@ -37,13 +37,6 @@ struct Leg {
     used: Usage,
 }
 
-/// One way beside the bare statements that ran after it.
-#[derive(Debug, Clone, Copy)]
-struct Pair {
-    ours: Leg,
-    bare: Leg,
-}
-
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -66,15 +59,24 @@ async fn bench(people: u32, accounts: u32, rounds: u32) {
     bare::prepare(&mut psql, u64::from(people), accounts, start).await;
     println!("{people} messages each time, {accounts} accounts, pacing off, fsync=on; the median of {rounds}\n");
 
+    // How it was prepared is of no interest.
+    sqlx::raw_sql(
+        "do $$ begin perform pg_stat_statements_reset(); exception when undefined_function then null; end $$",
+    )
+    .execute(&mut psql)
+    .await
+    .unwrap();
+
     let mut pairs = [vec![], vec![]];
     for day in 0..2 * rounds {
         let now = start + TimeDelta::days(i64::from(day));
         let processes = 1 + day as usize % 2;
-        let ours = ours(&mut psql, &url, processes, u64::from(people), now).await;
-        let bare = bare(&mut psql, &url, u64::from(people), now).await;
-        pairs[processes - 1].push(Pair { ours, bare });
+        let ours = send(&mut psql, &url, processes, u64::from(people), now).await;
+        let bare = send_bare(&mut psql, &url, u64::from(people), now).await;
+        pairs[processes - 1].push((ours, bare));
     }
-    print(&pairs.map(median));
+    print(&pairs);
+    print_slowest(&mut psql, f64::from(people) * f64::from(2 * rounds)).await;
 
     check(&mut psql, i64::from(people), i64::from(2 * rounds)).await;
     drop(psql);
@@ -94,7 +96,7 @@ async fn prepare(url: &str, people: u32, accounts: u32, days: u32) -> Timestamp 
     now + TimeDelta::hours(7)
 }
 
-async fn ours(psql: &mut PgConnection, url: &str, processes: usize, people: u64, now: Timestamp) -> Leg {
+async fn send(psql: &mut PgConnection, url: &str, processes: usize, people: u64, now: Timestamp) -> Leg {
     let store = Store::open(url, 1).await.unwrap();
     // Time stands still: everybody is due, nobody a second time.
     store.set_clock(now, Speed(0.0)).await.unwrap();
@@ -106,7 +108,7 @@ async fn ours(psql: &mut PgConnection, url: &str, processes: usize, people: u64,
     Leg { sent, used: Usage::read(psql).await.since(before) }
 }
 
-async fn bare(psql: &mut PgConnection, url: &str, people: u64, now: Timestamp) -> Leg {
+async fn send_bare(psql: &mut PgConnection, url: &str, people: u64, now: Timestamp) -> Leg {
     usage::settle(psql).await;
     let before = Usage::read(psql).await;
     let sent = bare::send(url, people, now).await;
@@ -130,47 +132,69 @@ async fn check(psql: &mut PgConnection, people: i64, days: i64) {
 }
 
 impl Leg {
-    fn rate(self) -> f64 {
+    fn rate(&self) -> f64 {
         self.sent.messages as f64 / self.sent.took.as_secs_f64()
     }
 
     /// CPU seconds a million messages, of the sending processes and of Postgres.
-    fn cpu(self) -> (f64, f64) {
-        let millions = self.sent.messages as f64 / 1e6;
-        (self.sent.cpu / millions, self.used.cpu / millions)
+    fn cpu(&self) -> [f64; 2] {
+        [self.sent.cpu, self.used.cpu].map(|seconds| seconds * 1e6 / self.sent.messages as f64)
+    }
+
+    /// What a thousand messages took.
+    fn per_thousand(&self) -> [f64; 3] {
+        let Usage { statements, commits, wal_bytes, .. } = self.used;
+        [statements, commits, wal_bytes / 1e3].map(|used| used * 1e3 / self.sent.messages as f64)
     }
 }
 
-impl Pair {
-    fn ratio(self) -> f64 {
-        self.ours.rate() / self.bare.rate()
-    }
+/// The value of which half of the others are above.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
-/// The pair of which half of the others have a better ratio.
-fn median(mut pairs: Vec<Pair>) -> Pair {
-    pairs.sort_by(|a, b| a.ratio().total_cmp(&b.ratio()));
-    pairs[pairs.len() / 2]
-}
-
-fn print(pairs: &[Pair; 2]) {
-    println!("{:<26} {:>10} {:>10} {:>6} | CPU s a million: own, server, of bare", "", "ours /s", "bare /s", "ratio");
-    for (what, pair) in ["one process", "two processes"].iter().zip(pairs) {
-        let ((own, server), (bare_own, bare_server)) = (pair.ours.cpu(), pair.bare.cpu());
+/// Each pair is ours and the bare statements right after it.
+fn print([one, two]: &[Vec<(Leg, Leg)>; 2]) {
+    println!("{:<18} {:^18} | {:^27} | {:^31}", "", "messages", "CPU s a million", "a thousand messages");
+    println!(
+        "{:<18} {:>10} {:>7} | {:>8} {:>8} {:>9} | {:>10} {:>10} {:>9}",
+        "", "/s", "of bare", "own", "server", "× bare", "statements", "commits", "WAL kB"
+    );
+    let bare: Vec<(Leg, Leg)> = one.iter().chain(two).map(|(_, bare)| (*bare, *bare)).collect();
+    let total = |pairs: &[(Leg, Leg)]| median(pairs.iter().map(|(leg, _)| leg.cpu().iter().sum()));
+    for (what, pairs) in [("one process", one), ("two processes", two), ("bare statements", &bare)] {
+        let each = |of: fn(&Leg) -> f64| median(pairs.iter().map(|(leg, _)| of(leg)));
         println!(
-            "{what:<26} {:>10.0} {:>10.0} {:>6.2} | {own:>6.1} {server:>6.1} {:>6.2}",
-            pair.ours.rate(),
-            pair.bare.rate(),
-            pair.ratio(),
-            (own + server) / (bare_own + bare_server),
+            "{what:<18} {:>10.0} {:>7.2} | {:>8.1} {:>8.1} {:>9.2} | {:>10.1} {:>10.1} {:>9.0}",
+            each(Leg::rate),
+            median(pairs.iter().map(|(leg, bare)| leg.rate() / bare.rate())),
+            each(|leg| leg.cpu()[0]),
+            each(|leg| leg.cpu()[1]),
+            total(pairs) / total(&bare),
+            each(|leg| leg.per_thousand()[0]),
+            each(|leg| leg.per_thousand()[1]),
+            each(|leg| leg.per_thousand()[2]),
         );
     }
-    println!("\n{:<26} {:>10} {:>10} {:>10}", "a thousand messages", "statements", "commits", "WAL kB");
-    let [one, two] = pairs;
-    for (what, leg) in [("one process", one.ours), ("two processes", two.ours), ("bare statements", one.bare)] {
-        let thousands = leg.sent.messages as f64 / 1e3;
-        let Usage { statements, commits, wal_bytes, .. } = leg.used;
-        let [statements, commits, wal] = [statements, commits, wal_bytes / 1e3].map(|used| used / thousands);
-        println!("{what:<26} {statements:>10.1} {commits:>10.1} {wal:>10.0}");
+}
+
+/// The statements of ours that kept Postgres busy longest.
+async fn print_slowest(psql: &mut PgConnection, messages: f64) {
+    let slowest: Result<Vec<(f64, f64, String)>, _> = sqlx::query_as(
+        r"select total_exec_time * 1e3, calls::float8, left(regexp_replace(query, '\s+', ' ', 'g'), 80)
+         from pg_stat_statements where dbid = (select oid from pg_database where datname = current_database())
+           and query not like '%bare.%' and query not like '%pg_stat%' and query not similar to '(vacuum|checkpoint)%'
+         order by total_exec_time desc limit 8",
+    )
+    .fetch_all(psql)
+    .await;
+    // Where Postgres does not count statements there is nothing to show.
+    for (at, (micros, calls, statement)) in slowest.unwrap_or_default().iter().enumerate() {
+        if at == 0 {
+            println!("\n{:>14} {:>14}   slowest of ours, both ways together", "µs a message", "ms a call");
+        }
+        println!("{:>14.2} {:>14.2}   {statement}", micros / messages, micros / calls / 1e3);
     }
 }
