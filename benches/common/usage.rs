@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use relance::store::embedded::Server;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Executor, PgConnection};
 
 /// `USER_HZ`, the unit of `/proc`, is the same on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -26,13 +25,8 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// Waits until the others who used this database have gone: only then all is counted.
+    /// Reads it. Commits of others who use this database are all counted once they are gone.
     pub(crate) async fn read(psql: &mut PgConnection) -> Self {
-        let others = "select count(*) from pg_stat_activity where backend_type = 'client backend'
-                      and datname = current_database() and pid <> pg_backend_pid()";
-        while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut *psql).await.unwrap() > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
         let (wal_bytes, commits, counted, backend): (f64, f64, bool, i32) = sqlx::query_as(
             "select (pg_current_wal_insert_lsn() - '0/0')::float8, xact_commit::float8,
                     exists (select from pg_extension where extname = 'pg_stat_statements'), pg_backend_pid()
@@ -57,36 +51,6 @@ impl Usage {
             statements: self.statements - before.statements,
         }
     }
-}
-
-/// Has the server count statements if it can, which takes one restart for ever. Makes `database` anew.
-pub(crate) async fn counting(server: Server, start: impl Fn() -> Server, database: &str) -> (Server, PgConnection) {
-    let mut admin = PgConnection::connect(&server.url("postgres")).await.unwrap();
-    let (can, does): (bool, bool) = sqlx::query_as(
-        "select exists (select from pg_available_extensions where name = 'pg_stat_statements'),
-                current_setting('shared_preload_libraries') like '%pg_stat_statements%'",
-    )
-    .fetch_one(&mut admin)
-    .await
-    .unwrap();
-    let restart = can && !does;
-    if restart {
-        admin.execute("alter system set shared_preload_libraries = 'pg_stat_statements'").await.unwrap();
-    }
-    admin.close().await.unwrap();
-    let server = if restart {
-        server.close().unwrap();
-        start()
-    } else {
-        server
-    };
-    server.drop_database(database).await.unwrap();
-    server.create_database(database, None).await.unwrap();
-    let mut psql = PgConnection::connect(&server.url(database)).await.unwrap();
-    if can {
-        psql.execute("create extension pg_stat_statements").await.unwrap();
-    }
-    (server, psql)
 }
 
 /// Puts the tables in order and everything on disk, so that what comes next does not pay for what was before.

@@ -8,6 +8,7 @@
 #![expect(clippy::cast_precision_loss, reason = "rates are approximate by nature")]
 
 mod bare;
+mod counting;
 #[path = "../common/daemon.rs"]
 mod daemon;
 #[path = "../common/null.rs"]
@@ -53,19 +54,12 @@ fn main() {
 }
 
 async fn bench(people: u32, accounts: u32, rounds: u32) {
-    let (server, mut psql) = usage::counting(server::start(), server::start, DATABASE).await;
+    let (server, mut psql) = counting::start(DATABASE).await;
     let url = server.url(DATABASE);
     let start = prepare(&url, people, accounts, 2 * rounds).await;
     bare::prepare(&mut psql, u64::from(people), accounts, start).await;
     println!("{people} messages each time, {accounts} accounts, pacing off, fsync=on; the median of {rounds}\n");
-
-    // How it was prepared is of no interest.
-    sqlx::raw_sql(
-        "do $$ begin perform pg_stat_statements_reset(); exception when undefined_function then null; end $$",
-    )
-    .execute(&mut psql)
-    .await
-    .unwrap();
+    counting::begin(&mut psql).await;
 
     let mut pairs = [vec![], vec![]];
     for day in 0..2 * rounds {
@@ -76,7 +70,7 @@ async fn bench(people: u32, accounts: u32, rounds: u32) {
         pairs[processes - 1].push((ours, bare));
     }
     print(&pairs);
-    print_slowest(&mut psql, f64::from(people) * f64::from(2 * rounds)).await;
+    counting::print_slowest(&mut psql, f64::from(people) * f64::from(2 * rounds)).await;
 
     check(&mut psql, i64::from(people), i64::from(2 * rounds)).await;
     drop(psql);
@@ -105,6 +99,7 @@ async fn send(psql: &mut PgConnection, url: &str, processes: usize, people: u64,
     let before = Usage::read(psql).await;
     let sent = Senders::start(url, processes).send(people);
     assert_eq!(sent.messages, people);
+    counting::alone(psql).await;
     Leg { sent, used: Usage::read(psql).await.since(before) }
 }
 
@@ -113,6 +108,7 @@ async fn send_bare(psql: &mut PgConnection, url: &str, people: u64, now: Timesta
     let before = Usage::read(psql).await;
     let sent = bare::send(url, people, now).await;
     assert_eq!(sent.messages, people);
+    counting::alone(psql).await;
     Leg { sent, used: Usage::read(psql).await.since(before) }
 }
 
@@ -177,24 +173,5 @@ fn print([one, two]: &[Vec<(Leg, Leg)>; 2]) {
             each(|leg| leg.per_thousand()[1]),
             each(|leg| leg.per_thousand()[2]),
         );
-    }
-}
-
-/// The statements of ours that kept Postgres busy longest.
-async fn print_slowest(psql: &mut PgConnection, messages: f64) {
-    let slowest: Result<Vec<(f64, f64, String)>, _> = sqlx::query_as(
-        r"select total_exec_time * 1e3, calls::float8, left(regexp_replace(query, '\s+', ' ', 'g'), 80)
-         from pg_stat_statements where dbid = (select oid from pg_database where datname = current_database())
-           and query not like '%bare.%' and query not like '%pg_stat%' and query not similar to '(vacuum|checkpoint)%'
-         order by total_exec_time desc limit 8",
-    )
-    .fetch_all(psql)
-    .await;
-    // Where Postgres does not count statements there is nothing to show.
-    for (at, (micros, calls, statement)) in slowest.unwrap_or_default().iter().enumerate() {
-        if at == 0 {
-            println!("\n{:>14} {:>14}   slowest of ours, both ways together", "µs a message", "ms a call");
-        }
-        println!("{:>14.2} {:>14.2}   {statement}", micros / messages, micros / calls / 1e3);
     }
 }
