@@ -85,15 +85,16 @@ async fn bench(targets: u32, messages: usize) -> Cost {
     let server = server::start();
     server.drop_database(DATABASE).await.unwrap();
     server.create_database(DATABASE, None).await.unwrap();
-    let mut psql = PgConnection::connect(&server.url(DATABASE)).await.unwrap();
-    let store = Store::open(&server.url(DATABASE), 8).await.unwrap();
+    let url = server.url(DATABASE);
+    let mut psql = PgConnection::connect(&url).await.unwrap();
+    let store = Store::open(&url, 8).await.unwrap();
     let open = null::null(|_| ());
     let (program, mut now) = prepare(&store, targets, messages, &open).await;
     let channels = Arc::new(Channels::open(&BTreeMap::new(), &open));
     let mut cost = Cost::default();
     while cost.messages < messages {
         // Between two days of a person there are many checkpoints.
-        usage::settle(&mut psql).await;
+        usage::settle(&url).await;
         let (before, cpu, begun) = (Usage::read(&mut psql).await, usage::own_cpu(), Instant::now());
         let sent = send(&store, &program, &channels, now, messages - cost.messages).await;
         assert!(sent > 0, "nobody is due");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use sqlx::{Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 
 /// `USER_HZ`, the unit of `/proc`, is the same on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -54,10 +54,13 @@ impl Usage {
 }
 
 /// Puts the tables in order and everything on disk, so that what comes next does not pay for what was before.
-pub(crate) async fn settle(psql: &mut PgConnection) {
+pub(crate) async fn settle(url: &str) {
+    // A session's commits are all counted when it ends.
+    let mut psql = PgConnection::connect(url).await.unwrap();
     for statement in ["vacuum analyze", "checkpoint"] {
         psql.execute(statement).await.unwrap();
     }
+    psql.close().await.unwrap();
 }
 
 struct Stat {

@@ -95,7 +95,8 @@ async fn send(psql: &mut PgConnection, url: &str, processes: usize, people: u64,
     // Time stands still: everybody is due, nobody a second time.
     store.set_clock(now, Speed(0.0)).await.unwrap();
     store.close().await;
-    usage::settle(psql).await;
+    usage::settle(url).await;
+    counting::alone(psql).await;
     let before = Usage::read(psql).await;
     let sent = Senders::start(url, processes).send(people);
     assert_eq!(sent.messages, people);
@@ -104,7 +105,8 @@ async fn send(psql: &mut PgConnection, url: &str, processes: usize, people: u64,
 }
 
 async fn send_bare(psql: &mut PgConnection, url: &str, people: u64, now: Timestamp) -> Leg {
-    usage::settle(psql).await;
+    usage::settle(url).await;
+    counting::alone(psql).await;
     let before = Usage::read(psql).await;
     let sent = bare::send(url, people, now).await;
     assert_eq!(sent.messages, people);
