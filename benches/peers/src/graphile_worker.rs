@@ -53,13 +53,14 @@ impl TaskHandler for Message {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "it is told by its environment where the database is")]
 #[tokio::main(worker_threads = 2)]
 async fn main() {
-    let mut numbers = std::env::args().skip(1).map(|argument| argument.parse::<usize>().expect("a number"));
+    let mut numbers = std::env::args().skip(1).map(|argument| argument.parse::<u32>().expect("a number"));
     let messages = numbers.next().expect("how many messages");
     let concurrency = numbers.next().unwrap_or(32);
     let url = std::env::var("DATABASE_URL").expect("DATABASE_URL");
-    let pool = PgPoolOptions::new().max_connections(u32::try_from(concurrency).unwrap() + 4).connect(&url).await.unwrap();
+    let pool = PgPoolOptions::new().max_connections(concurrency + 4).connect(&url).await.unwrap();
     sqlx::raw_sql(
         "drop table if exists attempt; create table attempt (target bigint, day smallint, state text not null,
            queued_at timestamptz not null, sent_at timestamptz, provider_id text, primary key (target, day))
@@ -71,7 +72,7 @@ async fn main() {
     let drip = Drip { pool: pool.clone(), sent: Arc::default() };
     let worker = WorkerOptions::default()
         .pg_pool(pool.clone())
-        .concurrency(concurrency)
+        .concurrency(concurrency as usize)
         .poll_interval(Duration::from_millis(5))
         .complete_job_batch_delay(Duration::from_millis(5))
         .local_queue(LocalQueueConfig::default().with_size(TOGETHER))
@@ -98,7 +99,7 @@ async fn main() {
         let worker = Arc::clone(&worker);
         async move { worker.run().await }
     });
-    while drip.sent.load(Ordering::Relaxed) < messages as u64 {
+    while drip.sent.load(Ordering::Relaxed) < u64::from(messages) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let took = begun.elapsed();
@@ -108,6 +109,6 @@ async fn main() {
     let left = "select (select count(*) from attempt where state = 'sent'),
                        (select count(*) from graphile_worker.jobs where run_at > now())";
     let (sent, next): (i64, i64) = sqlx::query_as(left).fetch_one(&pool).await.unwrap();
-    assert_eq!((sent as usize, next as usize), (messages, messages), "all sent, all to be sent the next day");
-    println!("{:.0}", messages as f64 / took.as_secs_f64());
+    assert_eq!((sent, next), (messages.into(), messages.into()), "all sent, all to be sent the next day");
+    println!("{:.0}", f64::from(messages) / took.as_secs_f64());
 }
