@@ -1,9 +1,10 @@
 // The drip on graphile-worker: for each due person a job that makes the attempt durable, calls nobody, makes the outcome
 // durable and enqueues the next day. Local queue and batched completion are on; the last two steps share a statement.
+// `node graphile-worker.js MESSAGES [CONCURRENCY]`, with DATABASE_URL.
 import { makeWorkerUtils, run, Logger } from "graphile-worker";
 import { chunks, counter, measure, prepare, url } from "./drip.js";
 
-const CONCURRENCY = 24;
+const CONCURRENCY = Number(process.argv[3] ?? 16);
 const TOGETHER = 500;
 
 const pool = await prepare(CONCURRENCY + 4);

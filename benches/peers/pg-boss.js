@@ -1,5 +1,6 @@
 // The drip on pg-boss, whose workers take jobs in batches: for each batch of due people one statement with the attempts, calls
 // to nobody, one statement with the outcomes, one insert with the jobs of the next day; pg-boss completes the batch.
+// `node pg-boss.js MESSAGES`, with DATABASE_URL.
 import { PgBoss } from "pg-boss";
 import { chunks, counter, measure, prepare, url } from "./drip.js";
 

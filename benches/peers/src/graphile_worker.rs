@@ -58,7 +58,7 @@ impl TaskHandler for Message {
 async fn main() {
     let mut numbers = std::env::args().skip(1).map(|argument| argument.parse::<u32>().expect("a number"));
     let messages = numbers.next().expect("how many messages");
-    let concurrency = numbers.next().unwrap_or(32);
+    let concurrency = numbers.next().unwrap_or(16);
     let url = std::env::var("DATABASE_URL").expect("DATABASE_URL");
     let pool = PgPoolOptions::new().max_connections(concurrency + 4).connect(&url).await.unwrap();
     sqlx::raw_sql(
