@@ -5,6 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop")]
 #![expect(clippy::print_stdout, reason = "its figures are for reading")]
 
+#[path = "common/server.rs"]
+mod server;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Cursor;
@@ -14,7 +17,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relance::channel::{Open, Sandbox};
-use relance::config::Config;
 use relance::domain::{SourceId, Timestamp};
 use relance::facts;
 use relance::import;
@@ -22,7 +24,6 @@ use relance::plan::Plan;
 use relance::reconcile::{By, Outcome, compare, reconcile};
 use relance::runner::{Loaded, Roles, Supervisor, upkeep};
 use relance::source::{Claim, Source};
-use relance::store::embedded::{Durability, Options, Search, Server};
 use relance::store::{Age, Store};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Notify;
@@ -44,10 +45,9 @@ fn main() {
 }
 
 async fn bench(campaigns: usize, accounts: usize, ticks: usize) {
-    let work = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let dir = work.join("bench-campaigns");
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-campaigns");
     let files = write_tree(&dir, campaigns);
-    let server = server(work);
+    let server = server::start();
     server.drop_database("reconcile").await.unwrap();
     server.create_database("reconcile", None).await.unwrap();
     let store = Store::open(&server.url("reconcile"), 8).await.unwrap();
@@ -155,18 +155,6 @@ fn validate_bare(dir: &Path) {
     let files = fs::read_dir(dir).unwrap().flat_map(|group| fs::read_dir(group.unwrap().path()).unwrap());
     let bytes: usize = files.map(|file| fs::read(file.unwrap().path()).unwrap().len()).sum();
     assert!(bytes > 0);
-}
-
-fn server(work: &Path) -> Server {
-    let config = Config::read();
-    let options = Options {
-        dir: work.join("bench-postgres"),
-        keeper_program: env!("CARGO_BIN_EXE_relancectl").into(),
-        search: Search { bin: config.postgres_bin, path: config.path },
-        grace: Duration::from_secs(2),
-        durability: Durability::Full,
-    };
-    Server::start(&options).unwrap().0
 }
 
 async fn import_facts(store: &Store, campaigns: usize, accounts: usize) {

@@ -1,0 +1,20 @@
+//! The Postgres on which everything is measured: the one that comes with the program, with `fsync=on`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use relance::config::Config;
+use relance::store::embedded::{Durability, Options, Search, Server};
+
+/// Finds it running or starts it; its folder stays from run to run.
+pub(crate) fn start() -> Server {
+    let config = Config::read();
+    let options = Options {
+        dir: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-postgres"),
+        keeper_program: env!("CARGO_BIN_EXE_relancectl").into(),
+        search: Search { bin: config.postgres_bin, path: config.path },
+        grace: Duration::from_secs(2),
+        durability: Durability::Full,
+    };
+    Server::start(&options).unwrap().0
+}

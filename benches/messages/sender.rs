@@ -1,0 +1,117 @@
+//! Daemons in processes of their own, that send and do nothing else.
+//!
+//! They are this program again: told which database, they say `ready`, begin when they are told to, say how many messages
+//! they handed over each time, and end when their input does.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use relance::runner::Roles;
+use relance::store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::{daemon, null, usage};
+
+/// The first argument of such a process.
+pub(crate) const SENDER: &str = "sender";
+
+/// Longer than any claim takes.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Processes ready to send.
+pub(crate) struct Senders {
+    children: Vec<Child>,
+    said: Receiver<String>,
+}
+
+/// What they did together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) messages: u64,
+    /// From the word to begin until the last outcome was saved.
+    pub(crate) took: Duration,
+    pub(crate) cpu: f64,
+}
+
+impl Senders {
+    pub(crate) fn start(url: &str, processes: usize) -> Self {
+        let (say, said) = mpsc::channel();
+        let child = |_| {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            let mut child = command.args([SENDER, url]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            let (lines, say) = (BufReader::new(child.stdout.take().unwrap()).lines(), say.clone());
+            thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| say.send(line)));
+            child
+        };
+        let children = (0..processes).map(child).collect();
+        let this = Self { children, said };
+        for _ in 0..processes {
+            assert_eq!(this.listen(), "ready");
+        }
+        this
+    }
+
+    /// Has them send until so many messages were handed over, and waits until all of it is saved.
+    pub(crate) fn send(mut self, expected: u64) -> Sent {
+        let begun = Instant::now();
+        for child in &mut self.children {
+            child.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
+        }
+        let mut messages = 0;
+        while messages < expected {
+            messages += self.listen().parse::<u64>().unwrap();
+        }
+        for child in &mut self.children {
+            drop(child.stdin.take());
+        }
+        let (mut saved, mut cpu) = (0, 0.0);
+        while saved < self.children.len() {
+            let line = self.listen();
+            match line.strip_prefix("saved ") {
+                Some(seconds) => {
+                    saved += 1;
+                    cpu += seconds.parse::<f64>().unwrap();
+                }
+                None => messages += line.parse::<u64>().unwrap(),
+            }
+        }
+        let took = begun.elapsed();
+        for mut child in self.children {
+            assert!(child.wait().unwrap().success());
+        }
+        Sent { messages, took, cpu }
+    }
+
+    fn listen(&self) -> String {
+        self.said.recv_timeout(PATIENCE).expect("a sender that says nothing for a minute sends nothing")
+    }
+}
+
+/// What such a process does.
+pub(crate) async fn run(url: &str) {
+    let store = Store::open(url, 8).await.unwrap();
+    let roles = Roles { reconcile: false, enroll: false, send: true, serve: false };
+    let daemon = daemon::daemon(&store, null::null(|messages| say(&messages.to_string())), roles);
+    let stop = CancellationToken::new();
+    let mut input = std::io::stdin();
+    say("ready");
+    input.read_exact(&mut [0; 3]).unwrap();
+    let cpu = usage::own_cpu();
+    let told = stop.clone();
+    thread::spawn(move || {
+        // Nothing more comes: the input ends.
+        input.read_exact(&mut [0]).unwrap_err();
+        told.cancel();
+    });
+    daemon.run(&stop).await;
+    say(&format!("saved {}", usage::own_cpu() - cpu));
+    store.close().await;
+}
+
+fn say(line: &str) {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "{line}").and_then(|()| output.flush()).unwrap();
+}
