@@ -88,8 +88,15 @@ pub struct Candidate {
     pub suppressed: bool,
     pub near_opt_out: bool,
     pub last_written_on: Option<NaiveDate>,
-    /// There is a message of this day: it was handed over before, or is waiting for that again.
-    pub attempted: bool,
+    pub attempt: Attempt,
+}
+
+/// Whether there is a message of that day already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    First,
+    /// It was handed over before: only one that certainly failed is handed over again.
+    Further,
 }
 
 impl Candidate {
@@ -137,8 +144,7 @@ pub struct Send {
     pub channel: Option<Name>,
     pub content: Rendered,
     pub due_at: Timestamp,
-    /// It was attempted before.
-    pub again: bool,
+    pub attempt: Attempt,
     /// The following day and when it is due; `None` after the last.
     pub next: Option<(u16, Timestamp)>,
     pub failed_days: u16,
@@ -329,7 +335,7 @@ impl Asking<'_> {
             channel: campaign.channel(&self.lane.policy).cloned(),
             content,
             due_at: candidate.due_at,
-            again: candidate.attempted,
+            attempt: candidate.attempt,
             next: campaign.cadence.next(candidate.day, candidate.due_at, self.now),
             failed_days: candidate.failed_days,
         })

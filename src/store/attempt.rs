@@ -9,7 +9,7 @@ use sqlx::{Arguments, PgConnection};
 use super::Error;
 use super::claim::{Claimed, Keys, Terms};
 use crate::domain::{AccountId, CampaignId, MessageKey, NaiveDate, ReferralId, TargetKey, Timestamp};
-use crate::lane::{Draw, Lane, Send};
+use crate::lane::{Attempt, Draw, Lane, Send};
 
 /// A message of a draw, and whose.
 type Drawn<'a> = (&'a Lane, &'a Draw, &'a Send);
@@ -22,13 +22,13 @@ pub(super) async fn begin(
     revision: i32,
     terms: Terms<'_>,
 ) -> Result<Vec<Claimed>, Error> {
-    let drawn: Vec<Drawn<'_>> =
+    let all: Vec<Drawn<'_>> =
         draws.iter().flat_map(|(lane, draw)| draw.sends.iter().map(move |send| (*lane, draw, send))).collect();
-    let (again, first): (Vec<_>, Vec<_>) = drawn.iter().copied().partition(|(.., send)| send.again);
+    let (first, further) = all.iter().copied().partition(|(.., send)| send.attempt == Attempt::First);
     let mut attempts = first_attempts(tx, first, revision).await?;
-    attempts.extend(further_attempts(tx, again, revision).await?);
+    attempts.extend(further_attempts(tx, further, revision).await?);
     let leases = lease(tx, &attempts, terms).await?;
-    let claimed = drawn.into_iter().filter_map(|(lane, draw, send)| {
+    let claimed = all.into_iter().filter_map(|(lane, draw, send)| {
         let lease = if terms.apart { leases.get(&lane.account) } else { leases.values().next() };
         Some(Claimed {
             key: send.key,

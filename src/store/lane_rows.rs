@@ -9,7 +9,7 @@ use super::rows::{strange, zone};
 use crate::domain::{AccountId, CampaignId, Consent, Country, Language, NaiveDate, Phone, ReferralId, Timestamp};
 use crate::gate::{self, Halt};
 use crate::health::{Count, Tally};
-use crate::lane::{Candidate, DayCount, Lane, LaneRun};
+use crate::lane::{Attempt, Candidate, DayCount, Lane, LaneRun};
 use crate::lifecycle::run::{Phase, Reason};
 use crate::manifest::policy::Policies;
 use crate::pacing::Pace;
@@ -47,7 +47,7 @@ macro_rules! recipient_columns {
 macro_rules! candidate_columns {
     () => {
         "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone, r.email,
-         r.paid_at is not null as paid, r.consent,
+         r.paid_at, r.consent,
          exists (select from suppression s where s.phone = r.phone) as suppressed,
          exists (select from person_hold h where h.account_id in (t.account_id, 0) and h.phone = r.phone) as near_opt_out,
          w.last_written_on, coalesce(w.attempted, false) as attempted"
@@ -183,7 +183,7 @@ pub(super) struct CandidateRow {
     email: Option<String>,
     #[sqlx(flatten)]
     recipient: RecipientRow,
-    paid: bool,
+    paid_at: Option<Timestamp>,
     consent: Option<String>,
     suppressed: bool,
     near_opt_out: bool,
@@ -206,12 +206,12 @@ impl CandidateRow {
             phone: Phone::trusted(self.phone),
             email: self.email,
             recipient: self.recipient.recipient()?,
-            paid: self.paid,
+            paid: self.paid_at.is_some(),
             consent,
             suppressed: self.suppressed,
             near_opt_out: self.near_opt_out,
             last_written_on: self.last_written_on,
-            attempted: self.attempted,
+            attempt: if self.attempted { Attempt::Further } else { Attempt::First },
         };
         Ok((AccountId(self.account_id), candidate))
     }

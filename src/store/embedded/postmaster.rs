@@ -83,7 +83,7 @@ pub(super) fn spawn(place: &Place, binaries: &Binaries, durability: Durability) 
     set(&mut command, &ALWAYS);
     match durability {
         Durability::Full => {
-            set(&mut command, &[("shared_buffers", &memory::shared_buffers()), ("max_connections", "100")])
+            set(&mut command, &[("shared_buffers", &memory::shared_buffers()), ("max_connections", "100")]);
         }
         Durability::Disposable => set(&mut command, &DISPOSABLE),
     }
