@@ -15,7 +15,6 @@ use super::send::{Sent, lease, save};
 use super::supervisor::log_failure;
 use crate::channel::{Channels, Outcome};
 use crate::domain::{AccountId, Timestamp};
-use crate::lifecycle::settlement::settle;
 use crate::program::Program;
 use crate::store::{self, Batch, Claimed, Span, Speed, Store, Terms};
 
@@ -70,7 +69,7 @@ struct Landed {
 impl Landed {
     /// Whether nothing has to be saved but what became of the messages.
     fn is_of_messages_only(&self) -> bool {
-        let mut settled = self.outcomes.iter().map(|(claimed, outcome)| settle(outcome, claimed.standing(), self.at));
+        let mut settled = self.outcomes.iter().map(|(claimed, outcome)| claimed.settle(outcome, self.at));
         settled.all(|settlement| settlement.is_of_message_only())
     }
 }

@@ -17,7 +17,7 @@ use super::rows::decode;
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, MessageKey, NaiveDate, Name, Phone, TargetKey, Timestamp};
 use crate::lane::{self, Candidate, Draw, Lane, LaneRun};
-use crate::lifecycle::settlement::Standing;
+use crate::lifecycle::settlement::{Outcome, Settlement, Standing, settle};
 use crate::manifest::policy::AccountPolicy;
 use crate::program::{Program, Rendered};
 
@@ -74,9 +74,11 @@ pub struct Claimed {
 }
 
 impl Claimed {
-    /// Where it stood when it was handed over.
-    pub fn standing(&self) -> Standing {
-        Standing { attempts: self.attempts, failed_days: self.failed_days, last: self.last }
+    /// What `outcome` means for it at `now`. No outcome is known before its claim, so for what was claimed ahead of `now` the
+    /// instant of the claim counts.
+    pub fn settle(&self, outcome: &Outcome, now: Timestamp) -> Settlement {
+        let standing = Standing { attempts: self.attempts, failed_days: self.failed_days, last: self.last };
+        settle(outcome, standing, now.max(self.claimed_at))
     }
 }
 

@@ -11,22 +11,17 @@ use super::target_rows::{TargetRow, TargetRows};
 use super::{Error, Store};
 use crate::domain::{AccountId, NaiveDate, Name, Phone, Timestamp};
 use crate::lifecycle::message::{State, step};
-use crate::lifecycle::settlement::{Consequence, Following, Outcome, Refusal, Settlement, settle};
+use crate::lifecycle::settlement::{Consequence, Following, Outcome, Refusal, Settlement};
 
 /// Leases looked at in one go.
 const EXPIRED_LEASES: i64 = 100;
 
 impl Store {
     /// Saves what became of messages and gives their leases back, in one transaction: message states, targets that end
-    /// or come back, and the quota of what certainly did not leave. No outcome is known before its claim, so for messages
-    /// that were claimed ahead of `now` the instant of their claim counts.
+    /// or come back, and the quota of what certainly did not leave.
     pub async fn save_outcomes(&self, outcomes: &[(Claimed, Outcome)], now: Timestamp) -> Result<(), Error> {
-        let settled: Vec<(&Claimed, &Outcome, Settlement)> = outcomes
-            .iter()
-            .map(|(claimed, outcome)| {
-                (claimed, outcome, settle(outcome, claimed.standing(), now.max(claimed.claimed_at)))
-            })
-            .collect();
+        let settled: Vec<(&Claimed, &Outcome, Settlement)> =
+            outcomes.iter().map(|(claimed, outcome)| (claimed, outcome, claimed.settle(outcome, now))).collect();
         self.suppress_refused(&settled, now).await?;
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to save outcomes"))?;
         let ours = return_leases(&mut tx, &settled).await?;
