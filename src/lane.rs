@@ -3,20 +3,21 @@
 //! Pure: it gets what the claiming transaction read under lock and says what that transaction must write. The
 //! gate is asked once per person; quota and pace move on between two answers, so a cap of 2 lets 2 out.
 
-use std::collections::{BTreeMap, HashSet};
+mod draw;
+
 use std::sync::Arc;
 
+pub use self::draw::{Draw, Due, Send, draw};
 use crate::domain::{
     AccountId, CampaignId, Consent, Language, MessageKey, NaiveDate, Name, Opening, Phone, ReferralId, TargetKey,
     Timestamp, Zone,
 };
-use crate::gate::{self, Halt, Hold, Question, Quota, Scope, Verdict};
+use crate::gate::{self, Halt, Hold, Question, Quota, Verdict};
 use crate::health::Tally;
 use crate::lifecycle::run::{Phase, Reason, acting};
-use crate::lifecycle::target::Exit;
 use crate::manifest::policy::AccountPolicy;
 use crate::pacing::{self, Pace};
-use crate::program::{CampaignProgram, Program, Recipient, Referrer, Rendered};
+use crate::program::{CampaignProgram, Program, Recipient, Referrer};
 
 /// The account and how far its day has come.
 #[derive(Debug, Clone)]
@@ -112,44 +113,6 @@ impl Candidate {
     }
 }
 
-/// What the claiming transaction must write.
-#[derive(Debug, Default)]
-pub struct Draw {
-    pub sends: Vec<Send>,
-    pub exits: Vec<(TargetKey, Exit)>,
-    /// The sequence has become shorter than where they stand.
-    pub finished: Vec<TargetKey>,
-    /// Not due before this instant.
-    pub held: Vec<(TargetKey, Timestamp)>,
-    /// Runs that are stopped for the sake of their account: whoever looks at them pauses them.
-    pub halted: Vec<CampaignId>,
-    /// Messages that could not be rendered: their runs pause.
-    pub faults: Vec<(CampaignId, String)>,
-    /// The instant of the turn.
-    pub at: Timestamp,
-    /// The account's local day, to which the messages count.
-    pub today: NaiveDate,
-    pub pace: Pace,
-    /// For every run: when it is worth asking again, `None` when only an event can change it.
-    pub not_before: Vec<(CampaignId, Option<Timestamp>)>,
-}
-
-/// A message to hand over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Send {
-    pub key: MessageKey,
-    pub phone: Phone,
-    pub email: Option<String>,
-    /// `None`: the built-in sandbox.
-    pub channel: Option<Name>,
-    pub content: Rendered,
-    pub due_at: Timestamp,
-    pub attempt: Attempt,
-    /// The following day and when it is due; `None` after the last.
-    pub next: Option<(u16, Timestamp)>,
-    pub failed_days: u16,
-}
-
 /// How many due people of one run a lane may want to look at, given its quotas and pace.
 pub fn appetite(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, most: u32) -> u32 {
     let Some(campaign) = program.campaign(run.campaign) else { return 0 };
@@ -164,78 +127,6 @@ pub fn appetite(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, m
         Verdict::Hold { .. } => 0,
         Verdict::Exit(_) => most,
     }
-}
-
-/// Decides for every candidate, in the order given: by priority, then longest overdue first.
-pub fn draw(lane: &Lane, runs: &[LaneRun], candidates: Vec<Candidate>, program: &Program, now: Timestamp) -> Draw {
-    let today = lane.zone.date(now);
-    let asking = Asking { lane, now };
-    let mut draw = Draw { at: now, today, pace: lane.pace_at(now), ..Draw::default() };
-    let mut lane_taken = lane.taken.of(today);
-    let mut run_taken: BTreeMap<CampaignId, u32> = runs.iter().map(|r| (r.campaign, r.taken.of(today))).collect();
-    let mut written: HashSet<ReferralId> = HashSet::new();
-    let mut closed: HashSet<CampaignId> = HashSet::new();
-
-    for candidate in candidates {
-        let Some(run) = runs.iter().find(|run| run.campaign == candidate.campaign) else { continue };
-        let Some(campaign) = program.campaign(run.campaign).filter(|_| !closed.contains(&run.campaign)) else {
-            continue;
-        };
-        let target = TargetKey { account: lane.account, campaign: run.campaign, referral: candidate.referral };
-        if candidate.day > campaign.cadence.days() {
-            draw.finished.push(target);
-            continue;
-        }
-        let taken = run_taken.entry(run.campaign).or_default();
-        let mut question = asking.question(campaign, run, lane_taken, *taken);
-        question.next_slot_at = draw.pace.next_slot_at;
-        let mut person = candidate.person(today);
-        if written.contains(&candidate.referral) {
-            person.last_written_on = Some(today);
-        }
-        question.person = Some(person);
-        match gate::decide(&question) {
-            Verdict::Exit(exit) => draw.exits.push((target, exit)),
-            Verdict::Hold { reason, until } => match reason.scope() {
-                Scope::Person => draw.held.push((target, until.unwrap_or(question.day_ends_at))),
-                Scope::Run => {
-                    closed.insert(run.campaign);
-                }
-                Scope::Account => break,
-            },
-            Verdict::Send => match asking.send(campaign, target, candidate) {
-                Ok(send) => {
-                    lane_taken += 1;
-                    *taken += 1;
-                    written.insert(send.key.target.referral);
-                    draw.pace = pacing::after_message(&lane.policy.pacing, draw.pace, now, seed(&send.key));
-                    draw.sends.push(send);
-                }
-                Err(fault) => {
-                    closed.insert(run.campaign);
-                    draw.faults.push((run.campaign, fault));
-                }
-            },
-        }
-    }
-    for run in runs {
-        let not_before = program.campaign(run.campaign).and_then(|campaign| {
-            let taken = run_taken.get(&run.campaign).copied().unwrap_or_default();
-            let mut question = asking.question(campaign, run, lane_taken, taken);
-            question.next_slot_at = draw.pace.next_slot_at;
-            match gate::decide(&question) {
-                Verdict::Send | Verdict::Exit(_) => Some(now),
-                Verdict::Hold { reason, until } => {
-                    if reason == Hold::Halted {
-                        draw.halted.push(run.campaign);
-                    }
-                    until
-                }
-            }
-        });
-        draw.not_before.push((run.campaign, not_before));
-    }
-    draw
 }
 
 /// The question that [`draw`] asks the gate about its first candidate; `None` when the campaign is not in force.
@@ -283,12 +174,6 @@ pub fn hold(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp) -> Op
         Verdict::Hold { reason, until } => Some((reason, until)),
         Verdict::Send | Verdict::Exit(_) => None,
     }
-}
-
-/// The same whatever number a campaign was given.
-fn seed(key: &MessageKey) -> u64 {
-    let part = |n: i64| n.cast_unsigned();
-    part(key.target.referral.0).rotate_left(24) ^ part(i64::from(key.day))
 }
 
 /// What stays the same from one question to the next.

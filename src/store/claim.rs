@@ -4,19 +4,17 @@
 //! caps, the pace and "one message a day" of an account are decided by one transaction at a time, however many
 //! processes send, and lanes that another process holds are skipped, not waited for.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sqlx::PgConnection;
 
-use super::lane_rows::{
-    CandidateRow, LaneRow, LaneRunRow, candidate_columns, candidate_messages, lane_columns, lane_run_columns,
-    recipient_columns,
-};
+use super::due::Asked;
+use super::lane_rows::{LaneRow, LaneRunRow, lane_columns, lane_run_columns};
 use super::rows::decode;
 use super::{Error, Store};
-use crate::domain::{AccountId, CampaignId, MessageKey, NaiveDate, Name, Phone, TargetKey, Timestamp};
-use crate::lane::{self, Candidate, Draw, Lane, LaneRun};
+use crate::domain::{AccountId, MessageKey, NaiveDate, Name, Phone, TargetKey, Timestamp};
+use crate::lane::{self, Draw, Lane, LaneRun};
 use crate::lifecycle::settlement::{Outcome, Settlement, Standing, settle};
 use crate::manifest::policy::AccountPolicy;
 use crate::program::{Program, Rendered};
@@ -140,15 +138,15 @@ impl Store {
             return Ok(Claim::default());
         }
         let runs = active_runs(&mut tx, &lanes).await?;
-        let (asked, passed_over) = questions(&lanes, &runs, program, batch);
-        let mut candidates = candidates(&mut tx, asked, program).await?;
-        let crowd = candidates.values().map(Vec::len).max().unwrap_or_default();
+        let (asked, passed_over) = Asked::of(&lanes, &runs, program, batch);
+        let mut due = asked.due(&mut tx, program).await?;
+        let crowd = due.values().map(|due| due.candidates.len()).max().unwrap_or_default();
         let none = Vec::new();
         let draws: Vec<(&Lane, Draw)> = lanes
             .iter()
             .filter(|turn| !passed_over.contains(&turn.lane.account))
             .map(|Turn { lane, at }| {
-                let due = candidates.remove(&lane.account).unwrap_or_default();
+                let due = due.remove(&lane.account).unwrap_or_default();
                 (lane, lane::draw(lane, runs.get(&lane.account).unwrap_or(&none), due, program, *at))
             })
             .collect();
@@ -179,9 +177,9 @@ pub(super) async fn in_force(tx: &mut PgConnection, program: &Program) -> Result
 }
 
 /// A lane, and the instant at which it is looked at.
-struct Turn {
-    lane: Lane,
-    at: Timestamp,
+pub(super) struct Turn {
+    pub(super) lane: Lane,
+    pub(super) at: Timestamp,
 }
 
 /// Locks lanes that are due for a look; `None` when `program` is not what is in force. What holds for them is read by a
@@ -226,7 +224,7 @@ async fn claim_lanes(
     rows.into_iter().map(turn).collect::<Result<_, sqlx::Error>>().map(Some).map_err(decode("read the claimed lanes"))
 }
 
-type Runs = BTreeMap<AccountId, Vec<LaneRun>>;
+pub(super) type Runs = BTreeMap<AccountId, Vec<LaneRun>>;
 
 async fn active_runs(tx: &mut PgConnection, lanes: &[Turn]) -> Result<Runs, Error> {
     let rows: Vec<LaneRunRow> = sqlx::query_as(concat!(
@@ -244,84 +242,6 @@ async fn active_runs(tx: &mut PgConnection, lanes: &[Turn]) -> Result<Runs, Erro
         runs.entry(account).or_default().push(run);
     }
     Ok(runs)
-}
-
-/// Of whom is asked: of each run as many as its lane can take.
-#[derive(Default)]
-struct Asked {
-    accounts: Vec<i32>,
-    campaigns: Vec<i32>,
-    most: Vec<i64>,
-    instants: Vec<Timestamp>,
-}
-
-/// What to ask, while there is room in the batch, and the lanes for which there is none: they stay as they are, the first
-/// to be looked at next.
-fn questions(lanes: &[Turn], runs: &Runs, program: &Program, batch: Batch) -> (Asked, HashSet<AccountId>) {
-    let (mut asked, mut passed_over) = (Asked::default(), HashSet::new());
-    let mut room = i64::try_from(batch.messages).unwrap_or(i64::MAX);
-    for Turn { lane, at } in lanes {
-        let mut first: Vec<&LaneRun> = runs.get(&lane.account).into_iter().flatten().collect();
-        // The room of the batch is scarce too.
-        first.sort_by_key(|run| (priority(program, run.campaign), run.campaign));
-        let was_full = room == 0;
-        for run in first {
-            let appetite = i64::from(lane::appetite(lane, run, program, *at, batch.people));
-            let most = appetite.min(room);
-            if most > 0 {
-                asked.accounts.push(lane.account.0);
-                asked.campaigns.push(run.campaign.0);
-                asked.most.push(most);
-                asked.instants.push(*at);
-                room -= most;
-            } else if appetite > 0 && was_full {
-                passed_over.insert(lane.account);
-            }
-        }
-    }
-    (asked, passed_over)
-}
-
-fn priority(program: &Program, campaign: CampaignId) -> i32 {
-    program.campaign(campaign).map_or(i32::MAX, |program| program.spec.priority)
-}
-
-/// Who is due: by priority, then longest overdue first.
-async fn candidates(
-    tx: &mut PgConnection,
-    asked: Asked,
-    program: &Program,
-) -> Result<BTreeMap<AccountId, Vec<Candidate>>, Error> {
-    let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
-        "select ",
-        candidate_columns!(),
-        ", ",
-        recipient_columns!(),
-        " from unnest($1::int[], $2::int[], $3::bigint[], $4::timestamptz[]) as q (account_id, campaign_id, most, at)
-         cross join lateral (
-            select * from target t
-            where t.account_id = q.account_id and t.campaign_id = q.campaign_id and t.state = 'active' and t.due_at <= q.at
-            order by t.due_at limit q.most) t
-         join referral r on r.account_id = t.account_id and r.id = t.referral_id
-         ",
-        candidate_messages!()
-    ))
-    .bind(asked.accounts)
-    .bind(asked.campaigns)
-    .bind(asked.most)
-    .bind(asked.instants)
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during("read who is due"))?;
-    let mut due: BTreeMap<AccountId, Vec<Candidate>> = BTreeMap::new();
-    for row in rows {
-        let (account, candidate) = row.candidate().map_err(decode("read who is due"))?;
-        due.entry(account).or_default().push(candidate);
-    }
-    for candidates in due.values_mut() {
-        candidates.sort_by_key(|c| (priority(program, c.campaign), c.due_at, c.campaign, c.referral));
-    }
-    Ok(due)
 }
 
 /// The parts of target keys as columns.

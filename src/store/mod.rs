@@ -15,6 +15,7 @@ mod clock;
 mod copy_world;
 mod demo;
 mod desired;
+mod due;
 mod effect;
 pub mod embedded;
 mod enroll;

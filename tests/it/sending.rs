@@ -575,3 +575,18 @@ async fn a_stale_program_claims_and_moves_nothing() {
     assert_eq!(enroll(world.store(), &old, world.now).await.unwrap(), 0);
     assert_eq!(world.channel.delivered(), []);
 }
+
+#[tokio::test]
+async fn nobody_goes_before_people_of_a_higher_priority_whom_a_batch_did_not_ask_for() {
+    let mut world = world_of(6).await;
+    let campaigns = [("a-later", "priority: 50"), ("b-first", "priority: 5, limits: {messagesPerDay: 5}")];
+    world.apply(&tree(2, &format!("{NO_PACE}, limits: {{messagesPerDay: 6}}"), &campaigns)).await;
+    world.settle().await;
+    world.now += TimeDelta::hours(7);
+    // Two people of each campaign are asked for at a time: were all four written to, the later one would take three of six.
+    for _ in 0..8 {
+        world.claim_of(2).await;
+    }
+    let written = "select c.name || ' ' || count(*) from message m join campaign c on c.id = m.campaign_id group by c.name order by 1";
+    assert_eq!(world.column(written).await, ["a-later 1", "b-first 5"]);
+}

@@ -242,8 +242,16 @@ impl World {
 
     /// Claims what is due, at most `messages`, for 90 seconds.
     pub(crate) async fn claim(&mut self, messages: usize) -> Claim {
+        self.claim_by(Batch { messages, ..BATCH }).await
+    }
+
+    /// Claims what is due, at most of so many people of each run, for 90 seconds.
+    pub(crate) async fn claim_of(&mut self, people: u32) -> Claim {
+        self.claim_by(Batch { people, ..BATCH }).await
+    }
+
+    async fn claim_by(&mut self, batch: Batch) -> Claim {
         let (program, _) = self.program().await;
-        let batch = Batch { messages, ..BATCH };
         self.store()
             .claim(&program, batch, Span::now(self.now), Terms::until(self.now + TimeDelta::seconds(90)))
             .await
