@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use crate::channel::{Reaction, Refusal, whatsapp};
-use crate::domain::MessageKey;
-use crate::store::{HeardOf, Incoming, ProviderNotice, Receipt, ReceiptStatus, Webhook};
-use crate::webhook::{self, Inbound, Notice, Post, Preference, Status, StatusKind, Subject, Update};
+use crate::domain::{MessageKey, Timestamp};
+use crate::lifecycle::means::tag;
+use crate::lifecycle::stop::{self, Stop};
+use crate::store::{HeardOf, Incoming, ProviderNotice, Receipt, ReceiptStatus, SenderName, Webhook};
+use crate::webhook::{self, Inbound, Meaning, Notice, Post, Preference, Status, StatusKind, Subject, Update};
 
 /// A failure that is told afterwards is one of the first hand-over: the provider tries no second one.
 const ATTEMPT: u16 = 1;
@@ -15,11 +17,22 @@ const ATTEMPT: u16 = 1;
 pub(super) struct Read<'a> {
     pub(super) webhook: &'a Webhook,
     post: Post,
+    now: Timestamp,
 }
 
 impl<'a> Read<'a> {
-    pub(super) fn of(webhook: &'a Webhook) -> Self {
-        Self { webhook, post: webhook::read(&webhook.body, webhook.received_at) }
+    pub(super) fn of(webhook: &'a Webhook, now: Timestamp) -> Self {
+        Self { webhook, post: webhook::read(&webhook.body, webhook.received_at), now }
+    }
+
+    /// What numbers of ours are called.
+    pub(super) fn senders(&self) -> impl Iterator<Item = SenderName> {
+        self.post.numbers.iter().map(|number| SenderName {
+            channel: self.webhook.channel.clone(),
+            number: number.id.clone(),
+            digits: number.digits.clone(),
+            business: number.account.clone(),
+        })
     }
 
     /// What in it could not be read.
@@ -59,7 +72,9 @@ impl<'a> Read<'a> {
             Update::Notice(notice) => {
                 let sentence = sentence(&self.webhook.channel, notice);
                 let id = format!("notice {} {sentence}", notice.at.timestamp()).chars().take(512).collect();
-                Some(ProviderNotice { id, sentence, at: notice.at })
+                let at = notice.at.min(self.now);
+                let stop = stop(&self.webhook.channel, notice, &sentence, at);
+                Some(ProviderNotice { id, sentence, at, stop })
             }
             Update::Status(_) | Update::Inbound(_) | Update::Preference(_) => None,
         })
@@ -119,6 +134,24 @@ fn switch(preference: &Preference) -> Incoming {
     }
 }
 
+/// What a notice stops or lets go on; nothing if it means nothing, or does not say what it is about.
+fn stop(channel: &str, notice: &Notice, sentence: &str, said_at: Timestamp) -> Option<Stop> {
+    let (is_stopped, until) = match notice.meaning {
+        Meaning::Stop { until } => (true, until),
+        Meaning::Lift => (false, None),
+        Meaning::Nothing => return None,
+    };
+    let subject = match &notice.subject {
+        Subject::Template { name, language } => {
+            stop::Subject::Template { name: name.clone(), language: language.as_deref().map(tag) }
+        }
+        Subject::TemplateQuality { .. } => return None,
+        Subject::Number(number) => stop::Subject::Number(number.clone()?),
+        Subject::Account(id) => stop::Subject::Business(id.clone()?),
+    };
+    Some(Stop { channel: channel.to_owned(), subject, said_at, is_stopped, until, message: sentence.to_owned() })
+}
+
 /// What happened to what, in one sentence for the log.
 fn sentence(channel: &str, notice: &Notice) -> String {
     let named = |name: &str, language: &Option<String>| {
@@ -173,13 +206,22 @@ impl Tally<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Notice, Subject, sentence};
+    use super::{Meaning, Notice, Subject, sentence};
 
     #[test]
     fn notices_are_told_in_a_sentence() {
         let of = |subject, event: &str, detail: Option<&str>| {
             let (event, detail) = (event.to_owned(), detail.map(str::to_owned));
-            sentence("whatsapp", &Notice { subject, event, detail, at: "2026-11-30T14:00:00Z".parse().unwrap() })
+            sentence(
+                "whatsapp",
+                &Notice {
+                    subject,
+                    event,
+                    detail,
+                    meaning: Meaning::Nothing,
+                    at: "2026-11-30T14:00:00Z".parse().unwrap(),
+                },
+            )
         };
         let (name, language) = ("welcome".to_owned(), Some("fr".to_owned()));
         let template = Subject::Template { name: name.clone(), language };

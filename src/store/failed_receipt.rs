@@ -91,6 +91,7 @@ pub(super) async fn have_effect(
         refused.push(Refused {
             run: (key.account, key.campaign),
             channel: receipt.channel.as_deref(),
+            template: None,
             error: &refusal.error,
             consequence,
             fails: refusal.reaction.is_failure(),

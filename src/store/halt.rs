@@ -10,8 +10,10 @@ use super::claim_write::number;
 use super::fault::Faults;
 use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::health::{Count, Stop, Tally, slow_down};
+use crate::lifecycle::means::Template;
 use crate::lifecycle::run::{Halted, Reason};
 use crate::lifecycle::settlement::Consequence;
+use crate::manifest::desired::WhatsappTemplate;
 
 /// Channels by which nothing leaves.
 pub(super) type HaltedChannels = BTreeMap<String, HaltedChannel>;
@@ -44,6 +46,8 @@ pub(super) struct Refused<'a> {
     pub(super) run: (AccountId, CampaignId),
     /// The channel by name; `None` is the built-in one.
     pub(super) channel: Option<&'a str>,
+    /// The template that it would have gone by.
+    pub(super) template: Option<&'a WhatsappTemplate>,
     pub(super) error: &'a str,
     pub(super) consequence: Option<Consequence>,
     /// It counts as a failure of the account.
@@ -90,7 +94,7 @@ pub(super) async fn take_effect(tx: &mut PgConnection, refused: &[Refused<'_>], 
     let mut lanes = read(tx, refused, now).await?;
     let mut faults = Faults::default();
     let mut channels: BTreeMap<&str, &str> = BTreeMap::new();
-    for Refused { run: (account, campaign), channel, error, consequence, fails } in refused {
+    for Refused { run: (account, campaign), channel, template, error, consequence, fails } in refused {
         let Some(lane) = lanes.get_mut(account) else { continue };
         if *fails {
             lane.tally = lane.tally.at(now).failed(1);
@@ -98,7 +102,10 @@ pub(super) async fn take_effect(tx: &mut PgConnection, refused: &[Refused<'_>], 
         match consequence {
             None | Some(Consequence::Suppress) => {}
             Some(Consequence::SlowLane { after }) => lane.throttle = Some(slow_down(lane.throttle, *after, now)),
-            Some(Consequence::PauseRun) => faults.push((*account, *campaign), (*error).to_owned(), now),
+            Some(Consequence::PauseRun) => {
+                let template = channel.zip(template.map(Template::of));
+                faults.refused((*account, *campaign), error, template, now);
+            }
             Some(Consequence::PauseAccount) => {
                 let reason = Reason::ChannelUnhealthy;
                 lane.halt = Some(Halt { reason, message: (*error).into(), stop: None });
@@ -275,4 +282,14 @@ async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, n
     .await
     .map_err(Error::during("halt channels"))?;
     Ok(())
+}
+
+/// Lets channels go on that were stopped: somebody has looked, or made them anew. Returns why they were. The lanes of those
+/// who wait for it are locked, and whoever calls has them looked at.
+pub(super) async fn lift_channels(tx: &mut PgConnection, channels: &[&str]) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar("delete from channel_halt where channel = any($1) returning message")
+        .bind(channels)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("lift the halt of channels"))
 }

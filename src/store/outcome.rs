@@ -179,6 +179,7 @@ async fn follow(
             refused.push(Refused {
                 run: (key.account, key.campaign),
                 channel: claimed.channel.as_ref().map(Name::as_str),
+                template: claimed.content.template.as_ref(),
                 error: &refusal.error,
                 consequence: settlement.consequence,
                 fails: refusal.reaction.is_failure(),

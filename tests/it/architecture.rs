@@ -70,7 +70,19 @@ const ALLOWED: [(&str, &[&str]); 33] = [
     ("server", &["manifest", "secret", "store", "webhook"]),
     (
         "runner",
-        &["channel", "domain", "manifest", "notice", "plan", "program", "reconcile", "source", "store", "webhook"],
+        &[
+            "channel",
+            "domain",
+            "lifecycle",
+            "manifest",
+            "notice",
+            "plan",
+            "program",
+            "reconcile",
+            "source",
+            "store",
+            "webhook",
+        ],
     ),
     (
         "time_machine",
