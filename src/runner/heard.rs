@@ -6,7 +6,7 @@ use crate::channel::{Reaction, Refusal, whatsapp};
 use crate::domain::{MessageKey, Timestamp};
 use crate::lifecycle::means::tag;
 use crate::lifecycle::stop::{self, Stop};
-use crate::store::{HeardOf, Incoming, ProviderNotice, Receipt, ReceiptStatus, SenderName, Webhook};
+use crate::store::{HeardOf, Incoming, ProviderNotice, Receipt, ReceiptStatus, SenderName, Senders, Webhook};
 use crate::webhook::{self, Inbound, Meaning, Notice, Post, Preference, Status, StatusKind, Subject, Update};
 
 /// A failure that is told afterwards is one of the first hand-over: the provider tries no second one.
@@ -45,15 +45,25 @@ impl<'a> Read<'a> {
         self.statuses().filter(|status| status.callback.is_none()).map(|status| status.provider_id.as_str())
     }
 
-    /// Receipts of messages that are ours; `called` says what the provider calls them.
-    pub(super) fn receipts(&self, called: &HashMap<String, MessageKey>) -> impl Iterator<Item = Receipt> {
+    /// Whether it tells of messages that failed.
+    pub(super) fn has_failures(&self) -> bool {
+        self.statuses().any(|status| matches!(status.kind, StatusKind::Failed { .. }))
+    }
+
+    /// Receipts of messages that are ours; `called` says what the provider calls them, `senders` by whose number they went.
+    pub(super) fn receipts(
+        &self,
+        called: &HashMap<String, MessageKey>,
+        senders: &Senders,
+    ) -> impl Iterator<Item = Receipt> {
         self.statuses().filter_map(|status| {
+            let key = status.callback.or_else(|| called.get(&status.provider_id).copied())?;
             Some(Receipt {
-                key: status.callback.or_else(|| called.get(&status.provider_id).copied())?,
+                key,
                 provider_id: Some(status.provider_id.clone()),
                 recipient: status.recipient.clone(),
                 channel: Some(self.webhook.channel.clone()),
-                status: receipt_status(&status.kind),
+                status: receipt_status(&status.kind, !senders.has_own(key.target.account)),
                 at: status.at,
             })
         })
@@ -88,14 +98,15 @@ impl<'a> Read<'a> {
     }
 }
 
-fn receipt_status(kind: &StatusKind) -> ReceiptStatus {
+/// `is_shared`: it went by a number that many share.
+fn receipt_status(kind: &StatusKind, is_shared: bool) -> ReceiptStatus {
     match kind {
         StatusKind::Sent => ReceiptStatus::Sent,
         StatusKind::Delivered => ReceiptStatus::Delivered,
         StatusKind::Read | StatusKind::Played => ReceiptStatus::Read,
         StatusKind::Failed { code: Some(code), text } => ReceiptStatus::Failed(Refusal {
             error: format!("{code}: {text}"),
-            reaction: whatsapp::reaction(*code, ATTEMPT),
+            reaction: whatsapp::by_number(whatsapp::reaction(*code, ATTEMPT), is_shared),
         }),
         StatusKind::Failed { code: None, text } => {
             ReceiptStatus::Failed(Refusal { error: text.clone(), reaction: Reaction::FailDay })

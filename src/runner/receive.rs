@@ -66,7 +66,10 @@ async fn process(
     addressees.learn(store, posts.iter().flat_map(Read::senders).collect()).await?;
     let unnamed: Vec<&str> = posts.iter().flat_map(Read::unnamed).collect();
     let called = store.called(&unnamed).await?;
-    let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called)).collect();
+    // Only of what failed it matters by whose number it went.
+    let nobody = store::Senders::default();
+    let senders = if posts.iter().any(Read::has_failures) { addressees.senders(store).await? } else { &nobody };
+    let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called, senders)).collect();
     let progress = store.receipts(&receipts, now).await?;
     let incoming: Vec<_> = posts.iter().flat_map(Read::incoming).collect();
     let heard = if incoming.is_empty() {

@@ -44,6 +44,15 @@ pub fn reaction(code: i64, attempts: u16) -> Reaction {
     }
 }
 
+/// The reaction to what is said of a hand-over by a number of the account's own, or by one that many share: what is wrong with
+/// that one concerns all of them. The same for what is answered at once and for what is told later.
+pub fn by_number(reaction: Reaction, is_shared: bool) -> Reaction {
+    match reaction {
+        Reaction::PauseAccount if is_shared => Reaction::PauseChannel,
+        other => other,
+    }
+}
+
 /// 4 s, 16 s, 64 s…, at most 18 hours.
 fn person_limit(attempts: u16) -> TimeDelta {
     TimeDelta::seconds(1 << (2 * attempts.min(8)))

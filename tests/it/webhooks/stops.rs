@@ -301,3 +301,25 @@ async fn a_channel_that_is_made_anew_is_tried_anew() {
     assert_eq!(house.stopped().await, NONE);
     house.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_a_number_that_many_share_stops_the_channel_whenever_it_is_told() {
+    let mut house = house().await;
+    for (n, account) in [(1, "a1"), (2, "a2")] {
+        let phone = format!("+23767100000{n}");
+        house.world.person(Person { account, ..Person::new(&format!("r{n}"), &phone) }).await;
+    }
+    house.world.run_for(chrono::TimeDelta::minutes(1)).await;
+    let keys = "select concat_ws('.', 'relance', account_id, campaign_id, referral_id, day) from message order by 1";
+    let keys = house.world.column(keys).await;
+    let halts =
+        "select 'account ' || account_id from account_halt union all select 'channel ' || channel from channel_halt";
+    // 131042: it is not paid for. The first account has a number of its own.
+    for (key, expected) in keys.iter().zip([vec!["account 1"], vec!["account 1", "channel wa"]]) {
+        let failed = json!({"id": key.replace('.', "-").replace("relance-", ""), "status": "failed", "timestamp": "1796025600",
+                            "biz_opaque_callback_data": key, "errors": [{"code": 131_042, "title": "Payment"}]});
+        house.tell("messages", &json!({"statuses": [failed]})).await;
+        assert_eq!(house.world.column(halts).await, expected);
+    }
+    house.close().await;
+}
