@@ -27,11 +27,14 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(10);
 /// Waits are in a row when one begins before the last has been over for this long.
 const IN_A_ROW: TimeDelta = TimeDelta::minutes(2);
 
-/// Hand-overs and failures of an account, of the half window that runs and of the one before.
+/// Hand-overs and failures of an account, of the half window that runs and of the one before. What becomes of a hand-over
+/// counts in the half of the hand-over, so that a failure is never held against fewer messages than it is one of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// When the half that runs began.
     pub since: Option<Timestamp>,
+    /// When the one before did, if it counts.
+    pub before_since: Option<Timestamp>,
     pub now: Count,
     pub before: Count,
 }
@@ -46,27 +49,50 @@ impl Tally {
     /// The tally at `now`: what is too old is left out.
     #[must_use]
     pub fn at(self, now: Timestamp) -> Self {
-        let fresh = |before| Self { since: Some(now), now: Count::default(), before };
+        let fresh = |before_since, before| Self { since: Some(now), before_since, now: Count::default(), before };
         match self.since {
-            None => fresh(Count::default()),
             Some(since) if now < since + HALF => self,
-            Some(since) if now < since + HALF * 2 => fresh(self.now),
-            Some(_) => fresh(Count::default()),
+            Some(since) if now < since + HALF * 2 => fresh(self.since, self.now),
+            // It begins with the next hand-over.
+            None => Self::default(),
+            Some(_) => fresh(None, Count::default()),
         }
     }
 
-    /// So many more were handed over.
+    /// So many more were handed over at this instant.
     #[must_use]
-    pub fn handed(mut self, n: u32) -> Self {
-        self.now.handed = self.now.handed.saturating_add(n);
+    pub fn handed(self, n: u32, at: Timestamp) -> Self {
+        let mut tally = self.at(at);
+        tally.since.get_or_insert(at);
+        tally.now.handed = tally.now.handed.saturating_add(n);
+        tally
+    }
+
+    /// One that was handed over at this instant failed; one from before the window says nothing any more.
+    #[must_use]
+    pub fn failed(mut self, handed_at: Timestamp) -> Self {
+        if let Some(count) = self.half_of(handed_at) {
+            count.failed = count.failed.saturating_add(1);
+        }
         self
     }
 
-    /// So many of them failed.
+    /// One that was handed over at this instant does not count: it was put off through no fault of its own.
     #[must_use]
-    pub fn failed(mut self, n: u32) -> Self {
-        self.now.failed = self.now.failed.saturating_add(n);
+    pub fn put_off(mut self, handed_at: Timestamp) -> Self {
+        if let Some(count) = self.half_of(handed_at) {
+            count.handed = count.handed.saturating_sub(1);
+        }
         self
+    }
+
+    fn half_of(&mut self, handed_at: Timestamp) -> Option<&mut Count> {
+        let began = |since: Option<Timestamp>| since.is_some_and(|since| since <= handed_at);
+        match (began(self.since), began(self.before_since)) {
+            (true, _) => Some(&mut self.now),
+            (false, true) => Some(&mut self.before),
+            (false, false) => None,
+        }
     }
 
     /// Whether too much fails; a sentence that says how much.
@@ -136,18 +162,38 @@ mod tests {
     #[test]
     fn a_rate_counts_from_twenty_on_and_what_is_old_is_left_out() {
         let start = at("2026-12-01T08:00:00Z");
-        let few = Tally::default().at(start).handed(19).failed(19);
+        let failed = |tally: Tally, n: u32, at| (0..n).fold(tally, |tally, _| tally.failed(at));
+        let few = failed(Tally::default().handed(19, start), 19, start);
         assert_eq!(few.complaint(), None);
-        assert_eq!(few.handed(1).complaint().unwrap(), "19 of its last 20 messages failed");
-        let tenth = Tally::default().at(start).handed(100).failed(10);
+        assert_eq!(few.handed(1, start).complaint().unwrap(), "19 of its last 20 messages failed");
+        let tenth = failed(Tally::default().handed(100, start), 10, start);
         assert_eq!(tenth.complaint(), None);
-        assert!(tenth.failed(1).complaint().is_some());
-        let bad = tenth.failed(40);
+        assert!(tenth.failed(start).complaint().is_some());
+        let bad = failed(tenth, 40, start);
         assert!(bad.at(start + TimeDelta::hours(23)).complaint().is_some());
         assert_eq!(bad.at(start + TimeDelta::hours(24)).complaint(), None);
-        let later = bad.at(start + TimeDelta::hours(12)).handed(400);
+        let later = bad.handed(400, start + TimeDelta::hours(12));
         assert_eq!(later.complaint(), None);
         assert_eq!(later.at(start + TimeDelta::hours(25)).before.handed, 400);
+    }
+
+    #[test]
+    fn what_becomes_of_a_message_counts_in_the_half_in_which_it_was_handed_over() {
+        let start = at("2026-12-01T08:00:00Z");
+        let hour = |n| start + TimeDelta::hours(n);
+        let tally = Tally::default().handed(30, start).handed(10, hour(13));
+        let both = tally.failed(hour(1)).failed(hour(2)).failed(hour(13)).put_off(hour(14));
+        assert_eq!((both.before.failed, both.now.failed), (2, 1));
+        assert_eq!((both.before.handed, both.now.handed), (30, 9));
+        // From before the window, or before it began anew.
+        assert_eq!(tally.failed(hour(-1)), tally);
+        assert_eq!(Tally::default().at(hour(1)).failed(hour(1)), Tally::default());
+        let anew = Tally::default().handed(20, hour(14));
+        assert_eq!(anew.failed(hour(13)).put_off(hour(13)), anew);
+        // A day later the first half is forgotten.
+        let later = tally.at(hour(26));
+        assert_eq!(later.failed(hour(1)), later);
+        assert_eq!(later.failed(hour(13)).before.failed, 1);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::health::{Count, Stop, Tally, slow_down};
 use crate::lifecycle::means::Template;
 use crate::lifecycle::run::{Halted, Reason};
-use crate::lifecycle::settlement::Consequence;
+use crate::lifecycle::settlement::{Consequence, Reaction};
 use crate::manifest::desired::WhatsappTemplate;
 
 /// Channels by which nothing leaves.
@@ -50,8 +50,31 @@ pub(super) struct Refused<'a> {
     pub(super) template: Option<&'a WhatsappTemplate>,
     pub(super) error: &'a str,
     pub(super) consequence: Option<Consequence>,
-    /// It counts as a failure of the account.
-    pub(super) fails: bool,
+    pub(super) handed_at: Timestamp,
+    /// How it counts for the account.
+    pub(super) counts: Counts,
+}
+
+/// What a refusal says of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// It writes what does not arrive.
+    AsFailure,
+    /// Nothing.
+    AsHanded,
+    /// Not even that it was handed over.
+    Not,
+}
+
+impl Counts {
+    /// Of a refusal that is one of the attempts of its message, or none.
+    pub(super) fn of(is_attempt: bool, reaction: Reaction) -> Self {
+        match (is_attempt, reaction.is_failure()) {
+            (false, _) => Self::Not,
+            (true, true) => Self::AsFailure,
+            (true, false) => Self::AsHanded,
+        }
+    }
 }
 
 /// What is known of a lane's health.
@@ -59,6 +82,7 @@ pub(super) struct Refused<'a> {
 struct Row {
     account_id: i32,
     tally_since: Option<Timestamp>,
+    tally_before_since: Option<Timestamp>,
     handed: i32,
     failed: i32,
     handed_before: i32,
@@ -94,10 +118,12 @@ pub(super) async fn take_effect(tx: &mut PgConnection, refused: &[Refused<'_>], 
     let mut lanes = read(tx, refused, now).await?;
     let mut faults = Faults::default();
     let mut channels: BTreeMap<&str, &str> = BTreeMap::new();
-    for Refused { run: (account, campaign), channel, template, error, consequence, fails } in refused {
+    for Refused { run: (account, campaign), channel, template, error, consequence, handed_at, counts } in refused {
         let Some(lane) = lanes.get_mut(account) else { continue };
-        if *fails {
-            lane.tally = lane.tally.at(now).failed(1);
+        match counts {
+            Counts::AsFailure => lane.tally = lane.tally.failed(*handed_at),
+            Counts::AsHanded => {}
+            Counts::Not => lane.tally = lane.tally.put_off(*handed_at),
         }
         match consequence {
             None | Some(Consequence::Suppress) => {}
@@ -138,7 +164,7 @@ async fn read<'a>(
 ) -> Result<BTreeMap<AccountId, Lane<'a>>, Error> {
     let accounts: BTreeSet<i32> = refused.iter().map(|refused| refused.run.0.0).collect();
     let rows: Vec<Row> = sqlx::query_as(
-        "select l.account_id, l.tally_since, l.handed, l.failed, l.handed_before, l.failed_before, l.throttled_until,
+        "select l.account_id, l.tally_since, l.tally_before_since, l.handed, l.failed, l.handed_before, l.failed_before, l.throttled_until,
                 l.throttles, h.times, h.until
          from lane l left join account_halt h on h.account_id = l.account_id where l.account_id = any($1)",
     )
@@ -155,6 +181,7 @@ impl Row {
         let stop = |times: i32, until| Stop { times: times.unsigned_abs(), until };
         let tally = Tally {
             since: self.tally_since,
+            before_since: self.tally_before_since,
             now: count(self.handed, self.failed),
             before: count(self.handed_before, self.failed_before),
         };
@@ -171,11 +198,12 @@ async fn save(tx: &mut PgConnection, lanes: &BTreeMap<AccountId, Lane<'_>>, now:
     let of = |pick: fn(&Tally) -> u32| lanes.values().map(|lane| number(pick(&lane.tally))).collect::<Vec<_>>();
     sqlx::query(
         "update lane l
-         set tally_since = u.since, handed = u.handed, failed = u.failed, handed_before = u.handed_before,
+         set tally_since = u.since, tally_before_since = u.before_since, handed = u.handed, failed = u.failed, handed_before = u.handed_before,
              failed_before = u.failed_before, throttled_until = u.throttled_until, throttles = u.throttles,
              wake_at = case when u.throttled_until > $9 then greatest(l.wake_at, u.throttled_until) else l.wake_at end
-         from unnest($1::int[], $2::timestamptz[], $3::int[], $4::int[], $5::int[], $6::int[], $7::timestamptz[], $8::int[])
-              as u (account_id, since, handed, failed, handed_before, failed_before, throttled_until, throttles)
+         from unnest($1::int[], $2::timestamptz[], $3::int[], $4::int[], $5::int[], $6::int[], $7::timestamptz[], $8::int[],
+                     $10::timestamptz[])
+              as u (account_id, since, handed, failed, handed_before, failed_before, throttled_until, throttles, before_since)
          where l.account_id = u.account_id",
     )
     .bind(lanes.keys().map(|account| account.0).collect::<Vec<_>>())
@@ -187,6 +215,7 @@ async fn save(tx: &mut PgConnection, lanes: &BTreeMap<AccountId, Lane<'_>>, now:
     .bind(lanes.values().map(|lane| lane.throttle.map(|stop| stop.until)).collect::<Vec<_>>())
     .bind(lanes.values().map(|lane| lane.throttle.map_or(0, |stop| number(stop.times))).collect::<Vec<_>>())
     .bind(now)
+    .bind(lanes.values().map(|lane| lane.tally.before_since).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map_err(Error::during("save the health of lanes"))?;
@@ -232,8 +261,8 @@ pub(super) async fn lift_halt(tx: &mut PgConnection, account: AccountId, now: Ti
     sqlx::query(
         "with lifted as (delete from account_halt where account_id = $1 returning account_id),
          lanes as (
-           update lane l set handed = 0, failed = 0, handed_before = 0, failed_before = 0, throttled_until = null,
-                             wake_at = least(l.wake_at, $2)
+           update lane l set tally_since = null, tally_before_since = null, handed = 0, failed = 0, handed_before = 0,
+                             failed_before = 0, throttled_until = null, wake_at = least(l.wake_at, $2)
            from lifted where l.account_id = lifted.account_id)
          update run r set check_at = least(r.check_at, $2) from lifted
          where r.account_id = lifted.account_id and r.finished_at is null",

@@ -20,7 +20,7 @@ macro_rules! lane_columns {
     () => {
         "l.account_id, l.wake_at, l.taken_on, l.taken, l.next_slot_at, l.wave, l.wave_sent, a.name, a.language, a.timezone,
          a.subscription_ends_at, a.whatsapp_status, a.external_id, a.attributes as labels,
-         l.tally_since, l.handed, l.failed, l.handed_before, l.failed_before, l.throttled_until,
+         l.tally_since, l.tally_before_since, l.handed, l.failed, l.handed_before, l.failed_before, l.throttled_until,
          exists (select from account_halt h where h.account_id = l.account_id) as is_halted,
          (select until from account_halt h where h.account_id = l.account_id) as halted_until,
          array(select channel from channel_halt order by channel) as halted_channels,
@@ -73,6 +73,7 @@ pub(super) struct LaneRow {
     pub(super) external_id: String,
     pub(super) labels: Value,
     tally_since: Option<Timestamp>,
+    tally_before_since: Option<Timestamp>,
     handed: i32,
     failed: i32,
     handed_before: i32,
@@ -101,6 +102,7 @@ impl LaneRow {
             },
             tally: Tally {
                 since: self.tally_since,
+                before_since: self.tally_before_since,
                 now: Count { handed: self.handed.unsigned_abs(), failed: self.failed.unsigned_abs() },
                 before: Count { handed: self.handed_before.unsigned_abs(), failed: self.failed_before.unsigned_abs() },
             },

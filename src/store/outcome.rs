@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use super::claim::{Claimed, Keys, lock_lanes};
 use super::claim_write::{TargetRow, TargetRows};
-use super::halt::{Refused, take_effect};
+use super::halt::{Counts, Refused, take_effect};
 use super::suppression::Listed;
 use super::{Error, Store};
 use crate::domain::{AccountId, NaiveDate, Name, Phone, Timestamp};
@@ -182,7 +182,8 @@ async fn follow(
                 template: claimed.content.template.as_ref(),
                 error: &refusal.error,
                 consequence: settlement.consequence,
-                fails: refusal.reaction.is_failure(),
+                handed_at: claimed.claimed_at,
+                counts: Counts::of(settlement.counts, refusal.reaction),
             });
         }
         if settlement.give_back {

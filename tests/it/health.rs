@@ -224,12 +224,58 @@ async fn whoever_wants_nothing_as_the_provider_says_is_suppressed_everywhere() {
     counters_are_exact(&world).await;
 }
 
+#[tokio::test]
+async fn what_was_put_off_makes_no_failure_look_rarer() {
+    let mut world = world_of(25, "").await;
+    for n in 1..=25 {
+        let last = if n <= 3 { Fault::Asks(Reaction::Leave) } else { Fault::Fine };
+        let busy = Fault::Asks(Reaction::Throttle { after: Some(TimeDelta::seconds(5)) });
+        world.channel.fail(&phone(1, n), &[busy, busy, last]);
+    }
+    world.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(world.runs().await[0], "c a1 paused failure-rate");
+    let message = world.one::<String>("select message from run where account_id = 1").await;
+    assert_eq!(message, "3 of its last 25 messages failed");
+    assert_eq!(world.one::<i32>("select handed from lane where account_id = 2").await, 25);
+}
+
+#[tokio::test]
+async fn failures_of_what_was_sent_before_a_stop_are_not_held_against_what_is_sent_after_it() {
+    let mut world = world_of(25, "").await;
+    world.settle().await;
+    for referral in 1..=3 {
+        fails_later(&world, referral, Reaction::FailDay).await;
+    }
+    world.settle().await;
+    assert_eq!(world.runs().await, ["c a1 paused failure-rate", "c a2 active running"]);
+    resume(&mut world, 1).await;
+    for referral in 4..=20 {
+        fails_later(&world, referral, Reaction::FailDay).await;
+    }
+    world.run_for(TimeDelta::days(1)).await;
+    let tally = "select concat_ws(' ', handed, failed, handed_before, failed_before) from lane where account_id = 1";
+    assert_eq!(world.one::<String>(tally).await, "25 0 0 0");
+    // Of what was sent since, two in twenty-five fail.
+    for referral in 1..=2 {
+        of_day_fails_later(&world, 2, referral, Reaction::FailDay).await;
+    }
+    world.settle().await;
+    assert_eq!(world.one::<String>(tally).await, "25 2 0 0");
+    assert_eq!(world.column("select account_id::text from account_halt").await, Vec::<String>::new());
+    of_day_fails_later(&world, 2, 3, Reaction::FailDay).await;
+    assert_eq!(world.column("select account_id::text from account_halt").await, ["1"]);
+}
+
 /// What the provider says of day 1 of somebody of the first account, after it took the message.
 async fn fails_later(world: &World, referral: i64, reaction: Reaction) {
+    of_day_fails_later(world, 1, referral, reaction).await;
+}
+
+async fn of_day_fails_later(world: &World, day: i16, referral: i64, reaction: Reaction) {
     let target = TargetKey { account: AccountId(1), campaign: CampaignId(1), referral: ReferralId(referral) };
     let status = ReceiptStatus::Failed(Refusal { error: "refused later".to_owned(), reaction });
     let receipt =
-        Receipt { channel: Some("wa".to_owned()), ..Receipt::new(MessageKey { target, day: 1 }, status, world.now) };
+        Receipt { channel: Some("wa".to_owned()), ..Receipt::new(MessageKey { target, day }, status, world.now) };
     // Told twice, it happens once.
     world.store().receipts(&[receipt.clone(), receipt.clone()], world.now).await.unwrap();
     world.store().receipts(&[receipt], world.now).await.unwrap();
