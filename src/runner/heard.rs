@@ -124,6 +124,7 @@ fn message(inbound: &Inbound) -> Incoming {
         context: person.context,
         text: inbound.text.clone(),
         is_message: true,
+        undoes: None,
         at: inbound.at,
     }
 }
@@ -141,6 +142,7 @@ fn switch(preference: &Preference) -> Incoming {
         context: None,
         text: text.to_owned(),
         is_message: false,
+        undoes: (!preference.stop).then_some(whatsapp::SWITCHED_OFF),
         at: preference.at,
     }
 }

@@ -36,6 +36,8 @@ pub struct Incoming {
     pub text: String,
     /// It is a message, which may be answered; else a switch that the person turned.
     pub is_message: bool,
+    /// Of a switch that is turned back: the code with which the provider refused to write to the person until then.
+    pub undoes: Option<i64>,
     pub at: Timestamp,
 }
 
@@ -167,7 +169,8 @@ async fn reply(tx: &mut PgConnection, mut said: Vec<Said<'_>>, now: Timestamp) -
         take_turns(tx).await?;
         replies.extend(overtaking(tx, &said).await?);
     }
-    act_on(tx, &replies, now).await
+    let undone: Vec<(&str, i64)> = said.iter().filter_map(Said::undone).collect();
+    act_on(tx, &replies, &undone, now).await
 }
 
 impl Said<'_> {
@@ -175,6 +178,11 @@ impl Said<'_> {
     /// nobody said yet what the provider calls it.
     fn is_riddle(&self) -> bool {
         self.who.phone.is_none() && (self.incoming.context.is_some() || self.word != Reply::Other)
+    }
+
+    /// Whom the provider does not refuse any more, and how it did.
+    fn undone(&self) -> Option<(&str, i64)> {
+        Some((self.who.phone.as_ref()?.as_str(), self.incoming.undoes?))
     }
 
     fn inbound(&self) -> Option<Inbound> {

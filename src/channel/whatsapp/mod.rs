@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use self::answer::Answer;
 use self::request::Body;
-pub use self::table::{by_number, reaction};
+pub use self::table::{SWITCHED_OFF, by_number, reaction};
 use super::turns::Turns;
 use super::{Channel, Outcome, Reaction};
 use crate::domain::{MessageKey, Timestamp};

@@ -109,6 +109,41 @@ async fn the_switch_of_the_provider_means_the_words() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_switch_turned_back_undoes_what_it_suppressed_and_nobody_elses_word() {
+    let mut house = house().await;
+    house.at("2026-11-30T10:00:00Z").await;
+    let resume = |at: &str| {
+        json!({"user_preferences": [{"wa_id": "237671000001", "category": "marketing_messages", "value": "resume",
+                                     "timestamp": seconds(at).parse::<i64>().unwrap()}]})
+    };
+    let name = house.world.one::<String>("select provider_id from message where referral_id = 1").await;
+    let refused = |code: i64| {
+        let errors = json!([{"code": code, "title": "no more"}]);
+        json!({"statuses": [{"id": name, "status": "failed", "biz_opaque_callback_data": "relance.1.1.1.1", "errors": errors}]})
+    };
+    house.tell("messages", &refused(131_050)).await;
+    let whose = "select source || ' ' || coalesce(reason, '') from suppression";
+    assert_eq!(house.world.column(whose).await, ["channel 131050: no more"]);
+    // A word that is typed turns no switch.
+    house.tell("messages", &said("in.1", "237671000001", "START", "2026-11-30T09:05:00Z")).await;
+    assert_eq!(suppressed(&house).await, [PAUL]);
+    house.tell("user_preferences", &resume("2026-11-30T09:10:00Z")).await;
+    assert!(suppressed(&house).await.is_empty());
+    // Whom we blocked ourselves, and whom an operator listed, stay so.
+    for word in ["'channel', null, '130403: blocked'", "'operator', 'maria', '131050: they called'"] {
+        let listed = format!(
+            "insert into suppression (phone, source, actor, reason, suppressed_at) values ('{PAUL}', {word}, '2026-11-30Z')"
+        );
+        house.world.sql(&listed).await;
+        let minute = house.world.one::<i64>("select 20 + count(*) from inbound").await;
+        house.tell("user_preferences", &resume(&format!("2026-11-30T09:{minute}:00Z"))).await;
+        assert_eq!(suppressed(&house).await, [PAUL], "{word}");
+        house.world.sql("delete from suppression").await;
+    }
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_shows_no_phone_is_known_by_what_they_answer() {
     let mut house = house().await;
     let answer = |id: &str, context: Option<&str>, text: &str| {
