@@ -71,8 +71,8 @@ impl<'a> Read<'a> {
 
     pub(super) fn incoming(&self) -> impl Iterator<Item = Incoming> {
         self.post.updates.iter().filter_map(|update| match update {
-            Update::Inbound(inbound) => Some(message(inbound)),
-            Update::Preference(preference) => Some(switch(preference)),
+            Update::Inbound(inbound) => Some(message(&self.webhook.channel, inbound)),
+            Update::Preference(preference) => Some(switch(&self.webhook.channel, preference)),
             Update::Status(_) | Update::Notice(_) => None,
         })
     }
@@ -114,10 +114,11 @@ fn receipt_status(kind: &StatusKind, is_shared: bool) -> ReceiptStatus {
     }
 }
 
-fn message(inbound: &Inbound) -> Incoming {
+fn message(channel: &str, inbound: &Inbound) -> Incoming {
     let person = inbound.person.clone();
     Incoming {
         id: inbound.id.clone(),
+        channel: channel.to_owned(),
         number: inbound.number.clone(),
         phone: person.phone,
         user: person.user,
@@ -130,12 +131,13 @@ fn message(inbound: &Inbound) -> Incoming {
 }
 
 /// As if the person had written the word.
-fn switch(preference: &Preference) -> Incoming {
+fn switch(channel: &str, preference: &Preference) -> Incoming {
     let person = preference.person.clone();
     let text = if preference.stop { "STOP" } else { "START" };
     let whose = person.phone.as_ref().or(person.user.as_ref()).map_or("somebody", String::as_str);
     Incoming {
         id: format!("preference {whose} {text} {}", preference.at.timestamp()),
+        channel: channel.to_owned(),
         number: preference.number.clone(),
         phone: person.phone,
         user: person.user,

@@ -3,6 +3,7 @@
 
 mod addressees;
 mod candidate;
+mod confirm;
 mod deliver;
 mod enroll;
 mod flight;
@@ -15,6 +16,7 @@ mod supervisor;
 mod upkeep;
 
 pub use self::addressees::Addressees;
+pub use self::confirm::confirm;
 pub use self::deliver::{Told, deliver};
 pub use self::enroll::enroll;
 pub use self::flight::Flight;

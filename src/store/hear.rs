@@ -11,9 +11,10 @@ use chrono::TimeDelta;
 use sqlx::PgConnection;
 
 use self::who::Who;
+use super::confirmation::Stopped;
 use super::reply::act_on;
 use super::suppression::take_turns;
-use super::{Error, Heard, Inbound, Senders, Store};
+use super::{Error, Heard, Inbound, Senders, Store, confirmation};
 use crate::consent::{self, Reply};
 use crate::domain::{AccountId, Phone, Timestamp};
 
@@ -25,6 +26,8 @@ const WINDOW: TimeDelta = TimeDelta::hours(24);
 pub struct Incoming {
     /// The same when it is told again.
     pub id: String,
+    /// By which it was told.
+    pub channel: String,
     /// Which number of ours it came to.
     pub number: Option<String>,
     /// The digits of the person's phone, as the provider writes it.
@@ -170,7 +173,18 @@ async fn reply(tx: &mut PgConnection, mut said: Vec<Said<'_>>, now: Timestamp) -
         replies.extend(overtaking(tx, &said).await?);
     }
     let undone: Vec<(&str, i64)> = said.iter().filter_map(Said::undone).collect();
-    act_on(tx, &replies, &undone, now).await
+    let heard = act_on(tx, &replies, &undone, now).await?;
+    let stopped: Vec<Stopped<'_>> = heard.stopped.iter().filter_map(|who| to_confirm(who, &said)).collect();
+    confirmation::ask(tx, &stopped, now).await?;
+    Ok(heard)
+}
+
+/// Who stopped, and by what they said so; whoever turned a switch is told by the provider. `said` is in its order.
+fn to_confirm<'a>((account, phone): &'a (AccountId, Phone), said: &[Said<'a>]) -> Option<Stopped<'a>> {
+    let is_it = |said: &&Said<'_>| said.word == Reply::Stop && said.who.phone.as_ref() == Some(phone);
+    let last = said.iter().rfind(is_it).filter(|said| said.incoming.is_message)?;
+    let Incoming { channel, number, .. } = last.incoming;
+    Some(Stopped { account: *account, phone: phone.as_str(), channel, sender: number.as_deref(), at: last.at })
 }
 
 impl Said<'_> {

@@ -11,6 +11,7 @@ mod approval;
 mod claim;
 mod claim_write;
 mod clock;
+mod confirmation;
 mod copy_world;
 mod demo;
 mod desired;

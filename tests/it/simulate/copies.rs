@@ -34,6 +34,7 @@ async fn dump(database: &TestDatabase, blank: bool) -> Vec<String> {
             "alias",
             "inbound",
             "conversation",
+            "confirmation",
             "person_hold",
             "forgotten",
             "forgotten_key",
