@@ -1,9 +1,17 @@
 //! What people write: STOP and START at once, whoever they are and however often it is told.
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use relance::channel::whatsapp::WhatsappCloud;
+use relance::channel::{Channels, Open, Sandbox};
 use relance::domain::{AccountId, Phone};
 use relance::lifecycle::settlement::Reaction;
+use relance::manifest::desired::Channel as Spec;
 use relance::runner::confirm;
+use relance::standin::{Behaviour, Clock, Order, StandIn};
 use serde_json::{Value, json};
 
 use super::{House, MONDAY, account, channel, folder, seconds};
@@ -300,5 +308,43 @@ async fn nobody_is_told_twice_whatever_breaks_and_nobody_after_a_day() {
     house.at("2026-12-01T10:02:00Z").await;
     assert_eq!(told(&mut house).await, Vec::<String>::new());
     assert_eq!(house.world.one::<i64>("select count(*) from confirmation").await, 0);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_confirmation_is_a_free_text_from_the_number_they_wrote_to() {
+    let mut house = house().await;
+    house.at("2026-11-30T09:02:00Z").await;
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let standin = StandIn::start(anywhere, Clock::new(house.world.now, 1.0), Behaviour::default()).await.unwrap();
+    let (number, phone) = ("901".to_owned(), PAUL.to_owned());
+    standin.order(Order::Inbound { number, phone, text: "STOP".to_owned() });
+    house.tell("messages", &said("in.1", "237671000001", "STOP", "2026-11-30T09:01:00Z")).await;
+    let mut desired = house.world.store().in_force().await.unwrap().desired;
+    for channel in desired.channels.values_mut() {
+        if let Spec::WhatsappCloud(spec) = channel {
+            spec.base_url = standin.url();
+        }
+    }
+    let store = house.world.store().clone();
+    let open: Open = Arc::new(move |spec| match spec {
+        Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone(), store.clone())),
+        _ => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),
+    });
+    let (program, _) = house.world.program().await;
+    let channels = Channels::open(&desired.channels, &open);
+    for told in [1, 0] {
+        assert_eq!(confirm(house.world.store(), &program, &channels, house.world.now).await.unwrap(), told);
+    }
+    let [accepted] = &standin.ledger()[..] else { panic!("{:?}", standin.ledger()) };
+    assert_eq!((&accepted.body["to"], &accepted.body["type"]), (&json!(PAUL), &json!("text")));
+    assert_eq!(format!("{PAUL} {}", accepted.body["text"]["body"].as_str().unwrap()), TOLD);
+    // What becomes of it concerns no message, nor its account.
+    let key = &accepted.body["biz_opaque_callback_data"];
+    let failed = json!({"id": "wamid.x", "status": "failed", "biz_opaque_callback_data": key,
+                        "errors": [{"code": 131_042, "title": "Payment"}]});
+    house.tell("messages", &json!({"statuses": [failed]})).await;
+    let halts = "select (select count(*) from account_halt) + (select count(*) from channel_halt)";
+    assert_eq!(house.world.one::<i64>(halts).await, 0);
     house.close().await;
 }
