@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::claim::lock_lanes;
 use super::import::wake;
 use super::suppression::{By, accounts_of, add, let_go, take_turns};
-use super::{Error, Store, hold};
+use super::{Error, Store, hold, opt_out};
 use crate::consent::{self, Reply};
 use crate::domain::{AccountId, Phone, Timestamp};
 use crate::lifecycle::target::Exit;
@@ -78,6 +78,7 @@ pub(super) async fn act_on(
     let (accounts, revived) = accounts_of(tx, &said.phones(|_| true), &starts).await?;
     lock_lanes(tx, &accounts).await?;
     let exited = let_go(tx, &accounts, (&said.phones(|word| word.stop), Exit::OptedOut), now).await?;
+    opt_out::count(tx, &stopped, now).await?;
     // Who says START may be enrolled in what they were never in, and go on where they were held.
     wake(tx, &revived, now).await?;
     let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();

@@ -30,7 +30,7 @@ const ALLOWED: [(&str, &[&str]); 33] = [
     ("manifest", &["diagnostic", "domain", "template"]),
     ("lifecycle", &["domain", "manifest"]),
     ("gate", &["domain", "lifecycle", "manifest"]),
-    ("health", &["domain"]),
+    ("health", &["domain", "manifest"]),
     ("pacing", &["domain", "manifest"]),
     ("cadence", &["domain", "manifest"]),
     ("plan", &["cadence", "domain", "gate", "lifecycle", "manifest", "pacing"]),
