@@ -13,7 +13,7 @@ use crate::lifecycle::event::EventKind;
 pub struct Resumed {
     /// Why it was stopped: a sentence for the channel, and for each of its numbers and templates.
     pub lifted: Vec<String>,
-    /// Runs that may go on.
+    /// Runs that waited for a provider, of this channel or another: all are looked at.
     pub runs: i64,
 }
 

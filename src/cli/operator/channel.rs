@@ -36,7 +36,10 @@ pub(super) async fn resume(name: &str, order: &Order, global: &Global, config: &
         Format::Text => {
             let runs = counted(resumed.runs, "run");
             let lines: Vec<String> = resumed.lifted.iter().map(|why| format!("\n  {}", one_line(why))).collect();
-            format!("Resumed the channel `{name}`: {runs} may go on. What stopped it:{}", lines.concat())
+            format!(
+                "Resumed the channel `{name}`: {runs} that waited are looked at. What stopped it:{}",
+                lines.concat()
+            )
         }
     });
     Ok(Exit::Fine)
