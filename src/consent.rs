@@ -5,9 +5,12 @@
 //! means in another; a word counts as START only if no language we know writes something else with it. Whoever is misread
 //! hears nothing, and can still say START.
 
+mod confirmation;
+
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+pub use self::confirmation::confirmation;
 use crate::domain::fold;
 
 /// What a reply asks for.

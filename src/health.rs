@@ -1,17 +1,15 @@
 //! How an account fares: how often it fails, how long it slows down, and for how long it is stopped.
 //!
+//! Over a sliding window, by `safety` in the manifests: more than 10 failures in a hundred messages stop an account for a while;
+//! more than 2 people in a hundred who ask for no more messages, or block, are told of, and more than 5 stop it. Below 20
+//! messages no rate says anything. These are the numbers at which providers of mail and of WhatsApp begin to look.
+//!
 //! Pure rules; who counts and who stops is the store's to do, under the lock of the account.
 
 use chrono::TimeDelta;
 
 use crate::domain::Timestamp;
-
-/// Hand-overs below which no rate is worth anything.
-pub const FLOOR: u32 = 20;
-/// Failed hand-overs, of a hundred, above which an account is stopped.
-pub const FAILURE_PERCENT: u32 = 10;
-/// The window over which rates are taken moves on by half of itself.
-const HALF: TimeDelta = TimeDelta::hours(12);
+use crate::manifest::desired::Safety;
 
 /// The first stop for failures; each is twice as long as the one before.
 const FIRST_FAILURE_STOP: TimeDelta = TimeDelta::hours(1);
@@ -27,11 +25,14 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(10);
 /// Waits are in a row when one begins before the last has been over for this long.
 const IN_A_ROW: TimeDelta = TimeDelta::minutes(2);
 
-/// Hand-overs and failures of an account, of the half window that runs and of the one before.
+/// Hand-overs and failures of an account, of the half window that runs and of the one before. What becomes of a hand-over
+/// counts in the half of the hand-over, so that a failure is never held against fewer messages than it is one of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// When the half that runs began.
     pub since: Option<Timestamp>,
+    /// When the one before did, if it counts.
+    pub before_since: Option<Timestamp>,
     pub now: Count,
     pub before: Count,
 }
@@ -40,42 +41,106 @@ pub struct Tally {
 pub struct Count {
     pub handed: u32,
     pub failed: u32,
+    /// People who asked for no more messages, or blocked.
+    pub opted_out: u32,
+}
+
+/// What a rate asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Complaint {
+    Failures,
+    OptOuts,
 }
 
 impl Tally {
-    /// The tally at `now`: what is too old is left out.
+    /// The tally at `now`: what is too old is left out. The window moves on by half of itself.
     #[must_use]
-    pub fn at(self, now: Timestamp) -> Self {
-        let fresh = |before| Self { since: Some(now), now: Count::default(), before };
+    pub fn at(self, now: Timestamp, safety: &Safety) -> Self {
+        let half = TimeDelta::seconds(i64::try_from(safety.window.as_seconds() / 2).unwrap_or(i64::MAX / 4_000));
+        let fresh = |before_since, before| Self { since: Some(now), before_since, now: Count::default(), before };
         match self.since {
-            None => fresh(Count::default()),
-            Some(since) if now < since + HALF => self,
-            Some(since) if now < since + HALF * 2 => fresh(self.now),
-            Some(_) => fresh(Count::default()),
+            Some(since) if now < since + half => self,
+            Some(since) if now < since + half * 2 => fresh(self.since, self.now),
+            // It begins with the next hand-over.
+            None => Self::default(),
+            Some(_) => fresh(None, Count::default()),
         }
     }
 
-    /// So many more were handed over.
+    /// So many more were handed over at this instant.
     #[must_use]
-    pub fn handed(mut self, n: u32) -> Self {
-        self.now.handed = self.now.handed.saturating_add(n);
+    pub fn handed(self, n: u32, at: Timestamp, safety: &Safety) -> Self {
+        let mut tally = self.at(at, safety);
+        tally.since.get_or_insert(at);
+        tally.now.handed = tally.now.handed.saturating_add(n);
+        tally
+    }
+
+    /// One that was handed over at this instant failed; one from before the window says nothing any more.
+    #[must_use]
+    pub fn failed(mut self, handed_at: Timestamp) -> Self {
+        if let Some(count) = self.half_of(handed_at) {
+            count.failed = count.failed.saturating_add(1);
+        }
         self
     }
 
-    /// So many of them failed.
+    /// Whoever was last written to at this instant asked for no more.
     #[must_use]
-    pub fn failed(mut self, n: u32) -> Self {
-        self.now.failed = self.now.failed.saturating_add(n);
+    pub fn opted_out(mut self, handed_at: Timestamp) -> Self {
+        if let Some(count) = self.half_of(handed_at) {
+            count.opted_out = count.opted_out.saturating_add(1);
+        }
         self
     }
 
-    /// Whether too much fails; a sentence that says how much.
-    pub fn complaint(self) -> Option<String> {
-        let handed = self.now.handed.saturating_add(self.before.handed);
-        let failed = self.now.failed.saturating_add(self.before.failed);
-        let too_many = u64::from(failed) * 100 > u64::from(handed) * u64::from(FAILURE_PERCENT);
-        (handed >= FLOOR && too_many).then(|| format!("{failed} of its last {handed} messages failed"))
+    /// One that was handed over at this instant does not count: it was put off through no fault of its own.
+    #[must_use]
+    pub fn put_off(mut self, handed_at: Timestamp) -> Self {
+        if let Some(count) = self.half_of(handed_at) {
+            count.handed = count.handed.saturating_sub(1);
+        }
+        self
     }
+
+    fn half_of(&mut self, handed_at: Timestamp) -> Option<&mut Count> {
+        let began = |since: Option<Timestamp>| since.is_some_and(|since| since <= handed_at);
+        match (began(self.since), began(self.before_since)) {
+            (true, _) => Some(&mut self.now),
+            (false, true) => Some(&mut self.before),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether it must stop; with a sentence that says why.
+    pub fn complaint(self, safety: &Safety) -> Option<(Complaint, String)> {
+        let (handed, failed, opted_out) = self.sums();
+        if exceeds(failed, handed, safety.failure_percent, safety) {
+            return Some((Complaint::Failures, format!("{failed} of its last {handed} messages failed")));
+        }
+        exceeds(opted_out, handed, safety.opt_out_pause_percent, safety)
+            .then(|| (Complaint::OptOuts, opt_outs(opted_out, handed)))
+    }
+
+    /// Whether so many people have enough that somebody should know; a sentence that says so.
+    pub fn warning(self, safety: &Safety) -> Option<String> {
+        let (handed, _, opted_out) = self.sums();
+        exceeds(opted_out, handed, safety.opt_out_warn_percent, safety).then(|| opt_outs(opted_out, handed))
+    }
+
+    fn sums(self) -> (u32, u32, u32) {
+        let sum = |of: fn(Count) -> u32| of(self.now).saturating_add(of(self.before));
+        (sum(|count| count.handed), sum(|count| count.failed), sum(|count| count.opted_out))
+    }
+}
+
+fn exceeds(n: u32, handed: u32, percent: u32, safety: &Safety) -> bool {
+    handed >= safety.floor && u64::from(n) * 100 > u64::from(handed) * u64::from(percent)
+}
+
+fn opt_outs(n: u32, handed: u32) -> String {
+    let people = if n == 1 { "1 person asks".to_owned() } else { format!("{n} people ask") };
+    format!("{people} for no more messages, of the last {handed}")
 }
 
 /// A stop that ends by itself.
@@ -126,8 +191,11 @@ fn doubled(first: TimeDelta, times: u32, longest: TimeDelta) -> TimeDelta {
 mod tests {
     use chrono::TimeDelta;
 
-    use super::{Stop, Tally, slow_down};
-    use crate::domain::Timestamp;
+    use super::{Complaint, Stop, Tally, slow_down};
+    use crate::domain::{Period, Timestamp};
+    use crate::manifest::desired::Safety;
+
+    const HOUR: fn(i64) -> TimeDelta = TimeDelta::hours;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -135,19 +203,69 @@ mod tests {
 
     #[test]
     fn a_rate_counts_from_twenty_on_and_what_is_old_is_left_out() {
-        let start = at("2026-12-01T08:00:00Z");
-        let few = Tally::default().at(start).handed(19).failed(19);
-        assert_eq!(few.complaint(), None);
-        assert_eq!(few.handed(1).complaint().unwrap(), "19 of its last 20 messages failed");
-        let tenth = Tally::default().at(start).handed(100).failed(10);
-        assert_eq!(tenth.complaint(), None);
-        assert!(tenth.failed(1).complaint().is_some());
-        let bad = tenth.failed(40);
-        assert!(bad.at(start + TimeDelta::hours(23)).complaint().is_some());
-        assert_eq!(bad.at(start + TimeDelta::hours(24)).complaint(), None);
-        let later = bad.at(start + TimeDelta::hours(12)).handed(400);
-        assert_eq!(later.complaint(), None);
-        assert_eq!(later.at(start + TimeDelta::hours(25)).before.handed, 400);
+        let (start, usual) = (at("2026-12-01T08:00:00Z"), Safety::default());
+        let failed = |tally: Tally, n: u32| (0..n).fold(tally, |tally, _| tally.failed(start));
+        let few = failed(Tally::default().handed(19, start, &usual), 19);
+        assert_eq!(few.complaint(&usual), None);
+        let (why, sentence) = few.handed(1, start, &usual).complaint(&usual).unwrap();
+        assert_eq!((why, sentence.as_str()), (Complaint::Failures, "19 of its last 20 messages failed"));
+        let tenth = failed(Tally::default().handed(100, start, &usual), 10);
+        assert_eq!(tenth.complaint(&usual), None);
+        assert!(tenth.failed(start).complaint(&usual).is_some());
+        let bad = failed(tenth, 40);
+        assert!(bad.at(start + HOUR(23), &usual).complaint(&usual).is_some());
+        assert_eq!(bad.at(start + HOUR(24), &usual).complaint(&usual), None);
+        let later = bad.handed(400, start + HOUR(12), &usual);
+        assert_eq!(later.complaint(&usual), None);
+        assert_eq!(later.at(start + HOUR(25), &usual).before.handed, 400);
+    }
+
+    #[test]
+    fn people_who_have_enough_are_told_of_and_then_stop_it_as_the_manifests_say() {
+        let (start, usual) = (at("2026-12-01T08:00:00Z"), Safety::default());
+        let of =
+            |handed, n: u32| (0..n).fold(Tally::default().handed(handed, start, &usual), |t, _| t.opted_out(start));
+        for (handed, n, warned, stopped) in [
+            (19, 19, false, false),
+            (100, 2, false, false),
+            (100, 3, true, false),
+            (100, 5, true, false),
+            (100, 6, true, true),
+        ] {
+            let tally = of(handed, n);
+            assert_eq!((tally.warning(&usual).is_some(), tally.complaint(&usual).is_some()), (warned, stopped), "{n}");
+        }
+        let (why, sentence) = of(20, 2).complaint(&usual).unwrap();
+        assert_eq!((why, sentence.as_str()), (Complaint::OptOuts, "2 people ask for no more messages, of the last 20"));
+        let strict = Safety { floor: 10, opt_out_warn_percent: 1, opt_out_pause_percent: 20, ..usual };
+        assert_eq!(of(10, 1).warning(&strict).unwrap(), "1 person asks for no more messages, of the last 10");
+        assert_eq!((of(10, 2).complaint(&strict), of(10, 3).complaint(&strict).is_some()), (None, true));
+        let short = Safety { window: Period::hours(2), ..usual };
+        let bad = of(20, 20);
+        assert!(bad.at(start + HOUR(1), &short).complaint(&short).is_some());
+        assert_eq!(bad.at(start + HOUR(2), &short).complaint(&short), None);
+        let lenient = Safety { failure_percent: 50, ..usual };
+        let failed = (0..10).fold(of(20, 0), |tally, _| tally.failed(start));
+        assert_eq!((failed.complaint(&lenient), failed.complaint(&usual).is_some()), (None, true));
+    }
+
+    #[test]
+    fn what_becomes_of_a_message_counts_in_the_half_in_which_it_was_handed_over() {
+        let (start, usual) = (at("2026-12-01T08:00:00Z"), Safety::default());
+        let hour = |n| start + HOUR(n);
+        let tally = Tally::default().handed(30, start, &usual).handed(10, hour(13), &usual);
+        let both = tally.failed(hour(1)).opted_out(hour(2)).failed(hour(13)).put_off(hour(14));
+        assert_eq!((both.before.failed, both.before.opted_out, both.now.failed), (1, 1, 1));
+        assert_eq!((both.before.handed, both.now.handed), (30, 9));
+        // From before the window, or before it began anew.
+        assert_eq!(tally.failed(hour(-1)).opted_out(hour(-1)), tally);
+        assert_eq!(Tally::default().at(hour(1), &usual).failed(hour(1)), Tally::default());
+        let anew = Tally::default().handed(20, hour(14), &usual);
+        assert_eq!(anew.failed(hour(13)).put_off(hour(13)), anew);
+        // A day later the first half is forgotten.
+        let later = tally.at(hour(26), &usual);
+        assert_eq!(later.failed(hour(1)), later);
+        assert_eq!(later.failed(hour(13)).before.failed, 1);
     }
 
     #[test]

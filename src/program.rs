@@ -8,6 +8,7 @@ use std::sync::Arc;
 pub use self::message::{Fault, Recipient, Referrer, Rendered, SpokenBy};
 use crate::cadence::Cadence;
 use crate::domain::{CampaignId, Language, Name, Zone};
+use crate::lifecycle::means::Means;
 use crate::lifecycle::turn::Order;
 use crate::manifest::desired::{Campaign, Day, Desired, Sequence};
 use crate::manifest::policy::{AccountPolicy, Policies};
@@ -24,6 +25,8 @@ pub struct Program {
     pub policies: Policies,
     /// Who waits for whom.
     pub order: Order,
+    /// By what means campaigns write.
+    pub means: Means,
     campaigns: HashMap<CampaignId, Arc<CampaignProgram>>,
 }
 
@@ -58,7 +61,8 @@ impl Program {
             campaigns.insert(*id, Arc::new(program));
         }
         let order = Order::of(desired, ids);
-        Ok(Self { generation, revision, policies: desired.policies(), order, campaigns })
+        let means = Means::of(desired, ids);
+        Ok(Self { generation, revision, policies: desired.policies(), order, means, campaigns })
     }
 
     pub fn campaign(&self, id: CampaignId) -> Option<&CampaignProgram> {

@@ -106,8 +106,8 @@ pub enum Command {
     Log(log::Args),
     /// Keep campaigns from enrolling and sending, whatever their manifests say
     Pause(operator::Args),
-    /// Lift a pause, the manifest's included
-    Resume(operator::Args),
+    /// Lift a pause, the manifest's and the provider's included
+    Resume(operator::ResumeArgs),
     /// Run a draft, or a campaign whose time has not come, from now on
     Start(operator::Args),
     /// End a campaign's runs for ever; everybody in them leaves
@@ -161,7 +161,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Describe(describe) => describe::run(describe, global, &config).await,
         Command::Log(args) => log::run(&args, global, &config).await,
         Command::Pause(args) => operator::run(Action::Pause, &args, global, &config).await,
-        Command::Resume(args) => operator::run(Action::Resume, &args, global, &config).await,
+        Command::Resume(args) => operator::resume(&args, global, &config).await,
         Command::Start(args) => operator::run(Action::Start, &args, global, &config).await,
         Command::Cancel(args) => operator::cancel(&args, global, &config).await,
         Command::Resolve(args) => resolve::run(&args, global, &config).await,

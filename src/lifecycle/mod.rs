@@ -4,10 +4,12 @@
 
 pub mod enrollment;
 pub mod event;
+pub mod means;
 pub mod message;
 pub mod operator;
 mod phase;
 pub mod run;
 pub mod settlement;
+pub mod stop;
 pub mod target;
 pub mod turn;

@@ -79,6 +79,8 @@ pub enum Reason {
     Disconnected,
     /// Too much of what its account sends fails.
     FailureRate,
+    /// Too many people ask for no more of what its account sends.
+    OptOutRate,
     /// The provider stops its account, or takes nothing by its channel.
     ChannelUnhealthy,
     /// A message could not be rendered; a new revision lifts it.
@@ -92,7 +94,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Manifest,
         Self::Operator,
         Self::WaitingForStart,
@@ -106,6 +108,7 @@ impl Reason {
         Self::SubscriptionExpired,
         Self::Disconnected,
         Self::FailureRate,
+        Self::OptOutRate,
         Self::ChannelUnhealthy,
         Self::TemplateError,
         Self::Drained,
@@ -128,6 +131,7 @@ impl Reason {
             Self::SubscriptionExpired => "subscription-expired",
             Self::Disconnected => "disconnected",
             Self::FailureRate => "failure-rate",
+            Self::OptOutRate => "opt-out-rate",
             Self::ChannelUnhealthy => "channel-unhealthy",
             Self::TemplateError => "template-error",
             Self::Drained => "drained",

@@ -14,6 +14,7 @@ use super::kind::Kind;
 use super::policy::{Account, Switch};
 use super::read::{Manifest, Spec};
 use super::resolve::{Found, Tree};
+use super::safety::SafetySpec;
 use crate::diagnostic::{Code, Diagnostic, Place};
 use crate::domain::Name;
 
@@ -27,6 +28,8 @@ pub(super) struct AccountSpec {
     limits: Option<AccountLimitsSpec>,
     /// How the account spaces its messages: as a whole, what it leaves out does not come from `Defaults`.
     pacing: Option<PacingSpec>,
+    /// When the account is stopped for its own good: as a whole, what it leaves out does not come from `Defaults`.
+    safety: Option<SafetySpec>,
     /// Whether the default campaign goes on while a filtered one is active.
     allow_simultaneous_campaigns: Option<bool>,
     /// `off`: its campaigns take nobody; whoever is in one goes on.
@@ -62,6 +65,9 @@ impl AccountSpec {
                 .help("that is what `Defaults` is for; write `{names: […]}` or `{matchLabels: {…}}`"),
             );
         }
+        if let Some(safety) = self.safety {
+            safety.check(document, found);
+        }
         if self.resolve().said().next().is_none() {
             let message = "the `Account` sets nothing";
             found.push(
@@ -76,6 +82,7 @@ impl AccountSpec {
             accounts: self.accounts.clone().in_order(),
             messages_per_day: self.limits.and_then(|limits| limits.messages_per_day),
             pacing: self.pacing.as_ref().map(PacingSpec::resolve),
+            safety: self.safety.map(SafetySpec::resolve),
             allow_simultaneous_campaigns: self.allow_simultaneous_campaigns,
             enrollment: self.enrollment,
             sending: self.sending,

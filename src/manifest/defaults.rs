@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::campaign::LimitsSpec;
 use super::desired::{ConsentPolicy, Pacing, Wave};
 use super::policy::AccountPolicy;
+use super::safety::SafetySpec;
 use super::schedule::ScheduleSpec;
 use crate::domain::{Name, Period};
 
@@ -22,6 +23,8 @@ pub(super) struct DefaultsSpec {
     pub(super) allow_simultaneous_campaigns: Option<bool>,
     /// How each account spaces its messages.
     pub(super) pacing: Option<PacingSpec>,
+    /// When an account is stopped for its own good.
+    pub(super) safety: Option<SafetySpec>,
     /// What schedules leave out.
     pub(super) schedule: Option<ScheduleSpec>,
     /// `required`: only people who agreed. `legacy`: also people of whom nothing is known.
@@ -60,6 +63,7 @@ impl DefaultsSpec {
             messages_per_day: self.limits.and_then(|limits| limits.messages_per_day),
             pacing: self.pacing.as_ref().map(PacingSpec::resolve).unwrap_or_default(),
             allow_simultaneous_campaigns: self.allow_simultaneous_campaigns.unwrap_or(false),
+            safety: self.safety.map(SafetySpec::resolve).unwrap_or_default(),
             channel: self.channel_ref.clone(),
             ..AccountPolicy::default()
         }

@@ -15,6 +15,7 @@ pub use super::channel::{
 use super::kind::Kind;
 pub use super::notifier::{Notifier, NotifierType, Topic};
 use super::policy::{Account, AccountPolicy, Policies};
+pub use super::safety::Safety;
 pub use super::secret::{MaybeSecret, Secret};
 use crate::domain::{Country, Gender, Language, Moment, Name, Period, Windows, Zone};
 

@@ -33,6 +33,7 @@ mod queue;
 mod read;
 mod resolve;
 mod resolve_campaign;
+mod safety;
 mod schedule;
 mod schema;
 mod secret;

@@ -57,11 +57,12 @@ pub enum Topic {
     OverrideExpired,
     Import,
     NearOptOut,
+    OptOutRate,
 }
 
 impl Topic {
     /// What a person should know who did not say what they want to.
-    const DEFAULT: [Self; 9] = [
+    const DEFAULT: [Self; 10] = [
         Self::RunStarted,
         Self::RunPaused,
         Self::RunCompleted,
@@ -71,6 +72,7 @@ impl Topic {
         Self::ManifestFrozen,
         Self::ManifestThawed,
         Self::NearOptOut,
+        Self::OptOutRate,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -90,6 +92,7 @@ impl Topic {
             Self::OverrideExpired => "override-expired",
             Self::Import => "import",
             Self::NearOptOut => "near-opt-out",
+            Self::OptOutRate => "opt-out-rate",
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::desired::{AccountSelector, Pacing};
+use super::safety::Safety;
 use crate::domain::Name;
 
 /// Whether something happens for an account.
@@ -47,6 +48,9 @@ pub struct AccountPolicy {
     /// Messages per local day, all campaigns together. `None`: no cap.
     pub messages_per_day: Option<u32>,
     pub pacing: Pacing,
+    /// When it is stopped for its own good.
+    #[serde(default, skip_serializing_if = "Safety::is_usual")]
+    pub safety: Safety,
     /// Whether the default campaign goes on while a filtered one is active.
     #[serde(default)]
     pub allow_simultaneous_campaigns: bool,
@@ -74,6 +78,8 @@ pub struct Account {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pacing: Option<Pacing>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safety: Option<Safety>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_simultaneous_campaigns: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enrollment: Option<Switch>,
@@ -89,6 +95,7 @@ pub struct Account {
 mod key {
     pub(super) const MESSAGES_PER_DAY: &str = "limits.messagesPerDay";
     pub(super) const PACING: &str = "pacing";
+    pub(super) const SAFETY: &str = "safety";
     pub(super) const ALLOW_SIMULTANEOUS_CAMPAIGNS: &str = "allowSimultaneousCampaigns";
     pub(super) const ENROLLMENT: &str = "enrollment";
     pub(super) const SENDING: &str = "sending";
@@ -101,6 +108,7 @@ mod key {
 pub(super) enum Said<'a> {
     MessagesPerDay(u32),
     Pacing(&'a Pacing),
+    Safety(Safety),
     AllowSimultaneousCampaigns(bool),
     Enrollment(Switch),
     Sending(Switch),
@@ -114,6 +122,7 @@ impl Said<'_> {
         match self {
             Self::MessagesPerDay(_) => key::MESSAGES_PER_DAY,
             Self::Pacing(_) => key::PACING,
+            Self::Safety(_) => key::SAFETY,
             Self::AllowSimultaneousCampaigns(_) => key::ALLOW_SIMULTANEOUS_CAMPAIGNS,
             Self::Enrollment(_) => key::ENROLLMENT,
             Self::Sending(_) => key::SENDING,
@@ -126,6 +135,7 @@ impl Said<'_> {
         match self {
             Self::MessagesPerDay(cap) => policy.messages_per_day = Some(cap),
             Self::Pacing(pacing) => policy.pacing = pacing.clone(),
+            Self::Safety(safety) => policy.safety = safety,
             Self::AllowSimultaneousCampaigns(allow) => policy.allow_simultaneous_campaigns = allow,
             Self::Enrollment(switch) => policy.enrollment = switch,
             Self::Sending(switch) => policy.sending = switch,
@@ -141,6 +151,7 @@ impl Account {
         let all = [
             self.messages_per_day.map(Said::MessagesPerDay),
             self.pacing.as_ref().map(Said::Pacing),
+            self.safety.map(Said::Safety),
             self.allow_simultaneous_campaigns.map(Said::AllowSimultaneousCampaigns),
             self.enrollment.map(Said::Enrollment),
             self.sending.map(Said::Sending),
@@ -228,6 +239,7 @@ impl Policies {
         let values = [
             (key::MESSAGES_PER_DAY, json!(policy.messages_per_day)),
             (key::PACING, json!(policy.pacing)),
+            (key::SAFETY, json!(policy.safety)),
             (key::ALLOW_SIMULTANEOUS_CAMPAIGNS, json!(policy.allow_simultaneous_campaigns)),
             (key::ENROLLMENT, json!(policy.enrollment)),
             (key::SENDING, json!(policy.sending)),
@@ -284,6 +296,7 @@ mod tests {
             accounts,
             messages_per_day: None,
             pacing: None,
+            safety: None,
             allow_simultaneous_campaigns: None,
             enrollment: None,
             sending: None,
@@ -348,7 +361,7 @@ mod tests {
         let manifests: Vec<Option<Name>> =
             policies.origins("a1", &both).into_iter().map(|origin| origin.manifest).collect();
         let from = |text: &str| Some(name(text));
-        assert_eq!(manifests, [from("a-named"), from("c-gold"), None, None, from("b-both"), None, None]);
+        assert_eq!(manifests, [from("a-named"), from("c-gold"), None, None, None, from("b-both"), None, None]);
         assert_eq!(policies.lowest_cap(), Some(1));
     }
 

@@ -320,6 +320,9 @@ fn check_spec(spec: &Spec, document: &Document<'_>, found: &mut Vec<Diagnostic>)
             if let Some(schedule) = &defaults.schedule {
                 schedule.check(document, "/spec/schedule", found);
             }
+            if let Some(safety) = defaults.safety {
+                safety.check(document, found);
+            }
         }
         Spec::Account(account) => account.check(document, found),
         Spec::Notifier(notifier) => notifier.check(document, found),

@@ -13,9 +13,6 @@ use crate::diagnostic::{Code, Diagnostic, did_you_mean};
 /// More errors in one document are of no use to anybody.
 const MAX_ERRORS: usize = 100;
 
-/// Keys of the language that this version does not implement, by kind.
-const PLANNED: [(Kind, &str); 1] = [(Kind::Defaults, "safety")];
-
 /// What a value has against it, and the pointers of what has to go for the rest to be read.
 #[derive(Debug, Default)]
 pub(super) struct Shape {
@@ -79,14 +76,6 @@ impl Look<'_, '_> {
 
     fn unknown_key(&self, key: &str) -> Diagnostic {
         let place = self.document.key_place(&join(self.at, key));
-        if self.at == "/spec" && PLANNED.contains(&(self.kind, key)) {
-            return Diagnostic::new(
-                Code::UnsupportedSetting,
-                place,
-                format!("`{key}` is not supported by this version"),
-            )
-            .help("remove it; it is not silently ignored, since it would change who gets what and when");
-        }
         let known: Vec<&str> = self
             .sibling("properties")
             .and_then(Value::as_object)

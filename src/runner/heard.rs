@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use crate::channel::{Reaction, Refusal, whatsapp};
-use crate::domain::MessageKey;
-use crate::store::{HeardOf, Incoming, ProviderNotice, Receipt, ReceiptStatus, Webhook};
-use crate::webhook::{self, Inbound, Notice, Post, Preference, Status, StatusKind, Subject, Update};
+use crate::domain::{MessageKey, Timestamp};
+use crate::lifecycle::means::tag;
+use crate::lifecycle::stop::{self, Stop};
+use crate::store::{HeardOf, Incoming, ProviderNotice, Receipt, ReceiptStatus, SenderName, Senders, Webhook};
+use crate::webhook::{self, Inbound, Meaning, Notice, Post, Preference, Status, StatusKind, Subject, Update};
 
 /// A failure that is told afterwards is one of the first hand-over: the provider tries no second one.
 const ATTEMPT: u16 = 1;
@@ -15,11 +17,22 @@ const ATTEMPT: u16 = 1;
 pub(super) struct Read<'a> {
     pub(super) webhook: &'a Webhook,
     post: Post,
+    now: Timestamp,
 }
 
 impl<'a> Read<'a> {
-    pub(super) fn of(webhook: &'a Webhook) -> Self {
-        Self { webhook, post: webhook::read(&webhook.body, webhook.received_at) }
+    pub(super) fn of(webhook: &'a Webhook, now: Timestamp) -> Self {
+        Self { webhook, post: webhook::read(&webhook.body, webhook.received_at), now }
+    }
+
+    /// What numbers of ours are called.
+    pub(super) fn senders(&self) -> impl Iterator<Item = SenderName> {
+        self.post.numbers.iter().map(|number| SenderName {
+            channel: self.webhook.channel.clone(),
+            number: number.id.clone(),
+            digits: number.digits.clone(),
+            business: number.account.clone(),
+        })
     }
 
     /// What in it could not be read.
@@ -32,15 +45,25 @@ impl<'a> Read<'a> {
         self.statuses().filter(|status| status.callback.is_none()).map(|status| status.provider_id.as_str())
     }
 
-    /// Receipts of messages that are ours; `called` says what the provider calls them.
-    pub(super) fn receipts(&self, called: &HashMap<String, MessageKey>) -> impl Iterator<Item = Receipt> {
+    /// Whether it tells of messages that failed.
+    pub(super) fn has_failures(&self) -> bool {
+        self.statuses().any(|status| matches!(status.kind, StatusKind::Failed { .. }))
+    }
+
+    /// Receipts of messages that are ours; `called` says what the provider calls them, `senders` by whose number they went.
+    pub(super) fn receipts(
+        &self,
+        called: &HashMap<String, MessageKey>,
+        senders: &Senders,
+    ) -> impl Iterator<Item = Receipt> {
         self.statuses().filter_map(|status| {
+            let key = status.callback.or_else(|| called.get(&status.provider_id).copied())?;
             Some(Receipt {
-                key: status.callback.or_else(|| called.get(&status.provider_id).copied())?,
+                key,
                 provider_id: Some(status.provider_id.clone()),
                 recipient: status.recipient.clone(),
                 channel: Some(self.webhook.channel.clone()),
-                status: receipt_status(&status.kind),
+                status: receipt_status(&status.kind, !senders.has_own(key.target.account)),
                 at: status.at,
             })
         })
@@ -48,8 +71,8 @@ impl<'a> Read<'a> {
 
     pub(super) fn incoming(&self) -> impl Iterator<Item = Incoming> {
         self.post.updates.iter().filter_map(|update| match update {
-            Update::Inbound(inbound) => Some(message(inbound)),
-            Update::Preference(preference) => Some(switch(preference)),
+            Update::Inbound(inbound) => Some(message(&self.webhook.channel, inbound)),
+            Update::Preference(preference) => Some(switch(&self.webhook.channel, preference)),
             Update::Status(_) | Update::Notice(_) => None,
         })
     }
@@ -59,7 +82,9 @@ impl<'a> Read<'a> {
             Update::Notice(notice) => {
                 let sentence = sentence(&self.webhook.channel, notice);
                 let id = format!("notice {} {sentence}", notice.at.timestamp()).chars().take(512).collect();
-                Some(ProviderNotice { id, sentence, at: notice.at })
+                let at = notice.at.min(self.now);
+                let stop = stop(&self.webhook.channel, notice, &sentence, at);
+                Some(ProviderNotice { id, sentence, at, stop })
             }
             Update::Status(_) | Update::Inbound(_) | Update::Preference(_) => None,
         })
@@ -73,14 +98,15 @@ impl<'a> Read<'a> {
     }
 }
 
-fn receipt_status(kind: &StatusKind) -> ReceiptStatus {
+/// `is_shared`: it went by a number that many share.
+fn receipt_status(kind: &StatusKind, is_shared: bool) -> ReceiptStatus {
     match kind {
         StatusKind::Sent => ReceiptStatus::Sent,
         StatusKind::Delivered => ReceiptStatus::Delivered,
         StatusKind::Read | StatusKind::Played => ReceiptStatus::Read,
         StatusKind::Failed { code: Some(code), text } => ReceiptStatus::Failed(Refusal {
             error: format!("{code}: {text}"),
-            reaction: whatsapp::reaction(*code, ATTEMPT),
+            reaction: whatsapp::by_number(whatsapp::reaction(*code, ATTEMPT), is_shared),
         }),
         StatusKind::Failed { code: None, text } => {
             ReceiptStatus::Failed(Refusal { error: text.clone(), reaction: Reaction::FailDay })
@@ -88,35 +114,57 @@ fn receipt_status(kind: &StatusKind) -> ReceiptStatus {
     }
 }
 
-fn message(inbound: &Inbound) -> Incoming {
+fn message(channel: &str, inbound: &Inbound) -> Incoming {
     let person = inbound.person.clone();
     Incoming {
         id: inbound.id.clone(),
+        channel: channel.to_owned(),
         number: inbound.number.clone(),
         phone: person.phone,
         user: person.user,
         context: person.context,
         text: inbound.text.clone(),
         is_message: true,
+        undoes: None,
         at: inbound.at,
     }
 }
 
 /// As if the person had written the word.
-fn switch(preference: &Preference) -> Incoming {
+fn switch(channel: &str, preference: &Preference) -> Incoming {
     let person = preference.person.clone();
     let text = if preference.stop { "STOP" } else { "START" };
     let whose = person.phone.as_ref().or(person.user.as_ref()).map_or("somebody", String::as_str);
     Incoming {
         id: format!("preference {whose} {text} {}", preference.at.timestamp()),
+        channel: channel.to_owned(),
         number: preference.number.clone(),
         phone: person.phone,
         user: person.user,
         context: None,
         text: text.to_owned(),
         is_message: false,
+        undoes: (!preference.stop).then_some(whatsapp::SWITCHED_OFF),
         at: preference.at,
     }
+}
+
+/// What a notice stops or lets go on; nothing if it means nothing, or does not say what it is about.
+fn stop(channel: &str, notice: &Notice, sentence: &str, said_at: Timestamp) -> Option<Stop> {
+    let (is_stopped, until) = match notice.meaning {
+        Meaning::Stop { until } => (true, until),
+        Meaning::Lift => (false, None),
+        Meaning::Nothing => return None,
+    };
+    let subject = match &notice.subject {
+        Subject::Template { name, language } => {
+            stop::Subject::Template { name: name.clone(), language: language.as_deref().map(tag) }
+        }
+        Subject::TemplateQuality { .. } => return None,
+        Subject::Number(number) => stop::Subject::Number(number.clone()?),
+        Subject::Account(id) => stop::Subject::Business(id.clone()?),
+    };
+    Some(Stop { channel: channel.to_owned(), subject, said_at, is_stopped, until, message: sentence.to_owned() })
 }
 
 /// What happened to what, in one sentence for the log.
@@ -173,13 +221,22 @@ impl Tally<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Notice, Subject, sentence};
+    use super::{Meaning, Notice, Subject, sentence};
 
     #[test]
     fn notices_are_told_in_a_sentence() {
         let of = |subject, event: &str, detail: Option<&str>| {
             let (event, detail) = (event.to_owned(), detail.map(str::to_owned));
-            sentence("whatsapp", &Notice { subject, event, detail, at: "2026-11-30T14:00:00Z".parse().unwrap() })
+            sentence(
+                "whatsapp",
+                &Notice {
+                    subject,
+                    event,
+                    detail,
+                    meaning: Meaning::Nothing,
+                    at: "2026-11-30T14:00:00Z".parse().unwrap(),
+                },
+            )
         };
         let (name, language) = ("welcome".to_owned(), Some("fr".to_owned()));
         let template = Subject::Template { name: name.clone(), language };

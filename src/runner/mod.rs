@@ -3,6 +3,7 @@
 
 mod addressees;
 mod candidate;
+mod confirm;
 mod deliver;
 mod enroll;
 mod flight;
@@ -16,6 +17,7 @@ mod supervisor;
 mod upkeep;
 
 pub use self::addressees::Addressees;
+pub use self::confirm::confirm;
 pub use self::deliver::{Told, deliver};
 pub use self::enroll::enroll;
 pub use self::flight::Flight;

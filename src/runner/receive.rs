@@ -21,7 +21,7 @@ const LEASE: Duration = Duration::from_mins(1);
 pub struct Received {
     /// Posts that were looked at.
     pub posts: usize,
-    /// Replies changed who is written to.
+    /// Replies, or notices, changed who is written to.
     pub words: bool,
 }
 
@@ -35,7 +35,7 @@ pub async fn receive(
 ) -> Result<Received, store::Error> {
     let lease = TimeDelta::from_std(LEASE.mul_f64(speed.0.max(1.0))).unwrap_or(TimeDelta::MAX);
     let webhooks = store.claim_webhooks(now, now + lease).await?;
-    let posts: Vec<Read<'_>> = webhooks.iter().map(Read::of).collect();
+    let posts: Vec<Read<'_>> = webhooks.iter().map(|webhook| Read::of(webhook, now)).collect();
     let mut received = Received { posts: posts.len(), words: false };
     match process(store, addressees, &posts, now).await {
         Ok(words) => received.words = words,
@@ -52,7 +52,7 @@ pub async fn receive(
     Ok(received)
 }
 
-/// Returns whether replies changed who is written to.
+/// Returns whether replies, or notices, changed who is written to.
 async fn process(
     store: &Store,
     addressees: &mut Addressees,
@@ -63,19 +63,27 @@ async fn process(
         return Ok(false);
     }
     // Receipts first: they tell what the messages are called that people answer.
+    addressees.learn(store, posts.iter().flat_map(Read::senders).collect()).await?;
     let unnamed: Vec<&str> = posts.iter().flat_map(Read::unnamed).collect();
     let called = store.called(&unnamed).await?;
-    let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called)).collect();
+    // Only of what failed it matters by whose number it went.
+    let nobody = store::Senders::default();
+    let senders = if posts.iter().any(Read::has_failures) { addressees.senders(store).await? } else { &nobody };
+    let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called, senders)).collect();
     let progress = store.receipts(&receipts, now).await?;
     let incoming: Vec<_> = posts.iter().flat_map(Read::incoming).collect();
     let heard = if incoming.is_empty() {
         store::HeardOf::default()
     } else {
-        store.hear(&incoming, addressees.now(store).await?, now).await?
+        store.hear(&incoming, addressees.senders(store).await?, now).await?
     };
     let notices: Vec<_> = posts.iter().flat_map(Read::notices).collect();
-    for place in store.note_notices(&notices, now).await? {
-        tracing::warn!("{}", notices[place].sentence);
+    let new = match notices.as_slice() {
+        [] => Vec::new(),
+        notices => store.note_notices(notices, addressees.means(store).await?, now).await?,
+    };
+    for place in &new {
+        tracing::warn!("{}", notices[*place].sentence);
     }
     let riddles: BTreeSet<&str> = heard.riddles.iter().map(String::as_str).collect();
     let (puzzling, plain): (Vec<&Read<'_>>, Vec<&Read<'_>>) =
@@ -86,7 +94,7 @@ async fn process(
         put_off(store, post.webhook, "nothing tells who somebody is that answers a message", now).await?;
     }
     Tally { receipts: receipts.len(), progress, heard: &heard }.tell(&plain);
-    Ok(heard.replies != store::Heard::default())
+    Ok(heard.replies != store::Heard::default() || new.iter().any(|place| notices[*place].stop.is_some()))
 }
 
 /// Has a post tried again, or kept for good, and told.

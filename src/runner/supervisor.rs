@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::candidate::Candidate;
 use super::settled::Settled;
-use super::{Addressees, BATCH, Flight, Kept, Loaded, Received, Seen, Told, deliver, receive, upkeep};
+use super::{Addressees, BATCH, Flight, Kept, Loaded, Received, Seen, Told, confirm, deliver, receive, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
 use crate::notice::Courier;
@@ -96,6 +96,10 @@ impl Supervisor {
             let (this, flight, stop) = (self.clone(), flight.clone(), stop.clone());
             let loaded = Arc::clone(&loaded);
             loops.spawn(async move { this.send_loop(&loaded, &flight, &stop).await });
+        }
+        if self.roles.send {
+            let (this, stop) = (self.clone(), stop.clone());
+            loops.spawn(async move { this.confirm_loop(&loaded, &stop).await });
         }
         if let Some(courier) = self.courier.clone().filter(|_| self.roles.send) {
             let (this, stop) = (self.clone(), stop.clone());
@@ -271,6 +275,30 @@ impl Supervisor {
             tracing::info!(messages = sent.messages, lanes = sent.lanes, "handing over");
         }
         Ok(sent.lanes)
+    }
+
+    /// Tells people that their STOP was heard, apart from all other work: it waits for no lane.
+    async fn confirm_loop(&self, loaded: &Mutex<Loaded>, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.confirm_tick(loaded).await {
+                Ok(0) => tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.wake.notified() => {}
+                    () = tokio::time::sleep(PERIOD) => {}
+                },
+                Ok(_) => {}
+                Err(error) => {
+                    log_failure("confirm", &*error);
+                    self.failed(stop).await;
+                }
+            }
+        }
+    }
+
+    async fn confirm_tick(&self, loaded: &Mutex<Loaded>) -> Result<usize, Box<dyn StdError + Send + Sync>> {
+        let (program, channels) = loaded.lock().await.in_force(&self.store).await?;
+        let (now, _) = self.store.now().await?;
+        Ok(confirm(&self.store, &program, &channels, now).await?)
     }
 
     /// Tells people, apart from all other work: whoever does not answer holds up nobody but themselves.

@@ -7,12 +7,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 
-use self::look::{Look, Looking, due_runs, peers};
+use self::look::{Look, Looking, due_runs, peers, senders};
 use self::queue::next_in_queues;
-use super::Error;
 use super::halt::halted_channels;
 use super::overrides::overrides_of;
 use super::run::Scene;
+use super::{Error, provider_stop};
 use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::lifecycle::run::Phase;
 use crate::lifecycle::target::Exit;
@@ -69,12 +69,17 @@ pub(super) async fn look_at(
 ) -> Result<u64, Error> {
     let overrides = overrides_of(tx, accounts).await?;
     let channels = halted_channels(tx, now).await?;
+    let mut stops = provider_stop::read(tx, now).await?;
     let mut changed = 0;
     loop {
         let mut rows = due_runs(tx, accounts, &scene.specs, now).await?;
+        if stops.concern_senders() {
+            provider_stop::know(tx, &mut stops, &senders(&rows, scene)).await?;
+        }
         rows.sort_by_key(|row| (row.account_id, scene.order.rank(CampaignId(row.campaign_id))));
         let peers = peers(tx, &rows, scene.order, &overrides, now).await?;
-        let looks = Looking { scene, overrides: &overrides, channels: &channels, replaced, now }.all(rows, peers)?;
+        let looks = Looking { scene, overrides: &overrides, channels: &channels, stops: &stops, replaced, now }
+            .all(rows, peers)?;
         changed += looks.iter().filter(|look| look.after.phase != look.before).count() as u64;
         exit_targets(tx, &looks, now).await?;
         save(tx, &looks, now).await?;

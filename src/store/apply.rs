@@ -9,15 +9,17 @@ use super::advance::advance;
 use super::approval::carried_out;
 use super::claim::in_force;
 use super::event::{Event, tell};
+use super::halt::lift_channels;
 use super::import::hold_facts_still;
 use super::notification::sync_notifiers;
 use super::overrides::hold_overrides;
 use super::reconciler::prolong;
 use super::run::{Scene, Specs, ensure, lock_accounts_of, specs};
 use super::spoken::accounts_spoken_of;
-use super::{Error, Store, Token};
+use super::{Error, Store, Token, provider_stop};
 use crate::domain::{AccountId, CampaignId, Name, SourceId, Timestamp};
 use crate::lifecycle::event::EventKind;
+use crate::lifecycle::means::Means;
 use crate::lifecycle::turn::Order;
 use crate::manifest::Desired;
 use crate::plan::{Kind, Plan, done, show};
@@ -99,6 +101,7 @@ impl Store {
         if plan.changes.iter().any(|change| change.kind == Kind::Notifier) {
             sync_notifiers(&mut tx).await?;
         }
+        lift_stops(&mut tx, plan).await?;
         save_campaigns(&mut tx, plan, &gone, now).await?;
         touch_runs(&mut tx, (&changed, revision), &spoken_of, now).await?;
         check_runs(&mut tx, &waiting, now).await?;
@@ -115,7 +118,7 @@ impl Store {
         ensure(&mut tx, &planned, revision, now).await?;
         // More runs than one batch are moved on by the daemon; until then the gate holds them. Of default runs that make
         // way it knows nothing: what decides about that concerns many at once.
-        let scene = Scene { specs, order: &order, policies: &desired.policies() };
+        let scene = Scene { specs, order: &order, policies: &desired.policies(), means: &Means::of(desired, &ids) };
         for _ in 0..if all { MOST_BATCHES } else { 1 } {
             if advance(&mut tx, &scene, now).await?.is_none() {
                 break;
@@ -232,6 +235,19 @@ async fn save_manifests(tx: &mut PgConnection, plan: &Plan, revision: i32) -> Re
     .await
     .map_err(Error::during("save manifests"))?;
     Ok(())
+}
+
+/// A channel that is made anew is tried anew; of one that is gone nothing is remembered.
+async fn lift_stops(tx: &mut PgConnection, plan: &Plan) -> Result<(), Error> {
+    let channels = || plan.changes.iter().filter(|change| change.kind == Kind::Channel);
+    let changed: Vec<&str> = channels().map(|change| change.name.as_str()).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    lift_channels(tx, &changed).await?;
+    let gone: Vec<&str> =
+        channels().filter(|change| change.after.is_none()).map(|change| change.name.as_str()).collect();
+    provider_stop::forget(tx, &gone).await
 }
 
 /// The campaigns whose manifest goes.

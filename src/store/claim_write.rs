@@ -127,7 +127,7 @@ async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Me
         taken.push(small(sent));
         tallies.push(match u32::try_from(sent) {
             Ok(0) => lane.tally,
-            sent => lane.tally.at(draw.at).handed(sent.unwrap_or(u32::MAX)),
+            sent => lane.tally.handed(sent.unwrap_or(u32::MAX), draw.at, &lane.policy.safety),
         });
         slots.push(draw.pace.next_slot_at);
         waves.push(small(draw.pace.wave));
@@ -175,11 +175,14 @@ async fn update_lanes(
          set taken = case when u.taken = 0 or l.taken_on >= u.day then l.taken else 0 end + u.taken,
              taken_on = case when u.taken = 0 then l.taken_on else greatest(l.taken_on, u.day) end,
              next_slot_at = u.slot, wave = u.wave, wave_sent = u.wave_sent, wake_at = next.wake_at,
-             tally_since = u.since, handed = u.handed, failed = u.failed, handed_before = u.handed_before,
-             failed_before = u.failed_before
+             tally_since = u.since, tally_before_since = u.before_since, handed = u.handed, failed = u.failed,
+             handed_before = u.handed_before, failed_before = u.failed_before, opted_out = u.opted_out,
+             opted_out_before = u.opted_out_before
          from unnest($1::int[], $2::date[], $3::int[], $4::timestamptz[], $5::int[], $6::int[], $10::timestamptz[],
-                     $11::int[], $12::int[], $13::int[], $14::int[])
-              as u (account_id, day, taken, slot, wave, wave_sent, since, handed, failed, handed_before, failed_before)
+                     $11::int[], $12::int[], $13::int[], $14::int[], $15::timestamptz[],
+                     $16::int[], $17::int[])
+              as u (account_id, day, taken, slot, wave, wave_sent, since, handed, failed, handed_before, failed_before, before_since,
+                    opted_out, opted_out_before)
          left join next on next.account_id = u.account_id
          where l.account_id = u.account_id",
     )
@@ -197,6 +200,9 @@ async fn update_lanes(
     .bind(tallies.iter().map(|tally| number(tally.now.failed)).collect::<Vec<_>>())
     .bind(tallies.iter().map(|tally| number(tally.before.handed)).collect::<Vec<_>>())
     .bind(tallies.iter().map(|tally| number(tally.before.failed)).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| tally.before_since).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| number(tally.now.opted_out)).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| number(tally.before.opted_out)).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map_err(Error::during("save the lanes"))?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::PgConnection;
 
 use super::claim::Keys;
-use super::halt::{Refused, take_effect};
+use super::halt::{Counts, Refused, take_effect};
 use super::outcome::{Changed, look_again};
 use super::receipt::{Receipt, ReceiptStatus};
 use super::suppression::Listed;
@@ -72,14 +72,19 @@ impl Store {
     }
 }
 
-/// Has `failures` take effect, each of a message of which that was not known, with its instant. The lanes are locked.
-pub(super) async fn have_effect(
-    tx: &mut PgConnection,
-    failures: &[(Failure<'_>, Timestamp)],
-    now: Timestamp,
-) -> Result<(), Error> {
+/// A failure that was not known of its message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct News<'a> {
+    pub(super) failure: Failure<'a>,
+    pub(super) at: Timestamp,
+    /// When the message was.
+    pub(super) handed_at: Timestamp,
+}
+
+/// Has `failures` take effect. The lanes are locked.
+pub(super) async fn have_effect(tx: &mut PgConnection, failures: &[News<'_>], now: Timestamp) -> Result<(), Error> {
     let (mut targets, mut changed, mut refused) = (TargetRows::default(), Changed::default(), Vec::new());
-    for (Failure { receipt, refusal }, at) in failures {
+    for News { failure: Failure { receipt, refusal }, at, handed_at } in failures {
         let key = receipt.key.target;
         let (exit, consequence) = failed_later(refusal.reaction);
         if let Some(exit) = exit {
@@ -91,9 +96,12 @@ pub(super) async fn have_effect(
         refused.push(Refused {
             run: (key.account, key.campaign),
             channel: receipt.channel.as_deref(),
+            template: None,
             error: &refusal.error,
             consequence,
-            fails: refusal.reaction.is_failure(),
+            handed_at: *handed_at,
+            // It left, whatever is told of it later.
+            counts: Counts::of(true, refusal.reaction),
         });
     }
     targets.save(tx).await?;

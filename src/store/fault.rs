@@ -1,4 +1,5 @@
-//! Runs that cannot go on as their campaign stands: they pause until another revision.
+//! Runs that cannot go on as their campaign stands: they pause until another revision, or until a provider takes again what
+//! it refused.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +7,36 @@ use sqlx::PgConnection;
 
 use super::Error;
 use crate::domain::{AccountId, CampaignId, Timestamp};
+use crate::lifecycle::means::Template;
 
-/// The first fault of each run, with its instant. The lanes of the accounts are locked.
+/// The first fault of each run. The lanes of the accounts are locked.
 #[derive(Debug, Default)]
-pub(super) struct Faults(BTreeMap<(AccountId, CampaignId), (String, Timestamp)>);
+pub(super) struct Faults(BTreeMap<(AccountId, CampaignId), Fault>);
+
+/// What could not be sent.
+#[derive(Debug)]
+struct Fault {
+    sentence: String,
+    at: Timestamp,
+    /// The template that its provider refused, and the channel.
+    template: Option<(String, Template)>,
+}
 
 impl Faults {
-    pub(super) fn push(&mut self, run: (AccountId, CampaignId), fault: String, at: Timestamp) {
-        self.0.entry(run).or_insert((fault, at));
+    pub(super) fn push(&mut self, run: (AccountId, CampaignId), sentence: String, at: Timestamp) {
+        self.0.entry(run).or_insert(Fault { sentence, at, template: None });
+    }
+
+    /// Of a hand-over by a channel, with the template that was refused where that is known: the provider may take it again.
+    pub(super) fn refused(
+        &mut self,
+        run: (AccountId, CampaignId),
+        sentence: &str,
+        template: Option<(&str, Template)>,
+        at: Timestamp,
+    ) {
+        let template = template.map(|(channel, template)| (channel.to_owned(), template));
+        self.0.entry(run).or_insert(Fault { sentence: sentence.to_owned(), at, template });
     }
 
     /// Pauses the runs that are active, and has those looked at that made way for them.
@@ -23,11 +46,12 @@ impl Faults {
         }
         sqlx::query(
             "with u as (
-               select * from unnest($1::int[], $2::int[], $3::text[], $4::timestamptz[])
-                             as u (account_id, campaign_id, fault, at)),
+               select * from unnest($1::int[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
+                             as u (account_id, campaign_id, fault, at, channel, template, language)),
              faulty as (
                update run r
-               set phase = 'paused', reason = 'template-error', message = u.fault, fault_revision_id = r.revision_id
+               set phase = 'paused', reason = 'template-error', message = u.fault, fault_revision_id = r.revision_id,
+                   fault_channel = u.channel, fault_template = u.template, fault_language = u.language
                from u where (r.account_id, r.campaign_id) = (u.account_id, u.campaign_id) and r.phase = 'active'
                returning r.account_id, r.campaign_id, u.at, u.fault, r.revision_id),
              events as (
@@ -40,8 +64,11 @@ impl Faults {
         )
         .bind(self.0.keys().map(|(account, _)| account.0).collect::<Vec<_>>())
         .bind(self.0.keys().map(|(_, campaign)| campaign.0).collect::<Vec<_>>())
-        .bind(self.0.values().map(|(fault, _)| fault.as_str()).collect::<Vec<_>>())
-        .bind(self.0.values().map(|(_, at)| *at).collect::<Vec<_>>())
+        .bind(self.0.values().map(|fault| fault.sentence.as_str()).collect::<Vec<_>>())
+        .bind(self.0.values().map(|fault| fault.at).collect::<Vec<_>>())
+        .bind(self.0.values().map(|fault| Some(fault.template.as_ref()?.0.as_str())).collect::<Vec<_>>())
+        .bind(self.0.values().map(|fault| Some(fault.template.as_ref()?.1.name.as_str())).collect::<Vec<_>>())
+        .bind(self.0.values().map(|fault| Some(fault.template.as_ref()?.1.language.as_str())).collect::<Vec<_>>())
         .execute(tx)
         .await
         .map_err(Error::during("pause runs that are at fault"))?;

@@ -121,6 +121,7 @@ async fn erase_correspondence(tx: &mut PgConnection, phone: &Phone) -> Result<()
         "with named as (delete from alias where phone = $1),
          heard as (update inbound set phone = null where phone = $1),
          talked as (delete from conversation where phone = $1),
+         to_be_told as (delete from confirmation where phone = $1),
          called as (
            delete from provider_message p using referral r
            where r.phone = $1 and r.account_id = p.account_id and r.id = p.referral_id)

@@ -1,17 +1,20 @@
-//! What follows from a refused hand-over beyond the person: lanes slow down, accounts and channels stop, and how often an
-//! account fails is counted. Under the locks of the lanes, which the caller holds.
+//! What follows from a refused hand-over beyond the person: lanes slow down, runs, accounts and channels stop. Under the locks
+//! of the lanes, which the caller holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
-use super::Error;
 use super::claim_write::number;
 use super::fault::Faults;
+use super::lane_health::Halt;
+use super::{Error, lane_health};
 use crate::domain::{AccountId, CampaignId, Timestamp};
-use crate::health::{Count, Stop, Tally, slow_down};
+use crate::health::{Stop, slow_down};
+use crate::lifecycle::means::Template;
 use crate::lifecycle::run::{Halted, Reason};
-use crate::lifecycle::settlement::Consequence;
+use crate::lifecycle::settlement::{Consequence, Reaction};
+use crate::manifest::desired::WhatsappTemplate;
 
 /// Channels by which nothing leaves.
 pub(super) type HaltedChannels = BTreeMap<String, HaltedChannel>;
@@ -44,42 +47,35 @@ pub(super) struct Refused<'a> {
     pub(super) run: (AccountId, CampaignId),
     /// The channel by name; `None` is the built-in one.
     pub(super) channel: Option<&'a str>,
+    /// The template that it would have gone by.
+    pub(super) template: Option<&'a WhatsappTemplate>,
     pub(super) error: &'a str,
     pub(super) consequence: Option<Consequence>,
-    /// It counts as a failure of the account.
-    pub(super) fails: bool,
+    pub(super) handed_at: Timestamp,
+    /// How it counts for the account.
+    pub(super) counts: Counts,
 }
 
-/// What is known of a lane's health.
-#[derive(sqlx::FromRow)]
-struct Row {
-    account_id: i32,
-    tally_since: Option<Timestamp>,
-    handed: i32,
-    failed: i32,
-    handed_before: i32,
-    failed_before: i32,
-    throttled_until: Option<Timestamp>,
-    throttles: i32,
-    /// Of the last halt that had an end.
-    times: Option<i32>,
-    until: Option<Timestamp>,
+/// What a refusal says of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counts {
+    /// It writes what does not arrive.
+    AsFailure,
+    /// Nothing.
+    AsHanded,
+    /// Not even that it was handed over.
+    Not,
 }
 
-/// One lane, before it is saved again.
-struct Lane<'a> {
-    tally: Tally,
-    throttle: Option<Stop>,
-    last: Option<Stop>,
-    halt: Option<Halt<'a>>,
-}
-
-/// Why an account stops.
-struct Halt<'a> {
-    reason: Reason,
-    message: std::borrow::Cow<'a, str>,
-    /// `None`: until a person lifts it.
-    stop: Option<Stop>,
+impl Counts {
+    /// Of a refusal that is one of the attempts of its message, or none.
+    pub(super) fn of(is_attempt: bool, reaction: Reaction) -> Self {
+        match (is_attempt, reaction.is_failure()) {
+            (false, _) => Self::Not,
+            (true, true) => Self::AsFailure,
+            (true, false) => Self::AsHanded,
+        }
+    }
 }
 
 /// Has `refused` take effect at `now`. The lanes of their accounts are locked.
@@ -87,21 +83,26 @@ pub(super) async fn take_effect(tx: &mut PgConnection, refused: &[Refused<'_>], 
     if refused.is_empty() {
         return Ok(());
     }
-    let mut lanes = read(tx, refused, now).await?;
+    let mut lanes = lane_health::read(tx, refused.iter().map(|refused| refused.run.0), now).await?;
     let mut faults = Faults::default();
     let mut channels: BTreeMap<&str, &str> = BTreeMap::new();
-    for Refused { run: (account, campaign), channel, error, consequence, fails } in refused {
+    for Refused { run: (account, campaign), channel, template, error, consequence, handed_at, counts } in refused {
         let Some(lane) = lanes.get_mut(account) else { continue };
-        if *fails {
-            lane.tally = lane.tally.at(now).failed(1);
+        match counts {
+            Counts::AsFailure => lane.tally = lane.tally.failed(*handed_at),
+            Counts::AsHanded => {}
+            Counts::Not => lane.tally = lane.tally.put_off(*handed_at),
         }
         match consequence {
             None | Some(Consequence::Suppress) => {}
             Some(Consequence::SlowLane { after }) => lane.throttle = Some(slow_down(lane.throttle, *after, now)),
-            Some(Consequence::PauseRun) => faults.push((*account, *campaign), (*error).to_owned(), now),
+            Some(Consequence::PauseRun) => {
+                let template = channel.zip(template.map(Template::of));
+                faults.refused((*account, *campaign), error, template, now);
+            }
             Some(Consequence::PauseAccount) => {
                 let reason = Reason::ChannelUnhealthy;
-                lane.halt = Some(Halt { reason, message: (*error).into(), stop: None });
+                lane.halt = Some(Halt { reason, message: (*error).to_owned(), stop: None });
             }
             Some(Consequence::PauseChannel) => {
                 if let Some(channel) = channel {
@@ -110,113 +111,9 @@ pub(super) async fn take_effect(tx: &mut PgConnection, refused: &[Refused<'_>], 
             }
         }
     }
-    for lane in lanes.values_mut().filter(|lane| lane.halt.is_none()) {
-        if let Some(complaint) = lane.tally.complaint() {
-            let stop = Some(Stop::for_failures(lane.last, now));
-            lane.halt = Some(Halt { reason: Reason::FailureRate, message: complaint.into(), stop });
-            // It begins anew: what led to this says nothing about what comes after.
-            lane.tally = Tally::default();
-        }
-    }
-    save(tx, &lanes, now).await?;
-    halt(tx, &lanes, now).await?;
+    lane_health::save(tx, lanes, now).await?;
     faults.save(tx).await?;
     halt_channels(tx, &channels, now).await
-}
-
-async fn read<'a>(
-    tx: &mut PgConnection,
-    refused: &[Refused<'_>],
-    now: Timestamp,
-) -> Result<BTreeMap<AccountId, Lane<'a>>, Error> {
-    let accounts: BTreeSet<i32> = refused.iter().map(|refused| refused.run.0.0).collect();
-    let rows: Vec<Row> = sqlx::query_as(
-        "select l.account_id, l.tally_since, l.handed, l.failed, l.handed_before, l.failed_before, l.throttled_until,
-                l.throttles, h.times, h.until
-         from lane l left join account_halt h on h.account_id = l.account_id where l.account_id = any($1)",
-    )
-    .bind(accounts.into_iter().collect::<Vec<_>>())
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during("read the health of lanes"))?;
-    Ok(rows.into_iter().map(|row| (AccountId(row.account_id), row.lane(now))).collect())
-}
-
-impl Row {
-    fn lane<'a>(&self, now: Timestamp) -> Lane<'a> {
-        let count = |handed: i32, failed: i32| Count { handed: handed.unsigned_abs(), failed: failed.unsigned_abs() };
-        let stop = |times: i32, until| Stop { times: times.unsigned_abs(), until };
-        let tally = Tally {
-            since: self.tally_since,
-            now: count(self.handed, self.failed),
-            before: count(self.handed_before, self.failed_before),
-        };
-        Lane {
-            tally: tally.at(now),
-            throttle: self.throttled_until.map(|until| stop(self.throttles, until)),
-            last: self.times.zip(self.until).map(|(times, until)| stop(times, until)),
-            halt: None,
-        }
-    }
-}
-
-async fn save(tx: &mut PgConnection, lanes: &BTreeMap<AccountId, Lane<'_>>, now: Timestamp) -> Result<(), Error> {
-    let of = |pick: fn(&Tally) -> u32| lanes.values().map(|lane| number(pick(&lane.tally))).collect::<Vec<_>>();
-    sqlx::query(
-        "update lane l
-         set tally_since = u.since, handed = u.handed, failed = u.failed, handed_before = u.handed_before,
-             failed_before = u.failed_before, throttled_until = u.throttled_until, throttles = u.throttles,
-             wake_at = case when u.throttled_until > $9 then greatest(l.wake_at, u.throttled_until) else l.wake_at end
-         from unnest($1::int[], $2::timestamptz[], $3::int[], $4::int[], $5::int[], $6::int[], $7::timestamptz[], $8::int[])
-              as u (account_id, since, handed, failed, handed_before, failed_before, throttled_until, throttles)
-         where l.account_id = u.account_id",
-    )
-    .bind(lanes.keys().map(|account| account.0).collect::<Vec<_>>())
-    .bind(lanes.values().map(|lane| lane.tally.since).collect::<Vec<_>>())
-    .bind(of(|tally| tally.now.handed))
-    .bind(of(|tally| tally.now.failed))
-    .bind(of(|tally| tally.before.handed))
-    .bind(of(|tally| tally.before.failed))
-    .bind(lanes.values().map(|lane| lane.throttle.map(|stop| stop.until)).collect::<Vec<_>>())
-    .bind(lanes.values().map(|lane| lane.throttle.map_or(0, |stop| number(stop.times))).collect::<Vec<_>>())
-    .bind(now)
-    .execute(tx)
-    .await
-    .map_err(Error::during("save the health of lanes"))?;
-    Ok(())
-}
-
-/// Stops accounts. One that a person must lift stays so.
-async fn halt(tx: &mut PgConnection, lanes: &BTreeMap<AccountId, Lane<'_>>, now: Timestamp) -> Result<(), Error> {
-    let halts: Vec<(i32, &Halt<'_>)> =
-        lanes.iter().filter_map(|(account, lane)| Some((account.0, lane.halt.as_ref()?))).collect();
-    if halts.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "with halted as (
-           insert into account_halt (account_id, reason, message, halted_at, until, times)
-           select account_id, reason, message, $6, until, times
-           from unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[], $5::int[])
-                as u (account_id, reason, message, until, times)
-           on conflict (account_id) do update
-             set reason = excluded.reason, message = excluded.message, halted_at = excluded.halted_at,
-                 until = excluded.until, times = excluded.times
-             where account_halt.until is not null
-           returning account_id)
-         update run r set check_at = least(r.check_at, $6) from halted h
-         where r.account_id = h.account_id and r.phase = 'active'",
-    )
-    .bind(halts.iter().map(|(account, _)| *account).collect::<Vec<_>>())
-    .bind(halts.iter().map(|(_, halt)| halt.reason.as_str()).collect::<Vec<_>>())
-    .bind(halts.iter().map(|(_, halt)| halt.message.as_ref()).collect::<Vec<_>>())
-    .bind(halts.iter().map(|(_, halt)| halt.stop.map(|stop| stop.until)).collect::<Vec<_>>())
-    .bind(halts.iter().map(|(_, halt)| halt.stop.map_or(1, |stop| number(stop.times))).collect::<Vec<_>>())
-    .bind(now)
-    .execute(tx)
-    .await
-    .map_err(Error::during("halt accounts"))?;
-    Ok(())
 }
 
 /// Lets an account go on whose lane is locked: a person has looked. Its runs are looked at, and its messages that waited go
@@ -225,7 +122,8 @@ pub(super) async fn lift_halt(tx: &mut PgConnection, account: AccountId, now: Ti
     sqlx::query(
         "with lifted as (delete from account_halt where account_id = $1 returning account_id),
          lanes as (
-           update lane l set handed = 0, failed = 0, handed_before = 0, failed_before = 0, throttled_until = null,
+           update lane l set tally_since = null, tally_before_since = null, handed = 0, failed = 0, handed_before = 0,
+                             failed_before = 0, opted_out = 0, opted_out_before = 0, throttled_until = null,
                              wake_at = least(l.wake_at, $2)
            from lifted where l.account_id = lifted.account_id)
          update run r set check_at = least(r.check_at, $2) from lifted
@@ -275,4 +173,14 @@ async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, n
     .await
     .map_err(Error::during("halt channels"))?;
     Ok(())
+}
+
+/// Lets channels go on that were stopped: somebody has looked, or made them anew. Returns why they were. The lanes of those
+/// who wait for it are locked, and whoever calls has them looked at.
+pub(super) async fn lift_channels(tx: &mut PgConnection, channels: &[&str]) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar("delete from channel_halt where channel = any($1) returning message")
+        .bind(channels)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("lift the halt of channels"))
 }

@@ -11,9 +11,10 @@ use chrono::TimeDelta;
 use sqlx::PgConnection;
 
 use self::who::Who;
+use super::confirmation::Stopped;
 use super::reply::act_on;
 use super::suppression::take_turns;
-use super::{Error, Heard, Inbound, Senders, Store};
+use super::{Error, Heard, Inbound, Senders, Store, confirmation};
 use crate::consent::{self, Reply};
 use crate::domain::{AccountId, Phone, Timestamp};
 
@@ -25,6 +26,8 @@ const WINDOW: TimeDelta = TimeDelta::hours(24);
 pub struct Incoming {
     /// The same when it is told again.
     pub id: String,
+    /// By which it was told.
+    pub channel: String,
     /// Which number of ours it came to.
     pub number: Option<String>,
     /// The digits of the person's phone, as the provider writes it.
@@ -36,6 +39,8 @@ pub struct Incoming {
     pub text: String,
     /// It is a message, which may be answered; else a switch that the person turned.
     pub is_message: bool,
+    /// Of a switch that is turned back: the code with which the provider refused to write to the person until then.
+    pub undoes: Option<i64>,
     pub at: Timestamp,
 }
 
@@ -167,7 +172,19 @@ async fn reply(tx: &mut PgConnection, mut said: Vec<Said<'_>>, now: Timestamp) -
         take_turns(tx).await?;
         replies.extend(overtaking(tx, &said).await?);
     }
-    act_on(tx, &replies, now).await
+    let undone: Vec<(&str, i64)> = said.iter().filter_map(Said::undone).collect();
+    let heard = act_on(tx, &replies, &undone, now).await?;
+    let stopped: Vec<Stopped<'_>> = heard.stopped.iter().filter_map(|who| to_confirm(who, &said)).collect();
+    confirmation::ask(tx, &stopped, now).await?;
+    Ok(heard)
+}
+
+/// Who stopped, and by what they said so; whoever turned a switch is told by the provider. `said` is in its order.
+fn to_confirm<'a>((account, phone): &'a (AccountId, Phone), said: &[Said<'a>]) -> Option<Stopped<'a>> {
+    let is_it = |said: &&Said<'_>| said.word == Reply::Stop && said.who.phone.as_ref() == Some(phone);
+    let last = said.iter().rfind(is_it).filter(|said| said.incoming.is_message)?;
+    let Incoming { channel, number, .. } = last.incoming;
+    Some(Stopped { account: *account, phone: phone.as_str(), channel, sender: number.as_deref(), at: last.at })
 }
 
 impl Said<'_> {
@@ -175,6 +192,11 @@ impl Said<'_> {
     /// nobody said yet what the provider calls it.
     fn is_riddle(&self) -> bool {
         self.who.phone.is_none() && (self.incoming.context.is_some() || self.word != Reply::Other)
+    }
+
+    /// Whom the provider does not refuse any more, and how it did.
+    fn undone(&self) -> Option<(&str, i64)> {
+        Some((self.who.phone.as_ref()?.as_str(), self.incoming.undoes?))
     }
 
     fn inbound(&self) -> Option<Inbound> {

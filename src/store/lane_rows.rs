@@ -20,7 +20,8 @@ macro_rules! lane_columns {
     () => {
         "l.account_id, l.wake_at, l.taken_on, l.taken, l.next_slot_at, l.wave, l.wave_sent, a.name, a.language, a.timezone,
          a.subscription_ends_at, a.whatsapp_status, a.external_id, a.attributes as labels,
-         l.tally_since, l.handed, l.failed, l.handed_before, l.failed_before, l.throttled_until,
+         l.tally_since, l.tally_before_since, l.handed, l.failed, l.handed_before, l.failed_before, l.opted_out, l.opted_out_before,
+         l.throttled_until,
          exists (select from account_halt h where h.account_id = l.account_id) as is_halted,
          (select until from account_halt h where h.account_id = l.account_id) as halted_until,
          array(select channel from channel_halt order by channel) as halted_channels,
@@ -82,15 +83,23 @@ pub(super) struct LaneRow {
     pub(super) external_id: String,
     pub(super) labels: Value,
     tally_since: Option<Timestamp>,
+    tally_before_since: Option<Timestamp>,
     handed: i32,
     failed: i32,
     handed_before: i32,
     failed_before: i32,
+    opted_out: i32,
+    opted_out_before: i32,
     throttled_until: Option<Timestamp>,
     is_halted: bool,
     halted_until: Option<Timestamp>,
     halted_channels: Vec<String>,
     channels_until: Vec<Timestamp>,
+}
+
+/// As columns have it.
+pub(super) fn count(handed: i32, failed: i32, opted_out: i32) -> Count {
+    Count { handed: handed.unsigned_abs(), failed: failed.unsigned_abs(), opted_out: opted_out.unsigned_abs() }
 }
 
 impl LaneRow {
@@ -110,8 +119,9 @@ impl LaneRow {
             },
             tally: Tally {
                 since: self.tally_since,
-                now: Count { handed: self.handed.unsigned_abs(), failed: self.failed.unsigned_abs() },
-                before: Count { handed: self.handed_before.unsigned_abs(), failed: self.failed_before.unsigned_abs() },
+                before_since: self.tally_before_since,
+                now: count(self.handed, self.failed, self.opted_out),
+                before: count(self.handed_before, self.failed_before, self.opted_out_before),
             },
             halted_channels: self.halted_channels.into_iter().zip(self.channels_until).collect(),
             taken: DayCount { on: self.taken_on, count: self.taken.unsigned_abs() },

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use sqlx::PgConnection;
 
 use super::claim::{Claimed, Keys, lock_lanes};
-use super::halt::{Refused, take_effect};
+use super::halt::{Counts, Refused, take_effect};
 use super::suppression::Listed;
 use super::target_rows::{TargetRow, TargetRows};
 use super::{Error, Store};
@@ -178,9 +178,11 @@ async fn follow(
             refused.push(Refused {
                 run: (key.account, key.campaign),
                 channel: claimed.channel.as_ref().map(Name::as_str),
+                template: claimed.content.template.as_ref(),
                 error: &refusal.error,
                 consequence: settlement.consequence,
-                fails: refusal.reaction.is_failure(),
+                handed_at: claimed.claimed_at,
+                counts: Counts::of(settlement.counts, refusal.reaction),
             });
         }
         if settlement.give_back {

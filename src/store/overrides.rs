@@ -10,11 +10,13 @@ use super::advance::{Replaced, look_at};
 use super::claim::{in_force, lock_lanes};
 use super::event::{Event, tell};
 use super::halt::lift_halt;
+use super::provider_stop::{Lifted, lift, waiting, wake_waiting};
 use super::rows::decode;
 use super::run::Scene;
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::lifecycle::event::EventKind;
+use crate::lifecycle::means::Template;
 use crate::lifecycle::operator::{Action, Override, Overrides, Scope};
 use crate::lifecycle::run::Phase;
 use crate::program::Program;
@@ -113,8 +115,11 @@ impl Store {
             .execute(&mut *tx)
             .await
             .map_err(Error::during("wait for whoever moves runs on"))?;
+        let goes_on = order.is_some_and(|order| matches!(order.action, Action::Resume | Action::Start));
         let accounts = accounts_of(&mut tx, scope).await?;
-        lock_lanes(&mut tx, &accounts).await?;
+        // What a provider stopped may concern others too.
+        let others = if goes_on { waiting(&mut tx).await? } else { Vec::new() };
+        lock_lanes(&mut tx, &[accounts.as_slice(), &others].concat()).await?;
         if !in_force(&mut tx, program).await? {
             return Ok(Ordered::Outdated);
         }
@@ -122,9 +127,9 @@ impl Store {
         let before = find(&mut tx, scope, now).await?;
         let people = concerned(&mut tx, scope).await?.people;
         replace(&mut tx, scope, order, now).await?;
-        let goes_on = order.is_some_and(|order| matches!(order.action, Action::Resume | Action::Start));
         if goes_on {
             lift_faults(&mut tx, scope).await?;
+            lift_stops(&mut tx, scope, program, now).await?;
         }
         if let Some(account) = scope.account().filter(|_| goes_on) {
             lift_halt(&mut tx, account, now).await?;
@@ -310,6 +315,31 @@ async fn lift_faults(tx: &mut PgConnection, scope: Scope) -> Result<(), Error> {
     .execute(tx)
     .await
     .map_err(Error::during("lift the faults of runs"))?;
+    Ok(())
+}
+
+/// Lifts what a provider stopped: the templates of the campaign, or the number that the account has of its own.
+async fn lift_stops(tx: &mut PgConnection, scope: Scope, program: &Program, now: Timestamp) -> Result<(), Error> {
+    let mut lifted = Vec::new();
+    if let Some(campaign) = scope.campaign() {
+        let templates: Vec<&Template> = program.means.templates(campaign).collect();
+        lifted = lift(tx, Lifted::Templates(&templates)).await?;
+    }
+    if let Some(account) = scope.account() {
+        let facts: Option<(String, serde_json::Value)> =
+            sqlx::query_as("select external_id, attributes from account where id = $1")
+                .bind(account.0)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(Error::during("read the account of an override"))?;
+        let sender = facts.and_then(|(name, labels)| program.policies.of(&name, &labels).sender.clone());
+        if let Some(sender) = sender {
+            lifted.extend(lift(tx, Lifted::Number(&sender)).await?);
+        }
+    }
+    if !lifted.is_empty() {
+        wake_waiting(tx, now).await?;
+    }
     Ok(())
 }
 

@@ -1,11 +1,14 @@
-//! What providers tell of accounts, numbers and templates: it stands in the log, once.
+//! What providers tell of accounts, numbers and templates: it stands in the log, once, and stops or lets go on what it is
+//! about.
 
 use sqlx::PgConnection;
 
 use super::event::{Event, tell};
-use super::{Error, Store};
+use super::{Error, Store, provider_stop};
 use crate::domain::Timestamp;
 use crate::lifecycle::event::EventKind;
+use crate::lifecycle::means::Means;
+use crate::lifecycle::stop::Stop;
 
 /// Something that a provider told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,11 +17,21 @@ pub struct ProviderNotice {
     pub id: String,
     pub sentence: String,
     pub at: Timestamp,
+    /// What it stops, or lets go on, if it does either.
+    pub stop: Option<Stop>,
 }
 
 impl Store {
-    /// Writes into the log what was not told before. Returns the places in `notices` of what is new.
-    pub async fn note_notices(&self, notices: &[ProviderNotice], now: Timestamp) -> Result<Vec<usize>, Error> {
+    /// Writes into the log what was not told before, and has it take effect: whoever uses what is stopped is looked at, and so is
+    /// whoever waited for what is lifted. Returns the places in `notices` of what is new. One transaction.
+    ///
+    /// In whatever order notices come, and however often, what was told last of a thing counts.
+    pub async fn note_notices(
+        &self,
+        notices: &[ProviderNotice],
+        means: &Means,
+        now: Timestamp,
+    ) -> Result<Vec<usize>, Error> {
         if notices.is_empty() {
             return Ok(Vec::new());
         }
@@ -33,6 +46,8 @@ impl Store {
         }
         let event = |place: &usize| Event::new(EventKind::ProviderNotice, None, notices[*place].sentence.clone());
         tell(&mut tx, &places.iter().map(event).collect::<Vec<_>>(), now).await?;
+        let told: Vec<&Stop> = places.iter().filter_map(|place| notices[*place].stop.as_ref()).collect();
+        provider_stop::note(&mut tx, &told, means, now).await?;
         tx.commit().await.map_err(Error::during("commit what a provider tells"))?;
         Ok(places)
     }

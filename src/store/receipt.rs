@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::PgConnection;
 
 use super::claim::{Keys, lock_lanes};
-use super::failed_receipt::{failures, have_effect};
+use super::failed_receipt::{News, failures, have_effect};
 use super::provider_message::{self, Told};
 use super::rows::{decode, strange};
 use super::{Error, Store};
@@ -71,10 +71,11 @@ impl Store {
         }
         known.retain(|key, message| before.get(key) != Some(message));
         save(&mut tx, &known).await?;
-        let failed_at = |messages: &BTreeMap<MessageKey, Known>, key| messages.get(key).and_then(|one| one.failed_at);
         let news = failures.iter().filter_map(|failure| {
             let key = &failure.receipt.key;
-            Some((*failure, failed_at(&known, key).filter(|_| failed_at(&before, key).is_none())?))
+            let old = before.get(key).filter(|message| message.failed_at.is_none())?;
+            let handed_at = old.sent_at.unwrap_or(old.queued_at);
+            Some(News { failure: *failure, at: known.get(key)?.failed_at?, handed_at })
         });
         let news: Vec<_> = news.collect();
         have_effect(&mut tx, &news, now).await?;

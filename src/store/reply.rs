@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::claim::lock_lanes;
 use super::import::wake;
 use super::suppression::{By, accounts_of, add, let_go, take_turns};
-use super::{Error, Store, hold};
+use super::{Error, Store, hold, opt_out};
 use crate::consent::{self, Reply};
 use crate::domain::{AccountId, Phone, Timestamp};
 use crate::lifecycle::target::Exit;
@@ -47,14 +47,20 @@ impl Store {
     /// may be a STOP holds the person in the account that heard it, until a STOP, a START, or somebody who has read it.
     pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to act on replies"))?;
-        let heard = act_on(&mut tx, replies, now).await?;
+        let heard = act_on(&mut tx, replies, &[], now).await?;
         tx.commit().await.map_err(Error::during("commit replies"))?;
         Ok(heard)
     }
 }
 
-/// As [`Store::reply`], in a transaction that has no lock yet that others wait for while they have these.
-pub(super) async fn act_on(tx: &mut PgConnection, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
+/// As [`Store::reply`], in a transaction that has no lock yet that others wait for while they have these. A START of those whom
+/// their provider refused with a code, and who are `undone` now, lifts what that suppressed.
+pub(super) async fn act_on(
+    tx: &mut PgConnection,
+    replies: &[Inbound],
+    undone: &[(&str, i64)],
+    now: Timestamp,
+) -> Result<Heard, Error> {
     let said = Said::of(replies);
     if said.0.is_empty() {
         return Ok(Heard::default());
@@ -63,13 +69,16 @@ pub(super) async fn act_on(tx: &mut PgConnection, replies: &[Inbound], now: Time
     let (stops, texts) = said.stops();
     let starts = said.phones(|word| word.is(Reply::Start));
     let stopped = add(tx, (&stops, &texts), BY_REPLY, now).await?.new;
-    let started = lift(tx, &starts).await?;
+    let mut started = lift(tx, &starts).await?;
+    let undone: Vec<&(&str, i64)> = undone.iter().filter(|(phone, _)| starts.contains(phone)).collect();
+    started.extend(lift_refused(tx, &undone).await?);
     // Who says clearly what they want needs nobody to read what they said before.
     hold::end(tx, &said.phones(|word| word.last.is_some()), None).await?;
     let held = hold::begin(tx, &said.unclear(), now).await?;
     let (accounts, revived) = accounts_of(tx, &said.phones(|_| true), &starts).await?;
     lock_lanes(tx, &accounts).await?;
     let exited = let_go(tx, &accounts, (&said.phones(|word| word.stop), Exit::OptedOut), now).await?;
+    opt_out::count(tx, &stopped, now).await?;
     // Who says START may be enrolled in what they were never in, and go on where they were held.
     wake(tx, &revived, now).await?;
     let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
@@ -144,4 +153,20 @@ async fn lift(tx: &mut PgConnection, phones: &[&str]) -> Result<Vec<String>, Err
         .fetch_all(tx)
         .await
         .map_err(Error::during("lift what a STOP suppressed"))
+}
+
+/// Returns the phones that were suppressed because their provider refused them with that code before.
+async fn lift_refused(tx: &mut PgConnection, undone: &[&(&str, i64)]) -> Result<Vec<String>, Error> {
+    if undone.is_empty() {
+        return Ok(Vec::new());
+    }
+    sqlx::query_scalar(
+        "delete from suppression s using unnest($1::text[], $2::text[]) as u (phone, code)
+         where s.phone = u.phone and s.source = 'channel' and starts_with(s.reason, u.code || ':') returning s.phone",
+    )
+    .bind(undone.iter().map(|(phone, _)| *phone).collect::<Vec<_>>())
+    .bind(undone.iter().map(|(_, code)| code.to_string()).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("lift what a provider had suppressed"))
 }

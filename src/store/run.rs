@@ -10,6 +10,7 @@ use super::effect::selection;
 use super::overrides::{end_overrides, hold_overrides};
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
+use crate::lifecycle::means::Means;
 use crate::lifecycle::run::Status;
 use crate::lifecycle::turn::Order;
 use crate::manifest::desired::{AccountSelector, Campaign};
@@ -24,11 +25,12 @@ pub(super) struct Scene<'a> {
     pub(super) specs: Specs<'a>,
     pub(super) order: &'a Order,
     pub(super) policies: &'a Policies,
+    pub(super) means: &'a Means,
 }
 
 impl<'a> Scene<'a> {
     pub(super) fn of(program: &'a Program) -> Self {
-        Self { specs: specs(program), order: &program.order, policies: &program.policies }
+        Self { specs: specs(program), order: &program.order, policies: &program.policies, means: &program.means }
     }
 }
 

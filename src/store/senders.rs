@@ -1,6 +1,6 @@
 //! Which accounts send in which name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -12,15 +12,23 @@ use crate::manifest::policy::Policies;
 
 /// The accounts by the names in which they send, as of one state of manifests and facts.
 #[derive(Debug, Clone, Default)]
-pub struct Senders(HashMap<String, Vec<AccountId>>);
+pub struct Senders {
+    by_name: HashMap<String, Vec<AccountId>>,
+    accounts: HashSet<AccountId>,
+}
 
 impl Senders {
     /// The account that sends in this name, if no other one does.
     pub(super) fn only(&self, name: &str) -> Option<AccountId> {
-        match self.0.get(name)?.as_slice() {
+        match self.by_name.get(name)?.as_slice() {
             [account] => Some(*account),
             _ => None,
         }
+    }
+
+    /// Whether the account sends in a name of its own, and not in the one that its channel shares.
+    pub fn has_own(&self, account: AccountId) -> bool {
+        self.accounts.contains(&account)
     }
 }
 
@@ -43,7 +51,8 @@ impl Store {
         let mut senders = Senders::default();
         for (id, name, attributes) in rows {
             if let Some(sender) = &policies.of(&name, &attributes).sender {
-                senders.0.entry(sender.clone()).or_default().push(AccountId(id));
+                senders.by_name.entry(sender.clone()).or_default().push(AccountId(id));
+                senders.accounts.insert(AccountId(id));
             }
         }
         Ok(senders)

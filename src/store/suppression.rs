@@ -12,7 +12,7 @@ use super::event::{Event, tell};
 use super::import::wake;
 use super::outcome::{Changed, look_again};
 use super::target_rows::{TargetRow, TargetRows};
-use super::{Error, Store, hold};
+use super::{Error, Store, hold, opt_out};
 use crate::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::target::Exit;
@@ -67,6 +67,9 @@ impl Store {
         let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
         lock_lanes(&mut tx, &accounts).await?;
         let exited = let_go(&mut tx, &accounts, (&phones, Exit::OptedOut), now).await?;
+        if listed == Listed::ByProvider {
+            opt_out::count(&mut tx, &new, now).await?;
+        }
         let mut named: Vec<&str> = new.iter().chain(&kept).map(String::as_str).collect();
         named.sort_unstable();
         if !named.is_empty() {

@@ -6,6 +6,8 @@ mod whatsapp;
 
 pub use self::signature::{is_same, is_signed};
 pub use self::whatsapp::read;
+use std::collections::BTreeSet;
+
 use serde::de::IgnoredAny;
 
 use crate::domain::{MessageKey, Timestamp};
@@ -94,7 +96,22 @@ pub struct Notice {
     pub event: String,
     /// What else is said of it: a reason, a new limit.
     pub detail: Option<String>,
+    pub meaning: Meaning,
     pub at: Timestamp,
+}
+
+/// What a notice means for whoever sends with what it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// Nothing is sent with it any more.
+    Stop {
+        /// `None`: until the contrary is told.
+        until: Option<Timestamp>,
+    },
+    /// It can be sent with again.
+    Lift,
+    /// It is worth knowing, and no more.
+    Nothing,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,16 +125,29 @@ pub enum Subject {
         name: String,
         language: Option<String>,
     },
-    /// A number of ours, as people write it.
+    /// A number of ours, by the digits that people dial.
     Number(Option<String>),
     /// The whole account at the provider, by its id there.
     Account(Option<String>),
+}
+
+/// A number of ours, by all the names it has.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Number {
+    /// By which it sends.
+    pub id: String,
+    /// The digits that people dial.
+    pub digits: Option<String>,
+    /// The account at the provider that it belongs to.
+    pub account: Option<String>,
 }
 
 /// What a post says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Post {
     pub updates: Vec<Update>,
+    /// The numbers of ours that it speaks of.
+    pub numbers: BTreeSet<Number>,
     /// Why some of it could not be read, each once, without anything personal.
     pub problems: Vec<String>,
 }

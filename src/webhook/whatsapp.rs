@@ -2,22 +2,24 @@
 //! told of and takes nothing else with it.
 
 mod account;
+mod meaning;
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::node::Node;
-use super::{Inbound, Person, Post, Preference, Status, StatusKind, Update};
+use super::{Inbound, Number, Person, Post, Preference, Status, StatusKind, Update};
 use crate::consent::{self, Reply};
 use crate::domain::Timestamp;
 
 /// Reads a post that came at `received_at`, which counts for updates that do not say when they happened.
 pub fn read(body: &[u8], received_at: Timestamp) -> Post {
     let Ok(json) = serde_json::from_slice::<Value>(body) else {
-        return Post { updates: Vec::new(), problems: vec!["it is not JSON".to_owned()] };
+        return Post { problems: vec!["it is not JSON".to_owned()], ..Post::default() };
     };
-    let mut reader = Reader { at: received_at, updates: Vec::new(), problems: BTreeSet::new() };
+    let mut reader =
+        Reader { at: received_at, updates: Vec::new(), numbers: BTreeSet::new(), problems: BTreeSet::new() };
     let mut changes = 0;
     for entry in Node::of(&json).list("entry") {
         for change in entry.list("changes") {
@@ -29,13 +31,14 @@ pub fn read(body: &[u8], received_at: Timestamp) -> Post {
         reader.problems.insert("there are no changes in it");
     }
     let problems = reader.problems.into_iter().map(str::to_owned).collect();
-    Post { updates: reader.updates, problems }
+    Post { updates: reader.updates, numbers: reader.numbers, problems }
 }
 
 #[derive(Debug)]
 struct Reader {
     at: Timestamp,
     updates: Vec<Update>,
+    numbers: BTreeSet<Number>,
     problems: BTreeSet<&'static str>,
 }
 
@@ -44,6 +47,7 @@ impl Reader {
         let value = change.get("value");
         match change.text("field").as_deref() {
             Some("messages") | None => {
+                self.numbers.extend(number(entry, value));
                 for status in value.list("statuses") {
                     let read = self.status(status);
                     self.note(read.map(Update::Status), "a status without an `id`, or of an unknown kind");
@@ -145,6 +149,18 @@ fn failure(status: Node<'_>) -> StatusKind {
     StatusKind::Failed { code, text: text.unwrap_or_else(|| "failed".to_owned()) }
 }
 
+/// The number of ours that a change is about.
+fn number(entry: Node<'_>, value: Node<'_>) -> Option<Number> {
+    let metadata = value.get("metadata");
+    let digits = metadata.text("display_phone_number").map(|shown| digits(&shown));
+    Some(Number { id: metadata.id("phone_number_id")?, digits, account: entry.id("id") })
+}
+
+/// Of a number however it is written.
+fn digits(shown: &str) -> String {
+    shown.chars().filter(char::is_ascii_digit).collect()
+}
+
 /// Whoever is meant where an update does not say: the one person that the change is about.
 fn only_contact(value: Node<'_>) -> Option<Node<'_>> {
     let mut contacts = value.list("contacts");
@@ -181,9 +197,11 @@ fn said(message: Node<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::{Value, json};
 
-    use super::super::{Inbound, Person, Post, Preference, Status, StatusKind, Update};
+    use super::super::{Inbound, Number, Person, Post, Preference, Status, StatusKind, Update};
     use super::read;
     use crate::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
 
@@ -230,7 +248,9 @@ mod tests {
             kind: StatusKind::Delivered,
             at: time("2026-11-30T14:00:00Z"),
         };
-        assert_eq!(statuses(&json!([status])), Post { updates: vec![Update::Status(expected)], problems: vec![] });
+        let number = Number { id: "n1".to_owned(), digits: None, account: Some("waba".to_owned()) };
+        let (updates, numbers) = (vec![Update::Status(expected)], BTreeSet::from([number]));
+        assert_eq!(statuses(&json!([status])), Post { updates, numbers, problems: vec![] });
     }
 
     #[test]
@@ -287,7 +307,7 @@ mod tests {
     #[test]
     fn whoever_writes_is_known_by_what_there_is() {
         let value = json!({
-            "metadata": {"display_phone_number": "237600000000", "phone_number_id": "n1"},
+            "metadata": {"display_phone_number": "+237 600 000 000", "phone_number_id": "n1"},
             "contacts": [{"profile": {"name": "Paul"}, "wa_id": "237671000001", "user_id": "CM.42"}],
             "messages": [{"id": "in.1", "from": "237671000009", "timestamp": AT, "type": "text", "text": {"body": "Oui"}},
                          {"id": "in.2", "timestamp": AT, "type": "image", "image": {"id": "9"}, "context": {"id": "wamid.1"}}],
@@ -308,6 +328,9 @@ mod tests {
         let expected =
             [inbound("in.1", "237671000009", None, "Oui"), inbound("in.2", "237671000001", Some("wamid.1"), "")];
         assert_eq!(post("messages", &value).updates, expected);
+        let number =
+            Number { id: "n1".to_owned(), digits: Some("237600000000".to_owned()), account: Some("waba".to_owned()) };
+        assert_eq!(post("messages", &value).numbers, BTreeSet::from([number]));
         // Of two contacts neither is meant.
         let two = json!({"contacts": [{"wa_id": "1"}, {"wa_id": "2"}], "messages": [{"id": "in.3"}]});
         let Some(Update::Inbound(inbound)) = post("messages", &two).updates.pop() else { panic!() };

@@ -7,6 +7,7 @@ use relance::lifecycle::operator::{Action, Override, Scope};
 use relance::lifecycle::settlement::Reaction;
 use relance::store::{Receipt, ReceiptStatus};
 
+use crate::replies::said;
 use crate::sending::{ALWAYS, NO_PACE, tree};
 use crate::world::{Fault, Person, World};
 
@@ -224,12 +225,138 @@ async fn whoever_wants_nothing_as_the_provider_says_is_suppressed_everywhere() {
     counters_are_exact(&world).await;
 }
 
+#[tokio::test]
+async fn what_was_put_off_makes_no_failure_look_rarer() {
+    let mut world = world_of(25, "").await;
+    for n in 1..=25 {
+        let last = if n <= 3 { Fault::Asks(Reaction::Leave) } else { Fault::Fine };
+        let busy = Fault::Asks(Reaction::Throttle { after: Some(TimeDelta::seconds(5)) });
+        world.channel.fail(&phone(1, n), &[busy, busy, last]);
+    }
+    world.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(world.runs().await[0], "c a1 paused failure-rate");
+    let message = world.one::<String>("select message from run where account_id = 1").await;
+    assert_eq!(message, "3 of its last 25 messages failed");
+    assert_eq!(world.one::<i32>("select handed from lane where account_id = 2").await, 25);
+}
+
+#[tokio::test]
+async fn failures_of_what_was_sent_before_a_stop_are_not_held_against_what_is_sent_after_it() {
+    let mut world = world_of(25, "").await;
+    world.settle().await;
+    for referral in 1..=3 {
+        fails_later(&world, referral, Reaction::FailDay).await;
+    }
+    world.settle().await;
+    assert_eq!(world.runs().await, ["c a1 paused failure-rate", "c a2 active running"]);
+    resume(&mut world, 1).await;
+    for referral in 4..=10 {
+        fails_later(&world, referral, Reaction::FailDay).await;
+    }
+    world.run_for(TimeDelta::days(1)).await;
+    for referral in 11..=20 {
+        fails_later(&world, referral, Reaction::FailDay).await;
+    }
+    let tally = "select concat_ws(' ', handed, failed, handed_before, failed_before) from lane where account_id = 1";
+    assert_eq!(world.one::<String>(tally).await, "25 0 0 0");
+    // Of what was sent since, two in twenty-five fail.
+    for referral in 1..=2 {
+        of_day_fails_later(&world, 2, referral, Reaction::FailDay).await;
+    }
+    world.settle().await;
+    assert_eq!(world.one::<String>(tally).await, "25 2 0 0");
+    assert_eq!(world.column("select account_id::text from account_halt").await, Vec::<String>::new());
+    of_day_fails_later(&world, 2, 3, Reaction::FailDay).await;
+    assert_eq!(world.column("select account_id::text from account_halt").await, ["1"]);
+}
+
+async fn says_stop(world: &World, account: i32, n: usize) {
+    let phone = phone(usize::try_from(account).unwrap(), n);
+    world.store().reply(&[said(account, &phone, "STOP")], world.now).await.unwrap();
+}
+
+/// Accounts that are stopped, with the sentences, and what was told before.
+async fn stops_and_warnings(world: &World) -> (Vec<String>, Vec<String>) {
+    let halts = "select concat_ws(' ', account_id, reason, message) from account_halt order by 1";
+    let told = "select concat_ws(' ', account_id, message) from event where kind = 'opt-out-rate' order by id";
+    (world.column(halts).await, world.column(told).await)
+}
+
+#[tokio::test]
+async fn an_account_whose_people_have_enough_is_told_of_and_then_stops() {
+    let mut world = world_of(50, "").await;
+    // Somebody to whom both write.
+    let both = phone(1, 3);
+    world.person(Person { account: "a2", ..Person::new("again", &both) }).await;
+    world.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(world.channel.delivered().len(), 101);
+    says_stop(&world, 1, 1).await;
+    assert_eq!(stops_and_warnings(&world).await, (vec![], vec![]));
+    // Whoever blocks counts as well, as soon as the provider says so, and nobody twice.
+    fails_later(&world, 2, Reaction::Suppress).await;
+    says_stop(&world, 1, 2).await;
+    let told = "1 2 people ask for no more messages, of the last 50".to_owned();
+    assert_eq!(stops_and_warnings(&world).await, (vec![], vec![told.clone()]));
+    says_stop(&world, 2, 1).await;
+    says_stop(&world, 1, 3).await;
+    world.settle().await;
+    // For the other account two are more than two in a hundred, though not more than five.
+    let others = "2 2 people ask for no more messages, of the last 51".to_owned();
+    let stop = "1 opt-out-rate 3 people ask for no more messages, of the last 50".to_owned();
+    assert_eq!(stops_and_warnings(&world).await, (vec![stop], vec![told, others]));
+    assert_eq!(world.runs().await, ["c a1 paused opt-out-rate", "c a2 active running"]);
+    // What was sent before is not counted again, and it goes on by itself.
+    for n in 4..=9 {
+        says_stop(&world, 1, n).await;
+    }
+    world.run_for(TimeDelta::minutes(59)).await;
+    assert_eq!(world.runs().await, ["c a1 paused opt-out-rate", "c a2 active running"]);
+    world.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(world.runs().await, ["c a1 active running", "c a2 active running"]);
+    let tally = "select concat_ws(' ', handed, opted_out, opted_out_before) from lane where account_id = 1";
+    assert_eq!(world.one::<String>(tally).await, "0 0 0");
+    world.run_for(TimeDelta::days(1)).await;
+    assert_eq!(world.one::<String>(tally).await, "41 0 0");
+    counters_are_exact(&world).await;
+}
+
+#[tokio::test]
+async fn manifests_say_when_an_account_stops() {
+    let mut world = world_of(10, "").await;
+    let lenient = ", safety: {failurePercent: 40, optOutWarnPercent: 20, optOutPausePercent: 40}";
+    let strict = "---\napiVersion: relance/v1\nkind: Account\nmetadata: {name: strict}\n\
+                  spec: {accounts: {names: [a2]}, safety: {floor: 10, window: 2h}}\n";
+    world.apply(&(tree(2, &format!("{NO_PACE}{lenient}"), &[("c", ALWAYS)]) + strict)).await;
+    world.settle().await;
+    for account in 1..=2 {
+        for n in 1..=5 {
+            says_stop(&world, account, n).await;
+        }
+    }
+    // The first has fewer than twenty; the second counts from ten on, by what is usual.
+    let stop = "2 opt-out-rate 1 person asks for no more messages, of the last 10".to_owned();
+    assert_eq!(stops_and_warnings(&world).await, (vec![stop], vec![]));
+    world.sql("delete from account_halt").await;
+    world.sql("update lane set handed = 30 where account_id = 1").await;
+    fails_later(&world, 6, Reaction::FailDay).await;
+    assert_eq!(stops_and_warnings(&world).await.0, Vec::<String>::new());
+    // Half a window after half a window nothing is left of it.
+    world.sql("update lane set handed = 30, failed = 30 where account_id = 2").await;
+    world.run_for(TimeDelta::days(1)).await;
+    let tally = "select concat_ws(' ', failed, failed_before) from lane where account_id = 2";
+    assert_eq!(world.one::<String>(tally).await, "0 0");
+}
+
 /// What the provider says of day 1 of somebody of the first account, after it took the message.
 async fn fails_later(world: &World, referral: i64, reaction: Reaction) {
+    of_day_fails_later(world, 1, referral, reaction).await;
+}
+
+async fn of_day_fails_later(world: &World, day: i16, referral: i64, reaction: Reaction) {
     let target = TargetKey { account: AccountId(1), campaign: CampaignId(1), referral: ReferralId(referral) };
     let status = ReceiptStatus::Failed(Refusal { error: "refused later".to_owned(), reaction });
     let receipt =
-        Receipt { channel: Some("wa".to_owned()), ..Receipt::new(MessageKey { target, day: 1 }, status, world.now) };
+        Receipt { channel: Some("wa".to_owned()), ..Receipt::new(MessageKey { target, day }, status, world.now) };
     // Told twice, it happens once.
     world.store().receipts(&[receipt.clone(), receipt.clone()], world.now).await.unwrap();
     world.store().receipts(&[receipt], world.now).await.unwrap();

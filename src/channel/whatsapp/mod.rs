@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use self::answer::Answer;
 use self::request::Body;
-pub use self::table::reaction;
+pub use self::table::{SWITCHED_OFF, by_number, reaction};
 use super::turns::Turns;
 use super::{Channel, Outcome, Reaction};
 use crate::domain::{MessageKey, Timestamp};
@@ -133,14 +133,12 @@ impl<C: Conversations> Channel for WhatsappCloud<C> {
     }
 }
 
-/// What is wrong with a number that many share concerns all of them. Meta repeats tokens that it does not know.
+/// What follows from an outcome. Meta repeats tokens that it does not know.
 fn settled(outcome: Outcome, is_shared: bool, token: &str) -> Outcome {
     match outcome {
         Outcome::Refused(mut refusal) => {
             refusal.error = refusal.error.replace(token, "…");
-            if is_shared && refusal.reaction == Reaction::PauseAccount {
-                refusal.reaction = Reaction::PauseChannel;
-            }
+            refusal.reaction = by_number(refusal.reaction, is_shared);
             Outcome::Refused(refusal)
         }
         other => other,

@@ -7,6 +7,9 @@ use crate::lifecycle::settlement::Reaction;
 /// What a person may get of marketing is counted over a day.
 const MARKETING_LIMIT: TimeDelta = TimeDelta::hours(24);
 
+/// The person switched marketing messages off, and may switch them on again.
+pub const SWITCHED_OFF: i64 = 131_050;
+
 /// The reaction to `code` at the hand-over that is number `attempts` of its message, from 1.
 ///
 /// What is wrong with a number pauses the account, because accounts mostly have numbers of their own and one of them
@@ -30,7 +33,7 @@ pub fn reaction(code: i64, attempts: u16) -> Reaction {
         // Not on WhatsApp, the sender itself, a country that is closed to the business.
         131_026 | 131_021 | 130_497 => Reaction::Leave,
         // The person stopped marketing; we blocked the person.
-        131_050 | 130_403 => Reaction::Suppress,
+        SWITCHED_OFF | 130_403 => Reaction::Suppress,
         // Part of an experiment of Meta's.
         130_472 => Reaction::SkipDay,
         // What a person may get of marketing is used up. Who gets none at all would be tried for ever.
@@ -41,6 +44,15 @@ pub fn reaction(code: i64, attempts: u16) -> Reaction {
         // Codes are added: each may be transient, once.
         _ if attempts <= 1 => Reaction::Retry { after: None },
         _ => Reaction::FailDay,
+    }
+}
+
+/// The reaction to what is said of a hand-over by a number of the account's own, or by one that many share: what is wrong with
+/// that one concerns all of them. The same for what is answered at once and for what is told later.
+pub fn by_number(reaction: Reaction, is_shared: bool) -> Reaction {
+    match reaction {
+        Reaction::PauseAccount if is_shared => Reaction::PauseChannel,
+        other => other,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::cli::rows::quota;
 use crate::cli::table::{Cell, Table, counted, one_line, thousands};
 use crate::cli::{get, known};
 use crate::domain::Timestamp;
-use crate::manifest::desired::Pacing;
+use crate::manifest::desired::{Pacing, Safety};
 use crate::manifest::policy::Origin;
 use crate::store::Store;
 use crate::store::look::{Account, Wanted};
@@ -64,10 +64,20 @@ fn shown(setting: &str, value: &Value) -> String {
         ("channelRef", Value::Null) => "sandbox".to_owned(),
         (_, Value::Null) => "-".to_owned(),
         ("pacing", value) => serde_json::from_value(value.clone()).map_or_else(|_| value.to_string(), |it| pace(&it)),
+        ("safety", value) => serde_json::from_value(value.clone()).map_or_else(|_| value.to_string(), |it| safety(&it)),
         (_, Value::String(text)) => one_line(text),
         (_, Value::Bool(yes)) => if *yes { "yes" } else { "no" }.to_owned(),
         (_, other) => other.to_string(),
     }
+}
+
+/// Above which rates it is stopped.
+fn safety(safety: &Safety) -> String {
+    let Safety { failure_percent, opt_out_warn_percent, opt_out_pause_percent, floor, window } = safety;
+    format!(
+        "{failure_percent} % failed, {opt_out_pause_percent} % opted out (told above {opt_out_warn_percent} %), of {floor} or \
+         more in {window}"
+    )
 }
 
 fn pace(pacing: &Pacing) -> String {

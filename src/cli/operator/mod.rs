@@ -1,9 +1,10 @@
 //! `relancectl pause`, `resume`, `start` and `cancel`: what an operator orders beats the manifests until it is taken back.
 
+mod channel;
 mod said;
 
 use anyhow::{Context, bail};
-use clap::ValueEnum;
+use clap::{ArgGroup, ValueEnum};
 
 use self::said::Said;
 pub(super) use self::said::lines;
@@ -19,7 +20,7 @@ use crate::store::{Concerned, Ordered, Outcome, Store};
 #[derive(Debug, clap::Args)]
 struct Order {
     /// The campaign; without one, every campaign of `--account`
-    #[arg(value_name = "CAMPAIGN", required_unless_present = "account")]
+    #[arg(value_name = "CAMPAIGN", required_unless_present = "whose")]
     campaign: Option<String>,
     /// Only for this account
     #[arg(long, value_name = "ID")]
@@ -45,6 +46,7 @@ enum Format {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("whose").arg("account"))]
 pub struct Args {
     #[command(flatten)]
     order: Order,
@@ -54,6 +56,20 @@ pub struct Args {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("whose").args(["account", "channel"]))]
+pub struct ResumeArgs {
+    /// Everything that its provider stopped of a channel: the channel, its numbers and its templates
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["campaign", "account", "clear", "lasting"])]
+    channel: Option<String>,
+    #[command(flatten)]
+    order: Order,
+    /// For so long only, as in `90m`, `2h` or `7d` [default: until it is cleared]
+    #[arg(long = "for", value_name = "DURATION", value_parser = Period::parse, conflicts_with = "clear")]
+    lasting: Option<Period>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("whose").arg("account"))]
 pub struct CancelArgs {
     #[command(flatten)]
     order: Order,
@@ -63,8 +79,25 @@ pub struct CancelArgs {
 }
 
 pub(super) async fn run(action: Action, args: &Args, global: &Global, config: &Config) -> anyhow::Result<Exit> {
-    let desk = Desk::open(action, &args.order, global, config).await?;
-    let until = args.lasting.map(|lasting| desk.now + std::time::Duration::from(lasting));
+    give(action, &args.order, args.lasting, global, config).await
+}
+
+pub(super) async fn resume(args: &ResumeArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    match &args.channel {
+        Some(name) => channel::resume(name, &args.order, global, config).await,
+        None => give(Action::Resume, &args.order, args.lasting, global, config).await,
+    }
+}
+
+async fn give(
+    action: Action,
+    order: &Order,
+    lasting: Option<Period>,
+    global: &Global,
+    config: &Config,
+) -> anyhow::Result<Exit> {
+    let desk = Desk::open(action, order, global, config).await?;
+    let until = lasting.map(|lasting| desk.now + std::time::Duration::from(lasting));
     desk.serve(until).await
 }
 

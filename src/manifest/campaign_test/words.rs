@@ -22,7 +22,7 @@ pub const HOLDS: [&str; 13] = [
     "throttled",
 ];
 pub const PHASES: [&str; 6] = ["draft", "scheduled", "active", "paused", "completed", "cancelled"];
-pub const RUN_REASONS: [&str; 18] = [
+pub const RUN_REASONS: [&str; 19] = [
     "manifest",
     "operator",
     "waiting-for-start",
@@ -36,6 +36,7 @@ pub const RUN_REASONS: [&str; 18] = [
     "subscription-expired",
     "disconnected",
     "failure-rate",
+    "opt-out-rate",
     "channel-unhealthy",
     "template-error",
     "drained",

@@ -10,6 +10,7 @@ use crate::domain::{AccountId, CampaignId, Moment, Timestamp};
 use crate::gate;
 use crate::lifecycle::operator::{Orders, Overrides};
 use crate::lifecycle::run::{Ahead, Halted, Phase, Reason, Situation, Status, next};
+use crate::lifecycle::stop::{Stop, Stops};
 use crate::lifecycle::turn::{Order, Peer, Peers};
 use crate::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment, PastSubscription};
 use crate::store::Error;
@@ -104,6 +105,8 @@ pub(super) struct Looking<'a> {
     pub(super) overrides: &'a Overrides,
     /// Channels by which nothing leaves now.
     pub(super) channels: &'a HaltedChannels,
+    /// What providers stop.
+    pub(super) stops: &'a Stops,
     pub(super) replaced: Option<&'a Replaced<'a>>,
     pub(super) now: Timestamp,
 }
@@ -172,12 +175,24 @@ pub(super) async fn peers(
     Ok(all)
 }
 
+/// The numbers by which accounts of `rows` may send.
+pub(super) fn senders(rows: &[RunRow], scene: &Scene<'_>) -> Vec<String> {
+    let sender = |row: &RunRow| scene.policies.of(&row.external_id, &row.labels).sender.clone();
+    let own: BTreeSet<String> = rows.iter().filter_map(sender).chain(scene.means.numbers()).collect();
+    own.into_iter().collect()
+}
+
+/// Nothing leaves by a number that its provider stops.
+fn halted_by(stop: &Stop) -> Halted {
+    Halted { reason: Reason::ChannelUnhealthy, message: stop.message.clone() }
+}
+
 impl RunRow {
     fn decide(
         self,
         spec: Option<&Campaign>,
         orders: Orders<'_>,
-        Looking { scene, channels, replaced, now, .. }: Looking<'_>,
+        Looking { scene, channels, stops, replaced, now, .. }: Looking<'_>,
         peers: &Peers,
     ) -> Result<Look, sqlx::Error> {
         let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
@@ -190,10 +205,14 @@ impl RunRow {
             Some(zone) => zone,
             None => zone(&self.timezone)?,
         };
-        let channel = spec.and_then(|spec| spec.channel.as_ref()).or(policy.channel.as_ref());
-        let channel = channel.and_then(|name| channels.get(name.as_str()));
-        let halted = self.halted()?.or_else(|| channel.map(HaltedChannel::halted));
-        let lifted_at = self.halted_until.max(channel.map(|channel| channel.until)).filter(|_| halted.is_some());
+        let by = spec.and_then(|spec| spec.channel.as_ref()).or(policy.channel.as_ref());
+        let channel = by.and_then(|name| channels.get(name.as_str()));
+        let shared = by.and_then(|name| scene.means.shared(name));
+        let sender = by.and_then(|name| stops.of_sender(name.as_str(), policy.sender.as_deref(), shared));
+        let template = by.and_then(|name| stops.of_templates(name.as_str(), scene.means.templates(campaign)));
+        let halted = self.halted()?.or_else(|| channel.map(HaltedChannel::halted)).or_else(|| sender.map(halted_by));
+        let ends = [self.halted_until, channel.map(|channel| channel.until), sender.and_then(|stop| stop.until)];
+        let lifted_at = ends.into_iter().flatten().filter(|at| *at > now).min();
         let moment = |moment: Option<Moment>| moment.map(|moment| moment.at(&zone));
         let situation = Situation {
             wanted: spec.map_or(DesiredState::Cancelled, |spec| spec.state),
@@ -218,7 +237,9 @@ impl RunRow {
                 .and_then(|spec| spec.limits.targets)
                 .is_some_and(|cap| self.taken >= i64::from(cap)),
             has_active_targets: self.active,
-            template_error: (self.faulty && status.reason == Reason::TemplateError).then(|| status.message.clone()),
+            template_error: (self.faulty && status.reason == Reason::TemplateError)
+                .then(|| status.message.clone())
+                .or_else(|| template.map(|stop| stop.message.clone())),
         };
         let after = next(&status, &situation, now);
         let moves = match after.phase {

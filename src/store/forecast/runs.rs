@@ -85,8 +85,10 @@ impl Store {
              cross join lateral (
                select a.id as account_id, lane.wake_at, lane.taken_on, coalesce(lane.taken, 0) as taken,
                       lane.next_slot_at, coalesce(lane.wave, 0) as wave, coalesce(lane.wave_sent, 0) as wave_sent,
-                      lane.tally_since, coalesce(lane.handed, 0) as handed, coalesce(lane.failed, 0) as failed,
+                      lane.tally_since, lane.tally_before_since, coalesce(lane.handed, 0) as handed,
+                      coalesce(lane.failed, 0) as failed,
                       coalesce(lane.handed_before, 0) as handed_before, coalesce(lane.failed_before, 0) as failed_before,
+                      coalesce(lane.opted_out, 0) as opted_out, coalesce(lane.opted_out_before, 0) as opted_out_before,
                       lane.throttled_until) l
              where a.id = any($1) order by a.id"
         ))

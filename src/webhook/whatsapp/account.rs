@@ -1,41 +1,85 @@
 //! What Meta tells of templates, numbers and accounts.
 
+use chrono::DateTime;
+
 use super::super::node::Node;
-use super::super::{Notice, Subject};
+use super::super::{Meaning, Notice, Subject};
+use super::digits;
+use super::meaning::{Restriction, of_account, of_number, of_template};
 use crate::domain::Timestamp;
 
 /// What a change of `field` says; `None` when it is none of these fields, `Some(None)` when it does not say what happened.
 #[expect(clippy::option_option, reason = "not ours is another thing than not understood")]
 pub(super) fn notice(field: &str, entry: Node<'_>, value: Node<'_>, received_at: Timestamp) -> Option<Option<Notice>> {
-    let (name, language) = (value.id("message_template_name"), value.id("message_template_language"));
-    let event = value.text("event");
-    let (subject, event, detail) = match field {
-        "message_template_status_update" => {
-            let info = value.get("other_info");
-            let reason = value.text("reason").filter(|reason| reason != "NONE");
-            let detail = joined([info.text("title"), info.text("description"), reason]);
-            (name.map(|name| Subject::Template { name, language }), event, detail)
-        }
-        "message_template_quality_update" => {
-            let detail = value.text("previous_quality_score").map(|score| format!("it was {score}"));
-            (name.map(|name| Subject::TemplateQuality { name, language }), value.text("new_quality_score"), detail)
-        }
-        "phone_number_quality_update" => {
-            let limit = value.text("current_limit").or_else(|| value.text("max_daily_conversations_per_business"));
-            (Some(Subject::Number(value.id("display_phone_number"))), event, limit)
-        }
-        "account_update" | "account_alerts" => {
-            let alert = value.get("alert_info");
-            let restriction = value.list("restriction_info").next().and_then(|one| one.text("restriction_type"));
-            let violation = value.get("violation_info").text("violation_type");
-            let banned = value.get("ban_info").text("waba_ban_state");
-            let detail = joined([restriction, violation, banned, alert.text("alert_description")]);
-            (Some(Subject::Account(entry.id("id"))), event.or_else(|| alert.text("alert_type")), detail)
-        }
+    let said = match field {
+        "message_template_status_update" => template_status(value),
+        "message_template_quality_update" => template_quality(value),
+        "phone_number_quality_update" => number_quality(value),
+        "account_update" | "account_alerts" => account(entry, value),
         _ => return None,
     };
     let at = entry.instant("time").unwrap_or(received_at);
-    Some(subject.zip(event).map(|(subject, event)| Notice { subject, event, detail, at }))
+    Some(said.map(|Said { subject, event, detail, meaning }| Notice { subject, event, detail, meaning, at }))
+}
+
+/// A notice without its instant.
+struct Said {
+    subject: Subject,
+    event: String,
+    detail: Option<String>,
+    meaning: Meaning,
+}
+
+fn template_status(value: Node<'_>) -> Option<Said> {
+    let (event, info) = (value.text("event")?, value.get("other_info"));
+    let title = info.text("title");
+    let meaning = of_template(&event, title.as_deref());
+    let reason = value.text("reason").filter(|reason| reason != "NONE");
+    let (name, language) = (value.id("message_template_name")?, value.id("message_template_language"));
+    let detail = joined([title, info.text("description"), reason]);
+    Some(Said { subject: Subject::Template { name, language }, event, detail, meaning })
+}
+
+fn template_quality(value: Node<'_>) -> Option<Said> {
+    let (name, language) = (value.id("message_template_name")?, value.id("message_template_language"));
+    let detail = value.text("previous_quality_score").map(|score| format!("it was {score}"));
+    let event = value.text("new_quality_score")?;
+    Some(Said { subject: Subject::TemplateQuality { name, language }, event, detail, meaning: Meaning::Nothing })
+}
+
+fn number_quality(value: Node<'_>) -> Option<Said> {
+    let event = value.text("event")?;
+    let detail = value.text("current_limit").or_else(|| value.text("max_daily_conversations_per_business"));
+    let number = value.id("display_phone_number").map(|shown| digits(&shown));
+    Some(Said { subject: Subject::Number(number), meaning: of_number(&event), event, detail })
+}
+
+fn account(entry: Node<'_>, value: Node<'_>) -> Option<Said> {
+    let alert = value.get("alert_info");
+    let event = value.text("event").or_else(|| alert.text("alert_type"))?;
+    let restriction = |one: Node<'_>| Some(Restriction { kind: one.text("restriction_type")?, until: end(one) });
+    let restrictions: Vec<Restriction> = value.list("restriction_info").filter_map(restriction).collect();
+    let banned = value.get("ban_info").text("waba_ban_state");
+    let meaning = of_account(&event, banned.as_deref(), &restrictions);
+    let kinds = restrictions.iter().map(|one| one.kind.as_str()).collect::<Vec<_>>().join(", ");
+    let violation = value.get("violation_info").text("violation_type");
+    let kinds = Some(kinds).filter(|kinds| !kinds.is_empty());
+    let detail = joined([kinds, violation, banned, alert.text("alert_description")]);
+    // One number may change hands while the others of its account go on.
+    let number = value.id("phone_number").filter(|_| matches!(&*event, "ACCOUNT_OFFBOARDED" | "ACCOUNT_RECONNECTED"));
+    let subject =
+        number.map_or_else(|| Subject::Account(entry.id("id")), |shown| Subject::Number(Some(digits(&shown))));
+    Some(Said { subject, event, detail, meaning })
+}
+
+/// When a restriction ends, in seconds or as a date.
+fn end(restriction: Node<'_>) -> Option<Timestamp> {
+    let date = |text: String| {
+        let read =
+            DateTime::parse_from_rfc3339(&text).or_else(|_| DateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%z"));
+        read.ok().map(|date| date.to_utc())
+    };
+    restriction.instant("expiration").or_else(|| restriction.text("expiration").and_then(date))
 }
 
 /// Errors that concern no message in particular.
@@ -48,7 +92,7 @@ pub(super) fn errors<'a>(
         let detail = error.get("error_data").text("details").or_else(|| error.text("message"));
         let event = format!("error {}", error.number("code")?);
         let at = entry.instant("time").unwrap_or(received_at);
-        Some(Notice { subject: Subject::Account(entry.id("id")), event, detail, at })
+        Some(Notice { subject: Subject::Account(entry.id("id")), event, detail, meaning: Meaning::Nothing, at })
     })
 }
 
@@ -61,7 +105,7 @@ fn joined<const N: usize>(parts: [Option<String>; N]) -> Option<String> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::super::{Notice, Subject, Update};
+    use super::super::super::{Meaning, Notice, Subject, Update};
     use super::super::read;
     use crate::domain::Timestamp;
 
@@ -71,7 +115,7 @@ mod tests {
         let post = read(body.to_string().as_bytes(), "2026-11-30T15:00:00Z".parse().unwrap());
         let happened: Timestamp = "2026-11-30T14:00:00Z".parse().unwrap();
         let notice = |update| {
-            let Update::Notice(Notice { subject, event, detail, at }) = update else { panic!("{update:?}") };
+            let Update::Notice(Notice { subject, event, detail, at, .. }) = update else { panic!("{update:?}") };
             assert_eq!(at, happened);
             (subject, event, detail)
         };
@@ -118,6 +162,30 @@ mod tests {
             notices("messages", &error),
             [(subject, "error 130429".to_owned(), Some("Rate limit hit".to_owned()))]
         );
+    }
+
+    #[test]
+    fn restrictions_end_and_numbers_change_hands() {
+        let read = |value: &Value| {
+            let body = json!({"entry": [{"id": "waba", "changes": [{"field": "account_update", "value": value}]}]});
+            let post = read(body.to_string().as_bytes(), "2026-11-30T15:00:00Z".parse().unwrap());
+            let [Update::Notice(notice)] = post.updates.as_slice() else { panic!("{post:?}") };
+            (notice.subject.clone(), notice.meaning)
+        };
+        let restricted = |expiration: Value| {
+            let kind = "RESTRICTED_BIZ_INITIATED_MESSAGING";
+            let info = json!([{"restriction_type": kind, "expiration": expiration}]);
+            read(&json!({"event": "ACCOUNT_RESTRICTION", "restriction_info": info})).1
+        };
+        let until = Some("2026-12-01T08:00:00Z".parse().unwrap());
+        for expiration in [json!(1_796_112_000), json!("2026-12-01T09:00:00+0100"), json!("2026-12-01T08:00:00.000Z")] {
+            assert_eq!(restricted(expiration.clone()), Meaning::Stop { until }, "{expiration}");
+        }
+        assert_eq!(restricted(json!("soon")), Meaning::Stop { until: None });
+        let gone = json!({"event": "ACCOUNT_OFFBOARDED", "phone_number": "+237 600 000 000"});
+        assert_eq!(read(&gone), (Subject::Number(Some("237600000000".to_owned())), Meaning::Stop { until: None }));
+        let banned = json!({"event": "DISABLED_UPDATE", "phone_number": "237600000000", "ban_info": {"waba_ban_state": "REINSTATE"}});
+        assert_eq!(read(&banned), (Subject::Account(Some("waba".to_owned())), Meaning::Lift));
     }
 
     #[test]

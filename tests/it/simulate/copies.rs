@@ -34,6 +34,7 @@ async fn dump(database: &TestDatabase, blank: bool) -> Vec<String> {
             "alias",
             "inbound",
             "conversation",
+            "confirmation",
             "person_hold",
             "forgotten",
             "forgotten_key",
@@ -63,7 +64,9 @@ async fn lived_in() -> TestDatabase {
                    select id, 'failure-rate', 'bad', '2026-11-01Z', '2026-11-02Z', 1 from account limit 1)
                  insert into channel_halt (channel, message, halted_at, until, times)
                  values ('wa', 'bad', '2026-11-01Z', '2026-11-02Z', 1)";
-    for facts in [pause, halts] {
+    let stops = "with sender as (insert into sender values ('wa', '901', '237600000901', 'waba'))
+                 insert into provider_stop values ('wa', 'template', 'welcome', 'fr', '2026-11-01Z', true, null, 'paused')";
+    for facts in [pause, halts, stops] {
         sqlx::query(facts).execute(&database.pool).await.unwrap();
     }
     database

@@ -3,6 +3,7 @@
 mod door;
 mod people;
 mod statuses;
+mod stops;
 
 use std::fs;
 use std::io::{Read, Write};

@@ -1,12 +1,22 @@
 //! What people write: STOP and START at once, whoever they are and however often it is told.
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use relance::channel::whatsapp::WhatsappCloud;
+use relance::channel::{Channels, Open, Sandbox};
 use relance::domain::{AccountId, Phone};
+use relance::lifecycle::settlement::Reaction;
+use relance::manifest::desired::Channel as Spec;
+use relance::runner::confirm;
+use relance::standin::{Behaviour, Clock, Order, StandIn};
 use serde_json::{Value, json};
 
 use super::{House, MONDAY, account, channel, folder, seconds};
 use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Person, World};
+use crate::world::{Fault, Person, World};
 
 const PAUL: &str = "+237671000001";
 /// As WhatsApp goes on writing numbers of Brazil that have nine digits by now.
@@ -109,6 +119,41 @@ async fn the_switch_of_the_provider_means_the_words() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_switch_turned_back_undoes_what_it_suppressed_and_nobody_elses_word() {
+    let mut house = house().await;
+    house.at("2026-11-30T10:00:00Z").await;
+    let resume = |at: &str| {
+        json!({"user_preferences": [{"wa_id": "237671000001", "category": "marketing_messages", "value": "resume",
+                                     "timestamp": seconds(at).parse::<i64>().unwrap()}]})
+    };
+    let name = house.world.one::<String>("select provider_id from message where referral_id = 1").await;
+    let refused = |code: i64| {
+        let errors = json!([{"code": code, "title": "no more"}]);
+        json!({"statuses": [{"id": name, "status": "failed", "biz_opaque_callback_data": "relance.1.1.1.1", "errors": errors}]})
+    };
+    house.tell("messages", &refused(131_050)).await;
+    let whose = "select source || ' ' || coalesce(reason, '') from suppression";
+    assert_eq!(house.world.column(whose).await, ["channel 131050: no more"]);
+    // A word that is typed turns no switch.
+    house.tell("messages", &said("in.1", "237671000001", "START", "2026-11-30T09:05:00Z")).await;
+    assert_eq!(suppressed(&house).await, [PAUL]);
+    house.tell("user_preferences", &resume("2026-11-30T09:10:00Z")).await;
+    assert!(suppressed(&house).await.is_empty());
+    // Whom we blocked ourselves, and whom an operator listed, stay so.
+    for word in ["'channel', null, '130403: blocked'", "'operator', 'maria', '131050: they called'"] {
+        let listed = format!(
+            "insert into suppression (phone, source, actor, reason, suppressed_at) values ('{PAUL}', {word}, '2026-11-30Z')"
+        );
+        house.world.sql(&listed).await;
+        let minute = house.world.one::<i64>("select 20 + count(*) from inbound").await;
+        house.tell("user_preferences", &resume(&format!("2026-11-30T09:{minute}:00Z"))).await;
+        assert_eq!(suppressed(&house).await, [PAUL], "{word}");
+        house.world.sql("delete from suppression").await;
+    }
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_shows_no_phone_is_known_by_what_they_answer() {
     let mut house = house().await;
     let answer = |id: &str, context: Option<&str>, text: &str| {
@@ -187,5 +232,119 @@ async fn a_stop_of_somebody_whom_nobody_knows_is_heard() {
     stop["metadata"]["phone_number_id"] = json!("100");
     house.tell("messages", &stop).await;
     assert_eq!(suppressed(&house).await, ["+237671009999"]);
+    house.close().await;
+}
+
+/// Tells those who are due, and returns whom, with what, since the last time.
+async fn told(house: &mut House) -> Vec<String> {
+    let before = house.world.channel.deliveries().len();
+    let (program, channels) = house.world.program().await;
+    while confirm(house.world.store(), &program, &channels, house.world.now).await.unwrap() > 0 {}
+    let told = house.world.channel.deliveries().split_off(before);
+    told.into_iter().map(|delivery| format!("{} {}", delivery.phone, delivery.text)).collect()
+}
+
+const TOLD: &str =
+    "+237671000001 Vous ne recevrez plus de messages de notre part. Écrivez START si vous changez d'avis.";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_says_stop_is_told_once_that_it_was_heard() {
+    let mut house = house().await;
+    house.at("2026-11-30T10:00:00Z").await;
+    let stop = |id: &str, minute: u32| said(id, "237671000001", "STOP", &format!("2026-11-30T09:{minute:02}:00Z"));
+    house.tell("messages", &stop("in.1", 1)).await;
+    house.tell("messages", &stop("in.1", 1)).await;
+    house.tell("messages", &stop("in.2", 2)).await;
+    // By the number they wrote to, whosever person they are besides, in their language, with nothing that counts.
+    let to = "select concat_ws(' ', account_id, channel, sender, language) from confirmation";
+    assert_eq!(house.world.column(to).await, ["1 wa 901 fr"]);
+    assert_eq!(told(&mut house).await, [TOLD]);
+    assert_eq!(told(&mut house).await, Vec::<String>::new());
+    assert_eq!(house.world.one::<i64>("select count(*) from confirmation").await, 0);
+    assert_eq!(house.world.one::<i32>("select taken from lane where account_id = 1").await, 2);
+    // A START needs no answer; the next STOP is another one.
+    house.tell("messages", &said("in.3", "237671000001", "START", "2026-11-30T09:03:00Z")).await;
+    assert_eq!(told(&mut house).await, Vec::<String>::new());
+    house.tell("messages", &stop("in.4", 4)).await;
+    assert_eq!(told(&mut house).await, [TOLD]);
+    // Whoever turns the switch of the provider is told by the provider.
+    let switch = json!({"user_preferences": [{"wa_id": BIA.1, "value": "stop", "timestamp": 1_796_032_800}]});
+    house.world.sql(&format!("insert into alias values ('{}', '{}')", BIA.1, BIA.0)).await;
+    house.tell("user_preferences", &switch).await;
+    assert_eq!(suppressed(&house).await.len(), 2);
+    assert_eq!(told(&mut house).await, Vec::<String>::new());
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_told_twice_whatever_breaks_and_nobody_after_a_day() {
+    let mut house = house().await;
+    house.at("2026-11-30T10:00:00Z").await;
+    let stop = |id: &str| said(id, "237671000001", "STOP", "2026-11-30T09:01:00Z");
+    house.tell("messages", &stop("in.1")).await;
+    // Whoever dies with it in hand leaves it untold.
+    let (program, _) = house.world.program().await;
+    let claimed = house.world.store().claim_confirmations(&program.policies, house.world.now).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].policy.sender.as_deref()), (1, Some("901")));
+    assert_eq!(told(&mut house).await, Vec::<String>::new());
+    // What certainly did not leave is tried again; of what may have, nobody is told again.
+    let again = |fault| [Fault::Asks(Reaction::Throttle { after: None }), fault];
+    for (fault, times) in [(Fault::Fine, 1), (Fault::NoAnswer, 1), (Fault::Asks(Reaction::FailDay), 0)] {
+        house.world.sql("delete from suppression").await;
+        let n: i64 = house.world.one("select count(*) from inbound").await;
+        let at = house.world.now;
+        house.world.channel.fail(PAUL, &again(fault));
+        house.tell("messages", &said(&format!("again.{n}"), "237671000001", "STOP", &at.to_rfc3339())).await;
+        assert_eq!(told(&mut house).await, Vec::<String>::new());
+        house.at(&(at + TimeDelta::seconds(59)).to_rfc3339()).await;
+        assert_eq!(told(&mut house).await, Vec::<String>::new());
+        house.at(&(at + TimeDelta::seconds(60)).to_rfc3339()).await;
+        assert_eq!(told(&mut house).await.len(), times, "{fault:?}");
+        assert_eq!(told(&mut house).await, Vec::<String>::new());
+    }
+    // A daemon that was away for long does not come back with it.
+    house.world.sql("delete from suppression").await;
+    house.tell("messages", &said("last", "237671000001", "STOP", "2026-11-30T10:02:00Z")).await;
+    house.at("2026-12-01T10:02:00Z").await;
+    assert_eq!(told(&mut house).await, Vec::<String>::new());
+    assert_eq!(house.world.one::<i64>("select count(*) from confirmation").await, 0);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_confirmation_is_a_free_text_from_the_number_they_wrote_to() {
+    let mut house = house().await;
+    house.at("2026-11-30T09:02:00Z").await;
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let standin = StandIn::start(anywhere, Clock::new(house.world.now, 1.0), Behaviour::default()).await.unwrap();
+    let (number, phone) = ("901".to_owned(), PAUL.to_owned());
+    standin.order(Order::Inbound { number, phone, text: "STOP".to_owned() });
+    house.tell("messages", &said("in.1", "237671000001", "STOP", "2026-11-30T09:01:00Z")).await;
+    let mut desired = house.world.store().in_force().await.unwrap().desired;
+    for channel in desired.channels.values_mut() {
+        if let Spec::WhatsappCloud(spec) = channel {
+            spec.base_url = standin.url();
+        }
+    }
+    let store = house.world.store().clone();
+    let open: Open = Arc::new(move |spec| match spec {
+        Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone(), store.clone())),
+        _ => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),
+    });
+    let (program, _) = house.world.program().await;
+    let channels = Channels::open(&desired.channels, &open);
+    for told in [1, 0] {
+        assert_eq!(confirm(house.world.store(), &program, &channels, house.world.now).await.unwrap(), told);
+    }
+    let [accepted] = &standin.ledger()[..] else { panic!("{:?}", standin.ledger()) };
+    assert_eq!((&accepted.body["to"], &accepted.body["type"]), (&json!(PAUL), &json!("text")));
+    assert_eq!(format!("{PAUL} {}", accepted.body["text"]["body"].as_str().unwrap()), TOLD);
+    // What becomes of it concerns no message, nor its account.
+    let key = &accepted.body["biz_opaque_callback_data"];
+    let failed = json!({"id": "wamid.x", "status": "failed", "biz_opaque_callback_data": key,
+                        "errors": [{"code": 131_042, "title": "Payment"}]});
+    house.tell("messages", &json!({"statuses": [failed]})).await;
+    let halts = "select (select count(*) from account_halt) + (select count(*) from channel_halt)";
+    assert_eq!(house.world.one::<i64>(halts).await, 0);
     house.close().await;
 }

@@ -1,0 +1,46 @@
+//! `relancectl resume --channel`: what a provider stopped goes on, because somebody has looked.
+
+use anyhow::bail;
+use serde_json::json;
+
+use super::{Format, Order};
+use crate::cli::database::Database;
+use crate::cli::table::{counted, one_line};
+use crate::cli::{Exit, Global, actor, known, print};
+use crate::config::Config;
+
+pub(super) async fn resume(name: &str, order: &Order, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let database = Database::open(global, config, 2).await?;
+    let store = &database.store;
+    let (now, _) = store.now().await?;
+    let names: Vec<String> = store.in_force().await?.desired.channels.keys().map(ToString::to_string).collect();
+    known::one_of("channel", name, &names, "no manifest in force has one")?;
+    let actor = actor::actor(order.actor.as_deref(), config)?;
+    let reason = order.reason.as_deref().unwrap_or_default().trim();
+    if reason.is_empty() {
+        bail!("say why, for whoever looks at it later: `--reason`");
+    }
+    let resumed = store.resume_channel(name, (actor, reason), now).await?;
+    if resumed.lifted.is_empty() {
+        bail!("nothing stops the channel `{name}`");
+    }
+    print::line(&match order.output {
+        Format::Json => serde_json::to_string_pretty(&json!({
+            "action": "resume",
+            "channel": name,
+            "actor": actor,
+            "reason": reason,
+            "lifted": resumed.lifted,
+            "runs": resumed.runs,
+        }))?,
+        Format::Text => {
+            let runs = counted(resumed.runs, "run");
+            let lines: Vec<String> = resumed.lifted.iter().map(|why| format!("\n  {}", one_line(why))).collect();
+            format!(
+                "Resumed the channel `{name}`: {runs} that waited are looked at. What stopped it:{}",
+                lines.concat()
+            )
+        }
+    });
+    Ok(Exit::Fine)
+}
