@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use sha2::{Digest, Sha256};
+
 use crate::channel::{Reaction, Refusal, whatsapp};
 use crate::domain::MessageKey;
+use crate::domain::hex;
 use crate::store::{HeardOf, Incoming, ProviderNotice, Receipt, ReceiptStatus, Webhook};
 use crate::webhook::{self, Inbound, Notice, Post, Preference, Status, StatusKind, Subject, Update};
 
@@ -15,16 +18,30 @@ const ATTEMPT: u16 = 1;
 pub(super) struct Read<'a> {
     pub(super) webhook: &'a Webhook,
     post: Post,
+    /// It names somebody who was forgotten.
+    pub(super) erase: bool,
 }
 
 impl<'a> Read<'a> {
     pub(super) fn of(webhook: &'a Webhook) -> Self {
-        Self { webhook, post: webhook::read(&webhook.body, webhook.received_at) }
+        Self { webhook, post: webhook::read(&webhook.body, webhook.received_at), erase: false }
     }
 
     /// What in it could not be read.
     pub(super) fn problem(&self) -> Option<String> {
         Some(self.post.problems.join("; ")).filter(|problem| !problem.is_empty())
+    }
+
+    /// What it calls people.
+    pub(super) fn people(&self) -> impl Iterator<Item = &str> {
+        let names = self.post.updates.iter().flat_map(|update| match update {
+            Update::Status(status) => [status.recipient.as_deref(), None],
+            Update::Inbound(Inbound { person, .. }) | Update::Preference(Preference { person, .. }) => {
+                [person.phone.as_deref(), person.user.as_deref()]
+            }
+            Update::Notice(_) => [None, None],
+        });
+        names.flatten()
     }
 
     /// Messages that the provider calls by its own name only.
@@ -107,8 +124,10 @@ fn switch(preference: &Preference) -> Incoming {
     let person = preference.person.clone();
     let text = if preference.stop { "STOP" } else { "START" };
     let whose = person.phone.as_ref().or(person.user.as_ref()).map_or("somebody", String::as_str);
+    // It has no name of its own; one of which nobody can tell whose it is is kept for longer than they may be known.
+    let name = format!("preference {whose} {text} {}", preference.at.timestamp());
     Incoming {
-        id: format!("preference {whose} {text} {}", preference.at.timestamp()),
+        id: format!("preference {}", hex(&Sha256::digest(name))),
         number: preference.number.clone(),
         phone: person.phone,
         user: person.user,

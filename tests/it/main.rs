@@ -24,6 +24,7 @@ mod history;
 mod holds;
 mod import;
 mod lanes;
+mod lock_order;
 mod log;
 mod look;
 mod mail;

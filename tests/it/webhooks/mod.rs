@@ -122,7 +122,7 @@ impl House {
 }
 
 /// A post with one change.
-fn envelope(field: &str, value: &Value) -> String {
+pub(crate) fn envelope(field: &str, value: &Value) -> String {
     json!({"object": "whatsapp_business_account", "entry": [{"id": "7", "changes": [{"field": field, "value": value}]}]})
         .to_string()
 }
