@@ -8,7 +8,7 @@ use chrono::{NaiveDate, TimeDelta};
 use relance::channel::{Channel, Http, Outcome, Reaction};
 use relance::domain::{AccountId, CampaignId, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp};
 use relance::manifest::check;
-use relance::manifest::desired::{Channel as Spec, Media, MediaType};
+use relance::manifest::desired::{Channel as Spec, Media, MediaAt, MediaType};
 use relance::manifest::policy::AccountPolicy;
 use relance::program::{Rendered, SpokenBy};
 use relance::store::Claimed;
@@ -108,7 +108,7 @@ async fn a_gateway_gets_the_message_in_its_own_form() {
     receiver.answer(&[Answer::Says(201, "x: y", r#"{"key": {"id": "3EB0"}}"#)]);
     let mut said = message(1);
     said.content.media =
-        vec![Media { kind: MediaType::Image, url: "https://example.com/a.png".to_owned(), caption: None }];
+        vec![Media { kind: MediaType::Image, at: MediaAt::Url("https://example.com/a.png".to_owned()), caption: None }];
     assert_eq!(one(&channel, said.clone()).await, Outcome::Accepted { provider_id: "3EB0".to_owned() });
     let [request] = &receiver.take()[..] else { panic!() };
     assert_eq!(request.line, "PUT /hook/aminata");
@@ -192,7 +192,7 @@ async fn what_cannot_go_is_refused_without_a_call() {
     let receiver = Receiver::start();
     let mut with_media = message(1);
     with_media.content.media =
-        vec![Media { kind: MediaType::Image, url: "https://example.com/a.png".to_owned(), caption: None }];
+        vec![Media { kind: MediaType::Image, at: MediaAt::Url("https://example.com/a.png".to_owned()), caption: None }];
     assert_eq!(reaction(one(&to(&receiver, ""), with_media).await), Reaction::FailDay);
     let nobody = Claimed { policy: Arc::default(), ..message(1) };
     let by_sender = channel(&format!("  url: '{}/{{{{ sender }}}}'\n  body: '{{}}'\n", receiver.url()));

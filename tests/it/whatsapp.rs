@@ -12,7 +12,9 @@ use chrono::NaiveDate;
 use relance::channel::whatsapp::{Conversations, WhatsappCloud, reaction};
 use relance::channel::{Channel, Outcome, Reaction};
 use relance::domain::{AccountId, CampaignId, Language, MessageKey, Period, Phone, ReferralId, TargetKey, Timestamp};
-use relance::manifest::desired::{Media, MediaType, Secret, WhatsappCloud as Spec, WhatsappTemplate};
+use relance::manifest::desired::{
+    Button, ButtonType, Media, MediaAt, MediaType, Secret, WhatsappCloud as Spec, WhatsappTemplate,
+};
 use relance::program::{Rendered, SpokenBy};
 use relance::standin::{Accepted, ApiError, Behaviour, Clock, Fault, Order, StandIn};
 use relance::store::Claimed;
@@ -120,7 +122,9 @@ fn message(person: i64) -> Claimed {
     let template = WhatsappTemplate {
         name: "relance_2".to_owned(),
         language: Language::parse("pt-BR").unwrap(),
+        header: None,
         parameters: vec!["Paul".to_owned(), "Aminata".to_owned()],
+        buttons: vec![],
     };
     let policy = relance::manifest::policy::AccountPolicy { sender: Some(NUMBER.to_owned()), ..Default::default() };
     Claimed {
@@ -154,7 +158,10 @@ fn plain(person: i64) -> Claimed {
 }
 
 fn with_media(mut message: Claimed, media: &[(MediaType, &str)]) -> Claimed {
-    let medium = |(kind, url): &(MediaType, &str)| Media { kind: *kind, url: (*url).to_owned(), caption: None };
+    let at = |at: &str| {
+        if at.contains(':') { MediaAt::Url(at.to_owned()) } else { MediaAt::Id(at.to_owned()) }
+    };
+    let medium = |(kind, place): &(MediaType, &str)| Media { kind: *kind, at: at(place), caption: None };
     message.content.media = media.iter().map(medium).collect();
     message
 }
@@ -207,6 +214,35 @@ async fn templates_go_to_strangers_and_texts_to_those_who_wrote() {
         by_id.push(meta.standin.ledger().into_iter().find(|one| one.id == *provider_id).unwrap().body);
     }
     insta::assert_snapshot!(serde_json::to_string_pretty(&by_id).unwrap());
+}
+
+#[tokio::test]
+async fn headers_buttons_and_uploads_go_as_documented() {
+    let mut meta = Meta::new().await;
+    meta.writes(&phone(2));
+    let mut all = message(1);
+    let button = |index, kind, value: &str| Button { index, kind, value: value.to_owned() };
+    let template = all.content.template.as_mut().unwrap();
+    template.header = Some("Bonjour\nPaul".to_owned());
+    template.buttons = vec![
+        button(0, ButtonType::QuickReply, "STOP"),
+        button(1, ButtonType::Url, "offre/7?a=b c"),
+        button(3, ButtonType::CopyCode, "RELANCE7"),
+    ];
+    let kinds = [MediaType::Image, MediaType::Video, MediaType::Document];
+    let uploads = kinds.map(|kind| [1, 2].map(|person| with_media(message(person), &[(kind, "1013859600285441")])));
+    // The medium is the header, whatever else was meant to be.
+    let mut both = with_media(message(1), &[(MediaType::Image, "1013859600285441")]);
+    both.content.template.as_mut().unwrap().header = Some("Paul".to_owned());
+    let messages: Vec<Claimed> = [all].into_iter().chain(uploads.into_iter().flatten()).chain([both]).collect();
+    let mut bodies = Vec::new();
+    for message in messages {
+        let outcome = meta.one(message).await;
+        assert!(is_accepted(&outcome), "{outcome:?}");
+        let mut body = meta.bodies().pop().unwrap();
+        bodies.push(body["type"].as_str().map(str::to_owned).map(|kind| body[kind].take()).unwrap());
+    }
+    insta::assert_snapshot!(bodies.iter().map(Value::to_string).collect::<Vec<_>>().join("\n"));
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ fn values<'a>(message: &'a Claimed, phone: &'a str, id: &'a str, sender: Option<
         day: message.key.day.unsigned_abs(),
         account: message.key.target.account.0.into(),
         media: media
-            .map(|one| MediumValues { kind: one.kind.as_str(), url: &one.url, caption: one.caption.as_deref() })
+            .map(|one| MediumValues { kind: one.kind.as_str(), url: one.at.as_str(), caption: one.caption.as_deref() })
             .collect(),
     }
 }
