@@ -169,7 +169,7 @@ async fn serve(server: Option<Server>, stop: &CancellationToken) {
 }
 
 /// Makes the channels of this version.
-fn channels(store: Store) -> Open {
+pub(super) fn channels(store: Store) -> Open {
     Arc::new(move |spec| -> Arc<dyn Channel> {
         match spec {
             None => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),

@@ -38,10 +38,12 @@ pub enum EventKind {
     ContactForgotten,
     /// A provider told something of an account, a number or a template.
     ProviderNotice,
+    /// Somebody had a day sent to a phone of theirs, to see it.
+    TestSent,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -61,6 +63,7 @@ impl EventKind {
         Self::HoldReleased,
         Self::ContactForgotten,
         Self::ProviderNotice,
+        Self::TestSent,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -84,6 +87,7 @@ impl EventKind {
             Self::HoldReleased => "hold-released",
             Self::ContactForgotten => "contact-forgotten",
             Self::ProviderNotice => "provider-notice",
+            Self::TestSent => "test-sent",
         }
     }
 

@@ -65,6 +65,7 @@ mod senders;
 mod spoken;
 mod state;
 mod suppression;
+mod trial;
 mod wake;
 mod webhook;
 mod why_not;

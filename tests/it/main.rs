@@ -44,6 +44,7 @@ mod replies;
 mod resolve;
 mod robustness;
 mod samples;
+mod send_test;
 mod sending;
 mod several;
 mod signatures;
