@@ -68,7 +68,7 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
     let content = campaign.message(args.day, &recipient, author.referrer())?;
     let policy = compiled.checked.desired.policies().of(&account, &author.attributes);
     let channel = campaign.channel(&policy).cloned();
-    let channels = Channels::open(&compiled.checked.desired.channels, &channels(store.clone()));
+    let channels = Channels::open(&compiled.checked.desired.channels, &channels(store.clone()).await?);
     let (now, _) = store.now().await?;
     let by = channel.as_ref().map_or_else(|| "the built-in sandbox".to_owned(), |name| format!("`{name}`"));
     let what = format!("a test of day {} of `{}` to {} by {by}", args.day, campaign.name, phone.masked());

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use sha2::{Digest, Sha256};
 
 use crate::channel::{Reaction, Refusal, whatsapp};
-use crate::domain::MessageKey;
-use crate::domain::hex;
+use crate::domain::{Mark, MessageKey, hex};
 use crate::store::{HeardOf, Incoming, ProviderNotice, Receipt, ReceiptStatus, Webhook};
 use crate::webhook::{self, Inbound, Notice, Post, Preference, Status, StatusKind, Subject, Update};
 
@@ -49,11 +48,14 @@ impl<'a> Read<'a> {
         self.statuses().filter(|status| status.callback.is_none()).map(|status| status.provider_id.as_str())
     }
 
-    /// Receipts of messages that are ours; `called` says what the provider calls them.
-    pub(super) fn receipts(&self, called: &HashMap<String, MessageKey>) -> impl Iterator<Item = Receipt> {
+    /// Receipts of messages that are ours, by our mark; `called` says what the provider calls them.
+    pub(super) fn receipts(&self, called: &HashMap<String, MessageKey>, ours: &Mark) -> impl Iterator<Item = Receipt> {
         self.statuses().filter_map(|status| {
             Some(Receipt {
-                key: status.callback.or_else(|| called.get(&status.provider_id).copied())?,
+                key: match &status.callback {
+                    Some(callback) => callback.of(ours)?,
+                    None => *called.get(&status.provider_id)?,
+                },
                 provider_id: Some(status.provider_id.clone()),
                 recipient: status.recipient.clone(),
                 channel: Some(self.webhook.channel.clone()),

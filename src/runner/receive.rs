@@ -70,7 +70,8 @@ async fn process(
     // Receipts first: they tell what the messages are called that people answer.
     let unnamed: Vec<&str> = posts.iter().flat_map(Read::unnamed).collect();
     let called = store.called(&unnamed).await?;
-    let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called)).collect();
+    let ours = store.mark().await?;
+    let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called, &ours)).collect();
     let progress = store.receipts(&receipts, now).await?;
     let incoming: Vec<_> = posts.iter().flat_map(Read::incoming).collect();
     let heard = if incoming.is_empty() {

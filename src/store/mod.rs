@@ -42,6 +42,7 @@ mod halt;
 mod hear;
 mod hold;
 mod import;
+mod installation;
 mod lane_rows;
 pub mod look;
 mod look_ahead;

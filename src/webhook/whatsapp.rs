@@ -225,7 +225,7 @@ mod tests {
         let target = TargetKey { account: AccountId(3), campaign: CampaignId(1), referral: ReferralId(4_711) };
         let expected = Status {
             provider_id: "wamid.1".to_owned(),
-            callback: Some(MessageKey { target, day: 2 }),
+            callback: Some(Callback::new(None, MessageKey { target, day: 2 })),
             recipient: Some("237671000001".to_owned()),
             kind: StatusKind::Delivered,
             at: time("2026-11-30T14:00:00Z"),

@@ -167,7 +167,7 @@ async fn what_may_have_left_is_unknown_and_what_has_not_is_tried_again() {
 #[tokio::test]
 async fn limits_slow_the_lane_and_what_lets_nobody_in_pauses_the_channel() {
     let receiver = Receiver::start();
-    let channel = to(&receiver, "");
+    let plain = to(&receiver, "");
     let throttle = |seconds| Reaction::Throttle { after: Some(TimeDelta::seconds(seconds)) };
     let date = "date: Mon, 30 Nov 2026 08:00:00 GMT\r\nretry-after: Mon, 30 Nov 2026 08:02:00 GMT";
     for (answer, wanted) in [
@@ -181,10 +181,14 @@ async fn limits_slow_the_lane_and_what_lets_nobody_in_pauses_the_channel() {
         (Answer::Echo, Reaction::FailDay),
     ] {
         receiver.answer(&[answer]);
-        assert_eq!(reaction(one(&channel, message(1)).await), wanted, "{answer:?}");
+        assert_eq!(reaction(one(&plain, message(1)).await), wanted, "{answer:?}");
     }
     // No redirect was followed.
     assert_eq!(receiver.take().len(), 8);
+    // Where each account has an instance of its own, one of them that lost its session stops no other.
+    let instances = channel(&format!("  url: '{}/{{{{ sender }}}}'\n  body: '{{}}'\n", receiver.url()));
+    receiver.answer(&[Answer::Status(401)]);
+    assert_eq!(reaction(one(&instances, message(1)).await), Reaction::PauseAccount);
 }
 
 #[tokio::test]

@@ -11,7 +11,9 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use relance::channel::whatsapp::{Conversations, WhatsappCloud, reaction};
 use relance::channel::{Channel, Outcome, Reaction};
-use relance::domain::{AccountId, CampaignId, Language, MessageKey, Period, Phone, ReferralId, TargetKey, Timestamp};
+use relance::domain::{
+    AccountId, CampaignId, Language, Mark, MessageKey, Period, Phone, ReferralId, TargetKey, Timestamp,
+};
 use relance::manifest::desired::{
     Button, ButtonType, Media, MediaAt, MediaType, Secret, WhatsappCloud as Spec, WhatsappTemplate,
 };
@@ -194,6 +196,10 @@ async fn what_is_accepted_is_in_the_ledger_under_our_name() {
     assert_eq!(outcome, Outcome::Accepted { provider_id: id.clone() });
     assert_eq!((key.as_str(), number.as_str(), to.as_str()), ("relance.3.1.7.2", NUMBER, "+237671000007"));
     assert_eq!((at.date_naive(), *marketing), (now().date_naive(), false));
+    // An installation that has a mark says so.
+    let channel = meta.channel().under(Mark::parse("5f0c33a1").unwrap());
+    assert!(is_accepted(&channel.hand_over(&[message(8)], now()).await[0]));
+    assert_eq!(meta.standin.ledger()[1].key, "relance.5f0c33a1.3.1.8.2");
 }
 
 #[tokio::test]

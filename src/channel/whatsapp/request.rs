@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::Callback;
 use crate::lifecycle::settlement::{Outcome, Reaction};
 use crate::manifest::desired::{Button, ButtonType, Media, MediaAt, MediaType, Takes, WhatsappTemplate};
 use crate::store::Claimed;
@@ -33,7 +34,7 @@ impl Body {
 }
 
 /// What goes to somebody with whom there is a conversation, or none. What cannot go is refused here, without a call.
-pub(super) fn body(message: &Claimed, in_conversation: bool) -> Result<Body, Outcome> {
+pub(super) fn body(message: &Claimed, callback: &Callback, in_conversation: bool) -> Result<Body, Outcome> {
     let content = &message.content;
     let (kind, value) = match (&content.template, in_conversation) {
         (_, true) => free(&content.text, &content.media)?,
@@ -49,7 +50,7 @@ pub(super) fn body(message: &Claimed, in_conversation: bool) -> Result<Body, Out
         "recipient_type": "individual",
         // Without the `+` the country code of the business would be put before it.
         "to": message.phone.as_str(),
-        "biz_opaque_callback_data": message.key.to_string(),
+        "biz_opaque_callback_data": callback.to_string(),
         "type": kind,
     });
     json[kind] = value;
