@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod accidents;
+mod accidents_out;
 mod account_policy;
 mod architecture;
 mod campaign_tests;
