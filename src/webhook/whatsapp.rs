@@ -185,7 +185,7 @@ mod tests {
 
     use super::super::{Inbound, Person, Post, Preference, Status, StatusKind, Update};
     use super::read;
-    use crate::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
+    use crate::domain::{AccountId, Callback, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
 
     fn time(text: &str) -> Timestamp {
         text.parse().unwrap()

@@ -69,7 +69,7 @@ fn receipts(round: usize, at: Timestamp) -> Vec<Receipt> {
         let account = AccountId(i32::try_from(account + 1).unwrap());
         let key = MessageKey { target: TargetKey { account, campaign: CampaignId(1), referral }, day: 1 };
         let refusal = Refusal { error: "131026".to_owned(), reaction: Reaction::Leave };
-        let status = if person % 2 == 0 { ReceiptStatus::Failed(refusal) } else { ReceiptStatus::Delivered };
+        let status = if person.is_multiple_of(2) { ReceiptStatus::Failed(refusal) } else { ReceiptStatus::Delivered };
         let (provider_id, recipient) = (Some(format!("wamid.{}.{}", account.0, referral.0)), Some(user(round, person)));
         Receipt { provider_id, recipient, ..Receipt::new(key, status, at) }
     };

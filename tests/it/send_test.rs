@@ -82,7 +82,7 @@ async fn a_test_goes_the_real_way_and_counts_nowhere() {
     send(&["--day", "2", "--to", MINE, "--account", "a1"]);
     standin.order(Order::FailNext { calls: 1, fault: Fault::CutAfter });
     send(&["--day", "2", "--to", MINE, "--account", "a1"]);
-    let sent = standin.ledger();
+    let ledger = standin.ledger();
     world.sql("insert into suppression values ('+237671000077', 'reply', '2026-11-30Z')").await;
     send(&["--day", "2", "--to", MINE, "--account", "a1"]);
     world.sql("delete from suppression").await;
@@ -90,7 +90,7 @@ async fn a_test_goes_the_real_way_and_counts_nowhere() {
     send(&["--day", "2", "--to", MINE, "--account", "a1"]);
     send(&["--day", "3", "--to", "+237671000078", "--account", "a1"]);
     send(&["--day", "2", "--to", "+237671000078", "--account", "a3"]);
-    assert_eq!(standin.ledger().len(), sent.len(), "who wants nothing got something");
+    assert_eq!(standin.ledger().len(), ledger.len(), "who wants nothing got something");
     let log = relancectl(dir.path(), Some(&world.url()), &["log", "--account", "a1"]).output().unwrap();
     told += &format!(
         "$ log --account a1\n{}{}",
@@ -99,15 +99,15 @@ async fn a_test_goes_the_real_way_and_counts_nowhere() {
     );
     insta::assert_snapshot!(told);
 
-    let to: Vec<_> = sent.iter().map(|one| (one.number.as_str(), one.to.as_str())).collect();
+    let to: Vec<_> = ledger.iter().map(|one| (one.number.as_str(), one.to.as_str())).collect();
     assert_eq!(to, [("901", MINE), ("902", MINE), ("901", MINE)]);
-    let values = |place: usize| sent[place].body["template"]["components"][0]["parameters"].to_string();
+    let values = |place: usize| ledger[place].body["template"]["components"][0]["parameters"].to_string();
     assert!(values(0).contains("Alex Sample") && values(0).contains("Aminata"), "{}", values(0));
     assert!(values(1).contains("Awa") && values(1).contains("Douala"), "{}", values(1));
     // Nobody takes it for a message to anybody, the provider's receipts neither.
     let ours = world.store().mark().await.unwrap();
     let key = |told: &str| told.parse::<Callback>().unwrap().of(&ours).unwrap();
-    let keys: Vec<MessageKey> = sent.iter().map(|one| key(&one.key)).collect();
+    let keys: Vec<MessageKey> = ledger.iter().map(|one| key(&one.key)).collect();
     assert!(keys.iter().all(|key| key.target.referral.0 < 0 && key.target.campaign.0 == 0), "{keys:?}");
     let receipts: Vec<Receipt> =
         keys.iter().map(|key| Receipt::new(*key, ReceiptStatus::Delivered, world.now)).collect();

@@ -77,7 +77,7 @@ fn of_template(template: &WhatsappTemplate, media: &[Media]) -> Result<Value, Ou
         components.push(json!({"type": "header", "parameters": [of_text(header)]}));
     }
     if !template.parameters.is_empty() {
-        let parameters: Vec<Value> = template.parameters.iter().map(of_text).collect();
+        let parameters: Vec<Value> = template.parameters.iter().map(|text| of_text(text)).collect();
         components.push(json!({"type": "body", "parameters": parameters}));
     }
     components.extend(template.buttons.iter().map(of_button));
@@ -89,7 +89,7 @@ fn of_template(template: &WhatsappTemplate, media: &[Media]) -> Result<Value, Ou
     Ok(value)
 }
 
-fn of_text(text: &String) -> Value {
+fn of_text(text: &str) -> Value {
     json!({"type": "text", "text": one_line(text)})
 }
 

@@ -10,6 +10,7 @@ use crate::manifest::language::choose;
 
 /// A day, as far as a channel minds.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and asked for by itself")]
 pub(in crate::manifest) struct Load<'a> {
     pub(in crate::manifest) number: u16,
     pub(in crate::manifest) text: &'a BTreeMap<Language, String>,
