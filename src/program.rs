@@ -102,8 +102,10 @@ struct DayProgram {
     subjects: BTreeMap<Language, Template>,
     /// One for each of the media.
     captions: Vec<Option<Template>>,
-    /// Of the template for WhatsApp.
+    /// These are of the template for WhatsApp.
+    header: Option<Template>,
     parameters: Vec<Template>,
+    buttons: Vec<Template>,
 }
 
 impl DayProgram {
@@ -112,18 +114,23 @@ impl DayProgram {
             texts.iter().map(|(language, text)| Ok((language.clone(), Template::compile(text)?))).collect()
         };
         let captions = day.media.iter().map(|media| media.caption.as_deref().map(Template::compile).transpose());
-        let parameters = day.whatsapp_template.iter().flat_map(|template| &template.parameters);
+        let template = day.whatsapp_template.as_ref();
+        let parameters = template.into_iter().flat_map(|template| &template.parameters);
+        let buttons = template.into_iter().flat_map(|template| &template.buttons);
         Ok(Self {
             texts: compile(&day.text)?,
             subjects: compile(&day.subject)?,
             captions: captions.collect::<Result<_, _>>()?,
+            header: template.and_then(|template| template.header.as_deref()).map(Template::compile).transpose()?,
             parameters: parameters.map(|text| Template::compile(text)).collect::<Result<_, _>>()?,
+            buttons: buttons.map(|button| Template::compile(&button.value)).collect::<Result<_, _>>()?,
             day: day.clone(),
         })
     }
 
     fn templates(&self) -> impl Iterator<Item = &Template> {
-        self.texts.values().chain(self.subjects.values()).chain(self.captions.iter().flatten()).chain(&self.parameters)
+        let of_days = self.texts.values().chain(self.subjects.values()).chain(self.captions.iter().flatten());
+        of_days.chain(&self.header).chain(&self.parameters).chain(&self.buttons)
     }
 }
 

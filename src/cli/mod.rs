@@ -4,6 +4,7 @@ mod actor;
 mod answer;
 mod apply;
 mod approve;
+mod compiled;
 mod contact;
 mod database;
 mod db;
@@ -33,6 +34,7 @@ mod rows;
 mod run;
 mod schema;
 mod scratch;
+mod send_test;
 mod simulate;
 mod source;
 mod stand_in;
@@ -124,6 +126,8 @@ pub enum Command {
     Estimate(estimate::EstimateArgs),
     /// Show each day's message as it would be sent; reads the files, not what is in force
     Preview(preview::PreviewArgs),
+    /// Send one day of the files to a phone of yours, by the channel that it would go by; it counts nowhere
+    SendTest(send_test::Args),
     /// Play the files through on a virtual clock: who is written to when, and what an edit changes
     Simulate(simulate::SimulateArgs),
     /// Explain why somebody is not written to, or a code of `validate`
@@ -169,6 +173,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Contact(command) => contact::run(command, global, &config).await,
         Command::Estimate(args) => estimate::run(&args, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,
+        Command::SendTest(args) => send_test::run(&args, global, &config).await,
         Command::Simulate(args) => Box::pin(simulate::run(&args, global, &config)).await,
         Command::Explain(args) => explain::run(&args, global, &config).await,
         Command::Schema(args) => schema::run(&args),

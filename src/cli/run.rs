@@ -101,7 +101,7 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     }
     let supervisor = Supervisor {
         store: database.store.clone(),
-        open: channels(database.store.clone()),
+        open: channels(database.store.clone()).await?,
         // A demo writes to nobody.
         courier: if args.demo.is_some() { None } else { Some(Courier::new(Outgoing::new())) },
         claim: args.source.claim(&source, false),
@@ -169,16 +169,20 @@ async fn serve(server: Option<Server>, stop: &CancellationToken) {
 }
 
 /// Makes the channels of this version.
-fn channels(store: Store) -> Open {
-    Arc::new(move |spec| -> Arc<dyn Channel> {
+pub(super) async fn channels(store: Store) -> anyhow::Result<Open> {
+    let mark = store.mark().await?;
+    Ok(Arc::new(move |spec| -> Arc<dyn Channel> {
+        let mark = mark.clone();
         match spec {
             None => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),
             Some(Spec::Sandbox { latency }) => Arc::new(Sandbox::new(store.clone(), Duration::from(*latency))),
-            Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone(), store.clone())),
-            Some(Spec::Http(spec)) => Arc::new(Http::new((**spec).clone())),
-            Some(Spec::Smtp(spec)) => Arc::new(Smtp::new((**spec).clone())),
+            Some(Spec::WhatsappCloud(spec)) => {
+                Arc::new(WhatsappCloud::new((**spec).clone(), store.clone()).under(mark))
+            }
+            Some(Spec::Http(spec)) => Arc::new(Http::new((**spec).clone()).under(mark)),
+            Some(Spec::Smtp(spec)) => Arc::new(Smtp::new((**spec).clone()).under(mark)),
         }
-    })
+    }))
 }
 
 /// Cancelled by the first SIGINT or SIGTERM.

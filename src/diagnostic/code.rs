@@ -88,7 +88,7 @@ codes! {
     UnknownReference = "RL0301" "unknown-reference" Error
         "A `…Ref` names a manifest that is not in the tree. References are by `metadata.name` among manifests of one kind; file names and folders do not count.";
     InlineAndReference = "RL0302" "inline-and-reference" Error
-        "The campaign gives the same thing twice, written out and by reference (`filter` and `filterRef`, or `schedule` and `scheduleRef`). Which one should win is not for us to guess: keep one.";
+        "The campaign gives the same thing twice, written out and by reference (`filter` and `filterRef`, or `schedule` and `scheduleRef`), or a medium of a day is at two places (`url` and `id`). Which one should win is not for us to guess: keep one.";
     NoSequence = "RL0303" "no-sequence" Error
         "The campaign has no messages: neither `sequenceRef`, nor `days` that make a whole sequence, nor a `sequenceRef` in the `Defaults` manifest.";
     DuplicateManifest = "RL0304" "duplicate-manifest" Error
@@ -134,7 +134,7 @@ codes! {
     SameTextEveryDay = "RL0411" "same-text-every-day" Warning
         "All days of the sequence have the same text. The same message sent day after day is what spam filters look for.";
     MediaMisfit = "RL0412" "media-misfit" Error
-        "The campaign has media that its channel does not take: none by mail or by a gateway whose request does not use `media`; on WhatsApp by the Cloud API one picture, film or document a day, since a day is one message, and no recording, which has no room for a text. Keep what goes, spread media over days, or let the campaign go by another channel. The channel is the campaign's `channelRef`, else that of an `Account` or of `Defaults`.";
+        "The campaign has media that its channel does not take: none by mail or by a gateway whose request does not use `media`; on WhatsApp by the Cloud API one picture, film or document a day, since a day is one message, and no recording, which has no room for a text. A medium by its `id` was uploaded to WhatsApp, and goes by the Cloud API alone; there a medium is the header of the `whatsappTemplate`, which can have no other. Keep what goes, spread media over days, or let the campaign go by another channel. The channel is the campaign's `channelRef`, else that of an `Account` or of `Defaults`.";
     NoWhatsappTemplate = "RL0413" "no-whatsapp-template" Warning
         "The campaign goes out on WhatsApp by the Cloud API, which takes free text only for people who wrote to the account within the last 24 hours. Everybody else gets the approved template of the day; without one the day fails for them, and after two such days they leave the campaign.";
     NoSubject = "RL0414" "no-subject" Error

@@ -43,11 +43,18 @@ pub struct MessageKey {
     pub day: i16,
 }
 
-/// As providers are told it, who tell it back: `relance.3.1.4711.2`, account, campaign, referral and day.
+impl MessageKey {
+    /// `3.1.4711.2`: account, campaign, referral and day.
+    pub(super) fn numbers(&self) -> impl fmt::Display {
+        let Self { target: TargetKey { account, campaign, referral }, day } = self;
+        format!("{}.{}.{}.{day}", account.0, campaign.0, referral.0)
+    }
+}
+
+/// `relance.3.1.4711.2`; providers are told a [`Callback`](super::Callback).
 impl fmt::Display for MessageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { target: TargetKey { account, campaign, referral }, day } = self;
-        write!(f, "{MARK}.{}.{}.{}.{day}", account.0, campaign.0, referral.0)
+        write!(f, "{MARK}.{}", self.numbers())
     }
 }
 
@@ -75,7 +82,8 @@ impl FromStr for MessageKey {
     }
 }
 
-const MARK: &str = "relance";
+/// What all of them begin with.
+pub(super) const MARK: &str = "relance";
 
 #[cfg(test)]
 mod tests {

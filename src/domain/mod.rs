@@ -1,6 +1,7 @@
 //! The words of the trade as types that cannot hold nonsense: identifiers, periods, zones and windows,
 //! phones, countries, languages. Constructors refuse bad values with a sentence; nothing here does I/O.
 
+mod callback;
 mod country;
 mod fact;
 mod fold;
@@ -18,6 +19,7 @@ mod source_id;
 
 pub use chrono::{DateTime, NaiveDate, Utc};
 
+pub use self::callback::{Callback, Mark};
 pub use self::country::Country;
 pub use self::fact::{AccountFact, Consent, ReferralFact, Rejection, Said, WhatsappStatus};
 pub use self::fold::fold;

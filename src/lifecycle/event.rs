@@ -40,10 +40,12 @@ pub enum EventKind {
     ProviderNotice,
     /// Many people ask for no more of what an account sends.
     OptOutRate,
+    /// Somebody had a day sent to a phone of theirs, to see it.
+    TestSent,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::RunCreated,
         Self::RunPhase,
         Self::OverrideSet,
@@ -64,6 +66,7 @@ impl EventKind {
         Self::ContactForgotten,
         Self::ProviderNotice,
         Self::OptOutRate,
+        Self::TestSent,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -88,6 +91,7 @@ impl EventKind {
             Self::ContactForgotten => "contact-forgotten",
             Self::ProviderNotice => "provider-notice",
             Self::OptOutRate => "opt-out-rate",
+            Self::TestSent => "test-sent",
         }
     }
 

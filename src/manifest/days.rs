@@ -52,20 +52,50 @@ pub(super) fn check_texts(document: &Document<'_>, at: &str, found: &mut Vec<Dia
             }
         }
         for (number, media) in day.get("media").map(Node::items).unwrap_or_default().iter().enumerate() {
+            let at = format!("{at}/media/{number}");
             if let Some(caption) = media.get("caption").and_then(Node::text) {
-                let at = format!("{at}/media/{number}/caption");
-                check_template(document, &at, caption, found);
+                check_template(document, &format!("{at}/caption"), caption, found);
             }
+            whereabouts(document, &at, media, found);
         }
-        let parameters = day.get("whatsappTemplate").and_then(|node| node.get("parameters"));
-        for (number, parameter) in parameters.map(Node::items).unwrap_or_default().iter().enumerate() {
-            if let Some(text) = parameter.text() {
-                let at = format!("{at}/whatsappTemplate/parameters/{number}");
-                check_template(document, &at, text, found);
-            }
+        if let Some(template) = day.get("whatsappTemplate") {
+            check_whatsapp(document, &format!("{at}/whatsappTemplate"), template, found);
         }
     }
     same_every_day(document, at, days, found);
+}
+
+/// A medium is at one place.
+fn whereabouts(document: &Document<'_>, at: &str, media: &Node, found: &mut Vec<Diagnostic>) {
+    let (code, message, help) = match (media.get("url"), media.get("id")) {
+        (Some(_), Some(_)) => (Code::InlineAndReference, "the medium has both `url` and `id`", "keep one of them"),
+        (None, None) => (Code::MissingKey, "the medium has no `url`", "add `url: https://…`, or the `id` of an upload"),
+        _ => return,
+    };
+    found.push(Diagnostic::new(code, document.place(at), message).help(help));
+}
+
+fn check_whatsapp(document: &Document<'_>, at: &str, template: &Node, found: &mut Vec<Diagnostic>) {
+    let items = |key: &str| template.get(key).map(Node::items).unwrap_or_default();
+    let header = template.get("header").map(|node| (format!("{at}/header"), node));
+    let parameters = items("parameters").iter().enumerate();
+    let parameters = parameters.map(|(number, node)| (format!("{at}/parameters/{number}"), node));
+    let buttons = items("buttons").iter().enumerate();
+    let buttons = buttons.filter_map(|(n, node)| Some((format!("{at}/buttons/{n}/value"), node.get("value")?)));
+    for (at, node) in header.into_iter().chain(parameters).chain(buttons) {
+        if let Some(text) = node.text() {
+            check_template(document, &at, text, found);
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (number, button) in items("buttons").iter().enumerate() {
+        let index = button.get("index").map_or_else(|| number.into(), Node::to_json);
+        if !seen.insert(index.to_string()) {
+            let message = format!("two buttons have the place {index}");
+            let place = document.place(&format!("{at}/buttons/{number}"));
+            found.push(Diagnostic::new(Code::InvalidValue, place, message).help("give each an `index` of its own"));
+        }
+    }
 }
 
 fn check_text(document: &Document<'_>, at: &str, text: &str, found: &mut Vec<Diagnostic>) -> bool {

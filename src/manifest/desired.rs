@@ -309,9 +309,28 @@ pub struct Day {
 pub struct Media {
     #[serde(rename = "type")]
     pub kind: MediaType,
-    pub url: String,
+    #[serde(flatten)]
+    pub at: MediaAt,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caption: Option<String>,
+}
+
+/// Where a medium is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaAt {
+    /// Where it can be fetched from.
+    Url(String),
+    /// With the provider, who calls it so.
+    Id(String),
+}
+
+impl MediaAt {
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Url(text) | Self::Id(text) => text,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -344,14 +363,44 @@ pub enum Part {
     Caption(usize),
     /// Of the template for WhatsApp, with this index.
     Parameter(usize),
+    /// Of the template for WhatsApp.
+    Header,
+    /// Of the template for WhatsApp, at this place in the list.
+    Button(usize),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WhatsappTemplate {
     pub name: String,
     pub language: Language,
+    /// The value of the placeholder of a header that is a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<Button>,
+}
+
+/// What a button of a template is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Button {
+    /// Its place in the template, from 0.
+    pub index: u8,
+    #[serde(rename = "type")]
+    pub kind: ButtonType,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ButtonType {
+    /// Comes back when it is pressed.
+    QuickReply,
+    /// The end of the address.
+    Url,
+    /// The code to copy.
+    CopyCode,
 }
 
 /// How one account spaces its messages. `every: 0s` turns pacing off.

@@ -9,7 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::campaign_test::{FaultOutcome, Instant};
 use super::desired::{
-    AccountSelector, CampaignType, ConsentPolicy, DesiredState, Enrollment, MediaType, PastSubscription, Subscription,
+    AccountSelector, ButtonType, CampaignType, ConsentPolicy, DesiredState, Enrollment, MediaType, PastSubscription,
+    Subscription,
 };
 use super::policy::Switch;
 use crate::diagnostic::Code;
@@ -115,6 +116,7 @@ texts! {
     PastSubscription: "PastSubscription", {"type": "string", "enum": ["refuse", "pause"]};
     ConsentPolicy: "Consent", {"type": "string", "enum": ["required", "legacy"]};
     Switch: "Switch", {"type": "string", "enum": ["on", "off"]};
+    ButtonType: "ButtonType", {"type": "string", "enum": ["quickReply", "url", "copyCode"]};
     MediaType: "MediaType", {"type": "string", "enum": ["image", "video", "document", "audio"]};
     AccountSelector: "Accounts", {
         "type": ["string", "object"],

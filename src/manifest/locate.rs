@@ -46,6 +46,8 @@ fn pointer(document: &Document<'_>, day: u16, part: &Part) -> Option<String> {
         Part::Subject(language) => text("subject", language),
         Part::Caption(media) => Some(format!("{DAYS}/{index}/media/{media}/caption")),
         Part::Parameter(place) => Some(format!("{DAYS}/{index}/whatsappTemplate/parameters/{place}")),
+        Part::Header => Some(format!("{DAYS}/{index}/whatsappTemplate/header")),
+        Part::Button(place) => Some(format!("{DAYS}/{index}/whatsappTemplate/buttons/{place}/value")),
     }
 }
 

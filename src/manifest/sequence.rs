@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::desired::{Day, Media, MediaType, WhatsappTemplate};
+use super::desired::{Button, ButtonType, Day, Media, MediaAt, MediaType, WhatsappTemplate};
 use super::formats;
 use crate::domain::{Language, Period};
 
@@ -49,7 +49,11 @@ pub(super) struct MediaSpec {
     pub(super) kind: MediaType,
     /// Where it can be fetched from: `https://…`.
     #[schemars(schema_with = "formats::url")]
-    pub(super) url: String,
+    #[serde(default)]
+    pub(super) url: Option<String>,
+    /// Or the id under which it was uploaded to WhatsApp; for channels of `type: whatsapp-cloud`.
+    #[schemars(length(min = 1, max = 64))]
+    pub(super) id: Option<String>,
     /// Shown below it: a template.
     pub(super) caption: Option<String>,
 }
@@ -61,8 +65,27 @@ pub(super) struct WhatsappTemplateSpec {
     #[schemars(length(min = 1, max = 512))]
     pub(super) name: String,
     pub(super) language: Language,
+    /// The value of the placeholder of its header, if that is a text: a template.
+    pub(super) header: Option<String>,
     /// The values of its placeholders, in order: templates.
     pub(super) parameters: Option<Vec<String>>,
+    /// What its buttons are given; those that need nothing are left out.
+    #[schemars(length(max = 10))]
+    pub(super) buttons: Option<Vec<ButtonSpec>>,
+}
+
+/// What one button of a template is given.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ButtonSpec {
+    /// Its place among the buttons of the template, from 0; its place in this list when left out.
+    #[schemars(range(min = 0, max = 9))]
+    pub(super) index: Option<u8>,
+    #[serde(rename = "type")]
+    pub(super) kind: ButtonType,
+    /// What comes back when it is pressed, the end of its address, or the code to copy: a template.
+    #[schemars(length(min = 1))]
+    pub(super) value: String,
 }
 
 impl SequenceSpec {
@@ -78,13 +101,35 @@ impl DaySpec {
         Day {
             text: self.text,
             subject: self.subject,
-            media: media.map(|m| Media { kind: m.kind, url: m.url, caption: m.caption }).collect(),
-            whatsapp_template: self.whatsapp_template.map(|t| WhatsappTemplate {
-                name: t.name,
-                language: t.language,
-                parameters: t.parameters.unwrap_or_default(),
-            }),
+            media: media.filter_map(MediaSpec::resolve).collect(),
+            whatsapp_template: self.whatsapp_template.map(WhatsappTemplateSpec::resolve),
             after: self.after,
+        }
+    }
+}
+
+impl MediaSpec {
+    /// `None` when it does not say where it is.
+    fn resolve(self) -> Option<Media> {
+        let at = self.url.map(MediaAt::Url).or(self.id.map(MediaAt::Id))?;
+        Some(Media { kind: self.kind, at, caption: self.caption })
+    }
+}
+
+impl WhatsappTemplateSpec {
+    fn resolve(self) -> WhatsappTemplate {
+        let buttons = self.buttons.into_iter().flatten().zip(0..);
+        let button = |(button, place): (ButtonSpec, u8)| Button {
+            index: button.index.unwrap_or(place),
+            kind: button.kind,
+            value: button.value,
+        };
+        WhatsappTemplate {
+            name: self.name,
+            language: self.language,
+            header: self.header,
+            parameters: self.parameters.unwrap_or_default(),
+            buttons: buttons.map(button).collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{CampaignProgram, DayProgram};
 use crate::domain::{Country, Language, Timestamp, Zone};
 use crate::manifest::choose;
-use crate::manifest::desired::{Media, Part, WhatsappTemplate};
+use crate::manifest::desired::{Button, Media, Part, WhatsappTemplate};
 use crate::template::{RenderError, Template, Vars, opt_out_hint};
 
 /// The person written to, as far as texts may speak of them.
@@ -38,7 +38,7 @@ pub struct Rendered {
     pub text: String,
     /// With their captions rendered.
     pub media: Vec<Media>,
-    /// What goes on WhatsApp to whoever has not written lately, with its parameters rendered.
+    /// What goes on WhatsApp to whoever has not written lately, rendered.
     pub template: Option<WhatsappTemplate>,
 }
 
@@ -69,6 +69,8 @@ fn which(part: &Part) -> String {
         Part::Subject(_) => ", subject".to_owned(),
         Part::Caption(index) => format!(", caption {}", index + 1),
         Part::Parameter(index) => format!(", parameter {}", index + 1),
+        Part::Header => ", header".to_owned(),
+        Part::Button(index) => format!(", button {}", index + 1),
     }
 }
 
@@ -121,7 +123,17 @@ impl DayProgram {
         let Some(template) = &self.day.whatsapp_template else { return Ok(None) };
         let parameters = self.parameters.iter().enumerate();
         let parameters = parameters.map(|(index, parameter)| render(Part::Parameter(index), parameter));
-        Ok(Some(WhatsappTemplate { parameters: parameters.collect::<Result<_, _>>()?, ..template.clone() }))
+        let buttons = template.buttons.iter().zip(&self.buttons).enumerate();
+        let buttons = buttons.map(|(index, (button, value))| {
+            Ok(Button { value: render(Part::Button(index), value)?, ..button.clone() })
+        });
+        Ok(Some(WhatsappTemplate {
+            name: template.name.clone(),
+            language: template.language.clone(),
+            header: self.header.as_ref().map(|header| render(Part::Header, header)).transpose()?,
+            parameters: parameters.collect::<Result<_, _>>()?,
+            buttons: buttons.collect::<Result<_, _>>()?,
+        }))
     }
 
     fn media(&self, render: impl Fn(Part, &Template) -> Result<String, Fault>) -> Result<Vec<Media>, Fault> {
@@ -129,7 +141,7 @@ impl DayProgram {
         media
             .map(|(index, (media, caption))| {
                 let caption = caption.as_ref().map(|caption| render(Part::Caption(index), caption)).transpose()?;
-                Ok(Media { kind: media.kind, url: media.url.clone(), caption })
+                Ok(Media { caption, ..media.clone() })
             })
             .collect()
     }
@@ -156,6 +168,14 @@ spec:
       media:
         - {type: image, url: 'https://example.com/a.png'}
         - {type: video, url: 'https://example.com/b.mp4', caption: '{{ attributes.city }}, {{ language }}'}
+    - day: 2
+      text: {fr: 'Encore'}
+      whatsappTemplate:
+        name: again
+        language: fr
+        header: '{{ name }}'
+        parameters: ['{{ day }}']
+        buttons: [{type: quickReply, value: STOP}, {type: url, value: '{{ attributes.city }}', index: 3}]
 ---
 apiVersion: relance/v1
 kind: Campaign
@@ -202,6 +222,20 @@ spec: {type: filtered, sequenceRef: week}
     }
 
     #[test]
+    fn all_that_a_template_of_whatsapp_is_given_is_rendered() {
+        let (program, zone) = (program(), Zone::utc());
+        let campaign = program.campaign(CampaignId(1)).unwrap();
+        let from = Referrer { name: "A", language: None, zone: &zone };
+        let template = campaign.message(2, &person(None), from).unwrap().template.unwrap();
+        assert_eq!((template.header.as_deref(), &template.parameters[..]), (Some("Paul"), &["2".to_owned()][..]));
+        let buttons: Vec<_> = template.buttons.iter().map(|button| (button.index, button.value.as_str())).collect();
+        assert_eq!(buttons, [(0, "STOP"), (3, "Douala")]);
+        let nobody = Recipient { attributes: BTreeMap::new(), ..person(None) };
+        let fault = campaign.message(2, &nobody, from).unwrap_err();
+        assert_eq!(fault.to_string(), "day 2 in `fr`, button 2: `attributes.city` is not defined");
+    }
+
+    #[test]
     fn a_fault_says_which_template_it_is_in() {
         let (program, zone) = (program(), Zone::utc());
         let campaign = program.campaign(CampaignId(1)).unwrap();
@@ -210,7 +244,7 @@ spec: {type: filtered, sequenceRef: week}
             |day| campaign.message(day, &nobody, Referrer { name: "A", language: None, zone: &zone }).unwrap_err();
         assert_eq!(fault(1).to_string(), "day 1 in `fr`, caption 2: `attributes.city` is not defined");
         assert!(matches!(fault(1), Fault::Template { part: Part::Caption(1), .. }));
-        assert_eq!(fault(2), Fault::NoDay(2));
+        assert_eq!(fault(3), Fault::NoDay(3));
         assert_eq!(campaign.attributes().into_iter().collect::<Vec<_>>(), ["city"]);
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use sha2::{Digest, Sha256};
+
 use crate::channel::{Reaction, Refusal, whatsapp};
-use crate::domain::{MessageKey, Timestamp};
+use crate::domain::{Mark, MessageKey, Timestamp, hex};
 use crate::lifecycle::means::tag;
 use crate::lifecycle::stop::{self, Stop};
 use crate::store::{HeardOf, Incoming, ProviderNotice, Receipt, ReceiptStatus, SenderName, Senders, Webhook};
@@ -18,11 +20,13 @@ pub(super) struct Read<'a> {
     pub(super) webhook: &'a Webhook,
     post: Post,
     now: Timestamp,
+    /// It names somebody who was forgotten.
+    pub(super) erase: bool,
 }
 
 impl<'a> Read<'a> {
     pub(super) fn of(webhook: &'a Webhook, now: Timestamp) -> Self {
-        Self { webhook, post: webhook::read(&webhook.body, webhook.received_at), now }
+        Self { webhook, post: webhook::read(&webhook.body, webhook.received_at), now, erase: false }
     }
 
     /// What numbers of ours are called.
@@ -40,6 +44,18 @@ impl<'a> Read<'a> {
         Some(self.post.problems.join("; ")).filter(|problem| !problem.is_empty())
     }
 
+    /// What it calls people.
+    pub(super) fn people(&self) -> impl Iterator<Item = &str> {
+        let names = self.post.updates.iter().flat_map(|update| match update {
+            Update::Status(status) => [status.recipient.as_deref(), None],
+            Update::Inbound(Inbound { person, .. }) | Update::Preference(Preference { person, .. }) => {
+                [person.phone.as_deref(), person.user.as_deref()]
+            }
+            Update::Notice(_) => [None, None],
+        });
+        names.flatten()
+    }
+
     /// Messages that the provider calls by its own name only.
     pub(super) fn unnamed(&self) -> impl Iterator<Item = &str> {
         self.statuses().filter(|status| status.callback.is_none()).map(|status| status.provider_id.as_str())
@@ -50,14 +66,19 @@ impl<'a> Read<'a> {
         self.statuses().any(|status| matches!(status.kind, StatusKind::Failed { .. }))
     }
 
-    /// Receipts of messages that are ours; `called` says what the provider calls them, `senders` by whose number they went.
+    /// Receipts of messages that are ours, by our mark; `called` says what the provider calls them, `senders` by whose number
+    /// they went.
     pub(super) fn receipts(
         &self,
         called: &HashMap<String, MessageKey>,
+        ours: &Mark,
         senders: &Senders,
     ) -> impl Iterator<Item = Receipt> {
         self.statuses().filter_map(|status| {
-            let key = status.callback.or_else(|| called.get(&status.provider_id).copied())?;
+            let key = match &status.callback {
+                Some(callback) => callback.of(ours)?,
+                None => *called.get(&status.provider_id)?,
+            };
             Some(Receipt {
                 key,
                 provider_id: Some(status.provider_id.clone()),
@@ -135,8 +156,10 @@ fn switch(channel: &str, preference: &Preference) -> Incoming {
     let person = preference.person.clone();
     let text = if preference.stop { "STOP" } else { "START" };
     let whose = person.phone.as_ref().or(person.user.as_ref()).map_or("somebody", String::as_str);
+    // It has no name of its own; one of which nobody can tell whose it is is kept for longer than they may be known.
+    let name = format!("preference {whose} {text} {}", preference.at.timestamp());
     Incoming {
-        id: format!("preference {whose} {text} {}", preference.at.timestamp()),
+        id: format!("preference {}", hex(&Sha256::digest(name))),
         channel: channel.to_owned(),
         number: preference.number.clone(),
         phone: person.phone,

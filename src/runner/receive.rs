@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use super::addressees::Addressees;
 use super::heard::{Read, Tally};
 use crate::domain::Timestamp;
-use crate::store::{self, Speed, Store, Webhook};
+use crate::store::{self, Processed, Speed, Store};
 
 /// How long what is claimed is ours, in real time.
 const LEASE: Duration = Duration::from_mins(1);
@@ -35,7 +35,12 @@ pub async fn receive(
 ) -> Result<Received, store::Error> {
     let lease = TimeDelta::from_std(LEASE.mul_f64(speed.0.max(1.0))).unwrap_or(TimeDelta::MAX);
     let webhooks = store.claim_webhooks(now, now + lease).await?;
-    let posts: Vec<Read<'_>> = webhooks.iter().map(|webhook| Read::of(webhook, now)).collect();
+    let mut posts: Vec<Read<'_>> = webhooks.iter().map(|webhook| Read::of(webhook, now)).collect();
+    let gone = store.forgotten_among(&posts.iter().flat_map(Read::people).collect::<Vec<_>>()).await?;
+    for post in &mut posts {
+        let names_one = post.people().any(|name| gone.contains(name));
+        post.erase = names_one;
+    }
     let mut received = Received { posts: posts.len(), words: false };
     match process(store, addressees, &posts, now).await {
         Ok(words) => received.words = words,
@@ -44,7 +49,7 @@ pub async fn receive(
             for post in &posts {
                 match process(store, addressees, std::slice::from_ref(post), now).await {
                     Ok(words) => received.words |= words,
-                    Err(error) => put_off(store, post.webhook, &chain(&error), now).await?,
+                    Err(error) => put_off(store, post, &chain(&error), now).await?,
                 }
             }
         }
@@ -69,7 +74,8 @@ async fn process(
     // Only of what failed it matters by whose number it went.
     let nobody = store::Senders::default();
     let senders = if posts.iter().any(Read::has_failures) { addressees.senders(store).await? } else { &nobody };
-    let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called, senders)).collect();
+    let ours = store.mark().await?;
+    let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called, &ours, senders)).collect();
     let progress = store.receipts(&receipts, now).await?;
     let incoming: Vec<_> = posts.iter().flat_map(Read::incoming).collect();
     let heard = if incoming.is_empty() {
@@ -88,19 +94,20 @@ async fn process(
     let riddles: BTreeSet<&str> = heard.riddles.iter().map(String::as_str).collect();
     let (puzzling, plain): (Vec<&Read<'_>>, Vec<&Read<'_>>) =
         posts.iter().partition(|post| post.incoming().any(|one| riddles.contains(one.id.as_str())));
-    let settled: Vec<_> = plain.iter().map(|post| (post.webhook.id, post.problem())).collect();
-    store.settle_webhooks(&settled, now).await?;
+    let processed = |post: &&Read<'_>| Processed { id: post.webhook.id, problem: post.problem(), erase: post.erase };
+    store.settle_webhooks(&plain.iter().map(processed).collect::<Vec<_>>(), now).await?;
     for post in puzzling {
-        put_off(store, post.webhook, "nothing tells who somebody is that answers a message", now).await?;
+        put_off(store, post, "nothing tells who somebody is that answers a message", now).await?;
     }
     Tally { receipts: receipts.len(), progress, heard: &heard }.tell(&plain);
     Ok(heard.replies != store::Heard::default() || new.iter().any(|place| notices[*place].stop.is_some()))
 }
 
-/// Has a post tried again, or kept for good, and told.
-async fn put_off(store: &Store, webhook: &Webhook, error: &str, now: Timestamp) -> Result<(), store::Error> {
+/// Has a post tried again, or kept for a month, and told.
+async fn put_off(store: &Store, post: &Read<'_>, error: &str, now: Timestamp) -> Result<(), store::Error> {
+    let webhook = post.webhook;
     let (id, channel) = (webhook.id, webhook.channel.as_str());
-    if let Some(at) = store.put_webhook_off(webhook, error, now).await? {
+    if let Some(at) = store.put_webhook_off(webhook, (error, post.erase), now).await? {
         tracing::warn!(webhook.id = id, channel.name = channel, again = %at, "cannot process a webhook: {error}");
     } else {
         let attempts = webhook.attempts;

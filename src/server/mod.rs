@@ -1,8 +1,10 @@
 //! The HTTP server. What is posted to us is checked, written down and answered; what it means is for `runner::receive`.
 //!
-//! Whoever has no key gets nothing but a number: no body is read that is too large, none is kept that is not signed, and
-//! what is refused is told in the log once in a while, never repeated there.
+//! Whoever has no key gets nothing but a number: no body is read that is too large, none is kept that is not signed, nobody
+//! holds a connection for longer than [`Limits`] say, and what is refused is told in the log once in a while, never repeated
+//! there.
 
+mod connections;
 mod doors;
 mod health;
 mod refusals;
@@ -19,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+pub use self::connections::Limits;
 use self::doors::Doors;
 use self::refusals::Refusals;
 use self::webhooks::Room;
@@ -32,6 +35,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    limits: Limits,
     shared: Arc<Shared>,
 }
 
@@ -67,7 +71,13 @@ impl Server {
         let doors = Doors::default();
         doors.refresh(&store).await?;
         let shared = Shared { store, posted, doors, refusals: Refusals::default(), room: Room::new() };
-        Ok(Self { listener, address, shared: Arc::new(shared) })
+        Ok(Self { listener, address, limits: Limits::default(), shared: Arc::new(shared) })
+    }
+
+    /// With other limits than the usual ones.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -81,11 +91,8 @@ impl Server {
             .route("/readyz", get(health::is_ready))
             .route("/webhooks/{channel}", get(webhooks::shake_hands).post(webhooks::post))
             .with_state(Arc::clone(&self.shared));
-        let served = axum::serve(self.listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let (served, ()) = tokio::join!(served, self.shared.look_around(stop));
-        if let Err(error) = served {
-            tracing::error!(error = &error as &dyn std::error::Error, "the server ended");
-        }
+        let served = connections::serve(self.listener, router, self.limits, stop);
+        tokio::join!(served, self.shared.look_around(stop));
         self.shared.refusals.tell_rest();
     }
 }

@@ -38,18 +38,44 @@ pub(super) fn check(body: &Value) -> Result<Wanted, ApiError> {
         "template" => {
             wanted.template = Some(needed(value, "name")?.to_owned());
             needed(value.get("language").ok_or_else(|| missing("language"))?, "code")?;
-            for component in value.get("components").and_then(Value::as_array).into_iter().flatten() {
-                let parameters = component.get("parameters").and_then(Value::as_array);
-                let parameters = parameters.ok_or_else(|| missing("parameters"))?;
-                parameters.iter().try_for_each(parameter)?;
-                if text(component, "type") == Some("body") {
-                    wanted.parameters = parameters.len();
-                }
+            for one in value.get("components").and_then(Value::as_array).into_iter().flatten() {
+                wanted.parameters += component(one)?;
             }
         }
         _ => return Err(ApiError::new(131_051, "Unsupported message type")),
     }
     Ok(wanted)
+}
+
+/// Returns how many parameters the body gets.
+fn component(component: &Value) -> Result<usize, ApiError> {
+    let parameters = component.get("parameters").and_then(Value::as_array).ok_or_else(|| missing("parameters"))?;
+    parameters.iter().try_for_each(parameter)?;
+    let kinds: Vec<&str> = parameters.iter().filter_map(|parameter| text(parameter, "type")).collect();
+    match needed(component, "type")? {
+        "body" if kinds.iter().all(|kind| *kind == "text") => Ok(kinds.len()),
+        "header" => match kinds[..] {
+            ["text"] => limit(text(&parameters[0], "text").unwrap_or_default(), 60, "header").map(|()| 0),
+            ["image" | "video" | "document"] => Ok(0),
+            _ => Err(misfit()),
+        },
+        "button" => {
+            let place = needed(component, "index")?.parse::<u8>();
+            match (needed(component, "sub_type")?, &kinds[..]) {
+                ("quick_reply", ["payload"]) | ("url", ["text"]) | ("copy_code", ["coupon_code"])
+                    if place.as_ref().is_ok_and(|place| *place < 10) =>
+                {
+                    Ok(0)
+                }
+                _ => Err(misfit()),
+            }
+        }
+        _ => Err(misfit()),
+    }
+}
+
+fn misfit() -> ApiError {
+    ApiError::new(132_012, "Parameter format does not match format in the created template")
 }
 
 fn parameter(parameter: &Value) -> Result<(), ApiError> {
@@ -62,14 +88,21 @@ fn parameter(parameter: &Value) -> Result<(), ApiError> {
             }
             Ok(())
         }
-        "payload" => needed(parameter, "payload").map(drop),
+        kind @ ("payload" | "coupon_code") => needed(parameter, kind).map(drop),
         kind @ ("image" | "video" | "document") => medium(kind, parameter.get(kind).ok_or_else(|| missing(kind))?),
-        _ => Err(ApiError::new(132_012, "Parameter format does not match format in the created template")),
+        _ => Err(misfit()),
     }
 }
 
 fn medium(kind: &str, value: &Value) -> Result<(), ApiError> {
-    if text(value, "id").is_none() {
+    let id = text(value, "id");
+    if id.is_some_and(|id| id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err(ApiError::new(131_009, "Parameter value is not valid"));
+    }
+    if id.is_some() && text(value, "link").is_some() {
+        return Err(ApiError::new(100, "Only one of id and link may be given"));
+    }
+    if id.is_none() {
         let link = needed(value, "link")?;
         if !link.starts_with("https://") && !link.starts_with("http://") {
             return Err(ApiError::new(131_009, "Parameter value is not valid"));
@@ -118,10 +151,12 @@ mod tests {
 
     #[test]
     fn bodies_are_refused_as_documented() {
-        let template = |parameter: Value| {
-            json!({"type": "template", "template": {"name": "t", "language": {"code": "fr"},
-                "components": [{"type": "body", "parameters": [parameter]}]}})
+        let with = |component: Value| json!({"type": "template", "template": {"name": "t", "language": {"code": "fr"}, "components": [component]}});
+        let of = |kind: &str, parameter: Value| with(json!({"type": kind, "parameters": [parameter]}));
+        let button = |kind: &str, parameter: Value| {
+            with(json!({"type": "button", "sub_type": kind, "index": "9", "parameters": [parameter]}))
         };
+        let template = |parameter: Value| of("body", parameter);
         let image = |value: Value| json!({"type": "image", "image": value});
         for (rest, code) in [
             (json!({"text": {"body": "a"}}), 0),
@@ -139,7 +174,21 @@ mod tests {
             (template(json!({"type": "text", "text": "Ann"})), 0),
             (template(json!({"type": "text", "text": ""})), 131_008),
             (template(json!({"type": "text", "text": "a\nb"})), 132_018),
-            (template(json!({"type": "image", "image": {"link": "https://e.com/a.png"}})), 0),
+            (template(json!({"type": "image", "image": {"link": "https://e.com/a.png"}})), 132_012),
+            (of("header", json!({"type": "image", "image": {"link": "https://e.com/a.png"}})), 0),
+            (of("header", json!({"type": "document", "document": {"id": "1234"}})), 0),
+            (of("header", json!({"type": "document", "document": {"id": "a b"}})), 131_009),
+            (of("header", json!({"type": "text", "text": "é".repeat(60)})), 0),
+            (of("header", json!({"type": "text", "text": "é".repeat(61)})), 100),
+            (of("header", json!({"type": "payload", "payload": "a"})), 132_012),
+            (button("quick_reply", json!({"type": "payload", "payload": "STOP"})), 0),
+            (button("quick_reply", json!({"type": "text", "text": "STOP"})), 132_012),
+            (button("url", json!({"type": "text", "text": "a/b"})), 0),
+            (button("copy_code", json!({"type": "coupon_code", "coupon_code": "A1"})), 0),
+            (button("copy_code", json!({"type": "coupon_code"})), 131_008),
+            (button("call", json!({"type": "text", "text": "a"})), 132_012),
+            (image(json!({"id": "1234", "caption": "a"})), 0),
+            (image(json!({"id": "1234", "link": "https://e.com/a.png"})), 100),
             (template(json!({"type": "audio", "audio": {"link": "https://e.com/a"}})), 132_012),
             (json!({"type": "template", "template": {"name": "t"}}), 131_008),
             (json!({"text": {"body": "a"}, "biz_opaque_callback_data": "k".repeat(513)}), 100),

@@ -49,7 +49,8 @@ impl Store {
         Ok(())
     }
 
-    /// To which phones messages went that have not failed yet, and are called as `receipts` do.
+    /// To which phones messages went that have not failed yet, and are called as `receipts` do. Those of people who were
+    /// forgotten are gone.
     async fn phones_of(&self, receipts: &[&Receipt]) -> Result<Vec<String>, Error> {
         let keys: Keys = receipts.iter().map(|receipt| receipt.key.target).collect();
         sqlx::query_scalar(
@@ -58,7 +59,7 @@ impl Store {
                     as u (account_id, campaign_id, referral_id, day, provider_id)
              join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
                              = (u.account_id, u.referral_id, u.campaign_id, u.day)
-             where m.state in ('sending', 'sent', 'delivered', 'uncertain')
+             where m.state in ('sending', 'sent', 'delivered', 'uncertain') and m.phone <> ''
                and coalesce(m.provider_id = u.provider_id, true)",
         )
         .bind(keys.accounts)

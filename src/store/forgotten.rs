@@ -3,7 +3,8 @@
 //! What stays is whose they were, in which runs, and how much they got, so that counters and caps stay true; and a keyed
 //! hash of the phone, by which imports know whom to leave out.
 //!
-//! Locks: no import merges meanwhile; then as for suppressions, then their messages by their keys.
+//! Locks, in the order of [`super`]: no import merges and nobody is heard meanwhile, and every kind of row in the order of
+//! its keys.
 
 use std::collections::HashSet;
 
@@ -32,13 +33,13 @@ pub struct Forgotten {
 
 impl Store {
     /// Erases who has `phone`, in every account, and has imports leave them out from now on, though nobody here has it. One
-    /// transaction.
+    /// transaction, and one more for what was posted; whoever dies in between does it again.
     pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Forgotten, Error> {
         let phones = [phone.as_str()];
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to forget a person"))?;
         lock_facts(&mut tx).await?;
         take_turns(&mut tx).await?;
-        self.remember_hash(&mut tx, phone, reason, now).await?;
+        erase_heard(&mut tx, phone).await?;
         sqlx::query("delete from suppression where phone = $1")
             .bind(phone.as_str())
             .execute(&mut *tx)
@@ -48,13 +49,16 @@ impl Store {
         let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
         lock_lanes(&mut tx, &accounts).await?;
         let exited = let_go(&mut tx, &accounts, (&phones, Exit::Removed), now).await?;
-        erase_correspondence(&mut tx, phone).await?;
         let messages = erase_messages(&mut tx, phone).await?;
+        let mut names = erase_names(&mut tx, phone).await?;
+        names.push(phone.as_str().trim_start_matches('+').to_owned());
+        self.remember_hashes(&mut tx, &names, reason, now).await?;
         let referrals = erase_referrals(&mut tx, phone, now).await?;
         let sentence = format!("forgot a person, with {referrals} rows of imports and {messages} messages: {reason}");
         let event = Event::new(EventKind::ContactForgotten, self.actor(), sentence);
         tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
         tx.commit().await.map_err(Error::during("commit that a person is forgotten"))?;
+        self.erase_webhooks(&names).await?;
         Ok(Forgotten { referrals, messages, exited })
     }
 
@@ -70,10 +74,18 @@ impl Store {
             .map_err(Error::during(OPERATION))
     }
 
-    async fn remember_hash(
+    /// Which of these people were forgotten, who are called by digits of phones, without the `+`, or as the provider calls
+    /// them.
+    pub async fn forgotten_among(&self, names: &[&str]) -> Result<HashSet<String>, Error> {
+        const OPERATION: &str = "look who was forgotten";
+        let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
+        among(&mut db, names).await
+    }
+
+    async fn remember_hashes(
         &self,
         tx: &mut PgConnection,
-        phone: &Phone,
+        names: &[String],
         reason: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
@@ -87,9 +99,10 @@ impl Store {
         .map_err(Error::during(OPERATION))?;
         let key = key(tx).await?.unwrap_or_default();
         sqlx::query(
-            "insert into forgotten (hash, actor, reason, forgotten_at) values ($1, $2, $3, $4) on conflict do nothing",
+            "insert into forgotten (hash, actor, reason, forgotten_at) select hash, $2, $3, $4 from unnest($1::bytea[]) as hash
+             on conflict do nothing",
         )
-        .bind(hash(&key, phone.as_str()))
+        .bind(names.iter().map(|name| hash(&key, name)).collect::<Vec<_>>())
         .bind(self.actor())
         .bind(reason)
         .bind(now)
@@ -100,6 +113,24 @@ impl Store {
     }
 }
 
+/// Those of `names`, which are phones or what providers call people, who were forgotten. Hashes are worked out only if
+/// anybody ever was.
+pub(super) async fn among(db: &mut PgConnection, names: &[&str]) -> Result<HashSet<String>, Error> {
+    if names.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let Some(key) = key(db).await? else { return Ok(HashSet::new()) };
+    let hashes: Vec<Vec<u8>> = names.iter().map(|name| hash(&key, name)).collect();
+    let gone: Vec<Vec<u8>> = sqlx::query_scalar("select hash from forgotten where hash = any($1)")
+        .bind(&hashes)
+        .fetch_all(db)
+        .await
+        .map_err(Error::during("look who was forgotten"))?;
+    let gone: HashSet<Vec<u8>> = gone.into_iter().collect();
+    let known = names.iter().zip(&hashes).filter(|(_, hash)| gone.contains(*hash));
+    Ok(known.map(|(name, _)| (*name).to_owned()).collect())
+}
+
 /// `None` while nobody was ever forgotten.
 async fn key(db: &mut PgConnection) -> Result<Option<Vec<u8>>, Error> {
     sqlx::query_scalar("select key from forgotten_key")
@@ -108,31 +139,51 @@ async fn key(db: &mut PgConnection) -> Result<Option<Vec<u8>>, Error> {
         .map_err(Error::during("read the key to who was forgotten"))
 }
 
-fn hash(key: &[u8], phone: &str) -> Vec<u8> {
+/// A phone hashes to the same with its `+` and without.
+fn hash(key: &[u8], name: &str) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    mac.update(phone.as_bytes());
+    mac.update(b"+");
+    mac.update(name.trim_start_matches('+').as_bytes());
     mac.finalize().into_bytes().to_vec()
 }
 
-/// What providers posted of them, and how these call them and their messages. Posts that wait to be processed stay until
-/// they were.
-async fn erase_correspondence(tx: &mut PgConnection, phone: &Phone) -> Result<(), Error> {
+/// What they wrote, and when.
+async fn erase_heard(tx: &mut PgConnection, phone: &Phone) -> Result<(), Error> {
+    for sql in [
+        "with heard as materialized (select message_id from inbound where phone = $1 order by message_id for update)
+         update inbound i set phone = null from heard where i.message_id = heard.message_id",
+        "with talked as materialized (
+           select account_id, phone from conversation where phone = $1 order by account_id for update)
+         delete from conversation c using talked where (c.account_id, c.phone) = (talked.account_id, talked.phone)",
+    ] {
+        let erased = sqlx::query(sql).bind(phone.as_str()).execute(&mut *tx).await;
+        erased.map_err(Error::during("erase what a person wrote"))?;
+    }
+    Ok(())
+}
+
+/// How providers call them, which comes back, and their messages.
+async fn erase_names(tx: &mut PgConnection, phone: &Phone) -> Result<Vec<String>, Error> {
+    const OPERATION: &str = "erase what a person is called";
     sqlx::query(
-        "with named as (delete from alias where phone = $1),
-         heard as (update inbound set phone = null where phone = $1),
-         talked as (delete from conversation where phone = $1),
-         to_be_told as (delete from confirmation where phone = $1),
-         called as (
-           delete from provider_message p using referral r
-           where r.phone = $1 and r.account_id = p.account_id and r.id = p.referral_id)
-         update webhook set body = '' where processed_at is not null and position(convert_to($2, 'UTF8') in body) > 0",
+        "with called as materialized (
+            select p.provider_id from provider_message p
+            join referral r on r.account_id = p.account_id and r.id = p.referral_id
+            where r.phone = $1 order by p.provider_id for update of p)
+          delete from provider_message p using called where p.provider_id = called.provider_id",
     )
     .bind(phone.as_str())
-    .bind(phone.as_str().trim_start_matches('+'))
-    .execute(tx)
+    .execute(&mut *tx)
     .await
-    .map_err(Error::during("erase the correspondence of a person"))?;
-    Ok(())
+    .map_err(Error::during(OPERATION))?;
+    sqlx::query_scalar(
+        "with named as materialized (select id from alias where phone = $1 order by id for update)
+         delete from alias a using named where a.id = named.id returning a.id",
+    )
+    .bind(phone.as_str())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during(OPERATION))
 }
 
 /// Texts, phones, and the provider's ids and words, in which phones may be.

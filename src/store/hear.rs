@@ -1,7 +1,8 @@
 //! Hearing people: who wrote, to which account, and what they ask for. What was heard before is passed over, whoever
 //! tells it again.
 //!
-//! Locks: what was heard, then conversations, each in order; then those of whoever acts on replies.
+//! Locks: those of whoever changes suppressions, or of whoever bears with no change; what was heard, then conversations,
+//! each in order; then those of whoever acts on replies; last what people are called.
 
 mod who;
 
@@ -12,8 +13,9 @@ use sqlx::PgConnection;
 
 use self::who::Who;
 use super::confirmation::Stopped;
+use super::provider_message::learn_people;
 use super::reply::act_on;
-use super::suppression::take_turns;
+use super::suppression::{share_turns, take_turns};
 use super::{Error, Heard, Inbound, Senders, Store, confirmation};
 use crate::consent::{self, Reply};
 use crate::domain::{AccountId, Phone, Timestamp};
@@ -68,23 +70,25 @@ struct Said<'a> {
 
 impl Store {
     /// Acts on what is heard for the first time, in one transaction: notes that people wrote, and does what they ask for.
-    /// In whatever order words of one person come to be heard, the one they wrote last holds in the end.
+    /// In whatever order words of one person come to be heard, the one they wrote last holds in the end. Who was forgotten is
+    /// not heard.
     pub async fn hear(&self, all: &[Incoming], senders: &Senders, now: Timestamp) -> Result<HeardOf, Error> {
         if all.is_empty() {
             return Ok(HeardOf::default());
         }
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to hear people"))?;
-        let who = who::find(&mut tx, all, senders).await?;
-        let mut said: Vec<Said<'_>> = all
-            .iter()
-            .zip(who)
-            .map(|(incoming, who)| Said {
-                incoming,
-                at: incoming.at.min(now),
-                who,
-                word: consent::read(&incoming.text),
-            })
-            .collect();
+        if all.iter().any(|incoming| consent::read(&incoming.text) != Reply::Other) {
+            // From here on everybody's words are known.
+            take_turns(&mut tx).await?;
+        } else {
+            share_turns(&mut tx).await?;
+        }
+        let (who, learnt) = who::find(&mut tx, all, senders).await?;
+        let said = |(incoming, who): (_, Option<Who>)| {
+            let incoming: &Incoming = incoming;
+            Some(Said { incoming, at: incoming.at.min(now), who: who?, word: consent::read(&incoming.text) })
+        };
+        let mut said: Vec<Said<'_>> = all.iter().zip(who).filter_map(said).collect();
         let riddles = said.iter().filter(|said| said.is_riddle()).map(|said| said.incoming.id.clone()).collect();
         said.retain(|said| !said.is_riddle());
         let new = remember(&mut tx, &said, now).await?;
@@ -92,6 +96,7 @@ impl Store {
         said.retain(|said| new.contains(&said.incoming.id) && first.insert(said.incoming.id.as_str()));
         converse(&mut tx, &said).await?;
         let replies = reply(&mut tx, said, now).await?;
+        learn_people(&mut tx, learnt).await?;
         tx.commit().await.map_err(Error::during("commit what was heard"))?;
         Ok(HeardOf { replies, new: new.len() as u64, riddles })
     }
@@ -168,8 +173,6 @@ async fn reply(tx: &mut PgConnection, mut said: Vec<Said<'_>>, now: Timestamp) -
     said.sort_by_key(|said| said.at);
     let mut replies: Vec<Inbound> = said.iter().filter_map(Said::inbound).collect();
     if said.iter().any(|said| said.word != Reply::Other) {
-        // From here on everybody's words are known.
-        take_turns(tx).await?;
         replies.extend(overtaking(tx, &said).await?);
     }
     let undone: Vec<(&str, i64)> = said.iter().filter_map(Said::undone).collect();

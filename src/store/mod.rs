@@ -4,6 +4,19 @@
 //! blank in a query would invalidate that). `now` is always an argument; the one place that reads the time is
 //! [`Store::now`], so that every process on one database lives by one clock. Only who reconciles is a matter of real
 //! time.
+//!
+//! Who holds a lock and waits for another would wait for ever for somebody who does so the other way round. So everybody
+//! takes what they need in one order, and of each kind in the order of the keys, rows that an `update` or a `delete`
+//! would take in any order by a `select … order by … for update` before it:
+//!
+//! 1. the advisory lock of imports, then that of suppressions (`suppression::take_turns`)
+//! 2. what was heard (`inbound`), conversations, suppressions, holds
+//! 3. leases, then lanes by account: the lock of everything that an account has, its runs and its targets
+//! 4. messages by their keys; one that waits for another attempt belongs to its lane, and no receipt locks it
+//! 5. halted channels
+//! 6. what providers call messages and people (`provider_message`, `alias`)
+//!
+//! Posts (`webhook`) are locked in transactions of their own.
 
 mod advance;
 mod apply;
@@ -32,6 +45,7 @@ mod halt;
 mod hear;
 mod hold;
 mod import;
+mod installation;
 mod lane_health;
 mod lane_rows;
 pub mod look;
@@ -60,6 +74,7 @@ mod spoken;
 mod state;
 mod suppression;
 mod target_rows;
+mod trial;
 mod wake;
 mod webhook;
 mod why_not;
@@ -101,7 +116,7 @@ pub use self::senders::Senders;
 pub use self::state::{Arriving, Leaving};
 pub use self::suppression::{Listed, Suppressed};
 pub use self::wake::NextDue;
-pub use self::webhook::Webhook;
+pub use self::webhook::{Processed, Webhook};
 pub use self::why_not::WhyNot;
 
 /// The schema, step by step.

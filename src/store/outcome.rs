@@ -6,10 +6,11 @@ use sqlx::PgConnection;
 
 use super::claim::{Claimed, Keys, lock_lanes};
 use super::halt::{Counts, Refused, take_effect};
+use super::receipt::lock_messages;
 use super::suppression::Listed;
 use super::target_rows::{TargetRow, TargetRows};
 use super::{Error, Store};
-use crate::domain::{AccountId, NaiveDate, Name, Phone, Timestamp};
+use crate::domain::{AccountId, CampaignId, MessageKey, NaiveDate, Name, Phone, ReferralId, TargetKey, Timestamp};
 use crate::lifecycle::message::{State, step};
 use crate::lifecycle::settlement::{Consequence, Following, Outcome, Refusal, Settlement};
 
@@ -46,34 +47,27 @@ impl Store {
     /// targets go on. Nothing is resent. Returns how many are uncertain now.
     pub async fn expire_leases(&self, now: Timestamp) -> Result<u64, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to expire leases"))?;
-        let lost: Vec<(i32, i32, i64, i16, i64)> = sqlx::query_as(
+        let lost: Vec<(i32, i32, i64, i16)> = sqlx::query_as(
             "with stale as (
                delete from lease where id in (
                  select id from lease where until <= $1 order by id limit $2 for update skip locked)
-               returning account_ids, campaign_ids, referral_ids, days),
-             lost as (
-               select k.* from stale s, unnest(s.account_ids, s.campaign_ids, s.referral_ids, s.days)
-                 as k (account_id, campaign_id, referral_id, day)),
-             uncertain as (
-               update message m set state = 'uncertain', error = 'no outcome was recorded'
-               from lost k
-               where (m.account_id, m.referral_id, m.campaign_id, m.day)
-                   = (k.account_id, k.referral_id, k.campaign_id, k.day)
-                 and m.state = 'sending'
-               returning m.day)
-             select lost.*, (select count(*) from uncertain) from lost",
+               returning account_ids, campaign_ids, referral_ids, days)
+             select k.* from stale s, unnest(s.account_ids, s.campaign_ids, s.referral_ids, s.days)
+               as k (account_id, campaign_id, referral_id, day)",
         )
         .bind(now)
         .bind(EXPIRED_LEASES)
         .fetch_all(&mut *tx)
         .await
         .map_err(Error::during("expire leases"))?;
-        let uncertain = lost.first().map_or(0, |row| row.4);
-        if !lost.is_empty() {
-            move_on(&mut tx, &lost, now).await?;
+        if lost.is_empty() {
+            return Ok(0);
         }
+        lock_lanes(&mut tx, &lost.iter().map(|key| AccountId(key.0)).collect::<Vec<_>>()).await?;
+        let uncertain = doubt(&mut tx, &lost).await?;
+        move_on(&mut tx, &lost, now).await?;
         tx.commit().await.map_err(Error::during("commit expired leases"))?;
-        Ok(uncertain.unsigned_abs())
+        Ok(uncertain)
     }
 }
 
@@ -115,9 +109,35 @@ async fn return_leases(
     Ok(ours.into_iter().collect())
 }
 
+/// Has those of lost messages be `uncertain` of which nothing was told. The lanes are locked.
+async fn doubt(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)]) -> Result<u64, Error> {
+    let key = |&(account, campaign, referral, day): &(i32, i32, i64, i16)| {
+        let (account, campaign) = (AccountId(account), CampaignId(campaign));
+        MessageKey { target: TargetKey { account, campaign, referral: ReferralId(referral) }, day }
+    };
+    let states = lock_messages(tx, keys.iter().map(key)).await?;
+    let silent: Vec<MessageKey> =
+        states.into_iter().filter(|(_, state)| *state == State::Sending).map(|(key, _)| key).collect();
+    let targets: Keys = silent.iter().map(|key| key.target).collect();
+    sqlx::query(
+        "update message m set state = 'uncertain', error = 'no outcome was recorded'
+         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
+              as u (account_id, campaign_id, referral_id, day)
+         where (m.account_id, m.referral_id, m.campaign_id, m.day)
+             = (u.account_id, u.referral_id, u.campaign_id, u.day)",
+    )
+    .bind(targets.accounts)
+    .bind(targets.campaigns)
+    .bind(targets.referrals)
+    .bind(silent.iter().map(|key| key.day).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map_err(Error::during("doubt messages that nothing was told of"))?;
+    Ok(silent.len() as u64)
+}
+
 /// Of the targets of lost messages, those whose last one it was are done; for the others the day counts as sent.
-async fn move_on(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16, i64)], now: Timestamp) -> Result<(), Error> {
-    lock_lanes(tx, &keys.iter().map(|key| AccountId(key.0)).collect::<Vec<_>>()).await?;
+async fn move_on(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)], now: Timestamp) -> Result<(), Error> {
     sqlx::query(
         "with moved as (
            update target t

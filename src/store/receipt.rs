@@ -60,7 +60,8 @@ impl Store {
         if !accounts.is_empty() {
             lock_lanes(&mut tx, &accounts.into_iter().collect::<Vec<_>>()).await?;
         }
-        let before = lock(&mut tx, receipts.iter().map(|receipt| receipt.key)).await?;
+        // What is put off was certainly not taken; it is changed under the locks of lanes, in any order.
+        let before = lock(&mut tx, receipts.iter().map(|receipt| receipt.key), Lock::HandedOver).await?;
         let (mut known, mut told) = (before.clone(), Vec::new());
         for receipt in receipts {
             let Some(message) = known.get_mut(&receipt.key).filter(|message| message.is_meant(receipt)) else {
@@ -122,22 +123,26 @@ impl Known {
     fn is_meant(&self, receipt: &Receipt) -> bool {
         let other =
             self.provider_id.as_ref().zip(receipt.provider_id.as_ref()).is_some_and(|(ours, theirs)| ours != theirs);
-        // What is put off was certainly not taken.
-        !other && self.state != State::Queued
+        !other
+    }
+
+    /// Whether its person was forgotten: of such a message nothing is noted but how it went.
+    fn is_forgotten(&self) -> bool {
+        self.phone.is_empty()
     }
 
     fn note(&mut self, receipt: &Receipt, now: Timestamp) {
         let at = receipt.at.max(self.queued_at).min(now);
         let earliest = |known: &mut Option<Timestamp>| *known = Some(known.map_or(at, |known| known.min(at)));
-        if self.provider_id.is_none() {
+        if self.provider_id.is_none() && !self.is_forgotten() {
             self.provider_id.clone_from(&receipt.provider_id);
         }
         if let Ok(state) = step(self.state, receipt.status.event()) {
             self.state = state;
-            self.error = None;
-            if let ReceiptStatus::Failed(refusal) = &receipt.status {
-                self.error = Some(refusal.error.clone());
-            }
+            self.error = match &receipt.status {
+                ReceiptStatus::Failed(refusal) if !self.is_forgotten() => Some(refusal.error.clone()),
+                _ => None,
+            };
         }
         // What was read was delivered, and what was delivered was sent, though nobody said so.
         match receipt.status {
@@ -152,6 +157,9 @@ impl Known {
 
     /// What `receipt` tells of how the provider calls things.
     fn told<'a>(&self, receipt: &'a Receipt) -> Option<Told<'a>> {
+        if self.is_forgotten() {
+            return None;
+        }
         let recipient = receipt.recipient.as_deref().filter(|digits| self.phone.strip_prefix('+') != Some(*digits));
         let alias = recipient.map(|recipient| (recipient, self.phone.clone()));
         Some(Told { provider_id: receipt.provider_id.as_deref()?, key: receipt.key, alias })
@@ -187,17 +195,26 @@ impl Row {
 }
 
 /// Locks messages in the order of their keys, as whoever saves outcomes: two who wait for each other's messages would wait
-/// for ever. Returns their states.
+/// for ever. The lanes are locked. Returns their states.
 pub(super) async fn lock_messages(
     tx: &mut PgConnection,
     messages: impl Iterator<Item = MessageKey>,
 ) -> Result<BTreeMap<MessageKey, State>, Error> {
-    Ok(lock(tx, messages).await?.into_iter().map(|(key, known)| (key, known.state)).collect())
+    Ok(lock(tx, messages, Lock::All).await?.into_iter().map(|(key, known)| (key, known.state)).collect())
+}
+
+/// Which messages to lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    /// All but those that wait for another attempt.
+    HandedOver,
+    All,
 }
 
 async fn lock(
     tx: &mut PgConnection,
     messages: impl Iterator<Item = MessageKey>,
+    which: Lock,
 ) -> Result<BTreeMap<MessageKey, Known>, Error> {
     const OPERATION: &str = "lock messages";
     let (targets, days): (Vec<TargetKey>, Vec<i16>) = messages.map(|key| (key.target, key.day)).unzip();
@@ -209,12 +226,14 @@ async fn lock(
                  as u (account_id, campaign_id, referral_id, day)) u
          join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
                          = (u.account_id, u.referral_id, u.campaign_id, u.day)
+         where $5 or m.state <> 'queued'
          order by m.account_id, m.campaign_id, m.referral_id, m.day for update of m",
     )
     .bind(keys.accounts)
     .bind(keys.campaigns)
     .bind(keys.referrals)
     .bind(days)
+    .bind(which == Lock::All)
     .fetch_all(tx)
     .await
     .map_err(Error::during(OPERATION))?;

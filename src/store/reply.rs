@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use super::claim::lock_lanes;
 use super::import::wake;
-use super::suppression::{By, accounts_of, add, let_go, take_turns};
+use super::suppression::{By, accounts_of, add, let_go, lock_suppressions, take_turns};
 use super::{Error, Store, hold, opt_out};
 use crate::consent::{self, Reply};
 use crate::domain::{AccountId, Phone, Timestamp};
@@ -148,6 +148,7 @@ impl<'a> Said<'a> {
 
 /// Returns the phones that were suppressed by a reply before.
 async fn lift(tx: &mut PgConnection, phones: &[&str]) -> Result<Vec<String>, Error> {
+    lock_suppressions(tx, phones).await?;
     sqlx::query_scalar("delete from suppression where phone = any($1) and source = 'reply' returning phone")
         .bind(phones)
         .fetch_all(tx)

@@ -12,7 +12,7 @@ use super::event::{Event, tell};
 use super::import::wake;
 use super::outcome::{Changed, look_again};
 use super::target_rows::{TargetRow, TargetRows};
-use super::{Error, Store, hold, opt_out};
+use super::{Error, Store, forgotten, hold, opt_out};
 use crate::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::target::Exit;
@@ -52,9 +52,14 @@ impl Store {
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<Suppressed, Error> {
-        let phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
+        let mut phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to suppress phones"))?;
         take_turns(&mut tx).await?;
+        if listed == Listed::ByProvider {
+            // What a provider says of a hand-over may be heard after its person was forgotten.
+            let gone = forgotten::among(&mut tx, &phones).await?;
+            phones.retain(|phone| !gone.contains(*phone));
+        }
         let source = match listed {
             Listed::ByHand => "operator",
             Listed::InFile => "import",
@@ -92,6 +97,7 @@ impl Store {
         let phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to lift suppressions"))?;
         take_turns(&mut tx).await?;
+        lock_suppressions(&mut tx, &phones).await?;
         let lifted: Vec<String> = sqlx::query_scalar("delete from suppression where phone = any($1) returning phone")
             .bind(&phones)
             .fetch_all(&mut *tx)
@@ -130,6 +136,26 @@ pub(super) async fn take_turns(tx: &mut PgConnection) -> Result<(), Error> {
         .execute(tx)
         .await
         .map_err(Error::during("wait for whoever enrolls"))?;
+    Ok(())
+}
+
+/// Waits for whoever changes suppressions; from here to the commit nobody does but an import.
+pub(super) async fn share_turns(tx: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("select pg_advisory_xact_lock_shared($1)")
+        .bind(LOCK)
+        .execute(tx)
+        .await
+        .map_err(Error::during("wait for whoever changes suppressions"))?;
+    Ok(())
+}
+
+/// Locks the rows of `phones` in their order, as whoever adds to them, imports among them.
+pub(super) async fn lock_suppressions(tx: &mut PgConnection, phones: &[&str]) -> Result<(), Error> {
+    sqlx::query("select from suppression where phone = any($1) order by phone for update")
+        .bind(phones)
+        .execute(tx)
+        .await
+        .map_err(Error::during("lock suppressions"))?;
     Ok(())
 }
 

@@ -34,22 +34,23 @@ impl NextDue {
 }
 
 impl Store {
-    /// Reads the next instant of every kind: seven index look-ups.
+    /// Reads the next instant of every kind: eight index look-ups.
     pub async fn next_due(&self) -> Result<NextDue, Error> {
         type At = Option<Timestamp>;
-        let (send, enroll, advance, ahead, expire, processed): (At, At, At, At, At, At) = sqlx::query_as(
+        let (send, enroll, advance, ahead, expire, processed, given_up): (At, At, At, At, At, At, At) = sqlx::query_as(
             "select (select wake_at from lane where wake_at is not null order by wake_at limit 1),
                     (select enroll_at from run where enroll_at is not null and phase = 'active' order by enroll_at limit 1),
                     least((select check_at from run where check_at is not null order by check_at limit 1),
                           (select min(until) from override where not is_over)),
                     (select ahead_at from run where ahead_at is not null order by ahead_at limit 1),
                     (select min(until) from lease),
-                    (select min(processed_at) from webhook)",
+                    (select min(processed_at) from webhook),
+                    (select min(received_at) from webhook where due_at is null and processed_at is null)",
         )
         .fetch_one(&self.pool)
         .await
         .map_err(Error::during("read what is due next"))?;
-        Ok(NextDue { send, enroll, advance, ahead, expire, purge: processed.map(purge_at) })
+        Ok(NextDue { send, enroll, advance, ahead, expire, purge: purge_at(processed, given_up) })
     }
 
     /// Grows whenever an import or an event changes a fact.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
+use crate::channel::whatsapp;
 use crate::channel::{Channel, Open, Outcome};
 use crate::domain::{CampaignId, MessageKey, ReferralId, Timestamp, mix};
 use crate::lifecycle::settlement;
@@ -15,7 +16,7 @@ use crate::store::Claimed;
 pub enum Reaction {
     /// Takes it.
     Accepted,
-    /// Refuses it for good, with its code.
+    /// Refuses it, with a code of WhatsApp, or with a word and for good.
     Rejected(String),
     /// Takes it, but its answer is lost.
     Timeout,
@@ -139,7 +140,12 @@ impl Script {
         }
         Some(match reaction {
             Reaction::Accepted => Outcome::Accepted { provider_id: provider_id(&message.key) },
-            Reaction::Rejected(code) => Outcome::refused(format!("rejected: {code}"), settlement::Reaction::Leave),
+            Reaction::Rejected(code) => {
+                // A word that is no code of a provider is for good.
+                let asks =
+                    code.parse().map_or(settlement::Reaction::Leave, |code| whatsapp::reaction(code, message.attempts));
+                Outcome::refused(format!("rejected: {code}"), asks)
+            }
             Reaction::Timeout => Outcome::Unknown { error: "no answer".to_owned() },
             Reaction::Throttled => Outcome::refused("throttled", settlement::Reaction::Retry { after: None }),
             Reaction::Refused(reaction) => Outcome::refused("refused", reaction),

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use serde::de::IgnoredAny;
 
-use crate::domain::{MessageKey, Timestamp};
+use crate::domain::{Callback, Timestamp};
 
 /// Whether it can be read at all.
 pub fn is_json(body: &[u8]) -> bool {
@@ -32,7 +32,7 @@ pub struct Status {
     /// As the provider calls the message.
     pub provider_id: String,
     /// What we called it, where the provider tells it back.
-    pub callback: Option<MessageKey>,
+    pub callback: Option<Callback>,
     /// Whom it was for, as the provider calls them: the digits of a phone that may be written otherwise than ours.
     pub recipient: Option<String>,
     pub kind: StatusKind,

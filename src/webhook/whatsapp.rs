@@ -203,7 +203,7 @@ mod tests {
 
     use super::super::{Inbound, Number, Person, Post, Preference, Status, StatusKind, Update};
     use super::read;
-    use crate::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
+    use crate::domain::{AccountId, Callback, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
 
     fn time(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -243,7 +243,7 @@ mod tests {
         let target = TargetKey { account: AccountId(3), campaign: CampaignId(1), referral: ReferralId(4_711) };
         let expected = Status {
             provider_id: "wamid.1".to_owned(),
-            callback: Some(MessageKey { target, day: 2 }),
+            callback: Some(Callback::new(None, MessageKey { target, day: 2 })),
             recipient: Some("237671000001".to_owned()),
             kind: StatusKind::Delivered,
             at: time("2026-11-30T14:00:00Z"),

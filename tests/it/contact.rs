@@ -1,18 +1,23 @@
 //! One person, by phone: what is known of them, and that nothing is once they are forgotten.
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use chrono::TimeDelta;
 use relance::domain::Phone;
 use relance::facts::Source;
 use relance::import::{self, Report};
-use relance::store::{Age, Forgotten, Speed};
+use relance::runner::{Addressees, receive};
+use relance::store::{Age, Forgotten, Listed, Speed};
+use serde_json::{Value, json};
 
 use crate::operator::session;
 use crate::replies::{said, world};
+use crate::webhooks::envelope;
 use crate::world::World;
 
 const PHONE: &str = "+237671000001";
+const DIGITS: &str = "237671000001";
 /// What says who they are.
 const SECRETS: [&str; 7] = ["671000001", "Caché", "secret.example", "tailleur", "doit 50", "1990-02-03", "wamid.X"];
 
@@ -60,7 +65,45 @@ async fn everything(world: &World) -> String {
     for table in world.column(tables).await {
         all += &world.column(&format!("select row_to_json(t)::text from {table} t")).await.join("\n");
     }
-    all
+    // Bytes are shown as digits of their own.
+    all + &world.column("select convert_from(body, 'UTF8') from webhook").await.join("\n")
+}
+
+/// A post of the provider that came at the instant of the test, waits, and has been tried so often.
+async fn posted(world: &World, field: &str, value: &Value, attempts: i32) {
+    let body = envelope(field, value);
+    world
+        .sql(&format!(
+            "insert into webhook (channel, received_at, body, due_at, attempts)
+             values ('wa', '{0}', convert_to('{body}', 'UTF8'), '{0}', {attempts})",
+            world.now
+        ))
+        .await;
+}
+
+/// What the provider says of them: of their message, in their words, and of a switch that they turned.
+async fn told(world: &World, of: &str) {
+    let status = |status: &str| {
+        json!({"id": format!("wamid.{of}"), "status": status, "recipient_id": DIGITS, "timestamp": "1764500000",
+               "biz_opaque_callback_data": "relance.1.1.1.1",
+               "errors": [{"code": 131_050, "title": "no marketing to 237671000001"}]})
+    };
+    posted(world, "messages", &json!({"statuses": [status("delivered"), status("failed")]}), 0).await;
+    let said = |id: &str, text: &str| json!({"id": id, "from": DIGITS, "timestamp": "1764500000", "type": "text", "text": {"body": text}});
+    let messages = [said(&format!("{of}.1"), "STOP"), said(&format!("{of}.2"), "hello")];
+    posted(world, "messages", &json!({"messages": messages}), 0).await;
+    let preference =
+        json!({"wa_id": DIGITS, "value": "stop", "category": "marketing_messages", "timestamp": 1_764_500_000});
+    posted(world, "user_preferences", &json!({"user_preferences": [preference]}), 0).await;
+    // They answer something that nobody knows, for the last time; and are called otherwise.
+    let riddle = json!({"id": format!("{of}.3"), "from_user_id": "user-1", "timestamp": "1764500000", "type": "text",
+                        "text": {"body": "Caché"}, "context": {"id": "wamid.unknown"}});
+    posted(world, "messages", &json!({"messages": [riddle]}), 9).await;
+}
+
+async fn process(world: &World) {
+    let mut addressees = Addressees::default();
+    while receive(world.store(), &mut addressees, (world.now, Speed(1.0))).await.unwrap().posts > 0 {}
 }
 
 async fn import(world: &World, rows: &str) -> Report {
@@ -91,6 +134,50 @@ async fn nothing_is_left_of_who_is_forgotten_but_counts() {
     let sent: Vec<String> = world.channel.delivered().into_iter().map(|(phone, _)| phone).skip(3).collect();
     assert_eq!(sent, ["+237671000002"]);
     assert_eq!(world.runs().await, ["welcome a1 completed drained", "welcome a2 completed drained"]);
+}
+
+#[tokio::test]
+async fn nothing_that_is_told_later_brings_back_who_was_forgotten() {
+    let world = known().await;
+    // Of posts that came before, some were processed, one was given up, and the others wait.
+    told(&world, "a").await;
+    process(&world).await;
+    let given_up =
+        "update webhook set due_at = null, processed_at = null, error = 'why' where id = (select max(id) from webhook)";
+    world.sql(given_up).await;
+    told(&world, "b").await;
+    let before = everything(&world).await;
+    assert!(before.contains(DIGITS) && !before.contains(&format!("preference {DIGITS}")), "{before}");
+    world.store().forget(&phone(), "a letter", world.now).await.unwrap();
+    assert_eq!(world.one::<i64>("select count(*) from webhook where body = '' and due_at is null").await, 5);
+    process(&world).await;
+    told(&world, "c").await;
+    process(&world).await;
+    // A channel says so of a hand-over that was under way.
+    let phones = BTreeSet::from([phone()]);
+    world.store().suppress(&phones, Listed::ByProvider, Some("131050"), world.now).await.unwrap();
+    let after = everything(&world).await;
+    for secret in SECRETS.into_iter().chain([DIGITS, "user-1", "wamid.a", "wamid.b", "wamid.c"]) {
+        assert!(!after.contains(secret), "{secret}: {after}");
+    }
+    // How it went is known all the same.
+    assert_eq!(
+        world.one::<i64>("select count(*) from message where referral_id = 1 and delivered_at is not null").await,
+        1
+    );
+    assert_eq!(world.one::<i64>("select count(*) from suppression where phone = ''").await, 0);
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_kept_for_a_month() {
+    let world = world().await;
+    posted(&world, "messages", &json!({}), 0).await;
+    world.sql("update webhook set due_at = null, error = 'why'").await;
+    let purge = world.store().next_due().await.unwrap().purge.unwrap();
+    assert!(purge > world.now + TimeDelta::days(30), "{purge}");
+    assert_eq!(world.store().purge_webhooks(world.now + TimeDelta::days(29)).await.unwrap(), 0);
+    assert_eq!(world.store().purge_webhooks(purge).await.unwrap(), 1);
+    assert_eq!(world.store().next_due().await.unwrap().purge, None);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use chrono::{NaiveDate, TimeDelta};
 use relance::channel::{Channel, Http, Outcome, Reaction};
 use relance::domain::{AccountId, CampaignId, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp};
 use relance::manifest::check;
-use relance::manifest::desired::{Channel as Spec, Media, MediaType};
+use relance::manifest::desired::{Channel as Spec, Media, MediaAt, MediaType};
 use relance::manifest::policy::AccountPolicy;
 use relance::program::{Rendered, SpokenBy};
 use relance::store::Claimed;
@@ -108,7 +108,7 @@ async fn a_gateway_gets_the_message_in_its_own_form() {
     receiver.answer(&[Answer::Says(201, "x: y", r#"{"key": {"id": "3EB0"}}"#)]);
     let mut said = message(1);
     said.content.media =
-        vec![Media { kind: MediaType::Image, url: "https://example.com/a.png".to_owned(), caption: None }];
+        vec![Media { kind: MediaType::Image, at: MediaAt::Url("https://example.com/a.png".to_owned()), caption: None }];
     assert_eq!(one(&channel, said.clone()).await, Outcome::Accepted { provider_id: "3EB0".to_owned() });
     let [request] = &receiver.take()[..] else { panic!() };
     assert_eq!(request.line, "PUT /hook/aminata");
@@ -167,7 +167,7 @@ async fn what_may_have_left_is_unknown_and_what_has_not_is_tried_again() {
 #[tokio::test]
 async fn limits_slow_the_lane_and_what_lets_nobody_in_pauses_the_channel() {
     let receiver = Receiver::start();
-    let channel = to(&receiver, "");
+    let plain = to(&receiver, "");
     let throttle = |seconds| Reaction::Throttle { after: Some(TimeDelta::seconds(seconds)) };
     let date = "date: Mon, 30 Nov 2026 08:00:00 GMT\r\nretry-after: Mon, 30 Nov 2026 08:02:00 GMT";
     for (answer, wanted) in [
@@ -181,10 +181,14 @@ async fn limits_slow_the_lane_and_what_lets_nobody_in_pauses_the_channel() {
         (Answer::Echo, Reaction::FailDay),
     ] {
         receiver.answer(&[answer]);
-        assert_eq!(reaction(one(&channel, message(1)).await), wanted, "{answer:?}");
+        assert_eq!(reaction(one(&plain, message(1)).await), wanted, "{answer:?}");
     }
     // No redirect was followed.
     assert_eq!(receiver.take().len(), 8);
+    // Where each account has an instance of its own, one of them that lost its session stops no other.
+    let instances = channel(&format!("  url: '{}/{{{{ sender }}}}'\n  body: '{{}}'\n", receiver.url()));
+    receiver.answer(&[Answer::Status(401)]);
+    assert_eq!(reaction(one(&instances, message(1)).await), Reaction::PauseAccount);
 }
 
 #[tokio::test]
@@ -192,7 +196,7 @@ async fn what_cannot_go_is_refused_without_a_call() {
     let receiver = Receiver::start();
     let mut with_media = message(1);
     with_media.content.media =
-        vec![Media { kind: MediaType::Image, url: "https://example.com/a.png".to_owned(), caption: None }];
+        vec![Media { kind: MediaType::Image, at: MediaAt::Url("https://example.com/a.png".to_owned()), caption: None }];
     assert_eq!(reaction(one(&to(&receiver, ""), with_media).await), Reaction::FailDay);
     let nobody = Claimed { policy: Arc::default(), ..message(1) };
     let by_sender = channel(&format!("  url: '{}/{{{{ sender }}}}'\n  body: '{{}}'\n", receiver.url()));

@@ -117,7 +117,7 @@ async fn everything_that_is_decided_is_told_once_with_who_and_why() {
     insta::assert_snapshot!("a_revision", nameless(&text));
     let kinds = "select distinct kind from event order by kind";
     let all = relance::lifecycle::event::EventKind::ALL.map(|kind| kind.as_str().to_owned());
-    // What these take: see `notifiers`, `resolve`, `holds`, `contact`, `webhooks` and `health`.
+    // What these take: see `notifiers`, `resolve`, `holds`, `contact`, `webhooks`, `health` and `send_test`.
     let elsewhere = [
         "notification-given-up",
         "message-resolved",
@@ -126,6 +126,7 @@ async fn everything_that_is_decided_is_told_once_with_who_and_why() {
         "contact-forgotten",
         "provider-notice",
         "opt-out-rate",
+        "test-sent",
     ];
     let mut all: Vec<String> = all.into_iter().filter(|kind| !elsewhere.contains(&kind.as_str())).collect();
     all.sort();

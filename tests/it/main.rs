@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod accidents;
+mod accidents_out;
 mod account_policy;
 mod architecture;
 mod campaign_tests;
@@ -25,6 +26,7 @@ mod history;
 mod holds;
 mod import;
 mod lanes;
+mod lock_order;
 mod log;
 mod look;
 mod mail;
@@ -44,6 +46,7 @@ mod replies;
 mod resolve;
 mod robustness;
 mod samples;
+mod send_test;
 mod sending;
 mod several;
 mod signatures;

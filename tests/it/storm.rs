@@ -45,7 +45,8 @@ struct Storm {
 
 /// What one finds of the messages when nobody runs.
 const FATES: &str =
-    "select concat_ws('.', 'relance', account_id, campaign_id, referral_id, day) as key, state from message";
+    "select concat_ws('.', 'relance', (select mark from installation), account_id, campaign_id, referral_id, day) as key, state
+     from message";
 
 fn tree(standin: &str) -> String {
     let mut tree = format!(

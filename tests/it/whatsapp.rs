@@ -11,8 +11,12 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use relance::channel::whatsapp::{Conversations, WhatsappCloud, reaction};
 use relance::channel::{Channel, Outcome, Reaction};
-use relance::domain::{AccountId, CampaignId, Language, MessageKey, Period, Phone, ReferralId, TargetKey, Timestamp};
-use relance::manifest::desired::{Media, MediaType, Secret, WhatsappCloud as Spec, WhatsappTemplate};
+use relance::domain::{
+    AccountId, CampaignId, Language, Mark, MessageKey, Period, Phone, ReferralId, TargetKey, Timestamp,
+};
+use relance::manifest::desired::{
+    Button, ButtonType, Media, MediaAt, MediaType, Secret, WhatsappCloud as Spec, WhatsappTemplate,
+};
 use relance::program::{Rendered, SpokenBy};
 use relance::standin::{Accepted, ApiError, Behaviour, Clock, Fault, Order, StandIn};
 use relance::store::Claimed;
@@ -120,7 +124,9 @@ fn message(person: i64) -> Claimed {
     let template = WhatsappTemplate {
         name: "relance_2".to_owned(),
         language: Language::parse("pt-BR").unwrap(),
+        header: None,
         parameters: vec!["Paul".to_owned(), "Aminata".to_owned()],
+        buttons: vec![],
     };
     let policy = relance::manifest::policy::AccountPolicy { sender: Some(NUMBER.to_owned()), ..Default::default() };
     Claimed {
@@ -154,7 +160,10 @@ fn plain(person: i64) -> Claimed {
 }
 
 fn with_media(mut message: Claimed, media: &[(MediaType, &str)]) -> Claimed {
-    let medium = |(kind, url): &(MediaType, &str)| Media { kind: *kind, url: (*url).to_owned(), caption: None };
+    let at = |at: &str| {
+        if at.contains(':') { MediaAt::Url(at.to_owned()) } else { MediaAt::Id(at.to_owned()) }
+    };
+    let medium = |(kind, place): &(MediaType, &str)| Media { kind: *kind, at: at(place), caption: None };
     message.content.media = media.iter().map(medium).collect();
     message
 }
@@ -187,6 +196,10 @@ async fn what_is_accepted_is_in_the_ledger_under_our_name() {
     assert_eq!(outcome, Outcome::Accepted { provider_id: id.clone() });
     assert_eq!((key.as_str(), number.as_str(), to.as_str()), ("relance.3.1.7.2", NUMBER, "+237671000007"));
     assert_eq!((at.date_naive(), *marketing), (now().date_naive(), false));
+    // An installation that has a mark says so.
+    let channel = meta.channel().under(Mark::parse("5f0c33a1").unwrap());
+    assert!(is_accepted(&channel.hand_over(&[message(8)], now()).await[0]));
+    assert_eq!(meta.standin.ledger()[1].key, "relance.5f0c33a1.3.1.8.2");
 }
 
 #[tokio::test]
@@ -207,6 +220,35 @@ async fn templates_go_to_strangers_and_texts_to_those_who_wrote() {
         by_id.push(meta.standin.ledger().into_iter().find(|one| one.id == *provider_id).unwrap().body);
     }
     insta::assert_snapshot!(serde_json::to_string_pretty(&by_id).unwrap());
+}
+
+#[tokio::test]
+async fn headers_buttons_and_uploads_go_as_documented() {
+    let mut meta = Meta::new().await;
+    meta.writes(&phone(2));
+    let mut all = message(1);
+    let button = |index, kind, value: &str| Button { index, kind, value: value.to_owned() };
+    let template = all.content.template.as_mut().unwrap();
+    template.header = Some("Bonjour\nPaul".to_owned());
+    template.buttons = vec![
+        button(0, ButtonType::QuickReply, "STOP"),
+        button(1, ButtonType::Url, "offre/7?a=b c"),
+        button(3, ButtonType::CopyCode, "RELANCE7"),
+    ];
+    let kinds = [MediaType::Image, MediaType::Video, MediaType::Document];
+    let uploads = kinds.map(|kind| [1, 2].map(|person| with_media(message(person), &[(kind, "1013859600285441")])));
+    // The medium is the header, whatever else was meant to be.
+    let mut both = with_media(message(1), &[(MediaType::Image, "1013859600285441")]);
+    both.content.template.as_mut().unwrap().header = Some("Paul".to_owned());
+    let messages: Vec<Claimed> = [all].into_iter().chain(uploads.into_iter().flatten()).chain([both]).collect();
+    let mut bodies = Vec::new();
+    for message in messages {
+        let outcome = meta.one(message).await;
+        assert!(is_accepted(&outcome), "{outcome:?}");
+        let mut body = meta.bodies().pop().unwrap();
+        bodies.push(body["type"].as_str().map(str::to_owned).map(|kind| body[kind].take()).unwrap());
+    }
+    insta::assert_snapshot!(bodies.iter().map(Value::to_string).collect::<Vec<_>>().join("\n"));
 }
 
 #[tokio::test]
@@ -239,7 +281,7 @@ async fn what_cannot_go_is_refused_without_a_call() {
 }
 
 /// All of the table, in its order.
-const CODES: [i64; 51] = [
+pub(crate) const CODES: [i64; 51] = [
     130_429, 4, 80_007, 131_056, 1, 2, 131_000, 131_016, 131_057, 133_004, 131_026, 131_047, 131_049, 131_050, 130_472,
     130_403, 131_048, 131_064, 131_051, 131_008, 131_009, 100, 135_000, 131_021, 131_030, 131_052, 131_053, 132_000,
     132_001, 132_005, 132_007, 132_012, 132_018, 132_015, 132_016, 190, 0, 3, 10, 200, 299, 131_005, 368, 131_031,

@@ -10,8 +10,8 @@ use crate::outgoing::{Reply, Silence};
 /// Where gateways say why.
 const WORDS: [&str; 5] = ["/response/message", "/error/message", "/message", "/detail", "/error"];
 
-/// What is known of a message with our `id`.
-pub(super) fn outcome(spec: &Spec, reply: &Reply, id: &str) -> Outcome {
+/// What is known of a message with our `id`, which asked by the name of its account or by one for all.
+pub(super) fn outcome(spec: &Spec, reply: &Reply, (id, by_sender): (&str, bool)) -> Outcome {
     let status = reply.status;
     let any = spec.success_statuses.is_empty();
     let is_success = if any { (200..300).contains(&status) } else { spec.success_statuses.contains(&status) };
@@ -24,6 +24,8 @@ pub(super) fn outcome(spec: &Spec, reply: &Reply, id: &str) -> Outcome {
         503 if reply.header("retry-after").is_some() => {
             Outcome::refused(said, Reaction::Throttle { after: retry_after(reply) })
         }
+        // Of several instances one may have lost its session.
+        401 | 403 if by_sender => Outcome::refused(said, Reaction::PauseAccount),
         300..=399 | 401 | 402 | 403 | 407 => Outcome::refused(said, Reaction::PauseChannel),
         // Who has not read all of it in time may have read enough.
         408 => Outcome::Unknown { error: said },
@@ -125,7 +127,7 @@ mod tests {
         ] {
             table += &format!("{status} {body}\n");
             for (name, spec) in [("plain", &plain), ("strict", &strict)] {
-                let said = outcome(spec, &Reply::new(status, &[], body), "relance.1.2.3.4");
+                let said = outcome(spec, &Reply::new(status, &[], body), ("relance.1.2.3.4", false));
                 table += &format!("  {name:<10} {said:?}\n");
             }
         }
@@ -134,12 +136,26 @@ mod tests {
 
     #[test]
     fn who_says_how_long_to_wait_has_not_taken_it() {
-        let wait = |status| outcome(&spec("{}"), &Reply::new(status, &[("retry-after", "90")], ""), "");
+        let wait = |status| outcome(&spec("{}"), &Reply::new(status, &[("retry-after", "90")], ""), ("", false));
         let throttled = Reaction::Throttle { after: Some(chrono::TimeDelta::seconds(90)) };
         for status in [429, 503] {
             assert_eq!(wait(status), Outcome::refused(format!("answered {status}"), throttled));
         }
         assert!(matches!(wait(500), Outcome::Unknown { .. }));
+    }
+
+    #[test]
+    fn who_is_not_let_in_by_a_name_of_their_own_concerns_no_other() {
+        let asks = |status, by_sender| match outcome(&spec("{}"), &Reply::new(status, &[], ""), ("", by_sender)) {
+            Outcome::Refused(refusal) => refusal.reaction,
+            other => panic!("{other:?}"),
+        };
+        for status in [401, 403] {
+            assert_eq!((asks(status, true), asks(status, false)), (Reaction::PauseAccount, Reaction::PauseChannel));
+        }
+        for status in [302, 402, 407] {
+            assert_eq!(asks(status, true), Reaction::PauseChannel);
+        }
     }
 
     #[test]
@@ -154,7 +170,7 @@ mod tests {
     fn no_error_names_a_person_or_lets_one_in() {
         let reply = Reply::new(400, &[], r#"{"message": "+237671000001 (237671000001) by hunter2"}"#);
         let words = ["hunter2", "+237671000001", "237671000001", ""];
-        let said = without(outcome(&spec("{}"), &reply, ""), words.into_iter());
+        let said = without(outcome(&spec("{}"), &reply, ("", false)), words.into_iter());
         assert_eq!(said, Outcome::refused("answered 400: … (…) by …", Reaction::FailDay));
     }
 }

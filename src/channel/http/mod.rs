@@ -7,6 +7,7 @@
 //! | no connection | it did not leave: tried again |
 //! | a connection, and then nothing; 408, 5xx | unknown |
 //! | 429; 503 with `Retry-After` | it did not leave: the lane waits |
+//! | 401, 403 to a request that has the `sender` | so it would be for every message of the account: it pauses |
 //! | 3xx, 401, 402, 403, 407 | so it would be for every message: the channel pauses |
 //! | any other 4xx | the message is at fault: its day is failed |
 //!
@@ -23,7 +24,7 @@ use tokio::time::Instant;
 use self::request::Request;
 use super::turns::Turns;
 use super::{Channel, Outcome, Reaction};
-use crate::domain::Timestamp;
+use crate::domain::{Callback, Mark, Timestamp};
 use crate::lifecycle::settlement::ATTEMPTS;
 use crate::manifest::desired::{Http as Spec, HttpMethod};
 use crate::outgoing::{Call, Method, Outgoing};
@@ -37,6 +38,7 @@ pub struct Http {
     body: Option<Result<RequestTemplate, Problem>>,
     outgoing: Outgoing,
     turns: Turns,
+    mark: Option<Mark>,
 }
 
 /// What lets one in, as it is now.
@@ -52,7 +54,13 @@ impl Http {
     pub fn new(spec: Spec) -> Self {
         let outgoing = Outgoing::connecting_within(spec.connect_timeout.into());
         let turns = Turns::new(spec.concurrency, spec.timeout.into());
-        Self { body: spec.body_template(), spec, outgoing, turns }
+        Self { body: spec.body_template(), spec, outgoing, turns, mark: None }
+    }
+
+    /// Under the mark of an installation, so that a gateway confuses its messages with those of no other.
+    #[must_use]
+    pub fn under(self, mark: Mark) -> Self {
+        Self { mark: Some(mark), ..self }
     }
 
     /// Reads every secret.
@@ -76,18 +84,20 @@ impl Http {
         Ok(Access { url, headers, credentials, secrets })
     }
 
-    async fn exchange(&self, call: &Call<'_>, id: &str) -> Outcome {
+    /// Makes a call for the message of this id, by the name of its account or by one for all.
+    async fn exchange(&self, call: &Call<'_>, asked: (&str, bool)) -> Outcome {
         match self.outgoing.exchange(call).await {
-            Ok(reply) => answer::outcome(&self.spec, &reply, id),
+            Ok(reply) => answer::outcome(&self.spec, &reply, asked),
             Err(silence) => answer::silence(silence),
         }
     }
 
     /// Hands over one message. No call begins that would not be over in time.
     async fn send(&self, message: &Claimed, access: &Access, latest: Instant) -> Outcome {
+        let id = Callback::new(self.mark.as_ref(), message.key).to_string();
         let made = match &self.body {
-            None => Request::of(message, &self.spec, &access.url, None),
-            Some(Ok(body)) => Request::of(message, &self.spec, &access.url, Some(body)),
+            None => Request::of((message, &id), &self.spec, &access.url, None),
+            Some(Ok(body)) => Request::of((message, &id), &self.spec, &access.url, Some(body)),
             Some(Err(problem)) => Err(Outcome::refused(format!("`body`: {problem}"), Reaction::PauseChannel)),
         };
         let request = match made {
@@ -100,7 +110,6 @@ impl Http {
         };
         let mut headers: Vec<(&str, String)> =
             access.headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        let id = message.key.to_string();
         headers.extend(self.spec.idempotency_header.as_deref().map(|name| (name, id.clone())));
         let call = Call {
             method: match self.spec.method {
@@ -114,13 +123,13 @@ impl Http {
             body: request.body.as_deref().map(|body| (self.spec.content_type.as_str(), body)),
             within: self.spec.timeout.into(),
         };
-        let mut outcome = self.exchange(&call, &id).await;
+        let mut outcome = self.exchange(&call, (&id, request.by_sender)).await;
         for _ in 1..ATTEMPTS {
             let is_unknown = matches!(outcome, Outcome::Unknown { .. });
             if self.spec.idempotency_header.is_none() || !is_unknown || Instant::now() >= latest {
                 break;
             }
-            if let accepted @ Outcome::Accepted { .. } = self.exchange(&call, &id).await {
+            if let accepted @ Outcome::Accepted { .. } = self.exchange(&call, (&id, request.by_sender)).await {
                 outcome = accepted;
             }
         }

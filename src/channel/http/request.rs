@@ -11,6 +11,8 @@ use crate::template::{Escape, RequestTemplate};
 pub(super) struct Request {
     pub(super) url: String,
     pub(super) body: Option<String>,
+    /// It goes in the name of the account.
+    pub(super) by_sender: bool,
     phone: String,
 }
 
@@ -31,7 +33,7 @@ pub(super) fn address(url: &str) -> Result<RequestTemplate, String> {
 impl Request {
     /// Fills in the templates. What cannot go is refused here, without a call.
     pub(super) fn of(
-        message: &Claimed,
+        (message, id): (&Claimed, &str),
         spec: &Spec,
         url: &RequestTemplate,
         body: Option<&RequestTemplate>,
@@ -42,12 +44,13 @@ impl Request {
             return Err(Outcome::refused(error, Reaction::FailDay));
         }
         let sender = message.policy.sender.as_deref();
-        if sender.is_none() && uses("sender") {
+        let by_sender = uses("sender");
+        if sender.is_none() && by_sender {
             let error = "the account has no `sender`, and the channel asks for one";
             return Err(Outcome::refused(error, Reaction::PauseAccount));
         }
-        let (phone, id) = (spec.phone_format.write(message.phone.as_str()), message.key.to_string());
-        let values = values(message, &phone, &id, sender);
+        let phone = spec.phone_format.write(message.phone.as_str());
+        let values = values(message, &phone, id, sender);
         let at_fault = |key: &str, error: String| Outcome::refused(format!("`{key}`: {error}"), Reaction::PauseChannel);
         let rendered = |key: &str, template: &RequestTemplate| {
             template.render(&values).map_err(|error| at_fault(key, error.to_string()))
@@ -57,7 +60,7 @@ impl Request {
             serde_json::from_str::<serde::de::IgnoredAny>(json)
                 .map_err(|error| at_fault("body", format!("it is not JSON: {error}")))?;
         }
-        Ok(Self { url, body, phone })
+        Ok(Self { url, body, by_sender, phone })
     }
 
     /// What in it names the person.
@@ -78,7 +81,7 @@ fn values<'a>(message: &'a Claimed, phone: &'a str, id: &'a str, sender: Option<
         day: message.key.day.unsigned_abs(),
         account: message.key.target.account.0.into(),
         media: media
-            .map(|one| MediumValues { kind: one.kind.as_str(), url: &one.url, caption: one.caption.as_deref() })
+            .map(|one| MediumValues { kind: one.kind.as_str(), url: one.at.as_str(), caption: one.caption.as_deref() })
             .collect(),
     }
 }

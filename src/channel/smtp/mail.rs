@@ -5,7 +5,7 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder, SinglePart};
 use lettre::{Address, Message};
 
-use crate::domain::{Language, Timestamp};
+use crate::domain::{Callback, Language, Timestamp};
 use crate::lifecycle::settlement::{Outcome, Reaction};
 use crate::manifest::desired::{Smtp as Spec, UnsubscribeValues};
 use crate::store::Claimed;
@@ -26,7 +26,7 @@ pub(super) struct Mail {
 
 impl Mail {
     /// Writes the mail. What cannot go is refused here, without a call.
-    pub(super) fn of(message: &Claimed, spec: &Spec, now: Timestamp) -> Result<Self, Outcome> {
+    pub(super) fn of((message, callback): (&Claimed, &Callback), spec: &Spec, now: Timestamp) -> Result<Self, Outcome> {
         let own = message.policy.sender.as_deref();
         let from = sender(own.or(spec.from.as_deref()))?;
         let to = recipient(message)?;
@@ -37,7 +37,7 @@ impl Mail {
             return Err(Outcome::refused("the day has no `subject`, and every mail has one", Reaction::PauseRun));
         };
         let bounces = spec.bounce_address.as_deref().map_or_else(|| Ok(from.email.clone()), address)?;
-        let id = format!("{}@{}", message.key, from.email.domain());
+        let id = format!("{callback}@{}", from.email.domain());
         let envelope = Envelope::new(Some(bounces.clone()), vec![to.clone()]).map_err(|error| at_fault(&error))?;
         let mut mail = Message::builder()
             .envelope(envelope)
@@ -52,7 +52,7 @@ impl Mail {
         if let Some(reply_to) = &spec.reply_to {
             mail = mail.reply_to(reply_to.parse().map_err(|error| at_fault(&error))?);
         }
-        let mail = unsubscribe(mail, message, spec, &to)?;
+        let mail = unsubscribe(mail, (message, callback), spec, &to)?;
         let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(message.content.text.clone());
         let bytes = mail.singlepart(text).map_err(|error| at_fault(&error))?.formatted();
         Ok(Self { id, from: bounces, to, bytes, has_own_sender: own.is_some() })
@@ -77,12 +77,17 @@ fn recipient(message: &Claimed) -> Result<Address, Outcome> {
 }
 
 /// How to be written to no more: at best by one click (RFC 8058), which is posted and needs no answer.
-fn unsubscribe(mail: MessageBuilder, message: &Claimed, spec: &Spec, to: &Address) -> Result<MessageBuilder, Outcome> {
+fn unsubscribe(
+    mail: MessageBuilder,
+    (message, callback): (&Claimed, &Callback),
+    spec: &Spec,
+    to: &Address,
+) -> Result<MessageBuilder, Outcome> {
     let mut ways = Vec::new();
     if let Some(url) = &spec.unsubscribe_url {
         let values = UnsubscribeValues {
             email: to.as_ref(),
-            message_id: &message.key.to_string(),
+            message_id: &callback.to_string(),
             language: Language::as_str(&message.content.language),
             account: message.key.target.account.0.into(),
         };

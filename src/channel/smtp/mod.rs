@@ -21,7 +21,7 @@ use self::reply::Failure;
 use self::session::Session;
 use super::turns::Turns;
 use super::{Channel, Outcome, Reaction};
-use crate::domain::Timestamp;
+use crate::domain::{Callback, Mark, Timestamp};
 use crate::manifest::desired::Smtp as Spec;
 use crate::secret;
 use crate::store::Claimed;
@@ -34,6 +34,7 @@ pub struct Smtp {
     turns: Turns,
     /// Connections that wait for their next message, and since when.
     idle: Mutex<Vec<(Session, Instant)>>,
+    mark: Option<Mark>,
 }
 
 impl fmt::Debug for Smtp {
@@ -45,7 +46,13 @@ impl fmt::Debug for Smtp {
 impl Smtp {
     pub fn new(spec: Spec) -> Self {
         let turns = Turns::new(spec.concurrency, spec.timeout.into());
-        Self { spec, turns, idle: Mutex::default() }
+        Self { spec, turns, idle: Mutex::default(), mark: None }
+    }
+
+    /// Under the mark of an installation: two have no mail of one id.
+    #[must_use]
+    pub fn under(self, mark: Mark) -> Self {
+        Self { mark: Some(mark), ..self }
     }
 
     /// Hands over one message. None is begun that would not be over in time.
@@ -56,7 +63,8 @@ impl Smtp {
         now: Timestamp,
         latest: Instant,
     ) -> Outcome {
-        let mail = match Mail::of(message, &self.spec, now) {
+        let callback = Callback::new(self.mark.as_ref(), message.key);
+        let mail = match Mail::of((message, &callback), &self.spec, now) {
             Ok(mail) => mail,
             Err(outcome) => return outcome,
         };

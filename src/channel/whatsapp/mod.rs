@@ -19,7 +19,7 @@ use self::request::Body;
 pub use self::table::{SWITCHED_OFF, by_number, reaction};
 use super::turns::Turns;
 use super::{Channel, Outcome, Reaction};
-use crate::domain::{MessageKey, Timestamp};
+use crate::domain::{Callback, Mark, MessageKey, Timestamp};
 use crate::manifest::desired::WhatsappCloud as Spec;
 use crate::outgoing::{Call, Outgoing, Silence};
 use crate::secret;
@@ -51,13 +51,20 @@ pub struct WhatsappCloud<C> {
     outgoing: Outgoing,
     turns: Turns,
     conversations: C,
+    mark: Option<Mark>,
 }
 
 impl<C: Conversations> WhatsappCloud<C> {
     pub fn new(spec: Spec, conversations: C) -> Self {
         let outgoing = Outgoing::connecting_within(spec.connect_timeout.into());
         let turns = Turns::new(spec.concurrency, spec.timeout.into());
-        Self { spec, outgoing, turns, conversations }
+        Self { spec, outgoing, turns, conversations, mark: None }
+    }
+
+    /// Under the mark of an installation, by which it knows its receipts.
+    #[must_use]
+    pub fn under(self, mark: Mark) -> Self {
+        Self { mark: Some(mark), ..self }
     }
 
     /// Hands over one message. No call begins that would not be over in time.
@@ -66,7 +73,8 @@ impl<C: Conversations> WhatsappCloud<C> {
             Ok(number) => number,
             Err(outcome) => return outcome,
         };
-        let body = match request::body(message, in_conversation) {
+        let callback = Callback::new(self.mark.as_ref(), message.key);
+        let body = match request::body(message, &callback, in_conversation) {
             Ok(body) => body,
             Err(outcome) => return outcome,
         };

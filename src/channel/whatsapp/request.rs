@@ -5,8 +5,9 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::Callback;
 use crate::lifecycle::settlement::{Outcome, Reaction};
-use crate::manifest::desired::{Media, MediaType, Takes, WhatsappTemplate};
+use crate::manifest::desired::{Button, ButtonType, Media, MediaAt, MediaType, Takes, WhatsappTemplate};
 use crate::store::Claimed;
 
 const TAKES: Takes = Takes::WHATSAPP_CLOUD;
@@ -33,7 +34,7 @@ impl Body {
 }
 
 /// What goes to somebody with whom there is a conversation, or none. What cannot go is refused here, without a call.
-pub(super) fn body(message: &Claimed, in_conversation: bool) -> Result<Body, Outcome> {
+pub(super) fn body(message: &Claimed, callback: &Callback, in_conversation: bool) -> Result<Body, Outcome> {
     let content = &message.content;
     let (kind, value) = match (&content.template, in_conversation) {
         (_, true) => free(&content.text, &content.media)?,
@@ -49,7 +50,7 @@ pub(super) fn body(message: &Claimed, in_conversation: bool) -> Result<Body, Out
         "recipient_type": "individual",
         // Without the `+` the country code of the business would be put before it.
         "to": message.phone.as_str(),
-        "biz_opaque_callback_data": message.key.to_string(),
+        "biz_opaque_callback_data": callback.to_string(),
         "type": kind,
     });
     json[kind] = value;
@@ -72,18 +73,33 @@ fn of_template(template: &WhatsappTemplate, media: &[Media]) -> Result<Value, Ou
     if let Some(medium) = the_one(media)? {
         let (kind, value) = of_medium(medium);
         components.push(json!({"type": "header", "parameters": [{"type": kind, kind: value}]}));
+    } else if let Some(header) = &template.header {
+        components.push(json!({"type": "header", "parameters": [of_text(header)]}));
     }
     if !template.parameters.is_empty() {
-        let text = |parameter: &String| json!({"type": "text", "text": one_line(parameter)});
-        let parameters: Vec<Value> = template.parameters.iter().map(text).collect();
+        let parameters: Vec<Value> = template.parameters.iter().map(|text| of_text(text)).collect();
         components.push(json!({"type": "body", "parameters": parameters}));
     }
+    components.extend(template.buttons.iter().map(of_button));
     let language = template.language.as_str().replace('-', "_");
     let mut value = json!({"name": template.name, "language": {"code": language}});
     if !components.is_empty() {
         value["components"] = Value::Array(components);
     }
     Ok(value)
+}
+
+fn of_text(text: &str) -> Value {
+    json!({"type": "text", "text": one_line(text)})
+}
+
+fn of_button(button: &Button) -> Value {
+    let (kind, parameter) = match button.kind {
+        ButtonType::QuickReply => ("quick_reply", json!({"type": "payload", "payload": one_line(&button.value)})),
+        ButtonType::Url => ("url", of_text(&button.value)),
+        ButtonType::CopyCode => ("copy_code", json!({"type": "coupon_code", "coupon_code": one_line(&button.value)})),
+    };
+    json!({"type": "button", "sub_type": kind, "index": button.index.to_string(), "parameters": [parameter]})
 }
 
 /// The only medium, which must be one that can be shown with a text.
@@ -99,17 +115,16 @@ fn the_one(media: &[Media]) -> Result<Option<&Media>, Outcome> {
 }
 
 fn of_medium(medium: &Media) -> (&'static str, Value) {
-    let link = medium.url.as_str();
-    match medium.kind {
-        MediaType::Image => ("image", json!({"link": link})),
-        MediaType::Video => ("video", json!({"link": link})),
-        MediaType::Audio => ("audio", json!({"link": link})),
-        MediaType::Document => {
-            let path = link.split(['?', '#']).next().unwrap_or_default();
-            let name = path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("document");
-            ("document", json!({"link": link, "filename": name}))
-        }
+    let mut value = match &medium.at {
+        MediaAt::Url(link) => json!({"link": link}),
+        MediaAt::Id(id) => json!({"id": id}),
+    };
+    if let (MediaType::Document, MediaAt::Url(link)) = (medium.kind, &medium.at) {
+        let path = link.split(['?', '#']).next().unwrap_or_default();
+        let name = path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("document");
+        value["filename"] = json!(name);
     }
+    (medium.kind.as_str(), value)
 }
 
 fn within(text: &str, most: Option<usize>, what: &str) -> Result<(), Outcome> {

@@ -3,19 +3,19 @@
 mod seen;
 mod text;
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 
 use self::seen::{Person, Seen, Version};
+use super::compiled::Compiled;
 use super::database::Database;
 use super::output::Format;
-use super::{Exit, Global, known, print, validate};
+use super::{Exit, Global, known, print};
 use crate::config::Config;
 use crate::diagnostic::nearest;
-use crate::domain::{CampaignId, Language, Zone};
-use crate::manifest::{Sources, check};
+use crate::domain::{Language, Zone};
+use crate::manifest::Sources;
 use crate::preview::{MADE_UP_REFERRER, made_up};
-use crate::program::{CampaignProgram, Program, Recipient, Referrer};
-use crate::source;
+use crate::program::{CampaignProgram, Recipient, Referrer};
 
 #[derive(Debug, clap::Args)]
 pub struct PreviewArgs {
@@ -36,35 +36,24 @@ pub struct PreviewArgs {
 }
 
 pub(super) async fn run(args: &PreviewArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
-    let sources = source::load(&global.directories())?;
-    let checked = check(&sources);
-    let name = known::campaign_in_files(&args.campaign, &checked)?;
-    if !checked.desired.campaigns.contains_key(&name) {
-        validate::show(&sources, &checked, config);
-        print::note(&format!("nothing is shown: `{name}`, or what it refers to, has errors"));
-        return Ok(Exit::Findings);
-    }
-    let number = CampaignId(0);
-    let program = Program::compile(&checked.desired, &[(name, number)].into(), 0, 0)?;
-    let campaign = program.campaign(number).expect("a sound campaign has a program");
+    let Some(compiled) = Compiled::load(&args.campaign, global, config)? else { return Ok(Exit::Findings) };
+    let (campaign, sources) = (compiled.campaign(), &compiled.sources);
     let language = args.language.as_deref().map(|tag| parse_language(tag, campaign)).transpose()?;
-    if let Some(day) = args.day.filter(|day| !(1..=campaign.cadence.days()).contains(day)) {
-        bail!("`{}` has no day {day}: its days are 1 to {}", campaign.name, campaign.cadence.days());
-    }
+    args.day.map(|day| compiled.has(day)).transpose()?;
     let (person, versions) = match &args.referral {
-        Some(id) => real(id, language, campaign, &sources, global, config).await?,
-        None => invented(language, campaign, &sources)?,
+        Some(id) => real(id, language, campaign, sources, global, config).await?,
+        None => invented(language, campaign, sources)?,
     };
     let seen = Seen::new(campaign, person, versions, args.day);
     match args.output {
         Format::Json => print::line(&serde_json::to_string_pretty(&seen)?),
-        Format::Text => print::line(&text::text(&seen, &sources, print::colour(config))),
+        Format::Text => print::line(&text::text(&seen, sources, print::colour(config))),
     }
     Ok(if seen.has_errors() { Exit::Findings } else { Exit::Fine })
 }
 
 /// A tag that people may speak; that no text is in it is not an error, but perhaps a slip.
-fn parse_language(tag: &str, campaign: &CampaignProgram) -> anyhow::Result<Language> {
+pub(super) fn parse_language(tag: &str, campaign: &CampaignProgram) -> anyhow::Result<Language> {
     let near = nearest(tag, campaign.languages().into_iter().map(Language::as_str));
     let meant = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     let language = Language::parse(tag).map_err(|error| anyhow!("{error}{meant}"))?;

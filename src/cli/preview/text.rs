@@ -80,7 +80,7 @@ fn one_message(message: &Message, version: &Version, colour: bool) -> String {
             MediaType::Document => "document",
             MediaType::Audio => "audio",
         };
-        text += &format!("\n  + {kind} {}", one_line(&media.url));
+        text += &format!("\n  + {kind} {}", one_line(media.at.as_str()));
         text += &media.caption.as_deref().map(indented).unwrap_or_default().replace('\n', "\n  ");
     }
     text

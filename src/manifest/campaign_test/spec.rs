@@ -99,8 +99,9 @@ pub(super) struct FaultSpec {
     pub(super) day: u16,
     /// Any campaign when left out.
     pub(super) campaign: Option<Name>,
-    /// `accepted`, `rejected:<code>` (for good), `timeout` (nobody knows whether it left), `throttled` (later), or
-    /// `crash-before-outcome` (it left, and the daemon died before it could say so).
+    /// `accepted`, `rejected:<code>` (what follows is as for that code of WhatsApp; any other word is for good), `timeout`
+    /// (nobody knows whether it left), `throttled` (later), or `crash-before-outcome` (it left, and the daemon died before it
+    /// could say so).
     pub(super) outcome: FaultOutcome,
     /// For so many hand-overs in a row; 1 when left out.
     #[schemars(range(min = 1, max = 1000))]
@@ -261,7 +262,7 @@ impl TryFrom<String> for Instant {
 #[serde(try_from = "String")]
 pub enum FaultOutcome {
     Accepted,
-    /// For good, with the provider's code.
+    /// With the provider's code, which says what follows.
     Rejected(String),
     Timeout,
     Throttled,

@@ -10,6 +10,8 @@ pub struct Takes {
     pub media: &'static [MediaType],
     /// In one message.
     pub most_media: usize,
+    /// Also such as were uploaded to the provider.
+    pub uploads: bool,
     /// Of a text that goes alone, in characters.
     pub text: Option<usize>,
     /// Of what stands below a medium, in characters.
@@ -33,6 +35,7 @@ impl Takes {
     pub const ANYWHERE: Self = Self {
         media: ALL,
         most_media: usize::MAX,
+        uploads: true,
         text: Some(4096),
         caption: Some(1024),
         text_is_caption: false,
@@ -54,6 +57,7 @@ impl Takes {
     pub const SMTP: Self = Self {
         media: &[],
         most_media: 0,
+        uploads: false,
         text: None,
         caption: None,
         needs_subject: true,
@@ -67,6 +71,7 @@ impl Takes {
         Self {
             media: if has_media { ALL } else { &[] },
             most_media: if has_media { usize::MAX } else { 0 },
+            uploads: false,
             unofficial: http.unofficial,
             senders: http.uses("sender") || http.url.plain().is_none(),
             ..Self::ANYWHERE

@@ -5,18 +5,23 @@ use std::collections::BTreeMap;
 use super::takes::Takes;
 use crate::diagnostic::Code;
 use crate::domain::{Language, Name};
-use crate::manifest::desired::{Day, MediaType};
+use crate::manifest::desired::{Day, MediaAt, MediaType};
 use crate::manifest::language::choose;
 
 /// A day, as far as a channel minds.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and asked for by itself")]
 pub(in crate::manifest) struct Load<'a> {
     pub(in crate::manifest) number: u16,
     pub(in crate::manifest) text: &'a BTreeMap<Language, String>,
     pub(in crate::manifest) subject: &'a BTreeMap<Language, String>,
     pub(in crate::manifest) media: Vec<MediaType>,
+    /// Some of the media were uploaded to a provider.
+    pub(in crate::manifest) has_upload: bool,
     pub(in crate::manifest) has_caption: bool,
     pub(in crate::manifest) has_template: bool,
+    /// The header of the template is a text.
+    pub(in crate::manifest) has_header: bool,
 }
 
 impl<'a> Load<'a> {
@@ -26,8 +31,10 @@ impl<'a> Load<'a> {
             text: &day.text,
             subject: &day.subject,
             media: day.media.iter().map(|one| one.kind).collect(),
+            has_upload: day.media.iter().any(|one| matches!(one.at, MediaAt::Id(_))),
             has_caption: day.media.iter().any(|one| one.caption.is_some()),
             has_template: day.whatsapp_template.is_some(),
+            has_header: day.whatsapp_template.as_ref().is_some_and(|template| template.header.is_some()),
         }
     }
 
@@ -67,6 +74,17 @@ pub(in crate::manifest) fn unfit(channel: &Name, takes: Takes, days: &[Load<'_>]
         let too_many = these(days, |day| day.media.len() > takes.most_media);
         found.push((Code::MediaMisfit, "media", sentence, "keep one of the media; a day is one message", too_many));
     }
+    if !no_media && !takes.uploads {
+        let sentence = format!("`{channel}` takes media by their `url` only");
+        let uploads = these(days, |day| day.has_upload);
+        found.push((
+            Code::MediaMisfit,
+            "media",
+            sentence,
+            "say where they can be fetched from: `url: https://…`",
+            uploads,
+        ));
+    }
     if takes.needs_subject {
         let sentence = format!("a mail by `{channel}` needs a `subject` for every text");
         let without = these(days, |day| !day.has_subjects(fallback));
@@ -76,6 +94,10 @@ pub(in crate::manifest) fn unfit(channel: &Name, takes: Takes, days: &[Load<'_>]
         let sentence = format!("`{channel}` reaches people who did not write lately only by a `whatsappTemplate`");
         let help = "add `whatsappTemplate: {name: …, language: …}`, as Meta approved it";
         found.push((Code::NoWhatsappTemplate, "text", sentence, help, these(days, |day| !day.has_template)));
+        let sentence = format!("the header of a `whatsappTemplate` by `{channel}` is a text or a medium");
+        let help = "take `header:` out, or the media, as Meta approved it";
+        let both = these(days, |day| day.has_header && !day.media.is_empty());
+        found.push((Code::MediaMisfit, "whatsappTemplate", sentence, help, both));
     }
     if takes.text_is_caption {
         let sentence = format!("`{channel}` shows the text of a day below its medium, and no `caption`");

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::PgConnection;
 
-use super::super::provider_message::{learn_people, people_called};
-use super::super::{Error, Senders};
+use super::super::provider_message::people_called;
+use super::super::{Error, Senders, forgotten};
 use super::Incoming;
 use crate::domain::{AccountId, Phone};
 
@@ -16,16 +16,24 @@ pub(super) struct Who {
     pub(super) phone: Option<Phone>,
 }
 
-/// Says of each of `all` who it is from, and remembers what people are called that it comes to know.
+/// What people are called, with their phones.
+pub(super) type Learnt<'a> = BTreeMap<&'a str, String>;
+
+/// Says of each of `all` who it is from, and what people are called that it comes to know. Of those who were forgotten
+/// nothing is said.
 ///
 /// The phone: that of whoever the provider calls by these digits, else these digits, else that of whoever it calls by this
 /// user id, else that of whoever the answered message was for. The account: the only one that sends by the number that was
 /// written to, else that of the answered message, else the one that last wrote to the phone.
-pub(super) async fn find(tx: &mut PgConnection, all: &[Incoming], senders: &Senders) -> Result<Vec<Who>, Error> {
+pub(super) async fn find<'a>(
+    tx: &mut PgConnection,
+    all: &'a [Incoming],
+    senders: &Senders,
+) -> Result<(Vec<Option<Who>>, Learnt<'a>), Error> {
     let names: Vec<&str> = all.iter().flat_map(|one| [&one.phone, &one.user]).flatten().map(String::as_str).collect();
     let called = people_called(tx, &names).await?;
     let answered = answered(tx, &all.iter().filter_map(|one| one.context.as_deref()).collect::<Vec<_>>()).await?;
-    let mut learnt = BTreeMap::new();
+    let mut learnt = Learnt::new();
     let mut found: Vec<Who> = Vec::with_capacity(all.len());
     for incoming in all {
         let whose = |name: &Option<String>| name.as_ref().and_then(|name| called.get(name.as_str())).cloned();
@@ -40,14 +48,21 @@ pub(super) async fn find(tx: &mut PgConnection, all: &[Incoming], senders: &Send
         let sender = incoming.number.as_deref().and_then(|number| senders.only(number));
         found.push(Who { account: sender.or(answered.map(|(account, _)| *account)), phone });
     }
-    learn_people(tx, learnt).await?;
     let strangers = found.iter().filter(|who| who.account.is_none());
     let phones: Vec<&str> = strangers.filter_map(|who| who.phone.as_ref().map(Phone::as_str)).collect();
     let writers = last_writers(tx, &phones).await?;
     for who in found.iter_mut().filter(|who| who.account.is_none()) {
         who.account = who.phone.as_ref().and_then(|phone| writers.get(phone.as_str())).copied();
     }
-    Ok(found)
+    let phones = found.iter().filter_map(|who| who.phone.as_ref().map(Phone::as_str));
+    let names: Vec<&str> = phones.chain(all.iter().filter_map(|one| one.user.as_deref())).collect();
+    let gone = forgotten::among(tx, &names).await?;
+    learnt.retain(|_, phone| !gone.contains(phone));
+    let known = |(incoming, who): (&Incoming, Who)| {
+        let mut names = who.phone.as_ref().map(Phone::as_str).into_iter().chain(incoming.user.as_deref());
+        if names.any(|name| gone.contains(name)) { None } else { Some(who) }
+    };
+    Ok((all.iter().zip(found).map(known).collect(), learnt))
 }
 
 /// Whom messages were for, and by which account, as the provider calls these messages.
@@ -59,7 +74,7 @@ async fn answered(tx: &mut PgConnection, ids: &[&str]) -> Result<HashMap<String,
         "select p.provider_id, m.account_id, m.phone from provider_message p
          join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
                          = (p.account_id, p.referral_id, p.campaign_id, p.day)
-         where p.provider_id = any($1)",
+         where p.provider_id = any($1) and m.phone <> ''",
     )
     .bind(ids)
     .fetch_all(tx)

@@ -39,7 +39,7 @@ pub use self::overrides::Override;
 pub use self::people::{Person, RunState};
 pub use self::questions::Asked;
 pub use self::quotas::RunToday;
-pub use self::recipients::Correspondence;
+pub use self::recipients::{Author, Correspondence};
 pub use self::revisions::{Manifest, Revision};
 pub use self::runs::{EndCount, Run};
 pub use self::suppressions::Suppression;

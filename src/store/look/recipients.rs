@@ -1,7 +1,9 @@
 //! One person as texts speak of them, and the account they belong to.
 
+use serde_json::Value;
+
 use super::{Error, Store};
-use crate::domain::{Language, Zone};
+use crate::domain::{AccountId, Language, Zone};
 use crate::program::{Recipient, Referrer};
 use crate::store::lane_rows::{RecipientRow, recipient_columns};
 use crate::store::rows::{decode, zone};
@@ -18,6 +20,23 @@ pub struct Correspondence {
 }
 
 impl Correspondence {
+    pub fn referrer(&self) -> Referrer<'_> {
+        Referrer { name: &self.name, language: self.language.as_ref(), zone: &self.zone }
+    }
+}
+
+/// An account in whose name messages go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Author {
+    pub id: AccountId,
+    /// The columns that no export must have.
+    pub attributes: Value,
+    name: String,
+    language: Option<Language>,
+    zone: Zone,
+}
+
+impl Author {
     pub fn referrer(&self) -> Referrer<'_> {
         Referrer { name: &self.name, language: self.language.as_ref(), zone: &self.zone }
     }
@@ -57,5 +76,21 @@ impl Store {
             })
         };
         row.map(correspondence).transpose().map_err(decode(OPERATION))
+    }
+
+    /// The account with this external id.
+    pub async fn author(&self, account: &str) -> Result<Option<Author>, Error> {
+        const OPERATION: &str = "read an account";
+        let row: Option<(i32, String, Option<String>, String, Value)> =
+            sqlx::query_as("select id, name, language, timezone, attributes from account where external_id = $1")
+                .bind(account)
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(Error::during(OPERATION))?;
+        let author = |(id, name, language, timezone, attributes): (i32, _, Option<String>, String, _)| {
+            let language = language.and_then(|tag| Language::parse(&tag).ok());
+            Ok(Author { id: AccountId(id), attributes, name, language, zone: zone(&timezone)? })
+        };
+        row.map(author).transpose().map_err(decode(OPERATION))
     }
 }

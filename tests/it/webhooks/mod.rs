@@ -1,5 +1,6 @@
 //! What providers post: over real HTTP into a real Postgres, and what comes of it.
 
+mod crowd;
 mod door;
 mod people;
 mod statuses;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use relance::domain::Timestamp;
 use relance::runner::{Addressees, receive};
-use relance::server::Server;
+use relance::server::{Limits, Server};
 use relance::store::Speed;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -75,10 +76,15 @@ struct House {
 impl House {
     /// Opens the door of a world to which its manifests were applied. Its clock stands still.
     async fn open(world: World, dir: TempDir) -> Self {
+        Self::open_within(world, dir, Limits::default()).await
+    }
+
+    async fn open_within(world: World, dir: TempDir, limits: Limits) -> Self {
         world.store().set_clock(world.now, Speed(0.0)).await.unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let posted = Arc::new(Notify::new());
         let server = Server::bind(address, world.store().clone(), Arc::clone(&posted)).await.unwrap();
+        let server = server.within(limits);
         let (address, stop) = (server.address(), CancellationToken::new());
         let serving = tokio::spawn({
             let stop = stop.clone();
@@ -123,7 +129,7 @@ impl House {
 }
 
 /// A post with one change.
-fn envelope(field: &str, value: &Value) -> String {
+pub(crate) fn envelope(field: &str, value: &Value) -> String {
     json!({"object": "whatsapp_business_account", "entry": [{"id": "7", "changes": [{"field": field, "value": value}]}]})
         .to_string()
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread;
 
 use chrono::TimeDelta;
-use relance::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp, mix};
+use relance::domain::{AccountId, Callback, CampaignId, Mark, MessageKey, ReferralId, TargetKey, Timestamp, mix};
 use relance::runner::{Addressees, receive};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -278,6 +278,26 @@ async fn a_message_is_found_by_what_we_call_it_or_by_what_the_provider_does() {
     assert_eq!(message(&house, 10).await, "delivered wamid.10 08:03 08:05");
     let known: Vec<String> = house.world.column("select provider_id from provider_message").await;
     assert_eq!(known, ["wamid.10"]);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_installations_on_one_account_each_hears_of_its_own() {
+    let mut house = ten().await;
+    let store = house.world.store();
+    let (ours, again) = tokio::join!(store.mark(), store.mark());
+    assert_eq!(ours.as_ref().unwrap(), &again.unwrap());
+    let key = MessageKey {
+        target: TargetKey { account: AccountId(3), campaign: CampaignId(1), referral: ReferralId(10) },
+        day: 1,
+    };
+    let theirs = Callback::new(Mark::parse("00000000").as_ref(), key).to_string();
+    house.tell("messages", &status("wamid.t", Some(&theirs), "delivered", "2026-11-29T08:05:00Z")).await;
+    assert_eq!(message(&house, 10).await, "uncertain no answer");
+    assert_eq!(house.world.one::<i64>("select count(*) from provider_message").await, 0);
+    let ours = Callback::new(ours.as_ref().ok(), key).to_string();
+    house.tell("messages", &status("wamid.o", Some(&ours), "delivered", "2026-11-29T08:05:00Z")).await;
+    assert_eq!(message(&house, 10).await, "delivered wamid.o 08:05 08:05");
     house.close().await;
 }
 

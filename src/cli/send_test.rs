@@ -1,0 +1,160 @@
+//! `relancectl send-test`: one day on a phone of one's own, before it goes to others.
+
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail};
+use serde_json::json;
+
+use super::compiled::Compiled;
+use super::database::Database;
+use super::output::Format;
+use super::preview::parse_language;
+use super::run::channels;
+use super::{Exit, Global, actor, known, phones, print};
+use crate::channel::{Channels, Outcome, Refusal};
+use crate::config::Config;
+use crate::domain::{CampaignId, Country, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp};
+use crate::manifest::policy::AccountPolicy;
+use crate::preview::made_up;
+use crate::program::{Recipient, Rendered};
+use crate::store::look::Author;
+use crate::store::{Claimed, Store};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A campaign of the files in `--dir`
+    campaign: String,
+    /// Which day of it
+    #[arg(long, value_name = "N")]
+    day: u16,
+    /// Where to: a phone that is yours
+    #[arg(long, value_name = "PHONE")]
+    to: String,
+    /// Where to by mail, for channels of `type: smtp`
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// In the name of this account, to somebody made up
+    #[arg(long, value_name = "ID", required_unless_present = "referral")]
+    account: Option<String>,
+    /// As if to this person of the database, in the name of their account
+    #[arg(long, value_name = "ID", conflicts_with = "account")]
+    referral: Option<String>,
+    /// The person's language, a BCP 47 tag [default: theirs, else the account's]
+    #[arg(long, value_name = "TAG")]
+    language: Option<String>,
+    /// Read national numbers as of this country
+    #[arg(long, value_name = "CC", value_parser = Country::parse)]
+    country: Option<Country>,
+    /// Who has it sent [default: $USER]
+    #[arg(long, value_name = "NAME")]
+    actor: Option<String>,
+    /// How to report
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+}
+
+pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow::Result<Exit> {
+    let actor = actor::actor(args.actor.as_deref(), config)?;
+    let phone = phones::parse(std::slice::from_ref(&args.to), args.country)?.pop_first().context("no phone")?;
+    let Some(compiled) = Compiled::load(&args.campaign, global, config)? else { return Ok(Exit::Findings) };
+    compiled.has(args.day)?;
+    let campaign = compiled.campaign();
+    let language = args.language.as_deref().map(|tag| parse_language(tag, campaign)).transpose()?;
+    let database = Database::open(global, config, 2).await?;
+    let store = &database.store.acting(Some(actor));
+    refuse(store, &phone).await?;
+    let (account, recipient) = args.somebody(store, language, || made_up(None, campaign.attributes())).await?;
+    let author = store.author(&account).await?.ok_or_else(|| anyhow!("account `{account}` was just removed"))?;
+    let content = campaign.message(args.day, &recipient, author.referrer())?;
+    let policy = compiled.checked.desired.policies().of(&account, &author.attributes);
+    let channel = campaign.channel(&policy).cloned();
+    let channels = Channels::open(&compiled.checked.desired.channels, &channels(store.clone()).await?);
+    let (now, _) = store.now().await?;
+    let by = channel.as_ref().map_or_else(|| "the built-in sandbox".to_owned(), |name| format!("`{name}`"));
+    let what = format!("a test of day {} of `{}` to {} by {by}", args.day, campaign.name, phone.masked());
+    // As any other attempt it is known before it is made.
+    store.tell_of_test(author.id, format!("sends {what}"), None, now).await?;
+    let message = claimed(args, (phone, content), &author, (policy, channel), now);
+    let outcome = channels.hand_over(&[message], now).await.pop().context("the channel says nothing")?;
+    let (word, detail) = said(&outcome);
+    store.tell_of_test(author.id, format!("{what}: {word}{detail}"), Some(word), now).await?;
+    let id = if let Outcome::Accepted { provider_id } = &outcome { Some(provider_id) } else { None };
+    print::line(&match args.output {
+        Format::Text => format!("{word}: {what}{detail}"),
+        Format::Json => {
+            let error = detail.strip_prefix(": ");
+            serde_json::to_string_pretty(&json!({"outcome": word, "provider_id": id, "error": error}))?
+        }
+    });
+    Ok(if id.is_some() { Exit::Fine } else { Exit::Findings })
+}
+
+impl Args {
+    /// The account in whose name, and to whom as far as texts speak of them.
+    async fn somebody(
+        &self,
+        store: &Store,
+        language: Option<Language>,
+        made_up: impl FnOnce() -> Recipient,
+    ) -> anyhow::Result<(String, Recipient)> {
+        let (account, mut recipient) = if let Some(id) = &self.referral {
+            known::referral(store, id, None).await?;
+            let found = store.correspondence(id).await?.ok_or_else(|| anyhow!("`{id}` was just removed"))?;
+            (found.account, found.recipient)
+        } else {
+            let account = self.account.clone().unwrap_or_default();
+            known::account(store, &account).await?;
+            (account, made_up())
+        };
+        recipient.language = language.or(recipient.language);
+        Ok((account, recipient))
+    }
+}
+
+/// Who wants nothing gets nothing, not even a test.
+async fn refuse(store: &Store, phone: &Phone) -> anyhow::Result<()> {
+    let known = store.contact(phone).await?;
+    if known.suppression.is_some() {
+        bail!("{} is suppressed: `relancectl suppress list` says why; nothing was sent", phone.masked());
+    }
+    if known.forgotten_at.is_some() {
+        bail!("whoever has {} was forgotten; nothing was sent", phone.masked());
+    }
+    Ok(())
+}
+
+/// A message of nobody: its key is that of no target, and of no test before, so that neither receipts nor gateways that
+/// take no message twice confuse it with another.
+fn claimed(
+    args: &Args,
+    (phone, content): (Phone, Rendered),
+    author: &Author,
+    (policy, channel): (Arc<AccountPolicy>, Option<Name>),
+    now: Timestamp,
+) -> Claimed {
+    let referral = ReferralId(-now.timestamp_micros());
+    let target = TargetKey { account: author.id, campaign: CampaignId(0), referral };
+    Claimed {
+        key: MessageKey { target, day: i16::try_from(args.day).unwrap_or(i16::MAX) },
+        lease: 0,
+        phone,
+        email: args.email.clone(),
+        channel,
+        content,
+        attempts: 1,
+        failed_days: 0,
+        last: false,
+        counts_on: now.date_naive(),
+        claimed_at: now,
+        policy,
+    }
+}
+
+/// What became of it, in a word, and why.
+fn said(outcome: &Outcome) -> (&'static str, String) {
+    match outcome {
+        Outcome::Accepted { .. } => ("accepted", String::new()),
+        Outcome::Refused(Refusal { error, .. }) => ("refused", format!(": {error}")),
+        Outcome::Unknown { error } => ("unknown", format!(": nobody can tell whether it left: {error}")),
+    }
+}
