@@ -51,6 +51,7 @@ mod lane_rows;
 pub mod look;
 mod look_ahead;
 mod matcher;
+mod message_rows;
 mod notification;
 mod opt_out;
 mod outcome;

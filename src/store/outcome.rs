@@ -9,10 +9,10 @@ use super::halt::{Counts, Refused, take_effect};
 use super::receipt::lock_messages;
 use super::suppression::Listed;
 use super::target_rows::{TargetRow, TargetRows};
-use super::{Error, Store};
+use super::{Error, Store, message_rows};
 use crate::domain::{AccountId, CampaignId, MessageKey, NaiveDate, Name, Phone, ReferralId, TargetKey, Timestamp};
-use crate::lifecycle::message::{State, step};
-use crate::lifecycle::settlement::{Consequence, Following, Outcome, Refusal, Settlement};
+use crate::lifecycle::message::State;
+use crate::lifecycle::settlement::{Consequence, Following, Outcome, Settlement};
 
 /// Leases looked at in one go.
 const EXPIRED_LEASES: i64 = 100;
@@ -35,11 +35,7 @@ impl Store {
         let mut settled: Vec<_> = in_time.into_iter().chain(left).collect();
         // Messages are locked in the order of their keys, as by whoever notes receipts.
         settled.sort_by_key(|(claimed, ..)| claimed.key);
-        if settled.iter().all(|(_, _, settlement)| settlement.is_plain()) {
-            accepted(&mut tx, &settled, now).await?;
-        } else {
-            messages(&mut tx, &settled, now).await?;
-        }
+        message_rows::save(&mut tx, &settled, now).await?;
         tx.commit().await.map_err(Error::during("commit outcomes"))
     }
 
@@ -296,101 +292,5 @@ pub(super) async fn give_back(tx: &mut PgConnection, keys: Keys, days: Vec<Naive
     .execute(tx)
     .await
     .map_err(Error::during("give quota back"))?;
-    Ok(())
-}
-
-/// Saves what [`messages`] would of messages that were accepted and nothing else: nearly always all of them.
-async fn accepted(
-    tx: &mut PgConnection,
-    settled: &[(&Claimed, &Outcome, Settlement)],
-    now: Timestamp,
-) -> Result<(), Error> {
-    let mut keys = Keys::default();
-    let (mut days, mut sent_at, mut ids) = (vec![], vec![], vec![]);
-    for (claimed, outcome, _) in settled {
-        if let Outcome::Accepted { provider_id } = outcome {
-            keys.push(claimed.key.target);
-            days.push(claimed.key.day);
-            sent_at.push(now.max(claimed.claimed_at));
-            ids.push(provider_id.as_str());
-        }
-    }
-    sqlx::query(
-        "update message m
-         set state = case when m.state in ('sending', 'uncertain') then 'sent' else m.state end,
-             error = case when m.state in ('sending', 'uncertain') then null else m.error end,
-             sent_at = coalesce(m.sent_at, u.sent_at), provider_id = u.provider_id
-         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::timestamptz[], $6::text[])
-              as u (account_id, campaign_id, referral_id, day, sent_at, provider_id)
-         where (m.account_id, m.referral_id, m.campaign_id, m.day)
-             = (u.account_id, u.referral_id, u.campaign_id, u.day) and m.state <> 'queued'",
-    )
-    .bind(keys.accounts)
-    .bind(keys.campaigns)
-    .bind(keys.referrals)
-    .bind(days)
-    .bind(sent_at)
-    .bind(ids)
-    .execute(tx)
-    .await
-    .map_err(Error::during("save what was accepted"))?;
-    Ok(())
-}
-
-/// Saves the messages' states. Of those that a receipt has taken further already, only what it does not say.
-async fn messages(
-    tx: &mut PgConnection,
-    settled: &[(&Claimed, &Outcome, Settlement)],
-    now: Timestamp,
-) -> Result<(), Error> {
-    let mut keys = Keys::default();
-    let (mut days, mut states, mut sent_at, mut ids, mut errors, mut backs, mut counts) =
-        (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
-    for (claimed, outcome, settlement) in settled {
-        let Ok(state) = step(State::Sending, settlement.event) else { continue };
-        let (id, error) = match outcome {
-            Outcome::Accepted { provider_id } => (Some(provider_id.as_str()), None),
-            Outcome::Refused(Refusal { error, .. }) | Outcome::Unknown { error } => (None, Some(error.as_str())),
-        };
-        keys.push(claimed.key.target);
-        days.push(claimed.key.day);
-        states.push(state.as_str());
-        sent_at.push((state == State::Sent).then_some(now.max(claimed.claimed_at)));
-        ids.push(id);
-        errors.push(error);
-        backs.push(settlement.give_back);
-        counts.push(settlement.counts);
-    }
-    sqlx::query(
-        "update message m
-         set state = case when m.state not in ('sending', 'uncertain') then m.state
-                          when u.state = 'queued' and not exists (
-                            select from target t where t.state = 'active' and (t.account_id, t.campaign_id, t.referral_id)
-                              = (u.account_id, u.campaign_id, u.referral_id))
-                          then 'failed' else u.state end,
-             error = case when m.state not in ('sending', 'uncertain') then m.error else u.error end,
-             sent_at = coalesce(m.sent_at, u.sent_at), provider_id = coalesce(u.provider_id, m.provider_id),
-             counts_on = case when u.back then null else m.counts_on end,
-             attempts = case when u.counts then m.attempts else m.attempts - 1 end
-         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[], $7::text[],
-                     $8::text[], $9::boolean[], $10::boolean[])
-              as u (account_id, campaign_id, referral_id, day, state, sent_at, provider_id, error, back, counts)
-         where (m.account_id, m.referral_id, m.campaign_id, m.day)
-             = (u.account_id, u.referral_id, u.campaign_id, u.day)
-           and (m.state in ('sending', 'sent', 'delivered', 'read', 'failed') or (m.state = 'uncertain' and u.state = 'sent'))",
-    )
-    .bind(keys.accounts)
-    .bind(keys.campaigns)
-    .bind(keys.referrals)
-    .bind(days)
-    .bind(states)
-    .bind(sent_at)
-    .bind(ids)
-    .bind(errors)
-    .bind(backs)
-    .bind(counts)
-    .execute(tx)
-    .await
-    .map_err(Error::during("save outcomes"))?;
     Ok(())
 }

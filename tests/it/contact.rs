@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use chrono::TimeDelta;
+use relance::channel::Outcome;
 use relance::domain::Phone;
 use relance::facts::Source;
 use relance::import::{self, Report};
@@ -166,6 +167,27 @@ async fn nothing_that_is_told_later_brings_back_who_was_forgotten() {
         1
     );
     assert_eq!(world.one::<i64>("select count(*) from suppression where phone = ''").await, 0);
+}
+
+#[tokio::test]
+async fn nor_does_the_answer_to_a_hand_over_that_was_under_way() {
+    let outcomes = [
+        Outcome::Accepted { provider_id: format!("wamid.{DIGITS}") },
+        Outcome::Unknown { error: format!("no answer about {DIGITS}") },
+    ];
+    for outcome in outcomes {
+        let mut world = world().await;
+        world.settle().await;
+        world.now += TimeDelta::hours(7);
+        let claim = world.claim(100).await.messages.into_iter().filter(|message| message.phone == phone());
+        let answered: Vec<_> = claim.map(|message| (message, outcome.clone())).collect();
+        assert_eq!(answered.len(), 1);
+        world.store().forget(&phone(), "a letter", world.now).await.unwrap();
+        world.store().save_outcomes(&answered, world.now).await.unwrap();
+        let after = everything(&world).await;
+        assert!(!after.contains(DIGITS), "{after}");
+        assert_eq!(world.one::<i64>("select count(*) from message where phone = '' and state = 'sending'").await, 0);
+    }
 }
 
 #[tokio::test]
