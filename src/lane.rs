@@ -129,7 +129,7 @@ pub fn appetite(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, m
     }
 }
 
-/// The question that [`draw`] asks the gate about its first candidate; `None` when the campaign is not in force.
+/// The question that [`draw()`] asks the gate about its first candidate; `None` when the campaign is not in force.
 pub fn question(
     lane: &Lane,
     run: &LaneRun,
