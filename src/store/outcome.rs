@@ -28,7 +28,7 @@ impl Store {
         let ours = return_leases(&mut tx, &settled).await?;
         let (in_time, late): (Vec<_>, Vec<_>) =
             settled.into_iter().partition(|(claimed, ..)| ours.contains(&claimed.lease));
-        follow(&mut tx, &in_time, now).await?;
+        let refused = follow(&mut tx, &in_time, now).await?;
         // Of what is late, the messages are `uncertain` and their targets have gone on. What did leave is still worth
         // knowing; what did not must not be tried again behind the back of whoever looked at it since.
         let left = late.into_iter().filter(|(_, outcome, _)| matches!(outcome, Outcome::Accepted { .. }));
@@ -36,6 +36,8 @@ impl Store {
         // Messages are locked in the order of their keys, as by whoever notes receipts.
         settled.sort_by_key(|(claimed, ..)| claimed.key);
         message_rows::save(&mut tx, &settled, now).await?;
+        // Channels stop after messages are locked, as by whoever notes receipts.
+        take_effect(&mut tx, &refused, now).await?;
         tx.commit().await.map_err(Error::during("commit outcomes"))
     }
 
@@ -159,12 +161,13 @@ async fn move_on(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)], now: Time
     Ok(())
 }
 
-/// Moves the targets and gives quota back: rare, most outcomes change the message only.
-async fn follow(
+/// Moves the targets and gives quota back: rare, most outcomes change the message only. Returns what was refused, which is
+/// to take effect; the lanes of that are locked.
+async fn follow<'a>(
     tx: &mut PgConnection,
-    settled: &[(&Claimed, &Outcome, Settlement)],
+    settled: &[(&'a Claimed, &'a Outcome, Settlement)],
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Vec<Refused<'a>>, Error> {
     let mut targets = TargetRows::default();
     let mut changed = Changed::default();
     let (mut back, mut back_days): (Keys, Vec<NaiveDate>) = (Keys::default(), Vec::new());
@@ -207,7 +210,7 @@ async fn follow(
         }
     }
     if changed.at.is_empty() && refused.is_empty() {
-        return Ok(());
+        return Ok(refused);
     }
     let concerned = changed.keys.accounts.iter().map(|id| AccountId(*id)).chain(refused.iter().map(|one| one.run.0));
     lock_lanes(tx, &concerned.collect::<Vec<_>>()).await?;
@@ -219,7 +222,7 @@ async fn follow(
     if !back_days.is_empty() {
         give_back(tx, back, back_days).await?;
     }
-    take_effect(tx, &refused, now).await
+    Ok(refused)
 }
 
 async fn count_failed_days(tx: &mut PgConnection, keys: Keys, failed_days: Vec<i16>) -> Result<(), Error> {

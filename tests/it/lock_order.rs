@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use relance::channel::{Reaction, Refusal};
+use relance::channel::{Outcome, Reaction, Refusal};
 use relance::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey, Timestamp};
 use relance::store::{Incoming, Listed, Receipt, ReceiptStatus, Senders, Store};
 use sqlx::Acquire;
@@ -14,6 +14,10 @@ use tokio::sync::Barrier;
 use crate::sending::{ALWAYS, NO_PACE, tree};
 use crate::world::{Person, World};
 
+const SANDBOX: &str = "---\napiVersion: relance/v1\nkind: Channel\nmetadata: {name: wa}\nspec: {type: sandbox}\n";
+/// How many wait for a lock.
+pub(crate) const WAITING: &str =
+    "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
 const ACCOUNTS: usize = 4;
 const PEOPLE: usize = 25;
 const ROUNDS: usize = PEOPLE;
@@ -169,12 +173,44 @@ async fn whoever_waits_for_a_lane_has_none_of_its_messages() {
     sqlx::query("select from lane for update").execute(&mut *tx).await.unwrap();
     let (store, now) = (world.store().clone(), world.now);
     let expiring = tokio::spawn(async move { store.expire_leases(now).await });
-    let waiting =
-        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    while !expiring.is_finished() && world.one::<i64>(waiting).await < 1 {
+    while !expiring.is_finished() && world.one::<i64>(WAITING).await < 1 {
         tokio::task::yield_now().await;
     }
     sqlx::query("select from message for update nowait").execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(expiring.await.unwrap().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_message_has_halted_no_channel() {
+    let mut world = World::at("2026-11-30T08:00:00Z").await;
+    for n in 1..=2 {
+        let account = format!("a{n}");
+        world.account(&account).await;
+        world.person(Person { account: &account, ..Person::new(&account, phone(n).as_str()) }).await;
+    }
+    world.apply(&(tree(2, NO_PACE, &[("c", &format!("{ALWAYS}, channelRef: wa"))]) + SANDBOX)).await;
+    world.settle().await;
+    world.now += TimeDelta::minutes(1);
+    let mut claimed = world.claim_of(4).await.messages;
+    claimed.sort_by_key(|message| message.key);
+    let refused = Outcome::refused("190: no token", Reaction::PauseChannel);
+    let outcomes: Vec<_> =
+        claimed.into_iter().zip([refused, Outcome::Accepted { provider_id: "1".to_owned() }]).collect();
+    // Somebody notes that the other message failed as well, for the same reason.
+    let mut tx = world.pool().begin().await.unwrap();
+    sqlx::query("select from message where account_id = 2 for update").execute(&mut *tx).await.unwrap();
+    let (store, now) = (world.store().clone(), world.now);
+    let saving = tokio::spawn(async move { store.save_outcomes(&outcomes, now).await });
+    while !saving.is_finished() && world.one::<i64>(WAITING).await < 1 {
+        tokio::task::yield_now().await;
+    }
+    sqlx::query("set local lock_timeout = '1s'").execute(&mut *tx).await.unwrap();
+    sqlx::query("insert into channel_halt values ('wa', 'also', '2026-11-30Z', '2026-12-01Z', 1) on conflict (channel) do nothing")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    saving.await.unwrap().unwrap();
+    assert_eq!(world.column("select state from message order by account_id").await, ["queued", "sent"]);
 }
