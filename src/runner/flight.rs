@@ -15,6 +15,7 @@ use super::send::{Sent, lease, save};
 use super::supervisor::log_failure;
 use crate::channel::{Channels, Outcome};
 use crate::domain::{AccountId, Timestamp};
+use crate::lifecycle::settlement::{Consequence, Settlement};
 use crate::program::Program;
 use crate::store::{self, Batch, Claimed, Span, Speed, Store, Terms};
 
@@ -36,11 +37,13 @@ pub struct Flight {
     savers: Savers,
 }
 
-/// Where what landed is saved. What needs the lock of its account may have to wait for it, which holds up nothing else.
+/// Where what landed is saved. What needs the lock of its account may have to wait for it, and who is suppressed for an
+/// enrollment under way; neither holds up anything else.
 #[derive(Clone)]
 struct Savers {
     messages: mpsc::UnboundedSender<Landed>,
     lanes: mpsc::UnboundedSender<Landed>,
+    suppressions: mpsc::UnboundedSender<Landed>,
 }
 
 /// What claims and landings share.
@@ -67,10 +70,18 @@ struct Landed {
 }
 
 impl Landed {
+    fn settled(&self) -> impl Iterator<Item = Settlement> {
+        self.outcomes.iter().map(|(claimed, outcome)| claimed.settle(outcome, self.at))
+    }
+
     /// Whether nothing has to be saved but what became of the messages.
     fn is_of_messages_only(&self) -> bool {
-        let mut settled = self.outcomes.iter().map(|(claimed, outcome)| claimed.settle(outcome, self.at));
-        settled.all(|settlement| settlement.is_of_message_only())
+        self.settled().all(|settlement| settlement.is_of_message_only())
+    }
+
+    /// Whether somebody is to be suppressed.
+    fn suppresses(&self) -> bool {
+        self.settled().any(|settlement| settlement.consequence == Some(Consequence::Suppress))
     }
 }
 
@@ -81,11 +92,15 @@ impl Savers {
             tokio::spawn(save_all(store.clone(), arrivals));
             landed
         };
-        Self { messages: saver(), lanes: saver() }
+        Self { messages: saver(), lanes: saver(), suppressions: saver() }
     }
 
     fn save(&self, landed: Landed) {
-        let saver = if landed.is_of_messages_only() { &self.messages } else { &self.lanes };
+        let saver = match (landed.is_of_messages_only(), landed.suppresses()) {
+            (true, _) => &self.messages,
+            (false, false) => &self.lanes,
+            (false, true) => &self.suppressions,
+        };
         // Whoever saves ends with the process; then the lease tells.
         drop(saver.send(landed));
     }

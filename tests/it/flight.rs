@@ -17,9 +17,9 @@ use crate::world::{Person, World};
 const ACCOUNTS: i32 = 5;
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Answers for an account once its number has come up: all but the last account are told to try again.
+/// Answers for an account once its number has come up.
 #[derive(Debug)]
-struct InTurn(watch::Receiver<i32>);
+struct InTurn(watch::Receiver<i32>, fn(i32) -> Outcome);
 
 #[async_trait]
 impl Channel for InTurn {
@@ -29,19 +29,14 @@ impl Channel for InTurn {
         for message in messages {
             let account = message.key.target.account.0;
             turn.wait_for(|turn| *turn >= account).await.unwrap();
-            outcomes.push(if account == ACCOUNTS {
-                Outcome::Accepted { provider_id: "1".to_owned() }
-            } else {
-                Outcome::refused("busy", Reaction::Retry { after: None })
-            });
+            outcomes.push(self.1(account));
         }
         outcomes
     }
 }
 
-#[tokio::test]
-async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account() {
-    let mut world = World::at("2026-11-30T08:00:00Z").await;
+/// A message of each account is on its way, and lands when its number comes up.
+async fn aboard(world: &mut World, answer: fn(i32) -> Outcome) -> (Flight, watch::Sender<i32>) {
     for n in 1..=ACCOUNTS {
         let (account, phone) = (format!("a{n}"), format!("+23767100000{n}"));
         world.account(&account).await;
@@ -51,13 +46,50 @@ async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account
     world.settle().await;
     let (program, _) = world.program().await;
     let (turns, turn) = watch::channel(0);
-    let open: Open = Arc::new(move |_| Arc::new(InTurn(turn.clone())));
+    let open: Open = Arc::new(move |_| Arc::new(InTurn(turn.clone(), answer)));
     let channels = Arc::new(Channels::open(&BTreeMap::new(), &open));
     let flight = Flight::new(world.store().clone());
     let now = world.now + chrono::TimeDelta::seconds(1);
     let sent = flight.send(&program, &channels, BATCH, (now, Speed(1.0))).await.unwrap();
     assert_eq!(sent.messages, 5);
+    (flight, turns)
+}
 
+#[tokio::test]
+async fn whoever_is_suppressed_waits_for_who_enrolls_and_nobody_waits_for_them() {
+    let mut world = World::at("2026-11-30T08:00:00Z").await;
+    let answer = |account| match account {
+        ACCOUNTS => Outcome::refused("busy", Reaction::Retry { after: None }),
+        _ => Outcome::refused("131050: stopped", Reaction::Suppress),
+    };
+    let (flight, turns) = aboard(&mut world, answer).await;
+    let mut enrollment = world.pool().begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock_shared($1)")
+        .bind(0x7265_6c61_6e63_6502_i64)
+        .execute(&mut *enrollment)
+        .await
+        .unwrap();
+    for account in 1..ACCOUNTS {
+        turns.send_replace(account);
+        until(&world, &waiting(account.min(2))).await;
+    }
+    turns.send_replace(ACCOUNTS);
+    until(&world, &format!("select state = 'queued' from message where account_id = {ACCOUNTS}")).await;
+    assert_eq!(world.one::<i64>("select count(*) from suppression").await, 0);
+    enrollment.commit().await.unwrap();
+    flight.land().await;
+    assert_eq!(world.one::<i64>("select count(*) from suppression").await, 4);
+    assert_eq!(world.one::<i64>("select count(*) from message where state = 'failed'").await, 4);
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account() {
+    let mut world = World::at("2026-11-30T08:00:00Z").await;
+    let answer = |account| match account {
+        ACCOUNTS => Outcome::Accepted { provider_id: "1".to_owned() },
+        _ => Outcome::refused("busy", Reaction::Retry { after: None }),
+    };
+    let (flight, turns) = aboard(&mut world, answer).await;
     // Somebody has the accounts, as an apply that takes a while has. Two savers wait for them.
     let mut apply = world.pool().begin().await.unwrap();
     sqlx::query("select from lane where account_id < $1 order by account_id for update")
@@ -67,7 +99,7 @@ async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account
         .unwrap();
     for account in 1..ACCOUNTS {
         turns.send_replace(account);
-        until(&world, &format!("select count(*) = {} from pg_locks where not granted", account.min(2))).await;
+        until(&world, &waiting(account.min(2))).await;
     }
     turns.send_replace(ACCOUNTS);
     until(&world, &format!("select state = 'sent' from message where account_id = {ACCOUNTS}")).await;
@@ -112,4 +144,11 @@ async fn until(world: &World, query: &str) {
         assert!(began.elapsed() < DEADLINE, "never: {query}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Whether so many wait for a lock.
+fn waiting(count: i32) -> String {
+    format!(
+        "select count(*) = {count} from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    )
 }
