@@ -63,6 +63,19 @@ pub(super) async fn ask(tx: &mut PgConnection, stopped: &[Stopped<'_>], now: Tim
     Ok(())
 }
 
+/// Has these phones be told of no STOP that they were not told of yet.
+pub(super) async fn withdraw(tx: &mut PgConnection, phones: &[&str]) -> Result<(), Error> {
+    if phones.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("delete from confirmation where phone = any($1)")
+        .bind(phones)
+        .execute(tx)
+        .await
+        .map_err(Error::during("withdraw what people were to be told"))?;
+    Ok(())
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,

@@ -17,7 +17,7 @@ use super::claim::lock_lanes;
 use super::event::{Event, tell};
 use super::import::lock_facts;
 use super::suppression::{accounts_of, let_go, take_turns};
-use super::{Error, Store, hold};
+use super::{Error, Store, confirmation, hold};
 use crate::domain::{Phone, Rejection, Timestamp};
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::target::Exit;
@@ -46,6 +46,7 @@ impl Store {
             .await
             .map_err(Error::during("forget a suppression"))?;
         hold::end(&mut tx, &phones, None).await?;
+        confirmation::withdraw(&mut tx, &phones).await?;
         let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
         lock_lanes(&mut tx, &accounts).await?;
         let exited = let_go(&mut tx, &accounts, (&phones, Exit::Removed), now).await?;

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::claim::lock_lanes;
 use super::import::wake;
 use super::suppression::{By, accounts_of, add, let_go, lock_suppressions, take_turns};
-use super::{Error, Store, hold, opt_out};
+use super::{Error, Store, confirmation, hold, opt_out};
 use crate::consent::{self, Reply};
 use crate::domain::{AccountId, Phone, Timestamp};
 use crate::lifecycle::target::Exit;
@@ -72,6 +72,7 @@ pub(super) async fn act_on(
     let mut started = lift(tx, &starts).await?;
     let undone: Vec<&(&str, i64)> = undone.iter().filter(|(phone, _)| starts.contains(phone)).collect();
     started.extend(lift_refused(tx, &undone).await?);
+    confirmation::withdraw(tx, &starts).await?;
     // Who says clearly what they want needs nobody to read what they said before.
     hold::end(tx, &said.phones(|word| word.last.is_some()), None).await?;
     let held = hold::begin(tx, &said.unclear(), now).await?;

@@ -12,7 +12,7 @@ use super::event::{Event, tell};
 use super::import::wake;
 use super::outcome::{Changed, look_again};
 use super::target_rows::{TargetRow, TargetRows};
-use super::{Error, Store, forgotten, hold, opt_out};
+use super::{Error, Store, confirmation, forgotten, hold, opt_out};
 use crate::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::target::Exit;
@@ -105,6 +105,7 @@ impl Store {
             .map_err(Error::during("lift suppressions"))?;
         let mut named: Vec<&str> = lifted.iter().map(String::as_str).collect();
         named.sort_unstable();
+        confirmation::withdraw(&mut tx, &named).await?;
         let (accounts, revived) = accounts_of(&mut tx, &phones, &named).await?;
         lock_lanes(&mut tx, &accounts).await?;
         wake(&mut tx, &revived, now).await?;

@@ -1,5 +1,6 @@
 //! What people write: STOP and START at once, whoever they are and however often it is told.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -273,6 +274,34 @@ async fn whoever_says_stop_is_told_once_that_it_was_heard() {
     house.tell("user_preferences", &switch).await;
     assert_eq!(suppressed(&house).await.len(), 2);
     assert_eq!(told(&mut house).await, Vec::<String>::new());
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_may_be_written_to_again_or_was_forgotten_is_not_told_that_they_were_heard() {
+    let mut house = house().await;
+    house.at("2026-11-30T10:00:00Z").await;
+    let word = |text: &str, minute: u32| {
+        said(&format!("{text}.{minute}"), "237671000001", text, &format!("2026-11-30T09:{minute:02}:00Z"))
+    };
+    house.tell("messages", &word("STOP", 1)).await;
+    house.tell("messages", &word("START", 2)).await;
+    assert_eq!(told(&mut house).await, Vec::<String>::new());
+    // The first STOP is not told of beside the second.
+    house.tell("messages", &word("STOP", 3)).await;
+    assert_eq!(house.world.one::<i64>("select count(*) from confirmation").await, 1);
+    let (store, now) = (house.world.store().clone(), house.world.now);
+    store.unsuppress(&BTreeSet::from([Phone::trusted(PAUL.to_owned())]), "they called", now).await.unwrap();
+    assert_eq!(told(&mut house).await, Vec::<String>::new());
+    house.tell("messages", &word("STOP", 4)).await;
+    assert_eq!(told(&mut house).await, [TOLD]);
+    // Of whoever is forgotten nothing stays, what is being handed over included.
+    house.tell("messages", &word("START", 5)).await;
+    house.tell("messages", &word("STOP", 6)).await;
+    let (program, _) = house.world.program().await;
+    assert_eq!(store.claim_confirmations(&program.policies, now).await.unwrap().len(), 1);
+    store.forget(&Phone::trusted(PAUL.to_owned()), "a letter", now).await.unwrap();
+    assert_eq!(house.world.one::<i64>("select count(*) from confirmation").await, 0);
     house.close().await;
 }
 
