@@ -1,7 +1,8 @@
-//! What servers say with their refusals: how long to wait, and why.
+//! What servers say with their refusals: how long to wait, and why; and what of it nobody is told.
 
 use chrono::{DateTime, TimeDelta};
 
+use crate::lifecycle::settlement::Outcome;
 use crate::outgoing::Reply;
 
 /// Nobody waits longer for a limit.
@@ -32,11 +33,28 @@ pub(super) fn short(text: &str) -> String {
     if line.chars().count() <= MAX_ERROR { line } else { line.chars().take(MAX_ERROR).chain(['…']).collect() }
 }
 
+/// The same outcome, in no words that lead to a person or let one in.
+pub(super) fn without<'a>(outcome: Outcome, words: impl Iterator<Item = &'a str>) -> Outcome {
+    let clean = |error: String, words: &mut dyn Iterator<Item = &'a str>| {
+        words.filter(|word| !word.is_empty()).fold(error, |error, word| error.replace(word, "…"))
+    };
+    let mut words = words;
+    match outcome {
+        Outcome::Refused(mut refusal) => {
+            refusal.error = clean(refusal.error, &mut words);
+            Outcome::Refused(refusal)
+        }
+        Outcome::Unknown { error } => Outcome::Unknown { error: clean(error, &mut words) },
+        accepted @ Outcome::Accepted { .. } => accepted,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
 
-    use super::retry_after;
+    use super::{retry_after, without};
+    use crate::lifecycle::settlement::{Outcome, Reaction};
     use crate::outgoing::Reply;
 
     type Header<'a> = (&'static str, &'a str);
@@ -59,5 +77,15 @@ mod tests {
         for (headers, expected) in cases {
             assert_eq!(wait(headers), expected.map(TimeDelta::seconds), "{headers:?}");
         }
+    }
+
+    #[test]
+    fn no_error_names_a_person_or_lets_one_in() {
+        let words = || ["hunter2", "+237671000001", "237671000001", ""].into_iter();
+        let text = || "answered 400: +237671000001 (237671000001) by hunter2".to_owned();
+        let said = without(Outcome::refused(text(), Reaction::FailDay), words());
+        assert_eq!(said, Outcome::refused("answered 400: … (…) by …", Reaction::FailDay));
+        let unknown = without(Outcome::Unknown { error: text() }, words());
+        assert_eq!(unknown, Outcome::Unknown { error: "answered 400: … (…) by …".to_owned() });
     }
 }

@@ -188,6 +188,14 @@ fn asks_for(outcome: &Outcome) -> Option<Reaction> {
 }
 
 #[tokio::test]
+async fn no_error_names_a_person_or_lets_one_in() {
+    let meta = Meta::new().await;
+    meta.fail_next(Fault::Error(ApiError::new(131_026, format!("+237671000009, 237671000009 by {TOKEN}"))));
+    let Outcome::Refused(refusal) = meta.one(message(9)).await else { panic!() };
+    assert_eq!(refusal.error, "131026: …, … by …");
+}
+
+#[tokio::test]
 async fn what_is_accepted_is_in_the_ledger_under_our_name() {
     let meta = Meta::new().await;
     let outcome = meta.one(message(7)).await;

@@ -42,22 +42,6 @@ pub(super) fn silence(silence: Silence) -> Outcome {
     }
 }
 
-/// The same, in no words that lead to a person or let one in.
-pub(super) fn without<'a>(outcome: Outcome, words: impl Iterator<Item = &'a str>) -> Outcome {
-    let clean = |error: String, words: &mut dyn Iterator<Item = &'a str>| {
-        words.filter(|word| !word.is_empty()).fold(error, |error, word| error.replace(word, "…"))
-    };
-    let mut words = words;
-    match outcome {
-        Outcome::Refused(mut refusal) => {
-            refusal.error = clean(refusal.error, &mut words);
-            Outcome::Refused(refusal)
-        }
-        Outcome::Unknown { error } => Outcome::Unknown { error: clean(error, &mut words) },
-        accepted @ Outcome::Accepted { .. } => accepted,
-    }
-}
-
 fn accepted(spec: &Spec, json: Option<&Value>, id: &str, said: &str) -> Outcome {
     let Some(pointer) = &spec.message_id else { return Outcome::Accepted { provider_id: id.to_owned() } };
     let provider_id = match json.and_then(|json| json.pointer(pointer)) {
@@ -76,7 +60,7 @@ fn said(status: u16, json: Option<&Value>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{outcome, silence, without};
+    use super::{outcome, silence};
     use crate::lifecycle::settlement::{Outcome, Reaction};
     use crate::manifest::desired::{Channel, Http};
     use crate::outgoing::{Reply, Silence};
@@ -164,13 +148,5 @@ mod tests {
         let retry = Outcome::refused("cut", Reaction::Retry { after: None });
         assert_eq!(silence(Silence::NotSent(cut())), retry);
         assert_eq!(silence(Silence::Unknown(cut())), Outcome::Unknown { error: cut() });
-    }
-
-    #[test]
-    fn no_error_names_a_person_or_lets_one_in() {
-        let reply = Reply::new(400, &[], r#"{"message": "+237671000001 (237671000001) by hunter2"}"#);
-        let words = ["hunter2", "+237671000001", "237671000001", ""];
-        let said = without(outcome(&spec("{}"), &reply, ("", false)), words.into_iter());
-        assert_eq!(said, Outcome::refused("answered 400: … (…) by …", Reaction::FailDay));
     }
 }

@@ -22,6 +22,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use self::request::Request;
+use super::said::without;
 use super::turns::Turns;
 use super::{Channel, Outcome, Reaction};
 use crate::domain::{Callback, Mark, Timestamp};
@@ -133,7 +134,7 @@ impl Http {
                 outcome = accepted;
             }
         }
-        answer::without(outcome, access.secrets.iter().map(String::as_str).chain(request.person()))
+        without(outcome, access.secrets.iter().map(String::as_str).chain(request.person()))
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use self::answer::Answer;
 use self::request::Body;
 pub use self::table::{SWITCHED_OFF, by_number, reaction};
+use super::said::without;
 use super::turns::Turns;
 use super::{Channel, Outcome, Reaction};
 use crate::domain::{Callback, Mark, MessageKey, Timestamp};
@@ -89,7 +90,7 @@ impl<C: Conversations> WhatsappCloud<C> {
             },
             |answer| answer.outcome(message.attempts),
         );
-        settled(outcome, is_shared, token)
+        settled(outcome, is_shared, token, message)
     }
 
     async fn exchange(&self, number: &str, body: &Body, token: &str, latest: Instant) -> Result<Answer, Silence> {
@@ -141,11 +142,11 @@ impl<C: Conversations> Channel for WhatsappCloud<C> {
     }
 }
 
-/// What follows from an outcome. Meta repeats tokens that it does not know.
-fn settled(outcome: Outcome, is_shared: bool, token: &str) -> Outcome {
-    match outcome {
+/// What follows from an outcome. Meta repeats tokens that it does not know, and may repeat whom it was for.
+fn settled(outcome: Outcome, is_shared: bool, token: &str, message: &Claimed) -> Outcome {
+    let phone = message.phone.as_str();
+    match without(outcome, [token, phone, phone.trim_start_matches('+')].into_iter()) {
         Outcome::Refused(mut refusal) => {
-            refusal.error = refusal.error.replace(token, "…");
             refusal.reaction = by_number(refusal.reaction, is_shared);
             Outcome::Refused(refusal)
         }
