@@ -75,12 +75,13 @@ impl<'a> Read<'a> {
         senders: &Senders,
     ) -> impl Iterator<Item = Receipt> {
         self.statuses().filter_map(|status| {
-            let key = match &status.callback {
-                Some(callback) => callback.of(ours)?,
-                None => *called.get(&status.provider_id)?,
+            let (key, is_certain) = match &status.callback {
+                Some(callback) => (callback.of(ours)?, callback.mark.is_some()),
+                None => (*called.get(&status.provider_id)?, true),
             };
             Some(Receipt {
                 key,
+                is_certain,
                 provider_id: Some(status.provider_id.clone()),
                 recipient: status.recipient.clone(),
                 channel: Some(self.webhook.channel.clone()),

@@ -1,6 +1,7 @@
 //! Receipts: what became of a message after the provider took it, told by the provider, sooner or later or never, twice
 //! or in any order.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
@@ -18,6 +19,9 @@ use crate::lifecycle::settlement::Refusal;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     pub key: MessageKey,
+    /// Whether it is certain that the key is one of ours, by our mark or by what the provider calls the message. Before
+    /// there were marks, other installations could have messages of the same key.
+    pub is_certain: bool,
     /// As the provider calls the message, where it says so.
     pub provider_id: Option<String>,
     /// As the provider calls whom it was for, without the `+` of a phone.
@@ -40,7 +44,8 @@ pub enum ReceiptStatus {
 impl Store {
     /// Notes `receipts`, in one transaction. Returns how many messages more is known of than before: some came further,
     /// of others an earlier instant is known. Messages that nobody handed over are passed over, and so are receipts for a
-    /// message that the provider calls otherwise: somebody else gave it the same number.
+    /// message that the provider calls otherwise, or that without a mark speak of one that has one: somebody else gave it the
+    /// same number.
     ///
     /// What a failure asks for happens once, whatever else is said of the message: its person leaves, a run, an account or
     /// a channel pauses. Nothing is sent again for it.
@@ -52,6 +57,7 @@ impl Store {
         if receipts.is_empty() {
             return Ok(0);
         }
+        let receipts = &*self.meant(receipts).await?;
         let failures = failures(receipts);
         self.suppress_failed(&failures, now).await?;
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to note receipts"))?;
@@ -84,12 +90,22 @@ impl Store {
         tx.commit().await.map_err(Error::during("commit receipts"))?;
         Ok(known.len() as u64)
     }
+
+    /// Those that are certain, and those of messages that have no mark.
+    async fn meant<'a>(&self, receipts: &'a [Receipt]) -> Result<Cow<'a, [Receipt]>, Error> {
+        let doubtful: Vec<MessageKey> = receipts.iter().filter(|one| !one.is_certain).map(|one| one.key).collect();
+        if doubtful.is_empty() {
+            return Ok(Cow::Borrowed(receipts));
+        }
+        let unmarked = self.unmarked(&doubtful).await?;
+        Ok(receipts.iter().filter(|one| one.is_certain || unmarked.contains(&one.key)).cloned().collect())
+    }
 }
 
 impl Receipt {
     /// One of which no more is known.
     pub fn new(key: MessageKey, status: ReceiptStatus, at: Timestamp) -> Self {
-        Self { key, provider_id: None, recipient: None, channel: None, status, at }
+        Self { key, is_certain: true, provider_id: None, recipient: None, channel: None, status, at }
     }
 }
 

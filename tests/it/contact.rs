@@ -84,9 +84,11 @@ async fn posted(world: &World, field: &str, value: &Value, attempts: i32) {
 
 /// What the provider says of them: of their message, in their words, and of a switch that they turned.
 async fn told(world: &World, of: &str) {
+    world.store().mark().await.unwrap();
+    let key: String = world.one("select format('relance.%s.1.1.1.1', mark) from installation").await;
     let status = |status: &str| {
         json!({"id": format!("wamid.{of}"), "status": status, "recipient_id": DIGITS, "timestamp": "1764500000",
-               "biz_opaque_callback_data": "relance.1.1.1.1",
+               "biz_opaque_callback_data": key,
                "errors": [{"code": 131_050, "title": "no marketing to 237671000001"}]})
     };
     posted(world, "messages", &json!({"statuses": [status("delivered"), status("failed")]}), 0).await;

@@ -295,6 +295,16 @@ async fn of_several_installations_on_one_account_each_hears_of_its_own() {
     house.tell("messages", &status("wamid.t", Some(&theirs), "delivered", "2026-11-29T08:05:00Z")).await;
     assert_eq!(message(&house, 10).await, "uncertain no answer");
     assert_eq!(house.world.one::<i64>("select count(*) from provider_message").await, 0);
+    // Without a mark it speaks of no message that has one: it came from somebody who had none yet.
+    house.world.sql("update installation set made_at = '2026-11-29Z'").await;
+    let mut old = status("wamid.u", Some("relance.3.1.10.1"), "failed", "2026-11-29T08:05:00Z");
+    old["statuses"][0]["errors"] = json!([{"code": 131_050, "title": "stopped"}]);
+    old["statuses"][0]["recipient_id"] = json!("5511999");
+    house.tell("messages", &old).await;
+    assert_eq!(message(&house, 10).await, "uncertain no answer");
+    let traces = "select (select count(*) from alias) + (select count(*) from suppression)
+                       + (select count(*) from provider_message)";
+    assert_eq!(house.world.one::<i64>(traces).await, 0);
     let ours = Callback::new(ours.as_ref().ok(), key).to_string();
     house.tell("messages", &status("wamid.o", Some(&ours), "delivered", "2026-11-29T08:05:00Z")).await;
     assert_eq!(message(&house, 10).await, "delivered wamid.o 08:05 08:05");
