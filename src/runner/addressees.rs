@@ -9,46 +9,59 @@ use crate::store::{self, SenderName, Senders, Store};
 /// What was in force when somebody last asked.
 #[derive(Debug, Default)]
 pub struct Addressees {
-    held: Option<(i64, Policies, Means)>,
+    /// As of this generation of manifests.
+    generation: Option<i64>,
+    policies: Policies,
+    means: Means,
     /// As of these generations of manifests and facts.
-    senders: Option<((i64, i64), Senders)>,
-    /// What is known to be remembered already.
-    learnt: HashSet<SenderName>,
+    senders_as_of: Option<(i64, i64)>,
+    senders: Senders,
+    /// What is known to be remembered already, as of a generation of manifests: with a channel that goes, so does what it was
+    /// told.
+    learnt: (Option<i64>, HashSet<SenderName>),
 }
 
 impl Addressees {
     /// The accounts by their numbers.
     pub(super) async fn senders(&mut self, store: &Store) -> Result<&Senders, store::Error> {
         let (generation, facts) = (store.generation().await?, store.facts_generation().await?);
-        if self.senders.as_ref().is_none_or(|(known, _)| *known != (generation, facts)) {
-            let (known, policies, _) = self.in_force(store, generation).await?;
-            self.senders = Some(((*known, facts), store.senders(policies).await?));
+        if self.senders_as_of != Some((generation, facts)) {
+            self.look_up(store, generation).await?;
+            self.senders = store.senders(&self.policies).await?;
+            self.senders_as_of = self.generation.map(|generation| (generation, facts));
         }
-        Ok(&self.senders.get_or_insert_default().1)
+        Ok(&self.senders)
     }
 
-    /// By what means campaigns write.
-    pub(super) async fn means(&mut self, store: &Store) -> Result<&Means, store::Error> {
-        let generation = store.generation().await?;
-        Ok(&self.in_force(store, generation).await?.2)
+    /// By what means campaigns write, and the accounts by their numbers.
+    pub(super) async fn by_what(&mut self, store: &Store) -> Result<(&Means, &Senders), store::Error> {
+        self.senders(store).await?;
+        Ok((&self.means, &self.senders))
     }
 
     /// Remembers what numbers are called, as far as that is news.
     pub(super) async fn learn(&mut self, store: &Store, names: BTreeSet<SenderName>) -> Result<(), store::Error> {
-        let news: BTreeSet<SenderName> = names.into_iter().filter(|name| !self.learnt.contains(name)).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let generation = Some(store.generation().await?);
+        if self.learnt.0 != generation {
+            self.learnt = (generation, HashSet::new());
+        }
+        let news: BTreeSet<SenderName> = names.into_iter().filter(|name| !self.learnt.1.contains(name)).collect();
         store.learn_senders(&news).await?;
-        self.learnt.extend(news);
+        self.learnt.1.extend(news);
         Ok(())
     }
 
-    async fn in_force(&mut self, store: &Store, generation: i64) -> Result<&(i64, Policies, Means), store::Error> {
-        let held = self.held.take().filter(|(known, ..)| *known == generation);
-        let held = if let Some(held) = held {
-            held
-        } else {
+    /// Looks what is in force, unless that is known.
+    async fn look_up(&mut self, store: &Store, generation: i64) -> Result<(), store::Error> {
+        if self.generation != Some(generation) {
             let now = store.in_force().await?;
-            (now.generation, now.desired.policies(), Means::of(&now.desired, &now.campaigns))
-        };
-        Ok(self.held.insert(held))
+            self.generation = Some(now.generation);
+            self.policies = now.desired.policies();
+            self.means = Means::of(&now.desired, &now.campaigns);
+        }
+        Ok(())
     }
 }

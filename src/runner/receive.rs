@@ -86,7 +86,7 @@ async fn process(
     let notices: Vec<_> = posts.iter().flat_map(Read::notices).collect();
     let new = match notices.as_slice() {
         [] => Vec::new(),
-        notices => store.note_notices(notices, addressees.means(store).await?, now).await?,
+        notices => store.note_notices(notices, addressees.by_what(store).await?, now).await?,
     };
     for place in &new {
         tracing::warn!("{}", notices[*place].sentence);

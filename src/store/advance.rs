@@ -199,6 +199,7 @@ async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(
              started_at = case when u.phase = 'active' then coalesce(r.started_at, $7) else r.started_at end,
              ahead_at = case when u.ahead then coalesce(r.ahead_at, $7) end,
              finished_at = case when u.phase in ('completed', 'cancelled') then coalesce(r.finished_at, $7) end,
+             fault_revision_id = case when u.phase <> 'active' then r.fault_revision_id end,
              enroll_at = case when u.phase = 'active' and r.phase <> 'active' then $7
                               when u.phase in ('completed', 'cancelled') then null else r.enroll_at end
          from looked u where r.account_id = u.account_id and r.campaign_id = u.campaign_id",

@@ -97,6 +97,7 @@ pub(super) async fn have_effect(tx: &mut PgConnection, failures: &[News<'_>], no
         refused.push(Refused {
             run: (key.account, key.campaign),
             channel: receipt.channel.as_deref(),
+            // A receipt does not say by which template the message went.
             template: None,
             error: &refusal.error,
             consequence,

@@ -18,13 +18,23 @@ pub(super) struct Faults(BTreeMap<(AccountId, CampaignId), Fault>);
 struct Fault {
     sentence: String,
     at: Timestamp,
-    /// The template that its provider refused, and the channel.
-    template: Option<(String, Template)>,
+    /// The channel whose provider refused it, and the template where that is known: else it is one of the campaign.
+    refused: Option<(String, Option<Template>)>,
+}
+
+impl Fault {
+    fn channel(&self) -> Option<&str> {
+        self.refused.as_ref().map(|(channel, _)| channel.as_str())
+    }
+
+    fn template(&self) -> Option<&Template> {
+        self.refused.as_ref()?.1.as_ref()
+    }
 }
 
 impl Faults {
     pub(super) fn push(&mut self, run: (AccountId, CampaignId), sentence: String, at: Timestamp) {
-        self.0.entry(run).or_insert(Fault { sentence, at, template: None });
+        self.0.entry(run).or_insert(Fault { sentence, at, refused: None });
     }
 
     /// Of a hand-over by a channel, with the template that was refused where that is known: the provider may take it again.
@@ -32,11 +42,11 @@ impl Faults {
         &mut self,
         run: (AccountId, CampaignId),
         sentence: &str,
-        template: Option<(&str, Template)>,
+        (channel, template): (Option<&str>, Option<Template>),
         at: Timestamp,
     ) {
-        let template = template.map(|(channel, template)| (channel.to_owned(), template));
-        self.0.entry(run).or_insert(Fault { sentence: sentence.to_owned(), at, template });
+        let refused = channel.map(|channel| (channel.to_owned(), template));
+        self.0.entry(run).or_insert(Fault { sentence: sentence.to_owned(), at, refused });
     }
 
     /// Pauses the runs that are active, and has those looked at that made way for them.
@@ -66,9 +76,9 @@ impl Faults {
         .bind(self.0.keys().map(|(_, campaign)| campaign.0).collect::<Vec<_>>())
         .bind(self.0.values().map(|fault| fault.sentence.as_str()).collect::<Vec<_>>())
         .bind(self.0.values().map(|fault| fault.at).collect::<Vec<_>>())
-        .bind(self.0.values().map(|fault| Some(fault.template.as_ref()?.0.as_str())).collect::<Vec<_>>())
-        .bind(self.0.values().map(|fault| Some(fault.template.as_ref()?.1.name.as_str())).collect::<Vec<_>>())
-        .bind(self.0.values().map(|fault| Some(fault.template.as_ref()?.1.language.as_str())).collect::<Vec<_>>())
+        .bind(self.0.values().map(Fault::channel).collect::<Vec<_>>())
+        .bind(self.0.values().map(|fault| Some(fault.template()?.name.as_str())).collect::<Vec<_>>())
+        .bind(self.0.values().map(|fault| Some(fault.template()?.language.as_str())).collect::<Vec<_>>())
         .execute(tx)
         .await
         .map_err(Error::during("pause runs that are at fault"))?;

@@ -97,8 +97,7 @@ pub(super) async fn take_effect(tx: &mut PgConnection, refused: &[Refused<'_>], 
             None | Some(Consequence::Suppress) => {}
             Some(Consequence::SlowLane { after }) => lane.throttle = Some(slow_down(lane.throttle, *after, now)),
             Some(Consequence::PauseRun) => {
-                let template = channel.zip(template.map(Template::of));
-                faults.refused((*account, *campaign), error, template, now);
+                faults.refused((*account, *campaign), error, (*channel, template.map(Template::of)), now);
             }
             Some(Consequence::PauseAccount) => {
                 let reason = Reason::ChannelUnhealthy;

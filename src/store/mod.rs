@@ -9,8 +9,9 @@
 //! takes what they need in one order, and of each kind in the order of the keys, rows that an `update` or a `delete`
 //! would take in any order by a `select … order by … for update` before it:
 //!
-//! 1. the advisory lock of imports, then that of suppressions (`suppression::take_turns`)
-//! 2. what was heard (`inbound`), conversations, suppressions, holds
+//! 1. the advisory lock of imports, then that of suppressions (`suppression::take_turns`), or that of orders
+//!    (`overrides::take_turns`)
+//! 2. what was heard (`inbound`), conversations, suppressions, holds, confirmations
 //! 3. leases, then lanes by account: the lock of everything that an account has, its runs and its targets
 //! 4. messages by their keys; one that waits for another attempt belongs to its lane, and no receipt locks it
 //! 5. halted channels
@@ -19,6 +20,7 @@
 //! Posts (`webhook`) are locked in transactions of their own.
 
 mod advance;
+mod affected;
 mod apply;
 mod approval;
 mod attempt;
@@ -56,6 +58,7 @@ mod notification;
 mod opt_out;
 mod outcome;
 mod overrides;
+mod provider_lift;
 mod provider_message;
 mod provider_notice;
 mod provider_stop;

@@ -10,13 +10,12 @@ use super::advance::{Replaced, look_at};
 use super::claim::{in_force, lock_lanes};
 use super::event::{Event, tell};
 use super::halt::lift_halt;
-use super::provider_stop::{Lifted, lift, waiting, wake_waiting};
+use super::provider_lift::{lift_for, waiting};
 use super::rows::decode;
 use super::run::Scene;
 use super::{Error, Store};
 use crate::domain::{AccountId, CampaignId, Timestamp};
 use crate::lifecycle::event::EventKind;
-use crate::lifecycle::means::Template;
 use crate::lifecycle::operator::{Action, Override, Overrides, Scope};
 use crate::lifecycle::run::Phase;
 use crate::program::Program;
@@ -45,6 +44,8 @@ pub struct Outcome {
     pub runs: Vec<Group>,
     /// People who left by it.
     pub exited: i64,
+    /// What a provider had stopped and may be tried again, a sentence each.
+    pub lifted: Vec<String>,
 }
 
 /// Runs that are where they are for the same reason.
@@ -110,11 +111,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Ordered, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to order"))?;
-        sqlx::query("select pg_advisory_xact_lock($1)")
-            .bind(LOCK)
-            .execute(&mut *tx)
-            .await
-            .map_err(Error::during("wait for whoever moves runs on"))?;
+        take_turns(&mut tx).await?;
         let goes_on = order.is_some_and(|order| matches!(order.action, Action::Resume | Action::Start));
         let accounts = accounts_of(&mut tx, scope).await?;
         // What a provider stopped may concern others too.
@@ -127,9 +124,9 @@ impl Store {
         let before = find(&mut tx, scope, now).await?;
         let people = concerned(&mut tx, scope).await?.people;
         replace(&mut tx, scope, order, now).await?;
+        let mut lifted = Vec::new();
         if goes_on {
-            lift_faults(&mut tx, scope).await?;
-            lift_stops(&mut tx, scope, program, now).await?;
+            lifted = lift_for(&mut tx, scope, program, now).await?;
         }
         if let Some(account) = scope.account().filter(|_| goes_on) {
             lift_halt(&mut tx, account, now).await?;
@@ -145,8 +142,18 @@ impl Store {
         let runs = groups(&mut tx, scope, now).await?;
         tx.commit().await.map_err(Error::during("commit an override"))?;
         let exited = people - runs.iter().map(|group| group.people).sum::<i64>();
-        Ok(Ordered::Done(Outcome { before: before.map(|before| before.action), runs, exited }))
+        Ok(Ordered::Done(Outcome { before: before.map(|before| before.action), runs, exited, lifted }))
     }
+}
+
+/// Waits for whoever moves runs on; from here to the commit nobody else does.
+pub(super) async fn take_turns(tx: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(tx)
+        .await
+        .map_err(Error::during("wait for whoever moves runs on"))?;
+    Ok(())
 }
 
 /// From here to the commit no override comes or goes.
@@ -300,46 +307,6 @@ async fn replace(tx: &mut PgConnection, scope: Scope, order: Option<&Override>, 
     .execute(tx)
     .await
     .map_err(Error::during("save an override"))?;
-    Ok(())
-}
-
-/// Has runs forget what could not be sent: a person has looked, and what is at fault still will say so again.
-async fn lift_faults(tx: &mut PgConnection, scope: Scope) -> Result<(), Error> {
-    sqlx::query(
-        "update run set fault_revision_id = null
-         where ($1::int is null or account_id = $1) and ($2::int is null or campaign_id = $2)
-           and fault_revision_id is not null and finished_at is null",
-    )
-    .bind(scope.account().map(|account| account.0))
-    .bind(scope.campaign().map(|campaign| campaign.0))
-    .execute(tx)
-    .await
-    .map_err(Error::during("lift the faults of runs"))?;
-    Ok(())
-}
-
-/// Lifts what a provider stopped: the templates of the campaign, or the number that the account has of its own.
-async fn lift_stops(tx: &mut PgConnection, scope: Scope, program: &Program, now: Timestamp) -> Result<(), Error> {
-    let mut lifted = Vec::new();
-    if let Some(campaign) = scope.campaign() {
-        let templates: Vec<&Template> = program.means.templates(campaign).collect();
-        lifted = lift(tx, Lifted::Templates(&templates)).await?;
-    }
-    if let Some(account) = scope.account() {
-        let facts: Option<(String, serde_json::Value)> =
-            sqlx::query_as("select external_id, attributes from account where id = $1")
-                .bind(account.0)
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(Error::during("read the account of an override"))?;
-        let sender = facts.and_then(|(name, labels)| program.policies.of(&name, &labels).sender.clone());
-        if let Some(sender) = sender {
-            lifted.extend(lift(tx, Lifted::Number(&sender)).await?);
-        }
-    }
-    if !lifted.is_empty() {
-        wake_waiting(tx, now).await?;
-    }
     Ok(())
 }
 

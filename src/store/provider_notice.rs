@@ -4,7 +4,7 @@
 use sqlx::PgConnection;
 
 use super::event::{Event, tell};
-use super::{Error, Store, provider_stop};
+use super::{Error, Senders, Store, provider_stop};
 use crate::domain::Timestamp;
 use crate::lifecycle::event::EventKind;
 use crate::lifecycle::means::Means;
@@ -25,11 +25,11 @@ impl Store {
     /// Writes into the log what was not told before, and has it take effect: whoever uses what is stopped is looked at, and so is
     /// whoever waited for what is lifted. Returns the places in `notices` of what is new. One transaction.
     ///
-    /// In whatever order notices come, and however often, what was told last of a thing counts.
+    /// `by` which means campaigns write, and in whose name accounts do, says whom it concerns. In whatever order notices come, and however often, what was told last of a thing counts.
     pub async fn note_notices(
         &self,
         notices: &[ProviderNotice],
-        means: &Means,
+        by: (&Means, &Senders),
         now: Timestamp,
     ) -> Result<Vec<usize>, Error> {
         if notices.is_empty() {
@@ -47,7 +47,7 @@ impl Store {
         let event = |place: &usize| Event::new(EventKind::ProviderNotice, None, notices[*place].sentence.clone());
         tell(&mut tx, &places.iter().map(event).collect::<Vec<_>>(), now).await?;
         let told: Vec<&Stop> = places.iter().filter_map(|place| notices[*place].stop.as_ref()).collect();
-        provider_stop::note(&mut tx, &told, means, now).await?;
+        provider_stop::note(&mut tx, &told, by, now).await?;
         tx.commit().await.map_err(Error::during("commit what a provider tells"))?;
         Ok(places)
     }

@@ -1,11 +1,14 @@
 //! An operator lifts what stops a channel.
 
+use sqlx::PgConnection;
+
 use super::claim::lock_lanes;
 use super::event::{Event, tell};
 use super::halt::lift_channels;
-use super::provider_stop::{Lifted, lift, waiting, wake_waiting};
+use super::overrides::take_turns;
+use super::provider_lift::{Lifted, lift, wake_waiting};
 use super::{Error, Store};
-use crate::domain::Timestamp;
+use crate::domain::{AccountId, Timestamp};
 use crate::lifecycle::event::EventKind;
 
 /// What that came to.
@@ -28,26 +31,18 @@ impl Store {
         now: Timestamp,
     ) -> Result<Resumed, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to resume a channel"))?;
-        let accounts = waiting(&mut tx).await?;
+        // Nobody is just about to stop for what is lifted here.
+        take_turns(&mut tx).await?;
+        let accounts = unfinished(&mut tx).await?;
         lock_lanes(&mut tx, &accounts).await?;
         let mut lifted = lift_channels(&mut tx, &[channel]).await?;
         lifted.extend(lift(&mut tx, Lifted::Channel(channel)).await?);
-        let refused: Vec<String> = sqlx::query_scalar(
-            "with lifted as (
-               update run set fault_revision_id = null
-               where fault_channel = $1 and fault_revision_id is not null and finished_at is null
-               returning fault_template, fault_language)
-             select distinct format('the template `%s` (%s) was refused', fault_template, fault_language) from lifted order by 1",
-        )
-        .bind(channel)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(Error::during("lift the faults of a channel"))?;
-        lifted.extend(refused);
+        lifted.extend(lift_refused(&mut tx, channel).await?);
         if lifted.is_empty() {
             return Ok(Resumed::default());
         }
         let runs = wake_waiting(&mut tx, now).await?;
+        wake_lanes(&mut tx, &accounts, now).await?;
         let sentence = format!("{actor} resumed the channel `{channel}`: {reason}");
         let event = Event::new(EventKind::OverrideSet, Some(actor), sentence);
         let event = Event { after: Some("resume".to_owned()), reason: Some(reason.to_owned()), ..event };
@@ -55,4 +50,39 @@ impl Store {
         tx.commit().await.map_err(Error::during("commit that a channel is resumed"))?;
         Ok(Resumed { lifted, runs: i64::try_from(runs).unwrap_or(i64::MAX) })
     }
+}
+
+/// The accounts with a run that is not over: what stops a channel puts lanes to sleep before their runs are looked at.
+async fn unfinished(tx: &mut PgConnection) -> Result<Vec<AccountId>, Error> {
+    let accounts: Vec<i32> = sqlx::query_scalar("select distinct account_id from run where finished_at is null")
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("look who may send by a channel"))?;
+    Ok(accounts.into_iter().map(AccountId).collect())
+}
+
+/// Has runs forget what was refused by the channel. Their lanes are locked.
+async fn lift_refused(tx: &mut PgConnection, channel: &str) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar(
+        "with lifted as (
+           update run set fault_revision_id = null
+           where fault_channel = $1 and fault_revision_id is not null and finished_at is null
+           returning case when fault_template is null then message
+                     else format('the template `%s` (%s) was refused', fault_template, fault_language) end as why)
+         select distinct why from lifted order by why",
+    )
+    .bind(channel)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("lift the faults of a channel"))
+}
+
+async fn wake_lanes(tx: &mut PgConnection, accounts: &[AccountId], now: Timestamp) -> Result<(), Error> {
+    sqlx::query("update lane set wake_at = $2 where account_id = any($1) and wake_at > $2")
+        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("have lanes looked at that may send by a channel"))?;
+    Ok(())
 }

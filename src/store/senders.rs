@@ -26,6 +26,11 @@ impl Senders {
         }
     }
 
+    /// The accounts that send in this name.
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = AccountId> {
+        self.by_name.get(name).into_iter().flatten().copied()
+    }
+
     /// Whether the account sends in a name of its own, and not in the one that its channel shares.
     pub fn has_own(&self, account: AccountId) -> bool {
         self.accounts.contains(&account)

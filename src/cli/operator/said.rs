@@ -34,6 +34,7 @@ impl Said<'_> {
             "runs": outcome.runs.iter().map(|group| group.runs).sum::<i64>(),
             "people": outcome.runs.iter().map(|group| group.people).sum::<i64>(),
             "exited": outcome.exited,
+            "lifted": outcome.lifted,
             "phases": outcome.runs,
         })
     }
@@ -49,7 +50,12 @@ impl Said<'_> {
         if let Some(before) = self.outcome.before.filter(|before| *before != self.action) {
             text += &format!(" It takes the place of the order to {before}.");
         }
-        text + &groups(self.outcome.runs.iter().filter(|group| !self.is_obeyed(group)))
+        text += &groups(self.outcome.runs.iter().filter(|group| !self.is_obeyed(group)));
+        if !self.outcome.lifted.is_empty() {
+            text += "\nWhat a provider stopped of it is tried again:";
+            text.extend(self.outcome.lifted.iter().map(|why| format!("\n  {}", one_line(why))));
+        }
+        text
     }
 
     fn done(&self) -> &'static str {

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod door;
+mod lifts;
 mod people;
 mod statuses;
 mod stops;

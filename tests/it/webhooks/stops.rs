@@ -12,7 +12,7 @@ use crate::world::{Fault, Person, World};
 
 /// Campaign `c` goes by the template `welcome`, in French and English, and `d` by none. Account `a1` has a number of its
 /// own, the others share one.
-fn tree(secrets: &str) -> String {
+pub(super) fn tree(secrets: &str) -> String {
     let sequence = |name: &str, days: &[Option<&str>]| {
         let mut text = format!(
             "---\napiVersion: relance/v1\nkind: Sequence\nmetadata: {{name: {name}}}\nspec:\n  fallbackLanguage: fr\n  days:\n"
@@ -41,7 +41,7 @@ fn tree(secrets: &str) -> String {
         + secrets
 }
 
-async fn house() -> House {
+pub(super) async fn house() -> House {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     world.account("a2").await;
@@ -54,7 +54,7 @@ async fn house() -> House {
 
 impl House {
     /// Posts one change that happened at this minute after seven, and has the runs looked at.
-    async fn told(&mut self, minute: i64, field: &str, value: &Value) {
+    pub(super) async fn told(&mut self, minute: i64, field: &str, value: &Value) {
         let entry = json!({"id": "waba", "time": 1_796_022_000 + 60 * minute,
                            "changes": [{"field": field, "value": value}]});
         let body = json!({"object": "whatsapp_business_account", "entry": [entry]}).to_string();
@@ -63,7 +63,7 @@ impl House {
         self.world.settle().await;
     }
 
-    async fn template(&mut self, minute: i64, event: &str, language: Option<&str>) {
+    pub(super) async fn template(&mut self, minute: i64, event: &str, language: Option<&str>) {
         let mut value = json!({"event": event, "message_template_name": "welcome", "reason": "NONE"});
         if let Some(language) = language {
             value["message_template_language"] = json!(language);
@@ -75,21 +75,35 @@ impl House {
         self.told(minute, "account_update", value).await;
     }
 
-    async fn number(&mut self, minute: i64, event: &str, digits: &str) {
+    pub(super) async fn number(&mut self, minute: i64, event: &str, digits: &str) {
         let value = json!({"event": event, "display_phone_number": digits});
         self.told(minute, "phone_number_quality_update", &value).await;
     }
 
     /// A message comes to a number, by which becomes known what it is called and what it belongs to.
-    async fn hear_of(&mut self, business: &str, number: &str, digits: &str) {
+    pub(super) async fn hear_of(&mut self, business: &str, number: &str, digits: &str) {
         let value = json!({"metadata": {"phone_number_id": number, "display_phone_number": digits}});
         let body = json!({"entry": [{"id": business, "changes": [{"field": "messages", "value": value}]}]}).to_string();
         assert_eq!(post(self.address, body.as_bytes(), SECRET).0, 200);
         self.receive().await;
     }
 
+    /// What we call the messages, and what the provider does.
+    pub(super) async fn names(&self) -> Vec<(String, String)> {
+        self.world.store().mark().await.unwrap();
+        let names =
+            "select concat_ws('.', 'relance', mark, account_id, campaign_id, referral_id, day) || ' ' || provider_id
+                     from message, installation order by account_id, campaign_id, referral_id, day";
+        let names = self.world.column(names).await;
+        names
+            .iter()
+            .map(|both| both.split_once(' ').unwrap())
+            .map(|(our, its)| (our.to_owned(), its.to_owned()))
+            .collect()
+    }
+
     /// The runs that are paused, with why.
-    async fn stopped(&self) -> Vec<String> {
+    pub(super) async fn stopped(&self) -> Vec<String> {
         let paused = |line: &String| line.contains("paused");
         self.world.runs().await.into_iter().filter(paused).map(|line| line.replace(" paused", "")).collect()
     }
@@ -101,8 +115,8 @@ impl House {
     }
 }
 
-const TEMPLATE: [&str; 2] = ["c a1 template-error", "c a2 template-error"];
-const NONE: [&str; 0] = [];
+pub(super) const TEMPLATE: [&str; 2] = ["c a1 template-error", "c a2 template-error"];
+pub(super) const NONE: [&str; 0] = [];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_template_that_is_paused_pauses_who_uses_it_until_it_is_approved_again() {
@@ -176,7 +190,7 @@ async fn a_template_that_was_refused_is_tried_again_when_it_is_approved_and_no_o
     let mut stopped = house.stopped().await;
     stopped.retain(|line| line.starts_with('c'));
     assert_eq!(stopped, TEMPLATE, "{:?}", house.world.runs().await);
-    house.world.sql("update run set fault_template = null where account_id = 2").await;
+    house.world.sql("update run set fault_channel = null where account_id = 2").await;
     house.template(1, "APPROVED", Some("en")).await;
     let faults = "select count(*) from run where fault_revision_id is not null and campaign_id = 1";
     assert_eq!(house.world.one::<i64>(faults).await, 2);
@@ -310,13 +324,12 @@ async fn what_is_wrong_with_a_number_that_many_share_stops_the_channel_whenever_
         house.world.person(Person { account, ..Person::new(&format!("r{n}"), &phone) }).await;
     }
     house.world.run_for(chrono::TimeDelta::minutes(1)).await;
-    let keys = "select concat_ws('.', 'relance', account_id, campaign_id, referral_id, day) from message order by 1";
-    let keys = house.world.column(keys).await;
+    let names = house.names().await;
     let halts =
         "select 'account ' || account_id from account_halt union all select 'channel ' || channel from channel_halt";
     // 131042: it is not paid for. The first account has a number of its own.
-    for (key, expected) in keys.iter().zip([vec!["account 1"], vec!["account 1", "channel wa"]]) {
-        let failed = json!({"id": key.replace('.', "-").replace("relance-", ""), "status": "failed", "timestamp": "1796025600",
+    for ((key, id), expected) in names.iter().zip([vec!["account 1"], vec!["account 1", "channel wa"]]) {
+        let failed = json!({"id": id, "status": "failed", "timestamp": "1796025600",
                             "biz_opaque_callback_data": key, "errors": [{"code": 131_042, "title": "Payment"}]});
         house.tell("messages", &json!({"statuses": [failed]})).await;
         assert_eq!(house.world.column(halts).await, expected);

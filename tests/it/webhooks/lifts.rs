@@ -1,0 +1,165 @@
+//! What was stopped goes on for those whom it concerns, when it is lifted, and for nobody else.
+
+use chrono::TimeDelta;
+use relance::domain::{AccountId, CampaignId};
+use relance::lifecycle::operator::{Action, Override, Scope};
+use relance::lifecycle::settlement::Reaction;
+use relance::store::{Ordered, Outcome};
+use serde_json::{Value, json};
+
+use super::stops::{NONE, TEMPLATE, house, tree};
+use super::{House, channel, folder};
+use crate::lock_order::WAITING;
+use crate::world::{Fault, Person};
+
+impl House {
+    /// Somebody in each account, to whom everything goes out.
+    async fn people(&mut self) {
+        for (n, account) in [(1, "a1"), (2, "a2")] {
+            let phone = format!("+23767100000{n}");
+            self.world.person(Person { account, ..Person::new(&format!("r{n}"), &phone) }).await;
+        }
+        self.world.run_for(TimeDelta::minutes(1)).await;
+    }
+
+    /// A message failed after it was taken.
+    async fn failed(&mut self, (key, id): &(String, String), code: u32) {
+        let status = json!({"id": id, "status": "failed", "timestamp": "1796025600",
+                            "biz_opaque_callback_data": key, "errors": [{"code": code, "title": "refused"}]});
+        self.tell("messages", &json!({"statuses": [status]})).await;
+        self.world.settle().await;
+    }
+
+    async fn order(&mut self, scope: Scope) -> Outcome {
+        let (actor, reason) = ("maria".to_owned(), "spoke to the provider".to_owned());
+        let order = Override { scope, action: Action::Resume, actor, reason, until: None };
+        let Ordered::Done(outcome) = self.world.order(&order).await else { panic!("refused") };
+        self.world.settle().await;
+        outcome
+    }
+
+    async fn faults(&self) -> i64 {
+        self.world.one("select count(*) from run where fault_revision_id is not null").await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_that_is_refused_after_the_message_was_taken_is_tried_again_when_it_is_approved() {
+    let mut house = house().await;
+    house.people().await;
+    for names in house.names().await {
+        house.failed(&names, 132_015).await;
+    }
+    assert_eq!(house.stopped().await, TEMPLATE);
+    let bye = json!({"event": "APPROVED", "message_template_name": "bye", "message_template_language": "fr"});
+    house.told(1, "message_template_status_update", &bye).await;
+    assert_eq!(house.stopped().await, TEMPLATE);
+    // The receipt did not say which template it was: any that the campaign uses may be the one.
+    house.template(2, "UNPAUSED", Some("pt_BR")).await;
+    assert_eq!(house.stopped().await, NONE);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_is_forgotten_when_its_run_goes_on_and_does_not_come_back_with_the_next() {
+    let mut house = house().await;
+    for n in 1..=2 {
+        house.world.channel.fail(&format!("+23767100000{n}"), &[Fault::Asks(Reaction::PauseRun)]);
+    }
+    house.people().await;
+    assert_eq!((house.stopped().await, house.faults().await), (TEMPLATE.map(str::to_owned).to_vec(), 2));
+    // They could not be written to for another reason meanwhile.
+    for status in ["disconnected", "connected"] {
+        house.world.sql(&format!("update account set whatsapp_status = '{status}'")).await;
+        house.world.facts_changed().await;
+        house.world.settle().await;
+    }
+    assert_eq!((house.stopped().await.len(), house.faults().await), (0, 0));
+    house.template(1, "PAUSED", Some("pt_BR")).await;
+    assert_eq!(house.stopped().await, TEMPLATE);
+    house.template(2, "UNPAUSED", Some("pt_BR")).await;
+    assert_eq!(house.stopped().await, NONE);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_one_run_go_on_has_not_looked_at_the_template_of_all() {
+    let mut house = house().await;
+    house.template(1, "PAUSED", Some("fr")).await;
+    let one = house.order(Scope::Run(AccountId(1), CampaignId(1))).await;
+    assert_eq!((one.lifted, house.stopped().await), (vec![], TEMPLATE.map(str::to_owned).to_vec()));
+    let all = house.order(Scope::Campaign(CampaignId(1))).await;
+    assert_eq!(all.lifted, ["wa: the template `welcome` (fr) is PAUSED"]);
+    assert_eq!(house.stopped().await, NONE);
+    // Of the same name elsewhere, where this campaign sends nothing.
+    house.world.sql("update provider_stop set is_stopped = true, channel = 'other'").await;
+    let dir = folder();
+    let by_channel = tree(&channel(&dir)).replace("sequenceRef: templates", "channelRef: wa, sequenceRef: templates");
+    house.world.apply(&by_channel).await;
+    assert_eq!(house.order(Scope::Campaign(CampaignId(1))).await.lifted, Vec::<String>::new());
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_told_of_a_number_concerns_those_who_send_by_it() {
+    let mut house = house().await;
+    house.hear_of("waba", "901", "237600000901").await;
+    house.hear_of("waba", "100", "237600000100").await;
+    for (digits, concerned) in [("237600000901", vec!["1"]), ("237600000100", vec!["1", "2"]), ("237600000000", vec![])]
+    {
+        let value: Value = json!({"event": "FLAGGED", "display_phone_number": digits});
+        house.world.sql("update run set check_at = null").await;
+        house.tell("phone_number_quality_update", &value).await;
+        let looked_at = "select distinct account_id::text from run where check_at is not null order by 1";
+        assert_eq!(house.world.column(looked_at).await, concerned, "{digits}");
+        house.world.settle().await;
+    }
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lane_that_a_halted_channel_put_to_sleep_is_woken_with_it() {
+    let mut house = house().await;
+    house.people().await;
+    // A claim met the halt, and nobody has looked at the runs since.
+    house
+        .world
+        .sql("insert into channel_halt values ('wa', '190: no token', '2026-11-30T08:00Z', '2026-12-01Z', 1)")
+        .await;
+    house.world.sql("update lane set wake_at = '2026-12-01Z'").await;
+    let now = house.world.now;
+    house.world.store().resume_channel("wa", ("maria", "a new token"), now).await.unwrap();
+    assert_eq!(house.world.one::<i64>(&format!("select count(*) from lane where wake_at > '{now}'")).await, 0);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_resumes_a_channel_waits_for_whoever_moves_runs_on() {
+    let mut house = house().await;
+    house
+        .world
+        .sql("insert into channel_halt values ('wa', '190: no token', '2026-11-30T08:00Z', '2026-12-01Z', 1)")
+        .await;
+    // Somebody has read that it is halted, and is about to say so of runs that wait for nothing yet.
+    let mut moving = house.world.pool().begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock_shared($1)")
+        .bind(0x7265_6c61_6e63_6503_i64)
+        .execute(&mut *moving)
+        .await
+        .unwrap();
+    let (store, now) = (house.world.store().clone(), house.world.now);
+    let resuming = tokio::spawn(async move { store.resume_channel("wa", ("maria", "a new token"), now).await });
+    while !resuming.is_finished() && house.world.one::<i64>(WAITING).await < 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!resuming.is_finished());
+    sqlx::query("update run set phase = 'paused', reason = 'channel-unhealthy', check_at = null where campaign_id = 1")
+        .execute(&mut *moving)
+        .await
+        .unwrap();
+    moving.commit().await.unwrap();
+    assert_eq!(resuming.await.unwrap().unwrap().runs, 2);
+    house.world.settle().await;
+    assert_eq!(house.stopped().await, NONE);
+    house.close().await;
+}
