@@ -27,7 +27,7 @@ pub enum Reply {
 }
 
 /// By language; a word that several share stands with the first. Accents are left out, as [`bare`] does.
-const STOP: [&[&str]; 12] = [
+const STOP: [&[&str]; 13] = [
     // English
     &[
         "stop",
@@ -43,6 +43,9 @@ const STOP: [&[&str]; 12] = [
         "remove",
         "remove me",
         "no more messages",
+        "leave me alone",
+        "do not contact me",
+        "dont contact me",
     ],
     // French
     &[
@@ -66,6 +69,13 @@ const STOP: [&[&str]; 12] = [
         "resilier",
         "plus de messages",
         "ne plus recevoir de messages",
+        "ne plus recevoir vos messages",
+        "je ne veux plus de messages",
+        "je ne veux plus recevoir de messages",
+        "je ne veux plus recevoir vos messages",
+        "ne mecrivez plus",
+        "ne me contactez plus",
+        "laissez moi tranquille",
     ],
     // Spanish
     &[
@@ -83,6 +93,8 @@ const STOP: [&[&str]; 12] = [
         "salir",
         "basta",
         "no mas mensajes",
+        "no me escribas mas",
+        "no me escriban mas",
     ],
     // Portuguese
     &["parem", "sair", "cancelar inscricao", "cancelar subscricao", "descadastrar", "remover", "chega de mensagens"],
@@ -130,6 +142,8 @@ const STOP: [&[&str]; 12] = [
     &["стоп", "отписаться", "отмена"],
     // Chinese
     &["停止", "退订", "退訂"],
+    // Hebrew
+    &["הסר", "הסירו", "הסר אותי", "הסירו אותי", "עצור", "עצרו", "הפסק", "הפסיקו"],
 ];
 
 /// As [`STOP`], but spaces count: `un stop` is not `unstop`. Not here: `yes` and its like, which may answer anything;
@@ -244,7 +258,9 @@ mod tests {
     #[test]
     fn french() {
         all(&["Arrêt", "ARRÊTER", "arrêtez !", "« Arrete »", "Se désabonner", "désabonnez-moi"], Reply::Stop);
-        all(&["Désinscription", "plus de messages"], Reply::Stop);
+        all(&["Désinscription", "plus de messages", "Ne m'écrivez plus !", "ne m’écrivez plus"], Reply::Stop);
+        all(&["Je ne veux plus recevoir vos messages.", "Laissez-moi tranquille"], Reply::Stop);
+        all(&["je ne veux plus recevoir vos messages merci", "bonsoir, ne me contactez plus"], Reply::Unclear);
         all(&["Commencer", "démarrer", "Reprendre", "m'abonner", "M’abonner", "me réabonner"], Reply::Start);
     }
 
@@ -283,6 +299,7 @@ mod tests {
     #[test]
     fn some_more() {
         all(&["стоп", "СТОП", "afmelden", "İPTAL", "sitisha", "退订"], Reply::Stop);
+        all(&["הסר", "הסירו אותי!", "עצור", "leave me alone", "No me escriban más"], Reply::Stop);
         all(&["старт", "hervatten", "anza"], Reply::Start);
     }
 
