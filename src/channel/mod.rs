@@ -10,6 +10,7 @@ mod sandbox;
 mod smtp;
 mod turns;
 pub mod whatsapp;
+mod withheld;
 
 use std::fmt;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use self::http::Http;
 pub use self::route::{Channels, Open};
 pub use self::sandbox::Sandbox;
 pub use self::smtp::Smtp;
+pub use self::withheld::Withheld;
 use crate::domain::Timestamp;
 pub use crate::lifecycle::settlement::{Outcome, Reaction, Refusal};
 use crate::store::Claimed;

@@ -15,7 +15,7 @@ use super::demo::whatsapp::Guest;
 use super::source::SourceArgs;
 use super::{Exit, Global, demo, logging};
 use crate::channel::whatsapp::WhatsappCloud;
-use crate::channel::{Channel, Http, Open, Sandbox, Smtp};
+use crate::channel::{Channel, Http, Open, Sandbox, Smtp, Withheld};
 use crate::config::Config;
 use crate::domain::Period;
 use crate::manifest::desired::Channel as Spec;
@@ -168,12 +168,14 @@ async fn serve(server: Option<Server>, stop: &CancellationToken) {
     }
 }
 
-/// Makes the channels of this version.
+/// Makes the channels of this version. Where somebody has set the clock, those that leave this machine are kept from it.
 pub(super) async fn channels(store: Store) -> anyhow::Result<Open> {
     let mark = store.mark().await?;
+    let is_real_time = store.is_real_time().await?;
     Ok(Arc::new(move |spec| -> Arc<dyn Channel> {
         let mark = mark.clone();
         match spec {
+            Some(spec) if !is_real_time && !spec.is_local() => Arc::new(Withheld),
             None => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),
             Some(Spec::Sandbox { latency }) => Arc::new(Sandbox::new(store.clone(), Duration::from(*latency))),
             Some(Spec::WhatsappCloud(spec)) => {

@@ -90,6 +90,9 @@ async fn a_test_goes_the_real_way_and_counts_nowhere() {
     send(&["--day", "2", "--to", MINE, "--account", "a1"]);
     send(&["--day", "3", "--to", "+237671000078", "--account", "a1"]);
     send(&["--day", "2", "--to", "+237671000078", "--account", "a3"]);
+    // By a clock that was set nothing leaves this machine.
+    fs::write(dir.path().join("campaigns/tree.yaml"), yaml.replace(&standin.url(), "https://graph.invalid")).unwrap();
+    send(&["--day", "2", "--to", "+237671000078", "--account", "a1"]);
     assert_eq!(standin.ledger().len(), ledger.len(), "who wants nothing got something");
     let log = relancectl(dir.path(), Some(&world.url()), &["log", "--account", "a1"]).output().unwrap();
     told += &format!(

@@ -2,6 +2,20 @@
 
 use core::net::IpAddr;
 
+use super::desired::Channel;
+
+impl Channel {
+    /// Whether whoever it hands messages to is on this machine.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Sandbox { .. } => true,
+            Self::WhatsappCloud(spec) => is_loopback(host(&spec.base_url)),
+            Self::Http(spec) => spec.url.plain().is_some_and(|url| is_loopback(host(url))),
+            Self::Smtp(spec) => is_loopback(&spec.host),
+        }
+    }
+}
+
 /// Whether it is encrypted, or never leaves the machine. What is no address at all is not said twice.
 pub(super) fn is_loopback_or_tls(url: &str) -> bool {
     !is_plain(url) || is_loopback(host(url))
