@@ -2,7 +2,7 @@
 //!
 //! Over a sliding window, by `safety` in the manifests: more than 10 failures in a hundred messages stop an account for a while;
 //! more than 2 people in a hundred who ask for no more messages, or block, are told of, and more than 5 stop it. Below 20
-//! messages no rate says anything. These are the numbers at which providers of mail and of WhatsApp begin to look.
+//! messages no rate says anything. What nobody answered counts as failed. These are the numbers at which providers of mail and of WhatsApp begin to look.
 //!
 //! Pure rules; who counts and who stops is the store's to do, under the lock of the account.
 
@@ -110,6 +110,13 @@ impl Tally {
             (false, true) => Some(&mut self.before),
             (false, false) => None,
         }
+    }
+
+    /// Whether what counted for nothing `before`, among too few messages, says something now.
+    pub fn has_become_unwell(self, before: Self, safety: &Safety) -> bool {
+        let says = |tally: Self| (tally.complaint(safety).is_some(), tally.warning(safety).is_some());
+        let (was, is) = (says(before), says(self));
+        (is.0 && !was.0) || (is.1 && !was.1)
     }
 
     /// Whether it must stop; with a sentence that says why.

@@ -143,7 +143,9 @@ pub struct Settlement {
 impl Settlement {
     /// Whether it changes the message and nothing else: neither its person nor its account.
     pub fn is_of_message_only(&self) -> bool {
-        self.following == Following::Nothing && self.consequence.is_none() && !self.give_back
+        let follows = self.following != Following::Nothing || self.consequence.is_some() || self.give_back;
+        // What nobody answered counts for its account.
+        !follows && self.event != Event::LeaseExpired
     }
 
     /// Whether the message was accepted and that is all.

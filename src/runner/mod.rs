@@ -13,6 +13,7 @@ mod reach;
 mod receive;
 mod send;
 mod settled;
+mod stopped;
 mod supervisor;
 mod upkeep;
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::candidate::Candidate;
 use super::settled::Settled;
+use super::stopped::tell_stopped;
 use super::{Addressees, BATCH, Flight, Kept, Loaded, Received, Seen, Told, confirm, deliver, receive, upkeep};
 use crate::channel::Open;
 use crate::domain::Timestamp;
@@ -222,8 +223,11 @@ impl Supervisor {
     }
 
     async fn enroll_loop(&self, stop: &CancellationToken) {
-        let (mut loaded, mut seen) = (Loaded::new(Arc::clone(&self.open)), Seen::default());
+        let (mut loaded, mut seen, mut told) = (Loaded::new(Arc::clone(&self.open)), Seen::default(), None);
         while !stop.is_cancelled() {
+            if let Err(error) = tell_stopped(&self.store, &mut told).await {
+                log_failure("tell what stopped", &error);
+            }
             match self.enroll_tick(&mut loaded, &mut seen).await {
                 Ok(kept) if kept.is_nothing() => {
                     self.rest(stop, NextDue::upkeep).await;

@@ -1,14 +1,14 @@
 //! What a claim writes besides attempts: targets, runs and lanes, a statement each for the whole batch.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use sqlx::PgConnection;
 
 use super::claim::{Claimed, Terms};
 use super::fault::Faults;
 use super::target_rows::{TargetRow, TargetRows};
-use super::{Error, attempt};
-use crate::domain::{MessageKey, NaiveDate, Timestamp};
+use super::{Error, attempt, lane_health};
+use crate::domain::{AccountId, MessageKey, NaiveDate, Timestamp};
 use crate::health::Tally;
 use crate::lane::{Draw, Lane, Send};
 
@@ -118,6 +118,7 @@ async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Me
     let (mut accounts, mut days, mut taken, mut slots, mut waves, mut wave_sent) =
         (vec![], vec![], vec![], vec![], vec![], vec![]);
     let mut tallies: Vec<Tally> = Vec::new();
+    let mut unwell: BTreeMap<AccountId, Timestamp> = BTreeMap::new();
     let (mut run_accounts, mut run_campaigns, mut not_before) = (vec![], vec![], vec![]);
     for (lane, draw) in draws {
         let small = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
@@ -125,10 +126,14 @@ async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Me
         days.push(draw.today);
         let sent = draw.sends.iter().filter(|send| ours.contains(&send.key)).count();
         taken.push(small(sent));
-        tallies.push(match u32::try_from(sent) {
+        let tally = match u32::try_from(sent) {
             Ok(0) => lane.tally,
             sent => lane.tally.handed(sent.unwrap_or(u32::MAX), draw.at, &lane.policy.safety),
-        });
+        };
+        if tally.has_become_unwell(lane.tally, &lane.policy.safety) {
+            unwell.insert(lane.account, draw.at);
+        }
+        tallies.push(tally);
         slots.push(draw.pace.next_slot_at);
         waves.push(small(draw.pace.wave));
         wave_sent.push(number(draw.pace.wave_sent));
@@ -142,7 +147,11 @@ async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Me
         }
     }
     let columns = (accounts, days, taken, slots, waves, wave_sent);
-    update_lanes(tx, columns, &tallies, (run_accounts, run_campaigns, not_before)).await
+    update_lanes(tx, columns, &tallies, (run_accounts, run_campaigns, not_before)).await?;
+    for (account, at) in unwell {
+        lane_health::judge(tx, account, at).await?;
+    }
+    Ok(())
 }
 
 /// As Postgres counts.

@@ -41,7 +41,7 @@ pub(super) async fn halted_channels(tx: &mut PgConnection, now: Timestamp) -> Re
     Ok(rows.into_iter().map(|row| (row.channel.clone(), row)).collect())
 }
 
-/// A refused hand-over and what it asks for.
+/// A hand-over that was refused, or had no answer, and what it asks for.
 #[derive(Debug)]
 pub(super) struct Refused<'a> {
     pub(super) run: (AccountId, CampaignId),

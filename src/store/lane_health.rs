@@ -125,6 +125,15 @@ async fn policies(tx: &mut PgConnection) -> Result<Policies, Error> {
     Ok(desired.policies())
 }
 
+/// Has follow what is wrong with an account since it handed over as many messages as a rate needs.
+pub(super) async fn judge(tx: &mut PgConnection, account: AccountId, now: Timestamp) -> Result<(), Error> {
+    let mut lanes = read(tx, std::iter::once(account), now).await?;
+    for lane in lanes.values_mut() {
+        lane.warned = false;
+    }
+    save(tx, lanes, now).await
+}
+
 /// Saves `lanes`; those of which too much fails, or whose people have enough, stop, and before that it is told.
 pub(super) async fn save(tx: &mut PgConnection, mut lanes: Lanes, now: Timestamp) -> Result<(), Error> {
     let mut warnings = Vec::new();

@@ -193,21 +193,24 @@ async fn follow<'a>(
             changed.at.push(at);
             changed.gave_back.push(settlement.give_back);
         }
-        if let Outcome::Refused(refusal) = outcome {
-            refused.push(Refused {
-                run: (key.account, key.campaign),
-                channel: claimed.channel.as_ref().map(Name::as_str),
-                template: claimed.content.template.as_ref(),
-                error: &refusal.error,
-                consequence: settlement.consequence,
-                handed_at: claimed.claimed_at,
-                counts: Counts::of(settlement.counts, refusal.reaction),
-            });
-        }
         if settlement.give_back {
             back.push(key);
             back_days.push(claimed.counts_on);
         }
+        let (error, counts) = match outcome {
+            Outcome::Accepted { .. } => continue,
+            Outcome::Refused(refusal) => (&refusal.error, Counts::of(settlement.counts, refusal.reaction)),
+            Outcome::Unknown { error } => (error, Counts::AsFailure),
+        };
+        refused.push(Refused {
+            run: (key.account, key.campaign),
+            channel: claimed.channel.as_ref().map(Name::as_str),
+            template: claimed.content.template.as_ref(),
+            error,
+            consequence: settlement.consequence,
+            handed_at: claimed.claimed_at,
+            counts,
+        });
     }
     if changed.at.is_empty() && refused.is_empty() {
         return Ok(refused);

@@ -5,7 +5,7 @@ use relance::channel::Refusal;
 use relance::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey};
 use relance::lifecycle::operator::{Action, Override, Scope};
 use relance::lifecycle::settlement::Reaction;
-use relance::store::{Receipt, ReceiptStatus};
+use relance::store::{Receipt, ReceiptStatus, Stopped};
 
 use crate::replies::said;
 use crate::sending::{ALWAYS, NO_PACE, tree};
@@ -426,4 +426,40 @@ async fn days_are_skipped_failed_and_left_as_the_provider_asks() {
     ];
     assert_eq!(world.messages().await, expected);
     counters_are_exact(&world).await;
+}
+
+#[tokio::test]
+async fn what_was_told_before_there_were_enough_messages_counts_when_there_are() {
+    let mut world = world_of(25, "").await;
+    world.sql("update target set due_at = due_at + interval '1 hour' where account_id = 1 and referral_id > 15").await;
+    world.settle().await;
+    for n in 1..=3 {
+        says_stop(&world, 1, n).await;
+    }
+    world.run_for(TimeDelta::minutes(10)).await;
+    assert_eq!(stops_and_warnings(&world).await, (vec![], vec![]));
+    // Nobody says anything more while the messages leave that make them twenty.
+    world.run_for(TimeDelta::hours(1)).await;
+    let (stops, _) = stops_and_warnings(&world).await;
+    assert_eq!(stops.len(), 1, "{stops:?}");
+    assert_eq!(world.column("select reason from account_halt").await, ["opt-out-rate"]);
+}
+
+#[tokio::test]
+async fn what_nobody_answers_counts_as_failed() {
+    let mut world = world_of(25, "").await;
+    for n in 1..=25 {
+        world.channel.fail(&phone(1, n), &[Fault::NoAnswer]);
+    }
+    let (last, none) = world.store().stopped_since(None).await.unwrap();
+    assert_eq!(none, []);
+    world.run_for(TimeDelta::minutes(10)).await;
+    // Whoever watches a daemon is told, once.
+    let (last, told) = world.store().stopped_since(Some(last)).await.unwrap();
+    let [Stopped { reason, runs: 1, .. }] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(reason, "failure-rate");
+    assert_eq!(world.store().stopped_since(Some(last)).await.unwrap(), (last, vec![]));
+    assert_eq!(world.column("select account_id || ' ' || reason from account_halt").await, ["1 failure-rate"]);
+    let uncertain = "select count(*) from message where state = 'uncertain'";
+    assert_eq!(world.one::<i64>(uncertain).await, 25);
 }
