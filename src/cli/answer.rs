@@ -152,6 +152,7 @@ fn next(due: Timestamp, question: &Question, now: Timestamp) -> Option<Change> {
     let changes = [
         Some((due, "the message is due")),
         held,
+        question.account.halt.and_then(|halt| halt.until).map(|at| (at, ending(Hold::Halted))),
         question.run.end_at.map(|at| (at, "the run ends")),
         question.account.subscription_ends_at.map(|at| (at, "the subscription of the account ends")),
     ];

@@ -58,7 +58,7 @@ impl Exit {
             Self::Paid => "the person has paid",
             Self::OptedOut => "the person asked not to be written to",
             Self::Cancelled => "the run was cancelled",
-            Self::Undeliverable => "their number cannot be reached",
+            Self::Undeliverable => "they cannot be reached",
             Self::Failed => "two days in a row could not be sent",
             Self::Removed => "the person was removed",
             Self::Expired => "the run ended first",

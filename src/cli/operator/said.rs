@@ -50,7 +50,12 @@ impl Said<'_> {
         if let Some(before) = self.outcome.before.filter(|before| *before != self.action) {
             text += &format!(" It takes the place of the order to {before}.");
         }
-        text += &groups(self.outcome.runs.iter().filter(|group| !self.is_obeyed(group)));
+        let others: Vec<&Group> = self.outcome.runs.iter().filter(|group| !self.is_obeyed(group)).collect();
+        text += &groups(others.iter().copied());
+        let unwell = [Reason::ChannelUnhealthy, Reason::FailureRate, Reason::OptOutRate].map(Reason::as_str);
+        if self.action != Action::Pause && others.iter().any(|group| unwell.contains(&group.reason.as_str())) {
+            text += "\nWhat stops an account or a channel is lifted by `resume --account ID`, or `--channel NAME`.";
+        }
         if !self.outcome.lifted.is_empty() {
             text += "\nWhat a provider stopped of it is tried again:";
             text.extend(self.outcome.lifted.iter().map(|why| format!("\n  {}", one_line(why))));

@@ -58,12 +58,14 @@ fn headline(report: &Report) -> String {
             lines.push(format!("All {} finish, the last on {}.", count(runs, "run"), last.date_naive()));
         }
         _ => {
-            let [finished, open, rest] = [finished, open, runs - finished - open].map(|n| thousands(whole(n)));
+            let [done, through, rest] = [finished, open, runs - finished - open].map(|n| thousands(whole(n)));
             lines.push(format!(
-                "Of {}, {finished} finish, and {open} have written to everybody so far.",
+                "Of {}, {done} finish, and {through} have written to everybody so far.",
                 count(runs, "run")
             ));
-            lines.push(format!("{rest} still have {} to write to.", count(totals.figures.active, "target")));
+            if runs > finished + open {
+                lines.push(format!("{rest} still have {} to write to.", count(totals.figures.active, "target")));
+            }
         }
     }
     if report.rates.paid > 0.0 || report.rates.stop > 0.0 || report.rates.failure > 0.0 {
