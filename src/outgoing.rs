@@ -123,12 +123,13 @@ impl Display for Answer {
 
 impl Outgoing {
     pub fn new() -> Self {
-        Self::connecting_within(DEADLINE)
+        Self { client: Arc::default(), connect_within: DEADLINE }
     }
 
-    /// Gives up on connections that are not there after so long.
-    pub fn connecting_within(connect_within: Duration) -> Self {
-        Self { client: Arc::default(), connect_within }
+    /// Gives up on connections that are not there after so long, or after half of the `longest` call: when its time is up
+    /// nobody could tell whether anything was sent.
+    pub fn calling(connect_within: Duration, longest: Duration) -> Self {
+        Self { connect_within: connect_within.min(longest / 2), ..Self::new() }
     }
 
     /// Posts JSON with these headers and waits for the answer.

@@ -35,16 +35,14 @@ pub(super) fn short(text: &str) -> String {
 
 /// The same outcome, in no words that lead to a person or let one in.
 pub(super) fn without<'a>(outcome: Outcome, words: impl Iterator<Item = &'a str>) -> Outcome {
-    let clean = |error: String, words: &mut dyn Iterator<Item = &'a str>| {
-        words.filter(|word| !word.is_empty()).fold(error, |error, word| error.replace(word, "…"))
-    };
-    let mut words = words;
+    let words = words.filter(|word| !word.is_empty());
+    let clean = |error| words.fold(error, |error: String, word| error.replace(word, "…"));
     match outcome {
         Outcome::Refused(mut refusal) => {
-            refusal.error = clean(refusal.error, &mut words);
+            refusal.error = clean(refusal.error);
             Outcome::Refused(refusal)
         }
-        Outcome::Unknown { error } => Outcome::Unknown { error: clean(error, &mut words) },
+        Outcome::Unknown { error } => Outcome::Unknown { error: clean(error) },
         accepted @ Outcome::Accepted { .. } => accepted,
     }
 }

@@ -6,7 +6,6 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 use super::{HAND_OVER, Outcome, Reaction};
-use crate::domain::Period;
 
 /// What is left of a hand-over when the last of its calls must be over.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -15,11 +14,6 @@ const MARGIN: Duration = Duration::from_secs(2);
 pub(super) struct Turns {
     places: Semaphore,
     longest: Duration,
-}
-
-/// How long to wait for a connection: for half of the call at most, or nobody could tell what was sent when time is up.
-pub(super) fn connecting(longest: Period, call: Period) -> Duration {
-    Duration::from(longest).min(Duration::from(call) / 2)
 }
 
 impl Turns {

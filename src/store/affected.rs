@@ -21,6 +21,10 @@ pub(super) struct Affected<'a> {
 }
 
 impl<'a> Affected<'a> {
+    pub(super) fn everybody() -> Self {
+        Self { everybody: true, ..Self::default() }
+    }
+
     pub(super) async fn by(
         stops: &[&'a Stop],
         (means, senders): (&Means, &Senders),
@@ -50,8 +54,8 @@ impl<'a> Affected<'a> {
         Ok(this)
     }
 
-    /// Locks the lanes of the accounts whose runs these are, as far as they are not over.
-    pub(super) async fn lock(&self, tx: &mut PgConnection) -> Result<(), Error> {
+    /// Locks the lanes of the accounts whose runs these are, as far as they are not over, and returns them.
+    pub(super) async fn lock(&self, tx: &mut PgConnection) -> Result<Vec<AccountId>, Error> {
         let accounts: Vec<i32> = sqlx::query_scalar(
             "select distinct account_id from run
              where ($1 or campaign_id = any($2) or account_id = any($3)) and finished_at is null",
@@ -62,7 +66,9 @@ impl<'a> Affected<'a> {
         .fetch_all(&mut *tx)
         .await
         .map_err(Error::during("look whom a stop concerns"))?;
-        lock_lanes(tx, &accounts.into_iter().map(AccountId).collect::<Vec<_>>()).await
+        let accounts: Vec<AccountId> = accounts.into_iter().map(AccountId).collect();
+        lock_lanes(tx, &accounts).await?;
+        Ok(accounts)
     }
 
     /// Has those looked at that may be stopped or go on. Their lanes are locked.

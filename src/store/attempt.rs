@@ -8,7 +8,8 @@ use sqlx::{Arguments, PgConnection};
 
 use super::Error;
 use super::claim::{Claimed, Keys, Terms};
-use crate::domain::{AccountId, CampaignId, MessageKey, NaiveDate, ReferralId, TargetKey, Timestamp};
+use super::rows::message_key;
+use crate::domain::{AccountId, MessageKey, NaiveDate, TargetKey, Timestamp};
 use crate::lane::{Attempt, Draw, Lane, Send};
 
 /// A message of a draw, and whose.
@@ -162,8 +163,7 @@ async fn further_attempts(
     .await
     .map_err(Error::during("save further attempts"))?;
     let attempt = |(account, campaign, referral, day, attempts): (i32, i32, i64, i16, i16)| {
-        let (account, campaign, referral) = (AccountId(account), CampaignId(campaign), ReferralId(referral));
-        (MessageKey { target: TargetKey { account, campaign, referral }, day }, attempts.unsigned_abs())
+        (message_key((account, campaign, referral, day)), attempts.unsigned_abs())
     };
     Ok(rows.into_iter().map(attempt).collect())
 }

@@ -118,7 +118,7 @@ async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Me
     let (mut accounts, mut days, mut taken, mut slots, mut waves, mut wave_sent) =
         (vec![], vec![], vec![], vec![], vec![], vec![]);
     let mut tallies: Vec<Tally> = Vec::new();
-    let mut unwell: BTreeMap<AccountId, Timestamp> = BTreeMap::new();
+    let mut unwell: BTreeMap<Timestamp, Vec<AccountId>> = BTreeMap::new();
     let (mut run_accounts, mut run_campaigns, mut not_before) = (vec![], vec![], vec![]);
     for (lane, draw) in draws {
         let small = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
@@ -131,7 +131,7 @@ async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Me
             sent => lane.tally.handed(sent.unwrap_or(u32::MAX), draw.at, &lane.policy.safety),
         };
         if tally.has_become_unwell(lane.tally, &lane.policy.safety) {
-            unwell.insert(lane.account, draw.at);
+            unwell.entry(draw.at).or_default().push(lane.account);
         }
         tallies.push(tally);
         slots.push(draw.pace.next_slot_at);
@@ -148,8 +148,8 @@ async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Me
     }
     let columns = (accounts, days, taken, slots, waves, wave_sent);
     update_lanes(tx, columns, &tallies, (run_accounts, run_campaigns, not_before)).await?;
-    for (account, at) in unwell {
-        lane_health::judge(tx, account, at).await?;
+    for (at, accounts) in unwell {
+        lane_health::judge(tx, accounts, at).await?;
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::claim::Keys;
-use super::rows::{decode, strange};
+use super::rows::{decode, message_key, strange};
 use super::{Error, Store};
-use crate::domain::{AccountId, CampaignId, Mark, MessageKey, ReferralId, TargetKey};
+use crate::domain::{Mark, MessageKey};
 
 impl Store {
     /// The mark of this database, which it has for good.
@@ -48,10 +48,6 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during("look which messages have no mark"))?;
-        let key = |(account, campaign, referral, day): (i32, i32, i64, i16)| {
-            let (account, campaign) = (AccountId(account), CampaignId(campaign));
-            MessageKey { target: TargetKey { account, campaign, referral: ReferralId(referral) }, day }
-        };
-        Ok(rows.into_iter().map(key).collect())
+        Ok(rows.into_iter().map(message_key).collect())
     }
 }

@@ -125,9 +125,9 @@ async fn policies(tx: &mut PgConnection) -> Result<Policies, Error> {
     Ok(desired.policies())
 }
 
-/// Has follow what is wrong with an account since it handed over as many messages as a rate needs.
-pub(super) async fn judge(tx: &mut PgConnection, account: AccountId, now: Timestamp) -> Result<(), Error> {
-    let mut lanes = read(tx, std::iter::once(account), now).await?;
+/// Has follow what is wrong with accounts since they handed over as many messages as a rate needs.
+pub(super) async fn judge(tx: &mut PgConnection, accounts: Vec<AccountId>, now: Timestamp) -> Result<(), Error> {
+    let mut lanes = read(tx, accounts.into_iter(), now).await?;
     for lane in lanes.values_mut() {
         lane.warned = false;
     }

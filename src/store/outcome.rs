@@ -7,10 +7,11 @@ use sqlx::PgConnection;
 use super::claim::{Claimed, Keys, lock_lanes};
 use super::halt::{Counts, Refused, take_effect};
 use super::receipt::lock_messages;
+use super::rows::message_key;
 use super::suppression::Listed;
 use super::target_rows::{TargetRow, TargetRows};
 use super::{Error, Store, message_rows};
-use crate::domain::{AccountId, CampaignId, MessageKey, NaiveDate, Name, Phone, ReferralId, TargetKey, Timestamp};
+use crate::domain::{AccountId, MessageKey, NaiveDate, Name, Phone, Timestamp};
 use crate::lifecycle::message::State;
 use crate::lifecycle::settlement::{Consequence, Following, Outcome, Settlement};
 
@@ -109,11 +110,7 @@ async fn return_leases(
 
 /// Has those of lost messages be `uncertain` of which nothing was told. The lanes are locked.
 async fn doubt(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)]) -> Result<u64, Error> {
-    let key = |&(account, campaign, referral, day): &(i32, i32, i64, i16)| {
-        let (account, campaign) = (AccountId(account), CampaignId(campaign));
-        MessageKey { target: TargetKey { account, campaign, referral: ReferralId(referral) }, day }
-    };
-    let states = lock_messages(tx, keys.iter().map(key)).await?;
+    let states = lock_messages(tx, keys.iter().copied().map(message_key)).await?;
     let silent: Vec<MessageKey> =
         states.into_iter().filter(|(_, state)| *state == State::Sending).map(|(key, _)| key).collect();
     let targets: Keys = silent.iter().map(|key| key.target).collect();

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::PgConnection;
 
 use super::claim::Keys;
+use super::rows::message_key;
 use super::{Error, Store};
-use crate::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey};
+use crate::domain::{MessageKey, Phone};
 
 /// How a provider calls a message of ours, and whom it was for if it calls them otherwise than we do.
 #[derive(Debug)]
@@ -31,10 +32,7 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during("look for messages as the provider calls them"))?;
-        let key = |(id, account, campaign, referral, day)| {
-            let (account, campaign) = (AccountId(account), CampaignId(campaign));
-            (id, MessageKey { target: TargetKey { account, campaign, referral: ReferralId(referral) }, day })
-        };
+        let key = |(id, account, campaign, referral, day)| (id, message_key((account, campaign, referral, day)));
         Ok(rows.into_iter().map(key).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::claim::lock_lanes;
+use super::affected::Affected;
 use super::event::{Event, tell};
 use super::halt::lift_channels;
 use super::overrides::take_turns;
@@ -33,8 +33,8 @@ impl Store {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to resume a channel"))?;
         // Nobody is just about to stop for what is lifted here.
         take_turns(&mut tx).await?;
-        let accounts = unfinished(&mut tx).await?;
-        lock_lanes(&mut tx, &accounts).await?;
+        // What stops a channel puts lanes to sleep before their runs are looked at, so none of them is left out.
+        let accounts = Affected::everybody().lock(&mut tx).await?;
         let mut lifted = lift_channels(&mut tx, &[channel]).await?;
         lifted.extend(lift(&mut tx, Lifted::Channel(channel)).await?);
         lifted.extend(lift_refused(&mut tx, channel).await?);
@@ -50,15 +50,6 @@ impl Store {
         tx.commit().await.map_err(Error::during("commit that a channel is resumed"))?;
         Ok(Resumed { lifted, runs: i64::try_from(runs).unwrap_or(i64::MAX) })
     }
-}
-
-/// The accounts with a run that is not over: what stops a channel puts lanes to sleep before their runs are looked at.
-async fn unfinished(tx: &mut PgConnection) -> Result<Vec<AccountId>, Error> {
-    let accounts: Vec<i32> = sqlx::query_scalar("select distinct account_id from run where finished_at is null")
-        .fetch_all(tx)
-        .await
-        .map_err(Error::during("look who may send by a channel"))?;
-    Ok(accounts.into_iter().map(AccountId).collect())
 }
 
 /// Has runs forget what was refused by the channel. Their lanes are locked.

@@ -1,11 +1,17 @@
 //! From columns to domain types. What is in the database was checked on its way in.
 
 use super::Error;
-use crate::domain::Zone;
+use crate::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Zone};
 
 /// A zone that an import accepted.
 pub(super) fn zone(name: &str) -> Result<Zone, sqlx::Error> {
     Zone::parse(name).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+/// A message by the columns of its key: account, campaign, referral and day.
+pub(super) fn message_key((account, campaign, referral, day): (i32, i32, i64, i16)) -> MessageKey {
+    let (account, campaign, referral) = (AccountId(account), CampaignId(campaign), ReferralId(referral));
+    MessageKey { target: TargetKey { account, campaign, referral }, day }
 }
 
 /// A value of ours that the database should not be able to hold.

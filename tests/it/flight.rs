@@ -69,11 +69,7 @@ async fn whoever_is_suppressed_waits_for_who_enrolls_and_nobody_waits_for_them()
         .execute(&mut *enrollment)
         .await
         .unwrap();
-    for account in 1..ACCOUNTS {
-        turns.send_replace(account);
-        until(&world, &waiting(account.min(2))).await;
-    }
-    turns.send_replace(ACCOUNTS);
+    land_while_two_wait(&world, &turns).await;
     until(&world, &format!("select state = 'queued' from message where account_id = {ACCOUNTS}")).await;
     assert_eq!(world.one::<i64>("select count(*) from suppression").await, 0);
     enrollment.commit().await.unwrap();
@@ -97,11 +93,7 @@ async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account
         .execute(&mut *apply)
         .await
         .unwrap();
-    for account in 1..ACCOUNTS {
-        turns.send_replace(account);
-        until(&world, &waiting(account.min(2))).await;
-    }
-    turns.send_replace(ACCOUNTS);
+    land_while_two_wait(&world, &turns).await;
     until(&world, &format!("select state = 'sent' from message where account_id = {ACCOUNTS}")).await;
     assert_eq!(world.one::<i64>("select count(*) from message where state = 'sending'").await, 4);
     apply.commit().await.unwrap();
@@ -144,6 +136,15 @@ async fn until(world: &World, query: &str) {
         assert!(began.elapsed() < DEADLINE, "never: {query}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Has all land in their order, while the savers of all but the last wait for somebody.
+async fn land_while_two_wait(world: &World, turns: &watch::Sender<i32>) {
+    for account in 1..ACCOUNTS {
+        turns.send_replace(account);
+        until(world, &waiting(account.min(2))).await;
+    }
+    turns.send_replace(ACCOUNTS);
 }
 
 /// Whether so many wait for a lock.

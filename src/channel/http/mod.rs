@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use self::request::Request;
 use super::said::without;
-use super::turns::{Turns, connecting};
+use super::turns::Turns;
 use super::{Channel, Outcome, Reaction};
 use crate::domain::{Callback, Mark, Timestamp};
 use crate::lifecycle::settlement::ATTEMPTS;
@@ -53,7 +53,7 @@ struct Access {
 
 impl Http {
     pub fn new(spec: Spec) -> Self {
-        let outgoing = Outgoing::connecting_within(connecting(spec.connect_timeout, spec.timeout));
+        let outgoing = Outgoing::calling(spec.connect_timeout.into(), spec.timeout.into());
         let turns = Turns::new(spec.concurrency, spec.timeout.into());
         Self { body: spec.body_template(), spec, outgoing, turns, mark: None }
     }

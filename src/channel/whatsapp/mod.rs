@@ -18,7 +18,7 @@ use self::answer::Answer;
 use self::request::Body;
 pub use self::table::{SWITCHED_OFF, by_number, reaction};
 use super::said::without;
-use super::turns::{Turns, connecting};
+use super::turns::Turns;
 use super::{Channel, Outcome, Reaction};
 use crate::domain::{Callback, Mark, MessageKey, Timestamp};
 use crate::manifest::desired::WhatsappCloud as Spec;
@@ -57,7 +57,7 @@ pub struct WhatsappCloud<C> {
 
 impl<C: Conversations> WhatsappCloud<C> {
     pub fn new(spec: Spec, conversations: C) -> Self {
-        let outgoing = Outgoing::connecting_within(connecting(spec.connect_timeout, spec.timeout));
+        let outgoing = Outgoing::calling(spec.connect_timeout.into(), spec.timeout.into());
         let turns = Turns::new(spec.concurrency, spec.timeout.into());
         Self { spec, outgoing, turns, conversations, mark: None }
     }

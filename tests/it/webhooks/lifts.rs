@@ -1,41 +1,22 @@
 //! What was stopped goes on for those whom it concerns, when it is lifted, and for nobody else.
 
-use chrono::TimeDelta;
 use relance::domain::{AccountId, CampaignId};
-use relance::lifecycle::operator::{Action, Override, Scope};
+use relance::lifecycle::operator::Scope;
 use relance::lifecycle::settlement::Reaction;
-use relance::store::{Ordered, Outcome};
 use serde_json::{Value, json};
 
 use super::stops::{NONE, TEMPLATE, house, tree};
 use super::{House, channel, folder};
 use crate::lock_order::WAITING;
-use crate::world::{Fault, Person};
+use crate::world::Fault;
 
 impl House {
-    /// Somebody in each account, to whom everything goes out.
-    async fn people(&mut self) {
-        for (n, account) in [(1, "a1"), (2, "a2")] {
-            let phone = format!("+23767100000{n}");
-            self.world.person(Person { account, ..Person::new(&format!("r{n}"), &phone) }).await;
-        }
-        self.world.run_for(TimeDelta::minutes(1)).await;
-    }
-
     /// A message failed after it was taken.
     async fn failed(&mut self, (key, id): &(String, String), code: u32) {
         let status = json!({"id": id, "status": "failed", "timestamp": "1796025600",
                             "biz_opaque_callback_data": key, "errors": [{"code": code, "title": "refused"}]});
         self.tell("messages", &json!({"statuses": [status]})).await;
         self.world.settle().await;
-    }
-
-    async fn order(&mut self, scope: Scope) -> Outcome {
-        let (actor, reason) = ("maria".to_owned(), "spoke to the provider".to_owned());
-        let order = Override { scope, action: Action::Resume, actor, reason, until: None };
-        let Ordered::Done(outcome) = self.world.order(&order).await else { panic!("refused") };
-        self.world.settle().await;
-        outcome
     }
 
     async fn faults(&self) -> i64 {
@@ -86,9 +67,9 @@ async fn a_fault_is_forgotten_when_its_run_goes_on_and_does_not_come_back_with_t
 async fn whoever_has_one_run_go_on_has_not_looked_at_the_template_of_all() {
     let mut house = house().await;
     house.template(1, "PAUSED", Some("fr")).await;
-    let one = house.order(Scope::Run(AccountId(1), CampaignId(1))).await;
+    let one = house.resume(Scope::Run(AccountId(1), CampaignId(1))).await;
     assert_eq!((one.lifted, house.stopped().await), (vec![], TEMPLATE.map(str::to_owned).to_vec()));
-    let all = house.order(Scope::Campaign(CampaignId(1))).await;
+    let all = house.resume(Scope::Campaign(CampaignId(1))).await;
     assert_eq!(all.lifted, ["wa: the template `welcome` (fr) is PAUSED"]);
     assert_eq!(house.stopped().await, NONE);
     // Of the same name elsewhere, where this campaign sends nothing.
@@ -96,7 +77,7 @@ async fn whoever_has_one_run_go_on_has_not_looked_at_the_template_of_all() {
     let dir = folder();
     let by_channel = tree(&channel(&dir)).replace("sequenceRef: templates", "channelRef: wa, sequenceRef: templates");
     house.world.apply(&by_channel).await;
-    assert_eq!(house.order(Scope::Campaign(CampaignId(1))).await.lifted, Vec::<String>::new());
+    assert_eq!(house.resume(Scope::Campaign(CampaignId(1))).await.lifted, Vec::<String>::new());
     house.close().await;
 }
 

@@ -1,8 +1,10 @@
 //! What a provider tells of templates, numbers and accounts: it stops what it concerns, and lets it go on again.
 
+use chrono::TimeDelta;
 use relance::domain::{AccountId, CampaignId};
 use relance::lifecycle::operator::{Action, Override, Scope};
 use relance::lifecycle::settlement::Reaction;
+use relance::store::{Ordered, Outcome};
 use serde_json::{Value, json};
 
 use super::{House, MONDAY, SECRET, account, channel, folder, post};
@@ -108,10 +110,21 @@ impl House {
         self.world.runs().await.into_iter().filter(paused).map(|line| line.replace(" paused", "")).collect()
     }
 
-    async fn resume(&mut self, scope: Scope) {
+    pub(super) async fn resume(&mut self, scope: Scope) -> Outcome {
         let (actor, reason) = ("maria".to_owned(), "spoke to the provider".to_owned());
-        self.world.order(&Override { scope, action: Action::Resume, actor, reason, until: None }).await;
+        let order = Override { scope, action: Action::Resume, actor, reason, until: None };
+        let Ordered::Done(outcome) = self.world.order(&order).await else { panic!("refused") };
         self.world.settle().await;
+        outcome
+    }
+
+    /// Somebody in each account, to whom everything goes out.
+    pub(super) async fn people(&mut self) {
+        for (n, account) in [(1, "a1"), (2, "a2")] {
+            let phone = format!("+23767100000{n}");
+            self.world.person(Person { account, ..Person::new(&format!("r{n}"), &phone) }).await;
+        }
+        self.world.run_for(TimeDelta::minutes(1)).await;
     }
 }
 
@@ -319,11 +332,7 @@ async fn a_channel_that_is_made_anew_is_tried_anew() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_with_a_number_that_many_share_stops_the_channel_whenever_it_is_told() {
     let mut house = house().await;
-    for (n, account) in [(1, "a1"), (2, "a2")] {
-        let phone = format!("+23767100000{n}");
-        house.world.person(Person { account, ..Person::new(&format!("r{n}"), &phone) }).await;
-    }
-    house.world.run_for(chrono::TimeDelta::minutes(1)).await;
+    house.people().await;
     let names = house.names().await;
     let halts =
         "select 'account ' || account_id from account_halt union all select 'channel ' || channel from channel_halt";
