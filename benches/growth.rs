@@ -23,9 +23,9 @@ use std::time::Instant;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use relance::channel::{Channels, Open};
-use relance::domain::Timestamp;
-use relance::program::Program;
-use relance::runner::{BATCH, Flight};
+use relance::core::dispatch::program::Program;
+use relance::core::domain::Timestamp;
+use relance::daemon::{BATCH, Flight};
 use relance::store::{Speed, Store};
 use sqlx::{Connection, PgConnection};
 

@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relance::channel::{Open, Sandbox};
-use relance::domain::{SourceId, Timestamp};
+use relance::core::domain::{SourceId, Timestamp};
+use relance::core::plan::Plan;
+use relance::daemon::reconcile::{By, Outcome, compare, reconcile};
+use relance::daemon::{Loaded, Roles, Supervisor, upkeep};
 use relance::facts;
-use relance::import;
-use relance::plan::Plan;
-use relance::reconcile::{By, Outcome, compare, reconcile};
-use relance::runner::{Loaded, Roles, Supervisor, upkeep};
+use relance::facts::import;
 use relance::source::{Claim, Source};
 use relance::store::{Age, Store};
 use sqlx::{Connection, PgConnection};
@@ -185,7 +185,7 @@ fn open(store: &Store) -> Open {
 
 /// Ticks until there is nothing to do, at most so often.
 async fn settle(store: &Store, most: usize) -> usize {
-    let (mut loaded, mut seen) = (Loaded::new(open(store)), relance::runner::Seen::default());
+    let (mut loaded, mut seen) = (Loaded::new(open(store)), relance::daemon::Seen::default());
     for tick in 0..most {
         let (program, _) = loaded.in_force(store).await.unwrap();
         let (now, _) = store.now().await.unwrap();

@@ -16,7 +16,7 @@ mod world;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use relance::domain::Timestamp;
+use relance::core::domain::Timestamp;
 use relance::store::Store;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 

@@ -1,7 +1,8 @@
 //! `relancectl`: see the library's documentation and `relancectl --help`.
 
 use clap::Parser;
-use relance::cli::{self, Cli, Exit};
+use relance::cli;
+use relance::cli::{Cli, Exit};
 
 #[tokio::main]
 async fn main() -> Exit {

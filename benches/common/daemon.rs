@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relance::channel::Open;
-use relance::domain::SourceId;
-use relance::runner::{Roles, Supervisor};
+use relance::core::domain::SourceId;
+use relance::daemon::{Roles, Supervisor};
 use relance::source::{Claim, Source};
 use relance::store::Store;
 use tokio::sync::Notify;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use relance::channel::{Channel, Open, Outcome};
-use relance::domain::Timestamp;
+use relance::core::domain::Timestamp;
 use relance::store::Claimed;
 
 /// Takes everything, keeps nothing, and tells how many.

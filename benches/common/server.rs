@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use relance::config::Config;
-use relance::store::embedded::{Durability, Options, Search, Server};
+use relance::postgres::{Durability, Options, Search, Server};
 
 /// Finds it running or starts it; its folder stays from run to run.
 pub(crate) fn start() -> Server {

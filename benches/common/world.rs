@@ -8,13 +8,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use relance::channel::Open;
-use relance::domain::Timestamp;
+use relance::core::dispatch::program::Program;
+use relance::core::domain::Timestamp;
+use relance::core::manifest;
+use relance::core::manifest::{SourceFile, Sources};
+use relance::core::plan;
+use relance::daemon as runner;
+use relance::daemon::Loaded;
 use relance::facts::Source;
-use relance::manifest::{self, SourceFile, Sources};
-use relance::program::Program;
-use relance::runner::{self, Loaded};
+use relance::facts::import;
 use relance::store::{Age, Origin, Store};
-use relance::{import, plan};
 
 /// One campaign with so many days, for everybody; an account sends a message `every` so many seconds, or at once.
 pub(crate) fn tree(days: usize, every: u64) -> String {

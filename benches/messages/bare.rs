@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use relance::domain::{NaiveDate, Timestamp};
+use relance::core::domain::{NaiveDate, Timestamp};
 use sqlx::{Connection, PgConnection};
 
 use crate::sender::Sent;

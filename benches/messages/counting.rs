@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use relance::store::embedded::Server;
+use relance::postgres::Server;
 use sqlx::{Connection, Executor, PgConnection};
 
 use crate::server;

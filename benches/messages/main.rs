@@ -22,7 +22,7 @@ mod usage;
 mod world;
 
 use chrono::TimeDelta;
-use relance::domain::Timestamp;
+use relance::core::domain::Timestamp;
 use relance::store::{Speed, Store};
 use sqlx::PgConnection;
 

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use relance::runner::Roles;
+use relance::daemon::Roles;
 use relance::store::Store;
 use tokio_util::sync::CancellationToken;
 

@@ -3,12 +3,17 @@
 //! A channel is handed a claimed batch and says of each message what is known of it. It decides nothing else:
 //! what an outcome means is `lifecycle::settlement`'s.
 
+mod concurrency;
+pub mod fake_graph;
 mod http;
+pub mod notify;
+pub mod outgoing;
+mod refusal_text;
 mod route;
-mod said;
 mod sandbox;
+pub mod secret;
 mod smtp;
-mod turns;
+pub mod webhook;
 pub mod whatsapp;
 mod withheld;
 
@@ -22,8 +27,8 @@ pub use self::route::{Channels, Open};
 pub use self::sandbox::Sandbox;
 pub use self::smtp::Smtp;
 pub use self::withheld::Withheld;
-use crate::domain::Timestamp;
-pub use crate::lifecycle::settlement::{Outcome, Reaction, Refusal};
+use crate::core::domain::Timestamp;
+pub use crate::core::lifecycle::outcome::{Outcome, Reaction, Refusal};
 use crate::store::Claimed;
 
 /// The longest the hand-over of a batch may take, in real time. A stop waits longer than that, a lease lasts longer.

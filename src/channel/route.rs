@@ -8,8 +8,8 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::{Channel, HAND_OVER, Outcome, Reaction};
-use crate::domain::{Name, Timestamp};
-use crate::manifest::desired::Channel as Spec;
+use crate::core::domain::{Name, Timestamp};
+use crate::core::manifest::desired::Channel as Spec;
 use crate::store::Claimed;
 
 /// Makes the channel that a manifest describes; without one, the built-in sandbox.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{Channel, Outcome};
-use crate::domain::Timestamp;
+use crate::core::domain::Timestamp;
 use crate::store::{Claimed, Store};
 
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{Channel, Outcome, Reaction};
-use crate::domain::Timestamp;
+use crate::core::domain::Timestamp;
 use crate::store::Claimed;
 
 /// In place of a channel that calls others, on a database whose clock somebody has set.

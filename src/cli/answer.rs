@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use super::layout::when;
 use super::table::Tone;
-use crate::domain::Timestamp;
-use crate::gate::{Hold, Question, Verdict, decide};
-use crate::lifecycle::run::Phase;
-use crate::lifecycle::target::Exit;
-use crate::store::look::{Asked, Case, Circumstances, Standing};
+use crate::core::dispatch::gate::{Hold, Question, Verdict, decide};
+use crate::core::domain::Timestamp;
+use crate::core::lifecycle::run::Phase;
+use crate::core::lifecycle::target::Exit;
+use crate::store::query::{Asked, Case, Circumstances, Standing};
 
 /// Where a target stands.
 #[derive(Debug, Serialize)]

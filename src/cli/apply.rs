@@ -6,8 +6,10 @@ use super::database::Database;
 use super::source::SourceArgs;
 use super::{Exit, Global, print, validate};
 use crate::config::Config;
-use crate::plan::{Plan, show};
-use crate::reconcile::{self, By, Outcome, reconcile};
+use crate::core::plan::Plan;
+use crate::core::plan::render::text as show;
+use crate::daemon::reconcile;
+use crate::daemon::reconcile::{By, Outcome, reconcile};
 
 #[derive(Debug, Args)]
 pub struct ApplyArgs {

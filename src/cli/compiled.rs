@@ -4,9 +4,9 @@ use anyhow::bail;
 
 use super::{Global, known, print, validate};
 use crate::config::Config;
-use crate::domain::CampaignId;
-use crate::manifest::{Checked, Sources, check};
-use crate::program::{CampaignProgram, Program};
+use crate::core::dispatch::program::{CampaignProgram, Program};
+use crate::core::domain::CampaignId;
+use crate::core::manifest::{Checked, Sources, check};
 use crate::source;
 
 const NUMBER: CampaignId = CampaignId(0);

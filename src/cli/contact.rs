@@ -13,9 +13,9 @@ use super::output::Format;
 use super::table::{counted, one_line, time, whole};
 use super::{Exit, Global, actor, phones, print};
 use crate::config::Config;
-use crate::domain::{Country, Phone, Timestamp};
+use crate::core::domain::{Country, Phone, Timestamp};
 use crate::store::Forgotten;
-use crate::store::look;
+use crate::store::query as look;
 
 #[derive(Debug, Subcommand)]
 pub enum Contact {

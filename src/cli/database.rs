@@ -8,7 +8,8 @@ use anyhow::{Context, bail};
 
 use super::{Global, print};
 use crate::config::Config;
-use crate::store::embedded::{self, Durability, GRACE, Options, Search, Server, Started};
+use crate::postgres as embedded;
+use crate::postgres::{Durability, GRACE, Options, Search, Server, Started};
 use crate::store::{Schema, Store};
 
 /// The folder of the private server, below the working directory.

@@ -9,7 +9,8 @@ use clap::Subcommand;
 
 use super::{Exit, Global, database, print};
 use crate::config::Config;
-use crate::store::embedded::{self, GRACE, Server, Status, Stop};
+use crate::postgres as embedded;
+use crate::postgres::{GRACE, Server, Status, Stop};
 use crate::store::{Contents, Store};
 
 #[derive(Debug, Subcommand)]

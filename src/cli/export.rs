@@ -11,8 +11,9 @@ use super::database::Looked;
 use super::table::{counted, time, whole};
 use super::{Exit, Global, database, print};
 use crate::config::Config;
-use crate::state::{self, Attributes, Exported};
 use crate::store::Schema;
+use crate::store::snapshot::file as state;
+use crate::store::snapshot::file::{Attributes, Exported};
 
 #[derive(Debug, Subcommand)]
 pub enum Export {

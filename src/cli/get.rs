@@ -13,11 +13,11 @@ use super::rows::Rows;
 use super::table::{counted, thousands, time};
 use super::{Exit, Global, known, operator, print};
 use crate::config::Config;
-use crate::domain::Timestamp;
-use crate::lifecycle::message;
-use crate::lifecycle::run::Phase;
-use crate::program::Program;
-use crate::store::look::{Override, Page, Standing, Wanted};
+use crate::core::dispatch::program::Program;
+use crate::core::domain::Timestamp;
+use crate::core::lifecycle::message;
+use crate::core::lifecycle::run::Phase;
+use crate::store::query::{Override, Page, Standing, Wanted};
 use crate::store::{Speed, Store};
 
 /// Rows that a person gets of nouns of which there may be millions.

@@ -13,9 +13,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::database::Database;
 use super::{Exit, Global, print};
 use crate::config::Config;
-use crate::domain::Rejection;
-use crate::facts::{self, Source};
-use crate::import::{self, Report};
+use crate::core::domain::Rejection;
+use crate::facts;
+use crate::facts::Source;
+use crate::facts::import;
+use crate::facts::import::Report;
 use crate::store::Age;
 
 /// Rejections that the summary shows for each column.
@@ -146,7 +148,7 @@ pub(super) fn rejections(rejected: &[Rejection]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Report, text};
-    use crate::domain::Rejection;
+    use crate::core::domain::Rejection;
 
     #[test]
     fn a_summary_shows_the_first_rejections_of_each_column() {

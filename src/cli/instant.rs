@@ -2,7 +2,7 @@
 
 use chrono::NaiveTime;
 
-use crate::domain::{NaiveDate, Timestamp};
+use crate::core::domain::{NaiveDate, Timestamp};
 use crate::facts;
 
 /// Reads RFC 3339, or a date for its first instant in UTC.

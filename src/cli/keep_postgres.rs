@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Exit;
-use crate::store::embedded::{Durability, Keeper};
+use crate::postgres::{Durability, Keeper};
 
 #[derive(Debug, clap::Args)]
 pub struct KeepPostgres {

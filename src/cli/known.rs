@@ -2,12 +2,12 @@
 
 use anyhow::{Context, anyhow, bail};
 
-use crate::diagnostic::nearest;
-use crate::domain::{AccountId, Name, Timestamp};
-use crate::manifest::{Checked, Kind};
-use crate::program::Program;
+use crate::core::diagnostic::nearest;
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{AccountId, Name, Timestamp};
+use crate::core::manifest::{Checked, Kind};
 use crate::store::Store;
-use crate::store::look::{Case, TargetName};
+use crate::store::query::{Case, TargetName};
 
 /// At most so many names are listed when none of them is near.
 const LISTED: usize = 10;

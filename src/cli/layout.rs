@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::table::{one_line, relative, time};
-use crate::domain::Timestamp;
-use crate::store::look::Person;
+use crate::core::domain::Timestamp;
+use crate::store::query::Person;
 
 /// Lines of `name: value`, the values below each other.
 pub(super) fn facts(title: &str, facts: &[(&str, String)]) -> String {

@@ -10,9 +10,9 @@ use super::output::Output;
 use super::table::{one_line, shorten};
 use super::{Exit, Global, instant, known, print};
 use crate::config::Config;
-use crate::domain::{Period, Timestamp};
+use crate::core::domain::{Period, Timestamp};
 use crate::store::Store;
-use crate::store::look::{Cursor, HistoryOf, Line, LogOf, TargetName};
+use crate::store::query::{Cursor, HistoryOf, Line, LogOf, TargetName};
 
 /// Lines that a person gets who does not say how many.
 const LIMIT: i64 = 100;

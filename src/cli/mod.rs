@@ -49,7 +49,7 @@ use clap::{Parser, Subcommand};
 
 pub use self::exit::Exit;
 use crate::config::Config;
-use crate::lifecycle::operator::Action;
+use crate::core::lifecycle::overrides::Action;
 
 /// Follow-up campaigns from files: exact sending, honest plans.
 #[derive(Debug, Parser)]

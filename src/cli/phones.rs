@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::bail;
 
-use crate::domain::{Country, Phone};
+use crate::core::domain::{Country, Phone};
 
 /// All of `texts`, or what is wrong with each that is no phone.
 pub(super) fn parse(texts: &[String], country: Option<Country>) -> anyhow::Result<BTreeSet<Phone>> {
@@ -26,7 +26,7 @@ pub(super) fn parse(texts: &[String], country: Option<Country>) -> anyhow::Resul
 #[cfg(test)]
 mod tests {
     use super::parse;
-    use crate::domain::{Country, Phone};
+    use crate::core::domain::{Country, Phone};
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {

@@ -11,12 +11,13 @@ use super::source::SourceArgs;
 use super::table::time;
 use super::{Exit, Global, operator, plan_from, print};
 use crate::config::Config;
-use crate::domain::Timestamp;
-use crate::plan::{Refusal, markdown, show};
-use crate::reconcile::{Comparison, compare};
+use crate::core::domain::Timestamp;
+use crate::core::plan::render::text as show;
+use crate::core::plan::{Refusal, markdown};
+use crate::daemon::reconcile::{Comparison, compare};
 use crate::source::Tree;
-use crate::state::Head;
-use crate::store::look::Override;
+use crate::store::query::Override;
+use crate::store::snapshot::file::Head;
 use crate::store::{Store, Waiting};
 
 #[derive(Debug, Args)]

@@ -10,9 +10,9 @@ use chrono::TimeDelta;
 use super::table::time;
 use super::{print, scratch};
 use crate::config::Config;
-use crate::domain::rough;
-use crate::state::{Head, Reader};
+use crate::core::domain::rough;
 use crate::store::Store;
+use crate::store::snapshot::file::{Head, Reader};
 
 /// One connection plans, and one is to spare.
 const CONNECTIONS: u32 = 2;

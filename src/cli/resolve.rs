@@ -9,9 +9,9 @@ use super::output::Format;
 use super::table::{counted, whole};
 use super::{Exit, Global, actor, known, print};
 use crate::config::Config;
-use crate::domain::Period;
-use crate::lifecycle::message::State;
-use crate::lifecycle::settlement::Finding;
+use crate::core::domain::Period;
+use crate::core::lifecycle::message::State;
+use crate::core::lifecycle::outcome::Finding;
 use crate::store::{Chosen, Resolved};
 
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use super::{Exit, print};
-use crate::manifest::{self, Kind};
+use crate::core::manifest;
+use crate::core::manifest::Kind;
 
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]

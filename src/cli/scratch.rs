@@ -4,8 +4,8 @@ use anyhow::anyhow;
 
 use super::database;
 use crate::config::Config;
+use crate::postgres::Scratch;
 use crate::store::Store;
-use crate::store::embedded::Scratch;
 
 /// Finds or starts the server for databases to throw away, and has its template ready.
 pub(super) async fn prepare(config: &Config) -> anyhow::Result<Scratch> {

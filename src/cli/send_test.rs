@@ -13,11 +13,11 @@ use super::run::channels;
 use super::{Exit, Global, actor, known, phones, print};
 use crate::channel::{Channels, Outcome, Refusal};
 use crate::config::Config;
-use crate::domain::{CampaignId, Country, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp};
-use crate::manifest::policy::AccountPolicy;
-use crate::preview::made_up;
-use crate::program::{Recipient, Rendered};
-use crate::store::look::Author;
+use crate::core::dispatch::preview::made_up;
+use crate::core::dispatch::program::{Recipient, Rendered};
+use crate::core::domain::{CampaignId, Country, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp};
+use crate::core::manifest::desired::policy::AccountPolicy;
+use crate::store::query::Author;
 use crate::store::{Claimed, Store};
 
 #[derive(Debug, clap::Args)]

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::Global;
-use crate::domain::{Name, SourceId};
+use crate::core::domain::{Name, SourceId};
 use crate::source::{Claim, Remote, Source};
 
 /// The folder of what was fetched, below the working directory.

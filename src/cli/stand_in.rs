@@ -7,8 +7,8 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{Exit, print};
-use crate::domain::Timestamp;
-use crate::standin::{Behaviour, Clock, StandIn};
+use crate::channel::fake_graph::{Behaviour, Clock, StandIn};
+use crate::core::domain::Timestamp;
 
 #[derive(Debug, Args)]
 pub struct StandInArgs {

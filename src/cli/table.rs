@@ -4,7 +4,7 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement};
 
-use crate::domain::{Timestamp, rough};
+use crate::core::domain::{Timestamp, rough};
 
 /// Characters between two columns.
 const GAP: u16 = 2;
@@ -204,7 +204,7 @@ pub(super) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Cell, Table, Tone, one_line, relative, shorten, thousands};
-    use crate::domain::Timestamp;
+    use crate::core::domain::Timestamp;
 
     fn table() -> Table {
         let mut table = Table::new().text(["NAME", "PHASE"]).numbers(["SENT"]).text(["NOTE"]);

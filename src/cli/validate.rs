@@ -8,9 +8,10 @@ use clap::ValueEnum;
 
 use super::{Exit, Global, print};
 use crate::config::Config;
-use crate::diagnostic::{json, text};
-use crate::manifest::{Checked, Sources};
-use crate::{manifest, source};
+use crate::core::diagnostic::{json, text};
+use crate::core::manifest;
+use crate::core::manifest::{Checked, Sources};
+use crate::source;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

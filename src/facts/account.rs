@@ -1,9 +1,10 @@
 //! Exports of accounts.
 
 use super::columns::{Cell, Column};
-use super::reader::{self, Cells, Source};
+use super::reader;
+use super::reader::{Cells, Source};
 use super::{Error, Row, Stopped, time, value};
-use crate::domain::{AccountFact, Country, Language, Phone, Rejection, Said, Timestamp, WhatsappStatus, Zone};
+use crate::core::domain::{AccountFact, Country, Language, Phone, Rejection, Said, Timestamp, WhatsappStatus, Zone};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Is {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Error;
-use crate::domain::fold;
+use crate::core::domain::fold;
 
 /// A column we know: its name in our documentation, what it is to us, whether a file must have it.
 pub(super) struct Column<C: 'static> {

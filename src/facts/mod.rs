@@ -8,6 +8,7 @@ mod account;
 mod columns;
 mod csv;
 mod error;
+pub mod import;
 mod ndjson;
 mod phone;
 mod reader;
@@ -23,7 +24,7 @@ pub use self::reader::{Format, Source};
 pub use self::referral::referrals;
 pub use self::time::instant;
 
-use crate::domain::Rejection;
+use crate::core::domain::Rejection;
 
 /// One row of an export.
 pub type Row<F> = Result<F, Rejection>;

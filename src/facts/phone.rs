@@ -1,9 +1,10 @@
 //! Lists of phones.
 
 use super::columns::Column;
-use super::reader::{self, Cells, Source};
+use super::reader;
+use super::reader::{Cells, Source};
 use super::{Error, Row, Stopped, value};
-use crate::domain::{Country, Phone, Rejection};
+use crate::core::domain::{Country, Phone, Rejection};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Is {
@@ -49,7 +50,7 @@ mod tests {
     use std::io::Cursor;
 
     use super::phones;
-    use crate::domain::Country;
+    use crate::core::domain::Country;
     use crate::facts::Source;
 
     fn read(text: &str, country: Option<&str>) -> Vec<String> {

@@ -10,7 +10,7 @@ use super::csv::{Csv, Fields, Record};
 use super::ndjson::{Lines, Object, Value};
 use super::window::Window;
 use super::{Error, Row, Stopped};
-use crate::domain::Rejection;
+use crate::core::domain::Rejection;
 
 /// Bad rows are told one by one, so they must fit the memory.
 const MAX_BAD: u64 = 1_000_000;

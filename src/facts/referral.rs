@@ -3,9 +3,12 @@
 use chrono::NaiveDate;
 
 use super::columns::{Cell, Column};
-use super::reader::{self, Cells, Source};
+use super::reader;
+use super::reader::{Cells, Source};
 use super::{Error, Row, Stopped, time, value};
-use crate::domain::{AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Said, Timestamp};
+use crate::core::domain::{
+    AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Said, Timestamp,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Is {

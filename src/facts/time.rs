@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, Utc};
 
-use crate::domain::Timestamp;
+use crate::core::domain::Timestamp;
 
 /// The years that zone arithmetic is made for; all others are typing errors.
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=2999;

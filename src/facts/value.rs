@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::columns::Cell;
 use super::time;
-use crate::domain::{Consent, Said, Timestamp, WhatsappStatus, fold};
+use crate::core::domain::{Consent, Said, Timestamp, WhatsappStatus, fold};
 
 /// Bytes of the longest value.
 const MAX_VALUE: usize = 8 * 1024;
@@ -127,7 +127,7 @@ pub(super) fn whatsapp_status(text: &str) -> Result<WhatsappStatus, String> {
 #[cfg(test)]
 mod tests {
     use super::{consent, email};
-    use crate::domain::{Consent, Said};
+    use crate::core::domain::{Consent, Said};
 
     #[test]
     fn addresses() {

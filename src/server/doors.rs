@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::manifest::desired::{Channel, Secret};
-use crate::store::{self, Store};
+use crate::core::manifest::desired::{Channel, Secret};
+use crate::store;
+use crate::store::Store;
 
 /// How one channel tells who may come in. Secrets are read when they are needed.
 #[derive(Debug, Clone)]

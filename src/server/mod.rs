@@ -25,7 +25,8 @@ pub use self::connections::Limits;
 use self::doors::Doors;
 use self::refusals::Refusals;
 use self::webhooks::Room;
-use crate::store::{self, Store};
+use crate::store;
+use crate::store::Store;
 
 /// How often it is looked whether the manifests have changed, and which refusals are worth a line.
 const PERIOD: Duration = Duration::from_secs(1);

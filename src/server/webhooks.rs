@@ -13,9 +13,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Shared;
 use super::refusals::Reason;
-use crate::manifest::desired::Secret;
-use crate::secret;
-use crate::webhook;
+use crate::channel::secret;
+use crate::channel::webhook;
+use crate::core::manifest::desired::Secret;
 
 /// The largest post that a provider sends.
 const LARGEST: usize = 3 * 1024 * 1024;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::hex;
-use crate::manifest::{MAX_FILE_BYTES, SourceFile, Sources};
+use crate::core::domain::hex;
+use crate::core::manifest::{MAX_FILE_BYTES, SourceFile, Sources};
 
 /// Deeper trees are refused: it is a symbolic link that points above itself.
 const MAX_DEPTH: usize = 32;

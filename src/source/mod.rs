@@ -7,8 +7,8 @@ mod watch;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::SourceId;
-use crate::manifest::Sources;
+use crate::core::domain::SourceId;
+use crate::core::manifest::Sources;
 
 pub use self::directory::{Error, digest, load, roots};
 pub use self::git::{Error as GitError, Remote, RemoteError, load_commit};

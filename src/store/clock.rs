@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Error, Store};
-use crate::domain::Timestamp;
+use crate::core::domain::Timestamp;
 
 /// How fast time passes here, as a multiple of real time: 1 is real, 0 stands still until it is moved.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,7 +1,7 @@
 //! From columns to domain types. What is in the database was checked on its way in.
 
 use super::Error;
-use crate::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Zone};
+use crate::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Zone};
 
 /// A zone that an import accepted.
 pub(super) fn zone(name: &str) -> Result<Zone, sqlx::Error> {

@@ -9,8 +9,8 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::script::Delivery;
-use crate::domain::{AccountId, CampaignId, MessageKey, Name, ReferralId, Timestamp, mix};
-use crate::program::Program;
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{AccountId, CampaignId, MessageKey, Name, ReferralId, Timestamp, mix};
 
 /// Whoever pays because of a message does so within so many hours after it, at least one.
 pub const PAYS_WITHIN_HOURS: u64 = 48;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::report::{Campaign, FORMAT, Report, Run};
-use crate::domain::NaiveDate;
-use crate::lifecycle::run::Phase;
+use crate::core::domain::NaiveDate;
+use crate::core::lifecycle::run::Phase;
 
 /// What `simulate --compare -o json` prints. `before` is the tree that was named, `after` the one at hand.
 #[derive(Debug, Clone, PartialEq, Serialize)]

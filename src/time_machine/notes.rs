@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::{Campaign, Report};
 use super::tally::Found;
-use crate::domain::{Opening, Timestamp, Zone};
-use crate::lifecycle::run::Reason;
-use crate::manifest::desired::{Campaign as Spec, DesiredState, Schedule};
-use crate::program::Program;
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{Opening, Timestamp, Zone};
+use crate::core::lifecycle::run::Reason;
+use crate::core::manifest::desired::{Campaign as Spec, DesiredState, Schedule};
 
 /// Makes the sentences about `report`.
 pub(super) fn notes(found: &Found, program: &Program, report: &Report) -> Vec<String> {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::chance::Rates;
-use crate::domain::{NaiveDate, Timestamp};
-use crate::lifecycle::run::Phase;
-use crate::store::report::Unreached;
+use crate::core::domain::{NaiveDate, Timestamp};
+use crate::core::lifecycle::run::Phase;
+use crate::store::query::report::Unreached;
 
 /// The version of these types.
 pub const FORMAT: u32 = 1;

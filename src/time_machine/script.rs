@@ -7,8 +7,8 @@ use tokio::sync::Notify;
 
 use crate::channel::whatsapp;
 use crate::channel::{Channel, Open, Outcome};
-use crate::domain::{CampaignId, MessageKey, ReferralId, Timestamp, mix};
-use crate::lifecycle::settlement;
+use crate::core::domain::{CampaignId, MessageKey, ReferralId, Timestamp, mix};
+use crate::core::lifecycle::outcome as settlement;
 use crate::store::Claimed;
 
 /// What a provider does with one hand-over.

@@ -10,12 +10,14 @@ use super::notes::notes;
 use super::report::Report;
 use super::script::Script;
 use super::tally::{Found, Seen, report};
-use super::world::{self, World};
-use crate::domain::{Phone, Timestamp};
-use crate::manifest::Sources;
-use crate::program::Program;
-use crate::reconcile::{By, Outcome};
-use crate::store::{self, FactEvent, Inbound, Store};
+use super::world;
+use super::world::World;
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{Phone, Timestamp};
+use crate::core::manifest::Sources;
+use crate::daemon::reconcile::{By, Outcome};
+use crate::store;
+use crate::store::{FactEvent, Inbound, Store};
 
 /// Chance is asked, and whoever acts is heard, so often. Lanes are taken ahead this far.
 const STRIDE: TimeDelta = TimeDelta::hours(1);

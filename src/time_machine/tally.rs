@@ -8,11 +8,12 @@ use super::report::{
     Account, Busiest, Campaign, Conflicts, Day, FORMAT, Figures, Pair, Reason, Report, Run, SharedCap, Totals,
 };
 use super::simulate::Settings;
-use crate::domain::{AccountId, CampaignId, NaiveDate, Timestamp};
-use crate::manifest::desired::CampaignType;
-use crate::program::Program;
-use crate::store::report::{AccountFacts, DayTally, EndTally, FullLane, Overlap, RunTally, Unreached};
-use crate::store::{self, Store};
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{AccountId, CampaignId, NaiveDate, Timestamp};
+use crate::core::manifest::desired::CampaignType;
+use crate::store;
+use crate::store::Store;
+use crate::store::query::report::{AccountFacts, DayTally, EndTally, FullLane, Overlap, RunTally, Unreached};
 
 /// What the database knows at the end.
 #[derive(Debug)]

@@ -8,14 +8,17 @@ use thiserror::Error;
 
 use super::script::Script;
 use crate::channel::Channels;
-use crate::domain::Timestamp;
+use crate::core::dispatch::program::Program;
+use crate::core::domain::Timestamp;
+use crate::core::manifest::Sources;
+use crate::daemon::reconcile;
+use crate::daemon::reconcile::{By, Comparison, Pass, compare};
+use crate::daemon::{BATCH, LoadError, Loaded, Seen, send, upkeep};
 use crate::facts::Source;
-use crate::import::{self, Report};
-use crate::manifest::Sources;
-use crate::program::Program;
-use crate::reconcile::{self, By, Comparison, Pass, compare};
-use crate::runner::{BATCH, LoadError, Loaded, Seen, send, upkeep};
-use crate::store::{self, Age, NextDue, Span, Speed, Store};
+use crate::facts::import;
+use crate::facts::import::Report;
+use crate::store;
+use crate::store::{Age, NextDue, Span, Speed, Store};
 
 /// Rounds at one instant after which nothing is going to change any more.
 const PATIENCE: u32 = 10_000;

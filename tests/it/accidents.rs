@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use relance::runner::{BATCH, Seen, send, upkeep};
+use relance::daemon::{BATCH, Seen, send, upkeep};
 use relance::store::{Span, Speed, Terms};
 use sqlx::Connection;
 

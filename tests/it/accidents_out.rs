@@ -8,15 +8,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use relance::channel::fake_graph::{ApiError, Behaviour, Clock, Fault, Order, StandIn};
 use relance::channel::whatsapp::{WhatsappCloud, reaction};
 use relance::channel::{Channel, Channels, Open, Refusal};
-use relance::domain::{Callback, MessageKey};
+use relance::core::dispatch::program::Program;
+use relance::core::domain::{Callback, MessageKey};
+use relance::core::manifest::desired::Channel as Spec;
+use relance::daemon::{BATCH, Flight, Seen, upkeep};
 use relance::facts::Source;
-use relance::import;
-use relance::manifest::desired::Channel as Spec;
-use relance::program::Program;
-use relance::runner::{BATCH, Flight, Seen, upkeep};
-use relance::standin::{ApiError, Behaviour, Clock, Fault, Order, StandIn};
+use relance::facts::import;
 use relance::store::{Age, Batch, Receipt, ReceiptStatus, Speed};
 use tempfile::TempDir;
 

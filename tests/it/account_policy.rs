@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use relance::channel::{Channel, Channels, Open, Outcome};
-use relance::domain::{ReferralId, Timestamp};
+use relance::core::domain::{ReferralId, Timestamp};
+use relance::core::manifest::desired::Channel as Spec;
+use relance::daemon::enroll;
 use relance::facts::Source;
-use relance::import;
-use relance::manifest::desired::Channel as Spec;
-use relance::runner::enroll;
+use relance::facts::import;
 use relance::store::{Age, Claimed, Speed};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use relance::store::embedded::Server;
+use relance::postgres::Server;
 use tempfile::TempDir;
 
 use crate::daemon::{folder, relancectl};

@@ -15,8 +15,8 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use relance::domain::Timestamp;
-use relance::store::embedded::DATABASE;
+use relance::core::domain::Timestamp;
+use relance::postgres::DATABASE;
 use relance::store::{Speed, Store};
 use rustix::process::Signal;
 use sqlx::PgPool;

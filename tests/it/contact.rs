@@ -5,10 +5,11 @@ use std::io::Cursor;
 
 use chrono::TimeDelta;
 use relance::channel::Outcome;
-use relance::domain::Phone;
+use relance::core::domain::Phone;
+use relance::daemon::{Addressees, receive};
 use relance::facts::Source;
-use relance::import::{self, Report};
-use relance::runner::{Addressees, receive};
+use relance::facts::import;
+use relance::facts::import::Report;
 use relance::store::{Age, Forgotten, Listed, Speed};
 use serde_json::{Value, json};
 

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use relance::domain::Name;
-use relance::manifest::{self, Kind, SourceFile, Sources};
-use relance::plan;
-use relance::reconcile::{By, Outcome, compare};
+use relance::core::domain::Name;
+use relance::core::manifest;
+use relance::core::manifest::{Kind, SourceFile, Sources};
+use relance::core::plan;
+use relance::daemon::reconcile::{By, Outcome, compare};
 
 use crate::forecast::Case;
 use crate::support::database;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use relance::domain::Timestamp;
+use relance::core::domain::Timestamp;
 use relance::store::{Speed, Store};
 use rustix::process::Signal;
 use sqlx::PgPool;
@@ -162,7 +162,7 @@ async fn a_database_killed_under_a_daemon_comes_back_with_everything_that_was_sa
     let server = private.server();
     import(dir.path(), None, 2, PEOPLE);
     write_tree(dir.path(), DAYS);
-    let store = Store::open(&server.url(relance::store::embedded::DATABASE), 1).await.unwrap();
+    let store = Store::open(&server.url(relance::postgres::DATABASE), 1).await.unwrap();
     store.set_clock("2026-11-30T12:00:00Z".parse().unwrap(), Speed(1.0)).await.unwrap();
     store.close().await;
     drop(server);
@@ -180,7 +180,7 @@ async fn a_database_killed_under_a_daemon_comes_back_with_everything_that_was_sa
         pool.close().await;
         drop(server);
         let server = private.server();
-        let store = Store::open(&server.url(relance::store::embedded::DATABASE), 1).await.unwrap();
+        let store = Store::open(&server.url(relance::postgres::DATABASE), 1).await.unwrap();
         let pool = Private::pool(&server);
         check(&pool).await;
         assert!(ledger(&pool).await > before);

@@ -7,8 +7,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use relance::postgres::{DATABASE, Server};
 use relance::store::Speed;
-use relance::store::embedded::{DATABASE, Server};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -313,12 +313,9 @@ impl Private {
     /// Starts it, or finds it running.
     pub(crate) fn server(&self) -> Server {
         let options = support::options(self.0.clone());
-        Server::start(&relance::store::embedded::Options {
-            durability: relance::store::embedded::Durability::Full,
-            ..options
-        })
-        .unwrap()
-        .0
+        Server::start(&relance::postgres::Options { durability: relance::postgres::Durability::Full, ..options })
+            .unwrap()
+            .0
     }
 
     /// Tells the process of the server.

@@ -8,8 +8,8 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use relance::postgres::{After, DATABASE, Durability, Options, Server, Started, Stop};
 use relance::store::Store;
-use relance::store::embedded::{After, DATABASE, Durability, Options, Server, Started, Stop};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use sqlx::{Connection, Executor, PgConnection};
 use tempfile::TempDir;

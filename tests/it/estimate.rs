@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use chrono::TimeDelta;
-use relance::domain::Timestamp;
+use relance::core::domain::Timestamp;
 use relance::store::Speed;
 use serde_json::{Value, json};
 

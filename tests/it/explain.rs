@@ -1,7 +1,7 @@
 //! `explain target` and `explain referral` as somebody types them: what they say is what production does.
 
 use chrono::TimeDelta;
-use relance::domain::Timestamp;
+use relance::core::domain::Timestamp;
 use relance::store::Speed;
 use serde_json::Value;
 

@@ -3,9 +3,9 @@
 use std::io::Cursor;
 
 use chrono::TimeDelta;
-use relance::domain::{AccountId, ReferralId, Timestamp};
+use relance::core::domain::{AccountId, ReferralId, Timestamp};
 use relance::facts::Source;
-use relance::import;
+use relance::facts::import;
 use relance::store::{Age, FactEvent};
 
 use crate::accidents::tree;

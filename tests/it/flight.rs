@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use relance::channel::{Channel, Channels, Open, Outcome, Reaction};
-use relance::domain::Timestamp;
-use relance::runner::{BATCH, Flight};
+use relance::core::domain::Timestamp;
+use relance::daemon::{BATCH, Flight};
 use relance::store::{Batch, Claimed, Speed};
 use tokio::sync::watch;
 

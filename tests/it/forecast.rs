@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use relance::domain::{AccountId, Timestamp};
-use relance::lifecycle::operator::{Action, Override, Scope};
-use relance::manifest::desired::AccountSelector;
-use relance::manifest::{self, SourceFile, Sources};
-use relance::plan::forecast::{Finish, Foreseen, Outlook};
-use relance::plan::{Plan, plan};
-use relance::reconcile::{By, Outcome};
+use relance::core::domain::{AccountId, Timestamp};
+use relance::core::lifecycle::overrides::{Action, Override, Scope};
+use relance::core::manifest;
+use relance::core::manifest::desired::AccountSelector;
+use relance::core::manifest::{SourceFile, Sources};
+use relance::core::plan::forecast::{Finish, Foreseen, Outlook};
+use relance::core::plan::{Plan, plan};
+use relance::daemon::reconcile::{By, Outcome};
 use relance::store::{Ordered, Tree};
 use relance::time_machine::{Script, World};
 

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeDelta};
 use relance::channel::{Channel, Http, Outcome, Reaction};
-use relance::domain::{AccountId, CampaignId, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp};
-use relance::manifest::check;
-use relance::manifest::desired::{Channel as Spec, Media, MediaAt, MediaType};
-use relance::manifest::policy::AccountPolicy;
-use relance::program::{Rendered, SpokenBy};
+use relance::core::dispatch::program::{Rendered, SpokenBy};
+use relance::core::domain::{
+    AccountId, CampaignId, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp,
+};
+use relance::core::manifest::check;
+use relance::core::manifest::desired::policy::AccountPolicy;
+use relance::core::manifest::desired::{Channel as Spec, Media, MediaAt, MediaType};
 use relance::store::Claimed;
 use serde_json::json;
 

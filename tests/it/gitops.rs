@@ -1,7 +1,7 @@
 //! A tree under review: what is frozen, what waits for a person, and plans that are no longer what was seen.
 
-use relance::plan::Refusal;
-use relance::reconcile::{By, Outcome, Pass};
+use relance::core::plan::Refusal;
+use relance::daemon::reconcile::{By, Outcome, Pass};
 use relance::store::{Approved, Speed};
 use serde_json::Value;
 
@@ -184,7 +184,7 @@ async fn a_rename_keeps_the_campaign_and_shows_in_the_plan() {
     let Outcome::Applied { plan, .. } = &pass.outcome else { panic!("{pass:?}") };
     assert_eq!(plan.changes.len(), 1);
     assert_eq!(
-        relance::plan::show::text(plan),
+        relance::core::plan::render::text::text(plan),
         format!("~ rename  Campaign winter, until now a\n\nPlan {}: 1 to rename.", pass.digest)
     );
     assert_eq!(world.column(campaigns).await, ["1 winter t", "2 b t", "3 c t"]);

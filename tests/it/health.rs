@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 use relance::channel::Refusal;
-use relance::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey};
-use relance::lifecycle::operator::{Action, Override, Scope};
-use relance::lifecycle::settlement::Reaction;
+use relance::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey};
+use relance::core::lifecycle::outcome::Reaction;
+use relance::core::lifecycle::overrides::{Action, Override, Scope};
 use relance::store::{Receipt, ReceiptStatus, Stopped};
 
 use crate::replies::said;

@@ -1,8 +1,8 @@
 //! Histories: what people are told happened, against what production did.
 
 use chrono::TimeDelta;
-use relance::domain::Timestamp;
-use relance::store::look::{Entry, EntryKind, HistoryOf};
+use relance::core::domain::Timestamp;
+use relance::store::query::{Entry, EntryKind, HistoryOf};
 
 use crate::accidents::tree;
 use crate::world::{Fault, Person, World};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use relance::domain::{AccountId, Phone};
-use relance::store::look::{LineKind, LogOf};
+use relance::core::domain::{AccountId, Phone};
+use relance::store::query::{LineKind, LogOf};
 use relance::store::{Heard, Listed};
 
 use crate::operator::{session, still};

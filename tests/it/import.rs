@@ -4,9 +4,10 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use relance::domain::{Rejection, Timestamp};
+use relance::core::domain::{Rejection, Timestamp};
 use relance::facts::Source;
-use relance::import::{self, Report};
+use relance::facts::import;
+use relance::facts::import::Report;
 use relance::store::Age;
 use serde_json::Value;
 use sqlx::PgPool;

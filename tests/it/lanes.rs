@@ -2,7 +2,7 @@
 //! nobody else.
 
 use chrono::TimeDelta;
-use relance::domain::Timestamp;
+use relance::core::domain::Timestamp;
 use relance::store::Speed;
 
 use crate::daemon::{Daemon, folder, import, one, until};

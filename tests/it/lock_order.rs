@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use relance::channel::{Outcome, Reaction, Refusal};
-use relance::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey, Timestamp};
+use relance::core::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey, Timestamp};
 use relance::store::{Incoming, Listed, Receipt, ReceiptStatus, Senders, Store};
 use sqlx::Acquire;
 use tokio::sync::Barrier;

@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 
 use chrono::TimeDelta;
 use proptest::prelude::Rng;
-use relance::domain::Timestamp;
-use relance::reconcile::{By, Outcome, reconcile};
+use relance::core::domain::Timestamp;
+use relance::daemon::reconcile::{By, Outcome, reconcile};
 use relance::store::Speed;
-use relance::store::look::{Line, LogOf};
+use relance::store::query::{Line, LogOf};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sqlx::{Postgres, Transaction};
@@ -116,7 +116,7 @@ async fn everything_that_is_decided_is_told_once_with_who_and_why() {
     let (text, ..) = relancectl(&world.url(), &["describe", "revision", "2"]);
     insta::assert_snapshot!("a_revision", nameless(&text));
     let kinds = "select distinct kind from event order by kind";
-    let all = relance::lifecycle::event::EventKind::ALL.map(|kind| kind.as_str().to_owned());
+    let all = relance::core::lifecycle::event::EventKind::ALL.map(|kind| kind.as_str().to_owned());
     // What these take: see `notifiers`, `resolve`, `holds`, `contact`, `webhooks`, `health` and `send_test`.
     let elsewhere = [
         "notification-given-up",

@@ -1,10 +1,10 @@
 //! What `get` and `describe` read: a test per query, against what the production code did to a database.
 
 use chrono::TimeDelta;
-use relance::gate;
-use relance::lifecycle::message::State;
-use relance::lifecycle::run::Phase;
-use relance::store::look::{Standing, Wanted};
+use relance::core::dispatch::gate;
+use relance::core::lifecycle::message::State;
+use relance::core::lifecycle::run::Phase;
+use relance::store::query::{Standing, Wanted};
 use serde_json::{Value, json};
 
 use crate::accidents::tree;

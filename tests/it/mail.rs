@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use relance::channel::{Channel, Outcome, Reaction, Smtp};
-use relance::manifest::desired::Channel as Spec;
+use relance::core::manifest::desired::Channel as Spec;
 use relance::store::Claimed;
 use tempfile::TempDir;
 

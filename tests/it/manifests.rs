@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{env, fs};
 
-use relance::diagnostic::{Code, text};
-use relance::domain::{Language, Name};
-use relance::manifest::{Checked, Kind, SourceFile, Sources, check, schema, schema_file_name};
+use relance::core::diagnostic::{Code, text};
+use relance::core::domain::{Language, Name};
+use relance::core::manifest::{Checked, Kind, SourceFile, Sources, check, schema, schema_file_name};
 
-use relance::template::{Template, Vars, opt_out_hint};
+use relance::core::template::{Template, Vars, opt_out_hint};
 
 pub(crate) fn sources(files: &[(&str, &[u8])]) -> Sources {
     let file = |(path, bytes): &(&str, &[u8])| SourceFile { path: (*path).to_owned(), bytes: bytes.to_vec() };

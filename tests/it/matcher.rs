@@ -10,15 +10,15 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use relance::domain::Windows;
-use relance::domain::{
+use relance::core::dispatch::program::Program;
+use relance::core::domain::Windows;
+use relance::core::domain::{
     AccountId, CampaignId, Country, Gender, Language, Moment, Name, Period, ReferralId, Timestamp, Zone, fold,
 };
-use relance::manifest::desired::{
+use relance::core::manifest::desired::{
     AccountSelector, Campaign, CampaignType, ConsentPolicy, Day, Desired, DesiredState, Enrollment, Filter, Limits,
     PastSubscription, Schedule, Sequence, Subscription,
 };
-use relance::program::Program;
 use relance::store::{Seeker, WhyNot};
 
 use crate::support::{TestDatabase, database};

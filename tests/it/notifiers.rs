@@ -5,9 +5,9 @@ use std::fs;
 
 use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit, Mac};
-use relance::notice::Courier;
-use relance::outgoing::Outgoing;
-use relance::runner::{Told, deliver};
+use relance::channel::notify::Courier;
+use relance::channel::outgoing::Outgoing;
+use relance::daemon::{Told, deliver};
 use relance::store::{Delivery, Notice, Speed, Store};
 use sha2::Sha256;
 use sqlx::{PgPool, Postgres, Transaction};

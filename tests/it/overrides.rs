@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use relance::domain::{AccountId, Name};
-use relance::lifecycle::operator::{Action, Override, Scope};
-use relance::runner::{BATCH, send};
-use relance::store::look::HistoryOf;
+use relance::core::domain::{AccountId, Name};
+use relance::core::lifecycle::overrides::{Action, Override, Scope};
+use relance::daemon::{BATCH, send};
+use relance::store::query::HistoryOf;
 use relance::store::{Batch, Ordered, Outcome, Span, Speed};
 
 use crate::sending::{ALWAYS, NO_PACE, tree};
@@ -236,7 +236,7 @@ async fn a_run_tells_who_ordered_what_and_how_it_ended() {
         (4, Some(Override { reason: "or not".to_owned(), ..order(run, Action::Pause) })),
         (5, None),
     ] {
-        world.run_until(MONDAY.parse::<relance::domain::Timestamp>().unwrap() + TimeDelta::hours(hours)).await;
+        world.run_until(MONDAY.parse::<relance::core::domain::Timestamp>().unwrap() + TimeDelta::hours(hours)).await;
         match next {
             Some(order) => drop(give(&mut world, order).await),
             None => clear(&mut world, run).await,
@@ -266,7 +266,7 @@ async fn once_an_order_is_given_nothing_more_is_claimed() {
     }
     world.apply(&campaigns(&[("welcome", "active")])).await;
     let (program, channels) = world.program().await;
-    relance::runner::enroll(world.store(), &program, world.now).await.unwrap();
+    relance::daemon::enroll(world.store(), &program, world.now).await.unwrap();
     world.now += TimeDelta::seconds(1);
     let senders: Vec<_> = (0..3)
         .map(|_| {

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use relance::domain::{Name, SourceId};
-use relance::reconcile::{By, Outcome, compare, reconcile};
+use relance::core::domain::{Name, SourceId};
+use relance::daemon::reconcile::{By, Outcome, compare, reconcile};
 use relance::source::{Claim, Tree};
 use relance::store::Store;
 use serde_json::Value;

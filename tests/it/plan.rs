@@ -1,7 +1,7 @@
 //! `plan` in people: what a change means for the days ahead, and that it happens so.
 
 use chrono::TimeDelta;
-use relance::domain::Timestamp;
+use relance::core::domain::Timestamp;
 use relance::store::Speed;
 use serde_json::{Value, json};
 

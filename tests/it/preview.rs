@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use chrono::TimeDelta;
-use relance::store::look::Wanted;
+use relance::store::query::Wanted;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use relance::channel::{Outcome, Reaction, Refusal};
-use relance::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
-use relance::store::look::Wanted;
+use relance::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
+use relance::store::query::Wanted;
 use relance::store::{Claim, Receipt, ReceiptStatus};
 
 use crate::accidents::tree;

@@ -4,9 +4,9 @@ use std::io::Cursor;
 
 use chrono::TimeDelta;
 use relance::channel::{Outcome, Reaction};
-use relance::domain::{AccountId, CampaignId, Phone};
+use relance::core::domain::{AccountId, CampaignId, Phone};
 use relance::facts::Source;
-use relance::import;
+use relance::facts::import;
 use relance::store::{Age, Heard, Inbound};
 use sqlx::Connection;
 

@@ -1,8 +1,8 @@
 //! What a person finds out about messages whose fate nobody knew: it settles them, and sends nothing.
 
 use chrono::TimeDelta;
-use relance::lifecycle::message::State;
-use relance::lifecycle::settlement::Finding;
+use relance::core::lifecycle::message::State;
+use relance::core::lifecycle::outcome::Finding;
 use relance::store::{Chosen, Receipt, ReceiptStatus, Resolved};
 
 use crate::accidents::tree;

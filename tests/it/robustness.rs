@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use relance::diagnostic::{Code, json, text};
-use relance::manifest::{Checked, check};
+use relance::core::diagnostic::{Code, json, text};
+use relance::core::manifest::{Checked, check};
 
 use crate::manifests::sources;
 

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use relance::channel::{Channel, Open, Sandbox};
-use relance::domain::Timestamp;
+use relance::core::domain::Timestamp;
+use relance::daemon as runner;
+use relance::daemon::reconcile::{By, Outcome, reconcile};
+use relance::daemon::{Loaded, Seen};
 use relance::facts::Source;
-use relance::import;
-use relance::reconcile::{By, Outcome, reconcile};
-use relance::runner::{self, Loaded, Seen};
+use relance::facts::import;
 use relance::source;
 use relance::store::Age;
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use relance::domain::{Callback, MessageKey, Phone};
-use relance::standin::{ApiError, Behaviour, Clock, Fault, Order, StandIn};
+use relance::channel::fake_graph::{ApiError, Behaviour, Clock, Fault, Order, StandIn};
+use relance::core::domain::{Callback, MessageKey, Phone};
 use relance::store::{Receipt, ReceiptStatus, Speed};
 
 use crate::daemon::{folder, relancectl};

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use relance::channel::{Outcome, Reaction};
-use relance::runner::{BATCH, enroll, send};
+use relance::daemon::{BATCH, enroll, send};
 use relance::store::{Span, Speed};
 
 use crate::world::{Fault, Person, World};

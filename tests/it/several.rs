@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use relance::reconcile::{By, Error, Outcome, Pass, reconcile};
+use relance::daemon::reconcile::{By, Error, Outcome, Pass, reconcile};
 use relance::source;
 use relance::store::{Holder, Speed, Store, Token};
 use rustix::process::Signal;

@@ -6,9 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
 
 use hmac::{Hmac, KeyInit, Mac};
-use relance::domain::Timestamp;
-use relance::outgoing::{Call, Outgoing};
-use relance::standin::{Behaviour, Clock, Hook, Order, StandIn};
+use relance::channel::fake_graph::{Behaviour, Clock, Hook, Order, StandIn};
+use relance::channel::outgoing::{Call, Outgoing};
+use relance::core::domain::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
 

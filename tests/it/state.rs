@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use chrono::TimeDelta;
-use relance::domain::Timestamp;
-use relance::lifecycle::operator::{Action, Override, Scope};
-use relance::plan::show;
-use relance::reconcile::compare;
-use relance::state::{Attributes, LoadError, Reader, export};
+use relance::core::domain::Timestamp;
+use relance::core::lifecycle::overrides::{Action, Override, Scope};
+use relance::core::plan::render::text as show;
+use relance::daemon::reconcile::compare;
+use relance::store::snapshot::file::{Attributes, LoadError, Reader, export};
 use relance::store::{Speed, Store};
 use serde_json::Value;
 

@@ -16,9 +16,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use relance::domain::Timestamp;
-use relance::standin::{self, Behaviour, Hook, Order, StandIn};
-use relance::store::embedded::{DATABASE, Server};
+use relance::channel::fake_graph as standin;
+use relance::channel::fake_graph::{Behaviour, Hook, Order, StandIn};
+use relance::core::domain::Timestamp;
+use relance::postgres::{DATABASE, Server};
 use relance::store::{Speed, Store};
 use rustix::process::Signal;
 use sqlx::PgPool;

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use relance::config::Config;
+use relance::postgres::{Durability, Options, Scratch, Search, Server};
 use relance::store::Store;
-use relance::store::embedded::{Durability, Options, Scratch, Search, Server};
 use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;

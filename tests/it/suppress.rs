@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 
 use chrono::TimeDelta;
-use relance::domain::Phone;
+use relance::core::domain::Phone;
 use relance::store::{Heard, Listed, Suppressed};
 
 use crate::accidents::tree;
@@ -29,10 +29,10 @@ async fn rows(world: &World) -> Vec<String> {
 }
 
 async fn log(world: &World) -> Vec<String> {
-    let of = relance::store::look::LogOf::default();
+    let of = relance::store::query::LogOf::default();
     let (lines, _) = world.store().log(&of, None).await.unwrap();
     let told =
-        |line: &relance::store::look::Line| format!("{} {}", line.actor.as_deref().unwrap_or("-"), line.sentence);
+        |line: &relance::store::query::Line| format!("{} {}", line.actor.as_deref().unwrap_or("-"), line.sentence);
     lines.iter().filter(|line| line.account.is_none() && line.revision.is_none()).map(told).collect()
 }
 

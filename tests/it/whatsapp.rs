@@ -9,16 +9,16 @@ use std::thread;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use relance::channel::fake_graph::{Accepted, ApiError, Behaviour, Clock, Fault, Order, StandIn};
 use relance::channel::whatsapp::{Conversations, WhatsappCloud, reaction};
 use relance::channel::{Channel, Outcome, Reaction};
-use relance::domain::{
+use relance::core::dispatch::program::{Rendered, SpokenBy};
+use relance::core::domain::{
     AccountId, CampaignId, Language, Mark, MessageKey, Period, Phone, ReferralId, TargetKey, Timestamp,
 };
-use relance::manifest::desired::{
+use relance::core::manifest::desired::{
     Button, ButtonType, Media, MediaAt, MediaType, Secret, WhatsappCloud as Spec, WhatsappTemplate,
 };
-use relance::program::{Rendered, SpokenBy};
-use relance::standin::{Accepted, ApiError, Behaviour, Clock, Fault, Order, StandIn};
 use relance::store::Claimed;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -128,7 +128,10 @@ fn message(person: i64) -> Claimed {
         parameters: vec!["Paul".to_owned(), "Aminata".to_owned()],
         buttons: vec![],
     };
-    let policy = relance::manifest::policy::AccountPolicy { sender: Some(NUMBER.to_owned()), ..Default::default() };
+    let policy = relance::core::manifest::desired::policy::AccountPolicy {
+        sender: Some(NUMBER.to_owned()),
+        ..Default::default()
+    };
     Claimed {
         lease: 1,
         channel: None,
@@ -271,8 +274,10 @@ async fn what_cannot_go_is_refused_without_a_call() {
     let mut nameless = message(1);
     nameless.policy = Arc::default();
     let mut odd = message(1);
-    odd.policy =
-        Arc::new(relance::manifest::policy::AccountPolicy { sender: Some("1/../2".to_owned()), ..Default::default() });
+    odd.policy = Arc::new(relance::core::manifest::desired::policy::AccountPolicy {
+        sender: Some("1/../2".to_owned()),
+        ..Default::default()
+    });
     let messages = [
         plain(1),
         long,

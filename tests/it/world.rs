@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use relance::channel::Channels;
-use relance::domain::{MessageKey, Timestamp};
-use relance::lifecycle::operator::Override;
-use relance::lifecycle::settlement;
-use relance::manifest::{SourceFile, Sources};
-use relance::program::Program;
-use relance::reconcile::{By, Outcome, Pass};
-use relance::runner::BATCH;
+use relance::core::dispatch::program::Program;
+use relance::core::domain::{MessageKey, Timestamp};
+use relance::core::lifecycle::outcome as settlement;
+use relance::core::lifecycle::overrides::Override;
+use relance::core::manifest::{SourceFile, Sources};
+use relance::daemon::BATCH;
+use relance::daemon::reconcile::{By, Outcome, Pass};
 use relance::store::{Batch, Claim, Ordered, Span, Store, Terms};
-use relance::time_machine::{self, Delivery, Reaction, Script};
+use relance::time_machine;
+use relance::time_machine::{Delivery, Reaction, Script};
 
 use crate::support::{TestDatabase, database};
 

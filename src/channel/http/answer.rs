@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::super::said::{retry_after, short};
-use crate::lifecycle::settlement::{Outcome, Reaction};
-use crate::manifest::desired::Http as Spec;
-use crate::outgoing::{Reply, Silence};
+use crate::channel::outgoing::{Reply, Silence};
+use crate::channel::refusal_text::{retry_after, short};
+use crate::core::lifecycle::outcome::{Outcome, Reaction};
+use crate::core::manifest::desired::Http as Spec;
 
 /// Where gateways say why.
 const WORDS: [&str; 5] = ["/response/message", "/error/message", "/message", "/detail", "/error"];
@@ -61,9 +61,9 @@ fn said(status: u16, json: Option<&Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::{outcome, silence};
-    use crate::lifecycle::settlement::{Outcome, Reaction};
-    use crate::manifest::desired::{Channel, Http};
-    use crate::outgoing::{Reply, Silence};
+    use crate::channel::outgoing::{Reply, Silence};
+    use crate::core::lifecycle::outcome::{Outcome, Reaction};
+    use crate::core::manifest::desired::{Channel, Http};
 
     fn spec(more: &str) -> Http {
         let channel = serde_json::json!({

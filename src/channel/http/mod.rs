@@ -22,16 +22,16 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use self::request::Request;
-use super::said::without;
-use super::turns::Turns;
+use super::concurrency::Turns;
+use super::refusal_text::without;
 use super::{Channel, Outcome, Reaction};
-use crate::domain::{Callback, Mark, Timestamp};
-use crate::lifecycle::settlement::ATTEMPTS;
-use crate::manifest::desired::{Http as Spec, HttpMethod};
-use crate::outgoing::{Call, Method, Outgoing};
-use crate::secret;
+use crate::channel::outgoing::{Call, Method, Outgoing};
+use crate::channel::secret;
+use crate::core::domain::{Callback, Mark, Timestamp};
+use crate::core::lifecycle::outcome::ATTEMPTS;
+use crate::core::manifest::desired::{Http as Spec, HttpMethod};
+use crate::core::template::{Problem, RequestTemplate};
 use crate::store::Claimed;
-use crate::template::{Problem, RequestTemplate};
 
 #[derive(Debug)]
 pub struct Http {

@@ -1,10 +1,10 @@
 //! A message as a gateway wants it.
 
-use crate::domain::Language;
-use crate::lifecycle::settlement::{Outcome, Reaction};
-use crate::manifest::desired::{ContentType, Http as Spec, MediumValues, RequestValues, is_near_or_tls};
+use crate::core::domain::Language;
+use crate::core::lifecycle::outcome::{Outcome, Reaction};
+use crate::core::manifest::desired::{ContentType, Http as Spec, MediumValues, RequestValues, is_near_or_tls};
+use crate::core::template::{Escape, RequestTemplate};
 use crate::store::Claimed;
-use crate::template::{Escape, RequestTemplate};
 
 /// A request, ready but for what lets it in.
 #[derive(Debug)]

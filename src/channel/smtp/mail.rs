@@ -5,11 +5,11 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder, SinglePart};
 use lettre::{Address, Message};
 
-use crate::domain::{Callback, Language, Timestamp};
-use crate::lifecycle::settlement::{Outcome, Reaction};
-use crate::manifest::desired::{Smtp as Spec, UnsubscribeValues};
+use crate::core::domain::{Callback, Language, Timestamp};
+use crate::core::lifecycle::outcome::{Outcome, Reaction};
+use crate::core::manifest::desired::{Smtp as Spec, UnsubscribeValues};
+use crate::core::template::{Escape, RequestTemplate};
 use crate::store::Claimed;
-use crate::template::{Escape, RequestTemplate};
 
 /// A mail, ready to leave.
 #[derive(Debug)]

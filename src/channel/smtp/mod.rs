@@ -19,11 +19,11 @@ use tokio::time::Instant;
 use self::mail::Mail;
 use self::reply::Failure;
 use self::session::Session;
-use super::turns::Turns;
+use super::concurrency::Turns;
 use super::{Channel, Outcome, Reaction};
-use crate::domain::{Callback, Mark, Timestamp};
-use crate::manifest::desired::Smtp as Spec;
-use crate::secret;
+use crate::channel::secret;
+use crate::core::domain::{Callback, Mark, Timestamp};
+use crate::core::manifest::desired::Smtp as Spec;
 use crate::store::Claimed;
 
 /// Servers close connections that nobody uses; most wait longer than this.

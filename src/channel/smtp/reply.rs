@@ -5,8 +5,8 @@ use std::io;
 
 use lettre::transport::smtp;
 
-use super::super::said::short;
-use crate::lifecycle::settlement::{Outcome, Reaction};
+use crate::channel::refusal_text::short;
+use crate::core::lifecycle::outcome::{Outcome, Reaction};
 
 /// How far it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +109,7 @@ fn reaction(stage: Stage, code: u16, words: &str, has_own_sender: bool) -> React
 #[cfg(test)]
 mod tests {
     use super::{Failure, Stage, Why, reaction};
-    use crate::lifecycle::settlement::Outcome;
+    use crate::core::lifecycle::outcome::Outcome;
 
     const STAGES: [Stage; 6] =
         [Stage::Greeting, Stage::Login, Stage::Sender, Stage::Recipient, Stage::Data, Stage::Text];

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::mail::Mail;
 use super::reply::{Failure, Stage};
-use crate::manifest::desired::{Encryption, Smtp as Spec};
+use crate::core::manifest::desired::{Encryption, Smtp as Spec};
 
 /// For a word of courtesy: whether it is still there, and goodbye.
 const COURTESY: Duration = Duration::from_secs(1);

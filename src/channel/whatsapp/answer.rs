@@ -3,10 +3,10 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::super::said::{retry_after, short, wait_of};
-use super::table;
-use crate::lifecycle::settlement::{Outcome, Reaction};
-use crate::outgoing::Reply;
+use super::errors as table;
+use crate::channel::outgoing::Reply;
+use crate::channel::refusal_text::{retry_after, short, wait_of};
+use crate::core::lifecycle::outcome::{Outcome, Reaction};
 
 /// Marketing is off on the endpoint that was called; there is another for it.
 const MARKETING_ELSEWHERE: i64 = 131_063;
@@ -102,7 +102,7 @@ fn wait(reply: &Reply) -> Option<TimeDelta> {
 #[cfg(test)]
 mod tests {
     use super::Answer;
-    use crate::outgoing::Reply;
+    use crate::channel::outgoing::Reply;
 
     const REFUSED: &str = r#"{"error": {"message": "(#130429) Rate limit hit", "type": "OAuthException", "code": 130429,
         "error_data": {"messaging_product": "whatsapp", "details": "Cloud API message throughput\nhas been reached."}}}"#;

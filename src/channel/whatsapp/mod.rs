@@ -4,8 +4,8 @@
 //! what certainly was not read is tried again.
 
 mod answer;
+mod errors;
 mod request;
-mod table;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,15 +15,15 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use self::answer::Answer;
+pub use self::errors::{SWITCHED_OFF, by_number, reaction};
 use self::request::Body;
-pub use self::table::{SWITCHED_OFF, by_number, reaction};
-use super::said::without;
-use super::turns::Turns;
+use super::concurrency::Turns;
+use super::refusal_text::without;
 use super::{Channel, Outcome, Reaction};
-use crate::domain::{Callback, Mark, MessageKey, Timestamp};
-use crate::manifest::desired::WhatsappCloud as Spec;
-use crate::outgoing::{Call, Outgoing, Silence};
-use crate::secret;
+use crate::channel::outgoing::{Call, Outgoing, Silence};
+use crate::channel::secret;
+use crate::core::domain::{Callback, Mark, MessageKey, Timestamp};
+use crate::core::manifest::desired::WhatsappCloud as Spec;
 use crate::store::{Claimed, Store};
 
 /// Who may be written to freely.

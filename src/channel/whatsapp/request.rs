@@ -5,9 +5,9 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::Callback;
-use crate::lifecycle::settlement::{Outcome, Reaction};
-use crate::manifest::desired::{Button, ButtonType, Media, MediaAt, MediaType, Takes, WhatsappTemplate};
+use crate::core::domain::Callback;
+use crate::core::lifecycle::outcome::{Outcome, Reaction};
+use crate::core::manifest::desired::{Button, ButtonType, Media, MediaAt, MediaType, Takes, WhatsappTemplate};
 use crate::store::Claimed;
 
 const TAKES: Takes = Takes::WHATSAPP_CLOUD;

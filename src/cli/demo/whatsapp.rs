@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::SPEED;
-use crate::standin::{Behaviour, Clock, Hook, Order, StandIn};
+use crate::channel::fake_graph::{Behaviour, Clock, Hook, Order, StandIn};
 use crate::store::Store;
 
 /// Where the manifests and secrets are that the demo adds to those of the folder.

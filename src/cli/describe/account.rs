@@ -7,11 +7,11 @@ use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::quota;
 use crate::cli::table::{Cell, Table, counted, one_line, thousands};
 use crate::cli::{get, known};
-use crate::domain::Timestamp;
-use crate::manifest::desired::{Pacing, Safety};
-use crate::manifest::policy::Origin;
+use crate::core::domain::Timestamp;
+use crate::core::manifest::desired::policy::Origin;
+use crate::core::manifest::desired::{Pacing, Safety};
 use crate::store::Store;
-use crate::store::look::{Account, Wanted};
+use crate::store::query::{Account, Wanted};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Seen {

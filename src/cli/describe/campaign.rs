@@ -6,10 +6,11 @@ use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::{changes, quota};
 use crate::cli::table::{Cell, Table, Tone, counted, paint, thousands};
 use crate::cli::{known, operator};
-use crate::domain::Timestamp;
-use crate::manifest::desired::{self, AccountSelector, CampaignType, Enrollment, Filter, Subscription};
+use crate::core::domain::Timestamp;
+use crate::core::manifest::desired;
+use crate::core::manifest::desired::{AccountSelector, CampaignType, Enrollment, Filter, Subscription};
 use crate::store::Store;
-use crate::store::look::{Campaign, DayCounts, Override, Revision, Wanted};
+use crate::store::query::{Campaign, DayCounts, Override, Revision, Wanted};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Seen {

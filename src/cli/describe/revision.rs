@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::table::one_line;
-use crate::domain::Timestamp;
-use crate::plan::done;
+use crate::core::domain::Timestamp;
+use crate::core::plan::stored as done;
 use crate::store::Store;
-use crate::store::look::{Manifest, Revision, Wanted};
+use crate::store::query::{Manifest, Revision, Wanted};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Seen {

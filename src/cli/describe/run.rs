@@ -7,9 +7,9 @@ use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::{Rows, phase, quota};
 use crate::cli::table::{one_line, thousands, time};
 use crate::cli::{get, known, operator};
-use crate::domain::Timestamp;
+use crate::core::domain::Timestamp;
 use crate::store::Store;
-use crate::store::look::{EndCount, Entry, HistoryOf, Message, Override, Run, RunToday, Wanted};
+use crate::store::query::{EndCount, Entry, HistoryOf, Message, Override, Run, RunToday, Wanted};
 
 /// Messages shown.
 const LATEST: i64 = 5;

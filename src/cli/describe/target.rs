@@ -7,9 +7,9 @@ use crate::cli::layout::{consent, facts, footer, maybe, section, when};
 use crate::cli::rows::{message_state, standing};
 use crate::cli::table::{one_line, time};
 use crate::cli::{get, known};
-use crate::domain::{Phone, Timestamp};
+use crate::core::domain::{Phone, Timestamp};
 use crate::store::Store;
-use crate::store::look::{Circumstances, Message, Target, Wanted};
+use crate::store::query::{Circumstances, Message, Target, Wanted};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Seen {

@@ -12,11 +12,11 @@ use super::database::Database;
 use super::output::Format;
 use super::{Exit, Global, known, print, validate};
 use crate::config::Config;
-use crate::domain::Name;
-use crate::estimate::estimate;
-use crate::manifest::desired::DesiredState;
-use crate::manifest::{Checked, SourceFile, Sources, campaigns, check, overlay};
+use crate::core::domain::Name;
+use crate::core::manifest::desired::DesiredState;
+use crate::core::manifest::{Checked, SourceFile, Sources, campaigns, check, overlay};
 use crate::source;
+use crate::store::forecast::estimate::estimate;
 
 #[derive(Debug, clap::Args)]
 pub struct EstimateArgs {

@@ -2,10 +2,10 @@
 
 use crate::cli::layout::{facts, footer, section, when};
 use crate::cli::table::{Cell, Table, Tone, counted, one_line, paint, people, thousands, time, whole};
-use crate::domain::Timestamp;
-use crate::estimate::Estimate;
-use crate::manifest::desired::DesiredState;
-use crate::plan::show;
+use crate::core::domain::Timestamp;
+use crate::core::manifest::desired::DesiredState;
+use crate::core::plan::render::text as show;
+use crate::store::forecast::estimate::Estimate;
 
 /// Accounts listed whose subscription ends too early.
 const LISTED: usize = 5;

@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use crate::cli::{Exit, print};
-use crate::diagnostic::{Code, did_you_mean};
+use crate::core::diagnostic::{Code, did_you_mean};
 
 pub(super) fn run(code: &str) -> anyhow::Result<Exit> {
     let Some(found) = Code::find(code) else {

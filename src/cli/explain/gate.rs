@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use crate::cli::table::{Cell, Table, Tone};
-use crate::domain::{Timestamp, Zone};
-use crate::gate::{self, Check, Setting, Verdict, steps};
-use crate::program::Program;
-use crate::store::look::Case;
+use crate::core::dispatch::gate;
+use crate::core::dispatch::gate::{Check, Setting, Verdict, steps};
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{Timestamp, Zone};
+use crate::store::query::Case;
 
 /// One check.
 #[derive(Debug, Serialize)]

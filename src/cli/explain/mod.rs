@@ -13,7 +13,7 @@ use super::output::Output;
 use super::table::{Cell, Table, time};
 use super::{Exit, Global, print};
 use crate::config::Config;
-use crate::store::look::Entry;
+use crate::store::query::Entry;
 
 /// Entries of a history: all that a person ever lives through in a few campaigns.
 const HISTORY: usize = 100;

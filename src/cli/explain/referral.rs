@@ -8,10 +8,10 @@ use crate::cli::answer::Answer;
 use crate::cli::layout::{consent, facts, footer, maybe, section, when};
 use crate::cli::table::{Cell, Table, Tone, one_line};
 use crate::cli::{get, known};
-use crate::domain::{CampaignId, Phone, Timestamp, Zone};
-use crate::lifecycle::run::Phase;
-use crate::program::{CampaignProgram, Program};
-use crate::store::look::{Case, Entry, HistoryOf, Person, RunState};
+use crate::core::dispatch::program::{CampaignProgram, Program};
+use crate::core::domain::{CampaignId, Phone, Timestamp, Zone};
+use crate::core::lifecycle::run::Phase;
+use crate::store::query::{Case, Entry, HistoryOf, Person, RunState};
 use crate::store::{Seeker, Store, WhyNot};
 
 #[derive(Debug, Serialize)]

@@ -8,9 +8,9 @@ use crate::cli::answer::Answer;
 use crate::cli::layout::{facts, footer, section, when};
 use crate::cli::table::{one_line, paint};
 use crate::cli::{get, known};
-use crate::domain::{Phone, Timestamp};
+use crate::core::domain::{Phone, Timestamp};
 use crate::store::Store;
-use crate::store::look::{Circumstances, Entry, HistoryOf, Target};
+use crate::store::query::{Circumstances, Entry, HistoryOf, Target};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Seen {

@@ -12,8 +12,8 @@ use super::database::Database;
 use super::table::{counted, people};
 use super::{Exit, Global, actor, get, known, print};
 use crate::config::Config;
-use crate::domain::{CampaignId, Name, Period, Timestamp};
-use crate::lifecycle::operator::{Action, Override, Scope};
+use crate::core::domain::{CampaignId, Name, Period, Timestamp};
+use crate::core::lifecycle::overrides::{Action, Override, Scope};
 use crate::store::{Concerned, Ordered, Outcome, Store};
 
 /// Which runs, and why.

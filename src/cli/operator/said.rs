@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::Order;
 use crate::cli::table::{counted, one_line, people, time};
-use crate::domain::Timestamp;
-use crate::lifecycle::operator::Action;
-use crate::lifecycle::run::{Phase, Reason};
-use crate::store::look::Override;
+use crate::core::domain::Timestamp;
+use crate::core::lifecycle::overrides::Action;
+use crate::core::lifecycle::run::{Phase, Reason};
+use crate::store::query::Override;
 use crate::store::{Group, Outcome};
 
 /// An order that was given or taken back.

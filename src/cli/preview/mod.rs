@@ -11,11 +11,11 @@ use super::database::Database;
 use super::output::Format;
 use super::{Exit, Global, known, print};
 use crate::config::Config;
-use crate::diagnostic::nearest;
-use crate::domain::{Language, Zone};
-use crate::manifest::Sources;
-use crate::preview::{MADE_UP_REFERRER, made_up};
-use crate::program::{CampaignProgram, Recipient, Referrer};
+use crate::core::diagnostic::nearest;
+use crate::core::dispatch::preview::{MADE_UP_REFERRER, made_up};
+use crate::core::dispatch::program::{CampaignProgram, Recipient, Referrer};
+use crate::core::domain::{Language, Zone};
+use crate::core::manifest::Sources;
 
 #[derive(Debug, clap::Args)]
 pub struct PreviewArgs {

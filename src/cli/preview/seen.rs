@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::anyhow;
 use serde::Serialize;
 
-use crate::diagnostic::{Code, Diagnostic};
-use crate::domain::{Language, NaiveDate, Name, Period};
-use crate::manifest::desired::Media;
-use crate::manifest::{Kind, Sources, locate};
-use crate::preview::{self, Day};
-use crate::program::{CampaignProgram, Fault, Recipient, Referrer};
+use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::dispatch::preview;
+use crate::core::dispatch::preview::Day;
+use crate::core::dispatch::program::{CampaignProgram, Fault, Recipient, Referrer};
+use crate::core::domain::{Language, NaiveDate, Name, Period};
+use crate::core::manifest::desired::Media;
+use crate::core::manifest::{Kind, Sources, locate};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Seen {

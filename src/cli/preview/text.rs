@@ -3,10 +3,10 @@
 use super::seen::{Message, Person, Seen, Shown, Version};
 use crate::cli::layout::facts;
 use crate::cli::table::{Tone, counted, one_line, paint};
-use crate::diagnostic::text;
-use crate::domain::Period;
-use crate::manifest::Sources;
-use crate::manifest::desired::MediaType;
+use crate::core::diagnostic::text;
+use crate::core::domain::Period;
+use crate::core::manifest::Sources;
+use crate::core::manifest::desired::MediaType;
 
 pub(super) fn text(seen: &Seen, sources: &Sources, colour: bool) -> String {
     let mut text = header(seen);
@@ -101,7 +101,7 @@ fn spell(period: Period) -> String {
 #[cfg(test)]
 mod tests {
     use super::spell;
-    use crate::domain::Period;
+    use crate::core::domain::Period;
 
     #[test]
     fn periods_as_people_say_them() {

@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::Rows;
-use crate::domain::Timestamp;
-use crate::gate;
-use crate::lifecycle::message::State;
-use crate::lifecycle::run::Phase;
-use crate::lifecycle::target::Exit;
-use crate::manifest::policy::Switch;
-use crate::store::look::{Account, Counts, Hold, Message, Revision, Run, Standing, Target};
+use crate::core::dispatch::gate;
+use crate::core::domain::Timestamp;
+use crate::core::lifecycle::message::State;
+use crate::core::lifecycle::run::Phase;
+use crate::core::lifecycle::target::Exit;
+use crate::core::manifest::desired::policy::Switch;
+use crate::store::query::{Account, Counts, Hold, Message, Revision, Run, Standing, Target};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

@@ -1,7 +1,7 @@
 //! Bars of blocks: a row a day, or a week when there are many days.
 
 use crate::cli::table::{Table, thousands};
-use crate::domain::NaiveDate;
+use crate::core::domain::NaiveDate;
 
 /// More days than this are drawn week by week.
 const MOST_DAYS: usize = 62;
@@ -51,7 +51,7 @@ pub(super) fn bar(n: u64, most: u64, room: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::{bar, per_day};
-    use crate::domain::NaiveDate;
+    use crate::core::domain::NaiveDate;
 
     fn days(n: usize) -> Vec<(NaiveDate, u64)> {
         let first: NaiveDate = "2026-11-30".parse().unwrap();

@@ -3,7 +3,7 @@
 use super::text::{notes, section};
 use crate::cli::rows::phase;
 use crate::cli::table::{Cell, Table, counted, thousands, whole};
-use crate::domain::NaiveDate;
+use crate::core::domain::NaiveDate;
 use crate::time_machine::compare::{CampaignSide, Change, Comparison, RunSide};
 
 /// Rows of runs and days.

@@ -9,10 +9,11 @@ use crate::cli::database::Looked;
 use crate::cli::table::{counted, time};
 use crate::cli::{Global, database, instant};
 use crate::config::Config;
-use crate::domain::Timestamp;
+use crate::core::domain::Timestamp;
 use crate::facts;
-use crate::import::{self, Report};
-use crate::store::embedded::Server;
+use crate::facts::import;
+use crate::facts::import::Report;
+use crate::postgres::Server;
 use crate::store::{Age, Schema, Store};
 
 /// Where people come from, opened.

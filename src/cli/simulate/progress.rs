@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::super::table::thousands;
+use crate::cli::table::thousands;
 use crate::time_machine::{Progress, Settings};
 
 /// A bar that fills day by day.

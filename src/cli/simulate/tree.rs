@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::cli::Global;
-use crate::manifest::{self, Checked, Sources};
+use crate::core::manifest;
+use crate::core::manifest::{Checked, Sources};
 use crate::source;
 
 /// A tree, checked.

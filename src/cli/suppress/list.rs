@@ -5,8 +5,8 @@ use crate::cli::database::Database;
 use crate::cli::table::{Cell, Table, counted, people, shorten, thousands, time};
 use crate::cli::{Exit, Global, print};
 use crate::config::Config;
-use crate::domain::{Phone, Timestamp};
-use crate::store::look::{Held, Page, Suppression};
+use crate::core::domain::{Phone, Timestamp};
+use crate::store::query::{Held, Page, Suppression};
 
 /// Rows that a person gets who does not say how many.
 const LIMIT: i64 = 100;

@@ -13,9 +13,9 @@ use super::output::{Format, Output};
 use super::table::{counted, people, thousands, whole};
 use super::{Exit, Global, actor, import, known, phones, print};
 use crate::config::Config;
-use crate::domain::{Country, Phone};
+use crate::core::domain::{Country, Phone};
 use crate::facts::Source;
-use crate::import::Listing;
+use crate::facts::import::Listing;
 use crate::store::{Listed, Suppressed};
 
 #[derive(Debug, Subcommand)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::Ran;
 use super::text::failure_text;
-use crate::diagnostic::{Diagnostic, Place};
-use crate::manifest::{Checked, Sources};
+use crate::core::diagnostic::{Diagnostic, Place};
+use crate::core::manifest::{Checked, Sources};
 
 /// A test case: where it stands, how long it took, and what is wrong with it, in one sentence and in full.
 struct Case<'a> {

@@ -29,10 +29,11 @@ use futures_util::stream::{self, StreamExt};
 
 use super::{Exit, Global, print, scratch, validate};
 use crate::config::Config;
-use crate::manifest::Draft;
-use crate::manifest::campaign_test::CampaignTest;
-use crate::store::embedded::Scratch;
-use crate::time_machine::test::{self, Report};
+use crate::core::manifest::Draft;
+use crate::core::manifest::testcase::CampaignTest;
+use crate::postgres::Scratch;
+use crate::time_machine::test;
+use crate::time_machine::test::Report;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use crate::diagnostic::did_you_mean;
-use crate::manifest::campaign_test::CampaignTest;
-use crate::manifest::{self, Checked, Kind, Sources};
+use crate::core::diagnostic::did_you_mean;
+use crate::core::manifest;
+use crate::core::manifest::testcase::CampaignTest;
+use crate::core::manifest::{Checked, Kind, Sources};
 use crate::source;
 
 /// The tree with the tests that were asked for.

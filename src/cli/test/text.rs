@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::Ran;
 use crate::cli::table::{Tone, counted, one_line, paint};
-use crate::diagnostic::text;
-use crate::manifest::Sources;
+use crate::core::diagnostic::text;
+use crate::core::manifest::Sources;
 use crate::time_machine::test::{Failure, Happened, Report, Subject};
 
 pub(super) fn line(report: &Report, colour: bool) -> String {

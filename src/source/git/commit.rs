@@ -8,8 +8,9 @@ use std::path::{Component, Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 
-use super::program::{self, Repository, said};
-use crate::manifest::{MAX_FILE_BYTES, SourceFile, Sources};
+use super::program;
+use super::program::{Repository, said};
+use crate::core::manifest::{MAX_FILE_BYTES, SourceFile, Sources};
 use crate::source::directory::{MAX_TOTAL_BYTES, is_manifest, shown};
 
 #[derive(Debug, thiserror::Error)]

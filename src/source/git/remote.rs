@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::commit::{self, load_from};
+use super::commit;
+use super::commit::load_from;
 use super::identity::identity;
-use super::program::{self, Repository, said};
-use crate::diagnostic::did_you_mean;
-use crate::domain::hex;
+use super::program;
+use super::program::{Repository, said};
+use crate::core::diagnostic::did_you_mean;
+use crate::core::domain::hex;
 use crate::source::{Commit, Tree};
 
 /// How long the remote may take to say where its branches are.

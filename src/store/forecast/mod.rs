@@ -1,24 +1,30 @@
 //! What forecasts are made from: accounts, their runs and people, read for many accounts at once.
 
+pub(super) mod effect;
+pub mod estimate;
 mod people;
 mod runs;
+pub(super) mod sample;
+pub(super) mod subscription_end;
+pub(super) mod why_not;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::apply::affected;
-use super::matcher::{Earlier, Seeker};
-use super::spoken::{accounts_of, spoken_of};
+use super::control::apply::affected;
+use super::runs::account_policy::{accounts_of, spoken_of};
+use super::runs::matcher::{Earlier, Seeker};
 use super::{Error, InForce, Store};
-use crate::cadence::Cadence;
-use crate::domain::{AccountId, CampaignId, Name, Timestamp};
-use crate::lane::Lane;
-use crate::lifecycle::turn::Order;
-use crate::manifest::Desired;
-use crate::manifest::desired::{AccountSelector, Campaign, DesiredState};
-use crate::manifest::policy::Policies;
-use crate::pacing;
-use crate::plan::Plan;
-use crate::plan::forecast::{self, Finish, Foreseen, Outlook, Run, admit};
+use crate::core::dispatch::cadence::Cadence;
+use crate::core::dispatch::lane::Lane;
+use crate::core::dispatch::pacing;
+use crate::core::domain::{AccountId, CampaignId, Name, Timestamp};
+use crate::core::lifecycle::ordering::Order;
+use crate::core::manifest::Desired;
+use crate::core::manifest::desired::policy::Policies;
+use crate::core::manifest::desired::{AccountSelector, Campaign, DesiredState};
+use crate::core::plan::Plan;
+use crate::core::plan::forecast;
+use crate::core::plan::forecast::{Finish, Foreseen, Outlook, Run, admit};
 use people::{People, Waiting};
 use runs::Runs;
 

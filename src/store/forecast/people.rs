@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::TimeDelta;
 
 use super::Member;
-use crate::domain::{AccountId, CampaignId, Consent, NaiveDate, Timestamp};
-use crate::manifest::desired::Campaign;
-use crate::plan::forecast::{Group, Place};
-use crate::store::matcher::{Lives, Matcher, Seeker, matching};
+use crate::core::domain::{AccountId, CampaignId, Consent, NaiveDate, Timestamp};
+use crate::core::manifest::desired::Campaign;
+use crate::core::plan::forecast::{Group, Place};
+use crate::store::runs::matcher::{Lives, Matcher, Seeker, matching};
 use crate::store::{Error, Store};
 
 /// Neighbours who are due within so short a time stay together.

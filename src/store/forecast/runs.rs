@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 
 use super::Member;
-use crate::domain::{AccountId, CampaignId, NaiveDate, Timestamp};
-use crate::lane::DayCount;
-use crate::lifecycle::enrollment::Taken;
-use crate::lifecycle::operator::{Orders, Overrides};
-use crate::lifecycle::run::{Phase, Reason};
-use crate::manifest::policy::Policies;
-use crate::plan::forecast::Run;
-use crate::store::lane_rows::{LaneRow, lane_columns};
-use crate::store::overrides::overrides_of;
+use crate::core::dispatch::lane::DayCount;
+use crate::core::domain::{AccountId, CampaignId, NaiveDate, Timestamp};
+use crate::core::lifecycle::enrollment::Taken;
+use crate::core::lifecycle::overrides::{Orders, Overrides};
+use crate::core::lifecycle::run::{Phase, Reason};
+use crate::core::manifest::desired::policy::Policies;
+use crate::core::plan::forecast::Run;
+use crate::store::control::overrides::overrides_of;
 use crate::store::rows::{decode, strange};
+use crate::store::send::lane_rows::{LaneRow, lane_columns};
 use crate::store::{Error, Store};
 
 /// Runs of accounts, and what is ordered for them.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::colour;
 use super::scale::{Label, days_a_bar, every, float, index, place, short, thousands, ticks};
-use crate::domain::NaiveDate;
+use crate::core::domain::NaiveDate;
 use crate::time_machine::compare::Side;
 use crate::time_machine::report::{Day, Report};
 

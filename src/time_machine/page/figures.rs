@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::scale::{float, place, thousands};
-use crate::domain::{NaiveDate, Timestamp};
+use crate::core::domain::{NaiveDate, Timestamp};
 use crate::time_machine::compare::{CampaignSide, Comparison, RunSide};
 use crate::time_machine::report::{Account, Campaign, Report, Run};
 

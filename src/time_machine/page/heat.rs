@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::scale::{Label, days_a_bar, every, index, place, short, thousands};
-use crate::domain::NaiveDate;
+use crate::core::domain::NaiveDate;
 use crate::time_machine::report::{Account, Report};
 
 const WIDTH: f64 = 920.0;

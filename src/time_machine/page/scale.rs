@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::NaiveDate;
+use crate::core::domain::NaiveDate;
 
 /// Days of a plot after which a bar is a week.
 const MOST_BARS: usize = 120;

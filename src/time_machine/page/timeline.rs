@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::colour;
 use super::scale::{Label, every, float, index, place, short, thousands};
-use crate::domain::{NaiveDate, Timestamp};
+use crate::core::domain::{NaiveDate, Timestamp};
 use crate::time_machine::report::{Campaign, Report, Run};
 
 const WIDTH: f64 = 920.0;

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value};
 
 use super::Subject;
-use crate::diagnostic::Place;
-use crate::manifest::campaign_test::{At, Field, Row, Rows, Wanted};
+use crate::core::diagnostic::Place;
+use crate::core::manifest::testcase::{At, Field, Row, Rows, Wanted};
 
 /// Rows shown of those that are nearest to what is expected.
 const NEAREST: usize = 2;

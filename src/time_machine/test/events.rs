@@ -1,9 +1,9 @@
 //! What others do in a test, through the verbs by which the real world does it.
 
-use crate::domain::{AccountId, MessageKey, Name, TargetKey, Timestamp};
-use crate::lifecycle::settlement::{Reaction, Refusal};
-use crate::manifest::campaign_test::{Event, ReceiptStatus as Said};
-use crate::store::look::Identity;
+use crate::core::domain::{AccountId, MessageKey, Name, TargetKey, Timestamp};
+use crate::core::lifecycle::outcome::{Reaction, Refusal};
+use crate::core::manifest::testcase::{Event, ReceiptStatus as Said};
+use crate::store::query::Identity;
 use crate::store::{FactEvent, Inbound, Receipt, ReceiptStatus};
 use crate::time_machine::world::{Error, World};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::manifest::campaign_test::{AccountSpec, ConsentSpec, ReferralSpec};
+use crate::core::manifest::testcase::{AccountSpec, ConsentSpec, ReferralSpec};
 
 /// One line an account.
 pub(super) fn accounts<'a>(accounts: impl Iterator<Item = &'a AccountSpec>) -> Vec<u8> {

@@ -12,12 +12,13 @@ mod past;
 mod rows;
 mod story;
 
-use crate::diagnostic::{Diagnostic, Place};
-use crate::domain::{Name, Timestamp};
-use crate::manifest::Draft;
-use crate::manifest::campaign_test::CampaignTest;
+use crate::core::diagnostic::{Diagnostic, Place};
+use crate::core::domain::{Name, Timestamp};
+use crate::core::manifest::Draft;
+use crate::core::manifest::testcase::CampaignTest;
+use crate::postgres as embedded;
+use crate::postgres::Scratch;
 use crate::store::Store;
-use crate::store::embedded::{self, Scratch};
 use crate::time_machine::world;
 use serde_json::Value;
 use thiserror::Error;

@@ -1,7 +1,7 @@
 //! What an operator orders in a test, through the verbs by which `relancectl` does it.
 
-use crate::lifecycle::operator::{Action, Override, Scope};
-use crate::manifest::campaign_test::{Order, Override as Told, OverrideAction};
+use crate::core::lifecycle::overrides::{Action, Override, Scope};
+use crate::core::manifest::testcase::{Order, Override as Told, OverrideAction};
 use crate::store::Ordered;
 use crate::time_machine::world::{Error, World};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Happened, Subject};
-use crate::store::look::{HistoryOf, Standing, Wanted};
+use crate::store::query::{HistoryOf, Standing, Wanted};
 use crate::time_machine::world::{Error, World};
 
 /// Subjects whose past is told.

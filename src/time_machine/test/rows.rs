@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::Subject;
 use super::compare::Found;
-use crate::plan::{Change, Effect};
-use crate::store::look::{Message, Run, Target};
+use crate::core::plan::{Change, Effect};
+use crate::store::query::{Message, Run, Target};
 
 pub(super) fn message(row: &Message) -> Found {
     Found {
@@ -85,12 +85,12 @@ fn fields(row: Value) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use crate::lifecycle::message::State;
-    use crate::lifecycle::run::{Phase, Reason};
-    use crate::lifecycle::target::Exit;
-    use crate::manifest::campaign_test::words;
-    use crate::plan::Action;
-    use crate::store::look::Standing;
+    use crate::core::lifecycle::message::State;
+    use crate::core::lifecycle::run::{Phase, Reason};
+    use crate::core::lifecycle::target::Exit;
+    use crate::core::manifest::testcase::words;
+    use crate::core::plan::Action;
+    use crate::store::query::Standing;
 
     #[test]
     fn tests_may_say_what_there_is() {

@@ -6,17 +6,18 @@ use serde_json::Value;
 
 use super::compare::{Found, Mismatch, compare, plural};
 use super::{Failure, events, facts, orders, past, rows};
-use crate::diagnostic::{Code, Diagnostic, Place, text};
-use crate::domain::{Name, Rejection};
-use crate::manifest::Draft;
-use crate::manifest::campaign_test::{
+use crate::core::diagnostic::{Code, Diagnostic, Place, text};
+use crate::core::domain::{Name, Rejection};
+use crate::core::manifest::Draft;
+use crate::core::manifest::testcase::{
     At, CampaignTest, Edit, Event, Expectation, Fault, FaultOutcome, PlanExpectation, Rows, Step,
 };
-use crate::plan::Plan;
-use crate::reconcile::{By, Outcome, Pass};
+use crate::core::plan::Plan;
+use crate::daemon::reconcile::{By, Outcome, Pass};
 use crate::store::Store;
-use crate::store::look::Wanted;
-use crate::time_machine::script::{self, Reaction, Script};
+use crate::store::query::Wanted;
+use crate::time_machine::script;
+use crate::time_machine::script::{Reaction, Script};
 use crate::time_machine::world::{Error, World};
 
 pub(super) struct Story<'a> {

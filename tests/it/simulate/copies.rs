@@ -114,7 +114,7 @@ async fn only_a_database_of_this_version_is_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_simulation_goes_on_from_a_database_and_leaves_it_as_it_is() {
     let original = lived_in().await;
-    let now = FROM.parse::<relance::domain::Timestamp>().unwrap() + chrono::TimeDelta::days(2);
+    let now = FROM.parse::<relance::core::domain::Timestamp>().unwrap() + chrono::TimeDelta::days(2);
     original.store.set_clock(now, Speed(0.0)).await.unwrap();
     // From here on any attempt to write fails.
     let name: String = sqlx::query_scalar("select current_database()").fetch_one(&original.pool).await.unwrap();

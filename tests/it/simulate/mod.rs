@@ -5,9 +5,9 @@ mod copies;
 
 use std::io::Cursor;
 
+use relance::core::manifest::{SourceFile, Sources};
 use relance::facts::Source;
-use relance::import;
-use relance::manifest::{SourceFile, Sources};
+use relance::facts::import;
 use relance::store::{Age, Store};
 use relance::time_machine::compare::{Difference, Side, compare};
 use relance::time_machine::report::Report;

@@ -11,10 +11,10 @@ use std::io::Cursor;
 
 use chrono::TimeDelta;
 use relance::channel::{Outcome, Reaction, Refusal};
-use relance::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey, Timestamp, Zone, mix};
+use relance::core::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey, Timestamp, Zone, mix};
+use relance::core::lifecycle::overrides::Override;
 use relance::facts::Source;
-use relance::import;
-use relance::lifecycle::operator::Override;
+use relance::facts::import;
 use relance::store::{Age, Claim, FactEvent, Inbound, Receipt, ReceiptStatus};
 
 use crate::sending::tree;

@@ -1,8 +1,8 @@
 //! Operators order, and take back what they ordered.
 
 use chrono::TimeDelta;
-use relance::domain::{AccountId, CampaignId, Name, Timestamp};
-use relance::lifecycle::operator::{Action, Override, Overrides, Scope};
+use relance::core::domain::{AccountId, CampaignId, Name, Timestamp};
+use relance::core::lifecycle::overrides::{Action, Override, Overrides, Scope};
 use relance::store::Ordered;
 
 use super::{ACCOUNTS, CAMPAIGNS, Walk};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Timelike};
-use relance::domain::{MessageKey, Timestamp, Zone};
-use relance::lifecycle::operator::Action;
+use relance::core::domain::{MessageKey, Timestamp, Zone};
+use relance::core::lifecycle::overrides::Action;
 
 use super::{CAMPAIGNS, Walk, Wanted};
 

@@ -1,8 +1,8 @@
 //! What was stopped goes on for those whom it concerns, when it is lifted, and for nobody else.
 
-use relance::domain::{AccountId, CampaignId};
-use relance::lifecycle::operator::Scope;
-use relance::lifecycle::settlement::Reaction;
+use relance::core::domain::{AccountId, CampaignId};
+use relance::core::lifecycle::outcome::Reaction;
+use relance::core::lifecycle::overrides::Scope;
 use serde_json::{Value, json};
 
 use super::stops::{NONE, TEMPLATE, house, tree};

@@ -13,8 +13,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
-use relance::domain::Timestamp;
-use relance::runner::{Addressees, receive};
+use relance::core::domain::Timestamp;
+use relance::daemon::{Addressees, receive};
 use relance::server::{Limits, Server};
 use relance::store::Speed;
 use serde_json::{Value, json};

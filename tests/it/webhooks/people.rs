@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use relance::channel::fake_graph::{Behaviour, Clock, Order, StandIn};
 use relance::channel::whatsapp::WhatsappCloud;
 use relance::channel::{Channels, Open, Sandbox};
-use relance::domain::{AccountId, Phone};
-use relance::lifecycle::settlement::Reaction;
-use relance::manifest::desired::Channel as Spec;
-use relance::runner::confirm;
-use relance::standin::{Behaviour, Clock, Order, StandIn};
+use relance::core::domain::{AccountId, Phone};
+use relance::core::lifecycle::outcome::Reaction;
+use relance::core::manifest::desired::Channel as Spec;
+use relance::daemon::confirm;
 use serde_json::{Value, json};
 
 use super::{House, MONDAY, account, channel, folder, seconds};
@@ -106,7 +106,7 @@ async fn the_switch_of_the_provider_means_the_words() {
     let mut house = house().await;
     let turned = |value: &str, at: &str| {
         json!({"user_preferences": [{"wa_id": "237671000001", "category": "marketing_messages", "value": value,
-                                     "timestamp": at.parse::<relance::domain::Timestamp>().unwrap().timestamp()}]})
+                                     "timestamp": at.parse::<relance::core::domain::Timestamp>().unwrap().timestamp()}]})
     };
     house.tell("user_preferences", &turned("stop", "2026-11-30T08:58:00Z")).await;
     assert_eq!(suppressed(&house).await, [PAUL]);

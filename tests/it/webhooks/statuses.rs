@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::thread;
 
 use chrono::TimeDelta;
-use relance::domain::{AccountId, Callback, CampaignId, Mark, MessageKey, ReferralId, TargetKey, Timestamp, mix};
-use relance::runner::{Addressees, receive};
+use relance::core::domain::{AccountId, Callback, CampaignId, Mark, MessageKey, ReferralId, TargetKey, Timestamp, mix};
+use relance::daemon::{Addressees, receive};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 

@@ -1,9 +1,9 @@
 //! What a provider tells of templates, numbers and accounts: it stops what it concerns, and lets it go on again.
 
 use chrono::TimeDelta;
-use relance::domain::{AccountId, CampaignId};
-use relance::lifecycle::operator::{Action, Override, Scope};
-use relance::lifecycle::settlement::Reaction;
+use relance::core::domain::{AccountId, CampaignId};
+use relance::core::lifecycle::outcome::Reaction;
+use relance::core::lifecycle::overrides::{Action, Override, Scope};
 use relance::store::{Ordered, Outcome};
 use serde_json::{Value, json};
 

@@ -1,0 +1,162 @@
+//! How the stand-in behaves: what it was told to do with the next calls, with those of one person, and with a share of all.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::check::Wanted;
+use super::error::ApiError;
+use crate::core::domain::{Timestamp, mix};
+
+/// Free messages may follow what somebody wrote for so long.
+const CONVERSATION_HOURS: i64 = 24;
+
+/// What holds for all calls.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Behaviour {
+    /// Chance follows it.
+    pub seed: u64,
+    /// The token that may send. `None`: any.
+    pub token: Option<String>,
+    /// How long a call takes, from the first to the second, in milliseconds.
+    pub latency_ms: [u64; 2],
+    /// What one number takes; above it is 130429.
+    pub messages_per_second: Option<u32>,
+    /// Approved templates and how many parameters their bodies have. `None`: whatever is asked for.
+    pub templates: Option<BTreeMap<String, usize>>,
+    /// Whether templates only go by `/marketing_messages`.
+    pub marketing_only: bool,
+    /// The share of calls whose connection is cut before they are read.
+    pub cut_before: f64,
+    /// The share of calls whose connection is cut after the message was accepted.
+    pub cut_after: f64,
+}
+
+/// What becomes of one call, if not what it should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Fault {
+    Error(ApiError),
+    /// The connection is cut, and nothing was accepted.
+    CutBefore,
+    /// The message is accepted, and the connection cut.
+    CutAfter,
+    /// The message is accepted, and there is no answer.
+    Hang,
+    /// The message is accepted, and the answer is none of the Graph API.
+    Garbled,
+    /// Somebody else answers, with this status; nothing was accepted.
+    Stranger(u16),
+}
+
+/// Behaviour with all that it depends on.
+#[derive(Debug, Default)]
+pub(super) struct Manners {
+    pub(super) behaviour: Behaviour,
+    pub(super) next: VecDeque<Fault>,
+    pub(super) for_phone: HashMap<String, Fault>,
+    /// When somebody last wrote to a number.
+    pub(super) inbound: HashMap<(String, String), Timestamp>,
+    /// Of each number, the second that is counted and what it took in it.
+    taken: HashMap<String, (Instant, u32)>,
+    drawn: u64,
+}
+
+impl Manners {
+    pub(super) fn new(behaviour: Behaviour) -> Self {
+        Self { behaviour, ..Self::default() }
+    }
+
+    /// How long this call takes.
+    pub(super) fn latency(&mut self) -> Duration {
+        let [from, to] = self.behaviour.latency_ms;
+        Duration::from_millis(from + self.draw() % (to.saturating_sub(from) + 1))
+    }
+
+    /// What was ordered for a call of this person, else for the next one, else what chance says.
+    pub(super) fn fault(&mut self, to: &str) -> Option<Fault> {
+        if let Some(fault) = self.for_phone.get(to) {
+            return Some(fault.clone());
+        }
+        if let Some(fault) = self.next.pop_front() {
+            return Some(fault);
+        }
+        let chance = share(self.draw());
+        let Behaviour { cut_before, cut_after, .. } = self.behaviour;
+        if chance < cut_before {
+            Some(Fault::CutBefore)
+        } else {
+            (chance < cut_before + cut_after).then_some(Fault::CutAfter)
+        }
+    }
+
+    fn draw(&mut self) -> u64 {
+        self.drawn += 1;
+        mix(mix(self.behaviour.seed) ^ self.drawn)
+    }
+
+    /// Whether a sound message may go by this number now.
+    pub(super) fn admit(&mut self, call: &Admission<'_>, wanted: &Wanted) -> Result<(), ApiError> {
+        match &wanted.template {
+            None => self.in_conversation(call, &wanted.to)?,
+            Some(_) if self.behaviour.marketing_only && !call.is_marketing => {
+                return Err(ApiError::new(131_063, "Marketing messages are not supported on this endpoint"));
+            }
+            Some(name) => self.approved(name, wanted.parameters)?,
+        }
+        self.throughput(call)
+    }
+
+    fn in_conversation(&self, call: &Admission<'_>, to: &str) -> Result<(), ApiError> {
+        if call.is_marketing {
+            return Err(ApiError::new(131_051, "Unsupported message type"));
+        }
+        let spoke = self.inbound.get(&(call.number.to_owned(), to.trim_start_matches('+').to_owned()));
+        if spoke.is_some_and(|at| (call.now - *at).num_hours() < CONVERSATION_HOURS) {
+            return Ok(());
+        }
+        Err(ApiError::new(131_047, "Re-engagement message"))
+    }
+
+    fn approved(&self, name: &str, parameters: usize) -> Result<(), ApiError> {
+        let Some(templates) = &self.behaviour.templates else { return Ok(()) };
+        match templates.get(name) {
+            None => Err(ApiError::new(132_001, "Template name does not exist in the translation")),
+            Some(expected) if *expected != parameters => {
+                Err(ApiError::new(132_000, "Number of parameters does not match the expected number of params"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn throughput(&mut self, call: &Admission<'_>) -> Result<(), ApiError> {
+        let Some(most) = self.behaviour.messages_per_second else { return Ok(()) };
+        let (since, taken) = self.taken.entry(call.number.to_owned()).or_insert((call.instant, 0));
+        if call.instant.duration_since(*since) >= Duration::from_secs(1) {
+            (*since, *taken) = (call.instant, 0);
+        }
+        if *taken >= most {
+            return Err(ApiError::new(130_429, "Rate limit hit"));
+        }
+        *taken += 1;
+        Ok(())
+    }
+}
+
+/// The call of a sound message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Admission<'a> {
+    pub(super) number: &'a str,
+    pub(super) is_marketing: bool,
+    pub(super) now: Timestamp,
+    pub(super) instant: Instant,
+}
+
+/// From 0 to 1.
+#[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
+pub(super) fn share(number: u64) -> f64 {
+    (number >> 11) as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,124 @@
+//! A notice in words, and in the forms of its receivers.
+
+use serde_json::json;
+
+use crate::store::Notice;
+
+/// What programs get.
+pub(super) fn webhook(notice: &Notice) -> String {
+    let several = notice.accounts > 1;
+    json!({
+        "id": notice.uid,
+        "type": notice.topic,
+        "notifier": notice.notifier,
+        "text": text(notice),
+        "campaign": notice.campaign,
+        "account": notice.account.as_ref().filter(|_| !several),
+        "accounts": notice.accounts,
+        "events": notice.events,
+        "folded": notice.folded,
+        "actor": notice.actor,
+        "reason": notice.reason,
+        "sentence": notice.sentence,
+        "revision": notice.revision,
+        "first_at": notice.first_at,
+        "last_at": notice.last_at,
+    })
+    .to_string()
+}
+
+/// What Slack gets. Its three special characters mean themselves.
+pub(super) fn slack(notice: &Notice) -> String {
+    let text = text(notice).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    json!({"text": text}).to_string()
+}
+
+/// The notice in a sentence.
+fn text(notice: &Notice) -> String {
+    let Notice { topic, campaign, account, accounts, events, folded, sentence, .. } = notice;
+    let told = match (campaign, topic.as_str().strip_prefix("run-")) {
+        (Some(campaign), Some(what)) => {
+            let accounts = match (accounts, account) {
+                (1, Some(account)) => format!("account {account}"),
+                _ => format!("{accounts} accounts"),
+            };
+            format!("{campaign} {what} for {accounts}: {sentence}")
+        }
+        _ => sentence.clone(),
+    };
+    // That it happened once to each account goes without saying.
+    let times = (*events > (*accounts).max(1)).then(|| format!("{events} times"));
+    let since = (*folded > 0).then(|| "since this was last told".to_owned());
+    match times.into_iter().chain(since).collect::<Vec<_>>().as_slice() {
+        [] => told,
+        beside => format!("{told} ({})", beside.join(" ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{slack, text, webhook};
+    use crate::core::domain::Period;
+    use crate::core::manifest::desired::{Notifier, NotifierType, Secret, Topic};
+    use crate::store::Notice;
+
+    fn notice() -> Notice {
+        let at = "2026-11-30T08:00:00Z".parse().unwrap();
+        Notice {
+            id: 1,
+            uid: "a-b-c".to_owned(),
+            notifier: "team".to_owned(),
+            topic: Topic::RunPaused,
+            campaign: Some("winter".to_owned()),
+            account: Some("a1".to_owned()),
+            accounts: 100,
+            events: 100,
+            folded: 0,
+            actor: None,
+            reason: Some("subscription-expired".to_owned()),
+            sentence: "the subscription is over".to_owned(),
+            revision: Some(3),
+            first_at: at,
+            last_at: at,
+            attempts: 1,
+            created_at: at,
+            spec: Notifier {
+                kind: NotifierType::Webhook,
+                url: Secret::FromEnv("URL".to_owned()),
+                secret: None,
+                events: [Topic::RunPaused].into(),
+                fold_for: Period::minutes(10),
+            },
+        }
+    }
+
+    #[test]
+    fn words_for_one_for_many_and_for_what_was_folded() {
+        let many = notice();
+        assert_eq!(text(&many), "winter paused for 100 accounts: the subscription is over");
+        let one = Notice { accounts: 1, events: 12, folded: 12, ..notice() };
+        assert_eq!(
+            text(&one),
+            "winter paused for account a1: the subscription is over (12 times since this was last told)"
+        );
+        let more = Notice { events: 100, folded: 100, ..notice() };
+        assert_eq!(text(&more), "winter paused for 100 accounts: the subscription is over (since this was last told)");
+        let plan = Notice {
+            topic: Topic::PlanRefused,
+            campaign: None,
+            account: None,
+            accounts: 0,
+            events: 2,
+            sentence: "plan 3f9c is not carried out: <5 & gone>".to_owned(),
+            ..notice()
+        };
+        assert_eq!(text(&plan), "plan 3f9c is not carried out: <5 & gone> (2 times)");
+        assert_eq!(slack(&plan), r#"{"text":"plan 3f9c is not carried out: &lt;5 &amp; gone&gt; (2 times)"}"#);
+    }
+
+    #[test]
+    fn what_programs_get() {
+        let body: serde_json::Value = serde_json::from_str(&webhook(&notice())).unwrap();
+        insta::assert_json_snapshot!(body);
+    }
+}

@@ -1,0 +1,89 @@
+//! What servers say with their refusals: how long to wait, and why; and what of it nobody is told.
+
+use chrono::{DateTime, TimeDelta};
+
+use crate::channel::outgoing::Reply;
+use crate::core::lifecycle::outcome::Outcome;
+
+/// Nobody waits longer for a limit.
+const LONGEST: TimeDelta = TimeDelta::hours(24);
+/// Of what was said, in characters.
+const MAX_ERROR: usize = 300;
+
+/// How long to wait by the header, which says so in seconds or as a date. A date is read by the clock of who wrote it, the
+/// `Date` of the same answer; without one it says nothing.
+pub(super) fn retry_after(reply: &Reply) -> Option<TimeDelta> {
+    let text = reply.header("retry-after")?.trim();
+    let seconds = text.parse().ok().or_else(|| {
+        let at = |text: &str| DateTime::parse_from_rfc2822(text).ok();
+        Some((at(text)? - at(reply.header("date")?.trim())?).num_seconds())
+    });
+    wait_of(seconds?)
+}
+
+/// So many seconds, if that is a wait.
+pub(super) fn wait_of(seconds: i64) -> Option<TimeDelta> {
+    (seconds > 0).then(|| TimeDelta::seconds(seconds.min(LONGEST.num_seconds())))
+}
+
+/// On one line, and not longer than anybody reads.
+pub(super) fn short(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = if line.is_empty() { "no reason was given".to_owned() } else { line };
+    if line.chars().count() <= MAX_ERROR { line } else { line.chars().take(MAX_ERROR).chain(['…']).collect() }
+}
+
+/// The same outcome, in no words that lead to a person or let one in.
+pub(super) fn without<'a>(outcome: Outcome, words: impl Iterator<Item = &'a str>) -> Outcome {
+    let words = words.filter(|word| !word.is_empty());
+    let clean = |error| words.fold(error, |error: String, word| error.replace(word, "…"));
+    match outcome {
+        Outcome::Refused(mut refusal) => {
+            refusal.error = clean(refusal.error);
+            Outcome::Refused(refusal)
+        }
+        Outcome::Unknown { error } => Outcome::Unknown { error: clean(error) },
+        accepted @ Outcome::Accepted { .. } => accepted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::{retry_after, without};
+    use crate::channel::outgoing::Reply;
+    use crate::core::lifecycle::outcome::{Outcome, Reaction};
+
+    type Header<'a> = (&'static str, &'a str);
+
+    #[test]
+    fn waits_are_in_seconds_or_dates() {
+        let wait = |headers: &[Header<'_>]| retry_after(&Reply::new(503, headers, ""));
+        let date = ("date", "Wed, 21 Oct 2026 07:28:00 GMT");
+        let at = |time| ("retry-after", time);
+        let cases: [(&[Header<'_>], Option<i64>); 8] = [
+            (&[], None),
+            (&[at("120")], Some(120)),
+            (&[at("0")], None),
+            (&[at("-5")], None),
+            (&[at("Wed, 21 Oct 2026 07:29:30 GMT"), date], Some(90)),
+            (&[at("Wed, 21 Oct 2026 07:28:00 GMT"), date], None),
+            (&[at("Wed, 21 Oct 2026 07:29:30 GMT")], None),
+            (&[at("99999999999")], Some(24 * 60 * 60)),
+        ];
+        for (headers, expected) in cases {
+            assert_eq!(wait(headers), expected.map(TimeDelta::seconds), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn no_error_names_a_person_or_lets_one_in() {
+        let words = || ["hunter2", "+237671000001", "237671000001", ""].into_iter();
+        let text = || "answered 400: +237671000001 (237671000001) by hunter2".to_owned();
+        let said = without(Outcome::refused(text(), Reaction::FailDay), words());
+        assert_eq!(said, Outcome::refused("answered 400: … (…) by …", Reaction::FailDay));
+        let unknown = without(Outcome::Unknown { error: text() }, words());
+        assert_eq!(unknown, Outcome::Unknown { error: "answered 400: … (…) by …".to_owned() });
+    }
+}

@@ -1,0 +1,385 @@
+//! The posts of the Cloud API. Unknown fields are passed over, and any field may be missing; what cannot be understood is
+//! told of and takes nothing else with it.
+
+mod account;
+mod meaning;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::node::Node;
+use super::{Inbound, Number, Person, Post, Preference, Status, StatusKind, Update};
+use crate::core::consent;
+use crate::core::consent::Reply;
+use crate::core::domain::Timestamp;
+
+/// Reads a post that came at `received_at`, which counts for updates that do not say when they happened.
+pub fn read(body: &[u8], received_at: Timestamp) -> Post {
+    let Ok(json) = serde_json::from_slice::<Value>(body) else {
+        return Post { problems: vec!["it is not JSON".to_owned()], ..Post::default() };
+    };
+    let mut reader =
+        Reader { at: received_at, updates: Vec::new(), numbers: BTreeSet::new(), problems: BTreeSet::new() };
+    let mut changes = 0;
+    for entry in Node::of(&json).list("entry") {
+        for change in entry.list("changes") {
+            changes += 1;
+            reader.change(entry, change);
+        }
+    }
+    if changes == 0 {
+        reader.problems.insert("there are no changes in it");
+    }
+    let problems = reader.problems.into_iter().map(str::to_owned).collect();
+    Post { updates: reader.updates, numbers: reader.numbers, problems }
+}
+
+#[derive(Debug)]
+struct Reader {
+    at: Timestamp,
+    updates: Vec<Update>,
+    numbers: BTreeSet<Number>,
+    problems: BTreeSet<&'static str>,
+}
+
+impl Reader {
+    fn change(&mut self, entry: Node<'_>, change: Node<'_>) {
+        let value = change.get("value");
+        match change.text("field").as_deref() {
+            Some("messages") | None => {
+                self.numbers.extend(number(entry, value));
+                for status in value.list("statuses") {
+                    let read = self.status(status);
+                    self.note(read.map(Update::Status), "a status without an `id`, or of an unknown kind");
+                }
+                for message in value.list("messages").filter(|message| is_from_a_person(*message)) {
+                    let read = self.inbound(value, message);
+                    self.note(read.map(Update::Inbound), "a message without an `id`");
+                }
+                let notices: Vec<_> = account::errors(entry, value, self.at).map(Update::Notice).collect();
+                self.updates.extend(notices);
+            }
+            Some("user_preferences") => {
+                for preference in value.list("user_preferences").filter(|one| is_about_marketing(*one)) {
+                    let read = self.preference(value, preference);
+                    self.note(read.map(Update::Preference), "a preference that is neither `stop` nor `resume`");
+                }
+            }
+            Some(field) => {
+                if let Some(notice) = account::notice(field, entry, value, self.at) {
+                    let complete = notice.is_some();
+                    self.updates.extend(notice.map(Update::Notice));
+                    if !complete {
+                        self.problems.insert("a notice that does not say what happened");
+                    }
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, update: Option<Update>, problem: &'static str) {
+        match update {
+            Some(update) => self.updates.push(update),
+            None => {
+                self.problems.insert(problem);
+            }
+        }
+    }
+
+    fn status(&self, status: Node<'_>) -> Option<Status> {
+        let kind = match status.text("status")?.as_str() {
+            "sent" => StatusKind::Sent,
+            "delivered" => StatusKind::Delivered,
+            "read" => StatusKind::Read,
+            "played" => StatusKind::Played,
+            "failed" => failure(status),
+            _ => return None,
+        };
+        Some(Status {
+            provider_id: status.id("id")?,
+            callback: status.text("biz_opaque_callback_data").and_then(|text| text.parse().ok()),
+            recipient: status.id("recipient_id"),
+            kind,
+            at: status.instant("timestamp").unwrap_or(self.at),
+        })
+    }
+
+    fn inbound(&self, value: Node<'_>, message: Node<'_>) -> Option<Inbound> {
+        let contact = only_contact(value);
+        Some(Inbound {
+            id: message.id("id")?,
+            number: value.get("metadata").id("phone_number_id"),
+            person: Person {
+                phone: message.id("from").or_else(|| contact?.id("wa_id")),
+                user: message.id("from_user_id").or_else(|| contact?.id("user_id")),
+                context: message.get("context").id("id"),
+            },
+            text: said(message),
+            at: message.instant("timestamp").unwrap_or(self.at),
+        })
+    }
+
+    fn preference(&self, value: Node<'_>, preference: Node<'_>) -> Option<Preference> {
+        let contact = only_contact(value);
+        Some(Preference {
+            number: value.get("metadata").id("phone_number_id"),
+            person: Person {
+                phone: preference.id("wa_id").or_else(|| contact?.id("wa_id")),
+                user: preference.id("user_id").or_else(|| contact?.id("user_id")),
+                context: None,
+            },
+            stop: match preference.text("value")?.as_str() {
+                "stop" => true,
+                "resume" => false,
+                _ => return None,
+            },
+            at: preference.instant("timestamp").unwrap_or(self.at),
+        })
+    }
+}
+
+/// Why a message failed: the first error counts, the others repeat it.
+fn failure(status: Node<'_>) -> StatusKind {
+    let error = status.list("errors").next();
+    let text = error.and_then(|error| {
+        let details = error.get("error_data").text("details");
+        details.or_else(|| error.text("message")).or_else(|| error.text("title"))
+    });
+    let code = error.and_then(|error| error.number("code"));
+    StatusKind::Failed { code, text: text.unwrap_or_else(|| "failed".to_owned()) }
+}
+
+/// The number of ours that a change is about.
+fn number(entry: Node<'_>, value: Node<'_>) -> Option<Number> {
+    let metadata = value.get("metadata");
+    let digits = metadata.text("display_phone_number").map(|shown| digits(&shown));
+    Some(Number { id: metadata.id("phone_number_id")?, digits, account: entry.id("id") })
+}
+
+/// Of a number however it is written.
+fn digits(shown: &str) -> String {
+    shown.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Whoever is meant where an update does not say: the one person that the change is about.
+fn only_contact(value: Node<'_>) -> Option<Node<'_>> {
+    let mut contacts = value.list("contacts");
+    contacts.next().filter(|_| contacts.next().is_none())
+}
+
+/// That somebody has another number is told in the same list.
+fn is_from_a_person(message: Node<'_>) -> bool {
+    message.text("type").as_deref() != Some("system")
+}
+
+fn is_about_marketing(preference: Node<'_>) -> bool {
+    preference.text("category").is_none_or(|category| category == "marketing_messages")
+}
+
+/// What somebody said, by typing or by pressing. A button says what it was given to say if that is STOP or START, else
+/// what stands on it.
+fn said(message: Node<'_>) -> String {
+    let interactive = message.get("interactive");
+    let pressed = ["button_reply", "list_reply"].map(|kind| interactive.get(kind));
+    let given = message.get("button").text("payload").or_else(|| pressed.iter().find_map(|reply| reply.text("id")));
+    if let Some(given) = given.filter(|given| matches!(consent::read(given), Reply::Stop | Reply::Start)) {
+        return given;
+    }
+    let caption = || ["image", "video", "document"].iter().find_map(|kind| message.get(kind).text("caption"));
+    message
+        .get("text")
+        .text("body")
+        .or_else(|| message.get("button").text("text"))
+        .or_else(|| pressed.iter().find_map(|reply| reply.text("title")))
+        .or_else(caption)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+
+    use super::read;
+    use crate::channel::webhook::{Inbound, Number, Person, Post, Preference, Status, StatusKind, Update};
+    use crate::core::domain::{AccountId, Callback, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn received() -> Timestamp {
+        time("2026-11-30T15:00:00Z")
+    }
+
+    /// 14:00:00 of that day, as Meta says it.
+    const AT: &str = "1796047200";
+
+    fn post(field: &str, value: &Value) -> Post {
+        let body = json!({"object": "whatsapp_business_account",
+                          "entry": [{"id": "waba", "time": 1_796_047_260, "changes": [{"field": field, "value": value}]}]});
+        read(body.to_string().as_bytes(), received())
+    }
+
+    fn statuses(statuses: &Value) -> Post {
+        post(
+            "messages",
+            &json!({"messaging_product": "whatsapp", "metadata": {"phone_number_id": "n1"},
+                                 "statuses": statuses}),
+        )
+    }
+
+    fn said(message: &Value) -> Vec<String> {
+        let value = json!({"metadata": {"phone_number_id": "n1"}, "messages": [message]});
+        let updates = post("messages", &value).updates.into_iter();
+        updates.filter_map(|update| if let Update::Inbound(said) = update { Some(said.text) } else { None }).collect()
+    }
+
+    #[test]
+    fn a_status_says_which_message_and_when() {
+        let status = json!({"id": "wamid.1", "status": "delivered", "timestamp": AT, "recipient_id": "237671000001",
+                            "biz_opaque_callback_data": "relance.3.1.4711.2", "pricing": {"billable": true}, "new": []});
+        let target = TargetKey { account: AccountId(3), campaign: CampaignId(1), referral: ReferralId(4_711) };
+        let expected = Status {
+            provider_id: "wamid.1".to_owned(),
+            callback: Some(Callback::new(None, MessageKey { target, day: 2 })),
+            recipient: Some("237671000001".to_owned()),
+            kind: StatusKind::Delivered,
+            at: time("2026-11-30T14:00:00Z"),
+        };
+        let number = Number { id: "n1".to_owned(), digits: None, account: Some("waba".to_owned()) };
+        let (updates, numbers) = (vec![Update::Status(expected)], BTreeSet::from([number]));
+        assert_eq!(statuses(&json!([status])), Post { updates, numbers, problems: vec![] });
+    }
+
+    #[test]
+    fn whatever_is_missing_is_missing_and_nothing_else() {
+        let all = json!([{"id": "wamid.1", "status": "read"}, {"status": "sent"}, "nonsense", null,
+                         {"id": "wamid.2", "status": "teleported"}, {"id": "x".repeat(600), "status": "sent"},
+                         {"id": "wamid.3", "status": "played", "timestamp": "soon", "biz_opaque_callback_data": "theirs"}]);
+        let post = statuses(&all);
+        let status = |id: &str, kind| {
+            let provider_id = id.to_owned();
+            Update::Status(Status { provider_id, callback: None, recipient: None, kind, at: received() })
+        };
+        assert_eq!(post.updates, [status("wamid.1", StatusKind::Read), status("wamid.3", StatusKind::Played)]);
+        assert_eq!(post.problems, ["a status without an `id`, or of an unknown kind"]);
+    }
+
+    #[test]
+    fn what_is_not_a_post_says_so() {
+        for (body, problem) in [
+            ("{", "it is not JSON"),
+            ("[]", "there are no changes in it"),
+            (r#"{"entry": {"changes": 1}}"#, "there are no changes in it"),
+            (r#"{"entry": [1, {"changes": []}]}"#, "there are no changes in it"),
+        ] {
+            let post = read(body.as_bytes(), received());
+            assert_eq!((post.updates, post.problems), (vec![], vec![problem.to_owned()]), "{body}");
+        }
+        // Of what is no business of ours nothing is told.
+        assert_eq!(post("messages", &json!({"statuses": 7, "messages": {}})), Post::default());
+        assert_eq!(post("flows", &json!({"event": "FLOW_STATUS_CHANGE"})), Post::default());
+    }
+
+    #[test]
+    fn a_failure_has_a_code_and_words() {
+        let failed = |errors: Value| {
+            let updates =
+                statuses(&json!([{"id": "w", "status": "failed", "timestamp": AT, "errors": errors}])).updates;
+            let Some(Update::Status(Status { kind: StatusKind::Failed { code, text }, .. })) = updates.first() else {
+                panic!("{updates:?}")
+            };
+            (*code, text.clone())
+        };
+        let full = json!([{"code": 131_026, "title": "Undeliverable", "message": "Message undeliverable",
+                           "error_data": {"details": "Message Undeliverable."}, "href": "https://…"}]);
+        assert_eq!(failed(full), (Some(131_026), "Message Undeliverable.".to_owned()));
+        assert_eq!(
+            failed(json!([{"code": "131026", "title": "Undeliverable"}])),
+            (Some(131_026), "Undeliverable".to_owned())
+        );
+        assert_eq!(failed(json!([])), (None, "failed".to_owned()));
+        assert_eq!(failed(json!("so")), (None, "failed".to_owned()));
+    }
+
+    #[test]
+    fn whoever_writes_is_known_by_what_there_is() {
+        let value = json!({
+            "metadata": {"display_phone_number": "+237 600 000 000", "phone_number_id": "n1"},
+            "contacts": [{"profile": {"name": "Paul"}, "wa_id": "237671000001", "user_id": "CM.42"}],
+            "messages": [{"id": "in.1", "from": "237671000009", "timestamp": AT, "type": "text", "text": {"body": "Oui"}},
+                         {"id": "in.2", "timestamp": AT, "type": "image", "image": {"id": "9"}, "context": {"id": "wamid.1"}}],
+        });
+        let inbound = |id: &str, phone: &str, context: Option<&str>, text: &str| {
+            Update::Inbound(Inbound {
+                id: id.to_owned(),
+                number: Some("n1".to_owned()),
+                person: Person {
+                    phone: Some(phone.to_owned()),
+                    user: Some("CM.42".to_owned()),
+                    context: context.map(str::to_owned),
+                },
+                text: text.to_owned(),
+                at: time("2026-11-30T14:00:00Z"),
+            })
+        };
+        let expected =
+            [inbound("in.1", "237671000009", None, "Oui"), inbound("in.2", "237671000001", Some("wamid.1"), "")];
+        assert_eq!(post("messages", &value).updates, expected);
+        let number =
+            Number { id: "n1".to_owned(), digits: Some("237600000000".to_owned()), account: Some("waba".to_owned()) };
+        assert_eq!(post("messages", &value).numbers, BTreeSet::from([number]));
+        // Of two contacts neither is meant.
+        let two = json!({"contacts": [{"wa_id": "1"}, {"wa_id": "2"}], "messages": [{"id": "in.3"}]});
+        let Some(Update::Inbound(inbound)) = post("messages", &two).updates.pop() else { panic!() };
+        assert_eq!((inbound.person, inbound.number, inbound.at), (Person::default(), None, received()));
+    }
+
+    #[test]
+    fn typing_and_pressing_say_the_same() {
+        for (message, text) in [
+            (json!({"id": "1", "type": "text", "text": {"body": "STOP\u{0}"}}), "STOP"),
+            (json!({"id": "1", "type": "button", "button": {"payload": "STOP", "text": "Plus rien"}}), "STOP"),
+            (json!({"id": "1", "type": "button", "button": {"payload": "b-7", "text": "Arrêter"}}), "Arrêter"),
+            (
+                json!({"id": "1", "type": "interactive", "interactive": {"button_reply": {"id": "stop", "title": "Non"}}}),
+                "stop",
+            ),
+            (
+                json!({"id": "1", "type": "interactive", "interactive": {"list_reply": {"id": "x", "title": "Merci"}}}),
+                "Merci",
+            ),
+            (json!({"id": "1", "type": "image", "image": {"caption": "Voilà"}}), "Voilà"),
+            (json!({"id": "1", "type": "reaction", "reaction": {"emoji": "👍"}}), ""),
+            (json!({"id": "1", "type": "unsupported", "errors": [{"code": 131_051}]}), ""),
+            (json!({"id": "1"}), ""),
+        ] {
+            assert_eq!(said(&message), [text], "{message}");
+        }
+        let none = said(&json!({"id": "1", "type": "system", "system": {"body": "Paul has another number"}}));
+        assert!(none.is_empty(), "{none:?}");
+    }
+
+    #[test]
+    fn preferences() {
+        let value = json!({"metadata": {"phone_number_id": "n1"}, "user_preferences": [
+            {"wa_id": "237671000001", "category": "marketing_messages", "value": "stop", "timestamp": 1_796_047_200},
+            {"user_id": "CM.42", "category": "marketing_messages", "value": "resume"},
+            {"wa_id": "237671000001", "category": "weather", "value": "stop"},
+            {"wa_id": "237671000001", "category": "marketing_messages", "value": "perhaps"}]});
+        let post = post("user_preferences", &value);
+        let preference = |phone: Option<&str>, user: Option<&str>, stop, at| {
+            let person = Person { phone: phone.map(str::to_owned), user: user.map(str::to_owned), context: None };
+            Update::Preference(Preference { number: Some("n1".to_owned()), person, stop, at })
+        };
+        let expected = [
+            preference(Some("237671000001"), None, true, time("2026-11-30T14:00:00Z")),
+            preference(None, Some("CM.42"), false, received()),
+        ];
+        assert_eq!(post.updates, expected);
+        assert_eq!(post.problems, ["a preference that is neither `stop` nor `resume`"]);
+    }
+}

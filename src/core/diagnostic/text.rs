@@ -1,0 +1,152 @@
+//! Findings for people: the sentence, the lines concerned with carets below, the help.
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use super::{Diagnostic, Place, Severity};
+
+/// A message spanning more lines than this is shown by its first line.
+const LINES_SHOWN: usize = 6;
+/// Longer lines are cut around the place.
+const WIDTH: usize = 160;
+
+/// Renders one finding; `source` gives the bytes of a file by the path in its place.
+pub fn render<'s>(found: &Diagnostic, source: impl Fn(&str) -> Option<&'s [u8]>, colour: bool) -> String {
+    let level = match found.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut main = level.primary_title(printable(&found.message)).id(found.code.id()).element(snippet(
+        &found.place,
+        source(&found.place.file),
+        AnnotationKind::Primary,
+        None,
+    ));
+    for (place, label) in &found.related {
+        main = main.element(snippet(place, source(&place.file), AnnotationKind::Context, Some(label)));
+    }
+    let help = found.help.as_ref().map(|help| Level::HELP.message(printable(help)));
+    let report = [main.elements(help)];
+    draw(&report, colour)
+}
+
+fn draw(report: &[Group<'_>], colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    renderer.decor_style(DecorStyle::Ascii).term_width(WIDTH).render(report)
+}
+
+/// The last line of a report: `7 files, 9 manifests: 2 errors, 1 warning`.
+pub fn summary(found: &[Diagnostic], files: usize, manifests: usize) -> String {
+    let errors = found.iter().filter(|d| d.is_error()).count();
+    let warnings = found.len() - errors;
+    let verdict = match (errors, warnings) {
+        (0, 0) => "no problem found".to_owned(),
+        (_, 0) => count(errors, "error"),
+        (0, _) => count(warnings, "warning"),
+        _ => format!("{}, {}", count(errors, "error"), count(warnings, "warning")),
+    };
+    format!("{}, {}: {verdict}", count(files, "file"), count(manifests, "manifest"))
+}
+
+fn count(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Only the lines concerned, so that the cost does not grow with the file.
+fn snippet<'a>(
+    place: &'a Place,
+    bytes: Option<&[u8]>,
+    kind: AnnotationKind,
+    label: Option<&'a str>,
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let bytes = bytes.unwrap_or_default();
+    let start = place.span.start.min(bytes.len());
+    let from = bytes[..start].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    let mut end = place.span.end.clamp(start, bytes.len());
+    if let Some((cut, _)) = bytes[start..end].iter().enumerate().filter(|(_, b)| **b == b'\n').nth(LINES_SHOWN - 1) {
+        end = bytes[start..start + cut].iter().position(|b| *b == b'\n').map_or(start + cut, |at| start + at);
+    }
+    let to = bytes[end..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| end + at);
+    // One character for one, so that the caret stays where it belongs.
+    let text = |part: &[u8]| printable(String::from_utf8_lossy(part).trim_start_matches('\u{feff}'));
+    let before = text(tail(&bytes[from..start]));
+    let marked = text(head(&bytes[start..end]));
+    let after = text(head(&bytes[end..to]));
+    let mark = before.len()..before.len() + marked.len();
+    let annotation = kind.span(mark).label(label.map(printable));
+    Snippet::source(format!("{before}{marked}{after}"))
+        .line_start(place.start.line)
+        .path(&*place.file)
+        .fold(false)
+        .annotation(annotation)
+}
+
+/// The line ends with what is worth showing: at most some kilobytes of it.
+fn tail(bytes: &[u8]) -> &[u8] {
+    &bytes[bytes.len().saturating_sub(4096)..]
+}
+
+fn head(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(4096)]
+}
+
+/// Shows what a terminal would obey or hide: control characters become `\u{fffd}`, tabs one space.
+fn printable(text: &str) -> String {
+    let hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars()
+        .filter(|c| *c != '\r')
+        .map(|c| match c {
+            '\n' => '\n',
+            '\t' => ' ',
+            c if c.is_control() || hidden(c) => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::{render, summary};
+    use crate::core::diagnostic::{Code, Diagnostic, Lines, Span};
+
+    fn show(bytes: &[u8], span: Span) -> String {
+        let place = Lines::new("campaigns/é.yaml", bytes).place(span, "");
+        let found = Diagnostic::new(Code::UnknownKey, place, "unknown key `ville\u{1b}[31m`").help("remove it");
+        render(&found, |_| Some(bytes), false)
+    }
+
+    #[test]
+    fn carets_stand_below_the_characters() {
+        let text = "a: 1\r\nçà🙂: ville\r\nb: 2\r\n";
+        let at = text.find("ville").unwrap();
+        assert_snapshot!(show(text.as_bytes(), Span::new(at, at + 5)), @r"
+        error[RL0204]: unknown key `ville�[31m`
+         --> campaigns/é.yaml:2:6
+          |
+        2 | çà🙂: ville
+          |       ^^^^^
+          |
+          = help: remove it
+        ");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_as_such() {
+        assert_snapshot!(show(b"a: \xff\xfe\x1b[2J b\n", Span::new(3, 4)), @r"
+        error[RL0204]: unknown key `ville�[31m`
+         --> campaigns/é.yaml:1:4
+          |
+        1 | a: ���[2J b
+          |    ^
+          |
+          = help: remove it
+        ");
+    }
+
+    #[test]
+    fn the_summary_counts() {
+        assert_eq!(summary(&[], 1, 9), "1 file, 9 manifests: no problem found");
+    }
+}

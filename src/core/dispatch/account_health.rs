@@ -1,0 +1,314 @@
+//! How an account fares: how often it fails, how long it slows down, and for how long it is stopped.
+//!
+//! Over a sliding window, by `safety` in the manifests: more than 10 failures in a hundred messages stop an account for a while;
+//! more than 2 people in a hundred who ask for no more messages, or block, are told of, and more than 5 stop it. Below 20
+//! messages no rate says anything. What nobody answered counts as failed. These are the numbers at which providers of mail and of WhatsApp begin to look.
+//!
+//! Pure rules; who counts and who stops is the store's to do, under the lock of the account.
+
+use chrono::TimeDelta;
+
+use crate::core::domain::Timestamp;
+use crate::core::manifest::desired::Safety;
+
+/// The first stop for failures; each is twice as long as the one before.
+const FIRST_FAILURE_STOP: TimeDelta = TimeDelta::hours(1);
+/// The first stop of a channel; each is twice as long as the one before.
+const FIRST_CHANNEL_STOP: TimeDelta = TimeDelta::minutes(10);
+const LONGEST_STOP: TimeDelta = TimeDelta::hours(24);
+/// A stop begins with the shortest again when the last one has been over for this long.
+const FORGOTTEN: TimeDelta = TimeDelta::hours(24);
+
+/// The first wait of a sender that is too fast; each in a row is twice as long as the one before.
+const FIRST_WAIT: TimeDelta = TimeDelta::seconds(2);
+const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(10);
+/// Waits are in a row when one begins before the last has been over for this long.
+const IN_A_ROW: TimeDelta = TimeDelta::minutes(2);
+
+/// Hand-overs and failures of an account, of the half window that runs and of the one before. What becomes of a hand-over
+/// counts in the half of the hand-over, so that a failure is never held against fewer messages than it is one of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// When the half that runs began.
+    pub since: Option<Timestamp>,
+    /// When the one before did, if it counts.
+    pub before_since: Option<Timestamp>,
+    pub now: Count,
+    pub before: Count,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    pub handed: u32,
+    pub failed: u32,
+    /// People who asked for no more messages, or blocked.
+    pub opted_out: u32,
+}
+
+/// What a rate asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Complaint {
+    Failures,
+    OptOuts,
+}
+
+impl Tally {
+    /// The tally at `now`: what is too old is left out. The window moves on by half of itself.
+    #[must_use]
+    pub fn at(self, now: Timestamp, safety: &Safety) -> Self {
+        let half = TimeDelta::seconds(i64::try_from(safety.window.as_seconds() / 2).unwrap_or(i64::MAX / 4_000));
+        let fresh = |before_since, before| Self { since: Some(now), before_since, now: Count::default(), before };
+        match self.since {
+            Some(since) if now < since + half => self,
+            Some(since) if now < since + half * 2 => fresh(self.since, self.now),
+            // It begins with the next hand-over.
+            None => Self::default(),
+            Some(_) => fresh(None, Count::default()),
+        }
+    }
+
+    /// So many more were handed over at this instant.
+    #[must_use]
+    pub fn handed(self, n: u32, at: Timestamp, safety: &Safety) -> Self {
+        let mut tally = self.at(at, safety);
+        tally.since.get_or_insert(at);
+        tally.now.handed = tally.now.handed.saturating_add(n);
+        tally
+    }
+
+    /// One that was handed over at this instant failed; one from before the window says nothing any more.
+    #[must_use]
+    pub fn failed(mut self, handed_at: Timestamp) -> Self {
+        if let Some(count) = self.half_of(handed_at) {
+            count.failed = count.failed.saturating_add(1);
+        }
+        self
+    }
+
+    /// Whoever was last written to at this instant asked for no more.
+    #[must_use]
+    pub fn opted_out(mut self, handed_at: Timestamp) -> Self {
+        if let Some(count) = self.half_of(handed_at) {
+            count.opted_out = count.opted_out.saturating_add(1);
+        }
+        self
+    }
+
+    /// One that was handed over at this instant does not count: it was put off through no fault of its own.
+    #[must_use]
+    pub fn put_off(mut self, handed_at: Timestamp) -> Self {
+        if let Some(count) = self.half_of(handed_at) {
+            count.handed = count.handed.saturating_sub(1);
+        }
+        self
+    }
+
+    fn half_of(&mut self, handed_at: Timestamp) -> Option<&mut Count> {
+        let began = |since: Option<Timestamp>| since.is_some_and(|since| since <= handed_at);
+        match (began(self.since), began(self.before_since)) {
+            (true, _) => Some(&mut self.now),
+            (false, true) => Some(&mut self.before),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether what counted for nothing `before`, among too few messages, says something now.
+    pub fn has_become_unwell(self, before: Self, safety: &Safety) -> bool {
+        let says = |tally: Self| (tally.complaint(safety).is_some(), tally.warning(safety).is_some());
+        let (was, is) = (says(before), says(self));
+        (is.0 && !was.0) || (is.1 && !was.1)
+    }
+
+    /// Whether it must stop; with a sentence that says why.
+    pub fn complaint(self, safety: &Safety) -> Option<(Complaint, String)> {
+        let (handed, failed, opted_out) = self.sums();
+        if exceeds(failed, handed, safety.failure_percent, safety) {
+            return Some((Complaint::Failures, format!("{failed} of its last {handed} messages failed")));
+        }
+        exceeds(opted_out, handed, safety.opt_out_pause_percent, safety)
+            .then(|| (Complaint::OptOuts, opt_outs(opted_out, handed)))
+    }
+
+    /// Whether so many people have enough that somebody should know; a sentence that says so.
+    pub fn warning(self, safety: &Safety) -> Option<String> {
+        let (handed, _, opted_out) = self.sums();
+        exceeds(opted_out, handed, safety.opt_out_warn_percent, safety).then(|| opt_outs(opted_out, handed))
+    }
+
+    fn sums(self) -> (u32, u32, u32) {
+        let sum = |of: fn(Count) -> u32| of(self.now).saturating_add(of(self.before));
+        (sum(|count| count.handed), sum(|count| count.failed), sum(|count| count.opted_out))
+    }
+}
+
+fn exceeds(n: u32, handed: u32, percent: u32, safety: &Safety) -> bool {
+    handed >= safety.floor && u64::from(n) * 100 > u64::from(handed) * u64::from(percent)
+}
+
+fn opt_outs(n: u32, handed: u32) -> String {
+    let people = if n == 1 { "1 person asks".to_owned() } else { format!("{n} people ask") };
+    format!("{people} for no more messages, of the last {handed}")
+}
+
+/// A stop that ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// How often in a row, this time included.
+    pub times: u32,
+    pub until: Timestamp,
+}
+
+impl Stop {
+    /// Of an account whose messages fail, after `last` time.
+    pub fn for_failures(last: Option<Self>, now: Timestamp) -> Self {
+        Self::after(last, FIRST_FAILURE_STOP, now)
+    }
+
+    /// Of a channel that takes nothing, after `last` time.
+    pub fn of_channel(last: Option<Self>, now: Timestamp) -> Self {
+        Self::after(last, FIRST_CHANNEL_STOP, now)
+    }
+
+    fn after(last: Option<Self>, first: TimeDelta, now: Timestamp) -> Self {
+        let last = last.filter(|last| now < last.until + FORGOTTEN);
+        let times = last.map_or(0, |last| last.times) + 1;
+        Self { times, until: now + doubled(first, times, LONGEST_STOP) }
+    }
+}
+
+/// How long a sender that is too fast waits: as long as the provider asks for, else longer each time in a row.
+pub fn slow_down(last: Option<Stop>, asked: Option<TimeDelta>, now: Timestamp) -> Stop {
+    // Of a batch that was too fast every message says so; that is one time.
+    if let Some(last) = last.filter(|last| now < last.until) {
+        let asked = asked.map_or(last.until, |asked| now + asked);
+        return Stop { until: last.until.max(asked), ..last };
+    }
+    let last = last.filter(|last| now < last.until + IN_A_ROW);
+    let times = last.map_or(0, |last| last.times) + 1;
+    let wait = asked.map_or_else(|| doubled(FIRST_WAIT, times, LONGEST_WAIT), |asked| asked.max(TimeDelta::zero()));
+    Stop { times, until: now + wait }
+}
+
+/// `first` the first time, twice as long each further time.
+fn doubled(first: TimeDelta, times: u32, longest: TimeDelta) -> TimeDelta {
+    (first * 2_i32.pow(times.clamp(1, 20) - 1)).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::{Complaint, Stop, Tally, slow_down};
+    use crate::core::domain::{Period, Timestamp};
+    use crate::core::manifest::desired::Safety;
+
+    const HOUR: fn(i64) -> TimeDelta = TimeDelta::hours;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_rate_counts_from_twenty_on_and_what_is_old_is_left_out() {
+        let (start, usual) = (at("2026-12-01T08:00:00Z"), Safety::default());
+        let failed = |tally: Tally, n: u32| (0..n).fold(tally, |tally, _| tally.failed(start));
+        let few = failed(Tally::default().handed(19, start, &usual), 19);
+        assert_eq!(few.complaint(&usual), None);
+        let (why, sentence) = few.handed(1, start, &usual).complaint(&usual).unwrap();
+        assert_eq!((why, sentence.as_str()), (Complaint::Failures, "19 of its last 20 messages failed"));
+        let tenth = failed(Tally::default().handed(100, start, &usual), 10);
+        assert_eq!(tenth.complaint(&usual), None);
+        assert!(tenth.failed(start).complaint(&usual).is_some());
+        let bad = failed(tenth, 40);
+        assert!(bad.at(start + HOUR(23), &usual).complaint(&usual).is_some());
+        assert_eq!(bad.at(start + HOUR(24), &usual).complaint(&usual), None);
+        let later = bad.handed(400, start + HOUR(12), &usual);
+        assert_eq!(later.complaint(&usual), None);
+        assert_eq!(later.at(start + HOUR(25), &usual).before.handed, 400);
+    }
+
+    #[test]
+    fn people_who_have_enough_are_told_of_and_then_stop_it_as_the_manifests_say() {
+        let (start, usual) = (at("2026-12-01T08:00:00Z"), Safety::default());
+        let of =
+            |handed, n: u32| (0..n).fold(Tally::default().handed(handed, start, &usual), |t, _| t.opted_out(start));
+        for (handed, n, warned, stopped) in [
+            (19, 19, false, false),
+            (100, 2, false, false),
+            (100, 3, true, false),
+            (100, 5, true, false),
+            (100, 6, true, true),
+        ] {
+            let tally = of(handed, n);
+            assert_eq!((tally.warning(&usual).is_some(), tally.complaint(&usual).is_some()), (warned, stopped), "{n}");
+        }
+        let (why, sentence) = of(20, 2).complaint(&usual).unwrap();
+        assert_eq!((why, sentence.as_str()), (Complaint::OptOuts, "2 people ask for no more messages, of the last 20"));
+        let strict = Safety { floor: 10, opt_out_warn_percent: 1, opt_out_pause_percent: 20, ..usual };
+        assert_eq!(of(10, 1).warning(&strict).unwrap(), "1 person asks for no more messages, of the last 10");
+        assert_eq!((of(10, 2).complaint(&strict), of(10, 3).complaint(&strict).is_some()), (None, true));
+        let short = Safety { window: Period::hours(2), ..usual };
+        let bad = of(20, 20);
+        assert!(bad.at(start + HOUR(1), &short).complaint(&short).is_some());
+        assert_eq!(bad.at(start + HOUR(2), &short).complaint(&short), None);
+        let lenient = Safety { failure_percent: 50, ..usual };
+        let failed = (0..10).fold(of(20, 0), |tally, _| tally.failed(start));
+        assert_eq!((failed.complaint(&lenient), failed.complaint(&usual).is_some()), (None, true));
+    }
+
+    #[test]
+    fn what_becomes_of_a_message_counts_in_the_half_in_which_it_was_handed_over() {
+        let (start, usual) = (at("2026-12-01T08:00:00Z"), Safety::default());
+        let hour = |n| start + HOUR(n);
+        let tally = Tally::default().handed(30, start, &usual).handed(10, hour(13), &usual);
+        let both = tally.failed(hour(1)).opted_out(hour(2)).failed(hour(13)).put_off(hour(14));
+        assert_eq!((both.before.failed, both.before.opted_out, both.now.failed), (1, 1, 1));
+        assert_eq!((both.before.handed, both.now.handed), (30, 9));
+        // From before the window, or before it began anew.
+        assert_eq!(tally.failed(hour(-1)).opted_out(hour(-1)), tally);
+        assert_eq!(Tally::default().at(hour(1), &usual).failed(hour(1)), Tally::default());
+        let anew = Tally::default().handed(20, hour(14), &usual);
+        assert_eq!(anew.failed(hour(13)).put_off(hour(13)), anew);
+        // A day later the first half is forgotten.
+        let later = tally.at(hour(26), &usual);
+        assert_eq!(later.failed(hour(1)), later);
+        assert_eq!(later.failed(hour(13)).before.failed, 1);
+    }
+
+    #[test]
+    fn stops_become_longer_until_one_is_long_ago() {
+        let (mut now, mut last, mut hours) = (at("2026-12-01T08:00:00Z"), None, Vec::new());
+        for _ in 0..7 {
+            let stop = Stop::for_failures(last, now);
+            hours.push((stop.until - now).num_hours());
+            (now, last) = (stop.until + TimeDelta::minutes(5), Some(stop));
+        }
+        assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24]);
+        let later = now + TimeDelta::hours(24);
+        assert_eq!(Stop::for_failures(last, later), Stop { times: 1, until: later + TimeDelta::hours(1) });
+        assert_eq!(Stop::of_channel(None, now).until, now + TimeDelta::minutes(10));
+    }
+
+    #[test]
+    fn a_sender_that_is_too_fast_waits_longer_each_time_in_a_row() {
+        let (mut now, mut last, mut seconds) = (at("2026-12-01T08:00:00Z"), None, Vec::new());
+        for _ in 0..11 {
+            let stop = slow_down(last, None, now);
+            seconds.push((stop.until - now).num_seconds());
+            // The rest of the batch says the same.
+            assert_eq!(slow_down(Some(stop), None, now), stop);
+            (now, last) = (stop.until, Some(stop));
+        }
+        assert_eq!(seconds, [2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
+        let later = now + TimeDelta::minutes(2);
+        assert_eq!(slow_down(last, None, later).until, later + TimeDelta::seconds(2));
+        let asked = slow_down(last, Some(TimeDelta::seconds(90)), now);
+        assert_eq!(asked.until, now + TimeDelta::seconds(90));
+        // Thirty-two of a batch that ask for it are one time.
+        let first = slow_down(None, Some(TimeDelta::seconds(1)), now);
+        let batch = (0..31).fold(first, |last, _| slow_down(Some(last), Some(TimeDelta::seconds(1)), now));
+        assert_eq!(batch, Stop { times: 1, until: now + TimeDelta::seconds(1) });
+        // Who asks for less than what is waited for already does not shorten it.
+        assert_eq!(slow_down(Some(asked), Some(TimeDelta::seconds(1)), now).until, asked.until);
+    }
+}

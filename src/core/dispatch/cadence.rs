@@ -1,0 +1,67 @@
+//! The rhythm of a sequence: which day follows and when it is due.
+
+use std::time::Duration;
+
+use crate::core::domain::{Period, Timestamp};
+use crate::core::manifest::desired::{Campaign, Day, Sequence};
+
+/// For every day of a sequence the time from the day before, for day 1 that from enrollment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cadence {
+    waits: Vec<Period>,
+}
+
+impl Cadence {
+    /// The rhythm of `sequence` with the days that `campaign` replaces.
+    pub fn of(campaign: &Campaign, sequence: &Sequence) -> Self {
+        let Campaign { days, schedule, .. } = campaign;
+        let wait = |(number, day): (&u16, &Day)| {
+            let usual = if *number == 1 { schedule.first_after } else { schedule.every };
+            days.get(number).unwrap_or(day).after.unwrap_or(usual)
+        };
+        Self { waits: sequence.days.iter().map(wait).collect() }
+    }
+
+    /// How many days the sequence has.
+    pub fn days(&self) -> u16 {
+        u16::try_from(self.waits.len()).unwrap_or(u16::MAX)
+    }
+
+    /// From the day before (day 1: from enrollment) to `day`.
+    pub fn after(&self, day: u16) -> Period {
+        usize::from(day).checked_sub(1).and_then(|at| self.waits.get(at)).copied().unwrap_or(Period::ZERO)
+    }
+
+    /// When day 1 is due for who is enrolled at `now`.
+    pub fn first(&self, now: Timestamp) -> Timestamp {
+        now + Duration::from(self.after(1))
+    }
+
+    /// The day after `day` and when it is due, `None` after the last one.
+    ///
+    /// Counted from when `day` was due, so that a person's hour does not creep from day to day; from `now` when
+    /// that has passed already, so that who waited long does not get two days at once.
+    pub fn next(&self, day: u16, due_at: Timestamp, now: Timestamp) -> Option<(u16, Timestamp)> {
+        let next = day.checked_add(1).filter(|next| *next <= self.days())?;
+        let wait = Duration::from(self.after(next));
+        let planned = due_at + wait;
+        Some((next, if planned > now { planned } else { now + wait }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cadence;
+    use crate::core::domain::{Period, Timestamp};
+
+    #[test]
+    fn the_hour_stays_unless_it_has_passed() {
+        let cadence = Cadence { waits: vec![Period::hours(6), Period::hours(24), Period::hours(48)] };
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let noon = at("2026-12-01T12:00:00Z");
+        assert_eq!(cadence.first(noon), at("2026-12-01T18:00:00Z"));
+        assert_eq!(cadence.next(1, noon, at("2026-12-01T15:00:00Z")), Some((2, at("2026-12-02T12:00:00Z"))));
+        assert_eq!(cadence.next(2, noon, at("2026-12-05T15:00:00Z")), Some((3, at("2026-12-07T15:00:00Z"))));
+        assert_eq!(cadence.next(3, noon, noon), None);
+    }
+}

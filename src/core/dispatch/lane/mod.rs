@@ -1,0 +1,230 @@
+//! One account's turn: which of its due people are written to now, who waits and who leaves.
+//!
+//! Pure: it gets what the claiming transaction read under lock and says what that transaction must write. The
+//! gate is asked once per person; quota and pace move on between two answers, so a cap of 2 lets 2 out.
+
+mod selection;
+
+use std::sync::Arc;
+
+pub use self::selection::{Draw, Due, Send, draw};
+use crate::core::dispatch::account_health::Tally;
+use crate::core::dispatch::gate;
+use crate::core::dispatch::gate::{Halt, Hold, Question, Quota, Verdict};
+use crate::core::dispatch::pacing;
+use crate::core::dispatch::pacing::Pace;
+use crate::core::dispatch::program::{CampaignProgram, Program, Recipient, Referrer};
+use crate::core::domain::{
+    AccountId, CampaignId, Consent, Language, MessageKey, NaiveDate, Name, Opening, Phone, ReferralId, TargetKey,
+    Timestamp, Zone,
+};
+use crate::core::lifecycle::run::{Phase, Reason, acting};
+use crate::core::manifest::desired::policy::AccountPolicy;
+
+/// The account and how far its day has come.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    pub account: AccountId,
+    pub name: String,
+    pub language: Option<Language>,
+    pub zone: Zone,
+    pub facts: gate::Account,
+    pub taken: DayCount,
+    pub pace: Pace,
+    pub policy: Arc<AccountPolicy>,
+    pub tally: Tally,
+    /// Channels by which nothing leaves, until these instants.
+    pub halted_channels: Vec<(String, Timestamp)>,
+}
+
+impl Lane {
+    /// The account as a campaign sees it that sends by `channel`.
+    fn facts_by(&self, channel: Option<&Name>) -> gate::Account {
+        let is_it = |halted: &&(String, Timestamp)| channel.is_some_and(|name| name.as_str() == halted.0);
+        let of_channel = self.halted_channels.iter().find(is_it).map(|(_, until)| Halt { until: Some(*until) });
+        gate::Account { halt: self.facts.halt.or(of_channel), ..self.facts }
+    }
+
+    /// Its pace at `now`. Nobody waits longer than the pace in force asks for, whatever was in force at the last message.
+    fn pace_at(&self, now: Timestamp) -> Pace {
+        pacing::in_force(&self.policy.pacing, self.pace, now)
+    }
+}
+
+/// A count that starts anew every local day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DayCount {
+    pub on: Option<NaiveDate>,
+    pub count: u32,
+}
+
+impl DayCount {
+    /// The count of `today`.
+    pub fn of(self, today: NaiveDate) -> u32 {
+        // A later day than today (the zone or the clock moved back) keeps its count: a cap is never opened twice.
+        if self.on.is_some_and(|on| on >= today) { self.count } else { 0 }
+    }
+}
+
+/// A run of the account.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneRun {
+    pub campaign: CampaignId,
+    pub phase: Phase,
+    pub reason: Reason,
+    pub taken: DayCount,
+}
+
+/// Somebody whose next message is due.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub campaign: CampaignId,
+    pub referral: ReferralId,
+    pub day: u16,
+    pub due_at: Timestamp,
+    pub failed_days: u16,
+    pub phone: Phone,
+    pub email: Option<String>,
+    pub recipient: Recipient,
+    pub paid: bool,
+    pub consent: Option<Consent>,
+    pub suppressed: bool,
+    pub near_opt_out: bool,
+    pub last_written_on: Option<NaiveDate>,
+    pub attempt: Attempt,
+}
+
+/// Whether there is a message of that day already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    First,
+    /// It was handed over before: only one that certainly failed is handed over again.
+    Further,
+}
+
+impl Candidate {
+    fn person(&self, today: NaiveDate) -> gate::Person {
+        gate::Person {
+            paid: self.paid,
+            consent: self.consent,
+            suppressed: self.suppressed,
+            near_opt_out: self.near_opt_out,
+            last_written_on: self.last_written_on,
+            today,
+        }
+    }
+}
+
+/// How many due people of one run a lane may want to look at, given its quotas and pace.
+pub fn appetite(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, most: u32) -> u32 {
+    let Some(campaign) = program.campaign(run.campaign) else { return 0 };
+    let today = lane.zone.date(now);
+    let question = Asking { lane, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    match gate::decide(&question) {
+        Verdict::Send if lane.policy.pacing.is_off() => {
+            most.min(question.account_quota.left()).min(question.campaign_quota.left())
+        }
+        // One slot: a few more, so that people who leave or wait do not use it up.
+        Verdict::Send => most.min(4),
+        Verdict::Hold { .. } => 0,
+        Verdict::Exit(_) => most,
+    }
+}
+
+/// The question that [`draw()`] asks the gate about its first candidate; `None` when the campaign is not in force.
+pub fn question(
+    lane: &Lane,
+    run: &LaneRun,
+    candidate: &Candidate,
+    program: &Program,
+    now: Timestamp,
+) -> Option<Question> {
+    let today = lane.zone.date(now);
+    let campaign = program.campaign(run.campaign)?;
+    let question = Asking { lane, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    Some(Question { person: Some(candidate.person(today)), ..question })
+}
+
+/// The first instant from `from` on at which the gate would let this candidate pass, by what is known now and if nobody
+/// else takes the quota; `None` when the person leaves, or only an event can let them pass.
+pub fn earliest(
+    lane: &Lane,
+    run: &LaneRun,
+    candidate: &Candidate,
+    program: &Program,
+    from: Timestamp,
+) -> Option<Timestamp> {
+    /// More than there are reasons to wait for: each lasts a day at most, but for the window.
+    const PATIENCE: usize = 16;
+    let mut at = from;
+    for _ in 0..PATIENCE {
+        match gate::decide(&question(lane, run, candidate, program, at)?) {
+            Verdict::Send => return Some(at),
+            Verdict::Hold { until, .. } => at = until.filter(|until| *until > at)?,
+            Verdict::Exit(_) => return None,
+        }
+    }
+    None
+}
+
+/// Why a run of this lane could write to nobody now, and until when; `None` when it could.
+pub fn hold(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp) -> Option<(Hold, Option<Timestamp>)> {
+    let today = lane.zone.date(now);
+    let campaign = program.campaign(run.campaign)?;
+    let question = Asking { lane, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    match gate::decide(&question) {
+        Verdict::Hold { reason, until } => Some((reason, until)),
+        Verdict::Send | Verdict::Exit(_) => None,
+    }
+}
+
+/// What stays the same from one question to the next.
+struct Asking<'a> {
+    lane: &'a Lane,
+    now: Timestamp,
+}
+
+impl Asking<'_> {
+    /// The question for a run as a whole.
+    fn question(&self, campaign: &CampaignProgram, run: &LaneRun, lane_taken: u32, run_taken: u32) -> Question {
+        let schedule = &campaign.spec.schedule;
+        let zone = campaign.zone(&self.lane.zone);
+        let opening =
+            if schedule.windows.windows.is_empty() { Opening::Never } else { schedule.windows.opening(zone, self.now) };
+        Question {
+            now: self.now,
+            run: gate::Run {
+                phase: acting(run.phase, run.reason, campaign.spec.state),
+                end_at: schedule.end_at.map(|end| end.at(zone)),
+                exit_on_paid: campaign.spec.exit_on_paid,
+                consent: campaign.spec.consent,
+            },
+            sending: self.lane.policy.sending.is_on(),
+            account: self.lane.facts_by(campaign.channel(&self.lane.policy)),
+            person: None,
+            opening,
+            account_quota: Quota { cap: self.lane.policy.messages_per_day, taken: lane_taken },
+            campaign_quota: Quota { cap: campaign.spec.limits.messages_per_day, taken: run_taken },
+            day_ends_at: self.lane.zone.next_day(self.now),
+            next_slot_at: self.lane.pace_at(self.now).next_slot_at,
+        }
+    }
+
+    fn send(&self, campaign: &CampaignProgram, target: TargetKey, candidate: Candidate) -> Result<Send, String> {
+        let referrer = Referrer { name: &self.lane.name, language: self.lane.language.as_ref(), zone: &self.lane.zone };
+        let content =
+            campaign.message(candidate.day, &candidate.recipient, referrer).map_err(|fault| fault.to_string())?;
+        let day = i16::try_from(candidate.day).map_err(|_| "the sequence is too long".to_owned())?;
+        Ok(Send {
+            key: MessageKey { target, day },
+            phone: candidate.phone,
+            email: candidate.email,
+            channel: campaign.channel(&self.lane.policy).cloned(),
+            content,
+            due_at: candidate.due_at,
+            attempt: candidate.attempt,
+            next: campaign.cadence.next(candidate.day, candidate.due_at, self.now),
+            failed_days: candidate.failed_days,
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! What a campaign says, day by day, to a person from the database or to one made up.
+//!
+//! The messages are those that production makes; only their time is not known before somebody is enrolled.
+
+use std::collections::BTreeMap;
+
+use crate::core::dispatch::program::{CampaignProgram, Fault, Recipient, Referrer, Rendered, SpokenBy};
+use crate::core::domain::{Country, Language, Period};
+
+/// In whose name the made-up person is written to.
+pub const MADE_UP_REFERRER: &str = "Sam Sample";
+
+/// One day as it would be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Day {
+    pub day: u16,
+    /// From the day before, or from enrollment for day 1, to this one.
+    pub after: Period,
+    pub message: Result<Rendered, Fault>,
+    /// Why the message is in another language than the person's; `None` when it is in theirs.
+    pub fallback: Option<String>,
+}
+
+/// All days of `campaign` to one person, in order.
+pub fn days(campaign: &CampaignProgram, to: &Recipient, from: Referrer<'_>) -> Vec<Day> {
+    let day = |day| {
+        let message = campaign.message(day, to, from);
+        let fallback = message.as_ref().ok().and_then(|message| fallback(message.spoken_by, to, from));
+        Day { day, after: campaign.cadence.after(day), message, fallback }
+    };
+    (1..=campaign.cadence.days()).map(day).collect()
+}
+
+/// Somebody who does not exist: Alex Sample, a teacher in Cameroon who registered on 15 January 2026, and has of each of
+/// `attributes` its name in angle quotes, so that nobody takes it for a real value.
+pub fn made_up(language: Option<Language>, attributes: impl IntoIterator<Item = String>) -> Recipient {
+    Recipient {
+        name: "Alex Sample".to_owned(),
+        language,
+        country: Country::parse("CM").expect("a country"),
+        profession: "Teacher".to_owned(),
+        registered_at: "2026-01-15T12:00:00Z".parse().expect("an instant"),
+        attributes: attributes.into_iter().map(|name| (name.clone(), format!("‹{name}›"))).collect::<BTreeMap<_, _>>(),
+    }
+}
+
+fn fallback(spoken_by: SpokenBy, to: &Recipient, from: Referrer<'_>) -> Option<String> {
+    let missing = |whose: &str, language: Option<&Language>| match language {
+        Some(language) => format!("there is no text in {whose} `{language}`"),
+        None => format!("{whose} language is not known"),
+    };
+    let persons = missing("the person's", to.language.as_ref());
+    match spoken_by {
+        SpokenBy::Recipient => None,
+        SpokenBy::Referrer => Some(format!("the account's language: {persons}")),
+        SpokenBy::Nobody if from.language.is_none() => Some(format!("the fallback language: {persons}")),
+        SpokenBy::Nobody => {
+            Some(format!("the fallback language: {persons}, and {}", missing("the account's", from.language)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MADE_UP_REFERRER, fallback, made_up};
+    use crate::core::dispatch::program::{Referrer, SpokenBy};
+    use crate::core::domain::{Language, Zone};
+
+    #[test]
+    fn a_fallback_says_why() {
+        let zone = Zone::utc();
+        let tag = |tag: &str| Language::parse(tag).unwrap();
+        let said = |by, own: Option<&str>, accounts: Option<&str>| {
+            let accounts = accounts.map(tag);
+            let from = Referrer { name: MADE_UP_REFERRER, language: accounts.as_ref(), zone: &zone };
+            fallback(by, &made_up(own.map(tag), []), from).unwrap_or_default()
+        };
+        let table = [
+            said(SpokenBy::Recipient, Some("fr"), None),
+            said(SpokenBy::Referrer, Some("sw"), Some("en")),
+            said(SpokenBy::Referrer, None, Some("en")),
+            said(SpokenBy::Nobody, Some("sw"), Some("ff")),
+            said(SpokenBy::Nobody, None, None),
+        ];
+        insta::assert_snapshot!(table.join("\n"), @"
+            the account's language: there is no text in the person's `sw`
+            the account's language: the person's language is not known
+            the fallback language: there is no text in the person's `sw`, and there is no text in the account's `ff`
+            the fallback language: the person's language is not known
+            ");
+    }
+}

@@ -1,0 +1,348 @@
+//! Local time: zones, calendar days and sending windows. The only place that does zone arithmetic.
+//!
+//! Times that a clock change skips move forward by the length of the gap, and of two equal wall times the
+//! first counts (RFC 5545), so a window inside a gap is shifted, not lost.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// How far ahead an opening is looked for, in days. Beyond it a window counts as never open.
+const HORIZON_DAYS: i64 = 400;
+
+static BUNDLED: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// An IANA time zone that exists.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Zone {
+    name: String,
+    rules: TimeZone,
+}
+
+impl Zone {
+    /// # Errors
+    /// A sentence that names the zone and shows a valid one.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let refuse = || format!("`{name}` is not a time zone: use an IANA name such as `Africa/Douala`");
+        if name.is_empty() || name.len() > 64 {
+            return Err(refuse());
+        }
+        // A system may know fewer names than the one where this zone was accepted; the bundled rules know them all.
+        let rules = TimeZone::get(name).or_else(|_| BUNDLED.get(name)).map_err(|_| refuse())?;
+        let name = rules.iana_name().ok_or_else(refuse)?.to_owned();
+        Ok(Self { name, rules })
+    }
+
+    pub fn utc() -> Self {
+        Self { name: "UTC".to_owned(), rules: TimeZone::UTC }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+
+    /// The calendar day and wall time at `instant`.
+    pub fn local(&self, instant: Timestamp) -> NaiveDateTime {
+        let stamp =
+            jiff::Timestamp::from_microsecond(instant.timestamp_micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        instant.naive_utc() + TimeDelta::seconds(i64::from(self.rules.to_offset(stamp).seconds()))
+    }
+
+    /// The calendar day at `instant`.
+    pub fn date(&self, instant: Timestamp) -> NaiveDate {
+        self.local(instant).date()
+    }
+
+    /// The instant of a wall time.
+    pub fn instant(&self, local: NaiveDateTime) -> Timestamp {
+        let civil = civil(local);
+        let stamp = self.rules.to_ambiguous_timestamp(civil).compatible().unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        DateTime::from_timestamp_micros(stamp.as_microsecond()).unwrap_or_default()
+    }
+
+    /// The first instant of a calendar day.
+    pub fn day_start(&self, date: NaiveDate) -> Timestamp {
+        self.instant(date.and_time(NaiveTime::MIN))
+    }
+
+    /// The first instant of the calendar day after the one of `instant`.
+    pub fn next_day(&self, instant: Timestamp) -> Timestamp {
+        self.day_start(self.date(instant) + TimeDelta::days(1))
+    }
+}
+
+fn civil(local: NaiveDateTime) -> jiff::civil::DateTime {
+    // Manifests and facts admit years 1900 to 2999 only, so every part fits.
+    let part = |n: u32| i8::try_from(n).unwrap_or(1);
+    let nanos = i32::try_from(local.nanosecond().min(999_999_999)).unwrap_or(0);
+    jiff::civil::DateTime::new(
+        i16::try_from(local.year()).unwrap_or(1970),
+        part(local.month()),
+        part(local.day()),
+        part(local.hour()),
+        part(local.minute()),
+        part(local.second()),
+        nanos,
+    )
+    .unwrap_or_default()
+}
+
+impl PartialEq for Zone {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Zone {}
+
+impl fmt::Debug for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Zone({})", self.name)
+    }
+}
+
+impl TryFrom<String> for Zone {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::parse(&name)
+    }
+}
+
+impl From<Zone> for String {
+    fn from(zone: Zone) -> Self {
+        zone.name
+    }
+}
+
+/// A point in time as a manifest gives it: absolute, or a wall time that needs a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Moment {
+    Absolute(Timestamp),
+    Wall(NaiveDateTime),
+}
+
+impl Moment {
+    /// Reads RFC 3339 (`2026-12-01T08:00:00+01:00`) or a wall time (`2026-12-01T08:00`, `2026-12-01`).
+    ///
+    /// # Errors
+    /// A sentence with the accepted forms.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wall = |format| NaiveDateTime::parse_from_str(text, format).ok();
+        let moment = DateTime::parse_from_rfc3339(text)
+            .ok()
+            .map(|t| Self::Absolute(t.to_utc()))
+            .or_else(|| wall("%Y-%m-%dT%H:%M:%S").map(Self::Wall))
+            .or_else(|| wall("%Y-%m-%dT%H:%M").map(Self::Wall))
+            .or_else(|| text.parse::<NaiveDate>().ok().map(|d| Self::Wall(d.and_time(NaiveTime::MIN))));
+        match moment {
+            Some(moment) if (1900..3000).contains(&moment.at(&Zone::utc()).year()) => Ok(moment),
+            Some(_) => Err(format!("`{text}` is out of range: use a year from 1900 to 2999")),
+            None => Err(format!(
+                "`{text}` is not a time: write `2026-12-01T08:00:00+01:00`, or `2026-12-01T08:00` for local time"
+            )),
+        }
+    }
+
+    /// The instant, with `zone` for wall times.
+    pub fn at(self, zone: &Zone) -> Timestamp {
+        match self {
+            Self::Absolute(instant) => instant,
+            Self::Wall(local) => zone.instant(local),
+        }
+    }
+}
+
+impl TryFrom<String> for Moment {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Moment> for String {
+    fn from(moment: Moment) -> Self {
+        match moment {
+            Moment::Absolute(instant) => instant.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
+            Moment::Wall(local) => local.format("%Y-%m-%dT%H:%M:%S").to_string(),
+        }
+    }
+}
+
+/// A day of the week, written `mon` … `sun`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weekday {
+    Mon,
+    Tue,
+    Wed,
+    Thu,
+    Fri,
+    Sat,
+    Sun,
+}
+
+impl Weekday {
+    pub const ALL: [Self; 7] = [Self::Mon, Self::Tue, Self::Wed, Self::Thu, Self::Fri, Self::Sat, Self::Sun];
+
+    fn of(date: NaiveDate) -> Self {
+        Self::ALL[date.weekday().num_days_from_monday() as usize]
+    }
+}
+
+/// Hours in which messages may leave, on some days of the week: from the first minute to before the last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    pub days: Vec<Weekday>,
+    pub from: Clock,
+    pub to: Clock,
+}
+
+/// A time of day in whole minutes, `00:00` to `24:00`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Clock(u16);
+
+impl FromStr for Clock {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = || format!("`{text}` is not a time of day: write `08:00`, up to `24:00`");
+        let (hours, minutes) = text.split_once(':').ok_or_else(refuse)?;
+        let two_digits =
+            |s: &str| (s.len() == 2 && s.bytes().all(|b| b.is_ascii_digit())).then(|| s.parse::<u16>().ok()).flatten();
+        match (two_digits(hours), two_digits(minutes)) {
+            (Some(h), Some(m)) if m < 60 && h * 60 + m <= 24 * 60 => Ok(Self(h * 60 + m)),
+            _ => Err(refuse()),
+        }
+    }
+}
+
+impl Clock {
+    fn on(self, date: NaiveDate) -> NaiveDateTime {
+        date.and_time(NaiveTime::MIN) + TimeDelta::minutes(i64::from(self.0))
+    }
+}
+
+impl TryFrom<String> for Clock {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Clock> for String {
+    fn from(clock: Clock) -> Self {
+        format!("{:02}:{:02}", clock.0 / 60, clock.0 % 60)
+    }
+}
+
+/// All windows of a schedule with the dates on which none of them opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Windows {
+    pub windows: Vec<Window>,
+    pub blackouts: Vec<NaiveDate>,
+}
+
+/// Whether a message may leave now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// Open until this instant.
+    Open(Timestamp),
+    /// Closed; opens at this instant.
+    Opens(Timestamp),
+    /// Not within the next 400 days.
+    Never,
+}
+
+impl Windows {
+    /// Says whether a window is open at `now` in `zone`, or when the next one opens.
+    pub fn opening(&self, zone: &Zone, now: Timestamp) -> Opening {
+        let today = zone.date(now);
+        for date in (0..HORIZON_DAYS).map(|ahead| today + TimeDelta::days(ahead)) {
+            if self.blackouts.contains(&date) {
+                continue;
+            }
+            let spans = self.windows.iter().filter(|w| w.days.contains(&Weekday::of(date)));
+            let spans = spans.map(|w| (zone.instant(w.from.on(date)), zone.instant(w.to.on(date))));
+            let mut next: Option<Timestamp> = None;
+            for (from, to) in spans.filter(|(from, to)| from < to && now < *to) {
+                if from <= now {
+                    return Opening::Open(to);
+                }
+                next = Some(next.map_or(from, |at| at.min(from)));
+            }
+            if let Some(at) = next {
+                return Opening::Opens(at);
+            }
+        }
+        Opening::Never
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Moment, Opening, Weekday, Window, Windows, Zone};
+    use crate::core::domain::Timestamp;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn windows(from: &str, to: &str, days: &[Weekday]) -> Windows {
+        let window = Window { days: days.to_vec(), from: from.parse().unwrap(), to: to.parse().unwrap() };
+        Windows { windows: vec![window], blackouts: vec!["2026-12-25".parse().unwrap()] }
+    }
+
+    #[test]
+    fn opens_and_closes_on_the_minute_in_the_zone() {
+        let day = windows("08:00", "20:00", &Weekday::ALL);
+        let douala = Zone::parse("Africa/Douala").unwrap();
+        let open = |now| day.opening(&douala, at(now));
+        assert_eq!(open("2026-12-01T06:59:59Z"), Opening::Opens(at("2026-12-01T07:00:00Z")));
+        assert_eq!(open("2026-12-01T07:00:00Z"), Opening::Open(at("2026-12-01T19:00:00Z")));
+        assert_eq!(open("2026-12-01T19:00:00Z"), Opening::Opens(at("2026-12-02T07:00:00Z")));
+        // The 25th is blacked out.
+        assert_eq!(open("2026-12-24T20:00:00Z"), Opening::Opens(at("2026-12-26T07:00:00Z")));
+    }
+
+    #[test]
+    fn a_window_in_a_gap_is_shifted_and_no_days_means_never() {
+        let paris = Zone::parse("Europe/Paris").unwrap();
+        let night = windows("02:10", "02:50", &Weekday::ALL);
+        // 2027-03-28: 02:00 becomes 03:00 in Paris.
+        assert_eq!(night.opening(&paris, at("2027-03-28T00:30:00Z")), Opening::Opens(at("2027-03-28T01:10:00Z")));
+        assert_eq!(windows("08:00", "20:00", &[]).opening(&paris, at("2026-12-01T08:00:00Z")), Opening::Never);
+    }
+
+    #[test]
+    fn days_follow_the_zone() {
+        let kiritimati = Zone::parse("Pacific/Kiritimati").unwrap();
+        let noon = at("2026-12-01T12:00:00Z");
+        assert_eq!(kiritimati.date(noon).to_string(), "2026-12-02");
+        assert_eq!(kiritimati.next_day(noon), at("2026-12-02T10:00:00Z"));
+        assert!(Zone::parse("Africa/Duala").is_err());
+    }
+
+    #[test]
+    fn moments_are_absolute_or_need_a_zone() {
+        let douala = Zone::parse("Africa/Douala").unwrap();
+        let instant = |text| Moment::parse(text).unwrap().at(&douala);
+        assert_eq!(instant("2026-12-01T08:00:00+02:00"), at("2026-12-01T06:00:00Z"));
+        assert_eq!(instant("2026-12-01T08:00"), at("2026-12-01T07:00:00Z"));
+        assert_eq!(instant("2026-12-01"), at("2026-11-30T23:00:00Z"));
+        for bad in ["tomorrow", "2026-13-01", "2026-12-01 8h", "0001-01-01"] {
+            assert!(Moment::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The life of runs, targets and messages: pure state machines, the only owners of every transition.
+//!
+//! SQL that moves many rows at once repeats these rules in its `where`; `tests/it` holds it against them.
+
+pub mod enrollment;
+pub mod event;
+pub mod message;
+pub mod ordering;
+pub mod outcome;
+pub mod overrides;
+mod phase;
+pub mod restriction;
+pub mod run;
+pub mod send_resources;
+pub mod target;

@@ -1,0 +1,337 @@
+//! Whose turn it is among the runs of one account: who waits for whom, and who makes way for whom.
+//!
+//! A campaign that has no run for the account, was cancelled, removed or completed there is over, and nobody waits for
+//! it. One that never began, a draft too, holds those behind it. A default run makes way for filtered ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::overrides::Orders;
+use super::run::{Phase, Reason, Status};
+use crate::core::domain::{CampaignId, Name, Timestamp};
+use crate::core::manifest::Desired;
+use crate::core::manifest::desired::CampaignType;
+use crate::core::manifest::desired::policy::AccountPolicy;
+
+/// What comes before a campaign, in every account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Turn {
+    name: Name,
+    kind: CampaignType,
+    /// `runAfter`.
+    after: Option<CampaignId>,
+    /// Its queue, and its place in it.
+    place: Option<(usize, usize)>,
+}
+
+/// Campaigns that run one after the other for each account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    pub campaigns: Vec<CampaignId>,
+    /// How many of it may be unfinished at once.
+    pub parallelism: usize,
+}
+
+/// The turns of all campaigns, each after those it may have to wait for or make way for.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    turns: BTreeMap<CampaignId, Turn>,
+    queues: Vec<Queue>,
+    ranks: BTreeMap<CampaignId, usize>,
+    /// Those with a `runAfter`, by the campaign that it names.
+    children: BTreeMap<CampaignId, Vec<CampaignId>>,
+    defaults: Vec<CampaignId>,
+}
+
+impl Order {
+    /// The order that `desired` asks for, of the campaigns that have a number in `ids`.
+    pub fn of(desired: &Desired, ids: &BTreeMap<Name, CampaignId>) -> Self {
+        let mut order = Self::default();
+        let mut places: BTreeMap<CampaignId, (usize, usize)> = BTreeMap::new();
+        for queue in desired.queues.values() {
+            let campaigns: Vec<CampaignId> = queue.campaigns.iter().filter_map(|name| ids.get(name)).copied().collect();
+            places.extend(campaigns.iter().enumerate().map(|(at, id)| (*id, (order.queues.len(), at))));
+            let parallelism = usize::try_from(queue.parallelism).unwrap_or(usize::MAX);
+            order.queues.push(Queue { campaigns, parallelism });
+        }
+        for (name, campaign) in &desired.campaigns {
+            let Some(id) = ids.get(name) else { continue };
+            let after = campaign.run_after.as_ref().and_then(|name| ids.get(name)).copied();
+            if let Some(parent) = after {
+                order.children.entry(parent).or_default().push(*id);
+            }
+            let turn = Turn { name: name.clone(), kind: campaign.kind, after, place: places.get(id).copied() };
+            order.turns.insert(*id, turn);
+        }
+        order.defaults = order.of_kind(CampaignType::Default).collect();
+        let mut seen = BTreeSet::new();
+        for kind in [CampaignType::Filtered, CampaignType::Default] {
+            let ids: Vec<CampaignId> = order.of_kind(kind).collect();
+            for id in ids {
+                order.rank_after_parents(id, &mut seen);
+            }
+        }
+        order
+    }
+
+    fn rank_after_parents(&mut self, id: CampaignId, seen: &mut BTreeSet<CampaignId>) {
+        // What is left to rank of each campaign on the way; trees with circles are refused, and end here all the same.
+        let mut path = vec![(id, false)];
+        while let Some((id, parents_done)) = path.pop() {
+            if parents_done {
+                let rank = self.ranks.len();
+                self.ranks.entry(id).or_insert(rank);
+            } else if seen.insert(id) {
+                path.push((id, true));
+                // The others of its queue come before that one.
+                let next = self.ahead(id).last().copied();
+                let after = self.turns.get(&id).and_then(|turn| turn.after);
+                path.extend(after.into_iter().chain(next).map(|parent| (parent, false)));
+            }
+        }
+    }
+
+    /// Those before it in its queue.
+    fn ahead(&self, id: CampaignId) -> &[CampaignId] {
+        self.place(id).map_or(&[], |(queue, at)| &self.queues[queue].campaigns[..at])
+    }
+
+    /// Runs of an account are looked at in this order, so that each sees what became of those before it.
+    pub fn rank(&self, id: CampaignId) -> usize {
+        self.ranks.get(&id).copied().unwrap_or(usize::MAX)
+    }
+
+    pub fn kind(&self, id: CampaignId) -> Option<CampaignType> {
+        self.turns.get(&id).map(|turn| turn.kind)
+    }
+
+    /// Every campaign that one of `ids` may have to wait for, perhaps several times.
+    pub fn parents(&self, ids: impl Iterator<Item = CampaignId>) -> Vec<CampaignId> {
+        let mut parents = Vec::new();
+        let mut ahead: BTreeMap<usize, usize> = BTreeMap::new();
+        for turn in ids.filter_map(|id| self.turns.get(&id)) {
+            parents.extend(turn.after);
+            if let Some((queue, at)) = turn.place {
+                let most = ahead.entry(queue).or_default();
+                *most = at.max(*most);
+            }
+        }
+        // Those ahead of one are ahead of all behind it.
+        parents.extend(ahead.into_iter().flat_map(|(queue, at)| &self.queues[queue].campaigns[..at]));
+        parents
+    }
+
+    pub fn queues(&self) -> &[Queue] {
+        &self.queues
+    }
+
+    /// The queue of a campaign, and its place there.
+    pub fn place(&self, id: CampaignId) -> Option<(usize, usize)> {
+        self.turns.get(&id)?.place
+    }
+
+    /// The campaigns outside its queue whose runs have to look again when one of `id` changed its phase.
+    pub fn concerned_by(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
+        let children = self.children.get(&id).into_iter().flatten().copied();
+        // One that was removed may have been a filtered one.
+        let crowds = self.kind(id).is_none_or(|kind| kind == CampaignType::Filtered);
+        children.chain(self.defaults.iter().copied().filter(move |_| crowds))
+    }
+
+    /// Those of its queue whose turn it may be now that the run of `id` is what `peers` says.
+    pub fn freed_by(&self, id: CampaignId, peers: &Peers) -> impl Iterator<Item = CampaignId> {
+        let is_over = !peers.0.contains_key(&id);
+        let queue = self.place(id).filter(|_| is_over).map(|(queue, _)| &self.queues[queue]);
+        let open = |id: &CampaignId| peers.0.contains_key(id);
+        queue.into_iter().flat_map(move |queue| {
+            let unfinished = queue.campaigns.iter().copied().filter(open);
+            unfinished.take(queue.parallelism)
+        })
+    }
+
+    /// The campaigns before which a default run makes way.
+    pub fn crowding(&self) -> impl Iterator<Item = CampaignId> + '_ {
+        self.of_kind(CampaignType::Filtered)
+    }
+
+    fn of_kind(&self, kind: CampaignType) -> impl Iterator<Item = CampaignId> + '_ {
+        self.turns.iter().filter(move |(_, turn)| turn.kind == kind).map(|(id, _)| *id)
+    }
+
+    /// Whom a run of `id` waits for among `peers`, as the end of a sentence.
+    pub fn behind(&self, id: CampaignId, peers: &Peers) -> Option<String> {
+        let open = |id: &CampaignId| peers.0.contains_key(id);
+        let parent = self.turns.get(&id)?.after.filter(open);
+        // The one next to it: what becomes of the others is news to that one only.
+        let next = || {
+            let mut ahead = self.ahead(id).iter().copied().filter(open);
+            let next = ahead.next_back()?;
+            let others = self.queues[self.place(id)?.0].parallelism.checked_sub(1)?;
+            (ahead.take(others).count() == others).then_some(next)
+        };
+        let whom = parent.or_else(next)?;
+        let (turn, peer) = (self.turns.get(&whom)?, peers.0.get(&whom)?);
+        Some(match peer.phase {
+            Phase::Draft => format!("`{}`, which is a draft", turn.name),
+            phase => format!("`{}`, which is {phase}", turn.name),
+        })
+    }
+
+    /// Before which of `peers` a run of `id` makes way in an account with this policy, as the end of a sentence.
+    pub fn crowded_out(&self, id: CampaignId, peers: &Peers, policy: &AccountPolicy) -> Option<String> {
+        if policy.allow_simultaneous_campaigns || self.turns.get(&id)?.kind != CampaignType::Default {
+            return None;
+        }
+        let filtered = |id: &CampaignId| self.turns.get(id).filter(|turn| turn.kind == CampaignType::Filtered);
+        let mut crowding = peers.0.iter().filter(|(_, peer)| peer.phase == Phase::Active || peer.returns);
+        crowding.find_map(|(id, peer)| {
+            let name = &filtered(id)?.name;
+            Some(if peer.returns { format!("`{name}`, which may go on") } else { format!("`{name}`") })
+        })
+    }
+}
+
+/// A run of the same account that is not over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    pub phase: Phase,
+    /// Paused with an end that is known, or about to begin.
+    pub returns: bool,
+}
+
+/// The runs of one account that are not over.
+#[derive(Debug, Clone, Default)]
+pub struct Peers(BTreeMap<CampaignId, Peer>);
+
+impl Peer {
+    /// What the others see of a run in `status` that is under `orders`.
+    pub fn of(status: &Status, orders: Orders<'_>, now: Timestamp) -> Self {
+        let ordered = status.phase == Phase::Paused && status.reason == Reason::Operator;
+        let returns = ordered && orders.at(now).is_some_and(|order| order.until.is_some());
+        // Nobody begins beside it before it is known whether it does.
+        Self { phase: status.phase, returns: returns || status.reason == Reason::LookingAhead }
+    }
+}
+
+impl Peers {
+    /// Notes what a run is now; one that is over is no peer any more.
+    pub fn set(&mut self, id: CampaignId, peer: Peer) {
+        if peer.phase.is_final() {
+            self.0.remove(&id);
+        } else {
+            self.0.insert(id, peer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Order, Peer, Peers};
+    use crate::core::domain::{CampaignId, Name};
+    use crate::core::lifecycle::run::Phase;
+    use crate::core::manifest::desired::policy::AccountPolicy;
+    use crate::core::manifest::{SourceFile, Sources, check};
+
+    /// `d` is the default campaign; `e` runs after `c`.
+    fn order(more: &str) -> Order {
+        let campaign = |(name, spec): (&str, &str)| {
+            format!(
+                "---\napiVersion: relance/v1\nkind: Campaign\nmetadata: {{name: {name}}}\n\
+                 spec: {{{spec}, days: [{{day: 1, text: {{fr: 'A {{{{ optOutHint }}}}'}}}}]}}\n"
+            )
+        };
+        let campaigns = [
+            ("a", "type: filtered"),
+            ("b", "type: filtered"),
+            ("c", "type: filtered"),
+            ("d", "type: default"),
+            ("e", "type: filtered, runAfter: c"),
+        ];
+        let yaml = campaigns.map(campaign).concat() + more;
+        let checked =
+            check(&Sources { files: vec![SourceFile { path: "a.yaml".to_owned(), bytes: yaml.into_bytes() }] });
+        assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
+        let ids: BTreeMap<Name, CampaignId> =
+            checked.desired.campaigns.keys().cloned().zip((1..).map(CampaignId)).collect();
+        Order::of(&checked.desired, &ids)
+    }
+
+    fn queue(parallelism: u32) -> Order {
+        order(&format!(
+            "---\napiVersion: relance/v1\nkind: Queue\nmetadata: {{name: q}}\n\
+             spec: {{campaigns: [c, b, a], parallelism: {parallelism}}}\n"
+        ))
+    }
+
+    const A: CampaignId = CampaignId(1);
+    const B: CampaignId = CampaignId(2);
+    const C: CampaignId = CampaignId(3);
+    const D: CampaignId = CampaignId(4);
+    const E: CampaignId = CampaignId(5);
+
+    fn peers(all: &[(CampaignId, Phase)]) -> Peers {
+        let mut peers = Peers::default();
+        for (id, phase) in all {
+            peers.set(*id, Peer { phase: *phase, returns: false });
+        }
+        peers
+    }
+
+    #[test]
+    fn a_queue_lets_as_many_run_as_it_says() {
+        let both = peers(&[(C, Phase::Active), (B, Phase::Scheduled), (A, Phase::Draft)]);
+        assert_eq!(queue(1).behind(A, &both).unwrap(), "`b`, which is scheduled");
+        assert_eq!(queue(2).behind(A, &both).unwrap(), "`b`, which is scheduled");
+        assert_eq!(queue(3).behind(A, &both), None);
+        assert_eq!(queue(1).behind(B, &both).unwrap(), "`c`, which is active");
+        assert_eq!(queue(2).behind(B, &both), None);
+        let draft = peers(&[(B, Phase::Draft), (C, Phase::Completed)]);
+        assert_eq!(queue(1).behind(A, &draft).unwrap(), "`b`, which is a draft");
+        assert_eq!(queue(1).behind(B, &draft), None);
+    }
+
+    #[test]
+    fn the_end_of_one_frees_as_many_as_may_run() {
+        let freed =
+            |parallelism, all: &[(CampaignId, Phase)]| queue(parallelism).freed_by(C, &peers(all)).collect::<Vec<_>>();
+        let both = [(B, Phase::Scheduled), (A, Phase::Scheduled)];
+        assert_eq!(freed(1, &both), [B]);
+        assert_eq!(freed(2, &both), [B, A]);
+        assert_eq!(freed(1, &[(A, Phase::Scheduled)]), [A]);
+        assert_eq!(freed(2, &[(C, Phase::Paused), (B, Phase::Active), (A, Phase::Scheduled)]), []);
+    }
+
+    #[test]
+    fn a_parent_holds_until_it_is_over_or_was_never_there() {
+        let order = queue(3);
+        assert_eq!(order.behind(E, &peers(&[(C, Phase::Paused)])).unwrap(), "`c`, which is paused");
+        assert_eq!(order.behind(E, &peers(&[(A, Phase::Active), (C, Phase::Cancelled)])), None);
+        assert_eq!(order.behind(E, &peers(&[])), None);
+    }
+
+    #[test]
+    fn a_default_run_makes_way_unless_both_may_run() {
+        let active = peers(&[(B, Phase::Active)]);
+        let usual = AccountPolicy::default();
+        assert_eq!(order("").crowded_out(D, &active, &usual).unwrap(), "`b`");
+        assert_eq!(order("").crowded_out(A, &active, &usual), None);
+        let others = peers(&[(B, Phase::Paused), (A, Phase::Scheduled)]);
+        assert_eq!(order("").crowded_out(D, &others, &usual), None);
+        let mut back = peers(&[]);
+        back.set(B, Peer { phase: Phase::Paused, returns: true });
+        assert_eq!(order("").crowded_out(D, &back, &usual).unwrap(), "`b`, which may go on");
+        let both = AccountPolicy { allow_simultaneous_campaigns: true, ..usual };
+        assert_eq!(order("").crowded_out(D, &active, &both), None);
+    }
+
+    #[test]
+    fn runs_are_looked_at_after_those_they_depend_on() {
+        let order = queue(1);
+        let mut ids = [A, B, C, D, E];
+        ids.sort_by_key(|id| order.rank(*id));
+        assert_eq!(ids, [C, B, A, E, D]);
+        assert_eq!(order.concerned_by(C).collect::<Vec<_>>(), [E, D]);
+        assert_eq!(order.concerned_by(D).collect::<Vec<_>>(), []);
+    }
+}

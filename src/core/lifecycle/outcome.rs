@@ -1,0 +1,340 @@
+//! What becomes of a message and its target once the channel has answered.
+
+use chrono::TimeDelta;
+
+use super::message::Event;
+use super::target::Exit;
+use crate::core::domain::Timestamp;
+
+/// Hand-overs of one message on its day, the first included.
+pub const ATTEMPTS: u16 = 3;
+/// Failed days in a row after which a target leaves.
+pub const FAILED_DAYS: u16 = 2;
+
+/// What is known of a hand-over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider took it and calls it this.
+    Accepted { provider_id: String },
+    /// It certainly did not happen.
+    Refused(Refusal),
+    /// Nobody knows whether it happened.
+    Unknown { error: String },
+}
+
+/// Why a hand-over did not happen, and what follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What was said, behind the code of the provider if it has one: `131026: message undeliverable`.
+    pub error: String,
+    pub reaction: Reaction,
+}
+
+/// What is kept of other people's words, in characters.
+const LONGEST: usize = 1_000;
+
+impl Outcome {
+    /// The same in words that can be kept and shown: without characters that Postgres or a terminal does not take, and
+    /// without end.
+    #[must_use]
+    pub fn presentable(self) -> Self {
+        let is_fine = |text: &str| text.len() <= LONGEST && !text.contains(char::is_control);
+        let clean = |text: String| {
+            if is_fine(&text) { text } else { text.chars().filter(|c| !c.is_control()).take(LONGEST).collect() }
+        };
+        match self {
+            Self::Accepted { provider_id } => Self::Accepted { provider_id: clean(provider_id) },
+            Self::Refused(Refusal { error, reaction }) => Self::refused(clean(error), reaction),
+            Self::Unknown { error } => Self::Unknown { error: clean(error) },
+        }
+    }
+
+    pub fn refused(error: impl Into<String>, reaction: Reaction) -> Self {
+        Self::Refused(Refusal { error: error.into(), reaction })
+    }
+}
+
+/// What a refusal asks for. Which code of a provider asks for what is the channel's to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaction {
+    /// The same day once more, at the earliest after this long; `None`: after pauses that grow.
+    Retry { after: Option<TimeDelta> },
+    /// The sender is too fast: its whole lane waits, and it is no attempt; `None`: as long as the lane sees fit.
+    Throttle { after: Option<TimeDelta> },
+    /// Nothing today, through no fault of anybody: the sequence goes on tomorrow.
+    SkipDay,
+    /// The message is at fault: its day is failed.
+    FailDay,
+    /// The person cannot be reached this way.
+    Leave,
+    /// The person wants no messages.
+    Suppress,
+    /// What the campaign says is at fault: the run waits for another revision.
+    PauseRun,
+    /// The account is at fault, or in danger: it waits for a person.
+    PauseAccount,
+    /// Nothing leaves by this channel, whoever sends.
+    PauseChannel,
+}
+
+impl Reaction {
+    /// Whether it says something against the account: that it writes what does not arrive. Trouble that passes, such as a
+    /// network that is away, says nothing.
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::FailDay | Self::Leave => true,
+            Self::Retry { .. }
+            | Self::Throttle { .. }
+            | Self::SkipDay
+            | Self::Suppress
+            | Self::PauseRun
+            | Self::PauseAccount
+            | Self::PauseChannel => false,
+        }
+    }
+}
+
+/// What follows for the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Following {
+    /// It goes on as planned.
+    Nothing,
+    /// All days are done, this one sent or skipped.
+    Finish,
+    /// The same day again at this instant.
+    Retry {
+        due_at: Timestamp,
+    },
+    /// The day is lost; so many days in a row now.
+    DayFailed {
+        failed_days: u16,
+    },
+    /// The day is lost, and it was the last one.
+    LastDayFailed,
+    Leave(Exit),
+}
+
+/// What follows beyond the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consequence {
+    /// The lane of the account waits this long; `None`: longer each time in a row.
+    SlowLane {
+        after: Option<TimeDelta>,
+    },
+    /// The phone is suppressed.
+    Suppress,
+    PauseRun,
+    PauseAccount,
+    PauseChannel,
+}
+
+/// What an outcome means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settlement {
+    pub event: Event,
+    pub following: Following,
+    pub consequence: Option<Consequence>,
+    /// Nothing left the house: the quota of the day is given back.
+    pub give_back: bool,
+    /// The hand-over counts as one of the [`ATTEMPTS`].
+    pub counts: bool,
+}
+
+impl Settlement {
+    /// Whether it changes the message and nothing else: neither its person nor its account.
+    pub fn is_of_message_only(&self) -> bool {
+        let follows = self.following != Following::Nothing || self.consequence.is_some() || self.give_back;
+        // What nobody answered counts for its account.
+        !follows && self.event != Event::LeaseExpired
+    }
+
+    /// Whether the message was accepted and that is all.
+    pub fn is_plain(&self) -> bool {
+        self.event == Event::Accepted && self.is_of_message_only()
+    }
+}
+
+/// Where a message and its target stood when it was handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Hand-overs that count so far, with this one.
+    pub attempts: u16,
+    /// Failed days in a row before this one.
+    pub failed_days: u16,
+    /// It was the last day.
+    pub last: bool,
+}
+
+/// What follows when the provider, having taken a message, says that it failed: whether its person leaves, and what
+/// beyond. It is sent no second time: the day is lost, and tomorrow's message tries again what a retry would.
+pub fn failed_later(reaction: Reaction) -> (Option<Exit>, Option<Consequence>) {
+    match reaction {
+        Reaction::Retry { .. } | Reaction::SkipDay | Reaction::FailDay => (None, None),
+        Reaction::Throttle { after } => (None, Some(Consequence::SlowLane { after })),
+        Reaction::Leave => (Some(Exit::Undeliverable), None),
+        Reaction::Suppress => (Some(Exit::OptedOut), Some(Consequence::Suppress)),
+        Reaction::PauseRun => (None, Some(Consequence::PauseRun)),
+        Reaction::PauseAccount => (None, Some(Consequence::PauseAccount)),
+        Reaction::PauseChannel => (None, Some(Consequence::PauseChannel)),
+    }
+}
+
+/// Settles one hand-over.
+pub fn settle(outcome: &Outcome, standing: Standing, now: Timestamp) -> Settlement {
+    let kept = |event| {
+        let following = match (standing.last, standing.failed_days) {
+            (true, _) => Following::Finish,
+            (false, 0) => Following::Nothing,
+            (false, _) => Following::DayFailed { failed_days: 0 },
+        };
+        Settlement { event, following, consequence: None, give_back: false, counts: true }
+    };
+    match outcome {
+        Outcome::Accepted { .. } => kept(Event::Accepted),
+        Outcome::Unknown { .. } => kept(Event::LeaseExpired),
+        Outcome::Refused(refusal) => refused(refusal.reaction, standing, now),
+    }
+}
+
+fn refused(reaction: Reaction, standing: Standing, now: Timestamp) -> Settlement {
+    let again = |due_at| Settlement {
+        event: Event::Postponed,
+        following: Following::Retry { due_at },
+        consequence: None,
+        give_back: true,
+        counts: true,
+    };
+    let over = |following| Settlement { event: Event::Refused, following, ..again(now) };
+    // What is not the message's fault costs it no attempt: it is due as it was, and what it waits for is elsewhere.
+    let blameless = |consequence| Settlement { consequence: Some(consequence), counts: false, ..again(now) };
+    match reaction {
+        Reaction::Retry { after } if standing.attempts < ATTEMPTS => {
+            again(now + after.unwrap_or_else(|| backoff(standing.attempts)))
+        }
+        Reaction::Retry { .. } | Reaction::FailDay => over(day_failed(standing)),
+        Reaction::SkipDay if standing.last => over(Following::Finish),
+        Reaction::SkipDay => over(Following::Nothing),
+        Reaction::Leave => over(Following::Leave(Exit::Undeliverable)),
+        Reaction::Suppress => {
+            let consequence = Some(Consequence::Suppress);
+            Settlement { consequence, ..over(Following::Leave(Exit::OptedOut)) }
+        }
+        Reaction::Throttle { after } => blameless(Consequence::SlowLane { after }),
+        Reaction::PauseRun => blameless(Consequence::PauseRun),
+        Reaction::PauseAccount => blameless(Consequence::PauseAccount),
+        Reaction::PauseChannel => blameless(Consequence::PauseChannel),
+    }
+}
+
+fn day_failed(standing: Standing) -> Following {
+    let failed_days = standing.failed_days + 1;
+    match (failed_days >= FAILED_DAYS, standing.last) {
+        (true, _) => Following::Leave(Exit::Failed),
+        (false, true) => Following::LastDayFailed,
+        (false, false) => Following::DayFailed { failed_days },
+    }
+}
+
+/// What somebody found out about a message whose fate nobody knew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    Sent,
+    /// It certainly did not leave.
+    Failed,
+}
+
+/// Settles what a person found. The target went on when the fate became unknown, and nothing is tried again behind
+/// the back of whoever looked.
+pub fn resolve(finding: Finding) -> Settlement {
+    let (event, give_back) = match finding {
+        Finding::Sent => (Event::Accepted, false),
+        Finding::Failed => (Event::NeverLeft, true),
+    };
+    Settlement { event, following: Following::Nothing, consequence: None, give_back, counts: true }
+}
+
+/// 2 minutes, then 8.
+fn backoff(attempts: u16) -> TimeDelta {
+    TimeDelta::minutes(2 << (2 * (i64::from(attempts.max(1)) - 1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Finding, Following, Outcome, Reaction, Standing, resolve, settle};
+    use crate::core::domain::Timestamp;
+    use crate::core::lifecycle::message;
+    use crate::core::lifecycle::message::State;
+
+    fn now() -> Timestamp {
+        "2026-12-01T08:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn table() {
+        let refused = |reaction| Outcome::refused("no", reaction);
+        let outcomes = [
+            ("accepted", Outcome::Accepted { provider_id: "x".into() }),
+            ("unknown", Outcome::Unknown { error: "timeout".into() }),
+            ("retry", refused(Reaction::Retry { after: None })),
+            ("throttle", refused(Reaction::Throttle { after: None })),
+            ("skip day", refused(Reaction::SkipDay)),
+            ("fail day", refused(Reaction::FailDay)),
+            ("leave", refused(Reaction::Leave)),
+            ("suppress", refused(Reaction::Suppress)),
+            ("pause run", refused(Reaction::PauseRun)),
+            ("pause account", refused(Reaction::PauseAccount)),
+            ("pause channel", refused(Reaction::PauseChannel)),
+        ];
+        let mut table = String::new();
+        for (name, outcome) in &outcomes {
+            for (attempts, failed_days, last) in
+                [(1, 0, false), (2, 0, false), (3, 0, false), (3, 1, false), (1, 1, false), (1, 0, true), (3, 0, true)]
+            {
+                let s = settle(outcome, Standing { attempts, failed_days, last }, now());
+                let state = message::step(State::Sending, s.event).unwrap();
+                table += &format!(
+                    "{name:<13} attempt {attempts} failed days {failed_days} {:<8} → {state}, {:?}{}{}{}\n",
+                    if last { "last day" } else { "" },
+                    s.following,
+                    if s.give_back { ", quota back" } else { "" },
+                    if s.counts { "" } else { ", no attempt" },
+                    s.consequence.map(|c| format!(", {c:?}")).unwrap_or_default(),
+                );
+            }
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn what_somebody_found_out_settles_what_was_uncertain_and_nothing_else() {
+        for (finding, after, give_back) in [(Finding::Sent, State::Sent, false), (Finding::Failed, State::Failed, true)]
+        {
+            let settlement = resolve(finding);
+            assert_eq!(message::step(State::Uncertain, settlement.event), Ok(after));
+            assert_eq!((settlement.following, settlement.give_back), (Following::Nothing, give_back));
+        }
+        for state in State::ALL.into_iter().filter(|state| *state != State::Uncertain) {
+            assert!(message::step(state, resolve(Finding::Failed).event).is_err(), "{state}");
+        }
+    }
+
+    #[test]
+    fn what_others_say_can_be_kept() {
+        let said = format!("no\0 such \u{1b}[2J number {}", "é".repeat(2_000));
+        let Outcome::Unknown { error } = (Outcome::Unknown { error: said }).presentable() else { panic!() };
+        assert!(error.starts_with("no such [2J number é") && error.chars().count() == 1_000, "{error}");
+        let fine = Outcome::Accepted { provider_id: "wamid.1".to_owned() };
+        assert_eq!(fine.clone().presentable(), fine);
+    }
+
+    #[test]
+    fn what_may_have_left_never_comes_back() {
+        for attempts in 1..5 {
+            for last in [false, true] {
+                let standing = Standing { attempts, failed_days: 1, last };
+                let s = settle(&Outcome::Unknown { error: String::new() }, standing, now());
+                assert!(!s.give_back && !matches!(s.following, Following::Retry { .. }));
+            }
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Overrides: what operators order, which beats the manifests until it is cleared or its time is over.
+//!
+//! An override is about one run, one campaign in all its accounts, or one account in all its campaigns. What is said of
+//! the run itself counts, whatever is said of the other two. Of those neither is closer to the run, so the one that stops
+//! more counts: a paused account stays silent though one of its campaigns is resumed everywhere.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::core::domain::{AccountId, CampaignId, Timestamp};
+
+/// What is ordered, by how much it stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Lifts a pause of the manifest.
+    Resume,
+    /// Lifts a pause, and begins at once: a draft, or before `startAt`.
+    Start,
+    /// Nobody is enrolled or written to; everybody stays where they are.
+    Pause,
+    /// Ends the runs for ever.
+    Cancel,
+}
+
+impl Action {
+    pub const ALL: [Self; 4] = [Self::Resume, Self::Start, Self::Pause, Self::Cancel];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Resume => "resume",
+            Self::Start => "start",
+            Self::Pause => "pause",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == text)
+    }
+
+    const fn done(self) -> &'static str {
+        match self {
+            Self::Resume => "resumed",
+            Self::Start => "started",
+            Self::Pause => "paused",
+            Self::Cancel => "cancelled",
+        }
+    }
+}
+
+impl TryFrom<String> for Action {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is not an action"))
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What an override is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// All runs of the account.
+    Account(AccountId),
+    /// All runs of the campaign.
+    Campaign(CampaignId),
+    Run(AccountId, CampaignId),
+}
+
+impl Scope {
+    /// `None` stands for all; of everything at once there is no override.
+    pub const fn of(account: Option<AccountId>, campaign: Option<CampaignId>) -> Option<Self> {
+        match (account, campaign) {
+            (Some(account), Some(campaign)) => Some(Self::Run(account, campaign)),
+            (Some(account), None) => Some(Self::Account(account)),
+            (None, Some(campaign)) => Some(Self::Campaign(campaign)),
+            (None, None) => None,
+        }
+    }
+
+    /// `None`: all accounts.
+    pub const fn account(self) -> Option<AccountId> {
+        match self {
+            Self::Account(account) | Self::Run(account, _) => Some(account),
+            Self::Campaign(_) => None,
+        }
+    }
+
+    /// `None`: all campaigns.
+    pub const fn campaign(self) -> Option<CampaignId> {
+        match self {
+            Self::Campaign(campaign) | Self::Run(_, campaign) => Some(campaign),
+            Self::Account(_) => None,
+        }
+    }
+}
+
+/// An order of an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    pub scope: Scope,
+    pub action: Action,
+    pub actor: String,
+    pub reason: String,
+    /// `None`: until it is cleared.
+    pub until: Option<Timestamp>,
+}
+
+impl Override {
+    /// Why it cannot be ordered at `now`, as a sentence; `None` when it can.
+    pub fn fault(&self, now: Timestamp) -> Option<&'static str> {
+        if self.actor.trim().is_empty() {
+            return Some("an override says who ordered it");
+        }
+        if self.reason.trim().is_empty() {
+            return Some("an override says why");
+        }
+        if self.is_over(now) {
+            return Some("an override that is over already orders nothing");
+        }
+        match (self.action, self.scope) {
+            (Action::Cancel, Scope::Account(_)) => Some(
+                "a whole account is never cancelled, because a cancelled run is over for ever: cancel its campaigns one by one, or pause the account",
+            ),
+            (Action::Cancel, Scope::Campaign(_) | Scope::Run(..)) if self.until.is_some() => {
+                Some("a cancelled run is over for ever, not for a time")
+            }
+            (Action::Cancel, Scope::Campaign(_) | Scope::Run(..)) => None,
+            (Action::Resume | Action::Start | Action::Pause, _) => None,
+        }
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
+    /// `paused by maria: too many complaints (until 2026-12-01 10:00 UTC)`.
+    pub fn sentence(&self) -> String {
+        let until = self.until.map(|until| format!(" (until {})", until.format("%Y-%m-%d %H:%M UTC")));
+        format!("{} by {}: {}{}", self.action.done(), self.actor, self.reason, until.unwrap_or_default())
+    }
+}
+
+/// The overrides that may concern some runs, one a scope.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides(BTreeMap<Scope, Override>);
+
+impl FromIterator<Override> for Overrides {
+    fn from_iter<I: IntoIterator<Item = Override>>(all: I) -> Self {
+        Self(all.into_iter().map(|one| (one.scope, one)).collect())
+    }
+}
+
+impl Overrides {
+    /// Those about a run.
+    pub fn about(&self, account: AccountId, campaign: CampaignId) -> Orders<'_> {
+        let scopes = [Scope::Run(account, campaign), Scope::Campaign(campaign), Scope::Account(account)];
+        Orders(scopes.map(|scope| self.0.get(&scope)))
+    }
+}
+
+/// The overrides about one run: its own, that of its campaign, that of its account.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Orders<'a>([Option<&'a Override>; 3]);
+
+impl<'a> Orders<'a> {
+    pub fn is_empty(self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
+    /// The one that counts.
+    pub fn at(self, now: Timestamp) -> Option<&'a Override> {
+        let [run, wider @ ..] = self.0.map(|one| one.filter(|one| !one.is_over(now)));
+        run.or_else(|| wider.into_iter().flatten().max_by_key(|one| one.action))
+    }
+
+    /// When another may count, because the time of one is over.
+    pub fn change_at(self, now: Timestamp) -> Option<Timestamp> {
+        self.0.into_iter().flatten().filter_map(|one| one.until).filter(|until| *until > now).min()
+    }
+
+    /// Whether the one that says `sentence` is over.
+    pub fn ended(self, sentence: &str, now: Timestamp) -> bool {
+        self.0.into_iter().flatten().any(|one| one.is_over(now) && one.sentence() == sentence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Action, Override, Overrides, Scope};
+    use crate::core::domain::{AccountId, CampaignId, Timestamp};
+
+    const ACCOUNT: AccountId = AccountId(1);
+    const CAMPAIGN: CampaignId = CampaignId(7);
+    const RUN: Scope = Scope::Run(ACCOUNT, CAMPAIGN);
+
+    fn at(minute: i64) -> Timestamp {
+        "2026-12-01T08:00:00Z".parse::<Timestamp>().unwrap() + chrono::TimeDelta::minutes(minute)
+    }
+
+    fn order(scope: Scope, action: Action) -> Override {
+        Override { scope, action, actor: "maria".into(), reason: "too many complaints".into(), until: None }
+    }
+
+    fn counts(orders: &[(Scope, Action)]) -> Option<Action> {
+        let all: Overrides = orders.iter().map(|(scope, action)| order(*scope, *action)).collect();
+        all.about(ACCOUNT, CAMPAIGN).at(at(0)).map(|one| one.action)
+    }
+
+    #[test]
+    fn what_is_said_of_the_run_counts_else_what_stops_more() {
+        let (account, campaign) = (Scope::Account(ACCOUNT), Scope::Campaign(CAMPAIGN));
+        assert_eq!(counts(&[]), None);
+        for action in Action::ALL {
+            for other in Action::ALL {
+                assert_eq!(counts(&[(campaign, action), (account, other)]), Some(action.max(other)));
+                assert_eq!(counts(&[(RUN, action), (campaign, other), (account, other)]), Some(action));
+            }
+            assert_eq!(counts(&[(account, action)]), Some(action));
+            let others =
+                [Scope::Account(AccountId(2)), Scope::Campaign(CampaignId(8)), Scope::Run(AccountId(2), CAMPAIGN)];
+            assert_eq!(counts(&others.map(|scope| (scope, action))), None);
+        }
+        assert_eq!(counts(&[(campaign, Action::Resume), (account, Action::Pause)]), Some(Action::Pause));
+    }
+
+    #[test]
+    fn an_override_ends_by_itself_and_the_next_one_counts() {
+        let for_a_time = |scope, action, minutes| Override { until: Some(at(minutes)), ..order(scope, action) };
+        let all: Overrides = [
+            for_a_time(RUN, Action::Start, 5),
+            for_a_time(Scope::Campaign(CAMPAIGN), Action::Pause, 9),
+            order(Scope::Account(ACCOUNT), Action::Resume),
+        ]
+        .into_iter()
+        .collect();
+        let seen = |minute| {
+            let now = at(minute);
+            let orders = all.about(ACCOUNT, CAMPAIGN);
+            (orders.at(now).map(|one| one.action), orders.change_at(now))
+        };
+        assert_eq!(seen(4), (Some(Action::Start), Some(at(5))));
+        assert_eq!(seen(5), (Some(Action::Pause), Some(at(9))));
+        assert_eq!(seen(9), (Some(Action::Resume), None));
+    }
+
+    #[test]
+    fn orders_that_make_no_sense_are_refused() {
+        let fault = |order: Override| order.fault(at(0)).unwrap_or("fine");
+        assert_eq!(fault(order(RUN, Action::Cancel)), "fine");
+        assert_eq!(fault(order(Scope::Account(ACCOUNT), Action::Pause)), "fine");
+        assert_eq!(fault(Override { until: Some(at(1)), ..order(RUN, Action::Pause) }), "fine");
+        assert!(
+            fault(order(Scope::Account(ACCOUNT), Action::Cancel)).starts_with("a whole account is never cancelled")
+        );
+        assert!(fault(Override { until: Some(at(1)), ..order(RUN, Action::Cancel) }).ends_with("not for a time"));
+        assert!(fault(Override { until: Some(at(0)), ..order(RUN, Action::Pause) }).ends_with("orders nothing"));
+        assert_eq!(fault(Override { reason: " ".into(), ..order(RUN, Action::Pause) }), "an override says why");
+        assert_eq!(
+            fault(Override { actor: String::new(), ..order(RUN, Action::Pause) }),
+            "an override says who ordered it"
+        );
+    }
+
+    #[test]
+    fn the_sentence_says_who_why_and_until_when() {
+        let pause = order(RUN, Action::Pause);
+        assert_eq!(pause.sentence(), "paused by maria: too many complaints");
+        let until = Override { until: Some(at(120)), ..pause };
+        assert_eq!(until.sentence(), "paused by maria: too many complaints (until 2026-12-01 10:00 UTC)");
+    }
+}

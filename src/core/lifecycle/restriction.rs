@@ -1,0 +1,165 @@
+//! What providers stop, by what they told last of it: a template, a number, or a whole account of ours. And whom that
+//! concerns.
+//!
+//! It counts as long as it is so: whoever uses a template that is stopped pauses, whichever revision made them use it, and
+//! goes on when the provider, or a person, lifts the stop.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::send_resources::{Shared, Template};
+use crate::core::domain::Timestamp;
+
+/// What a provider may stop.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// In one language, or in all of them.
+    Template { name: String, language: Option<String> },
+    /// By the digits that people dial, or by its id.
+    Number(String),
+    /// An account at the provider, by its id there.
+    Business(String),
+}
+
+/// What a provider told last of a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// The channel that was told.
+    pub channel: String,
+    pub subject: Subject,
+    pub said_at: Timestamp,
+    /// Nothing is to be sent with it now; else it can be again.
+    pub is_stopped: bool,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+    pub message: String,
+}
+
+/// What else a number of ours is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    pub digits: Option<String>,
+    /// The account at the provider that it belongs to.
+    pub business: Option<String>,
+}
+
+/// All that providers told, and what is known of numbers by channel and id.
+#[derive(Debug, Clone, Default)]
+pub struct Stops {
+    pub all: Vec<Stop>,
+    pub numbers: HashMap<(String, String), Known>,
+    /// The accounts at the provider that are known behind each channel.
+    pub businesses: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Stops {
+    /// Whether any number, or all of an account, is stopped.
+    pub fn concern_senders(&self) -> bool {
+        self.all.iter().any(|stop| stop.is_stopped && !matches!(stop.subject, Subject::Template { .. }))
+    }
+
+    /// The template that is stopped, of those that somebody uses on `channel`.
+    pub fn of_templates<'a>(&self, channel: &str, mut templates: impl Iterator<Item = &'a Template>) -> Option<&Stop> {
+        templates.find_map(|template| self.of_template(channel, template))
+    }
+
+    /// What was told last counts, be it of all languages or of this one; of two at once that it is stopped.
+    fn of_template(&self, channel: &str, template: &Template) -> Option<&Stop> {
+        let is_it = |subject: &Subject| match subject {
+            Subject::Template { name, language } => {
+                *name == template.name && language.as_ref().is_none_or(|language| *language == template.language)
+            }
+            Subject::Number(_) | Subject::Business(_) => false,
+        };
+        let said = self.all.iter().filter(|stop| stop.channel == channel && is_it(&stop.subject));
+        said.max_by_key(|stop| (stop.said_at, stop.is_stopped)).filter(|stop| stop.is_stopped)
+    }
+
+    /// The stop of the number by which somebody sends on `channel`, or of what it belongs to; `own` is their number,
+    /// without one they send by what the channel shares.
+    pub fn of_sender(&self, channel: &str, own: Option<&str>, shared: Option<&Shared>) -> Option<&Stop> {
+        let number = own.or(shared.and_then(|shared| shared.number.as_deref()));
+        let known = number.and_then(|number| self.numbers.get(&(channel.to_owned(), number.to_owned())));
+        let concerns = |stop: &&Stop| match &stop.subject {
+            Subject::Template { .. } => false,
+            Subject::Number(name) => {
+                number == Some(name) || known.and_then(|known| known.digits.as_ref()) == Some(name)
+            }
+            Subject::Business(business) => {
+                let known = known.and_then(|known| known.business.as_ref());
+                // Of a number of which nothing was heard yet, what the manifest says; else there mostly is but one.
+                match known.or_else(|| shared.and_then(|shared| shared.business.as_ref())) {
+                    Some(its) => its == business,
+                    None => self.businesses.get(channel).is_none_or(|all| all.iter().all(|one| one == business)),
+                }
+            }
+        };
+        self.all.iter().filter(|stop| stop.is_stopped && stop.channel == channel).find(concerns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+    use super::{Known, Stop, Stops, Subject};
+    use crate::core::domain::Timestamp;
+    use crate::core::lifecycle::send_resources::{Shared, Template};
+
+    fn at(minute: u32) -> Timestamp {
+        format!("2026-12-01T08:{minute:02}:00Z").parse().unwrap()
+    }
+
+    fn stop(subject: Subject, minute: u32, is_stopped: bool) -> Stop {
+        let (channel, message) = ("wa".to_owned(), String::new());
+        Stop { channel, subject, said_at: at(minute), is_stopped, until: None, message }
+    }
+
+    fn template(language: Option<&str>) -> Subject {
+        Subject::Template { name: "welcome".to_owned(), language: language.map(str::to_owned) }
+    }
+
+    #[test]
+    fn of_a_template_the_last_word_counts_in_its_language_or_in_all() {
+        let french = Template { name: "welcome".to_owned(), language: "fr".to_owned() };
+        let is_stopped = |all: Vec<Stop>, channel: &str| {
+            Stops { all, ..Stops::default() }.of_templates(channel, [&french].into_iter()).is_some()
+        };
+        assert!(is_stopped(vec![stop(template(Some("fr")), 1, true)], "wa"));
+        assert!(is_stopped(vec![stop(template(None), 1, true)], "wa"));
+        assert!(!is_stopped(vec![stop(template(Some("fr")), 1, true)], "other"));
+        assert!(!is_stopped(vec![stop(template(Some("en")), 1, true)], "wa"));
+        assert!(!is_stopped(vec![stop(template(None), 1, true), stop(template(Some("fr")), 2, false)], "wa"));
+        assert!(is_stopped(vec![stop(template(Some("fr")), 2, true), stop(template(None), 1, false)], "wa"));
+        assert!(is_stopped(vec![stop(template(Some("fr")), 1, true), stop(template(None), 1, false)], "wa"));
+    }
+
+    #[test]
+    fn of_a_sender_its_number_and_what_that_belongs_to() {
+        let number = |id: &str| ("wa".to_owned(), id.to_owned());
+        let known = |digits: &str, business: &str| Known {
+            digits: Some(digits.to_owned()),
+            business: Some(business.to_owned()),
+        };
+        let numbers = HashMap::from([(number("901"), known("237", "one")), (number("902"), known("238", "two"))]);
+        let shared =
+            |business: Option<&str>| Shared { number: Some("100".to_owned()), business: business.map(str::to_owned) };
+        let concerned = |subject: Subject, known: &[&str], business: Option<&str>| {
+            let known: BTreeSet<String> = known.iter().map(|one| (*one).to_owned()).collect();
+            let businesses = BTreeMap::from([("wa".to_owned(), known)]);
+            let stops = Stops { all: vec![stop(subject, 1, true)], numbers: numbers.clone(), businesses };
+            let shared = shared(business);
+            let senders = [Some("901"), Some("902"), Some("903"), None];
+            senders.map(|own| stops.of_sender("wa", own, Some(&shared)).is_some())
+        };
+        assert_eq!(concerned(Subject::Number("237".to_owned()), &["one"], None), [true, false, false, false]);
+        assert_eq!(concerned(Subject::Number("903".to_owned()), &["one"], None), [false, false, true, false]);
+        assert_eq!(concerned(Subject::Number("100".to_owned()), &["one"], None), [false, false, false, true]);
+        let business = |text: &str| Subject::Business(text.to_owned());
+        // Of what is not known the manifest says it, or it is the only one.
+        assert_eq!(concerned(business("one"), &["one", "two"], None), [true, false, false, false]);
+        assert_eq!(concerned(business("one"), &["one"], None), [true, false, true, true]);
+        assert_eq!(concerned(business("one"), &["one"], Some("two")), [true, false, false, false]);
+        assert_eq!(concerned(business("two"), &["one", "two"], Some("two")), [false, true, true, true]);
+        assert_eq!(concerned(template(None), &[], None), [false; 4]);
+    }
+}

@@ -1,0 +1,387 @@
+//! What holds for one account: what `Defaults` says, and over it what `Account` manifests say, value by value.
+//!
+//! A manifest with more labels counts more than one with fewer, and one that names the account counts most. Of two with
+//! as many labels the first by name counts. This is the only place that knows.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{AccountSelector, Pacing};
+use crate::core::domain::Name;
+use crate::core::manifest::kinds::safety::Safety;
+
+/// Whether something happens for an account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    #[default]
+    On,
+    Off,
+}
+
+impl Switch {
+    pub fn is_on(self) -> bool {
+        self == Self::On
+    }
+
+    /// As manifests say it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+    fn is_usual(&self) -> bool {
+        self.is_on()
+    }
+}
+
+/// What holds for one account, whatever its campaigns.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountPolicy {
+    /// Messages per local day, all campaigns together. `None`: no cap.
+    pub messages_per_day: Option<u32>,
+    pub pacing: Pacing,
+    /// When it is stopped for its own good.
+    #[serde(default, skip_serializing_if = "Safety::is_usual")]
+    pub safety: Safety,
+    /// Whether the default campaign goes on while a filtered one is active.
+    #[serde(default)]
+    pub allow_simultaneous_campaigns: bool,
+    /// Whether its campaigns take people.
+    #[serde(default, skip_serializing_if = "Switch::is_usual")]
+    pub enrollment: Switch,
+    /// Whether anything leaves.
+    #[serde(default, skip_serializing_if = "Switch::is_usual")]
+    pub sending: Switch,
+    /// The channel of campaigns that name none. `None`: the built-in sandbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Name>,
+    /// In whose name channels that have several send, as the provider calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+}
+
+/// An `Account` manifest: what it says of the accounts that it selects. `None` leaves a value as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    pub accounts: AccountSelector,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages_per_day: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pacing: Option<Pacing>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safety: Option<Safety>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_simultaneous_campaigns: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrollment: Option<Switch>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sending: Option<Switch>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Name>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+}
+
+/// What may be set, as manifests call it.
+mod key {
+    pub(super) const MESSAGES_PER_DAY: &str = "limits.messagesPerDay";
+    pub(super) const PACING: &str = "pacing";
+    pub(super) const SAFETY: &str = "safety";
+    pub(super) const ALLOW_SIMULTANEOUS_CAMPAIGNS: &str = "allowSimultaneousCampaigns";
+    pub(super) const ENROLLMENT: &str = "enrollment";
+    pub(super) const SENDING: &str = "sending";
+    pub(super) const CHANNEL: &str = "channelRef";
+    pub(super) const SENDER: &str = "sender";
+}
+
+/// One value that a manifest sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::core::manifest) enum Said<'a> {
+    MessagesPerDay(u32),
+    Pacing(&'a Pacing),
+    Safety(Safety),
+    AllowSimultaneousCampaigns(bool),
+    Enrollment(Switch),
+    Sending(Switch),
+    Channel(&'a Name),
+    Sender(&'a str),
+}
+
+impl Said<'_> {
+    /// The key below `spec`, its steps joined by dots.
+    pub(in crate::core::manifest) const fn key(self) -> &'static str {
+        match self {
+            Self::MessagesPerDay(_) => key::MESSAGES_PER_DAY,
+            Self::Pacing(_) => key::PACING,
+            Self::Safety(_) => key::SAFETY,
+            Self::AllowSimultaneousCampaigns(_) => key::ALLOW_SIMULTANEOUS_CAMPAIGNS,
+            Self::Enrollment(_) => key::ENROLLMENT,
+            Self::Sending(_) => key::SENDING,
+            Self::Channel(_) => key::CHANNEL,
+            Self::Sender(_) => key::SENDER,
+        }
+    }
+
+    fn put(self, policy: &mut AccountPolicy) {
+        match self {
+            Self::MessagesPerDay(cap) => policy.messages_per_day = Some(cap),
+            Self::Pacing(pacing) => policy.pacing = pacing.clone(),
+            Self::Safety(safety) => policy.safety = safety,
+            Self::AllowSimultaneousCampaigns(allow) => policy.allow_simultaneous_campaigns = allow,
+            Self::Enrollment(switch) => policy.enrollment = switch,
+            Self::Sending(switch) => policy.sending = switch,
+            Self::Channel(channel) => policy.channel = Some(channel.clone()),
+            Self::Sender(sender) => policy.sender = Some(sender.to_owned()),
+        }
+    }
+}
+
+impl Account {
+    /// Every value that it sets.
+    pub(in crate::core::manifest) fn said(&self) -> impl Iterator<Item = Said<'_>> {
+        let all = [
+            self.messages_per_day.map(Said::MessagesPerDay),
+            self.pacing.as_ref().map(Said::Pacing),
+            self.safety.map(Said::Safety),
+            self.allow_simultaneous_campaigns.map(Said::AllowSimultaneousCampaigns),
+            self.enrollment.map(Said::Enrollment),
+            self.sending.map(Said::Sending),
+            self.channel.as_ref().map(Said::Channel),
+            self.sender.as_deref().map(Said::Sender),
+        ];
+        all.into_iter().flatten()
+    }
+
+    /// Which of two counts more for an account that both select; of equals the second one by name gives way.
+    fn rank(&self) -> (bool, usize) {
+        match &self.accounts {
+            AccountSelector::All => (false, 0),
+            AccountSelector::MatchLabels(labels) => (false, labels.len()),
+            AccountSelector::Names(_) => (true, 0),
+        }
+    }
+}
+
+/// Where a value of a policy comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// The key in the manifest, its steps joined by dots.
+    pub setting: &'static str,
+    /// Null where nothing is set: no cap, the built-in sandbox, no sender.
+    pub value: Value,
+    /// The `Account` manifest that sets it; null: `Defaults`, or what is built in.
+    pub manifest: Option<Name>,
+}
+
+/// What holds for every account, ready to be asked many times.
+#[derive(Debug, Default)]
+pub struct Policies {
+    usual: Arc<AccountPolicy>,
+    /// The manifests, whatever counts more behind what counts less.
+    manifests: Vec<(Name, Account)>,
+    by_name: HashMap<String, Vec<usize>>,
+    /// By one of the labels that it asks for: key, then value.
+    by_label: HashMap<String, HashMap<String, Vec<usize>>>,
+}
+
+impl Policies {
+    /// What holds when `Defaults` says `usual`.
+    pub fn new(usual: &AccountPolicy, accounts: &BTreeMap<Name, Account>) -> Self {
+        let mut manifests: Vec<(Name, Account)> =
+            accounts.iter().rev().map(|(name, account)| (name.clone(), account.clone())).collect();
+        // A stable sort: of equals the first by name comes last.
+        manifests.sort_by_key(|(_, account)| account.rank());
+        let mut policies = Self { usual: Arc::new(usual.clone()), ..Self::default() };
+        for (at, (_, account)) in manifests.iter().enumerate() {
+            match &account.accounts {
+                AccountSelector::All => {}
+                AccountSelector::Names(names) => {
+                    for name in names {
+                        policies.by_name.entry(name.clone()).or_default().push(at);
+                    }
+                }
+                AccountSelector::MatchLabels(labels) => {
+                    if let Some((key, value)) = labels.first_key_value() {
+                        let values = policies.by_label.entry(key.clone()).or_default();
+                        values.entry(value.clone()).or_default().push(at);
+                    }
+                }
+            }
+        }
+        Self { manifests, ..policies }
+    }
+
+    /// What holds for the account with this id and these extra columns.
+    pub fn of(&self, id: &str, columns: &Value) -> Arc<AccountPolicy> {
+        let over = self.over(id, columns);
+        if over.is_empty() {
+            return Arc::clone(&self.usual);
+        }
+        let mut policy = AccountPolicy::clone(&self.usual);
+        for said in over.into_iter().flat_map(|at| self.manifests[at].1.said()) {
+            said.put(&mut policy);
+        }
+        Arc::new(policy)
+    }
+
+    /// What holds for the account, and why.
+    pub fn origins(&self, id: &str, columns: &Value) -> Vec<Origin> {
+        let (over, policy) = (self.over(id, columns), self.of(id, columns));
+        let values = [
+            (key::MESSAGES_PER_DAY, json!(policy.messages_per_day)),
+            (key::PACING, json!(policy.pacing)),
+            (key::SAFETY, json!(policy.safety)),
+            (key::ALLOW_SIMULTANEOUS_CAMPAIGNS, json!(policy.allow_simultaneous_campaigns)),
+            (key::ENROLLMENT, json!(policy.enrollment)),
+            (key::SENDING, json!(policy.sending)),
+            (key::CHANNEL, json!(policy.channel)),
+            (key::SENDER, json!(policy.sender)),
+        ];
+        let last = |key: &str| over.iter().rev().find(|at| self.manifests[**at].1.said().any(|said| said.key() == key));
+        let origin = |(setting, value): (&'static str, Value)| Origin {
+            setting,
+            value,
+            manifest: last(setting).map(|at| self.manifests[*at].0.clone()),
+        };
+        values.into_iter().map(origin).collect()
+    }
+
+    /// Whom the manifests select that say in whose name to send.
+    pub fn with_sender(&self) -> impl Iterator<Item = &AccountSelector> {
+        let with_sender = self.manifests.iter().filter(|(_, account)| account.sender.is_some());
+        with_sender.map(|(_, account)| &account.accounts)
+    }
+
+    /// The lowest daily cap that any account may have; `None` when none has one.
+    pub fn lowest_cap(&self) -> Option<u32> {
+        let caps = self.manifests.iter().filter_map(|(_, account)| account.messages_per_day);
+        caps.chain(self.usual.messages_per_day).min()
+    }
+
+    /// The manifests that speak of the account, whatever counts more behind what counts less.
+    fn over(&self, id: &str, columns: &Value) -> Vec<usize> {
+        let columns_said = columns.as_object().into_iter().flatten();
+        let labelled = columns_said
+            .filter_map(|(key, value)| self.by_label.get(key)?.get(value.as_str()?))
+            .flatten()
+            .filter(|at| self.manifests[**at].1.accounts.selects(id, columns));
+        let mut over: Vec<usize> = labelled.chain(self.by_name.get(id).into_iter().flatten()).copied().collect();
+        over.sort_unstable();
+        over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::{Account, AccountPolicy, Policies, Switch};
+    use crate::core::domain::{Name, Period};
+    use crate::core::manifest::desired::{AccountSelector, Pacing};
+
+    fn account(accounts: AccountSelector) -> Account {
+        Account {
+            accounts,
+            messages_per_day: None,
+            pacing: None,
+            safety: None,
+            allow_simultaneous_campaigns: None,
+            enrollment: None,
+            sending: None,
+            channel: None,
+            sender: None,
+        }
+    }
+
+    fn labels(pairs: &[(&str, &str)]) -> Account {
+        let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        account(AccountSelector::MatchLabels(pairs.collect()))
+    }
+
+    fn names(names: &[&str]) -> Account {
+        account(AccountSelector::Names(names.iter().map(|name| (*name).to_owned()).collect()))
+    }
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    fn policies(manifests: Vec<(&str, Account)>) -> Policies {
+        let usual = AccountPolicy { messages_per_day: Some(100), ..AccountPolicy::default() };
+        Policies::new(&usual, &manifests.into_iter().map(|(text, account)| (name(text), account)).collect())
+    }
+
+    #[test]
+    fn more_labels_count_more_and_a_name_most_value_by_value() {
+        let slow = Pacing { every: Period::minutes(9), jitter: Period::ZERO, waves: vec![] };
+        let policies = policies(vec![
+            ("a-named", Account { messages_per_day: Some(1), ..names(&["a1", "a2"]) }),
+            (
+                "b-both",
+                Account {
+                    messages_per_day: Some(2),
+                    sending: Some(Switch::Off),
+                    ..labels(&[("plan", "gold"), ("city", "Douala")])
+                },
+            ),
+            (
+                "c-gold",
+                Account {
+                    messages_per_day: Some(3),
+                    sending: Some(Switch::On),
+                    pacing: Some(slow.clone()),
+                    ..labels(&[("plan", "gold")])
+                },
+            ),
+        ]);
+        let gold = json!({"plan": "gold", "city": "Yaounde"});
+        let both = json!({"plan": "gold", "city": "Douala"});
+        let cap = |id: &str, columns: &Value| policies.of(id, columns).messages_per_day;
+        assert_eq!(cap("a9", &json!({})), Some(100));
+        assert_eq!(cap("a9", &json!({"plan": "silver"})), Some(100));
+        assert_eq!(cap("a9", &gold), Some(3));
+        assert_eq!(cap("a9", &both), Some(2));
+        assert_eq!(cap("a1", &both), Some(1));
+        // What the one that counts most does not say comes from the next.
+        let policy = policies.of("a1", &both);
+        assert_eq!((policy.sending, &policy.pacing), (Switch::Off, &slow));
+        assert_eq!(policies.of("a1", &gold).sending, Switch::On);
+        let manifests: Vec<Option<Name>> =
+            policies.origins("a1", &both).into_iter().map(|origin| origin.manifest).collect();
+        let from = |text: &str| Some(name(text));
+        assert_eq!(manifests, [from("a-named"), from("c-gold"), None, None, None, from("b-both"), None, None]);
+        assert_eq!(policies.lowest_cap(), Some(1));
+    }
+
+    #[test]
+    fn of_equals_the_first_by_name_counts() {
+        let cap = |cap| move |account: Account| Account { messages_per_day: Some(cap), ..account };
+        let policies = policies(vec![
+            ("x", cap(1)(labels(&[("city", "Douala")]))),
+            ("m", cap(2)(labels(&[("plan", "gold")]))),
+            ("z", cap(3)(labels(&[("plan", "gold")]))),
+        ]);
+        assert_eq!(policies.of("a1", &json!({"plan": "gold", "city": "Douala"})).messages_per_day, Some(2));
+    }
+
+    #[test]
+    fn accounts_of_which_nothing_is_said_share_one_policy() {
+        let policies = policies(vec![("a", Account { messages_per_day: Some(1), ..names(&["a1"]) })]);
+        assert!(Arc::ptr_eq(&policies.of("a2", &json!({})), &policies.of("a3", &json!({"a": "b"}))));
+        // A number is no label, as for campaigns.
+        assert_eq!(policies.of("a3", &json!({"a": 1})).messages_per_day, Some(100));
+        assert_eq!(Policies::new(&AccountPolicy::default(), &BTreeMap::new()).lowest_cap(), None);
+    }
+}

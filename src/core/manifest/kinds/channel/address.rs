@@ -1,0 +1,94 @@
+//! Whether what goes to an address can be read on the way.
+
+use core::net::IpAddr;
+
+use crate::core::manifest::desired::channel::Channel;
+
+impl Channel {
+    /// Whether whoever it hands messages to is on this machine.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Sandbox { .. } => true,
+            Self::WhatsappCloud(spec) => is_loopback(host(&spec.base_url)),
+            Self::Http(spec) => spec.url.plain().is_some_and(|url| is_loopback(host(url))),
+            Self::Smtp(spec) => is_loopback(&spec.host),
+        }
+    }
+}
+
+/// Whether it is encrypted, or never leaves the machine. What is no address at all is not said twice.
+pub(super) fn is_loopback_or_tls(url: &str) -> bool {
+    !is_plain(url) || is_loopback(host(url))
+}
+
+/// Whether it is encrypted, or goes to a host of one's own network: this machine, a private address, or a name without a
+/// dot, as containers that stand beside each other have them.
+pub fn is_near_or_tls(url: &str) -> bool {
+    if !is_plain(url) {
+        return true;
+    }
+    let host = host(url);
+    // With a digit in front it would be an address, written oddly.
+    let is_name = host.starts_with(|first: char| first.is_ascii_alphabetic())
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    match address(host) {
+        Some(IpAddr::V4(address)) => address.is_loopback() || address.is_private(),
+        Some(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
+        None => is_name,
+    }
+}
+
+/// Whether it is this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
+}
+
+/// The host of an address, with its port, and who is to be let in.
+pub(super) fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#', '\\']).next().unwrap_or_default()
+}
+
+fn is_plain(url: &str) -> bool {
+    url.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("http://"))
+}
+
+fn host(url: &str) -> &str {
+    let authority = authority(url);
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+fn address(host: &str) -> Option<IpAddr> {
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_loopback_or_tls, is_near_or_tls};
+
+    #[test]
+    fn only_this_machine_goes_without_tls() {
+        for url in ["https://graph.facebook.com", "http://127.0.0.1:80/x", "http://localhost", "http://[::1]:8080"] {
+            assert!(is_loopback_or_tls(url) && is_near_or_tls(url), "{url}");
+        }
+        for url in ["http://graph.facebook.com", "http://127.0.0.1@evil.example", "http://localhost.evil.example:80"] {
+            assert!(!is_loopback_or_tls(url) && !is_near_or_tls(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_stands_beside_needs_none_for_gateways() {
+        for url in ["http://waha:3000/api", "http://10.0.0.7", "http://192.168.1.1:80/", "http://[fd00::1]/"] {
+            assert!(is_near_or_tls(url) && !is_loopback_or_tls(url), "{url}");
+        }
+        for url in
+            ["http://8.8.8.8", "http://0x08080808/", "http://", "HTTP://gateway.example/", "http://waha@evil.example/"]
+        {
+            assert!(!is_near_or_tls(url), "{url}");
+        }
+    }
+}

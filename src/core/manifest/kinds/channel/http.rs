@@ -1,0 +1,265 @@
+//! Channels of `type: http`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::address;
+use super::{CONCURRENCY, ChannelSpec, Report};
+use crate::core::diagnostic::{Code, did_you_mean};
+use crate::core::manifest::desired::channel::{Channel, ContentType, Http, HttpMethod, PhoneFormat};
+use crate::core::manifest::kinds::secret::MaybeSecret;
+use crate::core::template::{Escape, Problem, RequestTemplate};
+
+/// What a request may speak of.
+const VARIABLES: [&str; 8] = ["phone", "text", "messageId", "sender", "language", "day", "account", "media"];
+
+/// Of the names of headers: whoever knows the values of these is let in.
+const LETS_IN: [&str; 9] =
+    ["authorization", "apikey", "api-key", "api_key", "token", "secret", "password", "cookie", "credential"];
+/// What the client itself says.
+const OURS: [&str; 5] = ["content-type", "content-length", "host", "transfer-encoding", "connection"];
+
+/// One message as a request speaks of it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestValues<'a> {
+    /// As the gateway wants it.
+    pub phone: &'a str,
+    pub text: &'a str,
+    pub message_id: &'a str,
+    /// Undefined when the account has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<&'a str>,
+    pub language: &'a str,
+    pub day: u16,
+    pub account: i64,
+    pub media: Vec<MediumValues<'a>>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct MediumValues<'a> {
+    #[serde(rename = "type")]
+    pub kind: &'a str,
+    pub url: &'a str,
+    pub caption: Option<&'a str>,
+}
+
+impl Http {
+    /// The body, ready to be filled in.
+    ///
+    /// # Errors
+    /// The first mistake of the template.
+    pub fn body_template(&self) -> Option<Result<RequestTemplate, Problem>> {
+        self.body.as_ref().map(|body| RequestTemplate::compile(body, escape(self.content_type)))
+    }
+
+    /// Whether any part of the request speaks of this; of a secret address nobody knows.
+    pub fn uses(&self, variable: &str) -> bool {
+        let url = self.url.plain().map(|url| RequestTemplate::compile(url, Escape::Percent));
+        url.into_iter().chain(self.body_template()).flatten().any(|template| template.uses(variable))
+    }
+}
+
+impl PhoneFormat {
+    /// A phone in E.164 as it is to be written.
+    pub fn write(self, phone: &str) -> String {
+        let digits = phone.trim_start_matches('+');
+        match self {
+            Self::E164 => phone.to_owned(),
+            Self::Digits => digits.to_owned(),
+            Self::Jid => format!("{digits}@c.us"),
+        }
+    }
+}
+
+pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
+    check_url(spec, report);
+    check_body(spec, report);
+    check_headers(spec, report);
+    if let Some(pointer) = spec.message_id.as_ref().filter(|pointer| !pointer.starts_with('/')) {
+        let message = format!("`{pointer}` is not a JSON pointer");
+        let help = format!("begin it with a slash, a slash for each step: `/{}`", pointer.replace('.', "/"));
+        report.say(Code::InvalidValue, "messageId", message, &help);
+    }
+}
+
+/// `None` when something is missing; it was reported.
+pub(super) fn resolve(spec: &ChannelSpec) -> Option<Channel> {
+    let (timeout, connect_timeout) = spec.timeouts();
+    let headers = spec.headers.iter().flatten();
+    Some(Channel::Http(Box::new(Http {
+        url: spec.url.clone()?,
+        method: spec.method.unwrap_or_default(),
+        headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect(),
+        basic_auth: spec.basic_auth.clone(),
+        body: spec.body.clone(),
+        content_type: spec.content_type.unwrap_or_default(),
+        phone_format: spec.phone_format.unwrap_or_default(),
+        message_id: spec.message_id.clone(),
+        success_statuses: spec.success_statuses.iter().flatten().copied().collect(),
+        idempotency_header: spec.idempotency_header.as_ref().map(|name| name.to_ascii_lowercase()),
+        unofficial: spec.unofficial.unwrap_or(true),
+        new_numbers: spec.new_numbers.unwrap_or(true),
+        timeout,
+        connect_timeout,
+        concurrency: spec.concurrency.unwrap_or(CONCURRENCY),
+    })))
+}
+
+fn escape(content_type: ContentType) -> Escape {
+    match content_type {
+        ContentType::Json => Escape::Json,
+        ContentType::Form => Escape::Percent,
+    }
+}
+
+fn check_url(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
+    let Some(url) = &spec.url else {
+        let help = "add `url: https://…`, or `url: {fromEnv: NAME}` if knowing it lets one in";
+        report.say(Code::MissingKey, "url", "an `http` channel has no `url`", help);
+        return;
+    };
+    let Some(url) = url.plain() else { return };
+    let is_web = ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme));
+    if !is_web || address::authority(url).is_empty() || url.contains(char::is_control) {
+        report.say(Code::InvalidValue, "url", format!("`{url}` is not an address"), "write `https://…`");
+    } else if address::authority(url).contains('@') {
+        let message = "whatever lets one in is a secret, and a manifest never holds one";
+        report.say(
+            Code::LiteralSecret,
+            "url",
+            message,
+            "use `basicAuth`, or give the whole address by `{fromEnv: NAME}`",
+        );
+    } else if address::authority(url).contains('{') {
+        let help = "variables belong behind the host; give each host a channel of its own";
+        report.say(Code::InvalidValue, "url", "the host of `url` depends on the message", help);
+    } else if !address::is_near_or_tls(url) {
+        let message = format!("phones and texts would go to `{url}` for everybody on the way to read");
+        let help = "write `https://…`; only a private address or a name without a dot goes without";
+        report.say(Code::InvalidValue, "url", message, help);
+    } else {
+        rendered(report, "url", url, Escape::Percent);
+    }
+}
+
+fn check_body(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
+    let is_get = spec.method == Some(HttpMethod::Get);
+    match &spec.body {
+        Some(_) if is_get => {
+            let help = "remove it, or use `method: POST`; what a GET says stands in its `url`";
+            report.say_of_key(Code::UnknownKey, "body", "a request with `method: GET` has no `body`", help);
+        }
+        Some(body) => {
+            let content_type = spec.content_type.unwrap_or_default();
+            let texts = rendered(report, "body", body, escape(content_type));
+            let broken = texts.iter().find_map(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).err());
+            if let (ContentType::Json, Some(error)) = (content_type, broken) {
+                let message = format!("with values put in, `body` is not JSON: {error}");
+                let help = "values come with their quotes: write `{\"text\": {{ text }}}`, and join texts with `~`";
+                report.say_of_key(Code::InvalidValue, "body", message, help);
+            }
+        }
+        None if !is_get => {
+            let help = "add it, as in `body: '{\"to\": {{ phone }}, \"text\": {{ text }}}'`";
+            report.say(Code::MissingKey, "body", "an `http` channel has no `body`", help);
+        }
+        None => {}
+    }
+}
+
+/// The template with the values of made-up messages, one with media and one without; what is wrong is reported.
+fn rendered(report: &mut Report<'_, '_>, key: &str, source: &str, escape: Escape) -> Vec<String> {
+    let template = match RequestTemplate::compile(source, escape) {
+        Ok(template) => template,
+        Err(problem) => {
+            report.say_of_part(Code::TemplateSyntax, key, problem.range, problem.message, None);
+            return Vec::new();
+        }
+    };
+    let mut texts = Vec::new();
+    for sample in samples() {
+        match template.render(sample) {
+            Ok(text) => texts.push(text),
+            Err(error) => {
+                let used = error.range.clone().and_then(|range| source.get(range)).unwrap_or_default();
+                let help = did_you_mean(used, VARIABLES)
+                    .unwrap_or_else(|| format!("a request may use `{}`", VARIABLES.join("`, `")));
+                let is_name = !used.is_empty() && used.chars().all(|one| one.is_alphanumeric() || one == '_');
+                let (code, message) = if is_name && !VARIABLES.contains(&used) {
+                    (Code::UnknownVariable, format!("there is no variable `{used}`"))
+                } else {
+                    (Code::TemplateFails, error.to_string())
+                };
+                report.say_of_part(code, key, error.range, message, Some(help));
+                return Vec::new();
+            }
+        }
+    }
+    texts
+}
+
+/// Messages with texts that would break whatever does not escape them.
+fn samples() -> [RequestValues<'static>; 2] {
+    let media = MediumValues { kind: "image", url: "https://example.com/a.png?b=\"c\"", caption: Some("\"\\\n") };
+    let with_media = RequestValues {
+        phone: "+12133734253",
+        text: "\"Bonjour\"\n\\ {} [] ,: é 🙂",
+        message_id: "relance.1.2.3.4",
+        sender: Some("sender"),
+        language: "fr",
+        day: 1,
+        account: 1,
+        media: vec![MediumValues { caption: None, ..media.clone() }, media],
+    };
+    [RequestValues { media: Vec::new(), ..with_media.clone() }, with_media]
+}
+
+fn check_headers(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    let idempotency = spec.idempotency_header.as_deref().map(|name| ("idempotencyHeader".to_owned(), name, None));
+    let written = spec.headers.iter().flatten();
+    let written = written.map(|(name, value)| (format!("headers/{name}"), name.as_str(), Some(value)));
+    let mut taken: BTreeSet<&str> = OURS.into_iter().collect();
+    if spec.basic_auth.is_some() {
+        taken.insert("authorization");
+    }
+    for (key, name, value) in written.chain(idempotency) {
+        let folded = name.to_ascii_lowercase();
+        if !is_token(name) {
+            let help = "letters, digits and hyphens make a name";
+            report.say_of_key(Code::InvalidValue, &key, format!("`{name}` is not the name of a header"), help);
+        } else if taken.contains(&*folded) {
+            let help = "remove it; `contentType` and `basicAuth` say what can be said of it";
+            report.say_of_key(Code::InvalidValue, &key, format!("the header `{name}` is already sent"), help);
+        } else if let Some(first) = seen.insert(folded.clone(), name) {
+            let message = format!("`{first}` and `{name}` are the same header");
+            report.say_of_key(Code::DuplicateKey, &key, message, "remove one of them");
+        }
+        let Some(MaybeSecret::Plain(value)) = value else { continue };
+        if LETS_IN.iter().any(|word| folded.contains(word)) {
+            let message = format!("`{name}` is a secret, and a manifest never holds one");
+            let help = "write `{fromEnv: NAME}` or `{fromFile: PATH}`, and put the secret there";
+            report.say(Code::LiteralSecret, &key, message, help);
+        } else if !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            let message = format!("the value of the header `{name}` cannot be sent");
+            report.say(Code::InvalidValue, &key, message, "use printable ASCII on one line");
+        }
+    }
+}
+
+fn is_token(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PhoneFormat;
+
+    #[test]
+    fn phones_are_written_as_gateways_want_them() {
+        let written = [PhoneFormat::E164, PhoneFormat::Digits, PhoneFormat::Jid].map(|form| form.write("+12133734253"));
+        assert_eq!(written, ["+12133734253", "12133734253", "12133734253@c.us"]);
+    }
+}

@@ -1,0 +1,25 @@
+//! `kind: Queue` as it is written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::core::domain::Name;
+use crate::core::manifest::desired::Queue;
+
+/// Campaigns that run one after the other for each account. Accounts do not wait for each other.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::core::manifest) struct QueueSpec {
+    /// Names of campaigns, the first to run first.
+    #[schemars(length(min = 1))]
+    pub(in crate::core::manifest) campaigns: Vec<Name>,
+    /// How many of them may run at once for one account; 1 when left out.
+    #[schemars(range(min = 1, max = 4_294_967_295_i64))]
+    pub(in crate::core::manifest) parallelism: Option<u32>,
+}
+
+impl QueueSpec {
+    pub(in crate::core::manifest) fn resolve(&self) -> Queue {
+        Queue { campaigns: self.campaigns.clone(), parallelism: self.parallelism.unwrap_or(1) }
+    }
+}

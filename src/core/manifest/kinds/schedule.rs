@@ -1,0 +1,132 @@
+//! `kind: Schedule` as it is written, and `schedule` of a campaign or of `Defaults`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::domain::{Clock, Moment, NaiveDate, Period, Weekday, Window, Windows, Zone};
+use crate::core::manifest::desired::Schedule;
+use crate::core::manifest::syntax::document::Document;
+
+const FIRST_AFTER: Period = Period::hours(6);
+const EVERY: Period = Period::hours(24);
+
+/// When messages may leave.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::core::manifest) struct ScheduleSpec {
+    /// Not before; at once when left out.
+    pub(in crate::core::manifest) start_at: Option<Moment>,
+    /// Not from here on; without end when left out.
+    pub(in crate::core::manifest) end_at: Option<Moment>,
+    /// An IANA zone for windows, days and local times; that of the account when left out.
+    pub(in crate::core::manifest) timezone: Option<Zone>,
+    /// Hours in which messages may leave; 08:00 to 20:00 every day when left out.
+    #[schemars(length(min = 1))]
+    pub(in crate::core::manifest) windows: Option<Vec<WindowSpec>>,
+    /// Whose local time counts. Only `account` for now.
+    pub(in crate::core::manifest) zone: Option<ZoneOf>,
+    /// From enrollment to day 1; 6h when left out.
+    pub(in crate::core::manifest) first_after: Option<Period>,
+    /// From one day to the next; 24h when left out.
+    pub(in crate::core::manifest) every: Option<Period>,
+    /// Dates on which nothing is sent.
+    pub(in crate::core::manifest) blackouts: Option<Vec<NaiveDate>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::core::manifest) enum ZoneOf {
+    Account,
+    Recipient,
+}
+
+/// From the first minute to before the last.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::core::manifest) struct WindowSpec {
+    /// Every day when left out.
+    #[schemars(length(min = 1))]
+    pub(in crate::core::manifest) days: Option<Vec<Weekday>>,
+    pub(in crate::core::manifest) from: Clock,
+    pub(in crate::core::manifest) to: Clock,
+}
+
+impl ScheduleSpec {
+    /// Looks for schedules that never open; `at` is the pointer of the schedule.
+    pub(in crate::core::manifest) fn check(&self, document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) {
+        if let (Some(start), Some(end)) = (self.start_at, self.end_at) {
+            let zone = self.timezone.clone().unwrap_or_else(Zone::utc);
+            if start.at(&zone) >= end.at(&zone) {
+                let place = document.place(&format!("{at}/endAt"));
+                let message = "`endAt` is not after `startAt`: nothing would ever be sent";
+                found.push(
+                    Diagnostic::new(Code::EndsBeforeStart, place, message).help("swap the two, or correct the year"),
+                );
+            }
+        }
+        for (index, window) in self.windows.iter().flatten().enumerate().filter(|(_, w)| w.from >= w.to) {
+            let place = document.place(&format!("{at}/windows/{index}/to"));
+            let (from, to) = (String::from(window.from), String::from(window.to));
+            let message = format!("the window from `{from}` to `{to}` is empty");
+            let help = if from == to {
+                "for a whole day, write `00:00` to `24:00`".to_owned()
+            } else {
+                format!("over midnight, write two windows: `{from}` to `24:00` and `00:00` to `{to}`")
+            };
+            found.push(Diagnostic::new(Code::EmptyWindow, place, message).help(help));
+        }
+        if self.zone == Some(ZoneOf::Recipient) {
+            let place = document.place(&format!("{at}/zone"));
+            let message = "`zone: recipient` is not supported by this version";
+            let help = "remove it: windows are in the local time of the account";
+            found.push(Diagnostic::new(Code::UnsupportedSetting, place, message).help(help));
+        }
+    }
+
+    /// Fills what is left out from `other`.
+    pub(in crate::core::manifest) fn or(&self, other: &Self) -> Self {
+        Self {
+            start_at: self.start_at.or(other.start_at),
+            end_at: self.end_at.or(other.end_at),
+            timezone: self.timezone.clone().or_else(|| other.timezone.clone()),
+            windows: self.windows.clone().or_else(|| other.windows.clone()),
+            zone: self.zone.or(other.zone),
+            first_after: self.first_after.or(other.first_after),
+            every: self.every.or(other.every),
+            blackouts: self.blackouts.clone().or_else(|| other.blackouts.clone()),
+        }
+    }
+
+    pub(in crate::core::manifest) fn resolve(&self) -> Schedule {
+        let windows = match &self.windows {
+            Some(windows) => windows.iter().map(WindowSpec::resolve).collect(),
+            None => vec![business_hours()],
+        };
+        let mut blackouts = self.blackouts.clone().unwrap_or_default();
+        blackouts.sort_unstable();
+        blackouts.dedup();
+        Schedule {
+            start_at: self.start_at,
+            end_at: self.end_at,
+            timezone: self.timezone.clone(),
+            windows: Windows { windows, blackouts },
+            first_after: self.first_after.unwrap_or(FIRST_AFTER),
+            every: self.every.unwrap_or(EVERY),
+        }
+    }
+}
+
+impl WindowSpec {
+    fn resolve(&self) -> Window {
+        let mut days = self.days.clone().unwrap_or_else(|| Weekday::ALL.to_vec());
+        days.sort_unstable();
+        days.dedup();
+        Window { days, from: self.from, to: self.to }
+    }
+}
+
+fn business_hours() -> Window {
+    let clock = |text: &str| text.parse::<Clock>().expect("a constant time of day");
+    Window { days: Weekday::ALL.to_vec(), from: clock("08:00"), to: clock("20:00") }
+}

@@ -1,0 +1,118 @@
+//! `Account` manifests of the same rank that speak of one account.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::core::domain::Name;
+use crate::core::manifest::desired::AccountSelector;
+use crate::core::manifest::desired::policy::Account;
+
+/// Two manifests that set the same value, the first of them by name first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::core::manifest) struct Clash<'a> {
+    pub(in crate::core::manifest) between: [&'a Name; 2],
+    /// What both set, as manifests call it.
+    pub(in crate::core::manifest) key: &'static str,
+    /// The account of which they do; empty when nobody can tell from the files.
+    pub(in crate::core::manifest) account: &'a str,
+}
+
+/// Manifests that name the same account and set the same of it: one value of each two.
+pub(in crate::core::manifest) fn of_names(accounts: &BTreeMap<Name, Account>) -> Vec<Clash<'_>> {
+    let mut first_to_say: HashMap<(&str, &str), &Name> = HashMap::new();
+    let mut told: BTreeSet<[&Name; 2]> = BTreeSet::new();
+    let mut found = Vec::new();
+    for (name, manifest) in accounts {
+        let AccountSelector::Names(ids) = &manifest.accounts else { continue };
+        for (id, said) in ids.iter().flat_map(|id| manifest.said().map(move |said| (id.as_str(), said))) {
+            let first = *first_to_say.entry((id, said.key())).or_insert(name);
+            if first != name && told.insert([first, name]) {
+                found.push(Clash { between: [first, name], key: said.key(), account: id });
+            }
+        }
+    }
+    found
+}
+
+/// Manifests with as many labels which one account may have all, and that set another value of the same: one of each two.
+///
+/// Two with the same keys meet only when their labels are equal; those are found by a look. Only sets of different keys
+/// are compared one by one, and of them there are few.
+pub(in crate::core::manifest) fn of_labels(accounts: &BTreeMap<Name, Account>) -> Vec<Clash<'_>> {
+    type Labels = BTreeMap<String, String>;
+    type Group<'a> = HashMap<&'a Labels, Vec<(&'a Name, &'a Account)>>;
+    let mut groups: BTreeMap<Vec<&str>, Group<'_>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (name, manifest) in accounts {
+        let Some(labels) = manifest.accounts.labels() else { continue };
+        let keys: Vec<&str> = labels.keys().map(String::as_str).collect();
+        let same = groups.get(&keys).and_then(|group| group.get(labels)).into_iter().flatten();
+        let others = groups.iter().filter(|(other, _)| other.len() == keys.len() && **other != keys);
+        let meet = |other: &&Labels| other.iter().all(|(key, value)| labels.get(key).is_none_or(|mine| mine == value));
+        let meeting =
+            others.flat_map(|(_, group)| group.iter().filter(|(other, _)| meet(other))).flat_map(|(_, all)| all);
+        for (other, earlier) in same.chain(meeting) {
+            let differs = manifest.said().find(|said| {
+                let is_other = earlier.said().any(|one| one.key() == said.key() && one != *said);
+                is_other && !is_decided(accounts, [manifest, earlier], said.key())
+            });
+            found.extend(differs.map(|said| Clash { between: [*other, name], key: said.key(), account: "" }));
+        }
+        groups.entry(keys).or_default().entry(labels).or_default().push((name, manifest));
+    }
+    found.sort_by_key(|clash| clash.between);
+    found
+}
+
+/// Whether whoever has the labels of both has those of a manifest with more, and that sets the value.
+fn is_decided(accounts: &BTreeMap<Name, Account>, both: [&Account; 2], key: &str) -> bool {
+    let [Some(one), Some(other)] = both.map(|account| account.accounts.labels()) else { return false };
+    accounts.values().filter(|account| account.said().any(|said| said.key() == key)).any(|account| {
+        let has = |(key, value): (&String, &String)| one.get(key).or_else(|| other.get(key)) == Some(value);
+        account.accounts.labels().is_some_and(|more| more.len() > one.len() && more.iter().all(has))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Clash, of_labels, of_names};
+    use crate::core::domain::Name;
+    use crate::core::manifest::desired::policy::Account;
+
+    fn accounts(all: &[(&str, &str)]) -> BTreeMap<Name, Account> {
+        let account = |(name, json): &(&str, &str)| (Name::parse(name).unwrap(), serde_json::from_str(json).unwrap());
+        all.iter().map(account).collect()
+    }
+
+    fn told(clashes: &[Clash<'_>]) -> Vec<String> {
+        clashes.iter().map(|c| format!("{} {} {} {}", c.between[0], c.between[1], c.key, c.account)).collect()
+    }
+
+    #[test]
+    fn who_names_an_account_sets_its_values_alone() {
+        let accounts = accounts(&[
+            ("a", r#"{"accounts": {"names": ["a1", "a2"]}, "sending": "off", "messagesPerDay": 1}"#),
+            ("b", r#"{"accounts": {"names": ["a1"]}, "enrollment": "off"}"#),
+            ("c", r#"{"accounts": {"names": ["a2", "a3"]}, "sending": "off"}"#),
+            ("d", r#"{"accounts": {"matchLabels": {"x": "y"}}, "sending": "on"}"#),
+        ]);
+        assert_eq!(told(&of_names(&accounts)), ["a c sending a2"]);
+    }
+
+    #[test]
+    fn labels_that_may_meet_and_say_something_else_are_found() {
+        let accounts = accounts(&[
+            ("a", r#"{"accounts": {"matchLabels": {"x": "1"}}, "sending": "off"}"#),
+            ("b", r#"{"accounts": {"matchLabels": {"x": "2"}}, "sending": "on"}"#),
+            ("c", r#"{"accounts": {"matchLabels": {"y": "1"}}, "sending": "off", "messagesPerDay": 2}"#),
+            ("d", r#"{"accounts": {"matchLabels": {"x": "1"}}, "sending": "on"}"#),
+            ("e", r#"{"accounts": {"matchLabels": {"x": "1", "y": "1"}}, "sending": "on"}"#),
+            ("f", r#"{"accounts": {"matchLabels": {"x": "2", "z": "1"}}, "sending": "off"}"#),
+            ("g", r#"{"accounts": {"matchLabels": {"y": "1", "z": "1"}}, "sending": "off"}"#),
+        ]);
+        // Not `a` and `c`, which say the same; not `c` and `d`, for which `e` decides; not `e` and `f`, which no account
+        // matches both.
+        assert_eq!(told(&of_labels(&accounts)), ["a d sending ", "b c sending ", "e g sending "]);
+    }
+}

@@ -1,0 +1,97 @@
+//! One default campaign an account.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::domain::Name;
+use crate::core::manifest::desired::{AccountSelector, CampaignType, DesiredState};
+use crate::core::manifest::kinds::campaign::CampaignSpec;
+use crate::core::manifest::resolve::check::Checked;
+use crate::core::manifest::resolve::read::{Manifest, Spec};
+use crate::core::manifest::resolve::references::freeze_campaign;
+
+/// Refuses default campaigns that take the same accounts. Two different sets of labels may share accounts too;
+/// nobody can tell from the files.
+pub(in crate::core::manifest) fn check(campaigns: &[&Manifest<'_>], checked: &mut Checked) {
+    let defaults: Vec<(&Manifest<'_>, &CampaignSpec)> = campaigns
+        .iter()
+        .filter_map(|manifest| match &manifest.spec {
+            Some(Spec::Campaign(spec)) => Some((*manifest, &**spec)),
+            _ => None,
+        })
+        .filter(|(_, spec)| spec.kind == CampaignType::Default && spec.state != Some(DesiredState::Cancelled))
+        .collect();
+    let selectors = defaults.iter().map(|(_, spec)| spec.accounts.as_ref().unwrap_or(&AccountSelector::All));
+    let mut broken: BTreeSet<Name> = BTreeSet::new();
+    for Overlap { first, second, what } in find(selectors) {
+        let ((first, _), (manifest, _)) = (defaults[first], defaults[second]);
+        let message = format!("the default campaigns `{}` and `{}` both take {what}", first.name, manifest.name);
+        checked.diagnostics.push(
+            Diagnostic::new(Code::OverlappingDefaultCampaigns, manifest.document.place("/spec/type"), message)
+                .related(first.document.place("/spec/type"), "the other one")
+                .help("make one of them `type: filtered`, or give them different accounts"),
+        );
+        broken.extend([first.name.clone(), manifest.name.clone()]);
+    }
+    for name in broken {
+        freeze_campaign(&name, checked);
+    }
+}
+
+/// Two selectors that take the same accounts, by their places in a list.
+pub(in crate::core::manifest) struct Overlap {
+    pub(in crate::core::manifest) first: usize,
+    pub(in crate::core::manifest) second: usize,
+    /// What both take.
+    pub(in crate::core::manifest) what: String,
+}
+
+/// Finds selectors that share accounts with one before them.
+pub(in crate::core::manifest) fn find<'a>(selectors: impl Iterator<Item = &'a AccountSelector>) -> Vec<Overlap> {
+    let mut taken = Taken::default();
+    let mut found = Vec::new();
+    for (second, accounts) in selectors.enumerate() {
+        found.extend(taken.overlap(accounts, second).map(|(first, what)| Overlap { first, second, what }));
+        taken.add(accounts, second);
+    }
+    found
+}
+
+/// Which campaign takes what, by its place in the list.
+#[derive(Default)]
+struct Taken<'a> {
+    all: Option<usize>,
+    names: BTreeMap<&'a str, usize>,
+    labels: BTreeMap<&'a BTreeMap<String, String>, usize>,
+}
+
+impl<'a> Taken<'a> {
+    fn overlap(&self, accounts: &'a AccountSelector, before: usize) -> Option<(usize, String)> {
+        if let Some(first) = self.all {
+            return Some((first, "the same accounts".to_owned()));
+        }
+        match accounts {
+            AccountSelector::All => (before > 0).then(|| (0, "the same accounts".to_owned())),
+            AccountSelector::Names(names) => {
+                names.iter().find_map(|name| Some((*self.names.get(name.as_str())?, format!("the account `{name}`"))))
+            }
+            AccountSelector::MatchLabels(labels) => {
+                self.labels.get(labels).map(|first| (*first, "accounts with the same labels".to_owned()))
+            }
+        }
+    }
+
+    fn add(&mut self, accounts: &'a AccountSelector, index: usize) {
+        match accounts {
+            AccountSelector::All => self.all = self.all.or(Some(index)),
+            AccountSelector::Names(names) => {
+                for name in names {
+                    self.names.entry(name).or_insert(index);
+                }
+            }
+            AccountSelector::MatchLabels(labels) => {
+                self.labels.entry(labels).or_insert(index);
+            }
+        }
+    }
+}

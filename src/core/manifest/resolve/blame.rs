@@ -1,0 +1,74 @@
+//! Whose fault it is: the errors that keep each broken manifest from being used.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::check::Checked;
+use super::read::Reading;
+use crate::core::diagnostic::{Place, Span};
+use crate::core::domain::Name;
+use crate::core::manifest::kind::Kind;
+
+/// Which manifests are broken only because another one is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(in crate::core::manifest) struct Blame(BTreeMap<(Kind, Name), (Kind, Name)>);
+
+impl Blame {
+    /// Notes that `broken` needs `other`, which cannot be used. The first that is named counts.
+    pub(in crate::core::manifest) fn add(&mut self, (kind, name): (Kind, &Name), (other, its_name): (Kind, &Name)) {
+        self.0.entry((kind, name.clone())).or_insert((other, its_name.clone()));
+    }
+}
+
+/// The part of a file that a manifest takes up.
+#[derive(Debug)]
+pub(in crate::core::manifest) struct Ground {
+    span: Span,
+    pub(in crate::core::manifest) of: (Kind, Name),
+}
+
+/// What the manifests of a file take up.
+pub(in crate::core::manifest) fn grounds(reading: &Reading<'_>) -> Vec<Ground> {
+    let named = reading.manifests.iter().map(|it| (it.kind, &it.name, it.document.range()));
+    let lost = reading.lost.iter().map(|(kind, name, span)| (*kind, name, *span));
+    named.chain(lost).map(|(kind, name, span)| Ground { span, of: (kind, name.clone()) }).collect()
+}
+
+/// Says of everything broken why: its own errors, else those of what it needs. Grounds come by file.
+pub(in crate::core::manifest) fn why(
+    checked: &Checked,
+    grounds: &BTreeMap<&str, Vec<Ground>>,
+) -> BTreeMap<(Kind, Name), Vec<String>> {
+    let mut own: BTreeMap<&(Kind, Name), Vec<String>> = BTreeMap::new();
+    for error in checked.diagnostics.iter().filter(|found| found.is_error()) {
+        let places = std::iter::once(&error.place).chain(error.related.iter().map(|(place, _)| place));
+        let concerned: BTreeSet<_> = places.flat_map(|place| standing_on(place, grounds)).collect();
+        for broken in concerned.into_iter().filter(|of| checked.broken.contains(of)) {
+            own.entry(broken).or_default().push(error.to_string());
+        }
+    }
+    checked.broken.iter().map(|broken| (broken.clone(), because(broken, &own, &checked.blame))).collect()
+}
+
+fn standing_on<'g>(place: &Place, grounds: &'g BTreeMap<&str, Vec<Ground>>) -> Vec<&'g (Kind, Name)> {
+    let file = grounds.get(&*place.file).into_iter().flatten();
+    let on = file.filter(|ground| (ground.span.start..=ground.span.end).contains(&place.span.start));
+    on.map(|ground| &ground.of).collect()
+}
+
+fn because<'a>(broken: &'a (Kind, Name), own: &BTreeMap<&(Kind, Name), Vec<String>>, blame: &'a Blame) -> Vec<String> {
+    let mut why = Vec::new();
+    let (mut at, mut seen) = (broken, BTreeSet::new());
+    while seen.insert(at) {
+        if let Some(errors) = own.get(at) {
+            why.extend(errors.iter().cloned());
+            break;
+        }
+        let Some(other) = blame.0.get(at) else { break };
+        why.push(format!("it needs the `{}` `{}`, which cannot be used", other.0, other.1));
+        at = other;
+    }
+    if why.is_empty() {
+        why.push("it is part of what has errors elsewhere".to_owned());
+    }
+    why
+}

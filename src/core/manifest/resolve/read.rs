@@ -1,0 +1,418 @@
+//! A file into manifests: documents, kinds, shapes, and what can be said of each on its own.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::core::diagnostic::{Code, Diagnostic, Span, did_you_mean};
+use crate::core::domain::Name;
+use crate::core::manifest::kind::Kind;
+use crate::core::manifest::kinds::account::AccountSpec;
+use crate::core::manifest::kinds::annotations;
+use crate::core::manifest::kinds::annotations::Annotations;
+use crate::core::manifest::kinds::campaign::CampaignSpec;
+use crate::core::manifest::kinds::channel::ChannelSpec;
+use crate::core::manifest::kinds::days;
+use crate::core::manifest::kinds::defaults::DefaultsSpec;
+use crate::core::manifest::kinds::filter::FilterSpec;
+use crate::core::manifest::kinds::notifier::NotifierSpec;
+use crate::core::manifest::kinds::queue::QueueSpec;
+use crate::core::manifest::kinds::schedule::ScheduleSpec;
+use crate::core::manifest::kinds::sequence::{SequenceSpec, sole_language};
+use crate::core::manifest::schema::shape;
+use crate::core::manifest::schema::{API_VERSION, checker};
+use crate::core::manifest::syntax::document::{Document, File, join};
+use crate::core::manifest::syntax::sources::MAX_FILE_BYTES;
+use crate::core::manifest::syntax::yaml;
+use crate::core::manifest::syntax::yaml::{Kind as Shape, Node};
+use crate::core::manifest::testcase as campaign_test;
+use crate::core::manifest::testcase::CampaignTestSpec;
+
+/// Nobody reads more of them, and a file made to cause many must not fill the memory.
+const MAX_PROBLEMS: usize = 1000;
+
+/// One manifest with a kind and a name.
+#[derive(Debug)]
+pub(in crate::core::manifest) struct Manifest<'a> {
+    pub(in crate::core::manifest) document: Document<'a>,
+    pub(in crate::core::manifest) kind: Kind,
+    pub(in crate::core::manifest) name: Name,
+    /// What could be read of it; of a broken one maybe not everything.
+    pub(in crate::core::manifest) spec: Option<Spec>,
+    /// There are errors in it: it must not be used.
+    pub(in crate::core::manifest) broken: bool,
+    pub(in crate::core::manifest) annotations: Annotations,
+}
+
+#[derive(Debug)]
+pub(in crate::core::manifest) enum Spec {
+    Campaign(Box<CampaignSpec>),
+    Filter(Box<FilterSpec>),
+    Schedule(Box<ScheduleSpec>),
+    Sequence(SequenceSpec),
+    Defaults(Box<DefaultsSpec>),
+    Channel(Box<ChannelSpec>),
+    Queue(QueueSpec),
+    Account(Box<AccountSpec>),
+    Notifier(NotifierSpec),
+    CampaignTest(Box<CampaignTestSpec>),
+}
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub(in crate::core::manifest) struct Reading<'a> {
+    pub(in crate::core::manifest) manifests: Vec<Manifest<'a>>,
+    pub(in crate::core::manifest) found: Vec<Diagnostic>,
+    /// Manifests that are there but could not be read, as far as their names can be made out, and where they stand.
+    pub(in crate::core::manifest) lost: Vec<(Kind, Name, Span)>,
+    /// Some could not even be named.
+    pub(in crate::core::manifest) unnamed: bool,
+    /// One of them may be the `Defaults`.
+    pub(in crate::core::manifest) hides_defaults: bool,
+    pub(in crate::core::manifest) documents: usize,
+}
+
+pub(in crate::core::manifest) fn read<'a>(file: &'a File<'a>) -> Reading<'a> {
+    let mut reading = Reading::default();
+    let bytes = &file.source.bytes;
+    let refused =
+        |code, span, message: String, help: &str| Diagnostic::new(code, file.place(span, ""), message).help(help);
+    if bytes.len() > MAX_FILE_BYTES {
+        let message = format!("the file is larger than {} MiB", MAX_FILE_BYTES / 1024 / 1024);
+        let help = "split it: several files mean the same as one";
+        reading.found.push(refused(Code::FileTooLarge, Span::default(), message, help));
+        reading.hide();
+        return reading;
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => {
+            for range in yaml::documents(text) {
+                if reading.found.len() > MAX_PROBLEMS {
+                    let message = format!("the file has more than {MAX_PROBLEMS} problems: the rest was not looked at");
+                    let help = "correct those above first; is it a manifest at all?";
+                    reading.found.push(refused(
+                        Code::TooManyProblems,
+                        Span::new(range.start, range.start),
+                        message,
+                        help,
+                    ));
+                    reading.hide();
+                    break;
+                }
+                reading.document(file, text, range);
+            }
+        }
+        Err(error) => {
+            let at = error.valid_up_to();
+            let span = Span::new(at, at + error.error_len().unwrap_or(1));
+            let help = "save it as UTF-8, for instance with `iconv -f WINDOWS-1252 -t UTF-8`";
+            reading.found.push(refused(Code::InvalidUtf8, span, "the file is not UTF-8".to_owned(), help));
+            reading.hide();
+        }
+    }
+    reading
+}
+
+impl<'a> Reading<'a> {
+    fn document(&mut self, file: &'a File<'a>, text: &str, range: Span) {
+        match yaml::parse(text, range) {
+            Ok(nodes) => {
+                for (index, root) in nodes.into_iter().enumerate() {
+                    self.documents += 1;
+                    self.manifest(Document::new(file, range, index, root));
+                }
+            }
+            Err(failure) => {
+                self.documents += 1;
+                let place = file.place(failure.span, "");
+                self.found.push(Diagnostic::new(failure.code, place, failure.message).help_if(failure.help));
+                match salvage(&text[range.start..range.end]) {
+                    Some((kind, name)) => self.lost.push((kind, name, range)),
+                    None => self.hide(),
+                }
+            }
+        }
+    }
+
+    fn manifest(&mut self, mut document: Document<'a>) {
+        let before = self.found.len();
+        repeated_keys(&document, document.root(), "", &mut self.found);
+        let name = document.node("/metadata/name").and_then(Node::text).and_then(|name| Name::parse(name).ok());
+        let Some(kind) = kind(&document, &mut self.found) else {
+            // With its kind misspelt it may be a campaign that runs.
+            self.hide();
+            return;
+        };
+        api_version(&document, &mut self.found);
+        let spec = spec(&document, kind, &mut self.found);
+        let annotations = annotations::read(&document, kind, name.as_ref(), &mut self.found);
+        let broken = self.found[before..].iter().any(Diagnostic::is_error);
+        if let Some(name) = name {
+            document.forget();
+            self.manifests.push(Manifest { document, kind, name, spec, broken, annotations });
+        } else {
+            self.unnamed = true;
+            self.hides_defaults |= kind == Kind::Defaults;
+        }
+    }
+
+    /// Notes that something is there of which nothing can be said.
+    fn hide(&mut self) {
+        self.unnamed = true;
+        self.hides_defaults = true;
+    }
+}
+
+/// Checks a manifest that stands inside another one, as far as one manifest can be checked.
+pub(in crate::core::manifest) fn nested(
+    document: &Document<'_>,
+    at: &str,
+    found: &mut Vec<Diagnostic>,
+) -> Option<(Kind, Name)> {
+    within(document, at, found, |inner, said| {
+        let kind = nested_kind(inner, said)?;
+        api_version(inner, said);
+        drop(spec(inner, kind, said));
+        Some((kind, Name::parse(inner.node("/metadata/name")?.text()?).ok()?))
+    })
+}
+
+/// Checks of a manifest inside another one only that it can be told from the others.
+pub(in crate::core::manifest) fn nested_name(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) {
+    within(document, at, found, |inner, said| {
+        nested_kind(inner, said)?;
+        match inner.node("/metadata/name").and_then(Node::text).map(Name::parse) {
+            Some(Ok(_)) => {}
+            Some(Err(reason)) => said.push(Diagnostic::new(Code::InvalidName, inner.place("/metadata/name"), reason)),
+            None => {
+                let message = "the manifest has no `name`";
+                let help = "add `metadata: {name: …}`";
+                said.push(Diagnostic::new(Code::MissingKey, inner.place("/metadata"), message).help(help));
+            }
+        }
+        Some(())
+    });
+}
+
+fn nested_kind(inner: &Document<'_>, found: &mut Vec<Diagnostic>) -> Option<Kind> {
+    let kind = kind(inner, found)?;
+    if kind == Kind::CampaignTest {
+        let message = "a test cannot be part of a test";
+        let help = "give it a document of its own";
+        found.push(Diagnostic::new(Code::UnknownValue, inner.place("/kind"), message).help(help));
+        return None;
+    }
+    Some(kind)
+}
+
+/// Looks at a value as at a manifest; what is said of it points into the whole.
+fn within<T>(
+    document: &Document<'_>,
+    at: &str,
+    found: &mut Vec<Diagnostic>,
+    look: impl FnOnce(&Document<'_>, &mut Vec<Diagnostic>) -> Option<T>,
+) -> Option<T> {
+    let inner = document.below(at)?;
+    let mut said = Vec::new();
+    let seen = look(&inner, &mut said);
+    for mut diagnostic in said {
+        diagnostic.place.pointer.insert_str(0, at);
+        found.push(diagnostic);
+    }
+    seen
+}
+
+fn kind(document: &Document<'_>, found: &mut Vec<Diagnostic>) -> Option<Kind> {
+    if !matches!(document.root().kind, Shape::Map(_)) {
+        let what = if matches!(document.root().kind, Shape::List(_)) { "a list" } else { "a single value" };
+        let message = format!("a manifest is a mapping, and this is {what}");
+        let help = "begin with `apiVersion: relance/v1`; separate several manifests with a line `---`";
+        found.push(Diagnostic::new(Code::NotAMapping, document.place(""), message).help(help));
+        return None;
+    }
+    let kinds = Kind::ALL.map(Kind::as_str);
+    let all = format!("kinds are `{}`", kinds.join("`, `"));
+    let Some(node) = document.root().get("kind") else {
+        let message = "the manifest has no `kind`";
+        found.push(Diagnostic::new(Code::MissingKey, document.place(""), message).help(format!("add `kind:`; {all}")));
+        return None;
+    };
+    let place = document.place("/kind");
+    let text = node.text().unwrap_or_else(|| document.raw("/kind"));
+    if let Some(kind) = Kind::parse(text) {
+        return Some(kind);
+    }
+    let message = format!("there is no kind `{text}`");
+    found.push(Diagnostic::new(Code::UnknownKind, place, message).help(did_you_mean(text, kinds).unwrap_or(all)));
+    None
+}
+
+fn api_version(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
+    let help = format!("write `apiVersion: {API_VERSION}`");
+    match document.root().get("apiVersion") {
+        Some(node) if node.text() == Some(API_VERSION) => {}
+        Some(node) => {
+            let text = node.text().unwrap_or_else(|| document.raw("/apiVersion"));
+            let message = format!("there is no API version `{text}`");
+            let place = document.place("/apiVersion");
+            found.push(Diagnostic::new(Code::UnsupportedApiVersion, place, message).help(help));
+        }
+        // The schema asks for the key.
+        None => {}
+    }
+}
+
+/// Reads a manifest of a known kind and checks whatever needs no other manifest.
+fn spec(document: &Document<'_>, kind: Kind, found: &mut Vec<Diagnostic>) -> Option<Spec> {
+    let mut value = document.root().to_json();
+    let mut shape = shape::check(document, kind, checker(kind), &value);
+    let mut said = Vec::new();
+    if !shape.found.is_empty() {
+        shape::prune(&mut value, &mut shape.bad);
+    }
+    let well_formed = shape.found.is_empty();
+    found.append(&mut shape.found);
+    let spec = match take_spec(value, kind) {
+        Ok(spec) => {
+            check_spec(&spec, document, &mut said);
+            Some(spec)
+        }
+        Err(error) => {
+            if well_formed {
+                // The schema is meant to refuse all that the types do; should it not, nothing passes in silence.
+                let message = format!("the manifest cannot be read: {error}");
+                found.push(Diagnostic::new(Code::InvalidValue, document.place("/spec"), message));
+            }
+            None
+        }
+    };
+    if matches!(kind, Kind::Sequence | Kind::Campaign) {
+        days::check_texts(document, "/spec/days", &mut said);
+    }
+    // What was taken out may be why something seems to be missing.
+    let concerned = |at: &str| {
+        let below = |bad: &String| bad.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        shape.bad.iter().any(below)
+    };
+    found.extend(said.into_iter().filter(|d| !concerned(&d.place.pointer)));
+    spec
+}
+
+fn take_spec(mut value: Value, kind: Kind) -> Result<Spec, serde_json::Error> {
+    let spec = value.get_mut("spec").map(Value::take).unwrap_or_default();
+    Ok(match kind {
+        Kind::Campaign => Spec::Campaign(typed(spec)?),
+        Kind::Filter => Spec::Filter(typed(spec)?),
+        Kind::Schedule => Spec::Schedule(typed(spec)?),
+        Kind::Sequence => Spec::Sequence(typed(spec)?),
+        Kind::Defaults => Spec::Defaults(typed(spec)?),
+        Kind::Channel => Spec::Channel(Box::new(typed(spec)?)),
+        Kind::Queue => Spec::Queue(typed(spec)?),
+        Kind::Account => Spec::Account(Box::new(typed(spec)?)),
+        Kind::Notifier => Spec::Notifier(typed(spec)?),
+        Kind::CampaignTest => Spec::CampaignTest(Box::new(typed(spec)?)),
+    })
+}
+
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T, serde_json::Error> {
+    T::deserialize(value)
+}
+
+fn check_spec(spec: &Spec, document: &Document<'_>, found: &mut Vec<Diagnostic>) {
+    match spec {
+        Spec::Campaign(campaign) => check_campaign(campaign, document, found),
+        Spec::Filter(filter) => filter.check(document, "/spec", found),
+        Spec::Schedule(schedule) => schedule.check(document, "/spec", found),
+        Spec::Sequence(sequence) => check_sequence(sequence, document, found),
+        Spec::Defaults(defaults) => {
+            if let Some(schedule) = &defaults.schedule {
+                schedule.check(document, "/spec/schedule", found);
+            }
+            if let Some(safety) = defaults.safety {
+                safety.check(document, found);
+            }
+        }
+        Spec::Account(account) => account.check(document, found),
+        Spec::Notifier(notifier) => notifier.check(document, found),
+        Spec::Channel(channel) => channel.check(document, found),
+        Spec::Queue(_) => {}
+        Spec::CampaignTest(test) => campaign_test::check(test, document, found),
+    }
+}
+
+fn check_campaign(campaign: &CampaignSpec, document: &Document<'_>, found: &mut Vec<Diagnostic>) {
+    if let Some(filter) = &campaign.filter {
+        filter.check(document, "/spec/filter", found);
+    }
+    if let Some(schedule) = &campaign.schedule {
+        schedule.check(document, "/spec/schedule", found);
+    }
+    let twice = [
+        ("filter", campaign.filter.is_some() && campaign.filter_ref.is_some()),
+        ("schedule", campaign.schedule.is_some() && campaign.schedule_ref.is_some()),
+    ];
+    for (key, _) in twice.into_iter().filter(|(_, twice)| *twice) {
+        let place = document.key_place(&format!("/spec/{key}Ref"));
+        let message = format!("the campaign has both `{key}` and `{key}Ref`");
+        found.push(
+            Diagnostic::new(Code::InlineAndReference, place, message)
+                .related(document.key_place(&format!("/spec/{key}")), "written out here")
+                .help("remove one of them"),
+        );
+    }
+    if let Some(days) = &campaign.days {
+        days::check_numbers(document, "/spec/days", days, false, found);
+    }
+}
+
+fn check_sequence(sequence: &SequenceSpec, document: &Document<'_>, found: &mut Vec<Diagnostic>) {
+    days::check_numbers(document, "/spec/days", &sequence.days, true, found);
+    match &sequence.fallback_language {
+        Some(fallback) => days::check_fallback(document, "/spec/days", &sequence.days, fallback, found),
+        None if sole_language(&sequence.days).is_none() => {
+            let message = "`spec` has no `fallbackLanguage`";
+            let help = "add `fallbackLanguage:`, a language that every day has; people without a text in theirs get it";
+            found.push(Diagnostic::new(Code::MissingKey, document.place("/spec"), message).help(help));
+        }
+        None => {}
+    }
+}
+
+fn repeated_keys(document: &Document<'_>, node: &Node, at: &str, found: &mut Vec<Diagnostic>) {
+    let mut seen: std::collections::HashMap<&str, Span> = std::collections::HashMap::new();
+    for (key, value) in node.entries() {
+        let at = join(at, &key.name);
+        if found.len() > MAX_PROBLEMS {
+            return;
+        }
+        if let Some(first) = seen.get(key.name.as_str()) {
+            let message = format!("the key `{}` is there twice", key.name);
+            found.push(
+                Diagnostic::new(Code::DuplicateKey, document.file.place(key.span, &at), message)
+                    .related(document.file.place(*first, &at), "first here")
+                    .help("remove one of them"),
+            );
+        } else {
+            seen.insert(&key.name, key.span);
+        }
+        if !value.is_scalar() {
+            repeated_keys(document, value, &at, found);
+        }
+    }
+    for (index, item) in node.items().iter().enumerate().filter(|(_, item)| !item.is_scalar()) {
+        repeated_keys(document, item, &format!("{at}/{index}"), found);
+    }
+}
+
+/// Kind and name of a document that is not YAML, as far as its lines show them, so that what refers to it is
+/// not reported too.
+fn salvage(text: &str) -> Option<(Kind, Name)> {
+    let word = |line: &str| line.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned();
+    let kind = text.lines().find_map(|line| line.trim_start_matches('\u{feff}').strip_prefix("kind:"))?;
+    let metadata = text.lines().skip_while(|line| !line.starts_with("metadata:"));
+    let name = metadata.map(str::trim).find_map(|line| {
+        let (before, name) = line.split_once("name:")?;
+        let inline = before.starts_with("metadata:");
+        (inline || before.is_empty()).then(|| word(name.split([',', '}']).next().unwrap_or_default()))
+    })?;
+    Some((Kind::parse(&word(kind))?, Name::parse(&name).ok()?))
+}

@@ -1,0 +1,5 @@
+//! YAML as trees of values that know their bytes.
+
+pub(super) mod document;
+pub(super) mod sources;
+pub(super) mod yaml;

@@ -1,0 +1,148 @@
+//! What a plan does to the days ahead: which campaigns end at another time, and which outlive a subscription.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use serde::Serialize;
+
+use super::forecast::{Finish, Foreseen, Total};
+use super::{Action, Kind, Plan};
+use crate::core::domain::{Name, Timestamp};
+use crate::core::manifest::Desired;
+use crate::core::manifest::desired::{CampaignType, DesiredState};
+
+/// An end that moves by less is not worth a line.
+const NOTABLE: TimeDelta = TimeDelta::days(1);
+
+/// A campaign some of whose runs end at least a day earlier or later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Slip {
+    pub campaign: Name,
+    /// How many of its runs do.
+    pub accounts: u64,
+    /// When the last of them would have ended; null when never.
+    pub before: Option<Timestamp>,
+    pub after: Option<Timestamp>,
+}
+
+/// A run of a filtered campaign that is not done when the subscription of its account ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outlives {
+    pub campaign: Name,
+    pub account: String,
+    pub subscription_ends_at: Timestamp,
+    /// When it would be done; null when the end cannot be seen.
+    pub finish_at: Option<Timestamp>,
+    /// Whether it does not begin because of it; otherwise it will pause.
+    pub refused: bool,
+}
+
+impl Plan {
+    /// Fills in what can be said of the days ahead: `foreseen` under what is in force, and under `desired`.
+    pub fn look_ahead(&mut self, foreseen: &[Foreseen], desired: &Desired) {
+        let runs = |name: &Name| -> Total {
+            let name = name.clone();
+            Total::of(foreseen.iter().filter_map(move |account| account.trees.get(1)?.get(&name)))
+        };
+        for change in &mut self.changes {
+            let active = desired.campaigns.get(&change.name).is_some_and(|spec| spec.state == DesiredState::Active);
+            let (Kind::Campaign, Some(effect)) = (change.kind, &mut change.effect) else { continue };
+            let total = runs(&change.name);
+            // One that its manifest holds goes on all the same where an operator says so.
+            if !active && total.enrolled == 0 && total.messages.is_empty() {
+                continue;
+            }
+            effect.enroll = total.enrolled_now;
+            effect.messages_per_day = Some(total.messages_per_day());
+            effect.finish_at = total.finish_at;
+            effect.never = total.never;
+        }
+        self.slips = slips(foreseen, desired);
+        self.outlives = outlives(foreseen, desired, &self.begun());
+    }
+
+    /// The campaigns that come, or change, by this plan.
+    fn begun(&self) -> BTreeSet<Name> {
+        let campaigns = self.changes.iter().filter(|change| change.kind == Kind::Campaign);
+        campaigns.filter(|change| change.action != Action::Cancel).map(|change| change.name.clone()).collect()
+    }
+}
+
+/// The campaigns whose runs end at another time under the second of the trees than under the first.
+pub fn slips(foreseen: &[Foreseen], desired: &Desired) -> Vec<Slip> {
+    let mut moved: BTreeMap<&Name, Vec<(Finish, Finish)>> = BTreeMap::new();
+    for account in foreseen {
+        let [before, after] = account.trees.as_slice() else { continue };
+        for (name, now) in after {
+            let Some(once) = before.get(name) else { continue };
+            let active = desired.campaigns.get(name).is_some_and(|spec| spec.state == DesiredState::Active);
+            if active && is_moved(once.finish, now.finish) {
+                moved.entry(name).or_default().push((once.finish, now.finish));
+            }
+        }
+    }
+    let last = |ends: &mut dyn Iterator<Item = Finish>| -> Option<Timestamp> {
+        // One that never ends is later than any.
+        ends.map(Finish::at).collect::<Option<Vec<_>>>()?.into_iter().max()
+    };
+    let slip = |(name, ends): (&Name, Vec<(Finish, Finish)>)| Slip {
+        campaign: name.clone(),
+        accounts: ends.len() as u64,
+        before: last(&mut ends.iter().map(|(before, _)| *before)),
+        after: last(&mut ends.iter().map(|(_, after)| *after)),
+    };
+    moved.into_iter().map(slip).collect()
+}
+
+fn is_moved(before: Finish, after: Finish) -> bool {
+    match (before.at(), after.at()) {
+        (Some(before), Some(after)) => (after - before).abs() >= NOTABLE,
+        (None, None) => false,
+        (Some(_), None) | (None, Some(_)) => true,
+    }
+}
+
+/// The runs of filtered campaigns that outlive a subscription under the last of the trees: those of `named` campaigns,
+/// and those that did not under the tree before.
+pub fn outlives(foreseen: &[Foreseen], desired: &Desired, named: &BTreeSet<Name>) -> Vec<Outlives> {
+    let mut found = Vec::new();
+    for account in foreseen {
+        let (Some(end), Some(after)) = (account.subscription_ends_at, account.trees.last()) else { continue };
+        let refused = account.refused.last();
+        for (name, outlook) in after {
+            let filtered = desired.campaigns.get(name).is_some_and(|spec| spec.kind == CampaignType::Filtered);
+            let at = account.trees.len().checked_sub(2);
+            let before = at.and_then(|at| account.trees[at].get(name));
+            let was_refused = at.is_some_and(|at| account.refused[at].contains_key(name));
+            let known = !named.contains(name) && (was_refused || before.is_some_and(|before| before.outlives(end)));
+            let would_end = refused.and_then(|refused| refused.get(name)).copied();
+            if filtered && !known && (would_end.is_some() || outlook.outlives(end)) {
+                found.push(Outlives {
+                    campaign: name.clone(),
+                    account: account.name.clone(),
+                    subscription_ends_at: end,
+                    finish_at: would_end.unwrap_or(outlook.finish).at(),
+                    refused: would_end.is_some(),
+                });
+            }
+        }
+    }
+    found.sort_by(|a, b| (&a.campaign, &a.account).cmp(&(&b.campaign, &b.account)));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Finish, is_moved};
+    use crate::core::plan::forecast::Endless;
+
+    #[test]
+    fn an_end_moves_by_days_or_comes_and_goes() {
+        let at = |text: &str| Finish::At(text.parse().unwrap());
+        let monday = at("2026-11-30T08:00:00Z");
+        assert!(!is_moved(monday, at("2026-11-30T23:00:00Z")));
+        assert!(is_moved(monday, at("2026-12-01T08:00:00Z")) && is_moved(at("2026-12-01T08:00:00Z"), monday));
+        assert!(is_moved(monday, Finish::Never(Endless::TooFar)));
+        assert!(!is_moved(Finish::Never(Endless::Paused), Finish::Never(Endless::TooFar)));
+    }
+}

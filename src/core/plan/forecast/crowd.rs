@@ -1,0 +1,202 @@
+//! The people of an account, grouped by what they are in and what they wait for.
+
+use std::collections::BTreeSet;
+
+use crate::core::domain::{Consent, NaiveDate, Timestamp};
+
+/// People in the same situation, who therefore stay together until there is room for some of them only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    pub people: u32,
+    /// The newest registration among them. Of two groups that wait the newer is taken first.
+    pub registered_at: Timestamp,
+    /// The number of one of them. Of two groups that are due at the same instant the lower goes first.
+    pub referral: i64,
+    pub paid: bool,
+    pub consent: Option<Consent>,
+    pub suppressed: bool,
+    /// The local day of their last message, in any run.
+    pub last_written_on: Option<NaiveDate>,
+    /// Where they stand in each run.
+    pub places: Vec<Place>,
+}
+
+/// Where people stand in one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// They will never be in it.
+    Outside,
+    /// They will be taken once they have been registered for long enough.
+    Waiting {
+        from: Timestamp,
+    },
+    Active {
+        day: u16,
+        due_at: Timestamp,
+    },
+    /// In it, and held until something happens to them.
+    Stuck,
+    Over,
+}
+
+/// Which group comes first in a run: the longest overdue, then by the number of a referral. Then the group.
+pub(super) type Turn = (Timestamp, i64, usize);
+
+/// All groups, and for each run who waits and who is due.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    groups: Vec<Ranked>,
+    runs: Vec<Members>,
+}
+
+#[derive(Debug)]
+struct Ranked {
+    group: Group,
+    /// How many people registered later than the newest of the group.
+    rank: u64,
+}
+
+/// Whom one run has.
+#[derive(Debug, Default)]
+struct Members {
+    waiting: BTreeSet<(u64, usize)>,
+    due: BTreeSet<Turn>,
+    active: u64,
+}
+
+impl Crowd {
+    pub(super) fn new(mut groups: Vec<Group>, runs: usize) -> Self {
+        groups.sort_by_key(|group| std::cmp::Reverse((group.registered_at, group.referral)));
+        let mut crowd = Self { groups: Vec::new(), runs: (0..runs).map(|_| Members::default()).collect() };
+        let mut rank = 0;
+        for group in groups {
+            let people = u64::from(group.people);
+            crowd.add(group, rank);
+            rank += people;
+        }
+        crowd
+    }
+
+    pub(super) fn group(&self, id: usize) -> &Group {
+        &self.groups[id].group
+    }
+
+    pub(super) fn place(&self, run: usize, id: usize) -> Place {
+        self.groups[id].group.places[run]
+    }
+
+    /// How many people are in the run.
+    pub(super) fn active(&self, run: usize) -> u64 {
+        self.runs[run].active
+    }
+
+    /// The group of the run that comes first.
+    pub(super) fn first(&self, run: usize) -> Option<Turn> {
+        self.runs[run].due.first().copied()
+    }
+
+    /// When the next group of the run is due after `now`.
+    pub(super) fn next_due(&self, run: usize, now: Timestamp) -> Option<Timestamp> {
+        self.runs[run].due.range((now, i64::MAX, usize::MAX)..).next().map(|(due_at, ..)| *due_at)
+    }
+
+    /// Whom the run has not taken yet, the newest first.
+    pub(super) fn waiting(&self, run: usize) -> impl Iterator<Item = usize> + '_ {
+        self.runs[run].waiting.iter().map(|(_, id)| *id)
+    }
+
+    /// Whether anybody of the run is held for good.
+    pub(super) fn is_stuck(&self, run: usize) -> bool {
+        let stuck = |ranked: &Ranked| ranked.group.people > 0 && ranked.group.places[run] == Place::Stuck;
+        self.groups.iter().any(stuck)
+    }
+
+    /// Whether the group is active in another run.
+    pub(super) fn is_elsewhere(&self, run: usize, id: usize) -> bool {
+        let places = self.groups[id].group.places.iter().enumerate();
+        places.filter(|(other, _)| *other != run).any(|(_, place)| is_active(*place))
+    }
+
+    /// Parts the newest `people` from the rest of the group; gives back the number of the part.
+    pub(super) fn part(&mut self, id: usize, people: u32) -> usize {
+        let Ranked { group, rank } = &mut self.groups[id];
+        if people >= group.people {
+            return id;
+        }
+        group.people -= people;
+        let (part, first) = (Group { people, ..group.clone() }, *rank);
+        *rank += u64::from(people);
+        for (members, _) in self.runs.iter_mut().zip(&part.places).filter(|(_, place)| is_waiting(**place)) {
+            members.waiting.remove(&(first, id));
+            members.waiting.insert((*rank, id));
+        }
+        // They are counted anew as a group of their own.
+        for (members, _) in self.runs.iter_mut().zip(&part.places).filter(|(_, place)| is_active(**place)) {
+            members.active -= u64::from(people);
+        }
+        self.add(part, first)
+    }
+
+    pub(super) fn write(&mut self, id: usize, on: NaiveDate) {
+        self.groups[id].group.last_written_on = Some(on);
+    }
+
+    /// Moves a whole group to another place in a run.
+    pub(super) fn place_at(&mut self, run: usize, id: usize, place: Place) {
+        self.leave(run, id);
+        self.groups[id].group.places[run] = place;
+        self.enter(run, id);
+    }
+
+    /// Everybody who is in the run leaves it, and nobody waits for it any more.
+    pub(super) fn close(&mut self, run: usize) {
+        for id in 0..self.groups.len() {
+            if !matches!(self.place(run, id), Place::Outside | Place::Over) {
+                self.place_at(run, id, Place::Over);
+            }
+        }
+    }
+
+    fn add(&mut self, group: Group, rank: u64) -> usize {
+        let id = self.groups.len();
+        self.groups.push(Ranked { group, rank });
+        for run in 0..self.runs.len() {
+            self.enter(run, id);
+        }
+        id
+    }
+
+    fn enter(&mut self, run: usize, id: usize) {
+        let Ranked { group, rank } = &self.groups[id];
+        let members = &mut self.runs[run];
+        match group.places[run] {
+            Place::Waiting { .. } => drop(members.waiting.insert((*rank, id))),
+            Place::Active { due_at, .. } => drop(members.due.insert((due_at, group.referral, id))),
+            Place::Outside | Place::Stuck | Place::Over => {}
+        }
+        if is_active(group.places[run]) {
+            members.active += u64::from(group.people);
+        }
+    }
+
+    fn leave(&mut self, run: usize, id: usize) {
+        let Ranked { group, rank } = &self.groups[id];
+        let members = &mut self.runs[run];
+        match group.places[run] {
+            Place::Waiting { .. } => drop(members.waiting.remove(&(*rank, id))),
+            Place::Active { due_at, .. } => drop(members.due.remove(&(due_at, group.referral, id))),
+            Place::Outside | Place::Stuck | Place::Over => {}
+        }
+        if is_active(group.places[run]) {
+            members.active -= u64::from(group.people);
+        }
+    }
+}
+
+const fn is_waiting(place: Place) -> bool {
+    matches!(place, Place::Waiting { .. })
+}
+
+const fn is_active(place: Place) -> bool {
+    matches!(place, Place::Active { .. } | Place::Stuck)
+}

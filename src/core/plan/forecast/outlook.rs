@@ -1,0 +1,183 @@
+//! What a forecast says.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::core::domain::{AccountId, NaiveDate, Name, Timestamp, Zone};
+
+/// What becomes of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    /// People taken at once.
+    pub enrolled_now: u64,
+    /// People taken in all, on which local day of the account.
+    pub enrolled: BTreeMap<NaiveDate, u64>,
+    /// When the first message leaves.
+    pub first_at: Option<Timestamp>,
+    pub finish: Finish,
+    /// Messages by local day of the account, days without any left out.
+    pub messages: BTreeMap<NaiveDate, u32>,
+    /// What it mostly waits for.
+    pub limit: Limit,
+}
+
+impl Outlook {
+    /// Whether it writes to somebody and is not done at `end`. That a subscription ends is not foreseen.
+    pub fn outlives(&self, end: Timestamp) -> bool {
+        match self.finish {
+            Finish::At(at) => at > end && !self.messages.is_empty(),
+            Finish::Never(why) => why == Endless::TooFar || why == Endless::Continuous,
+        }
+    }
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    At(Timestamp),
+    Never(Endless),
+}
+
+impl Finish {
+    pub const fn at(self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Never(_) => None,
+        }
+    }
+}
+
+/// Why no end can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Endless {
+    Draft,
+    Paused,
+    /// A default run, while a filtered one is active that does not end.
+    CrowdedOut,
+    /// Its turn never comes: a campaign before it does not end.
+    Behind,
+    /// It does not begin, because it would not be done before the subscription of the account ends.
+    OutlivesSubscription,
+    /// The campaign is not for this account any more.
+    NotSelected,
+    TemplateError,
+    SendingOff,
+    Disconnected,
+    SubscriptionExpired,
+    /// No window ever opens.
+    NoWindow,
+    /// Somebody in it has not said whether they may be written to.
+    ConsentMissing,
+    /// Enrollment is continuous, and there is no `endAt`.
+    Continuous,
+    /// Whether anybody is left to enroll is seen only when the account enrolls again.
+    EnrollmentOff,
+    /// Not within ten years.
+    TooFar,
+}
+
+impl Endless {
+    /// `2 runs do not end: the account is not connected`.
+    pub fn sentence(self, runs: u64) -> String {
+        let (run, does) = if runs == 1 { ("run", "does") } else { ("runs", "do") };
+        let what = if self == Self::OutlivesSubscription { "begin" } else { "end" };
+        format!("{runs} {run} {does} not {what}: {}", self.as_phrase())
+    }
+
+    const fn as_phrase(self) -> &'static str {
+        match self {
+            Self::Draft => "the campaign is a draft",
+            Self::Paused => "the campaign is paused",
+            Self::CrowdedOut => "it makes way for a filtered campaign that does not end",
+            Self::Behind => "a campaign before it does not end",
+            Self::OutlivesSubscription => "the subscription of the account ends before it would be done",
+            Self::NotSelected => "the campaign is not for the account any more",
+            Self::TemplateError => "a message cannot be rendered",
+            Self::SendingOff => "sending is off for the account",
+            Self::Disconnected => "the account is not connected",
+            Self::SubscriptionExpired => "the account's subscription is over",
+            Self::NoWindow => "no sending window ever opens",
+            Self::ConsentMissing => "somebody has not said whether they may be written to",
+            Self::Continuous => "enrollment is `continuous`, without an `endAt`",
+            Self::EnrollmentOff => "enrollment is off for the account",
+            Self::TooFar => "not within ten years",
+        }
+    }
+}
+
+/// What a run mostly waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// The account's messages of the day, which all its runs share.
+    AccountCap,
+    /// The run's own messages of the day.
+    CampaignCap,
+    /// `limits.dailyEnrollments`.
+    Enrollment,
+    Pace,
+    /// The same people get their message of the day from another run.
+    OtherRun,
+    /// The window stays closed for longer than a night.
+    Window,
+    /// Nothing but the days of the sequence themselves.
+    Cadence,
+}
+
+impl Limit {
+    /// What it is, in words that follow "it waits for" or stand alone.
+    pub const fn as_phrase(self) -> &'static str {
+        match self {
+            Self::AccountCap => "the daily cap of the account, which all its campaigns share",
+            Self::CampaignCap => "the daily cap of the campaign",
+            Self::Enrollment => "`limits.dailyEnrollments`",
+            Self::Pace => "the pace of the account",
+            Self::OtherRun => "another campaign that writes to the same people",
+            Self::Window => "its sending windows",
+            Self::Cadence => "nothing but the days of the sequence",
+        }
+    }
+}
+
+/// What becomes of one account, under one or several states of the files.
+#[derive(Debug, Clone)]
+pub struct Foreseen {
+    pub account: AccountId,
+    /// As the export calls it.
+    pub name: String,
+    pub zone: Zone,
+    pub subscription_ends_at: Option<Timestamp>,
+    /// For each state the runs that are not over or are going to be made, by campaign.
+    pub trees: Vec<BTreeMap<Name, Outlook>>,
+    /// For each state the runs that do not begin because they would outlive the subscription, and how they would end.
+    pub refused: Vec<BTreeMap<Name, Finish>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Endless, Finish, Limit, Outlook};
+
+    #[test]
+    fn a_subscription_is_outlived_by_who_ends_later_or_never() {
+        let day = "2027-01-30".parse().unwrap();
+        let outlook = |finish| Outlook {
+            enrolled_now: 0,
+            enrolled: BTreeMap::new(),
+            first_at: None,
+            finish,
+            messages: [(day, 1)].into(),
+            limit: Limit::Cadence,
+        };
+        let end = "2027-01-31T00:00:00Z".parse().unwrap();
+        let later = Finish::At(end + chrono::TimeDelta::seconds(1));
+        assert!(!outlook(Finish::At(end)).outlives(end));
+        assert!(outlook(later).outlives(end));
+        assert!(!Outlook { messages: BTreeMap::new(), ..outlook(later) }.outlives(end));
+        assert!(outlook(Finish::Never(Endless::Continuous)).outlives(end));
+        assert!(!outlook(Finish::Never(Endless::Paused)).outlives(end));
+    }
+}

@@ -1,0 +1,302 @@
+//! One run on its way through the days.
+
+use std::collections::BTreeMap;
+
+use super::{Endless, Finish, Limit, Outlook, Run};
+use crate::core::domain::{NaiveDate, Opening, Timestamp, Zone};
+use crate::core::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass};
+use crate::core::lifecycle::ordering::{Order, Peer, Peers};
+use crate::core::lifecycle::run::{Ahead, Phase, Reason, Situation, Status, Unable, next};
+use crate::core::manifest::desired::Enrollment;
+use crate::core::manifest::desired::policy::AccountPolicy;
+
+/// A run as it stands at the instant that is looked at.
+#[derive(Debug)]
+pub(super) struct State<'a> {
+    pub(super) run: Run<'a>,
+    pub(super) status: Status,
+    /// The zone of its windows.
+    zone: &'a Zone,
+    start_at: Option<Timestamp>,
+    pub(super) end_at: Option<Timestamp>,
+    opening: (Opening, Timestamp),
+    taken: Taken,
+    /// The local day of `taken.today`.
+    taken_on: NaiveDate,
+    last_pass_found: u32,
+    pub(super) pass_at: Option<Timestamp>,
+    enrolled_now: u64,
+    enrolled: BTreeMap<NaiveDate, u64>,
+    first_at: Option<Timestamp>,
+    finish_at: Option<Timestamp>,
+    pub(super) messages: BTreeMap<NaiveDate, u32>,
+    limits: BTreeMap<NaiveDate, Limit>,
+    /// The local day on which somebody last waited for the pace.
+    paced_on: Option<NaiveDate>,
+}
+
+/// What decides about a run besides itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Among<'a> {
+    pub(super) order: &'a Order,
+    pub(super) peers: &'a Peers,
+    pub(super) policy: &'a AccountPolicy,
+    pub(super) unable: Option<Unable>,
+}
+
+impl<'a> State<'a> {
+    pub(super) fn new(run: Run<'a>, account: &'a Zone, now: Timestamp) -> Self {
+        let schedule = &run.spec.schedule;
+        let zone = schedule.timezone.as_ref().unwrap_or(account);
+        let reason = if run.faulty { Reason::TemplateError } else { Reason::Manifest };
+        Self {
+            status: Status { phase: run.phase, reason, message: String::new() },
+            zone,
+            start_at: schedule.start_at.map(|moment| moment.at(zone)),
+            end_at: schedule.end_at.map(|moment| moment.at(zone)),
+            opening: (Opening::Never, now),
+            taken: run.taken,
+            taken_on: account.date(now),
+            last_pass_found: run.last_pass_found,
+            pass_at: run.enroll_at,
+            enrolled_now: 0,
+            enrolled: BTreeMap::new(),
+            first_at: None,
+            finish_at: None,
+            messages: BTreeMap::new(),
+            limits: BTreeMap::new(),
+            paced_on: None,
+            run,
+        }
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        self.status.phase == Phase::Active
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.status.phase.is_final()
+    }
+
+    /// Moves the run to the phase that follows from what is so; `true` when that is another one.
+    pub(super) fn advance(&mut self, anybody_active: bool, among: Among<'_>, now: Timestamp) -> bool {
+        let Run { spec, orders, started, selected, faulty, .. } = self.run;
+        let situation = Situation {
+            wanted: spec.state,
+            removed: false,
+            operator: orders.at(now).cloned(),
+            selected,
+            started,
+            behind: among.order.behind(self.run.id, among.peers),
+            crowded_out: among.order.crowded_out(self.run.id, among.peers, among.policy),
+            ahead: if self.run.refused { Ahead::Outlives(String::new()) } else { Ahead::Free },
+            unable: among.unable,
+            // What stops an account for its own sake is over by then, or plans do not matter.
+            halted: None,
+            enrolls: among.policy.enrollment.is_on(),
+            sends: among.policy.sending.is_on(),
+            start_at: self.start_at,
+            end_at: self.end_at,
+            enrollment: spec.enrollment,
+            passes: self.taken.passes,
+            pass_due: self.pass_at.is_some_and(|at| at <= now),
+            last_pass_found: self.last_pass_found,
+            target_cap_reached: spec.limits.targets.is_some_and(|cap| self.taken.ever >= u64::from(cap)),
+            has_active_targets: anybody_active,
+            template_error: faulty.then(String::new),
+        };
+        let before = self.status.phase;
+        self.status = next(&self.status, &situation, now);
+        let phase = self.status.phase;
+        if phase == Phase::Active && before != phase {
+            self.run.started = true;
+            self.pass_at = Some(now);
+        }
+        if phase.is_final() && before != phase {
+            self.finish_at = Some(now);
+            self.pass_at = None;
+        }
+        phase != before
+    }
+
+    /// When it may move though nothing happens to it, after `now`.
+    pub(super) fn alarm(&self, now: Timestamp) -> Option<Timestamp> {
+        let moves = [self.start_at, self.end_at, self.run.orders.change_at(now)];
+        moves.into_iter().flatten().filter(|at| *at > now && !self.is_over()).min()
+    }
+
+    /// What the others see of it.
+    pub(super) fn peer(&self, now: Timestamp) -> Peer {
+        Peer::of(&self.status, self.run.orders, now)
+    }
+
+    /// Whom the run has taken, as of the local day `today`.
+    pub(super) fn taken(&self, today: NaiveDate) -> Taken {
+        Taken { today: if self.taken_on == today { self.taken.today } else { 0 }, ..self.taken }
+    }
+
+    /// Notes a pass that took `found` people, none where the account does not enroll; `ripe_at` and `left` say when the
+    /// next of those who wait may be taken, and whether anybody waits at all.
+    pub(super) fn pass(
+        &mut self,
+        enrolls: bool,
+        found: u32,
+        (ripe_at, left): (Option<Timestamp>, bool),
+        clock: &Clock,
+    ) {
+        let taken = self.taken(clock.today);
+        let Pass { cut_short, again } = after_pass(self.run.spec, enrolls, taken, u64::from(found));
+        self.taken = Taken {
+            passes: taken.passes + u32::from(!cut_short),
+            ever: taken.ever + u64::from(found),
+            today: taken.today + found,
+        };
+        self.taken_on = clock.today;
+        self.last_pass_found = if cut_short { found.max(1) } else { found };
+        self.pass_at = match again {
+            Again::Never => None,
+            Again::AtOnce => Some(clock.now),
+            Again::Tomorrow => Some(clock.day_ends_at),
+            Again::Later => {
+                let backstop = left.then_some(clock.now + BACKSTOP);
+                [ripe_at, backstop].into_iter().flatten().min()
+            }
+        };
+        if found > 0 {
+            *self.enrolled.entry(clock.today).or_default() += u64::from(found);
+            self.enrolled_now += if clock.now == clock.began { u64::from(found) } else { 0 };
+        }
+        if cut_short && left && enrolls {
+            self.limited(Limit::Enrollment, clock.today);
+        }
+    }
+
+    /// Notes messages that left from `first_at` on.
+    pub(super) fn wrote(&mut self, messages: u32, first_at: Timestamp, today: NaiveDate) {
+        *self.messages.entry(today).or_default() += messages;
+        self.first_at.get_or_insert(first_at);
+    }
+
+    /// Messages that left on the local day, those before the look ahead included.
+    pub(super) fn written(&self, clock: &Clock) -> u32 {
+        let before = if clock.today == clock.began_on { self.run.sent } else { 0 };
+        before + self.messages.get(&clock.today).copied().unwrap_or_default()
+    }
+
+    /// Whether its window is open, or when it opens.
+    pub(super) fn opening(&mut self, now: Timestamp) -> Opening {
+        let (_, until) = self.opening;
+        if until <= now {
+            let windows = &self.run.spec.schedule.windows;
+            let opening = if windows.windows.is_empty() { Opening::Never } else { windows.opening(self.zone, now) };
+            let until = match opening {
+                Opening::Open(until) | Opening::Opens(until) => until,
+                Opening::Never => Timestamp::MAX_UTC,
+            };
+            self.opening = (opening, until);
+        }
+        self.opening.0
+    }
+
+    /// Notes that somebody is due and waits for the pace.
+    pub(super) fn paced(&mut self, today: NaiveDate) {
+        self.paced_on = Some(today);
+    }
+
+    /// Notes that somebody is due and the window is closed until `until`.
+    pub(super) fn shut(&mut self, until: Option<Timestamp>, clock: &Clock) {
+        if self.paced_on == Some(clock.today) {
+            self.limited(Limit::Pace, clock.today);
+        } else if until.is_none_or(|until| until - clock.now > BACKSTOP) {
+            self.limited(Limit::Window, clock.today);
+        }
+    }
+
+    /// Notes what somebody waits for on a day; of several things the first of [`Limit`] counts.
+    pub(super) fn limited(&mut self, limit: Limit, today: NaiveDate) {
+        let noted = self.limits.entry(today).or_insert(limit);
+        *noted = (*noted).min(limit);
+    }
+
+    /// What became of it, looked at until nothing happened any more, or until `too_far`.
+    pub(super) fn outlook(self, facts: Facts) -> Outlook {
+        let finish = match self.finish_at {
+            Some(at) => Finish::At(at),
+            None => Finish::Never(self.endless(facts)),
+        };
+        let mut days: BTreeMap<Limit, usize> = BTreeMap::new();
+        for limit in self.limits.values() {
+            *days.entry(*limit).or_default() += 1;
+        }
+        // Of two that hold it up equally often the first.
+        let limit = days.into_iter().rev().max_by_key(|(_, days)| *days).map_or(Limit::Cadence, |(limit, _)| limit);
+        Outlook {
+            enrolled_now: self.enrolled_now,
+            enrolled: self.enrolled,
+            first_at: self.first_at,
+            finish,
+            messages: self.messages,
+            limit,
+        }
+    }
+
+    fn endless(&self, facts: Facts) -> Endless {
+        match (self.status.phase, self.status.reason) {
+            (Phase::Draft, _) => Endless::Draft,
+            (Phase::Paused, Reason::TemplateError) => Endless::TemplateError,
+            (Phase::Paused, Reason::Disconnected) => Endless::Disconnected,
+            (Phase::Paused, Reason::SubscriptionExpired) => Endless::SubscriptionExpired,
+            (Phase::Paused, Reason::FilteredCampaignActive) => Endless::CrowdedOut,
+            (Phase::Scheduled, Reason::QueuedBehind) => Endless::Behind,
+            (Phase::Scheduled, Reason::OutlivesSubscription) => Endless::OutlivesSubscription,
+            (Phase::Paused, _) if !self.run.selected => Endless::NotSelected,
+            (Phase::Paused, _) => Endless::Paused,
+            _ if facts.too_far => Endless::TooFar,
+            _ if facts.sending_off => Endless::SendingOff,
+            _ if facts.disconnected => Endless::Disconnected,
+            _ if facts.expired => Endless::SubscriptionExpired,
+            _ if facts.anybody_due && self.opening.0 == Opening::Never => Endless::NoWindow,
+            _ if facts.anybody_stuck => Endless::ConsentMissing,
+            _ if self.run.spec.enrollment == Enrollment::Continuous => Endless::Continuous,
+            _ if facts.enrollment_off => Endless::EnrollmentOff,
+            _ => Endless::TooFar,
+        }
+    }
+}
+
+/// The instant that is looked at, with its local day of the account.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    pub(super) began: Timestamp,
+    pub(super) began_on: NaiveDate,
+    pub(super) now: Timestamp,
+    pub(super) today: NaiveDate,
+    pub(super) day_ends_at: Timestamp,
+}
+
+impl Clock {
+    pub(super) fn start(zone: &Zone, now: Timestamp) -> Self {
+        let today = zone.date(now);
+        Self { began: now, began_on: today, now, today, day_ends_at: zone.next_day(now) }
+    }
+
+    pub(super) fn set(&mut self, zone: &Zone, now: Timestamp) {
+        self.now = now;
+        if now >= self.day_ends_at {
+            (self.today, self.day_ends_at) = (zone.date(now), zone.next_day(now));
+        }
+    }
+}
+
+/// What an endless run may wait for.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts {
+    pub(super) too_far: bool,
+    pub(super) sending_off: bool,
+    pub(super) enrollment_off: bool,
+    pub(super) disconnected: bool,
+    pub(super) expired: bool,
+    pub(super) anybody_due: bool,
+    pub(super) anybody_stuck: bool,
+}

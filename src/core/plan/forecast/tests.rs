@@ -1,0 +1,327 @@
+use std::collections::BTreeMap;
+
+use super::{Account, Endless, Finish, Group, Limit, Outlook, Place, Run, forecast};
+use crate::core::dispatch::cadence::Cadence;
+use crate::core::dispatch::gate;
+use crate::core::dispatch::pacing::Pace;
+use crate::core::domain::{CampaignId, Consent, Moment, Name, Period, Timestamp, Weekday, Window, Windows, Zone};
+use crate::core::lifecycle::ordering::Order;
+use crate::core::lifecycle::run::Phase;
+use crate::core::manifest::desired::policy::AccountPolicy;
+use crate::core::manifest::desired::{
+    AccountSelector, Campaign, CampaignType, ConsentPolicy, Day, DesiredState, Enrollment, Filter, Limits, Pacing,
+    PastSubscription, Schedule, Sequence,
+};
+
+const WORKDAYS: [Weekday; 5] = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// A Tuesday, six in the morning in Douala.
+fn now() -> Timestamp {
+    at("2026-12-01T05:00:00Z")
+}
+
+/// A campaign of seven days, written from 8 to 20 o'clock.
+fn campaign() -> Campaign {
+    let hours =
+        |days: &[Weekday]| Window { days: days.to_vec(), from: "08:00".parse().unwrap(), to: "20:00".parse().unwrap() };
+    Campaign {
+        kind: CampaignType::Filtered,
+        state: DesiredState::Active,
+        accounts: AccountSelector::All,
+        filter: Filter::default(),
+        schedule: Schedule {
+            start_at: None,
+            end_at: None,
+            timezone: None,
+            windows: Windows { windows: vec![hours(&Weekday::ALL)], blackouts: vec![] },
+            first_after: Period::hours(1),
+            every: Period::hours(24),
+        },
+        run_after: None,
+        past_subscription: PastSubscription::default(),
+        priority: 10,
+        sequence: Name::parse("days").unwrap(),
+        days: BTreeMap::new(),
+        limits: Limits::default(),
+        enrollment: Enrollment::UntilDrained,
+        enroll_after: Period::ZERO,
+        consent: ConsentPolicy::Required,
+        exit_on_paid: true,
+        channel: None,
+    }
+}
+
+fn sequence(days: u16) -> Sequence {
+    let day =
+        Day { text: BTreeMap::new(), subject: BTreeMap::new(), media: vec![], whatsapp_template: None, after: None };
+    Sequence {
+        days: (1..=days).map(|n| (n, day.clone())).collect(),
+        fallback_language: crate::core::domain::Language::parse("fr").unwrap(),
+    }
+}
+
+fn people(count: u32, places: &[Place]) -> Group {
+    Group {
+        people: count,
+        registered_at: at("2026-11-01T00:00:00Z"),
+        referral: 0,
+        paid: false,
+        consent: Some(Consent::OptedIn),
+        suppressed: false,
+        last_written_on: None,
+        places: places.to_vec(),
+    }
+}
+
+const WAITING: Place = Place::Waiting { from: Timestamp::MIN_UTC };
+
+struct Case {
+    cap: Option<u32>,
+    pacing: Pacing,
+    connected: bool,
+    days: u16,
+    now: Timestamp,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        let pacing = Pacing { every: Period::ZERO, jitter: Period::ZERO, waves: vec![] };
+        Self { cap: Some(50), pacing, connected: true, days: 7, now: now() }
+    }
+}
+
+impl Case {
+    fn look(&self, specs: &[Campaign], groups: Vec<Group>) -> Vec<Outlook> {
+        let sequence = sequence(self.days);
+        let cadences: Vec<Cadence> = specs.iter().map(|spec| Cadence::of(spec, &sequence)).collect();
+        let runs: Vec<Run<'_>> = (1..)
+            .map(CampaignId)
+            .zip(specs)
+            .zip(&cadences)
+            .map(|((id, spec), cadence)| Run::new(id, spec, cadence))
+            .collect();
+        self.look_at(&runs, groups)
+    }
+
+    fn look_at(&self, runs: &[Run<'_>], groups: Vec<Group>) -> Vec<Outlook> {
+        let policy =
+            AccountPolicy { messages_per_day: self.cap, pacing: self.pacing.clone(), ..AccountPolicy::default() };
+        let facts = gate::Account::new(None, self.connected);
+        let zone = Zone::parse("Africa/Douala").unwrap();
+        let order = Order::default();
+        let account = Account { zone: &zone, policy: &policy, order: &order, facts, taken: 0, pace: Pace::default() };
+        forecast(&account, runs, groups, self.now)
+    }
+}
+
+/// First and last day, days with messages, messages, how many leave at most on a day, what it waits for.
+fn summary(outlook: &Outlook) -> String {
+    let finish = match outlook.finish {
+        Finish::At(at) => format!("done {}", at.format("%m-%d %H:%M")),
+        Finish::Never(why) => format!("never: {why:?}"),
+    };
+    let (first, last) = (outlook.messages.keys().next(), outlook.messages.keys().last());
+    let span = first.zip(last).map_or("nothing".to_owned(), |(first, last)| format!("{first} to {last}"));
+    format!(
+        "{span}, {} days, {} messages, {} a day, {finish}, {:?}",
+        outlook.messages.len(),
+        outlook.messages.values().sum::<u32>(),
+        outlook.messages.values().max().copied().unwrap_or_default(),
+        outlook.limit,
+    )
+}
+
+fn summaries(outlooks: &[Outlook]) -> Vec<String> {
+    outlooks.iter().map(summary).collect()
+}
+
+#[test]
+fn five_hundred_people_at_fifty_a_day_take_seventy_days() {
+    let found = Case::default().look(&[campaign()], vec![people(500, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2026-12-01 to 2027-02-08, 70 days, 3500 messages, 50 a day, done 02-08 07:00, AccountCap"]
+    );
+    assert_eq!((found[0].enrolled_now, found[0].enrolled.values().sum()), (500, 500));
+    assert_eq!(found[0].first_at, Some(at("2026-12-01T07:00:00Z")));
+}
+
+#[test]
+fn ten_people_take_as_long_as_the_sequence() {
+    let found = Case::default().look(&[campaign()], vec![people(10, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2026-12-01 to 2026-12-07, 7 days, 70 messages, 10 a day, done 12-07 07:00, Cadence"]
+    );
+}
+
+#[test]
+fn campaigns_share_the_cap_in_the_order_of_their_priority() {
+    let second = Campaign { priority: 20, ..campaign() };
+    let groups = vec![people(100, &[WAITING, Place::Outside]), people(100, &[Place::Outside, WAITING])];
+    let found = Case::default().look(&[campaign(), second], groups);
+    assert_eq!(
+        summaries(&found),
+        [
+            "2026-12-01 to 2026-12-14, 14 days, 700 messages, 50 a day, done 12-14 07:00, AccountCap",
+            "2026-12-15 to 2026-12-28, 14 days, 700 messages, 50 a day, done 12-28 07:00, AccountCap"
+        ]
+    );
+}
+
+#[test]
+fn whoever_is_in_two_campaigns_gets_one_message_a_day() {
+    let second = Campaign { priority: 20, ..campaign() };
+    let groups = vec![people(3, &[WAITING, WAITING]), people(2, &[Place::Outside, WAITING])];
+    let found = Case::default().look(&[campaign(), second], groups);
+    assert_eq!(
+        summaries(&found),
+        [
+            "2026-12-01 to 2026-12-07, 7 days, 21 messages, 3 a day, done 12-07 07:00, Cadence",
+            "2026-12-01 to 2026-12-14, 14 days, 35 messages, 3 a day, done 12-14 07:00, OtherRun"
+        ]
+    );
+}
+
+#[test]
+fn windows_on_workdays_leave_out_weekends_and_blackouts() {
+    let mut spec = campaign();
+    spec.schedule.windows.windows[0].days = WORKDAYS.to_vec();
+    spec.schedule.windows.blackouts = vec!["2026-12-08".parse().unwrap()];
+    let found = Case::default().look(&[spec], vec![people(10, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2026-12-01 to 2026-12-10, 7 days, 70 messages, 10 a day, done 12-10 07:00, Window"]
+    );
+}
+
+#[test]
+fn a_start_ahead_is_waited_for() {
+    let mut spec = campaign();
+    spec.schedule.start_at = Some(Moment::parse("2027-01-10T12:00").unwrap());
+    let found = Case::default().look(&[spec], vec![people(10, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2027-01-10 to 2027-01-16, 7 days, 70 messages, 10 a day, done 01-16 12:00, Cadence"]
+    );
+    assert_eq!(found[0].enrolled_now, 0);
+}
+
+#[test]
+fn an_end_cuts_off_what_is_left() {
+    let mut spec = campaign();
+    spec.schedule.end_at = Some(Moment::parse("2026-12-03T09:00").unwrap());
+    spec.enrollment = Enrollment::Continuous;
+    let found = Case::default().look(&[spec], vec![people(60, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2026-12-01 to 2026-12-03, 3 days, 150 messages, 50 a day, done 12-03 08:00, AccountCap"]
+    );
+}
+
+#[test]
+fn the_pace_is_what_a_day_can_hold() {
+    // 2 minutes and 30 seconds on the average, in 12 hours: 288 messages.
+    let pacing = Pacing { every: Period::minutes(2), jitter: Period::minutes(1), waves: vec![] };
+    let case = Case { cap: None, pacing, ..Case::default() };
+    let found = case.look(&[campaign()], vec![people(1_000, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2026-12-01 to 2026-12-25, 25 days, 7000 messages, 288 a day, done 12-25 10:37, Pace"]
+    );
+}
+
+#[test]
+fn daily_enrollments_are_a_ramp() {
+    let mut spec = campaign();
+    spec.limits.daily_enrollments = Some(5);
+    let found = Case::default().look(&[spec.clone()], vec![people(20, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2026-12-01 to 2026-12-10, 10 days, 140 messages, 20 a day, done 12-10 07:00, Enrollment"]
+    );
+    let days: Vec<u32> = found[0].messages.values().copied().collect();
+    assert_eq!(days, [5, 10, 15, 20, 20, 20, 20, 15, 10, 5]);
+    spec.limits.targets = Some(12);
+    let found = Case::default().look(&[spec], vec![people(20, &[WAITING])]);
+    assert_eq!(found[0].enrolled.values().copied().collect::<Vec<_>>(), [5, 5, 2]);
+}
+
+#[test]
+fn who_is_excluded_while_elsewhere_is_looked_for_again() {
+    let mut second = Campaign { priority: 20, enrollment: Enrollment::Continuous, ..campaign() };
+    second.filter.exclude_current_targets = true;
+    let found = Case { days: 2, ..Case::default() }.look(&[campaign(), second], vec![people(4, &[WAITING, WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        [
+            "2026-12-01 to 2026-12-02, 2 days, 8 messages, 4 a day, done 12-02 07:00, Cadence",
+            "2026-12-03 to 2026-12-04, 2 days, 8 messages, 4 a day, never: Continuous, Cadence"
+        ]
+    );
+}
+
+#[test]
+fn those_who_are_too_young_come_when_they_are_old_enough() {
+    let young = people(3, &[Place::Waiting { from: at("2026-12-02T10:00:00Z") }]);
+    let found = Case::default().look(&[campaign()], vec![people(2, &[WAITING]), young.clone()]);
+    assert_eq!(found[0].enrolled.values().copied().collect::<Vec<_>>(), [2, 3]);
+    // With nobody else it is over before they are.
+    let found = Case::default().look(&[campaign()], vec![young]);
+    assert_eq!((found[0].enrolled.values().sum::<u64>(), found[0].finish), (0, Finish::At(now())));
+}
+
+#[test]
+fn nothing_to_do_is_done_at_once() {
+    let found = Case::default().look(&[campaign()], vec![]);
+    assert_eq!(summaries(&found), ["nothing, 0 days, 0 messages, 0 a day, done 12-01 05:00, Cadence"]);
+}
+
+#[test]
+fn what_never_ends_says_why() {
+    let never = |case: Case, spec: Campaign, group: Group| case.look(&[spec], vec![group])[0].finish;
+    let waiting = || people(3, &[WAITING]);
+    let state = |state| Campaign { state, ..campaign() };
+    let mut shut = campaign();
+    shut.schedule.windows.windows.clear();
+    let unsure = Group { consent: None, ..people(1, &[Place::Active { day: 2, due_at: now() }]) };
+    let slow = Case { cap: Some(1), ..Case::default() };
+    for (expected, found) in [
+        (Endless::Paused, never(Case::default(), state(DesiredState::Paused), waiting())),
+        (Endless::Draft, never(Case::default(), state(DesiredState::Draft), waiting())),
+        (Endless::NoWindow, never(Case::default(), shut, waiting())),
+        (Endless::Disconnected, never(Case { connected: false, ..Case::default() }, campaign(), waiting())),
+        (
+            Endless::Continuous,
+            never(Case::default(), Campaign { enrollment: Enrollment::Continuous, ..campaign() }, waiting()),
+        ),
+        (Endless::ConsentMissing, never(Case::default(), campaign(), unsure)),
+        (Endless::TooFar, never(slow, campaign(), people(600, &[WAITING]))),
+    ] {
+        assert_eq!(found, Finish::Never(expected));
+    }
+}
+
+#[test]
+fn a_run_on_its_way_goes_on_from_where_it_is() {
+    let spec = Campaign { limits: Limits { messages_per_day: Some(4), ..Limits::default() }, ..campaign() };
+    let sequence = sequence(3);
+    let cadence = Cadence::of(&spec, &sequence);
+    let run = Run { phase: Phase::Active, started: true, sent: 3, ..Run::new(CampaignId(1), &spec, &cadence) };
+    let today = "2026-12-01".parse().unwrap();
+    let due = |day| Place::Active { day, due_at: at("2026-12-01T08:00:00Z") };
+    let groups = vec![
+        people(3, &[due(3)]),
+        Group { last_written_on: Some(today), ..people(2, &[due(2)]) },
+        Group { paid: true, ..people(1, &[due(1)]) },
+        // The sequence was longer once.
+        people(1, &[due(9)]),
+    ];
+    let found = Case { now: at("2026-12-01T09:00:00Z"), ..Case::default() }.look_at(&[run], groups);
+    assert_eq!(found[0].messages.values().copied().collect::<Vec<_>>(), [1, 4, 2]);
+    assert_eq!(found[0].limit, Limit::CampaignCap);
+}

@@ -1,0 +1,401 @@
+//! What a tree with errors asks for: whatever is broken stays as it is in force, and the rest goes ahead.
+//!
+//! What stays may need what the tree takes away, or contradict what it brings. Then that stays too, until all of it goes
+//! together; in the end everything in force would stay, and that goes together.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::core::domain::Name;
+use crate::core::manifest::{Checked, Desired, Kind};
+
+/// What to plan for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Freeze {
+    pub desired: Desired,
+    /// By kind and name.
+    pub frozen: Vec<Frozen>,
+    pub kept: Vec<Kept>,
+}
+
+/// A manifest that does not take effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Frozen {
+    pub kind: Kind,
+    pub name: Name,
+    /// Its last good version goes on; otherwise there is none, and it does not come.
+    pub in_force: bool,
+    /// Sentences; those that are errors name their place.
+    pub why: Vec<String>,
+}
+
+/// Something that stays in force although its manifest is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    pub kind: Kind,
+    pub name: Name,
+    pub why: String,
+}
+
+impl Frozen {
+    /// That it does not take effect.
+    pub fn sentence(&self) -> String {
+        let Self { kind, name, .. } = self;
+        if self.in_force {
+            format!("the {kind} `{name}` is frozen: what is in force stays")
+        } else {
+            format!("the {kind} `{name}` does not come into force")
+        }
+    }
+}
+
+/// The campaigns that `checked` renames, with the names they have `in_force`: none of which may still be in the files.
+pub fn renames(checked: &Checked, in_force: &Desired) -> BTreeMap<Name, Name> {
+    let is_there = |name: &Name| {
+        let key = (Kind::Campaign, name.clone());
+        checked.desired.campaigns.contains_key(name) || checked.broken.contains(&key)
+    };
+    let renames = checked.renames.iter().filter(|(new, old)| {
+        in_force.campaigns.contains_key(*old) && !is_there(old) && !in_force.campaigns.contains_key(*new)
+    });
+    renames.map(|(new, old)| (new.clone(), old.clone())).collect()
+}
+
+/// Has what is broken in `checked` stay as it is `in_force`, and what is protected stay when it is gone. Campaigns that
+/// are renamed are `in_force` under their new names.
+pub fn freeze(checked: &Checked, in_force: &Desired) -> Freeze {
+    let mut mix = Mix { desired: checked.desired.clone(), in_force, frozen: BTreeMap::new() };
+    for key in &checked.broken {
+        mix.freeze(key, checked.why.get(key).cloned().unwrap_or_default());
+    }
+    for key in in_force.protected.iter().filter(|(kind, name)| !checked.desired.has(*kind, name)) {
+        mix.freeze(key, vec!["`relance/prune` is `disabled`".to_owned()]);
+    }
+    // One that cannot be read may be new, or have another name than before.
+    if checked.unnamed || checked.unread.iter().any(|name| !in_force.campaigns.contains_key(name)) {
+        mix.keep_what_is_missing();
+    }
+    if checked.hides_defaults {
+        mix.keep_what_depends_on_defaults();
+    }
+    mix.settle();
+    let (mut frozen, mut kept) = (Vec::new(), Vec::new());
+    for ((kind, name), why) in mix.frozen {
+        let in_force = in_force.has(kind, &name);
+        let is_gone = !checked.desired.has(kind, &name) && !checked.broken.contains(&(kind, name.clone()));
+        if in_force && is_gone {
+            kept.push(Kept { kind, name, why: why.join("; ") });
+        } else {
+            frozen.push(Frozen { kind, name, in_force, why });
+        }
+    }
+    Freeze { desired: mix.desired, frozen, kept }
+}
+
+struct Mix<'a> {
+    desired: Desired,
+    in_force: &'a Desired,
+    frozen: BTreeMap<(Kind, Name), Vec<String>>,
+}
+
+impl Mix<'_> {
+    /// Puts what is in force in place of what the tree has. Says whether that is news.
+    fn freeze(&mut self, (kind, name): &(Kind, Name), why: Vec<String>) -> bool {
+        let (desired, in_force) = (&mut self.desired, self.in_force);
+        match kind {
+            Kind::Campaign => restore(&mut desired.campaigns, &in_force.campaigns, name),
+            Kind::Sequence => restore(&mut desired.sequences, &in_force.sequences, name),
+            Kind::Channel => restore(&mut desired.channels, &in_force.channels, name),
+            Kind::Queue => restore(&mut desired.queues, &in_force.queues, name),
+            Kind::Notifier => restore(&mut desired.notifiers, &in_force.notifiers, name),
+            Kind::Account => restore(&mut desired.accounts, &in_force.accounts, name),
+            Kind::Defaults => desired.defaults.clone_from(&in_force.defaults),
+            // Part of the campaigns that use them; tests have no effect.
+            Kind::Filter | Kind::Schedule | Kind::CampaignTest => return false,
+        }
+        let key = (*kind, name.clone());
+        if in_force.protected.contains(&key) {
+            desired.protected.insert(key.clone());
+        } else {
+            desired.protected.remove(&key);
+        }
+        let is_new = !self.frozen.contains_key(&key);
+        self.frozen.entry(key).or_insert(why);
+        is_new
+    }
+
+    fn keep_what_is_missing(&mut self) {
+        for key in self.in_force.keys().filter(|(kind, name)| !self.desired.has(*kind, name)).collect::<Vec<_>>() {
+            let why = "it is not in the files, but something in them cannot be read and may be it";
+            self.freeze(&key, vec![why.to_owned()]);
+        }
+    }
+
+    fn keep_what_depends_on_defaults(&mut self) {
+        let why = "there is no `Defaults`, but something in the files cannot be read and may be it";
+        let campaigns = self.desired.campaigns.keys().chain(self.in_force.campaigns.keys());
+        let campaigns: Vec<_> = campaigns.map(|name| (Kind::Campaign, name.clone())).collect();
+        self.desired.defaults.clone_from(&self.in_force.defaults);
+        for key in &campaigns {
+            self.freeze(key, vec![why.to_owned()]);
+        }
+    }
+
+    /// Freezes more until all goes together.
+    fn settle(&mut self) {
+        // A tree that was not mixed is of a piece.
+        if self.frozen.is_empty() {
+            return;
+        }
+        loop {
+            let mut is_settled = true;
+            for misfit in self.desired.misfits() {
+                for key in &misfit.between {
+                    is_settled &= !self.freeze(key, vec![misfit.sentence.clone()]);
+                }
+            }
+            if is_settled {
+                return;
+            }
+        }
+    }
+}
+
+fn restore<T: Clone>(objects: &mut BTreeMap<Name, T>, in_force: &BTreeMap<Name, T>, name: &Name) {
+    match in_force.get(name) {
+        Some(object) => objects.insert(name.clone(), object.clone()),
+        None => objects.remove(name),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Freeze, freeze, renames};
+    use crate::core::manifest;
+    use crate::core::manifest::{Checked, Desired, SourceFile, Sources};
+
+    const HEAD: &str = "apiVersion: relance/v1\nkind: ";
+
+    /// Manifests as `Kind name {spec}`.
+    fn tree(manifests: &[&str]) -> Checked {
+        let documents = manifests.iter().map(|manifest| match manifest.splitn(3, ' ').collect::<Vec<_>>()[..] {
+            _ if manifest.starts_with(HEAD) => format!("{manifest}\n"),
+            [kind, name, spec] => format!("{HEAD}{kind}\nmetadata: {{name: {name}}}\nspec: {spec}\n"),
+            _ => format!("{manifest}\n"),
+        });
+        let bytes = documents.collect::<Vec<_>>().join("---\n").into_bytes();
+        manifest::check(&Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes }] })
+    }
+
+    fn sound(manifests: &[&str]) -> Desired {
+        let checked = tree(manifests);
+        assert!(!checked.has_errors(), "{:#?}", checked.diagnostics);
+        checked.desired
+    }
+
+    /// What of `manifests` is frozen, as `Kind/name`, with `!` when it is not in force.
+    fn mixed(manifests: &[&str], in_force: &Desired) -> (String, Desired) {
+        let Freeze { desired, frozen, kept } = freeze(&tree(manifests), in_force);
+        assert_eq!(desired.misfits(), []);
+        for one in &frozen {
+            assert!(!one.why.is_empty(), "{one:?}");
+        }
+        let names =
+            frozen.iter().map(|one| format!("{}/{}{}", one.kind, one.name, if one.in_force { "" } else { "!" }));
+        let kept = kept.iter().map(|one| format!("~{}/{}", one.kind, one.name));
+        (names.chain(kept).collect::<Vec<_>>().join(" "), desired)
+    }
+
+    const DAYS: &str = "Sequence days {fallbackLanguage: fr, days: [{day: 1, text: {fr: a}}, {day: 2, text: {fr: b}}]}";
+    const SHORT: &str = "Sequence days {fallbackLanguage: fr, days: [{day: 1, text: {fr: a}}]}";
+    const A: &str = "Campaign a {type: filtered, sequenceRef: days, priority: 1}";
+    const B: &str = "Campaign b {type: filtered, sequenceRef: days, priority: 2}";
+    const B_EDITED: &str = "Campaign b {type: filtered, sequenceRef: days, priority: 22}";
+    const A_BROKEN: &str = "Campaign a {type: filtered, sequenceRef: days, priority: high}";
+
+    #[test]
+    fn a_tree_without_errors_is_taken_as_it_is() {
+        let (frozen, desired) = mixed(&[DAYS, B_EDITED], &sound(&[DAYS, A, B]));
+        assert_eq!((frozen.as_str(), desired), ("", sound(&[DAYS, B_EDITED])));
+    }
+
+    #[test]
+    fn what_is_broken_stays_and_the_rest_goes_ahead() {
+        let in_force = sound(&[DAYS, A, B]);
+        let (frozen, desired) = mixed(&[DAYS, A_BROKEN, B_EDITED, "Campaign new {}"], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/a Campaign/new!", sound(&[DAYS, A, B_EDITED])));
+        // With what needs it: everything here.
+        let (frozen, desired) = mixed(&["Sequence days {}", A, B_EDITED], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/a Campaign/b Sequence/days", in_force));
+    }
+
+    #[test]
+    fn dependents_say_whose_fault_it_is() {
+        let frozen = freeze(&tree(&["Sequence days {}", A]), &sound(&[DAYS, A])).frozen;
+        assert_eq!(frozen[0].why[0], "it needs the `Sequence` `days`, which cannot be used");
+        assert!(frozen[0].why[1].starts_with("error[RL0205] tree.yaml:4:1"), "{:?}", frozen[0].why);
+        assert_eq!(frozen[1].why, frozen[0].why[1..]);
+    }
+
+    #[test]
+    fn broken_defaults_freeze_what_they_have_a_part_in() {
+        let in_force = sound(&["Defaults all {limits: {messagesPerDay: 7, targets: 3}}", DAYS, A]);
+        for defaults in ["Defaults all {limits: 7}", "Defaults all {sequenceRef: none}"] {
+            let (frozen, desired) = mixed(&[defaults, DAYS, A], &in_force);
+            assert_eq!((frozen.as_str(), desired), ("Campaign/a Defaults/all", in_force.clone()));
+        }
+    }
+
+    #[test]
+    fn while_something_cannot_be_named_nothing_is_missing() {
+        let in_force =
+            sound(&["Defaults all {limits: {messagesPerDay: 7}}", DAYS, A, B, "Queue q {campaigns: [a, b]}"]);
+        // It may be the `Defaults`, too.
+        let (frozen, desired) = mixed(&[DAYS, B_EDITED, "kind: ["], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/b ~Campaign/a ~Queue/q", in_force.clone()));
+        let (_, desired) = mixed(&["Defaults all {}", DAYS, B_EDITED, "kind: ["], &in_force);
+        assert_eq!(desired, sound(&[DAYS, A, B_EDITED, "Queue q {campaigns: [a, b]}"]));
+        // A campaign without a name is no `Defaults`.
+        let bytes = format!("{HEAD}Campaign\nmetadata: {{}}\nspec: {{type: filtered}}\n").into_bytes();
+        let checked = manifest::check(&Sources { files: vec![SourceFile { path: "x.yaml".to_owned(), bytes }] });
+        assert!(checked.unnamed && !checked.hides_defaults);
+    }
+
+    #[test]
+    fn what_a_frozen_campaign_needs_stays_too() {
+        let own = "Campaign a {type: filtered, days: [{day: 1, text: {fr: STOP}}]}";
+        let in_force = sound(&[own, DAYS, B]);
+        let (frozen, desired) = mixed(&["Campaign a {type: filtered, days: 1}", DAYS, B], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/a ~Sequence/a", in_force));
+
+        let day_two =
+            "Campaign a {type: filtered, sequenceRef: days, channelRef: c, days: [{day: 2, text: {fr: STOP}}]}";
+        let in_force = sound(&["Channel c {type: sandbox}", DAYS, day_two, B]);
+        // The sequence is shortened under it, and the channel taken away.
+        let (frozen, desired) = mixed(&[SHORT, "Campaign a {type: filtered, filterRef: none}", B_EDITED], &in_force);
+        assert_eq!(frozen, "Campaign/a Sequence/days ~Channel/c");
+        assert_eq!(desired, sound(&["Channel c {type: sandbox}", DAYS, day_two, B_EDITED]));
+    }
+
+    #[test]
+    fn what_contradicts_what_is_frozen_waits() {
+        let after = |name: &str, other: &str| {
+            format!("Campaign {name} {{type: filtered, sequenceRef: days, runAfter: {other}}}")
+        };
+        let in_force = sound(&[DAYS, &after("a", "b"), B]);
+        let (frozen, desired) = mixed(&[DAYS, A_BROKEN, &after("b", "a")], &in_force);
+        // It needs what cannot be used; the circle would be next.
+        assert_eq!((frozen.as_str(), desired), ("Campaign/a Campaign/b", in_force));
+
+        // A queue that is broken goes on ordering.
+        let in_force = sound(&[DAYS, A, B, "Queue q {campaigns: [a, b]}"]);
+        let (frozen, desired) = mixed(&[DAYS, &after("a", "b"), B_EDITED, "Queue q {}"], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/a Campaign/b Queue/q", in_force));
+
+        let third = "Campaign third {type: filtered, sequenceRef: days}";
+        let in_force = sound(&[DAYS, A, B, third, "Queue q {campaigns: [a, b]}"]);
+        let (frozen, desired) = mixed(&[DAYS, A, B, third, "Queue q {}", "Queue r {campaigns: [b, third]}"], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Queue/q Queue/r!", in_force));
+
+        let default = |name: &str| format!("Campaign {name} {{type: default, sequenceRef: days}}");
+        let in_force = sound(&[DAYS, &default("d"), B]);
+        let (frozen, desired) =
+            mixed(&[DAYS, "Campaign d {type: filtered, priority: high}", &default("e"), B_EDITED], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/d Campaign/e!", sound(&[DAYS, &default("d"), B_EDITED])));
+    }
+
+    #[test]
+    fn an_account_stays_as_it_is_with_the_channel_it_needs() {
+        let channel = "Channel c {type: sandbox}";
+        let some = "Account some {accounts: {names: [a1]}, channelRef: c, sending: off}";
+        let in_force = sound(&[DAYS, B, channel, some]);
+        assert_eq!(Desired::from_objects(&in_force.to_objects()).unwrap(), in_force);
+        // Broken; and the channel would go.
+        let (frozen, desired) = mixed(&[DAYS, B, "Account some {accounts: {names: [a1]}, sending: none}"], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Account/some ~Channel/c", in_force.clone()));
+        // It may be what cannot be read.
+        let (frozen, desired) = mixed(&[DAYS, B, channel, "kind: ["], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/b ~Account/some", in_force.clone()));
+        // Another would set what the frozen one sets.
+        let broken = "Account some {accounts: {names: [a1]}, channelRef: none}";
+        let other = "Account other {accounts: {names: [a1, a2]}, sending: on}";
+        let (frozen, desired) = mixed(&[DAYS, B, channel, broken, other], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Account/other! Account/some", in_force));
+        // The channel of all.
+        let in_force = sound(&["Defaults all {channelRef: c}", DAYS, B, channel]);
+        let (frozen, desired) = mixed(&["Defaults all {channelRef: 7}", DAYS, B], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/b Defaults/all ~Channel/c", in_force));
+    }
+
+    #[test]
+    fn an_account_may_outlive_its_manifest() {
+        let kept = format!(
+            "{HEAD}Account\nmetadata: {{name: stopped, annotations: {{relance/prune: disabled}}}}\n\
+             spec: {{accounts: {{names: [a1]}}, sending: off}}"
+        );
+        let in_force = sound(&[DAYS, B, &kept]);
+        let (frozen, desired) = mixed(&[DAYS, B_EDITED], &in_force);
+        assert_eq!((frozen.as_str(), &desired.accounts), ("~Account/stopped", &in_force.accounts));
+    }
+
+    const AUTUMN: &str = "Campaign autumn {type: filtered, sequenceRef: days}";
+
+    /// A campaign with annotations.
+    fn annotated(name: &str, annotations: &str, spec: &str) -> String {
+        let spec = format!("{{type: filtered, sequenceRef: days{spec}}}");
+        format!("{HEAD}Campaign\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\nspec: {spec}")
+    }
+
+    fn renamed(manifests: &[&str], in_force: &Desired) -> String {
+        let renames = renames(&tree(manifests), in_force);
+        renames.iter().map(|(new, old)| format!("{old}->{new}")).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_campaign_is_renamed_from_one_that_is_there_no_more() {
+        let in_force = sound(&[DAYS, AUTUMN, B]);
+        let winter = annotated("winter", "relance/renamed-from: autumn", "");
+        assert_eq!(renamed(&[DAYS, &winter, B], &in_force), "autumn->winter");
+        // Though there is something wrong with it otherwise.
+        let broken = annotated("winter", "relance/renamed-from: autumn", ", priority: low");
+        assert_eq!(renamed(&[DAYS, &broken, B], &in_force), "autumn->winter");
+        // The old one is there, well or badly; the old one is not; the new one is in force already.
+        assert_eq!(renamed(&[DAYS, &winter, AUTUMN, B], &in_force), "");
+        assert_eq!(renamed(&[DAYS, &winter, "Campaign autumn {}", B], &in_force), "");
+        assert_eq!(renamed(&[DAYS, &winter, B], &sound(&[DAYS, B])), "");
+        assert_eq!(renamed(&[DAYS, &annotated("b", "relance/renamed-from: autumn", "")], &in_force), "");
+    }
+
+    #[test]
+    fn a_name_that_two_claim_stays_where_it_is() {
+        let in_force = sound(&[DAYS, AUTUMN, B]);
+        let claims = ["winter", "spring"].map(|name| annotated(name, "relance/renamed-from: autumn", ""));
+        assert_eq!(renamed(&[DAYS, &claims[0], &claims[1], B], &in_force), "");
+        let (frozen, desired) = mixed(&[DAYS, &claims[0], &claims[1], B], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/autumn Campaign/spring! Campaign/winter!", in_force.clone()));
+        // Of one that cannot be read nobody knows what it claims.
+        let unread = format!("{HEAD}Campaign\nmetadata:\n  name: winter\nspec: [");
+        let (frozen, desired) = mixed(&[DAYS, B_EDITED, &unread], &in_force);
+        assert_eq!((frozen.as_str(), desired), ("Campaign/winter! ~Campaign/autumn", sound(&[DAYS, AUTUMN, B_EDITED])));
+    }
+
+    #[test]
+    fn what_is_protected_stays_when_it_is_gone() {
+        let protected = annotated("autumn", "relance/prune: disabled", "");
+        let in_force = sound(&[DAYS, &protected, B]);
+        assert_eq!(Desired::from_objects(&in_force.to_objects()).unwrap(), in_force);
+        // With its sequence.
+        let (kept, desired) = mixed(&["Campaign b {type: filtered, days: [{day: 1, text: {fr: STOP}}]}"], &in_force);
+        assert_eq!(kept, "~Campaign/autumn ~Sequence/days");
+        assert!(desired.protected == in_force.protected && desired.campaigns.len() == 2);
+        let (kept, desired) = mixed(&[DAYS, AUTUMN, B], &in_force);
+        assert_eq!((kept.as_str(), desired), ("", sound(&[DAYS, AUTUMN, B])));
+        // What it says itself counts only when it is there.
+        let (_, desired) = mixed(
+            &[DAYS, &annotated("autumn", "relance/prune: disabled", ", priority: low"), B],
+            &sound(&[DAYS, AUTUMN, B]),
+        );
+        assert_eq!(desired, sound(&[DAYS, AUTUMN, B]));
+    }
+}

@@ -1,0 +1,21 @@
+//! What would change: the desired state against the one in force, as a value.
+//!
+//! A plan is complete: applying it takes no decision. Planning reads nothing and writes nothing.
+
+mod ahead;
+mod attributes;
+mod diff;
+pub mod forecast;
+mod freeze;
+mod guard;
+mod objects;
+pub mod render;
+pub mod stored;
+
+pub use self::ahead::{Outlives, Slip, outlives, slips};
+pub use self::attributes::attributes;
+pub use self::diff::{Action, Change, Effect, Field, Plan, plan};
+pub use self::freeze::{Freeze, Frozen, Kept, freeze, renames};
+pub use self::guard::{Refusal, guard};
+pub use self::objects::{Kind, Objects};
+pub use self::render::markdown::markdown;

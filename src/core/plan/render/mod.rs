@@ -1,0 +1,4 @@
+//! Plans as text and as Markdown.
+
+pub(super) mod markdown;
+pub mod text;

@@ -1,0 +1,193 @@
+//! Plans for people and for scripts.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::core::domain::{Name, Timestamp};
+use crate::core::manifest::Checked;
+use crate::core::plan::{Action, Change, Effect, Field, Frozen, Kept, Outlives, Plan, Slip};
+
+/// Accounts listed whose subscription ends too early.
+const LISTED: usize = 10;
+const INFALLIBLE: &str = "writing to a string cannot fail";
+
+/// The changes as SPEC §6 has them.
+pub fn changes(plan: &Plan) -> Value {
+    let change = |change: &Change| {
+        json!({
+            "action": change.action,
+            "kind": change.kind.as_str(),
+            "name": change.name,
+            "from": change.from,
+            "fields": change.fields,
+            "effect": change.effect,
+        })
+    };
+    plan.changes.iter().map(change).collect()
+}
+
+/// The plan as a person reads it in a terminal; the last line is the summary.
+pub fn text(plan: &Plan) -> String {
+    text_with(plan, &[])
+}
+
+/// As [`text`], with sections of other things before the summary.
+pub fn text_with(plan: &Plan, sections: &[String]) -> String {
+    let mut text = String::new();
+    for change in &plan.changes {
+        let (kind, name) = (change.kind.as_str(), change.name.as_str());
+        put_change(&mut text, (change.action, kind, name), change.from.as_ref().map(Name::as_str), &change.fields);
+        if let Some(effect) = &change.effect {
+            put(&mut text, &format!("      {}", in_people(effect)));
+        }
+    }
+    text += &ahead(&plan.slips, &plan.outlives, LISTED);
+    for section in sections {
+        text += if text.is_empty() { "" } else { "\n" };
+        put(&mut text, section);
+    }
+    text += if text.is_empty() { "" } else { "\n" };
+    text + &summary(plan)
+}
+
+/// One change and its fields, a line each.
+pub(in crate::core::plan) fn put_change(
+    text: &mut String,
+    (action, kind, name): (Action, &str, &str),
+    from: Option<&str>,
+    fields: &[Field],
+) {
+    let from = from.map(|from| format!(", until now {from}")).unwrap_or_default();
+    put(text, &format!("{} {:<7} {kind} {name}{from}", sign(action), action.as_str()));
+    for field in fields {
+        let (before, after) = (shown(field.before.as_ref()), shown(field.after.as_ref()));
+        put(text, &format!("      {}: {before} → {after}", field.path));
+    }
+}
+
+/// What there is to do, in a line that names the plan.
+pub(in crate::core::plan) fn summary(plan: &Plan) -> String {
+    if plan.is_empty() {
+        return "No changes. The database has what the files ask for.".to_owned();
+    }
+    let counted: Vec<String> =
+        plan.summary().iter().filter(|(_, n)| **n > 0).map(|(action, n)| format!("{n} to {action}")).collect();
+    format!("Plan {}: {}.", plan.digest(), counted.join(", "))
+}
+
+/// What of a tree with errors does not take effect, and why.
+pub fn frozen(frozen: &[Frozen], checked: &Checked) -> String {
+    let mut text = String::new();
+    put(
+        &mut text,
+        "The files have errors: `apply` refuses them, and the daemon leaves this as it is and does the rest",
+    );
+    for one in frozen {
+        let how = if one.in_force { "frozen at its last good version" } else { "does not come" };
+        put(&mut text, &format!("! {} {}: {how}", one.kind, one.name));
+        for why in &one.why {
+            put(&mut text, &format!("      {why}"));
+        }
+    }
+    let told: BTreeSet<&str> = frozen.iter().flat_map(|one| &one.why).map(String::as_str).collect();
+    let errors = checked.diagnostics.iter().filter(|found| found.is_error()).map(ToString::to_string);
+    for error in errors.filter(|error| !told.contains(error.as_str())) {
+        put(&mut text, &format!("! {error}"));
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// What stays in force although its manifest is gone.
+pub fn kept(kept: &[Kept]) -> String {
+    let mut text = "These stay in force although their manifests are gone".to_owned();
+    for Kept { kind, name, why } in kept {
+        write!(text, "\n= {kind} {name}: {why}").expect(INFALLIBLE);
+    }
+    text
+}
+
+pub(in crate::core::plan) fn in_people(effect: &Effect) -> String {
+    let mut parts = vec![counted(effect.accounts, "account")];
+    if effect.enroll > 0 {
+        parts.push(format!("{} enrolled now", people(effect.enroll)));
+    }
+    if effect.exit > 0 {
+        let leave = if effect.exit == 1 { "leaves" } else { "leave" };
+        parts.push(format!("{} {leave}", people(effect.exit)));
+    }
+    if let Some(messages) = effect.messages_per_day.filter(|messages| *messages > 0) {
+        parts.push(format!("at most {} a day", counted(messages, "message")));
+    }
+    if let Some(finish) = effect.finish_at {
+        parts.push(format!("done by {}", day(finish)));
+    }
+    for (why, runs) in &effect.never {
+        parts.push(why.sentence(*runs));
+    }
+    parts.join(", ")
+}
+
+/// What moves in the days ahead, in sections that begin with an empty line; nothing when nothing does. Of the
+/// subscriptions at most `listed` are shown.
+pub fn ahead(slips: &[Slip], outlives: &[Outlives], listed: usize) -> String {
+    let mut text = String::new();
+    let end = |at: Option<Timestamp>| at.map_or("never".to_owned(), day);
+    if !slips.is_empty() {
+        put(&mut text, "\nOther campaigns end at another time");
+    }
+    for slip in slips {
+        let (before, after) = (end(slip.before), end(slip.after));
+        let accounts = counted(slip.accounts, "account");
+        put(&mut text, &format!("  {}: {after} instead of {before}, in {accounts}", slip.campaign));
+    }
+    if !outlives.is_empty() {
+        put(&mut text, &format!("\nThe subscription ends before {}", counted(outlives.len() as u64, "run")));
+    }
+    for Outlives { campaign, account, subscription_ends_at, finish_at, refused } in outlives.iter().take(listed) {
+        let (ends, so) = (day(*subscription_ends_at), if *refused { "does not begin" } else { "will pause" });
+        let done = finish_at.map_or("never done".to_owned(), |at| format!("done by {}", day(at)));
+        put(&mut text, &format!("  {campaign} for {account}: paid until {ends}, would be {done}: {so}"));
+    }
+    if let Some(more) = outlives.len().checked_sub(listed).filter(|more| *more > 0) {
+        put(&mut text, &format!("  and {more} more"));
+    }
+    text
+}
+
+fn day(at: Timestamp) -> String {
+    at.format("%Y-%m-%d").to_string()
+}
+
+fn people(count: u64) -> String {
+    if count == 1 { "1 person".to_owned() } else { format!("{count} people") }
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+fn put(text: &mut String, line: &str) {
+    writeln!(text, "{line}").expect(INFALLIBLE);
+}
+
+const fn sign(action: Action) -> char {
+    match action {
+        Action::Create => '+',
+        Action::Update | Action::Pause | Action::Resume | Action::Rename => '~',
+        Action::Cancel | Action::Delete => '-',
+    }
+}
+
+/// A value in one line, long text shortened.
+fn shown(value: Option<&Value>) -> String {
+    const LONGEST: usize = 60;
+    let text = match value {
+        None | Some(Value::Null) => return "none".to_owned(),
+        Some(Value::String(text)) => format!("\"{}\"", text.replace('\n', "⏎")),
+        Some(value) => value.to_string(),
+    };
+    if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
+}

@@ -1,0 +1,115 @@
+//! Standing for who reconciles: of all daemons that may, one has the lease and renews it, and the others try until
+//! it is gone.
+
+use std::time::Duration;
+
+use rustix::process::getpid;
+use rustix::system::uname;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::supervisor::log_failure;
+use crate::core::domain::SourceId;
+use crate::daemon::reconcile::Foreign;
+use crate::store;
+use crate::store::{Holder, Store, Token};
+
+/// From one try, or renewal, to the next. With the six seconds of the lease, whoever dies is followed within eight.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// A process that reconciles while it has the lease.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    store: Store,
+    me: Holder,
+    /// What this process would have the database follow.
+    source: SourceId,
+    held: watch::Sender<Option<Token>>,
+}
+
+/// What was last said of others.
+#[derive(Debug, Default)]
+struct Told {
+    /// Who reconciles.
+    other: Option<Holder>,
+    /// Why nobody of this source may.
+    foreign: Option<Foreign>,
+}
+
+impl Candidate {
+    pub(super) fn new(store: Store, source: SourceId) -> Self {
+        let host = uname().nodename().to_string_lossy().into_owned();
+        let me = Holder { host, pid: getpid().as_raw_nonzero().get() };
+        Self { store, me, source, held: watch::Sender::new(None) }
+    }
+
+    /// Who it is, for people.
+    pub(super) fn me(&self) -> &Holder {
+        &self.me
+    }
+
+    /// The token under which to reconcile; none while another daemon does.
+    pub(super) fn held(&self) -> watch::Receiver<Option<Token>> {
+        self.held.subscribe()
+    }
+
+    /// Takes the lease when it is free and renews it, until `stop` is cancelled.
+    pub(super) async fn run(&self, stop: &CancellationToken) {
+        let mut told = Told::default();
+        while !stop.is_cancelled() {
+            if let Err(error) = self.tick(&mut told).await {
+                // What is held stays so: whether another took it is what the store will say.
+                log_failure("lease", &error);
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(PERIOD) => {}
+            }
+        }
+    }
+
+    /// Gives the lease back, so that another need not wait until it is over.
+    pub(super) async fn step_down(&self) {
+        let held = self.held.send_replace(None);
+        if let Some(token) = held
+            && let Err(error) = self.store.step_down(token).await
+        {
+            log_failure("lease", &error);
+        }
+    }
+
+    /// Makes one try.
+    async fn tick(&self, told: &mut Told) -> Result<(), store::Error> {
+        let foreign = Foreign::to(self.store.owner().await?.as_ref(), &self.source);
+        if let Some(foreign) = &foreign {
+            // A daemon of the source that the database follows is to have it.
+            self.step_down().await;
+            if told.foreign.as_ref() != Some(foreign) {
+                tracing::error!("{foreign}; until then this daemon does not reconcile");
+            }
+        }
+        told.foreign = foreign;
+        if told.foreign.is_some() {
+            return Ok(());
+        }
+        let held = *self.held.borrow();
+        if let Some(token) = held {
+            if self.store.renew(token).await? {
+                return Ok(());
+            }
+            self.held.send_replace(None);
+            tracing::warn!("the lease on reconciling was lost (token {token})");
+        }
+        if let Some(token) = self.store.take_over(&self.me).await? {
+            told.other = None;
+            tracing::info!("reconciling from here on (token {token})");
+            self.held.send_replace(Some(token));
+        } else if let Some(other) = self.store.reconciler().await?
+            && told.other.as_ref() != Some(&other)
+        {
+            tracing::info!("another daemon reconciles ({other}); this one takes over when it is gone");
+            told.other = Some(other);
+        }
+        Ok(())
+    }
+}

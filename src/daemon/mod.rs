@@ -1,0 +1,30 @@
+//! The work: enrolling, sending, receiving and moving runs on. Each room is one tick, which never sleeps and never loops;
+//! the supervisor owns the loops.
+
+mod adaptive_batch;
+mod confirmations;
+mod dispatcher;
+mod enroll;
+mod last_pass;
+mod leader_election;
+mod loaded_program;
+mod maintenance;
+mod notify;
+mod provider_updates;
+mod receive;
+pub mod reconcile;
+mod send;
+mod send_resources;
+mod stopped_runs;
+mod supervisor;
+
+pub use self::confirmations::confirm;
+pub use self::dispatcher::Flight;
+pub use self::enroll::enroll;
+pub use self::loaded_program::{Error as LoadError, Loaded};
+pub use self::maintenance::{Kept, Seen, upkeep};
+pub use self::notify::{Told, deliver};
+pub use self::receive::{Received, receive};
+pub use self::send::{BATCH, Sent, send};
+pub use self::send_resources::Addressees;
+pub use self::supervisor::{Roles, Supervisor};

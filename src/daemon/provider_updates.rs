@@ -1,0 +1,280 @@
+//! From what a provider tells to what the store is told.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::channel::webhook;
+use crate::channel::webhook::{Inbound, Meaning, Notice, Post, Preference, Status, StatusKind, Subject, Update};
+use crate::channel::{Reaction, Refusal, whatsapp};
+use crate::core::domain::{Mark, MessageKey, Timestamp, hex};
+use crate::core::lifecycle::restriction as stop;
+use crate::core::lifecycle::restriction::Stop;
+use crate::core::lifecycle::send_resources::tag;
+use crate::store::{HeardOf, Incoming, ProviderNotice, Receipt, ReceiptStatus, SenderName, Senders, Webhook};
+
+/// A failure that is told afterwards is one of the first hand-over: the provider tries no second one.
+const ATTEMPT: u16 = 1;
+
+/// A post, read.
+#[derive(Debug)]
+pub(super) struct Read<'a> {
+    pub(super) webhook: &'a Webhook,
+    post: Post,
+    now: Timestamp,
+    /// It names somebody who was forgotten.
+    pub(super) erase: bool,
+}
+
+impl<'a> Read<'a> {
+    pub(super) fn of(webhook: &'a Webhook, now: Timestamp) -> Self {
+        Self { webhook, post: webhook::read(&webhook.body, webhook.received_at), now, erase: false }
+    }
+
+    /// What numbers of ours are called.
+    pub(super) fn senders(&self) -> impl Iterator<Item = SenderName> {
+        self.post.numbers.iter().map(|number| SenderName {
+            channel: self.webhook.channel.clone(),
+            number: number.id.clone(),
+            digits: number.digits.clone(),
+            business: number.account.clone(),
+        })
+    }
+
+    /// What in it could not be read.
+    pub(super) fn problem(&self) -> Option<String> {
+        Some(self.post.problems.join("; ")).filter(|problem| !problem.is_empty())
+    }
+
+    /// What it calls people.
+    pub(super) fn people(&self) -> impl Iterator<Item = &str> {
+        let names = self.post.updates.iter().flat_map(|update| match update {
+            Update::Status(status) => [status.recipient.as_deref(), None],
+            Update::Inbound(Inbound { person, .. }) | Update::Preference(Preference { person, .. }) => {
+                [person.phone.as_deref(), person.user.as_deref()]
+            }
+            Update::Notice(_) => [None, None],
+        });
+        names.flatten()
+    }
+
+    /// Messages that the provider calls by its own name only.
+    pub(super) fn unnamed(&self) -> impl Iterator<Item = &str> {
+        self.statuses().filter(|status| status.callback.is_none()).map(|status| status.provider_id.as_str())
+    }
+
+    /// Whether it tells of messages that failed.
+    pub(super) fn has_failures(&self) -> bool {
+        self.statuses().any(|status| matches!(status.kind, StatusKind::Failed { .. }))
+    }
+
+    /// Receipts of messages that are ours, by our mark; `called` says what the provider calls them, `senders` by whose number
+    /// they went.
+    pub(super) fn receipts(
+        &self,
+        called: &HashMap<String, MessageKey>,
+        ours: &Mark,
+        senders: &Senders,
+    ) -> impl Iterator<Item = Receipt> {
+        self.statuses().filter_map(|status| {
+            let (key, is_certain) = match &status.callback {
+                Some(callback) => (callback.of(ours)?, callback.mark.is_some()),
+                None => (*called.get(&status.provider_id)?, true),
+            };
+            Some(Receipt {
+                key,
+                is_certain,
+                provider_id: Some(status.provider_id.clone()),
+                recipient: status.recipient.clone(),
+                channel: Some(self.webhook.channel.clone()),
+                status: receipt_status(&status.kind, !senders.has_own(key.target.account)),
+                at: status.at,
+            })
+        })
+    }
+
+    pub(super) fn incoming(&self) -> impl Iterator<Item = Incoming> {
+        self.post.updates.iter().filter_map(|update| match update {
+            Update::Inbound(inbound) => Some(message(&self.webhook.channel, inbound)),
+            Update::Preference(preference) => Some(switch(&self.webhook.channel, preference)),
+            Update::Status(_) | Update::Notice(_) => None,
+        })
+    }
+
+    pub(super) fn notices(&self) -> impl Iterator<Item = ProviderNotice> {
+        self.post.updates.iter().filter_map(|update| match update {
+            Update::Notice(notice) => {
+                let sentence = sentence(&self.webhook.channel, notice);
+                let id = format!("notice {} {sentence}", notice.at.timestamp()).chars().take(512).collect();
+                let at = notice.at.min(self.now);
+                let stop = stop(&self.webhook.channel, notice, &sentence, at);
+                Some(ProviderNotice { id, sentence, at, stop })
+            }
+            Update::Status(_) | Update::Inbound(_) | Update::Preference(_) => None,
+        })
+    }
+
+    fn statuses(&self) -> impl Iterator<Item = &Status> {
+        self.post.updates.iter().filter_map(|update| match update {
+            Update::Status(status) => Some(status),
+            Update::Inbound(_) | Update::Preference(_) | Update::Notice(_) => None,
+        })
+    }
+}
+
+/// `is_shared`: it went by a number that many share.
+fn receipt_status(kind: &StatusKind, is_shared: bool) -> ReceiptStatus {
+    match kind {
+        StatusKind::Sent => ReceiptStatus::Sent,
+        StatusKind::Delivered => ReceiptStatus::Delivered,
+        StatusKind::Read | StatusKind::Played => ReceiptStatus::Read,
+        StatusKind::Failed { code: Some(code), text } => ReceiptStatus::Failed(Refusal {
+            error: format!("{code}: {text}"),
+            reaction: whatsapp::by_number(whatsapp::reaction(*code, ATTEMPT), is_shared),
+        }),
+        StatusKind::Failed { code: None, text } => {
+            ReceiptStatus::Failed(Refusal { error: text.clone(), reaction: Reaction::FailDay })
+        }
+    }
+}
+
+fn message(channel: &str, inbound: &Inbound) -> Incoming {
+    let person = inbound.person.clone();
+    Incoming {
+        id: inbound.id.clone(),
+        channel: channel.to_owned(),
+        number: inbound.number.clone(),
+        phone: person.phone,
+        user: person.user,
+        context: person.context,
+        text: inbound.text.clone(),
+        is_message: true,
+        undoes: None,
+        at: inbound.at,
+    }
+}
+
+/// As if the person had written the word.
+fn switch(channel: &str, preference: &Preference) -> Incoming {
+    let person = preference.person.clone();
+    let text = if preference.stop { "STOP" } else { "START" };
+    let whose = person.phone.as_ref().or(person.user.as_ref()).map_or("somebody", String::as_str);
+    // It has no name of its own; one of which nobody can tell whose it is is kept for longer than they may be known.
+    let name = format!("preference {whose} {text} {}", preference.at.timestamp());
+    Incoming {
+        id: format!("preference {}", hex(&Sha256::digest(name))),
+        channel: channel.to_owned(),
+        number: preference.number.clone(),
+        phone: person.phone,
+        user: person.user,
+        context: None,
+        text: text.to_owned(),
+        is_message: false,
+        undoes: (!preference.stop).then_some(whatsapp::SWITCHED_OFF),
+        at: preference.at,
+    }
+}
+
+/// What a notice stops or lets go on; nothing if it means nothing, or does not say what it is about.
+fn stop(channel: &str, notice: &Notice, sentence: &str, said_at: Timestamp) -> Option<Stop> {
+    let (is_stopped, until) = match notice.meaning {
+        Meaning::Stop { until } => (true, until),
+        Meaning::Lift => (false, None),
+        Meaning::Nothing => return None,
+    };
+    let subject = match &notice.subject {
+        Subject::Template { name, language } => {
+            stop::Subject::Template { name: name.clone(), language: language.as_deref().map(tag) }
+        }
+        Subject::TemplateQuality { .. } => return None,
+        Subject::Number(number) => stop::Subject::Number(number.clone()?),
+        Subject::Account(id) => stop::Subject::Business(id.clone()?),
+    };
+    Some(Stop { channel: channel.to_owned(), subject, said_at, is_stopped, until, message: sentence.to_owned() })
+}
+
+/// What happened to what, in one sentence for the log.
+fn sentence(channel: &str, notice: &Notice) -> String {
+    let named = |name: &str, language: &Option<String>| {
+        language.as_ref().map_or_else(|| format!("`{name}`"), |language| format!("`{name}` ({language})"))
+    };
+    let event = &notice.event;
+    let said = match &notice.subject {
+        Subject::Template { name, language } => format!("the template {} is {event}", named(name, language)),
+        Subject::TemplateQuality { name, language } => {
+            format!("the quality of the template {} is {event}", named(name, language))
+        }
+        Subject::Number(number) => format!("{event} for the number {}", number.as_deref().unwrap_or("of an account")),
+        Subject::Account(id) => format!("{event} for the account {}", id.as_deref().unwrap_or("at the provider")),
+    };
+    let detail = notice.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+    format!("{channel}: {said}{detail}")
+}
+
+/// What a tick did.
+#[derive(Debug)]
+pub(super) struct Tally<'a> {
+    pub(super) receipts: usize,
+    pub(super) progress: u64,
+    pub(super) heard: &'a HeardOf,
+}
+
+impl Tally<'_> {
+    /// Tells the log of the posts that are `done`.
+    pub(super) fn tell(&self, done: &[&Read<'_>]) {
+        for post in done {
+            if let Some(problem) = post.problem() {
+                let Webhook { id, channel, .. } = post.webhook;
+                tracing::warn!(
+                    webhook.id = id,
+                    channel.name = channel,
+                    "parts of a webhook were passed over: {problem}"
+                );
+            }
+        }
+        let replies = &self.heard.replies;
+        tracing::info!(
+            webhooks = done.len(),
+            receipts = self.receipts,
+            progress = self.progress,
+            heard = self.heard.new,
+            stopped = replies.stopped.len(),
+            started = replies.started.len(),
+            "received"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Meaning, Notice, Subject, sentence};
+
+    #[test]
+    fn notices_are_told_in_a_sentence() {
+        let of = |subject, event: &str, detail: Option<&str>| {
+            let (event, detail) = (event.to_owned(), detail.map(str::to_owned));
+            sentence(
+                "whatsapp",
+                &Notice {
+                    subject,
+                    event,
+                    detail,
+                    meaning: Meaning::Nothing,
+                    at: "2026-11-30T14:00:00Z".parse().unwrap(),
+                },
+            )
+        };
+        let (name, language) = ("welcome".to_owned(), Some("fr".to_owned()));
+        let template = Subject::Template { name: name.clone(), language };
+        assert_eq!(
+            of(template, "PAUSED", Some("FIRST_PAUSE")),
+            "whatsapp: the template `welcome` (fr) is PAUSED: FIRST_PAUSE"
+        );
+        let quality = Subject::TemplateQuality { name, language: None };
+        assert_eq!(of(quality, "RED", None), "whatsapp: the quality of the template `welcome` is RED");
+        let number = Subject::Number(Some("237600000000".to_owned()));
+        assert_eq!(of(number, "FLAGGED", None), "whatsapp: FLAGGED for the number 237600000000");
+        let account = Subject::Account(Some("77".to_owned()));
+        assert_eq!(of(account, "DISABLED_UPDATE", None), "whatsapp: DISABLED_UPDATE for the account 77");
+    }
+}

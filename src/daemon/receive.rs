@@ -1,0 +1,129 @@
+//! One tick of receiving: claim what was posted to us, read it, have it take effect.
+//!
+//! Every effect is one that happens once however often it is asked for, and posts are marked as processed last: whoever
+//! dies in between leaves them to others.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::provider_updates::{Read, Tally};
+use super::send_resources::Addressees;
+use crate::core::domain::Timestamp;
+use crate::store;
+use crate::store::{Processed, Speed, Store};
+
+/// How long what is claimed is ours, in real time.
+const LEASE: Duration = Duration::from_mins(1);
+
+/// What a tick did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Received {
+    /// Posts that were looked at.
+    pub posts: usize,
+    /// Replies, or notices, changed who is written to.
+    pub words: bool,
+}
+
+/// Processes what waits at `now`, at most one batch.
+///
+/// One that cannot be processed is put off and holds up no other.
+pub async fn receive(
+    store: &Store,
+    addressees: &mut Addressees,
+    (now, speed): (Timestamp, Speed),
+) -> Result<Received, store::Error> {
+    let lease = TimeDelta::from_std(LEASE.mul_f64(speed.0.max(1.0))).unwrap_or(TimeDelta::MAX);
+    let webhooks = store.claim_webhooks(now, now + lease).await?;
+    let mut posts: Vec<Read<'_>> = webhooks.iter().map(|webhook| Read::of(webhook, now)).collect();
+    let gone = store.forgotten_among(&posts.iter().flat_map(Read::people).collect::<Vec<_>>()).await?;
+    for post in &mut posts {
+        let names_one = post.people().any(|name| gone.contains(name));
+        post.erase = names_one;
+    }
+    let mut received = Received { posts: posts.len(), words: false };
+    match process(store, addressees, &posts, now).await {
+        Ok(words) => received.words = words,
+        Err(error) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "cannot process webhooks together");
+            for post in &posts {
+                match process(store, addressees, std::slice::from_ref(post), now).await {
+                    Ok(words) => received.words |= words,
+                    Err(error) => put_off(store, post, &chain(&error), now).await?,
+                }
+            }
+        }
+    }
+    Ok(received)
+}
+
+/// Returns whether replies, or notices, changed who is written to.
+async fn process(
+    store: &Store,
+    addressees: &mut Addressees,
+    posts: &[Read<'_>],
+    now: Timestamp,
+) -> Result<bool, store::Error> {
+    if posts.is_empty() {
+        return Ok(false);
+    }
+    // Receipts first: they tell what the messages are called that people answer.
+    addressees.learn(store, posts.iter().flat_map(Read::senders).collect()).await?;
+    let unnamed: Vec<&str> = posts.iter().flat_map(Read::unnamed).collect();
+    let called = store.called(&unnamed).await?;
+    // Only of what failed it matters by whose number it went.
+    let nobody = store::Senders::default();
+    let senders = if posts.iter().any(Read::has_failures) { addressees.senders(store).await? } else { &nobody };
+    let ours = store.mark().await?;
+    let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called, &ours, senders)).collect();
+    let progress = store.receipts(&receipts, now).await?;
+    let incoming: Vec<_> = posts.iter().flat_map(Read::incoming).collect();
+    let heard = if incoming.is_empty() {
+        store::HeardOf::default()
+    } else {
+        store.hear(&incoming, addressees.senders(store).await?, now).await?
+    };
+    let notices: Vec<_> = posts.iter().flat_map(Read::notices).collect();
+    let new = match notices.as_slice() {
+        [] => Vec::new(),
+        notices => store.note_notices(notices, addressees.by_what(store).await?, now).await?,
+    };
+    for place in &new {
+        tracing::warn!("{}", notices[*place].sentence);
+    }
+    let riddles: BTreeSet<&str> = heard.riddles.iter().map(String::as_str).collect();
+    let (puzzling, plain): (Vec<&Read<'_>>, Vec<&Read<'_>>) =
+        posts.iter().partition(|post| post.incoming().any(|one| riddles.contains(one.id.as_str())));
+    let processed = |post: &&Read<'_>| Processed { id: post.webhook.id, problem: post.problem(), erase: post.erase };
+    store.settle_webhooks(&plain.iter().map(processed).collect::<Vec<_>>(), now).await?;
+    for post in puzzling {
+        put_off(store, post, "nothing tells who somebody is that answers a message", now).await?;
+    }
+    Tally { receipts: receipts.len(), progress, heard: &heard }.tell(&plain);
+    Ok(heard.replies != store::Heard::default() || new.iter().any(|place| notices[*place].stop.is_some()))
+}
+
+/// Has a post tried again, or kept for a month, and told.
+async fn put_off(store: &Store, post: &Read<'_>, error: &str, now: Timestamp) -> Result<(), store::Error> {
+    let webhook = post.webhook;
+    let (id, channel) = (webhook.id, webhook.channel.as_str());
+    if let Some(at) = store.put_webhook_off(webhook, (error, post.erase), now).await? {
+        tracing::warn!(webhook.id = id, channel.name = channel, again = %at, "cannot process a webhook: {error}");
+    } else {
+        let attempts = webhook.attempts;
+        tracing::error!(webhook.id = id, channel.name = channel, attempts, "gave up a webhook, which is kept: {error}");
+    }
+    Ok(())
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,418 @@
+//! The loops: each ticks, then sleeps until something of its own is due, somebody wakes it, or a short period is
+//! over. A wake-up carries no data; a tick that fails is logged and made again.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::last_pass::Settled;
+use super::leader_election::Candidate;
+use super::stopped_runs::tell_stopped;
+use super::{Addressees, BATCH, Flight, Kept, Loaded, Received, Seen, Told, confirm, deliver, receive, upkeep};
+use crate::channel::Open;
+use crate::channel::notify::Courier;
+use crate::core::domain::Timestamp;
+use crate::daemon::reconcile;
+use crate::daemon::reconcile::{By, Outcome, Pass, reconcile};
+use crate::source;
+use crate::source::{Claim, Commit, ReadError, Source, Tree, Watch};
+use crate::store;
+use crate::store::{NextDue, Speed, Store, Token};
+
+/// How long a loop sleeps at most: what another process changed is seen this late.
+const PERIOD: Duration = Duration::from_secs(1);
+/// How often the files are read though no event came: some changes raise none.
+const RESCAN: Duration = Duration::from_secs(30);
+/// After a failed tick.
+const RETRY: Duration = Duration::from_secs(1);
+/// Sending loops: while one waits for the database or the channel, the other claims.
+const SENDERS: usize = 2;
+
+/// Which loops a process runs.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    pub reconcile: bool,
+    pub enroll: bool,
+    pub send: bool,
+    /// Somebody listens for webhooks beside it.
+    pub serve: bool,
+}
+
+impl Roles {
+    pub const ALL: Self = Self { reconcile: true, enroll: true, send: true, serve: true };
+
+    /// Whether webhooks are processed.
+    fn receive(self) -> bool {
+        self.send || self.serve
+    }
+}
+
+/// Everything the loops share.
+#[derive(Clone)]
+pub struct Supervisor {
+    pub store: Store,
+    /// Makes the channels.
+    pub open: Open,
+    /// Tells people; without one nobody is told.
+    pub courier: Option<Courier>,
+    /// Where the manifests are.
+    pub source: Source,
+    /// In whose name they take effect.
+    pub claim: Claim,
+    /// How long to wait between two looks at a source that raises no events; up to a fifth is added at random.
+    pub poll: Duration,
+    pub roles: Roles,
+    /// Wakes every loop.
+    pub wake: Arc<Notify>,
+    /// Tells that a webhook came in.
+    pub posted: Arc<Notify>,
+}
+
+impl fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supervisor").field("roles", &self.roles).finish_non_exhaustive()
+    }
+}
+
+impl Supervisor {
+    /// Runs until `stop` is cancelled; then no tick begins any more, and those that run come to their end.
+    pub async fn run(&self, stop: &CancellationToken) {
+        let mut loops = JoinSet::new();
+        if self.roles.reconcile {
+            let (this, stop) = (self.clone(), stop.clone());
+            loops.spawn(async move { this.reconcile_in_turn(&stop).await });
+        }
+        if self.roles.enroll {
+            let (this, stop) = (self.clone(), stop.clone());
+            loops.spawn(async move { this.enroll_loop(&stop).await });
+        }
+        let flight = Flight::new(self.store.clone());
+        // One set of channels for all loops: what they take at once holds for the process.
+        let loaded = Arc::new(Mutex::new(Loaded::new(Arc::clone(&self.open))));
+        for _ in 0..if self.roles.send { SENDERS } else { 0 } {
+            let (this, flight, stop) = (self.clone(), flight.clone(), stop.clone());
+            let loaded = Arc::clone(&loaded);
+            loops.spawn(async move { this.send_loop(&loaded, &flight, &stop).await });
+        }
+        if self.roles.send {
+            let (this, stop) = (self.clone(), stop.clone());
+            loops.spawn(async move { this.confirm_loop(&loaded, &stop).await });
+        }
+        if let Some(courier) = self.courier.clone().filter(|_| self.roles.send) {
+            let (this, stop) = (self.clone(), stop.clone());
+            loops.spawn(async move { this.deliver_loop(&courier, &stop).await });
+        }
+        if self.roles.receive() {
+            let (this, stop) = (self.clone(), stop.clone());
+            loops.spawn(async move { this.receive_loop(&stop).await });
+        }
+        while let Some(ended) = loops.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(error = &error as &dyn StdError, "a loop died; stopping");
+                stop.cancel();
+            }
+        }
+    }
+
+    /// Reconciles while no other daemon does.
+    async fn reconcile_in_turn(&self, stop: &CancellationToken) {
+        let candidate = Candidate::new(self.store.clone(), self.claim.source.clone());
+        let me = candidate.me().to_string();
+        let this = Self { store: self.store.acting(Some(&me)), ..self.clone() };
+        tokio::join!(candidate.run(stop), this.reconcile_loop(candidate.held(), stop));
+        candidate.step_down().await;
+    }
+
+    async fn reconcile_loop(&self, mut held: watch::Receiver<Option<Token>>, stop: &CancellationToken) {
+        let changed = Arc::new(Notify::new());
+        let mut watch = Watch::new(Arc::clone(&changed));
+        let (mut told, mut seen, mut settled) = (String::new(), None, Settled::default());
+        while let Some(token) = granted(&mut held, stop).await {
+            // First the watch, then the files: what changes in between raises an event.
+            if let Source::Directories(named) = &self.source {
+                watch.rearm(&source::roots(named));
+            }
+            let mut pause = self.until_next_look();
+            // Nothing is lost by not waiting for a repository that may never answer.
+            let Some(tree) = stop.run_until_cancelled(self.source.read_at_rest()).await else { break };
+            tell_commit(&tree, &mut seen);
+            match self.reconcile_tick(tree, token, &mut settled).await {
+                Ok(None) => {}
+                Ok(Some(pass)) => {
+                    // An approval raises no event; a remote is not asked every second for that.
+                    if matches!((&pass.outcome, &self.source), (Outcome::Refused(_), Source::Directories(_))) {
+                        pause = PERIOD;
+                    }
+                    self.report(&pass, &mut told);
+                }
+                Err(reconcile::Error::Outdated) => continue,
+                Err(fenced @ reconcile::Error::Fenced) => tracing::warn!("{fenced} (token {token})"),
+                Err(error) => {
+                    // That it is over is told by a pass.
+                    settled = Settled::default();
+                    if !matches!(error, reconcile::Error::Source(ReadError::Git(_))) {
+                        pause = RETRY;
+                    }
+                    let text = error.to_string();
+                    if text != told {
+                        let seconds = pause.as_secs();
+                        let error = &error as &dyn StdError;
+                        tracing::error!(error, "cannot reconcile; what is in force stays; next try in {seconds} s");
+                    }
+                    told = text;
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = changed.notified() => {}
+                _ = held.changed() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Makes a pass, unless all is as the last one found it in order.
+    async fn reconcile_tick(
+        &self,
+        tree: Result<Tree, ReadError>,
+        token: Token,
+        settled: &mut Settled,
+    ) -> Result<Option<Pass>, reconcile::Error> {
+        let tree = tree?.claimed(self.claim.clone());
+        let Some(news) = settled.news(&tree, &self.store).await? else { return Ok(None) };
+        let (now, _) = self.store.now().await?;
+        let pass = reconcile(tree, &self.store.fenced(token), By::Daemon, now).await?;
+        settled.note(news, matches!(pass.outcome, Outcome::InSync) && pass.complaint().is_empty());
+        Ok(Some(pass))
+    }
+
+    /// How long the files may go unread though no event came. Daemons that began together do not ask a remote together.
+    fn until_next_look(&self) -> Duration {
+        match self.source {
+            Source::Directories(_) => RESCAN,
+            Source::Git(_) => {
+                let part = u32::try_from(RandomState::new().hash_one(()) % 1_000).unwrap_or_default();
+                self.poll + self.poll / 5 * part / 1_000
+            }
+        }
+    }
+
+    /// Logs what is new; what persists is said once.
+    fn report(&self, pass: &Pass, told: &mut String) {
+        if let Outcome::Applied { revision, plan } = &pass.outcome {
+            self.wake.notify_waiters();
+            tracing::info!(revision, changes = plan.changes.len(), "applied a new revision");
+            for change in &plan.changes {
+                tracing::info!(revision, kind = change.kind.as_str(), name = %change.name, "{}", change.action.as_str());
+            }
+        }
+        let text = pass.complaint();
+        if text.is_empty() && !told.is_empty() {
+            tracing::info!("the files are in order again");
+        }
+        if text != *told {
+            for line in text.lines() {
+                tracing::error!("{line}");
+            }
+        }
+        *told = text;
+    }
+
+    async fn enroll_loop(&self, stop: &CancellationToken) {
+        let (mut loaded, mut seen, mut told) = (Loaded::new(Arc::clone(&self.open)), Seen::default(), None);
+        while !stop.is_cancelled() {
+            if let Err(error) = tell_stopped(&self.store, &mut told).await {
+                log_failure("tell what stopped", &error);
+            }
+            match self.enroll_tick(&mut loaded, &mut seen).await {
+                Ok(kept) if kept.is_nothing() => {
+                    self.rest(stop, NextDue::upkeep).await;
+                }
+                Ok(_) => self.wake.notify_waiters(),
+                Err(error) => {
+                    log_failure("enroll", &*error);
+                    self.failed(stop).await;
+                }
+            }
+        }
+    }
+
+    async fn enroll_tick(&self, loaded: &mut Loaded, seen: &mut Seen) -> Result<Kept, Box<dyn StdError + Send + Sync>> {
+        let (program, _) = loaded.in_force(&self.store).await?;
+        let (now, _) = self.store.now().await?;
+        Ok(upkeep(&self.store, &program, seen, now).await?)
+    }
+
+    /// Claims and has handed over until `stop` is cancelled; then waits for what is on its way.
+    async fn send_loop(&self, loaded: &Mutex<Loaded>, flight: &Flight, stop: &CancellationToken) {
+        while stop.run_until_cancelled(flight.room()).await.is_some() {
+            let landing = flight.landing();
+            match self.send_tick(loaded, flight).await {
+                // A lane whose message has landed since may be due again.
+                Ok(0) => tokio::select! {
+                    () = self.rest(stop, |due| due.send) => {}
+                    () = landing => {}
+                },
+                Ok(_) => {}
+                Err(error) => {
+                    log_failure("send", &*error);
+                    self.failed(stop).await;
+                }
+            }
+        }
+        flight.land().await;
+    }
+
+    async fn send_tick(
+        &self,
+        loaded: &Mutex<Loaded>,
+        flight: &Flight,
+    ) -> Result<usize, Box<dyn StdError + Send + Sync>> {
+        let (program, channels) = loaded.lock().await.in_force(&self.store).await?;
+        let at = self.store.now().await?;
+        let sent = flight.send(&program, &channels, BATCH, at).await?;
+        if sent.messages > 0 {
+            tracing::info!(messages = sent.messages, lanes = sent.lanes, "handing over");
+        }
+        Ok(sent.lanes)
+    }
+
+    /// Tells people that their STOP was heard, apart from all other work: it waits for no lane.
+    async fn confirm_loop(&self, loaded: &Mutex<Loaded>, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.confirm_tick(loaded).await {
+                Ok(0) => tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.wake.notified() => {}
+                    () = tokio::time::sleep(PERIOD) => {}
+                },
+                Ok(_) => {}
+                Err(error) => {
+                    log_failure("confirm", &*error);
+                    self.failed(stop).await;
+                }
+            }
+        }
+    }
+
+    async fn confirm_tick(&self, loaded: &Mutex<Loaded>) -> Result<usize, Box<dyn StdError + Send + Sync>> {
+        let (program, channels) = loaded.lock().await.in_force(&self.store).await?;
+        let (now, _) = self.store.now().await?;
+        Ok(confirm(&self.store, &program, &channels, now).await?)
+    }
+
+    /// Tells people, apart from all other work: whoever does not answer holds up nobody but themselves.
+    async fn deliver_loop(&self, courier: &Courier, stop: &CancellationToken) {
+        let mut told = Told::default();
+        while !stop.is_cancelled() {
+            match self.deliver_tick(courier, &mut told).await {
+                Ok(0) => tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(PERIOD) => {}
+                },
+                Ok(_) => {}
+                Err(error) => {
+                    log_failure("notify", &error);
+                    self.failed(stop).await;
+                }
+            }
+        }
+    }
+
+    async fn deliver_tick(&self, courier: &Courier, told: &mut Told) -> Result<usize, store::Error> {
+        let at = self.store.now().await?;
+        deliver(&self.store, courier, told, at).await
+    }
+
+    /// Processes what was posted to us, apart from all other work.
+    async fn receive_loop(&self, stop: &CancellationToken) {
+        let mut addressees = Addressees::default();
+        while !stop.is_cancelled() {
+            match self.receive_tick(&mut addressees).await {
+                Ok(Received { posts: 0, .. }) => tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = self.posted.notified() => {}
+                    () = tokio::time::sleep(PERIOD) => {}
+                },
+                // Who says STOP leaves runs that may end by it.
+                Ok(Received { words: true, .. }) => self.wake.notify_waiters(),
+                Ok(_) => {}
+                Err(error) => {
+                    log_failure("receive", &error);
+                    self.failed(stop).await;
+                }
+            }
+        }
+    }
+
+    async fn receive_tick(&self, addressees: &mut Addressees) -> Result<Received, store::Error> {
+        let at = self.store.now().await?;
+        receive(&self.store, addressees, at).await
+    }
+
+    async fn failed(&self, stop: &CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(RETRY) => {}
+        }
+    }
+
+    /// Sleeps until what `pick` picks is due, at most [`PERIOD`], or until somebody wakes or stops us.
+    async fn rest(&self, stop: &CancellationToken, pick: impl Fn(NextDue) -> Option<Timestamp>) {
+        let pause = match (self.store.next_due().await, self.store.now().await) {
+            (Ok(due), Ok((now, speed))) => pick(due).map_or(PERIOD, |at| real_time(at, now, speed)),
+            _ => PERIOD,
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.wake.notified() => {}
+            () = tokio::time::sleep(pause.min(PERIOD)) => {}
+        }
+    }
+}
+
+/// Says which commit the files are from, once.
+fn tell_commit(tree: &Result<Tree, ReadError>, seen: &mut Option<Commit>) {
+    if let Ok(Tree { commit: Some(commit), .. }) = tree
+        && seen.as_ref() != Some(commit)
+    {
+        tracing::info!(git.commit = commit.id, git.author = commit.author, "read the manifests of a commit");
+        *seen = Some(commit.clone());
+    }
+}
+
+/// Waits for the token under which to reconcile; `None` when the process is to stop.
+async fn granted(held: &mut watch::Receiver<Option<Token>>, stop: &CancellationToken) -> Option<Token> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        held = held.wait_for(Option::is_some) => held.ok().and_then(|held| *held),
+    }
+}
+
+pub(super) fn log_failure(task: &str, error: &(dyn StdError + Send + Sync + 'static)) {
+    let error: &(dyn StdError + 'static) = error;
+    tracing::error!(task.name = task, error, "a tick of `{task}` failed; trying again");
+}
+
+/// How long it really takes until the clock shows `at`. What is due already and was not done is in the hands of another
+/// process: it gets a moment to finish.
+fn real_time(at: Timestamp, now: Timestamp, speed: Speed) -> Duration {
+    const LEAST: Duration = Duration::from_millis(1);
+    const BUSY: Duration = Duration::from_millis(50);
+    if at <= now {
+        return BUSY;
+    }
+    if speed.0 <= 0.0 {
+        return PERIOD;
+    }
+    let ahead = (at - now).to_std().unwrap_or_default();
+    ahead.div_f64(speed.0).clamp(LEAST, PERIOD)
+}

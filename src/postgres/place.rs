@@ -1,0 +1,190 @@
+//! Where a private server lives: its folder, its socket, its locks.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+use sha2::{Digest, Sha256};
+
+use super::Error;
+use super::user::{Account, RunAs};
+use crate::core::domain::hex;
+
+/// Part of the socket's name; nothing listens on TCP.
+pub(super) const PORT: u16 = 5432;
+
+/// The kernel's limit is 104 bytes on macOS and 108 on Linux, for the folder and `/.s.PGSQL.5432`.
+const SOCKET_DIR_BYTES: usize = 85;
+
+/// A folder with everything of one server in it, and as whom it runs.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) dir: PathBuf,
+    pub(super) socket_dir: PathBuf,
+    pub(super) user: RunAs,
+    pub(super) moved: Option<Moved>,
+}
+
+/// Why the server is not in the folder that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    user: String,
+    closed: PathBuf,
+}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not here: `{}`, which must run it, may not enter {}", self.user, self.closed.display())
+    }
+}
+
+impl Place {
+    /// Decides where the server asked for in `dir` lives. Every command comes to the same answer; nothing is made.
+    pub(super) fn choose(dir: &Path) -> Result<Self, Error> {
+        let dir = real(dir).map_err(Error::io("find", dir))?;
+        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let user = RunAs::choose(fs::metadata(&dir).ok().as_ref(), &dir, &passwd)?;
+        let (dir, moved) = match &user {
+            RunAs::Account(account) => match closed_to(account, &dir) {
+                Some(closed) => (outside(&dir), Some(Moved { user: account.name.clone(), closed })),
+                None => (dir, None),
+            },
+            RunAs::Ourselves => (dir, None),
+        };
+        let socket_dir = if fits_a_socket(&dir) {
+            dir.clone()
+        } else {
+            PathBuf::from(format!("/tmp/relance-{}-{}", user.uid(), digest(&dir)))
+        };
+        Ok(Self { dir, socket_dir, user, moved })
+    }
+
+    /// Makes the folder, closed to everybody else.
+    pub(super) fn prepare(&self) -> Result<(), Error> {
+        if let Some(parent) = self.dir.parent() {
+            fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+        }
+        self.private_dir(&self.dir)?;
+        let ignored = self.dir.join(".gitignore");
+        if !ignored.exists() {
+            fs::write(&ignored, "*\n").map_err(Error::io("write", &ignored))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the folder of the socket. Only under `users.lock`: whoever stops the server removes it.
+    pub(super) fn prepare_socket(&self) -> Result<(), Error> {
+        if self.socket_dir == self.dir { Ok(()) } else { self.private_dir(&self.socket_dir) }
+    }
+
+    /// Removes what lies outside the folder while no server runs.
+    pub(super) fn tidy(&self) {
+        if self.socket_dir != self.dir {
+            // Not empty or gone already: then it is not ours to remove.
+            drop(fs::remove_dir(&self.socket_dir));
+        }
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.dir.join("postgres.log")
+    }
+
+    pub(super) fn socket(&self) -> PathBuf {
+        self.socket_dir.join(format!(".s.PGSQL.{PORT}"))
+    }
+
+    /// A connection URL, whole enough that no `PG*` variable of its reader changes it. The socket's folder has only characters that need no quoting.
+    pub(super) fn url(&self, database: &str) -> String {
+        let host = self.socket_dir.to_string_lossy().replace('/', "%2F");
+        format!("postgres://relance@localhost/{database}?host={host}&port={PORT}&sslmode=disable")
+    }
+
+    /// Serialises those who start or stop the server.
+    pub(super) fn start_lock(&self) -> Result<File, Error> {
+        self.open(&self.dir.join("start.lock"))
+    }
+
+    /// Held shared by whoever uses the server, exclusively by whoever stops it.
+    pub(super) fn users_lock(&self) -> Result<File, Error> {
+        self.open(&self.dir.join("users.lock"))
+    }
+
+    /// Held exclusively by the keeper as long as it lives.
+    pub(super) fn keeper_lock(&self) -> Result<File, Error> {
+        self.open(&self.dir.join("keeper.lock"))
+    }
+
+    /// Tells whether a keeper lives.
+    pub(super) fn is_kept(&self) -> Result<bool, Error> {
+        Ok(self.keeper_lock()?.try_lock_shared().is_err())
+    }
+
+    /// Opens a file of ours for appending, making it when missing.
+    pub(super) fn open(&self, path: &Path) -> Result<File, Error> {
+        let file = OpenOptions::new().append(true).create(true).open(path).map_err(Error::io("open", path))?;
+        self.user.give(path)?;
+        Ok(file)
+    }
+
+    fn private_dir(&self, dir: &Path) -> Result<(), Error> {
+        match DirBuilder::new().mode(0o700).create(dir) {
+            Ok(()) => self.user.give(dir),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let found = fs::symlink_metadata(dir).map_err(Error::io("look at", dir))?;
+                match found.uid() {
+                    uid if uid == self.user.uid() && found.is_dir() => Ok(()),
+                    0 if rustix::process::geteuid().is_root() && found.is_dir() => self.user.give(dir),
+                    owner => Err(Error::NotOurs { dir: dir.to_owned(), owner }),
+                }
+            }
+            Err(error) => Err(Error::io("create", dir)(error)),
+        }
+    }
+}
+
+/// The path without symbolic links as far as it exists.
+fn real(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let exists = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
+    let rest = path.strip_prefix(exists).unwrap_or(Path::new(""));
+    let exists = exists.canonicalize()?;
+    Ok(if rest.as_os_str().is_empty() { exists } else { exists.join(rest) })
+}
+
+/// The outermost existing folder on the way to `dir` that `account` may not pass.
+fn closed_to(account: &Account, dir: &Path) -> Option<PathBuf> {
+    let mut parents: Vec<_> = dir.ancestors().skip(1).collect();
+    parents.reverse();
+    let closed = parents.into_iter().find(|parent| {
+        fs::metadata(parent).is_ok_and(|found| !account.may_enter((found.mode(), found.uid(), found.gid())))
+    });
+    closed.map(Path::to_owned)
+}
+
+/// Where root keeps the server of a folder that cannot serve.
+fn outside(dir: &Path) -> PathBuf {
+    let may_write = |dir| rustix::fs::access(dir, Access::WRITE_OK).is_ok();
+    if may_write("/var/lib/relance") || may_write("/var/lib") {
+        Path::new("/var/lib/relance").join(digest(dir))
+    } else {
+        PathBuf::from(format!("/tmp/relance-0-{}-data", digest(dir)))
+    }
+}
+
+fn fits_a_socket(dir: &Path) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
+    let bytes = dir.as_os_str().as_encoded_bytes();
+    bytes.len() <= SOCKET_DIR_BYTES && bytes.iter().all(plain)
+}
+
+/// Twelve hexadecimal digits that stand for a path.
+fn digest(path: &Path) -> String {
+    hex(&Sha256::digest(path.as_os_str().as_encoded_bytes())[..6])
+}

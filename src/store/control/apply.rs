@@ -1,0 +1,360 @@
+//! Applying a plan: the manifests it leaves in force, the campaigns, and what their runs become, at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::approval::carried_out;
+use super::event::{Event, tell};
+use super::leader_election::prolong;
+use super::notification::sync_notifiers;
+use super::overrides::hold_overrides;
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{AccountId, CampaignId, Name, SourceId, Timestamp};
+use crate::core::lifecycle::event::EventKind;
+use crate::core::lifecycle::ordering::Order;
+use crate::core::lifecycle::send_resources::Means;
+use crate::core::manifest::Desired;
+use crate::core::plan::render::text as show;
+use crate::core::plan::{Kind, Plan, stored as done};
+use crate::store::facts::import::hold_facts_still;
+use crate::store::runs::account_policy::accounts_spoken_of;
+use crate::store::runs::advance::advance;
+use crate::store::runs::restriction as provider_stop;
+use crate::store::runs::run::{Scene, Specs, ensure, lock_accounts_of, specs};
+use crate::store::send::claim::in_force;
+use crate::store::send::refusal::lift_channels;
+use crate::store::{Error, Store, Token};
+
+/// More than there are runs anywhere.
+const MOST_BATCHES: usize = 10_000;
+
+/// Where a revision comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Digest of the files.
+    pub digest: String,
+    pub commit: Option<String>,
+    pub author: Option<String>,
+    /// In whose name; `None`: the database goes on following whom it does.
+    pub source: Option<SourceId>,
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It is in force, as this revision.
+    Revision(i32),
+    /// Somebody else changed what it was made from: nothing was written, plan again.
+    Outdated,
+    /// Another daemon reconciles now: nothing was written.
+    Fenced,
+    /// An import is about to change of which accounts the plan speaks: nothing was written.
+    Importing,
+}
+
+impl Store {
+    /// Carries out `plan`, which leads from generation `from` to `desired`, and moves every run it touches to its
+    /// new phase. One transaction; nothing is written when `from` is not what is in force any more, or when this store
+    /// is [fenced](Store::fenced) and another daemon took over.
+    ///
+    /// A person needs no lease: all who apply take turns by the lock on the generation, and a plan is carried out only
+    /// on what it was made from. What the lease adds is that of daemons whose files differ, as after a pull that one
+    /// of them missed, only one has a say.
+    pub async fn apply(
+        &self,
+        plan: &Plan,
+        desired: &Desired,
+        from: i64,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<Applied, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to apply a plan"))?;
+        let generation: i64 = sqlx::query_scalar("select desired from generation for update")
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(Error::during("lock the generation"))?;
+        if generation != from {
+            return Ok(Applied::Outdated);
+        }
+        if self.overtaken(&mut tx).await? {
+            return Ok(Applied::Fenced);
+        }
+        // Accounts that came, or got another label, meanwhile would be looked at by what was in force before, and then by
+        // nobody.
+        let all = plan.changes.iter().any(|change| matches!(change.kind, Kind::Defaults | Kind::Account));
+        if all && !hold_facts_still(&mut tx).await? {
+            return Ok(Applied::Importing);
+        }
+        hold_overrides(&mut tx).await?;
+        let digest = plan.digest();
+        let revision = self.insert_revision(&mut tx, (plan, &digest), origin, now).await?;
+        carried_out(&mut tx, &digest, revision).await?;
+        rename_campaigns(&mut tx, plan).await?;
+        let gone = ids_of(&mut tx, removed(plan)).await?;
+        let changed = ids_of(&mut tx, affected(plan, desired).into_iter().map(Name::to_string).collect()).await?;
+        let waiting = if plan.changes.iter().any(|c| c.kind == Kind::Queue) { queued(&mut tx).await? } else { vec![] };
+        // All lanes in one go, as everywhere: in two, another who takes them in order could meet us halfway.
+        let spoken_of = accounts_spoken_of(&mut tx, plan, desired).await?;
+        let campaigns = [gone.as_slice(), &changed, &waiting].concat();
+        let accounts = lock_accounts_of(&mut tx, &campaigns, &spoken_of).await?;
+        save_manifests(&mut tx, plan, revision).await?;
+        if plan.changes.iter().any(|change| change.kind == Kind::Notifier) {
+            sync_notifiers(&mut tx).await?;
+        }
+        lift_stops(&mut tx, plan).await?;
+        save_campaigns(&mut tx, plan, &gone, now).await?;
+        touch_runs(&mut tx, (&changed, revision), &spoken_of, now).await?;
+        check_runs(&mut tx, &waiting, now).await?;
+        wake_lanes(&mut tx, &accounts, now).await?;
+        let ids = campaign_ids(&mut tx).await?;
+        let order = Order::of(desired, &ids);
+        let specs: Specs<'_> = ids.iter().filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?))).collect();
+        let planned = |name: &Name| plan.changes.iter().any(|c| c.kind == Kind::Campaign && c.name == *name);
+        let planned: Specs<'_> = ids
+            .iter()
+            .filter(|(name, _)| planned(name))
+            .filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?)))
+            .collect();
+        ensure(&mut tx, &planned, revision, now).await?;
+        // More runs than one batch are moved on by the daemon; until then the gate holds them. Of default runs that make
+        // way it knows nothing: what decides about that concerns many at once.
+        let scene = Scene { specs, order: &order, policies: &desired.policies(), means: &Means::of(desired, &ids) };
+        for _ in 0..if all { MOST_BATCHES } else { 1 } {
+            if advance(&mut tx, &scene, now).await?.is_none() {
+                break;
+            }
+        }
+        sqlx::query("update generation set desired = desired + 1")
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::during("raise the generation"))?;
+        if self.fence.is_some() {
+            prolong(&mut tx).await?;
+        }
+        tx.commit().await.map_err(Error::during("commit a plan"))?;
+        Ok(Applied::Revision(revision))
+    }
+
+    /// Makes the runs that are missing because accounts were imported since the campaigns were applied; `false` when the
+    /// program is not in force any more, and nothing was made.
+    pub async fn ensure_runs(&self, program: &Program, now: Timestamp) -> Result<bool, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to make runs"))?;
+        ensure(&mut tx, &specs(program), program.revision, now).await?;
+        if !in_force(&mut tx, program).await? {
+            return Ok(false);
+        }
+        tx.commit().await.map_err(Error::during("commit new runs"))?;
+        Ok(true)
+    }
+
+    /// Saves a revision and tells of it, before all that follows from it.
+    async fn insert_revision(
+        &self,
+        tx: &mut PgConnection,
+        (plan, digest): (&Plan, &str),
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<i32, Error> {
+        let changes = show::changes(plan);
+        let done = done::summary(&changes);
+        let revision = sqlx::query_scalar(
+            "insert into revision (digest, \"commit\", author, accepted_at, plan, token, applied_by, plan_digest,
+                                   source, repository)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id",
+        )
+        .bind(&origin.digest)
+        .bind(&origin.commit)
+        .bind(&origin.author)
+        .bind(now)
+        .bind(changes)
+        .bind(self.fence.map(Token::number))
+        .bind(self.actor())
+        .bind(digest)
+        .bind(origin.source.as_ref().map(|source| source.name.as_str()))
+        .bind(origin.source.as_ref().and_then(|source| source.repository.as_deref()))
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(Error::during("save a revision"))?;
+        let commit = origin.commit.as_ref().map(|id| format!(" (commit {})", id.get(..10).unwrap_or(id)));
+        let sentence = format!("applied revision {revision}{}: {done}", commit.unwrap_or_default());
+        let author = origin.author.as_deref().or(self.actor());
+        let event = Event::new(EventKind::RevisionApplied, author, sentence);
+        tell(tx, &[Event { revision: Some(revision), ..event }], now).await?;
+        Ok(revision)
+    }
+}
+
+/// Gives campaigns their new names; they stay the campaigns they are.
+async fn rename_campaigns(tx: &mut PgConnection, plan: &Plan) -> Result<(), Error> {
+    let renamed =
+        plan.changes.iter().filter_map(|change| Some((change.from.as_ref()?.to_string(), change.name.to_string())));
+    let (old, new): (Vec<String>, Vec<String>) = renamed.unzip();
+    sqlx::query(
+        "update campaign c set name = u.new from unnest($1::text[], $2::text[]) as u (old, new)
+         where c.name = u.old and c.removed_at is null",
+    )
+    .bind(old)
+    .bind(new)
+    .execute(tx)
+    .await
+    .map_err(Error::during("rename campaigns"))?;
+    Ok(())
+}
+
+async fn save_manifests(tx: &mut PgConnection, plan: &Plan, revision: i32) -> Result<(), Error> {
+    let (gone, kept): (Vec<_>, Vec<_>) = plan.changes.iter().partition(|change| change.after.is_none());
+    let columns = |changes: &[&crate::core::plan::Change]| -> (Vec<&'static str>, Vec<String>) {
+        changes.iter().map(|change| (change.kind.as_str(), change.name.to_string())).unzip()
+    };
+    let (mut kinds, mut names) = columns(&gone);
+    for (change, old) in plan.changes.iter().filter_map(|change| Some((change, change.from.as_ref()?))) {
+        kinds.push(change.kind.as_str());
+        names.push(old.to_string());
+    }
+    sqlx::query(
+        "delete from manifest m using unnest($1::text[], $2::text[]) as u (kind, name)
+         where m.kind = u.kind and m.name = u.name",
+    )
+    .bind(kinds)
+    .bind(names)
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during("remove manifests"))?;
+    let (kinds, names) = columns(&kept);
+    let bodies: Vec<&Value> = kept.iter().filter_map(|change| change.after.as_ref()).collect();
+    sqlx::query(
+        "insert into manifest (kind, name, body, revision_id)
+         select kind, name, body, $4 from unnest($1::text[], $2::text[], $3::jsonb[]) as u (kind, name, body)
+         on conflict (kind, name) do update set body = excluded.body, revision_id = excluded.revision_id",
+    )
+    .bind(kinds)
+    .bind(names)
+    .bind(bodies)
+    .bind(revision)
+    .execute(tx)
+    .await
+    .map_err(Error::during("save manifests"))?;
+    Ok(())
+}
+
+/// A channel that is made anew is tried anew; of one that is gone nothing is remembered.
+async fn lift_stops(tx: &mut PgConnection, plan: &Plan) -> Result<(), Error> {
+    let channels = || plan.changes.iter().filter(|change| change.kind == Kind::Channel);
+    let changed: Vec<&str> = channels().map(|change| change.name.as_str()).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    lift_channels(tx, &changed).await?;
+    let gone: Vec<&str> =
+        channels().filter(|change| change.after.is_none()).map(|change| change.name.as_str()).collect();
+    provider_stop::forget(tx, &gone).await
+}
+
+/// The campaigns whose manifest goes.
+fn removed(plan: &Plan) -> Vec<String> {
+    let campaigns = plan.changes.iter().filter(|change| change.kind == Kind::Campaign);
+    campaigns.filter(|change| change.after.is_none()).map(|change| change.name.to_string()).collect()
+}
+
+/// The campaigns that the plan changes, be it through their sequence or the defaults.
+pub(in crate::store) fn affected<'a>(plan: &Plan, desired: &'a Desired) -> BTreeSet<&'a Name> {
+    let changed: BTreeSet<(Kind, &Name)> = plan.changes.iter().map(|change| (change.kind, &change.name)).collect();
+    let everything = changed.iter().any(|(kind, _)| matches!(kind, Kind::Defaults | Kind::Channel));
+    let changed = |kind, name| changed.contains(&(kind, name));
+    let campaigns = desired
+        .campaigns
+        .iter()
+        .filter(|(name, spec)| everything || changed(Kind::Campaign, name) || changed(Kind::Sequence, &spec.sequence));
+    campaigns.map(|(name, _)| name).collect()
+}
+
+async fn ids_of(tx: &mut PgConnection, names: Vec<String>) -> Result<Vec<i32>, Error> {
+    sqlx::query_scalar("select id from campaign where name = any($1) and removed_at is null")
+        .bind(names)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("look for the campaigns of a plan"))
+}
+
+async fn save_campaigns(tx: &mut PgConnection, plan: &Plan, gone: &[i32], now: Timestamp) -> Result<(), Error> {
+    sqlx::query(
+        "with gone as (update campaign set removed_at = $2 where id = any($1))
+         update run set check_at = $2 where campaign_id = any($1) and finished_at is null",
+    )
+    .bind(gone)
+    .bind(now)
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during("remove campaigns"))?;
+    let kept = plan.changes.iter().filter(|change| change.kind == Kind::Campaign && change.after.is_some());
+    sqlx::query(
+        "insert into campaign (name) select name from unnest($1::text[]) as u (name)
+         where not exists (select from campaign c where c.name = u.name and c.removed_at is null)",
+    )
+    .bind(kept.map(|change| change.name.to_string()).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map_err(Error::during("save campaigns"))?;
+    Ok(())
+}
+
+async fn campaign_ids(tx: &mut PgConnection) -> Result<BTreeMap<Name, CampaignId>, Error> {
+    let rows: Vec<(String, i32)> = sqlx::query_as("select name, id from campaign where removed_at is null")
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("read the campaigns"))?;
+    Ok(rows.into_iter().filter_map(|(name, id)| Some((Name::parse(&name).ok()?, CampaignId(id)))).collect())
+}
+
+/// Has the runs of `campaigns`, which go by `revision` now, and those of `accounts` looked at, enrolled and foreseen anew.
+async fn touch_runs(
+    tx: &mut PgConnection,
+    (campaigns, revision): (&[i32], i32),
+    accounts: &[AccountId],
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "update run set revision_id = case when campaign_id = any($1) then $2 else revision_id end, check_at = $4,
+                enroll_at = $4, foreseen_at = null, ahead_at = case when ahead_at is not null then $4 end
+         where (campaign_id = any($1) or account_id = any($3)) and finished_at is null",
+    )
+    .bind(campaigns)
+    .bind(revision)
+    .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have runs looked at again"))?;
+    Ok(())
+}
+
+/// The campaigns that have runs behind others, whose turn may come when a queue changes.
+async fn queued(tx: &mut PgConnection) -> Result<Vec<i32>, Error> {
+    sqlx::query_scalar("select distinct campaign_id from run where phase = 'scheduled' and reason = 'queued-behind'")
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("look who waits in a queue"))
+}
+
+/// Has the runs of these campaigns looked at.
+async fn check_runs(tx: &mut PgConnection, campaigns: &[i32], now: Timestamp) -> Result<(), Error> {
+    sqlx::query("update run set check_at = $2 where campaign_id = any($1) and finished_at is null")
+        .bind(campaigns)
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("have queues looked at again"))?;
+    Ok(())
+}
+
+async fn wake_lanes(tx: &mut PgConnection, accounts: &[AccountId], now: Timestamp) -> Result<(), Error> {
+    sqlx::query("update lane set wake_at = $2 where account_id = any($1)")
+        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("wake the lanes"))?;
+    Ok(())
+}

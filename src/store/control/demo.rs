@@ -1,0 +1,64 @@
+//! Telling a demo's database, which may be thrown away, from one that may not.
+//!
+//! The mark is a comment on the database itself, so that it is understood whatever version made the tables.
+
+use crate::store::{Error, Store};
+
+const MARK: &str = "relance demo";
+
+/// What is in a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contents {
+    /// Nobody was ever imported.
+    Nothing,
+    /// Made by `run --demo`.
+    Demo,
+    /// Anything else.
+    RealData,
+}
+
+impl Store {
+    /// Says what is in the database at `url`, of whatever version.
+    pub async fn contents(url: &str) -> Result<Contents, Error> {
+        const OPERATION: &str = "look what is in the database";
+        let store = Self::connect(url, 1).await?;
+        let contents = if store.is_demo().await? {
+            Contents::Demo
+        } else {
+            let made: bool = sqlx::query_scalar("select to_regclass('account') is not null")
+                .fetch_one(&store.pool)
+                .await
+                .map_err(Error::during(OPERATION))?;
+            let filled = made
+                && sqlx::query_scalar("select exists (select from account)")
+                    .fetch_one(&store.pool)
+                    .await
+                    .map_err(Error::during(OPERATION))?;
+            if filled { Contents::RealData } else { Contents::Nothing }
+        };
+        store.close().await;
+        Ok(contents)
+    }
+
+    /// Whether this is the database of a demo.
+    pub async fn is_demo(&self) -> Result<bool, Error> {
+        let comment: Option<String> = sqlx::query_scalar(
+            "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(Error::during("look for the mark of a demo"))?;
+        Ok(comment.as_deref() == Some(MARK))
+    }
+
+    /// From here on this database may be thrown away.
+    pub async fn mark_as_demo(&self) -> Result<(), Error> {
+        sqlx::query(
+            "do $$ begin execute format('comment on database %I is %L', current_database(), 'relance demo'); end $$",
+        )
+        .execute(&self.pool)
+        .await
+        .map_err(Error::during("mark the database as a demo"))?;
+        Ok(())
+    }
+}

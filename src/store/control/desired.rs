@@ -1,0 +1,127 @@
+//! The desired state as the database remembers it: the manifests of the last accepted revision, resolved.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::core::domain::{CampaignId, Name, SourceId};
+use crate::core::manifest;
+use crate::core::manifest::Desired;
+use crate::core::plan::{Kind, Objects};
+use crate::store::{Error, Store};
+
+/// What is in force, and the generation by which a later write can tell that it still is.
+#[derive(Debug, Clone, Default)]
+pub struct InForce {
+    pub desired: Desired,
+    pub objects: Objects,
+    pub generation: i64,
+    /// The newest revision; 0 before the first.
+    pub revision: i32,
+    /// Campaigns by name, those without a manifest left out.
+    pub campaigns: BTreeMap<Name, CampaignId>,
+    /// The source that the database follows, if one ever said which it is.
+    pub owner: Option<SourceId>,
+}
+
+impl InForce {
+    /// Looks at it as if campaigns had their new names already; `renames` gives their old ones.
+    pub fn rename(&mut self, renames: &BTreeMap<Name, Name>) {
+        let kind = manifest::Kind::Campaign;
+        for (new, old) in renames {
+            moved(&mut self.desired.campaigns, old, new.clone());
+            moved(&mut self.objects, &(Kind::Campaign, old.clone()), (Kind::Campaign, new.clone()));
+            moved(&mut self.campaigns, old, new.clone());
+            if self.desired.protected.remove(&(kind, old.clone())) {
+                self.desired.protected.insert((kind, new.clone()));
+            }
+        }
+        // What stays as it is goes on meaning the same campaigns.
+        let new_name = |name: &mut Name| {
+            if let Some((new, _)) = renames.iter().find(|(_, old)| *old == name) {
+                name.clone_from(new);
+            }
+        };
+        self.desired.campaigns.values_mut().filter_map(|spec| spec.run_after.as_mut()).for_each(new_name);
+        self.desired.queues.values_mut().flat_map(|queue| &mut queue.campaigns).for_each(new_name);
+    }
+}
+
+fn moved<K: Ord, V>(map: &mut BTreeMap<K, V>, from: &K, to: K) {
+    if let Some(value) = map.remove(from) {
+        map.insert(to, value);
+    }
+}
+
+impl Store {
+    /// Reads what is in force.
+    pub async fn in_force(&self) -> Result<InForce, Error> {
+        in_force(&mut *self.looking().await?).await
+    }
+
+    /// The source that the database follows, if one ever said which it is.
+    pub async fn owner(&self) -> Result<Option<SourceId>, Error> {
+        let mut db = self.pool.acquire().await.map_err(Error::during("look for the source of the database"))?;
+        owner(&mut db).await
+    }
+
+    /// How many runs of each campaign are not over.
+    pub async fn live_runs(&self) -> Result<BTreeMap<CampaignId, u64>, Error> {
+        let rows: Vec<(i32, i64)> =
+            sqlx::query_as("select campaign_id, count(*) from run where finished_at is null group by campaign_id")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(Error::during("count the runs that are not over"))?;
+        Ok(rows.into_iter().map(|(id, runs)| (CampaignId(id), runs.unsigned_abs())).collect())
+    }
+
+    /// The generation of the desired state: it grows with every accepted revision.
+    pub async fn generation(&self) -> Result<i64, Error> {
+        sqlx::query_scalar("select desired from generation")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::during("read the generation"))
+    }
+}
+
+/// What is in force as a transaction sees it that sees all of it at one instant.
+pub(in crate::store) async fn in_force(tx: &mut PgConnection) -> Result<InForce, Error> {
+    let (generation, revision): (i64, i32) =
+        sqlx::query_as("select desired, coalesce((select max(id) from revision), 0) from generation")
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(Error::during("read the generation"))?;
+    let rows: Vec<(String, String, Value)> = sqlx::query_as("select kind, name, body from manifest")
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during("read the manifests in force"))?;
+    let campaigns: Vec<(String, i32)> = sqlx::query_as("select name, id from campaign where removed_at is null")
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during("read the campaigns"))?;
+    let owner = owner(tx).await?;
+    let objects: Objects = rows
+        .into_iter()
+        .filter_map(|(kind, name, body)| Some(((Kind::parse(&kind)?, Name::parse(&name).ok()?), body)))
+        .collect();
+    let desired = Desired::from_objects(&objects)
+        .map_err(|error| Error::new("read the manifests in force", sqlx::Error::Decode(error.into())))?;
+    let campaigns = campaigns.into_iter().filter_map(|(name, id)| Some((Name::parse(&name).ok()?, CampaignId(id))));
+    Ok(InForce { desired, objects, generation, revision, campaigns: campaigns.collect(), owner })
+}
+
+async fn owner(db: &mut PgConnection) -> Result<Option<SourceId>, Error> {
+    const OPERATION: &str = "look for the source of the database";
+    // Whoever reads the same source from a checkout does not say which repository it is of.
+    let row: Option<(String, Option<String>)> = sqlx::query_as(
+        "select source, (select repository from revision o where o.source = r.source and o.repository is not null
+                         order by id desc limit 1)
+         from revision r where source is not null order by id desc limit 1",
+    )
+    .fetch_optional(db)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    let owner = |(name, repository): (String, _)| Ok(SourceId { name: Name::parse(&name)?, repository });
+    row.map(owner).transpose().map_err(|error: String| Error::new(OPERATION, sqlx::Error::Decode(error.into())))
+}

@@ -1,0 +1,73 @@
+//! Which manifests do not take effect as they stand in the files: remembered, so that it is told once, over restarts.
+
+use super::event::{Event, tell};
+use crate::core::domain::{Name, Timestamp};
+use crate::core::lifecycle::event::EventKind;
+use crate::core::manifest::Kind;
+use crate::store::{Error, Store};
+
+const OPERATION: &str = "note which manifests are frozen";
+
+/// A manifest that does not take effect as it stands, or an object whose manifest is gone and that stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standstill {
+    pub kind: Kind,
+    pub name: Name,
+    /// What that means, and why.
+    pub sentence: String,
+}
+
+impl Store {
+    /// Notes that these manifests and no others do not take effect, and tells what is new of it. Writes nothing when
+    /// nothing is, or when another daemon took over.
+    pub async fn note_frozen(&self, frozen: &[Standstill], now: Timestamp) -> Result<(), Error> {
+        let kinds: Vec<&str> = frozen.iter().map(|one| one.kind.as_str()).collect();
+        let names: Vec<&str> = frozen.iter().map(|one| one.name.as_str()).collect();
+        let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
+        // The lease is locked only when there is something to write.
+        let news: Vec<(String, String)> = sqlx::query_as(
+            "select kind, name
+             from unnest($1::text[], $2::text[]) as u (kind, name) full join frozen_manifest f using (kind, name)
+             where f.frozen_at is null or not (kind, name) in (select * from unnest($1::text[], $2::text[]))
+             order by kind, name",
+        )
+        .bind(&kinds)
+        .bind(&names)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        if news.is_empty() {
+            return Ok(());
+        }
+        if self.overtaken(&mut tx).await? {
+            return Ok(());
+        }
+        let sentences: Vec<&str> = frozen.iter().map(|one| one.sentence.as_str()).collect();
+        sqlx::query(
+            "with thawed as (
+               delete from frozen_manifest
+               where (kind, name) not in (select * from unnest($1::text[], $2::text[])))
+             insert into frozen_manifest (kind, name, why, frozen_at)
+             select kind, name, why, $4 from unnest($1::text[], $2::text[], $3::text[]) as u (kind, name, why)
+             on conflict (kind, name) do nothing",
+        )
+        .bind(&kinds)
+        .bind(&names)
+        .bind(sentences)
+        .bind(now)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        let of =
+            |kind: &str, name: &str| frozen.iter().find(|one| one.kind.as_str() == kind && one.name.as_str() == name);
+        let event = |(kind, name): &(String, String)| {
+            if let Some(one) = of(kind, name) {
+                return Event::new(EventKind::ManifestFrozen, self.actor(), one.sentence.clone());
+            }
+            let sentence = format!("the {kind} `{name}` goes by the files again");
+            Event::new(EventKind::ManifestThawed, self.actor(), sentence)
+        };
+        tell(&mut tx, &news.iter().map(event).collect::<Vec<_>>(), now).await?;
+        tx.commit().await.map_err(Error::during(OPERATION))
+    }
+}

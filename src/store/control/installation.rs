@@ -1,0 +1,53 @@
+//! By what this database is told from others that send by the same account of a provider.
+
+use std::collections::HashSet;
+
+use crate::core::domain::{Mark, MessageKey};
+use crate::store::rows::{decode, message_key, strange};
+use crate::store::send::claim::Keys;
+use crate::store::{Error, Store};
+
+impl Store {
+    /// The mark of this database, which it has for good.
+    pub async fn mark(&self) -> Result<Mark, Error> {
+        const OPERATION: &str = "read the mark of this database";
+        let known: Option<String> = sqlx::query_scalar("select mark from installation")
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(Error::during(OPERATION))?;
+        let mark = match known {
+            Some(mark) => mark,
+            // Whoever comes at the same time gets what the first has made of it.
+            None => sqlx::query_scalar(
+                "insert into installation as i (mark, made_at)
+                 values (left(replace(gen_random_uuid()::text, '-', ''), 8), $1)
+                 on conflict (only_row) do update set mark = i.mark returning mark",
+            )
+            .bind(self.now().await?.0)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::during(OPERATION))?,
+        };
+        Mark::parse(&mark).ok_or_else(|| strange("the mark of a database", &mark)).map_err(decode(OPERATION))
+    }
+
+    /// Those of messages that were queued before there was a mark.
+    pub(in crate::store) async fn unmarked(&self, messages: &[MessageKey]) -> Result<HashSet<MessageKey>, Error> {
+        let keys: Keys = messages.iter().map(|key| key.target).collect();
+        let rows: Vec<(i32, i32, i64, i16)> = sqlx::query_as(
+            "select m.account_id, m.campaign_id, m.referral_id, m.day
+             from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[]) as u (account_id, campaign_id, referral_id, day)
+             join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
+                             = (u.account_id, u.referral_id, u.campaign_id, u.day)
+             where m.queued_at < (select made_at from installation)",
+        )
+        .bind(keys.accounts)
+        .bind(keys.campaigns)
+        .bind(keys.referrals)
+        .bind(messages.iter().map(|key| key.day).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("look which messages have no mark"))?;
+        Ok(rows.into_iter().map(message_key).collect())
+    }
+}

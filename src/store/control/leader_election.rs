@@ -1,0 +1,129 @@
+//! Which daemon reconciles: a lease with a fencing token, one row.
+//!
+//! The token grows with every change of hands. A daemon that was paused for longer than its lease, and does not know
+//! it yet, still has the old one: [`Store::fenced`] has what it writes compare the token with the row, locked, in the
+//! transaction that writes. So it is not the lease that keeps two from writing, only the token; the lease says when
+//! another may try.
+//!
+//! It ends by the real time of the database server, not by the clock of [`Store::now`]: that one may run a thousand
+//! times as fast, and the daemons that renew do not.
+
+use std::fmt;
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use crate::store::{Error, Store};
+
+/// For how long whoever reconciles is left alone though it does not renew.
+const LEASE: Duration = Duration::from_secs(6);
+
+/// The number of a change of hands: of two, the higher one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Token(i64);
+
+impl Token {
+    pub(in crate::store) fn number(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A process that reconciles or would, for people to find it; what tells two apart is the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub host: String,
+    pub pid: i32,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} on {}", self.pid, self.host)
+    }
+}
+
+impl Store {
+    /// This database as the one who reconciles under `token` may write it: a plan is carried out as long as nobody
+    /// took over.
+    #[must_use]
+    pub fn fenced(&self, token: Token) -> Self {
+        Self { fence: Some(token), ..self.clone() }
+    }
+
+    /// Takes the lease, unless another has it. Whoever carries out a plan at this moment has it, however long that takes.
+    pub async fn take_over(&self, holder: &Holder) -> Result<Option<Token>, Error> {
+        let token: Option<i64> = sqlx::query_scalar(
+            "update reconciler set token = token + 1, host = $1, pid = $2, until = clock_timestamp() + $3
+             where only_row = (select only_row from reconciler where until is null or until < clock_timestamp()
+                               for update skip locked)
+             returning token",
+        )
+        .bind(&holder.host)
+        .bind(holder.pid)
+        .bind(LEASE)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(Error::during("take over reconciling"))?;
+        Ok(token.map(Token))
+    }
+
+    /// Prolongs the lease; `false` when another took it. One that ran out and that nobody wanted goes on.
+    pub async fn renew(&self, token: Token) -> Result<bool, Error> {
+        let renewed =
+            sqlx::query("update reconciler set until = clock_timestamp() + $2 where token = $1 and until is not null")
+                .bind(token.0)
+                .bind(LEASE)
+                .execute(&self.pool)
+                .await
+                .map_err(Error::during("renew the lease on reconciling"))?;
+        Ok(renewed.rows_affected() > 0)
+    }
+
+    /// Gives the lease back, if it is still held: the next may take it at once.
+    pub async fn step_down(&self, token: Token) -> Result<(), Error> {
+        sqlx::query("update reconciler set host = null, pid = null, until = null where token = $1")
+            .bind(token.0)
+            .execute(&self.pool)
+            .await
+            .map_err(Error::during("give back the lease on reconciling"))?;
+        Ok(())
+    }
+
+    /// Who has the lease, if anybody.
+    pub async fn reconciler(&self) -> Result<Option<Holder>, Error> {
+        let holder: Option<(String, i32)> =
+            sqlx::query_as("select host, pid from reconciler where until >= clock_timestamp()")
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(Error::during("look who reconciles"))?;
+        Ok(holder.map(|(host, pid)| Holder { host, pid }))
+    }
+
+    /// Whether this store is [fenced](Store::fenced) and another daemon took over; if not, none does until the end of the
+    /// transaction.
+    pub(in crate::store) async fn overtaken(&self, tx: &mut PgConnection) -> Result<bool, Error> {
+        let Some(token) = self.fence else { return Ok(false) };
+        // The lock keeps out whoever would take over, and makes this wait for one who just does.
+        let current: Option<i64> =
+            sqlx::query_scalar("select token from reconciler where until is not null for update")
+                .fetch_optional(tx)
+                .await
+                .map_err(Error::during("lock the lease on reconciling"))?;
+        Ok(current != Some(token.0))
+    }
+}
+
+/// Prolongs a lease under which a long transaction just wrote, as the last thing it does.
+pub(in crate::store) async fn prolong(tx: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("update reconciler set until = clock_timestamp() + $1")
+        .bind(LEASE)
+        .execute(tx)
+        .await
+        .map_err(Error::during("renew the lease on reconciling"))?;
+    Ok(())
+}

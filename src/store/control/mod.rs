@@ -1,0 +1,14 @@
+//! What teams and operators decide: plans that are applied or approved, overrides, the log, notifications, the leader.
+
+pub(super) mod apply;
+pub(super) mod approval;
+pub(super) mod demo;
+pub(super) mod desired;
+pub(super) mod event;
+pub(super) mod frozen;
+pub(super) mod installation;
+pub(super) mod leader_election;
+pub(super) mod notification;
+pub(super) mod overrides;
+pub(super) mod restored;
+pub(super) mod resume_channel;

@@ -1,0 +1,260 @@
+//! What people are told: events become notifications, and these are handed out until they are delivered. All of it is in
+//! the database, so that neither a crash nor a receiver that is away loses any.
+//!
+//! Whoever locks several rows locks notifiers before notifications, and each of these in their order.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use super::event::{Event, tell};
+use crate::core::domain::Timestamp;
+use crate::core::lifecycle::event::EventKind;
+use crate::core::manifest::desired::{Notifier, Topic};
+use crate::store::{Error, Store};
+
+/// What happens in several transactions one after the other, such as a campaign pausing in thousands of accounts, is
+/// told in one.
+const SETTLE: &str = "2 seconds";
+/// Handed out at once, of each notifier: many that wait for one receiver keep nobody else from theirs.
+const AT_ONCE: i64 = 4;
+
+/// One thing to tell one receiver.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Notice {
+    pub id: i64,
+    /// The same at every attempt, and in no other database.
+    pub uid: String,
+    pub notifier: String,
+    #[sqlx(json)]
+    pub topic: Topic,
+    pub campaign: Option<String>,
+    /// External id of one of those concerned.
+    pub account: Option<String>,
+    pub accounts: i64,
+    /// How often it happened.
+    pub events: i64,
+    /// How many of these events waited because the same had just been told.
+    pub folded: i64,
+    pub actor: Option<String>,
+    pub reason: Option<String>,
+    pub sentence: String,
+    pub revision: Option<i32>,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+    /// This one included.
+    pub attempts: i32,
+    pub created_at: Timestamp,
+    /// The notifier as it is now.
+    #[sqlx(json)]
+    pub spec: Notifier,
+}
+
+/// What became of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    Done,
+    /// Tried again at this instant.
+    Again {
+        error: String,
+        at: Timestamp,
+    },
+    GivenUp {
+        error: String,
+    },
+}
+
+impl Store {
+    /// Makes notifications of what happened since the log was last read for each notifier. Every event is read once,
+    /// however many processes read. Returns whether there were any.
+    pub async fn collect_notifications(&self, now: Timestamp) -> Result<bool, Error> {
+        const OPERATION: &str = "collect notifications";
+        let is_news: bool = sqlx::query_scalar(
+            "select exists (select from notifier n join event e on e.xid >= pg_snapshot_xmin(n.cursor)
+                            and not pg_visible_in_snapshot(e.xid, n.cursor))",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        if !is_news {
+            return Ok(false);
+        }
+        let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
+        let notifiers: Vec<(String, Json<Notifier>)> = sqlx::query_as(
+            "select n.name, m.body from notifier n join manifest m on m.kind = 'Notifier' and m.name = n.name
+             order by n.name for update of n skip locked",
+        )
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        let (notifiers, folds): (Vec<String>, Vec<Duration>) =
+            notifiers.into_iter().map(|(name, Json(spec))| (name, Duration::from(spec.fold_for))).unzip();
+        sqlx::query(HOLD).bind(&notifiers).execute(&mut *tx).await.map_err(Error::during(OPERATION))?;
+        // One statement, so that what is read and the new cursor are of one snapshot: the first that sees what whoever
+        // had the locks before did.
+        sqlx::query(COLLECT)
+            .bind(&notifiers)
+            .bind(now)
+            .bind(SETTLE)
+            .bind(folds)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::during(OPERATION))?;
+        tx.commit().await.map_err(Error::during(OPERATION))?;
+        Ok(true)
+    }
+
+    /// Hands out what is due, some of each notifier. Whoever takes it settles it before `until`; otherwise others get it.
+    pub async fn claim_notifications(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Notice>, Error> {
+        sqlx::query_as(
+            "with due as (
+               select d.id from notifier n cross join lateral (
+                 select id from notification where notifier = n.name and due_at <= $1
+                 order by due_at, id limit $3 for update skip locked) d)
+             update notification o set attempts = o.attempts + 1, due_at = $2, account_ids = '{}'
+             from due d, manifest m
+             where o.id = d.id and m.kind = 'Notifier' and m.name = o.notifier
+             returning o.id, o.uid, o.notifier, to_jsonb(o.topic) as topic, o.campaign, o.account, o.accounts, o.events,
+                       o.folded, o.actor, o.reason, o.sentence, o.revision_id as revision, o.first_at, o.last_at,
+                       o.attempts, o.created_at, m.body as spec",
+        )
+        .bind(now)
+        .bind(until)
+        .bind(AT_ONCE)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("claim notifications"))
+    }
+
+    /// Saves what became of notices; one that is given up is told of in the log.
+    pub async fn settle_notifications(&self, settled: &[(Notice, Delivery)], now: Timestamp) -> Result<(), Error> {
+        const OPERATION: &str = "save what became of notifications";
+        let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
+        save(&mut tx, settled, now).await.map_err(Error::during(OPERATION))?;
+        let given_up = settled.iter().filter_map(|(notice, delivery)| match delivery {
+            Delivery::GivenUp { error } => {
+                let Notice { notifier, topic, attempts, sentence, .. } = notice;
+                let sentence =
+                    format!("gave up telling `{notifier}` of {topic} ({sentence}) after {attempts} attempts: {error}");
+                Some(Event::new(EventKind::NotificationGivenUp, None, sentence))
+            }
+            Delivery::Done | Delivery::Again { .. } => None,
+        });
+        tell(&mut tx, &given_up.collect::<Vec<_>>(), now).await?;
+        tx.commit().await.map_err(Error::during(OPERATION))
+    }
+}
+
+async fn save(tx: &mut PgConnection, settled: &[(Notice, Delivery)], now: Timestamp) -> Result<(), sqlx::Error> {
+    let error = |delivery: &Delivery| match delivery {
+        Delivery::Done => None,
+        Delivery::Again { error, .. } | Delivery::GivenUp { error } => Some(error.clone()),
+    };
+    let due = |delivery: &Delivery| match delivery {
+        Delivery::Again { at, .. } => Some(*at),
+        Delivery::Done | Delivery::GivenUp { .. } => None,
+    };
+    let ids: Vec<i64> = settled.iter().map(|(notice, _)| notice.id).collect();
+    sqlx::query("select from notification where id = any($1) order by id for update")
+        .bind(&ids)
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query(
+        "update notification o set due_at = u.due_at, error = u.error, delivered_at = case when u.error is null then $4 end
+         from unnest($1::bigint[], $2::timestamptz[], $3::text[]) as u (id, due_at, error)
+         where o.id = u.id and o.delivered_at is null",
+    )
+    .bind(ids)
+    .bind(settled.iter().map(|(_, delivery)| due(delivery)).collect::<Vec<_>>())
+    .bind(settled.iter().map(|(_, delivery)| error(delivery)).collect::<Vec<_>>())
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Begins to read the log for new notifiers, with what this transaction tells, and forgets those that are gone.
+pub(in crate::store) async fn sync_notifiers(tx: &mut PgConnection) -> Result<(), Error> {
+    const OPERATION: &str = "note the notifiers";
+    let gone: Vec<String> = sqlx::query_scalar(
+        "select name from notifier n
+         where not exists (select from manifest m where m.kind = 'Notifier' and m.name = n.name) order by name for update",
+    )
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    if !gone.is_empty() {
+        let hold = "select from notification where notifier = any($1) order by id for update";
+        sqlx::query(hold).bind(&gone).execute(&mut *tx).await.map_err(Error::during(OPERATION))?;
+        let forget = "delete from notifier where name = any($1)";
+        sqlx::query(forget).bind(gone).execute(&mut *tx).await.map_err(Error::during(OPERATION))?;
+    }
+    sqlx::query(
+        "insert into notifier (name, cursor)
+         select name, format('%1$s:%1$s:', pg_current_xact_id())::pg_snapshot from manifest where kind = 'Notifier'
+         on conflict (name) do nothing",
+    )
+    .execute(tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    Ok(())
+}
+
+/// Keeps what was not tried yet from being tried until what happened is counted.
+const HOLD: &str = "select from notification where notifier = any($1) and attempts = 0 order by id for update";
+
+/// The first notice goes out at once. What happens alike within a while after it waits in one more, which goes out when
+/// the while is over and begins the next; nothing waits for an event that may never come.
+///
+/// Of runs that are alike, campaign, reason and actor are the same, whatever the accounts; of all else, the sentence.
+const COLLECT: &str = "
+with read as (
+  select n.name, n.cursor, m.body -> 'events' as topics, u.fold
+  from unnest($1::text[], $4::interval[]) as u (name, fold) join notifier n on n.name = u.name
+  join manifest m on m.kind = 'Notifier' and m.name = n.name),
+moved as (update notifier set cursor = pg_current_snapshot() where name = any($1)),
+event_of as (
+  select n.name as notifier, n.fold, n.topics, e.at, e.id, e.actor, e.reason, e.message as sentence, e.revision_id,
+         c.name as campaign, a.id as account_id, a.external_id as account,
+         case when e.kind <> 'run-phase' then e.kind
+              when e.after = 'paused' then 'run-paused'
+              when e.after = e.before then null
+              when e.after = 'active' and e.before = 'paused' then 'run-resumed'
+              when e.after = 'active' then 'run-started'
+              when e.after in ('completed', 'cancelled') then 'run-' || e.after end as topic
+  from read n join event e on e.xid >= pg_snapshot_xmin(n.cursor) and not pg_visible_in_snapshot(e.xid, n.cursor)
+  left join campaign c on c.id = e.campaign_id left join account a on a.id = e.account_id),
+keyed as (
+  select *, concat_ws(E'\\n', topic, campaign,
+                      case when topic like 'run-%' then concat_ws(E'\\n', reason, actor) else concat_ws(E'\\n', account, sentence) end)
+              as fold_key
+  from event_of where topics ? topic),
+grouped as (
+  select notifier, fold, topic, fold_key, min(campaign) as campaign, min(account) as account,
+         coalesce(array_agg(distinct account_id) filter (where account_id is not null), '{}') as account_ids,
+         count(*) as events, min(actor) as actor, min(reason) as reason,
+         (array_agg(sentence order by at desc, id desc))[1] as sentence,
+         (array_agg(revision_id order by at desc, id desc))[1] as revision_id, min(at) as first_at, max(at) as last_at
+  from keyed group by notifier, fold, topic, fold_key),
+known as (
+  select g.*, o.id, o.created_at + g.fold as told_next, coalesce(o.created_at > $2 - g.fold, false) as is_again,
+         coalesce(o.attempts = 0, false) as is_waiting
+  from grouped g left join lateral (
+    select * from notification o where o.notifier = g.notifier and o.fold_key = g.fold_key order by o.id desc limit 1) o on true),
+counted as (
+  update notification o
+  set events = o.events + k.events, folded = case when o.folded > 0 then o.folded + k.events else 0 end,
+      account_ids = u.account_ids, accounts = cardinality(u.account_ids), sentence = k.sentence,
+      revision_id = k.revision_id, last_at = greatest(o.last_at, k.last_at)
+  from known k cross join lateral (
+    select array(select unnest(n.account_ids) from notification n where n.id = k.id union select unnest(k.account_ids))
+             as account_ids) u
+  where o.id = k.id and k.is_again and k.is_waiting)
+insert into notification (notifier, topic, fold_key, campaign, account, account_ids, accounts, events, folded, actor,
+                          reason, sentence, revision_id, first_at, last_at, created_at, due_at)
+select notifier, topic, fold_key, campaign, account, account_ids, cardinality(account_ids), events,
+       case when is_again then events else 0 end, actor, reason, sentence, revision_id, first_at, last_at,
+       case when is_again then told_next else $2 end,
+       case when is_again then greatest(told_next, $2 + $3::interval) else $2 + $3::interval end
+from known where not (is_again and is_waiting) order by first_at";

@@ -1,0 +1,344 @@
+//! Overrides: operators order, and the runs concerned are where the order wants them before it is committed.
+//!
+//! Locks: first all overrides, so that no run is looked at meanwhile and none is made that misses the order; then the
+//! lanes of all accounts concerned, in one pass, as everywhere.
+
+use serde::Serialize;
+use sqlx::PgConnection;
+
+use super::event::{Event, tell};
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{AccountId, CampaignId, Timestamp};
+use crate::core::lifecycle::event::EventKind;
+use crate::core::lifecycle::overrides::{Action, Override, Overrides, Scope};
+use crate::core::lifecycle::run::Phase;
+use crate::store::rows::decode;
+use crate::store::runs::advance::{Replaced, look_at};
+use crate::store::runs::restriction_lift::{lift_for, waiting};
+use crate::store::runs::run::Scene;
+use crate::store::send::claim::{in_force, lock_lanes};
+use crate::store::send::refusal::lift_halt;
+use crate::store::{Error, Store};
+
+/// One order at a time, and nobody moves runs on meanwhile.
+const LOCK: i64 = 0x7265_6c61_6e63_6503;
+/// Accounts whose runs are moved on in one go.
+const BATCH: usize = 2_000;
+
+/// What became of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ordered {
+    Done(Outcome),
+    /// It makes no sense, for this reason.
+    Refused(&'static str),
+    /// The program is not what is in force any more: load it again and repeat.
+    Outdated,
+}
+
+/// What an order changed, or the end of one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What was ordered there before.
+    pub before: Option<Action>,
+    /// Where the runs concerned are now, those that were over before left out.
+    pub runs: Vec<Group>,
+    /// People who left by it.
+    pub exited: i64,
+    /// What a provider had stopped and may be tried again, a sentence each.
+    pub lifted: Vec<String>,
+}
+
+/// Runs that are where they are for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Group {
+    #[sqlx(try_from = "String")]
+    pub phase: Phase,
+    pub reason: String,
+    /// A sentence of one of them.
+    pub message: String,
+    pub runs: i64,
+    /// Active people in them.
+    pub people: i64,
+}
+
+/// The runs of a scope that are not over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Concerned {
+    pub runs: i64,
+    /// Active people in them.
+    pub people: i64,
+}
+
+impl Store {
+    /// Orders `order`, in place of what was ordered there before, and moves the runs concerned to where it wants them.
+    /// One transaction.
+    pub async fn set_override(&self, program: &Program, order: &Override, now: Timestamp) -> Result<Ordered, Error> {
+        if let Some(fault) = order.fault(now) {
+            return Ok(Ordered::Refused(fault));
+        }
+        self.order(program, (order.scope, Some(order)), (&order.sentence(), &order.actor), now).await
+    }
+
+    /// Has `actor` take back what was ordered for `scope`: its runs go by their manifests again. One transaction.
+    pub async fn clear_override(
+        &self,
+        program: &Program,
+        scope: Scope,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Ordered, Error> {
+        self.order(program, (scope, None), (&format!("{actor} took the order back"), actor), now).await
+    }
+
+    /// What is ordered for `scope` itself at `now`.
+    pub async fn override_of(&self, scope: Scope, now: Timestamp) -> Result<Option<Override>, Error> {
+        let mut db = self.pool.acquire().await.map_err(Error::during("read an override"))?;
+        find(&mut db, scope, now).await
+    }
+
+    /// Counts whom an order for `scope` concerns.
+    pub async fn concerned(&self, scope: Scope) -> Result<Concerned, Error> {
+        let mut db = self.pool.acquire().await.map_err(Error::during("count whom an override concerns"))?;
+        concerned(&mut db, scope).await
+    }
+
+    /// Has `actor` put `order` in place of what is ordered for `scope`; `sentence` says so to those whom that let go.
+    async fn order(
+        &self,
+        program: &Program,
+        (scope, order): (Scope, Option<&Override>),
+        (sentence, actor): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Ordered, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to order"))?;
+        take_turns(&mut tx).await?;
+        let goes_on = order.is_some_and(|order| matches!(order.action, Action::Resume | Action::Start));
+        let accounts = accounts_of(&mut tx, scope).await?;
+        // What a provider stopped may concern others too.
+        let others = if goes_on { waiting(&mut tx).await? } else { Vec::new() };
+        lock_lanes(&mut tx, &[accounts.as_slice(), &others].concat()).await?;
+        if !in_force(&mut tx, program).await? {
+            return Ok(Ordered::Outdated);
+        }
+        end_overrides(&mut tx, now).await?;
+        let before = find(&mut tx, scope, now).await?;
+        let people = concerned(&mut tx, scope).await?.people;
+        replace(&mut tx, scope, order, now).await?;
+        let mut lifted = Vec::new();
+        if goes_on {
+            lifted = lift_for(&mut tx, scope, program, now).await?;
+        }
+        if let Some(account) = scope.account().filter(|_| goes_on) {
+            lift_halt(&mut tx, account, now).await?;
+        }
+        tell(&mut tx, &[said(scope, before.as_ref(), order, (sentence, actor))], now).await?;
+        touch(&mut tx, scope, now).await?;
+        let scene = Scene::of(program);
+        let replaced = before.as_ref().map(|before| Replaced { order: before.sentence(), by: sentence, actor });
+        for accounts in accounts.chunks(BATCH) {
+            let accounts: Vec<i32> = accounts.iter().map(|account| account.0).collect();
+            look_at(&mut tx, &accounts, &scene, replaced.as_ref(), now).await?;
+        }
+        let runs = groups(&mut tx, scope, now).await?;
+        tx.commit().await.map_err(Error::during("commit an override"))?;
+        let exited = people - runs.iter().map(|group| group.people).sum::<i64>();
+        Ok(Ordered::Done(Outcome { before: before.map(|before| before.action), runs, exited, lifted }))
+    }
+}
+
+/// Waits for whoever moves runs on; from here to the commit nobody else does.
+pub(in crate::store) async fn take_turns(tx: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(tx)
+        .await
+        .map_err(Error::during("wait for whoever moves runs on"))?;
+    Ok(())
+}
+
+/// From here to the commit no override comes or goes.
+pub(in crate::store) async fn hold_overrides(tx: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("select pg_advisory_xact_lock_shared($1)")
+        .bind(LOCK)
+        .execute(tx)
+        .await
+        .map_err(Error::during("hold the overrides"))?;
+    Ok(())
+}
+
+/// The event of an order, or of the end of one.
+fn said(scope: Scope, before: Option<&Override>, order: Option<&Override>, (sentence, actor): (&str, &str)) -> Event {
+    let kind = if order.is_some() { EventKind::OverrideSet } else { EventKind::OverrideCleared };
+    Event {
+        account: scope.account(),
+        campaign: scope.campaign(),
+        before: before.map(|order| order.action.to_string()),
+        after: order.map(|order| order.action.to_string()),
+        reason: order.map(|order| order.reason.clone()),
+        ..Event::new(kind, Some(actor), sentence.to_owned())
+    }
+}
+
+/// Tells of the overrides whose time is over, each once.
+pub(in crate::store) async fn end_overrides(tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
+    const OPERATION: &str = "end the overrides whose time is over";
+    let rows: Vec<Row> = sqlx::query_as(
+        "update override set is_over = true where until <= $1 and not is_over
+         returning account_id, campaign_id, action, actor, reason, until",
+    )
+    .bind(now)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    let ended: Vec<Override> =
+        rows.into_iter().map(Row::order).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))?;
+    let event = |order: &Override| Event {
+        account: order.scope.account(),
+        campaign: order.scope.campaign(),
+        before: Some(order.action.to_string()),
+        ..Event::new(EventKind::OverrideExpired, None, format!("the time of an order is over: {}", order.sentence()))
+    };
+    tell(tx, &ended.iter().map(event).collect::<Vec<_>>(), now).await
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    account_id: Option<i32>,
+    campaign_id: Option<i32>,
+    #[sqlx(try_from = "String")]
+    action: Action,
+    actor: String,
+    reason: String,
+    until: Option<Timestamp>,
+}
+
+impl Row {
+    fn order(self) -> Result<Override, sqlx::Error> {
+        let Self { account_id, campaign_id, action, actor, reason, until } = self;
+        let scope = Scope::of(account_id.map(AccountId), campaign_id.map(CampaignId));
+        let scope = scope.ok_or_else(|| sqlx::Error::Decode("an override of everything".into()))?;
+        Ok(Override { scope, action, actor, reason, until })
+    }
+}
+
+/// The overrides that may concern runs of `accounts`, those whose time is over included.
+pub(in crate::store) async fn overrides_of(tx: &mut PgConnection, accounts: &[i32]) -> Result<Overrides, Error> {
+    const OPERATION: &str = "read the overrides";
+    let rows: Vec<Row> = sqlx::query_as(
+        "select account_id, campaign_id, action, actor, reason, until from override
+         where account_id is null or account_id = any($1)",
+    )
+    .bind(accounts)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    rows.into_iter().map(Row::order).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
+}
+
+async fn find(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<Option<Override>, Error> {
+    const OPERATION: &str = "read an override";
+    let row: Option<Row> = sqlx::query_as(
+        "select account_id, campaign_id, action, actor, reason, until from override
+         where coalesce(account_id, 0) = coalesce($1, 0) and coalesce(campaign_id, 0) = coalesce($2, 0)
+           and (until is null or until > $3)",
+    )
+    .bind(scope.account().map(|account| account.0))
+    .bind(scope.campaign().map(|campaign| campaign.0))
+    .bind(now)
+    .fetch_optional(tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    row.map(Row::order).transpose().map_err(decode(OPERATION))
+}
+
+/// The accounts that have a run of `scope` that is not over.
+async fn accounts_of(tx: &mut PgConnection, scope: Scope) -> Result<Vec<AccountId>, Error> {
+    let accounts: Vec<i32> = sqlx::query_scalar(
+        "select distinct account_id from run
+         where ($1::int is null or account_id = $1) and ($2::int is null or campaign_id = $2) and finished_at is null
+         order by account_id",
+    )
+    .bind(scope.account().map(|account| account.0))
+    .bind(scope.campaign().map(|campaign| campaign.0))
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("look for the accounts of an override"))?;
+    Ok(accounts.into_iter().map(AccountId).collect())
+}
+
+async fn concerned(tx: &mut PgConnection, scope: Scope) -> Result<Concerned, Error> {
+    sqlx::query_as(
+        "select count(*) as runs,
+                coalesce(sum((select count(*) from target t where t.account_id = r.account_id
+                              and t.campaign_id = r.campaign_id and t.state = 'active')), 0)::bigint as people
+         from run r
+         where ($1::int is null or account_id = $1) and ($2::int is null or campaign_id = $2) and finished_at is null",
+    )
+    .bind(scope.account().map(|account| account.0))
+    .bind(scope.campaign().map(|campaign| campaign.0))
+    .fetch_one(tx)
+    .await
+    .map_err(Error::during("count whom an override concerns"))
+}
+
+async fn replace(tx: &mut PgConnection, scope: Scope, order: Option<&Override>, now: Timestamp) -> Result<(), Error> {
+    let (account, campaign) = (scope.account().map(|id| id.0), scope.campaign().map(|id| id.0));
+    sqlx::query(
+        "delete from override
+         where coalesce(account_id, 0) = coalesce($1, 0) and coalesce(campaign_id, 0) = coalesce($2, 0)",
+    )
+    .bind(account)
+    .bind(campaign)
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during("clear an override"))?;
+    let Some(order) = order else { return Ok(()) };
+    sqlx::query(
+        "insert into override (account_id, campaign_id, action, actor, reason, created_at, until)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(account)
+    .bind(campaign)
+    .bind(order.action.as_str())
+    .bind(&order.actor)
+    .bind(&order.reason)
+    .bind(now)
+    .bind(order.until)
+    .execute(tx)
+    .await
+    .map_err(Error::during("save an override"))?;
+    Ok(())
+}
+
+async fn touch(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<(), Error> {
+    sqlx::query(
+        "update run set check_at = $3
+         where ($1::int is null or account_id = $1) and ($2::int is null or campaign_id = $2) and finished_at is null",
+    )
+    .bind(scope.account().map(|account| account.0))
+    .bind(scope.campaign().map(|campaign| campaign.0))
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have runs looked at again"))?;
+    Ok(())
+}
+
+/// Where the runs of `scope` are that were not over before `now`.
+async fn groups(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<Vec<Group>, Error> {
+    sqlx::query_as(
+        "select phase, reason, min(message) as message, count(*) as runs,
+                sum((select count(*) from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
+                     and t.state = 'active'))::bigint as people
+         from run r
+         where ($1::int is null or account_id = $1) and ($2::int is null or campaign_id = $2)
+           and (finished_at is null or finished_at = $3)
+         group by phase, reason order by count(*) desc, phase, reason",
+    )
+    .bind(scope.account().map(|account| account.0))
+    .bind(scope.campaign().map(|campaign| campaign.0))
+    .bind(now)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("count what became of runs"))
+}

@@ -1,0 +1,79 @@
+//! An operator lifts what stops a channel.
+
+use sqlx::PgConnection;
+
+use super::event::{Event, tell};
+use super::overrides::take_turns;
+use crate::core::domain::{AccountId, Timestamp};
+use crate::core::lifecycle::event::EventKind;
+use crate::store::runs::affected::Affected;
+use crate::store::runs::restriction_lift::{Lifted, lift, wake_waiting};
+use crate::store::send::refusal::lift_channels;
+use crate::store::{Error, Store};
+
+/// What that came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resumed {
+    /// Why it was stopped: a sentence for the channel, and for each of its numbers and templates.
+    pub lifted: Vec<String>,
+    /// Runs that waited for a provider, of this channel or another: all are looked at.
+    pub runs: i64,
+}
+
+impl Store {
+    /// Has `actor` lift whatever stops `channel`, or one of its numbers or templates, for `reason`. Those who waited are
+    /// looked at, and stop again when the provider says so again. One transaction; without anything to lift nothing is
+    /// written.
+    pub async fn resume_channel(
+        &self,
+        channel: &str,
+        (actor, reason): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Resumed, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to resume a channel"))?;
+        // Nobody is just about to stop for what is lifted here.
+        take_turns(&mut tx).await?;
+        // What stops a channel puts lanes to sleep before their runs are looked at, so none of them is left out.
+        let accounts = Affected::everybody().lock(&mut tx).await?;
+        let mut lifted = lift_channels(&mut tx, &[channel]).await?;
+        lifted.extend(lift(&mut tx, Lifted::Channel(channel)).await?);
+        lifted.extend(lift_refused(&mut tx, channel).await?);
+        if lifted.is_empty() {
+            return Ok(Resumed::default());
+        }
+        let runs = wake_waiting(&mut tx, now).await?;
+        wake_lanes(&mut tx, &accounts, now).await?;
+        let sentence = format!("{actor} resumed the channel `{channel}`: {reason}");
+        let event = Event::new(EventKind::OverrideSet, Some(actor), sentence);
+        let event = Event { after: Some("resume".to_owned()), reason: Some(reason.to_owned()), ..event };
+        tell(&mut tx, &[event], now).await?;
+        tx.commit().await.map_err(Error::during("commit that a channel is resumed"))?;
+        Ok(Resumed { lifted, runs: i64::try_from(runs).unwrap_or(i64::MAX) })
+    }
+}
+
+/// Has runs forget what was refused by the channel. Their lanes are locked.
+async fn lift_refused(tx: &mut PgConnection, channel: &str) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar(
+        "with lifted as (
+           update run set fault_revision_id = null
+           where fault_channel = $1 and fault_revision_id is not null and finished_at is null
+           returning case when fault_template is null then message
+                     else format('the template `%s` (%s) was refused', fault_template, fault_language) end as why)
+         select distinct why from lifted order by why",
+    )
+    .bind(channel)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("lift the faults of a channel"))
+}
+
+async fn wake_lanes(tx: &mut PgConnection, accounts: &[AccountId], now: Timestamp) -> Result<(), Error> {
+    sqlx::query("update lane set wake_at = $2 where account_id = any($1) and wake_at > $2")
+        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("have lanes looked at that may send by a channel"))?;
+    Ok(())
+}

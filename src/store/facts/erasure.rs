@@ -1,0 +1,265 @@
+//! Forgetting people: all that says who they are goes, and they do not come back.
+//!
+//! What stays is whose they were, in which runs, and how much they got, so that counters and caps stay true; and a keyed
+//! hash of the phone, by which imports know whom to leave out.
+//!
+//! Locks, in the order of [`super`]: no import merges and nobody is heard meanwhile, and every kind of row in the order of
+//! its keys.
+
+use std::collections::HashSet;
+
+use futures_util::TryStreamExt;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use sqlx::PgConnection;
+
+use super::import::lock_facts;
+use crate::core::domain::{Phone, Rejection, Timestamp};
+use crate::core::lifecycle::event::EventKind;
+use crate::core::lifecycle::target::Exit;
+use crate::store::control::event::{Event, tell};
+use crate::store::inbound::suppression::{accounts_of, let_go, take_turns};
+use crate::store::inbound::{confirmation, review as hold};
+use crate::store::send::claim::lock_lanes;
+use crate::store::{Error, Store};
+
+/// What was erased.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    pub referrals: u64,
+    pub messages: u64,
+    /// Targets that left for it.
+    pub exited: u64,
+}
+
+impl Store {
+    /// Erases who has `phone`, in every account, and has imports leave them out from now on, though nobody here has it. One
+    /// transaction, and one more for what was posted; whoever dies in between does it again.
+    pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Forgotten, Error> {
+        let phones = [phone.as_str()];
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to forget a person"))?;
+        lock_facts(&mut tx).await?;
+        take_turns(&mut tx).await?;
+        erase_heard(&mut tx, phone).await?;
+        sqlx::query("delete from suppression where phone = $1")
+            .bind(phone.as_str())
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::during("forget a suppression"))?;
+        hold::end(&mut tx, &phones, None).await?;
+        confirmation::withdraw(&mut tx, &phones).await?;
+        let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
+        lock_lanes(&mut tx, &accounts).await?;
+        let exited = let_go(&mut tx, &accounts, (&phones, Exit::Removed), now).await?;
+        let messages = erase_messages(&mut tx, phone).await?;
+        let mut names = erase_names(&mut tx, phone).await?;
+        names.push(phone.as_str().trim_start_matches('+').to_owned());
+        self.remember_hashes(&mut tx, &names, reason, now).await?;
+        let referrals = erase_referrals(&mut tx, phone, now).await?;
+        let sentence = format!("forgot a person, with {referrals} rows of imports and {messages} messages: {reason}");
+        let event = Event::new(EventKind::ContactForgotten, self.actor(), sentence);
+        tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
+        tx.commit().await.map_err(Error::during("commit that a person is forgotten"))?;
+        self.erase_webhooks(&names).await?;
+        Ok(Forgotten { referrals, messages, exited })
+    }
+
+    /// When whoever has `phone` was forgotten.
+    pub async fn forgotten_at(&self, phone: &Phone) -> Result<Option<Timestamp>, Error> {
+        const OPERATION: &str = "look whether a person was forgotten";
+        let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
+        let Some(key) = key(&mut db).await? else { return Ok(None) };
+        sqlx::query_scalar("select forgotten_at from forgotten where hash = $1")
+            .bind(hash(&key, phone.as_str()))
+            .fetch_optional(&mut *db)
+            .await
+            .map_err(Error::during(OPERATION))
+    }
+
+    /// Which of these people were forgotten, who are called by digits of phones, without the `+`, or as the provider calls
+    /// them.
+    pub async fn forgotten_among(&self, names: &[&str]) -> Result<HashSet<String>, Error> {
+        const OPERATION: &str = "look who was forgotten";
+        let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
+        among(&mut db, names).await
+    }
+
+    async fn remember_hashes(
+        &self,
+        tx: &mut PgConnection,
+        names: &[String],
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        const OPERATION: &str = "note whom to leave out";
+        sqlx::query(
+            "insert into forgotten_key (key) values (uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+             on conflict do nothing",
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        let key = key(tx).await?.unwrap_or_default();
+        sqlx::query(
+            "insert into forgotten (hash, actor, reason, forgotten_at) select hash, $2, $3, $4 from unnest($1::bytea[]) as hash
+             on conflict do nothing",
+        )
+        .bind(names.iter().map(|name| hash(&key, name)).collect::<Vec<_>>())
+        .bind(self.actor())
+        .bind(reason)
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        Ok(())
+    }
+}
+
+/// Those of `names`, which are phones or what providers call people, who were forgotten. Hashes are worked out only if
+/// anybody ever was.
+pub(in crate::store) async fn among(db: &mut PgConnection, names: &[&str]) -> Result<HashSet<String>, Error> {
+    if names.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let Some(key) = key(db).await? else { return Ok(HashSet::new()) };
+    let hashes: Vec<Vec<u8>> = names.iter().map(|name| hash(&key, name)).collect();
+    let gone: Vec<Vec<u8>> = sqlx::query_scalar("select hash from forgotten where hash = any($1)")
+        .bind(&hashes)
+        .fetch_all(db)
+        .await
+        .map_err(Error::during("look who was forgotten"))?;
+    let gone: HashSet<Vec<u8>> = gone.into_iter().collect();
+    let known = names.iter().zip(&hashes).filter(|(_, hash)| gone.contains(*hash));
+    Ok(known.map(|(name, _)| (*name).to_owned()).collect())
+}
+
+/// `None` while nobody was ever forgotten.
+async fn key(db: &mut PgConnection) -> Result<Option<Vec<u8>>, Error> {
+    sqlx::query_scalar("select key from forgotten_key")
+        .fetch_optional(db)
+        .await
+        .map_err(Error::during("read the key to who was forgotten"))
+}
+
+/// A phone hashes to the same with its `+` and without.
+fn hash(key: &[u8], name: &str) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(b"+");
+    mac.update(name.trim_start_matches('+').as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// What they wrote, and when.
+async fn erase_heard(tx: &mut PgConnection, phone: &Phone) -> Result<(), Error> {
+    for sql in [
+        "with heard as materialized (select message_id from inbound where phone = $1 order by message_id for update)
+         update inbound i set phone = null from heard where i.message_id = heard.message_id",
+        "with talked as materialized (
+           select account_id, phone from conversation where phone = $1 order by account_id for update)
+         delete from conversation c using talked where (c.account_id, c.phone) = (talked.account_id, talked.phone)",
+    ] {
+        let erased = sqlx::query(sql).bind(phone.as_str()).execute(&mut *tx).await;
+        erased.map_err(Error::during("erase what a person wrote"))?;
+    }
+    Ok(())
+}
+
+/// How providers call them, which comes back, and their messages.
+async fn erase_names(tx: &mut PgConnection, phone: &Phone) -> Result<Vec<String>, Error> {
+    const OPERATION: &str = "erase what a person is called";
+    sqlx::query(
+        "with called as materialized (
+            select p.provider_id from provider_message p
+            join referral r on r.account_id = p.account_id and r.id = p.referral_id
+            where r.phone = $1 order by p.provider_id for update of p)
+          delete from provider_message p using called where p.provider_id = called.provider_id",
+    )
+    .bind(phone.as_str())
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    sqlx::query_scalar(
+        "with named as materialized (select id from alias where phone = $1 order by id for update)
+         delete from alias a using named where a.id = named.id returning a.id",
+    )
+    .bind(phone.as_str())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during(OPERATION))
+}
+
+/// Texts, phones, and the provider's ids and words, in which phones may be.
+async fn erase_messages(tx: &mut PgConnection, phone: &Phone) -> Result<u64, Error> {
+    const OPERATION: &str = "erase the messages of a person";
+    sqlx::query(
+        "select from message m join referral r on r.account_id = m.account_id and r.id = m.referral_id
+         where r.phone = $1 order by m.account_id, m.campaign_id, m.referral_id, m.day for update of m",
+    )
+    .bind(phone.as_str())
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    let erased = sqlx::query(
+        "with sandbox as (
+           update sandbox_message set phone = '', text = ''
+           where phone = $1 or (account_id, referral_id) in (select account_id, id from referral where phone = $1))
+         update message m set phone = '', text = '', provider_id = null, error = null
+         from referral r where r.phone = $1 and r.account_id = m.account_id and r.id = m.referral_id",
+    )
+    .bind(phone.as_str())
+    .execute(tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    Ok(erased.rows_affected())
+}
+
+/// All but whose they were and when; none of these rows speaks for anybody any more.
+async fn erase_referrals(tx: &mut PgConnection, phone: &Phone, now: Timestamp) -> Result<u64, Error> {
+    let erased = sqlx::query(
+        "update referral
+         set name = '(forgotten)', phone = 'forgotten:' || id, email = null, language = null, gender = null,
+             profession = null, profession_key = null, birth_date = null, consent = null, consent_source = null,
+             consent_at = null, attributes = '{}', is_current = false, forgotten_at = $2
+         where phone = $1",
+    )
+    .bind(phone.as_str())
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("erase the rows of a person"))?;
+    Ok(erased.rows_affected())
+}
+
+/// Takes out of the table `staged` who was forgotten, by phone or by id. Hashes are worked out only if anybody ever was.
+pub(in crate::store) async fn reject(tx: &mut PgConnection) -> Result<Vec<Rejection>, Error> {
+    const OPERATION: &str = "leave out who was forgotten";
+    let Some(key) = key(tx).await? else { return Ok(Vec::new()) };
+    let hashes: Vec<Vec<u8>> =
+        sqlx::query_scalar("select hash from forgotten").fetch_all(&mut *tx).await.map_err(Error::during(OPERATION))?;
+    let hashes: HashSet<Vec<u8>> = hashes.into_iter().collect();
+    let mut known = Vec::new();
+    let mut phones =
+        sqlx::query_scalar::<_, String>("select distinct phone from staged").persistent(false).fetch(&mut *tx);
+    while let Some(phone) = phones.try_next().await.map_err(Error::during(OPERATION))? {
+        if hashes.contains(&hash(&key, &phone)) {
+            known.push(phone);
+        }
+    }
+    drop(phones);
+    let rows: Vec<(i64, String)> = sqlx::query_as(
+        "delete from staged s
+         where s.phone = any($1)
+            or s.external_id in (select external_id from referral where forgotten_at is not null)
+         returning s.line, s.phone",
+    )
+    .bind(known)
+    .persistent(false)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    let rejection = |(line, phone): (i64, String)| {
+        let reason = "the person was forgotten (`relancectl contact forget`), and no import brings them back";
+        Rejection::new(u64::try_from(line).unwrap_or_default(), "phone", &Phone::trusted(phone).masked(), reason)
+    };
+    Ok(rows.into_iter().map(rejection).collect())
+}

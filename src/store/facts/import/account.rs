@@ -1,0 +1,130 @@
+//! Merging accounts.
+
+use std::collections::HashMap;
+
+use sqlx::PgConnection;
+
+use super::copy::Rows;
+use super::wake::{lock_lanes, wake};
+use super::{Merged, count, run};
+use crate::core::domain::{AccountFact, AccountId, Country, Language, Phone, Timestamp, WhatsappStatus};
+use crate::store::Error;
+
+pub(super) const CREATE: &str = "create temp table staged (
+    line bigint not null, external_id text not null, as_of timestamptz not null,
+    says integer not null, name text not null, phone text, email text, language text, country text,
+    timezone text not null, subscription_plan text, subscription_ends_at timestamptz, whatsapp_status text,
+    attributes jsonb
+) on commit drop";
+
+pub(super) const COPY: &str = "copy staged from stdin (format binary)";
+
+pub(super) fn encode(rows: &mut Rows, line: u64, fact: &AccountFact<'_>, as_of: Timestamp) {
+    // Bit by bit as `CHANGED` reads it.
+    let says = [
+        fact.phone.is_said(),
+        fact.email.is_said(),
+        fact.language.is_said(),
+        fact.country.is_said(),
+        fact.subscription_plan.is_said(),
+        fact.subscription_ends_at.is_said(),
+        fact.whatsapp_status.is_said(),
+    ];
+    rows.row(14)
+        .int8(i64::try_from(line).unwrap_or(i64::MAX))
+        .text(fact.id)
+        .instant(fact.updated_at.unwrap_or(as_of))
+        .int4(super::copy::bits(&says))
+        .text(fact.name)
+        .maybe_text(fact.phone.value().map(Phone::as_str))
+        .maybe_text(fact.email.value().copied())
+        .maybe_text(fact.language.value().map(Language::as_str))
+        .maybe_text(fact.country.value().map(Country::as_str))
+        .text(fact.timezone.as_str())
+        .maybe_text(fact.subscription_plan.value().copied())
+        .maybe_instant(fact.subscription_ends_at.value())
+        .maybe_text(fact.whatsapp_status.value().copied().map(WhatsappStatus::as_str))
+        .attributes(&fact.attributes);
+}
+
+/// Every account by its external id.
+pub(super) async fn ids(tx: &mut PgConnection) -> Result<HashMap<String, AccountId>, Error> {
+    let rows: Vec<(String, i32)> = sqlx::query_as("select external_id, id from account")
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("read the accounts"))?;
+    Ok(rows.into_iter().map(|(external, id)| (external, AccountId(id))).collect())
+}
+
+/// Rows that are overtaken by a younger or later one with the same id, and how many of them say the same.
+const REPEATED: &str = "with ranked as (
+        select line, external_id, row_number() over (partition by external_id order by as_of desc, line desc) as place,
+            row(name, phone, email, language, country, timezone, subscription_plan, subscription_ends_at,
+                whatsapp_status, attributes)::text as content
+        from staged
+    ), gone as (
+        delete from staged using ranked where staged.line = ranked.line and ranked.place > 1 returning staged.line
+    )
+    select count(*), count(*) filter (where loser.content = winner.content)
+    from gone join ranked loser on loser.line = gone.line
+    join ranked winner on winner.external_id = loser.external_id and winner.place = 1";
+
+const CHANGED: &str = "create temp table changed on commit drop as
+    select a.id, s.as_of, m.*
+    from staged s join account a on a.external_id = s.external_id
+    cross join lateral (select
+        s.name, s.timezone,
+        case when s.says & 1 > 0 then s.phone else a.phone end as phone,
+        case when s.says & 2 > 0 then s.email else a.email end as email,
+        case when s.says & 4 > 0 then s.language else a.language end as language,
+        case when s.says & 8 > 0 then s.country else a.country end as country,
+        case when s.says & 16 > 0 then s.subscription_plan else a.subscription_plan end as subscription_plan,
+        case when s.says & 32 > 0 and (a.subscription_as_of is null or s.as_of >= a.subscription_as_of)
+             then s.subscription_ends_at else a.subscription_ends_at end as subscription_ends_at,
+        case when s.says & 64 > 0 and (a.whatsapp_as_of is null or s.as_of >= a.whatsapp_as_of)
+             then s.whatsapp_status else a.whatsapp_status end as whatsapp_status,
+        case when s.attributes is null then a.attributes
+             else jsonb_strip_nulls(a.attributes || s.attributes) end as attributes) m
+    where s.as_of >= a.as_of
+      and (a.name, a.timezone, a.phone, a.email, a.language, a.country, a.subscription_plan, a.subscription_ends_at,
+           a.whatsapp_status, a.attributes)
+          is distinct from
+          (m.name, m.timezone, m.phone, m.email, m.language, m.country, m.subscription_plan, m.subscription_ends_at,
+           m.whatsapp_status, m.attributes)";
+
+const UPDATE: &str = "update account a set
+        name = c.name, timezone = c.timezone, phone = c.phone, email = c.email, language = c.language,
+        country = c.country, subscription_plan = c.subscription_plan, subscription_ends_at = c.subscription_ends_at,
+        whatsapp_status = c.whatsapp_status, attributes = c.attributes, as_of = c.as_of
+    from changed c where a.id = c.id returning a.id";
+
+const INSERT: &str = "insert into account (external_id, name, phone, email, language, country, timezone,
+        subscription_plan, subscription_ends_at, whatsapp_status, attributes, as_of)
+    select external_id, name, phone, email, language, country, timezone,
+        subscription_plan, subscription_ends_at, whatsapp_status, jsonb_strip_nulls(coalesce(attributes, '{}')), as_of
+    from staged s where not exists (select from account a where a.external_id = s.external_id)
+    order by line returning id";
+
+/// Merges the staged rows.
+pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) -> Result<Merged, Error> {
+    run(tx, "analyze staged", "count the staged rows").await?;
+    let (gone, same): (i64, i64) = sqlx::query_as(REPEATED)
+        .persistent(false)
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(Error::during("find repeated rows"))?;
+    run(tx, CHANGED, "find changed accounts").await?;
+    let mut touched = ids_of(tx, UPDATE, "update accounts").await?;
+    let changed = touched.len() as u64;
+    let fresh = ids_of(tx, INSERT, "insert accounts").await?;
+    let inserted = fresh.len() as u64;
+    touched.extend(fresh);
+    lock_lanes(tx, &touched, false).await?;
+    wake(tx, &touched, now).await?;
+    let updated = changed + count(gone - same);
+    Ok(Merged { inserted, updated, unchanged: staged - inserted - updated, rejected: Vec::new() })
+}
+
+async fn ids_of(tx: &mut PgConnection, sql: &'static str, operation: &'static str) -> Result<Vec<i32>, Error> {
+    sqlx::query_scalar(sql).persistent(false).fetch_all(tx).await.map_err(Error::during(operation))
+}

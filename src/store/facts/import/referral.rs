@@ -1,0 +1,248 @@
+//! Merging referrals.
+
+use sqlx::PgConnection;
+
+use super::copy::{Rows, bits};
+use super::wake::{lock_lanes, wake};
+use super::{Merged, count, person, run};
+use crate::core::domain::{Consent, Gender, Language, ReferralFact, Rejection, Timestamp, fold};
+use crate::store::Error;
+use crate::store::facts::erasure::reject;
+
+pub(super) const CREATE: &str = "create temp table staged (
+    line bigint not null, external_id text not null, account_id integer not null, as_of timestamptz not null,
+    own_age boolean not null, says integer not null, name text not null, phone text not null, email text,
+    language text, country text not null, gender text, profession text, profession_key text, birth_date date,
+    registered_at timestamptz not null, paid_at timestamptz, consent text, consent_source text,
+    consent_at timestamptz, attributes jsonb
+) on commit drop";
+
+pub(super) const COPY: &str = "copy staged from stdin (format binary)";
+
+pub(super) fn encode(rows: &mut Rows, line: u64, fact: &ReferralFact<'_>, as_of: Timestamp) {
+    // Bit by bit as `CHANGED` reads it.
+    let says = [
+        fact.email.is_said(),
+        fact.language.is_said(),
+        fact.gender.is_said(),
+        fact.profession.is_said(),
+        fact.birth_date.is_said(),
+        fact.paid_at.is_said(),
+        fact.consent.is_said(),
+        fact.consent_source.is_said(),
+        fact.consent_at.is_said(),
+    ];
+    let profession = fact.profession.value().copied();
+    rows.row(21)
+        .int8(i64::try_from(line).unwrap_or(i64::MAX))
+        .text(fact.id)
+        .int4(fact.account.0)
+        .instant(fact.updated_at.unwrap_or(as_of))
+        .boolean(fact.updated_at.is_some())
+        .int4(bits(&says))
+        .text(fact.name)
+        .text(fact.phone.as_str())
+        .maybe_text(fact.email.value().copied())
+        .maybe_text(fact.language.value().map(Language::as_str))
+        .text(fact.country.as_str())
+        .maybe_text(fact.gender.value().copied().map(Gender::as_str))
+        .maybe_text(profession)
+        .maybe_text(profession.map(fold).as_deref())
+        .maybe_date(fact.birth_date.value())
+        .instant(fact.registered_at)
+        .maybe_instant(fact.paid_at.value())
+        .maybe_text(fact.consent.value().copied().map(Consent::as_str))
+        .maybe_text(fact.consent_source.value().copied())
+        .maybe_instant(fact.consent_at.value())
+        .attributes(&fact.attributes);
+}
+
+/// Rows whose id is stored under another account.
+const MOVED: &str = "with moved as (
+        delete from staged s using referral r
+        where r.external_id = s.external_id and r.account_id <> s.account_id
+        returning s.line, s.account_id, r.account_id as owner
+    )
+    select line, a.external_id, o.external_id
+    from moved join account a on a.id = account_id join account o on o.id = owner";
+
+/// Ids that the file has more than once.
+const REPEATED: &str = "create temp table contender on commit drop as
+    select line, external_id, account_id, row_number() over best as place,
+        first_value(account_id) over (partition by external_id order by line) as owner,
+        row(name, phone, email, language, country, gender, profession, birth_date, registered_at, paid_at, consent,
+            consent_source, consent_at, attributes)::text as content,
+        as_of, paid_at, consent, consent_source, consent_at
+    from staged
+    where external_id in (select external_id from staged group by external_id having count(*) > 1)
+    window best as (partition by external_id order by as_of desc, line desc)";
+
+/// Of those, rows for another account than the first of them.
+const MOVED_WITHIN: &str = "with moved as (
+        delete from staged s using contender c where c.line = s.line and c.account_id <> c.owner
+        returning s.line, c.account_id, c.owner
+    )
+    select line, a.external_id, o.external_id
+    from moved join account a on a.id = account_id join account o on o.id = owner";
+
+const RANK_AGAIN: &str = "delete from contender where account_id <> owner;
+    update contender c set place = ranked.place
+    from (select line, row_number() over (partition by external_id order by as_of desc, line desc) as place
+          from contender) ranked
+    where ranked.line = c.line";
+
+/// What an overtaken row knows and the winner must not lose: an opt-out, and a payment that the winner leaves empty.
+const INHERIT: &str = "update staged s set
+        consent = coalesce(o.consent, s.consent),
+        consent_source = case when o.consent is null then s.consent_source else o.consent_source end,
+        consent_at = case when o.consent is null then s.consent_at else o.consent_at end,
+        paid_at = coalesce(s.paid_at, p.paid_at),
+        says = s.says | case when o.consent is null then 0 else 64 + 128 + 256 end
+                      | case when p.paid_at is null then 0 else 32 end
+    from contender w
+    left join referral r on r.external_id = w.external_id
+    left join lateral (
+        select l.consent, l.consent_source, l.consent_at from contender l
+        where l.external_id = w.external_id and l.consent = 'opted_out' and (r.id is null or l.as_of >= r.as_of)
+        order by l.place desc limit 1) o on true
+    left join lateral (
+        select l.paid_at, l.as_of from contender l
+        where l.external_id = w.external_id and l.paid_at is not null and (r.id is null or l.as_of >= r.as_of)
+        order by l.place limit 1) p on true
+    where w.place = 1 and s.line = w.line
+      and (o.consent is not null or p.paid_at is not null and not (s.own_age and s.as_of > p.as_of))";
+
+/// Rows that are overtaken by a younger or later one with the same id, and how many of them say the same.
+const OVERTAKEN: &str = "with gone as (
+        delete from staged s using contender c where c.line = s.line and c.place > 1 returning s.line
+    )
+    select count(*), count(*) filter (where loser.content = winner.content)
+    from gone join contender loser on loser.line = gone.line
+    join contender winner on winner.external_id = loser.external_id and winner.place = 1";
+
+const CHANGED: &str = "create temp table changed on commit drop as
+    select r.account_id, r.id, s.as_of, r.phone as old_phone, r.registered_at as old_registered_at,
+        r.consent as old_consent, m.*
+    from staged s join referral r on r.external_id = s.external_id
+    cross join lateral (select
+        s.name, s.phone, s.country, s.registered_at,
+        case when s.says & 1 > 0 then s.email else r.email end as email,
+        case when s.says & 2 > 0 then s.language else r.language end as language,
+        case when s.says & 4 > 0 then s.gender else r.gender end as gender,
+        case when s.says & 8 > 0 then s.profession else r.profession end as profession,
+        case when s.says & 8 > 0 then s.profession_key else r.profession_key end as profession_key,
+        case when s.says & 16 > 0 then s.birth_date else r.birth_date end as birth_date,
+        case when s.says & 32 = 0 or s.paid_at is null and not (
+                  s.own_age and s.as_of > r.as_of and (r.paid_as_of is null or s.as_of > r.paid_as_of)) then r.paid_at
+             else s.paid_at end as paid_at,
+        case when r.consent = 'opted_out' or s.says & 64 = 0 then r.consent else s.consent end as consent,
+        case when r.consent = 'opted_out' or s.says & 128 = 0 then r.consent_source
+             else s.consent_source end as consent_source,
+        case when r.consent = 'opted_out' or s.says & 256 = 0 then r.consent_at else s.consent_at end as consent_at,
+        case when s.attributes is null then r.attributes
+             else jsonb_strip_nulls(r.attributes || s.attributes) end as attributes) m
+    where s.as_of >= r.as_of
+      and (r.name, r.phone, r.country, r.registered_at, r.email, r.language, r.gender, r.profession, r.profession_key,
+           r.birth_date, r.paid_at, r.consent, r.consent_source, r.consent_at, r.attributes)
+          is distinct from
+          (m.name, m.phone, m.country, m.registered_at, m.email, m.language, m.gender, m.profession, m.profession_key,
+           m.birth_date, m.paid_at, m.consent, m.consent_source, m.consent_at, m.attributes)";
+
+const UPDATE: &str = "with done as (
+        update referral r set
+            name = c.name, phone = c.phone, country = c.country, registered_at = c.registered_at, email = c.email,
+            language = c.language, gender = c.gender, profession = c.profession, profession_key = c.profession_key,
+            birth_date = c.birth_date, paid_at = c.paid_at, consent = c.consent, consent_source = c.consent_source,
+            consent_at = c.consent_at, attributes = c.attributes, as_of = c.as_of
+        from changed c where r.account_id = c.account_id and r.id = c.id returning r.account_id
+    )
+    select account_id, count(*) from done group by account_id";
+
+/// A person of one row speaks for themself at once; the others wait for `person::settle`.
+const INSERT: &str = "with done as (
+        insert into referral (account_id, external_id, name, phone, email, language, country, gender, profession,
+            profession_key, birth_date, registered_at, paid_at, consent, consent_source, consent_at, attributes, as_of,
+            is_current)
+        select account_id, external_id, name, phone, email, language, country, gender, profession,
+            profession_key, birth_date, registered_at, paid_at, consent, consent_source, consent_at,
+            jsonb_strip_nulls(coalesce(attributes, '{}')), as_of,
+            not exists (select from twin t where t.account_id = s.account_id and t.phone = s.phone)
+        from staged s where not exists (select from referral r where r.external_id = s.external_id)
+        returning account_id
+    )
+    select account_id, count(*) from done group by account_id";
+
+/// Opt-outs that are news; one that is not may have been taken back by the person since. In order of the phones, as
+/// replies: two who wait for each other's phones would wait for ever.
+const SUPPRESS: &str = "insert into suppression (phone, source, suppressed_at)
+    select phone, 'import', $1 from changed
+    where consent = 'opted_out' and (old_consent is distinct from consent or old_phone <> phone)
+    union
+    select phone, 'import', $1 from staged s
+    where consent = 'opted_out' and not exists (select from referral r where r.external_id = s.external_id)
+    order by phone on conflict (phone) do nothing";
+
+/// Merges the staged rows.
+pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) -> Result<Merged, Error> {
+    run(tx, "analyze staged", "count the staged rows").await?;
+    let mut rejected = reject(tx).await?;
+    rejected.extend(moved(tx, MOVED).await?);
+    let mut differing = 0;
+    if run(tx, REPEATED, "find repeated rows").await? > 0 {
+        rejected.extend(moved(tx, MOVED_WITHIN).await?);
+        run(tx, RANK_AGAIN, "rank repeated rows").await?;
+        run(tx, INHERIT, "keep opt-outs and payments of repeated rows").await?;
+        let (gone, same): (i64, i64) = sqlx::query_as(OVERTAKEN)
+            .persistent(false)
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(Error::during("drop repeated rows"))?;
+        differing = count(gone - same);
+    }
+    run(tx, CHANGED, "find changed referrals").await?;
+    sqlx::query(SUPPRESS)
+        .persistent(false)
+        .bind(now)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::during("suppress who opted out"))?;
+    let twins = person::gather(tx).await?;
+    let changed = by_account(tx, UPDATE, "update referrals").await?;
+    let inserted = by_account(tx, INSERT, "insert referrals").await?;
+    let mut touched: Vec<i32> = changed.iter().chain(&inserted).map(|(account, _)| *account).collect();
+    touched.sort_unstable();
+    touched.dedup();
+    // All lanes in one go: in two, another who takes them in order could meet us halfway.
+    lock_lanes(tx, &touched, twins > 0).await?;
+    if twins > 0 {
+        touched.extend(person::settle(tx, now).await?);
+    }
+    touched.sort_unstable();
+    touched.dedup();
+    wake(tx, &touched, now).await?;
+    let total = |rows: &[(i32, i64)]| rows.iter().map(|(_, rows)| count(*rows)).sum::<u64>();
+    let (inserted, updated) = (total(&inserted), total(&changed) + differing);
+    let unchanged = staged - inserted - updated - rejected.len() as u64;
+    Ok(Merged { inserted, updated, unchanged, rejected })
+}
+
+async fn moved(tx: &mut PgConnection, sql: &'static str) -> Result<Vec<Rejection>, Error> {
+    let rows: Vec<(i64, String, String)> = sqlx::query_as(sql)
+        .persistent(false)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("find rows that changed their account"))?;
+    let rejection = |(line, account, owner): (i64, String, String)| {
+        let reason = format!("the id belongs to account `{owner}`: a referral cannot move to another account");
+        Rejection::new(count(line), "account_id", &account, reason)
+    };
+    Ok(rows.into_iter().map(rejection).collect())
+}
+
+async fn by_account(
+    tx: &mut PgConnection,
+    sql: &'static str,
+    operation: &'static str,
+) -> Result<Vec<(i32, i64)>, Error> {
+    sqlx::query_as(sql).persistent(false).fetch_all(tx).await.map_err(Error::during(operation))
+}

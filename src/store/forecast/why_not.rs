@@ -1,0 +1,237 @@
+//! Why a campaign takes somebody or not: every condition once, with its name.
+
+use serde::Serialize;
+use sqlx::PgConnection;
+
+use crate::core::domain::{AccountId, CampaignId, Name, ReferralId, Timestamp};
+use crate::core::manifest::desired::Campaign;
+use crate::store::rows::strange;
+use crate::store::runs::matcher::{Lives, Matcher, Seeker, conditions, matching, people};
+use crate::store::{Error, Store};
+
+/// Why a campaign does not take somebody. Of several reasons the first in this order is told first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhyNot {
+    /// An older row of a person who registered again with this account.
+    NotCurrent,
+    Paid,
+    /// The filter asks for people who paid.
+    NotPaid,
+    Suppressed,
+    ConsentMissing,
+    OptedOut,
+    /// Is or was in this campaign, or in an earlier one of its name.
+    AlreadyTarget,
+    /// `excludeCurrentTargets`: is active in another run of the account.
+    InAnotherRun,
+    /// Registered less than `enrollAfter` ago.
+    TooYoung,
+    Country,
+    /// Registered outside of the filter's `registered`.
+    Registered,
+    Gender,
+    Profession,
+    Age,
+    Language,
+    Attributes,
+    /// Enrollment is off for the account.
+    EnrollmentOff,
+    /// Matches, but `limits.targets`, `limits.dailyEnrollments` or `enrollment: once` leaves no room now.
+    Cap,
+}
+
+macro_rules! names {
+    ($($reason:ident $name:literal $condition:expr;)*) => {
+        impl WhyNot {
+            /// Every reason, in its order.
+            pub const ALL: [Self; 18] = [$(Self::$reason,)* Self::Cap];
+
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $name,)*
+                    Self::Cap => "cap",
+                }
+            }
+        }
+    };
+}
+conditions!(names);
+
+/// The first reason that keeps a referral out, null for who matches.
+macro_rules! first_reason {
+    ($($reason:ident $name:literal $condition:expr;)*) => {
+        concat!("case", $(" when (", $condition, ") is not true then '", $name, "'",)* " end")
+    };
+}
+pub(in crate::store) use first_reason;
+
+/// All reasons that keep a referral out, in their order.
+macro_rules! all_reasons {
+    ($($reason:ident $name:literal $condition:expr;)*) => {
+        concat!(
+            "array_remove(array[",
+            $("case when (", $condition, ") is not true then '", $name, "' end,",)*
+            "null], null)"
+        )
+    };
+}
+
+impl WhyNot {
+    pub(in crate::store) fn parse(text: &str) -> Result<Self, sqlx::Error> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or_else(|| strange("a reason", text))
+    }
+
+    /// What it means, as the end of a sentence about several people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::NotCurrent => "are older rows of people who registered again",
+            Self::Paid => "have paid",
+            Self::NotPaid => "have not paid",
+            Self::Suppressed => "asked not to be written to",
+            Self::ConsentMissing => "have not said whether they may be written to",
+            Self::OptedOut => "opted out",
+            Self::AlreadyTarget => "are or were in this campaign",
+            Self::InAnotherRun => "are in another campaign now",
+            Self::TooYoung => "registered less than `enrollAfter` ago",
+            Self::Country => "live in another country",
+            Self::Registered => "registered at another time",
+            Self::Gender => "are of another gender, or it is not known",
+            Self::Profession => "have another profession, or none that is known",
+            Self::Age => "are of another age, or it is not known",
+            Self::Language => "speak another language, or it is not known",
+            Self::Attributes => "have other attributes",
+            Self::EnrollmentOff => "match, but enrollment is off for their account",
+            Self::Cap => "match, but there is no room for them now",
+        }
+    }
+
+    /// The same of one person.
+    pub const fn of_one(self) -> &'static str {
+        match self {
+            Self::NotCurrent => "is an older row of somebody who registered again",
+            Self::Paid => "has paid",
+            Self::NotPaid => "has not paid",
+            Self::Suppressed => "asked not to be written to",
+            Self::ConsentMissing => "has not said whether they may be written to",
+            Self::OptedOut => "opted out",
+            Self::AlreadyTarget => "is or was in this campaign",
+            Self::InAnotherRun => "is in another campaign now",
+            Self::TooYoung => "registered less than `enrollAfter` ago",
+            Self::Country => "lives in another country",
+            Self::Registered => "registered at another time",
+            Self::Gender => "is of another gender, or it is not known",
+            Self::Profession => "has another profession, or none that is known",
+            Self::Age => "is of another age, or it is not known",
+            Self::Language => "speaks another language, or it is not known",
+            Self::Attributes => "has other attributes",
+            Self::EnrollmentOff => "enrollment is off for the account",
+            Self::Cap => "matches, but there is no room now",
+        }
+    }
+}
+
+impl Store {
+    /// Counts every referral of `seekers`: by account, who would be taken now (`None`) and why the others would not,
+    /// each under their first reason.
+    pub async fn count_mismatches(
+        &self,
+        (name, campaign): (&Name, CampaignId),
+        spec: &Campaign,
+        seekers: &[Seeker],
+        now: Timestamp,
+    ) -> Result<Vec<(AccountId, Option<WhyNot>, u64)>, Error> {
+        const OPERATION: &str = "count who does not match";
+        let query = sqlx::query_as(concat!(
+            "select d.account_id, ",
+            conditions!(first_reason),
+            " as reason, count(*), max(d.room) ",
+            people!(),
+            " group by 1, 2 order by 1, 2 nulls first"
+        ));
+        let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
+        let lives = Lives::of(&mut db, name, campaign).await?;
+        let rows: Vec<(i32, Option<String>, i64, Option<i64>)> = Matcher::new(&lives, spec, seekers, now)
+            .bind(query)
+            .persistent(false)
+            .fetch_all(&mut *db)
+            .await
+            .map_err(Error::during(OPERATION))?;
+        let mut counts = Vec::new();
+        for (account, reason, count, room) in rows {
+            let account = AccountId(account);
+            let reason = reason.as_deref().map(WhyNot::parse).transpose().map_err(Error::during(OPERATION))?;
+            let taken = if reason.is_none() { count.min(room.unwrap_or_default()) } else { count };
+            let left = count - taken;
+            counts
+                .extend([(reason, taken), (Some(WhyNot::Cap), left)].map(|(why, n)| (account, why, n.unsigned_abs())));
+        }
+        counts.retain(|(_, _, count)| *count > 0);
+        counts.sort_by_key(|(account, reason, _)| (*account, *reason));
+        Ok(counts)
+    }
+
+    /// Every reason why the campaign would not take `referral`, of the account of `seeker`, now; none for who would be
+    /// taken, and `None` for who is not a referral of this account.
+    pub async fn why_not(
+        &self,
+        (name, campaign): (&Name, CampaignId),
+        spec: &Campaign,
+        seeker: &Seeker,
+        referral: ReferralId,
+        now: Timestamp,
+    ) -> Result<Option<Vec<WhyNot>>, Error> {
+        const OPERATION: &str = "look why somebody does not match";
+        let query = sqlx::query_as(concat!("select ", conditions!(all_reasons), people!(), " and r.id = $19"));
+        let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
+        let lives = Lives::of(&mut db, name, campaign).await?;
+        let matcher = Matcher::new(&lives, spec, std::slice::from_ref(seeker), now);
+        let row: Option<(Vec<String>,)> = matcher
+            .clone()
+            .bind(query)
+            .bind(referral.0)
+            .persistent(false)
+            .fetch_optional(&mut *db)
+            .await
+            .map_err(Error::during(OPERATION))?;
+        let Some((reasons,)) = row else { return Ok(None) };
+        let reasons: Result<Vec<WhyNot>, sqlx::Error> = reasons.iter().map(|reason| WhyNot::parse(reason)).collect();
+        let mut reasons = reasons.map_err(Error::during(OPERATION))?;
+        if reasons.is_empty() && seeker.room < u64::MAX && newer(&mut db, matcher, referral).await? >= seeker.room {
+            reasons.push(WhyNot::Cap);
+        }
+        Ok(Some(reasons))
+    }
+}
+
+/// How many who match are taken before `referral`.
+async fn newer(db: &mut PgConnection, matcher: Matcher, referral: ReferralId) -> Result<u64, Error> {
+    let query = sqlx::query_as(concat!(
+        "select count(*)",
+        matching!(),
+        " and (r.registered_at, r.id) > (select p.registered_at, p.id from referral p
+                                         where p.account_id = d.account_id and p.id = $19)"
+    ));
+    let (count,): (i64,) = matcher
+        .bind(query)
+        .bind(referral.0)
+        .persistent(false)
+        .fetch_one(db)
+        .await
+        .map_err(Error::during("count who is taken first"))?;
+    Ok(count.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WhyNot;
+
+    #[test]
+    fn reasons_have_one_name_and_one_order() {
+        for (place, reason) in WhyNot::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+            assert_eq!(WhyNot::parse(reason.as_str()).unwrap(), reason);
+        }
+    }
+}

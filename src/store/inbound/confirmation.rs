@@ -1,0 +1,182 @@
+//! Telling whoever said STOP that it was heard: at most once, outside of pace and caps, to people who are suppressed by then.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::core::consent::confirmation;
+use crate::core::dispatch::program::{Rendered, SpokenBy};
+use crate::core::domain::{AccountId, CampaignId, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp};
+use crate::core::lifecycle::outcome::{ATTEMPTS, Outcome, Reaction};
+use crate::core::manifest::desired::policy::{AccountPolicy, Policies};
+use crate::store::rows::decode;
+use crate::store::send::claim::Claimed;
+use crate::store::{Error, Store};
+
+/// For so long after a person wrote, they can be answered; later nobody waits for it.
+const WINDOW: TimeDelta = TimeDelta::hours(24);
+/// Before another attempt, when the provider does not say how long.
+const PAUSE: TimeDelta = TimeDelta::minutes(1);
+/// Handed over at once.
+const AT_ONCE: i64 = 50;
+/// What no campaign has: the provider tells such a key back, and no message is meant by it.
+const NO_CAMPAIGN: CampaignId = CampaignId(0);
+const NO_DAY: i16 = 0;
+/// Of whoever has no language.
+const USUAL: &str = "en";
+
+/// A STOP to be confirmed.
+#[derive(Debug)]
+pub(in crate::store) struct Stopped<'a> {
+    pub(in crate::store) account: AccountId,
+    pub(in crate::store) phone: &'a str,
+    pub(in crate::store) channel: &'a str,
+    /// The number they wrote to.
+    pub(in crate::store) sender: Option<&'a str>,
+    pub(in crate::store) at: Timestamp,
+}
+
+/// Notes that these people are to be told, in the transaction that heard them.
+pub(in crate::store) async fn ask(tx: &mut PgConnection, stopped: &[Stopped<'_>], now: Timestamp) -> Result<(), Error> {
+    if stopped.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into confirmation (account_id, phone, channel, sender, language, heard_at, due_at)
+         select u.account_id, u.phone, u.channel, u.sender, coalesce(r.language, a.language), u.at, $6
+         from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+                as u (account_id, phone, channel, sender, at)
+         join account a on a.id = u.account_id
+         left join referral r on (r.account_id, r.phone) = (u.account_id, u.phone) and r.is_current",
+    )
+    .bind(stopped.iter().map(|one| one.account.0).collect::<Vec<_>>())
+    .bind(stopped.iter().map(|one| one.phone).collect::<Vec<_>>())
+    .bind(stopped.iter().map(|one| one.channel).collect::<Vec<_>>())
+    .bind(stopped.iter().map(|one| one.sender).collect::<Vec<_>>())
+    .bind(stopped.iter().map(|one| one.at).collect::<Vec<_>>())
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("note who is to be told that they were heard"))?;
+    Ok(())
+}
+
+/// Has these phones be told of no STOP that they were not told of yet.
+pub(in crate::store) async fn withdraw(tx: &mut PgConnection, phones: &[&str]) -> Result<(), Error> {
+    if phones.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("delete from confirmation where phone = any($1)")
+        .bind(phones)
+        .execute(tx)
+        .await
+        .map_err(Error::during("withdraw what people were to be told"))?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    account_id: i32,
+    phone: String,
+    channel: String,
+    sender: Option<String>,
+    language: Option<String>,
+    attempts: i32,
+    external_id: String,
+    labels: Value,
+}
+
+impl Store {
+    /// Claims confirmations that are due. Whoever dies before it [settles](Store::settle_confirmations) them leaves them
+    /// untold: nobody is told twice.
+    pub async fn claim_confirmations(&self, policies: &Policies, now: Timestamp) -> Result<Vec<Claimed>, Error> {
+        const OPERATION: &str = "claim confirmations";
+        let rows: Vec<Row> = sqlx::query_as(
+            "with old as (delete from confirmation where heard_at <= $3),
+             due as (
+               select id from confirmation where due_at <= $1 and heard_at > $3 order by due_at limit $2
+               for update skip locked),
+             claimed as (
+               update confirmation c set due_at = null, attempts = c.attempts + 1 from due where c.id = due.id returning c.*)
+             select c.id, c.account_id, c.phone, c.channel, c.sender, c.language, c.attempts, a.external_id,
+                    a.attributes as labels
+             from claimed c join account a on a.id = c.account_id order by c.id",
+        )
+        .bind(now)
+        .bind(AT_ONCE)
+        .bind(now - WINDOW)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        rows.into_iter().map(|row| row.claimed(policies, now)).collect::<Result<_, _>>().map_err(decode(OPERATION))
+    }
+
+    /// Saves what became of confirmations: those that certainly did not leave are tried again a few times.
+    pub async fn settle_confirmations(&self, outcomes: &[(Claimed, Outcome)], now: Timestamp) -> Result<(), Error> {
+        let again = |(claimed, outcome): &(Claimed, Outcome)| match outcome {
+            Outcome::Refused(refusal) if claimed.attempts < ATTEMPTS => match refusal.reaction {
+                Reaction::Retry { after } | Reaction::Throttle { after } => Some(now + after.unwrap_or(PAUSE)),
+                Reaction::SkipDay
+                | Reaction::FailDay
+                | Reaction::Leave
+                | Reaction::Suppress
+                | Reaction::PauseRun
+                | Reaction::PauseAccount
+                | Reaction::PauseChannel => None,
+            },
+            Outcome::Accepted { .. } | Outcome::Refused(_) | Outcome::Unknown { .. } => None,
+        };
+        sqlx::query(
+            "with told as (
+               select * from unnest($1::bigint[], $2::timestamptz[]) as u (id, again)),
+             over as (delete from confirmation c using told where c.id = told.id and told.again is null)
+             update confirmation c set due_at = told.again from told where c.id = told.id and told.again is not null",
+        )
+        .bind(outcomes.iter().map(|(claimed, _)| claimed.key.target.referral.0).collect::<Vec<_>>())
+        .bind(outcomes.iter().map(again).collect::<Vec<_>>())
+        .execute(&self.pool)
+        .await
+        .map_err(Error::during("save what became of confirmations"))?;
+        Ok(())
+    }
+}
+
+impl Row {
+    /// As a message of no campaign, whose number stands in place of a referral.
+    fn claimed(self, policies: &Policies, now: Timestamp) -> Result<Claimed, sqlx::Error> {
+        let language = |tag: &str| Language::parse(tag).map_err(|error| sqlx::Error::Decode(error.into()));
+        let language = language(self.language.as_deref().unwrap_or(USUAL)).or_else(|_| language(USUAL))?;
+        let target =
+            TargetKey { account: AccountId(self.account_id), campaign: NO_CAMPAIGN, referral: ReferralId(self.id) };
+        let channel = Name::parse(&self.channel).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let policy = policies.of(&self.external_id, &self.labels);
+        let policy = match self.sender {
+            Some(sender) => Arc::new(AccountPolicy { sender: Some(sender), ..AccountPolicy::clone(&policy) }),
+            None => policy,
+        };
+        Ok(Claimed {
+            key: MessageKey { target, day: NO_DAY },
+            lease: 0,
+            phone: Phone::trusted(self.phone),
+            email: None,
+            channel: Some(channel),
+            content: Rendered {
+                text: confirmation(&language).to_owned(),
+                language,
+                spoken_by: SpokenBy::Recipient,
+                subject: None,
+                media: Vec::new(),
+                template: None,
+            },
+            attempts: u16::try_from(self.attempts).unwrap_or(u16::MAX),
+            failed_days: 0,
+            last: true,
+            counts_on: now.date_naive(),
+            claimed_at: now,
+            policy,
+        })
+    }
+}

@@ -1,0 +1,236 @@
+//! Hearing people: who wrote, to which account, and what they ask for. What was heard before is passed over, whoever
+//! tells it again.
+//!
+//! Locks: those of whoever changes suppressions, or of whoever bears with no change; what was heard, then conversations,
+//! each in order; then those of whoever acts on replies; last what people are called.
+
+mod sender;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use sqlx::PgConnection;
+
+use self::sender::Who;
+use super::confirmation;
+use super::confirmation::Stopped;
+use super::provider_message::learn_people;
+use super::reply::act_on;
+use super::suppression::{share_turns, take_turns};
+use crate::core::consent;
+use crate::core::consent::Reply;
+use crate::core::domain::{AccountId, Phone, Timestamp};
+use crate::store::{Error, Heard, Inbound, Senders, Store};
+
+/// For so long after a person wrote, an account may answer in words of its own.
+const WINDOW: TimeDelta = TimeDelta::hours(24);
+
+/// What somebody told one of our numbers, by all that the provider says of them; any of it may be missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incoming {
+    /// The same when it is told again.
+    pub id: String,
+    /// By which it was told.
+    pub channel: String,
+    /// Which number of ours it came to.
+    pub number: Option<String>,
+    /// The digits of the person's phone, as the provider writes it.
+    pub phone: Option<String>,
+    /// What the provider calls somebody who shows no phone.
+    pub user: Option<String>,
+    /// The message of ours that is answered, as the provider calls it.
+    pub context: Option<String>,
+    pub text: String,
+    /// It is a message, which may be answered; else a switch that the person turned.
+    pub is_message: bool,
+    /// Of a switch that is turned back: the code with which the provider refused to write to the person until then.
+    pub undoes: Option<i64>,
+    pub at: Timestamp,
+}
+
+/// What became of what was told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeardOf {
+    /// What replies changed.
+    pub replies: Heard,
+    /// How many were heard for the first time.
+    pub new: u64,
+    /// The ids of those that matter and of which nothing tells yet who they are from: they were not heard, and may be
+    /// later.
+    pub riddles: Vec<String>,
+}
+
+/// One of those who said something, once it is known who they are.
+#[derive(Debug)]
+struct Said<'a> {
+    incoming: &'a Incoming,
+    /// Not later than now.
+    at: Timestamp,
+    who: Who,
+    word: Reply,
+}
+
+impl Store {
+    /// Acts on what is heard for the first time, in one transaction: notes that people wrote, and does what they ask for.
+    /// In whatever order words of one person come to be heard, the one they wrote last holds in the end. Who was forgotten is
+    /// not heard.
+    pub async fn hear(&self, all: &[Incoming], senders: &Senders, now: Timestamp) -> Result<HeardOf, Error> {
+        if all.is_empty() {
+            return Ok(HeardOf::default());
+        }
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to hear people"))?;
+        if all.iter().any(|incoming| consent::read(&incoming.text) != Reply::Other) {
+            // From here on everybody's words are known.
+            take_turns(&mut tx).await?;
+        } else {
+            share_turns(&mut tx).await?;
+        }
+        let (who, learnt) = sender::find(&mut tx, all, senders).await?;
+        let said = |(incoming, who): (_, Option<Who>)| {
+            let incoming: &Incoming = incoming;
+            Some(Said { incoming, at: incoming.at.min(now), who: who?, word: consent::read(&incoming.text) })
+        };
+        let mut said: Vec<Said<'_>> = all.iter().zip(who).filter_map(said).collect();
+        let riddles = said.iter().filter(|said| said.is_riddle()).map(|said| said.incoming.id.clone()).collect();
+        said.retain(|said| !said.is_riddle());
+        let new = remember(&mut tx, &said, now).await?;
+        let mut first = BTreeSet::new();
+        said.retain(|said| new.contains(&said.incoming.id) && first.insert(said.incoming.id.as_str()));
+        converse(&mut tx, &said).await?;
+        let replies = reply(&mut tx, said, now).await?;
+        learn_people(&mut tx, learnt).await?;
+        tx.commit().await.map_err(Error::during("commit what was heard"))?;
+        Ok(HeardOf { replies, new: new.len() as u64, riddles })
+    }
+
+    /// Which of these people wrote to these accounts within a day before `now`, in the same order.
+    pub async fn open_windows(&self, people: &[(AccountId, &Phone)], now: Timestamp) -> Result<Vec<bool>, Error> {
+        sqlx::query_scalar(
+            "select coalesce(c.last_inbound_at > $3, false)
+             from unnest($1::int[], $2::text[]) with ordinality as u (account_id, phone, place)
+             left join conversation c on (c.account_id, c.phone) = (u.account_id, u.phone) order by place",
+        )
+        .bind(people.iter().map(|(account, _)| account.0).collect::<Vec<_>>())
+        .bind(people.iter().map(|(_, phone)| phone.as_str()).collect::<Vec<_>>())
+        .bind(now - WINDOW)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("look who wrote within a day"))
+    }
+}
+
+/// Returns the ids of what was not heard before.
+async fn remember(tx: &mut PgConnection, said: &[Said<'_>], now: Timestamp) -> Result<BTreeSet<String>, Error> {
+    let word = |said: &Said<'_>| match said.word {
+        Reply::Stop => Some("stop"),
+        Reply::Start => Some("start"),
+        Reply::Unclear | Reply::Other => None,
+    };
+    let ids: Vec<String> = sqlx::query_scalar(
+        "insert into inbound (message_id, phone, at, word, received_at)
+         select id, phone, at, word, $5 from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[])
+           as u (id, phone, at, word)
+         order by id on conflict (message_id) do nothing returning message_id",
+    )
+    .bind(said.iter().map(|said| said.incoming.id.as_str()).collect::<Vec<_>>())
+    .bind(said.iter().map(|said| said.who.phone.as_ref().map(Phone::as_str)).collect::<Vec<_>>())
+    .bind(said.iter().map(|said| said.at).collect::<Vec<_>>())
+    .bind(said.iter().map(word).collect::<Vec<_>>())
+    .bind(now)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("note what was heard"))?;
+    Ok(ids.into_iter().collect())
+}
+
+/// Notes when people last wrote to accounts.
+async fn converse(tx: &mut PgConnection, said: &[Said<'_>]) -> Result<(), Error> {
+    let mut last: BTreeMap<(i32, &str), Timestamp> = BTreeMap::new();
+    for said in said.iter().filter(|said| said.incoming.is_message) {
+        if let Who { account: Some(account), phone: Some(phone) } = &said.who {
+            let at = last.entry((account.0, phone.as_str())).or_insert(said.at);
+            *at = said.at.max(*at);
+        }
+    }
+    if last.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into conversation (account_id, phone, last_inbound_at)
+         select * from unnest($1::int[], $2::text[], $3::timestamptz[]) as u (account_id, phone, at) order by 1, 2
+         on conflict (account_id, phone) do update set last_inbound_at = excluded.last_inbound_at
+         where excluded.last_inbound_at > conversation.last_inbound_at",
+    )
+    .bind(last.keys().map(|(account, _)| *account).collect::<Vec<_>>())
+    .bind(last.keys().map(|(_, phone)| *phone).collect::<Vec<_>>())
+    .bind(last.values().copied().collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map_err(Error::during("note who wrote to whom"))?;
+    Ok(())
+}
+
+/// Has the replies take effect in the order in which they were written.
+async fn reply(tx: &mut PgConnection, mut said: Vec<Said<'_>>, now: Timestamp) -> Result<Heard, Error> {
+    said.sort_by_key(|said| said.at);
+    let mut replies: Vec<Inbound> = said.iter().filter_map(Said::inbound).collect();
+    if said.iter().any(|said| said.word != Reply::Other) {
+        replies.extend(overtaking(tx, &said).await?);
+    }
+    let undone: Vec<(&str, i64)> = said.iter().filter_map(Said::undone).collect();
+    let heard = act_on(tx, &replies, &undone, now).await?;
+    let stopped: Vec<Stopped<'_>> = heard.stopped.iter().filter_map(|who| to_confirm(who, &said)).collect();
+    confirmation::ask(tx, &stopped, now).await?;
+    Ok(heard)
+}
+
+/// Who stopped, and by what they said so; whoever turned a switch is told by the provider. `said` is in its order.
+fn to_confirm<'a>((account, phone): &'a (AccountId, Phone), said: &[Said<'a>]) -> Option<Stopped<'a>> {
+    let is_it = |said: &&Said<'_>| said.word == Reply::Stop && said.who.phone.as_ref() == Some(phone);
+    let last = said.iter().rfind(is_it).filter(|said| said.incoming.is_message)?;
+    let Incoming { channel, number, .. } = last.incoming;
+    Some(Stopped { account: *account, phone: phone.as_str(), channel, sender: number.as_deref(), at: last.at })
+}
+
+impl Said<'_> {
+    /// Whether it matters who it is from, and that may still come to be known: what is answered was sent a moment ago, and
+    /// nobody said yet what the provider calls it.
+    fn is_riddle(&self) -> bool {
+        self.who.phone.is_none() && (self.incoming.context.is_some() || self.word != Reply::Other)
+    }
+
+    /// Whom the provider does not refuse any more, and how it did.
+    fn undone(&self) -> Option<(&str, i64)> {
+        Some((self.who.phone.as_ref()?.as_str(), self.incoming.undoes?))
+    }
+
+    fn inbound(&self) -> Option<Inbound> {
+        // Whoever asks for no more messages is heard though nobody knows which account they mean.
+        let account = self.who.account.unwrap_or(AccountId(0));
+        Some(Inbound { account, phone: self.who.phone.clone()?, text: self.incoming.text.clone() })
+    }
+}
+
+/// The last words of people who said them later than what they are heard to say now: these still count. In doubt STOP is
+/// the later one.
+async fn overtaking(tx: &mut PgConnection, said: &[Said<'_>]) -> Result<Vec<Inbound>, Error> {
+    let mut latest: BTreeMap<&str, &Said<'_>> = BTreeMap::new();
+    for said in said.iter().filter(|said| said.word != Reply::Other) {
+        latest.extend(said.who.phone.as_ref().map(|phone| (phone.as_str(), said)));
+    }
+    let rows: Vec<(String, Timestamp, String)> = sqlx::query_as(
+        "select distinct on (phone) phone, at, word from inbound
+         where phone = any($1) and word is not null and message_id <> all($2) order by phone, at desc, word desc",
+    )
+    .bind(latest.keys().collect::<Vec<_>>())
+    .bind(said.iter().map(|said| said.incoming.id.as_str()).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("look for later words of the same people"))?;
+    let later = rows.into_iter().filter_map(|(phone, at, word)| {
+        let said = latest.get(phone.as_str())?;
+        let overtakes = at > said.at || (at == said.at && word == "stop");
+        if overtakes { Some(Inbound { text: word, ..said.inbound()? }) } else { None }
+    });
+    Ok(later.collect())
+}

@@ -1,0 +1,35 @@
+//! How many people have enough of what an account sends: whoever says STOP, or blocks, counts for every account that wrote to
+//! them lately. Under the locks of the lanes, which the caller holds.
+
+use sqlx::PgConnection;
+
+use crate::core::domain::{AccountId, Timestamp};
+use crate::store::Error;
+use crate::store::send::account_health as lane_health;
+
+/// Counts `phones`, each of which asked for no more just now, for the accounts that wrote to them.
+pub(in crate::store) async fn count(tx: &mut PgConnection, phones: &[String], now: Timestamp) -> Result<(), Error> {
+    if phones.is_empty() {
+        return Ok(());
+    }
+    // The last message to each of them: what was sent before the window, or before it began anew, says nothing any more.
+    let written: Vec<(i32, Timestamp)> = sqlx::query_as(
+        "select r.account_id, max(coalesce(m.sent_at, m.queued_at))
+         from referral r join message m on (m.account_id, m.referral_id) = (r.account_id, r.id)
+         where r.phone = any($1) and m.state <> 'queued' group by r.account_id, r.phone",
+    )
+    .bind(phones)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("look who wrote to people who have enough"))?;
+    if written.is_empty() {
+        return Ok(());
+    }
+    let mut lanes = lane_health::read(tx, written.iter().map(|(account, _)| AccountId(*account)), now).await?;
+    for (account, at) in written {
+        if let Some(lane) = lanes.get_mut(&AccountId(account)) {
+            lane.tally = lane.tally.opted_out(at);
+        }
+    }
+    lane_health::save(tx, lanes, now).await
+}

@@ -1,0 +1,97 @@
+//! What providers call our messages and our people.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sqlx::PgConnection;
+
+use crate::core::domain::{MessageKey, Phone};
+use crate::store::rows::message_key;
+use crate::store::send::claim::Keys;
+use crate::store::{Error, Store};
+
+/// How a provider calls a message of ours, and whom it was for if it calls them otherwise than we do.
+#[derive(Debug)]
+pub(in crate::store) struct Told<'a> {
+    pub(in crate::store) provider_id: &'a str,
+    pub(in crate::store) key: MessageKey,
+    /// What it calls the person, and their phone.
+    pub(in crate::store) alias: Option<(&'a str, String)>,
+}
+
+impl Store {
+    /// Which messages of ours the provider calls so, of those that it ever said anything of.
+    pub async fn called(&self, provider_ids: &[&str]) -> Result<HashMap<String, MessageKey>, Error> {
+        if provider_ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<(String, i32, i32, i64, i16)> = sqlx::query_as(
+            "select provider_id, account_id, campaign_id, referral_id, day from provider_message
+             where provider_id = any($1)",
+        )
+        .bind(provider_ids)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("look for messages as the provider calls them"))?;
+        let key = |(id, account, campaign, referral, day)| (id, message_key((account, campaign, referral, day)));
+        Ok(rows.into_iter().map(key).collect())
+    }
+}
+
+/// Remembers what is not known yet. Whoever learns the same at the same time does so in the same order.
+pub(in crate::store) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) -> Result<(), Error> {
+    let told: BTreeMap<&str, Told<'_>> = told.into_iter().map(|told| (told.provider_id, told)).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    let keys: Keys = told.values().map(|told| told.key.target).collect();
+    sqlx::query(
+        "insert into provider_message (provider_id, account_id, campaign_id, referral_id, day)
+         select * from unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::smallint[])
+           as u (provider_id, account_id, campaign_id, referral_id, day)
+         where not exists (select from provider_message p where p.provider_id = u.provider_id)
+         order by provider_id on conflict (provider_id) do nothing",
+    )
+    .bind(told.keys().collect::<Vec<_>>())
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .bind(told.values().map(|told| told.key.day).collect::<Vec<_>>())
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during("note what messages are called"))?;
+    learn_people(tx, told.into_values().filter_map(|told| told.alias).collect()).await
+}
+
+/// Remembers what people are called whose phones are known; the first that is learnt of a name stays.
+pub(in crate::store) async fn learn_people(tx: &mut PgConnection, people: BTreeMap<&str, String>) -> Result<(), Error> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into alias (id, phone) select id, phone from unnest($1::text[], $2::text[]) as u (id, phone)
+         where not exists (select from alias a where a.id = u.id)
+         order by id on conflict (id) do nothing",
+    )
+    .bind(people.keys().collect::<Vec<_>>())
+    .bind(people.values().collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map_err(Error::during("note what people are called"))?;
+    Ok(())
+}
+
+/// The phones of people as the provider calls them, where it calls them otherwise than we do.
+pub(in crate::store) async fn people_called(
+    tx: &mut PgConnection,
+    ids: &[&str],
+) -> Result<HashMap<String, Phone>, Error> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(String, String)> = sqlx::query_as("select id, phone from alias where id = any($1)")
+        .bind(ids)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("look for people as the provider calls them"))?;
+    Ok(rows.into_iter().map(|(id, phone)| (id, Phone::trusted(phone))).collect())
+}

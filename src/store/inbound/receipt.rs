@@ -1,0 +1,291 @@
+//! Receipts: what became of a message after the provider took it, told by the provider, sooner or later or never, twice
+//! or in any order.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::PgConnection;
+
+use super::failed_receipt::{News, failures, have_effect};
+use super::provider_message;
+use super::provider_message::Told;
+use crate::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
+use crate::core::lifecycle::message::{Event, State, step};
+use crate::core::lifecycle::outcome::Refusal;
+use crate::store::rows::{decode, strange};
+use crate::store::send::claim::{Keys, lock_lanes};
+use crate::store::{Error, Store};
+
+/// What a provider says of a message it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub key: MessageKey,
+    /// Whether it is certain that the key is one of ours, by our mark or by what the provider calls the message. Before
+    /// there were marks, other installations could have messages of the same key.
+    pub is_certain: bool,
+    /// As the provider calls the message, where it says so.
+    pub provider_id: Option<String>,
+    /// As the provider calls whom it was for, without the `+` of a phone.
+    pub recipient: Option<String>,
+    /// The channel that was told; `None`: the built-in sandbox.
+    pub channel: Option<String>,
+    pub status: ReceiptStatus,
+    /// When it happened, by the provider's clock.
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiptStatus {
+    Sent,
+    Delivered,
+    Read,
+    Failed(Refusal),
+}
+
+impl Store {
+    /// Notes `receipts`, in one transaction. Returns how many messages more is known of than before: some came further,
+    /// of others an earlier instant is known. Messages that nobody handed over are passed over, and so are receipts for a
+    /// message that the provider calls otherwise, or that without a mark speak of one that has one: somebody else gave it the
+    /// same number.
+    ///
+    /// What a failure asks for happens once, whatever else is said of the message: its person leaves, a run, an account or
+    /// a channel pauses. Nothing is sent again for it.
+    ///
+    /// In whatever order and batches receipts come, and however often, they come to the same. A receipt may come before
+    /// the outcome of the hand-over it is about, which then adds what the receipt does not say. One that is ahead of
+    /// `now` counts as of `now`, one from before the hand-over as of that.
+    pub async fn receipts(&self, receipts: &[Receipt], now: Timestamp) -> Result<u64, Error> {
+        if receipts.is_empty() {
+            return Ok(0);
+        }
+        let receipts = &*self.meant(receipts).await?;
+        let failures = failures(receipts);
+        self.suppress_failed(&failures, now).await?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to note receipts"))?;
+        // Lanes before messages, as everywhere.
+        let accounts: BTreeSet<AccountId> = failures.iter().map(|failure| failure.receipt.key.target.account).collect();
+        if !accounts.is_empty() {
+            lock_lanes(&mut tx, &accounts.into_iter().collect::<Vec<_>>()).await?;
+        }
+        // What is put off was certainly not taken; it is changed under the locks of lanes, in any order.
+        let before = lock(&mut tx, receipts.iter().map(|receipt| receipt.key), Lock::HandedOver).await?;
+        let (mut known, mut told) = (before.clone(), Vec::new());
+        for receipt in receipts {
+            let Some(message) = known.get_mut(&receipt.key).filter(|message| message.is_meant(receipt)) else {
+                continue;
+            };
+            message.note(receipt, now);
+            told.extend(message.told(receipt));
+        }
+        known.retain(|key, message| before.get(key) != Some(message));
+        save(&mut tx, &known).await?;
+        let news = failures.iter().filter_map(|failure| {
+            let key = &failure.receipt.key;
+            let old = before.get(key).filter(|message| message.failed_at.is_none())?;
+            let handed_at = old.sent_at.unwrap_or(old.queued_at);
+            Some(News { failure: *failure, at: known.get(key)?.failed_at?, handed_at })
+        });
+        let news: Vec<_> = news.collect();
+        have_effect(&mut tx, &news, now).await?;
+        provider_message::learn(&mut tx, told).await?;
+        tx.commit().await.map_err(Error::during("commit receipts"))?;
+        Ok(known.len() as u64)
+    }
+
+    /// Those that are certain, and those of messages that have no mark.
+    async fn meant<'a>(&self, receipts: &'a [Receipt]) -> Result<Cow<'a, [Receipt]>, Error> {
+        let doubtful: Vec<MessageKey> = receipts.iter().filter(|one| !one.is_certain).map(|one| one.key).collect();
+        if doubtful.is_empty() {
+            return Ok(Cow::Borrowed(receipts));
+        }
+        let unmarked = self.unmarked(&doubtful).await?;
+        Ok(receipts.iter().filter(|one| one.is_certain || unmarked.contains(&one.key)).cloned().collect())
+    }
+}
+
+impl Receipt {
+    /// One of which no more is known.
+    pub fn new(key: MessageKey, status: ReceiptStatus, at: Timestamp) -> Self {
+        Self { key, is_certain: true, provider_id: None, recipient: None, channel: None, status, at }
+    }
+}
+
+impl ReceiptStatus {
+    fn event(&self) -> Event {
+        match self {
+            Self::Sent => Event::Accepted,
+            Self::Delivered => Event::DeliveryReceipt,
+            Self::Read => Event::ReadReceipt,
+            Self::Failed(_) => Event::FailureReceipt,
+        }
+    }
+}
+
+/// What is known of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    state: State,
+    phone: String,
+    queued_at: Timestamp,
+    sent_at: Option<Timestamp>,
+    delivered_at: Option<Timestamp>,
+    read_at: Option<Timestamp>,
+    failed_at: Option<Timestamp>,
+    provider_id: Option<String>,
+    error: Option<String>,
+}
+
+impl Known {
+    /// Whether `receipt` may speak of this message.
+    fn is_meant(&self, receipt: &Receipt) -> bool {
+        let other =
+            self.provider_id.as_ref().zip(receipt.provider_id.as_ref()).is_some_and(|(ours, theirs)| ours != theirs);
+        !other
+    }
+
+    /// Whether its person was forgotten: of such a message nothing is noted but how it went.
+    fn is_forgotten(&self) -> bool {
+        self.phone.is_empty()
+    }
+
+    fn note(&mut self, receipt: &Receipt, now: Timestamp) {
+        let at = receipt.at.max(self.queued_at).min(now);
+        let earliest = |known: &mut Option<Timestamp>| *known = Some(known.map_or(at, |known| known.min(at)));
+        if self.provider_id.is_none() && !self.is_forgotten() {
+            self.provider_id.clone_from(&receipt.provider_id);
+        }
+        if let Ok(state) = step(self.state, receipt.status.event()) {
+            self.state = state;
+            self.error = match &receipt.status {
+                ReceiptStatus::Failed(refusal) if !self.is_forgotten() => Some(refusal.error.clone()),
+                _ => None,
+            };
+        }
+        // What was read was delivered, and what was delivered was sent, though nobody said so.
+        match receipt.status {
+            ReceiptStatus::Sent => earliest(&mut self.sent_at),
+            ReceiptStatus::Delivered => [&mut self.sent_at, &mut self.delivered_at].into_iter().for_each(earliest),
+            ReceiptStatus::Read => {
+                [&mut self.sent_at, &mut self.delivered_at, &mut self.read_at].into_iter().for_each(earliest);
+            }
+            ReceiptStatus::Failed(_) => earliest(&mut self.failed_at),
+        }
+    }
+
+    /// What `receipt` tells of how the provider calls things.
+    fn told<'a>(&self, receipt: &'a Receipt) -> Option<Told<'a>> {
+        if self.is_forgotten() {
+            return None;
+        }
+        let recipient = receipt.recipient.as_deref().filter(|digits| self.phone.strip_prefix('+') != Some(*digits));
+        let alias = recipient.map(|recipient| (recipient, self.phone.clone()));
+        Some(Told { provider_id: receipt.provider_id.as_deref()?, key: receipt.key, alias })
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct Row {
+    account_id: i32,
+    campaign_id: i32,
+    referral_id: i64,
+    day: i16,
+    state: String,
+    phone: String,
+    queued_at: Timestamp,
+    sent_at: Option<Timestamp>,
+    delivered_at: Option<Timestamp>,
+    read_at: Option<Timestamp>,
+    failed_at: Option<Timestamp>,
+    provider_id: Option<String>,
+    error: Option<String>,
+}
+
+impl Row {
+    fn known(self) -> Result<(MessageKey, Known), sqlx::Error> {
+        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
+        let target = TargetKey { account, campaign, referral: ReferralId(self.referral_id) };
+        let state = State::parse(&self.state).ok_or_else(|| strange("the state of a message", &self.state))?;
+        let Self { phone, queued_at, sent_at, delivered_at, read_at, failed_at, provider_id, error, .. } = self;
+        let known = Known { state, phone, queued_at, sent_at, delivered_at, read_at, failed_at, provider_id, error };
+        Ok((MessageKey { target, day: self.day }, known))
+    }
+}
+
+/// Locks messages in the order of their keys, as whoever saves outcomes: two who wait for each other's messages would wait
+/// for ever. The lanes are locked. Returns their states.
+pub(in crate::store) async fn lock_messages(
+    tx: &mut PgConnection,
+    messages: impl Iterator<Item = MessageKey>,
+) -> Result<BTreeMap<MessageKey, State>, Error> {
+    Ok(lock(tx, messages, Lock::All).await?.into_iter().map(|(key, known)| (key, known.state)).collect())
+}
+
+/// Which messages to lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    /// All but those that wait for another attempt.
+    HandedOver,
+    All,
+}
+
+async fn lock(
+    tx: &mut PgConnection,
+    messages: impl Iterator<Item = MessageKey>,
+    which: Lock,
+) -> Result<BTreeMap<MessageKey, Known>, Error> {
+    const OPERATION: &str = "lock messages";
+    let (targets, days): (Vec<TargetKey>, Vec<i16>) = messages.map(|key| (key.target, key.day)).unzip();
+    let keys: Keys = targets.into_iter().collect();
+    let rows: Vec<Row> = sqlx::query_as(
+        "select m.account_id, m.campaign_id, m.referral_id, m.day, m.state, m.phone, m.queued_at, m.sent_at,
+                m.delivered_at, m.read_at, m.failed_at, m.provider_id, m.error
+         from (select distinct * from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
+                 as u (account_id, campaign_id, referral_id, day)) u
+         join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
+                         = (u.account_id, u.referral_id, u.campaign_id, u.day)
+         where $5 or m.state <> 'queued'
+         order by m.account_id, m.campaign_id, m.referral_id, m.day for update of m",
+    )
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .bind(days)
+    .bind(which == Lock::All)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    rows.into_iter().map(Row::known).collect::<Result<_, _>>().map_err(decode(OPERATION))
+}
+
+async fn save(tx: &mut PgConnection, known: &BTreeMap<MessageKey, Known>) -> Result<(), Error> {
+    if known.is_empty() {
+        return Ok(());
+    }
+    let keys: Keys = known.keys().map(|key| key.target).collect();
+    sqlx::query(
+        "update message m
+         set state = u.state, sent_at = u.sent_at, delivered_at = u.delivered_at, read_at = u.read_at,
+             provider_id = u.provider_id, error = u.error, failed_at = u.failed_at
+         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[], $7::timestamptz[],
+                     $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[])
+              as u (account_id, campaign_id, referral_id, day, state, sent_at, delivered_at, read_at, provider_id, error,
+                    failed_at)
+         where (m.account_id, m.referral_id, m.campaign_id, m.day)
+             = (u.account_id, u.referral_id, u.campaign_id, u.day)",
+    )
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .bind(known.keys().map(|key| key.day).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.state.as_str()).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.sent_at).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.delivered_at).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.read_at).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.provider_id.as_deref()).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.error.as_deref()).collect::<Vec<_>>())
+    .bind(known.values().map(|message| message.failed_at).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map_err(Error::during("save receipts"))?;
+    Ok(())
+}

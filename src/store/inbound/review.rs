@@ -1,0 +1,101 @@
+//! People on hold: their reply may mean that they want no more messages, and somebody has to read it.
+//!
+//! The account that heard it, or when nobody knows which did, every account (number 0), writes to them no more until then; forecasts and copies of a database assume that it is read
+//! soon. Whoever changes holds takes turns with whoever changes suppressions, and holds the lanes of the accounts.
+
+use std::collections::BTreeSet;
+
+use sqlx::PgConnection;
+
+use super::suppression::take_turns;
+use crate::core::domain::{AccountId, Phone, Timestamp};
+use crate::core::lifecycle::event::EventKind;
+use crate::store::control::event::{Event, tell};
+use crate::store::facts::import::wake;
+use crate::store::send::claim::lock_lanes;
+use crate::store::{Error, Store};
+
+impl Store {
+    /// Ends the holds of `phones`, in one account or in all, as by somebody who has read what they wrote, and says of which
+    /// there was one. One transaction.
+    pub async fn release(
+        &self,
+        phones: &BTreeSet<Phone>,
+        account: Option<AccountId>,
+        reason: Option<&str>,
+        now: Timestamp,
+    ) -> Result<BTreeSet<Phone>, Error> {
+        let phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to release people"))?;
+        take_turns(&mut tx).await?;
+        let ended = end(&mut tx, &phones, account).await?;
+        let accounts: Vec<AccountId> = ended.iter().map(|(account, _)| *account).collect();
+        lock_lanes(&mut tx, &accounts).await?;
+        wake(&mut tx, &accounts.iter().map(|account| account.0).collect::<Vec<_>>(), now).await?;
+        let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let event = |(account, phone): &(AccountId, Phone)| Event {
+            account: Some(*account),
+            reason: reason.map(str::to_owned),
+            ..Event::new(EventKind::HoldReleased, self.actor(), format!("released {}{why}", phone.masked()))
+        };
+        tell(&mut tx, &ended.iter().map(event).collect::<Vec<_>>(), now).await?;
+        tx.commit().await.map_err(Error::during("commit released people"))?;
+        Ok(ended.into_iter().map(|(_, phone)| phone).collect())
+    }
+}
+
+/// Holds phones, each in the account that heard the text, and tells of those that were not held yet. What was heard first
+/// stands.
+pub(in crate::store) async fn begin(
+    tx: &mut PgConnection,
+    heard: &[(AccountId, &str, &str)],
+    now: Timestamp,
+) -> Result<Vec<(AccountId, Phone)>, Error> {
+    let rows: Vec<(i32, String)> = sqlx::query_as(
+        "insert into person_hold (account_id, phone, text, held_at)
+         select account_id, phone, text, $4 from unnest($1::int[], $2::text[], $3::text[]) as u (account_id, phone, text)
+         order by account_id, phone
+         on conflict (account_id, phone) do nothing returning account_id, phone",
+    )
+    .bind(heard.iter().map(|(account, ..)| account.0).collect::<Vec<_>>())
+    .bind(heard.iter().map(|(_, phone, _)| *phone).collect::<Vec<_>>())
+    .bind(heard.iter().map(|(.., text)| *text).collect::<Vec<_>>())
+    .bind(now)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("hold people"))?;
+    let held: Vec<(AccountId, Phone)> = keyed(rows);
+    let event = |(account, phone): &(AccountId, Phone)| {
+        let sentence = format!(
+            "held {}: their reply may mean that they want no more messages; `relancectl suppress holds` shows it",
+            phone.masked()
+        );
+        Event { account: Some(*account), ..Event::new(EventKind::NearOptOut, None, sentence) }
+    };
+    tell(tx, &held.iter().map(event).collect::<Vec<_>>(), now).await?;
+    Ok(held)
+}
+
+/// Ends holds, in one account or in all, in the order of the accounts.
+pub(in crate::store) async fn end(
+    tx: &mut PgConnection,
+    phones: &[&str],
+    account: Option<AccountId>,
+) -> Result<Vec<(AccountId, Phone)>, Error> {
+    let rows: Vec<(i32, String)> = sqlx::query_as(
+        "delete from person_hold where phone = any($1) and ($2::int is null or account_id = $2)
+         returning account_id, phone",
+    )
+    .bind(phones)
+    .bind(account.map(|account| account.0))
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("end holds"))?;
+    let mut ended = keyed(rows);
+    ended.sort_unstable();
+    Ok(ended)
+}
+
+fn keyed(rows: Vec<(i32, String)>) -> Vec<(AccountId, Phone)> {
+    rows.into_iter().map(|(account, phone)| (AccountId(account), Phone::trusted(phone))).collect()
+}

@@ -1,0 +1,285 @@
+//! Who is not written to, whatever any campaign says: by their own word, by an operator's, or by a list.
+//!
+//! Locks, in the order of an import: suppressions by phone, then the lanes of all accounts concerned in one pass.
+//! Before both, nobody enrolls: whoever is being taken into a run while they are suppressed would be missed.
+
+use std::collections::BTreeSet;
+
+use sqlx::PgConnection;
+
+use super::{confirmation, opt_out, review as hold};
+use crate::core::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
+use crate::core::lifecycle::event::EventKind;
+use crate::core::lifecycle::target::Exit;
+use crate::store::control::event::{Event, tell};
+use crate::store::facts::erasure as forgotten;
+use crate::store::facts::import::wake;
+use crate::store::send::claim::{Keys, lock_lanes};
+use crate::store::send::outcome::{Changed, look_again};
+use crate::store::send::target_rows::{TargetRow, TargetRows};
+use crate::store::{Error, Store};
+
+/// One change of suppressions at a time, and no enrollment meanwhile.
+const LOCK: i64 = 0x7265_6c61_6e63_6502;
+/// Phones that the log names, masked; of more it tells how many they are.
+const NAMED: usize = 3;
+
+/// Whose word it is that phones are suppressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// Typed in.
+    ByHand,
+    /// Read from a file.
+    InFile,
+    /// A provider says so of people who told it, or whom it will not have written to.
+    ByProvider,
+}
+
+/// What suppressing phones came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Suppressed {
+    /// Phones that were written to before.
+    pub added: u64,
+    /// Targets that left for it.
+    pub exited: u64,
+}
+
+impl Store {
+    /// Suppresses `phones` for everybody, as a STOP does: their active targets leave, in every account. What a person
+    /// suppressed by a STOP, a START does not lift any more. One transaction.
+    pub async fn suppress(
+        &self,
+        phones: &BTreeSet<Phone>,
+        listed: Listed,
+        reason: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Suppressed, Error> {
+        let mut phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to suppress phones"))?;
+        take_turns(&mut tx).await?;
+        if listed == Listed::ByProvider {
+            // What a provider says of a hand-over may be heard after its person was forgotten.
+            let gone = forgotten::among(&mut tx, &phones).await?;
+            phones.retain(|phone| !gone.contains(*phone));
+        }
+        let source = match listed {
+            Listed::ByHand => "operator",
+            Listed::InFile => "import",
+            Listed::ByProvider => "channel",
+        };
+        let said: Vec<Option<&str>> = vec![None; phones.len()];
+        let by = By { source, actor: self.actor(), reason };
+        let Added { new, kept } = add(&mut tx, (&phones, &said), by, now).await?;
+        hold::end(&mut tx, &phones, None).await?;
+        let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
+        lock_lanes(&mut tx, &accounts).await?;
+        let exited = let_go(&mut tx, &accounts, (&phones, Exit::OptedOut), now).await?;
+        if listed == Listed::ByProvider {
+            opt_out::count(&mut tx, &new, now).await?;
+        }
+        let mut named: Vec<&str> = new.iter().chain(&kept).map(String::as_str).collect();
+        named.sort_unstable();
+        if !named.is_empty() {
+            let sentence = sentence("suppressed", &named, reason);
+            let event = Event::new(EventKind::Suppressed, self.actor(), sentence);
+            tell(&mut tx, &[Event { reason: reason.map(str::to_owned), ..event }], now).await?;
+        }
+        tx.commit().await.map_err(Error::during("commit suppressions"))?;
+        Ok(Suppressed { added: new.len() as u64, exited })
+    }
+
+    /// Lifts the suppression of `phones`, whosever word it was, and says of which there was one. It brings nobody back
+    /// into a run they left, and takes back no opt-out that an export has. One transaction.
+    pub async fn unsuppress(
+        &self,
+        phones: &BTreeSet<Phone>,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<BTreeSet<Phone>, Error> {
+        let phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to lift suppressions"))?;
+        take_turns(&mut tx).await?;
+        lock_suppressions(&mut tx, &phones).await?;
+        let lifted: Vec<String> = sqlx::query_scalar("delete from suppression where phone = any($1) returning phone")
+            .bind(&phones)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(Error::during("lift suppressions"))?;
+        let mut named: Vec<&str> = lifted.iter().map(String::as_str).collect();
+        named.sort_unstable();
+        confirmation::withdraw(&mut tx, &named).await?;
+        let (accounts, revived) = accounts_of(&mut tx, &phones, &named).await?;
+        lock_lanes(&mut tx, &accounts).await?;
+        wake(&mut tx, &revived, now).await?;
+        if !named.is_empty() {
+            let sentence = sentence("no longer suppressed", &named, Some(reason));
+            let event = Event::new(EventKind::Unsuppressed, self.actor(), sentence);
+            tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
+        }
+        tx.commit().await.map_err(Error::during("commit lifted suppressions"))?;
+        Ok(lifted.into_iter().map(Phone::trusted).collect())
+    }
+}
+
+/// `suppressed +2376*****01, +2376*****02: they asked by mail`.
+fn sentence(what: &str, phones: &[&str], reason: Option<&str>) -> String {
+    let named = if phones.len() > NAMED {
+        format!("{} phones", phones.len())
+    } else {
+        phones.iter().map(|phone| Phone::trusted((*phone).to_owned()).masked()).collect::<Vec<_>>().join(", ")
+    };
+    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{what} {named}{why}")
+}
+
+/// Waits for whoever enrolls, or changes suppressions; from here to the commit nobody else does.
+pub(in crate::store) async fn take_turns(tx: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(LOCK)
+        .execute(tx)
+        .await
+        .map_err(Error::during("wait for whoever enrolls"))?;
+    Ok(())
+}
+
+/// Waits for whoever changes suppressions; from here to the commit nobody does but an import.
+pub(in crate::store) async fn share_turns(tx: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query("select pg_advisory_xact_lock_shared($1)")
+        .bind(LOCK)
+        .execute(tx)
+        .await
+        .map_err(Error::during("wait for whoever changes suppressions"))?;
+    Ok(())
+}
+
+/// Locks the rows of `phones` in their order, as whoever adds to them, imports among them.
+pub(in crate::store) async fn lock_suppressions(tx: &mut PgConnection, phones: &[&str]) -> Result<(), Error> {
+    sqlx::query("select from suppression where phone = any($1) order by phone for update")
+        .bind(phones)
+        .execute(tx)
+        .await
+        .map_err(Error::during("lock suppressions"))?;
+    Ok(())
+}
+
+/// From here to the commit nobody is suppressed but by an import; `false` when somebody is at this moment.
+pub(in crate::store) async fn hold_suppressions(tx: &mut PgConnection) -> Result<bool, Error> {
+    sqlx::query_scalar("select pg_try_advisory_xact_lock_shared($1)")
+        .bind(LOCK)
+        .fetch_one(tx)
+        .await
+        .map_err(Error::during("hold the suppressions"))
+}
+
+/// By whose word, and why.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct By<'a> {
+    /// `reply`, `operator`, `import` or `channel`.
+    pub(in crate::store) source: &'a str,
+    pub(in crate::store) actor: Option<&'a str>,
+    pub(in crate::store) reason: Option<&'a str>,
+}
+
+/// What became of the rows of suppressions.
+#[derive(Debug)]
+pub(in crate::store) struct Added {
+    /// Phones that were not suppressed before.
+    pub(in crate::store) new: Vec<String>,
+    /// Phones that were, and that are no longer the person's to release.
+    pub(in crate::store) kept: Vec<String>,
+}
+
+/// Suppresses phones, each of which is there once, beside what each of them wrote. The first word about a phone stands; but
+/// others than the person say so once more for good, beside what the person said.
+pub(in crate::store) async fn add(
+    tx: &mut PgConnection,
+    (phones, said): (&[&str], &[Option<&str>]),
+    by: By<'_>,
+    now: Timestamp,
+) -> Result<Added, Error> {
+    let rows: Vec<(String, bool)> = sqlx::query_as(
+        "insert into suppression as s (phone, source, actor, reason, said, suppressed_at)
+         select phone, $3, $4, $5, said, $6 from unnest($1::text[], $2::text[]) as u (phone, said) order by phone
+         on conflict (phone) do update
+           set source = excluded.source, actor = excluded.actor, reason = excluded.reason
+           where s.source = 'reply' and excluded.source <> 'reply'
+         returning phone, xmax = 0",
+    )
+    .bind(phones)
+    .bind(said)
+    .bind(by.source)
+    .bind(by.actor)
+    .bind(by.reason)
+    .bind(now)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("suppress phones"))?;
+    let (new, kept): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, is_new)| *is_new);
+    let phones = |rows: Vec<(String, bool)>| rows.into_iter().map(|(phone, _)| phone).collect();
+    Ok(Added { new: phones(new), kept: phones(kept) })
+}
+
+/// The accounts that know one of `phones`, and of those the ones that know one of `started`.
+pub(in crate::store) async fn accounts_of(
+    tx: &mut PgConnection,
+    phones: &[&str],
+    started: &[&str],
+) -> Result<(Vec<AccountId>, Vec<i32>), Error> {
+    let rows: Vec<(i32, bool)> = sqlx::query_as(
+        "select account_id, bool_or(phone = any($2)) from referral where phone = any($1) group by account_id",
+    )
+    .bind(phones)
+    .bind(started)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("look for the accounts of phones"))?;
+    let revived = rows.iter().filter(|(_, revived)| *revived).map(|(account, _)| *account).collect();
+    Ok((rows.into_iter().map(|(account, _)| AccountId(account)).collect(), revived))
+}
+
+/// Has the active targets of `phones` leave with `exit`, and their runs looked at. The lanes of `accounts` are locked by then; where
+/// an import has brought a phone since, nobody is enrolled with it any more.
+pub(in crate::store) async fn let_go(
+    tx: &mut PgConnection,
+    accounts: &[AccountId],
+    (phones, exit): (&[&str], Exit),
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let rows: Vec<(i32, i32, i64)> = sqlx::query_as(
+        "select t.account_id, t.campaign_id, t.referral_id from referral r join run n on n.account_id = r.account_id
+         join target t on (t.account_id, t.campaign_id, t.referral_id) = (n.account_id, n.campaign_id, r.id)
+         where r.phone = any($1) and r.account_id = any($2) and t.state = 'active'",
+    )
+    .bind(phones)
+    .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("look for the targets of phones"))?;
+    let (mut keys, mut targets) = (Keys::default(), TargetRows::default());
+    for (account, campaign, referral) in &rows {
+        let (account, campaign) = (AccountId(*account), CampaignId(*campaign));
+        let key = TargetKey { account, campaign, referral: ReferralId(*referral) };
+        keys.push(key);
+        targets.push(key, TargetRow::Exited(exit), now);
+    }
+    targets.save(tx).await?;
+    // Nobody else may write for it: quota comes back when what is on its way has settled.
+    let changed = Changed { keys, at: vec![now; rows.len()], gave_back: vec![false; rows.len()] };
+    look_again(tx, changed).await?;
+    Ok(rows.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn a_sentence_names_few_phones_and_none_in_full() {
+        let phones = ["+237671000001", "+237671000002", "+237671000003", "+237671000004"];
+        assert_eq!(
+            sentence("suppressed", &phones[..2], Some("a mail")),
+            "suppressed +2376*****01, +2376*****02: a mail"
+        );
+        assert_eq!(sentence("suppressed", &phones, None), "suppressed 4 phones");
+    }
+}

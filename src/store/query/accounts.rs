@@ -1,0 +1,122 @@
+//! Accounts and how far their day has come, as people see them.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::questions::lanes;
+use super::{Error, Store, Wanted};
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{AccountId, Timestamp};
+use crate::core::manifest::desired::policy::Switch;
+
+/// One account: `get accounts -o json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// External id.
+    pub id: String,
+    pub name: String,
+    pub phone: Option<String>,
+    pub language: Option<String>,
+    pub country: Option<String>,
+    pub timezone: String,
+    pub subscription_plan: Option<String>,
+    pub subscription_ends_at: Option<Timestamp>,
+    /// `connected`, `disconnected`, `expired`, or null when the export does not say.
+    pub whatsapp_status: Option<String>,
+    /// Extra columns of the import, by which manifests select accounts.
+    pub labels: Value,
+    /// People, two rows with one phone counted once.
+    pub referrals: i64,
+    pub unpaid: i64,
+    pub active_runs: i64,
+    pub active_targets: i64,
+    /// Messages claimed on the account's local day, which is what the cap counts.
+    pub sent_today: u32,
+    /// Whether its campaigns take people.
+    pub enrollment: Switch,
+    /// Whether anything leaves.
+    pub sending: Switch,
+    /// The daily cap over all campaigns; null: none.
+    pub messages_per_day: Option<u32>,
+    /// Nothing leaves before this instant, for the sake of pace.
+    pub next_slot_at: Option<Timestamp>,
+}
+
+#[derive(sqlx::FromRow)]
+struct AccountRow {
+    number: i32,
+    external_id: String,
+    name: String,
+    phone: Option<String>,
+    language: Option<String>,
+    country: Option<String>,
+    timezone: String,
+    subscription_plan: Option<String>,
+    subscription_ends_at: Option<Timestamp>,
+    whatsapp_status: Option<String>,
+    labels: Value,
+    referrals: i64,
+    unpaid: i64,
+    active_runs: i64,
+    active_targets: i64,
+}
+
+impl Store {
+    /// Accounts of `wanted` (account, limit) by external id.
+    pub async fn accounts(&self, program: &Program, wanted: &Wanted, now: Timestamp) -> Result<Vec<Account>, Error> {
+        let mut tx = self.looking().await?;
+        let rows: Vec<AccountRow> = sqlx::query_as(
+            "with these as (
+               select * from account where ($1::text is null or external_id = $1) order by external_id limit $2),
+             people as (
+               select account_id, count(*) as referrals, count(*) filter (where paid_at is null) as unpaid
+               from referral where is_current and account_id = any(array(select id from these)) group by account_id),
+             runs as (
+               select account_id, count(*) as active from run
+               where phase = 'active' and account_id = any(array(select id from these)) group by account_id),
+             targets as (
+               select account_id, count(*) as active from target
+               where state = 'active' and account_id = any(array(select id from these)) group by account_id)
+             select a.id as number, a.external_id, a.name, a.phone, a.language, a.country, a.timezone,
+                    a.subscription_plan, a.subscription_ends_at, a.whatsapp_status, a.attributes as labels,
+                    coalesce(p.referrals, 0) as referrals, coalesce(p.unpaid, 0) as unpaid,
+                    coalesce(r.active, 0) as active_runs, coalesce(t.active, 0) as active_targets
+             from these a left join people p on p.account_id = a.id left join runs r on r.account_id = a.id
+             left join targets t on t.account_id = a.id order by a.external_id",
+        )
+        .bind(&wanted.account)
+        .bind(wanted.limit)
+        .persistent(false)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during("read the accounts"))?;
+        let numbers: Vec<i32> = rows.iter().map(|row| row.number).collect();
+        let lanes = lanes(&mut tx, program, &numbers).await?;
+        let account = |row: AccountRow| {
+            let lane = lanes.get(&AccountId(row.number));
+            let policy = program.policies.of(&row.external_id, &row.labels);
+            Account {
+                id: row.external_id,
+                name: row.name,
+                phone: row.phone,
+                language: row.language,
+                country: row.country,
+                timezone: row.timezone,
+                subscription_plan: row.subscription_plan,
+                subscription_ends_at: row.subscription_ends_at,
+                whatsapp_status: row.whatsapp_status,
+                labels: row.labels,
+                referrals: row.referrals,
+                unpaid: row.unpaid,
+                active_runs: row.active_runs,
+                active_targets: row.active_targets,
+                sent_today: lane.map_or(0, |lane| lane.taken.of(lane.zone.date(now))),
+                enrollment: policy.enrollment,
+                sending: policy.sending,
+                messages_per_day: policy.messages_per_day,
+                next_slot_at: lane.and_then(|lane| lane.pace.next_slot_at).filter(|at| *at > now),
+            }
+        };
+        Ok(rows.into_iter().map(account).collect())
+    }
+}

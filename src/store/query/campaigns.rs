@@ -1,0 +1,124 @@
+//! Campaigns, as people see them.
+
+use serde::Serialize;
+
+use super::counts::{Counts, count_columns, counted};
+use super::{Error, Store, Wanted};
+use crate::core::domain::Timestamp;
+
+/// One campaign over all its accounts: `get campaigns -o json`.
+#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
+pub struct Campaign {
+    pub name: String,
+    /// `default` or `filtered`; null once the manifest is gone, as what follows.
+    #[serde(rename = "type")]
+    #[sqlx(rename = "type")]
+    pub kind: Option<String>,
+    /// What the manifest asks for.
+    pub state: Option<String>,
+    pub priority: Option<i32>,
+    pub sequence: Option<String>,
+    /// How many runs are in which phase.
+    #[sqlx(flatten)]
+    pub runs: Phases,
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    pub counts: Counts,
+    pub next_due_at: Option<Timestamp>,
+    /// The number of the revision in which the manifest last changed.
+    pub revision: Option<i32>,
+    /// When the manifest was removed.
+    pub removed_at: Option<Timestamp>,
+}
+
+/// Runs by phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Phases {
+    pub draft: i64,
+    pub scheduled: i64,
+    #[sqlx(rename = "active_runs")]
+    pub active: i64,
+    pub paused: i64,
+    #[sqlx(rename = "completed_runs")]
+    pub completed: i64,
+    pub cancelled: i64,
+}
+
+impl Phases {
+    pub fn total(&self) -> i64 {
+        self.draft + self.scheduled + self.active + self.paused + self.completed + self.cancelled
+    }
+}
+
+/// One day of a campaign's sequence: who waits for it, and what became of its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct DayCounts {
+    pub day: i16,
+    /// Active people whose next message it is.
+    pub waiting: i64,
+    /// As in [`Counts`].
+    pub sent: i64,
+    pub delivered: i64,
+    pub read: i64,
+    pub failed: i64,
+    pub uncertain: i64,
+}
+
+impl Store {
+    /// Campaigns of `wanted` (campaign, limit), those in force first, then by name.
+    pub async fn campaigns(&self, wanted: &Wanted) -> Result<Vec<Campaign>, Error> {
+        sqlx::query_as(concat!(
+            "with ",
+            counted!("campaign_id"),
+            " select c.name, f.body ->> 'type' as type, f.body ->> 'state' as state,
+                     (f.body ->> 'priority')::int as priority, f.body ->> 'sequence' as sequence, r.*, ",
+            count_columns!(),
+            ", p.next_due_at, f.revision_id as revision, c.removed_at
+             from campaign c left join people p on p.campaign_id = c.id left join mail m on m.campaign_id = c.id
+             left join manifest f on f.kind = 'Campaign' and f.name = c.name and c.removed_at is null
+             cross join lateral (
+               select count(*) filter (where phase = 'draft') as draft,
+                      count(*) filter (where phase = 'scheduled') as scheduled,
+                      count(*) filter (where phase = 'active') as active_runs,
+                      count(*) filter (where phase = 'paused') as paused,
+                      count(*) filter (where phase = 'completed') as completed_runs,
+                      count(*) filter (where phase = 'cancelled') as cancelled
+               from run where run.campaign_id = c.id) r
+             where ($1 is null or c.name = $1)
+             order by c.removed_at is not null, c.name, c.id desc limit $3"
+        ))
+        .bind(&wanted.campaign)
+        .bind(None::<&str>)
+        .bind(wanted.limit)
+        .persistent(false)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read the campaigns"))
+    }
+
+    /// The days of a campaign that somebody waits for or that were sent.
+    pub async fn campaign_days(&self, campaign: &str) -> Result<Vec<DayCounts>, Error> {
+        sqlx::query_as(
+            "with waiting as (
+               select day, count(*) as waiting from target
+               where campaign_id = any(array(select id from campaign where name = $1)) and due_at is not null
+               group by day),
+             mail as (
+               select day, count(*) filter (where state in ('sent', 'delivered', 'read')) as sent,
+                      count(*) filter (where state in ('delivered', 'read')) as delivered,
+                      count(*) filter (where state = 'read') as read, count(*) filter (where state = 'failed') as failed,
+                      count(*) filter (where state = 'uncertain') as uncertain
+               from message
+               where campaign_id = any(array(select id from campaign where name = $1))
+               group by day)
+             select day, coalesce(w.waiting, 0) as waiting, coalesce(m.sent, 0) as sent,
+                    coalesce(m.delivered, 0) as delivered, coalesce(m.read, 0) as read, coalesce(m.failed, 0) as failed,
+                    coalesce(m.uncertain, 0) as uncertain
+             from waiting w full join mail m using (day) order by day",
+        )
+        .bind(campaign)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("count a campaign's days"))
+    }
+}

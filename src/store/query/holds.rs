@@ -1,0 +1,30 @@
+//! People on hold, as those see them who read what they wrote.
+
+use serde::Serialize;
+
+use super::{Error, Store};
+use crate::core::domain::Timestamp;
+
+/// Somebody whose reply is to be read: `suppress holds -o json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Held {
+    /// External id of the account that heard it.
+    pub account: String,
+    pub phone: String,
+    /// What they wrote.
+    pub text: String,
+    pub held_at: Timestamp,
+}
+
+impl Store {
+    /// Who is on hold, the longest first.
+    pub async fn holds(&self) -> Result<Vec<Held>, Error> {
+        sqlx::query_as(
+            "select coalesce(a.external_id, h.account_id::text) as account, h.phone, h.text, h.held_at
+             from person_hold h left join account a on a.id = h.account_id order by h.held_at, account, h.phone",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read who is on hold"))
+    }
+}

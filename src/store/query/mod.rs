@@ -1,0 +1,101 @@
+//! What people and scripts see of the database: read-only, a file per noun, plain structs that serialise to the
+//! JSON contracts of SPEC §6.
+//!
+//! Nothing is counted in advance: counters are counted here, from targets and messages.
+
+mod accounts;
+mod campaigns;
+mod cases;
+mod contact;
+mod counts;
+mod history;
+mod holds;
+mod log;
+mod messages;
+mod names;
+mod overrides;
+mod people;
+mod questions;
+mod quotas;
+mod recipients;
+pub mod report;
+mod revisions;
+mod runs;
+mod suppressions;
+mod targets;
+
+use sqlx::{Postgres, Transaction};
+
+pub use self::accounts::Account;
+pub use self::campaigns::{Campaign, DayCounts, Phases};
+pub use self::cases::{Case, Circumstances};
+pub use self::contact::{Contact, Fact, Stay};
+pub use self::counts::Counts;
+pub use self::history::{Entry, EntryKind, HistoryOf};
+pub use self::holds::Held;
+pub use self::log::{Cursor, Line, LineKind, LogOf};
+pub use self::messages::Message;
+pub use self::names::{Identity, TargetName};
+pub use self::overrides::Override;
+pub use self::people::{Person, RunState};
+pub use self::questions::Asked;
+pub use self::quotas::RunToday;
+pub use self::recipients::{Author, Correspondence};
+pub use self::revisions::{Manifest, Revision};
+pub use self::runs::{EndCount, Run};
+pub use self::suppressions::Suppression;
+pub use self::targets::{Hold, Standing, Target};
+use super::{Error, Store};
+use crate::core::lifecycle::message;
+use crate::core::lifecycle::run::Phase;
+
+/// Which rows are wanted; `None` does not restrict. A noun uses what it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    pub campaign: Option<String>,
+    /// External id.
+    pub account: Option<String>,
+    /// External id.
+    pub referral: Option<String>,
+    pub phase: Option<Phase>,
+    pub standing: Option<Standing>,
+    pub message: Option<message::State>,
+    pub day: Option<i16>,
+    pub limit: Option<i64>,
+}
+
+/// Rows, and how many there were before the limit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    pub total: i64,
+}
+
+impl<T> Page<T> {
+    /// All rows there are, or those that fit a limit, with the number that `count` found.
+    fn new(rows: Vec<T>, count: Option<i64>) -> Self {
+        let total = count.unwrap_or_else(|| i64::try_from(rows.len()).unwrap_or(i64::MAX));
+        Self { rows, total }
+    }
+
+    /// Whether rows were left out, so that counting them is worth a query.
+    fn is_full(rows: &[T], limit: Option<i64>) -> bool {
+        limit.is_some_and(|limit| i64::try_from(rows.len()).is_ok_and(|rows| rows >= limit))
+    }
+}
+
+impl Store {
+    /// A transaction in which all statements see one state and none may write.
+    pub(super) async fn looking(&self) -> Result<Transaction<'static, Postgres>, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to look"))?;
+        // Nobody waits for it, and what is made of one answer before the next is asked may take its time.
+        sqlx::raw_sql(
+            "set transaction isolation level repeatable read, read only;
+             set local idle_in_transaction_session_timeout = 0",
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::during("begin to look"))?;
+        Ok(tx)
+    }
+}

@@ -1,0 +1,39 @@
+//! Overrides, as people see them.
+
+use serde::Serialize;
+
+use super::{Error, Store};
+use crate::core::domain::Timestamp;
+use crate::core::lifecycle::overrides::Action;
+
+/// What an operator ordered: `plan -o json` lists them under `overrides`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Override {
+    /// Null: all campaigns of the account.
+    pub campaign: Option<String>,
+    /// External id; null: all accounts of the campaign.
+    pub account: Option<String>,
+    #[sqlx(try_from = "String")]
+    pub action: Action,
+    pub actor: String,
+    pub reason: String,
+    pub created_at: Timestamp,
+    /// Null: until it is cleared.
+    pub until: Option<Timestamp>,
+}
+
+impl Store {
+    /// The overrides that count at `now`, by campaign and account. Those of removed campaigns count no more.
+    pub async fn overrides(&self, now: Timestamp) -> Result<Vec<Override>, Error> {
+        sqlx::query_as(
+            "select c.name as campaign, a.external_id as account, o.action, o.actor, o.reason, o.created_at, o.until
+             from override o left join campaign c on c.id = o.campaign_id left join account a on a.id = o.account_id
+             where (o.until is null or o.until > $1) and c.removed_at is null
+             order by c.name nulls first, a.external_id nulls first",
+        )
+        .bind(now)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read the overrides"))
+    }
+}

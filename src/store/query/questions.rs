@@ -1,0 +1,115 @@
+//! The questions that the gate is asked, for those who want to know why: made of the same rows, by the same code, as
+//! when messages are claimed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sqlx::PgConnection;
+
+use super::Error;
+use crate::core::dispatch::gate::Question;
+use crate::core::dispatch::lane;
+use crate::core::dispatch::lane::{Lane, LaneRun};
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{AccountId, TargetKey, Timestamp};
+use crate::store::rows::decode;
+use crate::store::send::claim::Keys;
+use crate::store::send::lane_rows::{
+    CandidateRow, LaneRow, LaneRunRow, candidate_columns, candidate_messages, lane_columns, lane_run_columns,
+    recipient_columns,
+};
+
+/// What the gate is asked about one target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    pub now: Question,
+    /// The same at the instant at which the target is due, by what is known now; `None` when that has come.
+    pub when_due: Option<Question>,
+    /// When the message leaves at the earliest, by what is known now; see [`lane::earliest`].
+    pub earliest: Option<Timestamp>,
+}
+
+/// What the gate would be asked at `now` about each of `keys` that waits for a message of a campaign in force.
+pub(super) async fn questions(
+    tx: &mut PgConnection,
+    program: &Program,
+    keys: Keys,
+    now: Timestamp,
+) -> Result<HashMap<TargetKey, Asked>, Error> {
+    let lanes = lanes(tx, program, &keys.accounts).await?;
+    let runs = lane_runs(tx, &keys.accounts).await?;
+    let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
+        "select ",
+        candidate_columns!(),
+        ", ",
+        recipient_columns!(),
+        " from unnest($1::int[], $2::int[], $3::bigint[]) as q (account_id, campaign_id, referral_id)
+         join target t using (account_id, campaign_id, referral_id)
+         join referral r on r.account_id = t.account_id and r.id = t.referral_id
+         ",
+        candidate_messages!(),
+        " where t.due_at is not null"
+    ))
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("read who waits"))?;
+    let mut questions = HashMap::new();
+    for row in rows {
+        let (account, person) = row.candidate().map_err(decode("read who waits"))?;
+        let key = TargetKey { account, campaign: person.campaign, referral: person.referral };
+        let run = runs.get(&account).and_then(|runs| runs.iter().find(|run| run.campaign == person.campaign));
+        let Some((lane, run)) = lanes.get(&account).zip(run) else { continue };
+        let ask = |at| lane::question(lane, run, &person, program, at);
+        let when_due = if person.due_at > now { ask(person.due_at) } else { None };
+        let earliest = lane::earliest(lane, run, &person, program, now.max(person.due_at));
+        questions.extend(ask(now).map(|question| (key, Asked { now: question, when_due, earliest })));
+    }
+    Ok(questions)
+}
+
+/// The lanes of `accounts`, which may repeat.
+pub(super) async fn lanes(
+    tx: &mut PgConnection,
+    program: &Program,
+    accounts: &[i32],
+) -> Result<BTreeMap<AccountId, Lane>, Error> {
+    let rows: Vec<LaneRow> = sqlx::query_as(concat!(
+        "select ",
+        lane_columns!(),
+        " from lane l join account a on a.id = l.account_id where l.account_id = any($1)"
+    ))
+    .bind(distinct(accounts))
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("read the lanes"))?;
+    let lanes: Result<Vec<Lane>, _> = rows.into_iter().map(|row| row.lane(&program.policies)).collect();
+    Ok(lanes.map_err(decode("read the lanes"))?.into_iter().map(|lane| (lane.account, lane)).collect())
+}
+
+/// All runs of `accounts`, whatever their phase.
+pub(super) async fn lane_runs(
+    tx: &mut PgConnection,
+    accounts: &[i32],
+) -> Result<BTreeMap<AccountId, Vec<LaneRun>>, Error> {
+    let rows: Vec<LaneRunRow> =
+        sqlx::query_as(concat!("select ", lane_run_columns!(), " from run where account_id = any($1)"))
+            .bind(distinct(accounts))
+            .fetch_all(tx)
+            .await
+            .map_err(Error::during("read the runs of the lanes"))?;
+    let mut runs: BTreeMap<AccountId, Vec<LaneRun>> = BTreeMap::new();
+    for row in rows {
+        let (account, run) = row.run().map_err(decode("read the runs of the lanes"))?;
+        runs.entry(account).or_default().push(run);
+    }
+    Ok(runs)
+}
+
+fn distinct(accounts: &[i32]) -> Vec<i32> {
+    let mut accounts = accounts.to_vec();
+    accounts.sort_unstable();
+    accounts.dedup();
+    accounts
+}

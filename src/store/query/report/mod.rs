@@ -1,0 +1,302 @@
+//! What became of everybody since an instant, counted in whole sets: what a report on a stretch of time is made of.
+
+mod people;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub use self::people::Unreached;
+use crate::core::dispatch::gate;
+use crate::core::dispatch::lane::DayCount;
+use crate::core::domain::{AccountId, CampaignId, NaiveDate, Timestamp, Zone};
+use crate::core::lifecycle::run::Phase;
+use crate::core::lifecycle::target::Exit;
+use crate::core::manifest::desired::policy::{AccountPolicy, Policies};
+use crate::store::rows::{decode, strange, zone};
+use crate::store::{Error, Store};
+
+/// An account as a report names it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccountFacts {
+    pub id: AccountId,
+    pub external_id: String,
+    pub name: String,
+    pub zone: Zone,
+    pub facts: gate::Account,
+    pub policy: Arc<AccountPolicy>,
+}
+
+impl AccountFacts {
+    /// Whether anything could leave for it at `now`, the time of day and quotas aside.
+    pub fn can_send(&self, now: Timestamp) -> bool {
+        self.policy.sending.is_on() && self.facts.unable(now).is_none()
+    }
+}
+
+/// The messages of one run that count on one local day of its account. `None`: they count on none, because nothing left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayTally {
+    pub account: AccountId,
+    pub campaign: CampaignId,
+    pub day: Option<NaiveDate>,
+    /// Left since the instant, certainly.
+    pub sent: u64,
+    /// Took quota of that day, before the instant or since.
+    pub taken: u64,
+    /// Begun since the instant, and failed.
+    pub failed: u64,
+    /// Begun since the instant, and nobody knows whether they left.
+    pub uncertain: u64,
+}
+
+/// A run and its people.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunTally {
+    pub account: AccountId,
+    pub campaign: CampaignId,
+    pub phase: Phase,
+    pub reason: String,
+    pub message: String,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    /// Taken since the instant.
+    pub enrolled: u64,
+    pub active: u64,
+    pub next_due_at: Option<Timestamp>,
+}
+
+/// How targets of a campaign ended since the instant; `None`: they got every day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndTally {
+    pub campaign: CampaignId,
+    pub account: AccountId,
+    pub exit: Option<Exit>,
+    pub people: u64,
+}
+
+/// People who were in two campaigns of one account at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overlap {
+    pub campaigns: [CampaignId; 2],
+    pub people: u64,
+    /// Messages of one of them that left on a later day than they were due, because the other had written.
+    pub put_off: u64,
+}
+
+/// A lane that can send nothing more today, though people wait in these campaigns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FullLane {
+    pub account: AccountId,
+    pub day: NaiveDate,
+    pub waiting: Vec<CampaignId>,
+}
+
+impl Store {
+    /// All accounts, by their numbers.
+    pub async fn account_facts(&self, policies: &Policies) -> Result<Vec<AccountFacts>, Error> {
+        const OPERATION: &str = "read the accounts of a report";
+        type Row = (i32, String, String, String, Option<Timestamp>, Option<String>, Value);
+        let rows: Vec<Row> = sqlx::query_as(
+            "select id, external_id, name, timezone, subscription_ends_at, whatsapp_status, attributes
+             from account order by id",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        let account = |(id, external_id, name, timezone, subscription_ends_at, status, labels): Row| {
+            let connected = status.is_none_or(|status| status == "connected");
+            let facts = gate::Account::new(subscription_ends_at, connected);
+            let policy = policies.of(&external_id, &labels);
+            Ok(AccountFacts { id: AccountId(id), external_id, name, zone: zone(&timezone)?, facts, policy })
+        };
+        rows.into_iter().map(account).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
+    }
+
+    /// The names of all campaigns that ever ran.
+    pub async fn campaign_numbers(&self) -> Result<BTreeMap<CampaignId, String>, Error> {
+        let rows: Vec<(i32, String)> = sqlx::query_as("select id, name from campaign")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::during("read the campaigns of a report"))?;
+        Ok(rows.into_iter().map(|(id, name)| (CampaignId(id), name)).collect())
+    }
+
+    /// Registrations and payments that are later than `from`.
+    pub async fn facts_after(&self, from: Timestamp) -> Result<(u64, u64), Error> {
+        let (registrations, payments): (i64, i64) = sqlx::query_as(
+            "select count(*) filter (where registered_at > $1), count(*) filter (where paid_at > $1) from referral",
+        )
+        .bind(from)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(Error::during("look for facts of later"))?;
+        Ok((registrations.unsigned_abs(), payments.unsigned_abs()))
+    }
+
+    /// Messages since `from`, and those before it that count on a local day which `from` may be on.
+    pub async fn tally_days(&self, from: Timestamp) -> Result<Vec<DayTally>, Error> {
+        type Row = (i32, i32, Option<NaiveDate>, i64, i64, i64, i64);
+        let rows: Vec<Row> = sqlx::query_as(
+            "select account_id, campaign_id, counts_on,
+                    count(*) filter (where state in ('sent', 'delivered', 'read') and sent_at >= $1),
+                    count(counts_on), count(*) filter (where state = 'failed' and queued_at >= $1),
+                    count(*) filter (where state = 'uncertain' and queued_at >= $1)
+             from message where queued_at >= $1 or sent_at >= $1 or counts_on >= $2
+             group by 1, 2, 3 order by 1, 2, 3",
+        )
+        .bind(from)
+        .bind((from - chrono::TimeDelta::days(1)).date_naive())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("count the messages of a report"))?;
+        let tally = |(account, campaign, day, sent, taken, failed, uncertain): Row| DayTally {
+            account: AccountId(account),
+            campaign: CampaignId(campaign),
+            day,
+            sent: sent.unsigned_abs(),
+            taken: taken.unsigned_abs(),
+            failed: failed.unsigned_abs(),
+            uncertain: uncertain.unsigned_abs(),
+        };
+        Ok(rows.into_iter().map(tally).collect())
+    }
+
+    /// Runs that were not over at `from`, by account and campaign.
+    pub async fn tally_runs(&self, from: Timestamp) -> Result<Vec<RunTally>, Error> {
+        const OPERATION: &str = "count the runs of a report";
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            account_id: i32,
+            campaign_id: i32,
+            phase: String,
+            reason: String,
+            message: String,
+            started_at: Option<Timestamp>,
+            finished_at: Option<Timestamp>,
+            enrolled: i64,
+            active: i64,
+            next_due_at: Option<Timestamp>,
+        }
+        let rows: Vec<Row> = sqlx::query_as(
+            "select r.account_id, r.campaign_id, r.phase, r.reason, r.message, r.started_at, r.finished_at,
+                    coalesce(t.enrolled, 0) as enrolled, coalesce(t.active, 0) as active, t.next_due_at
+             from run r left join (
+               select account_id, campaign_id, count(*) filter (where enrolled_at >= $1) as enrolled,
+                      count(*) filter (where state = 'active') as active, min(due_at) as next_due_at
+               from target group by 1, 2) t using (account_id, campaign_id)
+             where r.finished_at is null or r.finished_at >= $1 order by 1, 2",
+        )
+        .bind(from)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        let tally = |row: Row| {
+            Ok(RunTally {
+                account: AccountId(row.account_id),
+                campaign: CampaignId(row.campaign_id),
+                phase: Phase::parse(&row.phase).ok_or_else(|| strange("a phase", &row.phase))?,
+                reason: row.reason,
+                message: row.message,
+                started_at: row.started_at,
+                finished_at: row.finished_at,
+                enrolled: row.enrolled.unsigned_abs(),
+                active: row.active.unsigned_abs(),
+                next_due_at: row.next_due_at,
+            })
+        };
+        rows.into_iter().map(tally).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
+    }
+
+    /// Targets that ended since `from`.
+    pub async fn tally_ends(&self, from: Timestamp) -> Result<Vec<EndTally>, Error> {
+        const OPERATION: &str = "count how the targets of a report ended";
+        let rows: Vec<(i32, i32, Option<String>, i64)> = sqlx::query_as(
+            "select campaign_id, account_id, exit_reason, count(*) from target where ended_at >= $1
+             group by 1, 2, 3 order by 1, 2, 3",
+        )
+        .bind(from)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        let tally = |(campaign, account, exit, people): (i32, i32, Option<String>, i64)| {
+            let exit = exit.map(|text| Exit::parse(&text).ok_or_else(|| strange("an exit reason", &text)));
+            Ok(EndTally {
+                campaign: CampaignId(campaign),
+                account: AccountId(account),
+                exit: exit.transpose()?,
+                people: people.unsigned_abs(),
+            })
+        };
+        rows.into_iter().map(tally).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
+    }
+
+    /// Pairs of campaigns that had the same people at the same time, at `from` or later.
+    ///
+    /// Whoever is due a second time on a day becomes due when the next one begins, on a full quarter of an hour in every
+    /// zone there is: so a message that was put off is told from one that was due then by itself, but for rare accidents.
+    pub async fn overlaps(&self, from: Timestamp) -> Result<Vec<Overlap>, Error> {
+        let rows: Vec<(i32, i32, i64, i64)> = sqlx::query_as(
+            "with pairs as (
+               select a.campaign_id as one, b.campaign_id as other, count(*) as people
+               from target a join target b on b.account_id = a.account_id and b.referral_id = a.referral_id
+                                          and b.campaign_id > a.campaign_id
+               where a.enrolled_at < coalesce(b.ended_at, 'infinity') and b.enrolled_at < coalesce(a.ended_at, 'infinity')
+                 and coalesce(a.ended_at, 'infinity') > $1 and coalesce(b.ended_at, 'infinity') > $1
+               group by 1, 2),
+             put_off as (
+               select least(m.campaign_id, o.campaign_id) as one, greatest(m.campaign_id, o.campaign_id) as other,
+                      count(distinct (m.account_id, m.referral_id, m.campaign_id, m.day)) as messages
+               from message m join message o on o.account_id = m.account_id and o.referral_id = m.referral_id
+                                            and o.campaign_id <> m.campaign_id
+               where m.queued_at >= $1 and mod(extract(epoch from m.due_at), 900) = 0
+                 and o.counts_on is not null and o.queued_at < m.due_at and o.queued_at >= m.due_at - interval '25 hours'
+               group by 1, 2)
+             select one, other, people, coalesce(messages, 0) from pairs left join put_off using (one, other)
+             order by 1, 2",
+        )
+        .bind(from)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("count who is in two campaigns"))?;
+        let overlap = |(one, other, people, put_off): (i32, i32, i64, i64)| Overlap {
+            campaigns: [CampaignId(one), CampaignId(other)],
+            people: people.unsigned_abs(),
+            put_off: put_off.unsigned_abs(),
+        };
+        Ok(rows.into_iter().map(overlap).collect())
+    }
+
+    /// Lanes whose account has sent as many messages as it may on its present local day, and the active runs in which
+    /// somebody waits all the same.
+    pub async fn full_lanes(&self, policies: &Policies, now: Timestamp) -> Result<Vec<FullLane>, Error> {
+        const OPERATION: &str = "look for accounts at their cap";
+        type Row = (i32, String, String, Value, Option<NaiveDate>, i32, Vec<i32>);
+        let Some(lowest) = policies.lowest_cap() else { return Ok(Vec::new()) };
+        let rows: Vec<Row> = sqlx::query_as(
+            "select l.account_id, a.timezone, a.external_id, a.attributes, l.taken_on, l.taken, array_agg(r.campaign_id order by r.campaign_id)
+             from lane l join account a on a.id = l.account_id
+             join run r on r.account_id = l.account_id and r.phase = 'active'
+             where l.taken >= $1 and exists (
+               select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
+                                      and t.state = 'active' and t.due_at <= $2)
+             group by 1, 2, 3, 4, 5, 6 order by 1",
+        )
+        .bind(i32::try_from(lowest).unwrap_or(i32::MAX))
+        .bind(now)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        let mut full = Vec::new();
+        for (account, timezone, name, labels, on, count, waiting) in rows {
+            let day = zone(&timezone).map_err(decode(OPERATION))?.date(now);
+            let taken = DayCount { on, count: count.unsigned_abs() }.of(day);
+            if policies.of(&name, &labels).messages_per_day.is_some_and(|cap| taken >= cap) {
+                let waiting = waiting.into_iter().map(CampaignId).collect();
+                full.push(FullLane { account: AccountId(account), day, waiting });
+            }
+        }
+        Ok(full)
+    }
+}

@@ -1,0 +1,98 @@
+//! Runs, as people see them.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::counts::{Counts, count_columns, counted};
+use super::{Error, Store, Wanted};
+use crate::core::domain::Timestamp;
+use crate::core::lifecycle::run::Phase;
+
+/// One run: `get runs -o json`.
+#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
+pub struct Run {
+    pub campaign: String,
+    /// External id.
+    pub account: String,
+    /// `default` or `filtered`; null once the manifest is gone.
+    #[serde(rename = "type")]
+    #[sqlx(rename = "type")]
+    pub kind: Option<String>,
+    #[sqlx(try_from = "String")]
+    pub phase: Phase,
+    /// Why it is in its phase, for machines.
+    pub reason: String,
+    /// The same, for people.
+    pub message: String,
+    /// Null once the manifest is gone.
+    pub priority: Option<i32>,
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    pub counts: Counts,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    /// The earliest instant at which an active target is due.
+    pub next_due_at: Option<Timestamp>,
+    /// The number of the revision by which it goes.
+    pub revision: i32,
+}
+
+/// How many targets of a run ended in one way; a reason of `None` means that they got every day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct EndCount {
+    pub exit_reason: Option<String>,
+    pub people: i64,
+}
+
+impl Store {
+    /// Runs of `wanted` (campaign, account, phase, limit), by campaign and account.
+    pub async fn runs(&self, wanted: &Wanted) -> Result<Vec<Run>, Error> {
+        sqlx::query_as(concat!(
+            "with ",
+            counted!("account_id, campaign_id"),
+            " select c.name as campaign, a.external_id as account, f.body ->> 'type' as type, r.phase, r.reason,
+                     r.message, (f.body ->> 'priority')::int as priority, ",
+            count_columns!(),
+            ", r.started_at, r.finished_at, p.next_due_at, r.revision_id as revision
+             from run r join campaign c on c.id = r.campaign_id join account a on a.id = r.account_id
+             left join manifest f on f.kind = 'Campaign' and f.name = c.name and c.removed_at is null
+             left join people p on p.account_id = r.account_id and p.campaign_id = r.campaign_id
+             left join mail m on m.account_id = r.account_id and m.campaign_id = r.campaign_id
+             where ($1 is null or c.name = $1) and ($2 is null or a.external_id = $2)
+               and ($3::text is null or r.phase = $3)
+             order by c.name, a.external_id, c.id limit $4"
+        ))
+        .bind(&wanted.campaign)
+        .bind(&wanted.account)
+        .bind(wanted.phase.map(Phase::as_str))
+        .bind(wanted.limit)
+        .persistent(false)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read the runs"))
+    }
+
+    /// How the targets of one run ended, most frequent first.
+    pub async fn ends(&self, campaign: &str, account: &str) -> Result<Vec<EndCount>, Error> {
+        sqlx::query_as(
+            "select t.exit_reason, count(*) as people
+             from target t join campaign c on c.id = t.campaign_id join account a on a.id = t.account_id
+             where c.name = $1 and a.external_id = $2 and t.state <> 'active'
+             group by t.exit_reason order by people desc, t.exit_reason",
+        )
+        .bind(campaign)
+        .bind(account)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("count how targets ended"))
+    }
+
+    /// The body of the manifest of a campaign as it is in force, resolved.
+    pub async fn campaign_spec(&self, campaign: &str) -> Result<Option<Value>, Error> {
+        sqlx::query_scalar("select body from manifest where kind = 'Campaign' and name = $1")
+            .bind(campaign)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(Error::during("read a campaign's manifest"))
+    }
+}

@@ -1,0 +1,215 @@
+//! Targets, as people see them, with the reason why nothing goes out to them.
+
+use std::fmt;
+
+use serde::Serialize;
+use sqlx::PgConnection;
+
+use super::questions::{Asked, questions};
+use super::{Error, Page, Store, Wanted};
+use crate::core::dispatch::gate;
+use crate::core::dispatch::gate::{Question, Verdict};
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{AccountId, CampaignId, ReferralId, TargetKey, Timestamp};
+use crate::core::lifecycle::target::Exit;
+use crate::store::rows::{decode, strange};
+use crate::store::send::claim::Keys;
+
+/// One target: `get targets -o json`. Who it is stays out of that contract and is shown in tables only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Target {
+    /// `campaign/account/referral`.
+    pub id: String,
+    pub campaign: String,
+    pub account: String,
+    pub referral: String,
+    /// The day that goes out next, or the last one that did.
+    pub day: i16,
+    pub state: Standing,
+    pub exit_reason: Option<Exit>,
+    /// Null: ended, or the last message waits for its outcome.
+    pub next_due_at: Option<Timestamp>,
+    /// For who is due: what the gate holds against writing to them now. Null also for those who are about to be
+    /// written to or to leave.
+    pub hold: Option<Hold>,
+    #[serde(skip)]
+    pub name: String,
+    #[serde(skip)]
+    pub phone: String,
+}
+
+/// Why nothing goes out, and when it is worth asking again; null when only an event can change it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Hold {
+    pub reason: gate::Hold,
+    pub until: Option<Timestamp>,
+}
+
+/// Whether a target is still on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    Active,
+    Completed,
+    Exited,
+}
+
+impl Standing {
+    pub const ALL: [Self; 3] = [Self::Active, Self::Completed, Self::Exited];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Completed => "completed",
+            Self::Exited => "exited",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|standing| standing.as_str() == text)
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct TargetRow {
+    account_id: i32,
+    campaign_id: i32,
+    referral_id: i64,
+    campaign: String,
+    account: String,
+    referral: String,
+    name: String,
+    phone: String,
+    day: i16,
+    state: String,
+    exit_reason: Option<String>,
+    due_at: Option<Timestamp>,
+}
+
+impl TargetRow {
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.due_at.is_some_and(|due| due <= now)
+    }
+
+    pub(super) fn waits(&self) -> bool {
+        self.due_at.is_some()
+    }
+
+    fn key(&self) -> TargetKey {
+        TargetKey {
+            account: AccountId(self.account_id),
+            campaign: CampaignId(self.campaign_id),
+            referral: ReferralId(self.referral_id),
+        }
+    }
+
+    fn target(self, hold: Option<Hold>) -> Result<Target, sqlx::Error> {
+        let exit = |text: String| Exit::parse(&text).ok_or_else(|| strange("an exit reason", &text));
+        Ok(Target {
+            id: format!("{}/{}/{}", self.campaign, self.account, self.referral),
+            campaign: self.campaign,
+            account: self.account,
+            referral: self.referral,
+            day: self.day,
+            state: Standing::parse(&self.state).ok_or_else(|| strange("the state of a target", &self.state))?,
+            exit_reason: self.exit_reason.map(exit).transpose()?,
+            next_due_at: self.due_at,
+            hold,
+            name: self.name,
+            phone: self.phone,
+        })
+    }
+}
+
+/// `from target t` with the conditions of [`Wanted`] as `$1` to `$4`.
+macro_rules! wanted_targets {
+    () => {
+        " from target t
+          where ($1::text is null or t.campaign_id = any(array(select id from campaign where name = $1)))
+            and ($2::text is null or t.account_id = (select id from account where external_id = $2))
+            and ($3::text is null or (t.account_id = (select account_id from referral where external_id = $3)
+                                      and t.referral_id = (select id from referral where external_id = $3)))
+            and ($4::text is null or t.state = $4)"
+    };
+}
+
+impl Store {
+    /// Targets of `wanted` (campaign, account, referral, standing) by campaign and account, who is due first first.
+    pub async fn targets(&self, program: &Program, wanted: &Wanted, now: Timestamp) -> Result<Page<Target>, Error> {
+        let mut tx = self.looking().await?;
+        let is_due = |row: &TargetRow| row.is_due(now);
+        let rows: Vec<Target> = targets_asked(&mut tx, program, wanted, is_due, now)
+            .await?
+            .into_iter()
+            .map(|(_, target, _)| target)
+            .collect();
+        let total = if Page::is_full(&rows, wanted.limit) { Some(count(&mut tx, wanted).await?) } else { None };
+        Ok(Page::new(rows, total))
+    }
+}
+
+/// The targets of `wanted` with their keys and what the gate is asked about those who wait for a message and are `asked`
+/// about.
+pub(super) async fn targets_asked(
+    tx: &mut PgConnection,
+    program: &Program,
+    wanted: &Wanted,
+    asked: impl Fn(&TargetRow) -> bool,
+    now: Timestamp,
+) -> Result<Vec<(TargetKey, Target, Option<Asked>)>, Error> {
+    let rows: Vec<TargetRow> = sqlx::query_as(concat!(
+        "with these as (select t.*",
+        wanted_targets!(),
+        ")
+         select t.account_id, t.campaign_id, t.referral_id, c.name as campaign, a.external_id as account,
+                r.external_id as referral, r.name, r.phone, t.day, t.state, t.exit_reason, t.due_at
+         from these t join campaign c on c.id = t.campaign_id join account a on a.id = t.account_id
+         join referral r on r.account_id = t.account_id and r.id = t.referral_id
+         order by c.name, a.external_id, c.id desc, t.due_at nulls last, r.external_id limit $5"
+    ))
+    .bind(&wanted.campaign)
+    .bind(&wanted.account)
+    .bind(&wanted.referral)
+    .bind(wanted.standing.map(Standing::as_str))
+    .bind(wanted.limit)
+    .persistent(false)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("read the targets"))?;
+    let keys: Keys = rows.iter().filter(|row| asked(row)).map(TargetRow::key).collect();
+    let mut questions = questions(tx, program, keys, now).await?;
+    let target = |row: TargetRow| {
+        let (key, is_due) = (row.key(), row.is_due(now));
+        let asked = questions.remove(&key);
+        let hold = if is_due { hold(asked.as_ref().map(|asked| &asked.now)) } else { None };
+        Ok((key, row.target(hold)?, asked))
+    };
+    rows.into_iter().map(target).collect::<Result<_, sqlx::Error>>().map_err(decode("read the targets"))
+}
+
+async fn count(tx: &mut PgConnection, wanted: &Wanted) -> Result<i64, Error> {
+    sqlx::query_scalar(concat!("select count(*)", wanted_targets!()))
+        .bind(&wanted.campaign)
+        .bind(&wanted.account)
+        .bind(&wanted.referral)
+        .bind(wanted.standing.map(Standing::as_str))
+        .persistent(false)
+        .fetch_one(tx)
+        .await
+        .map_err(Error::during("count the targets"))
+}
+
+/// What holds back somebody who is due. There is no question when the campaign is not in force any more.
+fn hold(question: Option<&Question>) -> Option<Hold> {
+    match question.map(gate::decide) {
+        Some(Verdict::Hold { reason, until }) => Some(Hold { reason, until }),
+        Some(Verdict::Send | Verdict::Exit(_)) => None,
+        None => Some(Hold { reason: gate::Hold::RunNotActive, until: None }),
+    }
+}

@@ -1,0 +1,74 @@
+//! The accounts of which the `Account` manifests speak that a plan changes: they are looked at anew, and nobody else.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::core::domain::AccountId;
+use crate::core::manifest::Desired;
+use crate::core::manifest::desired::AccountSelector;
+use crate::core::manifest::desired::policy::Account;
+use crate::core::plan::{Kind, Plan};
+use crate::store::Error;
+use crate::store::rows::decode;
+
+/// Whom the manifests that `plan` changes select in one of `trees`, which are what it leads from and to.
+pub(in crate::store) fn spoken_of<'a>(
+    plan: &'a Plan,
+    trees: [&'a Desired; 2],
+) -> impl Iterator<Item = &'a AccountSelector> {
+    let changed = plan.changes.iter().filter(|change| change.kind == Kind::Account);
+    let both = changed.flat_map(move |change| trees.map(|tree| tree.accounts.get(&change.name)));
+    both.flatten().map(|account| &account.accounts)
+}
+
+/// The numbers of these accounts, by what is in force in the database and what `plan` leads to.
+pub(in crate::store) async fn accounts_spoken_of(
+    tx: &mut PgConnection,
+    plan: &Plan,
+    desired: &Desired,
+) -> Result<Vec<AccountId>, Error> {
+    const OPERATION: &str = "read the accounts in force";
+    let changed = plan.changes.iter().filter(|change| change.kind == Kind::Account);
+    let names: Vec<String> = changed.map(|change| change.name.to_string()).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bodies: Vec<Value> = sqlx::query_scalar("select body from manifest where kind = $1 and name = any($2)")
+        .bind(Kind::Account.as_str())
+        .bind(names)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during(OPERATION))?;
+    let before: Result<Vec<Account>, _> = bodies.into_iter().map(serde_json::from_value).collect();
+    let before = before.map_err(|error| decode(OPERATION)(sqlx::Error::Decode(error.into())))?;
+    let after = spoken_of(plan, [desired, &Desired::default()]).cloned().collect::<Vec<_>>();
+    let selectors: Vec<&AccountSelector> = before.iter().map(|account| &account.accounts).chain(&after).collect();
+    accounts_of(tx, &selectors).await
+}
+
+/// The accounts that one of `selectors` selects, in their order.
+pub(in crate::store) async fn accounts_of(
+    db: &mut PgConnection,
+    selectors: &[&AccountSelector],
+) -> Result<Vec<AccountId>, Error> {
+    let (mut all, mut names, mut labels) = (false, Vec::new(), Vec::new());
+    for selector in selectors {
+        match selector {
+            AccountSelector::All => all = true,
+            AccountSelector::Names(some) => names.extend(some.iter().map(String::as_str)),
+            AccountSelector::MatchLabels(some) => labels.push(serde_json::json!(some)),
+        }
+    }
+    let ids: Vec<i32> = sqlx::query_scalar(
+        "select id from account a
+         where $1 or a.external_id = any($2) or exists (select from unnest($3::jsonb[]) l where a.attributes @> l)
+         order by id",
+    )
+    .bind(all)
+    .bind(names)
+    .bind(labels)
+    .fetch_all(db)
+    .await
+    .map_err(Error::during("look for the accounts that manifests select"))?;
+    Ok(ids.into_iter().map(AccountId).collect())
+}

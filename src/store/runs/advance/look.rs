@@ -1,0 +1,334 @@
+//! Runs that are due for a look: what is known of them, and what follows from it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::TimeDelta;
+use sqlx::PgConnection;
+
+use super::Replaced;
+use crate::core::dispatch::gate;
+use crate::core::domain::{AccountId, CampaignId, Moment, Timestamp};
+use crate::core::lifecycle::ordering::{Order, Peer, Peers};
+use crate::core::lifecycle::overrides::{Orders, Overrides};
+use crate::core::lifecycle::restriction::{Stop, Stops};
+use crate::core::lifecycle::run::{Ahead, Halted, Phase, Reason, Situation, Status, next};
+use crate::core::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment, PastSubscription};
+use crate::store::Error;
+use crate::store::rows::{decode, strange, zone};
+use crate::store::runs::run::{Scene, Specs};
+use crate::store::send::refusal::{HaltedChannel, HaltedChannels};
+
+const READ: &str = "read the runs to look at";
+
+/// The runs of `accounts` that are due for a look.
+pub(super) async fn due_runs(
+    tx: &mut PgConnection,
+    accounts: &[i32],
+    specs: &Specs<'_>,
+    now: Timestamp,
+) -> Result<Vec<RunRow>, Error> {
+    let capped: Vec<i32> = specs.iter().filter(|(_, spec)| spec.limits.targets.is_some()).map(|(id, _)| id.0).collect();
+    sqlx::query_as(
+        "select r.account_id, r.campaign_id, r.phase, r.reason, r.message, r.started_at, a.timezone, r.passes,
+                r.last_pass_found, coalesce(r.enroll_at <= $2, false) as pass_due, a.external_id, a.attributes as labels,
+                a.subscription_ends_at, r.foreseen_at, r.foreseen_end, coalesce(a.whatsapp_status, 'connected') = 'connected' as connected,
+                coalesce(r.fault_revision_id = r.revision_id, false) as faulty,
+                c.removed_at is not null as removed,
+                h.reason as halt_reason, h.message as halt_message, h.until as halted_until,
+                exists (select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
+                                               and t.state = 'active') as active,
+                case when r.campaign_id = any($3) then (
+                  select count(*) from target t
+                  where t.account_id = r.account_id and t.campaign_id = r.campaign_id) else 0 end as taken
+         from run r join account a on a.id = r.account_id join campaign c on c.id = r.campaign_id
+         left join account_halt h on h.account_id = r.account_id and (h.until is null or h.until > $2)
+         where r.account_id = any($1) and r.check_at <= $2",
+    )
+    .bind(accounts)
+    .bind(now)
+    .bind(capped)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during(READ))
+}
+
+#[derive(sqlx::FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "columns of a query")]
+pub(super) struct RunRow {
+    pub(super) account_id: i32,
+    pub(super) campaign_id: i32,
+    phase: String,
+    reason: String,
+    message: String,
+    started_at: Option<Timestamp>,
+    timezone: String,
+    subscription_ends_at: Option<Timestamp>,
+    foreseen_at: Option<Timestamp>,
+    foreseen_end: Option<Timestamp>,
+    connected: bool,
+    passes: i32,
+    last_pass_found: Option<i32>,
+    pass_due: bool,
+    external_id: String,
+    labels: serde_json::Value,
+    halt_reason: Option<String>,
+    halt_message: Option<String>,
+    halted_until: Option<Timestamp>,
+    taken: i64,
+    active: bool,
+    faulty: bool,
+    removed: bool,
+}
+
+/// A run that was looked at.
+pub(super) struct Look {
+    pub(super) account: AccountId,
+    pub(super) campaign: CampaignId,
+    pub(super) before: Phase,
+    pub(super) after: Status,
+    /// Whether others may see it differently now.
+    pub(super) concerns: bool,
+    /// Whether it has to be worked out when it would end.
+    pub(super) ahead: bool,
+    /// The sentence of its event, if there is one.
+    pub(super) told: String,
+    /// The operator whose doing it is.
+    pub(super) actor: Option<String>,
+    /// When it is worth another look though nothing happens to it.
+    pub(super) check_at: Option<Timestamp>,
+}
+
+/// What stays the same from one run to the next.
+#[derive(Clone, Copy)]
+pub(super) struct Looking<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) overrides: &'a Overrides,
+    /// Channels by which nothing leaves now.
+    pub(super) channels: &'a HaltedChannels,
+    /// What providers stop.
+    pub(super) stops: &'a Stops,
+    pub(super) replaced: Option<&'a Replaced<'a>>,
+    pub(super) now: Timestamp,
+}
+
+impl Looking<'_> {
+    /// Looks at runs in their order; each sees what became of those before it.
+    pub(super) fn all(self, rows: Vec<RunRow>, mut peers: HashMap<i32, Peers>) -> Result<Vec<Look>, Error> {
+        let mut looks = Vec::with_capacity(rows.len());
+        for row in rows {
+            let (account, campaign) = (AccountId(row.account_id), CampaignId(row.campaign_id));
+            let spec = self.scene.specs.get(&campaign).copied();
+            // Of a campaign that this process does not know yet nothing can be said.
+            if spec.is_none() && !row.removed {
+                continue;
+            }
+            let orders = self.overrides.about(account, campaign);
+            let peers = peers.entry(account.0).or_default();
+            let look = row.decide(spec, orders, self, peers).map_err(decode(READ))?;
+            peers.set(campaign, Peer::of(&look.after, orders, self.now));
+            looks.push(look);
+        }
+        Ok(looks)
+    }
+}
+
+/// The unfinished runs of the accounts of `rows` on which one of these may depend.
+pub(super) async fn peers(
+    tx: &mut PgConnection,
+    rows: &[RunRow],
+    order: &Order,
+    overrides: &Overrides,
+    now: Timestamp,
+) -> Result<HashMap<i32, Peers>, Error> {
+    let parents = order.parents(rows.iter().map(|row| CampaignId(row.campaign_id)));
+    let parents: BTreeSet<i32> = parents.into_iter().map(|id| id.0).collect();
+    let crowded: BTreeSet<i32> = rows
+        .iter()
+        .filter(|row| order.kind(CampaignId(row.campaign_id)) == Some(CampaignType::Default))
+        .map(|r| r.account_id)
+        .collect();
+    let crowding: Vec<i32> = if crowded.is_empty() { vec![] } else { order.crowding().map(|id| id.0).collect() };
+    if parents.is_empty() && crowding.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found: Vec<(i32, i32, String, String)> = sqlx::query_as(
+        "select account_id, campaign_id, phase, reason from run
+         where account_id = any($1) and finished_at is null
+           and (campaign_id = any($2) or (account_id = any($3) and campaign_id = any($4)
+                                          and (phase = 'active' or reason in ('operator', 'looking-ahead'))))",
+    )
+    .bind(rows.iter().map(|row| row.account_id).collect::<Vec<_>>())
+    .bind(parents.into_iter().collect::<Vec<_>>())
+    .bind(crowded.into_iter().collect::<Vec<_>>())
+    .bind(crowding)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during(READ))?;
+    let mut all: HashMap<i32, Peers> = HashMap::new();
+    for (account, campaign, phase, reason) in found {
+        let phase = Phase::parse(&phase).ok_or_else(|| strange("a phase", &phase)).map_err(decode(READ))?;
+        let reason = Reason::parse(&reason).ok_or_else(|| strange("a reason", &reason)).map_err(decode(READ))?;
+        let orders = overrides.about(AccountId(account), CampaignId(campaign));
+        let status = Status { phase, reason, message: String::new() };
+        all.entry(account).or_default().set(CampaignId(campaign), Peer::of(&status, orders, now));
+    }
+    Ok(all)
+}
+
+/// The numbers by which accounts of `rows` may send.
+pub(super) fn senders(rows: &[RunRow], scene: &Scene<'_>) -> Vec<String> {
+    let sender = |row: &RunRow| scene.policies.of(&row.external_id, &row.labels).sender.clone();
+    let own: BTreeSet<String> = rows.iter().filter_map(sender).chain(scene.means.numbers()).collect();
+    own.into_iter().collect()
+}
+
+/// Nothing leaves by a number that its provider stops.
+fn halted_by(stop: &Stop) -> Halted {
+    Halted { reason: Reason::ChannelUnhealthy, message: stop.message.clone() }
+}
+
+impl RunRow {
+    fn decide(
+        self,
+        spec: Option<&Campaign>,
+        orders: Orders<'_>,
+        Looking { scene, channels, stops, replaced, now, .. }: Looking<'_>,
+        peers: &Peers,
+    ) -> Result<Look, sqlx::Error> {
+        let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
+        let reason = Reason::parse(&self.reason).ok_or_else(|| strange("a reason", &self.reason))?;
+        let status = Status { phase, reason, message: self.message.clone() };
+        let facts = gate::Account::new(self.subscription_ends_at, self.connected);
+        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
+        let policy = scene.policies.of(&self.external_id, &self.labels);
+        let zone = match spec.and_then(|spec| spec.schedule.timezone.clone()) {
+            Some(zone) => zone,
+            None => zone(&self.timezone)?,
+        };
+        let by = spec.and_then(|spec| spec.channel.as_ref()).or(policy.channel.as_ref());
+        let channel = by.and_then(|name| channels.get(name.as_str()));
+        let shared = by.and_then(|name| scene.means.shared(name));
+        let sender = by.and_then(|name| stops.of_sender(name.as_str(), policy.sender.as_deref(), shared));
+        let template = by.and_then(|name| stops.of_templates(name.as_str(), scene.means.templates(campaign)));
+        let halted = self.halted()?.or_else(|| channel.map(HaltedChannel::halted)).or_else(|| sender.map(halted_by));
+        let ends = [self.halted_until, channel.map(|channel| channel.until), sender.and_then(|stop| stop.until)];
+        let lifted_at = ends.into_iter().flatten().filter(|at| *at > now).min();
+        let moment = |moment: Option<Moment>| moment.map(|moment| moment.at(&zone));
+        let situation = Situation {
+            wanted: spec.map_or(DesiredState::Cancelled, |spec| spec.state),
+            removed: self.removed,
+            operator: orders.at(now).cloned(),
+            selected: spec.is_none_or(|spec| spec.accounts.selects(&self.external_id, &self.labels)),
+            started: self.started_at.is_some(),
+            behind: scene.order.behind(campaign, peers),
+            crowded_out: scene.order.crowded_out(campaign, peers, &policy),
+            ahead: spec.map_or(Ahead::Free, |spec| self.ahead(spec, reason, now)),
+            unable: facts.unable(now),
+            halted,
+            enrolls: policy.enrollment.is_on(),
+            sends: policy.sending.is_on(),
+            start_at: moment(spec.and_then(|spec| spec.schedule.start_at)),
+            end_at: moment(spec.and_then(|spec| spec.schedule.end_at)),
+            enrollment: spec.map_or(Enrollment::Once, |spec| spec.enrollment),
+            passes: self.passes.unsigned_abs(),
+            pass_due: self.pass_due,
+            last_pass_found: self.last_pass_found.unwrap_or_default().unsigned_abs(),
+            target_cap_reached: spec
+                .and_then(|spec| spec.limits.targets)
+                .is_some_and(|cap| self.taken >= i64::from(cap)),
+            has_active_targets: self.active,
+            template_error: (self.faulty && status.reason == Reason::TemplateError)
+                .then(|| status.message.clone())
+                .or_else(|| template.map(|stop| stop.message.clone())),
+        };
+        let after = next(&status, &situation, now);
+        let moves = match after.phase {
+            Phase::Scheduled => [situation.start_at, situation.end_at, self.look_again_at(), orders.change_at(now)],
+            Phase::Active | Phase::Paused => {
+                [lifted_at, situation.end_at, self.subscription_ends_at, orders.change_at(now)]
+            }
+            Phase::Draft => [None, None, None, orders.change_at(now)],
+            Phase::Completed | Phase::Cancelled => [None; 4],
+        };
+        let check_at = moves.into_iter().flatten().filter(|at| *at > now).min();
+        // Of another order of an operator only the sentence may be new.
+        let reordered = reason == Reason::Operator && status.message != after.message;
+        let concerns = reordered || Peer::of(&status, orders, now) != Peer::of(&after, orders, now);
+        let old = self.look_again_at().is_none_or(|at| at <= now);
+        let ahead = matches!(after.reason, Reason::LookingAhead | Reason::OutlivesSubscription) && old;
+        let told = told(&status, &after, orders, replaced, now);
+        let actor = actor(&status, &after, orders, replaced, now);
+        Ok(Look { account, campaign, before: phase, after, concerns, ahead, told, actor, check_at })
+    }
+}
+
+impl RunRow {
+    /// What stops the account.
+    fn halted(&self) -> Result<Option<Halted>, sqlx::Error> {
+        let Some((reason, message)) = self.halt_reason.as_deref().zip(self.halt_message.clone()) else {
+            return Ok(None);
+        };
+        let reason = Reason::parse(reason).ok_or_else(|| strange("a reason", reason))?;
+        Ok(Some(Halted { reason, message }))
+    }
+
+    /// Whether the run would be done before the subscription ends, if its campaign asks that.
+    fn ahead(&self, spec: &Campaign, reason: Reason, now: Timestamp) -> Ahead {
+        let Some(end) = self.subscription_ends_at.filter(|_| spec.past_subscription == PastSubscription::Refuse) else {
+            return Ahead::Free;
+        };
+        let until = end.format("%Y-%m-%d");
+        match (self.look_again_at().filter(|at| *at > now), self.foreseen_end) {
+            // It stays where it is while it is worked out anew.
+            (None, _) if reason == Reason::OutlivesSubscription => Ahead::Outlives(self.message.clone()),
+            (None, _) => Ahead::Unknown,
+            (Some(_), Some(finish)) if finish <= end => Ahead::Free,
+            (Some(_), Some(finish)) => {
+                let finish = finish.format("%Y-%m-%d");
+                Ahead::Outlives(format!("would end on {finish}, and the subscription of its account ends on {until}"))
+            }
+            (Some(_), None) => {
+                Ahead::Outlives(format!("would not end before the subscription of its account does, on {until}"))
+            }
+        }
+    }
+
+    /// What was foreseen holds for a day.
+    fn look_again_at(&self) -> Option<Timestamp> {
+        Some(self.foreseen_at? + TimeDelta::days(1))
+    }
+}
+
+/// What is told of a change: why the run is where it is now and, if an order kept it where it was, what became of that.
+fn told(
+    before: &Status,
+    after: &Status,
+    orders: Orders<'_>,
+    replaced: Option<&Replaced<'_>>,
+    now: Timestamp,
+) -> String {
+    if before.reason == Reason::Operator && before.message != after.message {
+        if let Some(replaced) = replaced.filter(|one| one.order == before.message && one.by != after.message) {
+            return format!("{}; {}", replaced.by, after.message);
+        }
+        if orders.ended(&before.message, now) {
+            return format!("the time of the order is over; {}", after.message);
+        }
+    }
+    after.message.clone()
+}
+
+/// The operator whose order the run follows now, or who let it go.
+fn actor(
+    before: &Status,
+    after: &Status,
+    orders: Orders<'_>,
+    replaced: Option<&Replaced<'_>>,
+    now: Timestamp,
+) -> Option<String> {
+    if after.reason == Reason::Operator {
+        return orders.at(now).map(|order| order.actor.clone());
+    }
+    let replaced = replaced.filter(|one| before.reason == Reason::Operator && one.order == before.message);
+    replaced.map(|one| one.actor.to_owned())
+}

@@ -1,0 +1,227 @@
+//! Runs moved through their lifecycle: read, decided by the pure rules, saved with their events.
+
+mod look;
+mod queue;
+
+use std::collections::{BTreeSet, HashMap};
+
+use sqlx::PgConnection;
+
+use self::look::{Look, Looking, due_runs, peers, senders};
+use self::queue::next_in_queues;
+use super::restriction as provider_stop;
+use super::run::Scene;
+use crate::core::domain::{AccountId, CampaignId, Timestamp};
+use crate::core::lifecycle::ordering::Order;
+use crate::core::lifecycle::run::Phase;
+use crate::core::lifecycle::target::Exit;
+use crate::store::Error;
+use crate::store::control::overrides::overrides_of;
+use crate::store::send::refusal::halted_channels;
+
+/// Runs looked at in one go; those of one account are, however many, because they depend on each other.
+const BATCH: i64 = 2_000;
+
+/// Moves runs that are due for a look to the phase that follows from what is so. The overrides are held by then. Returns
+/// how many changed phase; `None` when nobody was looked at.
+pub(in crate::store) async fn advance(
+    tx: &mut PgConnection,
+    scene: &Scene<'_>,
+    now: Timestamp,
+) -> Result<Option<u64>, Error> {
+    // The lanes first, as always: their rows are the locks of the accounts.
+    let accounts: Vec<i32> = sqlx::query_scalar(
+        "with due as (
+           select account_id, min(check_at) as since
+           from (select account_id, check_at from run where check_at <= $1 order by check_at limit $2) r
+           group by account_id),
+         counted as (
+           select account_id, sum(runs) over (order by since, account_id) - runs as before
+           from due cross join lateral (
+             select count(*) as runs
+             from (select from run r where r.account_id = due.account_id and r.check_at <= $1 limit $2) r) n)
+         select account_id from lane where account_id in (select account_id from counted where before < $2)
+         order by account_id for update skip locked",
+    )
+    .bind(now)
+    .bind(BATCH)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("lock the lanes of the runs"))?;
+    if accounts.is_empty() {
+        return Ok(None);
+    }
+    look_at(tx, &accounts, scene, None, now).await.map(Some)
+}
+
+/// An order that another takes the place of, and what is told of that; both are sentences.
+pub(in crate::store) struct Replaced<'a> {
+    pub(in crate::store) order: String,
+    pub(in crate::store) by: &'a str,
+    pub(in crate::store) actor: &'a str,
+}
+
+/// Does so for `accounts`, whose lanes are locked by then. Returns how many runs changed phase.
+///
+/// Whoever waited for a run that ended, or makes way for one that began, is looked at in the same transaction: nobody
+/// sees a default run beside a filtered one.
+pub(in crate::store) async fn look_at(
+    tx: &mut PgConnection,
+    accounts: &[i32],
+    scene: &Scene<'_>,
+    replaced: Option<&Replaced<'_>>,
+    now: Timestamp,
+) -> Result<u64, Error> {
+    let overrides = overrides_of(tx, accounts).await?;
+    let channels = halted_channels(tx, now).await?;
+    let mut stops = provider_stop::read(tx, now).await?;
+    let mut changed = 0;
+    loop {
+        let mut rows = due_runs(tx, accounts, &scene.specs, now).await?;
+        if stops.concern_senders() {
+            provider_stop::know(tx, &mut stops, &senders(&rows, scene)).await?;
+        }
+        rows.sort_by_key(|row| (row.account_id, scene.order.rank(CampaignId(row.campaign_id))));
+        let peers = peers(tx, &rows, scene.order, &overrides, now).await?;
+        let looks = Looking { scene, overrides: &overrides, channels: &channels, stops: &stops, replaced, now }
+            .all(rows, peers)?;
+        changed += looks.iter().filter(|look| look.after.phase != look.before).count() as u64;
+        exit_targets(tx, &looks, now).await?;
+        save(tx, &looks, now).await?;
+        if !touch_concerned(tx, &looks, scene.order, now).await? {
+            return Ok(changed);
+        }
+    }
+}
+
+/// Has those looked at that depend on a run that changed its phase, unless they were just now; `false` when there are
+/// none.
+async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, now: Timestamp) -> Result<bool, Error> {
+    let place = |(at, look): (usize, &Look)| ((look.account, look.campaign), at);
+    let places: HashMap<(AccountId, CampaignId), usize> = looks.iter().enumerate().map(place).collect();
+    let changed = || looks.iter().enumerate().filter(|(_, look)| look.concerns);
+    // Whoever was looked at after the change has seen it.
+    let mut concerned: BTreeSet<(i32, i32)> = changed()
+        .flat_map(|(at, look)| order.concerned_by(look.campaign).map(move |id| (at, (look.account, id))))
+        .filter(|(at, run)| places.get(run).is_none_or(|place| place < at))
+        .map(|(_, (account, campaign))| (account.0, campaign.0))
+        .collect();
+    forget_foreseen(tx, changed().map(|(_, look)| look), now).await?;
+    // In a queue those behind are looked at later than those before.
+    let seen = |account, campaign| places.contains_key(&(account, campaign));
+    let next = next_in_queues(tx, changed().map(|(_, look)| look), order, seen).await?;
+    concerned.extend(next.into_iter().filter(|(account, campaign)| !seen(AccountId(*account), CampaignId(*campaign))));
+    if concerned.is_empty() {
+        return Ok(false);
+    }
+    let (accounts, campaigns): (Vec<i32>, Vec<i32>) = concerned.into_iter().unzip();
+    let touched = sqlx::query(
+        "update run r set check_at = least(r.check_at, $3)
+         from unnest($1::int[], $2::int[]) as u (account_id, campaign_id)
+         where (r.account_id, r.campaign_id) = (u.account_id, u.campaign_id) and r.finished_at is null",
+    )
+    .bind(accounts)
+    .bind(campaigns)
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have others look"))?;
+    Ok(touched.rows_affected() > 0)
+}
+
+/// What was foreseen of the runs that are refused was foreseen beside others that are not what they were.
+async fn forget_foreseen<'a>(
+    tx: &mut PgConnection,
+    changed: impl Iterator<Item = &'a Look>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (accounts, campaigns): (Vec<i32>, Vec<i32>) = changed.map(|look| (look.account.0, look.campaign.0)).unzip();
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update run r set foreseen_at = null, check_at = least(r.check_at, $3)
+         where r.account_id = any($1) and r.reason = 'outlives-subscription' and not exists (
+           select from unnest($1::int[], $2::int[]) as u (account_id, campaign_id)
+           where (r.account_id, r.campaign_id) = (u.account_id, u.campaign_id))",
+    )
+    .bind(accounts)
+    .bind(campaigns)
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have refused runs foreseen anew"))?;
+    Ok(())
+}
+
+/// Whoever is still active in a run that is over leaves it.
+async fn exit_targets(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(), Error> {
+    let over: Vec<&Look> = looks.iter().filter(|look| look.after.phase.is_final()).collect();
+    if over.is_empty() {
+        return Ok(());
+    }
+    let exit = |look: &&Look| match look.after.phase {
+        Phase::Cancelled => Exit::Cancelled.as_str(),
+        Phase::Draft | Phase::Scheduled | Phase::Active | Phase::Paused | Phase::Completed => Exit::Expired.as_str(),
+    };
+    sqlx::query(
+        "with gone as (
+           update target t set state = 'exited', exit_reason = u.exit, due_at = null, ended_at = $4
+           from unnest($1::int[], $2::int[], $3::text[]) as u (account_id, campaign_id, exit)
+           where t.account_id = u.account_id and t.campaign_id = u.campaign_id and t.state = 'active'
+           returning t.account_id, t.referral_id, t.campaign_id)
+         update message m set state = 'failed', error = coalesce(m.error || '; ', '') || 'the person left'
+         from gone g
+         where (m.account_id, m.referral_id, m.campaign_id) = (g.account_id, g.referral_id, g.campaign_id)
+           and m.state = 'queued'",
+    )
+    .bind(over.iter().map(|look| look.account.0).collect::<Vec<_>>())
+    .bind(over.iter().map(|look| look.campaign.0).collect::<Vec<_>>())
+    .bind(over.iter().map(exit).collect::<Vec<_>>())
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have the targets of finished runs leave"))?;
+    Ok(())
+}
+
+/// Saves what the looks came to; a phase, a reason or an order that is new is an event.
+async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(), Error> {
+    sqlx::query(
+        "with looked as (
+           select * from unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $9::text[], $10::boolean[],
+                                $11::text[])
+                         as u (account_id, campaign_id, phase, reason, message, check_at, told, ahead, actor)),
+         lanes as (update lane set wake_at = least(wake_at, $7) where account_id = any($8)),
+         events as (
+           insert into event (account_id, campaign_id, at, kind, actor, before, after, reason, message, revision_id)
+           select r.account_id, r.campaign_id, $7, 'run-phase', u.actor, r.phase, u.phase, u.reason, u.told, r.revision_id
+           from looked u join run r on r.account_id = u.account_id and r.campaign_id = u.campaign_id
+           where (r.phase, r.reason) <> (u.phase, u.reason)
+              or (u.reason = 'operator' and r.message <> u.message))
+         update run r
+         set phase = u.phase, reason = u.reason, message = u.message, check_at = u.check_at,
+             started_at = case when u.phase = 'active' then coalesce(r.started_at, $7) else r.started_at end,
+             ahead_at = case when u.ahead then coalesce(r.ahead_at, $7) end,
+             finished_at = case when u.phase in ('completed', 'cancelled') then coalesce(r.finished_at, $7) end,
+             fault_revision_id = case when u.phase <> 'active' then r.fault_revision_id end,
+             enroll_at = case when u.phase = 'active' and r.phase <> 'active' then $7
+                              when u.phase in ('completed', 'cancelled') then null else r.enroll_at end
+         from looked u where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
+    )
+    .bind(looks.iter().map(|look| look.account.0).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.campaign.0).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.after.phase.as_str()).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.after.reason.as_str()).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.after.message.as_str()).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.check_at).collect::<Vec<_>>())
+    .bind(now)
+    .bind(looks.iter().filter(|look| look.after.phase != look.before).map(|look| look.account.0).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.told.as_str()).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.ahead).collect::<Vec<_>>())
+    .bind(looks.iter().map(|look| look.actor.as_deref()).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map_err(Error::during("save the runs"))?;
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Who is next in a queue: of everybody behind a run that changed, the few to whom that is news.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use super::look::Look;
+use crate::core::domain::{AccountId, CampaignId};
+use crate::core::lifecycle::ordering::Order;
+use crate::store::Error;
+
+/// The runs whose turn it may be, or that are right behind, now that these are what they are. `seen` says who was looked
+/// at together with them: those behind were so after those before.
+pub(super) async fn next_in_queues<'a>(
+    tx: &mut PgConnection,
+    changed: impl Iterator<Item = &'a Look>,
+    order: &Order,
+    seen: impl Fn(AccountId, CampaignId) -> bool,
+) -> Result<Vec<(i32, i32)>, Error> {
+    // An account and a queue with a place whose follower is asked for, or without one for those whose turn it is.
+    let mut asked: BTreeSet<(i32, usize, Option<usize>)> = BTreeSet::new();
+    for look in changed {
+        let Some((queue, place)) = order.place(look.campaign) else { continue };
+        let follower = order.queues()[queue].campaigns.get(place + 1);
+        if follower.is_some_and(|follower| !seen(look.account, *follower)) {
+            asked.insert((look.account.0, queue, Some(place)));
+        }
+        if look.after.phase.is_final() {
+            asked.insert((look.account.0, queue, None));
+        }
+    }
+    if asked.is_empty() {
+        return Ok(vec![]);
+    }
+    let named: BTreeSet<usize> = asked.iter().map(|(_, queue, _)| *queue).collect();
+    let orders = named.into_iter().map(|at| {
+        let queue = &order.queues()[at];
+        let campaigns: Vec<i32> = queue.campaigns.iter().map(|id| id.0).collect();
+        json!({"id": at, "campaigns": campaigns, "most": queue.parallelism})
+    });
+    let number = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
+    sqlx::query_as(
+        "with queue as (
+           select * from jsonb_to_recordset($1) as q (id bigint, campaigns integer[], most bigint))
+         select distinct c.account, next.id
+         from unnest($2::int[], $3::bigint[], $4::bigint[]) as c (account, queue, place)
+         join queue q on q.id = c.queue
+         cross join lateral (
+           select m.id from unnest(q.campaigns[coalesce(c.place + 2, 1):]) with ordinality as m (id, place)
+           where exists (select from run r where r.account_id = c.account and r.campaign_id = m.id
+                                             and r.finished_at is null)
+           order by m.place limit case when c.place is null then q.most else 1 end) next",
+    )
+    .bind(Value::Array(orders.collect()))
+    .bind(asked.iter().map(|(account, ..)| *account).collect::<Vec<_>>())
+    .bind(asked.iter().map(|(_, queue, _)| number(*queue)).collect::<Vec<_>>())
+    .bind(asked.iter().map(|(.., place)| place.map(number)).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("look who is next in a queue"))
+}

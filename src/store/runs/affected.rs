@@ -1,0 +1,112 @@
+//! Whom it concerns what a provider tells: few have to be locked, and looked at, for what is told of one number.
+
+use std::collections::BTreeSet;
+
+use sqlx::PgConnection;
+
+use crate::core::domain::{AccountId, CampaignId, Name, Timestamp};
+use crate::core::lifecycle::restriction::{Stop, Subject};
+use crate::core::lifecycle::send_resources::Means;
+use crate::store::send::claim::lock_lanes;
+use crate::store::{Error, Senders};
+
+/// The runs of these campaigns, and those of these accounts.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Affected<'a> {
+    /// Templates by name, and the campaigns that use them.
+    pub(in crate::store) using: BTreeSet<(&'a str, CampaignId)>,
+    accounts: BTreeSet<AccountId>,
+    /// What many share: there is nobody of whom it could be said that it does not concern them.
+    everybody: bool,
+}
+
+impl<'a> Affected<'a> {
+    pub(in crate::store) fn everybody() -> Self {
+        Self { everybody: true, ..Self::default() }
+    }
+
+    pub(in crate::store) async fn by(
+        stops: &[&'a Stop],
+        (means, senders): (&Means, &Senders),
+        tx: &mut PgConnection,
+    ) -> Result<Self, Error> {
+        let mut this = Self::default();
+        let mut numbers: BTreeSet<(&str, &str)> = BTreeSet::new();
+        for stop in stops {
+            match &stop.subject {
+                Subject::Template { name, .. } => {
+                    this.using.extend(means.using(name).into_iter().map(|campaign| (name.as_str(), campaign)));
+                }
+                Subject::Number(name) => {
+                    numbers.insert((&stop.channel, name));
+                }
+                Subject::Business(_) => this.everybody = true,
+            }
+        }
+        if this.everybody || numbers.is_empty() {
+            return Ok(this);
+        }
+        for (channel, number) in ids(tx, &numbers).await? {
+            let shared = Name::parse(&channel).ok().and_then(|channel| means.shared(&channel)?.number.as_deref());
+            this.everybody |= shared == Some(number.as_str());
+            this.accounts.extend(senders.named(&number));
+        }
+        Ok(this)
+    }
+
+    /// Locks the lanes of the accounts whose runs these are, as far as they are not over, and returns them.
+    pub(in crate::store) async fn lock(&self, tx: &mut PgConnection) -> Result<Vec<AccountId>, Error> {
+        let accounts: Vec<i32> = sqlx::query_scalar(
+            "select distinct account_id from run
+             where ($1 or campaign_id = any($2) or account_id = any($3)) and finished_at is null",
+        )
+        .bind(self.everybody)
+        .bind(self.campaigns())
+        .bind(self.accounts())
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during("look whom a stop concerns"))?;
+        let accounts: Vec<AccountId> = accounts.into_iter().map(AccountId).collect();
+        lock_lanes(tx, &accounts).await?;
+        Ok(accounts)
+    }
+
+    /// Has those looked at that may be stopped or go on. Their lanes are locked.
+    pub(in crate::store) async fn look_again(&self, tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
+        sqlx::query(
+            "update run set check_at = least(check_at, $4)
+             where ($1 or campaign_id = any($2) or account_id = any($3)) and finished_at is null
+               and (phase = 'active' or (phase = 'paused' and reason in ('template-error', 'channel-unhealthy')))",
+        )
+        .bind(self.everybody)
+        .bind(self.campaigns())
+        .bind(self.accounts())
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("have runs looked at that a stop concerns"))?;
+        Ok(())
+    }
+
+    fn campaigns(&self) -> Vec<i32> {
+        self.using.iter().map(|(_, campaign)| campaign.0).collect()
+    }
+
+    fn accounts(&self) -> Vec<i32> {
+        self.accounts.iter().map(|account| account.0).collect()
+    }
+}
+
+/// Numbers by the ids by which they send, with their channels; one that is named by no digits we know is called by its id.
+async fn ids(tx: &mut PgConnection, numbers: &BTreeSet<(&str, &str)>) -> Result<Vec<(String, String)>, Error> {
+    sqlx::query_as(
+        "with told as (select * from unnest($1::text[], $2::text[]) as u (channel, name))
+         select channel, name from told
+         union select s.channel, s.number from sender s join told on (s.channel, s.digits) = (told.channel, told.name)",
+    )
+    .bind(numbers.iter().map(|(channel, _)| *channel).collect::<Vec<_>>())
+    .bind(numbers.iter().map(|(_, name)| *name).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("look which numbers a stop concerns"))
+}

@@ -1,0 +1,330 @@
+//! Enrollment: one statement takes everybody who matches a campaign, across all its accounts.
+
+use chrono::TimeDelta;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::matcher::{Lives, Matcher, Seeker, matching};
+use crate::core::dispatch::lane::DayCount;
+use crate::core::dispatch::program::{CampaignProgram, Program};
+use crate::core::domain::{AccountId, CampaignId, NaiveDate, Timestamp, Zone};
+use crate::core::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass, room};
+use crate::core::lifecycle::run::{Phase, Reason, may_act};
+use crate::core::manifest::desired::Campaign;
+use crate::core::manifest::desired::policy::Policies;
+use crate::store::facts::import::hold_facts_still;
+use crate::store::inbound::suppression::hold_suppressions;
+use crate::store::rows::{decode, zone};
+use crate::store::send::claim::{in_force, lock_lanes};
+use crate::store::{Error, Store};
+
+/// What one pass over a campaign did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Enrolled {
+    pub runs: usize,
+    pub people: u64,
+}
+
+/// A run whose pass is due.
+struct DueRun {
+    account: AccountId,
+    zone: Zone,
+    enrolled: DayCount,
+    /// Passes that were not cut short.
+    passes: i32,
+    /// People ever taken, counted only where a limit asks for it.
+    ever: Option<u64>,
+    /// Whether the account takes people.
+    enrolls: bool,
+    today: NaiveDate,
+}
+
+impl Store {
+    /// Campaigns with a run whose enrollment pass is due at `now`.
+    pub async fn campaigns_to_enroll(&self, now: Timestamp) -> Result<Vec<CampaignId>, Error> {
+        let ids: Vec<i32> = sqlx::query_scalar(
+            "select distinct campaign_id from run where enroll_at <= $1 and phase = 'active' order by 1",
+        )
+        .bind(now)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("look for runs to enroll"))?;
+        Ok(ids.into_iter().map(CampaignId).collect())
+    }
+
+    /// Makes one enrollment pass over every run of the campaign that is due: newest registration first, never the
+    /// same person twice, within `limits`. One transaction.
+    pub async fn enroll(&self, program: &Program, id: CampaignId, now: Timestamp) -> Result<Enrolled, Error> {
+        let Some(campaign) = program.campaign(id) else { return Ok(Enrolled::default()) };
+        let spec = &campaign.spec;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin an enrollment"))?;
+        if !lock_campaign(&mut tx, id).await?
+            || !hold_facts_still(&mut tx).await?
+            || !hold_suppressions(&mut tx).await?
+        {
+            return Ok(Enrolled::default());
+        }
+        let due = due_runs(&mut tx, id, campaign, &program.policies, now).await?;
+        if due.is_empty() {
+            return Ok(Enrolled::default());
+        }
+        let seekers: Vec<Seeker> = due.iter().map(|run| run.seeker(spec)).collect();
+        let found = insert(&mut tx, id, campaign, &seekers, program.revision, now).await?;
+        let young = youngest(&mut tx, spec, &seekers, now).await?;
+
+        // Nobody saw the new targets yet. From here on nobody else touches these accounts; if a run stopped or a plan was
+        // applied in the meantime, the whole pass is undone and made again.
+        let accounts: Vec<AccountId> = due.iter().map(|run| run.account).collect();
+        lock_lanes(&mut tx, &accounts).await?;
+        if !all_active(&mut tx, id, &accounts).await? || !in_force(&mut tx, program).await? {
+            return Ok(Enrolled::default());
+        }
+        let people_of = |account: AccountId| {
+            found.binary_search_by_key(&account, |(account, ..)| *account).map_or(0, |i| found[i].1)
+        };
+        let mut passes = Passes::default();
+        for run in &due {
+            let ripe = young.binary_search_by_key(&run.account, |(account, _)| *account).map(|i| young[i].1).ok();
+            passes.push(run, spec, people_of(run.account), ripe, now);
+        }
+        passes.save(&mut tx, id, now).await?;
+        wake_lanes(&mut tx, &found).await?;
+        tx.commit().await.map_err(Error::during("commit an enrollment"))?;
+        Ok(Enrolled { runs: due.len(), people: found.iter().map(|(_, people, _)| people).sum() })
+    }
+}
+
+impl DueRun {
+    fn seeker(&self, spec: &Campaign) -> Seeker {
+        let (enrolls, room) = (self.enrolls, room(spec, self.taken()));
+        Seeker { account: self.account, zone: self.zone.clone(), enrolls, room }
+    }
+
+    fn taken(&self) -> Taken {
+        Taken {
+            passes: self.passes.unsigned_abs(),
+            ever: self.ever.unwrap_or_default(),
+            today: self.enrolled.of(self.today),
+        }
+    }
+}
+
+async fn due_runs(
+    tx: &mut PgConnection,
+    id: CampaignId,
+    CampaignProgram { spec, .. }: &CampaignProgram,
+    policies: &Policies,
+    now: Timestamp,
+) -> Result<Vec<DueRun>, Error> {
+    type Row = (i32, String, String, Option<NaiveDate>, i32, i32, Option<i64>, String, Value);
+    let rows: Vec<Row> = sqlx::query_as(
+        "select r.account_id, r.reason, a.timezone, r.enrolled_on, r.enrolled, r.passes,
+                case when $3 then (select count(*) from target t
+                                   where t.account_id = r.account_id and t.campaign_id = r.campaign_id) end,
+                a.external_id, a.attributes
+         from run r join account a on a.id = r.account_id
+         where r.campaign_id = $1 and r.enroll_at <= $2 and r.phase = 'active'
+         order by r.account_id",
+    )
+    .bind(id.0)
+    .bind(now)
+    .bind(spec.limits.targets.is_some())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("read the runs to enroll"))?;
+    // Of the runs that a plan has stopped and nobody has moved on yet, none.
+    let acts = |reason: &str| Reason::parse(reason).is_some_and(|reason| may_act(Phase::Active, reason, spec.state));
+    rows.into_iter()
+        .filter(|(_, reason, ..)| acts(reason))
+        .map(|(account, _, timezone, on, count, passes, ever, name, labels)| {
+            let zone = zone(&timezone)?;
+            Ok(DueRun {
+                account: AccountId(account),
+                today: zone.date(now),
+                zone,
+                enrolled: DayCount { on, count: count.unsigned_abs() },
+                passes,
+                ever: ever.map(i64::unsigned_abs),
+                enrolls: policies.of(&name, &labels).enrollment.is_on(),
+            })
+        })
+        .collect::<Result<_, sqlx::Error>>()
+        .map_err(decode("read the runs to enroll"))
+}
+
+/// Inserts what is selected before it. Everybody of a pass becomes due together; a microsecond for each second of age
+/// keeps the newest first.
+macro_rules! insert_matched {
+    () => {
+        ", taken as (
+           insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
+           select account_id, $14, id, 'active', 1,
+                  $19 + make_interval(secs => greatest(0, extract(epoch from $17 - registered_at)) / 1e6), $17, $20
+           from matched where rank <= room
+           returning account_id, due_at)
+         select account_id, count(*), min(due_at) from taken group by account_id order by account_id"
+    };
+}
+
+/// Takes the newest, as many as there is room for.
+const NEWEST: &str = concat!(
+    "with matched as (
+       select r.account_id, r.id, r.registered_at, d.room,
+              row_number() over (partition by r.account_id order by r.registered_at desc, r.id desc) as rank",
+    matching!(),
+    ")",
+    insert_matched!()
+);
+
+/// Takes everybody, in the order of the index.
+const EVERYBODY: &str = concat!(
+    "with matched as (
+       select r.account_id, r.id, r.registered_at, d.room, 1 as rank",
+    matching!(),
+    " order by r.account_id, r.id)",
+    insert_matched!()
+);
+
+/// Takes whoever matches; by account: how many, and when the first of them is due.
+async fn insert(
+    tx: &mut PgConnection,
+    id: CampaignId,
+    campaign: &CampaignProgram,
+    seekers: &[Seeker],
+    revision: i32,
+    now: Timestamp,
+) -> Result<Vec<(AccountId, u64, Timestamp)>, Error> {
+    // Who comes first matters only where not everybody fits; without that the rows go in as the index has them.
+    let limited = seekers.iter().any(|seeker| seeker.room < u64::MAX);
+    let query = sqlx::query_as(if limited { NEWEST } else { EVERYBODY });
+    let first_due = campaign.cadence.first(now);
+    let lives = Lives::of(tx, &campaign.name, id).await?;
+    let rows: Vec<(i32, i64, Timestamp)> = Matcher::new(&lives, &campaign.spec, seekers, now)
+        .bind(query)
+        .bind(first_due)
+        .bind(revision)
+        .persistent(false)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("enroll"))?;
+    Ok(rows.into_iter().map(|(account, people, due)| (AccountId(account), people.unsigned_abs(), due)).collect())
+}
+
+/// By account: when the first of those who registered too recently is old enough to be taken.
+async fn youngest(
+    tx: &mut PgConnection,
+    spec: &Campaign,
+    seekers: &[Seeker],
+    now: Timestamp,
+) -> Result<Vec<(AccountId, Timestamp)>, Error> {
+    if spec.enroll_after.is_zero() {
+        return Ok(Vec::new());
+    }
+    let wait = std::time::Duration::from(spec.enroll_after);
+    let rows: Vec<(i32, Timestamp)> = sqlx::query_as(
+        "select account_id, min(registered_at) from referral
+         where account_id = any($1) and is_current and registered_at >= $2 group by account_id order by account_id",
+    )
+    .bind(seekers.iter().map(|s| s.account.0).collect::<Vec<_>>())
+    .bind(now - wait)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("look for the next to enroll"))?;
+    // A registration exactly that old is not older than that: one microsecond more.
+    let ripe = |registered: Timestamp| registered + wait + TimeDelta::microseconds(1);
+    Ok(rows.into_iter().map(|(account, registered)| (AccountId(account), ripe(registered))).collect())
+}
+
+/// What a pass leaves behind in its runs, column by column.
+#[derive(Default)]
+struct Passes {
+    accounts: Vec<i32>,
+    found: Vec<i32>,
+    /// 1 for a pass that was not cut short by the daily limit.
+    full: Vec<i32>,
+    days: Vec<NaiveDate>,
+    enrolled: Vec<i32>,
+    enroll_at: Vec<Option<Timestamp>>,
+}
+
+impl Passes {
+    fn push(&mut self, run: &DueRun, spec: &Campaign, found: u64, ripe: Option<Timestamp>, now: Timestamp) {
+        let taken = run.taken();
+        let Pass { cut_short, again } = after_pass(spec, run.enrolls, taken, found);
+        let midnight = run.zone.next_day(now);
+        let again = match again {
+            Again::Never => None,
+            Again::AtOnce => Some(now),
+            Again::Tomorrow => Some(midnight),
+            Again::Later => {
+                let changes = [ripe, spec.filter.has_ages().then_some(midnight)];
+                Some(changes.into_iter().flatten().fold(now + BACKSTOP, Timestamp::min))
+            }
+        };
+        let small = |n: u64| i32::try_from(n).unwrap_or(i32::MAX);
+        self.accounts.push(run.account.0);
+        // A pass without room for everybody does not say that nobody is left.
+        self.found.push(small(if cut_short { found.max(1) } else { found }));
+        self.full.push(i32::from(!cut_short));
+        self.days.push(run.enrolled.on.map_or(run.today, |on| on.max(run.today)));
+        self.enrolled.push(small(u64::from(taken.today) + found));
+        self.enroll_at.push(again);
+    }
+
+    async fn save(self, tx: &mut PgConnection, id: CampaignId, now: Timestamp) -> Result<(), Error> {
+        sqlx::query(
+            "update run r set passes = r.passes + p.full, last_pass_found = p.found, enrolled_on = p.day,
+                              enrolled = p.enrolled, enroll_at = p.enroll_at, check_at = $8
+             from unnest($2::int[], $3::int[], $4::int[], $5::date[], $6::int[], $7::timestamptz[])
+                  as p (account_id, found, \"full\", day, enrolled, enroll_at)
+             where r.account_id = p.account_id and r.campaign_id = $1",
+        )
+        .bind(id.0)
+        .bind(self.accounts)
+        .bind(self.found)
+        .bind(self.full)
+        .bind(self.days)
+        .bind(self.enrolled)
+        .bind(self.enroll_at)
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("save the enrollment passes"))?;
+        Ok(())
+    }
+}
+
+/// Whether this transaction is the only one that enrolls for the campaign.
+async fn lock_campaign(tx: &mut PgConnection, id: CampaignId) -> Result<bool, Error> {
+    sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('relance enroll'), $1)")
+        .bind(id.0)
+        .fetch_one(tx)
+        .await
+        .map_err(Error::during("lock the campaign"))
+}
+
+async fn all_active(tx: &mut PgConnection, id: CampaignId, accounts: &[AccountId]) -> Result<bool, Error> {
+    let stopped: Option<i32> = sqlx::query_scalar(
+        "select account_id from run where campaign_id = $1 and account_id = any($2) and phase <> 'active' limit 1",
+    )
+    .bind(id.0)
+    .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+    .fetch_optional(tx)
+    .await
+    .map_err(Error::during("look whether the runs are still active"))?;
+    Ok(stopped.is_none())
+}
+
+async fn wake_lanes(tx: &mut PgConnection, found: &[(AccountId, u64, Timestamp)]) -> Result<(), Error> {
+    sqlx::query(
+        "update lane l set wake_at = least(l.wake_at, f.due_at)
+         from unnest($1::int[], $2::timestamptz[]) as f (account_id, due_at)
+         where l.account_id = f.account_id and (l.wake_at is null or f.due_at < l.wake_at)",
+    )
+    .bind(found.iter().map(|(account, ..)| account.0).collect::<Vec<_>>())
+    .bind(found.iter().map(|(_, _, due)| *due).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map_err(Error::during("wake the lanes"))?;
+    Ok(())
+}

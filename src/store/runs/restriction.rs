@@ -1,0 +1,203 @@
+//! What providers told last of templates, numbers and accounts of ours, and having those looked at whom it concerns.
+//!
+//! Locks: the lanes of all accounts concerned, then stops in their order, then runs.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sqlx::PgConnection;
+
+use super::affected::Affected;
+use crate::core::domain::{CampaignId, Timestamp};
+use crate::core::lifecycle::restriction::{Known, Stop, Stops, Subject};
+use crate::core::lifecycle::send_resources::Means;
+use crate::store::rows::{decode, strange};
+use crate::store::{Error, Senders, Store};
+
+/// A number of ours as its provider calls it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SenderName {
+    pub channel: String,
+    /// By which it sends.
+    pub number: String,
+    /// The digits that people dial.
+    pub digits: Option<String>,
+    /// The account at the provider that it belongs to.
+    pub business: Option<String>,
+}
+
+impl Store {
+    /// Remembers what numbers of ours are called; what is not told this time stays as it was.
+    pub async fn learn_senders(&self, names: &BTreeSet<SenderName>) -> Result<(), Error> {
+        let names: BTreeMap<(&str, &str), &SenderName> =
+            names.iter().map(|name| ((name.channel.as_str(), name.number.as_str()), name)).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "insert into sender as s (channel, number, digits, business)
+             select * from unnest($1::text[], $2::text[], $3::text[], $4::text[]) order by 1, 2
+             on conflict (channel, number) do update
+               set digits = coalesce(excluded.digits, s.digits), business = coalesce(excluded.business, s.business)
+               where (s.digits, s.business) is distinct from
+                     (coalesce(excluded.digits, s.digits), coalesce(excluded.business, s.business))",
+        )
+        .bind(names.keys().map(|(channel, _)| *channel).collect::<Vec<_>>())
+        .bind(names.keys().map(|(_, number)| *number).collect::<Vec<_>>())
+        .bind(names.values().map(|name| name.digits.as_deref()).collect::<Vec<_>>())
+        .bind(names.values().map(|name| name.business.as_deref()).collect::<Vec<_>>())
+        .execute(&self.pool)
+        .await
+        .map_err(Error::during("note what numbers are called"))?;
+        Ok(())
+    }
+}
+
+/// A subject as columns: its kind, its name, and its language or nothing.
+fn columns(subject: &Subject) -> (&'static str, &str, &str) {
+    match subject {
+        Subject::Template { name, language } => ("template", name, language.as_deref().unwrap_or_default()),
+        Subject::Number(name) => ("number", name, ""),
+        Subject::Business(name) => ("business", name, ""),
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    channel: String,
+    kind: String,
+    name: String,
+    language: String,
+    said_at: Timestamp,
+    is_stopped: bool,
+    until: Option<Timestamp>,
+    message: String,
+}
+
+impl Row {
+    fn stop(self) -> Result<Stop, sqlx::Error> {
+        let Self { channel, kind, name, language, said_at, is_stopped, until, message } = self;
+        let subject = match kind.as_str() {
+            "template" => Subject::Template { name, language: Some(language).filter(|tag| !tag.is_empty()) },
+            "number" => Subject::Number(name),
+            "business" => Subject::Business(name),
+            _ => return Err(strange("what a provider stops", &kind)),
+        };
+        Ok(Stop { channel, subject, said_at, is_stopped, until, message })
+    }
+}
+
+/// What providers stop, and of templates also what they lifted: of a language and of all what was told last counts. Of
+/// numbers nothing is known yet.
+pub(in crate::store) async fn read(tx: &mut PgConnection, now: Timestamp) -> Result<Stops, Error> {
+    const OPERATION: &str = "read what providers stop";
+    let rows: Vec<Row> = sqlx::query_as(
+        "select channel, kind, name, language, said_at, stops as is_stopped, until, message
+         from (select *, is_stopped and coalesce(until > $1, true) as stops from provider_stop) s
+         where stops or kind = 'template' order by channel, kind, name, language",
+    )
+    .bind(now)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    let all = rows.into_iter().map(Row::stop).collect::<Result<_, _>>().map_err(decode(OPERATION))?;
+    Ok(Stops { all, ..Stops::default() })
+}
+
+/// Adds what is known of `numbers`, and of the accounts behind channels.
+pub(in crate::store) async fn know(tx: &mut PgConnection, stops: &mut Stops, numbers: &[String]) -> Result<(), Error> {
+    const OPERATION: &str = "read what numbers are called";
+    let rows: Vec<(String, String, Option<String>, Option<String>)> =
+        sqlx::query_as("select channel, number, digits, business from sender where number = any($1)")
+            .bind(numbers)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(Error::during(OPERATION))?;
+    let known: HashMap<_, _> = rows
+        .into_iter()
+        .map(|(channel, number, digits, business)| ((channel, number), Known { digits, business }))
+        .collect();
+    let businesses: Vec<(String, String)> =
+        sqlx::query_as("select distinct channel, business from sender where business is not null")
+            .fetch_all(tx)
+            .await
+            .map_err(Error::during(OPERATION))?;
+    stops.numbers = known;
+    for (channel, business) in businesses {
+        stops.businesses.entry(channel).or_default().insert(business);
+    }
+    Ok(())
+}
+
+/// Notes `told`, of each subject what was told last, and has the runs looked at that it may concern. What is older than what
+/// is known changes nothing; of two of the same instant the one that stops counts.
+pub(in crate::store) async fn note(
+    tx: &mut PgConnection,
+    told: &[&Stop],
+    (means, senders): (&Means, &Senders),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut last: BTreeMap<(&str, &Subject), &Stop> = BTreeMap::new();
+    for stop in told {
+        let known = last.entry((&stop.channel, &stop.subject)).or_insert(stop);
+        if (known.said_at, known.is_stopped) < (stop.said_at, stop.is_stopped) {
+            *known = stop;
+        }
+    }
+    if last.is_empty() {
+        return Ok(());
+    }
+    let stops: Vec<&Stop> = last.into_values().collect();
+    let affected = Affected::by(&stops, (means, senders), tx).await?;
+    affected.lock(tx).await?;
+    save(tx, &stops, &affected.using).await?;
+    affected.look_again(tx, now).await
+}
+
+/// Saves what is news, and has the runs forget that a template was refused which can be sent again: that one, or one that
+/// nobody can tell, of a campaign that uses it.
+async fn save(tx: &mut PgConnection, stops: &[&Stop], using: &BTreeSet<(&str, CampaignId)>) -> Result<(), Error> {
+    let columns: Vec<(&str, &str, &str)> = stops.iter().map(|stop| columns(&stop.subject)).collect();
+    sqlx::query(
+        "with news as (
+           insert into provider_stop as s (channel, kind, name, language, said_at, is_stopped, until, message)
+           select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[],
+                                $7::timestamptz[], $8::text[])
+           order by 1, 2, 3, 4
+           on conflict (channel, kind, name, language) do update
+             set said_at = excluded.said_at, is_stopped = excluded.is_stopped, until = excluded.until,
+                 message = excluded.message
+             where (s.said_at, s.is_stopped) < (excluded.said_at, excluded.is_stopped)
+           returning channel, kind, name, language, is_stopped)
+         update run r set fault_revision_id = null
+         from news n join unnest($9::text[], $10::int[]) as u (template, campaign_id) on u.template = n.name
+         where n.kind = 'template' and not n.is_stopped and r.campaign_id = u.campaign_id and r.fault_channel = n.channel
+           and r.fault_revision_id is not null and r.finished_at is null
+           and (r.fault_template is null or (r.fault_template = n.name and n.language in ('', r.fault_language)))",
+    )
+    .bind(stops.iter().map(|stop| stop.channel.as_str()).collect::<Vec<_>>())
+    .bind(columns.iter().map(|column| column.0).collect::<Vec<_>>())
+    .bind(columns.iter().map(|column| column.1).collect::<Vec<_>>())
+    .bind(columns.iter().map(|column| column.2).collect::<Vec<_>>())
+    .bind(stops.iter().map(|stop| stop.said_at).collect::<Vec<_>>())
+    .bind(stops.iter().map(|stop| stop.is_stopped).collect::<Vec<_>>())
+    .bind(stops.iter().map(|stop| stop.until).collect::<Vec<_>>())
+    .bind(stops.iter().map(|stop| stop.message.as_str()).collect::<Vec<_>>())
+    .bind(using.iter().map(|(template, _)| *template).collect::<Vec<_>>())
+    .bind(using.iter().map(|(_, campaign)| campaign.0).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map_err(Error::during("note what a provider stops"))?;
+    Ok(())
+}
+
+/// Forgets what concerns channels that are gone.
+pub(in crate::store) async fn forget(tx: &mut PgConnection, channels: &[&str]) -> Result<(), Error> {
+    sqlx::query(
+        "with stops as (delete from provider_stop where channel = any($1)) delete from sender where channel = any($1)",
+    )
+    .bind(channels)
+    .execute(tx)
+    .await
+    .map_err(Error::during("forget what channels were told"))?;
+    Ok(())
+}

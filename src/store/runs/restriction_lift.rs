@@ -1,0 +1,129 @@
+//! Lifting what providers stopped, because a person has looked.
+//!
+//! Locks: the lanes of all who wait, then stops, then runs.
+
+use sqlx::PgConnection;
+
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{AccountId, Name, Timestamp};
+use crate::core::lifecycle::overrides::Scope;
+use crate::core::lifecycle::send_resources::Template;
+use crate::store::Error;
+
+/// Lifts, for an order that has `scope` go on, what its runs could not send and what a provider stopped of it: the templates
+/// of a campaign, or the number that an account has of its own. Templates are those of all accounts, so whoever has looked at
+/// one account only has not looked at them. The lanes of `scope`, and of all who [wait](waiting), are locked. Returns what was
+/// said when the provider stopped it.
+pub(in crate::store) async fn lift_for(
+    tx: &mut PgConnection,
+    scope: Scope,
+    program: &Program,
+    now: Timestamp,
+) -> Result<Vec<String>, Error> {
+    lift_faults(tx, scope).await?;
+    let mut lifted = Vec::new();
+    if let (None, Some(campaign)) = (scope.account(), scope.campaign()) {
+        let templates: Vec<&Template> = program.means.templates(campaign).collect();
+        let by = program.campaign(campaign).and_then(|campaign| campaign.spec.channel.as_ref());
+        lifted = lift(tx, Lifted::Templates(by, &templates)).await?;
+    }
+    if let Some(account) = scope.account() {
+        let facts: Option<(String, serde_json::Value)> =
+            sqlx::query_as("select external_id, attributes from account where id = $1")
+                .bind(account.0)
+                .fetch_optional(&mut *tx)
+                .await
+                .map_err(Error::during("read the account of an override"))?;
+        let sender = facts.and_then(|(name, labels)| program.policies.of(&name, &labels).sender.clone());
+        if let Some(sender) = sender {
+            lifted.extend(lift(tx, Lifted::Number(&sender)).await?);
+        }
+    }
+    if !lifted.is_empty() {
+        wake_waiting(tx, now).await?;
+    }
+    Ok(lifted)
+}
+
+/// Has runs forget what could not be sent: a person has looked, and what is at fault still will say so again.
+async fn lift_faults(tx: &mut PgConnection, scope: Scope) -> Result<(), Error> {
+    sqlx::query(
+        "update run set fault_revision_id = null
+         where ($1::int is null or account_id = $1) and ($2::int is null or campaign_id = $2)
+           and fault_revision_id is not null and finished_at is null",
+    )
+    .bind(scope.account().map(|account| account.0))
+    .bind(scope.campaign().map(|campaign| campaign.0))
+    .execute(tx)
+    .await
+    .map_err(Error::during("lift the faults of runs"))?;
+    Ok(())
+}
+
+/// What a person has looked at: a campaign, for its templates; an account, by the number it sends by; or all of a channel.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) enum Lifted<'a> {
+    /// Those of these that go by this channel; `None`: by any.
+    Templates(Option<&'a Name>, &'a [&'a Template]),
+    Number(&'a str),
+    Channel(&'a str),
+}
+
+/// Lifts what providers stopped, because a person has looked; what they tell of it from now on counts again. The lanes of all
+/// who [wait](waiting) are locked. Returns what was said when it was stopped.
+pub(in crate::store) async fn lift(tx: &mut PgConnection, lifted: Lifted<'_>) -> Result<Vec<String>, Error> {
+    let (mut names, mut languages, mut way, mut number, mut channel) = (Vec::new(), Vec::new(), None, None, None);
+    match lifted {
+        Lifted::Templates(by, templates) => {
+            way = by.map(Name::as_str);
+            (names, languages) = templates.iter().map(|one| (one.name.as_str(), one.language.as_str())).unzip();
+        }
+        Lifted::Number(name) => number = Some(name),
+        Lifted::Channel(name) => channel = Some(name),
+    }
+    sqlx::query_scalar(
+        "with lifted as (update provider_stop s set is_stopped = false, until = null
+         where s.is_stopped and (
+           s.channel = $1
+           or (s.kind = 'number' and (s.name = $2 or exists (
+                 select from sender n where (n.channel, n.number, n.digits) = (s.channel, $2, s.name))))
+           or (s.kind = 'template' and s.channel = coalesce($5, s.channel) and exists (
+                 select from unnest($3::text[], $4::text[]) as u (name, language)
+                 where u.name = s.name and s.language in ('', u.language))))
+         returning s.channel, s.kind, s.name, s.language, s.message)
+         select message from lifted order by channel, kind, name, language",
+    )
+    .bind(channel)
+    .bind(number)
+    .bind(names)
+    .bind(languages)
+    .bind(way)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("lift what a provider stopped"))
+}
+
+/// The accounts of which a run waits that may go on when a provider, or somebody who has looked, lifts a stop.
+pub(in crate::store) async fn waiting(tx: &mut PgConnection) -> Result<Vec<AccountId>, Error> {
+    let accounts: Vec<i32> = sqlx::query_scalar(
+        "select distinct account_id from run where finished_at is null and phase = 'paused'
+           and reason in ('template-error', 'channel-unhealthy')",
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("look who waits for a provider"))?;
+    Ok(accounts.into_iter().map(AccountId).collect())
+}
+
+/// Has everybody looked at who waits. Their lanes are locked.
+pub(in crate::store) async fn wake_waiting(tx: &mut PgConnection, now: Timestamp) -> Result<u64, Error> {
+    let woken = sqlx::query(
+        "update run set check_at = least(check_at, $1) where finished_at is null and phase = 'paused'
+           and reason in ('template-error', 'channel-unhealthy')",
+    )
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have runs looked at that wait for a provider"))?;
+    Ok(woken.rows_affected())
+}

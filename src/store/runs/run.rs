@@ -1,0 +1,130 @@
+//! Runs: made for every account a campaign selects, and moved on when they are due.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+
+use super::advance::advance;
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{AccountId, CampaignId, Timestamp};
+use crate::core::lifecycle::ordering::Order;
+use crate::core::lifecycle::run::Status;
+use crate::core::lifecycle::send_resources::Means;
+use crate::core::manifest::desired::policy::Policies;
+use crate::core::manifest::desired::{AccountSelector, Campaign};
+use crate::store::control::overrides::{end_overrides, hold_overrides};
+use crate::store::forecast::effect::selection;
+use crate::store::send::claim::{in_force, lock_lanes};
+use crate::store::{Error, Store};
+
+/// The campaigns in force by number; one that is not here has no manifest.
+pub(in crate::store) type Specs<'a> = BTreeMap<CampaignId, &'a Campaign>;
+
+/// All that decides about runs and is not in the database.
+pub(in crate::store) struct Scene<'a> {
+    pub(in crate::store) specs: Specs<'a>,
+    pub(in crate::store) order: &'a Order,
+    pub(in crate::store) policies: &'a Policies,
+    pub(in crate::store) means: &'a Means,
+}
+
+impl<'a> Scene<'a> {
+    pub(in crate::store) fn of(program: &'a Program) -> Self {
+        Self { specs: specs(program), order: &program.order, policies: &program.policies, means: &program.means }
+    }
+}
+
+pub(in crate::store) fn specs(program: &Program) -> Specs<'_> {
+    program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect()
+}
+
+impl Store {
+    /// Moves on the runs that are due for a look. Returns how many changed phase.
+    ///
+    /// A program that is not in force any more changes nothing: whoever calls loads the new one and comes again.
+    pub async fn advance_runs(&self, program: &Program, now: Timestamp) -> Result<u64, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to advance runs"))?;
+        hold_overrides(&mut tx).await?;
+        end_overrides(&mut tx, now).await?;
+        let changed = advance(&mut tx, &Scene::of(program), now).await?.unwrap_or_default();
+        if !in_force(&mut tx, program).await? {
+            return Ok(0);
+        }
+        tx.commit().await.map_err(Error::during("commit the runs"))?;
+        Ok(changed)
+    }
+}
+
+/// Makes a run for every account that each campaign selects and that has none, and a lane for every account.
+pub(in crate::store) async fn ensure(
+    tx: &mut PgConnection,
+    specs: &Specs<'_>,
+    revision: i32,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "insert into lane (account_id) select id from account a
+         where not exists (select from lane l where l.account_id = a.id) on conflict do nothing",
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during("make lanes"))?;
+    let status = Status::created();
+    sqlx::query(
+        "with spec as (
+           select * from jsonb_to_recordset($1) as s (campaign integer, names text[], labels jsonb)),
+         selected as (
+           select a.id as account, s.campaign from spec s cross join account a
+           where s.names is null and s.labels is null
+           union all
+           select a.id, s.campaign from spec s cross join unnest(s.names) as n join account a on a.external_id = n
+           union all
+           select l.account, s.campaign
+           from (select distinct s.labels, a.id as account from spec s join account a on a.attributes @> s.labels) l
+           join spec s on s.labels = l.labels),
+         made as (
+           insert into run (account_id, campaign_id, phase, reason, message, created_at, revision_id, check_at)
+           select s.account, s.campaign, $2, $3, $4, $5, $6, $5 from selected s
+           where not exists (select from run r where r.account_id = s.account and r.campaign_id = s.campaign)
+           on conflict do nothing
+           returning account_id, campaign_id, created_at, phase, reason, message, revision_id)
+         insert into event (account_id, campaign_id, at, kind, after, reason, message, revision_id)
+         select account_id, campaign_id, created_at, 'run-created', phase, reason, message, revision_id from made",
+    )
+    .bind(serde_json::Value::Array(specs.iter().map(|(id, spec)| selector(*id, &spec.accounts)).collect()))
+    .bind(status.phase.as_str())
+    .bind(status.reason.as_str())
+    .bind(status.message)
+    .bind(now)
+    .bind(revision)
+    .persistent(false)
+    .execute(&mut *tx)
+    .await
+    .map_err(Error::during("make runs"))?;
+    Ok(())
+}
+
+/// Which accounts a campaign selects, as a row for SQL; neither names nor labels are all of them.
+fn selector(id: CampaignId, accounts: &AccountSelector) -> serde_json::Value {
+    let (names, labels) = selection(accounts);
+    serde_json::json!({"campaign": id.0, "names": names, "labels": labels})
+}
+
+/// Locks the lanes of every account that has an unfinished run of one of `campaigns`, and of `others`.
+pub(in crate::store) async fn lock_accounts_of(
+    tx: &mut PgConnection,
+    campaigns: &[i32],
+    others: &[AccountId],
+) -> Result<Vec<AccountId>, Error> {
+    let accounts: Vec<i32> = sqlx::query_scalar(
+        "select account_id from run where campaign_id = any($1) and finished_at is null union select unnest($2)",
+    )
+    .bind(campaigns)
+    .bind(others.iter().map(|account| account.0).collect::<Vec<_>>())
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("look for the accounts of a campaign"))?;
+    let accounts: Vec<AccountId> = accounts.into_iter().map(AccountId).collect();
+    lock_lanes(tx, &accounts).await?;
+    Ok(accounts)
+}

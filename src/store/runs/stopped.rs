@@ -1,0 +1,47 @@
+//! What stopped runs lately, for whoever watches a daemon.
+
+use crate::core::lifecycle::run::Reason;
+use crate::store::{Error, Store};
+
+/// Reasons at once; whoever wants all of them reads the log.
+const MOST: i64 = 10;
+/// What is wrong with what runs send by, or with what they send.
+const REASONS: [Reason; 4] = [Reason::TemplateError, Reason::ChannelUnhealthy, Reason::FailureRate, Reason::OptOutRate];
+
+/// Runs that stopped for the same reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    pub reason: String,
+    /// A sentence.
+    pub message: String,
+    pub runs: i64,
+}
+
+/// The number of the last event, and a [`Stopped`] or nothing.
+type Row = (i64, Option<String>, Option<String>, Option<i64>);
+
+impl Store {
+    /// Runs that stopped after the event of this number because something is wrong, and the number of the last event;
+    /// `None`: nothing that happened until now.
+    pub async fn stopped_since(&self, event: Option<i64>) -> Result<(i64, Vec<Stopped>), Error> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "select last.id, s.reason, s.message, s.runs
+             from (select coalesce(max(id), 0) as id from event) last
+             left join lateral (
+               select e.reason, e.message, count(*) as runs from event e
+               where e.id > coalesce($1, last.id) and e.id <= last.id and e.kind = 'run-phase' and e.after = 'paused'
+                 and e.reason = any($2)
+               group by 1, 2 order by 3 desc, 1, 2 limit $3) s on true",
+        )
+        .bind(event)
+        .bind(REASONS.map(Reason::as_str))
+        .bind(MOST)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("look what stopped runs"))?;
+        let last = rows.first().map_or(0, |row| row.0);
+        let stopped =
+            |(_, reason, message, runs): Row| Some(Stopped { reason: reason?, message: message?, runs: runs? });
+        Ok((last, rows.into_iter().filter_map(stopped).collect()))
+    }
+}

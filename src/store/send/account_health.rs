@@ -1,0 +1,225 @@
+//! How accounts fare, as their lanes have it: what was handed over, failed and asked for no more, and what follows from that.
+//! Under the locks of the lanes, which the caller holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::claim_write::number;
+use super::lane_rows::count;
+use crate::core::dispatch::account_health::{Complaint, Stop, Tally};
+use crate::core::domain::{AccountId, Name, Timestamp};
+use crate::core::lifecycle::event::EventKind;
+use crate::core::lifecycle::run::Reason;
+use crate::core::manifest::Desired;
+use crate::core::manifest::desired::Safety;
+use crate::core::manifest::desired::policy::Policies;
+use crate::core::plan::{Kind, Objects};
+use crate::store::Error;
+use crate::store::control::event::{Event, tell};
+
+/// One lane, before it is saved again.
+#[derive(Debug)]
+pub(in crate::store) struct Lane {
+    pub(in crate::store) tally: Tally,
+    pub(in crate::store) throttle: Option<Stop>,
+    /// Why it stops, if it does.
+    pub(in crate::store) halt: Option<Halt>,
+    /// Of its last halt that had an end.
+    last: Option<Stop>,
+    safety: Safety,
+    /// It was worth a warning already.
+    warned: bool,
+}
+
+/// Why an account stops.
+#[derive(Debug)]
+pub(in crate::store) struct Halt {
+    pub(in crate::store) reason: Reason,
+    pub(in crate::store) message: String,
+    /// `None`: until a person lifts it.
+    pub(in crate::store) stop: Option<Stop>,
+}
+
+pub(in crate::store) type Lanes = BTreeMap<AccountId, Lane>;
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    account_id: i32,
+    external_id: String,
+    labels: Value,
+    tally_since: Option<Timestamp>,
+    tally_before_since: Option<Timestamp>,
+    handed: i32,
+    failed: i32,
+    opted_out: i32,
+    handed_before: i32,
+    failed_before: i32,
+    opted_out_before: i32,
+    throttled_until: Option<Timestamp>,
+    throttles: i32,
+    /// Of the last halt that had an end.
+    times: Option<i32>,
+    until: Option<Timestamp>,
+}
+
+impl Row {
+    fn lane(&self, policies: &Policies, now: Timestamp) -> Lane {
+        let stop = |times: i32, until| Stop { times: times.unsigned_abs(), until };
+        let safety = policies.of(&self.external_id, &self.labels).safety;
+        let tally = Tally {
+            since: self.tally_since,
+            before_since: self.tally_before_since,
+            now: count(self.handed, self.failed, self.opted_out),
+            before: count(self.handed_before, self.failed_before, self.opted_out_before),
+        };
+        let tally = tally.at(now, &safety);
+        Lane {
+            warned: tally.warning(&safety).is_some(),
+            tally,
+            throttle: self.throttled_until.map(|until| stop(self.throttles, until)),
+            halt: None,
+            last: self.times.zip(self.until).map(|(times, until)| stop(times, until)),
+            safety,
+        }
+    }
+}
+
+/// The lanes of `accounts`.
+pub(in crate::store) async fn read(
+    tx: &mut PgConnection,
+    accounts: impl Iterator<Item = AccountId>,
+    now: Timestamp,
+) -> Result<Lanes, Error> {
+    let accounts: BTreeSet<i32> = accounts.map(|account| account.0).collect();
+    let policies = policies(tx).await?;
+    let rows: Vec<Row> = sqlx::query_as(
+        "select l.account_id, a.external_id, a.attributes as labels, l.tally_since, l.tally_before_since, l.handed, l.failed,
+                l.opted_out, l.handed_before, l.failed_before, l.opted_out_before, l.throttled_until, l.throttles, h.times,
+                h.until
+         from lane l join account a on a.id = l.account_id left join account_halt h on h.account_id = l.account_id
+         where l.account_id = any($1)",
+    )
+    .bind(accounts.into_iter().collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("read the health of lanes"))?;
+    Ok(rows.into_iter().map(|row| (AccountId(row.account_id), row.lane(&policies, now))).collect())
+}
+
+/// What the manifests in force say of safety, and only of that.
+async fn policies(tx: &mut PgConnection) -> Result<Policies, Error> {
+    const OPERATION: &str = "read when accounts are stopped";
+    let rows: Vec<(String, String, Value)> = sqlx::query_as(
+        "select kind, name, body from manifest where kind = 'Defaults' or (kind = 'Account' and body ? 'safety')",
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during(OPERATION))?;
+    let object =
+        |(kind, name, body): (String, String, Value)| Some(((Kind::parse(&kind)?, Name::parse(&name).ok()?), body));
+    let objects: Objects = rows.into_iter().filter_map(object).collect();
+    let desired =
+        Desired::from_objects(&objects).map_err(|error| Error::new(OPERATION, sqlx::Error::Decode(error.into())))?;
+    Ok(desired.policies())
+}
+
+/// Has follow what is wrong with accounts since they handed over as many messages as a rate needs.
+pub(in crate::store) async fn judge(
+    tx: &mut PgConnection,
+    accounts: Vec<AccountId>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut lanes = read(tx, accounts.into_iter(), now).await?;
+    for lane in lanes.values_mut() {
+        lane.warned = false;
+    }
+    save(tx, lanes, now).await
+}
+
+/// Saves `lanes`; those of which too much fails, or whose people have enough, stop, and before that it is told.
+pub(in crate::store) async fn save(tx: &mut PgConnection, mut lanes: Lanes, now: Timestamp) -> Result<(), Error> {
+    let mut warnings = Vec::new();
+    for (account, lane) in lanes.iter_mut().filter(|(_, lane)| lane.halt.is_none()) {
+        if let Some((why, message)) = lane.tally.complaint(&lane.safety) {
+            let reason = match why {
+                Complaint::Failures => Reason::FailureRate,
+                Complaint::OptOuts => Reason::OptOutRate,
+            };
+            lane.halt = Some(Halt { reason, message, stop: Some(Stop::for_failures(lane.last, now)) });
+            // It begins anew: what led to this says nothing about what comes after.
+            lane.tally = Tally::default();
+        } else if let Some(sentence) = lane.tally.warning(&lane.safety).filter(|_| !lane.warned) {
+            warnings.push(Event { account: Some(*account), ..Event::new(EventKind::OptOutRate, None, sentence) });
+        }
+    }
+    tell(tx, &warnings, now).await?;
+    save_tallies(tx, &lanes, now).await?;
+    stop(tx, &lanes, now).await
+}
+
+async fn save_tallies(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<(), Error> {
+    let of = |pick: fn(&Tally) -> u32| lanes.values().map(|lane| number(pick(&lane.tally))).collect::<Vec<_>>();
+    sqlx::query(
+        "update lane l
+         set tally_since = u.since, tally_before_since = u.before_since, handed = u.handed, failed = u.failed,
+             opted_out = u.opted_out, handed_before = u.handed_before, failed_before = u.failed_before,
+             opted_out_before = u.opted_out_before, throttled_until = u.throttled_until, throttles = u.throttles,
+             wake_at = case when u.throttled_until > $9 then greatest(l.wake_at, u.throttled_until) else l.wake_at end
+         from unnest($1::int[], $2::timestamptz[], $3::int[], $4::int[], $5::int[], $6::int[], $7::timestamptz[], $8::int[],
+                     $10::timestamptz[], $11::int[], $12::int[])
+              as u (account_id, since, handed, failed, handed_before, failed_before, throttled_until, throttles, before_since,
+                    opted_out, opted_out_before)
+         where l.account_id = u.account_id",
+    )
+    .bind(lanes.keys().map(|account| account.0).collect::<Vec<_>>())
+    .bind(lanes.values().map(|lane| lane.tally.since).collect::<Vec<_>>())
+    .bind(of(|tally| tally.now.handed))
+    .bind(of(|tally| tally.now.failed))
+    .bind(of(|tally| tally.before.handed))
+    .bind(of(|tally| tally.before.failed))
+    .bind(lanes.values().map(|lane| lane.throttle.map(|stop| stop.until)).collect::<Vec<_>>())
+    .bind(lanes.values().map(|lane| lane.throttle.map_or(0, |stop| number(stop.times))).collect::<Vec<_>>())
+    .bind(now)
+    .bind(lanes.values().map(|lane| lane.tally.before_since).collect::<Vec<_>>())
+    .bind(of(|tally| tally.now.opted_out))
+    .bind(of(|tally| tally.before.opted_out))
+    .execute(tx)
+    .await
+    .map_err(Error::during("save the health of lanes"))?;
+    Ok(())
+}
+
+/// Stops accounts. One that a person must lift stays so.
+async fn stop(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<(), Error> {
+    let halts: Vec<(i32, &Halt)> =
+        lanes.iter().filter_map(|(account, lane)| Some((account.0, lane.halt.as_ref()?))).collect();
+    if halts.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "with halted as (
+           insert into account_halt (account_id, reason, message, halted_at, until, times)
+           select account_id, reason, message, $6, until, times
+           from unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[], $5::int[])
+                as u (account_id, reason, message, until, times)
+           on conflict (account_id) do update
+             set reason = excluded.reason, message = excluded.message, halted_at = excluded.halted_at,
+                 until = excluded.until, times = excluded.times
+             where account_halt.until is not null
+           returning account_id)
+         update run r set check_at = least(r.check_at, $6) from halted h
+         where r.account_id = h.account_id and r.phase = 'active'",
+    )
+    .bind(halts.iter().map(|(account, _)| *account).collect::<Vec<_>>())
+    .bind(halts.iter().map(|(_, halt)| halt.reason.as_str()).collect::<Vec<_>>())
+    .bind(halts.iter().map(|(_, halt)| halt.message.as_str()).collect::<Vec<_>>())
+    .bind(halts.iter().map(|(_, halt)| halt.stop.map(|stop| stop.until)).collect::<Vec<_>>())
+    .bind(halts.iter().map(|(_, halt)| halt.stop.map_or(1, |stop| number(stop.times))).collect::<Vec<_>>())
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("halt accounts"))?;
+    Ok(())
+}

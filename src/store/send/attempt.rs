@@ -1,0 +1,198 @@
+//! Attempts: the rows that say that a message is being handed over, and the leases under which it is ours.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments, PgConnection};
+
+use super::claim::{Claimed, Keys, Terms};
+use crate::core::dispatch::lane::{Attempt, Draw, Lane, Send};
+use crate::core::domain::{AccountId, MessageKey, NaiveDate, TargetKey, Timestamp};
+use crate::store::Error;
+use crate::store::rows::message_key;
+
+/// A message of a draw, and whose.
+type Drawn<'a> = (&'a Lane, &'a Draw, &'a Send);
+
+/// Makes the attempts durable. A message that was attempted before and is not `queued` again, because that certainly
+/// failed, stays as it is and is not ours.
+pub(in crate::store) async fn begin(
+    tx: &mut PgConnection,
+    draws: &[(&Lane, Draw)],
+    revision: i32,
+    terms: Terms<'_>,
+) -> Result<Vec<Claimed>, Error> {
+    let all: Vec<Drawn<'_>> =
+        draws.iter().flat_map(|(lane, draw)| draw.sends.iter().map(move |send| (*lane, draw, send))).collect();
+    let (first, further) = all.iter().copied().partition(|(.., send)| send.attempt == Attempt::First);
+    let mut attempts = first_attempts(tx, first, revision).await?;
+    attempts.extend(further_attempts(tx, further, revision).await?);
+    let leases = lease(tx, &attempts, terms).await?;
+    let claimed = all.into_iter().filter_map(|(lane, draw, send)| {
+        let lease = if terms.apart { leases.get(&lane.account) } else { leases.values().next() };
+        Some(Claimed {
+            key: send.key,
+            lease: *lease?,
+            phone: send.phone.clone(),
+            email: send.email.clone(),
+            channel: send.channel.clone(),
+            content: send.content.clone(),
+            attempts: *attempts.get(&send.key)?,
+            failed_days: send.failed_days,
+            last: send.next.is_none(),
+            counts_on: draw.today,
+            claimed_at: draw.at,
+            policy: Arc::clone(&lane.policy),
+        })
+    });
+    Ok(claimed.collect())
+}
+
+/// Messages as columns.
+#[derive(Debug, Default)]
+struct Rows<'a> {
+    keys: Keys,
+    days: Vec<i16>,
+    phones: Vec<&'a str>,
+    languages: Vec<&'a str>,
+    texts: Vec<&'a str>,
+    counts_on: Vec<NaiveDate>,
+    due_at: Vec<Timestamp>,
+    queued_at: Vec<Timestamp>,
+}
+
+/// The columns of [`Rows`] as they are bound, and the revision.
+macro_rules! sends {
+    () => {
+        "unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::date[],
+                $9::timestamptz[], $10::timestamptz[])
+           as s (account_id, campaign_id, referral_id, day, phone, language, text, counts_on, due_at, queued_at)"
+    };
+}
+
+impl<'a> Rows<'a> {
+    fn of(drawn: &[Drawn<'a>]) -> Self {
+        let mut rows = Self::default();
+        for (_, draw, send) in drawn {
+            rows.keys.push(send.key.target);
+            rows.days.push(send.key.day);
+            rows.phones.push(send.phone.as_str());
+            rows.languages.push(send.content.language.as_str());
+            rows.texts.push(send.content.text.as_str());
+            rows.counts_on.push(draw.today);
+            rows.due_at.push(send.due_at);
+            rows.queued_at.push(draw.at);
+        }
+        rows
+    }
+
+    /// In the order of [`sends`], and `revision` after them.
+    fn arguments(self, revision: i32) -> Result<PgArguments, sqlx::Error> {
+        let mut all = PgArguments::default();
+        all.add(self.keys.accounts).map_err(sqlx::Error::Encode)?;
+        all.add(self.keys.campaigns).map_err(sqlx::Error::Encode)?;
+        all.add(self.keys.referrals).map_err(sqlx::Error::Encode)?;
+        all.add(self.days).map_err(sqlx::Error::Encode)?;
+        all.add(self.phones).map_err(sqlx::Error::Encode)?;
+        all.add(self.languages).map_err(sqlx::Error::Encode)?;
+        all.add(self.texts).map_err(sqlx::Error::Encode)?;
+        all.add(self.counts_on).map_err(sqlx::Error::Encode)?;
+        all.add(self.due_at).map_err(sqlx::Error::Encode)?;
+        all.add(self.queued_at).map_err(sqlx::Error::Encode)?;
+        all.add(revision).map_err(sqlx::Error::Encode)?;
+        Ok(all)
+    }
+}
+
+/// Plain inserts, in the order of the key: whoever holds the lanes has seen that there are no such rows, and whoever is
+/// wrong about that writes nothing at all.
+async fn first_attempts(
+    tx: &mut PgConnection,
+    mut drawn: Vec<Drawn<'_>>,
+    revision: i32,
+) -> Result<HashMap<MessageKey, u16>, Error> {
+    if drawn.is_empty() {
+        return Ok(HashMap::new());
+    }
+    drawn.sort_unstable_by_key(|(.., send)| {
+        let MessageKey { target: TargetKey { account, campaign, referral }, day } = send.key;
+        (account, referral, campaign, day)
+    });
+    let arguments = Rows::of(&drawn).arguments(revision).map_err(Error::during("write the attempts down"))?;
+    sqlx::query_with(
+        concat!(
+            "insert into message (account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone, language,
+                                  text, revision_id, due_at, queued_at)
+             select account_id, referral_id, campaign_id, day, 'sending', 1, counts_on, phone, language, text, $11, due_at,
+                    queued_at from ",
+            sends!()
+        ),
+        arguments,
+    )
+    .execute(tx)
+    .await
+    .map_err(Error::during("save the attempts"))?;
+    Ok(drawn.into_iter().map(|(.., send)| (send.key, 1)).collect())
+}
+
+/// Of those that were attempted before, the ones that are to be tried again.
+async fn further_attempts(
+    tx: &mut PgConnection,
+    drawn: Vec<Drawn<'_>>,
+    revision: i32,
+) -> Result<Vec<(MessageKey, u16)>, Error> {
+    if drawn.is_empty() {
+        return Ok(Vec::new());
+    }
+    let arguments = Rows::of(&drawn).arguments(revision).map_err(Error::during("write the attempts down"))?;
+    let rows: Vec<(i32, i32, i64, i16, i16)> = sqlx::query_as_with(
+        concat!(
+            "update message m
+             set state = 'sending', attempts = m.attempts + 1, counts_on = s.counts_on, phone = s.phone,
+                 language = s.language, text = s.text, revision_id = $11, error = null
+             from ",
+            sends!(),
+            " where (m.account_id, m.referral_id, m.campaign_id, m.day)
+                  = (s.account_id, s.referral_id, s.campaign_id, s.day) and m.state = 'queued'
+             returning m.account_id, m.campaign_id, m.referral_id, m.day, m.attempts"
+        ),
+        arguments,
+    )
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("save further attempts"))?;
+    let attempt = |(account, campaign, referral, day, attempts): (i32, i32, i64, i16, i16)| {
+        (message_key((account, campaign, referral, day)), attempts.unsigned_abs())
+    };
+    Ok(rows.into_iter().map(attempt).collect())
+}
+
+/// One lease for all of `attempts`, or one for each lane. By the account whose messages came first in it.
+async fn lease(
+    tx: &mut PgConnection,
+    attempts: &HashMap<MessageKey, u16>,
+    terms: Terms<'_>,
+) -> Result<BTreeMap<AccountId, i64>, Error> {
+    if attempts.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let keys: Keys = attempts.keys().map(|key| key.target).collect();
+    let leases: Vec<(i32, i64)> = sqlx::query_as(
+        "insert into lease (until, account_ids, campaign_ids, referral_ids, days)
+         select $5, array_agg(account_id), array_agg(campaign_id), array_agg(referral_id), array_agg(day)
+         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[]) as k (account_id, campaign_id, referral_id, day)
+         group by case when $6 then account_id end
+         returning account_ids[1], id",
+    )
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .bind(attempts.keys().map(|key| key.day).collect::<Vec<_>>())
+    .bind(terms.until)
+    .bind(terms.apart)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("lease the messages"))?;
+    Ok(leases.into_iter().map(|(account, lease)| (AccountId(account), lease)).collect())
+}

@@ -1,0 +1,270 @@
+//! Claiming: what is due leaves its lane, in one transaction for many lanes.
+//!
+//! The row of a lane is the lock of its account: whoever changes runs or targets of an account holds it. So the
+//! caps, the pace and "one message a day" of an account are decided by one transaction at a time, however many
+//! processes send, and lanes that another process holds are skipped, not waited for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sqlx::PgConnection;
+
+use super::due::Asked;
+use super::lane_rows::{LaneRow, LaneRunRow, lane_columns, lane_run_columns};
+use crate::core::dispatch::lane;
+use crate::core::dispatch::lane::{Draw, Lane, LaneRun};
+use crate::core::dispatch::program::{Program, Rendered};
+use crate::core::domain::{AccountId, MessageKey, NaiveDate, Name, Phone, TargetKey, Timestamp};
+use crate::core::lifecycle::outcome::{Outcome, Settlement, Standing, settle};
+use crate::core::manifest::desired::policy::AccountPolicy;
+use crate::store::rows::decode;
+use crate::store::{Error, Store};
+
+/// How much one claim takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch {
+    /// Lanes looked at.
+    pub lanes: u32,
+    /// Due people looked at in one run.
+    pub people: u32,
+    /// Messages after which no further lane is begun.
+    pub messages: usize,
+}
+
+/// On what terms a batch is claimed.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Until when the messages are ours; afterwards nobody knows what became of them.
+    pub until: Timestamp,
+    /// Whether each lane has a lease of its own, so that its outcomes can be saved apart from those of the others.
+    pub apart: bool,
+    /// Lanes to leave alone: what they had is still on its way.
+    pub busy: &'a [AccountId],
+}
+
+impl Terms<'_> {
+    /// The batch as a whole until this instant, of any lane.
+    pub fn until(until: Timestamp) -> Self {
+        Self { until, apart: false, busy: &[] }
+    }
+}
+
+/// A message that is ours to hand over, and what is needed to settle it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    pub key: MessageKey,
+    /// Under which it is ours. The messages of one lease are saved together.
+    pub lease: i64,
+    pub phone: Phone,
+    pub email: Option<String>,
+    /// By which it leaves; `None`: the built-in sandbox.
+    pub channel: Option<Name>,
+    pub content: Rendered,
+    /// Hand-overs of this message that count, this one included.
+    pub attempts: u16,
+    pub failed_days: u16,
+    /// The last day of the sequence.
+    pub last: bool,
+    /// The local day whose quota it took.
+    pub counts_on: NaiveDate,
+    pub claimed_at: Timestamp,
+    /// What holds for its account, such as in whose name it goes.
+    pub policy: Arc<AccountPolicy>,
+}
+
+impl Claimed {
+    /// What `outcome` means for it at `now`. No outcome is known before its claim, so for what was claimed ahead of `now` the
+    /// instant of the claim counts.
+    pub fn settle(&self, outcome: &Outcome, now: Timestamp) -> Settlement {
+        let standing = Standing { attempts: self.attempts, failed_days: self.failed_days, last: self.last };
+        settle(outcome, standing, now.max(self.claimed_at))
+    }
+}
+
+/// When a claim looks at its lanes: each at the instant it waited for, within these.
+///
+/// Whoever lives in real time looks at all of them now. Lanes know nothing of each other, so a simulation may take many
+/// of them a stretch of time ahead in one go: every lane gets the answers it would get at its own instants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Span {
+    /// From one instant to a later one, both included.
+    pub fn new(from: Timestamp, to: Timestamp) -> Self {
+        Self { from, to: to.max(from) }
+    }
+
+    /// This instant for every lane.
+    pub fn now(now: Timestamp) -> Self {
+        Self { from: now, to: now }
+    }
+
+    pub fn from(self) -> Timestamp {
+        self.from
+    }
+
+    pub fn to(self) -> Timestamp {
+        self.to
+    }
+}
+
+/// What a claim brought.
+#[derive(Debug, Default)]
+pub struct Claim {
+    pub messages: Vec<Claimed>,
+    /// Lanes that were looked at: 0 means that nothing is due now.
+    pub lanes: usize,
+    /// Lanes that were locked for nothing, as there was no room left for them.
+    pub passed_over: usize,
+    /// People who were due in one of the lanes, at most.
+    pub crowd: usize,
+    /// The manifests have changed: nothing was claimed, the program must be loaded again.
+    pub stale: bool,
+}
+
+impl Store {
+    /// Claims due messages of up to `batch.lanes` lanes: the gate is asked for each person, quota is taken, the
+    /// target moves on to its next day, and the attempt is durable, all in one transaction.
+    ///
+    /// Paid, consent and suppression are read in that transaction. A message that was claimed before and may have
+    /// left is never claimed again.
+    pub async fn claim(&self, program: &Program, batch: Batch, span: Span, terms: Terms<'_>) -> Result<Claim, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin a claim"))?;
+        let lanes = claim_lanes(&mut tx, program, batch.lanes, span, terms.busy).await?;
+        let Some(lanes) = lanes else { return Ok(Claim { stale: true, ..Claim::default() }) };
+        if lanes.is_empty() {
+            return Ok(Claim::default());
+        }
+        let runs = active_runs(&mut tx, &lanes).await?;
+        let (asked, passed_over) = Asked::of(&lanes, &runs, program, batch);
+        let mut due = asked.due(&mut tx, program).await?;
+        let crowd = due.values().map(|due| due.candidates.len()).max().unwrap_or_default();
+        let none = Vec::new();
+        let draws: Vec<(&Lane, Draw)> = lanes
+            .iter()
+            .filter(|turn| !passed_over.contains(&turn.lane.account))
+            .map(|Turn { lane, at }| {
+                let due = due.remove(&lane.account).unwrap_or_default();
+                (lane, lane::draw(lane, runs.get(&lane.account).unwrap_or(&none), due, program, *at))
+            })
+            .collect();
+        let messages = super::claim_write::save(&mut tx, &draws, program.revision, terms).await?;
+        tx.commit().await.map_err(Error::during("commit a claim"))?;
+        Ok(Claim { messages, lanes: draws.len(), passed_over: passed_over.len(), crowd, stale: false })
+    }
+}
+
+/// Locks the lanes of `accounts`, waiting for whoever holds them, always in the same order.
+pub(in crate::store) async fn lock_lanes(tx: &mut PgConnection, accounts: &[AccountId]) -> Result<(), Error> {
+    sqlx::query("select from lane where account_id = any($1) order by account_id for update")
+        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+        .execute(tx)
+        .await
+        .map_err(Error::during("lock the lanes"))?;
+    Ok(())
+}
+
+/// Whether `program` is what is in force. To be asked once the lanes are locked: whoever applies a plan holds them until
+/// its commit, so the answer stays true for them.
+pub(in crate::store) async fn in_force(tx: &mut PgConnection, program: &Program) -> Result<bool, Error> {
+    let generation: i64 = sqlx::query_scalar("select desired from generation")
+        .fetch_one(tx)
+        .await
+        .map_err(Error::during("read the generation"))?;
+    Ok(generation == program.generation)
+}
+
+/// A lane, and the instant at which it is looked at.
+pub(in crate::store) struct Turn {
+    pub(in crate::store) lane: Lane,
+    pub(in crate::store) at: Timestamp,
+}
+
+/// Locks lanes that are due for a look; `None` when `program` is not what is in force. What holds for them is read by a
+/// statement of its own: one that waits for no lock, yet began before it had this one, would miss what was just decided.
+async fn claim_lanes(
+    tx: &mut PgConnection,
+    program: &Program,
+    most: u32,
+    span: Span,
+    busy: &[AccountId],
+) -> Result<Option<Vec<Turn>>, Error> {
+    let locked: Vec<i32> = sqlx::query_scalar(
+        "select account_id from lane where wake_at <= $1 and account_id <> all($3)
+         order by wake_at limit $2 for update skip locked",
+    )
+    .bind(span.to)
+    .bind(i64::from(most))
+    .bind(busy.iter().map(|account| account.0).collect::<Vec<_>>())
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("claim lanes"))?;
+    if !in_force(tx, program).await? {
+        return Ok(None);
+    }
+    if locked.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    let rows: Vec<LaneRow> = sqlx::query_as(concat!(
+        "select ",
+        lane_columns!(),
+        " from lane l join account a on a.id = l.account_id where l.account_id = any($1) order by l.wake_at"
+    ))
+    .bind(locked)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("read the claimed lanes"))?;
+    let turn = |row: LaneRow| {
+        // Whoever was waiting for an instant that is over is looked at now.
+        let at = row.wake_at.map_or(span.from, |wake_at| wake_at.max(span.from));
+        Ok(Turn { lane: row.lane(&program.policies)?, at })
+    };
+    rows.into_iter().map(turn).collect::<Result<_, sqlx::Error>>().map(Some).map_err(decode("read the claimed lanes"))
+}
+
+pub(in crate::store) type Runs = BTreeMap<AccountId, Vec<LaneRun>>;
+
+async fn active_runs(tx: &mut PgConnection, lanes: &[Turn]) -> Result<Runs, Error> {
+    let rows: Vec<LaneRunRow> = sqlx::query_as(concat!(
+        "select ",
+        lane_run_columns!(),
+        " from run where account_id = any($1) and phase = 'active'"
+    ))
+    .bind(lanes.iter().map(|turn| turn.lane.account.0).collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("read the runs of the lanes"))?;
+    let mut runs = Runs::new();
+    for row in rows {
+        let (account, run) = row.run().map_err(decode("read the runs of the lanes"))?;
+        runs.entry(account).or_default().push(run);
+    }
+    Ok(runs)
+}
+
+/// The parts of target keys as columns.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Keys {
+    pub(in crate::store) accounts: Vec<i32>,
+    pub(in crate::store) campaigns: Vec<i32>,
+    pub(in crate::store) referrals: Vec<i64>,
+}
+
+impl Keys {
+    pub(in crate::store) fn push(&mut self, key: TargetKey) {
+        self.accounts.push(key.account.0);
+        self.campaigns.push(key.campaign.0);
+        self.referrals.push(key.referral.0);
+    }
+}
+
+impl FromIterator<TargetKey> for Keys {
+    fn from_iter<I: IntoIterator<Item = TargetKey>>(keys: I) -> Self {
+        let mut all = Self::default();
+        keys.into_iter().for_each(|key| all.push(key));
+        all
+    }
+}

@@ -1,0 +1,220 @@
+//! What a claim writes besides attempts: targets, runs and lanes, a statement each for the whole batch.
+
+use std::collections::{BTreeMap, HashSet};
+
+use sqlx::PgConnection;
+
+use super::claim::{Claimed, Terms};
+use super::target_rows::{TargetRow, TargetRows};
+use super::{account_health as lane_health, attempt};
+use crate::core::dispatch::account_health::Tally;
+use crate::core::dispatch::lane::{Draw, Lane, Send};
+use crate::core::domain::{AccountId, MessageKey, NaiveDate, Timestamp};
+use crate::store::Error;
+use crate::store::runs::fault::Faults;
+
+/// Writes all of `draws`; the messages that are now ours come back.
+pub(in crate::store) async fn save(
+    tx: &mut PgConnection,
+    draws: &[(&Lane, Draw)],
+    revision: i32,
+    terms: Terms<'_>,
+) -> Result<Vec<Claimed>, Error> {
+    let messages = attempt::begin(tx, draws, revision, terms).await?;
+    let ours: HashSet<MessageKey> = messages.iter().map(|message| message.key).collect();
+    targets(tx, draws, &ours).await?;
+    runs(tx, draws, &ours).await?;
+    lanes(tx, draws, &ours).await?;
+    Ok(messages)
+}
+
+async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
+    let mut rows = TargetRows::default();
+    for (_, draw) in draws {
+        for send in &draw.sends {
+            let row = match send.next {
+                Some((day, due_at)) => TargetRow::Active { day: i16::try_from(day).ok(), due_at: Some(due_at) },
+                None if is_over(send, ours) => TargetRow::Completed,
+                None => TargetRow::Active { day: None, due_at: None },
+            };
+            rows.push(send.key.target, row, draw.at);
+        }
+        for (key, exit) in &draw.exits {
+            rows.push(*key, TargetRow::Exited(*exit), draw.at);
+        }
+        for key in &draw.finished {
+            rows.push(*key, TargetRow::Completed, draw.at);
+        }
+        for (key, until) in &draw.held {
+            rows.push(*key, TargetRow::Active { day: None, due_at: Some(*until) }, draw.at);
+        }
+    }
+    rows.save(tx).await
+}
+
+/// Whether the last message of a person had left before, whatever the channel said of it: no outcome is going to end
+/// their sequence.
+fn is_over(send: &Send, ours: &HashSet<MessageKey>) -> bool {
+    send.next.is_none() && !ours.contains(&send.key)
+}
+
+/// Takes the campaigns' quota, and has runs looked at where the last one ended or that are stopped.
+async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
+    let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut halted, mut instants) =
+        (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
+    let mut faults = Faults::default();
+    for (lane, draw) in draws {
+        for (campaign, fault) in &draw.faults {
+            faults.push((lane.account, *campaign), fault.clone(), draw.at);
+        }
+        for (campaign, _) in &draw.not_before {
+            let sends = draw.sends.iter().filter(|send| ours.contains(&send.key));
+            let sent = sends.filter(|send| send.key.target.campaign == *campaign).count();
+            let over = draw.sends.iter().filter(|send| is_over(send, ours)).map(|send| &send.key.target);
+            let left = draw.exits.iter().map(|(key, _)| key).chain(&draw.finished).chain(over);
+            let anybody_left = left.filter(|key| key.campaign == *campaign).count() > 0;
+            let is_halted = draw.halted.contains(campaign);
+            if sent == 0 && !anybody_left && !is_halted {
+                continue;
+            }
+            accounts.push(lane.account.0);
+            campaigns.push(campaign.0);
+            days.push(draw.today);
+            taken.push(i32::try_from(sent).unwrap_or(i32::MAX));
+            ended.push(anybody_left);
+            halted.push(is_halted);
+            instants.push(draw.at);
+        }
+    }
+    if !accounts.is_empty() {
+        sqlx::query(
+            "update run r
+             set taken = case when u.taken = 0 or r.taken_on >= u.day then r.taken else 0 end + u.taken,
+                 taken_on = case when u.taken = 0 then r.taken_on else greatest(r.taken_on, u.day) end,
+                 check_at = case when u.halted or (u.ended and not exists (
+                                   select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
+                                                          and t.state = 'active'))
+                                 then u.at else r.check_at end
+             from unnest($1::int[], $2::int[], $3::date[], $4::int[], $5::boolean[], $6::boolean[], $7::timestamptz[])
+                  as u (account_id, campaign_id, day, taken, ended, halted, at)
+             where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
+        )
+        .bind(accounts)
+        .bind(campaigns)
+        .bind(days)
+        .bind(taken)
+        .bind(ended)
+        .bind(halted)
+        .bind(instants)
+        .execute(&mut *tx)
+        .await
+        .map_err(Error::during("save the runs"))?;
+    }
+    faults.save(tx).await
+}
+
+/// Takes the accounts' quota, moves their pace on, and says when each lane is next worth a look: the earliest
+/// instant at which somebody is due in a run that may send.
+async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
+    let (mut accounts, mut days, mut taken, mut slots, mut waves, mut wave_sent) =
+        (vec![], vec![], vec![], vec![], vec![], vec![]);
+    let mut tallies: Vec<Tally> = Vec::new();
+    let mut unwell: BTreeMap<Timestamp, Vec<AccountId>> = BTreeMap::new();
+    let (mut run_accounts, mut run_campaigns, mut not_before) = (vec![], vec![], vec![]);
+    for (lane, draw) in draws {
+        let small = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+        accounts.push(lane.account.0);
+        days.push(draw.today);
+        let sent = draw.sends.iter().filter(|send| ours.contains(&send.key)).count();
+        taken.push(small(sent));
+        let tally = match u32::try_from(sent) {
+            Ok(0) => lane.tally,
+            sent => lane.tally.handed(sent.unwrap_or(u32::MAX), draw.at, &lane.policy.safety),
+        };
+        if tally.has_become_unwell(lane.tally, &lane.policy.safety) {
+            unwell.entry(draw.at).or_default().push(lane.account);
+        }
+        tallies.push(tally);
+        slots.push(draw.pace.next_slot_at);
+        waves.push(small(draw.pace.wave));
+        wave_sent.push(number(draw.pace.wave_sent));
+        let faulty = |campaign| draw.faults.iter().any(|(faulty, _)| *faulty == campaign);
+        for (campaign, at) in draw.not_before.iter().filter(|(campaign, _)| !faulty(*campaign)) {
+            if let Some(at) = at {
+                run_accounts.push(lane.account.0);
+                run_campaigns.push(campaign.0);
+                not_before.push(*at);
+            }
+        }
+    }
+    let columns = (accounts, days, taken, slots, waves, wave_sent);
+    update_lanes(tx, columns, &tallies, (run_accounts, run_campaigns, not_before)).await?;
+    for (at, accounts) in unwell {
+        lane_health::judge(tx, accounts, at).await?;
+    }
+    Ok(())
+}
+
+/// As Postgres counts.
+pub(in crate::store) fn number(n: u32) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+type LaneColumns = (Vec<i32>, Vec<NaiveDate>, Vec<i32>, Vec<Option<Timestamp>>, Vec<i32>, Vec<i32>);
+type RunColumns = (Vec<i32>, Vec<i32>, Vec<Timestamp>);
+
+async fn update_lanes(
+    tx: &mut PgConnection,
+    lanes: LaneColumns,
+    tallies: &[Tally],
+    runs: RunColumns,
+) -> Result<(), Error> {
+    let (accounts, days, taken, slots, waves, wave_sent) = lanes;
+    let (run_accounts, run_campaigns, not_before) = runs;
+    sqlx::query(
+        "with next as (
+           select q.account_id, min(greatest(q.not_before, t.due_at)) as wake_at
+           from unnest($7::int[], $8::int[], $9::timestamptz[]) as q (account_id, campaign_id, not_before)
+           cross join lateral (
+             select due_at from target t
+             where t.account_id = q.account_id and t.campaign_id = q.campaign_id and t.state = 'active'
+               and t.due_at is not null
+             order by t.due_at limit 1) t
+           group by q.account_id)
+         update lane l
+         set taken = case when u.taken = 0 or l.taken_on >= u.day then l.taken else 0 end + u.taken,
+             taken_on = case when u.taken = 0 then l.taken_on else greatest(l.taken_on, u.day) end,
+             next_slot_at = u.slot, wave = u.wave, wave_sent = u.wave_sent, wake_at = next.wake_at,
+             tally_since = u.since, tally_before_since = u.before_since, handed = u.handed, failed = u.failed,
+             handed_before = u.handed_before, failed_before = u.failed_before, opted_out = u.opted_out,
+             opted_out_before = u.opted_out_before
+         from unnest($1::int[], $2::date[], $3::int[], $4::timestamptz[], $5::int[], $6::int[], $10::timestamptz[],
+                     $11::int[], $12::int[], $13::int[], $14::int[], $15::timestamptz[],
+                     $16::int[], $17::int[])
+              as u (account_id, day, taken, slot, wave, wave_sent, since, handed, failed, handed_before, failed_before, before_since,
+                    opted_out, opted_out_before)
+         left join next on next.account_id = u.account_id
+         where l.account_id = u.account_id",
+    )
+    .bind(accounts)
+    .bind(days)
+    .bind(taken)
+    .bind(slots)
+    .bind(waves)
+    .bind(wave_sent)
+    .bind(run_accounts)
+    .bind(run_campaigns)
+    .bind(not_before)
+    .bind(tallies.iter().map(|tally| tally.since).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| number(tally.now.handed)).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| number(tally.now.failed)).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| number(tally.before.handed)).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| number(tally.before.failed)).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| tally.before_since).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| number(tally.now.opted_out)).collect::<Vec<_>>())
+    .bind(tallies.iter().map(|tally| number(tally.before.opted_out)).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map_err(Error::during("save the lanes"))?;
+    Ok(())
+}

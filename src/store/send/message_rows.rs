@@ -1,0 +1,112 @@
+//! What outcomes change of messages. Of a person who was forgotten meanwhile nothing is noted but that they were sent to.
+
+use sqlx::PgConnection;
+
+use super::claim::{Claimed, Keys};
+use crate::core::domain::Timestamp;
+use crate::core::lifecycle::message::{State, step};
+use crate::core::lifecycle::outcome::{Outcome, Refusal, Settlement};
+use crate::store::Error;
+use crate::store::inbound::receipt::lock_messages;
+
+/// A message, what was said of it, and what that means.
+pub(in crate::store) type Settled<'a> = (&'a Claimed, &'a Outcome, Settlement);
+
+/// Saves what became of messages, which are in the order of their keys: so they are locked, as by whoever notes receipts.
+pub(in crate::store) async fn save(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {
+    if all.iter().all(|(_, _, settlement)| settlement.is_plain()) {
+        accepted(tx, all, now).await
+    } else {
+        mixed(tx, all, now).await
+    }
+}
+
+/// Saves what [`mixed`] would of messages that were accepted and nothing else: nearly always all of them.
+async fn accepted(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {
+    let mut keys = Keys::default();
+    let (mut days, mut sent_at, mut ids) = (vec![], vec![], vec![]);
+    for (claimed, outcome, _) in all {
+        if let Outcome::Accepted { provider_id } = outcome {
+            keys.push(claimed.key.target);
+            days.push(claimed.key.day);
+            sent_at.push(now.max(claimed.claimed_at));
+            ids.push(provider_id.as_str());
+        }
+    }
+    sqlx::query(
+        "update message m
+         set state = case when m.state in ('sending', 'uncertain') then 'sent' else m.state end,
+             error = case when m.state in ('sending', 'uncertain') then null else m.error end,
+             sent_at = coalesce(m.sent_at, u.sent_at), provider_id = case when m.phone <> '' then u.provider_id end
+         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::timestamptz[], $6::text[])
+              as u (account_id, campaign_id, referral_id, day, sent_at, provider_id)
+         where (m.account_id, m.referral_id, m.campaign_id, m.day)
+             = (u.account_id, u.referral_id, u.campaign_id, u.day) and m.state <> 'queued'",
+    )
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .bind(days)
+    .bind(sent_at)
+    .bind(ids)
+    .execute(tx)
+    .await
+    .map_err(Error::during("save what was accepted"))?;
+    Ok(())
+}
+
+/// Saves the messages' states. Of those that a receipt has taken further already, only what it does not say.
+async fn mixed(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {
+    lock_messages(tx, all.iter().map(|(claimed, ..)| claimed.key)).await?;
+    let mut keys = Keys::default();
+    let (mut days, mut states, mut sent_at, mut ids, mut errors, mut backs, mut counts) =
+        (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
+    for (claimed, outcome, settlement) in all {
+        let Ok(state) = step(State::Sending, settlement.event) else { continue };
+        let (id, error) = match outcome {
+            Outcome::Accepted { provider_id } => (Some(provider_id.as_str()), None),
+            Outcome::Refused(Refusal { error, .. }) | Outcome::Unknown { error } => (None, Some(error.as_str())),
+        };
+        keys.push(claimed.key.target);
+        days.push(claimed.key.day);
+        states.push(state.as_str());
+        sent_at.push((state == State::Sent).then_some(now.max(claimed.claimed_at)));
+        ids.push(id);
+        errors.push(error);
+        backs.push(settlement.give_back);
+        counts.push(settlement.counts);
+    }
+    sqlx::query(
+        "update message m
+         set state = case when m.state not in ('sending', 'uncertain') then m.state
+                          when u.state = 'queued' and not exists (
+                            select from target t where t.state = 'active' and (t.account_id, t.campaign_id, t.referral_id)
+                              = (u.account_id, u.campaign_id, u.referral_id))
+                          then 'failed' else u.state end,
+             error = case when m.phone = '' then null when m.state not in ('sending', 'uncertain') then m.error else u.error end,
+             sent_at = coalesce(m.sent_at, u.sent_at),
+             provider_id = case when m.phone <> '' then coalesce(u.provider_id, m.provider_id) end,
+             counts_on = case when u.back then null else m.counts_on end,
+             attempts = case when u.counts then m.attempts else m.attempts - 1 end
+         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[], $7::text[],
+                     $8::text[], $9::boolean[], $10::boolean[])
+              as u (account_id, campaign_id, referral_id, day, state, sent_at, provider_id, error, back, counts)
+         where (m.account_id, m.referral_id, m.campaign_id, m.day)
+             = (u.account_id, u.referral_id, u.campaign_id, u.day)
+           and (m.state in ('sending', 'sent', 'delivered', 'read', 'failed') or (m.state = 'uncertain' and u.state = 'sent'))",
+    )
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .bind(days)
+    .bind(states)
+    .bind(sent_at)
+    .bind(ids)
+    .bind(errors)
+    .bind(backs)
+    .bind(counts)
+    .execute(tx)
+    .await
+    .map_err(Error::during("save outcomes"))?;
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! What follows from a refused hand-over beyond the person: lanes slow down, runs, accounts and channels stop. Under the locks
+//! of the lanes, which the caller holds.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+
+use super::account_health as lane_health;
+use super::account_health::Halt;
+use super::claim_write::number;
+use crate::core::dispatch::account_health::{Stop, slow_down};
+use crate::core::domain::{AccountId, CampaignId, Timestamp};
+use crate::core::lifecycle::outcome::{Consequence, Reaction};
+use crate::core::lifecycle::run::{Halted, Reason};
+use crate::core::lifecycle::send_resources::Template;
+use crate::core::manifest::desired::WhatsappTemplate;
+use crate::store::Error;
+use crate::store::runs::fault::Faults;
+
+/// Channels by which nothing leaves.
+pub(in crate::store) type HaltedChannels = BTreeMap<String, HaltedChannel>;
+
+#[derive(Debug, sqlx::FromRow)]
+pub(in crate::store) struct HaltedChannel {
+    channel: String,
+    message: String,
+    pub(in crate::store) until: Timestamp,
+}
+
+impl HaltedChannel {
+    pub(in crate::store) fn halted(&self) -> Halted {
+        Halted { reason: Reason::ChannelUnhealthy, message: format!("channel `{}`: {}", self.channel, self.message) }
+    }
+}
+
+pub(in crate::store) async fn halted_channels(tx: &mut PgConnection, now: Timestamp) -> Result<HaltedChannels, Error> {
+    let rows: Vec<HaltedChannel> = sqlx::query_as("select channel, message, until from channel_halt where until > $1")
+        .bind(now)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("read which channels are halted"))?;
+    Ok(rows.into_iter().map(|row| (row.channel.clone(), row)).collect())
+}
+
+/// A hand-over that was refused, or had no answer, and what it asks for.
+#[derive(Debug)]
+pub(in crate::store) struct Refused<'a> {
+    pub(in crate::store) run: (AccountId, CampaignId),
+    /// The channel by name; `None` is the built-in one.
+    pub(in crate::store) channel: Option<&'a str>,
+    /// The template that it would have gone by.
+    pub(in crate::store) template: Option<&'a WhatsappTemplate>,
+    pub(in crate::store) error: &'a str,
+    pub(in crate::store) consequence: Option<Consequence>,
+    pub(in crate::store) handed_at: Timestamp,
+    /// How it counts for the account.
+    pub(in crate::store) counts: Counts,
+}
+
+/// What a refusal says of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Counts {
+    /// It writes what does not arrive.
+    AsFailure,
+    /// Nothing.
+    AsHanded,
+    /// Not even that it was handed over.
+    Not,
+}
+
+impl Counts {
+    /// Of a refusal that is one of the attempts of its message, or none.
+    pub(in crate::store) fn of(is_attempt: bool, reaction: Reaction) -> Self {
+        match (is_attempt, reaction.is_failure()) {
+            (false, _) => Self::Not,
+            (true, true) => Self::AsFailure,
+            (true, false) => Self::AsHanded,
+        }
+    }
+}
+
+/// Has `refused` take effect at `now`. The lanes of their accounts are locked.
+pub(in crate::store) async fn take_effect(
+    tx: &mut PgConnection,
+    refused: &[Refused<'_>],
+    now: Timestamp,
+) -> Result<(), Error> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let mut lanes = lane_health::read(tx, refused.iter().map(|refused| refused.run.0), now).await?;
+    let mut faults = Faults::default();
+    let mut channels: BTreeMap<&str, &str> = BTreeMap::new();
+    for Refused { run: (account, campaign), channel, template, error, consequence, handed_at, counts } in refused {
+        let Some(lane) = lanes.get_mut(account) else { continue };
+        match counts {
+            Counts::AsFailure => lane.tally = lane.tally.failed(*handed_at),
+            Counts::AsHanded => {}
+            Counts::Not => lane.tally = lane.tally.put_off(*handed_at),
+        }
+        match consequence {
+            None | Some(Consequence::Suppress) => {}
+            Some(Consequence::SlowLane { after }) => lane.throttle = Some(slow_down(lane.throttle, *after, now)),
+            Some(Consequence::PauseRun) => {
+                faults.refused((*account, *campaign), error, (*channel, template.map(Template::of)), now);
+            }
+            Some(Consequence::PauseAccount) => {
+                let reason = Reason::ChannelUnhealthy;
+                lane.halt = Some(Halt { reason, message: (*error).to_owned(), stop: None });
+            }
+            Some(Consequence::PauseChannel) => {
+                if let Some(channel) = channel {
+                    channels.entry(channel).or_insert(error);
+                }
+            }
+        }
+    }
+    lane_health::save(tx, lanes, now).await?;
+    faults.save(tx).await?;
+    halt_channels(tx, &channels, now).await
+}
+
+/// Lets an account go on whose lane is locked: a person has looked. Its runs are looked at, and its messages that waited go
+/// out as its pace admits.
+pub(in crate::store) async fn lift_halt(
+    tx: &mut PgConnection,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "with lifted as (delete from account_halt where account_id = $1 returning account_id),
+         lanes as (
+           update lane l set tally_since = null, tally_before_since = null, handed = 0, failed = 0, handed_before = 0,
+                             failed_before = 0, opted_out = 0, opted_out_before = 0, throttled_until = null,
+                             wake_at = least(l.wake_at, $2)
+           from lifted where l.account_id = lifted.account_id)
+         update run r set check_at = least(r.check_at, $2) from lifted
+         where r.account_id = lifted.account_id and r.finished_at is null",
+    )
+    .bind(account.0)
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("lift the halt of an account"))?;
+    Ok(())
+}
+
+/// Stops channels. Last of all: whoever waits for these rows holds everything else it needs.
+async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, now: Timestamp) -> Result<(), Error> {
+    if channels.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = channels.keys().copied().collect();
+    let last: Vec<(String, i32, Timestamp)> = sqlx::query_as(
+        "select channel, times, until from channel_halt where channel = any($1) order by channel for update",
+    )
+    .bind(&names)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("read the halts of channels"))?;
+    let last: BTreeMap<String, Stop> =
+        last.into_iter().map(|(name, times, until)| (name, Stop { times: times.unsigned_abs(), until })).collect();
+    // Of those that had left already when it stopped, none makes it stop for longer.
+    let anew = channels.iter().filter(|(name, _)| last.get(**name).is_none_or(|stop| stop.until <= now));
+    let stops: Vec<(&str, &str, Stop)> =
+        anew.map(|(name, error)| (*name, *error, Stop::of_channel(last.get(*name).copied(), now))).collect();
+    sqlx::query(
+        "insert into channel_halt (channel, message, halted_at, until, times)
+         select channel, message, $5, until, times
+         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::int[]) as u (channel, message, until, times)
+         on conflict (channel) do update
+           set message = excluded.message, halted_at = excluded.halted_at, until = excluded.until, times = excluded.times
+           where channel_halt.until <= $5",
+    )
+    .bind(stops.iter().map(|(name, ..)| *name).collect::<Vec<_>>())
+    .bind(stops.iter().map(|(_, error, _)| *error).collect::<Vec<_>>())
+    .bind(stops.iter().map(|(.., stop)| stop.until).collect::<Vec<_>>())
+    .bind(stops.iter().map(|(.., stop)| number(stop.times)).collect::<Vec<_>>())
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("halt channels"))?;
+    Ok(())
+}
+
+/// Lets channels go on that were stopped: somebody has looked, or made them anew. Returns why they were. The lanes of those
+/// who wait for it are locked, and whoever calls has them looked at.
+pub(in crate::store) async fn lift_channels(tx: &mut PgConnection, channels: &[&str]) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar("delete from channel_halt where channel = any($1) returning message")
+        .bind(channels)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("lift the halt of channels"))
+}

@@ -1,0 +1,217 @@
+//! Resolutions: a person found out what became of messages whose fate nobody knew.
+//!
+//! Locks, as whoever saves outcomes: the lanes of all accounts concerned in one pass, then the messages by their keys.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+
+use super::claim::{Keys, lock_lanes};
+use super::outcome::{Changed, give_back, look_again};
+use crate::core::domain::{AccountId, CampaignId, MessageKey, NaiveDate, ReferralId, TargetKey, Timestamp};
+use crate::core::lifecycle::event::EventKind;
+use crate::core::lifecycle::message::{State, step};
+use crate::core::lifecycle::outcome::{Finding, resolve};
+use crate::store::control::event::{Event, tell};
+use crate::store::inbound::receipt::lock_messages;
+use crate::store::{Error, Store};
+
+/// Which messages somebody knows of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen<'a> {
+    /// By their ids, `campaign/account/referral/day`.
+    Ids(&'a [String]),
+    /// All that are uncertain and were queued before this instant, of a campaign and an account or of all.
+    Before { at: Timestamp, campaign: Option<&'a str>, account: Option<&'a str> },
+}
+
+/// What became of a resolution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    /// So many messages are not uncertain any more.
+    Done(u64),
+    /// These ids name no message, or one that is something else than uncertain: nothing was written.
+    Refused(Vec<(String, Option<State>)>),
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    account_id: i32,
+    campaign_id: i32,
+    referral_id: i64,
+    day: i16,
+    counts_on: Option<NaiveDate>,
+}
+
+impl Row {
+    fn key(&self) -> MessageKey {
+        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
+        MessageKey { target: TargetKey { account, campaign, referral: ReferralId(self.referral_id) }, day: self.day }
+    }
+}
+
+impl Store {
+    /// Has the uncertain messages of `chosen` be what was found. Nothing is resent by that, and their targets go on as they
+    /// stand; what never left gives its quota back, if its day is not over. All or none, in one transaction.
+    pub async fn resolve(
+        &self,
+        chosen: Chosen<'_>,
+        finding: Finding,
+        reason: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Resolved, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to resolve messages"))?;
+        let mut rows = match chosen {
+            Chosen::Ids(ids) => by_ids(&mut tx, ids).await?,
+            Chosen::Before { at, campaign, account } => uncertain(&mut tx, at, campaign, account).await?,
+        };
+        let mut accounts: Vec<AccountId> = rows.iter().map(|row| AccountId(row.account_id)).collect();
+        accounts.dedup();
+        lock_lanes(&mut tx, &accounts).await?;
+        let states = lock_messages(&mut tx, rows.iter().map(Row::key)).await?;
+        let settlement = resolve(finding);
+        let next = |row: &Row| states.get(&row.key()).and_then(|state| step(*state, settlement.event).ok());
+        let is_uncertain = |row: &Row| states.get(&row.key()) == Some(&State::Uncertain) && next(row).is_some();
+        if let Chosen::Ids(ids) = chosen {
+            let state =
+                |id: &String| rows.iter().find(|row| row.id == *id).and_then(|row| states.get(&row.key()).copied());
+            let refused: Vec<_> = ids.iter().filter(|id| state(id) != Some(State::Uncertain)).collect();
+            if !refused.is_empty() {
+                return Ok(Resolved::Refused(refused.into_iter().map(|id| (id.clone(), state(id))).collect()));
+            }
+        }
+        rows.retain(is_uncertain);
+        let Some(state) = rows.first().and_then(next) else { return Ok(Resolved::Done(0)) };
+        save(&mut tx, &rows, state, settlement.give_back).await?;
+        if settlement.give_back {
+            return_quota(&mut tx, &rows, now).await?;
+        }
+        tell(&mut tx, &events(&rows, state, self.actor(), reason), now).await?;
+        tx.commit().await.map_err(Error::during("commit resolved messages"))?;
+        Ok(Resolved::Done(rows.len() as u64))
+    }
+}
+
+/// The messages of these ids, in the order of their keys. Ids of accounts and referrals may hold `/` themselves, so every
+/// way of cutting them is tried.
+async fn by_ids(tx: &mut PgConnection, ids: &[String]) -> Result<Vec<Row>, Error> {
+    let (mut whole, mut campaigns, mut accounts, mut referrals, mut days) = (vec![], vec![], vec![], vec![], vec![]);
+    for id in ids {
+        let Some((campaign, rest)) = id.split_once('/') else { continue };
+        let Some((rest, day)) = rest.rsplit_once('/').and_then(|(rest, day)| Some((rest, day.parse::<i16>().ok()?)))
+        else {
+            continue;
+        };
+        for (at, slash) in rest.match_indices('/') {
+            whole.push(id.as_str());
+            campaigns.push(campaign);
+            accounts.push(&rest[..at]);
+            referrals.push(&rest[at + slash.len()..]);
+            days.push(day);
+        }
+    }
+    sqlx::query_as(
+        "select * from (
+           select distinct on (u.id) u.id, m.account_id, m.campaign_id, m.referral_id, m.day, m.counts_on
+           from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::smallint[])
+                  as u (id, campaign, account, referral, day)
+           join account a on a.external_id = u.account
+           join referral r on r.external_id = u.referral and r.account_id = a.id
+           join campaign c on c.name = u.campaign
+           join message m on (m.account_id, m.referral_id, m.campaign_id, m.day) = (a.id, r.id, c.id, u.day)
+           order by u.id, m.state = 'uncertain' desc, c.id desc) m
+         order by account_id, campaign_id, referral_id, day",
+    )
+    .bind(whole)
+    .bind(campaigns)
+    .bind(accounts)
+    .bind(referrals)
+    .bind(days)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("look for messages"))
+}
+
+/// All that are uncertain, in the order of their keys.
+async fn uncertain(
+    tx: &mut PgConnection,
+    at: Timestamp,
+    campaign: Option<&str>,
+    account: Option<&str>,
+) -> Result<Vec<Row>, Error> {
+    sqlx::query_as(
+        "select concat_ws('/', c.name, a.external_id, r.external_id, m.day) as id, m.account_id, m.campaign_id,
+                m.referral_id, m.day, m.counts_on
+         from message m join campaign c on c.id = m.campaign_id join account a on a.id = m.account_id
+         join referral r on r.account_id = m.account_id and r.id = m.referral_id
+         where m.state = 'uncertain' and m.queued_at < $1 and ($2::text is null or c.name = $2)
+           and ($3::text is null or a.external_id = $3)
+         order by m.account_id, m.campaign_id, m.referral_id, m.day",
+    )
+    .bind(at)
+    .bind(campaign)
+    .bind(account)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("look for uncertain messages"))
+}
+
+/// What is known to have left did so when it was queued, as far as anybody knows.
+async fn save(tx: &mut PgConnection, rows: &[Row], state: State, gives_back: bool) -> Result<(), Error> {
+    let keys: Keys = rows.iter().map(|row| row.key().target).collect();
+    sqlx::query(
+        "update message m
+         set state = $5, sent_at = case when $5 = 'sent' then coalesce(m.sent_at, m.queued_at) else m.sent_at end,
+             error = case when $5 = 'sent' then null else 'it never left' end,
+             counts_on = case when $6 then null else m.counts_on end
+         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
+              as u (account_id, campaign_id, referral_id, day)
+         where (m.account_id, m.referral_id, m.campaign_id, m.day)
+             = (u.account_id, u.referral_id, u.campaign_id, u.day)",
+    )
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .bind(rows.iter().map(|row| row.day).collect::<Vec<_>>())
+    .bind(state.as_str())
+    .bind(gives_back)
+    .execute(tx)
+    .await
+    .map_err(Error::during("save resolved messages"))?;
+    Ok(())
+}
+
+/// Gives back what they took, and has the lanes looked at that may send more.
+async fn return_quota(tx: &mut PgConnection, rows: &[Row], now: Timestamp) -> Result<(), Error> {
+    let counted = || rows.iter().filter_map(|row| Some((row.key().target, row.counts_on?)));
+    give_back(tx, counted().map(|(key, _)| key).collect(), counted().map(|(_, day)| day).collect()).await?;
+    let keys: Keys = counted().map(|(key, _)| key).collect();
+    let n = counted().count();
+    look_again(tx, Changed { keys, at: vec![now; n], gave_back: vec![true; n] }).await
+}
+
+/// An event for each run concerned.
+fn events(rows: &[Row], state: State, actor: Option<&str>, reason: Option<&str>) -> Vec<Event> {
+    let mut runs: BTreeMap<(AccountId, CampaignId), Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        let TargetKey { account, campaign, .. } = row.key().target;
+        runs.entry((account, campaign)).or_default().push(row);
+    }
+    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let event = |((account, campaign), rows): ((AccountId, CampaignId), Vec<&Row>)| {
+        let what = match rows[..] {
+            [row] => format!("the fate of {}", row.id),
+            _ => format!("the fate of {} messages", rows.len()),
+        };
+        Event {
+            account: Some(account),
+            campaign: Some(campaign),
+            before: Some(State::Uncertain.as_str().to_owned()),
+            after: Some(state.as_str().to_owned()),
+            reason: reason.map(str::to_owned),
+            ..Event::new(EventKind::MessageResolved, actor, format!("{what} is known: {state}{why}"))
+        }
+    };
+    runs.into_iter().map(event).collect()
+}

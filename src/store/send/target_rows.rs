@@ -1,0 +1,137 @@
+//! What changes of targets: the next day of those that go on, and how the others end.
+
+use sqlx::PgConnection;
+
+use super::claim::Keys;
+use crate::core::domain::{TargetKey, Timestamp};
+use crate::store::Error;
+
+/// Columns of targets that change; see `lifecycle::target`.
+#[derive(Debug, Default)]
+pub(in crate::store) struct TargetRows {
+    keys: Keys,
+    states: Vec<&'static str>,
+    exits: Vec<Option<&'static str>>,
+    days: Vec<Option<i16>>,
+    due_at: Vec<Option<Timestamp>>,
+    at: Vec<Timestamp>,
+    next: Next,
+}
+
+/// Targets that go on with a day, due at an instant: nearly always all of them.
+#[derive(Debug, Default)]
+struct Next {
+    keys: Keys,
+    days: Vec<i16>,
+    due_at: Vec<Timestamp>,
+}
+
+/// One change of a target.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) enum TargetRow {
+    /// Goes on: with this day (`None`: the same), due at this instant (`None`: its last message is out).
+    Active {
+        day: Option<i16>,
+        due_at: Option<Timestamp>,
+    },
+    Completed,
+    Exited(crate::core::lifecycle::target::Exit),
+}
+
+impl TargetRows {
+    /// Notes a change that happens at this instant.
+    pub(in crate::store) fn push(&mut self, key: TargetKey, row: TargetRow, at: Timestamp) {
+        let (state, exit, day, due_at) = match row {
+            TargetRow::Active { day: Some(day), due_at: Some(due_at) } => {
+                self.next.keys.push(key);
+                self.next.days.push(day);
+                self.next.due_at.push(due_at);
+                return;
+            }
+            TargetRow::Active { day, due_at } => ("active", None, day, due_at),
+            TargetRow::Completed => ("completed", None, None, None),
+            TargetRow::Exited(exit) => ("exited", Some(exit.as_str()), None, None),
+        };
+        self.keys.push(key);
+        self.states.push(state);
+        self.exits.push(exit);
+        self.days.push(day);
+        self.due_at.push(due_at);
+        self.at.push(at);
+    }
+
+    /// Whoever leaves takes along the message that waited for another attempt: it is never tried again.
+    async fn close_queued(&self, tx: &mut PgConnection) -> Result<(), Error> {
+        sqlx::query(
+            "update message m set state = 'failed', error = coalesce(m.error || '; ', '') || 'the person left'
+             from unnest($1::int[], $2::int[], $3::bigint[], $4::text[]) as u (account_id, campaign_id, referral_id, state)
+             where (m.account_id, m.referral_id, m.campaign_id) = (u.account_id, u.referral_id, u.campaign_id)
+               and u.state <> 'active' and m.state = 'queued'",
+        )
+        .bind(&self.keys.accounts)
+        .bind(&self.keys.campaigns)
+        .bind(&self.keys.referrals)
+        .bind(&self.states)
+        .execute(tx)
+        .await
+        .map_err(Error::during("close messages of who left"))?;
+        Ok(())
+    }
+
+    /// Saves the changes of targets that are still active; the others stay as they ended.
+    pub(in crate::store) async fn save(self, tx: &mut PgConnection) -> Result<(), Error> {
+        self.next.save(tx).await?;
+        if self.states.is_empty() {
+            return Ok(());
+        }
+        if self.states.iter().any(|state| *state != "active") {
+            self.close_queued(tx).await?;
+        }
+        sqlx::query(
+            "update target t
+             set state = u.state, exit_reason = u.exit_reason, day = coalesce(u.day, t.day), due_at = u.due_at,
+                 ended_at = case when u.state = 'active' then null else u.at end
+             from unnest($1::int[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::smallint[], $7::timestamptz[],
+                         $8::timestamptz[])
+                  as u (account_id, campaign_id, referral_id, state, exit_reason, day, due_at, at)
+             where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)
+               and t.state = 'active'",
+        )
+        .bind(self.keys.accounts)
+        .bind(self.keys.campaigns)
+        .bind(self.keys.referrals)
+        .bind(self.states)
+        .bind(self.exits)
+        .bind(self.days)
+        .bind(self.due_at)
+        .bind(self.at)
+        .execute(tx)
+        .await
+        .map_err(Error::during("save the targets"))?;
+        Ok(())
+    }
+}
+
+impl Next {
+    async fn save(&self, tx: &mut PgConnection) -> Result<(), Error> {
+        if self.days.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "update target t set day = u.day, due_at = u.due_at
+             from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::timestamptz[])
+                  as u (account_id, campaign_id, referral_id, day, due_at)
+             where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)
+               and t.state = 'active'",
+        )
+        .bind(&self.keys.accounts)
+        .bind(&self.keys.campaigns)
+        .bind(&self.keys.referrals)
+        .bind(&self.days)
+        .bind(&self.due_at)
+        .execute(tx)
+        .await
+        .map_err(Error::during("have targets go on"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+//! A copy of a database, to be played on. The original is only read.
+
+use futures_util::TryStreamExt;
+use sqlx::PgConnection;
+
+use crate::store::{Error, MIGRATOR, Store};
+
+/// A table all of whose columns are copied.
+macro_rules! copied {
+    ($table:literal) => {
+        (
+            $table,
+            concat!("copy ", $table, " to stdout (format binary)"),
+            concat!("copy ", $table, " from stdin (format binary)"),
+        )
+    };
+}
+
+/// Has the numbers of a table go on after the highest there is.
+macro_rules! next_number {
+    ($table:literal) => {
+        concat!(
+            "select setval(pg_get_serial_sequence('",
+            $table,
+            "', 'id'), coalesce(max(id), 0) + 1, false) from ",
+            $table
+        )
+    };
+}
+
+/// What is copied, in an order in which everything a row refers to comes before it: a table, how its rows leave the
+/// original, and how they come into the copy.
+const TABLES: [(&str, &str, &str); 18] = [
+    copied!("account"),
+    copied!("referral"),
+    copied!("suppression"),
+    copied!("revision"),
+    copied!("manifest"),
+    copied!("campaign"),
+    copied!("run"),
+    copied!("lane"),
+    copied!("account_halt"),
+    copied!("channel_halt"),
+    copied!("provider_stop"),
+    copied!("sender"),
+    copied!("target"),
+    // Their texts are most of a database, are personal, and decide nothing.
+    (
+        "message",
+        "copy (select account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone, language, '',
+                      revision_id, queued_at, sent_at, delivered_at, read_at, provider_id, error, due_at, failed_at
+               from message) to stdout (format binary)",
+        "copy message (account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone, language, text,
+                       revision_id, queued_at, sent_at, delivered_at, read_at, provider_id, error, due_at, failed_at)
+         from stdin (format binary)",
+    ),
+    copied!("lease"),
+    copied!("override"),
+    copied!("generation"),
+    copied!("facts_generation"),
+];
+
+/// What a copy can do without.
+#[cfg(test)]
+const LEFT_OUT: [&str; 18] = [
+    "sandbox_message",
+    "clock",
+    "refused_plan",
+    "event",
+    "reconciler",
+    "frozen_manifest",
+    "notifier",
+    "notification",
+    "webhook",
+    "provider_message",
+    "alias",
+    "inbound",
+    "conversation",
+    "confirmation",
+    "person_hold",
+    "forgotten",
+    "forgotten_key",
+    "installation",
+];
+
+/// Every number that is given next is one that nobody has.
+const SEQUENCES: [&str; 6] = [
+    next_number!("account"),
+    next_number!("referral"),
+    next_number!("revision"),
+    next_number!("campaign"),
+    next_number!("lease"),
+    next_number!("override"),
+];
+
+/// Bytes of a buffer that is worth sending.
+const FULL: usize = 256 * 1024;
+
+/// How the tables of a database stand to this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// There are none.
+    Missing,
+    /// They are of an older version.
+    Older,
+    Present,
+    /// They are of a newer version, or of another build.
+    Other,
+}
+
+impl Store {
+    /// Connects to a database in order to read it: it stays as it is, whatever version made it.
+    pub async fn look_at(url: &str, connections: u32) -> Result<(Self, Schema), Error> {
+        let store = Self::connect(url, connections).await?;
+        let schema = store.schema().await?;
+        Ok((store, schema))
+    }
+
+    async fn schema(&self) -> Result<Schema, Error> {
+        const OPERATION: &str = "read the version of the database";
+        let made: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::during(OPERATION))?;
+        if !made {
+            return Ok(Schema::Missing);
+        }
+        let found: Vec<(i64, Vec<u8>)> =
+            sqlx::query_as("select version, checksum from _sqlx_migrations where success order by version")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(Error::during(OPERATION))?;
+        let ours: Vec<(i64, Vec<u8>)> = MIGRATOR.iter().map(|step| (step.version, step.checksum.to_vec())).collect();
+        Ok(match found.len() {
+            0 => Schema::Missing,
+            _ if found == ours => Schema::Present,
+            _ if ours.starts_with(&found) => Schema::Older,
+            _ => Schema::Other,
+        })
+    }
+
+    /// Copies facts, desired and actual state as they are at one instant into `copy`, which must be migrated and empty.
+    /// Both must be [`Schema::Present`].
+    pub async fn copy_world(&self, copy: &Self) -> Result<(), Error> {
+        let mut original = self.looking().await?;
+        let mut copy = copy.pool.begin().await.map_err(Error::during("begin to write the copy"))?;
+        for only_row in ["delete from generation", "delete from facts_generation"] {
+            sqlx::query(only_row).execute(&mut *copy).await.map_err(Error::during("empty the copy"))?;
+        }
+        for (_, out, into) in TABLES {
+            copy_rows(&mut original, out, &mut copy, into).await?;
+        }
+        for set in SEQUENCES {
+            sqlx::query(set).execute(&mut *copy).await.map_err(Error::during("set the next numbers of the copy"))?;
+        }
+        copy.commit().await.map_err(Error::during("commit the copy"))
+    }
+}
+
+async fn copy_rows(
+    original: &mut PgConnection,
+    out: &'static str,
+    copy: &mut PgConnection,
+    into: &'static str,
+) -> Result<(), Error> {
+    const READ: &str = "read the database to copy";
+    const WRITE: &str = "write the copy";
+    let mut rows = original.copy_out_raw(out).await.map_err(Error::during(READ))?;
+    let mut writing = copy.copy_in_raw(into).await.map_err(Error::during(WRITE))?;
+    let mut buffer = Vec::with_capacity(FULL + FULL / 4);
+    while let Some(row) = rows.try_next().await.map_err(Error::during(READ))? {
+        buffer.extend_from_slice(&row);
+        if buffer.len() >= FULL {
+            writing.send(buffer.as_slice()).await.map_err(Error::during(WRITE))?;
+            buffer.clear();
+        }
+    }
+    writing.send(buffer.as_slice()).await.map_err(Error::during(WRITE))?;
+    writing.finish().await.map_err(Error::during(WRITE))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LEFT_OUT, SEQUENCES, TABLES};
+    use crate::store::MIGRATOR;
+
+    #[test]
+    fn every_table_is_copied_or_left_out_and_every_number_goes_on() {
+        for step in MIGRATOR.iter() {
+            let made = step.sql.as_str().split("create table ").skip(1);
+            for (table, body) in made.filter_map(|text| text.split_once(" (")) {
+                let copied = TABLES.iter().any(|(name, ..)| *name == table);
+                assert!(copied != LEFT_OUT.contains(&table), "is `{table}` copied or left out?");
+                let columns = body.split("\n)").next().unwrap();
+                if copied && columns.contains("generated always as identity") {
+                    let called = format!("('{table}'");
+                    assert!(SEQUENCES.iter().any(|set| set.contains(&called)), "`{table}` would number twice");
+                }
+            }
+        }
+    }
+}
