@@ -21,9 +21,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use relance::channel::{Channel, Open, Outcome};
+use relance::core::dispatch::OutgoingMessage;
 use relance::core::domain::Timestamp;
 use relance::daemon::Roles;
-use relance::store::{Claimed, Speed, Store};
+use relance::store::{Speed, Store};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +41,7 @@ struct Recorder(Mutex<Vec<(Person, Instant)>>);
 
 #[async_trait]
 impl Channel for Recorder {
-    async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
+    async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
         let now = Instant::now();
         let people = messages.iter().map(|message| message.key.target);
         self.0.lock().unwrap().extend(people.map(|target| ((target.account.0, target.referral.0), now)));

@@ -16,9 +16,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use relance::channel::{Open, Sandbox};
+use relance::channel::Open;
 use relance::core::domain::{SourceId, Timestamp};
 use relance::core::plan::Plan;
+use relance::daemon::Sandbox;
 use relance::daemon::reconcile::{By, Outcome, compare, reconcile};
 use relance::daemon::{Loaded, Roles, Supervisor, upkeep};
 use relance::facts;

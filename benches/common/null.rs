@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use relance::channel::{Channel, Open, Outcome};
+use relance::core::dispatch::OutgoingMessage;
 use relance::core::domain::Timestamp;
-use relance::store::Claimed;
 
 /// Takes everything, keeps nothing, and tells how many.
 pub(crate) struct Null<F>(F);
@@ -28,7 +28,7 @@ impl<F: Fn(usize) + Send + Sync> Channel for Null<F> {
         false
     }
 
-    async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
+    async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
         (self.0)(messages.len());
         vec![Outcome::Accepted { provider_id: "null".to_owned() }; messages.len()]
     }

@@ -10,7 +10,6 @@ pub mod notify;
 pub mod outgoing;
 mod refusal_text;
 mod route;
-mod sandbox;
 pub mod secret;
 mod smtp;
 pub mod webhook;
@@ -24,12 +23,11 @@ use async_trait::async_trait;
 
 pub use self::http::Http;
 pub use self::route::{Channels, Open};
-pub use self::sandbox::Sandbox;
 pub use self::smtp::Smtp;
 pub use self::withheld::Withheld;
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
 pub use crate::core::lifecycle::outcome::{Outcome, Reaction, Refusal};
-use crate::store::Claimed;
 
 /// The longest the hand-over of a batch may take, in real time. A stop waits longer than that, a lease lasts longer.
 pub const HAND_OVER: Duration = Duration::from_secs(20);
@@ -40,7 +38,7 @@ pub trait Channel: fmt::Debug + Send + Sync {
     /// Hands over `messages`; one outcome for each, in the same order.
     ///
     /// After [`HAND_OVER`] nobody waits for the answer. Whatever may have left is [`Outcome::Unknown`].
-    async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome>;
+    async fn hand_over(&self, messages: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome>;
 
     /// Whether it waits for somebody else, so that what it is handed for one lane must not hold up another.
     fn calls_out(&self) -> bool {

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::{Channel, HAND_OVER, Outcome, Reaction};
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{Name, Timestamp};
 use crate::core::manifest::desired::Channel as Spec;
-use crate::store::Claimed;
 
 /// Makes the channel that a manifest describes; without one, the built-in sandbox.
 pub type Open = Arc<dyn Fn(Option<&Spec>) -> Arc<dyn Channel> + Send + Sync>;
@@ -40,14 +40,14 @@ impl Channels {
 
     /// Hands each message to the channel of its campaign or account, the channels side by side; one outcome for each message, in
     /// the same order.
-    pub async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
+    pub async fn hand_over(&self, messages: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome> {
         let mut groups: BTreeMap<Option<&Name>, Vec<usize>> = BTreeMap::new();
         for (place, message) in messages.iter().enumerate() {
             groups.entry(message.channel.as_ref()).or_default().push(place);
         }
         let calls = groups.into_iter().map(|(name, places)| async move {
             // Nearly always all of them: then nothing is copied.
-            let batch: Cow<'_, [Claimed]> = if places.len() == messages.len() {
+            let batch: Cow<'_, [OutgoingMessage]> = if places.len() == messages.len() {
                 Cow::Borrowed(messages)
             } else {
                 places.iter().map(|place| messages[*place].clone()).collect()
@@ -69,7 +69,7 @@ impl Channels {
 }
 
 /// What `channel` says of `batch`. Who does not answer in time, or not for every message, leaves it open what left.
-async fn in_time(channel: &dyn Channel, batch: &[Claimed], now: Timestamp) -> Vec<Outcome> {
+async fn in_time(channel: &dyn Channel, batch: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome> {
     let unknown = |error: String| vec![Outcome::Unknown { error }; batch.len()];
     match tokio::time::timeout(HAND_OVER, channel.hand_over(batch, now)).await {
         Ok(outcomes) if outcomes.len() == batch.len() => outcomes,

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use super::{Channel, Outcome, Reaction};
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
-use crate::store::Claimed;
 
 /// In place of a channel that calls others, on a database whose clock somebody has set.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ impl Channel for Withheld {
         false
     }
 
-    async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
+    async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
         let error =
             "the clock of this database was set (`run --speed`), so nothing leaves this machine: send from another one";
         vec![Outcome::refused(error, Reaction::PauseChannel); messages.len()]

@@ -17,10 +17,11 @@ use super::{Exit, Global, demo, logging};
 use crate::channel::notify::Courier;
 use crate::channel::outgoing::Outgoing;
 use crate::channel::whatsapp::WhatsappCloud;
-use crate::channel::{Channel, Http, Open, Sandbox, Smtp, Withheld};
+use crate::channel::{Channel, Http, Open, Smtp, Withheld};
 use crate::config::Config;
 use crate::core::domain::Period;
 use crate::core::manifest::desired::Channel as Spec;
+use crate::daemon::Sandbox;
 use crate::daemon::{Roles, Supervisor};
 use crate::server::Server;
 use crate::source::Source;
@@ -178,9 +179,7 @@ pub(super) async fn channels(store: Store) -> anyhow::Result<Open> {
             Some(spec) if !is_real_time && !spec.is_local() => Arc::new(Withheld),
             None => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),
             Some(Spec::Sandbox { latency }) => Arc::new(Sandbox::new(store.clone(), Duration::from(*latency))),
-            Some(Spec::WhatsappCloud(spec)) => {
-                Arc::new(WhatsappCloud::new((**spec).clone(), store.clone()).under(mark))
-            }
+            Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone()).under(mark)),
             Some(Spec::Http(spec)) => Arc::new(Http::new((**spec).clone()).under(mark)),
             Some(Spec::Smtp(spec)) => Arc::new(Smtp::new((**spec).clone()).under(mark)),
         }

@@ -5,11 +5,11 @@ use anyhow::anyhow;
 use super::database;
 use crate::config::Config;
 use crate::postgres::Scratch;
-use crate::store::Store;
+use crate::store::{MIGRATOR, Store};
 
 /// Finds or starts the server for databases to throw away, and has its template ready.
 pub(super) async fn prepare(config: &Config) -> anyhow::Result<Scratch> {
-    Ok(Scratch::prepare(database::disposable(config).await?).await?)
+    Ok(Scratch::prepare(database::disposable(config).await?, &MIGRATOR).await?)
 }
 
 /// Lends `work` so many databases, migrated and empty, and drops them afterwards: also when `work` fails, or when Ctrl-C

@@ -13,12 +13,13 @@ use super::run::channels;
 use super::{Exit, Global, actor, known, phones, print};
 use crate::channel::{Channels, Outcome, Refusal};
 use crate::config::Config;
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::preview::made_up;
 use crate::core::dispatch::program::{Recipient, Rendered};
 use crate::core::domain::{CampaignId, Country, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp};
 use crate::core::manifest::desired::policy::AccountPolicy;
+use crate::store::Store;
 use crate::store::query::Author;
-use crate::store::{Claimed, Store};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -74,7 +75,9 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
     let what = format!("a test of day {} of `{}` to {} by {by}", args.day, campaign.name, phone.masked());
     // As any other attempt it is known before it is made.
     store.tell_of_test(author.id, format!("sends {what}"), None, now).await?;
+    let in_conversation = store.open_windows(&[(author.id, &phone)], now).await?.contains(&true);
     let message = claimed(args, (phone, content), &author, (policy, channel), now);
+    let message = OutgoingMessage { in_conversation, ..message };
     let outcome = channels.hand_over(&[message], now).await.pop().context("the channel says nothing")?;
     let (word, detail) = said(&outcome);
     store.tell_of_test(author.id, format!("{what}: {word}{detail}"), Some(word), now).await?;
@@ -131,20 +134,21 @@ fn claimed(
     author: &Author,
     (policy, channel): (Arc<AccountPolicy>, Option<Name>),
     now: Timestamp,
-) -> Claimed {
+) -> OutgoingMessage {
     let referral = ReferralId(-now.timestamp_micros());
     let target = TargetKey { account: author.id, campaign: CampaignId(0), referral };
-    Claimed {
+    OutgoingMessage {
         key: MessageKey { target, day: i16::try_from(args.day).unwrap_or(i16::MAX) },
         lease: 0,
         phone,
         email: args.email.clone(),
         channel,
         content,
+        in_conversation: false,
         attempts: 1,
         failed_days: 0,
         last: false,
-        counts_on: now.date_naive(),
+        quota_date: now.date_naive(),
         claimed_at: now,
         policy,
     }

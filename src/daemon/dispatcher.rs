@@ -14,11 +14,12 @@ use super::adaptive_batch::Reach;
 use super::send::{Sent, lease, save};
 use super::supervisor::log_failure;
 use crate::channel::{Channels, Outcome};
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, Timestamp};
 use crate::core::lifecycle::outcome::{Consequence, Settlement};
 use crate::store;
-use crate::store::{Batch, Claimed, Span, Speed, Store, Terms};
+use crate::store::{Batch, Span, Speed, Store, Terms};
 
 /// Messages on their way at most: with more, the channels are slower than what is due, and claiming more helps nobody.
 const MOST: usize = 8_192;
@@ -64,7 +65,7 @@ struct Aboard {
 
 /// Hand-overs that came to an end.
 struct Landed {
-    outcomes: Vec<(Claimed, Outcome)>,
+    outcomes: Vec<(OutgoingMessage, Outcome)>,
     at: Timestamp,
     /// Frees the lanes when the outcomes are saved.
     hold: Hold,
@@ -206,7 +207,7 @@ impl Flight {
     }
 
     /// Counts `messages` as being on their way; their lanes are left alone when they are `apart`.
-    fn hold(&self, messages: &[Claimed], apart: bool) -> Hold {
+    fn hold(&self, messages: &[OutgoingMessage], apart: bool) -> Hold {
         let lanes =
             if apart { messages.first().map(|one| one.key.target.account).into_iter().collect() } else { vec![] };
         let mut aboard = self.state.aboard();
@@ -217,11 +218,11 @@ impl Flight {
 }
 
 /// What is handed over together: each lane when they are `apart`, else all.
-fn groups(messages: Vec<Claimed>, apart: bool) -> Vec<Vec<Claimed>> {
+fn groups(messages: Vec<OutgoingMessage>, apart: bool) -> Vec<Vec<OutgoingMessage>> {
     if !apart {
         return if messages.is_empty() { vec![] } else { vec![messages] };
     }
-    let mut lanes: BTreeMap<AccountId, Vec<Claimed>> = BTreeMap::new();
+    let mut lanes: BTreeMap<AccountId, Vec<OutgoingMessage>> = BTreeMap::new();
     for message in messages {
         lanes.entry(message.key.target.account).or_default().push(message);
     }

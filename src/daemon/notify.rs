@@ -8,8 +8,9 @@ use futures_util::future::join_all;
 
 use crate::channel::notify::{Courier, DEADLINE};
 use crate::core::domain::Timestamp;
+use crate::core::lifecycle::notification::{Delivery, Notification};
 use crate::store;
-use crate::store::{Delivery, Notice, Speed, Store};
+use crate::store::{Speed, Store};
 
 /// How long what is handed out is ours, in real time.
 const LEASE: Duration = Duration::from_mins(1);
@@ -33,11 +34,11 @@ pub async fn deliver(
     if notices.is_empty() {
         return Ok(0);
     }
-    let deliver = async |notice: Notice| {
+    let deliver = async |notice: Notification| {
         let delivery = courier.deliver(&notice, now).await;
         (notice, delivery)
     };
-    let settled: Vec<(Notice, Delivery)> = join_all(notices.into_iter().map(deliver)).await;
+    let settled: Vec<(Notification, Delivery)> = join_all(notices.into_iter().map(deliver)).await;
     store.settle_notifications(&settled, now).await?;
     for (notice, delivery) in &settled {
         told.note(notice, delivery);
@@ -46,7 +47,7 @@ pub async fn deliver(
 }
 
 impl Told {
-    fn note(&mut self, notice: &Notice, delivery: &Delivery) {
+    fn note(&mut self, notice: &Notification, delivery: &Delivery) {
         let name = &notice.notifier;
         match delivery {
             Delivery::Done => {

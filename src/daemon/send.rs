@@ -5,10 +5,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::channel::{Channels, HAND_OVER, Outcome};
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::program::Program;
 use crate::core::domain::Timestamp;
 use crate::store;
-use crate::store::{Batch, Claimed, Span, Speed, Store, Terms};
+use crate::store::{Batch, Span, Speed, Store, Terms};
 
 /// What one tick takes: enough for a commit to cost little per message, few enough to be handed over within the lease.
 pub const BATCH: Batch = Batch { lanes: 512, people: 256, messages: 1_024 };
@@ -58,7 +59,11 @@ pub async fn send(
 
 /// Saves what is known, whatever happens to the database meanwhile: a lost outcome could not be had again. Saving twice
 /// changes nothing.
-pub(super) async fn save(store: &Store, outcomes: &[(Claimed, Outcome)], now: Timestamp) -> Result<(), store::Error> {
+pub(super) async fn save(
+    store: &Store,
+    outcomes: &[(OutgoingMessage, Outcome)],
+    now: Timestamp,
+) -> Result<(), store::Error> {
     for pause in SAVE_AGAIN {
         match store.save_outcomes(outcomes, now).await {
             Ok(()) => return Ok(()),

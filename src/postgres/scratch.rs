@@ -9,11 +9,11 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::{Pid, getpid, test_kill_process};
 use sha2::{Digest, Sha256};
+use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use super::{Error, Server, quoted};
 use crate::core::domain::hex;
-use crate::store::MIGRATOR;
 
 /// Any number that nothing else on this server locks.
 const TEMPLATE_LOCK: i64 = 0x7265_6c61;
@@ -35,11 +35,11 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the template unless it is there, and drops what dead processes and older migrations left.
-    pub async fn prepare(server: Server) -> Result<Self, Error> {
-        let migrations = MIGRATOR.iter().fold(Sha256::new(), |hash, migration| hash.chain_update(&migration.checksum));
+    /// Makes the template by `migrator` unless it is there, and drops what dead processes and older migrations left.
+    pub async fn prepare(server: Server, migrator: &Migrator) -> Result<Self, Error> {
+        let migrations = migrator.iter().fold(Sha256::new(), |hash, migration| hash.chain_update(&migration.checksum));
         let template = format!("template_{}", hex(&migrations.finalize()[..6]));
-        prepare(&server, &template).await.map_err(Error::sql("prepare databases to throw away"))?;
+        prepare(&server, &template, migrator).await.map_err(Error::sql("prepare databases to throw away"))?;
         Ok(Self { server, template, made: AtomicU32::new(0) })
     }
 
@@ -71,7 +71,7 @@ impl Scratch {
     }
 }
 
-async fn prepare(server: &Server, template: &str) -> Result<(), sqlx::Error> {
+async fn prepare(server: &Server, template: &str, migrator: &Migrator) -> Result<(), sqlx::Error> {
     let mut admin = PgConnection::connect(&server.url("postgres")).await?;
     sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK).execute(&mut admin).await?;
     let names: Vec<String> = sqlx::query_scalar("select datname::text from pg_database").fetch_all(&mut admin).await?;
@@ -83,7 +83,7 @@ async fn prepare(server: &Server, template: &str) -> Result<(), sqlx::Error> {
         let new = format!("new_{template}");
         admin.execute(AssertSqlSafe(format!("create database {}", quoted(&new)))).await?;
         let mut database = PgConnection::connect(&server.url(&new)).await?;
-        MIGRATOR.run(&mut database).await?;
+        migrator.run(&mut database).await?;
         database.close().await?;
         let rename = format!("alter database {} rename to {}", quoted(&new), quoted(template));
         admin.execute(AssertSqlSafe(rename)).await?;

@@ -21,6 +21,7 @@
 
 mod clock;
 mod control;
+mod conversation;
 mod error;
 mod facts;
 pub mod forecast;
@@ -46,7 +47,6 @@ pub use self::control::demo::Contents;
 pub use self::control::desired::InForce;
 pub use self::control::frozen::Standstill;
 pub use self::control::leader_election::{Holder, Token};
-pub use self::control::notification::{Delivery, Notice};
 pub use self::control::overrides::{Concerned, Group, Ordered, Outcome};
 pub use self::control::resume_channel::Resumed;
 pub use self::error::Error;
@@ -68,7 +68,7 @@ pub use self::runs::restriction::SenderName;
 pub use self::runs::senders::Senders;
 pub use self::runs::stopped::Stopped;
 pub use self::schedule::NextDue;
-pub use self::send::claim::{Batch, Claim, Claimed, Span, Terms};
+pub use self::send::claim::{Batch, Claim, Span, Terms};
 pub use self::send::resolution::{Chosen, Resolved};
 pub use self::snapshot::copy::Schema;
 pub use self::snapshot::{Arriving, Leaving};

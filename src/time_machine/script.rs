@@ -7,9 +7,9 @@ use tokio::sync::Notify;
 
 use crate::channel::whatsapp;
 use crate::channel::{Channel, Open, Outcome};
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{CampaignId, MessageKey, ReferralId, Timestamp, mix};
 use crate::core::lifecycle::outcome as settlement;
-use crate::store::Claimed;
 
 /// What a provider does with one hand-over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    fn concerns(&self, message: &Claimed) -> bool {
+    fn concerns(&self, message: &OutgoingMessage) -> bool {
         let MessageKey { target, day } = message.key;
         self.times != Some(0)
             && self.referral.is_none_or(|referral| referral == target.referral)
@@ -115,7 +115,7 @@ impl Script {
         self.crash.notified().await;
     }
 
-    fn reaction(&self, message: &Claimed) -> Reaction {
+    fn reaction(&self, message: &OutgoingMessage) -> Reaction {
         let mut faults = lock(&self.faults);
         if let Some(fault) = faults.iter_mut().find(|fault| fault.concerns(message)) {
             fault.times = fault.times.map(|times| times - 1);
@@ -130,11 +130,11 @@ impl Script {
     }
 
     /// `None`: nobody will ever hear the outcome.
-    fn hand_over(&self, message: &Claimed) -> Option<Outcome> {
+    fn hand_over(&self, message: &OutgoingMessage) -> Option<Outcome> {
         let reaction = self.reaction(message);
         let arrives = matches!(reaction, Reaction::Accepted | Reaction::Timeout | Reaction::CrashBeforeOutcome);
         if let Some(deliveries) = self.deliveries.as_ref().filter(|_| arrives) {
-            let Claimed { key, phone, content, claimed_at, .. } = message;
+            let OutgoingMessage { key, phone, content, claimed_at, .. } = message;
             let phone = phone.as_str().to_owned();
             lock(deliveries).push(Delivery { key: *key, phone, text: content.text.clone(), at: *claimed_at });
         }
@@ -163,7 +163,7 @@ impl Channel for Scripted {
         false
     }
 
-    async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
+    async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(messages.len());
         for message in messages {
             let Some(outcome) = self.0.hand_over(message) else {
@@ -181,7 +181,7 @@ fn provider_id(MessageKey { target, day }: &MessageKey) -> String {
 }
 
 /// A number below a million for one hand-over.
-fn draw(message: &Claimed, seed: u64) -> u64 {
+fn draw(message: &OutgoingMessage, seed: u64) -> u64 {
     let MessageKey { target, day } = message.key;
     // The campaign's number would say nothing: it depends on which other campaigns there are.
     let key = target.referral.0.cast_unsigned().rotate_left(20)

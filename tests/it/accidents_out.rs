@@ -106,7 +106,7 @@ impl Way {
                     "timeout": "10s", "connectTimeout": "5s", "concurrency": 1}))
                 .unwrap(),
             };
-            Arc::new(WhatsappCloud::new(spec, store.clone()).under(mark.clone()))
+            Arc::new(WhatsappCloud::new(spec).under(mark.clone()))
         });
         (program, Arc::new(Channels::open(&specs, &open)))
     }

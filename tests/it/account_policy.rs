@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use relance::channel::{Channel, Channels, Open, Outcome};
+use relance::core::dispatch::OutgoingMessage;
 use relance::core::domain::{ReferralId, Timestamp};
 use relance::core::manifest::desired::Channel as Spec;
 use relance::daemon::enroll;
 use relance::facts::Source;
 use relance::facts::import;
-use relance::store::{Age, Claimed, Speed};
+use relance::store::{Age, Speed};
 use serde_json::{Value, json};
 
 use crate::estimate::folder;
@@ -205,7 +206,7 @@ struct Noting(&'static str, Arc<Mutex<BTreeMap<ReferralId, &'static str>>>);
 
 #[async_trait]
 impl Channel for Noting {
-    async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
+    async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
         let mut noted = self.1.lock().unwrap();
         noted.extend(messages.iter().map(|message| (message.key.target.referral, self.0)));
         messages.iter().map(|_| Outcome::Accepted { provider_id: String::new() }).collect()

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use relance::channel::{Channel, Channels, Open, Outcome, Reaction};
+use relance::core::dispatch::OutgoingMessage;
 use relance::core::domain::Timestamp;
 use relance::daemon::{BATCH, Flight};
-use relance::store::{Batch, Claimed, Speed};
+use relance::store::{Batch, Speed};
 use tokio::sync::watch;
 
 use crate::sending::{ALWAYS, NO_PACE, tree};
@@ -23,7 +24,7 @@ struct InTurn(watch::Receiver<i32>, fn(i32) -> Outcome);
 
 #[async_trait]
 impl Channel for InTurn {
-    async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
+    async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
         let mut turn = self.0.clone();
         let mut outcomes = Vec::new();
         for message in messages {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeDelta};
 use relance::channel::{Channel, Http, Outcome, Reaction};
+use relance::core::dispatch::OutgoingMessage;
 use relance::core::dispatch::program::{Rendered, SpokenBy};
 use relance::core::domain::{
     AccountId, CampaignId, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp,
@@ -13,7 +14,6 @@ use relance::core::domain::{
 use relance::core::manifest::check;
 use relance::core::manifest::desired::policy::AccountPolicy;
 use relance::core::manifest::desired::{Channel as Spec, Media, MediaAt, MediaType};
-use relance::store::Claimed;
 use serde_json::json;
 
 use crate::daemon::folder;
@@ -25,9 +25,9 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// Day 2 of somebody, in the name of an account that has a sender.
-pub(crate) fn message(person: i64) -> Claimed {
+pub(crate) fn message(person: i64) -> OutgoingMessage {
     let target = TargetKey { account: AccountId(3), campaign: CampaignId(1), referral: ReferralId(person) };
-    Claimed {
+    OutgoingMessage {
         key: MessageKey { target, day: 2 },
         phone: Phone::trusted(format!("+23767100{person:04}")),
         email: Some(format!("person-{person}@example.org")),
@@ -39,10 +39,11 @@ pub(crate) fn message(person: i64) -> Claimed {
             media: Vec::new(),
             template: None,
         },
+        in_conversation: false,
         attempts: 1,
         failed_days: 0,
         last: false,
-        counts_on: NaiveDate::from_ymd_opt(2026, 11, 30).unwrap(),
+        quota_date: NaiveDate::from_ymd_opt(2026, 11, 30).unwrap(),
         claimed_at: now(),
         lease: 1,
         channel: None,
@@ -71,7 +72,7 @@ fn to(receiver: &Receiver, more: &str) -> Http {
     ))
 }
 
-async fn one(channel: &Http, message: Claimed) -> Outcome {
+async fn one(channel: &Http, message: OutgoingMessage) -> Outcome {
     let [outcome] = &channel.hand_over(&[message], now()).await[..] else { panic!() };
     outcome.clone()
 }
@@ -200,7 +201,7 @@ async fn what_cannot_go_is_refused_without_a_call() {
     with_media.content.media =
         vec![Media { kind: MediaType::Image, at: MediaAt::Url("https://example.com/a.png".to_owned()), caption: None }];
     assert_eq!(reaction(one(&to(&receiver, ""), with_media).await), Reaction::FailDay);
-    let nobody = Claimed { policy: Arc::default(), ..message(1) };
+    let nobody = OutgoingMessage { policy: Arc::default(), ..message(1) };
     let by_sender = channel(&format!("  url: '{}/{{{{ sender }}}}'\n  body: '{{}}'\n", receiver.url()));
     assert_eq!(reaction(one(&by_sender, nobody).await), Reaction::PauseAccount);
     let unset = to(&receiver, "  headers: {authorization: {fromEnv: RELANCE_NOBODY_SETS_THIS}}\n");

@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use relance::channel::{Channel, Outcome, Reaction, Smtp};
+use relance::core::dispatch::OutgoingMessage;
 use relance::core::manifest::desired::Channel as Spec;
-use relance::store::Claimed;
 use tempfile::TempDir;
 
 use crate::daemon::folder;
@@ -29,11 +29,11 @@ fn with_password(dir: &TempDir) -> String {
 }
 
 /// A message of an account without a sender of its own.
-fn message(person: i64) -> Claimed {
-    Claimed { policy: Arc::default(), ..crate::gateway::message(person) }
+fn message(person: i64) -> OutgoingMessage {
+    OutgoingMessage { policy: Arc::default(), ..crate::gateway::message(person) }
 }
 
-async fn one(channel: &Smtp, message: Claimed) -> Outcome {
+async fn one(channel: &Smtp, message: OutgoingMessage) -> Outcome {
     let [outcome] = &channel.hand_over(&[message], now()).await[..] else { panic!() };
     outcome.clone()
 }
@@ -145,7 +145,7 @@ async fn nothing_is_said_in_the_clear_that_should_be_encrypted() {
 async fn one_connection_does_for_many_messages() {
     let server = MailServer::start();
     let channel = channel(server.port, "  concurrency: 1\n");
-    let messages: Vec<Claimed> = (1..=5).map(message).collect();
+    let messages: Vec<OutgoingMessage> = (1..=5).map(message).collect();
     let outcomes = channel.hand_over(&messages, now()).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Accepted { .. })), "{outcomes:?}");
     one(&channel, message(6)).await;
@@ -162,7 +162,7 @@ async fn what_cannot_go_by_mail_is_refused_without_a_call() {
     let server = MailServer::start();
     let channel = channel(server.port, "");
     for email in [None, Some(" "), Some("nobody"), Some("a@b.example\r\nRCPT TO:<c@d.example>")] {
-        let person = Claimed { email: email.map(str::to_owned), ..message(1) };
+        let person = OutgoingMessage { email: email.map(str::to_owned), ..message(1) };
         assert_eq!(reaction(one(&channel, person).await), Reaction::Leave, "{email:?}");
     }
     let mut silent = message(1);

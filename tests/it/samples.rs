@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use relance::channel::{Channel, Open, Sandbox};
+use relance::channel::{Channel, Open};
 use relance::core::domain::Timestamp;
 use relance::daemon as runner;
+use relance::daemon::Sandbox;
 use relance::daemon::reconcile::{By, Outcome, reconcile};
 use relance::daemon::{Loaded, Seen};
 use relance::facts::Source;

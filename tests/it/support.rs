@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use relance::config::Config;
 use relance::postgres::{Durability, Options, Scratch, Search, Server};
-use relance::store::Store;
+use relance::store::{MIGRATOR, Store};
 use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
@@ -74,7 +74,7 @@ fn scratch() -> &'static Scratch {
             text
         });
         let dir = fast_dir().join(format!("relance-{}-{key}", geteuid().as_raw()));
-        alone(async || Scratch::prepare(Server::start(&options(dir)).unwrap().0).await).unwrap()
+        alone(async || Scratch::prepare(Server::start(&options(dir)).unwrap().0, &MIGRATOR).await).unwrap()
     })
 }
 

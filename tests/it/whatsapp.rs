@@ -7,11 +7,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
 
-use async_trait::async_trait;
 use chrono::NaiveDate;
 use relance::channel::fake_graph::{Accepted, ApiError, Behaviour, Clock, Fault, Order, StandIn};
-use relance::channel::whatsapp::{Conversations, WhatsappCloud, reaction};
+use relance::channel::whatsapp::{WhatsappCloud, reaction};
 use relance::channel::{Channel, Outcome, Reaction};
+use relance::core::dispatch::OutgoingMessage;
 use relance::core::dispatch::program::{Rendered, SpokenBy};
 use relance::core::domain::{
     AccountId, CampaignId, Language, Mark, MessageKey, Period, Phone, ReferralId, TargetKey, Timestamp,
@@ -19,7 +19,6 @@ use relance::core::domain::{
 use relance::core::manifest::desired::{
     Button, ButtonType, Media, MediaAt, MediaType, Secret, WhatsappCloud as Spec, WhatsappTemplate,
 };
-use relance::store::Claimed;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -32,27 +31,13 @@ fn now() -> Timestamp {
     "2026-11-30T08:00:00Z".parse().unwrap()
 }
 
-/// Those who wrote lately, by their phones.
-#[derive(Debug, Clone, Default)]
-struct Wrote(HashSet<String>);
-
-#[async_trait]
-impl Conversations for Wrote {
-    async fn open(&self, messages: &[Claimed], at: Timestamp) -> Result<HashSet<MessageKey>, String> {
-        assert_eq!(at, now());
-        if self.0.contains("nobody knows") {
-            return Err("the database is away".to_owned());
-        }
-        Ok(messages.iter().filter(|one| self.0.contains(one.phone.as_str())).map(|one| one.key).collect())
-    }
-}
-
 /// A stand-in, a folder with the token, and what a manifest says of them.
 struct Meta {
     standin: StandIn,
     dir: TempDir,
     spec: Spec,
-    wrote: Wrote,
+    /// Phones of those who wrote lately.
+    wrote: HashSet<String>,
 }
 
 impl Meta {
@@ -75,7 +60,7 @@ impl Meta {
             connect_timeout: Period::seconds(5),
             concurrency: 64,
         };
-        Self { standin, dir, spec, wrote: Wrote::default() }
+        Self { standin, dir, spec, wrote: HashSet::new() }
     }
 
     fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
@@ -87,7 +72,7 @@ impl Meta {
     /// Somebody writes, and we come to know.
     fn writes(&mut self, phone: &str) {
         let (number, phone, text) = (NUMBER.to_owned(), phone.to_owned(), "Bonjour".to_owned());
-        self.wrote.0.insert(phone.clone());
+        self.wrote.insert(phone.clone());
         self.standin.order(Order::Inbound { number, phone, text });
     }
 
@@ -95,15 +80,20 @@ impl Meta {
         self.standin.order(Order::FailNext { calls: 1, fault });
     }
 
-    fn channel(&self) -> WhatsappCloud<Wrote> {
-        WhatsappCloud::new(self.spec.clone(), self.wrote.clone())
+    fn channel(&self) -> WhatsappCloud {
+        WhatsappCloud::new(self.spec.clone())
     }
 
-    async fn hand_over(&self, messages: &[Claimed]) -> Vec<Outcome> {
-        self.channel().hand_over(messages, now()).await
+    async fn hand_over(&self, messages: &[OutgoingMessage]) -> Vec<Outcome> {
+        let claimed = |message: &OutgoingMessage| {
+            let in_conversation = self.wrote.contains(message.phone.as_str());
+            OutgoingMessage { in_conversation, ..message.clone() }
+        };
+        let messages: Vec<_> = messages.iter().map(claimed).collect();
+        self.channel().hand_over(&messages, now()).await
     }
 
-    async fn one(&self, message: Claimed) -> Outcome {
+    async fn one(&self, message: OutgoingMessage) -> Outcome {
         let [outcome] = &self.hand_over(&[message]).await[..] else { panic!() };
         outcome.clone()
     }
@@ -118,7 +108,7 @@ fn phone(person: i64) -> String {
 }
 
 /// Day 2 of somebody, with a template, in the name of an account that has a number of its own.
-fn message(person: i64) -> Claimed {
+fn message(person: i64) -> OutgoingMessage {
     let target = TargetKey { account: AccountId(3), campaign: CampaignId(1), referral: ReferralId(person) };
     let language = Language::parse("fr").unwrap();
     let template = WhatsappTemplate {
@@ -132,7 +122,7 @@ fn message(person: i64) -> Claimed {
         sender: Some(NUMBER.to_owned()),
         ..Default::default()
     };
-    Claimed {
+    OutgoingMessage {
         lease: 1,
         channel: None,
         key: MessageKey { target, day: 2 },
@@ -149,20 +139,21 @@ fn message(person: i64) -> Claimed {
         attempts: 1,
         failed_days: 0,
         last: false,
-        counts_on: NaiveDate::from_ymd_opt(2026, 11, 30).unwrap(),
+        in_conversation: false,
+        quota_date: NaiveDate::from_ymd_opt(2026, 11, 30).unwrap(),
         claimed_at: now(),
         policy: Arc::new(policy),
     }
 }
 
 /// The same day without a template.
-fn plain(person: i64) -> Claimed {
+fn plain(person: i64) -> OutgoingMessage {
     let mut message = message(person);
     message.content.template = None;
     message
 }
 
-fn with_media(mut message: Claimed, media: &[(MediaType, &str)]) -> Claimed {
+fn with_media(mut message: OutgoingMessage, media: &[(MediaType, &str)]) -> OutgoingMessage {
     let at = |at: &str| {
         if at.contains(':') { MediaAt::Url(at.to_owned()) } else { MediaAt::Id(at.to_owned()) }
     };
@@ -251,7 +242,7 @@ async fn headers_buttons_and_uploads_go_as_documented() {
     // The medium is the header, whatever else was meant to be.
     let mut both = with_media(message(1), &[(MediaType::Image, "1013859600285441")]);
     both.content.template.as_mut().unwrap().header = Some("Paul".to_owned());
-    let messages: Vec<Claimed> = [all].into_iter().chain(uploads.into_iter().flatten()).chain([both]).collect();
+    let messages: Vec<OutgoingMessage> = [all].into_iter().chain(uploads.into_iter().flatten()).chain([both]).collect();
     let mut bodies = Vec::new();
     for message in messages {
         let outcome = meta.one(message).await;
@@ -307,7 +298,7 @@ async fn every_code_gets_the_reaction_asked_for() {
     let (mut messages, mut told) = (Vec::new(), String::new());
     for (place, code) in (0_i64..).zip(CODES.into_iter().chain([999_999])) {
         meta.standin.order(Order::FailFor { phone: phone(place), fault: error(code) });
-        messages.extend([1, 2].map(|attempts| Claimed { attempts, ..message(place) }));
+        messages.extend([1, 2].map(|attempts| OutgoingMessage { attempts, ..message(place) }));
     }
     let outcomes = meta.hand_over(&messages).await;
     for (code, pair) in CODES.into_iter().chain([999_999]).zip(outcomes.chunks(2)) {
@@ -435,10 +426,6 @@ async fn what_never_left_is_tried_again() {
         assert!(!refusal.error.contains(TOKEN) && !refusal.error.contains(NUMBER), "{}", refusal.error);
     }
     assert_eq!(meta.standin.traffic().calls, 0);
-    meta.spec.base_url = meta.standin.url();
-    meta.wrote.0.insert("nobody knows".to_owned());
-    assert_eq!(asks_for(&meta.one(message(1)).await), retry);
-    assert_eq!(meta.standin.traffic().calls, 0);
 }
 
 #[tokio::test]
@@ -466,7 +453,8 @@ async fn calls_go_side_by_side_and_answers_stay_in_order() {
         meta.standin.order(Order::FailFor { phone: phone(person), fault: error(131_026) });
     }
     let channel = meta.channel();
-    let batches: Vec<Vec<Claimed>> = (0..2).map(|half| (half * 50..(half + 1) * 50).map(message).collect()).collect();
+    let batches: Vec<Vec<OutgoingMessage>> =
+        (0..2).map(|half| (half * 50..(half + 1) * 50).map(message).collect()).collect();
     // The limit is one of the channel, not of each batch.
     let (first, second) = tokio::join!(channel.hand_over(&batches[0], now()), channel.hand_over(&batches[1], now()));
     let ledger = meta.standin.ledger();
@@ -500,7 +488,7 @@ async fn whatever_happens_on_the_way_nothing_is_taken_for_what_it_is_not() {
         (behaviour.seed, behaviour.cut_before, behaviour.cut_after) = (4, 0.1, 0.1);
         behaviour.latency_ms = [0, 3];
     });
-    let messages: Vec<Claimed> = (0..1_000).map(message).collect();
+    let messages: Vec<OutgoingMessage> = (0..1_000).map(message).collect();
     let outcomes = meta.hand_over(&messages).await;
     let ledger: HashSet<String> = meta.standin.ledger().into_iter().map(|one| one.key).collect();
     let (mut cut, mut kept) = (0, 0);

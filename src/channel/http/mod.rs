@@ -27,11 +27,11 @@ use super::refusal_text::without;
 use super::{Channel, Outcome, Reaction};
 use crate::channel::outgoing::{Call, Method, Outgoing};
 use crate::channel::secret;
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{Callback, Mark, Timestamp};
 use crate::core::lifecycle::outcome::ATTEMPTS;
 use crate::core::manifest::desired::{Http as Spec, HttpMethod};
 use crate::core::template::{Problem, RequestTemplate};
-use crate::store::Claimed;
 
 #[derive(Debug)]
 pub struct Http {
@@ -94,7 +94,7 @@ impl Http {
     }
 
     /// Hands over one message. No call begins that would not be over in time.
-    async fn send(&self, message: &Claimed, access: &Access, latest: Instant) -> Outcome {
+    async fn send(&self, message: &OutgoingMessage, access: &Access, latest: Instant) -> Outcome {
         let id = Callback::new(self.mark.as_ref(), message.key).to_string();
         let made = match &self.body {
             None => Request::of((message, &id), &self.spec, &access.url, None),
@@ -140,7 +140,7 @@ impl Http {
 
 #[async_trait]
 impl Channel for Http {
-    async fn hand_over(&self, messages: &[Claimed], _: Timestamp) -> Vec<Outcome> {
+    async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
         let latest = self.turns.latest();
         // Once a batch: what was renewed counts from then on.
         match self.access() {

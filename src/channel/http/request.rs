@@ -1,10 +1,10 @@
 //! A message as a gateway wants it.
 
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Language;
 use crate::core::lifecycle::outcome::{Outcome, Reaction};
 use crate::core::manifest::desired::{ContentType, Http as Spec, MediumValues, RequestValues, is_near_or_tls};
 use crate::core::template::{Escape, RequestTemplate};
-use crate::store::Claimed;
 
 /// A request, ready but for what lets it in.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(super) fn address(url: &str) -> Result<RequestTemplate, String> {
 impl Request {
     /// Fills in the templates. What cannot go is refused here, without a call.
     pub(super) fn of(
-        (message, id): (&Claimed, &str),
+        (message, id): (&OutgoingMessage, &str),
         spec: &Spec,
         url: &RequestTemplate,
         body: Option<&RequestTemplate>,
@@ -70,7 +70,7 @@ impl Request {
     }
 }
 
-fn values<'a>(message: &'a Claimed, phone: &'a str, id: &'a str, sender: Option<&'a str>) -> RequestValues<'a> {
+fn values<'a>(message: &'a OutgoingMessage, phone: &'a str, id: &'a str, sender: Option<&'a str>) -> RequestValues<'a> {
     let media = message.content.media.iter();
     RequestValues {
         phone,

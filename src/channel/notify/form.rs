@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::store::Notice;
+use crate::core::lifecycle::notification::Notification;
 
 /// What programs get.
-pub(super) fn webhook(notice: &Notice) -> String {
+pub(super) fn webhook(notice: &Notification) -> String {
     let several = notice.accounts > 1;
     json!({
         "id": notice.uid,
@@ -28,14 +28,14 @@ pub(super) fn webhook(notice: &Notice) -> String {
 }
 
 /// What Slack gets. Its three special characters mean themselves.
-pub(super) fn slack(notice: &Notice) -> String {
+pub(super) fn slack(notice: &Notification) -> String {
     let text = text(notice).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     json!({"text": text}).to_string()
 }
 
 /// The notice in a sentence.
-fn text(notice: &Notice) -> String {
-    let Notice { topic, campaign, account, accounts, events, folded, sentence, .. } = notice;
+fn text(notice: &Notification) -> String {
+    let Notification { topic, campaign, account, accounts, events, folded, sentence, .. } = notice;
     let told = match (campaign, topic.as_str().strip_prefix("run-")) {
         (Some(campaign), Some(what)) => {
             let accounts = match (accounts, account) {
@@ -59,12 +59,12 @@ fn text(notice: &Notice) -> String {
 mod tests {
     use super::{slack, text, webhook};
     use crate::core::domain::Period;
+    use crate::core::lifecycle::notification::Notification;
     use crate::core::manifest::desired::{Notifier, NotifierType, Secret, Topic};
-    use crate::store::Notice;
 
-    fn notice() -> Notice {
+    fn notice() -> Notification {
         let at = "2026-11-30T08:00:00Z".parse().unwrap();
-        Notice {
+        Notification {
             id: 1,
             uid: "a-b-c".to_owned(),
             notifier: "team".to_owned(),
@@ -96,14 +96,14 @@ mod tests {
     fn words_for_one_for_many_and_for_what_was_folded() {
         let many = notice();
         assert_eq!(text(&many), "winter paused for 100 accounts: the subscription is over");
-        let one = Notice { accounts: 1, events: 12, folded: 12, ..notice() };
+        let one = Notification { accounts: 1, events: 12, folded: 12, ..notice() };
         assert_eq!(
             text(&one),
             "winter paused for account a1: the subscription is over (12 times since this was last told)"
         );
-        let more = Notice { events: 100, folded: 100, ..notice() };
+        let more = Notification { events: 100, folded: 100, ..notice() };
         assert_eq!(text(&more), "winter paused for 100 accounts: the subscription is over (since this was last told)");
-        let plan = Notice {
+        let plan = Notification {
             topic: Topic::PlanRefused,
             campaign: None,
             account: None,

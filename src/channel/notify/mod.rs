@@ -11,8 +11,8 @@ use crate::channel::outgoing;
 use crate::channel::outgoing::Outgoing;
 use crate::channel::secret;
 use crate::core::domain::Timestamp;
+use crate::core::lifecycle::notification::{Delivery, Notification};
 use crate::core::manifest::desired::NotifierType;
-use crate::store::{Delivery, Notice};
 
 /// The first pause after a failed attempt; each is twice as long as the one before.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
@@ -35,14 +35,14 @@ impl Courier {
     }
 
     /// Makes one attempt. The receiver may have got it though the answer was lost: it tells by the id.
-    pub async fn deliver(&self, notice: &Notice, now: Timestamp) -> Delivery {
+    pub async fn deliver(&self, notice: &Notification, now: Timestamp) -> Delivery {
         match self.attempt(notice, now).await {
             Ok(()) => Delivery::Done,
             Err(error) => after(error, notice.attempts, notice.created_at, now),
         }
     }
 
-    async fn attempt(&self, notice: &Notice, now: Timestamp) -> Result<(), String> {
+    async fn attempt(&self, notice: &Notification, now: Timestamp) -> Result<(), String> {
         let spec = &notice.spec;
         let url = secret::read(&spec.url)?;
         let body = match spec.kind {

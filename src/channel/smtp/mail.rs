@@ -5,11 +5,11 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder, SinglePart};
 use lettre::{Address, Message};
 
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{Callback, Language, Timestamp};
 use crate::core::lifecycle::outcome::{Outcome, Reaction};
 use crate::core::manifest::desired::{Smtp as Spec, UnsubscribeValues};
 use crate::core::template::{Escape, RequestTemplate};
-use crate::store::Claimed;
 
 /// A mail, ready to leave.
 #[derive(Debug)]
@@ -26,7 +26,11 @@ pub(super) struct Mail {
 
 impl Mail {
     /// Writes the mail. What cannot go is refused here, without a call.
-    pub(super) fn of((message, callback): (&Claimed, &Callback), spec: &Spec, now: Timestamp) -> Result<Self, Outcome> {
+    pub(super) fn of(
+        (message, callback): (&OutgoingMessage, &Callback),
+        spec: &Spec,
+        now: Timestamp,
+    ) -> Result<Self, Outcome> {
         let own = message.policy.sender.as_deref();
         let from = sender(own.or(spec.from.as_deref()))?;
         let to = recipient(message)?;
@@ -70,7 +74,7 @@ fn sender(text: Option<&str>) -> Result<Mailbox, Outcome> {
     })
 }
 
-fn recipient(message: &Claimed) -> Result<Address, Outcome> {
+fn recipient(message: &OutgoingMessage) -> Result<Address, Outcome> {
     let email = message.email.as_deref().map(str::trim).filter(|email| !email.is_empty());
     let email = email.ok_or_else(|| Outcome::refused("the person has no e-mail address", Reaction::Leave))?;
     email.parse().map_err(|_| Outcome::refused("the e-mail address of the person is none", Reaction::Leave))
@@ -79,7 +83,7 @@ fn recipient(message: &Claimed) -> Result<Address, Outcome> {
 /// How to be written to no more: at best by one click (RFC 8058), which is posted and needs no answer.
 fn unsubscribe(
     mail: MessageBuilder,
-    (message, callback): (&Claimed, &Callback),
+    (message, callback): (&OutgoingMessage, &Callback),
     spec: &Spec,
     to: &Address,
 ) -> Result<MessageBuilder, Outcome> {

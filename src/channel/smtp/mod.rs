@@ -22,9 +22,9 @@ use self::session::Session;
 use super::concurrency::Turns;
 use super::{Channel, Outcome, Reaction};
 use crate::channel::secret;
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{Callback, Mark, Timestamp};
 use crate::core::manifest::desired::Smtp as Spec;
-use crate::store::Claimed;
 
 /// Servers close connections that nobody uses; most wait longer than this.
 const IDLE: Duration = Duration::from_secs(30);
@@ -58,7 +58,7 @@ impl Smtp {
     /// Hands over one message. None is begun that would not be over in time.
     async fn send(
         &self,
-        message: &Claimed,
+        message: &OutgoingMessage,
         credentials: Option<&Credentials>,
         now: Timestamp,
         latest: Instant,
@@ -113,7 +113,7 @@ impl Smtp {
 
 #[async_trait]
 impl Channel for Smtp {
-    async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
+    async fn hand_over(&self, messages: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome> {
         let latest = self.turns.latest();
         // Once a batch: a password that was renewed counts from then on.
         let credentials = match &self.spec.credentials {

@@ -7,9 +7,6 @@ mod answer;
 mod errors;
 mod request;
 
-use std::collections::HashSet;
-use std::fmt;
-
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -22,44 +19,23 @@ use super::refusal_text::without;
 use super::{Channel, Outcome, Reaction};
 use crate::channel::outgoing::{Call, Outgoing, Silence};
 use crate::channel::secret;
-use crate::core::domain::{Callback, Mark, MessageKey, Timestamp};
+use crate::core::dispatch::OutgoingMessage;
+use crate::core::domain::{Callback, Mark, Timestamp};
 use crate::core::manifest::desired::WhatsappCloud as Spec;
-use crate::store::{Claimed, Store};
-
-/// Who may be written to freely.
-#[async_trait]
-pub trait Conversations: fmt::Debug + Send + Sync {
-    /// Those of `messages` whose people wrote to their account within the last 24 hours.
-    ///
-    /// # Errors
-    /// A sentence; nothing is sent then.
-    async fn open(&self, messages: &[Claimed], now: Timestamp) -> Result<HashSet<MessageKey>, String>;
-}
-
-/// Webhooks told who wrote.
-#[async_trait]
-impl Conversations for Store {
-    async fn open(&self, messages: &[Claimed], now: Timestamp) -> Result<HashSet<MessageKey>, String> {
-        let people: Vec<_> = messages.iter().map(|message| (message.key.target.account, &message.phone)).collect();
-        let open = self.open_windows(&people, now).await.map_err(|error| error.to_string())?;
-        Ok(messages.iter().zip(open).filter(|(_, open)| *open).map(|(message, _)| message.key).collect())
-    }
-}
 
 #[derive(Debug)]
-pub struct WhatsappCloud<C> {
+pub struct WhatsappCloud {
     spec: Spec,
     outgoing: Outgoing,
     turns: Turns,
-    conversations: C,
     mark: Option<Mark>,
 }
 
-impl<C: Conversations> WhatsappCloud<C> {
-    pub fn new(spec: Spec, conversations: C) -> Self {
+impl WhatsappCloud {
+    pub fn new(spec: Spec) -> Self {
         let outgoing = Outgoing::calling(spec.connect_timeout.into(), spec.timeout.into());
         let turns = Turns::new(spec.concurrency, spec.timeout.into());
-        Self { spec, outgoing, turns, conversations, mark: None }
+        Self { spec, outgoing, turns, mark: None }
     }
 
     /// Under the mark of an installation, by which it knows its receipts.
@@ -69,13 +45,13 @@ impl<C: Conversations> WhatsappCloud<C> {
     }
 
     /// Hands over one message. No call begins that would not be over in time.
-    async fn send(&self, message: &Claimed, in_conversation: bool, token: &str, latest: Instant) -> Outcome {
+    async fn send(&self, message: &OutgoingMessage, token: &str, latest: Instant) -> Outcome {
         let (number, is_shared) = match self.number(message) {
             Ok(number) => number,
             Err(outcome) => return outcome,
         };
         let callback = Callback::new(self.mark.as_ref(), message.key);
-        let body = match request::body(message, &callback, in_conversation) {
+        let body = match request::body(message, &callback) {
             Ok(body) => body,
             Err(outcome) => return outcome,
         };
@@ -109,7 +85,7 @@ impl<C: Conversations> WhatsappCloud<C> {
     }
 
     /// The number that sends: that of the account, else the one for all, of which the second value speaks.
-    fn number<'a>(&'a self, message: &'a Claimed) -> Result<(&'a str, bool), Outcome> {
+    fn number<'a>(&'a self, message: &'a OutgoingMessage) -> Result<(&'a str, bool), Outcome> {
         let own = message.policy.sender.as_deref();
         let number = own.or(self.spec.phone_number_id.as_deref()).ok_or_else(|| {
             let error = "no number to send by: the account has no `sender`, and the channel no `phoneNumberId`";
@@ -124,8 +100,8 @@ impl<C: Conversations> WhatsappCloud<C> {
 }
 
 #[async_trait]
-impl<C: Conversations> Channel for WhatsappCloud<C> {
-    async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
+impl Channel for WhatsappCloud {
+    async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
         let latest = self.turns.latest();
         let all = |error: String, reaction| vec![Outcome::refused(error, reaction); messages.len()];
         // Once a batch: a token that was renewed counts from then on.
@@ -133,17 +109,13 @@ impl<C: Conversations> Channel for WhatsappCloud<C> {
             Ok(token) => token,
             Err(error) => return all(format!("`accessToken`: {error}"), Reaction::PauseChannel),
         };
-        let open = match self.conversations.open(messages, now).await {
-            Ok(open) => open,
-            Err(error) => return all(error, Reaction::Retry { after: None }),
-        };
-        let calls = messages.iter().map(|message| self.send(message, open.contains(&message.key), &token, latest));
+        let calls = messages.iter().map(|message| self.send(message, &token, latest));
         join_all(calls).await
     }
 }
 
 /// What follows from an outcome. Meta repeats tokens that it does not know, and may repeat whom it was for.
-fn settled(outcome: Outcome, is_shared: bool, token: &str, message: &Claimed) -> Outcome {
+fn settled(outcome: Outcome, is_shared: bool, token: &str, message: &OutgoingMessage) -> Outcome {
     let phone = message.phone.as_str();
     match without(outcome, [token, phone, phone.trim_start_matches('+')].into_iter()) {
         Outcome::Refused(mut refusal) => {

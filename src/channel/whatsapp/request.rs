@@ -5,10 +5,10 @@
 
 use serde_json::{Value, json};
 
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Callback;
 use crate::core::lifecycle::outcome::{Outcome, Reaction};
 use crate::core::manifest::desired::{Button, ButtonType, Media, MediaAt, MediaType, Takes, WhatsappTemplate};
-use crate::store::Claimed;
 
 const TAKES: Takes = Takes::WHATSAPP_CLOUD;
 
@@ -34,9 +34,9 @@ impl Body {
 }
 
 /// What goes to somebody with whom there is a conversation, or none. What cannot go is refused here, without a call.
-pub(super) fn body(message: &Claimed, callback: &Callback, in_conversation: bool) -> Result<Body, Outcome> {
+pub(super) fn body(message: &OutgoingMessage, callback: &Callback) -> Result<Body, Outcome> {
     let content = &message.content;
-    let (kind, value) = match (&content.template, in_conversation) {
+    let (kind, value) = match (&content.template, message.in_conversation) {
         (_, true) => free(&content.text, &content.media)?,
         (Some(template), false) => ("template", of_template(template, &content.media)?),
         (None, false) => {

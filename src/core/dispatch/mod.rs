@@ -4,6 +4,9 @@ pub mod account_health;
 pub mod cadence;
 pub mod gate;
 pub mod lane;
+mod outgoing_message;
 pub mod pacing;
 pub mod preview;
 pub mod program;
+
+pub use self::outgoing_message::OutgoingMessage;

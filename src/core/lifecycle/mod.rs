@@ -5,6 +5,7 @@
 pub mod enrollment;
 pub mod event;
 pub mod message;
+pub mod notification;
 pub mod ordering;
 pub mod outcome;
 pub mod overrides;

@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
+use sqlx::{PgConnection, Row};
 
 use super::event::{Event, tell};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::event::EventKind;
-use crate::core::manifest::desired::{Notifier, Topic};
+use crate::core::lifecycle::notification::{Delivery, Notification};
+use crate::core::manifest::desired::Notifier;
 use crate::store::{Error, Store};
 
 /// What happens in several transactions one after the other, such as a campaign pausing in thousands of accounts, is
@@ -20,49 +22,30 @@ const SETTLE: &str = "2 seconds";
 /// Handed out at once, of each notifier: many that wait for one receiver keep nobody else from theirs.
 const AT_ONCE: i64 = 4;
 
-/// One thing to tell one receiver.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct Notice {
-    pub id: i64,
-    /// The same at every attempt, and in no other database.
-    pub uid: String,
-    pub notifier: String,
-    #[sqlx(json)]
-    pub topic: Topic,
-    pub campaign: Option<String>,
-    /// External id of one of those concerned.
-    pub account: Option<String>,
-    pub accounts: i64,
-    /// How often it happened.
-    pub events: i64,
-    /// How many of these events waited because the same had just been told.
-    pub folded: i64,
-    pub actor: Option<String>,
-    pub reason: Option<String>,
-    pub sentence: String,
-    pub revision: Option<i32>,
-    pub first_at: Timestamp,
-    pub last_at: Timestamp,
-    /// This one included.
-    pub attempts: i32,
-    pub created_at: Timestamp,
-    /// The notifier as it is now.
-    #[sqlx(json)]
-    pub spec: Notifier,
-}
-
-/// What became of one attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delivery {
-    Done,
-    /// Tried again at this instant.
-    Again {
-        error: String,
-        at: Timestamp,
-    },
-    GivenUp {
-        error: String,
-    },
+/// A notification as it stands in the database, with its notifier as it is now.
+fn notification(row: &PgRow) -> Result<Notification, sqlx::Error> {
+    let Json(topic) = row.try_get("topic")?;
+    let Json(spec) = row.try_get("spec")?;
+    Ok(Notification {
+        id: row.try_get("id")?,
+        uid: row.try_get("uid")?,
+        notifier: row.try_get("notifier")?,
+        topic,
+        campaign: row.try_get("campaign")?,
+        account: row.try_get("account")?,
+        accounts: row.try_get("accounts")?,
+        events: row.try_get("events")?,
+        folded: row.try_get("folded")?,
+        actor: row.try_get("actor")?,
+        reason: row.try_get("reason")?,
+        sentence: row.try_get("sentence")?,
+        revision: row.try_get("revision")?,
+        first_at: row.try_get("first_at")?,
+        last_at: row.try_get("last_at")?,
+        attempts: row.try_get("attempts")?,
+        created_at: row.try_get("created_at")?,
+        spec,
+    })
 }
 
 impl Store {
@@ -106,8 +89,8 @@ impl Store {
     }
 
     /// Hands out what is due, some of each notifier. Whoever takes it settles it before `until`; otherwise others get it.
-    pub async fn claim_notifications(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Notice>, Error> {
-        sqlx::query_as(
+    pub async fn claim_notifications(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Notification>, Error> {
+        sqlx::query(
             "with due as (
                select d.id from notifier n cross join lateral (
                  select id from notification where notifier = n.name and due_at <= $1
@@ -122,19 +105,24 @@ impl Store {
         .bind(now)
         .bind(until)
         .bind(AT_ONCE)
+        .try_map(|row| notification(&row))
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during("claim notifications"))
     }
 
     /// Saves what became of notices; one that is given up is told of in the log.
-    pub async fn settle_notifications(&self, settled: &[(Notice, Delivery)], now: Timestamp) -> Result<(), Error> {
+    pub async fn settle_notifications(
+        &self,
+        settled: &[(Notification, Delivery)],
+        now: Timestamp,
+    ) -> Result<(), Error> {
         const OPERATION: &str = "save what became of notifications";
         let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
         save(&mut tx, settled, now).await.map_err(Error::during(OPERATION))?;
         let given_up = settled.iter().filter_map(|(notice, delivery)| match delivery {
             Delivery::GivenUp { error } => {
-                let Notice { notifier, topic, attempts, sentence, .. } = notice;
+                let Notification { notifier, topic, attempts, sentence, .. } = notice;
                 let sentence =
                     format!("gave up telling `{notifier}` of {topic} ({sentence}) after {attempts} attempts: {error}");
                 Some(Event::new(EventKind::NotificationGivenUp, None, sentence))
@@ -146,7 +134,7 @@ impl Store {
     }
 }
 
-async fn save(tx: &mut PgConnection, settled: &[(Notice, Delivery)], now: Timestamp) -> Result<(), sqlx::Error> {
+async fn save(tx: &mut PgConnection, settled: &[(Notification, Delivery)], now: Timestamp) -> Result<(), sqlx::Error> {
     let error = |delivery: &Delivery| match delivery {
         Delivery::Done => None,
         Delivery::Again { error, .. } | Delivery::GivenUp { error } => Some(error.clone()),

@@ -7,12 +7,12 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::core::consent::confirmation;
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::program::{Rendered, SpokenBy};
 use crate::core::domain::{AccountId, CampaignId, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::outcome::{ATTEMPTS, Outcome, Reaction};
 use crate::core::manifest::desired::policy::{AccountPolicy, Policies};
 use crate::store::rows::decode;
-use crate::store::send::claim::Claimed;
 use crate::store::{Error, Store};
 
 /// For so long after a person wrote, they can be answered; later nobody waits for it.
@@ -92,7 +92,11 @@ struct Row {
 impl Store {
     /// Claims confirmations that are due. Whoever dies before it [settles](Store::settle_confirmations) them leaves them
     /// untold: nobody is told twice.
-    pub async fn claim_confirmations(&self, policies: &Policies, now: Timestamp) -> Result<Vec<Claimed>, Error> {
+    pub async fn claim_confirmations(
+        &self,
+        policies: &Policies,
+        now: Timestamp,
+    ) -> Result<Vec<OutgoingMessage>, Error> {
         const OPERATION: &str = "claim confirmations";
         let rows: Vec<Row> = sqlx::query_as(
             "with old as (delete from confirmation where heard_at <= $3),
@@ -115,8 +119,12 @@ impl Store {
     }
 
     /// Saves what became of confirmations: those that certainly did not leave are tried again a few times.
-    pub async fn settle_confirmations(&self, outcomes: &[(Claimed, Outcome)], now: Timestamp) -> Result<(), Error> {
-        let again = |(claimed, outcome): &(Claimed, Outcome)| match outcome {
+    pub async fn settle_confirmations(
+        &self,
+        outcomes: &[(OutgoingMessage, Outcome)],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let again = |(claimed, outcome): &(OutgoingMessage, Outcome)| match outcome {
             Outcome::Refused(refusal) if claimed.attempts < ATTEMPTS => match refusal.reaction {
                 Reaction::Retry { after } | Reaction::Throttle { after } => Some(now + after.unwrap_or(PAUSE)),
                 Reaction::SkipDay
@@ -146,7 +154,7 @@ impl Store {
 
 impl Row {
     /// As a message of no campaign, whose number stands in place of a referral.
-    fn claimed(self, policies: &Policies, now: Timestamp) -> Result<Claimed, sqlx::Error> {
+    fn claimed(self, policies: &Policies, now: Timestamp) -> Result<OutgoingMessage, sqlx::Error> {
         let language = |tag: &str| Language::parse(tag).map_err(|error| sqlx::Error::Decode(error.into()));
         let language = language(self.language.as_deref().unwrap_or(USUAL)).or_else(|_| language(USUAL))?;
         let target =
@@ -157,7 +165,7 @@ impl Row {
             Some(sender) => Arc::new(AccountPolicy { sender: Some(sender), ..AccountPolicy::clone(&policy) }),
             None => policy,
         };
-        Ok(Claimed {
+        Ok(OutgoingMessage {
             key: MessageKey { target, day: NO_DAY },
             lease: 0,
             phone: Phone::trusted(self.phone),
@@ -171,10 +179,11 @@ impl Row {
                 media: Vec::new(),
                 template: None,
             },
+            in_conversation: true,
             attempts: u16::try_from(self.attempts).unwrap_or(u16::MAX),
             failed_days: 0,
             last: true,
-            counts_on: now.date_naive(),
+            quota_date: now.date_naive(),
             claimed_at: now,
             policy,
         })

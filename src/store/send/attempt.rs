@@ -6,7 +6,8 @@ use std::sync::Arc;
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, PgConnection};
 
-use super::claim::{Claimed, Keys, Terms};
+use super::claim::{Keys, Terms};
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::lane::{Attempt, Draw, Lane, Send};
 use crate::core::domain::{AccountId, MessageKey, NaiveDate, TargetKey, Timestamp};
 use crate::store::Error;
@@ -22,7 +23,7 @@ pub(in crate::store) async fn begin(
     draws: &[(&Lane, Draw)],
     revision: i32,
     terms: Terms<'_>,
-) -> Result<Vec<Claimed>, Error> {
+) -> Result<Vec<OutgoingMessage>, Error> {
     let all: Vec<Drawn<'_>> =
         draws.iter().flat_map(|(lane, draw)| draw.sends.iter().map(move |send| (*lane, draw, send))).collect();
     let (first, further) = all.iter().copied().partition(|(.., send)| send.attempt == Attempt::First);
@@ -31,17 +32,18 @@ pub(in crate::store) async fn begin(
     let leases = lease(tx, &attempts, terms).await?;
     let claimed = all.into_iter().filter_map(|(lane, draw, send)| {
         let lease = if terms.apart { leases.get(&lane.account) } else { leases.values().next() };
-        Some(Claimed {
+        Some(OutgoingMessage {
             key: send.key,
             lease: *lease?,
             phone: send.phone.clone(),
             email: send.email.clone(),
             channel: send.channel.clone(),
             content: send.content.clone(),
+            in_conversation: false,
             attempts: *attempts.get(&send.key)?,
             failed_days: send.failed_days,
             last: send.next.is_none(),
-            counts_on: draw.today,
+            quota_date: draw.today,
             claimed_at: draw.at,
             policy: Arc::clone(&lane.policy),
         })

@@ -5,18 +5,17 @@
 //! processes send, and lanes that another process holds are skipped, not waited for.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use sqlx::PgConnection;
 
 use super::due::Asked;
 use super::lane_rows::{LaneRow, LaneRunRow, lane_columns, lane_run_columns};
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::lane;
 use crate::core::dispatch::lane::{Draw, Lane, LaneRun};
-use crate::core::dispatch::program::{Program, Rendered};
-use crate::core::domain::{AccountId, MessageKey, NaiveDate, Name, Phone, TargetKey, Timestamp};
-use crate::core::lifecycle::outcome::{Outcome, Settlement, Standing, settle};
-use crate::core::manifest::desired::policy::AccountPolicy;
+use crate::core::dispatch::program::Program;
+use crate::core::domain::{AccountId, TargetKey, Timestamp};
+use crate::store::conversation;
 use crate::store::rows::decode;
 use crate::store::{Error, Store};
 
@@ -46,38 +45,6 @@ impl Terms<'_> {
     /// The batch as a whole until this instant, of any lane.
     pub fn until(until: Timestamp) -> Self {
         Self { until, apart: false, busy: &[] }
-    }
-}
-
-/// A message that is ours to hand over, and what is needed to settle it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claimed {
-    pub key: MessageKey,
-    /// Under which it is ours. The messages of one lease are saved together.
-    pub lease: i64,
-    pub phone: Phone,
-    pub email: Option<String>,
-    /// By which it leaves; `None`: the built-in sandbox.
-    pub channel: Option<Name>,
-    pub content: Rendered,
-    /// Hand-overs of this message that count, this one included.
-    pub attempts: u16,
-    pub failed_days: u16,
-    /// The last day of the sequence.
-    pub last: bool,
-    /// The local day whose quota it took.
-    pub counts_on: NaiveDate,
-    pub claimed_at: Timestamp,
-    /// What holds for its account, such as in whose name it goes.
-    pub policy: Arc<AccountPolicy>,
-}
-
-impl Claimed {
-    /// What `outcome` means for it at `now`. No outcome is known before its claim, so for what was claimed ahead of `now` the
-    /// instant of the claim counts.
-    pub fn settle(&self, outcome: &Outcome, now: Timestamp) -> Settlement {
-        let standing = Standing { attempts: self.attempts, failed_days: self.failed_days, last: self.last };
-        settle(outcome, standing, now.max(self.claimed_at))
     }
 }
 
@@ -114,7 +81,7 @@ impl Span {
 /// What a claim brought.
 #[derive(Debug, Default)]
 pub struct Claim {
-    pub messages: Vec<Claimed>,
+    pub messages: Vec<OutgoingMessage>,
     /// Lanes that were looked at: 0 means that nothing is due now.
     pub lanes: usize,
     /// Lanes that were locked for nothing, as there was no room left for them.
@@ -151,7 +118,11 @@ impl Store {
                 (lane, lane::draw(lane, runs.get(&lane.account).unwrap_or(&none), due, program, *at))
             })
             .collect();
-        let messages = super::claim_write::save(&mut tx, &draws, program.revision, terms).await?;
+        let mut messages = super::claim_write::save(&mut tx, &draws, program.revision, terms).await?;
+        let asks = |message: &&mut OutgoingMessage| {
+            message.channel.as_ref().is_some_and(|channel| program.conversational.contains(channel))
+        };
+        conversation::mark(&mut tx, messages.iter_mut().filter(asks).collect()).await?;
         tx.commit().await.map_err(Error::during("commit a claim"))?;
         Ok(Claim { messages, lanes: draws.len(), passed_over: passed_over.len(), crowd, stale: false })
     }

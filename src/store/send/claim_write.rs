@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use sqlx::PgConnection;
 
-use super::claim::{Claimed, Terms};
+use super::claim::Terms;
 use super::target_rows::{TargetRow, TargetRows};
 use super::{account_health as lane_health, attempt};
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::account_health::Tally;
 use crate::core::dispatch::lane::{Draw, Lane, Send};
 use crate::core::domain::{AccountId, MessageKey, NaiveDate, Timestamp};
@@ -19,7 +20,7 @@ pub(in crate::store) async fn save(
     draws: &[(&Lane, Draw)],
     revision: i32,
     terms: Terms<'_>,
-) -> Result<Vec<Claimed>, Error> {
+) -> Result<Vec<OutgoingMessage>, Error> {
     let messages = attempt::begin(tx, draws, revision, terms).await?;
     let ours: HashSet<MessageKey> = messages.iter().map(|message| message.key).collect();
     targets(tx, draws, &ours).await?;

@@ -2,7 +2,8 @@
 
 use sqlx::PgConnection;
 
-use super::claim::{Claimed, Keys};
+use super::claim::Keys;
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::message::{State, step};
 use crate::core::lifecycle::outcome::{Outcome, Refusal, Settlement};
@@ -10,7 +11,7 @@ use crate::store::Error;
 use crate::store::inbound::receipt::lock_messages;
 
 /// A message, what was said of it, and what that means.
-pub(in crate::store) type Settled<'a> = (&'a Claimed, &'a Outcome, Settlement);
+pub(in crate::store) type Settled<'a> = (&'a OutgoingMessage, &'a Outcome, Settlement);
 
 /// Saves what became of messages, which are in the order of their keys: so they are locked, as by whoever notes receipts.
 pub(in crate::store) async fn save(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sqlx::PgConnection;
 
-use super::claim::{Claimed, Keys, lock_lanes};
+use super::claim::{Keys, lock_lanes};
 use super::message_rows;
 use super::refusal::{Counts, Refused, take_effect};
 use super::target_rows::{TargetRow, TargetRows};
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{AccountId, MessageKey, NaiveDate, Name, Phone, Timestamp};
 use crate::core::lifecycle::message::State;
 use crate::core::lifecycle::outcome::{Consequence, Following, Outcome, Settlement};
@@ -22,8 +23,8 @@ const EXPIRED_LEASES: i64 = 100;
 impl Store {
     /// Saves what became of messages and gives their leases back, in one transaction: message states, targets that end
     /// or come back, and the quota of what certainly did not leave.
-    pub async fn save_outcomes(&self, outcomes: &[(Claimed, Outcome)], now: Timestamp) -> Result<(), Error> {
-        let settled: Vec<(&Claimed, &Outcome, Settlement)> =
+    pub async fn save_outcomes(&self, outcomes: &[(OutgoingMessage, Outcome)], now: Timestamp) -> Result<(), Error> {
+        let settled: Vec<(&OutgoingMessage, &Outcome, Settlement)> =
             outcomes.iter().map(|(claimed, outcome)| (claimed, outcome, claimed.settle(outcome, now))).collect();
         self.suppress_refused(&settled, now).await?;
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to save outcomes"))?;
@@ -76,7 +77,7 @@ impl Store {
     /// it leaves messages that are uncertain, and nobody who is written to against their word.
     async fn suppress_refused(
         &self,
-        settled: &[(&Claimed, &Outcome, Settlement)],
+        settled: &[(&OutgoingMessage, &Outcome, Settlement)],
         now: Timestamp,
     ) -> Result<(), Error> {
         let mut by_reason: BTreeMap<&str, BTreeSet<Phone>> = BTreeMap::new();
@@ -95,7 +96,7 @@ impl Store {
 /// Gives the leases back that are still ours; of the others somebody else took care when they ran out.
 async fn return_leases(
     tx: &mut PgConnection,
-    settled: &[(&Claimed, &Outcome, Settlement)],
+    settled: &[(&OutgoingMessage, &Outcome, Settlement)],
 ) -> Result<HashSet<i64>, Error> {
     let leases: BTreeSet<i64> = settled.iter().map(|(claimed, ..)| claimed.lease).collect();
     // In their order, as whoever takes those that ran out.
@@ -163,7 +164,7 @@ async fn move_on(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)], now: Time
 /// to take effect; the lanes of that are locked.
 async fn follow<'a>(
     tx: &mut PgConnection,
-    settled: &[(&'a Claimed, &'a Outcome, Settlement)],
+    settled: &[(&'a OutgoingMessage, &'a Outcome, Settlement)],
     now: Timestamp,
 ) -> Result<Vec<Refused<'a>>, Error> {
     let mut targets = TargetRows::default();
@@ -193,7 +194,7 @@ async fn follow<'a>(
         }
         if settlement.give_back {
             back.push(key);
-            back_days.push(claimed.counts_on);
+            back_days.push(claimed.quota_date);
         }
         let (error, counts) = match outcome {
             Outcome::Accepted { .. } => continue,

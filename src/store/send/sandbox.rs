@@ -1,12 +1,13 @@
 //! What the sandbox channel was handed.
 
-use super::claim::{Claimed, Keys};
+use super::claim::Keys;
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
 use crate::store::{Error, Store};
 
 impl Store {
     /// Writes down a batch of hand-overs. Returns the id each of them got, in the same order.
-    pub async fn sandbox_accept(&self, messages: &[Claimed], now: Timestamp) -> Result<Vec<i64>, Error> {
+    pub async fn sandbox_accept(&self, messages: &[OutgoingMessage], now: Timestamp) -> Result<Vec<i64>, Error> {
         let keys: Keys = messages.iter().map(|message| message.key.target).collect();
         sqlx::query_scalar(
             "insert into sandbox_message (account_id, campaign_id, referral_id, day, phone, text, received_at)

@@ -8,10 +8,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use relance::channel::fake_graph::{Behaviour, Clock, Order, StandIn};
 use relance::channel::whatsapp::WhatsappCloud;
-use relance::channel::{Channels, Open, Sandbox};
+use relance::channel::{Channels, Open};
 use relance::core::domain::{AccountId, Phone};
 use relance::core::lifecycle::outcome::Reaction;
 use relance::core::manifest::desired::Channel as Spec;
+use relance::daemon::Sandbox;
 use relance::daemon::confirm;
 use serde_json::{Value, json};
 
@@ -357,7 +358,7 @@ async fn the_confirmation_is_a_free_text_from_the_number_they_wrote_to() {
     }
     let store = house.world.store().clone();
     let open: Open = Arc::new(move |spec| match spec {
-        Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone(), store.clone())),
+        Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone())),
         _ => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),
     });
     let (program, _) = house.world.program().await;

@@ -11,7 +11,7 @@ use crate::core::domain::{CampaignId, Language, Name, Zone};
 use crate::core::lifecycle::ordering::Order;
 use crate::core::lifecycle::send_resources::Means;
 use crate::core::manifest::desired::policy::{AccountPolicy, Policies};
-use crate::core::manifest::desired::{Campaign, Day, Desired, Sequence};
+use crate::core::manifest::desired::{Campaign, Channel, Day, Desired, Sequence};
 use crate::core::template::{Problem, Template};
 
 /// All campaigns that have a number in the database, compiled.
@@ -27,6 +27,8 @@ pub struct Program {
     pub order: Order,
     /// By what means campaigns write.
     pub means: Means,
+    /// Channels that take free text only within an open conversation.
+    pub conversational: BTreeSet<Name>,
     campaigns: HashMap<CampaignId, Arc<CampaignProgram>>,
 }
 
@@ -62,7 +64,10 @@ impl Program {
         }
         let order = Order::of(desired, ids);
         let means = Means::of(desired, ids);
-        Ok(Self { generation, revision, policies: desired.policies(), order, means, campaigns })
+        let conversational =
+            desired.channels.iter().filter(|(_, channel)| matches!(channel, Channel::WhatsappCloud(_)));
+        let conversational = conversational.map(|(name, _)| name.clone()).collect();
+        Ok(Self { generation, revision, policies: desired.policies(), order, means, conversational, campaigns })
     }
 
     pub fn campaign(&self, id: CampaignId) -> Option<&CampaignProgram> {

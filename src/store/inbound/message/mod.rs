@@ -8,7 +8,6 @@ mod sender;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
 use sqlx::PgConnection;
 
 use self::sender::Who;
@@ -21,9 +20,6 @@ use crate::core::consent;
 use crate::core::consent::Reply;
 use crate::core::domain::{AccountId, Phone, Timestamp};
 use crate::store::{Error, Heard, Inbound, Senders, Store};
-
-/// For so long after a person wrote, an account may answer in words of its own.
-const WINDOW: TimeDelta = TimeDelta::hours(24);
 
 /// What somebody told one of our numbers, by all that the provider says of them; any of it may be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,21 +97,6 @@ impl Store {
         learn_people(&mut tx, learnt).await?;
         tx.commit().await.map_err(Error::during("commit what was heard"))?;
         Ok(HeardOf { replies, new: new.len() as u64, riddles })
-    }
-
-    /// Which of these people wrote to these accounts within a day before `now`, in the same order.
-    pub async fn open_windows(&self, people: &[(AccountId, &Phone)], now: Timestamp) -> Result<Vec<bool>, Error> {
-        sqlx::query_scalar(
-            "select coalesce(c.last_inbound_at > $3, false)
-             from unnest($1::int[], $2::text[]) with ordinality as u (account_id, phone, place)
-             left join conversation c on (c.account_id, c.phone) = (u.account_id, u.phone) order by place",
-        )
-        .bind(people.iter().map(|(account, _)| account.0).collect::<Vec<_>>())
-        .bind(people.iter().map(|(_, phone)| phone.as_str()).collect::<Vec<_>>())
-        .bind(now - WINDOW)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(Error::during("look who wrote within a day"))
     }
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Channel, Outcome};
+use crate::channel::{Channel, Outcome};
+use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
-use crate::store::{Claimed, Store};
+use crate::store::Store;
 
 #[derive(Debug, Clone)]
 pub struct Sandbox {
@@ -27,7 +28,7 @@ impl Channel for Sandbox {
         !self.latency.is_zero()
     }
 
-    async fn hand_over(&self, messages: &[Claimed], now: Timestamp) -> Vec<Outcome> {
+    async fn hand_over(&self, messages: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome> {
         if !self.latency.is_zero() {
             tokio::time::sleep(self.latency).await;
         }
