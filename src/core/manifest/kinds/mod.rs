@@ -11,5 +11,4 @@ pub(super) mod notifier;
 pub(super) mod queue;
 pub(super) mod safety;
 pub(super) mod schedule;
-pub(super) mod secret;
 pub(super) mod sequence;

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::channel_limits::{Load, unfit};
 use crate::core::diagnostic::{Code, Diagnostic, Place};
 use crate::core::domain::{Language, Name};
-use crate::core::manifest::desired::{AccountSelector, Campaign, Channel, Desired};
+use crate::core::manifest::desired::{AccountSelector, Campaign, Channel, Desired, Takes};
 use crate::core::manifest::kind::Kind;
 use crate::core::manifest::kinds::campaign::CampaignSpec;
-use crate::core::manifest::kinds::channel::{Load, Takes, unfit};
 use crate::core::manifest::kinds::sequence::{DaySpec, sole_language};
 use crate::core::manifest::resolve::check::Checked;
 use crate::core::manifest::resolve::read::{Manifest, Spec};
