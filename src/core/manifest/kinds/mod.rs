@@ -7,6 +7,7 @@ pub(super) mod channel;
 pub(super) mod days;
 pub(super) mod defaults;
 pub(super) mod filter;
+pub(super) mod formats;
 pub(super) mod notifier;
 pub(super) mod queue;
 pub(super) mod safety;

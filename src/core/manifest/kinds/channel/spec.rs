@@ -9,7 +9,7 @@ use crate::core::domain::Period;
 use crate::core::manifest::desired::{
     BasicAuth, ContentType, Encryption, HttpMethod, MaybeSecret, PhoneFormat, Secret,
 };
-use crate::core::manifest::schema::formats;
+use crate::core::manifest::kinds::formats;
 
 pub(super) const TIMEOUT: Period = Period::seconds(10);
 const CONNECT_TIMEOUT: Period = Period::seconds(5);
