@@ -6,18 +6,11 @@ use serde_json::Value;
 use crate::core::diagnostic::{Code, Diagnostic, Span};
 use crate::core::domain::Name;
 use crate::core::manifest::kind::Kind;
-use crate::core::manifest::kinds::account::AccountSpec;
 use crate::core::manifest::kinds::annotations;
-use crate::core::manifest::kinds::annotations::Annotations;
 use crate::core::manifest::kinds::campaign::CampaignSpec;
-use crate::core::manifest::kinds::channel::ChannelSpec;
 use crate::core::manifest::kinds::days;
-use crate::core::manifest::kinds::defaults::DefaultsSpec;
-use crate::core::manifest::kinds::filter::FilterSpec;
-use crate::core::manifest::kinds::notifier::NotifierSpec;
-use crate::core::manifest::kinds::queue::QueueSpec;
-use crate::core::manifest::kinds::schedule::ScheduleSpec;
 use crate::core::manifest::kinds::sequence::{SequenceSpec, sole_language};
+use crate::core::manifest::parsed::{Manifest, Spec};
 use crate::core::manifest::schema::checker;
 use crate::core::manifest::schema::shape;
 use crate::core::manifest::syntax::document::{Document, File, join};
@@ -26,37 +19,9 @@ use crate::core::manifest::syntax::sources::MAX_FILE_BYTES;
 use crate::core::manifest::syntax::yaml;
 use crate::core::manifest::syntax::yaml::Node;
 use crate::core::manifest::testcase as campaign_test;
-use crate::core::manifest::testcase::CampaignTestSpec;
 
 /// Nobody reads more of them, and a file made to cause many must not fill the memory.
 const MAX_PROBLEMS: usize = 1000;
-
-/// One manifest with a kind and a name.
-#[derive(Debug)]
-pub(in crate::core::manifest) struct Manifest<'a> {
-    pub(in crate::core::manifest) document: Document<'a>,
-    pub(in crate::core::manifest) kind: Kind,
-    pub(in crate::core::manifest) name: Name,
-    /// What could be read of it; of a broken one maybe not everything.
-    pub(in crate::core::manifest) spec: Option<Spec>,
-    /// There are errors in it: it must not be used.
-    pub(in crate::core::manifest) broken: bool,
-    pub(in crate::core::manifest) annotations: Annotations,
-}
-
-#[derive(Debug)]
-pub(in crate::core::manifest) enum Spec {
-    Campaign(Box<CampaignSpec>),
-    Filter(Box<FilterSpec>),
-    Schedule(Box<ScheduleSpec>),
-    Sequence(SequenceSpec),
-    Defaults(Box<DefaultsSpec>),
-    Channel(Box<ChannelSpec>),
-    Queue(QueueSpec),
-    Account(Box<AccountSpec>),
-    Notifier(NotifierSpec),
-    CampaignTest(Box<CampaignTestSpec>),
-}
 
 /// What a file holds.
 #[derive(Debug, Default)]
