@@ -1,6 +1,7 @@
 //! What each check goes by, in words, for whoever asks why. No check reads this.
 
-use super::{Check, Halt, Person, Question, Quota};
+use super::check::Check;
+use super::question::{Halt, Person, Question, Quota};
 use crate::core::domain::{Consent, NaiveDate, Opening, Timestamp, Windows, Zone};
 use crate::core::lifecycle::run::Phase;
 use crate::core::manifest::desired::ConsentPolicy;
