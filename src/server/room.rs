@@ -16,6 +16,7 @@ const ROOM_KIB: usize = 48 * 1024;
 const WAIT_FOR_ROOM: Duration = Duration::from_millis(150);
 /// Posts that are written down at once: others need Postgres too.
 const WRITERS: usize = 4;
+
 /// The room there is for posts that are not written down yet.
 #[derive(Debug)]
 pub(super) struct Room {

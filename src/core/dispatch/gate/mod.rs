@@ -44,8 +44,8 @@ pub fn steps(question: &Question, setting: &Setting<'_>) -> Vec<Step> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Account, Check, Halt, Hold, Person, Question, Quota, Run, Verdict, decide};
-    use crate::core::domain::{Consent, Opening, Timestamp};
+    use super::{Account, Check, Halt, Hold, Person, Question, Quota, Run, Setting, Verdict, decide, steps};
+    use crate::core::domain::{Consent, Opening, Timestamp, Windows, Zone};
     use crate::core::lifecycle::run::Phase;
     use crate::core::lifecycle::target::Exit;
     use crate::core::manifest::desired::ConsentPolicy;
@@ -157,6 +157,28 @@ mod tests {
         question.sending = false;
         question.account.connected = false;
         assert_eq!(decide(&question), Verdict::Hold { reason: Hold::SendingOff, until: None });
+    }
+
+    #[test]
+    fn one_step_decides() {
+        let deciding = |question: &Question| {
+            let (windows, zone) = (Windows { windows: vec![], blackouts: vec![] }, Zone::utc());
+            let setting = Setting {
+                run: (Phase::Active, ""),
+                windows: &windows,
+                zone: &zone,
+                paid_at: None,
+                consent_source: None,
+                consent_at: None,
+                suppressed_at: None,
+                held_at: None,
+            };
+            let steps = steps(question, &setting).into_iter();
+            steps.filter(|step| step.decides).map(|step| step.check).collect::<Vec<_>>()
+        };
+        let (opening, slot) = (Opening::Opens(at("2026-12-02T07:00:00Z")), Some(at("2026-12-01T08:01:30Z")));
+        assert_eq!(deciding(&Question { opening, next_slot_at: slot, ..yes() }), [Check::Window]);
+        assert_eq!(deciding(&yes()), []);
     }
 
     #[test]
