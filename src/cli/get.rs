@@ -11,7 +11,7 @@ use super::database::Database;
 use super::output::Output;
 use super::rows::Rows;
 use super::table::{counted, thousands, time};
-use super::{Exit, Global, known, operator, print};
+use super::{Exit, Global, in_force, known, overrides, print};
 use crate::config::Config;
 use crate::core::dispatch::program::Program;
 use crate::core::domain::Timestamp;
@@ -238,7 +238,7 @@ impl Looker<'_> {
 
     async fn program(&mut self) -> anyhow::Result<Arc<Program>> {
         if self.program.generation != self.store.generation().await? {
-            self.program = Arc::new(program(self.store).await?);
+            self.program = Arc::new(in_force::program(self.store).await?);
         }
         Ok(Arc::clone(&self.program))
     }
@@ -259,12 +259,6 @@ fn concerning(mut overrides: Vec<Override>, wanted: &Wanted) -> Vec<Override> {
     let may = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
     overrides.retain(|order| may(&order.campaign, &wanted.campaign) && may(&order.account, &wanted.account));
     overrides
-}
-
-/// What is in force, compiled.
-pub(super) async fn program(store: &Store) -> anyhow::Result<Program> {
-    let in_force = store.in_force().await?;
-    Ok(Program::compile(&in_force.desired, &in_force.campaigns, in_force.generation, in_force.revision)?)
 }
 
 /// Rows, how many there are without the limit if that was counted, and when they were read.
@@ -295,7 +289,7 @@ impl Seen {
         }
         let mut text = self.rows.table(wide, self.now).render(colour);
         if !self.overrides.is_empty() {
-            text += &format!("\n\nOverrides by operators:\n{}", operator::lines(&self.overrides));
+            text += &format!("\n\nOverrides by operators:\n{}", overrides::lines(&self.overrides));
         }
         let shown = i64::try_from(self.rows.len()).unwrap_or(i64::MAX);
         let count = match self.total {

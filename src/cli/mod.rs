@@ -15,7 +15,9 @@ mod exit;
 mod explain;
 mod export;
 mod get;
+mod global;
 mod import;
+mod in_force;
 mod instant;
 mod keep_postgres;
 mod known;
@@ -24,6 +26,7 @@ mod log;
 mod logging;
 mod operator;
 mod output;
+mod overrides;
 mod phones;
 mod plan;
 mod plan_from;
@@ -43,11 +46,10 @@ mod table;
 mod test;
 mod validate;
 
-use std::path::PathBuf;
-
 use clap::{Parser, Subcommand};
 
 pub use self::exit::Exit;
+pub use self::global::Global;
 use crate::config::Config;
 use crate::core::lifecycle::overrides::Action;
 
@@ -59,29 +61,6 @@ pub struct Cli {
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// What every command takes.
-#[derive(Debug, clap::Args)]
-pub struct Global {
-    /// Postgres to use; without it relance keeps one of its own under `.relance/`
-    #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<String>,
-    /// Manifests to read, repeatable [default: campaigns, templates]
-    #[arg(long = "dir", global = true, value_name = "DIR")]
-    pub dirs: Vec<PathBuf>,
-}
-
-impl Global {
-    /// The database that was named; a variable that is set to nothing names none.
-    fn database_url(&self) -> Option<&str> {
-        self.database_url.as_deref().filter(|url| !url.is_empty())
-    }
-
-    /// Where the manifests are.
-    fn directories(&self) -> Vec<PathBuf> {
-        crate::source::roots(&self.dirs)
-    }
 }
 
 #[derive(Debug, Subcommand)]

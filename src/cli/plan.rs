@@ -9,7 +9,7 @@ use serde_json::json;
 use super::database::Database;
 use super::source::SourceArgs;
 use super::table::time;
-use super::{Exit, Global, operator, plan_from, print};
+use super::{Exit, Global, overrides, plan_from, print};
 use crate::config::Config;
 use crate::core::domain::Timestamp;
 use crate::core::plan::render::text as show;
@@ -126,7 +126,7 @@ fn sections(comparison: &Comparison, overrides: &[Override], head: Option<&Head>
         sections.push(show::kept(kept));
     }
     if !overrides.is_empty() {
-        sections.push(format!("Overrides by operators, which beat the files:\n{}", operator::lines(overrides)));
+        sections.push(format!("Overrides by operators, which beat the files:\n{}", overrides::lines(overrides)));
     }
     if let Some(Head { exported_at, revision, .. }) = head {
         let at = time(*exported_at);

@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::adaptive_batch::Reach;
+use super::failure::log_failure;
 use super::send::{Sent, lease, save};
-use super::supervisor::log_failure;
 use crate::channel::{Channels, Outcome};
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::program::Program;

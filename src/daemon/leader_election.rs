@@ -8,7 +8,7 @@ use rustix::system::uname;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::supervisor::log_failure;
+use super::failure::log_failure;
 use crate::core::domain::SourceId;
 use crate::daemon::reconcile::Foreign;
 use crate::store;

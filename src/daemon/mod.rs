@@ -5,6 +5,7 @@ mod adaptive_batch;
 mod confirmations;
 mod dispatcher;
 mod enroll;
+mod failure;
 mod last_pass;
 mod leader_election;
 mod loaded_program;

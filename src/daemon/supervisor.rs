@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::failure::log_failure;
 use super::last_pass::Settled;
 use super::leader_election::Candidate;
 use super::stopped_runs::tell_stopped;
@@ -395,11 +396,6 @@ async fn granted(held: &mut watch::Receiver<Option<Token>>, stop: &CancellationT
         () = stop.cancelled() => None,
         held = held.wait_for(Option::is_some) => held.ok().and_then(|held| *held),
     }
-}
-
-pub(super) fn log_failure(task: &str, error: &(dyn StdError + Send + Sync + 'static)) {
-    let error: &(dyn StdError + 'static) = error;
-    tracing::error!(task.name = task, error, "a tick of `{task}` failed; trying again");
 }
 
 /// How long it really takes until the clock shows `at`. What is due already and was not done is in the hands of another

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use super::binaries::Binaries;
+use super::durability::Durability;
+use super::error::Error;
 use super::place::Place;
-use super::{Durability, Error};
 
 /// The superuser and the database every command uses.
 pub(super) const NAME: &str = "relance";

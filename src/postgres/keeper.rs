@@ -15,10 +15,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::binaries::Binaries;
 use super::cluster;
+use super::durability::Durability;
+use super::error::Error;
 use super::place::Place;
 use super::postmaster;
 use super::postmaster::{PAUSE, SILENCE, State};
-use super::{Durability, Error};
 
 /// How often it looks at a server that is up.
 const TICK: Duration = Duration::from_millis(250);

@@ -8,6 +8,7 @@
 
 mod binaries;
 mod cluster;
+mod durability;
 mod error;
 mod keeper;
 mod log;
@@ -28,6 +29,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use self::binaries::Binaries;
 pub use self::binaries::Search;
+pub use self::durability::Durability;
 pub use self::error::Error;
 pub use self::keeper::Keeper;
 pub use self::place::Moved;
@@ -45,15 +47,6 @@ pub const GRACE: Duration = Duration::from_secs(2);
 const READY: Duration = Duration::from_secs(30);
 /// Recovery reads at most `max_wal_size`, in minutes if the disk is slow.
 const RECOVERED: Duration = Duration::from_mins(10);
-
-/// What a crash of the machine may cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// Nothing that was committed.
-    Full,
-    /// Everything: for tests.
-    Disposable,
-}
 
 /// Which server, and how.
 #[derive(Debug, Clone)]

@@ -12,9 +12,10 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::binaries::Binaries;
 use super::cluster;
+use super::durability::Durability;
+use super::error::Error;
 use super::memory;
 use super::place::{PORT, Place};
-use super::{Durability, Error};
 
 /// How often a short wait looks again.
 pub(super) const PAUSE: Duration = Duration::from_millis(10);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::Shared;
+use super::shared::Shared;
 
 /// Who waits longer for Postgres is not ready.
 const SOON: Duration = Duration::from_secs(1);

@@ -8,11 +8,12 @@ mod connections;
 mod doors;
 mod health;
 mod refusals;
+mod room;
+mod shared;
 mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
@@ -24,12 +25,10 @@ use tokio_util::sync::CancellationToken;
 pub use self::connections::Limits;
 use self::doors::Doors;
 use self::refusals::Refusals;
-use self::webhooks::Room;
+use self::room::Room;
+use self::shared::Shared;
 use crate::store;
 use crate::store::Store;
-
-/// How often it is looked whether the manifests have changed, and which refusals are worth a line.
-const PERIOD: Duration = Duration::from_secs(1);
 
 /// A server that has its address and does not answer yet.
 #[derive(Debug)]
@@ -50,17 +49,6 @@ pub enum Error {
     },
     #[error("cannot load the channels in force")]
     Store(#[from] store::Error),
-}
-
-/// What all requests share.
-#[derive(Debug)]
-struct Shared {
-    store: Store,
-    /// Tells that something was posted.
-    posted: Arc<Notify>,
-    doors: Doors,
-    refusals: Refusals,
-    room: Room,
 }
 
 impl Server {
@@ -95,22 +83,5 @@ impl Server {
         let served = connections::serve(self.listener, router, self.limits, stop);
         tokio::join!(served, self.shared.look_around(stop));
         self.shared.refusals.tell_rest();
-    }
-}
-
-impl Shared {
-    async fn look_around(&self, stop: &CancellationToken) {
-        let mut failed = false;
-        while stop.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
-            self.refusals.tell_folded(Instant::now());
-            let refreshed = self.doors.refresh(&self.store).await;
-            if let Err(error) = &refreshed
-                && !failed
-            {
-                let error: &dyn std::error::Error = error;
-                tracing::warn!(error, "cannot see whether channels changed; going by those that were in force");
-            }
-            failed = refreshed.is_err();
-        }
     }
 }

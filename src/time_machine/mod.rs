@@ -11,6 +11,7 @@ mod notes;
 pub mod page;
 pub mod report;
 mod script;
+mod settings;
 mod simulate;
 mod tally;
 pub mod test;
@@ -18,5 +19,6 @@ mod world;
 
 pub use self::chance::{PAYS_WITHIN_HOURS, Rates, STOPS_WITHIN_HOURS};
 pub use self::script::{Delivery, Fault, Reaction, Script};
-pub use self::simulate::{Error as SimulationError, Progress, Settings, simulate};
+pub use self::settings::Settings;
+pub use self::simulate::{Error as SimulationError, Progress, simulate};
 pub use self::world::{Error, World};

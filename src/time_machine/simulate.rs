@@ -5,10 +5,11 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use thiserror::Error;
 
-use super::chance::{Actor, Chance, Rates};
+use super::chance::{Actor, Chance};
 use super::notes::notes;
 use super::report::Report;
 use super::script::Script;
+use super::settings::Settings;
 use super::tally::{Found, Seen, report};
 use super::world;
 use super::world::World;
@@ -21,23 +22,6 @@ use crate::store::{FactEvent, Inbound, Store};
 
 /// Chance is asked, and whoever acts is heard, so often. Lanes are taken ahead this far.
 const STRIDE: TimeDelta = TimeDelta::hours(1);
-
-/// What is simulated.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
-    pub from: Timestamp,
-    /// At least one.
-    pub days: u32,
-    pub seed: u64,
-    pub rates: Rates,
-}
-
-impl Settings {
-    /// The instant at which the simulation ends.
-    pub fn until(&self) -> Timestamp {
-        self.from + TimeDelta::days(i64::from(self.days))
-    }
-}
 
 /// How far a simulation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::report::{
     Account, Busiest, Campaign, Conflicts, Day, FORMAT, Figures, Pair, Reason, Report, Run, SharedCap, Totals,
 };
-use super::simulate::Settings;
+use super::settings::Settings;
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, CampaignId, NaiveDate, Timestamp};
 use crate::core::manifest::desired::CampaignType;

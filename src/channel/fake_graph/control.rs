@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::behaviour::{Behaviour, Fault};
 use super::graph::reply;
+use super::state::{Inner, State};
 use super::webhook::{Hook, Post};
-use super::{Inner, State};
 
 /// One thing to do; as JSON `{"failNext": {"calls": 2, "fault": {"error": {"code": 131026}}}}`.
 #[derive(Debug, Clone, Deserialize)]

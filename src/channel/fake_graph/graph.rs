@@ -13,7 +13,7 @@ use super::check::{Wanted, check};
 use super::connection::Cut;
 use super::error::ApiError;
 use super::ledger::Accepted;
-use super::{State, wa_id};
+use super::state::{State, wa_id};
 
 /// `POST /{version}/{number}/messages`.
 pub(super) async fn messages(

@@ -55,3 +55,8 @@ impl<'a> Node<'a> {
         DateTime::from_timestamp(self.number(key)?, 0)
     }
 }
+
+/// Of a number however it is written.
+pub(super) fn digits(shown: &str) -> String {
+    shown.chars().filter(char::is_ascii_digit).collect()
+}

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::quota;
 use crate::cli::table::{Cell, Table, counted, one_line, thousands};
-use crate::cli::{get, known};
+use crate::cli::{in_force, known};
 use crate::core::domain::Timestamp;
 use crate::core::manifest::desired::policy::Origin;
 use crate::core::manifest::desired::{Pacing, Safety};
@@ -22,7 +22,7 @@ pub(super) struct Seen {
 
 pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Seen> {
     known::account(store, id).await?;
-    let program = get::program(store).await?;
+    let program = in_force::program(store).await?;
     let wanted = Wanted { account: Some(id.to_owned()), ..Wanted::default() };
     let rows = store.accounts(&program, &wanted, now).await?;
     let account = rows.into_iter().next().expect("an account that is known has a row");

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::{changes, quota};
 use crate::cli::table::{Cell, Table, Tone, counted, paint, thousands};
-use crate::cli::{known, operator};
+use crate::cli::{known, overrides};
 use crate::core::domain::Timestamp;
 use crate::core::manifest::desired;
 use crate::core::manifest::desired::{AccountSelector, CampaignType, Enrollment, Filter, Subscription};
@@ -66,7 +66,7 @@ pub(super) fn text(seen: &Seen, _wide: bool, now: Timestamp, colour: bool) -> St
     runs.row(each.map(Cell::count));
     text += &section(&counted(phases.total(), "run"), &runs.render(colour));
     if !overrides.is_empty() {
-        text += &section("Overrides", &operator::lines(overrides));
+        text += &section("Overrides", &overrides::lines(overrides));
     }
     text += &section("Days", &day_table(days, colour));
     text + &footer(now)

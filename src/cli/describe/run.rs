@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::{Rows, phase, quota};
 use crate::cli::table::{one_line, thousands, time};
-use crate::cli::{get, known, operator};
+use crate::cli::{in_force, known, overrides};
 use crate::core::domain::Timestamp;
 use crate::store::Store;
 use crate::store::query::{EndCount, Entry, HistoryOf, Message, Override, Run, RunToday, Wanted};
@@ -39,7 +39,7 @@ pub(super) async fn look(store: &Store, campaign: &str, account: &str, now: Time
             "campaign `{campaign}` has no run for account `{account}`; `relancectl get runs --account {account}` lists its runs"
         );
     };
-    let program = get::program(store).await?;
+    let program = in_force::program(store).await?;
     let today = store.run_today(&program, (campaign, account), now).await?;
     let ends = store.ends(campaign, account).await?;
     let mut overrides = store.overrides(now).await?;
@@ -75,7 +75,7 @@ pub(super) fn text(seen: &Seen, wide: bool, now: Timestamp, colour: bool) -> Str
     }
     let mut text = facts(&format!("Run of {} for {}", run.campaign, run.account), &lines);
     if !overrides.is_empty() {
-        text += &section("Overrides", &operator::lines(overrides));
+        text += &section("Overrides", &overrides::lines(overrides));
     }
     let changes: Vec<String> =
         history.iter().map(|entry| format!("{}  {}", time(entry.at), one_line(&entry.sentence))).collect();

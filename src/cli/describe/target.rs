@@ -6,7 +6,7 @@ use crate::cli::answer::Answer;
 use crate::cli::layout::{consent, facts, footer, maybe, section, when};
 use crate::cli::rows::{message_state, standing};
 use crate::cli::table::{one_line, time};
-use crate::cli::{get, known};
+use crate::cli::{in_force, known};
 use crate::core::domain::{Phone, Timestamp};
 use crate::store::Store;
 use crate::store::query::{Circumstances, Message, Target, Wanted};
@@ -22,7 +22,7 @@ pub(super) struct Seen {
 
 pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Seen> {
     let name = known::target(store, id).await?;
-    let program = get::program(store).await?;
+    let program = in_force::program(store).await?;
     let case = known::case(store, &name, &program, now).await?;
     let wanted = Wanted {
         campaign: Some(name.campaign),

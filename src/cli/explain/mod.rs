@@ -2,21 +2,16 @@
 
 mod code;
 mod gate;
+mod history;
 mod referral;
 mod target;
 
 use clap::Subcommand;
 
 use super::database::Database;
-use super::layout::section;
 use super::output::Output;
-use super::table::{Cell, Table, time};
 use super::{Exit, Global, print};
 use crate::config::Config;
-use crate::store::query::Entry;
-
-/// Entries of a history: all that a person ever lives through in a few campaigns.
-const HISTORY: usize = 100;
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -73,18 +68,4 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
     }?;
     print::line(&text);
     Ok(Exit::Fine)
-}
-
-/// A history below a title; `campaigns` says of which campaign each entry is.
-fn history(entries: &[Entry], campaigns: bool, colour: bool) -> String {
-    let title = if entries.len() < HISTORY { "History".to_owned() } else { format!("History, the last {HISTORY}") };
-    let table = Table::new().text(["AT"]);
-    let table = if campaigns { table.text(["CAMPAIGN"]) } else { table };
-    let table = entries.iter().fold(table.text(["WHAT"]), |mut table, entry| {
-        let campaign = campaigns.then(|| Cell::maybe(entry.campaign.as_deref()));
-        let row = [Some(Cell::from(time(entry.at))), campaign, Some(Cell::from(&*entry.sentence))];
-        table.row(row.into_iter().flatten());
-        table
-    });
-    section(&title, &table.render(colour))
 }

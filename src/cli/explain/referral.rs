@@ -3,11 +3,11 @@
 use anyhow::anyhow;
 use serde::Serialize;
 
-use super::{HISTORY, history};
+use super::history::{HISTORY, history};
 use crate::cli::answer::Answer;
 use crate::cli::layout::{consent, facts, footer, maybe, section, when};
 use crate::cli::table::{Cell, Table, Tone, one_line};
-use crate::cli::{get, known};
+use crate::cli::{in_force, known};
 use crate::core::dispatch::program::{CampaignProgram, Program};
 use crate::core::domain::{CampaignId, Phone, Timestamp, Zone};
 use crate::core::lifecycle::run::Phase;
@@ -52,7 +52,7 @@ struct Enrollment {
 pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Seen> {
     known::referral(store, id, None).await?;
     let person = store.person(id).await?.ok_or_else(|| anyhow!("`{id}` was just removed"))?;
-    let program = get::program(store).await?;
+    let program = in_force::program(store).await?;
     let mut cases = store.cases(&program, id, None, now).await?;
     let runs = store.run_states(person.keys().0).await?;
     let mut campaigns = Vec::new();

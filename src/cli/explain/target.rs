@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::gate::{Step, checks, table};
-use super::{HISTORY, history};
+use super::history::{HISTORY, history};
 use crate::cli::answer::Answer;
 use crate::cli::layout::{facts, footer, section, when};
 use crate::cli::table::{one_line, paint};
-use crate::cli::{get, known};
+use crate::cli::{in_force, known};
 use crate::core::domain::{Phone, Timestamp};
 use crate::store::Store;
 use crate::store::query::{Circumstances, Entry, HistoryOf, Target};
@@ -25,7 +25,7 @@ pub(super) struct Seen {
 
 pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Seen> {
     let name = known::target(store, id).await?;
-    let program = get::program(store).await?;
+    let program = in_force::program(store).await?;
     let case = known::case(store, &name, &program, now).await?;
     let history = store.history(HistoryOf::Target(&name), HISTORY).await?;
     let gate = checks(&case, &program)?;

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use serde_json::json;
 
-use super::{Format, Order};
+use super::order::{Format, Order};
 use crate::cli::database::Database;
 use crate::cli::table::{counted, one_line};
 use crate::cli::{Exit, Global, actor, known, print};

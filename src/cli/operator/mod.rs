@@ -1,49 +1,21 @@
 //! `relancectl pause`, `resume`, `start` and `cancel`: what an operator orders beats the manifests until it is taken back.
 
 mod channel;
+mod order;
 mod said;
 
 use anyhow::{Context, bail};
-use clap::{ArgGroup, ValueEnum};
+use clap::ArgGroup;
 
+use self::order::{Format, Order};
 use self::said::Said;
-pub(super) use self::said::lines;
 use super::database::Database;
 use super::table::{counted, people};
-use super::{Exit, Global, actor, get, known, print};
+use super::{Exit, Global, actor, in_force, known, print};
 use crate::config::Config;
 use crate::core::domain::{CampaignId, Name, Period, Timestamp};
 use crate::core::lifecycle::overrides::{Action, Override, Scope};
 use crate::store::{Concerned, Ordered, Outcome, Store};
-
-/// Which runs, and why.
-#[derive(Debug, clap::Args)]
-struct Order {
-    /// The campaign; without one, every campaign of `--account`
-    #[arg(value_name = "CAMPAIGN", required_unless_present = "whose")]
-    campaign: Option<String>,
-    /// Only for this account
-    #[arg(long, value_name = "ID")]
-    account: Option<String>,
-    /// Why, for whoever looks at it later
-    #[arg(long, value_name = "TEXT", required_unless_present = "clear")]
-    reason: Option<String>,
-    /// Who orders it [default: $USER]
-    #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
-    /// Take the order back: what it was about goes by its manifests again
-    #[arg(long, conflicts_with = "reason")]
-    clear: bool,
-    /// How to report
-    #[arg(short, long, value_enum, default_value = "text", value_name = "FORMAT")]
-    output: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
-}
 
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("whose").arg("account"))]
@@ -159,7 +131,7 @@ impl<'a> Desk<'a> {
         };
         let store = &self.database.store;
         loop {
-            match store.set_override(&get::program(store).await?, &order, self.now).await? {
+            match store.set_override(&in_force::program(store).await?, &order, self.now).await? {
                 Ordered::Done(outcome) => return Ok(outcome),
                 Ordered::Refused(fault) => bail!("{fault}"),
                 // A revision was accepted in this moment.
@@ -178,29 +150,12 @@ impl<'a> Desk<'a> {
             bail!("what is ordered for {what} is to {action}; `relancectl {action} {typed} --clear` takes it back");
         }
         loop {
-            match store.clear_override(&get::program(store).await?, self.scope, &self.actor, self.now).await? {
+            match store.clear_override(&in_force::program(store).await?, self.scope, &self.actor, self.now).await? {
                 Ordered::Done(outcome) => return Ok(outcome),
                 Ordered::Refused(fault) => bail!("{fault}"),
                 Ordered::Outdated => {}
             }
         }
-    }
-}
-
-impl Order {
-    /// What it is about, as people say it.
-    fn what(&self) -> String {
-        match (&self.campaign, &self.account) {
-            (Some(campaign), Some(account)) => format!("`{campaign}` for account `{account}`"),
-            (Some(campaign), None) => format!("`{campaign}`"),
-            (None, account) => format!("every campaign of account `{}`", account.as_deref().unwrap_or_default()),
-        }
-    }
-
-    /// The same as one types it.
-    fn typed(&self) -> String {
-        let account = self.account.as_ref().map(|account| format!("--account {account}"));
-        self.campaign.iter().cloned().chain(account).collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::Order;
+use super::order::Order;
 use crate::cli::table::{counted, one_line, people, time};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::overrides::Action;
 use crate::core::lifecycle::run::{Phase, Reason};
-use crate::store::query::Override;
 use crate::store::{Group, Outcome};
 
 /// An order that was given or taken back.
@@ -116,19 +115,4 @@ fn groups<'a>(groups: impl Iterator<Item = &'a Group>) -> String {
         format!("\n  {runs} {verb} {} ({}): {message}", group.phase, group.reason)
     };
     groups.map(line).collect()
-}
-
-/// The overrides that count, a line each; nothing when there are none.
-pub(in crate::cli) fn lines(overrides: &[Override]) -> String {
-    let line = |order: &Override| {
-        let what = match (&order.campaign, &order.account) {
-            (Some(campaign), Some(account)) => format!("{campaign} for account {account}"),
-            (Some(campaign), None) => campaign.clone(),
-            (None, account) => format!("every campaign of account {}", account.as_deref().unwrap_or_default()),
-        };
-        let until = order.until.map_or_else(String::new, |until| format!(", until {}", time(until)));
-        let (actor, since) = (one_line(&order.actor), time(order.created_at));
-        format!("! {:<7} {what}, by {actor} since {since}{until}: {}", order.action, one_line(&order.reason))
-    };
-    overrides.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::SimulateArgs;
+use super::args::SimulateArgs;
 use crate::cli::database::Looked;
 use crate::cli::table::{counted, time};
 use crate::cli::{Global, database, instant};

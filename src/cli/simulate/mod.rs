@@ -1,5 +1,6 @@
 //! `relancectl simulate`: the files played through on a virtual clock, on a copy of the facts.
 
+mod args;
 mod chart;
 mod compare_text;
 mod facts;
@@ -8,11 +9,11 @@ mod text;
 mod tree;
 
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
 
+use self::args::Format;
+pub(super) use self::args::SimulateArgs;
 use self::facts::Ground;
 use self::tree::Tree;
 use super::{Exit, Global, print, scratch, validate};
@@ -20,74 +21,10 @@ use crate::config::Config;
 use crate::store::Store;
 use crate::time_machine::compare::{Comparison, Side, compare};
 use crate::time_machine::report::Report;
-use crate::time_machine::{PAYS_WITHIN_HOURS, Rates, STOPS_WITHIN_HOURS, Settings, page, simulate};
+use crate::time_machine::{Rates, Settings, page, simulate};
 
 /// Connections to a simulated database: one works, and one counts.
 const CONNECTIONS: u32 = 2;
-
-#[derive(Debug, Args)]
-pub struct SimulateArgs {
-    /// An export of accounts to simulate with, CSV or NDJSON, instead of a database
-    #[arg(long, value_name = "FILE", requires = "referrals")]
-    accounts: Option<PathBuf>,
-    /// An export of referrals, with --accounts
-    #[arg(long, value_name = "FILE", requires = "accounts")]
-    referrals: Option<PathBuf>,
-    /// Where to begin: RFC 3339, or a date for its first instant in UTC [default: now, by the database's clock]
-    #[arg(long, value_name = "TIME")]
-    from: Option<String>,
-    /// How many days to play through
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    days: u32,
-    /// The same seed gives the same report
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-    /// Share of the hand-overs that are refused for good, such as `0.01` or `1%`
-    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
-    failure_rate: f64,
-    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share, help = paid_help())]
-    paid_rate: f64,
-    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share, help = stop_help())]
-    stop_rate: f64,
-    /// Also simulate the files of a git commit, or of another directory, and show what the edit changes
-    #[arg(long, value_name = "REF|DIR")]
-    compare: Option<String>,
-    /// How to report
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    output: Format,
-    /// Write the report to this file instead of the terminal
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-}
-
-fn paid_help() -> String {
-    format!("Share of the messages after which the person pays, 1 to {PAYS_WITHIN_HOURS} hours later")
-}
-
-fn stop_help() -> String {
-    format!("Share of the messages that the person answers with STOP, 1 to {STOPS_WITHIN_HOURS} hours later")
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people, in the terminal
-    #[default]
-    Text,
-    /// Everything, for programs
-    Json,
-    /// One page with plots, for a browser
-    Html,
-}
-
-/// A share from 0 to 1, as such or in percent.
-fn share(text: &str) -> Result<f64, String> {
-    let (number, whole) = text.strip_suffix('%').map_or((text, 1.0), |percent| (percent.trim_end(), 100.0));
-    let share = number.parse::<f64>().map(|number| number / whole);
-    share
-        .ok()
-        .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or_else(|| format!("`{text}` is not a share: write a number from 0 to 1, such as `0.02`, or `2%`"))
-}
 
 /// One tree was simulated, or two.
 #[derive(Debug)]
@@ -171,18 +108,4 @@ fn render(outcome: &Outcome, args: &SimulateArgs, config: &Config) -> anyhow::Re
         (Format::Html, Outcome::One(report)) => page::report(report),
         (Format::Html, Outcome::Two(comparison)) => page::comparison(comparison),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::share;
-
-    #[test]
-    fn shares_are_numbers_or_percent() {
-        let shares = ["0", "1", "0.02", "2%", "2 %", "100%"].map(share);
-        assert_eq!(shares, [0.0, 1.0, 0.02, 0.02, 0.02, 1.0].map(Ok));
-        for bad in ["", "-0.1", "1.1", "101%", "NaN", "two"] {
-            assert!(share(bad).unwrap_err().contains("`2%`"), "{bad}");
-        }
-    }
 }

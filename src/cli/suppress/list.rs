@@ -1,7 +1,9 @@
 //! `relancectl suppress list` and `holds`.
 
-use super::{HoldsArgs, ListArgs};
+use clap::Args;
+
 use crate::cli::database::Database;
+use crate::cli::output::Output;
 use crate::cli::table::{Cell, Table, counted, people, shorten, thousands, time};
 use crate::cli::{Exit, Global, print};
 use crate::config::Config;
@@ -12,6 +14,23 @@ use crate::store::query::{Held, Page, Suppression};
 const LIMIT: i64 = 100;
 /// Characters of a text in a table that is not wide.
 const SHORT: usize = 48;
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Output,
+    /// Show at most so many, 0 for all [default: all; 100 for tables]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+    limit: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+pub struct HoldsArgs {
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Output,
+}
 
 pub(super) async fn run(args: &ListArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
     let limit = match args.limit {

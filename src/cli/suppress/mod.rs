@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use self::list::{HoldsArgs, ListArgs};
 use super::database::Database;
-use super::output::{Format, Output};
+use super::output::Format;
 use super::table::{counted, people, thousands, whole};
 use super::{Exit, Global, actor, import, known, phones, print};
 use crate::config::Config;
@@ -68,23 +69,6 @@ pub struct RemoveArgs {
     reason: String,
     #[command(flatten)]
     manner: Manner,
-}
-
-#[derive(Debug, Args)]
-pub struct ListArgs {
-    /// How to print it
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    output: Output,
-    /// Show at most so many, 0 for all [default: all; 100 for tables]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
-    limit: Option<i64>,
-}
-
-#[derive(Debug, Args)]
-pub struct HoldsArgs {
-    /// How to print it
-    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    output: Output,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Ran;
+use super::ran::Ran;
 use super::text::subject;
 use crate::time_machine::test::Failure;
 

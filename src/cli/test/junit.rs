@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::Ran;
+use super::ran::Ran;
 use super::text::failure_text;
 use crate::core::diagnostic::{Diagnostic, Place};
 use crate::core::manifest::{Checked, Sources};

@@ -15,25 +15,26 @@
 
 mod json;
 mod junit;
+mod ran;
 mod select;
 mod text;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use std::{num::NonZero, thread};
 
 use anyhow::Context;
 use clap::ValueEnum;
 use futures_util::stream::{self, StreamExt};
 
+use self::ran::Ran;
 use super::{Exit, Global, print, scratch, validate};
 use crate::config::Config;
 use crate::core::manifest::Draft;
 use crate::core::manifest::testcase::CampaignTest;
 use crate::postgres::Scratch;
 use crate::time_machine::test;
-use crate::time_machine::test::Report;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -57,12 +58,6 @@ enum Output {
     Json,
     /// For CI: the XML that GitLab, GitHub and Jenkins read
     Junit,
-}
-
-/// A test that was run, and how long that took.
-struct Ran {
-    report: Report,
-    took: Duration,
 }
 
 pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow::Result<Exit> {
@@ -102,10 +97,4 @@ async fn timed(scratch: Arc<Scratch>, tree: Arc<Draft>, test: CampaignTest) -> a
     let report = test::run(&scratch, &tree, &test).await;
     let report = report.with_context(|| format!("cannot run the test `{}`", test.name))?;
     Ok(Ran { report, took: began.elapsed() })
-}
-
-impl Ran {
-    fn is_ok(&self) -> bool {
-        self.report.failures.is_empty()
-    }
 }

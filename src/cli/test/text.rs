@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Ran;
+use super::ran::Ran;
 use crate::cli::table::{Tone, counted, one_line, paint};
 use crate::core::diagnostic::text;
 use crate::core::manifest::Sources;

@@ -3,39 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
-use serde::Serialize;
 
+use super::diff::{Action, Outlives, Plan, Slip};
 use super::forecast::{Finish, Foreseen, Total};
-use super::{Action, Kind, Plan};
+use super::objects::Kind;
 use crate::core::domain::{Name, Timestamp};
 use crate::core::manifest::Desired;
 use crate::core::manifest::desired::{CampaignType, DesiredState};
 
 /// An end that moves by less is not worth a line.
 const NOTABLE: TimeDelta = TimeDelta::days(1);
-
-/// A campaign some of whose runs end at least a day earlier or later.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Slip {
-    pub campaign: Name,
-    /// How many of its runs do.
-    pub accounts: u64,
-    /// When the last of them would have ended; null when never.
-    pub before: Option<Timestamp>,
-    pub after: Option<Timestamp>,
-}
-
-/// A run of a filtered campaign that is not done when the subscription of its account ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Outlives {
-    pub campaign: Name,
-    pub account: String,
-    pub subscription_ends_at: Timestamp,
-    /// When it would be done; null when the end cannot be seen.
-    pub finish_at: Option<Timestamp>,
-    /// Whether it does not begin because of it; otherwise it will pause.
-    pub refused: bool,
-}
 
 impl Plan {
     /// Fills in what can be said of the days ahead: `foreseen` under what is in force, and under `desired`.

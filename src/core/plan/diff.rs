@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::forecast::Endless;
-use super::{Kind, Objects, Outlives, Slip};
+use super::objects::{Kind, Objects};
 use crate::core::domain::{Name, Timestamp, hex};
 
 /// Changes in the order in which they are shown: destructive ones first, then by kind and name.
@@ -103,6 +103,29 @@ pub struct Effect {
     pub finish_at: Option<Timestamp>,
     /// How many of its runs do not end, by what keeps them from it.
     pub never: BTreeMap<Endless, u64>,
+}
+
+/// A campaign some of whose runs end at least a day earlier or later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Slip {
+    pub campaign: Name,
+    /// How many of its runs do.
+    pub accounts: u64,
+    /// When the last of them would have ended; null when never.
+    pub before: Option<Timestamp>,
+    pub after: Option<Timestamp>,
+}
+
+/// A run of a filtered campaign that is not done when the subscription of its account ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Outlives {
+    pub campaign: Name,
+    pub account: String,
+    pub subscription_ends_at: Timestamp,
+    /// When it would be done; null when the end cannot be seen.
+    pub finish_at: Option<Timestamp>,
+    /// Whether it does not begin because of it; otherwise it will pause.
+    pub refused: bool,
 }
 
 impl Plan {

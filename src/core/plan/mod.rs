@@ -12,9 +12,9 @@ mod objects;
 pub mod render;
 pub mod stored;
 
-pub use self::ahead::{Outlives, Slip, outlives, slips};
+pub use self::ahead::{outlives, slips};
 pub use self::attributes::attributes;
-pub use self::diff::{Action, Change, Effect, Field, Plan, plan};
+pub use self::diff::{Action, Change, Effect, Field, Outlives, Plan, Slip, plan};
 pub use self::freeze::{Freeze, Frozen, Kept, freeze, renames};
 pub use self::guard::{Refusal, guard};
 pub use self::objects::{Kind, Objects};

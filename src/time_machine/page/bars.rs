@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::colour;
+use super::colour::colour;
 use super::scale::{Label, days_a_bar, every, float, index, place, short, thousands, ticks};
 use crate::core::domain::NaiveDate;
 use crate::time_machine::compare::Side;

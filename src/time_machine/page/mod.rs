@@ -3,6 +3,7 @@
 //! Coordinates and texts are made here, tags in the templates beside this file, which escape everything.
 
 mod bars;
+mod colour;
 mod figures;
 mod heat;
 mod scale;
@@ -15,12 +16,10 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
+use self::colour::names;
 use self::figures::{Changes, Figures};
 use super::compare::Comparison;
 use super::report::Report;
-
-/// Colours of campaigns; those that come later share the last.
-const COLOURS: usize = 8;
 
 /// The page of one simulation.
 pub fn report(report: &Report) -> String {
@@ -61,20 +60,6 @@ pub fn comparison(comparison: &Comparison) -> String {
         after: timeline::plot(&after.report, &names),
     };
     render("comparison.html", &page)
-}
-
-/// The campaigns in the order of their colours.
-fn names<const N: usize>(reports: [&Report; N]) -> Vec<String> {
-    let all = reports.into_iter().flat_map(|report| &report.campaigns);
-    let mut names: Vec<String> = all.map(|campaign| campaign.name.clone()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-/// The colour of a campaign, from 0.
-fn colour(name: &str, names: &[String]) -> usize {
-    names.iter().position(|known| known == name).unwrap_or(COLOURS).min(COLOURS - 1)
 }
 
 fn render(name: &str, page: &impl Serialize) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::colour;
+use super::colour::colour;
 use super::scale::{Label, every, float, index, place, short, thousands};
 use crate::core::domain::{NaiveDate, Timestamp};
 use crate::time_machine::report::{Campaign, Report, Run};

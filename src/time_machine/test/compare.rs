@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Subject;
+use super::failure::Subject;
 use crate::core::diagnostic::Place;
 use crate::core::manifest::testcase::{At, Field, Row, Rows, Wanted};
 

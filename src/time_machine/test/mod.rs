@@ -7,22 +7,23 @@
 mod compare;
 mod events;
 mod facts;
+mod failure;
 mod orders;
 mod past;
 mod rows;
 mod story;
 
-use crate::core::diagnostic::{Diagnostic, Place};
-use crate::core::domain::{Name, Timestamp};
+use crate::core::diagnostic::Place;
+use crate::core::domain::Name;
 use crate::core::manifest::Draft;
 use crate::core::manifest::testcase::CampaignTest;
 use crate::postgres as embedded;
 use crate::postgres::Scratch;
 use crate::store::Store;
 use crate::time_machine::world;
-use serde_json::Value;
 use thiserror::Error;
 
+pub use self::failure::{Failure, Happened, Subject};
 use self::story::Story;
 
 /// What became of one test.
@@ -33,40 +34,6 @@ pub struct Report {
     pub place: Place,
     /// What is wrong at the step it stopped at; nothing when all is as expected.
     pub failures: Vec<Failure>,
-}
-
-/// One thing that is not as expected.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Failure {
-    /// At the expectation, or at the step that could not be done.
-    pub finding: Diagnostic,
-    /// Null where the test expects no rows.
-    pub expected: Value,
-    pub found: Value,
-    /// Expected against found, line by line.
-    pub diff: Vec<String>,
-    /// The last events of those concerned, in their order.
-    pub events: Vec<Happened>,
-}
-
-/// Something that happened in the world of a test.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Happened {
-    pub to: Subject,
-    /// `None`: how things stand.
-    pub at: Option<Timestamp>,
-    pub what: String,
-}
-
-/// Whose story it is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
-    /// A referral, by its id.
-    Person(String),
-    Run {
-        campaign: String,
-        account: String,
-    },
 }
 
 /// Why a test could not be run, which says nothing about the tree.

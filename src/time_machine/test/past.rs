@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Happened, Subject};
+use super::failure::{Happened, Subject};
 use crate::store::query::{HistoryOf, Standing, Wanted};
 use crate::time_machine::world::{Error, World};
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Subject;
 use super::compare::Found;
+use super::failure::Subject;
 use crate::core::plan::{Change, Effect};
 use crate::store::query::{Message, Run, Target};
 

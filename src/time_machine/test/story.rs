@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::compare::{Found, Mismatch, compare, plural};
-use super::{Failure, events, facts, orders, past, rows};
+use super::failure::Failure;
+use super::{events, facts, orders, past, rows};
 use crate::core::diagnostic::{Code, Diagnostic, Place, text};
 use crate::core::domain::{Name, Rejection};
 use crate::core::manifest::Draft;

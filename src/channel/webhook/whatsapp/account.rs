@@ -2,9 +2,8 @@
 
 use chrono::DateTime;
 
-use super::digits;
 use super::meaning::{Restriction, of_account, of_number, of_template};
-use crate::channel::webhook::node::Node;
+use crate::channel::webhook::node::{Node, digits};
 use crate::channel::webhook::{Meaning, Notice, Subject};
 use crate::core::domain::Timestamp;
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::node::Node;
+use super::node::{Node, digits};
 use super::{Inbound, Number, Person, Post, Preference, Status, StatusKind, Update};
 use crate::core::consent;
 use crate::core::consent::Reply;
@@ -155,11 +155,6 @@ fn number(entry: Node<'_>, value: Node<'_>) -> Option<Number> {
     let metadata = value.get("metadata");
     let digits = metadata.text("display_phone_number").map(|shown| digits(&shown));
     Some(Number { id: metadata.id("phone_number_id")?, digits, account: entry.id("id") })
-}
-
-/// Of a number however it is written.
-fn digits(shown: &str) -> String {
-    shown.chars().filter(char::is_ascii_digit).collect()
 }
 
 /// Whoever is meant where an update does not say: the one person that the change is about.

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Hold, Question, Verdict};
+use super::question::Question;
+use super::verdict::{Hold, Verdict};
 use crate::core::domain::{Consent, Opening, Timestamp};
 use crate::core::lifecycle::run::Phase;
 use crate::core::lifecycle::target::Exit;

@@ -5,215 +5,13 @@
 
 mod check;
 mod inputs;
-
-use std::fmt;
-
-use serde::Serialize;
+mod question;
+mod verdict;
 
 pub use self::check::Check;
 pub use self::inputs::Setting;
-use crate::core::domain::{Consent, NaiveDate, Opening, Timestamp};
-use crate::core::lifecycle::run::{Phase, Unable};
-use crate::core::lifecycle::target::Exit;
-use crate::core::manifest::desired::ConsentPolicy;
-
-/// Everything the answer depends on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Question {
-    pub now: Timestamp,
-    pub run: Run,
-    /// Whether sending is switched on for the account.
-    pub sending: bool,
-    pub account: Account,
-    /// `None` asks for the run as a whole: could anybody be written to now?
-    pub person: Option<Person>,
-    /// Whether the run's window is open, in the zone that counts.
-    pub opening: Opening,
-    pub account_quota: Quota,
-    pub campaign_quota: Quota,
-    /// When the account's local day ends and daily quotas start anew.
-    pub day_ends_at: Timestamp,
-    /// The next instant at which the account's pace admits a message.
-    pub next_slot_at: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Run {
-    pub phase: Phase,
-    pub end_at: Option<Timestamp>,
-    pub exit_on_paid: bool,
-    pub consent: ConsentPolicy,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Account {
-    /// `None`: the export does not say, so it counts as running.
-    pub subscription_ends_at: Option<Timestamp>,
-    pub connected: bool,
-    /// Nothing may leave, for its own sake.
-    pub halt: Option<Halt>,
-    /// Its number was too fast, and waits until then.
-    pub throttled_until: Option<Timestamp>,
-}
-
-/// What stops an account, or the channel by which it sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Halt {
-    /// `None`: until a person lifts it.
-    pub until: Option<Timestamp>,
-}
-
-impl Halt {
-    fn is_over(self, now: Timestamp) -> bool {
-        self.until.is_some_and(|until| until <= now)
-    }
-}
-
-impl Account {
-    /// One of which nothing more is known.
-    pub fn new(subscription_ends_at: Option<Timestamp>, connected: bool) -> Self {
-        Self { subscription_ends_at, connected, halt: None, throttled_until: None }
-    }
-
-    /// Whether the subscription is over at `now`.
-    pub fn is_expired(self, now: Timestamp) -> bool {
-        self.subscription_ends_at.is_some_and(|end| end <= now)
-    }
-
-    /// Why nothing can leave for it at `now`, if so.
-    pub fn unable(self, now: Timestamp) -> Option<Unable> {
-        match self {
-            _ if self.is_expired(now) => Some(Unable::SubscriptionExpired),
-            Self { connected: false, .. } => Some(Unable::Disconnected),
-            Self { connected: true, .. } => None,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Person {
-    pub paid: bool,
-    pub consent: Option<Consent>,
-    pub suppressed: bool,
-    /// What they wrote may mean that they want no more messages, and nobody has read it yet.
-    pub near_opt_out: bool,
-    /// The local day of the last message that left for this person, in any campaign of the account.
-    pub last_written_on: Option<NaiveDate>,
-    /// The account's local day.
-    pub today: NaiveDate,
-}
-
-/// A daily cap and what was taken of it today.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quota {
-    /// `None`: no cap.
-    pub cap: Option<u32>,
-    pub taken: u32,
-}
-
-impl Quota {
-    /// How many more may leave today.
-    pub fn left(self) -> u32 {
-        self.cap.map_or(u32::MAX, |cap| cap.saturating_sub(self.taken))
-    }
-}
-
-/// What the gate says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Send,
-    /// Not now; `until` is when it is worth asking again, `None` when only an event can change it.
-    Hold {
-        reason: Hold,
-        until: Option<Timestamp>,
-    },
-    Exit(Exit),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Hold {
-    RunNotActive,
-    SendingOff,
-    SubscriptionExpired,
-    Disconnected,
-    Halted,
-    ConsentMissing,
-    NearOptOut,
-    OutsideWindow,
-    AccountCap,
-    CampaignCap,
-    WrittenToday,
-    Pacing,
-    Throttled,
-}
-
-impl Hold {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RunNotActive => "run-not-active",
-            Self::SendingOff => "sending-off",
-            Self::SubscriptionExpired => "subscription-expired",
-            Self::Disconnected => "disconnected",
-            Self::Halted => "halted",
-            Self::ConsentMissing => "consent-missing",
-            Self::NearOptOut => "near-opt-out",
-            Self::OutsideWindow => "outside-window",
-            Self::AccountCap => "account-cap",
-            Self::CampaignCap => "campaign-cap",
-            Self::WrittenToday => "written-today",
-            Self::Pacing => "pacing",
-            Self::Throttled => "throttled",
-        }
-    }
-
-    /// What it means, as the end of a sentence.
-    pub const fn meaning(self) -> &'static str {
-        match self {
-            Self::RunNotActive => "the run is not active",
-            Self::SendingOff => "sending is off for the account",
-            Self::SubscriptionExpired => "the account's subscription has ended",
-            Self::Disconnected => "the account's WhatsApp is not connected",
-            Self::Halted => "the account, or the channel it sends by, was stopped for its own sake",
-            Self::ConsentMissing => "there is no consent on record",
-            Self::NearOptOut => "their reply may mean that they want no more messages; somebody must read it",
-            Self::OutsideWindow => "it is outside the hours in which the campaign may write",
-            Self::AccountCap => "the account has reached its messages of the day",
-            Self::CampaignCap => "the run has reached its messages of the day",
-            Self::WrittenToday => "this person was written to today",
-            Self::Pacing => "the account keeps its pace between two messages",
-            Self::Throttled => "the account's number was too fast for its provider",
-        }
-    }
-
-    /// Whom the reason concerns: only this person, the whole run, or the whole account.
-    pub const fn scope(self) -> Scope {
-        match self {
-            Self::ConsentMissing | Self::NearOptOut | Self::WrittenToday => Scope::Person,
-            // Another run may go by another channel.
-            Self::RunNotActive | Self::Halted | Self::OutsideWindow | Self::CampaignCap => Scope::Run,
-            Self::SendingOff
-            | Self::SubscriptionExpired
-            | Self::Disconnected
-            | Self::AccountCap
-            | Self::Pacing
-            | Self::Throttled => Scope::Account,
-        }
-    }
-}
-
-impl fmt::Display for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    Person,
-    Run,
-    Account,
-}
+pub use self::question::{Account, Halt, Person, Question, Quota, Run};
+pub use self::verdict::{Hold, Scope, Verdict};
 
 /// A check with what it went by and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -246,8 +44,8 @@ pub fn steps(question: &Question, setting: &Setting<'_>) -> Vec<Step> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Account, Check, Halt, Hold, Person, Question, Quota, Run, Verdict, decide};
-    use crate::core::domain::{Consent, Opening, Timestamp};
+    use super::{Account, Check, Halt, Hold, Person, Question, Quota, Run, Setting, Verdict, decide, steps};
+    use crate::core::domain::{Consent, Opening, Timestamp, Windows, Zone};
     use crate::core::lifecycle::run::Phase;
     use crate::core::lifecycle::target::Exit;
     use crate::core::manifest::desired::ConsentPolicy;
@@ -359,6 +157,28 @@ mod tests {
         question.sending = false;
         question.account.connected = false;
         assert_eq!(decide(&question), Verdict::Hold { reason: Hold::SendingOff, until: None });
+    }
+
+    #[test]
+    fn one_step_decides() {
+        let deciding = |question: &Question| {
+            let (windows, zone) = (Windows { windows: vec![], blackouts: vec![] }, Zone::utc());
+            let setting = Setting {
+                run: (Phase::Active, ""),
+                windows: &windows,
+                zone: &zone,
+                paid_at: None,
+                consent_source: None,
+                consent_at: None,
+                suppressed_at: None,
+                held_at: None,
+            };
+            let steps = steps(question, &setting).into_iter();
+            steps.filter(|step| step.decides).map(|step| step.check).collect::<Vec<_>>()
+        };
+        let (opening, slot) = (Opening::Opens(at("2026-12-02T07:00:00Z")), Some(at("2026-12-01T08:01:30Z")));
+        assert_eq!(deciding(&Question { opening, next_slot_at: slot, ..yes() }), [Check::Window]);
+        assert_eq!(deciding(&yes()), []);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::secret::{MaybeSecret, Secret};
 use crate::core::domain::Period;
-use crate::core::manifest::kinds::secret::{MaybeSecret, Secret};
 
 /// How messages leave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +145,16 @@ pub struct Smtp {
     pub connect_timeout: Period,
     /// Connections of one daemon at once.
     pub concurrency: u16,
+}
+
+/// Whom an address to unsubscribe at may speak of.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnsubscribeValues<'a> {
+    pub email: &'a str,
+    pub message_id: &'a str,
+    pub language: &'a str,
+    pub account: i64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,7 +1,7 @@
 //! What each type of channel takes: the one table that validation and the channels themselves go by.
 
 use super::channel::{Channel, Http};
-use crate::core::manifest::desired::MediaType;
+use super::sequence::MediaType;
 
 /// What a channel takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{AccountSelector, Pacing};
+use super::account_selector::AccountSelector;
+use super::pacing::Pacing;
+use super::safety::Safety;
 use crate::core::domain::Name;
-use crate::core::manifest::kinds::safety::Safety;
 
 /// Whether something happens for an account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,11 @@
-//! When an account is stopped for its own good: `safety` as it is written, and in force.
+//! When an account is stopped for its own good: `safety` as it is written.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::domain::Period;
+use crate::core::manifest::desired::Safety;
 use crate::core::manifest::syntax::document::Document;
 
 /// Shorter windows hold too little, longer ones too much that is long over.
@@ -28,35 +29,6 @@ pub(in crate::core::manifest) struct SafetySpec {
     floor: Option<u32>,
     /// The time over which rates are taken: 24h when left out.
     window: Option<Period>,
-}
-
-/// When an account is stopped for its own good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Safety {
-    pub failure_percent: u32,
-    pub opt_out_warn_percent: u32,
-    pub opt_out_pause_percent: u32,
-    pub floor: u32,
-    pub window: Period,
-}
-
-impl Default for Safety {
-    fn default() -> Self {
-        Self {
-            failure_percent: 10,
-            opt_out_warn_percent: 2,
-            opt_out_pause_percent: 5,
-            floor: 20,
-            window: Period::hours(24),
-        }
-    }
-}
-
-impl Safety {
-    pub(in crate::core::manifest) fn is_usual(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 impl SafetySpec {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::formats;
 use crate::core::domain::{Language, Period};
 use crate::core::manifest::desired::{Button, ButtonType, Day, Media, MediaAt, MediaType, WhatsappTemplate};
-use crate::core::manifest::schema::formats;
 
 /// The messages of a campaign, a day each.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

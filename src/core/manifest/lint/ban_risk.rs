@@ -5,8 +5,7 @@ use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::domain::{Name, Period};
 use crate::core::manifest::desired::{Campaign, Channel, Desired, Pacing};
 use crate::core::manifest::kind::Kind;
-use crate::core::manifest::resolve::check::Checked;
-use crate::core::manifest::resolve::references::Tree;
+use crate::core::manifest::parsed::Manifests;
 
 /// Who writes faster looks like a machine.
 const SLOW_ENOUGH: Period = Period::seconds(30);
@@ -14,19 +13,19 @@ const SLOW_ENOUGH: Period = Period::seconds(30);
 const NEW_PEOPLE: u32 = 20;
 
 /// Warns of what the files allow. Accounts and channels are resolved by then.
-pub(in crate::core::manifest) fn check(tree: &Tree<'_, '_>, checked: &mut Checked) {
-    let mut found = fast_paces(tree, &checked.desired);
-    found.extend(many_new_people(tree, &checked.desired));
-    checked.diagnostics.extend(found);
+pub(in crate::core::manifest) fn check(manifests: &Manifests<'_, '_>, desired: &Desired) -> Vec<Diagnostic> {
+    let mut found = fast_paces(manifests, desired);
+    found.extend(many_new_people(manifests, desired));
+    found
 }
 
-fn fast_paces(tree: &Tree<'_, '_>, desired: &Desired) -> Vec<Diagnostic> {
+fn fast_paces(manifests: &Manifests<'_, '_>, desired: &Desired) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let unofficial = |name: &&Name| desired.channels.get(*name).is_some_and(|channel| channel.takes().unofficial);
     let of_campaigns =
         || desired.campaigns.values().filter_map(|campaign| Some((campaign, campaign.channel.as_ref()?)));
     let mut warn = |kind: Kind, name: &Name, pacing: &Pacing, channel: &Name| {
-        let Some(manifest) = tree.manifest(kind, name) else { return };
+        let Some(manifest) = manifests.get(kind, name) else { return };
         let shortest = shortest(pacing);
         if shortest >= SLOW_ENOUGH {
             return;
@@ -41,7 +40,7 @@ fn fast_paces(tree: &Tree<'_, '_>, desired: &Desired) -> Vec<Diagnostic> {
     let unpaced = desired.accounts.values().filter(|account| account.pacing.is_none());
     let common = desired.defaults.channel.iter().chain(unpaced.filter_map(|account| account.channel.as_ref()));
     let common = common.chain(of_campaigns().map(|(_, channel)| channel)).find(unofficial);
-    let defaults = tree.of_kind(Kind::Defaults);
+    let defaults = manifests.of_kind(Kind::Defaults);
     if let (Some(channel), Some(manifest)) = (common, defaults.first()) {
         warn(Kind::Defaults, &manifest.name, &desired.defaults.pacing, channel);
     }
@@ -61,7 +60,7 @@ fn shortest(pacing: &Pacing) -> Period {
     pacing.waves.iter().map(|wave| wave.every).min().unwrap_or(pacing.every)
 }
 
-fn many_new_people(tree: &Tree<'_, '_>, desired: &Desired) -> Vec<Diagnostic> {
+fn many_new_people(manifests: &Manifests<'_, '_>, desired: &Desired) -> Vec<Diagnostic> {
     let new_numbers = |name: &Name| match desired.channels.get(name) {
         Some(Channel::Http(http)) => http.unofficial && http.new_numbers,
         _ => false,
@@ -76,7 +75,7 @@ fn many_new_people(tree: &Tree<'_, '_>, desired: &Desired) -> Vec<Diagnostic> {
         // Who sends no more messages than that takes no more new people either.
         let caps = [campaign.limits.daily_enrollments, campaign.limits.messages_per_day, cap];
         let most = caps.into_iter().flatten().min();
-        let (Some(channel), Some(manifest)) = (risky(campaign), tree.manifest(Kind::Campaign, name)) else { continue };
+        let (Some(channel), Some(manifest)) = (risky(campaign), manifests.get(Kind::Campaign, name)) else { continue };
         if most.is_some_and(|most| most <= NEW_PEOPLE) {
             continue;
         }

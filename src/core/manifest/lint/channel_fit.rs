@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::channel_limits::{Load, unfit};
+use super::findings::Findings;
 use crate::core::diagnostic::{Code, Diagnostic, Place};
 use crate::core::domain::{Language, Name};
-use crate::core::manifest::desired::{AccountSelector, Campaign, Channel, Desired};
+use crate::core::manifest::desired::{AccountSelector, Campaign, Channel, Desired, Takes};
 use crate::core::manifest::kind::Kind;
 use crate::core::manifest::kinds::campaign::CampaignSpec;
-use crate::core::manifest::kinds::channel::{Load, Takes, unfit};
 use crate::core::manifest::kinds::sequence::{DaySpec, sole_language};
-use crate::core::manifest::resolve::check::Checked;
-use crate::core::manifest::resolve::read::{Manifest, Spec};
-use crate::core::manifest::resolve::references::{Tree, freeze_campaign};
+use crate::core::manifest::parsed::{Manifest, Manifests, Spec};
 use crate::core::manifest::syntax::yaml::Node;
 
 /// A day where it is written.
@@ -24,57 +23,56 @@ struct DayAt<'a, 'f> {
 /// By which channels the days of each manifest go.
 type Ways<'a> = BTreeMap<(Kind, &'a Name), BTreeSet<Name>>;
 
-/// Freezes campaigns whose channel does not take what they say. Accounts and channels are resolved by then.
-pub(in crate::core::manifest) fn check(tree: &Tree<'_, '_>, checked: &mut Checked) {
-    numbers(tree, checked);
+/// Refuses campaigns whose channel does not take what they say. Accounts and channels are resolved by then.
+pub(in crate::core::manifest) fn check(manifests: &Manifests<'_, '_>, desired: &Desired) -> Findings {
+    let mut findings = Findings { diagnostics: numbers(manifests, desired), ..Findings::default() };
+    let found = &mut findings.diagnostics;
     let mut ways = Ways::new();
-    let (mut found, mut broken) = (Vec::new(), Vec::new());
-    for manifest in tree.of_kind(Kind::Campaign) {
+    for manifest in manifests.of_kind(Kind::Campaign) {
         let Some(Spec::Campaign(spec)) = &manifest.spec else { continue };
-        let Some(campaign) = checked.desired.campaigns.get(&manifest.name) else { continue };
-        let channels = channels(campaign, &checked.desired);
+        let Some(campaign) = desired.campaigns.get(&manifest.name) else { continue };
+        let channels = channels(campaign, desired);
         if channels.is_empty() {
             continue;
         }
-        let (days, fallback) = days(tree, manifest, spec, campaign);
+        let (days, fallback) = days(manifests, manifest, spec, campaign);
         for at in &days {
             let way = ways.entry((at.manifest.kind, &at.manifest.name)).or_default();
             way.extend(channels.iter().map(|(name, _)| (*name).clone()));
         }
         let before = found.len();
         let Some(fallback) = fallback else { continue };
-        misfits(manifest, spec, &channels, &days, &fallback, &mut found);
+        misfits(manifest, spec, &channels, &days, &fallback, found);
         if found[before..].iter().any(Diagnostic::is_error) {
-            broken.push(manifest.name.clone());
+            findings.broken.insert(manifest.name.clone());
         }
     }
     for kind in [Kind::Sequence, Kind::Campaign] {
-        for manifest in tree.of_kind(kind) {
-            too_long(manifest, ways.get(&(kind, &manifest.name)), &checked.desired, &mut found);
+        for manifest in manifests.of_kind(kind) {
+            too_long(manifest, ways.get(&(kind, &manifest.name)), desired, found);
         }
     }
-    checked.diagnostics.extend(found);
-    for name in broken {
-        freeze_campaign(&name, checked);
-    }
+    findings
 }
 
 /// Says of channels by which nobody can send.
-fn numbers(tree: &Tree<'_, '_>, checked: &mut Checked) {
-    if checked.desired.accounts.values().any(|account| account.sender.is_some()) {
-        return;
+fn numbers(manifests: &Manifests<'_, '_>, desired: &Desired) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    if desired.accounts.values().any(|account| account.sender.is_some()) {
+        return found;
     }
-    for manifest in tree.of_kind(Kind::Channel) {
-        let channel = checked.desired.channels.get(&manifest.name);
+    for manifest in manifests.of_kind(Kind::Channel) {
+        let channel = desired.channels.get(&manifest.name);
         if matches!(channel, Some(Channel::WhatsappCloud(spec)) if spec.phone_number_id.is_none()) {
             let message = "nobody can send by it: the channel has no `phoneNumberId`, and no `Account` a `sender`";
-            checked.diagnostics.push(
+            found.push(
                 Diagnostic::new(Code::NoEffect, manifest.document.place("/spec/type"), message).help(
                     "add `phoneNumberId:` for all accounts, or give each account the id of its number as `sender`",
                 ),
             );
         }
     }
+    found
 }
 
 /// The channels that a campaign may leave by, as far as any are named.
@@ -102,7 +100,7 @@ pub(in crate::core::manifest) fn may_share(first: &AccountSelector, second: &Acc
 
 /// The days of a campaign, in order, with the language of whoever has no text in theirs.
 fn days<'a, 'f>(
-    tree: &Tree<'a, 'f>,
+    manifests: &Manifests<'a, 'f>,
     manifest: &'a Manifest<'f>,
     spec: &'a CampaignSpec,
     campaign: &Campaign,
@@ -110,7 +108,7 @@ fn days<'a, 'f>(
     let own = spec.days.as_deref().unwrap_or_default();
     let at = |manifest| move |(index, day)| DayAt { day, manifest, index };
     let mut days: Vec<DayAt<'a, 'f>> = own.iter().enumerate().map(at(manifest)).collect();
-    let sequence = tree.manifest(Kind::Sequence, &campaign.sequence);
+    let sequence = manifests.get(Kind::Sequence, &campaign.sequence);
     let Some((sequence, Some(Spec::Sequence(base)))) = sequence.map(|manifest| (manifest, &manifest.spec)) else {
         return (days, sole_language(own));
     };

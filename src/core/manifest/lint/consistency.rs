@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::account_conflicts as clash;
 use super::account_conflicts::Clash;
 use super::channel_fit as by_channel;
+use super::channel_limits::{Load, unfit};
 use super::cycles as circle;
 use super::default_overlaps as overlap;
 use super::default_overlaps::Overlap;
@@ -13,7 +14,6 @@ use crate::core::diagnostic::Severity;
 use crate::core::domain::Name;
 use crate::core::manifest::desired::{AccountSelector, CampaignType, Day, Desired, DesiredState};
 use crate::core::manifest::kind::Kind;
-use crate::core::manifest::kinds::channel::{Load, unfit};
 
 /// Objects that cannot be in force together.
 #[derive(Debug, Clone, PartialEq, Eq)]

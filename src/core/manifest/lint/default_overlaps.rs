@@ -1,18 +1,16 @@
 //! One default campaign an account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::findings::Findings;
 use crate::core::diagnostic::{Code, Diagnostic};
-use crate::core::domain::Name;
 use crate::core::manifest::desired::{AccountSelector, CampaignType, DesiredState};
 use crate::core::manifest::kinds::campaign::CampaignSpec;
-use crate::core::manifest::resolve::check::Checked;
-use crate::core::manifest::resolve::read::{Manifest, Spec};
-use crate::core::manifest::resolve::references::freeze_campaign;
+use crate::core::manifest::parsed::{Manifest, Spec};
 
 /// Refuses default campaigns that take the same accounts. Two different sets of labels may share accounts too;
 /// nobody can tell from the files.
-pub(in crate::core::manifest) fn check(campaigns: &[&Manifest<'_>], checked: &mut Checked) {
+pub(in crate::core::manifest) fn check(campaigns: &[&Manifest<'_>]) -> Findings {
     let defaults: Vec<(&Manifest<'_>, &CampaignSpec)> = campaigns
         .iter()
         .filter_map(|manifest| match &manifest.spec {
@@ -22,20 +20,18 @@ pub(in crate::core::manifest) fn check(campaigns: &[&Manifest<'_>], checked: &mu
         .filter(|(_, spec)| spec.kind == CampaignType::Default && spec.state != Some(DesiredState::Cancelled))
         .collect();
     let selectors = defaults.iter().map(|(_, spec)| spec.accounts.as_ref().unwrap_or(&AccountSelector::All));
-    let mut broken: BTreeSet<Name> = BTreeSet::new();
+    let mut findings = Findings::default();
     for Overlap { first, second, what } in find(selectors) {
         let ((first, _), (manifest, _)) = (defaults[first], defaults[second]);
         let message = format!("the default campaigns `{}` and `{}` both take {what}", first.name, manifest.name);
-        checked.diagnostics.push(
+        findings.diagnostics.push(
             Diagnostic::new(Code::OverlappingDefaultCampaigns, manifest.document.place("/spec/type"), message)
                 .related(first.document.place("/spec/type"), "the other one")
                 .help("make one of them `type: filtered`, or give them different accounts"),
         );
-        broken.extend([first.name.clone(), manifest.name.clone()]);
+        findings.broken.extend([first.name.clone(), manifest.name.clone()]);
     }
-    for name in broken {
-        freeze_campaign(&name, checked);
-    }
+    findings
 }
 
 /// Two selectors that take the same accounts, by their places in a list.

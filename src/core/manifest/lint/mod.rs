@@ -8,3 +8,4 @@ pub(super) mod channel_limits;
 pub(super) mod consistency;
 pub(super) mod cycles;
 pub(super) mod default_overlaps;
+pub(super) mod findings;

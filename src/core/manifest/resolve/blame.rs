@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::Checked;
 use super::read::Reading;
-use crate::core::diagnostic::{Place, Span};
+use crate::core::diagnostic::{Diagnostic, Place, Span};
 use crate::core::domain::Name;
 use crate::core::manifest::kind::Kind;
 
@@ -35,18 +34,20 @@ pub(in crate::core::manifest) fn grounds(reading: &Reading<'_>) -> Vec<Ground> {
 
 /// Says of everything broken why: its own errors, else those of what it needs. Grounds come by file.
 pub(in crate::core::manifest) fn why(
-    checked: &Checked,
+    diagnostics: &[Diagnostic],
+    broken: &BTreeSet<(Kind, Name)>,
+    blame: &Blame,
     grounds: &BTreeMap<&str, Vec<Ground>>,
 ) -> BTreeMap<(Kind, Name), Vec<String>> {
     let mut own: BTreeMap<&(Kind, Name), Vec<String>> = BTreeMap::new();
-    for error in checked.diagnostics.iter().filter(|found| found.is_error()) {
+    for error in diagnostics.iter().filter(|found| found.is_error()) {
         let places = std::iter::once(&error.place).chain(error.related.iter().map(|(place, _)| place));
         let concerned: BTreeSet<_> = places.flat_map(|place| standing_on(place, grounds)).collect();
-        for broken in concerned.into_iter().filter(|of| checked.broken.contains(of)) {
-            own.entry(broken).or_default().push(error.to_string());
+        for of in concerned.into_iter().filter(|of| broken.contains(of)) {
+            own.entry(of).or_default().push(error.to_string());
         }
     }
-    checked.broken.iter().map(|broken| (broken.clone(), because(broken, &own, &checked.blame))).collect()
+    broken.iter().map(|broken| (broken.clone(), because(broken, &own, blame))).collect()
 }
 
 fn standing_on<'g>(place: &Place, grounds: &'g BTreeMap<&str, Vec<Ground>>) -> Vec<&'g (Kind, Name)> {

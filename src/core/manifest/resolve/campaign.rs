@@ -1,7 +1,6 @@
 //! One campaign with everything it leaves out: campaign, then `Defaults`, then what is built in.
 
-use super::check::Checked;
-use super::read::{Manifest, Spec};
+use super::checked::Checked;
 use super::references::{Found, Tree};
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::domain::{Name, Period, Zone};
@@ -15,6 +14,7 @@ use crate::core::manifest::kinds::defaults::DefaultsSpec;
 use crate::core::manifest::kinds::filter::FilterSpec;
 use crate::core::manifest::kinds::schedule::ScheduleSpec;
 use crate::core::manifest::kinds::sequence::{DaySpec, SequenceSpec, sole_language};
+use crate::core::manifest::parsed::{Manifest, Spec};
 
 const PRIORITY: i32 = 100;
 /// So that people who pay right after registering are never written to.
@@ -203,7 +203,7 @@ fn own_sequence<'s>(
         let help = "add `sequenceRef:` here or to the `Defaults` manifest, or `days:`";
         return refuse(Code::NoSequence, "/spec", format!("the campaign `{}` has no messages", manifest.name), help);
     }
-    if tree.has_sequence(&manifest.name) {
+    if tree.manifests.get(Kind::Sequence, &manifest.name).is_some() {
         let message = format!(
             "is `{}` the sequence of this campaign? It has the same name, and nothing refers to it",
             manifest.name

@@ -1,9 +1,14 @@
 //! From files to the desired state: read, check, resolve references and defaults.
 
-pub(super) mod blame;
-pub(super) mod campaign;
+mod account;
+mod annotations;
+mod blame;
+mod campaign;
 pub(super) mod check;
+pub(super) mod checked;
+mod desired;
 pub(super) mod edit;
 pub(super) mod locate;
-pub(super) mod read;
-pub(super) mod references;
+mod order;
+mod read;
+mod references;

@@ -3,59 +3,25 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::core::diagnostic::{Code, Diagnostic, Span, did_you_mean};
+use crate::core::diagnostic::{Code, Diagnostic, Span};
 use crate::core::domain::Name;
 use crate::core::manifest::kind::Kind;
-use crate::core::manifest::kinds::account::AccountSpec;
 use crate::core::manifest::kinds::annotations;
-use crate::core::manifest::kinds::annotations::Annotations;
 use crate::core::manifest::kinds::campaign::CampaignSpec;
-use crate::core::manifest::kinds::channel::ChannelSpec;
 use crate::core::manifest::kinds::days;
-use crate::core::manifest::kinds::defaults::DefaultsSpec;
-use crate::core::manifest::kinds::filter::FilterSpec;
-use crate::core::manifest::kinds::notifier::NotifierSpec;
-use crate::core::manifest::kinds::queue::QueueSpec;
-use crate::core::manifest::kinds::schedule::ScheduleSpec;
 use crate::core::manifest::kinds::sequence::{SequenceSpec, sole_language};
+use crate::core::manifest::parsed::{Manifest, Spec};
+use crate::core::manifest::schema::checker;
 use crate::core::manifest::schema::shape;
-use crate::core::manifest::schema::{API_VERSION, checker};
 use crate::core::manifest::syntax::document::{Document, File, join};
+use crate::core::manifest::syntax::header;
 use crate::core::manifest::syntax::sources::MAX_FILE_BYTES;
 use crate::core::manifest::syntax::yaml;
-use crate::core::manifest::syntax::yaml::{Kind as Shape, Node};
+use crate::core::manifest::syntax::yaml::Node;
 use crate::core::manifest::testcase as campaign_test;
-use crate::core::manifest::testcase::CampaignTestSpec;
 
 /// Nobody reads more of them, and a file made to cause many must not fill the memory.
 const MAX_PROBLEMS: usize = 1000;
-
-/// One manifest with a kind and a name.
-#[derive(Debug)]
-pub(in crate::core::manifest) struct Manifest<'a> {
-    pub(in crate::core::manifest) document: Document<'a>,
-    pub(in crate::core::manifest) kind: Kind,
-    pub(in crate::core::manifest) name: Name,
-    /// What could be read of it; of a broken one maybe not everything.
-    pub(in crate::core::manifest) spec: Option<Spec>,
-    /// There are errors in it: it must not be used.
-    pub(in crate::core::manifest) broken: bool,
-    pub(in crate::core::manifest) annotations: Annotations,
-}
-
-#[derive(Debug)]
-pub(in crate::core::manifest) enum Spec {
-    Campaign(Box<CampaignSpec>),
-    Filter(Box<FilterSpec>),
-    Schedule(Box<ScheduleSpec>),
-    Sequence(SequenceSpec),
-    Defaults(Box<DefaultsSpec>),
-    Channel(Box<ChannelSpec>),
-    Queue(QueueSpec),
-    Account(Box<AccountSpec>),
-    Notifier(NotifierSpec),
-    CampaignTest(Box<CampaignTestSpec>),
-}
 
 /// What a file holds.
 #[derive(Debug, Default)]
@@ -137,12 +103,12 @@ impl<'a> Reading<'a> {
         let before = self.found.len();
         repeated_keys(&document, document.root(), "", &mut self.found);
         let name = document.node("/metadata/name").and_then(Node::text).and_then(|name| Name::parse(name).ok());
-        let Some(kind) = kind(&document, &mut self.found) else {
+        let Some(kind) = header::kind(&document, &mut self.found) else {
             // With its kind misspelt it may be a campaign that runs.
             self.hide();
             return;
         };
-        api_version(&document, &mut self.found);
+        header::api_version(&document, &mut self.found);
         let spec = spec(&document, kind, &mut self.found);
         let annotations = annotations::read(&document, kind, name.as_ref(), &mut self.found);
         let broken = self.found[before..].iter().any(Diagnostic::is_error);
@@ -163,102 +129,13 @@ impl<'a> Reading<'a> {
 }
 
 /// Checks a manifest that stands inside another one, as far as one manifest can be checked.
-pub(in crate::core::manifest) fn nested(
-    document: &Document<'_>,
-    at: &str,
-    found: &mut Vec<Diagnostic>,
-) -> Option<(Kind, Name)> {
-    within(document, at, found, |inner, said| {
-        let kind = nested_kind(inner, said)?;
-        api_version(inner, said);
+fn nested(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) -> Option<(Kind, Name)> {
+    header::within(document, at, found, |inner, said| {
+        let kind = header::nested_kind(inner, said)?;
+        header::api_version(inner, said);
         drop(spec(inner, kind, said));
         Some((kind, Name::parse(inner.node("/metadata/name")?.text()?).ok()?))
     })
-}
-
-/// Checks of a manifest inside another one only that it can be told from the others.
-pub(in crate::core::manifest) fn nested_name(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) {
-    within(document, at, found, |inner, said| {
-        nested_kind(inner, said)?;
-        match inner.node("/metadata/name").and_then(Node::text).map(Name::parse) {
-            Some(Ok(_)) => {}
-            Some(Err(reason)) => said.push(Diagnostic::new(Code::InvalidName, inner.place("/metadata/name"), reason)),
-            None => {
-                let message = "the manifest has no `name`";
-                let help = "add `metadata: {name: …}`";
-                said.push(Diagnostic::new(Code::MissingKey, inner.place("/metadata"), message).help(help));
-            }
-        }
-        Some(())
-    });
-}
-
-fn nested_kind(inner: &Document<'_>, found: &mut Vec<Diagnostic>) -> Option<Kind> {
-    let kind = kind(inner, found)?;
-    if kind == Kind::CampaignTest {
-        let message = "a test cannot be part of a test";
-        let help = "give it a document of its own";
-        found.push(Diagnostic::new(Code::UnknownValue, inner.place("/kind"), message).help(help));
-        return None;
-    }
-    Some(kind)
-}
-
-/// Looks at a value as at a manifest; what is said of it points into the whole.
-fn within<T>(
-    document: &Document<'_>,
-    at: &str,
-    found: &mut Vec<Diagnostic>,
-    look: impl FnOnce(&Document<'_>, &mut Vec<Diagnostic>) -> Option<T>,
-) -> Option<T> {
-    let inner = document.below(at)?;
-    let mut said = Vec::new();
-    let seen = look(&inner, &mut said);
-    for mut diagnostic in said {
-        diagnostic.place.pointer.insert_str(0, at);
-        found.push(diagnostic);
-    }
-    seen
-}
-
-fn kind(document: &Document<'_>, found: &mut Vec<Diagnostic>) -> Option<Kind> {
-    if !matches!(document.root().kind, Shape::Map(_)) {
-        let what = if matches!(document.root().kind, Shape::List(_)) { "a list" } else { "a single value" };
-        let message = format!("a manifest is a mapping, and this is {what}");
-        let help = "begin with `apiVersion: relance/v1`; separate several manifests with a line `---`";
-        found.push(Diagnostic::new(Code::NotAMapping, document.place(""), message).help(help));
-        return None;
-    }
-    let kinds = Kind::ALL.map(Kind::as_str);
-    let all = format!("kinds are `{}`", kinds.join("`, `"));
-    let Some(node) = document.root().get("kind") else {
-        let message = "the manifest has no `kind`";
-        found.push(Diagnostic::new(Code::MissingKey, document.place(""), message).help(format!("add `kind:`; {all}")));
-        return None;
-    };
-    let place = document.place("/kind");
-    let text = node.text().unwrap_or_else(|| document.raw("/kind"));
-    if let Some(kind) = Kind::parse(text) {
-        return Some(kind);
-    }
-    let message = format!("there is no kind `{text}`");
-    found.push(Diagnostic::new(Code::UnknownKind, place, message).help(did_you_mean(text, kinds).unwrap_or(all)));
-    None
-}
-
-fn api_version(document: &Document<'_>, found: &mut Vec<Diagnostic>) {
-    let help = format!("write `apiVersion: {API_VERSION}`");
-    match document.root().get("apiVersion") {
-        Some(node) if node.text() == Some(API_VERSION) => {}
-        Some(node) => {
-            let text = node.text().unwrap_or_else(|| document.raw("/apiVersion"));
-            let message = format!("there is no API version `{text}`");
-            let place = document.place("/apiVersion");
-            found.push(Diagnostic::new(Code::UnsupportedApiVersion, place, message).help(help));
-        }
-        // The schema asks for the key.
-        None => {}
-    }
 }
 
 /// Reads a manifest of a known kind and checks whatever needs no other manifest.
@@ -335,7 +212,10 @@ fn check_spec(spec: &Spec, document: &Document<'_>, found: &mut Vec<Diagnostic>)
         Spec::Notifier(notifier) => notifier.check(document, found),
         Spec::Channel(channel) => channel.check(document, found),
         Spec::Queue(_) => {}
-        Spec::CampaignTest(test) => campaign_test::check(test, document, found),
+        Spec::CampaignTest(test) => {
+            let overlaid: Vec<_> = test.overlay_places().map(|at| nested(document, &at, found)).collect();
+            campaign_test::check(test, &overlaid, document, found);
+        }
     }
 }
 

@@ -1,19 +1,10 @@
-//! The words of [`crate::core::domain`] in JSON Schema, and what to say when a text is none of them.
+//! The formats of our schemas, and what to say when a text is none of them.
 //!
 //! A `format` of ours is checked with the constructor that reads the value later, so whatever passes the
-//! schema can be read. Patterns only help editors: they never refuse what the constructor takes.
-
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+//! schema can be read.
 
 use crate::core::diagnostic::Code;
-use crate::core::domain::{Clock, Country, Language, Moment, NaiveDate, Name, Period, Weekday, Zone};
-use crate::core::manifest::desired::policy::Switch;
-use crate::core::manifest::desired::{
-    AccountSelector, ButtonType, CampaignType, ConsentPolicy, DesiredState, Enrollment, MediaType, PastSubscription,
-    Subscription,
-};
+use crate::core::domain::{Clock, Country, Language, Moment, NaiveDate, Name, Period, Zone};
 use crate::core::manifest::testcase::{FaultOutcome, Instant};
 
 /// A format of ours: its name, how to read it, and the code of what it refuses.
@@ -58,118 +49,9 @@ fn web_address(text: &str) -> Result<(), String> {
     }
 }
 
-/// Texts by language.
-pub(in crate::core::manifest) fn texts(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "propertyNames": {"format": "relance-language"},
-        "additionalProperties": {"type": "string"},
-        "minProperties": 1,
-    })
-}
-
-/// Texts by language, or none.
-pub(in crate::core::manifest) fn optional_texts(generator: &mut SchemaGenerator) -> Schema {
-    let mut schema = texts(generator);
-    schema.remove("minProperties");
-    schema
-}
-
-pub(in crate::core::manifest) fn url(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "format": "relance-url"})
-}
-
-/// Schemas of texts with a format.
-macro_rules! texts {
-    ($($type:ty: $name:literal, $schema:tt;)*) => {
-        $(impl JsonSchema for $type {
-            fn schema_name() -> Cow<'static, str> {
-                $name.into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
-            }
-        })*
-    };
-}
-
-texts! {
-    Name: "Name", {"type": "string", "format": "relance-name", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"};
-    Period: "Duration", {"type": "string", "format": "relance-duration", "pattern": "^[0-9]+[smhd]$", "examples": ["90s", "2m", "24h", "7d"]};
-    Country: "Country", {"type": "string", "format": "relance-country", "pattern": "^[A-Za-z]{2}$", "examples": ["CM"]};
-    Language: "Language", {"type": "string", "format": "relance-language", "examples": ["fr", "pt-BR"]};
-    Moment: "Time", {"type": "string", "format": "relance-time", "examples": ["2026-12-01T08:00:00+01:00", "2026-12-01T08:00"]};
-    Instant: "Instant", {"type": "string", "format": "relance-instant", "examples": ["2026-12-01T08:00:00+01:00"]};
-    FaultOutcome: "Outcome", {"type": "string", "format": "relance-outcome", "examples": ["timeout", "rejected:131026"]};
-    Clock: "Clock", {"type": "string", "format": "relance-clock", "pattern": "^([01][0-9]|2[0-4]):[0-5][0-9]$"};
-    Zone: "Zone", {"type": "string", "format": "relance-timezone", "examples": ["Africa/Douala"]};
-    Weekday: "Weekday", {"type": "string", "enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]};
-    CampaignType: "CampaignType", {"type": "string", "enum": ["default", "filtered"]};
-    DesiredState: "State", {"type": "string", "enum": ["draft", "active", "paused", "cancelled"]};
-    Subscription: "Subscription", {"type": "string", "enum": ["unpaid", "paid", "any"]};
-    Enrollment: "Enrollment", {"type": "string", "enum": ["untilDrained", "once", "continuous"]};
-    PastSubscription: "PastSubscription", {"type": "string", "enum": ["refuse", "pause"]};
-    ConsentPolicy: "Consent", {"type": "string", "enum": ["required", "legacy"]};
-    Switch: "Switch", {"type": "string", "enum": ["on", "off"]};
-    ButtonType: "ButtonType", {"type": "string", "enum": ["quickReply", "url", "copyCode"]};
-    MediaType: "MediaType", {"type": "string", "enum": ["image", "video", "document", "audio"]};
-    AccountSelector: "Accounts", {
-        "type": ["string", "object"],
-        "if": {"type": "string"},
-        "then": {"enum": ["all"]},
-        "else": {
-            "type": "object",
-            "properties": {
-                "names": {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "Names of accounts, as in the import."},
-                "matchLabels": {
-                    "type": "object",
-                    "additionalProperties": {"type": "string"},
-                    "minProperties": 1,
-                    "description": "Extra columns of the import that must have exactly these values.",
-                },
-            },
-            "additionalProperties": false,
-            "minProperties": 1,
-            "maxProperties": 1,
-        },
-    };
-}
-
 #[cfg(test)]
 mod tests {
-    use schemars::JsonSchema;
-    use schemars::generate::SchemaSettings;
-    use serde::de::DeserializeOwned;
-
-    use super::{
-        CampaignType, ConsentPolicy, DesiredState, Enrollment, Format, MediaType, PastSubscription, Subscription,
-        Switch, Weekday,
-    };
-
-    fn every_word_can_be_read<T: JsonSchema + DeserializeOwned>() {
-        let schema = T::json_schema(&mut SchemaSettings::draft2020_12().into_generator());
-        for word in schema.get("enum").unwrap().as_array().unwrap() {
-            assert!(serde_json::from_value::<T>(word.clone()).is_ok(), "{word}");
-        }
-    }
-
-    #[test]
-    fn words_of_the_schema_are_words_of_the_types() {
-        every_word_can_be_read::<Weekday>();
-        every_word_can_be_read::<CampaignType>();
-        every_word_can_be_read::<DesiredState>();
-        every_word_can_be_read::<Subscription>();
-        every_word_can_be_read::<Enrollment>();
-        every_word_can_be_read::<ConsentPolicy>();
-        every_word_can_be_read::<PastSubscription>();
-        every_word_can_be_read::<MediaType>();
-        every_word_can_be_read::<Switch>();
-    }
+    use super::Format;
 
     #[test]
     fn formats_refuse_with_a_sentence() {

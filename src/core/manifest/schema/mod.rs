@@ -10,6 +10,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
+use self::formats::FORMATS;
 use super::kind::Kind;
 use super::kinds::account::AccountSpec;
 use super::kinds::campaign::CampaignSpec;
@@ -20,10 +21,8 @@ use super::kinds::notifier::NotifierSpec;
 use super::kinds::queue::QueueSpec;
 use super::kinds::schedule::ScheduleSpec;
 use super::kinds::sequence::SequenceSpec;
-use super::schema::formats::FORMATS;
+use super::syntax::header::API_VERSION;
 use super::testcase::CampaignTestSpec;
-
-pub(super) const API_VERSION: &str = "relance/v1";
 
 /// The schema of a kind, as it is committed below `schemas/`.
 pub fn schema(kind: Kind) -> Value {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::case::{At, CampaignTest, Edit, Event, Row, Rows, Step, Wanted};
 use crate::core::diagnostic::{Code, Diagnostic, Place, did_you_mean};
 use crate::core::domain::Name;
-use crate::core::manifest::Kind;
 use crate::core::manifest::desired::Desired;
+use crate::core::manifest::kind::Kind;
 use crate::core::manifest::syntax::document::{Document, join};
 
 /// More names than these are not listed.

@@ -1,12 +1,15 @@
 //! A test, ready to run: instants instead of lengths of time, one variant a step, and the place of everything that
 //! can turn out wrong.
 
+use serde::Serialize;
 use serde_json::Value;
 
-use super::spec::{AccountSpec, FaultOutcome, OverrideAction, ReceiptStatus, ReferralSpec};
+use super::spec::{AccountSpec, OverrideAction, ReceiptStatus, ReferralSpec};
+use super::values::FaultOutcome;
 use crate::core::diagnostic::Place;
 use crate::core::domain::{Name, Period, Timestamp};
-use crate::core::manifest::{Kind, Written};
+use crate::core::manifest::kind::Kind;
+use crate::core::manifest::syntax::written::Written;
 
 /// One test.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,4 +136,18 @@ pub struct Field {
 pub enum Wanted {
     Is(Value),
     Contains(String),
+}
+
+/// The conditions of a row, in the order of the language.
+pub(super) fn fields(row: &impl Serialize) -> Vec<Field> {
+    let written = serde_json::to_value(row).expect("rows have string keys only");
+    let pairs = written.as_object().into_iter().flatten();
+    pairs
+        .map(|(key, value)| match (key.strip_suffix("Contains"), value) {
+            (Some(name), Value::String(part)) => {
+                Field { name: name.to_owned(), wanted: Wanted::Contains(part.clone()) }
+            }
+            _ => Field { name: key.clone(), wanted: Wanted::Is(value.clone()) },
+        })
+        .collect()
 }

@@ -5,19 +5,24 @@ use super::people::People;
 use super::spec::CampaignTestSpec;
 use super::steps;
 use crate::core::diagnostic::{Code, Diagnostic};
-use crate::core::manifest::resolve::read;
+use crate::core::domain::Name;
+use crate::core::manifest::kind::Kind;
 use crate::core::manifest::syntax::document::Document;
 
-/// Checks a test by itself.
-pub(in crate::core::manifest) fn check(spec: &CampaignTestSpec, document: &Document<'_>, found: &mut Vec<Diagnostic>) {
+/// Checks a test by itself. `overlay` says what each manifest of its overlay is; `None` stands for a bad one.
+pub(in crate::core::manifest) fn check(
+    spec: &CampaignTestSpec,
+    overlay: &[Option<(Kind, Name)>],
+    document: &Document<'_>,
+    found: &mut Vec<Diagnostic>,
+) {
     let people = People::of(spec, document, found);
     for (index, fault) in spec.channel.iter().flat_map(|channel| &channel.faults).flatten().enumerate() {
         people.know_referral(&format!("/spec/channel/faults/{index}/referral"), &fault.referral, None, found);
     }
     let mut overlaid = Vec::new();
-    for index in 0..spec.overlay.iter().flatten().count() {
-        let at = format!("/spec/overlay/{index}");
-        let Some(key) = read::nested(document, &at, found) else { continue };
+    for (at, key) in spec.overlay_places().zip(overlay) {
+        let Some(key) = key else { continue };
         if overlaid.contains(&key) {
             let message = format!("`overlay` has two `{}` manifests named `{}`", key.0, key.1);
             let place = document.place(&format!("{at}/metadata/name"));

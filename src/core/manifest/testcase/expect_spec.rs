@@ -7,11 +7,10 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::case::{Field, Wanted};
-use super::spec::{Instant, kinds};
+use super::values::{Instant, kinds};
 use super::words;
 use crate::core::domain::{Language, Name};
-use crate::core::manifest::Kind;
+use crate::core::manifest::kind::Kind;
 
 /// What must be so now. Each of its keys takes a list of rows, each of which at least one row must match;
 /// `{only: […]}`: these rows and no others, in any order; or `{count: n, …}`: so many rows match.
@@ -226,18 +225,4 @@ impl<T: JsonSchema> JsonSchema for RowsSpec<T> {
             "else": counted,
         })
     }
-}
-
-/// The conditions of a row, in the order of the language.
-pub(super) fn fields(row: &impl Serialize) -> Vec<Field> {
-    let written = serde_json::to_value(row).expect("rows have string keys only");
-    let pairs = written.as_object().into_iter().flatten();
-    pairs
-        .map(|(key, value)| match (key.strip_suffix("Contains"), value) {
-            (Some(name), Value::String(part)) => {
-                Field { name: name.to_owned(), wanted: Wanted::Contains(part.clone()) }
-            }
-            _ => Field { name: key.clone(), wanted: Wanted::Is(value.clone()) },
-        })
-        .collect()
 }

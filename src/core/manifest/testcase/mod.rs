@@ -12,12 +12,14 @@ mod people;
 mod resolve;
 mod spec;
 mod steps;
+mod values;
 pub mod words;
 
 pub use self::case::{
     At, CampaignTest, Edit, Event, Expectation, Fault, Field, Order, Override, PlanExpectation, Row, Rows, Step, Wanted,
 };
-pub use self::spec::{AccountSpec, ConsentSpec, FaultOutcome, Instant, OverrideAction, ReceiptStatus, ReferralSpec};
+pub use self::spec::{AccountSpec, ConsentSpec, OverrideAction, ReceiptStatus, ReferralSpec};
+pub use self::values::{FaultOutcome, Instant};
 
 pub(super) use self::against::{Tree, check_against};
 pub(super) use self::check::check;

@@ -3,15 +3,15 @@
 use serde::Serialize;
 
 use super::case::{
-    At, CampaignTest, Edit, Event, Expectation, Fault, Order, Override, PlanExpectation, Row, Rows, Step,
+    At, CampaignTest, Edit, Event, Expectation, Fault, Order, Override, PlanExpectation, Row, Rows, Step, fields,
 };
-use super::expect_spec::{ExpectSpec, PlanSpec, RowsSpec, fields};
+use super::expect_spec::{ExpectSpec, PlanSpec, RowsSpec};
 use super::spec::{CampaignTestSpec, EditSpec, EventSpec, EventType, FaultSpec, OverrideSpec, StepSpec, WhoSpec};
 use super::steps::clock_after;
 use crate::core::diagnostic::Place;
 use crate::core::domain::Name;
-use crate::core::manifest::Written;
 use crate::core::manifest::syntax::document::Document;
+use crate::core::manifest::syntax::written::Written;
 
 /// Resolves a test that was checked; `None` when it is not sound after all.
 pub(in crate::core::manifest) fn resolve(

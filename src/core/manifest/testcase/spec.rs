@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::expect_spec::ExpectSpec;
-use crate::core::domain::{Country, Gender, Language, Moment, NaiveDate, Name, Period, Timestamp, Zone};
-use crate::core::manifest::Kind;
+use super::values::{FaultOutcome, Instant, kinds};
+use crate::core::domain::{Country, Gender, Language, NaiveDate, Name, Period, Zone};
+use crate::core::manifest::kind::Kind;
 
 /// A unit test of the tree: invented people, a clock, what happens, and what must be so. A test changes nothing
 /// but a database of its own, which is thrown away.
@@ -27,6 +28,13 @@ pub(in crate::core::manifest) struct CampaignTestSpec {
     /// What happens and what must be so, one after the other.
     #[schemars(length(min = 1))]
     pub(super) steps: Vec<StepSpec>,
+}
+
+impl CampaignTestSpec {
+    /// The pointers of the manifests of its overlay.
+    pub(in crate::core::manifest) fn overlay_places(&self) -> impl Iterator<Item = String> {
+        (0..self.overlay.iter().flatten().count()).map(|index| format!("/spec/overlay/{index}"))
+    }
 }
 
 /// Somebody who invites people.
@@ -230,77 +238,6 @@ pub enum OverrideAction {
     Resume,
     Start,
     Cancel,
-}
-
-/// A point in time that needs no zone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Instant(pub Timestamp);
-
-impl Instant {
-    /// Reads RFC 3339.
-    pub(in crate::core::manifest) fn parse(text: &str) -> Result<Self, String> {
-        match Moment::parse(text)? {
-            Moment::Absolute(instant) => Ok(Self(instant)),
-            Moment::Wall(_) => {
-                Err(format!("`{text}` does not say its offset from UTC: write `2026-12-01T08:00:00+01:00`"))
-            }
-        }
-    }
-}
-
-impl TryFrom<String> for Instant {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text)
-    }
-}
-
-/// How a hand-over ends.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum FaultOutcome {
-    Accepted,
-    /// With the provider's code, which says what follows.
-    Rejected(String),
-    Timeout,
-    Throttled,
-    CrashBeforeOutcome,
-}
-
-impl FaultOutcome {
-    /// Reads `accepted`, `rejected:131026`, `timeout` …
-    pub(in crate::core::manifest) fn parse(text: &str) -> Result<Self, String> {
-        Ok(match text {
-            "accepted" => Self::Accepted,
-            "timeout" => Self::Timeout,
-            "throttled" => Self::Throttled,
-            "crash-before-outcome" => Self::CrashBeforeOutcome,
-            _ => match text.strip_prefix("rejected:").map(str::trim).filter(|code| !code.is_empty()) {
-                Some(code) => Self::Rejected(code.to_owned()),
-                None => {
-                    return Err(format!(
-                        "`{text}` is no outcome: use `accepted`, `rejected:<code>`, `timeout`, `throttled` or `crash-before-outcome`"
-                    ));
-                }
-            },
-        })
-    }
-}
-
-impl TryFrom<String> for FaultOutcome {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text)
-    }
-}
-
-/// Kinds that a test may change: all but itself.
-pub(super) fn kinds(_: &mut SchemaGenerator) -> Schema {
-    let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::CampaignTest);
-    json_schema!({"type": "string", "enum": kinds.map(Kind::as_str).collect::<Vec<_>>()})
 }
 
 fn any_mapping(_: &mut SchemaGenerator) -> Schema {

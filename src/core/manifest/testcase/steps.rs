@@ -3,14 +3,14 @@
 use chrono::{Datelike, TimeDelta};
 use serde::Serialize;
 
-use super::case::Wanted;
-use super::expect_spec::{ExpectSpec, RowsSpec, fields};
+use super::case::{Wanted, fields};
+use super::expect_spec::{ExpectSpec, RowsSpec};
 use super::people::People;
 use super::spec::{CampaignTestSpec, EditSpec, EventSpec, EventType, OverrideSpec, StepSpec, WhoSpec};
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::domain::Timestamp;
-use crate::core::manifest::resolve::read;
 use crate::core::manifest::syntax::document::{Document, join};
+use crate::core::manifest::syntax::header;
 
 /// Zone arithmetic is made for the years before.
 const LAST_YEAR: i32 = 2999;
@@ -134,7 +134,7 @@ impl Look<'_, '_, '_> {
         let help = "write `edit: {kind: Campaign, name: …, patch: {spec: {…}}}` or `edit: {manifest: {…}}`";
         match (&edit.manifest, patch) {
             (Some(_), [false, false, false]) => {
-                read::nested_name(self.document, &format!("{}/edit/manifest", self.at), self.found);
+                header::nested_name(self.document, &format!("{}/edit/manifest", self.at), self.found);
             }
             (None, [true, true, true]) => {}
             (Some(_), _) => {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::Run;
+use super::run::Run;
 use crate::core::domain::{CampaignId, Timestamp};
 use crate::core::lifecycle::ordering::Order;
 

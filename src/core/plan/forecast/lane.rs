@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 
 use super::agenda::Agenda;
 use super::crowd::{Crowd, Group, Place, Turn};
+use super::outlook::{Limit, Outlook};
+use super::run::{Account, Run};
 use super::state::{Among, Clock, Facts, State};
-use super::{Account, Limit, Outlook, Run};
 use crate::core::dispatch::gate;
 use crate::core::dispatch::gate::{Hold, Question, Quota, Scope, Verdict};
 use crate::core::dispatch::pacing::{Pace, stretch};

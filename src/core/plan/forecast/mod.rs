@@ -12,6 +12,7 @@ mod agenda;
 mod crowd;
 mod lane;
 mod outlook;
+mod run;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -23,79 +24,14 @@ use chrono::TimeDelta;
 
 pub use self::crowd::{Group, Place};
 pub use self::outlook::{Endless, Finish, Foreseen, Limit, Outlook};
+pub use self::run::{Account, Run};
 pub use self::total::Total;
-use crate::core::dispatch::cadence::Cadence;
-use crate::core::dispatch::gate;
-use crate::core::dispatch::pacing::Pace;
-use crate::core::domain::{CampaignId, Timestamp, Zone};
-use crate::core::lifecycle::enrollment::Taken;
-use crate::core::lifecycle::ordering::Order;
-use crate::core::lifecycle::overrides::{Action, Orders};
-use crate::core::lifecycle::run::Phase;
-use crate::core::manifest::desired::policy::AccountPolicy;
-use crate::core::manifest::desired::{Campaign, PastSubscription};
+use crate::core::domain::Timestamp;
+use crate::core::lifecycle::overrides::Action;
+use crate::core::manifest::desired::PastSubscription;
 
 /// Nothing is foreseen beyond this.
 const HORIZON: TimeDelta = TimeDelta::days(3_653);
-
-/// The account and how far its day has come.
-#[derive(Debug, Clone, Copy)]
-pub struct Account<'a> {
-    pub zone: &'a Zone,
-    pub policy: &'a AccountPolicy,
-    /// Who waits for whom.
-    pub order: &'a Order,
-    pub facts: gate::Account,
-    /// Messages that left on this local day.
-    pub taken: u32,
-    pub pace: Pace,
-}
-
-/// A run that is not over, or one that is going to be made.
-#[expect(clippy::struct_excessive_bools, reason = "they are independent facts, not one state in disguise")]
-#[derive(Debug, Clone, Copy)]
-pub struct Run<'a> {
-    /// As the order knows it.
-    pub id: CampaignId,
-    pub spec: &'a Campaign,
-    pub cadence: &'a Cadence,
-    /// What operators ordered for it.
-    pub orders: Orders<'a>,
-    pub phase: Phase,
-    /// It does not begin, because it would outlive the subscription of the account.
-    pub refused: bool,
-    pub started: bool,
-    /// The campaign takes in this account.
-    pub selected: bool,
-    /// A message could not be rendered, and nobody has changed that since.
-    pub faulty: bool,
-    /// Messages that left on this local day.
-    pub sent: u32,
-    pub taken: Taken,
-    pub last_pass_found: u32,
-    pub enroll_at: Option<Timestamp>,
-}
-
-impl<'a> Run<'a> {
-    /// A run that nothing has happened to.
-    pub fn new(id: CampaignId, spec: &'a Campaign, cadence: &'a Cadence) -> Self {
-        Self {
-            id,
-            spec,
-            cadence,
-            orders: Orders::default(),
-            phase: Phase::Draft,
-            refused: false,
-            started: false,
-            selected: true,
-            faulty: false,
-            sent: 0,
-            taken: Taken::default(),
-            last_pass_found: 0,
-            enroll_at: None,
-        }
-    }
-}
 
 /// As [`forecast`], and refuses the filtered runs that have not begun and would not be done before the subscription of
 /// the account ends: of several the one that goes last first, until the others are done in time. Tells of each run that

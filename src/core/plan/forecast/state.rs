@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Endless, Finish, Limit, Outlook, Run};
+use super::outlook::{Endless, Finish, Limit, Outlook};
+use super::run::Run;
 use crate::core::domain::{NaiveDate, Opening, Timestamp, Zone};
 use crate::core::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass};
 use crate::core::lifecycle::ordering::{Order, Peer, Peers};

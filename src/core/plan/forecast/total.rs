@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Endless, Finish, Limit, Outlook};
+use super::outlook::{Endless, Finish, Limit, Outlook};
 use crate::core::domain::{NaiveDate, Timestamp};
 
 /// What becomes of a campaign.

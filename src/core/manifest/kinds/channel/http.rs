@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
-use super::address;
-use super::{CONCURRENCY, ChannelSpec, Report};
+use super::report::Report;
+use super::spec::{CONCURRENCY, ChannelSpec};
 use crate::core::diagnostic::{Code, did_you_mean};
-use crate::core::manifest::desired::channel::{Channel, ContentType, Http, HttpMethod, PhoneFormat};
-use crate::core::manifest::kinds::secret::MaybeSecret;
-use crate::core::template::{Escape, Problem, RequestTemplate};
+use crate::core::manifest::desired::{
+    Channel, ContentType, Http, HttpMethod, MaybeSecret, MediumValues, RequestValues, address,
+};
+use crate::core::template::{Escape, RequestTemplate};
 
 /// What a request may speak of.
 const VARIABLES: [&str; 8] = ["phone", "text", "messageId", "sender", "language", "day", "account", "media"];
@@ -19,59 +18,6 @@ const LETS_IN: [&str; 9] =
     ["authorization", "apikey", "api-key", "api_key", "token", "secret", "password", "cookie", "credential"];
 /// What the client itself says.
 const OURS: [&str; 5] = ["content-type", "content-length", "host", "transfer-encoding", "connection"];
-
-/// One message as a request speaks of it.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RequestValues<'a> {
-    /// As the gateway wants it.
-    pub phone: &'a str,
-    pub text: &'a str,
-    pub message_id: &'a str,
-    /// Undefined when the account has none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sender: Option<&'a str>,
-    pub language: &'a str,
-    pub day: u16,
-    pub account: i64,
-    pub media: Vec<MediumValues<'a>>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct MediumValues<'a> {
-    #[serde(rename = "type")]
-    pub kind: &'a str,
-    pub url: &'a str,
-    pub caption: Option<&'a str>,
-}
-
-impl Http {
-    /// The body, ready to be filled in.
-    ///
-    /// # Errors
-    /// The first mistake of the template.
-    pub fn body_template(&self) -> Option<Result<RequestTemplate, Problem>> {
-        self.body.as_ref().map(|body| RequestTemplate::compile(body, escape(self.content_type)))
-    }
-
-    /// Whether any part of the request speaks of this; of a secret address nobody knows.
-    pub fn uses(&self, variable: &str) -> bool {
-        let url = self.url.plain().map(|url| RequestTemplate::compile(url, Escape::Percent));
-        url.into_iter().chain(self.body_template()).flatten().any(|template| template.uses(variable))
-    }
-}
-
-impl PhoneFormat {
-    /// A phone in E.164 as it is to be written.
-    pub fn write(self, phone: &str) -> String {
-        let digits = phone.trim_start_matches('+');
-        match self {
-            Self::E164 => phone.to_owned(),
-            Self::Digits => digits.to_owned(),
-            Self::Jid => format!("{digits}@c.us"),
-        }
-    }
-}
 
 pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     check_url(spec, report);
@@ -105,13 +51,6 @@ pub(super) fn resolve(spec: &ChannelSpec) -> Option<Channel> {
         connect_timeout,
         concurrency: spec.concurrency.unwrap_or(CONCURRENCY),
     })))
-}
-
-fn escape(content_type: ContentType) -> Escape {
-    match content_type {
-        ContentType::Json => Escape::Json,
-        ContentType::Form => Escape::Percent,
-    }
 }
 
 fn check_url(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
@@ -153,7 +92,7 @@ fn check_body(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
         }
         Some(body) => {
             let content_type = spec.content_type.unwrap_or_default();
-            let texts = rendered(report, "body", body, escape(content_type));
+            let texts = rendered(report, "body", body, content_type.escape());
             let broken = texts.iter().find_map(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).err());
             if let (ContentType::Json, Some(error)) = (content_type, broken) {
                 let message = format!("with values put in, `body` is not JSON: {error}");
@@ -251,15 +190,4 @@ fn check_headers(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
 
 fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::PhoneFormat;
-
-    #[test]
-    fn phones_are_written_as_gateways_want_them() {
-        let written = [PhoneFormat::E164, PhoneFormat::Digits, PhoneFormat::Jid].map(|form| form.write("+12133734253"));
-        assert_eq!(written, ["+12133734253", "12133734253", "12133734253@c.us"]);
-    }
 }

@@ -1,26 +1,15 @@
 //! Channels of `type: smtp`.
 
 use lettre::message::Mailbox;
-use serde::Serialize;
 
-use super::address;
-use super::{ChannelSpec, Report};
+use super::report::Report;
+use super::spec::ChannelSpec;
 use crate::core::diagnostic::Code;
-use crate::core::manifest::desired::channel::{BasicAuth, Channel, Encryption, Smtp};
+use crate::core::manifest::desired::{BasicAuth, Channel, Encryption, Smtp, UnsubscribeValues, address};
 use crate::core::template::{Escape, RequestTemplate};
 
 /// Mail servers take few connections from one client.
 const CONCURRENCY: u16 = 4;
-
-/// Whom an address to unsubscribe at may speak of.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UnsubscribeValues<'a> {
-    pub email: &'a str,
-    pub message_id: &'a str,
-    pub language: &'a str,
-    pub account: i64,
-}
 
 pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     match spec.host.as_deref() {

@@ -1,9 +1,9 @@
 //! Channels of `type: whatsapp-cloud`.
 
-use super::address;
-use super::{CONCURRENCY, ChannelSpec, Report};
+use super::report::Report;
+use super::spec::{CONCURRENCY, ChannelSpec};
 use crate::core::diagnostic::Code;
-use crate::core::manifest::desired::channel::{Channel, WhatsappCloud};
+use crate::core::manifest::desired::{Channel, WhatsappCloud, address};
 
 /// The server of the Cloud API.
 const BASE_URL: &str = "https://graph.facebook.com";

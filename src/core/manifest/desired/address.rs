@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use crate::core::manifest::desired::channel::Channel;
+use super::channel::Channel;
 
 impl Channel {
     /// Whether whoever it hands messages to is on this machine.
@@ -17,7 +17,7 @@ impl Channel {
 }
 
 /// Whether it is encrypted, or never leaves the machine. What is no address at all is not said twice.
-pub(super) fn is_loopback_or_tls(url: &str) -> bool {
+pub(in crate::core::manifest) fn is_loopback_or_tls(url: &str) -> bool {
     !is_plain(url) || is_loopback(host(url))
 }
 
@@ -39,12 +39,12 @@ pub fn is_near_or_tls(url: &str) -> bool {
 }
 
 /// Whether it is this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(in crate::core::manifest) fn is_loopback(host: &str) -> bool {
     host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
 }
 
 /// The host of an address, with its port, and who is to be let in.
-pub(super) fn authority(url: &str) -> &str {
+pub(in crate::core::manifest) fn authority(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', '?', '#', '\\']).next().unwrap_or_default()
 }

@@ -1,0 +1,10 @@
+//! What is in force.
+
+use crate::core::dispatch::program::Program;
+use crate::store::Store;
+
+/// What is in force, compiled.
+pub(super) async fn program(store: &Store) -> anyhow::Result<Program> {
+    let in_force = store.in_force().await?;
+    Ok(Program::compile(&in_force.desired, &in_force.campaigns, in_force.generation, in_force.revision)?)
+}

@@ -1,0 +1,80 @@
+//! The request of an `http` channel: its template, and what one message puts into it.
+
+use serde::Serialize;
+
+use super::channel::{ContentType, Http, PhoneFormat};
+use crate::core::template::{Escape, Problem, RequestTemplate};
+
+/// One message as a request speaks of it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestValues<'a> {
+    /// As the gateway wants it.
+    pub phone: &'a str,
+    pub text: &'a str,
+    pub message_id: &'a str,
+    /// Undefined when the account has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender: Option<&'a str>,
+    pub language: &'a str,
+    pub day: u16,
+    pub account: i64,
+    pub media: Vec<MediumValues<'a>>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct MediumValues<'a> {
+    #[serde(rename = "type")]
+    pub kind: &'a str,
+    pub url: &'a str,
+    pub caption: Option<&'a str>,
+}
+
+impl Http {
+    /// The body, ready to be filled in.
+    ///
+    /// # Errors
+    /// The first mistake of the template.
+    pub fn body_template(&self) -> Option<Result<RequestTemplate, Problem>> {
+        self.body.as_ref().map(|body| RequestTemplate::compile(body, self.content_type.escape()))
+    }
+
+    /// Whether any part of the request speaks of this; of a secret address nobody knows.
+    pub fn uses(&self, variable: &str) -> bool {
+        let url = self.url.plain().map(|url| RequestTemplate::compile(url, Escape::Percent));
+        url.into_iter().chain(self.body_template()).flatten().any(|template| template.uses(variable))
+    }
+}
+
+impl PhoneFormat {
+    /// A phone in E.164 as it is to be written.
+    pub fn write(self, phone: &str) -> String {
+        let digits = phone.trim_start_matches('+');
+        match self {
+            Self::E164 => phone.to_owned(),
+            Self::Digits => digits.to_owned(),
+            Self::Jid => format!("{digits}@c.us"),
+        }
+    }
+}
+
+impl ContentType {
+    /// How values are written into a body of this type.
+    pub(in crate::core::manifest) const fn escape(self) -> Escape {
+        match self {
+            Self::Json => Escape::Json,
+            Self::Form => Escape::Percent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PhoneFormat;
+
+    #[test]
+    fn phones_are_written_as_gateways_want_them() {
+        let written = [PhoneFormat::E164, PhoneFormat::Digits, PhoneFormat::Jid].map(|form| form.write("+12133734253"));
+        assert_eq!(written, ["+12133734253", "12133734253", "12133734253@c.us"]);
+    }
+}

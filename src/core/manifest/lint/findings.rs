@@ -1,0 +1,13 @@
+//! What a look at the whole tree comes to.
+
+use std::collections::BTreeSet;
+
+use crate::core::diagnostic::Diagnostic;
+use crate::core::domain::Name;
+
+/// Mistakes, and the campaigns that must not be used because of them.
+#[derive(Debug, Default)]
+pub(in crate::core::manifest) struct Findings {
+    pub(in crate::core::manifest) diagnostics: Vec<Diagnostic>,
+    pub(in crate::core::manifest) broken: BTreeSet<Name>,
+}

@@ -1,0 +1,10 @@
+//! How much a crash may cost.
+
+/// What a crash of the machine may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing that was committed.
+    Full,
+    /// Everything: for tests.
+    Disposable,
+}

@@ -1,0 +1,44 @@
+//! What all requests share, and what is looked after beside them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::doors::Doors;
+use super::refusals::Refusals;
+use super::room::Room;
+use crate::store::Store;
+
+/// How often it is looked whether the manifests have changed, and which refusals are worth a line.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// What all requests share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) store: Store,
+    /// Tells that something was posted.
+    pub(super) posted: Arc<Notify>,
+    pub(super) doors: Doors,
+    pub(super) refusals: Refusals,
+    pub(super) room: Room,
+}
+
+impl Shared {
+    /// Follows the manifests and folds refusals until `stop` is cancelled.
+    pub(super) async fn look_around(&self, stop: &CancellationToken) {
+        let mut failed = false;
+        while stop.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
+            self.refusals.tell_folded(Instant::now());
+            let refreshed = self.doors.refresh(&self.store).await;
+            if let Err(error) = &refreshed
+                && !failed
+            {
+                let error: &dyn std::error::Error = error;
+                tracing::warn!(error, "cannot see whether channels changed; going by those that were in force");
+            }
+            failed = refreshed.is_err();
+        }
+    }
+}
