@@ -5,26 +5,17 @@
 //! [`Store::now`], so that every process on one database lives by one clock. Only who reconciles is a matter of real
 //! time.
 //!
-//! Who holds a lock and waits for another would wait for ever for somebody who does so the other way round. So everybody
-//! takes what they need in one order, and of each kind in the order of the keys, rows that an `update` or a `delete`
-//! would take in any order by a `select … order by … for update` before it:
-//!
-//! 1. the advisory lock of imports, then that of suppressions (`suppression::take_turns`), or that of orders
-//!    (`overrides::take_turns`)
-//! 2. what was heard (`inbound`), conversations, suppressions, holds, confirmations
-//! 3. leases, then lanes by account: the lock of everything that an account has, its runs and its targets
-//! 4. messages by their keys; one that waits for another attempt belongs to its lane, and no receipt locks it
-//! 5. halted channels
-//! 6. what providers call messages and people (`provider_message`, `alias`)
-//!
-//! Posts (`webhook`) are locked in transactions of their own.
+//! [`lock`] holds the order in which transactions take their locks.
 
 mod clock;
 mod control;
 mod error;
 mod facts;
 pub mod forecast;
+mod generation;
 mod inbound;
+mod keys;
+mod lock;
 pub mod query;
 mod rows;
 mod runs;
@@ -67,11 +58,11 @@ pub use self::runs::matcher::Seeker;
 pub use self::runs::restriction::SenderName;
 pub use self::runs::senders::Senders;
 pub use self::runs::stopped::Stopped;
-pub use self::schedule::NextDue;
 pub use self::send::claim::{Batch, Claim, Claimed, Span, Terms};
 pub use self::send::resolution::{Chosen, Resolved};
 pub use self::snapshot::copy::Schema;
 pub use self::snapshot::{Arriving, Leaving};
+pub use crate::store::schedule::next_due::NextDue;
 
 /// The schema, step by step.
 pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");

@@ -12,16 +12,17 @@ use crate::core::domain::{AccountId, CampaignId, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::overrides::{Action, Override, Overrides, Scope};
 use crate::core::lifecycle::run::Phase;
+use crate::store::generation::in_force;
+use crate::store::lock::lock_lanes;
+use crate::store::lock::lock_overrides;
 use crate::store::rows::decode;
 use crate::store::runs::advance::{Replaced, look_at};
 use crate::store::runs::restriction_lift::{lift_for, waiting};
 use crate::store::runs::run::Scene;
-use crate::store::send::claim::{in_force, lock_lanes};
+use crate::store::schedule::wake::check_scope;
 use crate::store::send::refusal::lift_halt;
 use crate::store::{Error, Store};
 
-/// One order at a time, and nobody moves runs on meanwhile.
-const LOCK: i64 = 0x7265_6c61_6e63_6503;
 /// Accounts whose runs are moved on in one go.
 const BATCH: usize = 2_000;
 
@@ -111,7 +112,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Ordered, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to order"))?;
-        take_turns(&mut tx).await?;
+        lock_overrides(&mut tx).await?;
         let goes_on = order.is_some_and(|order| matches!(order.action, Action::Resume | Action::Start));
         let accounts = accounts_of(&mut tx, scope).await?;
         // What a provider stopped may concern others too.
@@ -132,7 +133,7 @@ impl Store {
             lift_halt(&mut tx, account, now).await?;
         }
         tell(&mut tx, &[said(scope, before.as_ref(), order, (sentence, actor))], now).await?;
-        touch(&mut tx, scope, now).await?;
+        check_scope(&mut tx, scope, now).await?;
         let scene = Scene::of(program);
         let replaced = before.as_ref().map(|before| Replaced { order: before.sentence(), by: sentence, actor });
         for accounts in accounts.chunks(BATCH) {
@@ -144,26 +145,6 @@ impl Store {
         let exited = people - runs.iter().map(|group| group.people).sum::<i64>();
         Ok(Ordered::Done(Outcome { before: before.map(|before| before.action), runs, exited, lifted }))
     }
-}
-
-/// Waits for whoever moves runs on; from here to the commit nobody else does.
-pub(in crate::store) async fn take_turns(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(LOCK)
-        .execute(tx)
-        .await
-        .map_err(Error::during("wait for whoever moves runs on"))?;
-    Ok(())
-}
-
-/// From here to the commit no override comes or goes.
-pub(in crate::store) async fn hold_overrides(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("select pg_advisory_xact_lock_shared($1)")
-        .bind(LOCK)
-        .execute(tx)
-        .await
-        .map_err(Error::during("hold the overrides"))?;
-    Ok(())
 }
 
 /// The event of an order, or of the end of one.
@@ -307,20 +288,6 @@ async fn replace(tx: &mut PgConnection, scope: Scope, order: Option<&Override>, 
     .execute(tx)
     .await
     .map_err(Error::during("save an override"))?;
-    Ok(())
-}
-
-async fn touch(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<(), Error> {
-    sqlx::query(
-        "update run set check_at = $3
-         where ($1::int is null or account_id = $1) and ($2::int is null or campaign_id = $2) and finished_at is null",
-    )
-    .bind(scope.account().map(|account| account.0))
-    .bind(scope.campaign().map(|campaign| campaign.0))
-    .bind(now)
-    .execute(tx)
-    .await
-    .map_err(Error::during("have runs looked at again"))?;
     Ok(())
 }
 

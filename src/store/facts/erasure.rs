@@ -13,14 +13,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use sqlx::PgConnection;
 
-use super::import::lock_facts;
 use crate::core::domain::{Phone, Rejection, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::target::Exit;
 use crate::store::control::event::{Event, tell};
-use crate::store::inbound::suppression::{accounts_of, let_go, take_turns};
+use crate::store::inbound::suppression::{accounts_of, let_go};
 use crate::store::inbound::{confirmation, review as hold};
-use crate::store::send::claim::lock_lanes;
+use crate::store::lock::{lock_imports, lock_lanes, lock_suppressions};
 use crate::store::{Error, Store};
 
 /// What was erased.
@@ -38,8 +37,8 @@ impl Store {
     pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Forgotten, Error> {
         let phones = [phone.as_str()];
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to forget a person"))?;
-        lock_facts(&mut tx).await?;
-        take_turns(&mut tx).await?;
+        lock_imports(&mut tx).await?;
+        lock_suppressions(&mut tx).await?;
         erase_heard(&mut tx, phone).await?;
         sqlx::query("delete from suppression where phone = $1")
             .bind(phone.as_str())

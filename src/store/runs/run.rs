@@ -12,9 +12,10 @@ use crate::core::lifecycle::run::Status;
 use crate::core::lifecycle::send_resources::Means;
 use crate::core::manifest::desired::policy::Policies;
 use crate::core::manifest::desired::{AccountSelector, Campaign};
-use crate::store::control::overrides::{end_overrides, hold_overrides};
+use crate::store::control::overrides::end_overrides;
 use crate::store::forecast::effect::selection;
-use crate::store::send::claim::{in_force, lock_lanes};
+use crate::store::generation::in_force;
+use crate::store::lock::{lock_lanes, share_overrides};
 use crate::store::{Error, Store};
 
 /// The campaigns in force by number; one that is not here has no manifest.
@@ -44,7 +45,7 @@ impl Store {
     /// A program that is not in force any more changes nothing: whoever calls loads the new one and comes again.
     pub async fn advance_runs(&self, program: &Program, now: Timestamp) -> Result<u64, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to advance runs"))?;
-        hold_overrides(&mut tx).await?;
+        share_overrides(&mut tx).await?;
         end_overrides(&mut tx, now).await?;
         let changed = advance(&mut tx, &Scene::of(program), now).await?.unwrap_or_default();
         if !in_force(&mut tx, program).await? {

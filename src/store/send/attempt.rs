@@ -6,10 +6,11 @@ use std::sync::Arc;
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, PgConnection};
 
-use super::claim::{Claimed, Keys, Terms};
+use super::claim::{Claimed, Terms};
 use crate::core::dispatch::lane::{Attempt, Draw, Lane, Send};
 use crate::core::domain::{AccountId, MessageKey, NaiveDate, TargetKey, Timestamp};
 use crate::store::Error;
+use crate::store::keys::Keys;
 use crate::store::rows::message_key;
 
 /// A message of a draw, and whose.

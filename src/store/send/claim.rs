@@ -14,9 +14,10 @@ use super::lane_rows::{LaneRow, LaneRunRow, lane_columns, lane_run_columns};
 use crate::core::dispatch::lane;
 use crate::core::dispatch::lane::{Draw, Lane, LaneRun};
 use crate::core::dispatch::program::{Program, Rendered};
-use crate::core::domain::{AccountId, MessageKey, NaiveDate, Name, Phone, TargetKey, Timestamp};
+use crate::core::domain::{AccountId, MessageKey, NaiveDate, Name, Phone, Timestamp};
 use crate::core::lifecycle::outcome::{Outcome, Settlement, Standing, settle};
 use crate::core::manifest::desired::policy::AccountPolicy;
+use crate::store::generation::in_force;
 use crate::store::rows::decode;
 use crate::store::{Error, Store};
 
@@ -157,26 +158,6 @@ impl Store {
     }
 }
 
-/// Locks the lanes of `accounts`, waiting for whoever holds them, always in the same order.
-pub(in crate::store) async fn lock_lanes(tx: &mut PgConnection, accounts: &[AccountId]) -> Result<(), Error> {
-    sqlx::query("select from lane where account_id = any($1) order by account_id for update")
-        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
-        .execute(tx)
-        .await
-        .map_err(Error::during("lock the lanes"))?;
-    Ok(())
-}
-
-/// Whether `program` is what is in force. To be asked once the lanes are locked: whoever applies a plan holds them until
-/// its commit, so the answer stays true for them.
-pub(in crate::store) async fn in_force(tx: &mut PgConnection, program: &Program) -> Result<bool, Error> {
-    let generation: i64 = sqlx::query_scalar("select desired from generation")
-        .fetch_one(tx)
-        .await
-        .map_err(Error::during("read the generation"))?;
-    Ok(generation == program.generation)
-}
-
 /// A lane, and the instant at which it is looked at.
 pub(in crate::store) struct Turn {
     pub(in crate::store) lane: Lane,
@@ -243,28 +224,4 @@ async fn active_runs(tx: &mut PgConnection, lanes: &[Turn]) -> Result<Runs, Erro
         runs.entry(account).or_default().push(run);
     }
     Ok(runs)
-}
-
-/// The parts of target keys as columns.
-#[derive(Debug, Default)]
-pub(in crate::store) struct Keys {
-    pub(in crate::store) accounts: Vec<i32>,
-    pub(in crate::store) campaigns: Vec<i32>,
-    pub(in crate::store) referrals: Vec<i64>,
-}
-
-impl Keys {
-    pub(in crate::store) fn push(&mut self, key: TargetKey) {
-        self.accounts.push(key.account.0);
-        self.campaigns.push(key.campaign.0);
-        self.referrals.push(key.referral.0);
-    }
-}
-
-impl FromIterator<TargetKey> for Keys {
-    fn from_iter<I: IntoIterator<Item = TargetKey>>(keys: I) -> Self {
-        let mut all = Self::default();
-        keys.into_iter().for_each(|key| all.push(key));
-        all
-    }
 }

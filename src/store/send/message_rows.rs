@@ -2,12 +2,13 @@
 
 use sqlx::PgConnection;
 
-use super::claim::{Claimed, Keys};
+use super::claim::Claimed;
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::message::{State, step};
 use crate::core::lifecycle::outcome::{Outcome, Refusal, Settlement};
 use crate::store::Error;
-use crate::store::inbound::receipt::lock_messages;
+use crate::store::keys::Keys;
+use crate::store::lock::lock_messages;
 
 /// A message, what was said of it, and what that means.
 pub(in crate::store) type Settled<'a> = (&'a Claimed, &'a Outcome, Settlement);

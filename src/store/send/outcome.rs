@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sqlx::PgConnection;
 
-use super::claim::{Claimed, Keys, lock_lanes};
+use super::claim::Claimed;
 use super::message_rows;
 use super::refusal::{Counts, Refused, take_effect};
 use super::target_rows::{TargetRow, TargetRows};
 use crate::core::domain::{AccountId, MessageKey, NaiveDate, Name, Phone, Timestamp};
 use crate::core::lifecycle::message::State;
 use crate::core::lifecycle::outcome::{Consequence, Following, Outcome, Settlement};
-use crate::store::inbound::receipt::lock_messages;
 use crate::store::inbound::suppression::Listed;
+use crate::store::keys::Keys;
+use crate::store::lock::{lock_lanes, lock_messages};
 use crate::store::rows::message_key;
+use crate::store::schedule::wake::{Changed, look_again};
 use crate::store::{Error, Store};
 
 /// Leases looked at in one go.
@@ -240,40 +242,6 @@ async fn count_failed_days(tx: &mut PgConnection, keys: Keys, failed_days: Vec<i
     .execute(tx)
     .await
     .map_err(Error::during("count failed days"))?;
-    Ok(())
-}
-
-/// Targets that changed, and whether there is quota again where they are.
-#[derive(Debug, Default)]
-pub(in crate::store) struct Changed {
-    pub(in crate::store) keys: Keys,
-    pub(in crate::store) at: Vec<Timestamp>,
-    pub(in crate::store) gave_back: Vec<bool>,
-}
-
-/// Has the lanes looked at that may send more, and the runs in which nobody is active any more.
-pub(in crate::store) async fn look_again(tx: &mut PgConnection, changed: Changed) -> Result<(), Error> {
-    sqlx::query(
-        "with changed as (
-           select * from unnest($1::int[], $2::int[], $3::timestamptz[], $4::boolean[])
-             as u (account_id, campaign_id, at, gave_back)),
-         lanes as (
-           update lane l set wake_at = least(l.wake_at, u.at)
-           from (select account_id, min(at) as at from changed where gave_back group by 1) u
-           where l.account_id = u.account_id)
-         update run r set check_at = u.at
-         from (select account_id, campaign_id, min(at) as at from changed group by 1, 2) u
-         where r.account_id = u.account_id and r.campaign_id = u.campaign_id
-           and not exists (select from target t where t.account_id = u.account_id and t.campaign_id = u.campaign_id
-                                                  and t.state = 'active')",
-    )
-    .bind(changed.keys.accounts)
-    .bind(changed.keys.campaigns)
-    .bind(changed.at)
-    .bind(changed.gave_back)
-    .execute(tx)
-    .await
-    .map_err(Error::during("have runs looked at again"))?;
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! What the sandbox channel was handed.
 
-use super::claim::{Claimed, Keys};
+use super::claim::Claimed;
 use crate::core::domain::Timestamp;
+use crate::store::keys::Keys;
 use crate::store::{Error, Store};
 
 impl Store {

@@ -15,7 +15,6 @@ mod account;
 mod copy;
 mod person;
 mod referral;
-mod wake;
 
 use std::collections::HashMap;
 
@@ -23,17 +22,14 @@ use sqlx::PgConnection;
 use tokio::sync::mpsc;
 
 use self::copy::Rows;
-pub(in crate::store) use self::wake::wake;
 use crate::core::domain::{AccountFact, AccountId, ReferralFact, Rejection, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::store::control::event::{Event, tell};
+use crate::store::lock::lock_imports;
 use crate::store::{Error, Store};
 
 /// Buffers on their way from the reading thread to Postgres.
 const IN_FLIGHT: usize = 4;
-
-/// One import at a time: two could each miss the other's twins.
-const LOCK: i64 = 0x7265_6c61_6e63_6501;
 
 /// The age of rows that do not say theirs, and the time of the import.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +116,7 @@ impl Store {
             Ok(staged) => staged,
             Err(refused) => return Ok(Err(refused)),
         };
-        lock_facts(&mut tx).await?;
+        lock_imports(&mut tx).await?;
         let merged = account::merge(&mut tx, age.now, staged.rows).await?;
         self.tell_import(&mut tx, "accounts", staged.refused, &merged, age.now).await?;
         tx.commit().await.map_err(Error::during("commit the import"))?;
@@ -149,7 +145,7 @@ impl Store {
             Ok(staged) => staged,
             Err(refused) => return Ok(Err(refused)),
         };
-        lock_facts(&mut tx).await?;
+        lock_imports(&mut tx).await?;
         let merged = referral::merge(&mut tx, age.now, staged.rows).await?;
         self.tell_import(&mut tx, "referrals", staged.refused, &merged, age.now).await?;
         tx.commit().await.map_err(Error::during("commit the import"))?;
@@ -184,25 +180,6 @@ async fn prepare(tx: &mut PgConnection) -> Result<(), Error> {
     // Sorts and hashes of a million rows stay in memory; compiling the few statements would cost more than it wins.
     run(tx, "set local work_mem = '128MB'; set local jit = off", "prepare the import").await?;
     Ok(())
-}
-
-/// From here to the commit nobody else merges, and nobody enrolls: who speaks for a person may change.
-pub(in crate::store) async fn lock_facts(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(LOCK)
-        .execute(tx)
-        .await
-        .map_err(Error::during("wait for an import"))?;
-    Ok(())
-}
-
-/// From here to the commit no import merges; `false` when one does at this moment.
-pub(in crate::store) async fn hold_facts_still(tx: &mut PgConnection) -> Result<bool, Error> {
-    sqlx::query_scalar("select pg_try_advisory_xact_lock_shared($1)")
-        .bind(LOCK)
-        .fetch_one(tx)
-        .await
-        .map_err(Error::during("hold the facts still"))
 }
 
 /// Copies what `read` stages into the staging table.

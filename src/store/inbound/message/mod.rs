@@ -16,10 +16,10 @@ use super::confirmation;
 use super::confirmation::Stopped;
 use super::provider_message::learn_people;
 use super::reply::act_on;
-use super::suppression::{share_turns, take_turns};
 use crate::core::consent;
 use crate::core::consent::Reply;
 use crate::core::domain::{AccountId, Phone, Timestamp};
+use crate::store::lock::{lock_suppressions, share_suppressions};
 use crate::store::{Error, Heard, Inbound, Senders, Store};
 
 /// For so long after a person wrote, an account may answer in words of its own.
@@ -81,9 +81,9 @@ impl Store {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to hear people"))?;
         if all.iter().any(|incoming| consent::read(&incoming.text) != Reply::Other) {
             // From here on everybody's words are known.
-            take_turns(&mut tx).await?;
+            lock_suppressions(&mut tx).await?;
         } else {
-            share_turns(&mut tx).await?;
+            share_suppressions(&mut tx).await?;
         }
         let (who, learnt) = sender::find(&mut tx, all, senders).await?;
         let said = |(incoming, who): (_, Option<Who>)| {
