@@ -1,12 +1,11 @@
 //! Applying a plan: the manifests it leaves in force, the campaigns, and what their runs become, at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::approval::carried_out;
-use super::event::{Event, tell};
 use super::leader_election::prolong;
 use super::notification::sync_notifiers;
 use crate::core::dispatch::program::Program;
@@ -16,13 +15,15 @@ use crate::core::lifecycle::ordering::Order;
 use crate::core::lifecycle::send_resources::Means;
 use crate::core::manifest::Desired;
 use crate::core::plan::render::text as show;
-use crate::core::plan::{Kind, Plan, stored as done};
+use crate::core::plan::{Kind, Plan, affected, stored as done};
+use crate::store::event::{Event, tell};
 use crate::store::generation::in_force;
 use crate::store::lock::{share_overrides, try_share_imports};
 use crate::store::runs::account_policy::accounts_spoken_of;
 use crate::store::runs::advance::advance;
 use crate::store::runs::restriction as provider_stop;
-use crate::store::runs::run::{Scene, Specs, ensure, lock_accounts_of, specs};
+use crate::store::runs::run::{ensure, lock_accounts_of};
+use crate::store::runs::scene::{Scene, Specs, specs};
 use crate::store::schedule::wake::{check_runs, wake_lanes};
 use crate::store::send::refusal::lift_channels;
 use crate::store::{Error, Store, Token};
@@ -256,18 +257,6 @@ async fn lift_stops(tx: &mut PgConnection, plan: &Plan) -> Result<(), Error> {
 fn removed(plan: &Plan) -> Vec<String> {
     let campaigns = plan.changes.iter().filter(|change| change.kind == Kind::Campaign);
     campaigns.filter(|change| change.after.is_none()).map(|change| change.name.to_string()).collect()
-}
-
-/// The campaigns that the plan changes, be it through their sequence or the defaults.
-pub(in crate::store) fn affected<'a>(plan: &Plan, desired: &'a Desired) -> BTreeSet<&'a Name> {
-    let changed: BTreeSet<(Kind, &Name)> = plan.changes.iter().map(|change| (change.kind, &change.name)).collect();
-    let everything = changed.iter().any(|(kind, _)| matches!(kind, Kind::Defaults | Kind::Channel));
-    let changed = |kind, name| changed.contains(&(kind, name));
-    let campaigns = desired
-        .campaigns
-        .iter()
-        .filter(|(name, spec)| everything || changed(Kind::Campaign, name) || changed(Kind::Sequence, &spec.sequence));
-    campaigns.map(|(name, _)| name).collect()
 }
 
 async fn ids_of(tx: &mut PgConnection, names: Vec<String>) -> Result<Vec<i32>, Error> {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use super::event::{Event, tell};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::manifest::desired::{Notifier, Topic};
+use crate::store::event::{Event, tell};
 use crate::store::{Error, Store};
 
 /// What happens in several transactions one after the other, such as a campaign pausing in thousands of accounts, is

@@ -2,14 +2,13 @@
 
 use sqlx::PgConnection;
 
-use super::event::{Event, tell};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::event::EventKind;
+use crate::store::event::{Event, tell};
 use crate::store::lock::lock_overrides;
 use crate::store::runs::affected::Affected;
 use crate::store::runs::restriction_lift::{Lifted, lift};
-use crate::store::schedule::wake::wake_sleeping_lanes;
-use crate::store::schedule::wake::wake_waiting;
+use crate::store::schedule::wake::{wake_sleeping_lanes, wake_waiting};
 use crate::store::send::refusal::lift_channels;
 use crate::store::{Error, Store};
 

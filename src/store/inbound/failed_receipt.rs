@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
-use super::receipt::{Receipt, ReceiptStatus};
+use super::provider_receipt::{Receipt, ReceiptStatus};
 use super::suppression::Listed;
 use crate::core::domain::{MessageKey, Phone, Timestamp};
 use crate::core::lifecycle::outcome::{Consequence, Refusal, failed_later};

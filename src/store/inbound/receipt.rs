@@ -9,38 +9,12 @@ use sqlx::PgConnection;
 use super::failed_receipt::{News, failures, have_effect};
 use super::provider_message;
 use super::provider_message::Told;
+use super::provider_receipt::{Receipt, ReceiptStatus};
 use crate::core::domain::{AccountId, MessageKey, Timestamp};
-use crate::core::lifecycle::message::{Event, step};
-use crate::core::lifecycle::outcome::Refusal;
+use crate::core::lifecycle::message::step;
 use crate::store::keys::Keys;
 use crate::store::lock::{LockedMessage, lock_handed_over, lock_lanes};
 use crate::store::{Error, Store};
-
-/// What a provider says of a message it took.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    pub key: MessageKey,
-    /// Whether it is certain that the key is one of ours, by our mark or by what the provider calls the message. Before
-    /// there were marks, other installations could have messages of the same key.
-    pub is_certain: bool,
-    /// As the provider calls the message, where it says so.
-    pub provider_id: Option<String>,
-    /// As the provider calls whom it was for, without the `+` of a phone.
-    pub recipient: Option<String>,
-    /// The channel that was told; `None`: the built-in sandbox.
-    pub channel: Option<String>,
-    pub status: ReceiptStatus,
-    /// When it happened, by the provider's clock.
-    pub at: Timestamp,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReceiptStatus {
-    Sent,
-    Delivered,
-    Read,
-    Failed(Refusal),
-}
 
 impl Store {
     /// Notes `receipts`, in one transaction. Returns how many messages more is known of than before: some came further,
@@ -100,24 +74,6 @@ impl Store {
         }
         let unmarked = self.unmarked(&doubtful).await?;
         Ok(receipts.iter().filter(|one| one.is_certain || unmarked.contains(&one.key)).cloned().collect())
-    }
-}
-
-impl Receipt {
-    /// One of which no more is known.
-    pub fn new(key: MessageKey, status: ReceiptStatus, at: Timestamp) -> Self {
-        Self { key, is_certain: true, provider_id: None, recipient: None, channel: None, status, at }
-    }
-}
-
-impl ReceiptStatus {
-    fn event(&self) -> Event {
-        match self {
-            Self::Sent => Event::Accepted,
-            Self::Delivered => Event::DeliveryReceipt,
-            Self::Read => Event::ReadReceipt,
-            Self::Failed(_) => Event::FailureReceipt,
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use crate::core::domain::{AccountId, Phone, Timestamp};
 use crate::core::lifecycle::event::EventKind;
-use crate::store::control::event::{Event, tell};
+use crate::store::event::{Event, tell};
 use crate::store::lock::{lock_lanes, lock_suppressions};
 use crate::store::schedule::wake::wake;
 use crate::store::{Error, Store};

@@ -11,8 +11,8 @@ use super::{confirmation, opt_out, review as hold};
 use crate::core::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::target::Exit;
-use crate::store::control::event::{Event, tell};
-use crate::store::facts::erasure as forgotten;
+use crate::store::event::{Event, tell};
+use crate::store::facts::erased;
 use crate::store::keys::Keys;
 use crate::store::lock::{lock_lanes, lock_suppression_rows, lock_suppressions};
 use crate::store::schedule::wake::{Changed, look_again, wake};
@@ -57,7 +57,7 @@ impl Store {
         lock_suppressions(&mut tx).await?;
         if listed == Listed::ByProvider {
             // What a provider says of a hand-over may be heard after its person was forgotten.
-            let gone = forgotten::among(&mut tx, &phones).await?;
+            let gone = erased::among(&mut tx, &phones).await?;
             phones.retain(|phone| !gone.contains(*phone));
         }
         let source = match listed {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, PgConnection};
 
-use super::claim::{Claimed, Terms};
+use super::claim::Claimed;
+use super::terms::Terms;
 use crate::core::dispatch::lane::{Attempt, Draw, Lane, Send};
 use crate::core::domain::{AccountId, MessageKey, NaiveDate, TargetKey, Timestamp};
 use crate::store::Error;

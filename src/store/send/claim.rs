@@ -4,15 +4,15 @@
 //! caps, the pace and "one message a day" of an account are decided by one transaction at a time, however many
 //! processes send, and lanes that another process holds are skipped, not waited for.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sqlx::PgConnection;
 
 use super::due::Asked;
 use super::lane_rows::{LaneRow, LaneRunRow, lane_columns, lane_run_columns};
+use super::terms::{Batch, Runs, Span, Terms, Turn};
 use crate::core::dispatch::lane;
-use crate::core::dispatch::lane::{Draw, Lane, LaneRun};
+use crate::core::dispatch::lane::{Draw, Lane};
 use crate::core::dispatch::program::{Program, Rendered};
 use crate::core::domain::{AccountId, MessageKey, NaiveDate, Name, Phone, Timestamp};
 use crate::core::lifecycle::outcome::{Outcome, Settlement, Standing, settle};
@@ -20,35 +20,6 @@ use crate::core::manifest::desired::policy::AccountPolicy;
 use crate::store::generation::in_force;
 use crate::store::rows::decode;
 use crate::store::{Error, Store};
-
-/// How much one claim takes.
-#[derive(Debug, Clone, Copy)]
-pub struct Batch {
-    /// Lanes looked at.
-    pub lanes: u32,
-    /// Due people looked at in one run.
-    pub people: u32,
-    /// Messages after which no further lane is begun.
-    pub messages: usize,
-}
-
-/// On what terms a batch is claimed.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
-    /// Until when the messages are ours; afterwards nobody knows what became of them.
-    pub until: Timestamp,
-    /// Whether each lane has a lease of its own, so that its outcomes can be saved apart from those of the others.
-    pub apart: bool,
-    /// Lanes to leave alone: what they had is still on its way.
-    pub busy: &'a [AccountId],
-}
-
-impl Terms<'_> {
-    /// The batch as a whole until this instant, of any lane.
-    pub fn until(until: Timestamp) -> Self {
-        Self { until, apart: false, busy: &[] }
-    }
-}
 
 /// A message that is ours to hand over, and what is needed to settle it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,36 +50,6 @@ impl Claimed {
     pub fn settle(&self, outcome: &Outcome, now: Timestamp) -> Settlement {
         let standing = Standing { attempts: self.attempts, failed_days: self.failed_days, last: self.last };
         settle(outcome, standing, now.max(self.claimed_at))
-    }
-}
-
-/// When a claim looks at its lanes: each at the instant it waited for, within these.
-///
-/// Whoever lives in real time looks at all of them now. Lanes know nothing of each other, so a simulation may take many
-/// of them a stretch of time ahead in one go: every lane gets the answers it would get at its own instants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    from: Timestamp,
-    to: Timestamp,
-}
-
-impl Span {
-    /// From one instant to a later one, both included.
-    pub fn new(from: Timestamp, to: Timestamp) -> Self {
-        Self { from, to: to.max(from) }
-    }
-
-    /// This instant for every lane.
-    pub fn now(now: Timestamp) -> Self {
-        Self { from: now, to: now }
-    }
-
-    pub fn from(self) -> Timestamp {
-        self.from
-    }
-
-    pub fn to(self) -> Timestamp {
-        self.to
     }
 }
 
@@ -158,12 +99,6 @@ impl Store {
     }
 }
 
-/// A lane, and the instant at which it is looked at.
-pub(in crate::store) struct Turn {
-    pub(in crate::store) lane: Lane,
-    pub(in crate::store) at: Timestamp,
-}
-
 /// Locks lanes that are due for a look; `None` when `program` is not what is in force. What holds for them is read by a
 /// statement of its own: one that waits for no lock, yet began before it had this one, would miss what was just decided.
 async fn claim_lanes(
@@ -177,7 +112,7 @@ async fn claim_lanes(
         "select account_id from lane where wake_at <= $1 and account_id <> all($3)
          order by wake_at limit $2 for update skip locked",
     )
-    .bind(span.to)
+    .bind(span.to())
     .bind(i64::from(most))
     .bind(busy.iter().map(|account| account.0).collect::<Vec<_>>())
     .fetch_all(&mut *tx)
@@ -200,13 +135,11 @@ async fn claim_lanes(
     .map_err(Error::during("read the claimed lanes"))?;
     let turn = |row: LaneRow| {
         // Whoever was waiting for an instant that is over is looked at now.
-        let at = row.wake_at.map_or(span.from, |wake_at| wake_at.max(span.from));
+        let at = row.wake_at.map_or(span.from(), |wake_at| wake_at.max(span.from()));
         Ok(Turn { lane: row.lane(&program.policies)?, at })
     };
     rows.into_iter().map(turn).collect::<Result<_, sqlx::Error>>().map(Some).map_err(decode("read the claimed lanes"))
 }
-
-pub(in crate::store) type Runs = BTreeMap<AccountId, Vec<LaneRun>>;
 
 async fn active_runs(tx: &mut PgConnection, lanes: &[Turn]) -> Result<Runs, Error> {
     let rows: Vec<LaneRunRow> = sqlx::query_as(concat!(

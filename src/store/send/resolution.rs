@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
-use super::outcome::give_back;
+use super::quota::give_back;
 use crate::core::domain::{AccountId, CampaignId, MessageKey, NaiveDate, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::message::{State, step};
 use crate::core::lifecycle::outcome::{Finding, resolve};
-use crate::store::control::event::{Event, tell};
+use crate::store::event::{Event, tell};
 use crate::store::keys::Keys;
 use crate::store::lock::{lock_lanes, lock_messages};
 use crate::store::schedule::wake::{Changed, look_again};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::PgConnection;
 
 use super::copy::Rows;
-use super::{Merged, count, run};
+use super::merge::{Merged, count, run};
 use crate::core::domain::{AccountFact, AccountId, Country, Language, Phone, Timestamp, WhatsappStatus};
 use crate::store::Error;
 use crate::store::lock::lock_lanes_of_import;

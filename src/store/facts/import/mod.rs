@@ -13,6 +13,7 @@
 
 mod account;
 mod copy;
+pub(in crate::store) mod merge;
 mod person;
 mod referral;
 
@@ -22,9 +23,10 @@ use sqlx::PgConnection;
 use tokio::sync::mpsc;
 
 use self::copy::Rows;
-use crate::core::domain::{AccountFact, AccountId, ReferralFact, Rejection, Timestamp};
+use self::merge::{Merged, run};
+use crate::core::domain::{AccountFact, AccountId, ReferralFact, Timestamp};
 use crate::core::lifecycle::event::EventKind;
-use crate::store::control::event::{Event, tell};
+use crate::store::event::{Event, tell};
 use crate::store::lock::lock_imports;
 use crate::store::{Error, Store};
 
@@ -36,16 +38,6 @@ const IN_FLIGHT: usize = 4;
 pub struct Age {
     pub as_of: Timestamp,
     pub now: Timestamp,
-}
-
-/// What became of the rows that were staged.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Merged {
-    pub inserted: u64,
-    pub updated: u64,
-    pub unchanged: u64,
-    /// Rows that are well-formed, but contradict what is stored.
-    pub rejected: Vec<Rejection>,
 }
 
 /// Takes rows from a reading thread to the database.
@@ -215,15 +207,4 @@ where
         }
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
-}
-
-/// Runs statements that take no arguments.
-async fn run(tx: &mut PgConnection, sql: &'static str, operation: &'static str) -> Result<u64, Error> {
-    let done = sqlx::raw_sql(sql).execute(tx).await.map_err(Error::during(operation))?;
-    Ok(done.rows_affected())
-}
-
-/// Rows as counted by the database.
-fn count(rows: i64) -> u64 {
-    u64::try_from(rows).unwrap_or_default()
 }

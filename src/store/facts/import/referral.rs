@@ -3,10 +3,11 @@
 use sqlx::PgConnection;
 
 use super::copy::{Rows, bits};
-use super::{Merged, count, person, run};
+use super::merge::{Merged, count, run};
+use super::person;
 use crate::core::domain::{Consent, Gender, Language, ReferralFact, Rejection, Timestamp, fold};
 use crate::store::Error;
-use crate::store::facts::erasure::reject;
+use crate::store::facts::erased::reject;
 use crate::store::lock::lock_lanes_of_import;
 use crate::store::schedule::wake::wake;
 

@@ -4,6 +4,7 @@
 //! Locks: those of whoever changes suppressions, or of whoever bears with no change; what was heard, then conversations,
 //! each in order; then those of whoever acts on replies; last what people are called.
 
+pub(in crate::store) mod incoming;
 mod sender;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use sqlx::PgConnection;
 
+use self::incoming::Incoming;
 use self::sender::Who;
 use super::confirmation;
 use super::confirmation::Stopped;
@@ -24,29 +26,6 @@ use crate::store::{Error, Heard, Inbound, Senders, Store};
 
 /// For so long after a person wrote, an account may answer in words of its own.
 const WINDOW: TimeDelta = TimeDelta::hours(24);
-
-/// What somebody told one of our numbers, by all that the provider says of them; any of it may be missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incoming {
-    /// The same when it is told again.
-    pub id: String,
-    /// By which it was told.
-    pub channel: String,
-    /// Which number of ours it came to.
-    pub number: Option<String>,
-    /// The digits of the person's phone, as the provider writes it.
-    pub phone: Option<String>,
-    /// What the provider calls somebody who shows no phone.
-    pub user: Option<String>,
-    /// The message of ours that is answered, as the provider calls it.
-    pub context: Option<String>,
-    pub text: String,
-    /// It is a message, which may be answered; else a switch that the person turned.
-    pub is_message: bool,
-    /// Of a switch that is turned back: the code with which the provider refused to write to the person until then.
-    pub undoes: Option<i64>,
-    pub at: Timestamp,
-}
 
 /// What became of what was told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -10,13 +10,13 @@ use sqlx::PgConnection;
 use self::look::{Look, Looking, due_runs, peers, senders};
 use self::queue::next_in_queues;
 use super::restriction as provider_stop;
-use super::run::Scene;
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
 use crate::core::lifecycle::ordering::Order;
 use crate::core::lifecycle::run::Phase;
 use crate::core::lifecycle::target::Exit;
 use crate::store::Error;
-use crate::store::control::overrides::overrides_of;
+use crate::store::runs::override_rows::overrides_of;
+use crate::store::runs::scene::{Replaced, Scene};
 use crate::store::schedule::wake::{check_each, forget_foreseen};
 use crate::store::send::refusal::halted_channels;
 
@@ -53,13 +53,6 @@ pub(in crate::store) async fn advance(
         return Ok(None);
     }
     look_at(tx, &accounts, scene, None, now).await.map(Some)
-}
-
-/// An order that another takes the place of, and what is told of that; both are sentences.
-pub(in crate::store) struct Replaced<'a> {
-    pub(in crate::store) order: String,
-    pub(in crate::store) by: &'a str,
-    pub(in crate::store) actor: &'a str,
 }
 
 /// Does so for `accounts`, whose lanes are locked by then. Returns how many runs changed phase.
