@@ -5,27 +5,19 @@
 //! [`Store::now`], so that every process on one database lives by one clock. Only who reconciles is a matter of real
 //! time.
 //!
-//! Who holds a lock and waits for another would wait for ever for somebody who does so the other way round. So everybody
-//! takes what they need in one order, and of each kind in the order of the keys, rows that an `update` or a `delete`
-//! would take in any order by a `select … order by … for update` before it:
-//!
-//! 1. the advisory lock of imports, then that of suppressions (`suppression::take_turns`), or that of orders
-//!    (`overrides::take_turns`)
-//! 2. what was heard (`inbound`), conversations, suppressions, holds, confirmations
-//! 3. leases, then lanes by account: the lock of everything that an account has, its runs and its targets
-//! 4. messages by their keys; one that waits for another attempt belongs to its lane, and no receipt locks it
-//! 5. halted channels
-//! 6. what providers call messages and people (`provider_message`, `alias`)
-//!
-//! Posts (`webhook`) are locked in transactions of their own.
+//! [`lock`] holds the order in which transactions take their locks.
 
 mod clock;
 mod control;
 mod conversation;
 mod error;
+mod event;
 mod facts;
 pub mod forecast;
+mod generation;
 mod inbound;
+mod keys;
+mod lock;
 pub mod query;
 mod rows;
 mod runs;
@@ -45,20 +37,22 @@ pub use self::control::apply::{Applied, Origin};
 pub use self::control::approval::{Approved, Waiting};
 pub use self::control::demo::Contents;
 pub use self::control::desired::InForce;
+pub use self::control::erasure::Forgotten;
 pub use self::control::frozen::Standstill;
 pub use self::control::leader_election::{Holder, Token};
 pub use self::control::overrides::{Concerned, Group, Ordered, Outcome};
 pub use self::control::resume_channel::Resumed;
 pub use self::error::Error;
-pub use self::facts::erasure::Forgotten;
 pub use self::facts::event::FactEvent;
-pub use self::facts::import::{Age, Closed, Merged, Stage};
+pub use self::facts::import::merge::Merged;
+pub use self::facts::import::{Age, Closed, Stage};
 pub use self::forecast::Tree;
 pub use self::forecast::sample::Match;
 pub use self::forecast::why_not::WhyNot;
-pub use self::inbound::message::{HeardOf, Incoming};
+pub use self::inbound::message::HeardOf;
+pub use self::inbound::message::incoming::Incoming;
 pub use self::inbound::provider_notice::ProviderNotice;
-pub use self::inbound::receipt::{Receipt, ReceiptStatus};
+pub use self::inbound::provider_receipt::{Receipt, ReceiptStatus};
 pub use self::inbound::reply::{Heard, Inbound};
 pub use self::inbound::suppression::{Listed, Suppressed};
 pub use self::inbound::webhook::{Processed, Webhook};
@@ -67,9 +61,10 @@ pub use self::runs::matcher::Seeker;
 pub use self::runs::restriction::SenderName;
 pub use self::runs::senders::Senders;
 pub use self::runs::stopped::Stopped;
-pub use self::schedule::NextDue;
-pub use self::send::claim::{Batch, Claim, Span, Terms};
+pub use self::schedule::next_due::NextDue;
+pub use self::send::claim::Claim;
 pub use self::send::resolution::{Chosen, Resolved};
+pub use self::send::terms::{Batch, Span, Terms};
 pub use self::snapshot::copy::Schema;
 pub use self::snapshot::{Arriving, Leaving};
 

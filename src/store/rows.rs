@@ -1,6 +1,7 @@
 //! From columns to domain types. What is in the database was checked on its way in.
 
 use super::Error;
+use crate::core::dispatch::account_health::Count;
 use crate::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Zone};
 
 /// A zone that an import accepted.
@@ -22,4 +23,14 @@ pub(super) fn strange(what: &str, value: &str) -> sqlx::Error {
 /// For `map_err` after rows were turned into domain types.
 pub(super) fn decode(operation: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
     Error::during(operation)
+}
+
+/// As Postgres counts.
+pub(super) fn number(n: u32) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+/// As columns have it.
+pub(super) fn count(handed: i32, failed: i32, opted_out: i32) -> Count {
+    Count { handed: handed.unsigned_abs(), failed: failed.unsigned_abs(), opted_out: opted_out.unsigned_abs() }
 }

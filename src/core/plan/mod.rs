@@ -2,6 +2,7 @@
 //!
 //! A plan is complete: applying it takes no decision. Planning reads nothing and writes nothing.
 
+mod affected;
 mod ahead;
 mod attributes;
 mod diff;
@@ -12,6 +13,7 @@ mod objects;
 pub mod render;
 pub mod stored;
 
+pub use self::affected::affected;
 pub use self::ahead::{outlives, slips};
 pub use self::attributes::attributes;
 pub use self::diff::{Action, Change, Effect, Field, Outlives, Plan, Slip, plan};

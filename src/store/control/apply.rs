@@ -1,15 +1,13 @@
 //! Applying a plan: the manifests it leaves in force, the campaigns, and what their runs become, at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::approval::carried_out;
-use super::event::{Event, tell};
 use super::leader_election::prolong;
 use super::notification::sync_notifiers;
-use super::overrides::hold_overrides;
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, CampaignId, Name, SourceId, Timestamp};
 use crate::core::lifecycle::event::EventKind;
@@ -17,13 +15,16 @@ use crate::core::lifecycle::ordering::Order;
 use crate::core::lifecycle::send_resources::Means;
 use crate::core::manifest::Desired;
 use crate::core::plan::render::text as show;
-use crate::core::plan::{Kind, Plan, stored as done};
-use crate::store::facts::import::hold_facts_still;
+use crate::core::plan::{Kind, Plan, affected, stored as done};
+use crate::store::event::{Event, tell};
+use crate::store::generation::in_force;
+use crate::store::lock::{share_overrides, try_share_imports};
 use crate::store::runs::account_policy::accounts_spoken_of;
 use crate::store::runs::advance::advance;
 use crate::store::runs::restriction as provider_stop;
-use crate::store::runs::run::{Scene, Specs, ensure, lock_accounts_of, specs};
-use crate::store::send::claim::in_force;
+use crate::store::runs::run::{ensure, lock_accounts_of};
+use crate::store::runs::scene::{Scene, Specs, specs};
+use crate::store::schedule::wake::{check_runs, wake_lanes};
 use crate::store::send::refusal::lift_channels;
 use crate::store::{Error, Store, Token};
 
@@ -84,10 +85,10 @@ impl Store {
         // Accounts that came, or got another label, meanwhile would be looked at by what was in force before, and then by
         // nobody.
         let all = plan.changes.iter().any(|change| matches!(change.kind, Kind::Defaults | Kind::Account));
-        if all && !hold_facts_still(&mut tx).await? {
+        if all && !try_share_imports(&mut tx).await? {
             return Ok(Applied::Importing);
         }
-        hold_overrides(&mut tx).await?;
+        share_overrides(&mut tx).await?;
         let digest = plan.digest();
         let revision = self.insert_revision(&mut tx, (plan, &digest), origin, now).await?;
         carried_out(&mut tx, &digest, revision).await?;
@@ -258,18 +259,6 @@ fn removed(plan: &Plan) -> Vec<String> {
     campaigns.filter(|change| change.after.is_none()).map(|change| change.name.to_string()).collect()
 }
 
-/// The campaigns that the plan changes, be it through their sequence or the defaults.
-pub(in crate::store) fn affected<'a>(plan: &Plan, desired: &'a Desired) -> BTreeSet<&'a Name> {
-    let changed: BTreeSet<(Kind, &Name)> = plan.changes.iter().map(|change| (change.kind, &change.name)).collect();
-    let everything = changed.iter().any(|(kind, _)| matches!(kind, Kind::Defaults | Kind::Channel));
-    let changed = |kind, name| changed.contains(&(kind, name));
-    let campaigns = desired
-        .campaigns
-        .iter()
-        .filter(|(name, spec)| everything || changed(Kind::Campaign, name) || changed(Kind::Sequence, &spec.sequence));
-    campaigns.map(|(name, _)| name).collect()
-}
-
 async fn ids_of(tx: &mut PgConnection, names: Vec<String>) -> Result<Vec<i32>, Error> {
     sqlx::query_scalar("select id from campaign where name = any($1) and removed_at is null")
         .bind(names)
@@ -336,25 +325,4 @@ async fn queued(tx: &mut PgConnection) -> Result<Vec<i32>, Error> {
         .fetch_all(tx)
         .await
         .map_err(Error::during("look who waits in a queue"))
-}
-
-/// Has the runs of these campaigns looked at.
-async fn check_runs(tx: &mut PgConnection, campaigns: &[i32], now: Timestamp) -> Result<(), Error> {
-    sqlx::query("update run set check_at = $2 where campaign_id = any($1) and finished_at is null")
-        .bind(campaigns)
-        .bind(now)
-        .execute(tx)
-        .await
-        .map_err(Error::during("have queues looked at again"))?;
-    Ok(())
-}
-
-async fn wake_lanes(tx: &mut PgConnection, accounts: &[AccountId], now: Timestamp) -> Result<(), Error> {
-    sqlx::query("update lane set wake_at = $2 where account_id = any($1)")
-        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
-        .bind(now)
-        .execute(tx)
-        .await
-        .map_err(Error::during("wake the lanes"))?;
-    Ok(())
 }

@@ -3,11 +3,11 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::event::{Event, tell};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::plan::render::text as show;
 use crate::core::plan::{Plan, Refusal};
+use crate::store::event::{Event, tell};
 use crate::store::{Error, Store};
 
 /// A plan that looks like an accident.

@@ -75,14 +75,6 @@ impl Store {
                 .map_err(Error::during("count the runs that are not over"))?;
         Ok(rows.into_iter().map(|(id, runs)| (CampaignId(id), runs.unsigned_abs())).collect())
     }
-
-    /// The generation of the desired state: it grows with every accepted revision.
-    pub async fn generation(&self) -> Result<i64, Error> {
-        sqlx::query_scalar("select desired from generation")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(Error::during("read the generation"))
-    }
 }
 
 /// What is in force as a transaction sees it that sees all of it at one instant.

@@ -1,9 +1,9 @@
 //! Which manifests do not take effect as they stand in the files: remembered, so that it is told once, over restarts.
 
-use super::event::{Event, tell};
 use crate::core::domain::{Name, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::manifest::Kind;
+use crate::store::event::{Event, tell};
 use crate::store::{Error, Store};
 
 const OPERATION: &str = "note which manifests are frozen";

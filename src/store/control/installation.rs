@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use crate::core::domain::{Mark, MessageKey};
+use crate::store::keys::Keys;
 use crate::store::rows::{decode, message_key, strange};
-use crate::store::send::claim::Keys;
 use crate::store::{Error, Store};
 
 impl Store {

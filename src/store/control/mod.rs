@@ -4,7 +4,7 @@ pub(super) mod apply;
 pub(super) mod approval;
 pub(super) mod demo;
 pub(super) mod desired;
-pub(super) mod event;
+pub(super) mod erasure;
 pub(super) mod frozen;
 pub(super) mod installation;
 pub(super) mod leader_election;

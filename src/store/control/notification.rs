@@ -9,11 +9,11 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, Row};
 
-use super::event::{Event, tell};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::notification::{Delivery, Notification};
 use crate::core::manifest::desired::Notifier;
+use crate::store::event::{Event, tell};
 use crate::store::{Error, Store};
 
 /// What happens in several transactions one after the other, such as a campaign pausing in thousands of accounts, is

@@ -6,22 +6,22 @@
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use super::event::{Event, tell};
 use crate::core::dispatch::program::Program;
-use crate::core::domain::{AccountId, CampaignId, Timestamp};
+use crate::core::domain::{AccountId, Timestamp};
 use crate::core::lifecycle::event::EventKind;
-use crate::core::lifecycle::overrides::{Action, Override, Overrides, Scope};
+use crate::core::lifecycle::overrides::{Action, Override, Scope};
 use crate::core::lifecycle::run::Phase;
-use crate::store::rows::decode;
-use crate::store::runs::advance::{Replaced, look_at};
+use crate::store::event::{Event, tell};
+use crate::store::generation::in_force;
+use crate::store::lock::{lock_lanes, lock_overrides};
+use crate::store::runs::advance::look_at;
+use crate::store::runs::override_rows::{end_overrides, find};
 use crate::store::runs::restriction_lift::{lift_for, waiting};
-use crate::store::runs::run::Scene;
-use crate::store::send::claim::{in_force, lock_lanes};
+use crate::store::runs::scene::{Replaced, Scene};
+use crate::store::schedule::wake::check_scope;
 use crate::store::send::refusal::lift_halt;
 use crate::store::{Error, Store};
 
-/// One order at a time, and nobody moves runs on meanwhile.
-const LOCK: i64 = 0x7265_6c61_6e63_6503;
 /// Accounts whose runs are moved on in one go.
 const BATCH: usize = 2_000;
 
@@ -111,7 +111,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Ordered, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to order"))?;
-        take_turns(&mut tx).await?;
+        lock_overrides(&mut tx).await?;
         let goes_on = order.is_some_and(|order| matches!(order.action, Action::Resume | Action::Start));
         let accounts = accounts_of(&mut tx, scope).await?;
         // What a provider stopped may concern others too.
@@ -132,7 +132,7 @@ impl Store {
             lift_halt(&mut tx, account, now).await?;
         }
         tell(&mut tx, &[said(scope, before.as_ref(), order, (sentence, actor))], now).await?;
-        touch(&mut tx, scope, now).await?;
+        check_scope(&mut tx, scope, now).await?;
         let scene = Scene::of(program);
         let replaced = before.as_ref().map(|before| Replaced { order: before.sentence(), by: sentence, actor });
         for accounts in accounts.chunks(BATCH) {
@@ -146,26 +146,6 @@ impl Store {
     }
 }
 
-/// Waits for whoever moves runs on; from here to the commit nobody else does.
-pub(in crate::store) async fn take_turns(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(LOCK)
-        .execute(tx)
-        .await
-        .map_err(Error::during("wait for whoever moves runs on"))?;
-    Ok(())
-}
-
-/// From here to the commit no override comes or goes.
-pub(in crate::store) async fn hold_overrides(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("select pg_advisory_xact_lock_shared($1)")
-        .bind(LOCK)
-        .execute(tx)
-        .await
-        .map_err(Error::during("hold the overrides"))?;
-    Ok(())
-}
-
 /// The event of an order, or of the end of one.
 fn said(scope: Scope, before: Option<&Override>, order: Option<&Override>, (sentence, actor): (&str, &str)) -> Event {
     let kind = if order.is_some() { EventKind::OverrideSet } else { EventKind::OverrideCleared };
@@ -177,78 +157,6 @@ fn said(scope: Scope, before: Option<&Override>, order: Option<&Override>, (sent
         reason: order.map(|order| order.reason.clone()),
         ..Event::new(kind, Some(actor), sentence.to_owned())
     }
-}
-
-/// Tells of the overrides whose time is over, each once.
-pub(in crate::store) async fn end_overrides(tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
-    const OPERATION: &str = "end the overrides whose time is over";
-    let rows: Vec<Row> = sqlx::query_as(
-        "update override set is_over = true where until <= $1 and not is_over
-         returning account_id, campaign_id, action, actor, reason, until",
-    )
-    .bind(now)
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(Error::during(OPERATION))?;
-    let ended: Vec<Override> =
-        rows.into_iter().map(Row::order).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))?;
-    let event = |order: &Override| Event {
-        account: order.scope.account(),
-        campaign: order.scope.campaign(),
-        before: Some(order.action.to_string()),
-        ..Event::new(EventKind::OverrideExpired, None, format!("the time of an order is over: {}", order.sentence()))
-    };
-    tell(tx, &ended.iter().map(event).collect::<Vec<_>>(), now).await
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    account_id: Option<i32>,
-    campaign_id: Option<i32>,
-    #[sqlx(try_from = "String")]
-    action: Action,
-    actor: String,
-    reason: String,
-    until: Option<Timestamp>,
-}
-
-impl Row {
-    fn order(self) -> Result<Override, sqlx::Error> {
-        let Self { account_id, campaign_id, action, actor, reason, until } = self;
-        let scope = Scope::of(account_id.map(AccountId), campaign_id.map(CampaignId));
-        let scope = scope.ok_or_else(|| sqlx::Error::Decode("an override of everything".into()))?;
-        Ok(Override { scope, action, actor, reason, until })
-    }
-}
-
-/// The overrides that may concern runs of `accounts`, those whose time is over included.
-pub(in crate::store) async fn overrides_of(tx: &mut PgConnection, accounts: &[i32]) -> Result<Overrides, Error> {
-    const OPERATION: &str = "read the overrides";
-    let rows: Vec<Row> = sqlx::query_as(
-        "select account_id, campaign_id, action, actor, reason, until from override
-         where account_id is null or account_id = any($1)",
-    )
-    .bind(accounts)
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during(OPERATION))?;
-    rows.into_iter().map(Row::order).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
-}
-
-async fn find(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<Option<Override>, Error> {
-    const OPERATION: &str = "read an override";
-    let row: Option<Row> = sqlx::query_as(
-        "select account_id, campaign_id, action, actor, reason, until from override
-         where coalesce(account_id, 0) = coalesce($1, 0) and coalesce(campaign_id, 0) = coalesce($2, 0)
-           and (until is null or until > $3)",
-    )
-    .bind(scope.account().map(|account| account.0))
-    .bind(scope.campaign().map(|campaign| campaign.0))
-    .bind(now)
-    .fetch_optional(tx)
-    .await
-    .map_err(Error::during(OPERATION))?;
-    row.map(Row::order).transpose().map_err(decode(OPERATION))
 }
 
 /// The accounts that have a run of `scope` that is not over.
@@ -307,20 +215,6 @@ async fn replace(tx: &mut PgConnection, scope: Scope, order: Option<&Override>, 
     .execute(tx)
     .await
     .map_err(Error::during("save an override"))?;
-    Ok(())
-}
-
-async fn touch(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<(), Error> {
-    sqlx::query(
-        "update run set check_at = $3
-         where ($1::int is null or account_id = $1) and ($2::int is null or campaign_id = $2) and finished_at is null",
-    )
-    .bind(scope.account().map(|account| account.0))
-    .bind(scope.campaign().map(|campaign| campaign.0))
-    .bind(now)
-    .execute(tx)
-    .await
-    .map_err(Error::during("have runs looked at again"))?;
     Ok(())
 }
 

@@ -2,12 +2,13 @@
 
 use sqlx::PgConnection;
 
-use super::event::{Event, tell};
-use super::overrides::take_turns;
-use crate::core::domain::{AccountId, Timestamp};
+use crate::core::domain::Timestamp;
 use crate::core::lifecycle::event::EventKind;
+use crate::store::event::{Event, tell};
+use crate::store::lock::lock_overrides;
 use crate::store::runs::affected::Affected;
-use crate::store::runs::restriction_lift::{Lifted, lift, wake_waiting};
+use crate::store::runs::restriction_lift::{Lifted, lift};
+use crate::store::schedule::wake::{wake_sleeping_lanes, wake_waiting};
 use crate::store::send::refusal::lift_channels;
 use crate::store::{Error, Store};
 
@@ -32,7 +33,7 @@ impl Store {
     ) -> Result<Resumed, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to resume a channel"))?;
         // Nobody is just about to stop for what is lifted here.
-        take_turns(&mut tx).await?;
+        lock_overrides(&mut tx).await?;
         // What stops a channel puts lanes to sleep before their runs are looked at, so none of them is left out.
         let accounts = Affected::everybody().lock(&mut tx).await?;
         let mut lifted = lift_channels(&mut tx, &[channel]).await?;
@@ -42,7 +43,7 @@ impl Store {
             return Ok(Resumed::default());
         }
         let runs = wake_waiting(&mut tx, now).await?;
-        wake_lanes(&mut tx, &accounts, now).await?;
+        wake_sleeping_lanes(&mut tx, &accounts, now).await?;
         let sentence = format!("{actor} resumed the channel `{channel}`: {reason}");
         let event = Event::new(EventKind::OverrideSet, Some(actor), sentence);
         let event = Event { after: Some("resume".to_owned()), reason: Some(reason.to_owned()), ..event };
@@ -66,14 +67,4 @@ async fn lift_refused(tx: &mut PgConnection, channel: &str) -> Result<Vec<String
     .fetch_all(tx)
     .await
     .map_err(Error::during("lift the faults of a channel"))
-}
-
-async fn wake_lanes(tx: &mut PgConnection, accounts: &[AccountId], now: Timestamp) -> Result<(), Error> {
-    sqlx::query("update lane set wake_at = $2 where account_id = any($1) and wake_at > $2")
-        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
-        .bind(now)
-        .execute(tx)
-        .await
-        .map_err(Error::during("have lanes looked at that may send by a channel"))?;
-    Ok(())
 }

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
-use super::import::{lock_facts, wake};
 use crate::core::domain::{AccountId, ReferralId, Timestamp};
-use crate::store::send::claim::lock_lanes;
+use crate::store::lock::{lock_imports, lock_lanes};
+use crate::store::schedule::wake::wake;
 use crate::store::{Error, Store};
 
 /// Something that became so.
@@ -32,7 +32,7 @@ impl Store {
     pub async fn record(&self, events: &[FactEvent], now: Timestamp) -> Result<u64, Error> {
         let facts = Facts::of(events);
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to record facts"))?;
-        lock_facts(&mut tx).await?;
+        lock_imports(&mut tx).await?;
         let mut touched = facts.save_payments(&mut tx, now).await?;
         touched.extend(facts.save_subscriptions(&mut tx, now).await?);
         touched.extend(facts.save_connections(&mut tx, now).await?);

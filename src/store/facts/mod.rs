@@ -1,5 +1,5 @@
-//! Imported facts: accounts, referrals, payments and consent; and their erasure.
+//! Imported facts: accounts, referrals, payments and consent; and who was erased.
 
-pub(super) mod erasure;
+pub(super) mod erased;
 pub(super) mod event;
 pub(super) mod import;

@@ -11,10 +11,10 @@ use crate::core::manifest::Desired;
 use crate::core::manifest::desired::policy::Policies;
 use crate::core::manifest::desired::{AccountSelector, Campaign};
 use crate::core::plan::forecast::Foreseen;
-use crate::core::plan::{Action, Effect, Kind, Plan};
-use crate::store::control::apply::affected;
+use crate::core::plan::{Action, Effect, Kind, Plan, affected};
 use crate::store::rows::{decode, zone};
 use crate::store::runs::account_policy::spoken_of;
+use crate::store::runs::selector::selection;
 use crate::store::{Error, InForce, Seeker, Store, Tree};
 
 impl Store {
@@ -168,14 +168,5 @@ impl Store {
             })
             .collect::<Result<_, sqlx::Error>>()
             .map_err(decode("read the accounts of a campaign"))
-    }
-}
-
-/// A selector as the two parameters of its SQL: ids, or labels.
-pub(in crate::store) fn selection(selector: &AccountSelector) -> (Option<&[String]>, Option<serde_json::Value>) {
-    match selector {
-        AccountSelector::All => (None, None),
-        AccountSelector::Names(names) => (Some(names), None),
-        AccountSelector::MatchLabels(labels) => (None, Some(serde_json::json!(labels))),
     }
 }

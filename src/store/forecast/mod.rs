@@ -10,23 +10,22 @@ pub(super) mod why_not;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::control::apply::affected;
-use super::runs::account_policy::{accounts_of, spoken_of};
+use self::people::{People, Waiting};
+use self::runs::{Member, Runs};
+use super::runs::account_policy::spoken_of;
 use super::runs::matcher::{Earlier, Seeker};
 use super::{Error, InForce, Store};
 use crate::core::dispatch::cadence::Cadence;
-use crate::core::dispatch::lane::Lane;
 use crate::core::dispatch::pacing;
 use crate::core::domain::{AccountId, CampaignId, Name, Timestamp};
 use crate::core::lifecycle::ordering::Order;
 use crate::core::manifest::Desired;
 use crate::core::manifest::desired::policy::Policies;
 use crate::core::manifest::desired::{AccountSelector, Campaign, DesiredState};
-use crate::core::plan::Plan;
 use crate::core::plan::forecast;
 use crate::core::plan::forecast::{Finish, Foreseen, Outlook, Run, admit};
-use people::{People, Waiting};
-use runs::Runs;
+use crate::core::plan::{Plan, affected};
+use crate::store::runs::selector::accounts_of;
 
 /// Runs looked at in one go, so that a forecast of everybody needs no more memory than one of a few.
 const BATCH: usize = 1_000_000;
@@ -39,14 +38,6 @@ pub struct Tree<'a> {
     pub desired: &'a Desired,
     /// What leads to it from what is in force.
     pub plan: &'a Plan,
-}
-
-/// An account as it is now.
-#[derive(Debug)]
-pub(super) struct Member {
-    lane: Lane,
-    name: String,
-    labels: serde_json::Value,
 }
 
 /// A campaign of a tree.

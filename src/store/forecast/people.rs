@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::TimeDelta;
 
-use super::Member;
+use super::runs::Member;
 use crate::core::domain::{AccountId, CampaignId, Consent, NaiveDate, Timestamp};
 use crate::core::manifest::desired::Campaign;
 use crate::core::plan::forecast::{Group, Place};

@@ -2,18 +2,25 @@
 
 use std::collections::HashMap;
 
-use super::Member;
-use crate::core::dispatch::lane::DayCount;
+use crate::core::dispatch::lane::{DayCount, Lane};
 use crate::core::domain::{AccountId, CampaignId, NaiveDate, Timestamp};
 use crate::core::lifecycle::enrollment::Taken;
 use crate::core::lifecycle::overrides::{Orders, Overrides};
 use crate::core::lifecycle::run::{Phase, Reason};
 use crate::core::manifest::desired::policy::Policies;
 use crate::core::plan::forecast::Run;
-use crate::store::control::overrides::overrides_of;
 use crate::store::rows::{decode, strange};
+use crate::store::runs::override_rows::overrides_of;
 use crate::store::send::lane_rows::{LaneRow, lane_columns};
 use crate::store::{Error, Store};
+
+/// An account as it is now.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) lane: Lane,
+    pub(super) name: String,
+    pub(super) labels: serde_json::Value,
+}
 
 /// Runs of accounts, and what is ordered for them.
 pub(super) struct Runs {

@@ -7,7 +7,8 @@ use crate::core::domain::{AccountId, CampaignId, Name, Timestamp};
 use crate::core::manifest::desired::AccountSelector;
 use crate::core::plan::Plan;
 use crate::core::plan::forecast::{Foreseen, Outlook};
-use crate::store::send::claim::{in_force, lock_lanes};
+use crate::store::generation::in_force;
+use crate::store::lock::lock_lanes;
 use crate::store::{Error, Store, Tree};
 
 /// Runs looked at in one go.

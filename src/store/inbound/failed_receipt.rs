@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
-use super::receipt::{Receipt, ReceiptStatus};
+use super::provider_receipt::{Receipt, ReceiptStatus};
 use super::suppression::Listed;
 use crate::core::domain::{MessageKey, Phone, Timestamp};
 use crate::core::lifecycle::outcome::{Consequence, Refusal, failed_later};
-use crate::store::send::claim::Keys;
-use crate::store::send::outcome::{Changed, look_again};
+use crate::store::keys::Keys;
+use crate::store::schedule::wake::{Changed, look_again};
 use crate::store::send::refusal::{Counts, Refused, take_effect};
 use crate::store::send::target_rows::{TargetRow, TargetRows};
 use crate::store::{Error, Store};

@@ -1,11 +1,13 @@
-//! What people and providers tell: webhooks, receipts, replies, suppressions, confirmations.
+//! What comes back from providers and people: outcomes, receipts, webhooks, replies, suppressions, confirmations.
 
 pub(super) mod confirmation;
 pub(super) mod failed_receipt;
 pub(super) mod message;
 pub(super) mod opt_out;
+pub(super) mod outcome;
 pub(super) mod provider_message;
 pub(super) mod provider_notice;
+pub(super) mod provider_receipt;
 pub(super) mod receipt;
 pub(super) mod reply;
 pub(super) mod review;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::PgConnection;
 
 use crate::core::domain::{MessageKey, Phone};
+use crate::store::keys::Keys;
 use crate::store::rows::message_key;
-use crate::store::send::claim::Keys;
 use crate::store::{Error, Store};
 
 /// How a provider calls a message of ours, and whom it was for if it calls them otherwise than we do.

@@ -7,7 +7,7 @@ use crate::core::domain::Timestamp;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::restriction::Stop;
 use crate::core::lifecycle::send_resources::Means;
-use crate::store::control::event::{Event, tell};
+use crate::store::event::{Event, tell};
 use crate::store::runs::restriction as provider_stop;
 use crate::store::{Error, Senders, Store};
 

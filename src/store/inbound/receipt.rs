@@ -9,38 +9,12 @@ use sqlx::PgConnection;
 use super::failed_receipt::{News, failures, have_effect};
 use super::provider_message;
 use super::provider_message::Told;
-use crate::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
-use crate::core::lifecycle::message::{Event, State, step};
-use crate::core::lifecycle::outcome::Refusal;
-use crate::store::rows::{decode, strange};
-use crate::store::send::claim::{Keys, lock_lanes};
+use super::provider_receipt::{Receipt, ReceiptStatus};
+use crate::core::domain::{AccountId, MessageKey, Timestamp};
+use crate::core::lifecycle::message::step;
+use crate::store::keys::Keys;
+use crate::store::lock::{LockedMessage, lock_handed_over, lock_lanes};
 use crate::store::{Error, Store};
-
-/// What a provider says of a message it took.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    pub key: MessageKey,
-    /// Whether it is certain that the key is one of ours, by our mark or by what the provider calls the message. Before
-    /// there were marks, other installations could have messages of the same key.
-    pub is_certain: bool,
-    /// As the provider calls the message, where it says so.
-    pub provider_id: Option<String>,
-    /// As the provider calls whom it was for, without the `+` of a phone.
-    pub recipient: Option<String>,
-    /// The channel that was told; `None`: the built-in sandbox.
-    pub channel: Option<String>,
-    pub status: ReceiptStatus,
-    /// When it happened, by the provider's clock.
-    pub at: Timestamp,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReceiptStatus {
-    Sent,
-    Delivered,
-    Read,
-    Failed(Refusal),
-}
 
 impl Store {
     /// Notes `receipts`, in one transaction. Returns how many messages more is known of than before: some came further,
@@ -68,7 +42,7 @@ impl Store {
             lock_lanes(&mut tx, &accounts.into_iter().collect::<Vec<_>>()).await?;
         }
         // What is put off was certainly not taken; it is changed under the locks of lanes, in any order.
-        let before = lock(&mut tx, receipts.iter().map(|receipt| receipt.key), Lock::HandedOver).await?;
+        let before = lock_handed_over(&mut tx, receipts.iter().map(|receipt| receipt.key)).await?;
         let (mut known, mut told) = (before.clone(), Vec::new());
         for receipt in receipts {
             let Some(message) = known.get_mut(&receipt.key).filter(|message| message.is_meant(receipt)) else {
@@ -103,39 +77,7 @@ impl Store {
     }
 }
 
-impl Receipt {
-    /// One of which no more is known.
-    pub fn new(key: MessageKey, status: ReceiptStatus, at: Timestamp) -> Self {
-        Self { key, is_certain: true, provider_id: None, recipient: None, channel: None, status, at }
-    }
-}
-
-impl ReceiptStatus {
-    fn event(&self) -> Event {
-        match self {
-            Self::Sent => Event::Accepted,
-            Self::Delivered => Event::DeliveryReceipt,
-            Self::Read => Event::ReadReceipt,
-            Self::Failed(_) => Event::FailureReceipt,
-        }
-    }
-}
-
-/// What is known of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
-    state: State,
-    phone: String,
-    queued_at: Timestamp,
-    sent_at: Option<Timestamp>,
-    delivered_at: Option<Timestamp>,
-    read_at: Option<Timestamp>,
-    failed_at: Option<Timestamp>,
-    provider_id: Option<String>,
-    error: Option<String>,
-}
-
-impl Known {
+impl LockedMessage {
     /// Whether `receipt` may speak of this message.
     fn is_meant(&self, receipt: &Receipt) -> bool {
         let other =
@@ -183,81 +125,7 @@ impl Known {
     }
 }
 
-#[derive(Debug, sqlx::FromRow)]
-struct Row {
-    account_id: i32,
-    campaign_id: i32,
-    referral_id: i64,
-    day: i16,
-    state: String,
-    phone: String,
-    queued_at: Timestamp,
-    sent_at: Option<Timestamp>,
-    delivered_at: Option<Timestamp>,
-    read_at: Option<Timestamp>,
-    failed_at: Option<Timestamp>,
-    provider_id: Option<String>,
-    error: Option<String>,
-}
-
-impl Row {
-    fn known(self) -> Result<(MessageKey, Known), sqlx::Error> {
-        let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
-        let target = TargetKey { account, campaign, referral: ReferralId(self.referral_id) };
-        let state = State::parse(&self.state).ok_or_else(|| strange("the state of a message", &self.state))?;
-        let Self { phone, queued_at, sent_at, delivered_at, read_at, failed_at, provider_id, error, .. } = self;
-        let known = Known { state, phone, queued_at, sent_at, delivered_at, read_at, failed_at, provider_id, error };
-        Ok((MessageKey { target, day: self.day }, known))
-    }
-}
-
-/// Locks messages in the order of their keys, as whoever saves outcomes: two who wait for each other's messages would wait
-/// for ever. The lanes are locked. Returns their states.
-pub(in crate::store) async fn lock_messages(
-    tx: &mut PgConnection,
-    messages: impl Iterator<Item = MessageKey>,
-) -> Result<BTreeMap<MessageKey, State>, Error> {
-    Ok(lock(tx, messages, Lock::All).await?.into_iter().map(|(key, known)| (key, known.state)).collect())
-}
-
-/// Which messages to lock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lock {
-    /// All but those that wait for another attempt.
-    HandedOver,
-    All,
-}
-
-async fn lock(
-    tx: &mut PgConnection,
-    messages: impl Iterator<Item = MessageKey>,
-    which: Lock,
-) -> Result<BTreeMap<MessageKey, Known>, Error> {
-    const OPERATION: &str = "lock messages";
-    let (targets, days): (Vec<TargetKey>, Vec<i16>) = messages.map(|key| (key.target, key.day)).unzip();
-    let keys: Keys = targets.into_iter().collect();
-    let rows: Vec<Row> = sqlx::query_as(
-        "select m.account_id, m.campaign_id, m.referral_id, m.day, m.state, m.phone, m.queued_at, m.sent_at,
-                m.delivered_at, m.read_at, m.failed_at, m.provider_id, m.error
-         from (select distinct * from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
-                 as u (account_id, campaign_id, referral_id, day)) u
-         join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
-                         = (u.account_id, u.referral_id, u.campaign_id, u.day)
-         where $5 or m.state <> 'queued'
-         order by m.account_id, m.campaign_id, m.referral_id, m.day for update of m",
-    )
-    .bind(keys.accounts)
-    .bind(keys.campaigns)
-    .bind(keys.referrals)
-    .bind(days)
-    .bind(which == Lock::All)
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during(OPERATION))?;
-    rows.into_iter().map(Row::known).collect::<Result<_, _>>().map_err(decode(OPERATION))
-}
-
-async fn save(tx: &mut PgConnection, known: &BTreeMap<MessageKey, Known>) -> Result<(), Error> {
+async fn save(tx: &mut PgConnection, known: &BTreeMap<MessageKey, LockedMessage>) -> Result<(), Error> {
     if known.is_empty() {
         return Ok(());
     }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
-use super::suppression::{By, accounts_of, add, let_go, lock_suppressions, take_turns};
+use super::suppression::{By, accounts_of, add, let_go};
 use super::{confirmation, opt_out, review as hold};
 use crate::core::consent;
 use crate::core::consent::Reply;
 use crate::core::domain::{AccountId, Phone, Timestamp};
 use crate::core::lifecycle::target::Exit;
-use crate::store::facts::import::wake;
-use crate::store::send::claim::lock_lanes;
+use crate::store::lock::{lock_lanes, lock_suppression_rows, lock_suppressions};
+use crate::store::schedule::wake::wake;
 use crate::store::{Error, Store};
 
 /// Said by the person.
@@ -67,7 +67,7 @@ pub(in crate::store) async fn act_on(
     if said.0.is_empty() {
         return Ok(Heard::default());
     }
-    take_turns(tx).await?;
+    lock_suppressions(tx).await?;
     let (stops, texts) = said.stops();
     let starts = said.phones(|word| word.is(Reply::Start));
     let stopped = add(tx, (&stops, &texts), BY_REPLY, now).await?.new;
@@ -151,7 +151,7 @@ impl<'a> Said<'a> {
 
 /// Returns the phones that were suppressed by a reply before.
 async fn lift(tx: &mut PgConnection, phones: &[&str]) -> Result<Vec<String>, Error> {
-    lock_suppressions(tx, phones).await?;
+    lock_suppression_rows(tx, phones).await?;
     sqlx::query_scalar("delete from suppression where phone = any($1) and source = 'reply' returning phone")
         .bind(phones)
         .fetch_all(tx)

@@ -7,12 +7,11 @@ use std::collections::BTreeSet;
 
 use sqlx::PgConnection;
 
-use super::suppression::take_turns;
 use crate::core::domain::{AccountId, Phone, Timestamp};
 use crate::core::lifecycle::event::EventKind;
-use crate::store::control::event::{Event, tell};
-use crate::store::facts::import::wake;
-use crate::store::send::claim::lock_lanes;
+use crate::store::event::{Event, tell};
+use crate::store::lock::{lock_lanes, lock_suppressions};
+use crate::store::schedule::wake::wake;
 use crate::store::{Error, Store};
 
 impl Store {
@@ -27,7 +26,7 @@ impl Store {
     ) -> Result<BTreeSet<Phone>, Error> {
         let phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to release people"))?;
-        take_turns(&mut tx).await?;
+        lock_suppressions(&mut tx).await?;
         let ended = end(&mut tx, &phones, account).await?;
         let accounts: Vec<AccountId> = ended.iter().map(|(account, _)| *account).collect();
         lock_lanes(&mut tx, &accounts).await?;

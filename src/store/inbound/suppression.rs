@@ -11,16 +11,14 @@ use super::{confirmation, opt_out, review as hold};
 use crate::core::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::target::Exit;
-use crate::store::control::event::{Event, tell};
-use crate::store::facts::erasure as forgotten;
-use crate::store::facts::import::wake;
-use crate::store::send::claim::{Keys, lock_lanes};
-use crate::store::send::outcome::{Changed, look_again};
+use crate::store::event::{Event, tell};
+use crate::store::facts::erased;
+use crate::store::keys::Keys;
+use crate::store::lock::{lock_lanes, lock_suppression_rows, lock_suppressions};
+use crate::store::schedule::wake::{Changed, look_again, wake};
 use crate::store::send::target_rows::{TargetRow, TargetRows};
 use crate::store::{Error, Store};
 
-/// One change of suppressions at a time, and no enrollment meanwhile.
-const LOCK: i64 = 0x7265_6c61_6e63_6502;
 /// Phones that the log names, masked; of more it tells how many they are.
 const NAMED: usize = 3;
 
@@ -56,10 +54,10 @@ impl Store {
     ) -> Result<Suppressed, Error> {
         let mut phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to suppress phones"))?;
-        take_turns(&mut tx).await?;
+        lock_suppressions(&mut tx).await?;
         if listed == Listed::ByProvider {
             // What a provider says of a hand-over may be heard after its person was forgotten.
-            let gone = forgotten::among(&mut tx, &phones).await?;
+            let gone = erased::among(&mut tx, &phones).await?;
             phones.retain(|phone| !gone.contains(*phone));
         }
         let source = match listed {
@@ -98,8 +96,8 @@ impl Store {
     ) -> Result<BTreeSet<Phone>, Error> {
         let phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to lift suppressions"))?;
-        take_turns(&mut tx).await?;
-        lock_suppressions(&mut tx, &phones).await?;
+        lock_suppressions(&mut tx).await?;
+        lock_suppression_rows(&mut tx, &phones).await?;
         let lifted: Vec<String> = sqlx::query_scalar("delete from suppression where phone = any($1) returning phone")
             .bind(&phones)
             .fetch_all(&mut *tx)
@@ -130,45 +128,6 @@ fn sentence(what: &str, phones: &[&str], reason: Option<&str>) -> String {
     };
     let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     format!("{what} {named}{why}")
-}
-
-/// Waits for whoever enrolls, or changes suppressions; from here to the commit nobody else does.
-pub(in crate::store) async fn take_turns(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(LOCK)
-        .execute(tx)
-        .await
-        .map_err(Error::during("wait for whoever enrolls"))?;
-    Ok(())
-}
-
-/// Waits for whoever changes suppressions; from here to the commit nobody does but an import.
-pub(in crate::store) async fn share_turns(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("select pg_advisory_xact_lock_shared($1)")
-        .bind(LOCK)
-        .execute(tx)
-        .await
-        .map_err(Error::during("wait for whoever changes suppressions"))?;
-    Ok(())
-}
-
-/// Locks the rows of `phones` in their order, as whoever adds to them, imports among them.
-pub(in crate::store) async fn lock_suppressions(tx: &mut PgConnection, phones: &[&str]) -> Result<(), Error> {
-    sqlx::query("select from suppression where phone = any($1) order by phone for update")
-        .bind(phones)
-        .execute(tx)
-        .await
-        .map_err(Error::during("lock suppressions"))?;
-    Ok(())
-}
-
-/// From here to the commit nobody is suppressed but by an import; `false` when somebody is at this moment.
-pub(in crate::store) async fn hold_suppressions(tx: &mut PgConnection) -> Result<bool, Error> {
-    sqlx::query_scalar("select pg_try_advisory_xact_lock_shared($1)")
-        .bind(LOCK)
-        .fetch_one(tx)
-        .await
-        .map_err(Error::during("hold the suppressions"))
 }
 
 /// By whose word, and why.

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::core::domain::Timestamp;
+use crate::store::schedule::next_due::{GIVEN_UP_KEPT, KEPT};
 use crate::store::{Error, Store};
 
 /// Posts that are taken at once, and the bytes after which no further one is.
@@ -12,14 +13,8 @@ const BYTES_AT_ONCE: i64 = 4 * 1024 * 1024;
 const ATTEMPTS: i32 = 10;
 /// The first pause after a failed attempt; each is twice as long as the one before.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(5);
-/// Bodies are personal: what was processed is kept for as long as somebody may look into what happened.
-const KEPT: TimeDelta = TimeDelta::days(7);
-/// What was given up is kept for longer, as somebody has to.
-const GIVEN_UP_KEPT: TimeDelta = TimeDelta::days(30);
 /// Providers repeat what they tell for a week; a little longer is remembered what was heard.
 const REMEMBERED: TimeDelta = TimeDelta::days(30);
-/// One look for old posts in this time is enough.
-const PURGE_EVERY: TimeDelta = TimeDelta::hours(1);
 /// Rows of a kind that one purge removes.
 const PURGED_AT_ONCE: i64 = 5_000;
 
@@ -174,11 +169,4 @@ impl Store {
         }
         Ok(purged)
     }
-}
-
-/// When there is something to purge again, if the oldest post was processed at the first of these instants, and the oldest
-/// that was given up came at the other.
-pub(in crate::store) fn purge_at(processed: Option<Timestamp>, given_up: Option<Timestamp>) -> Option<Timestamp> {
-    let (processed, given_up) = (processed.map(|at| at + KEPT), given_up.map(|at| at + GIVEN_UP_KEPT));
-    processed.into_iter().chain(given_up).min().map(|at| at + PURGE_EVERY)
 }

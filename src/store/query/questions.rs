@@ -11,8 +11,8 @@ use crate::core::dispatch::lane;
 use crate::core::dispatch::lane::{Lane, LaneRun};
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, TargetKey, Timestamp};
+use crate::store::keys::Keys;
 use crate::store::rows::decode;
-use crate::store::send::claim::Keys;
 use crate::store::send::lane_rows::{
     CandidateRow, LaneRow, LaneRunRow, candidate_columns, candidate_messages, lane_columns, lane_run_columns,
     recipient_columns,

@@ -12,8 +12,8 @@ use crate::core::dispatch::gate::{Question, Verdict};
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, CampaignId, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::target::Exit;
+use crate::store::keys::Keys;
 use crate::store::rows::{decode, strange};
-use crate::store::send::claim::Keys;
 
 /// One target: `get targets -o json`. Who it is stays out of that contract and is shown in tables only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

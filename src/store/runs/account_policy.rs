@@ -3,6 +3,7 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::selector::accounts_of;
 use crate::core::domain::AccountId;
 use crate::core::manifest::Desired;
 use crate::core::manifest::desired::AccountSelector;
@@ -44,31 +45,4 @@ pub(in crate::store) async fn accounts_spoken_of(
     let after = spoken_of(plan, [desired, &Desired::default()]).cloned().collect::<Vec<_>>();
     let selectors: Vec<&AccountSelector> = before.iter().map(|account| &account.accounts).chain(&after).collect();
     accounts_of(tx, &selectors).await
-}
-
-/// The accounts that one of `selectors` selects, in their order.
-pub(in crate::store) async fn accounts_of(
-    db: &mut PgConnection,
-    selectors: &[&AccountSelector],
-) -> Result<Vec<AccountId>, Error> {
-    let (mut all, mut names, mut labels) = (false, Vec::new(), Vec::new());
-    for selector in selectors {
-        match selector {
-            AccountSelector::All => all = true,
-            AccountSelector::Names(some) => names.extend(some.iter().map(String::as_str)),
-            AccountSelector::MatchLabels(some) => labels.push(serde_json::json!(some)),
-        }
-    }
-    let ids: Vec<i32> = sqlx::query_scalar(
-        "select id from account a
-         where $1 or a.external_id = any($2) or exists (select from unnest($3::jsonb[]) l where a.attributes @> l)
-         order by id",
-    )
-    .bind(all)
-    .bind(names)
-    .bind(labels)
-    .fetch_all(db)
-    .await
-    .map_err(Error::during("look for the accounts that manifests select"))?;
-    Ok(ids.into_iter().map(AccountId).collect())
 }

@@ -7,7 +7,8 @@ use sqlx::PgConnection;
 use crate::core::domain::{AccountId, CampaignId, Name, Timestamp};
 use crate::core::lifecycle::restriction::{Stop, Subject};
 use crate::core::lifecycle::send_resources::Means;
-use crate::store::send::claim::lock_lanes;
+use crate::store::lock::lock_lanes;
+use crate::store::schedule::wake::{ConcernedRuns, check_concerned};
 use crate::store::{Error, Senders};
 
 /// The runs of these campaigns, and those of these accounts.
@@ -73,19 +74,8 @@ impl<'a> Affected<'a> {
 
     /// Has those looked at that may be stopped or go on. Their lanes are locked.
     pub(in crate::store) async fn look_again(&self, tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
-        sqlx::query(
-            "update run set check_at = least(check_at, $4)
-             where ($1 or campaign_id = any($2) or account_id = any($3)) and finished_at is null
-               and (phase = 'active' or (phase = 'paused' and reason in ('template-error', 'channel-unhealthy')))",
-        )
-        .bind(self.everybody)
-        .bind(self.campaigns())
-        .bind(self.accounts())
-        .bind(now)
-        .execute(tx)
-        .await
-        .map_err(Error::during("have runs looked at that a stop concerns"))?;
-        Ok(())
+        let runs = ConcernedRuns { all: self.everybody, campaigns: self.campaigns(), accounts: self.accounts() };
+        check_concerned(tx, runs, now).await
     }
 
     fn campaigns(&self) -> Vec<i32> {

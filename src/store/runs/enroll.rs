@@ -12,10 +12,11 @@ use crate::core::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pas
 use crate::core::lifecycle::run::{Phase, Reason, may_act};
 use crate::core::manifest::desired::Campaign;
 use crate::core::manifest::desired::policy::Policies;
-use crate::store::facts::import::hold_facts_still;
-use crate::store::inbound::suppression::hold_suppressions;
+use crate::store::generation::in_force;
+use crate::store::lock::try_lock_enrollment;
+use crate::store::lock::{lock_lanes, try_share_imports, try_share_suppressions};
 use crate::store::rows::{decode, zone};
-use crate::store::send::claim::{in_force, lock_lanes};
+use crate::store::schedule::wake::wake_lanes_at;
 use crate::store::{Error, Store};
 
 /// What one pass over a campaign did.
@@ -58,9 +59,9 @@ impl Store {
         let Some(campaign) = program.campaign(id) else { return Ok(Enrolled::default()) };
         let spec = &campaign.spec;
         let mut tx = self.pool.begin().await.map_err(Error::during("begin an enrollment"))?;
-        if !lock_campaign(&mut tx, id).await?
-            || !hold_facts_still(&mut tx).await?
-            || !hold_suppressions(&mut tx).await?
+        if !try_lock_enrollment(&mut tx, id).await?
+            || !try_share_imports(&mut tx).await?
+            || !try_share_suppressions(&mut tx).await?
         {
             return Ok(Enrolled::default());
         }
@@ -88,7 +89,7 @@ impl Store {
             passes.push(run, spec, people_of(run.account), ripe, now);
         }
         passes.save(&mut tx, id, now).await?;
-        wake_lanes(&mut tx, &found).await?;
+        wake_lanes_at(&mut tx, found.iter().map(|(account, _, due)| (*account, *due))).await?;
         tx.commit().await.map_err(Error::during("commit an enrollment"))?;
         Ok(Enrolled { runs: due.len(), people: found.iter().map(|(_, people, _)| people).sum() })
     }
@@ -294,15 +295,6 @@ impl Passes {
     }
 }
 
-/// Whether this transaction is the only one that enrolls for the campaign.
-async fn lock_campaign(tx: &mut PgConnection, id: CampaignId) -> Result<bool, Error> {
-    sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('relance enroll'), $1)")
-        .bind(id.0)
-        .fetch_one(tx)
-        .await
-        .map_err(Error::during("lock the campaign"))
-}
-
 async fn all_active(tx: &mut PgConnection, id: CampaignId, accounts: &[AccountId]) -> Result<bool, Error> {
     let stopped: Option<i32> = sqlx::query_scalar(
         "select account_id from run where campaign_id = $1 and account_id = any($2) and phase <> 'active' limit 1",
@@ -313,18 +305,4 @@ async fn all_active(tx: &mut PgConnection, id: CampaignId, accounts: &[AccountId
     .await
     .map_err(Error::during("look whether the runs are still active"))?;
     Ok(stopped.is_none())
-}
-
-async fn wake_lanes(tx: &mut PgConnection, found: &[(AccountId, u64, Timestamp)]) -> Result<(), Error> {
-    sqlx::query(
-        "update lane l set wake_at = least(l.wake_at, f.due_at)
-         from unnest($1::int[], $2::timestamptz[]) as f (account_id, due_at)
-         where l.account_id = f.account_id and (l.wake_at is null or f.due_at < l.wake_at)",
-    )
-    .bind(found.iter().map(|(account, ..)| account.0).collect::<Vec<_>>())
-    .bind(found.iter().map(|(_, _, due)| *due).collect::<Vec<_>>())
-    .execute(tx)
-    .await
-    .map_err(Error::during("wake the lanes"))?;
-    Ok(())
 }

@@ -9,6 +9,7 @@ use crate::core::domain::{AccountId, Name, Timestamp};
 use crate::core::lifecycle::overrides::Scope;
 use crate::core::lifecycle::send_resources::Template;
 use crate::store::Error;
+use crate::store::schedule::wake::wake_waiting;
 
 /// Lifts, for an order that has `scope` go on, what its runs could not send and what a provider stopped of it: the templates
 /// of a campaign, or the number that an account has of its own. Templates are those of all accounts, so whoever has looked at
@@ -113,17 +114,4 @@ pub(in crate::store) async fn waiting(tx: &mut PgConnection) -> Result<Vec<Accou
     .await
     .map_err(Error::during("look who waits for a provider"))?;
     Ok(accounts.into_iter().map(AccountId).collect())
-}
-
-/// Has everybody looked at who waits. Their lanes are locked.
-pub(in crate::store) async fn wake_waiting(tx: &mut PgConnection, now: Timestamp) -> Result<u64, Error> {
-    let woken = sqlx::query(
-        "update run set check_at = least(check_at, $1) where finished_at is null and phase = 'paused'
-           and reason in ('template-error', 'channel-unhealthy')",
-    )
-    .bind(now)
-    .execute(tx)
-    .await
-    .map_err(Error::during("have runs looked at that wait for a provider"))?;
-    Ok(woken.rows_affected())
 }

@@ -1,42 +1,18 @@
 //! Runs: made for every account a campaign selects, and moved on when they are due.
 
-use std::collections::BTreeMap;
-
 use sqlx::PgConnection;
 
 use super::advance::advance;
+use super::override_rows::end_overrides;
+use super::scene::{Scene, Specs};
+use super::selector::selection;
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
-use crate::core::lifecycle::ordering::Order;
 use crate::core::lifecycle::run::Status;
-use crate::core::lifecycle::send_resources::Means;
-use crate::core::manifest::desired::policy::Policies;
-use crate::core::manifest::desired::{AccountSelector, Campaign};
-use crate::store::control::overrides::{end_overrides, hold_overrides};
-use crate::store::forecast::effect::selection;
-use crate::store::send::claim::{in_force, lock_lanes};
+use crate::core::manifest::desired::AccountSelector;
+use crate::store::generation::in_force;
+use crate::store::lock::{lock_lanes, share_overrides};
 use crate::store::{Error, Store};
-
-/// The campaigns in force by number; one that is not here has no manifest.
-pub(in crate::store) type Specs<'a> = BTreeMap<CampaignId, &'a Campaign>;
-
-/// All that decides about runs and is not in the database.
-pub(in crate::store) struct Scene<'a> {
-    pub(in crate::store) specs: Specs<'a>,
-    pub(in crate::store) order: &'a Order,
-    pub(in crate::store) policies: &'a Policies,
-    pub(in crate::store) means: &'a Means,
-}
-
-impl<'a> Scene<'a> {
-    pub(in crate::store) fn of(program: &'a Program) -> Self {
-        Self { specs: specs(program), order: &program.order, policies: &program.policies, means: &program.means }
-    }
-}
-
-pub(in crate::store) fn specs(program: &Program) -> Specs<'_> {
-    program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect()
-}
 
 impl Store {
     /// Moves on the runs that are due for a look. Returns how many changed phase.
@@ -44,7 +20,7 @@ impl Store {
     /// A program that is not in force any more changes nothing: whoever calls loads the new one and comes again.
     pub async fn advance_runs(&self, program: &Program, now: Timestamp) -> Result<u64, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to advance runs"))?;
-        hold_overrides(&mut tx).await?;
+        share_overrides(&mut tx).await?;
         end_overrides(&mut tx, now).await?;
         let changed = advance(&mut tx, &Scene::of(program), now).await?.unwrap_or_default();
         if !in_force(&mut tx, program).await? {

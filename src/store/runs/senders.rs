@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::account_policy::accounts_of;
+use super::selector::accounts_of;
 use crate::core::domain::AccountId;
 use crate::core::manifest::desired::AccountSelector;
 use crate::core::manifest::desired::policy::Policies;

@@ -6,8 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::claim_write::number;
-use super::lane_rows::count;
 use crate::core::dispatch::account_health::{Complaint, Stop, Tally};
 use crate::core::domain::{AccountId, Name, Timestamp};
 use crate::core::lifecycle::event::EventKind;
@@ -17,7 +15,8 @@ use crate::core::manifest::desired::Safety;
 use crate::core::manifest::desired::policy::Policies;
 use crate::core::plan::{Kind, Objects};
 use crate::store::Error;
-use crate::store::control::event::{Event, tell};
+use crate::store::event::{Event, tell};
+use crate::store::rows::{count, number};
 
 /// One lane, before it is saved again.
 #[derive(Debug)]

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, PgConnection};
 
-use super::claim::{Keys, Terms};
+use super::terms::Terms;
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::lane::{Attempt, Draw, Lane, Send};
 use crate::core::domain::{AccountId, MessageKey, NaiveDate, TargetKey, Timestamp};
 use crate::store::Error;
+use crate::store::keys::Keys;
 use crate::store::rows::message_key;
 
 /// A message of a draw, and whose.

@@ -4,79 +4,20 @@
 //! caps, the pace and "one message a day" of an account are decided by one transaction at a time, however many
 //! processes send, and lanes that another process holds are skipped, not waited for.
 
-use std::collections::BTreeMap;
-
 use sqlx::PgConnection;
 
 use super::due::Asked;
 use super::lane_rows::{LaneRow, LaneRunRow, lane_columns, lane_run_columns};
+use super::terms::{Batch, Runs, Span, Terms, Turn};
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::lane;
-use crate::core::dispatch::lane::{Draw, Lane, LaneRun};
+use crate::core::dispatch::lane::{Draw, Lane};
 use crate::core::dispatch::program::Program;
-use crate::core::domain::{AccountId, TargetKey, Timestamp};
+use crate::core::domain::AccountId;
 use crate::store::conversation;
+use crate::store::generation::in_force;
 use crate::store::rows::decode;
 use crate::store::{Error, Store};
-
-/// How much one claim takes.
-#[derive(Debug, Clone, Copy)]
-pub struct Batch {
-    /// Lanes looked at.
-    pub lanes: u32,
-    /// Due people looked at in one run.
-    pub people: u32,
-    /// Messages after which no further lane is begun.
-    pub messages: usize,
-}
-
-/// On what terms a batch is claimed.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
-    /// Until when the messages are ours; afterwards nobody knows what became of them.
-    pub until: Timestamp,
-    /// Whether each lane has a lease of its own, so that its outcomes can be saved apart from those of the others.
-    pub apart: bool,
-    /// Lanes to leave alone: what they had is still on its way.
-    pub busy: &'a [AccountId],
-}
-
-impl Terms<'_> {
-    /// The batch as a whole until this instant, of any lane.
-    pub fn until(until: Timestamp) -> Self {
-        Self { until, apart: false, busy: &[] }
-    }
-}
-
-/// When a claim looks at its lanes: each at the instant it waited for, within these.
-///
-/// Whoever lives in real time looks at all of them now. Lanes know nothing of each other, so a simulation may take many
-/// of them a stretch of time ahead in one go: every lane gets the answers it would get at its own instants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    from: Timestamp,
-    to: Timestamp,
-}
-
-impl Span {
-    /// From one instant to a later one, both included.
-    pub fn new(from: Timestamp, to: Timestamp) -> Self {
-        Self { from, to: to.max(from) }
-    }
-
-    /// This instant for every lane.
-    pub fn now(now: Timestamp) -> Self {
-        Self { from: now, to: now }
-    }
-
-    pub fn from(self) -> Timestamp {
-        self.from
-    }
-
-    pub fn to(self) -> Timestamp {
-        self.to
-    }
-}
 
 /// What a claim brought.
 #[derive(Debug, Default)]
@@ -128,32 +69,6 @@ impl Store {
     }
 }
 
-/// Locks the lanes of `accounts`, waiting for whoever holds them, always in the same order.
-pub(in crate::store) async fn lock_lanes(tx: &mut PgConnection, accounts: &[AccountId]) -> Result<(), Error> {
-    sqlx::query("select from lane where account_id = any($1) order by account_id for update")
-        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
-        .execute(tx)
-        .await
-        .map_err(Error::during("lock the lanes"))?;
-    Ok(())
-}
-
-/// Whether `program` is what is in force. To be asked once the lanes are locked: whoever applies a plan holds them until
-/// its commit, so the answer stays true for them.
-pub(in crate::store) async fn in_force(tx: &mut PgConnection, program: &Program) -> Result<bool, Error> {
-    let generation: i64 = sqlx::query_scalar("select desired from generation")
-        .fetch_one(tx)
-        .await
-        .map_err(Error::during("read the generation"))?;
-    Ok(generation == program.generation)
-}
-
-/// A lane, and the instant at which it is looked at.
-pub(in crate::store) struct Turn {
-    pub(in crate::store) lane: Lane,
-    pub(in crate::store) at: Timestamp,
-}
-
 /// Locks lanes that are due for a look; `None` when `program` is not what is in force. What holds for them is read by a
 /// statement of its own: one that waits for no lock, yet began before it had this one, would miss what was just decided.
 async fn claim_lanes(
@@ -167,7 +82,7 @@ async fn claim_lanes(
         "select account_id from lane where wake_at <= $1 and account_id <> all($3)
          order by wake_at limit $2 for update skip locked",
     )
-    .bind(span.to)
+    .bind(span.to())
     .bind(i64::from(most))
     .bind(busy.iter().map(|account| account.0).collect::<Vec<_>>())
     .fetch_all(&mut *tx)
@@ -190,13 +105,11 @@ async fn claim_lanes(
     .map_err(Error::during("read the claimed lanes"))?;
     let turn = |row: LaneRow| {
         // Whoever was waiting for an instant that is over is looked at now.
-        let at = row.wake_at.map_or(span.from, |wake_at| wake_at.max(span.from));
+        let at = row.wake_at.map_or(span.from(), |wake_at| wake_at.max(span.from()));
         Ok(Turn { lane: row.lane(&program.policies)?, at })
     };
     rows.into_iter().map(turn).collect::<Result<_, sqlx::Error>>().map(Some).map_err(decode("read the claimed lanes"))
 }
-
-pub(in crate::store) type Runs = BTreeMap<AccountId, Vec<LaneRun>>;
 
 async fn active_runs(tx: &mut PgConnection, lanes: &[Turn]) -> Result<Runs, Error> {
     let rows: Vec<LaneRunRow> = sqlx::query_as(concat!(
@@ -214,28 +127,4 @@ async fn active_runs(tx: &mut PgConnection, lanes: &[Turn]) -> Result<Runs, Erro
         runs.entry(account).or_default().push(run);
     }
     Ok(runs)
-}
-
-/// The parts of target keys as columns.
-#[derive(Debug, Default)]
-pub(in crate::store) struct Keys {
-    pub(in crate::store) accounts: Vec<i32>,
-    pub(in crate::store) campaigns: Vec<i32>,
-    pub(in crate::store) referrals: Vec<i64>,
-}
-
-impl Keys {
-    pub(in crate::store) fn push(&mut self, key: TargetKey) {
-        self.accounts.push(key.account.0);
-        self.campaigns.push(key.campaign.0);
-        self.referrals.push(key.referral.0);
-    }
-}
-
-impl FromIterator<TargetKey> for Keys {
-    fn from_iter<I: IntoIterator<Item = TargetKey>>(keys: I) -> Self {
-        let mut all = Self::default();
-        keys.into_iter().for_each(|key| all.push(key));
-        all
-    }
 }

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, HashSet};
 
 use sqlx::PgConnection;
 
-use super::claim::Terms;
+use super::fault::Faults;
 use super::target_rows::{TargetRow, TargetRows};
+use super::terms::Terms;
 use super::{account_health as lane_health, attempt};
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::account_health::Tally;
 use crate::core::dispatch::lane::{Draw, Lane, Send};
 use crate::core::domain::{AccountId, MessageKey, NaiveDate, Timestamp};
 use crate::store::Error;
-use crate::store::runs::fault::Faults;
+use crate::store::rows::number;
 
 /// Writes all of `draws`; the messages that are now ours come back.
 pub(in crate::store) async fn save(
@@ -154,11 +155,6 @@ async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Me
         lane_health::judge(tx, accounts, at).await?;
     }
     Ok(())
-}
-
-/// As Postgres counts.
-pub(in crate::store) fn number(n: u32) -> i32 {
-    i32::try_from(n).unwrap_or(i32::MAX)
 }
 
 type LaneColumns = (Vec<i32>, Vec<NaiveDate>, Vec<i32>, Vec<Option<Timestamp>>, Vec<i32>, Vec<i32>);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqlx::PgConnection;
 
-use super::claim::{Batch, Runs, Turn};
 use super::lane_rows::{CandidateRow, candidate_columns, candidate_messages, recipient_columns};
+use super::terms::{Batch, Runs, Turn};
 use crate::core::dispatch::lane;
 use crate::core::dispatch::lane::{Due, LaneRun};
 use crate::core::dispatch::program::Program;

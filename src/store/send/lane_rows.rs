@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::core::dispatch::account_health::{Count, Tally};
+use crate::core::dispatch::account_health::Tally;
 use crate::core::dispatch::gate;
 use crate::core::dispatch::gate::Halt;
 use crate::core::dispatch::lane::{Attempt, Candidate, DayCount, Lane, LaneRun};
@@ -14,7 +14,7 @@ use crate::core::dispatch::program::Recipient;
 use crate::core::domain::{AccountId, CampaignId, Consent, Country, Language, NaiveDate, Phone, ReferralId, Timestamp};
 use crate::core::lifecycle::run::{Phase, Reason};
 use crate::core::manifest::desired::policy::Policies;
-use crate::store::rows::{strange, zone};
+use crate::store::rows::{count, strange, zone};
 
 /// Columns of [`LaneRow`] from `lane l` and `account a`.
 macro_rules! lane_columns {
@@ -96,11 +96,6 @@ pub(in crate::store) struct LaneRow {
     halted_until: Option<Timestamp>,
     halted_channels: Vec<String>,
     channels_until: Vec<Timestamp>,
-}
-
-/// As columns have it.
-pub(in crate::store) fn count(handed: i32, failed: i32, opted_out: i32) -> Count {
-    Count { handed: handed.unsigned_abs(), failed: failed.unsigned_abs(), opted_out: opted_out.unsigned_abs() }
 }
 
 impl LaneRow {

@@ -2,13 +2,13 @@
 
 use sqlx::PgConnection;
 
-use super::claim::Keys;
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::message::{State, step};
 use crate::core::lifecycle::outcome::{Outcome, Refusal, Settlement};
 use crate::store::Error;
-use crate::store::inbound::receipt::lock_messages;
+use crate::store::keys::Keys;
+use crate::store::lock::lock_messages;
 
 /// A message, what was said of it, and what that means.
 pub(in crate::store) type Settled<'a> = (&'a OutgoingMessage, &'a Outcome, Settlement);

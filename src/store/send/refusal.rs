@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::account_health as lane_health;
 use super::account_health::Halt;
-use super::claim_write::number;
+use super::fault::Faults;
 use crate::core::dispatch::account_health::{Stop, slow_down};
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
 use crate::core::lifecycle::outcome::{Consequence, Reaction};
@@ -15,7 +15,7 @@ use crate::core::lifecycle::run::{Halted, Reason};
 use crate::core::lifecycle::send_resources::Template;
 use crate::core::manifest::desired::WhatsappTemplate;
 use crate::store::Error;
-use crate::store::runs::fault::Faults;
+use crate::store::rows::number;
 
 /// Channels by which nothing leaves.
 pub(in crate::store) type HaltedChannels = BTreeMap<String, HaltedChannel>;

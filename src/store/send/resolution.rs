@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
-use super::claim::{Keys, lock_lanes};
-use super::outcome::{Changed, give_back, look_again};
+use super::quota::give_back;
 use crate::core::domain::{AccountId, CampaignId, MessageKey, NaiveDate, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::message::{State, step};
 use crate::core::lifecycle::outcome::{Finding, resolve};
-use crate::store::control::event::{Event, tell};
-use crate::store::inbound::receipt::lock_messages;
+use crate::store::event::{Event, tell};
+use crate::store::keys::Keys;
+use crate::store::lock::{lock_lanes, lock_messages};
+use crate::store::schedule::wake::{Changed, look_again};
 use crate::store::{Error, Store};
 
 /// Which messages somebody knows of.

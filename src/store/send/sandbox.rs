@@ -1,8 +1,8 @@
 //! What the sandbox channel was handed.
 
-use super::claim::Keys;
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
+use crate::store::keys::Keys;
 use crate::store::{Error, Store};
 
 impl Store {

@@ -2,9 +2,9 @@
 
 use sqlx::PgConnection;
 
-use super::claim::Keys;
 use crate::core::domain::{TargetKey, Timestamp};
 use crate::store::Error;
+use crate::store::keys::Keys;
 
 /// Columns of targets that change; see `lifecycle::target`.
 #[derive(Debug, Default)]

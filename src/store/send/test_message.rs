@@ -2,7 +2,7 @@
 
 use crate::core::domain::{AccountId, Timestamp};
 use crate::core::lifecycle::event::EventKind;
-use crate::store::control::event::{Event, tell};
+use crate::store::event::{Event, tell};
 use crate::store::{Error, Store};
 
 impl Store {

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use sqlx::PgConnection;
 
 use super::copy::Rows;
-use super::wake::{lock_lanes, wake};
-use super::{Merged, count, run};
+use super::merge::{Merged, count, run};
 use crate::core::domain::{AccountFact, AccountId, Country, Language, Phone, Timestamp, WhatsappStatus};
 use crate::store::Error;
+use crate::store::lock::lock_lanes_of_import;
+use crate::store::schedule::wake::wake;
 
 pub(super) const CREATE: &str = "create temp table staged (
     line bigint not null, external_id text not null, as_of timestamptz not null,
@@ -119,7 +120,7 @@ pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) ->
     let fresh = ids_of(tx, INSERT, "insert accounts").await?;
     let inserted = fresh.len() as u64;
     touched.extend(fresh);
-    lock_lanes(tx, &touched, false).await?;
+    lock_lanes_of_import(tx, &touched, false).await?;
     wake(tx, &touched, now).await?;
     let updated = changed + count(gone - same);
     Ok(Merged { inserted, updated, unchanged: staged - inserted - updated, rejected: Vec::new() })

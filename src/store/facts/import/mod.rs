@@ -13,9 +13,9 @@
 
 mod account;
 mod copy;
+pub(in crate::store) mod merge;
 mod person;
 mod referral;
-mod wake;
 
 use std::collections::HashMap;
 
@@ -23,33 +23,21 @@ use sqlx::PgConnection;
 use tokio::sync::mpsc;
 
 use self::copy::Rows;
-pub(in crate::store) use self::wake::wake;
-use crate::core::domain::{AccountFact, AccountId, ReferralFact, Rejection, Timestamp};
+use self::merge::{Merged, run};
+use crate::core::domain::{AccountFact, AccountId, ReferralFact, Timestamp};
 use crate::core::lifecycle::event::EventKind;
-use crate::store::control::event::{Event, tell};
+use crate::store::event::{Event, tell};
+use crate::store::lock::lock_imports;
 use crate::store::{Error, Store};
 
 /// Buffers on their way from the reading thread to Postgres.
 const IN_FLIGHT: usize = 4;
-
-/// One import at a time: two could each miss the other's twins.
-const LOCK: i64 = 0x7265_6c61_6e63_6501;
 
 /// The age of rows that do not say theirs, and the time of the import.
 #[derive(Debug, Clone, Copy)]
 pub struct Age {
     pub as_of: Timestamp,
     pub now: Timestamp,
-}
-
-/// What became of the rows that were staged.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Merged {
-    pub inserted: u64,
-    pub updated: u64,
-    pub unchanged: u64,
-    /// Rows that are well-formed, but contradict what is stored.
-    pub rejected: Vec<Rejection>,
 }
 
 /// Takes rows from a reading thread to the database.
@@ -120,7 +108,7 @@ impl Store {
             Ok(staged) => staged,
             Err(refused) => return Ok(Err(refused)),
         };
-        lock_facts(&mut tx).await?;
+        lock_imports(&mut tx).await?;
         let merged = account::merge(&mut tx, age.now, staged.rows).await?;
         self.tell_import(&mut tx, "accounts", staged.refused, &merged, age.now).await?;
         tx.commit().await.map_err(Error::during("commit the import"))?;
@@ -149,7 +137,7 @@ impl Store {
             Ok(staged) => staged,
             Err(refused) => return Ok(Err(refused)),
         };
-        lock_facts(&mut tx).await?;
+        lock_imports(&mut tx).await?;
         let merged = referral::merge(&mut tx, age.now, staged.rows).await?;
         self.tell_import(&mut tx, "referrals", staged.refused, &merged, age.now).await?;
         tx.commit().await.map_err(Error::during("commit the import"))?;
@@ -186,25 +174,6 @@ async fn prepare(tx: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// From here to the commit nobody else merges, and nobody enrolls: who speaks for a person may change.
-pub(in crate::store) async fn lock_facts(tx: &mut PgConnection) -> Result<(), Error> {
-    sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(LOCK)
-        .execute(tx)
-        .await
-        .map_err(Error::during("wait for an import"))?;
-    Ok(())
-}
-
-/// From here to the commit no import merges; `false` when one does at this moment.
-pub(in crate::store) async fn hold_facts_still(tx: &mut PgConnection) -> Result<bool, Error> {
-    sqlx::query_scalar("select pg_try_advisory_xact_lock_shared($1)")
-        .bind(LOCK)
-        .fetch_one(tx)
-        .await
-        .map_err(Error::during("hold the facts still"))
-}
-
 /// Copies what `read` stages into the staging table.
 async fn stage<T, E>(
     tx: &mut PgConnection,
@@ -238,15 +207,4 @@ where
         }
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
-}
-
-/// Runs statements that take no arguments.
-async fn run(tx: &mut PgConnection, sql: &'static str, operation: &'static str) -> Result<u64, Error> {
-    let done = sqlx::raw_sql(sql).execute(tx).await.map_err(Error::during(operation))?;
-    Ok(done.rows_affected())
-}
-
-/// Rows as counted by the database.
-fn count(rows: i64) -> u64 {
-    u64::try_from(rows).unwrap_or_default()
 }

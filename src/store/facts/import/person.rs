@@ -9,7 +9,7 @@
 
 use sqlx::PgConnection;
 
-use super::run;
+use super::merge::{count, run};
 use crate::core::domain::Timestamp;
 use crate::store::Error;
 
@@ -101,7 +101,7 @@ pub(super) async fn gather(tx: &mut PgConnection) -> Result<u64, Error> {
         run(tx, SPOKE, "find who speaks").await?;
         run(tx, CLEAR, "let nobody speak").await?;
     }
-    Ok(super::count(twins))
+    Ok(count(twins))
 }
 
 /// Lets the newest row of each gathered person speak, and hands over what the others had begun. Says whose

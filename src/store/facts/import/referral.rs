@@ -3,11 +3,13 @@
 use sqlx::PgConnection;
 
 use super::copy::{Rows, bits};
-use super::wake::{lock_lanes, wake};
-use super::{Merged, count, person, run};
+use super::merge::{Merged, count, run};
+use super::person;
 use crate::core::domain::{Consent, Gender, Language, ReferralFact, Rejection, Timestamp, fold};
 use crate::store::Error;
-use crate::store::facts::erasure::reject;
+use crate::store::facts::erased::reject;
+use crate::store::lock::lock_lanes_of_import;
+use crate::store::schedule::wake::wake;
 
 pub(super) const CREATE: &str = "create temp table staged (
     line bigint not null, external_id text not null, account_id integer not null, as_of timestamptz not null,
@@ -213,7 +215,7 @@ pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) ->
     touched.sort_unstable();
     touched.dedup();
     // All lanes in one go: in two, another who takes them in order could meet us halfway.
-    lock_lanes(tx, &touched, twins > 0).await?;
+    lock_lanes_of_import(tx, &touched, twins > 0).await?;
     if twins > 0 {
         touched.extend(person::settle(tx, now).await?);
     }

@@ -4,45 +4,24 @@
 //! Locks: those of whoever changes suppressions, or of whoever bears with no change; what was heard, then conversations,
 //! each in order; then those of whoever acts on replies; last what people are called.
 
+pub(in crate::store) mod incoming;
 mod sender;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
+use self::incoming::Incoming;
 use self::sender::Who;
 use super::confirmation;
 use super::confirmation::Stopped;
 use super::provider_message::learn_people;
 use super::reply::act_on;
-use super::suppression::{share_turns, take_turns};
 use crate::core::consent;
 use crate::core::consent::Reply;
 use crate::core::domain::{AccountId, Phone, Timestamp};
+use crate::store::lock::{lock_suppressions, share_suppressions};
 use crate::store::{Error, Heard, Inbound, Senders, Store};
-
-/// What somebody told one of our numbers, by all that the provider says of them; any of it may be missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incoming {
-    /// The same when it is told again.
-    pub id: String,
-    /// By which it was told.
-    pub channel: String,
-    /// Which number of ours it came to.
-    pub number: Option<String>,
-    /// The digits of the person's phone, as the provider writes it.
-    pub phone: Option<String>,
-    /// What the provider calls somebody who shows no phone.
-    pub user: Option<String>,
-    /// The message of ours that is answered, as the provider calls it.
-    pub context: Option<String>,
-    pub text: String,
-    /// It is a message, which may be answered; else a switch that the person turned.
-    pub is_message: bool,
-    /// Of a switch that is turned back: the code with which the provider refused to write to the person until then.
-    pub undoes: Option<i64>,
-    pub at: Timestamp,
-}
 
 /// What became of what was told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,9 +56,9 @@ impl Store {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to hear people"))?;
         if all.iter().any(|incoming| consent::read(&incoming.text) != Reply::Other) {
             // From here on everybody's words are known.
-            take_turns(&mut tx).await?;
+            lock_suppressions(&mut tx).await?;
         } else {
-            share_turns(&mut tx).await?;
+            share_suppressions(&mut tx).await?;
         }
         let (who, learnt) = sender::find(&mut tx, all, senders).await?;
         let said = |(incoming, who): (_, Option<Who>)| {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::PgConnection;
 
-use super::Incoming;
+use super::incoming::Incoming;
 use crate::core::domain::{AccountId, Phone};
-use crate::store::facts::erasure as forgotten;
+use crate::store::facts::erased;
 use crate::store::inbound::provider_message::people_called;
 use crate::store::{Error, Senders};
 
@@ -57,7 +57,7 @@ pub(super) async fn find<'a>(
     }
     let phones = found.iter().filter_map(|who| who.phone.as_ref().map(Phone::as_str));
     let names: Vec<&str> = phones.chain(all.iter().filter_map(|one| one.user.as_deref())).collect();
-    let gone = forgotten::among(tx, &names).await?;
+    let gone = erased::among(tx, &names).await?;
     learnt.retain(|_, phone| !gone.contains(phone));
     let known = |(incoming, who): (&Incoming, Who)| {
         let mut names = who.phone.as_ref().map(Phone::as_str).into_iter().chain(incoming.user.as_deref());

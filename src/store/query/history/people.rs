@@ -2,8 +2,8 @@
 
 use sqlx::PgConnection;
 
+use super::entry::{Entry, EntryKind};
 use super::runs::{PhaseRow, phase_columns};
-use super::{Entry, EntryKind};
 use crate::core::domain::{Consent, Timestamp, rough};
 use crate::core::lifecycle::message::State;
 use crate::core::lifecycle::target::Exit;

@@ -2,7 +2,6 @@
 
 use sqlx::PgConnection;
 
-use super::{Entry, EntryKind};
 use crate::core::domain::Timestamp;
 use crate::store::Error;
 
@@ -12,6 +11,7 @@ macro_rules! phase_columns {
         "e.id, e.at, a.external_id as account, c.name as campaign, e.before, e.after, e.reason, e.message"
     };
 }
+use super::entry::{Entry, EntryKind};
 pub(super) use phase_columns;
 
 #[derive(sqlx::FromRow)]

@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap};
 use chrono::TimeDelta;
 use sqlx::PgConnection;
 
-use super::Replaced;
 use crate::core::dispatch::gate;
 use crate::core::domain::{AccountId, CampaignId, Moment, Timestamp};
 use crate::core::lifecycle::ordering::{Order, Peer, Peers};
@@ -15,7 +14,7 @@ use crate::core::lifecycle::run::{Ahead, Halted, Phase, Reason, Situation, Statu
 use crate::core::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment, PastSubscription};
 use crate::store::Error;
 use crate::store::rows::{decode, strange, zone};
-use crate::store::runs::run::{Scene, Specs};
+use crate::store::runs::scene::{Replaced, Scene, Specs};
 use crate::store::send::refusal::{HaltedChannel, HaltedChannels};
 
 const READ: &str = "read the runs to look at";

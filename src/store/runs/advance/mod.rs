@@ -10,13 +10,14 @@ use sqlx::PgConnection;
 use self::look::{Look, Looking, due_runs, peers, senders};
 use self::queue::next_in_queues;
 use super::restriction as provider_stop;
-use super::run::Scene;
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
 use crate::core::lifecycle::ordering::Order;
 use crate::core::lifecycle::run::Phase;
 use crate::core::lifecycle::target::Exit;
 use crate::store::Error;
-use crate::store::control::overrides::overrides_of;
+use crate::store::runs::override_rows::overrides_of;
+use crate::store::runs::scene::{Replaced, Scene};
+use crate::store::schedule::wake::{check_each, forget_foreseen};
 use crate::store::send::refusal::halted_channels;
 
 /// Runs looked at in one go; those of one account are, however many, because they depend on each other.
@@ -52,13 +53,6 @@ pub(in crate::store) async fn advance(
         return Ok(None);
     }
     look_at(tx, &accounts, scene, None, now).await.map(Some)
-}
-
-/// An order that another takes the place of, and what is told of that; both are sentences.
-pub(in crate::store) struct Replaced<'a> {
-    pub(in crate::store) order: String,
-    pub(in crate::store) by: &'a str,
-    pub(in crate::store) actor: &'a str,
 }
 
 /// Does so for `accounts`, whose lanes are locked by then. Returns how many runs changed phase.
@@ -106,7 +100,7 @@ async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, n
         .filter(|(at, run)| places.get(run).is_none_or(|place| place < at))
         .map(|(_, (account, campaign))| (account.0, campaign.0))
         .collect();
-    forget_foreseen(tx, changed().map(|(_, look)| look), now).await?;
+    forget_foreseen(tx, changed().map(|(_, look)| (look.account, look.campaign)), now).await?;
     // In a queue those behind are looked at later than those before.
     let seen = |account, campaign| places.contains_key(&(account, campaign));
     let next = next_in_queues(tx, changed().map(|(_, look)| look), order, seen).await?;
@@ -114,44 +108,8 @@ async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, n
     if concerned.is_empty() {
         return Ok(false);
     }
-    let (accounts, campaigns): (Vec<i32>, Vec<i32>) = concerned.into_iter().unzip();
-    let touched = sqlx::query(
-        "update run r set check_at = least(r.check_at, $3)
-         from unnest($1::int[], $2::int[]) as u (account_id, campaign_id)
-         where (r.account_id, r.campaign_id) = (u.account_id, u.campaign_id) and r.finished_at is null",
-    )
-    .bind(accounts)
-    .bind(campaigns)
-    .bind(now)
-    .execute(tx)
-    .await
-    .map_err(Error::during("have others look"))?;
-    Ok(touched.rows_affected() > 0)
-}
-
-/// What was foreseen of the runs that are refused was foreseen beside others that are not what they were.
-async fn forget_foreseen<'a>(
-    tx: &mut PgConnection,
-    changed: impl Iterator<Item = &'a Look>,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let (accounts, campaigns): (Vec<i32>, Vec<i32>) = changed.map(|look| (look.account.0, look.campaign.0)).unzip();
-    if accounts.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "update run r set foreseen_at = null, check_at = least(r.check_at, $3)
-         where r.account_id = any($1) and r.reason = 'outlives-subscription' and not exists (
-           select from unnest($1::int[], $2::int[]) as u (account_id, campaign_id)
-           where (r.account_id, r.campaign_id) = (u.account_id, u.campaign_id))",
-    )
-    .bind(accounts)
-    .bind(campaigns)
-    .bind(now)
-    .execute(tx)
-    .await
-    .map_err(Error::during("have refused runs foreseen anew"))?;
-    Ok(())
+    let concerned = concerned.into_iter().map(|(account, campaign)| (AccountId(account), CampaignId(campaign)));
+    check_each(tx, concerned, now).await
 }
 
 /// Whoever is still active in a run that is over leaves it.

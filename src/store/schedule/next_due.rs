@@ -1,8 +1,16 @@
 //! When anything is due next: what the loops sleep until, and what a virtual clock jumps to.
 
-use super::inbound::webhook::purge_at;
-use super::{Error, Store};
+use chrono::TimeDelta;
+
 use crate::core::domain::Timestamp;
+use crate::store::{Error, Store};
+
+/// Bodies are personal: what was processed is kept for as long as somebody may look into what happened.
+pub(in crate::store) const KEPT: TimeDelta = TimeDelta::days(7);
+/// What was given up is kept for longer, as somebody has to.
+pub(in crate::store) const GIVEN_UP_KEPT: TimeDelta = TimeDelta::days(30);
+/// One look for old posts in this time is enough.
+const PURGE_EVERY: TimeDelta = TimeDelta::hours(1);
 
 /// The next instants at which each loop has something to do; `None` when nothing is planned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,12 +60,11 @@ impl Store {
         .map_err(Error::during("read what is due next"))?;
         Ok(NextDue { send, enroll, advance, ahead, expire, purge: purge_at(processed, given_up) })
     }
+}
 
-    /// Grows whenever an import or an event changes a fact.
-    pub async fn facts_generation(&self) -> Result<i64, Error> {
-        sqlx::query_scalar("select facts from facts_generation")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(Error::during("read the generation of the facts"))
-    }
+/// When there is something to purge again, if the oldest post was processed at the first of these instants, and the oldest
+/// that was given up came at the other.
+fn purge_at(processed: Option<Timestamp>, given_up: Option<Timestamp>) -> Option<Timestamp> {
+    let (processed, given_up) = (processed.map(|at| at + KEPT), given_up.map(|at| at + GIVEN_UP_KEPT));
+    processed.into_iter().chain(given_up).min().map(|at| at + PURGE_EVERY)
 }

@@ -3,33 +3,33 @@
 
 use sqlx::PgConnection;
 
+use super::Error;
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
 use crate::core::lifecycle::event::EventKind;
-use crate::store::Error;
 
 /// Stands for all accounts where a number is needed: theirs begin at 1.
 const EVERY_ACCOUNT: i32 = 0;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
-pub(in crate::store) struct Event {
-    pub(in crate::store) kind: EventKind,
+pub(super) struct Event {
+    pub(super) kind: EventKind,
     /// `None`: all, or none in particular.
-    pub(in crate::store) account: Option<AccountId>,
-    pub(in crate::store) campaign: Option<CampaignId>,
+    pub(super) account: Option<AccountId>,
+    pub(super) campaign: Option<CampaignId>,
     /// Whose doing it is, if that is known.
-    pub(in crate::store) actor: Option<String>,
-    pub(in crate::store) before: Option<String>,
-    pub(in crate::store) after: Option<String>,
+    pub(super) actor: Option<String>,
+    pub(super) before: Option<String>,
+    pub(super) after: Option<String>,
     /// In the words of the actor.
-    pub(in crate::store) reason: Option<String>,
-    pub(in crate::store) sentence: String,
-    pub(in crate::store) revision: Option<i32>,
+    pub(super) reason: Option<String>,
+    pub(super) sentence: String,
+    pub(super) revision: Option<i32>,
 }
 
 impl Event {
     /// About no account, no campaign and no revision.
-    pub(in crate::store) fn new(kind: EventKind, actor: Option<&str>, sentence: String) -> Self {
+    pub(super) fn new(kind: EventKind, actor: Option<&str>, sentence: String) -> Self {
         let actor = actor.map(str::to_owned);
         let (account, campaign, revision) = (None, None, None);
         Self { kind, account, campaign, actor, before: None, after: None, reason: None, sentence, revision }
@@ -37,7 +37,7 @@ impl Event {
 }
 
 /// Writes `events` at `now`, in their order.
-pub(in crate::store) async fn tell(tx: &mut PgConnection, events: &[Event], now: Timestamp) -> Result<(), Error> {
+pub(super) async fn tell(tx: &mut PgConnection, events: &[Event], now: Timestamp) -> Result<(), Error> {
     if events.is_empty() {
         return Ok(());
     }

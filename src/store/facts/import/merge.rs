@@ -1,0 +1,27 @@
+//! What merging accounts and merging referrals have in common.
+
+use sqlx::PgConnection;
+
+use crate::core::domain::Rejection;
+use crate::store::Error;
+
+/// What became of the rows that were staged.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Merged {
+    pub inserted: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    /// Rows that are well-formed, but contradict what is stored.
+    pub rejected: Vec<Rejection>,
+}
+
+/// Runs statements that take no arguments.
+pub(super) async fn run(tx: &mut PgConnection, sql: &'static str, operation: &'static str) -> Result<u64, Error> {
+    let done = sqlx::raw_sql(sql).execute(tx).await.map_err(Error::during(operation))?;
+    Ok(done.rows_affected())
+}
+
+/// Rows as counted by the database.
+pub(super) fn count(rows: i64) -> u64 {
+    u64::try_from(rows).unwrap_or_default()
+}

@@ -1,0 +1,147 @@
+//! Outcomes: what the channel said of a claimed batch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::PgConnection;
+
+use super::suppression::Listed;
+use crate::core::dispatch::OutgoingMessage;
+use crate::core::domain::{AccountId, NaiveDate, Name, Phone, Timestamp};
+use crate::core::lifecycle::outcome::{Consequence, Following, Outcome, Settlement};
+use crate::store::keys::Keys;
+use crate::store::lock::lock_lanes;
+use crate::store::schedule::wake::{Changed, look_again};
+use crate::store::send::lease::return_leases;
+use crate::store::send::message_rows;
+use crate::store::send::quota::give_back;
+use crate::store::send::refusal::{Counts, Refused, take_effect};
+use crate::store::send::target_rows::{TargetRow, TargetRows};
+use crate::store::{Error, Store};
+
+impl Store {
+    /// Saves what became of messages and gives their leases back, in one transaction: message states, targets that end
+    /// or come back, and the quota of what certainly did not leave.
+    pub async fn save_outcomes(&self, outcomes: &[(OutgoingMessage, Outcome)], now: Timestamp) -> Result<(), Error> {
+        let settled: Vec<(&OutgoingMessage, &Outcome, Settlement)> =
+            outcomes.iter().map(|(claimed, outcome)| (claimed, outcome, claimed.settle(outcome, now))).collect();
+        self.suppress_refused(&settled, now).await?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to save outcomes"))?;
+        let ours = return_leases(&mut tx, &settled).await?;
+        let (in_time, late): (Vec<_>, Vec<_>) =
+            settled.into_iter().partition(|(claimed, ..)| ours.contains(&claimed.lease));
+        let refused = follow(&mut tx, &in_time, now).await?;
+        // Of what is late, the messages are `uncertain` and their targets have gone on. What did leave is still worth
+        // knowing; what did not must not be tried again behind the back of whoever looked at it since.
+        let left = late.into_iter().filter(|(_, outcome, _)| matches!(outcome, Outcome::Accepted { .. }));
+        let mut settled: Vec<_> = in_time.into_iter().chain(left).collect();
+        // Messages are locked in the order of their keys, as by whoever notes receipts.
+        settled.sort_by_key(|(claimed, ..)| claimed.key);
+        message_rows::save(&mut tx, &settled, now).await?;
+        // Channels stop after messages are locked, as by whoever notes receipts.
+        take_effect(&mut tx, &refused, now).await?;
+        tx.commit().await.map_err(Error::during("commit outcomes"))
+    }
+
+    /// Suppresses those of whom the provider says that they want nothing. First of all and on its own: whoever dies after
+    /// it leaves messages that are uncertain, and nobody who is written to against their word.
+    async fn suppress_refused(
+        &self,
+        settled: &[(&OutgoingMessage, &Outcome, Settlement)],
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut by_reason: BTreeMap<&str, BTreeSet<Phone>> = BTreeMap::new();
+        for (claimed, outcome, settlement) in settled {
+            if let (Outcome::Refused(refusal), Some(Consequence::Suppress)) = (outcome, settlement.consequence) {
+                by_reason.entry(&refusal.error).or_default().insert(claimed.phone.clone());
+            }
+        }
+        for (reason, phones) in by_reason {
+            self.suppress(&phones, Listed::ByProvider, Some(reason), now).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Moves the targets and gives quota back: rare, most outcomes change the message only. Returns what was refused, which is
+/// to take effect; the lanes of that are locked.
+async fn follow<'a>(
+    tx: &mut PgConnection,
+    settled: &[(&'a OutgoingMessage, &'a Outcome, Settlement)],
+    now: Timestamp,
+) -> Result<Vec<Refused<'a>>, Error> {
+    let mut targets = TargetRows::default();
+    let mut changed = Changed::default();
+    let (mut back, mut back_days): (Keys, Vec<NaiveDate>) = (Keys::default(), Vec::new());
+    let mut failures = (Keys::default(), Vec::<i16>::new());
+    let mut refused = Vec::new();
+    for (claimed, outcome, settlement) in settled {
+        let (key, at) = (claimed.key.target, now.max(claimed.claimed_at));
+        match settlement.following {
+            Following::Nothing => {}
+            Following::Finish | Following::LastDayFailed => targets.push(key, TargetRow::Completed, at),
+            Following::Retry { due_at } => {
+                let row = TargetRow::Active { day: Some(claimed.key.day), due_at: Some(due_at) };
+                targets.push(key, row, at);
+            }
+            Following::DayFailed { failed_days } => {
+                failures.0.push(key);
+                failures.1.push(i16::try_from(failed_days).unwrap_or(i16::MAX));
+            }
+            Following::Leave(exit) => targets.push(key, TargetRow::Exited(exit), at),
+        }
+        if settlement.following != Following::Nothing || settlement.give_back {
+            changed.keys.push(key);
+            changed.at.push(at);
+            changed.gave_back.push(settlement.give_back);
+        }
+        if settlement.give_back {
+            back.push(key);
+            back_days.push(claimed.quota_date);
+        }
+        let (error, counts) = match outcome {
+            Outcome::Accepted { .. } => continue,
+            Outcome::Refused(refusal) => (&refusal.error, Counts::of(settlement.counts, refusal.reaction)),
+            Outcome::Unknown { error } => (error, Counts::AsFailure),
+        };
+        refused.push(Refused {
+            run: (key.account, key.campaign),
+            channel: claimed.channel.as_ref().map(Name::as_str),
+            template: claimed.content.template.as_ref(),
+            error,
+            consequence: settlement.consequence,
+            handed_at: claimed.claimed_at,
+            counts,
+        });
+    }
+    if changed.at.is_empty() && refused.is_empty() {
+        return Ok(refused);
+    }
+    let concerned = changed.keys.accounts.iter().map(|id| AccountId(*id)).chain(refused.iter().map(|one| one.run.0));
+    lock_lanes(tx, &concerned.collect::<Vec<_>>()).await?;
+    targets.save(tx).await?;
+    if !failures.1.is_empty() {
+        count_failed_days(tx, failures.0, failures.1).await?;
+    }
+    look_again(tx, changed).await?;
+    if !back_days.is_empty() {
+        give_back(tx, back, back_days).await?;
+    }
+    Ok(refused)
+}
+
+async fn count_failed_days(tx: &mut PgConnection, keys: Keys, failed_days: Vec<i16>) -> Result<(), Error> {
+    sqlx::query(
+        "update target t set failed_days = u.failed_days
+         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
+              as u (account_id, campaign_id, referral_id, failed_days)
+         where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)",
+    )
+    .bind(keys.accounts)
+    .bind(keys.campaigns)
+    .bind(keys.referrals)
+    .bind(failed_days)
+    .execute(tx)
+    .await
+    .map_err(Error::during("count failed days"))?;
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! All that decides about runs and is not in the database.
+
+use std::collections::BTreeMap;
+
+use crate::core::dispatch::program::Program;
+use crate::core::domain::CampaignId;
+use crate::core::lifecycle::ordering::Order;
+use crate::core::lifecycle::send_resources::Means;
+use crate::core::manifest::desired::Campaign;
+use crate::core::manifest::desired::policy::Policies;
+
+/// The campaigns in force by number; one that is not here has no manifest.
+pub(in crate::store) type Specs<'a> = BTreeMap<CampaignId, &'a Campaign>;
+
+/// All that decides about runs and is not in the database.
+pub(in crate::store) struct Scene<'a> {
+    pub(in crate::store) specs: Specs<'a>,
+    pub(in crate::store) order: &'a Order,
+    pub(in crate::store) policies: &'a Policies,
+    pub(in crate::store) means: &'a Means,
+}
+
+impl<'a> Scene<'a> {
+    pub(in crate::store) fn of(program: &'a Program) -> Self {
+        Self { specs: specs(program), order: &program.order, policies: &program.policies, means: &program.means }
+    }
+}
+
+pub(in crate::store) fn specs(program: &Program) -> Specs<'_> {
+    program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect()
+}
+
+/// An order that another takes the place of, and what is told of that; both are sentences.
+pub(in crate::store) struct Replaced<'a> {
+    pub(in crate::store) order: String,
+    pub(in crate::store) by: &'a str,
+    pub(in crate::store) actor: &'a str,
+}

@@ -1,0 +1,240 @@
+//! Bringing the work of lanes and runs forward. The caller holds the lanes.
+
+use sqlx::PgConnection;
+
+use crate::core::domain::{AccountId, CampaignId, Timestamp};
+use crate::core::lifecycle::overrides::Scope;
+use crate::store::Error;
+use crate::store::keys::Keys;
+
+/// Has accounts enroll, advance and send again after their facts changed.
+///
+/// Runs are locked in the order of their keys, last of all and just before the commit.
+pub(in crate::store) async fn wake(tx: &mut PgConnection, accounts: &[i32], now: Timestamp) -> Result<(), Error> {
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    for (sql, operation) in [
+        ("update lane set wake_at = least(wake_at, $2) where account_id = any($1)", "wake the lanes"),
+        (
+            "with due as (
+                 select account_id, campaign_id from run
+                 where account_id = any($1) and phase not in ('completed', 'cancelled')
+                 order by account_id, campaign_id for no key update
+             )
+             update run set enroll_at = least(enroll_at, $2), check_at = least(check_at, $2), foreseen_at = null,
+                 ahead_at = case when ahead_at is not null then $2 end
+             from due where run.account_id = due.account_id and run.campaign_id = due.campaign_id",
+            "wake the runs",
+        ),
+    ] {
+        sqlx::query(sql).bind(accounts).bind(now).execute(&mut *tx).await.map_err(Error::during(operation))?;
+    }
+    sqlx::query("update facts_generation set facts = facts + 1")
+        .execute(tx)
+        .await
+        .map_err(Error::during("count the generation of facts"))?;
+    Ok(())
+}
+
+/// Has the lanes of `accounts` claimed from at `now`.
+pub(in crate::store) async fn wake_lanes(
+    tx: &mut PgConnection,
+    accounts: &[AccountId],
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query("update lane set wake_at = $2 where account_id = any($1)")
+        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("wake the lanes"))?;
+    Ok(())
+}
+
+/// Has those lanes of `accounts` claimed from at `now` that are due later. A lane that is due at no time stays so.
+pub(in crate::store) async fn wake_sleeping_lanes(
+    tx: &mut PgConnection,
+    accounts: &[AccountId],
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query("update lane set wake_at = $2 where account_id = any($1) and wake_at > $2")
+        .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("have lanes looked at that may send by a channel"))?;
+    Ok(())
+}
+
+/// Has each of these lanes claimed from at its instant, or earlier where it is due earlier.
+pub(in crate::store) async fn wake_lanes_at(
+    tx: &mut PgConnection,
+    due: impl Iterator<Item = (AccountId, Timestamp)>,
+) -> Result<(), Error> {
+    let (accounts, due_at): (Vec<i32>, Vec<Timestamp>) = due.map(|(account, at)| (account.0, at)).unzip();
+    sqlx::query(
+        "update lane l set wake_at = least(l.wake_at, f.due_at)
+         from unnest($1::int[], $2::timestamptz[]) as f (account_id, due_at)
+         where l.account_id = f.account_id and (l.wake_at is null or f.due_at < l.wake_at)",
+    )
+    .bind(accounts)
+    .bind(due_at)
+    .execute(tx)
+    .await
+    .map_err(Error::during("wake the lanes"))?;
+    Ok(())
+}
+
+/// Targets that changed, and whether there is quota again where they are.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Changed {
+    pub(in crate::store) keys: Keys,
+    pub(in crate::store) at: Vec<Timestamp>,
+    pub(in crate::store) gave_back: Vec<bool>,
+}
+
+/// Has the lanes looked at that may send more, and the runs in which nobody is active any more.
+pub(in crate::store) async fn look_again(tx: &mut PgConnection, changed: Changed) -> Result<(), Error> {
+    sqlx::query(
+        "with changed as (
+           select * from unnest($1::int[], $2::int[], $3::timestamptz[], $4::boolean[])
+             as u (account_id, campaign_id, at, gave_back)),
+         lanes as (
+           update lane l set wake_at = least(l.wake_at, u.at)
+           from (select account_id, min(at) as at from changed where gave_back group by 1) u
+           where l.account_id = u.account_id)
+         update run r set check_at = u.at
+         from (select account_id, campaign_id, min(at) as at from changed group by 1, 2) u
+         where r.account_id = u.account_id and r.campaign_id = u.campaign_id
+           and not exists (select from target t where t.account_id = u.account_id and t.campaign_id = u.campaign_id
+                                                  and t.state = 'active')",
+    )
+    .bind(changed.keys.accounts)
+    .bind(changed.keys.campaigns)
+    .bind(changed.at)
+    .bind(changed.gave_back)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have runs looked at again"))?;
+    Ok(())
+}
+
+/// Has the unfinished runs of `campaigns` checked at `now`.
+pub(in crate::store) async fn check_runs(
+    tx: &mut PgConnection,
+    campaigns: &[i32],
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query("update run set check_at = $2 where campaign_id = any($1) and finished_at is null")
+        .bind(campaigns)
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("have queues looked at again"))?;
+    Ok(())
+}
+
+/// Has the unfinished runs of `scope` checked at `now`.
+pub(in crate::store) async fn check_scope(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<(), Error> {
+    sqlx::query(
+        "update run set check_at = $3
+         where ($1::int is null or account_id = $1) and ($2::int is null or campaign_id = $2) and finished_at is null",
+    )
+    .bind(scope.account().map(|account| account.0))
+    .bind(scope.campaign().map(|campaign| campaign.0))
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have runs looked at again"))?;
+    Ok(())
+}
+
+/// Has these unfinished runs checked at `now`, or earlier where they are due earlier. Returns whether there are any.
+pub(in crate::store) async fn check_each(
+    tx: &mut PgConnection,
+    runs: impl Iterator<Item = (AccountId, CampaignId)>,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let (accounts, campaigns): (Vec<i32>, Vec<i32>) = runs.map(|(account, campaign)| (account.0, campaign.0)).unzip();
+    let touched = sqlx::query(
+        "update run r set check_at = least(r.check_at, $3)
+         from unnest($1::int[], $2::int[]) as u (account_id, campaign_id)
+         where (r.account_id, r.campaign_id) = (u.account_id, u.campaign_id) and r.finished_at is null",
+    )
+    .bind(accounts)
+    .bind(campaigns)
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have others look"))?;
+    Ok(touched.rows_affected() > 0)
+}
+
+/// Clears cached forecasts of sibling runs after a phase change.
+pub(in crate::store) async fn forget_foreseen(
+    tx: &mut PgConnection,
+    changed: impl Iterator<Item = (AccountId, CampaignId)>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (accounts, campaigns): (Vec<i32>, Vec<i32>) =
+        changed.map(|(account, campaign)| (account.0, campaign.0)).unzip();
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update run r set foreseen_at = null, check_at = least(r.check_at, $3)
+         where r.account_id = any($1) and r.reason = 'outlives-subscription' and not exists (
+           select from unnest($1::int[], $2::int[]) as u (account_id, campaign_id)
+           where (r.account_id, r.campaign_id) = (u.account_id, u.campaign_id))",
+    )
+    .bind(accounts)
+    .bind(campaigns)
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have refused runs foreseen anew"))?;
+    Ok(())
+}
+
+/// Runs that a provider restriction may concern: those of campaigns and of accounts, or all.
+#[derive(Debug)]
+pub(in crate::store) struct ConcernedRuns {
+    pub(in crate::store) all: bool,
+    pub(in crate::store) campaigns: Vec<i32>,
+    pub(in crate::store) accounts: Vec<i32>,
+}
+
+/// Has runs checked at `now`, or earlier, that a restriction may pause or a lifted one resume.
+pub(in crate::store) async fn check_concerned(
+    tx: &mut PgConnection,
+    runs: ConcernedRuns,
+    now: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "update run set check_at = least(check_at, $4)
+         where ($1 or campaign_id = any($2) or account_id = any($3)) and finished_at is null
+           and (phase = 'active' or (phase = 'paused' and reason in ('template-error', 'channel-unhealthy')))",
+    )
+    .bind(runs.all)
+    .bind(runs.campaigns)
+    .bind(runs.accounts)
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have runs looked at that a stop concerns"))?;
+    Ok(())
+}
+
+/// Has all runs checked at `now`, or earlier, that wait for a provider. Returns how many they are.
+pub(in crate::store) async fn wake_waiting(tx: &mut PgConnection, now: Timestamp) -> Result<u64, Error> {
+    let woken = sqlx::query(
+        "update run set check_at = least(check_at, $1) where finished_at is null and phase = 'paused'
+           and reason in ('template-error', 'channel-unhealthy')",
+    )
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have runs looked at that wait for a provider"))?;
+    Ok(woken.rows_affected())
+}

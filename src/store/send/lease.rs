@@ -1,0 +1,113 @@
+//! Leases: given back with the outcomes, or expired when the outcomes never came.
+
+use std::collections::{BTreeSet, HashSet};
+
+use sqlx::PgConnection;
+
+use crate::core::dispatch::OutgoingMessage;
+use crate::core::domain::{AccountId, MessageKey, Timestamp};
+use crate::core::lifecycle::message::State;
+use crate::core::lifecycle::outcome::{Outcome, Settlement};
+use crate::store::keys::Keys;
+use crate::store::lock::{lock_lanes, lock_messages};
+use crate::store::rows::message_key;
+use crate::store::{Error, Store};
+
+/// Leases looked at in one go.
+const EXPIRED_LEASES: i64 = 100;
+
+impl Store {
+    /// Turns the messages of leases that ran out into `uncertain`, unless a receipt has told more of them, and lets their
+    /// targets go on. Nothing is resent. Returns how many are uncertain now.
+    pub async fn expire_leases(&self, now: Timestamp) -> Result<u64, Error> {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to expire leases"))?;
+        let lost: Vec<(i32, i32, i64, i16)> = sqlx::query_as(
+            "with stale as (
+               delete from lease where id in (
+                 select id from lease where until <= $1 order by id limit $2 for update skip locked)
+               returning account_ids, campaign_ids, referral_ids, days)
+             select k.* from stale s, unnest(s.account_ids, s.campaign_ids, s.referral_ids, s.days)
+               as k (account_id, campaign_id, referral_id, day)",
+        )
+        .bind(now)
+        .bind(EXPIRED_LEASES)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during("expire leases"))?;
+        if lost.is_empty() {
+            return Ok(0);
+        }
+        lock_lanes(&mut tx, &lost.iter().map(|key| AccountId(key.0)).collect::<Vec<_>>()).await?;
+        let uncertain = doubt(&mut tx, &lost).await?;
+        move_on(&mut tx, &lost, now).await?;
+        tx.commit().await.map_err(Error::during("commit expired leases"))?;
+        Ok(uncertain)
+    }
+}
+
+/// Gives the leases back that are still ours; of the others somebody else took care when they ran out.
+pub(in crate::store) async fn return_leases(
+    tx: &mut PgConnection,
+    settled: &[(&OutgoingMessage, &Outcome, Settlement)],
+) -> Result<HashSet<i64>, Error> {
+    let leases: BTreeSet<i64> = settled.iter().map(|(claimed, ..)| claimed.lease).collect();
+    // In their order, as whoever takes those that ran out.
+    let ours: Vec<i64> = sqlx::query_scalar(
+        "delete from lease where id in (select id from lease where id = any($1) order by id for update) returning id",
+    )
+    .bind(leases.into_iter().collect::<Vec<_>>())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("return leases"))?;
+    Ok(ours.into_iter().collect())
+}
+
+/// Has those of lost messages be `uncertain` of which nothing was told. The lanes are locked.
+async fn doubt(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)]) -> Result<u64, Error> {
+    let states = lock_messages(tx, keys.iter().copied().map(message_key)).await?;
+    let silent: Vec<MessageKey> =
+        states.into_iter().filter(|(_, state)| *state == State::Sending).map(|(key, _)| key).collect();
+    let targets: Keys = silent.iter().map(|key| key.target).collect();
+    sqlx::query(
+        "update message m set state = 'uncertain', error = 'no outcome was recorded'
+         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
+              as u (account_id, campaign_id, referral_id, day)
+         where (m.account_id, m.referral_id, m.campaign_id, m.day)
+             = (u.account_id, u.referral_id, u.campaign_id, u.day)",
+    )
+    .bind(targets.accounts)
+    .bind(targets.campaigns)
+    .bind(targets.referrals)
+    .bind(silent.iter().map(|key| key.day).collect::<Vec<_>>())
+    .execute(tx)
+    .await
+    .map_err(Error::during("doubt messages that nothing was told of"))?;
+    Ok(silent.len() as u64)
+}
+
+/// Of the targets of lost messages, those whose last one it was are done; for the others the day counts as sent.
+async fn move_on(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)], now: Timestamp) -> Result<(), Error> {
+    sqlx::query(
+        "with moved as (
+           update target t
+           set failed_days = 0, state = case when t.due_at is null and t.day = k.day then 'completed' else 'active' end,
+               ended_at = case when t.due_at is null and t.day = k.day then $5 end
+           from (select account_id, campaign_id, referral_id, max(day) as day
+                 from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
+                      as u (account_id, campaign_id, referral_id, day) group by 1, 2, 3) k
+           where (t.account_id, t.campaign_id, t.referral_id) = (k.account_id, k.campaign_id, k.referral_id)
+             and t.state = 'active' and (t.failed_days > 0 or (t.due_at is null and t.day = k.day))
+           returning t.account_id, t.campaign_id)
+         update run r set check_at = $5 from (select distinct * from moved) moved
+         where r.account_id = moved.account_id and r.campaign_id = moved.campaign_id",
+    )
+    .bind(keys.iter().map(|key| key.0).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.1).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.2).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.3).collect::<Vec<_>>())
+    .bind(now)
+    .execute(tx)
+    .await
+    .map_err(Error::during("have targets of lost messages go on"))?;
+    Ok(())
+}
