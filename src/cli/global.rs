@@ -1,4 +1,4 @@
-//! What every command takes.
+//! Options that every command takes.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What is in force.
+//! The desired state in force, compiled.
 
 use crate::core::dispatch::program::Program;
 use crate::store::Store;

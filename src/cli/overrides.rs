@@ -1,4 +1,4 @@
-//! The overrides by operators, for people.
+//! Overrides as text, a line each.
 
 use super::table::{one_line, time};
 use crate::store::query::Override;

@@ -1,4 +1,4 @@
-//! How a tick that failed is told.
+//! Logs a tick that failed.
 
 use std::error::Error;
 

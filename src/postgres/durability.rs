@@ -1,4 +1,4 @@
-//! How much a crash may cost.
+//! The durability of the embedded server.
 
 /// What a crash of the machine may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The room there is for posts: how much may be arriving, and how many are written down, at once.
+//! The room for posts: limits how much may arrive, and how many are written down, at once.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What all requests share, and what is looked after beside them.
+//! The state that all requests share.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

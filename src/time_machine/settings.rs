@@ -1,4 +1,4 @@
-//! What is simulated, and for how long.
+//! The settings of a simulation.
 
 use chrono::TimeDelta;
 

@@ -1,4 +1,4 @@
-//! What the stand-in knows: its clock, how it behaves, what it accepted and whom it tells.
+//! The state of the stand-in: clock, behaviour, ledger, traffic and webhook.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

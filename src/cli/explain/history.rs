@@ -1,4 +1,4 @@
-//! What somebody lived through, as a section.
+//! The section that lists a history.
 
 use crate::cli::layout::section;
 use crate::cli::table::{Cell, Table, time};

@@ -1,4 +1,4 @@
-//! An order as one types it: which runs, and why.
+//! The arguments of an order: the runs it concerns, and the reason.
 
 use clap::ValueEnum;
 

@@ -1,4 +1,4 @@
-//! What is asked of a simulation.
+//! The arguments of `relancectl simulate`.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What became of one test.
+//! A test that was run.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Manifests that were read: the kind, the name and the spec of each as it is written, and where it stands.
+//! Manifests that were read: kind, name, spec as it is written, and place.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a test finds that is not as expected, and whose story that is.
+//! The failures of a test, and the events of those concerned.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What the gate is asked: the run, the account, the person, time and quota.
+//! The question to the gate: the run, the account, the person, time and quota.
 
 use crate::core::domain::{Consent, NaiveDate, Opening, Timestamp};
 use crate::core::lifecycle::run::{Phase, Unable};

@@ -1,4 +1,4 @@
-//! What the gate answers, and the reasons it has to hold somebody back.
+//! The verdict of the gate, and its reasons to hold a message back.
 
 use std::fmt;
 

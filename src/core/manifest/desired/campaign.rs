@@ -1,4 +1,4 @@
-//! One campaign in force: whom it writes to, when, and how much.
+//! A campaign in force.
 
 use std::collections::BTreeMap;
 

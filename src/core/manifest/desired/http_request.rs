@@ -1,4 +1,4 @@
-//! The request of an `http` channel: its template, and what one message puts into it.
+//! The request of an `http` channel: its template, and the values of one message.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Notifiers in force: who is told what, and where.
+//! Notifiers in force.
 
 use std::collections::BTreeSet;
 use std::fmt;

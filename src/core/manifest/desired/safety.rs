@@ -1,4 +1,4 @@
-//! When an account is stopped for its own good: `safety` in force.
+//! The limits of failures and opt-outs that stop an account: `safety` in force.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What a look at the whole tree comes to.
+//! The result of a lint.
 
 use std::collections::BTreeSet;
 

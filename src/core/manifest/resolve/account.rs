@@ -1,4 +1,4 @@
-//! `Account` manifests, and what several of them say together.
+//! `Account` manifests: resolves each, and reports those that contradict each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What the annotations of all manifests come to.
+//! Resolves the annotations of all manifests.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What became of a tree: the desired state, the findings, and what is frozen because of them.
+//! The result of a check: the desired state, the findings, and the manifests that they freeze.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,7 +50,7 @@ impl Checked {
         self.broken.insert((Kind::Campaign, name.clone()));
     }
 
-    /// Reports what a look at the whole found, and takes out the campaigns that it refuses.
+    /// Reports the findings of a lint, and takes out the campaigns that it refuses.
     pub(in crate::core::manifest) fn refuse(&mut self, findings: Findings) {
         self.diagnostics.extend(findings.diagnostics);
         for name in &findings.broken {

@@ -1,4 +1,4 @@
-//! Queues, and the order of all campaigns.
+//! Resolves queues, and refuses orders of campaigns that cannot be kept.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a document says that it is: its `apiVersion`, its `kind` and its name, also of a manifest inside another one.
+//! The header of a manifest: `apiVersion`, `kind` and name, also of a manifest inside another one.
 
 use super::document::Document;
 use super::yaml::{Kind as Shape, Node};

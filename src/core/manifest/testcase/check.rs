@@ -9,7 +9,7 @@ use crate::core::domain::Name;
 use crate::core::manifest::kind::Kind;
 use crate::core::manifest::syntax::document::Document;
 
-/// Checks a test by itself. `overlay` says what each manifest of its overlay is; `None` stands for a bad one.
+/// Checks a test by itself. `overlay` gives kind and name of each manifest of its overlay, `None` for a bad one.
 pub(in crate::core::manifest) fn check(
     spec: &CampaignTestSpec,
     overlay: &[Option<(Kind, Name)>],

@@ -1,4 +1,4 @@
-//! The values that only tests have: instants, outcomes of hand-overs, and the kinds that a test may change.
+//! Values that only tests have: instants, outcomes of hand-overs, and the kinds that a test may change.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What a forecast begins with: the account, and each of its runs.
+//! The input of a forecast: the account and each of its runs.
 
 use crate::core::dispatch::cadence::Cadence;
 use crate::core::dispatch::gate;

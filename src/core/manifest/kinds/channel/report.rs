@@ -1,4 +1,4 @@
-//! Says what is wrong with a channel, in its place.
+//! Reports mistakes of a channel in their place.
 
 use std::ops::Range;
 
