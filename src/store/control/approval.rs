@@ -148,7 +148,7 @@ impl Store {
 }
 
 /// Notes that a plan that waited was carried out: its approval is used up, and no other waits.
-pub(in crate::store) async fn carried_out(tx: &mut PgConnection, digest: &str, revision: i32) -> Result<(), Error> {
+pub(super) async fn carried_out(tx: &mut PgConnection, digest: &str, revision: i32) -> Result<(), Error> {
     sqlx::query(
         "with carried_out as (
              update refused_plan set revision_id = $2

@@ -23,7 +23,7 @@ const LEASE: Duration = Duration::from_secs(6);
 pub struct Token(i64);
 
 impl Token {
-    pub(in crate::store) fn number(self) -> i64 {
+    pub(super) fn number(self) -> i64 {
         self.0
     }
 }
@@ -106,7 +106,7 @@ impl Store {
 
     /// Whether this store is [fenced](Store::fenced) and another daemon took over; if not, none does until the end of the
     /// transaction.
-    pub(in crate::store) async fn overtaken(&self, tx: &mut PgConnection) -> Result<bool, Error> {
+    pub(super) async fn overtaken(&self, tx: &mut PgConnection) -> Result<bool, Error> {
         let Some(token) = self.fence else { return Ok(false) };
         // The lock keeps out whoever would take over, and makes this wait for one who just does.
         let current: Option<i64> =
@@ -119,7 +119,7 @@ impl Store {
 }
 
 /// Prolongs a lease under which a long transaction just wrote, as the last thing it does.
-pub(in crate::store) async fn prolong(tx: &mut PgConnection) -> Result<(), Error> {
+pub(super) async fn prolong(tx: &mut PgConnection) -> Result<(), Error> {
     sqlx::query("update reconciler set until = clock_timestamp() + $1")
         .bind(LEASE)
         .execute(tx)

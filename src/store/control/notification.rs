@@ -163,7 +163,7 @@ async fn save(tx: &mut PgConnection, settled: &[(Notification, Delivery)], now: 
 }
 
 /// Begins to read the log for new notifiers, with what this transaction tells, and forgets those that are gone.
-pub(in crate::store) async fn sync_notifiers(tx: &mut PgConnection) -> Result<(), Error> {
+pub(super) async fn sync_notifiers(tx: &mut PgConnection) -> Result<(), Error> {
     const OPERATION: &str = "note the notifiers";
     let gone: Vec<String> = sqlx::query_scalar(
         "select name from notifier n

@@ -98,7 +98,7 @@ fn hash(key: &[u8], name: &str) -> Vec<u8> {
 }
 
 /// Takes out of the table `staged` who was forgotten, by phone or by id. Hashes are worked out only if anybody ever was.
-pub(in crate::store) async fn reject(tx: &mut PgConnection) -> Result<Vec<Rejection>, Error> {
+pub(super) async fn reject(tx: &mut PgConnection) -> Result<Vec<Rejection>, Error> {
     const OPERATION: &str = "leave out who was forgotten";
     let Some(key) = key(tx).await? else { return Ok(Vec::new()) };
     let hashes: Vec<Vec<u8>> =

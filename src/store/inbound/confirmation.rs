@@ -29,17 +29,17 @@ const USUAL: &str = "en";
 
 /// A STOP to be confirmed.
 #[derive(Debug)]
-pub(in crate::store) struct Stopped<'a> {
-    pub(in crate::store) account: AccountId,
-    pub(in crate::store) phone: &'a str,
-    pub(in crate::store) channel: &'a str,
+pub(super) struct Stopped<'a> {
+    pub(super) account: AccountId,
+    pub(super) phone: &'a str,
+    pub(super) channel: &'a str,
     /// The number they wrote to.
-    pub(in crate::store) sender: Option<&'a str>,
-    pub(in crate::store) at: Timestamp,
+    pub(super) sender: Option<&'a str>,
+    pub(super) at: Timestamp,
 }
 
 /// Notes that these people are to be told, in the transaction that heard them.
-pub(in crate::store) async fn ask(tx: &mut PgConnection, stopped: &[Stopped<'_>], now: Timestamp) -> Result<(), Error> {
+pub(super) async fn ask(tx: &mut PgConnection, stopped: &[Stopped<'_>], now: Timestamp) -> Result<(), Error> {
     if stopped.is_empty() {
         return Ok(());
     }

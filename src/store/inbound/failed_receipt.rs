@@ -16,13 +16,13 @@ use crate::store::{Error, Store};
 
 /// A receipt that tells of a failure.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::store) struct Failure<'a> {
-    pub(in crate::store) receipt: &'a Receipt,
+pub(super) struct Failure<'a> {
+    pub(super) receipt: &'a Receipt,
     refusal: &'a Refusal,
 }
 
 /// The failures among `receipts`, the first of each message.
-pub(in crate::store) fn failures(receipts: &[Receipt]) -> Vec<Failure<'_>> {
+pub(super) fn failures(receipts: &[Receipt]) -> Vec<Failure<'_>> {
     let mut of: BTreeMap<MessageKey, Failure<'_>> = BTreeMap::new();
     for receipt in receipts {
         if let ReceiptStatus::Failed(refusal) = &receipt.status {
@@ -35,11 +35,7 @@ pub(in crate::store) fn failures(receipts: &[Receipt]) -> Vec<Failure<'_>> {
 impl Store {
     /// Suppresses those of whom the provider says that they want nothing. First of all and on its own, as by outcomes:
     /// whoever dies after it has suppressed them, and is told again.
-    pub(in crate::store) async fn suppress_failed(
-        &self,
-        failures: &[Failure<'_>],
-        now: Timestamp,
-    ) -> Result<(), Error> {
+    pub(super) async fn suppress_failed(&self, failures: &[Failure<'_>], now: Timestamp) -> Result<(), Error> {
         let mut by_reason: BTreeMap<&str, Vec<&Receipt>> = BTreeMap::new();
         for Failure { receipt, refusal } in failures {
             if failed_later(refusal.reaction).1 == Some(Consequence::Suppress) {
@@ -79,19 +75,15 @@ impl Store {
 
 /// A failure that was not known of its message.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::store) struct News<'a> {
-    pub(in crate::store) failure: Failure<'a>,
-    pub(in crate::store) at: Timestamp,
+pub(super) struct News<'a> {
+    pub(super) failure: Failure<'a>,
+    pub(super) at: Timestamp,
     /// When the message was.
-    pub(in crate::store) handed_at: Timestamp,
+    pub(super) handed_at: Timestamp,
 }
 
 /// Has `failures` take effect. The lanes are locked.
-pub(in crate::store) async fn have_effect(
-    tx: &mut PgConnection,
-    failures: &[News<'_>],
-    now: Timestamp,
-) -> Result<(), Error> {
+pub(super) async fn have_effect(tx: &mut PgConnection, failures: &[News<'_>], now: Timestamp) -> Result<(), Error> {
     let (mut targets, mut changed, mut refused) = (TargetRows::default(), Changed::default(), Vec::new());
     for News { failure: Failure { receipt, refusal }, at, handed_at } in failures {
         let key = receipt.key.target;

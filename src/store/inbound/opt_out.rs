@@ -8,7 +8,7 @@ use crate::store::Error;
 use crate::store::send::account_health as lane_health;
 
 /// Counts `phones`, each of which asked for no more just now, for the accounts that wrote to them.
-pub(in crate::store) async fn count(tx: &mut PgConnection, phones: &[String], now: Timestamp) -> Result<(), Error> {
+pub(super) async fn count(tx: &mut PgConnection, phones: &[String], now: Timestamp) -> Result<(), Error> {
     if phones.is_empty() {
         return Ok(());
     }

@@ -11,11 +11,11 @@ use crate::store::{Error, Store};
 
 /// How a provider calls a message of ours, and whom it was for if it calls them otherwise than we do.
 #[derive(Debug)]
-pub(in crate::store) struct Told<'a> {
-    pub(in crate::store) provider_id: &'a str,
-    pub(in crate::store) key: MessageKey,
+pub(super) struct Told<'a> {
+    pub(super) provider_id: &'a str,
+    pub(super) key: MessageKey,
     /// What it calls the person, and their phone.
-    pub(in crate::store) alias: Option<(&'a str, String)>,
+    pub(super) alias: Option<(&'a str, String)>,
 }
 
 impl Store {
@@ -38,7 +38,7 @@ impl Store {
 }
 
 /// Remembers what is not known yet. Whoever learns the same at the same time does so in the same order.
-pub(in crate::store) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) -> Result<(), Error> {
+pub(super) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) -> Result<(), Error> {
     let told: BTreeMap<&str, Told<'_>> = told.into_iter().map(|told| (told.provider_id, told)).collect();
     if told.is_empty() {
         return Ok(());
@@ -63,7 +63,7 @@ pub(in crate::store) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) 
 }
 
 /// Remembers what people are called whose phones are known; the first that is learnt of a name stays.
-pub(in crate::store) async fn learn_people(tx: &mut PgConnection, people: BTreeMap<&str, String>) -> Result<(), Error> {
+pub(super) async fn learn_people(tx: &mut PgConnection, people: BTreeMap<&str, String>) -> Result<(), Error> {
     if people.is_empty() {
         return Ok(());
     }
@@ -81,10 +81,7 @@ pub(in crate::store) async fn learn_people(tx: &mut PgConnection, people: BTreeM
 }
 
 /// The phones of people as the provider calls them, where it calls them otherwise than we do.
-pub(in crate::store) async fn people_called(
-    tx: &mut PgConnection,
-    ids: &[&str],
-) -> Result<HashMap<String, Phone>, Error> {
+pub(super) async fn people_called(tx: &mut PgConnection, ids: &[&str]) -> Result<HashMap<String, Phone>, Error> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }

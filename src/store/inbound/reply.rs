@@ -57,7 +57,7 @@ impl Store {
 
 /// As [`Store::reply`], in a transaction that has no lock yet that others wait for while they have these. A START of those whom
 /// their provider refused with a code, and who are `undone` now, lifts what that suppressed.
-pub(in crate::store) async fn act_on(
+pub(super) async fn act_on(
     tx: &mut PgConnection,
     replies: &[Inbound],
     undone: &[(&str, i64)],

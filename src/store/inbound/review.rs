@@ -45,7 +45,7 @@ impl Store {
 
 /// Holds phones, each in the account that heard the text, and tells of those that were not held yet. What was heard first
 /// stands.
-pub(in crate::store) async fn begin(
+pub(super) async fn begin(
     tx: &mut PgConnection,
     heard: &[(AccountId, &str, &str)],
     now: Timestamp,

@@ -132,25 +132,25 @@ fn sentence(what: &str, phones: &[&str], reason: Option<&str>) -> String {
 
 /// By whose word, and why.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::store) struct By<'a> {
+pub(super) struct By<'a> {
     /// `reply`, `operator`, `import` or `channel`.
-    pub(in crate::store) source: &'a str,
-    pub(in crate::store) actor: Option<&'a str>,
-    pub(in crate::store) reason: Option<&'a str>,
+    pub(super) source: &'a str,
+    pub(super) actor: Option<&'a str>,
+    pub(super) reason: Option<&'a str>,
 }
 
 /// What became of the rows of suppressions.
 #[derive(Debug)]
-pub(in crate::store) struct Added {
+pub(super) struct Added {
     /// Phones that were not suppressed before.
-    pub(in crate::store) new: Vec<String>,
+    pub(super) new: Vec<String>,
     /// Phones that were, and that are no longer the person's to release.
-    pub(in crate::store) kept: Vec<String>,
+    pub(super) kept: Vec<String>,
 }
 
 /// Suppresses phones, each of which is there once, beside what each of them wrote. The first word about a phone stands; but
 /// others than the person say so once more for good, beside what the person said.
-pub(in crate::store) async fn add(
+pub(super) async fn add(
     tx: &mut PgConnection,
     (phones, said): (&[&str], &[Option<&str>]),
     by: By<'_>,

@@ -15,7 +15,7 @@ use crate::store::{Error, Senders};
 #[derive(Debug, Default)]
 pub(in crate::store) struct Affected<'a> {
     /// Templates by name, and the campaigns that use them.
-    pub(in crate::store) using: BTreeSet<(&'a str, CampaignId)>,
+    pub(super) using: BTreeSet<(&'a str, CampaignId)>,
     accounts: BTreeSet<AccountId>,
     /// What many share: there is nobody of whom it could be said that it does not concern them.
     everybody: bool,
@@ -26,7 +26,7 @@ impl<'a> Affected<'a> {
         Self { everybody: true, ..Self::default() }
     }
 
-    pub(in crate::store) async fn by(
+    pub(super) async fn by(
         stops: &[&'a Stop],
         (means, senders): (&Means, &Senders),
         tx: &mut PgConnection,
@@ -73,7 +73,7 @@ impl<'a> Affected<'a> {
     }
 
     /// Has those looked at that may be stopped or go on. Their lanes are locked.
-    pub(in crate::store) async fn look_again(&self, tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
+    pub(super) async fn look_again(&self, tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
         let runs = ConcernedRuns { all: self.everybody, campaigns: self.campaigns(), accounts: self.accounts() };
         check_concerned(tx, runs, now).await
     }

@@ -88,7 +88,7 @@ impl Row {
 
 /// What providers stop, and of templates also what they lifted: of a language and of all what was told last counts. Of
 /// numbers nothing is known yet.
-pub(in crate::store) async fn read(tx: &mut PgConnection, now: Timestamp) -> Result<Stops, Error> {
+pub(super) async fn read(tx: &mut PgConnection, now: Timestamp) -> Result<Stops, Error> {
     const OPERATION: &str = "read what providers stop";
     let rows: Vec<Row> = sqlx::query_as(
         "select channel, kind, name, language, said_at, stops as is_stopped, until, message
@@ -104,7 +104,7 @@ pub(in crate::store) async fn read(tx: &mut PgConnection, now: Timestamp) -> Res
 }
 
 /// Adds what is known of `numbers`, and of the accounts behind channels.
-pub(in crate::store) async fn know(tx: &mut PgConnection, stops: &mut Stops, numbers: &[String]) -> Result<(), Error> {
+pub(super) async fn know(tx: &mut PgConnection, stops: &mut Stops, numbers: &[String]) -> Result<(), Error> {
     const OPERATION: &str = "read what numbers are called";
     let rows: Vec<(String, String, Option<String>, Option<String>)> =
         sqlx::query_as("select channel, number, digits, business from sender where number = any($1)")

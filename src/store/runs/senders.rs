@@ -27,7 +27,7 @@ impl Senders {
     }
 
     /// The accounts that send in this name.
-    pub(in crate::store) fn named(&self, name: &str) -> impl Iterator<Item = AccountId> {
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = AccountId> {
         self.by_name.get(name).into_iter().flatten().copied()
     }
 

@@ -22,9 +22,9 @@ use crate::store::rows::{count, number};
 #[derive(Debug)]
 pub(in crate::store) struct Lane {
     pub(in crate::store) tally: Tally,
-    pub(in crate::store) throttle: Option<Stop>,
+    pub(super) throttle: Option<Stop>,
     /// Why it stops, if it does.
-    pub(in crate::store) halt: Option<Halt>,
+    pub(super) halt: Option<Halt>,
     /// Of its last halt that had an end.
     last: Option<Stop>,
     safety: Safety,
@@ -34,14 +34,14 @@ pub(in crate::store) struct Lane {
 
 /// Why an account stops.
 #[derive(Debug)]
-pub(in crate::store) struct Halt {
-    pub(in crate::store) reason: Reason,
-    pub(in crate::store) message: String,
+pub(super) struct Halt {
+    pub(super) reason: Reason,
+    pub(super) message: String,
     /// `None`: until a person lifts it.
-    pub(in crate::store) stop: Option<Stop>,
+    pub(super) stop: Option<Stop>,
 }
 
-pub(in crate::store) type Lanes = BTreeMap<AccountId, Lane>;
+pub(super) type Lanes = BTreeMap<AccountId, Lane>;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -125,11 +125,7 @@ async fn policies(tx: &mut PgConnection) -> Result<Policies, Error> {
 }
 
 /// Has follow what is wrong with accounts since they handed over as many messages as a rate needs.
-pub(in crate::store) async fn judge(
-    tx: &mut PgConnection,
-    accounts: Vec<AccountId>,
-    now: Timestamp,
-) -> Result<(), Error> {
+pub(super) async fn judge(tx: &mut PgConnection, accounts: Vec<AccountId>, now: Timestamp) -> Result<(), Error> {
     let mut lanes = read(tx, accounts.into_iter(), now).await?;
     for lane in lanes.values_mut() {
         lane.warned = false;

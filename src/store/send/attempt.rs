@@ -19,7 +19,7 @@ type Drawn<'a> = (&'a Lane, &'a Draw, &'a Send);
 
 /// Makes the attempts durable. A message that was attempted before and is not `queued` again, because that certainly
 /// failed, stays as it is and is not ours.
-pub(in crate::store) async fn begin(
+pub(super) async fn begin(
     tx: &mut PgConnection,
     draws: &[(&Lane, Draw)],
     revision: i32,

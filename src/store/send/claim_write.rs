@@ -16,7 +16,7 @@ use crate::store::Error;
 use crate::store::rows::number;
 
 /// Writes all of `draws`; the messages that are now ours come back.
-pub(in crate::store) async fn save(
+pub(super) async fn save(
     tx: &mut PgConnection,
     draws: &[(&Lane, Draw)],
     revision: i32,

@@ -15,7 +15,7 @@ use crate::store::rows::decode;
 
 /// Of whom is asked: of each run as many as its lane can take.
 #[derive(Default)]
-pub(in crate::store) struct Asked {
+pub(super) struct Asked {
     accounts: Vec<i32>,
     campaigns: Vec<i32>,
     most: Vec<i64>,
@@ -25,12 +25,7 @@ pub(in crate::store) struct Asked {
 impl Asked {
     /// Asks while there is room in the batch; by priority, as room is scarce too. The lanes for which there is none come
     /// back: they stay as they are, the first to be looked at next.
-    pub(in crate::store) fn of(
-        lanes: &[Turn],
-        runs: &Runs,
-        program: &Program,
-        batch: Batch,
-    ) -> (Self, HashSet<AccountId>) {
+    pub(super) fn of(lanes: &[Turn], runs: &Runs, program: &Program, batch: Batch) -> (Self, HashSet<AccountId>) {
         let (mut asked, mut passed_over) = (Self::default(), HashSet::new());
         let mut room = i64::try_from(batch.messages).unwrap_or(i64::MAX);
         for Turn { lane, at } in lanes {
@@ -55,11 +50,7 @@ impl Asked {
     }
 
     /// Who is due, by lane.
-    pub(in crate::store) async fn due(
-        self,
-        tx: &mut PgConnection,
-        program: &Program,
-    ) -> Result<BTreeMap<AccountId, Due>, Error> {
+    pub(super) async fn due(self, tx: &mut PgConnection, program: &Program) -> Result<BTreeMap<AccountId, Due>, Error> {
         let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
             "select ",
             candidate_columns!(),

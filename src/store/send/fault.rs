@@ -11,7 +11,7 @@ use crate::store::Error;
 
 /// The first fault of each run. The lanes of the accounts are locked.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Faults(BTreeMap<(AccountId, CampaignId), Fault>);
+pub(super) struct Faults(BTreeMap<(AccountId, CampaignId), Fault>);
 
 /// What could not be sent.
 #[derive(Debug)]
@@ -33,12 +33,12 @@ impl Fault {
 }
 
 impl Faults {
-    pub(in crate::store) fn push(&mut self, run: (AccountId, CampaignId), sentence: String, at: Timestamp) {
+    pub(super) fn push(&mut self, run: (AccountId, CampaignId), sentence: String, at: Timestamp) {
         self.0.entry(run).or_insert(Fault { sentence, at, refused: None });
     }
 
     /// Of a hand-over by a channel, with the template that was refused where that is known: the provider may take it again.
-    pub(in crate::store) fn refused(
+    pub(super) fn refused(
         &mut self,
         run: (AccountId, CampaignId),
         sentence: &str,
@@ -50,7 +50,7 @@ impl Faults {
     }
 
     /// Pauses the runs that are active, and has those looked at that made way for them.
-    pub(in crate::store) async fn save(self, tx: &mut PgConnection) -> Result<(), Error> {
+    pub(super) async fn save(self, tx: &mut PgConnection) -> Result<(), Error> {
         if self.0.is_empty() {
             return Ok(());
         }

@@ -70,7 +70,7 @@ pub(in crate::store) use {candidate_columns, candidate_messages, lane_columns, l
 #[derive(sqlx::FromRow)]
 pub(in crate::store) struct LaneRow {
     account_id: i32,
-    pub(in crate::store) wake_at: Option<Timestamp>,
+    pub(super) wake_at: Option<Timestamp>,
     taken_on: Option<NaiveDate>,
     taken: i32,
     next_slot_at: Option<Timestamp>,

@@ -11,7 +11,7 @@ use crate::store::keys::Keys;
 use crate::store::lock::lock_messages;
 
 /// A message, what was said of it, and what that means.
-pub(in crate::store) type Settled<'a> = (&'a OutgoingMessage, &'a Outcome, Settlement);
+pub(super) type Settled<'a> = (&'a OutgoingMessage, &'a Outcome, Settlement);
 
 /// Saves what became of messages, which are in the order of their keys: so they are locked, as by whoever notes receipts.
 pub(in crate::store) async fn save(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {

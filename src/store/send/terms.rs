@@ -65,9 +65,9 @@ impl Span {
 }
 
 /// A lane, and the instant at which it is looked at.
-pub(in crate::store) struct Turn {
-    pub(in crate::store) lane: Lane,
-    pub(in crate::store) at: Timestamp,
+pub(super) struct Turn {
+    pub(super) lane: Lane,
+    pub(super) at: Timestamp,
 }
 
-pub(in crate::store) type Runs = BTreeMap<AccountId, Vec<LaneRun>>;
+pub(super) type Runs = BTreeMap<AccountId, Vec<LaneRun>>;
