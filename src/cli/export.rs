@@ -12,7 +12,7 @@ use super::table::{counted, time, whole};
 use super::{Exit, Global, database, print};
 use crate::config::Config;
 use crate::state::{self, Attributes, Exported};
-use crate::store::Schema;
+use crate::store::{Schema, UNRELEASED};
 
 #[derive(Debug, Subcommand)]
 pub enum Export {
@@ -51,6 +51,7 @@ async fn state(args: StateArgs, global: &Global, config: &Config) -> anyhow::Res
              any other command, such as `relancectl get runs`, bring it up to date"
         ),
         Schema::Other => bail!("another version of relancectl made the database: export with that one"),
+        Schema::Unreleased => bail!("cannot {UNRELEASED}"),
     }
     let attributes = if args.all_attributes { Attributes::All } else { Attributes::Asked(args.attributes) };
     let Some(path) = &args.out else {

@@ -73,6 +73,7 @@ mod rows;
 mod run;
 mod sample;
 mod sandbox;
+mod schema;
 mod senders;
 mod spoken;
 mod state;
@@ -87,7 +88,7 @@ mod why_not;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 
@@ -95,7 +96,6 @@ pub use self::apply::{Applied, Origin};
 pub use self::approval::{Approved, Waiting};
 pub use self::claim::{Batch, Claim, Claimed, Span, Terms};
 pub use self::clock::Speed;
-pub use self::copy_world::Schema;
 pub use self::demo::Contents;
 pub use self::desired::InForce;
 pub use self::enroll::Enrolled;
@@ -117,6 +117,7 @@ pub use self::reply::{Heard, Inbound};
 pub use self::resolution::{Chosen, Resolved};
 pub use self::resume_channel::Resumed;
 pub use self::sample::Match;
+pub use self::schema::{Schema, UNRELEASED};
 pub use self::senders::Senders;
 pub use self::state::{Arriving, Leaving};
 pub use self::stopped::Stopped;
@@ -125,7 +126,7 @@ pub use self::wake::NextDue;
 pub use self::webhook::{Processed, Webhook};
 pub use self::why_not::WhyNot;
 
-/// The schema, step by step.
+/// The schema, step by step. The baseline documents every table.
 pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -148,11 +149,10 @@ impl Store {
     /// Connects and brings the schema up to date.
     ///
     /// # Errors
-    /// When the server cannot be reached, or its schema is newer than this program.
+    /// When the server cannot be reached, or its schema is newer than this program or older than the first release.
     pub async fn open(url: &str, connections: u32) -> Result<Self, Error> {
         let store = Self::connect(url, connections).await?;
-        // Several programs may come at once: the migrator takes turns by an advisory lock.
-        MIGRATOR.run(&store.pool).await.map_err(|error| Error::new(interrupted(&error), error.into()))?;
+        store.migrate().await?;
         store.adopt_log().await?;
         Ok(store)
     }
@@ -198,15 +198,5 @@ impl Store {
     /// Closes every connection, waiting for those in use.
     pub async fn close(&self) {
         self.pool.close().await;
-    }
-}
-
-fn interrupted(error: &MigrateError) -> &'static str {
-    match error {
-        MigrateError::VersionMissing(_) => {
-            "use the database: its schema is newer than this relancectl; run the version that made it, or a newer one"
-        }
-        MigrateError::VersionMismatch(_) => "migrate the database: another build of relancectl made its schema",
-        _ => "migrate the database",
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::Timestamp;
 use crate::facts;
 use crate::import::{self, Report};
 use crate::store::embedded::Server;
-use crate::store::{Age, Schema, Store};
+use crate::store::{Age, Schema, Store, UNRELEASED};
 
 /// Where people come from, opened.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ pub(super) async fn open(args: &SimulateArgs, global: &Global, config: &Config) 
              `relancectl get runs`, brings it up to date"
         ),
         Schema::Other => bail!("another version of relancectl made the database: simulate with that one"),
+        Schema::Unreleased => bail!("cannot {UNRELEASED}"),
     }
 }
 
