@@ -11,9 +11,9 @@ use super::database::Looked;
 use super::table::{counted, time, whole};
 use super::{Exit, Global, database, print};
 use crate::config::Config;
-use crate::store::Schema;
 use crate::store::snapshot::file as state;
 use crate::store::snapshot::file::{Attributes, Exported};
+use crate::store::{Schema, UNRELEASED};
 
 #[derive(Debug, Subcommand)]
 pub enum Export {
@@ -52,6 +52,7 @@ async fn state(args: StateArgs, global: &Global, config: &Config) -> anyhow::Res
              any other command, such as `relancectl get runs`, bring it up to date"
         ),
         Schema::Other => bail!("another version of relancectl made the database: export with that one"),
+        Schema::Unreleased => bail!("cannot {UNRELEASED}"),
     }
     let attributes = if args.all_attributes { Attributes::All } else { Attributes::Asked(args.attributes) };
     let Some(path) = &args.out else {

@@ -22,13 +22,14 @@ pub mod query;
 mod rows;
 mod runs;
 mod schedule;
+mod schema;
 mod send;
 pub mod snapshot;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 
@@ -62,13 +63,13 @@ pub use self::runs::restriction::SenderName;
 pub use self::runs::senders::Senders;
 pub use self::runs::stopped::Stopped;
 pub use self::schedule::next_due::NextDue;
+pub use self::schema::{Schema, UNRELEASED};
 pub use self::send::claim::Claim;
 pub use self::send::resolution::{Chosen, Resolved};
 pub use self::send::terms::{Batch, Span, Terms};
-pub use self::snapshot::copy::Schema;
 pub use self::snapshot::{Arriving, Leaving};
 
-/// The schema, step by step.
+/// The schema, step by step. The baseline documents every table.
 pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -91,11 +92,10 @@ impl Store {
     /// Connects and brings the schema up to date.
     ///
     /// # Errors
-    /// When the server cannot be reached, or its schema is newer than this program.
+    /// When the server cannot be reached, or its schema is newer than this program or older than the first release.
     pub async fn open(url: &str, connections: u32) -> Result<Self, Error> {
         let store = Self::connect(url, connections).await?;
-        // Several programs may come at once: the migrator takes turns by an advisory lock.
-        MIGRATOR.run(&store.pool).await.map_err(|error| Error::new(interrupted(&error), error.into()))?;
+        store.migrate().await?;
         store.adopt_log().await?;
         Ok(store)
     }
@@ -141,15 +141,5 @@ impl Store {
     /// Closes every connection, waiting for those in use.
     pub async fn close(&self) {
         self.pool.close().await;
-    }
-}
-
-fn interrupted(error: &MigrateError) -> &'static str {
-    match error {
-        MigrateError::VersionMissing(_) => {
-            "use the database: its schema is newer than this relancectl; run the version that made it, or a newer one"
-        }
-        MigrateError::VersionMismatch(_) => "migrate the database: another build of relancectl made its schema",
-        _ => "migrate the database",
     }
 }

@@ -9,11 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use relance::postgres::{After, DATABASE, Durability, Options, Server, Started, Stop};
-use relance::store::Store;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
 
+use crate::schema::make_unreleased;
 use crate::support;
 
 const RELANCECTL: &str = env!("CARGO_BIN_EXE_relancectl");
@@ -322,13 +322,29 @@ async fn a_test_shares_its_database_with_no_other() {
 }
 
 #[tokio::test]
-async fn a_schema_newer_than_the_program_is_left_alone() {
-    let database = support::database().await;
-    let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
-                 values (9999, 'future', true, '', 0)";
-    database.pool.execute(newer).await.unwrap();
-    let refused = Store::open(&database.url(), 1).await.unwrap_err().to_string();
-    assert!(refused.contains("newer than this relancectl"), "{refused}");
+async fn a_demo_from_before_the_first_release_gives_way_to_an_empty_database() {
+    let home = Home::new();
+    let url = text(&home.relancectl(&["db", "url"]).stdout).trim().to_owned();
+    let opened = home.relancectl(&["get", "accounts"]);
+    assert_eq!(opened.status.code(), Some(0), "{}", text(&opened.stderr));
+    let mut database = PgConnection::connect(&url).await.unwrap();
+    make_unreleased(&mut database, 26).await;
+    let demo = "insert into account (external_id, name, timezone, as_of) values ('a1', 'Awa', 'UTC', '2026-01-01Z')";
+    database.execute(demo).await.unwrap();
+    let mark = format!("comment on database {DATABASE} is 'relance demo'");
+    database.execute(AssertSqlSafe(mark)).await.unwrap();
+    database.close().await.unwrap();
+    let refused = home.relancectl(&["get", "accounts"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        text(&refused.stderr).contains("begin with an empty one: `relancectl db reset`"),
+        "{}",
+        text(&refused.stderr)
+    );
+    let reset = home.relancectl(&["db", "reset"]);
+    assert_eq!(reset.status.code(), Some(0), "{}", text(&reset.stderr));
+    let empty = home.relancectl(&["get", "accounts", "-o", "json"]);
+    assert_eq!((empty.status.code(), text(&empty.stdout).trim()), (Some(0), "[]"), "{}", text(&empty.stderr));
 }
 
 fn is_kept(home: &Home) -> bool {

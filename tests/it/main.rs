@@ -46,6 +46,7 @@ mod replies;
 mod resolve;
 mod robustness;
 mod samples;
+mod schema;
 mod send_test;
 mod sending;
 mod several;

@@ -246,7 +246,7 @@ async fn a_file_that_is_not_what_was_written_is_refused() {
         ("id,name\n1,Paul\n".to_owned(), "it is not an exported state"),
         (file.replace("\"format\":1", "\"format\":2"), "a newer relancectl wrote it (0.1.0)"),
         (
-            file.replace(&schema, "\"schema\":1"),
+            file.replace(&schema, "\"schema\":26"),
             "relancectl 0.1.0 wrote it, whose database is not that of this relancectl",
         ),
         (file[..file.len() / 2].to_owned(), "it was cut off"),

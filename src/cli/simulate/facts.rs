@@ -14,7 +14,7 @@ use crate::facts;
 use crate::facts::import;
 use crate::facts::import::Report;
 use crate::postgres::Server;
-use crate::store::{Age, Schema, Store};
+use crate::store::{Age, Schema, Store, UNRELEASED};
 
 /// Where people come from, opened.
 #[derive(Debug)]
@@ -50,6 +50,7 @@ pub(super) async fn open(args: &SimulateArgs, global: &Global, config: &Config) 
              `relancectl get runs`, brings it up to date"
         ),
         Schema::Other => bail!("another version of relancectl made the database: simulate with that one"),
+        Schema::Unreleased => bail!("cannot {UNRELEASED}"),
     }
 }
 

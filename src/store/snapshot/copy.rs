@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 
-use crate::store::{Error, MIGRATOR, Store};
+use crate::store::{Error, Store};
 
 /// A table all of whose columns are copied.
 macro_rules! copied {
@@ -96,51 +96,9 @@ const SEQUENCES: [&str; 6] = [
 /// Bytes of a buffer that is worth sending.
 const FULL: usize = 256 * 1024;
 
-/// How the tables of a database stand to this program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Schema {
-    /// There are none.
-    Missing,
-    /// They are of an older version.
-    Older,
-    Present,
-    /// They are of a newer version, or of another build.
-    Other,
-}
-
 impl Store {
-    /// Connects to a database in order to read it: it stays as it is, whatever version made it.
-    pub async fn look_at(url: &str, connections: u32) -> Result<(Self, Schema), Error> {
-        let store = Self::connect(url, connections).await?;
-        let schema = store.schema().await?;
-        Ok((store, schema))
-    }
-
-    async fn schema(&self) -> Result<Schema, Error> {
-        const OPERATION: &str = "read the version of the database";
-        let made: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(Error::during(OPERATION))?;
-        if !made {
-            return Ok(Schema::Missing);
-        }
-        let found: Vec<(i64, Vec<u8>)> =
-            sqlx::query_as("select version, checksum from _sqlx_migrations where success order by version")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(Error::during(OPERATION))?;
-        let ours: Vec<(i64, Vec<u8>)> = MIGRATOR.iter().map(|step| (step.version, step.checksum.to_vec())).collect();
-        Ok(match found.len() {
-            0 => Schema::Missing,
-            _ if found == ours => Schema::Present,
-            _ if ours.starts_with(&found) => Schema::Older,
-            _ => Schema::Other,
-        })
-    }
-
     /// Copies facts, desired and actual state as they are at one instant into `copy`, which must be migrated and empty.
-    /// Both must be [`Schema::Present`].
+    /// Both must be [`Schema::Present`](super::Schema::Present).
     pub async fn copy_world(&self, copy: &Self) -> Result<(), Error> {
         let mut original = self.looking().await?;
         let mut copy = copy.pool.begin().await.map_err(Error::during("begin to write the copy"))?;

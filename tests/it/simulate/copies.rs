@@ -105,8 +105,8 @@ async fn only_a_database_of_this_version_is_read() {
         .await
         .unwrap();
     assert_eq!(schema().await, Schema::Other);
-    sqlx::query("delete from _sqlx_migrations where version > 1").execute(&original.pool).await.unwrap();
-    assert_eq!(schema().await, Schema::Older);
+    sqlx::query("update _sqlx_migrations set checksum = '' where version = 1").execute(&original.pool).await.unwrap();
+    assert_eq!(schema().await, Schema::Unreleased);
     sqlx::query("drop table _sqlx_migrations").execute(&original.pool).await.unwrap();
     assert_eq!(schema().await, Schema::Missing);
 }
