@@ -42,6 +42,7 @@ mod preview;
 mod receipts;
 mod receiver;
 mod reconcile;
+mod reference;
 mod replies;
 mod resolve;
 mod robustness;
