@@ -11,6 +11,7 @@ mod contact;
 mod convergence;
 mod crash;
 mod daemon;
+mod docs;
 mod edits;
 mod embedded;
 mod estimate;
