@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use chrono::TimeDelta;
+use relance::config::Config;
 use relance::lifecycle::settlement::Reaction;
 use relance::reconcile::{By, Outcome};
 use relance::source;
@@ -132,8 +133,7 @@ impl Stage {
         let mut shell = Command::new("/bin/sh");
         shell.arg("-c").arg(line).current_dir(self.folder.path()).stdin(Stdio::null());
         let program = Path::new(env!("CARGO_BIN_EXE_relancectl")).parent().unwrap();
-        let found = env::var_os("PATH").unwrap_or_default();
-        let path = [program.to_owned()].into_iter().chain(env::split_paths(&found));
+        let path = [program.to_owned()].into_iter().chain(Config::read().path);
         shell.env("PATH", env::join_paths(path).unwrap()).env("USER", "maria").env("NO_COLOR", "1");
         shell.env("PLAN", self.plan.as_deref().unwrap_or_default()).env_remove("DATABASE_URL");
         if *database {
