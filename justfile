@@ -15,9 +15,14 @@ test *ARGS:
 check:
     .ci/run
 
-# Write what is generated: JSON Schemas
+# Write what is generated: JSON Schemas and the reference pages of the documentation
 generate:
     cargo run --quiet -- schema --out schemas
+    cargo run --quiet -- reference --out docs/src/reference
+
+# Build the documentation into target/book
+book:
+    mdbook build docs
 
 # Figures, each beside something it is compared with
 bench *ARGS:

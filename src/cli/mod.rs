@@ -32,6 +32,7 @@ mod plan;
 mod plan_from;
 mod preview;
 mod print;
+mod reference;
 mod resolve;
 mod rows;
 mod run;
@@ -121,6 +122,9 @@ pub enum Command {
     /// Write what is in the database to a file
     #[command(subcommand)]
     Export(export::Export),
+    /// Write the reference pages of the documentation
+    #[command(hide = true)]
+    Reference(reference::Args),
     /// Keep a private Postgres running (started by the other commands)
     #[command(hide = true)]
     KeepPostgres(keep_postgres::KeepPostgres),
@@ -159,6 +163,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Db(command) => db::run(command, global, &config).await,
         Command::Import(import) => import::run(import, global, &config).await,
         Command::Export(export) => export::run(export, global, &config).await,
+        Command::Reference(args) => reference::run(&args),
         Command::KeepPostgres(command) => keep_postgres::run(command).await,
         Command::StandIn(args) => stand_in::run(args).await,
     };

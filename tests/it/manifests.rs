@@ -52,7 +52,7 @@ fn good_manifests_are_resolved() {
 #[test]
 fn examples_of_channels_are_sound() {
     let mut count = 0;
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/channels")).unwrap() {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src/channels")).unwrap() {
         let (sources, checked) = alone(&entry.unwrap().path());
         assert_eq!(checked.diagnostics, [], "{}", show(&sources, &checked));
         assert_eq!(checked.desired.channels.len(), 1);

@@ -90,25 +90,14 @@ impl Store {
 
     /// Hands out what is due, some of each notifier. Whoever takes it settles it before `until`; otherwise others get it.
     pub async fn claim_notifications(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Notification>, Error> {
-        sqlx::query(
-            "with due as (
-               select d.id from notifier n cross join lateral (
-                 select id from notification where notifier = n.name and due_at <= $1
-                 order by due_at, id limit $3 for update skip locked) d)
-             update notification o set attempts = o.attempts + 1, due_at = $2, account_ids = '{}'
-             from due d, manifest m
-             where o.id = d.id and m.kind = 'Notifier' and m.name = o.notifier
-             returning o.id, o.uid, o.notifier, to_jsonb(o.topic) as topic, o.campaign, o.account, o.accounts, o.events,
-                       o.folded, o.actor, o.reason, o.sentence, o.revision_id as revision, o.first_at, o.last_at,
-                       o.attempts, o.created_at, m.body as spec",
-        )
-        .bind(now)
-        .bind(until)
-        .bind(AT_ONCE)
-        .try_map(|row| notification(&row))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(Error::during("claim notifications"))
+        sqlx::query(include_str!("claim_notifications.sql"))
+            .bind(now)
+            .bind(until)
+            .bind(AT_ONCE)
+            .try_map(|row| notification(&row))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::during("claim notifications"))
     }
 
     /// Saves what became of notices; one that is given up is told of in the log.

@@ -98,23 +98,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<OutgoingMessage>, Error> {
         const OPERATION: &str = "claim confirmations";
-        let rows: Vec<Row> = sqlx::query_as(
-            "with old as (delete from confirmation where heard_at <= $3),
-             due as (
-               select id from confirmation where due_at <= $1 and heard_at > $3 order by due_at limit $2
-               for update skip locked),
-             claimed as (
-               update confirmation c set due_at = null, attempts = c.attempts + 1 from due where c.id = due.id returning c.*)
-             select c.id, c.account_id, c.phone, c.channel, c.sender, c.language, c.attempts, a.external_id,
-                    a.attributes as labels
-             from claimed c join account a on a.id = c.account_id order by c.id",
-        )
-        .bind(now)
-        .bind(AT_ONCE)
-        .bind(now - WINDOW)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(Error::during(OPERATION))?;
+        let rows: Vec<Row> = sqlx::query_as(include_str!("confirmation_claim.sql"))
+            .bind(now)
+            .bind(AT_ONCE)
+            .bind(now - WINDOW)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::during(OPERATION))?;
         rows.into_iter().map(|row| row.claimed(policies, now)).collect::<Result<_, _>>().map_err(decode(OPERATION))
     }
 

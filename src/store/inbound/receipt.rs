@@ -130,30 +130,20 @@ async fn save(tx: &mut PgConnection, known: &BTreeMap<MessageKey, LockedMessage>
         return Ok(());
     }
     let keys: Keys = known.keys().map(|key| key.target).collect();
-    sqlx::query(
-        "update message m
-         set state = u.state, sent_at = u.sent_at, delivered_at = u.delivered_at, read_at = u.read_at,
-             provider_id = u.provider_id, error = u.error, failed_at = u.failed_at
-         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-                     $8::timestamptz[], $9::text[], $10::text[], $11::timestamptz[])
-              as u (account_id, campaign_id, referral_id, day, state, sent_at, delivered_at, read_at, provider_id, error,
-                    failed_at)
-         where (m.account_id, m.referral_id, m.campaign_id, m.day)
-             = (u.account_id, u.referral_id, u.campaign_id, u.day)",
-    )
-    .bind(keys.accounts)
-    .bind(keys.campaigns)
-    .bind(keys.referrals)
-    .bind(known.keys().map(|key| key.day).collect::<Vec<_>>())
-    .bind(known.values().map(|message| message.state.as_str()).collect::<Vec<_>>())
-    .bind(known.values().map(|message| message.sent_at).collect::<Vec<_>>())
-    .bind(known.values().map(|message| message.delivered_at).collect::<Vec<_>>())
-    .bind(known.values().map(|message| message.read_at).collect::<Vec<_>>())
-    .bind(known.values().map(|message| message.provider_id.as_deref()).collect::<Vec<_>>())
-    .bind(known.values().map(|message| message.error.as_deref()).collect::<Vec<_>>())
-    .bind(known.values().map(|message| message.failed_at).collect::<Vec<_>>())
-    .execute(tx)
-    .await
-    .map_err(Error::during("save receipts"))?;
+    sqlx::query(include_str!("receipt_save.sql"))
+        .bind(keys.accounts)
+        .bind(keys.campaigns)
+        .bind(keys.referrals)
+        .bind(known.keys().map(|key| key.day).collect::<Vec<_>>())
+        .bind(known.values().map(|message| message.state.as_str()).collect::<Vec<_>>())
+        .bind(known.values().map(|message| message.sent_at).collect::<Vec<_>>())
+        .bind(known.values().map(|message| message.delivered_at).collect::<Vec<_>>())
+        .bind(known.values().map(|message| message.read_at).collect::<Vec<_>>())
+        .bind(known.values().map(|message| message.provider_id.as_deref()).collect::<Vec<_>>())
+        .bind(known.values().map(|message| message.error.as_deref()).collect::<Vec<_>>())
+        .bind(known.values().map(|message| message.failed_at).collect::<Vec<_>>())
+        .execute(tx)
+        .await
+        .map_err(Error::during("save receipts"))?;
     Ok(())
 }

@@ -82,26 +82,15 @@ pub(in crate::store) async fn lift(tx: &mut PgConnection, lifted: Lifted<'_>) ->
         Lifted::Number(name) => number = Some(name),
         Lifted::Channel(name) => channel = Some(name),
     }
-    sqlx::query_scalar(
-        "with lifted as (update provider_stop s set is_stopped = false, until = null
-         where s.is_stopped and (
-           s.channel = $1
-           or (s.kind = 'number' and (s.name = $2 or exists (
-                 select from sender n where (n.channel, n.number, n.digits) = (s.channel, $2, s.name))))
-           or (s.kind = 'template' and s.channel = coalesce($5, s.channel) and exists (
-                 select from unnest($3::text[], $4::text[]) as u (name, language)
-                 where u.name = s.name and s.language in ('', u.language))))
-         returning s.channel, s.kind, s.name, s.language, s.message)
-         select message from lifted order by channel, kind, name, language",
-    )
-    .bind(channel)
-    .bind(number)
-    .bind(names)
-    .bind(languages)
-    .bind(way)
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during("lift what a provider stopped"))
+    sqlx::query_scalar(include_str!("restriction_lift.sql"))
+        .bind(channel)
+        .bind(number)
+        .bind(names)
+        .bind(languages)
+        .bind(way)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("lift what a provider stopped"))
 }
 
 /// The accounts of which a run waits that may go on when a provider, or somebody who has looked, lifts a stop.

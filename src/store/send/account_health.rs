@@ -156,33 +156,22 @@ pub(in crate::store) async fn save(tx: &mut PgConnection, mut lanes: Lanes, now:
 
 async fn save_tallies(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<(), Error> {
     let of = |pick: fn(&Tally) -> u32| lanes.values().map(|lane| number(pick(&lane.tally))).collect::<Vec<_>>();
-    sqlx::query(
-        "update lane l
-         set tally_since = u.since, tally_before_since = u.before_since, handed = u.handed, failed = u.failed,
-             opted_out = u.opted_out, handed_before = u.handed_before, failed_before = u.failed_before,
-             opted_out_before = u.opted_out_before, throttled_until = u.throttled_until, throttles = u.throttles,
-             wake_at = case when u.throttled_until > $9 then greatest(l.wake_at, u.throttled_until) else l.wake_at end
-         from unnest($1::int[], $2::timestamptz[], $3::int[], $4::int[], $5::int[], $6::int[], $7::timestamptz[], $8::int[],
-                     $10::timestamptz[], $11::int[], $12::int[])
-              as u (account_id, since, handed, failed, handed_before, failed_before, throttled_until, throttles, before_since,
-                    opted_out, opted_out_before)
-         where l.account_id = u.account_id",
-    )
-    .bind(lanes.keys().map(|account| account.0).collect::<Vec<_>>())
-    .bind(lanes.values().map(|lane| lane.tally.since).collect::<Vec<_>>())
-    .bind(of(|tally| tally.now.handed))
-    .bind(of(|tally| tally.now.failed))
-    .bind(of(|tally| tally.before.handed))
-    .bind(of(|tally| tally.before.failed))
-    .bind(lanes.values().map(|lane| lane.throttle.map(|stop| stop.until)).collect::<Vec<_>>())
-    .bind(lanes.values().map(|lane| lane.throttle.map_or(0, |stop| number(stop.times))).collect::<Vec<_>>())
-    .bind(now)
-    .bind(lanes.values().map(|lane| lane.tally.before_since).collect::<Vec<_>>())
-    .bind(of(|tally| tally.now.opted_out))
-    .bind(of(|tally| tally.before.opted_out))
-    .execute(tx)
-    .await
-    .map_err(Error::during("save the health of lanes"))?;
+    sqlx::query(include_str!("account_health_save_tallies.sql"))
+        .bind(lanes.keys().map(|account| account.0).collect::<Vec<_>>())
+        .bind(lanes.values().map(|lane| lane.tally.since).collect::<Vec<_>>())
+        .bind(of(|tally| tally.now.handed))
+        .bind(of(|tally| tally.now.failed))
+        .bind(of(|tally| tally.before.handed))
+        .bind(of(|tally| tally.before.failed))
+        .bind(lanes.values().map(|lane| lane.throttle.map(|stop| stop.until)).collect::<Vec<_>>())
+        .bind(lanes.values().map(|lane| lane.throttle.map_or(0, |stop| number(stop.times))).collect::<Vec<_>>())
+        .bind(now)
+        .bind(lanes.values().map(|lane| lane.tally.before_since).collect::<Vec<_>>())
+        .bind(of(|tally| tally.now.opted_out))
+        .bind(of(|tally| tally.before.opted_out))
+        .execute(tx)
+        .await
+        .map_err(Error::during("save the health of lanes"))?;
     Ok(())
 }
 
@@ -193,28 +182,15 @@ async fn stop(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<()
     if halts.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "with halted as (
-           insert into account_halt (account_id, reason, message, halted_at, until, times)
-           select account_id, reason, message, $6, until, times
-           from unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[], $5::int[])
-                as u (account_id, reason, message, until, times)
-           on conflict (account_id) do update
-             set reason = excluded.reason, message = excluded.message, halted_at = excluded.halted_at,
-                 until = excluded.until, times = excluded.times
-             where account_halt.until is not null
-           returning account_id)
-         update run r set check_at = least(r.check_at, $6) from halted h
-         where r.account_id = h.account_id and r.phase = 'active'",
-    )
-    .bind(halts.iter().map(|(account, _)| *account).collect::<Vec<_>>())
-    .bind(halts.iter().map(|(_, halt)| halt.reason.as_str()).collect::<Vec<_>>())
-    .bind(halts.iter().map(|(_, halt)| halt.message.as_str()).collect::<Vec<_>>())
-    .bind(halts.iter().map(|(_, halt)| halt.stop.map(|stop| stop.until)).collect::<Vec<_>>())
-    .bind(halts.iter().map(|(_, halt)| halt.stop.map_or(1, |stop| number(stop.times))).collect::<Vec<_>>())
-    .bind(now)
-    .execute(tx)
-    .await
-    .map_err(Error::during("halt accounts"))?;
+    sqlx::query(include_str!("account_health_stop.sql"))
+        .bind(halts.iter().map(|(account, _)| *account).collect::<Vec<_>>())
+        .bind(halts.iter().map(|(_, halt)| halt.reason.as_str()).collect::<Vec<_>>())
+        .bind(halts.iter().map(|(_, halt)| halt.message.as_str()).collect::<Vec<_>>())
+        .bind(halts.iter().map(|(_, halt)| halt.stop.map(|stop| stop.until)).collect::<Vec<_>>())
+        .bind(halts.iter().map(|(_, halt)| halt.stop.map_or(1, |stop| number(stop.times))).collect::<Vec<_>>())
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("halt accounts"))?;
     Ok(())
 }

@@ -89,28 +89,17 @@ async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Mes
         }
     }
     if !accounts.is_empty() {
-        sqlx::query(
-            "update run r
-             set taken = case when u.taken = 0 or r.taken_on >= u.day then r.taken else 0 end + u.taken,
-                 taken_on = case when u.taken = 0 then r.taken_on else greatest(r.taken_on, u.day) end,
-                 check_at = case when u.halted or (u.ended and not exists (
-                                   select from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
-                                                          and t.state = 'active'))
-                                 then u.at else r.check_at end
-             from unnest($1::int[], $2::int[], $3::date[], $4::int[], $5::boolean[], $6::boolean[], $7::timestamptz[])
-                  as u (account_id, campaign_id, day, taken, ended, halted, at)
-             where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
-        )
-        .bind(accounts)
-        .bind(campaigns)
-        .bind(days)
-        .bind(taken)
-        .bind(ended)
-        .bind(halted)
-        .bind(instants)
-        .execute(&mut *tx)
-        .await
-        .map_err(Error::during("save the runs"))?;
+        sqlx::query(include_str!("claim_write_runs.sql"))
+            .bind(accounts)
+            .bind(campaigns)
+            .bind(days)
+            .bind(taken)
+            .bind(ended)
+            .bind(halted)
+            .bind(instants)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::during("save the runs"))?;
     }
     faults.save(tx).await
 }
@@ -168,50 +157,26 @@ async fn update_lanes(
 ) -> Result<(), Error> {
     let (accounts, days, taken, slots, waves, wave_sent) = lanes;
     let (run_accounts, run_campaigns, not_before) = runs;
-    sqlx::query(
-        "with next as (
-           select q.account_id, min(greatest(q.not_before, t.due_at)) as wake_at
-           from unnest($7::int[], $8::int[], $9::timestamptz[]) as q (account_id, campaign_id, not_before)
-           cross join lateral (
-             select due_at from target t
-             where t.account_id = q.account_id and t.campaign_id = q.campaign_id and t.state = 'active'
-               and t.due_at is not null
-             order by t.due_at limit 1) t
-           group by q.account_id)
-         update lane l
-         set taken = case when u.taken = 0 or l.taken_on >= u.day then l.taken else 0 end + u.taken,
-             taken_on = case when u.taken = 0 then l.taken_on else greatest(l.taken_on, u.day) end,
-             next_slot_at = u.slot, wave = u.wave, wave_sent = u.wave_sent, wake_at = next.wake_at,
-             tally_since = u.since, tally_before_since = u.before_since, handed = u.handed, failed = u.failed,
-             handed_before = u.handed_before, failed_before = u.failed_before, opted_out = u.opted_out,
-             opted_out_before = u.opted_out_before
-         from unnest($1::int[], $2::date[], $3::int[], $4::timestamptz[], $5::int[], $6::int[], $10::timestamptz[],
-                     $11::int[], $12::int[], $13::int[], $14::int[], $15::timestamptz[],
-                     $16::int[], $17::int[])
-              as u (account_id, day, taken, slot, wave, wave_sent, since, handed, failed, handed_before, failed_before, before_since,
-                    opted_out, opted_out_before)
-         left join next on next.account_id = u.account_id
-         where l.account_id = u.account_id",
-    )
-    .bind(accounts)
-    .bind(days)
-    .bind(taken)
-    .bind(slots)
-    .bind(waves)
-    .bind(wave_sent)
-    .bind(run_accounts)
-    .bind(run_campaigns)
-    .bind(not_before)
-    .bind(tallies.iter().map(|tally| tally.since).collect::<Vec<_>>())
-    .bind(tallies.iter().map(|tally| number(tally.now.handed)).collect::<Vec<_>>())
-    .bind(tallies.iter().map(|tally| number(tally.now.failed)).collect::<Vec<_>>())
-    .bind(tallies.iter().map(|tally| number(tally.before.handed)).collect::<Vec<_>>())
-    .bind(tallies.iter().map(|tally| number(tally.before.failed)).collect::<Vec<_>>())
-    .bind(tallies.iter().map(|tally| tally.before_since).collect::<Vec<_>>())
-    .bind(tallies.iter().map(|tally| number(tally.now.opted_out)).collect::<Vec<_>>())
-    .bind(tallies.iter().map(|tally| number(tally.before.opted_out)).collect::<Vec<_>>())
-    .execute(tx)
-    .await
-    .map_err(Error::during("save the lanes"))?;
+    sqlx::query(include_str!("claim_write_update_lanes.sql"))
+        .bind(accounts)
+        .bind(days)
+        .bind(taken)
+        .bind(slots)
+        .bind(waves)
+        .bind(wave_sent)
+        .bind(run_accounts)
+        .bind(run_campaigns)
+        .bind(not_before)
+        .bind(tallies.iter().map(|tally| tally.since).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|tally| number(tally.now.handed)).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|tally| number(tally.now.failed)).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|tally| number(tally.before.handed)).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|tally| number(tally.before.failed)).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|tally| tally.before_since).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|tally| number(tally.now.opted_out)).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|tally| number(tally.before.opted_out)).collect::<Vec<_>>())
+        .execute(tx)
+        .await
+        .map_err(Error::during("save the lanes"))?;
     Ok(())
 }

@@ -54,34 +54,17 @@ impl Faults {
         if self.0.is_empty() {
             return Ok(());
         }
-        sqlx::query(
-            "with u as (
-               select * from unnest($1::int[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
-                             as u (account_id, campaign_id, fault, at, channel, template, language)),
-             faulty as (
-               update run r
-               set phase = 'paused', reason = 'template-error', message = u.fault, fault_revision_id = r.revision_id,
-                   fault_channel = u.channel, fault_template = u.template, fault_language = u.language
-               from u where (r.account_id, r.campaign_id) = (u.account_id, u.campaign_id) and r.phase = 'active'
-               returning r.account_id, r.campaign_id, u.at, u.fault, r.revision_id),
-             events as (
-               insert into event (account_id, campaign_id, at, kind, before, after, reason, message, revision_id)
-               select account_id, campaign_id, at, 'run-phase', 'active', 'paused', 'template-error', fault, revision_id
-               from faulty)
-             update run r set check_at = least(r.check_at, f.at)
-             from (select account_id, min(at) as at from faulty group by 1) f
-             where r.account_id = f.account_id and r.reason = 'filtered-campaign-active'",
-        )
-        .bind(self.0.keys().map(|(account, _)| account.0).collect::<Vec<_>>())
-        .bind(self.0.keys().map(|(_, campaign)| campaign.0).collect::<Vec<_>>())
-        .bind(self.0.values().map(|fault| fault.sentence.as_str()).collect::<Vec<_>>())
-        .bind(self.0.values().map(|fault| fault.at).collect::<Vec<_>>())
-        .bind(self.0.values().map(Fault::channel).collect::<Vec<_>>())
-        .bind(self.0.values().map(|fault| Some(fault.template()?.name.as_str())).collect::<Vec<_>>())
-        .bind(self.0.values().map(|fault| Some(fault.template()?.language.as_str())).collect::<Vec<_>>())
-        .execute(tx)
-        .await
-        .map_err(Error::during("pause runs that are at fault"))?;
+        sqlx::query(include_str!("fault_save.sql"))
+            .bind(self.0.keys().map(|(account, _)| account.0).collect::<Vec<_>>())
+            .bind(self.0.keys().map(|(_, campaign)| campaign.0).collect::<Vec<_>>())
+            .bind(self.0.values().map(|fault| fault.sentence.as_str()).collect::<Vec<_>>())
+            .bind(self.0.values().map(|fault| fault.at).collect::<Vec<_>>())
+            .bind(self.0.values().map(Fault::channel).collect::<Vec<_>>())
+            .bind(self.0.values().map(|fault| Some(fault.template()?.name.as_str())).collect::<Vec<_>>())
+            .bind(self.0.values().map(|fault| Some(fault.template()?.language.as_str())).collect::<Vec<_>>())
+            .execute(tx)
+            .await
+            .map_err(Error::during("pause runs that are at fault"))?;
         Ok(())
     }
 }

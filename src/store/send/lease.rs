@@ -87,27 +87,14 @@ async fn doubt(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)]) -> Result<u
 
 /// Of the targets of lost messages, those whose last one it was are done; for the others the day counts as sent.
 async fn move_on(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)], now: Timestamp) -> Result<(), Error> {
-    sqlx::query(
-        "with moved as (
-           update target t
-           set failed_days = 0, state = case when t.due_at is null and t.day = k.day then 'completed' else 'active' end,
-               ended_at = case when t.due_at is null and t.day = k.day then $5 end
-           from (select account_id, campaign_id, referral_id, max(day) as day
-                 from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
-                      as u (account_id, campaign_id, referral_id, day) group by 1, 2, 3) k
-           where (t.account_id, t.campaign_id, t.referral_id) = (k.account_id, k.campaign_id, k.referral_id)
-             and t.state = 'active' and (t.failed_days > 0 or (t.due_at is null and t.day = k.day))
-           returning t.account_id, t.campaign_id)
-         update run r set check_at = $5 from (select distinct * from moved) moved
-         where r.account_id = moved.account_id and r.campaign_id = moved.campaign_id",
-    )
-    .bind(keys.iter().map(|key| key.0).collect::<Vec<_>>())
-    .bind(keys.iter().map(|key| key.1).collect::<Vec<_>>())
-    .bind(keys.iter().map(|key| key.2).collect::<Vec<_>>())
-    .bind(keys.iter().map(|key| key.3).collect::<Vec<_>>())
-    .bind(now)
-    .execute(tx)
-    .await
-    .map_err(Error::during("have targets of lost messages go on"))?;
+    sqlx::query(include_str!("lease_move_on.sql"))
+        .bind(keys.iter().map(|key| key.0).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.1).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.2).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.3).collect::<Vec<_>>())
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("have targets of lost messages go on"))?;
     Ok(())
 }

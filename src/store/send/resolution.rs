@@ -112,26 +112,15 @@ async fn by_ids(tx: &mut PgConnection, ids: &[String]) -> Result<Vec<Row>, Error
             days.push(day);
         }
     }
-    sqlx::query_as(
-        "select * from (
-           select distinct on (u.id) u.id, m.account_id, m.campaign_id, m.referral_id, m.day, m.counts_on
-           from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::smallint[])
-                  as u (id, campaign, account, referral, day)
-           join account a on a.external_id = u.account
-           join referral r on r.external_id = u.referral and r.account_id = a.id
-           join campaign c on c.name = u.campaign
-           join message m on (m.account_id, m.referral_id, m.campaign_id, m.day) = (a.id, r.id, c.id, u.day)
-           order by u.id, m.state = 'uncertain' desc, c.id desc) m
-         order by account_id, campaign_id, referral_id, day",
-    )
-    .bind(whole)
-    .bind(campaigns)
-    .bind(accounts)
-    .bind(referrals)
-    .bind(days)
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during("look for messages"))
+    sqlx::query_as(include_str!("resolution_by_ids.sql"))
+        .bind(whole)
+        .bind(campaigns)
+        .bind(accounts)
+        .bind(referrals)
+        .bind(days)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("look for messages"))
 }
 
 /// All that are uncertain, in the order of their keys.

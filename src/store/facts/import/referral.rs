@@ -94,25 +94,7 @@ const RANK_AGAIN: &str = "delete from contender where account_id <> owner;
     where ranked.line = c.line";
 
 /// What an overtaken row knows and the winner must not lose: an opt-out, and a payment that the winner leaves empty.
-const INHERIT: &str = "update staged s set
-        consent = coalesce(o.consent, s.consent),
-        consent_source = case when o.consent is null then s.consent_source else o.consent_source end,
-        consent_at = case when o.consent is null then s.consent_at else o.consent_at end,
-        paid_at = coalesce(s.paid_at, p.paid_at),
-        says = s.says | case when o.consent is null then 0 else 64 + 128 + 256 end
-                      | case when p.paid_at is null then 0 else 32 end
-    from contender w
-    left join referral r on r.external_id = w.external_id
-    left join lateral (
-        select l.consent, l.consent_source, l.consent_at from contender l
-        where l.external_id = w.external_id and l.consent = 'opted_out' and (r.id is null or l.as_of >= r.as_of)
-        order by l.place desc limit 1) o on true
-    left join lateral (
-        select l.paid_at, l.as_of from contender l
-        where l.external_id = w.external_id and l.paid_at is not null and (r.id is null or l.as_of >= r.as_of)
-        order by l.place limit 1) p on true
-    where w.place = 1 and s.line = w.line
-      and (o.consent is not null or p.paid_at is not null and not (s.own_age and s.as_of > p.as_of))";
+const INHERIT: &str = include_str!("referral_inherit.sql");
 
 /// Rows that are overtaken by a younger or later one with the same id, and how many of them say the same.
 const OVERTAKEN: &str = "with gone as (
@@ -150,29 +132,10 @@ const CHANGED: &str = "create temp table changed on commit drop as
           (m.name, m.phone, m.country, m.registered_at, m.email, m.language, m.gender, m.profession, m.profession_key,
            m.birth_date, m.paid_at, m.consent, m.consent_source, m.consent_at, m.attributes)";
 
-const UPDATE: &str = "with done as (
-        update referral r set
-            name = c.name, phone = c.phone, country = c.country, registered_at = c.registered_at, email = c.email,
-            language = c.language, gender = c.gender, profession = c.profession, profession_key = c.profession_key,
-            birth_date = c.birth_date, paid_at = c.paid_at, consent = c.consent, consent_source = c.consent_source,
-            consent_at = c.consent_at, attributes = c.attributes, as_of = c.as_of
-        from changed c where r.account_id = c.account_id and r.id = c.id returning r.account_id
-    )
-    select account_id, count(*) from done group by account_id";
+const UPDATE: &str = include_str!("referral_update.sql");
 
 /// A person of one row speaks for themself at once; the others wait for `person::settle`.
-const INSERT: &str = "with done as (
-        insert into referral (account_id, external_id, name, phone, email, language, country, gender, profession,
-            profession_key, birth_date, registered_at, paid_at, consent, consent_source, consent_at, attributes, as_of,
-            is_current)
-        select account_id, external_id, name, phone, email, language, country, gender, profession,
-            profession_key, birth_date, registered_at, paid_at, consent, consent_source, consent_at,
-            jsonb_strip_nulls(coalesce(attributes, '{}')), as_of,
-            not exists (select from twin t where t.account_id = s.account_id and t.phone = s.phone)
-        from staged s where not exists (select from referral r where r.external_id = s.external_id)
-        returning account_id
-    )
-    select account_id, count(*) from done group by account_id";
+const INSERT: &str = include_str!("referral_insert.sql");
 
 /// Opt-outs that are news; one that is not may have been taken back by the person since. In order of the phones, as
 /// replies: two who wait for each other's phones would wait for ever.

@@ -237,29 +237,11 @@ impl Store {
     /// Whoever is due a second time on a day becomes due when the next one begins, on a full quarter of an hour in every
     /// zone there is: so a message that was put off is told from one that was due then by itself, but for rare accidents.
     pub async fn overlaps(&self, from: Timestamp) -> Result<Vec<Overlap>, Error> {
-        let rows: Vec<(i32, i32, i64, i64)> = sqlx::query_as(
-            "with pairs as (
-               select a.campaign_id as one, b.campaign_id as other, count(*) as people
-               from target a join target b on b.account_id = a.account_id and b.referral_id = a.referral_id
-                                          and b.campaign_id > a.campaign_id
-               where a.enrolled_at < coalesce(b.ended_at, 'infinity') and b.enrolled_at < coalesce(a.ended_at, 'infinity')
-                 and coalesce(a.ended_at, 'infinity') > $1 and coalesce(b.ended_at, 'infinity') > $1
-               group by 1, 2),
-             put_off as (
-               select least(m.campaign_id, o.campaign_id) as one, greatest(m.campaign_id, o.campaign_id) as other,
-                      count(distinct (m.account_id, m.referral_id, m.campaign_id, m.day)) as messages
-               from message m join message o on o.account_id = m.account_id and o.referral_id = m.referral_id
-                                            and o.campaign_id <> m.campaign_id
-               where m.queued_at >= $1 and mod(extract(epoch from m.due_at), 900) = 0
-                 and o.counts_on is not null and o.queued_at < m.due_at and o.queued_at >= m.due_at - interval '25 hours'
-               group by 1, 2)
-             select one, other, people, coalesce(messages, 0) from pairs left join put_off using (one, other)
-             order by 1, 2",
-        )
-        .bind(from)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(Error::during("count who is in two campaigns"))?;
+        let rows: Vec<(i32, i32, i64, i64)> = sqlx::query_as(include_str!("report_overlaps.sql"))
+            .bind(from)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::during("count who is in two campaigns"))?;
         let overlap = |(one, other, people, put_off): (i32, i32, i64, i64)| Overlap {
             campaigns: [CampaignId(one), CampaignId(other)],
             people: people.unsigned_abs(),

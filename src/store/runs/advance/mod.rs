@@ -31,24 +31,12 @@ pub(in crate::store) async fn advance(
     now: Timestamp,
 ) -> Result<Option<u64>, Error> {
     // The lanes first, as always: their rows are the locks of the accounts.
-    let accounts: Vec<i32> = sqlx::query_scalar(
-        "with due as (
-           select account_id, min(check_at) as since
-           from (select account_id, check_at from run where check_at <= $1 order by check_at limit $2) r
-           group by account_id),
-         counted as (
-           select account_id, sum(runs) over (order by since, account_id) - runs as before
-           from due cross join lateral (
-             select count(*) as runs
-             from (select from run r where r.account_id = due.account_id and r.check_at <= $1 limit $2) r) n)
-         select account_id from lane where account_id in (select account_id from counted where before < $2)
-         order by account_id for update skip locked",
-    )
-    .bind(now)
-    .bind(BATCH)
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(Error::during("lock the lanes of the runs"))?;
+    let accounts: Vec<i32> = sqlx::query_scalar(include_str!("advance.sql"))
+        .bind(now)
+        .bind(BATCH)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during("lock the lanes of the runs"))?;
     if accounts.is_empty() {
         return Ok(None);
     }
@@ -122,64 +110,35 @@ async fn exit_targets(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> 
         Phase::Cancelled => Exit::Cancelled.as_str(),
         Phase::Draft | Phase::Scheduled | Phase::Active | Phase::Paused | Phase::Completed => Exit::Expired.as_str(),
     };
-    sqlx::query(
-        "with gone as (
-           update target t set state = 'exited', exit_reason = u.exit, due_at = null, ended_at = $4
-           from unnest($1::int[], $2::int[], $3::text[]) as u (account_id, campaign_id, exit)
-           where t.account_id = u.account_id and t.campaign_id = u.campaign_id and t.state = 'active'
-           returning t.account_id, t.referral_id, t.campaign_id)
-         update message m set state = 'failed', error = coalesce(m.error || '; ', '') || 'the person left'
-         from gone g
-         where (m.account_id, m.referral_id, m.campaign_id) = (g.account_id, g.referral_id, g.campaign_id)
-           and m.state = 'queued'",
-    )
-    .bind(over.iter().map(|look| look.account.0).collect::<Vec<_>>())
-    .bind(over.iter().map(|look| look.campaign.0).collect::<Vec<_>>())
-    .bind(over.iter().map(exit).collect::<Vec<_>>())
-    .bind(now)
-    .execute(tx)
-    .await
-    .map_err(Error::during("have the targets of finished runs leave"))?;
+    sqlx::query(include_str!("advance_exit_targets.sql"))
+        .bind(over.iter().map(|look| look.account.0).collect::<Vec<_>>())
+        .bind(over.iter().map(|look| look.campaign.0).collect::<Vec<_>>())
+        .bind(over.iter().map(exit).collect::<Vec<_>>())
+        .bind(now)
+        .execute(tx)
+        .await
+        .map_err(Error::during("have the targets of finished runs leave"))?;
     Ok(())
 }
 
 /// Saves what the looks came to; a phase, a reason or an order that is new is an event.
 async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(), Error> {
-    sqlx::query(
-        "with looked as (
-           select * from unnest($1::int[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $9::text[], $10::boolean[],
-                                $11::text[])
-                         as u (account_id, campaign_id, phase, reason, message, check_at, told, ahead, actor)),
-         lanes as (update lane set wake_at = least(wake_at, $7) where account_id = any($8)),
-         events as (
-           insert into event (account_id, campaign_id, at, kind, actor, before, after, reason, message, revision_id)
-           select r.account_id, r.campaign_id, $7, 'run-phase', u.actor, r.phase, u.phase, u.reason, u.told, r.revision_id
-           from looked u join run r on r.account_id = u.account_id and r.campaign_id = u.campaign_id
-           where (r.phase, r.reason) <> (u.phase, u.reason)
-              or (u.reason = 'operator' and r.message <> u.message))
-         update run r
-         set phase = u.phase, reason = u.reason, message = u.message, check_at = u.check_at,
-             started_at = case when u.phase = 'active' then coalesce(r.started_at, $7) else r.started_at end,
-             ahead_at = case when u.ahead then coalesce(r.ahead_at, $7) end,
-             finished_at = case when u.phase in ('completed', 'cancelled') then coalesce(r.finished_at, $7) end,
-             fault_revision_id = case when u.phase <> 'active' then r.fault_revision_id end,
-             enroll_at = case when u.phase = 'active' and r.phase <> 'active' then $7
-                              when u.phase in ('completed', 'cancelled') then null else r.enroll_at end
-         from looked u where r.account_id = u.account_id and r.campaign_id = u.campaign_id",
-    )
-    .bind(looks.iter().map(|look| look.account.0).collect::<Vec<_>>())
-    .bind(looks.iter().map(|look| look.campaign.0).collect::<Vec<_>>())
-    .bind(looks.iter().map(|look| look.after.phase.as_str()).collect::<Vec<_>>())
-    .bind(looks.iter().map(|look| look.after.reason.as_str()).collect::<Vec<_>>())
-    .bind(looks.iter().map(|look| look.after.message.as_str()).collect::<Vec<_>>())
-    .bind(looks.iter().map(|look| look.check_at).collect::<Vec<_>>())
-    .bind(now)
-    .bind(looks.iter().filter(|look| look.after.phase != look.before).map(|look| look.account.0).collect::<Vec<_>>())
-    .bind(looks.iter().map(|look| look.told.as_str()).collect::<Vec<_>>())
-    .bind(looks.iter().map(|look| look.ahead).collect::<Vec<_>>())
-    .bind(looks.iter().map(|look| look.actor.as_deref()).collect::<Vec<_>>())
-    .execute(tx)
-    .await
-    .map_err(Error::during("save the runs"))?;
+    sqlx::query(include_str!("advance_save.sql"))
+        .bind(looks.iter().map(|look| look.account.0).collect::<Vec<_>>())
+        .bind(looks.iter().map(|look| look.campaign.0).collect::<Vec<_>>())
+        .bind(looks.iter().map(|look| look.after.phase.as_str()).collect::<Vec<_>>())
+        .bind(looks.iter().map(|look| look.after.reason.as_str()).collect::<Vec<_>>())
+        .bind(looks.iter().map(|look| look.after.message.as_str()).collect::<Vec<_>>())
+        .bind(looks.iter().map(|look| look.check_at).collect::<Vec<_>>())
+        .bind(now)
+        .bind(
+            looks.iter().filter(|look| look.after.phase != look.before).map(|look| look.account.0).collect::<Vec<_>>(),
+        )
+        .bind(looks.iter().map(|look| look.told.as_str()).collect::<Vec<_>>())
+        .bind(looks.iter().map(|look| look.ahead).collect::<Vec<_>>())
+        .bind(looks.iter().map(|look| look.actor.as_deref()).collect::<Vec<_>>())
+        .execute(tx)
+        .await
+        .map_err(Error::during("save the runs"))?;
     Ok(())
 }

@@ -40,23 +40,12 @@ pub(super) async fn next_in_queues<'a>(
         json!({"id": at, "campaigns": campaigns, "most": queue.parallelism})
     });
     let number = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
-    sqlx::query_as(
-        "with queue as (
-           select * from jsonb_to_recordset($1) as q (id bigint, campaigns integer[], most bigint))
-         select distinct c.account, next.id
-         from unnest($2::int[], $3::bigint[], $4::bigint[]) as c (account, queue, place)
-         join queue q on q.id = c.queue
-         cross join lateral (
-           select m.id from unnest(q.campaigns[coalesce(c.place + 2, 1):]) with ordinality as m (id, place)
-           where exists (select from run r where r.account_id = c.account and r.campaign_id = m.id
-                                             and r.finished_at is null)
-           order by m.place limit case when c.place is null then q.most else 1 end) next",
-    )
-    .bind(Value::Array(orders.collect()))
-    .bind(asked.iter().map(|(account, ..)| *account).collect::<Vec<_>>())
-    .bind(asked.iter().map(|(_, queue, _)| number(*queue)).collect::<Vec<_>>())
-    .bind(asked.iter().map(|(.., place)| place.map(number)).collect::<Vec<_>>())
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during("look who is next in a queue"))
+    sqlx::query_as(include_str!("next_in_queues.sql"))
+        .bind(Value::Array(orders.collect()))
+        .bind(asked.iter().map(|(account, ..)| *account).collect::<Vec<_>>())
+        .bind(asked.iter().map(|(_, queue, _)| number(*queue)).collect::<Vec<_>>())
+        .bind(asked.iter().map(|(.., place)| place.map(number)).collect::<Vec<_>>())
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("look who is next in a queue"))
 }
