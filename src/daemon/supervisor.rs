@@ -153,6 +153,10 @@ impl Supervisor {
                     self.report(&pass, &mut told);
                 }
                 Err(reconcile::Error::Outdated) => continue,
+                Err(reconcile::Error::Store(error @ store::Error::Serialization { .. })) => {
+                    log_failure("reconcile", &error);
+                    continue;
+                }
                 Err(fenced @ reconcile::Error::Fenced) => tracing::warn!("{fenced} (token {token})"),
                 Err(error) => {
                     // That it is over is told by a pass.
@@ -238,7 +242,7 @@ impl Supervisor {
                 Ok(_) => self.wake.notify_waiters(),
                 Err(error) => {
                     log_failure("enroll", &*error);
-                    self.failed(stop).await;
+                    self.failed(&*error, stop).await;
                 }
             }
         }
@@ -263,7 +267,7 @@ impl Supervisor {
                 Ok(_) => {}
                 Err(error) => {
                     log_failure("send", &*error);
-                    self.failed(stop).await;
+                    self.failed(&*error, stop).await;
                 }
             }
         }
@@ -296,7 +300,7 @@ impl Supervisor {
                 Ok(_) => {}
                 Err(error) => {
                     log_failure("confirm", &*error);
-                    self.failed(stop).await;
+                    self.failed(&*error, stop).await;
                 }
             }
         }
@@ -320,7 +324,7 @@ impl Supervisor {
                 Ok(_) => {}
                 Err(error) => {
                     log_failure("notify", &error);
-                    self.failed(stop).await;
+                    self.failed(&error, stop).await;
                 }
             }
         }
@@ -346,7 +350,7 @@ impl Supervisor {
                 Ok(_) => {}
                 Err(error) => {
                     log_failure("receive", &error);
-                    self.failed(stop).await;
+                    self.failed(&error, stop).await;
                 }
             }
         }
@@ -357,10 +361,15 @@ impl Supervisor {
         receive(&self.store, addressees, at).await
     }
 
-    async fn failed(&self, stop: &CancellationToken) {
+    /// Waits after a failed tick until it may be made again: not at all when Postgres undid it in favour of another one.
+    async fn failed(&self, error: &(dyn StdError + Send + Sync + 'static), stop: &CancellationToken) {
+        let pause = match store::Error::find(error) {
+            Some(store::Error::Serialization { .. }) => Duration::ZERO,
+            _ => RETRY,
+        };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(RETRY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 
@@ -397,9 +406,14 @@ async fn granted(held: &mut watch::Receiver<Option<Token>>, stop: &CancellationT
     }
 }
 
+/// Logs a failed tick: a warning when the database is away or busy, else an error.
 pub(super) fn log_failure(task: &str, error: &(dyn StdError + Send + Sync + 'static)) {
     let error: &(dyn StdError + 'static) = error;
-    tracing::error!(task.name = task, error, "a tick of `{task}` failed; trying again");
+    if store::Error::find(error).is_some_and(store::Error::is_transient) {
+        tracing::warn!(task.name = task, error, "a tick of `{task}` failed; trying again");
+    } else {
+        tracing::error!(task.name = task, error, "a tick of `{task}` failed; trying again");
+    }
 }
 
 /// How long it really takes until the clock shows `at`. What is due already and was not done is in the hands of another
