@@ -10,6 +10,7 @@ use crate::core::plan::Plan;
 use crate::core::plan::render::text as show;
 use crate::daemon::reconcile;
 use crate::daemon::reconcile::{By, Outcome, reconcile};
+use crate::store;
 
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
@@ -36,7 +37,7 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> a
         let tree = source.read().await?.claimed(claim.clone());
         let (now, _) = database.store.now().await?;
         match reconcile(tree, &store, by, now).await {
-            Err(reconcile::Error::Outdated) => {}
+            Err(reconcile::Error::Outdated | reconcile::Error::Store(store::Error::Serialization { .. })) => {}
             pass => break pass?,
         }
     };

@@ -250,7 +250,8 @@ async fn save_all(store: Store, mut arrivals: mpsc::UnboundedReceiver<Landed>) {
     }
 }
 
-/// Saves in one transaction; if that fails, each on its own, so that one that cannot be saved takes no other with it.
+/// Saves in one transaction. Where that fails for all alike, it is tried again as it is; else each is saved on its own, so
+/// that one that cannot be saved takes no other with it.
 async fn save_together(store: &Store, together: Vec<Landed>) {
     let (mut outcomes, mut parts, mut holds) = (Vec::new(), Vec::new(), Vec::new());
     let mut latest = None;
@@ -265,6 +266,9 @@ async fn save_together(store: &Store, together: Vec<Landed>) {
         match store.save_outcomes(&outcomes, at).await {
             Ok(()) => return,
             Err(error) => {
+                if let store::Error::Unavailable { .. } | store::Error::Serialization { .. } = error {
+                    parts = vec![(0..outcomes.len(), at)];
+                }
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(error, messages = outcomes.len(), "outcomes could not be saved together");
             }

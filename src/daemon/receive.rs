@@ -45,11 +45,14 @@ pub async fn receive(
     let mut received = Received { posts: posts.len(), words: false };
     match process(store, addressees, &posts, now).await {
         Ok(words) => received.words = words,
+        // The posts are not at fault; they come again when the claim on them is over.
+        Err(error @ store::Error::Unavailable { .. }) => return Err(error),
         Err(error) => {
             tracing::debug!(error = &error as &dyn std::error::Error, "cannot process webhooks together");
             for post in &posts {
                 match process(store, addressees, std::slice::from_ref(post), now).await {
                     Ok(words) => received.words |= words,
+                    Err(error @ store::Error::Unavailable { .. }) => return Err(error),
                     Err(error) => put_off(store, post, &chain(&error), now).await?,
                 }
             }

@@ -57,8 +57,8 @@ pub async fn send(
     Ok(sent)
 }
 
-/// Saves what is known, whatever happens to the database meanwhile: a lost outcome could not be had again. Saving twice
-/// changes nothing.
+/// Saves what is known, and tries again while the database is away or busy: a lost outcome could not be had again. Saving
+/// twice changes nothing.
 pub(super) async fn save(
     store: &Store,
     outcomes: &[(OutgoingMessage, Outcome)],
@@ -67,6 +67,7 @@ pub(super) async fn save(
     for pause in SAVE_AGAIN {
         match store.save_outcomes(outcomes, now).await {
             Ok(()) => return Ok(()),
+            Err(error) if !error.is_transient() => return Err(error),
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(error, messages = outcomes.len(), "outcomes could not be saved; trying again");

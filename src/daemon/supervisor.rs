@@ -154,6 +154,10 @@ impl Supervisor {
                     self.report(&pass, &mut told);
                 }
                 Err(reconcile::Error::Outdated) => continue,
+                Err(reconcile::Error::Store(error @ store::Error::Serialization { .. })) => {
+                    log_failure("reconcile", &error);
+                    continue;
+                }
                 Err(fenced @ reconcile::Error::Fenced) => tracing::warn!("{fenced} (token {token})"),
                 Err(error) => {
                     // That it is over is told by a pass.
@@ -239,7 +243,7 @@ impl Supervisor {
                 Ok(_) => self.wake.notify_waiters(),
                 Err(error) => {
                     log_failure("enroll", &*error);
-                    self.failed(stop).await;
+                    self.failed(&*error, stop).await;
                 }
             }
         }
@@ -264,7 +268,7 @@ impl Supervisor {
                 Ok(_) => {}
                 Err(error) => {
                     log_failure("send", &*error);
-                    self.failed(stop).await;
+                    self.failed(&*error, stop).await;
                 }
             }
         }
@@ -297,7 +301,7 @@ impl Supervisor {
                 Ok(_) => {}
                 Err(error) => {
                     log_failure("confirm", &*error);
-                    self.failed(stop).await;
+                    self.failed(&*error, stop).await;
                 }
             }
         }
@@ -321,7 +325,7 @@ impl Supervisor {
                 Ok(_) => {}
                 Err(error) => {
                     log_failure("notify", &error);
-                    self.failed(stop).await;
+                    self.failed(&error, stop).await;
                 }
             }
         }
@@ -347,7 +351,7 @@ impl Supervisor {
                 Ok(_) => {}
                 Err(error) => {
                     log_failure("receive", &error);
-                    self.failed(stop).await;
+                    self.failed(&error, stop).await;
                 }
             }
         }
@@ -358,10 +362,15 @@ impl Supervisor {
         receive(&self.store, addressees, at).await
     }
 
-    async fn failed(&self, stop: &CancellationToken) {
+    /// Waits after a failed tick until it may be made again: not at all when Postgres undid it in favour of another one.
+    async fn failed(&self, error: &(dyn StdError + Send + Sync + 'static), stop: &CancellationToken) {
+        let pause = match store::Error::find(error) {
+            Some(store::Error::Serialization { .. }) => Duration::ZERO,
+            _ => RETRY,
+        };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(RETRY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 

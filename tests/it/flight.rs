@@ -131,6 +131,35 @@ async fn a_claim_that_some_lanes_fill_leaves_the_others_to_whoever_claims_beside
     assert_eq!(world.one::<i64>("select count(*) from message where state = 'sent'").await, 160);
 }
 
+#[tokio::test]
+async fn whoever_is_cut_off_while_they_save_saves_again() {
+    let mut world = World::at("2026-11-30T08:00:00Z").await;
+    let (flight, turns) = aboard(&mut world, |_| Outcome::refused("busy", Reaction::Retry { after: None })).await;
+    let mut apply = world.pool().begin().await.unwrap();
+    sqlx::query("select from lane for update").execute(&mut *apply).await.unwrap();
+    land_while_two_wait(&world, &turns).await;
+    let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+               where datname = current_database() and wait_event_type = 'Lock'";
+    assert_eq!(world.one::<i64>(cut).await, 2);
+    until(&world, &waiting(2)).await;
+    apply.commit().await.unwrap();
+    flight.land().await;
+    assert_eq!(world.one::<i64>("select count(*) from message where state = 'queued'").await, 5);
+}
+
+#[tokio::test]
+async fn where_saving_again_cannot_help_nobody_waits_for_it() {
+    let mut world = World::at("2026-11-30T08:00:00Z").await;
+    let (flight, turns) = aboard(&mut world, |_| Outcome::Accepted { provider_id: "1".to_owned() }).await;
+    world.sql("alter table lease rename to gone").await;
+    let began = Instant::now();
+    turns.send_replace(ACCOUNTS);
+    flight.land().await;
+    // Attempts to save are made for more than ten seconds while Postgres is away.
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert_eq!(world.one::<i64>("select count(*) from message where state = 'sending'").await, 5);
+}
+
 async fn until(world: &World, query: &str) {
     let began = Instant::now();
     while !world.one::<bool>(query).await {

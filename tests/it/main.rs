@@ -57,6 +57,7 @@ mod simulate;
 mod source;
 mod standin;
 mod state;
+mod store_errors;
 mod storm;
 mod support;
 mod suppress;
