@@ -7,7 +7,7 @@ use relance::runner::{BATCH, Seen, send, upkeep};
 use relance::store::{Span, Speed, Terms};
 use sqlx::Connection;
 
-use crate::world::{Fault, Person, World};
+use crate::support::world::{Fault, Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 

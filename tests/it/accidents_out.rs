@@ -20,10 +20,10 @@ use relance::standin::{ApiError, Behaviour, Clock, Fault, Order, StandIn};
 use relance::store::{Age, Batch, Receipt, ReceiptStatus, Speed};
 use tempfile::TempDir;
 
-use crate::daemon::folder;
-use crate::sending::{ALWAYS, NO_PACE, tree};
+use crate::support::daemon::folder;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{Person, World};
 use crate::whatsapp::CODES;
-use crate::world::{Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const REAL: Speed = Speed(1.0);

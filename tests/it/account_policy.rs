@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 use crate::estimate::folder;
 use crate::get::relancectl;
 use crate::plan::nameless;
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Person, World};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use crate::operator::session;
 use crate::replies::{said, world};
-use crate::webhooks::envelope;
-use crate::world::World;
+use crate::support::house::envelope;
+use crate::support::world::World;
 
 const PHONE: &str = "+237671000001";
 const DIGITS: &str = "237671000001";

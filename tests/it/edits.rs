@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::accidents::tree;
-use crate::world::{Person, World};
+use crate::support::world::{Person, World};
 
 /// Two accounts with three people each, all of them enrolled and none written to yet.
 async fn world() -> World {

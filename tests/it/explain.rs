@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::accidents::tree;
 use crate::get::relancectl;
-use crate::world::{Fault, Person, World};
+use crate::support::world::{Fault, Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 

@@ -9,7 +9,7 @@ use relance::import;
 use relance::store::{Age, FactEvent};
 
 use crate::accidents::tree;
-use crate::world::{Person, World};
+use crate::support::world::{Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const HEADER: &str = "id,account_id,name,phone,country,registered_at,paid_at";

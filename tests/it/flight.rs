@@ -11,8 +11,8 @@ use relance::runner::{BATCH, Flight};
 use relance::store::{Batch, Claimed, Speed};
 use tokio::sync::watch;
 
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Person, World};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{Person, World};
 
 const ACCOUNTS: i32 = 5;
 const DEADLINE: Duration = Duration::from_secs(30);

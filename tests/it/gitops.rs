@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::estimate::folder;
 use crate::get::relancectl;
 use crate::plan::nameless;
-use crate::sending::{NO_PACE, tree};
-use crate::world::{World, sources};
+use crate::support::trees::{NO_PACE, tree};
+use crate::support::world::{World, sources};
 
 /// Four accounts, nobody in them.
 async fn world(yaml: &str) -> World {

@@ -8,8 +8,8 @@ use relance::lifecycle::settlement::Reaction;
 use relance::store::{Receipt, ReceiptStatus, Stopped};
 
 use crate::replies::said;
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Fault, Person, World};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{Fault, Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 

@@ -5,7 +5,7 @@ use relance::domain::Timestamp;
 use relance::store::look::{Entry, EntryKind, HistoryOf};
 
 use crate::accidents::tree;
-use crate::world::{Fault, Person, World};
+use crate::support::world::{Fault, Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 

@@ -1,7 +1,6 @@
 //! Facts go in exactly as far as they are good, and nothing that people told us gets lost on the way.
 
 use std::io::{Cursor, Write};
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use relance::domain::{Rejection, Timestamp};
@@ -11,7 +10,7 @@ use relance::store::Age;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use crate::support::{TestDatabase, database};
+use crate::support::database::{TestDatabase, database};
 
 const NOW: &str = "2026-11-01T00:00:00Z";
 const HEADER: &str = "id,account_id,name,phone,country,registered_at,paid_at,consent";
@@ -438,32 +437,4 @@ async fn the_command_line_reads_a_spreadsheet_s_export_and_standard_input() {
 
     let done = relancectl(&db, &["referrals", "/nowhere.csv"], b"");
     assert_eq!(done.status.code(), Some(2));
-}
-
-/// The export of 50,000 people that the issue counts by, where it is at hand.
-#[tokio::test]
-async fn members_50k_is_counted_exactly() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/members-50k");
-    let Ok(expected) = std::fs::read(dir.join("expected.json")) else { return };
-    let expected: Value = serde_json::from_slice(&expected).unwrap();
-    let db = database().await;
-    let age = Age { as_of: time(NOW), now: time(NOW) };
-    for again in [false, true] {
-        let report = import::accounts(&db.store, Source::open(&dir.join("accounts.csv")).unwrap(), age).await.unwrap();
-        let all = expected["accounts"].as_u64().unwrap();
-        assert_eq!(counts(&report), if again { (all, 0, 0, all, 0) } else { (all, all, 0, 0, 0) });
-
-        let file = Source::open(&dir.join("referrals.csv")).unwrap();
-        let report = import::referrals(&db.store, file, age).await.unwrap();
-        let (valid, repeated) = (&expected["referrals"]["valid"], &expected["referrals"]["repeated"]);
-        let (valid, repeated) = (valid.as_u64().unwrap(), repeated.as_u64().unwrap());
-        let (inserted, unchanged) = if again { (0, valid + repeated) } else { (valid, repeated) };
-        assert_eq!((report.inserted, report.updated, report.unchanged), (inserted, 0, unchanged));
-        let mut rejected = serde_json::Map::new();
-        for rejection in &report.rejected {
-            let count = rejected.get(&rejection.column).and_then(Value::as_u64).unwrap_or(0);
-            rejected.insert(rejection.column.clone(), (count + 1).into());
-        }
-        assert_eq!(Value::Object(rejected), expected["referrals"]["rejected"]);
-    }
 }

@@ -11,8 +11,8 @@ use relance::store::{Incoming, Listed, Receipt, ReceiptStatus, Senders, Store};
 use sqlx::Acquire;
 use tokio::sync::Barrier;
 
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Person, World};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{Person, World};
 
 const SANDBOX: &str = "---\napiVersion: relance/v1\nkind: Channel\nmetadata: {name: wa}\nspec: {type: sandbox}\n";
 /// How many wait for a lock.

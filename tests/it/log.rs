@@ -15,11 +15,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sqlx::{Postgres, Transaction};
 
-use crate::daemon::folder;
 use crate::get::relancectl;
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::support::database;
-use crate::world::{World, sources};
+use crate::support::daemon::folder;
+use crate::support::database::database;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{World, sources};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const DAEMON: &str = "process 7 on host-1";

@@ -8,7 +8,7 @@ use relance::store::look::{Standing, Wanted};
 use serde_json::{Value, json};
 
 use crate::accidents::tree;
-use crate::world::{Person, World};
+use crate::support::world::{Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 

@@ -6,14 +6,11 @@ use std::{env, fs};
 
 use relance::diagnostic::{Code, text};
 use relance::domain::{Language, Name};
-use relance::manifest::{Checked, Kind, SourceFile, Sources, check, schema, schema_file_name};
+use relance::manifest::{Checked, Kind, Sources, check, schema, schema_file_name};
 
 use relance::template::{Template, Vars, opt_out_hint};
 
-pub(crate) fn sources(files: &[(&str, &[u8])]) -> Sources {
-    let file = |(path, bytes): &(&str, &[u8])| SourceFile { path: (*path).to_owned(), bytes: bytes.to_vec() };
-    Sources { files: files.iter().map(file).collect() }
-}
+use crate::support::trees::sources;
 
 fn alone(path: &Path) -> (Sources, Checked) {
     let name = path.file_name().unwrap().to_string_lossy();

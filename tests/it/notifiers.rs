@@ -13,11 +13,11 @@ use sha2::Sha256;
 use sqlx::{PgPool, Postgres, Transaction};
 use tempfile::TempDir;
 
-use crate::daemon::{self, Daemon, folder, import, until};
-use crate::receiver::{Answer, Receiver, Request};
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::support::database;
-use crate::world::World;
+use crate::support::daemon::{self, Daemon, folder, import, until};
+use crate::support::database::database;
+use crate::support::receiver::{Answer, Receiver, Request};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const KEY: &str = "a key of the team";

@@ -6,10 +6,10 @@ use relance::store::Speed;
 use serde_json::Value;
 
 use crate::accidents::tree;
-use crate::daemon::folder;
 use crate::get::relancectl;
 use crate::look::world;
-use crate::world::World;
+use crate::support::daemon::folder;
+use crate::support::world::World;
 
 /// The world of `get` at a standstill.
 pub(crate) async fn still() -> World {

@@ -9,8 +9,8 @@ use relance::runner::{BATCH, send};
 use relance::store::look::HistoryOf;
 use relance::store::{Batch, Ordered, Outcome, Span, Speed};
 
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Person, World};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const A1: AccountId = AccountId(1);

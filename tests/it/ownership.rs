@@ -8,12 +8,12 @@ use relance::source::{Claim, Tree};
 use relance::store::Store;
 use serde_json::Value;
 
-use crate::daemon::{Daemon, folder, import, one, relancectl, until, until_logged};
 use crate::estimate::world as people;
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::several::{put, written};
-use crate::support::database;
-use crate::world::sources;
+use crate::several::written;
+use crate::support::daemon::{Daemon, folder, import, one, put, relancectl, until, until_logged};
+use crate::support::database::database;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::sources;
 
 const PERSON: By<'_> = By::Person { mass_change: true, digest: None };
 

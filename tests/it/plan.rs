@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::estimate::{folder, run, world};
 use crate::get::relancectl;
-use crate::sending::{NO_PACE, tree};
-use crate::world::World;
+use crate::support::trees::{NO_PACE, tree};
+use crate::support::world::World;
 
 /// The text with the digest of the plan taken out: it is another one whenever manifests learn something.
 pub(crate) fn nameless(text: &str) -> String {

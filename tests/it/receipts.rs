@@ -7,7 +7,7 @@ use relance::store::look::Wanted;
 use relance::store::{Claim, Receipt, ReceiptStatus};
 
 use crate::accidents::tree;
-use crate::world::{Fault, Person, World};
+use crate::support::world::{Fault, Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const PHONE: &str = "+237671000001";

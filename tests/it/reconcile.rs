@@ -15,8 +15,8 @@ use relance::reconcile::{By, Error, Outcome, compare, reconcile};
 use relance::source::{self, ReadError, Source, Tree};
 use relance::store::{Applied, Origin, Store};
 
-use crate::sending::{NO_PACE, tree};
-use crate::support::{TestDatabase, database};
+use crate::support::database::{TestDatabase, database};
+use crate::support::trees::{NO_PACE, tree};
 
 /// A person who knows what they do.
 const ASKED: By<'_> = By::Person { mass_change: true, digest: None };

@@ -11,7 +11,7 @@ use relance::store::{Age, Heard, Inbound};
 use sqlx::Connection;
 
 use crate::accidents::tree;
-use crate::world::{Fault, Person, World};
+use crate::support::world::{Fault, Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const PHONE: &str = "+237671000001";

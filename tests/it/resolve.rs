@@ -7,7 +7,7 @@ use relance::store::{Chosen, Receipt, ReceiptStatus, Resolved};
 
 use crate::accidents::tree;
 use crate::operator::session;
-use crate::world::{Fault, Person, World};
+use crate::support::world::{Fault, Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const LOST: &str = "+237671000001";

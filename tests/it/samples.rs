@@ -12,7 +12,7 @@ use relance::runner::{self, Loaded, Seen};
 use relance::source;
 use relance::store::Age;
 
-use crate::support::database;
+use crate::support::database::database;
 
 /// By campaign and account, read off SPEC §4 and the YAML: the newest row of a person, unpaid, agreed, never opted out.
 const INDEPENDENT: &str = "

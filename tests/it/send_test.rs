@@ -7,9 +7,9 @@ use relance::domain::{Callback, MessageKey, Phone};
 use relance::standin::{ApiError, Behaviour, Clock, Fault, Order, StandIn};
 use relance::store::{Receipt, ReceiptStatus, Speed};
 
-use crate::daemon::{folder, relancectl};
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Person, World};
+use crate::support::daemon::{folder, relancectl};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{Person, World};
 
 const MINE: &str = "+237671000077";
 

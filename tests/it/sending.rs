@@ -5,47 +5,11 @@ use relance::channel::{Outcome, Reaction};
 use relance::runner::{BATCH, enroll, send};
 use relance::store::{Span, Speed};
 
-use crate::world::{Fault, Person, World};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{Fault, Person, World};
 
 /// A Monday, nine in the morning in Douala.
 const MONDAY: &str = "2026-11-30T08:00:00Z";
-
-/// A tree with a sequence of so many days and campaigns of a name and a spec each.
-pub(crate) fn tree(days: u16, defaults: &str, campaigns: &[(&str, &str)]) -> String {
-    let mut tree = format!(
-        "apiVersion: relance/v1
-kind: Defaults
-metadata: {{name: defaults}}
-spec: {{{defaults}}}
----
-apiVersion: relance/v1
-kind: Sequence
-metadata: {{name: days}}
-spec:
-  fallbackLanguage: fr
-  days:
-"
-    );
-    for day in 1..=days {
-        tree += &format!("    - {{day: {day}, text: {{fr: 'Jour {day}. {{{{ optOutHint }}}}'}}}}\n");
-    }
-    for (name, spec) in campaigns {
-        tree += &format!(
-            "---
-apiVersion: relance/v1
-kind: Campaign
-metadata: {{name: {name}}}
-spec: {{type: filtered, sequenceRef: days, {spec}}}
-"
-        );
-    }
-    tree
-}
-
-/// Messages may leave as fast as quotas allow.
-pub(crate) const NO_PACE: &str = "pacing: {every: 0s, jitter: 0s}";
-/// All day and all night.
-pub(crate) const ALWAYS: &str = "schedule: {firstAfter: 0s, windows: [{from: '00:00', to: '24:00'}]}";
 
 fn phone(n: usize) -> String {
     format!("+237671{n:06}")

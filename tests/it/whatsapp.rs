@@ -23,7 +23,7 @@ use relance::store::Claimed;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::daemon::folder;
+use crate::support::daemon::folder;
 
 const TOKEN: &str = "EAAGm0PX4ZCpsBA";
 const NUMBER: &str = "106540352242922";

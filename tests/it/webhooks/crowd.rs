@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use relance::server::Limits;
 
-use super::{House, MONDAY, SECRET, call, channel, folder, signature};
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::World;
+use crate::support::daemon::folder;
+use crate::support::house::{House, MONDAY, SECRET, call, channel, signature};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 const SOON: Duration = Duration::from_millis(200);
 

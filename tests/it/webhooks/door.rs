@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use sqlx::PgPool;
 
-use super::{House, MONDAY, SECRET, TOKEN, call, channel, envelope, post, signature};
-use crate::daemon::{Daemon, folder, import, one, relancectl, until, until_logged};
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::support::database;
-use crate::world::World;
+use crate::support::daemon::{Daemon, folder, import, one, relancectl, until, until_logged};
+use crate::support::database::database;
+use crate::support::house::{House, MONDAY, SECRET, TOKEN, call, channel, envelope, post, signature};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 /// The address that a daemon says it listens on.
 fn address(daemon: &Daemon) -> SocketAddr {

@@ -6,9 +6,10 @@ use relance::lifecycle::settlement::Reaction;
 use serde_json::{Value, json};
 
 use super::stops::{NONE, TEMPLATE, house, tree};
-use super::{House, channel, folder};
 use crate::lock_order::WAITING;
-use crate::world::Fault;
+use crate::support::daemon::folder;
+use crate::support::house::{House, channel};
+use crate::support::world::Fault;
 
 impl House {
     /// A message failed after it was taken.

@@ -15,9 +15,10 @@ use relance::runner::confirm;
 use relance::standin::{Behaviour, Clock, Order, StandIn};
 use serde_json::{Value, json};
 
-use super::{House, MONDAY, account, channel, folder, seconds};
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Fault, Person, World};
+use crate::support::daemon::folder;
+use crate::support::house::{House, MONDAY, account, channel, seconds};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{Fault, Person, World};
 
 const PAUL: &str = "+237671000001";
 /// As WhatsApp goes on writing numbers of Brazil that have nine digits by now.

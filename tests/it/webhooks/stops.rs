@@ -7,10 +7,11 @@ use relance::lifecycle::settlement::Reaction;
 use relance::store::{Ordered, Outcome};
 use serde_json::{Value, json};
 
-use super::{House, MONDAY, SECRET, account, channel, folder, post};
 use crate::operator::session;
-use crate::sending::{ALWAYS, NO_PACE};
-use crate::world::{Fault, Person, World};
+use crate::support::daemon::folder;
+use crate::support::house::{House, MONDAY, SECRET, account, channel, post};
+use crate::support::trees::{ALWAYS, NO_PACE};
+use crate::support::world::{Fault, Person, World};
 
 /// Campaign `c` goes by the template `welcome`, in French and English, and `d` by none. Account `a1` has a number of its
 /// own, the others share one.
