@@ -107,8 +107,13 @@ async fn what_was_ordered_is_seen_wherever_one_looks() {
     for args in [&["get", "runs", "--account", "a2"][..], &["describe", "run", "welcome", "a2"]] {
         assert!(!relancectl(&url, args).0.contains("maria"), "{args:?}");
     }
-    insta::assert_snapshot!("a_plan_beside_an_override", relancectl(&url, &["plan", "--dir", dir]).0);
+    insta::assert_snapshot!(relancectl(&url, &["plan", "--dir", dir]).0, @"
+    Overrides by operators, which beat the files:
+    ! pause   welcome for account a1, by maria since 2026-11-30 15:00, until 2026-11-30 17:00: audit
+
+    No changes. The database has what the files ask for.
+    ");
     let (json, ..) = relancectl(&url, &["plan", "--dir", dir, "-o", "json"]);
     let plan: Value = serde_json::from_str(&json).unwrap();
-    insta::assert_json_snapshot!(plan["overrides"]);
+    insta::assert_json_snapshot!("overrides_of_a_plan", plan["overrides"]);
 }

@@ -123,7 +123,13 @@ async fn a_pause_holds_over_restarts_and_edits_and_ends_at_its_instant() {
     world.run_until(until).await;
     assert_eq!(world.channel.delivered().len(), 8);
     assert_eq!(world.store().overrides(world.now).await.unwrap(), []);
-    insta::assert_snapshot!(history(&world, "a1").await.join("\n"));
+    insta::assert_snapshot!(history(&world, "a1").await.join("\n"), @"
+    30 08:00 the run was made as draft (manifest): just created
+    30 08:00 the run became active (running): enrolling and sending
+    30 09:00 the run became paused (operator): paused by maria: audit (until 2026-12-01 21:00 UTC)
+    01 21:00 the run became active (running): the time of the order is over; enrolling and sending
+    01 21:00 the run became completed (drained): everybody was written to, and nobody is left to enroll
+    ");
 }
 
 #[tokio::test]
@@ -242,7 +248,15 @@ async fn a_run_tells_who_ordered_what_and_how_it_ended() {
             None => clear(&mut world, run).await,
         }
     }
-    insta::assert_snapshot!(history(&world, "a1").await.join("\n"));
+    insta::assert_snapshot!(history(&world, "a1").await.join("\n"), @"
+    30 08:00 the run was made as draft (manifest): just created
+    30 08:00 the run became active (running): enrolling and sending
+    30 09:00 the run became paused (operator): paused by maria: audit
+    30 10:00 the run stays paused (operator): paused by joe: the audit goes on
+    30 11:00 the run became active (running): resumed by maria: all is well; enrolling and sending
+    30 12:00 the run became paused (operator): paused by maria: or not
+    30 13:00 the run became active (running): joe took the order back; enrolling and sending
+    ");
     assert_eq!(history(&world, "a2").await.len(), 2, "an order for one run is not told of another");
 }
 

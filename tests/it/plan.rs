@@ -105,5 +105,14 @@ async fn what_stops_frees_the_days_of_the_others() {
 async fn what_never_ends_says_so() {
     let world = world(5, "update account set whatsapp_status = 'disconnected'").await;
     let endless = tree(1, NO_PACE, &[("for-ever", "enrollment: continuous"), ("soon", "state: paused")]);
-    insta::assert_snapshot!(nameless(&plan(&world, &endless, &[]).await));
+    insta::assert_snapshot!(nameless(&plan(&world, &endless, &[]).await), @"
+    + create  Defaults defaults
+    + create  Sequence days
+    + create  Campaign for-ever
+          1 account, 1 run does not end: the account is not connected
+    + create  Campaign soon
+          1 account
+
+    Plan DIGEST: 4 to create.
+    ");
 }
