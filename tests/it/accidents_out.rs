@@ -21,8 +21,9 @@ use relance::store::{Age, Batch, Receipt, ReceiptStatus, Speed};
 use tempfile::TempDir;
 
 use crate::support::daemon::folder;
+use crate::support::facts::Person;
 use crate::support::trees::{ALWAYS, NO_PACE, tree};
-use crate::support::world::{Person, World};
+use crate::support::world::World;
 use crate::whatsapp::CODES;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";

@@ -5,7 +5,8 @@ use relance::domain::Timestamp;
 use relance::store::look::{Entry, EntryKind, HistoryOf};
 
 use crate::accidents::tree;
-use crate::support::world::{Fault, Person, World};
+use crate::support::facts::Person;
+use crate::support::world::{Fault, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 
@@ -50,7 +51,7 @@ async fn every_way_to_leave_and_to_fail() {
     world.channel.fail("+237671000002", &[Fault::NoSuchNumber]);
     world.channel.fail("+237671000003", &[Fault::Busy, Fault::Busy, Fault::Busy, Fault::NoAnswer]);
     world.run_for(TimeDelta::hours(7)).await;
-    world.sql("update referral set paid_at = '2026-11-30T16:00Z' where external_id = 'r1'").await;
+    world.pay("r1", "2026-11-30T16:00Z").await;
     world.sql("insert into suppression values ('+237671000004', 'reply', '2026-11-30T17:00Z')").await;
     world.facts_changed().await;
     world.run_for(TimeDelta::days(2)).await;

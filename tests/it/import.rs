@@ -11,6 +11,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 
 use crate::support::database::{TestDatabase, database};
+use crate::support::rows::{column, one};
 
 const NOW: &str = "2026-11-01T00:00:00Z";
 const HEADER: &str = "id,account_id,name,phone,country,registered_at,paid_at,consent";
@@ -57,8 +58,8 @@ fn places(report: &Report) -> Vec<String> {
 }
 
 /// One text column, in the order of the query.
-async fn texts(pool: &PgPool, sql: &'static str) -> Vec<String> {
-    let found: Vec<Option<String>> = sqlx::query_scalar(sql).fetch_all(pool).await.unwrap();
+async fn texts(pool: &PgPool, sql: &str) -> Vec<String> {
+    let found: Vec<Option<String>> = column(pool, sql).await;
     found.into_iter().map(|text| text.unwrap_or_else(|| "-".to_owned())).collect()
 }
 
@@ -184,10 +185,10 @@ async fn an_empty_payment_erases_nothing_unless_the_row_is_newer_by_its_own_word
     rows(&db, &["r1,a1,Paul,671000001,CM,2026-10-01T08:00:00Z,2026-10-05T08:00:00Z,"]).await;
     let unpaid = "r1,a1,Paul,671000001,CM,2026-10-01T08:00:00Z,,";
     rows(&db, &[unpaid]).await;
-    assert!(sqlx::query_scalar::<_, bool>(paid).fetch_one(&db.pool).await.unwrap());
+    assert!(one::<bool>(&db.pool, paid).await);
     let refunded = format!("{HEADER},updated_at\n{unpaid},2026-11-02T00:00:00Z\n");
     referrals_at(&db, "2026-11-03T00:00:00Z", refunded).await;
-    assert!(!sqlx::query_scalar::<_, bool>(paid).fetch_one(&db.pool).await.unwrap());
+    assert!(!one::<bool>(&db.pool, paid).await);
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ async fn mistakes_are_told_with_the_way_out() {
         ],
     );
     insta::assert_snapshot!(told);
-    let overrides: i64 = world.one("select count(*) from override").await;
+    let overrides = world.count("override").await;
     assert_eq!(overrides, 1, "only the one that makes sense is there");
 }
 

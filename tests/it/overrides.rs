@@ -9,8 +9,9 @@ use relance::runner::{BATCH, send};
 use relance::store::look::HistoryOf;
 use relance::store::{Batch, Ordered, Outcome, Span, Speed};
 
+use crate::support::facts::Person;
 use crate::support::trees::{ALWAYS, NO_PACE, tree};
-use crate::support::world::{Person, World};
+use crate::support::world::World;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const A1: AccountId = AccountId(1);
@@ -198,12 +199,14 @@ async fn an_operator_keeps_going_what_its_manifest_holds() {
     give(&mut world, order(later, Action::Resume)).await;
     assert_eq!(world.runs().await[2..], ["later a1 draft manifest", "later a2 draft manifest"]);
     assert_eq!(
-        world.count(&draft.replace("Jour 1", "Jour un").replace("state: draft", "priority: 3, state: draft")).await,
+        world
+            .would_enroll(&draft.replace("Jour 1", "Jour un").replace("state: draft", "priority: 3, state: draft"))
+            .await,
         0
     );
     give(&mut world, order(later, Action::Start)).await;
     let edited = draft.replace("state: draft", "priority: 3, state: draft");
-    assert_eq!(world.count(&edited).await, 4);
+    assert_eq!(world.would_enroll(&edited).await, 4);
     world.run_for(TimeDelta::days(3)).await;
     assert_eq!(world.runs().await[2..], ["later a1 completed drained", "later a2 completed drained"]);
 }
@@ -295,14 +298,14 @@ async fn once_an_order_is_given_nothing_more_is_claimed() {
         })
         .collect();
     let pause = order(Scope::Account(A1), Action::Pause);
-    while world.one::<i64>("select count(*) from message").await < 20 {
+    while world.count("message").await < 20 {
         tokio::task::yield_now().await;
     }
     give(&mut world, pause).await;
-    let claimed: i64 = world.one("select count(*) from message").await;
+    let claimed = world.count("message").await;
     for sender in senders {
         sender.await.unwrap();
     }
-    assert_eq!(world.one::<i64>("select count(*) from message").await, claimed);
+    assert_eq!(world.count("message").await, claimed);
     assert!(claimed < 360, "the senders had nothing left to do: {claimed}");
 }

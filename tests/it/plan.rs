@@ -48,7 +48,7 @@ async fn a_campaign_that_comes_first_says_whom_it_delays_and_what_it_outlives() 
         (&json!(1), &json!(40), &json!(10))
     );
     // Of the subscription nothing is foreseen but that it ends too early.
-    world.sql("update account set subscription_ends_at = null").await;
+    world.subscriptions_end(None).await;
     world.apply(&edit).await;
     world.settle().await;
     assert_eq!(run(&world, "sooner")["enrolled"], effect["enroll"]);
@@ -67,7 +67,7 @@ async fn a_run_that_would_outlive_the_subscription_is_refused_and_the_rest_goes_
     world.settle().await;
     assert_eq!(world.runs().await, ["short a1 active running", "sooner a1 scheduled outlives-subscription"]);
     // Renewed, it begins.
-    world.sql("update account set subscription_ends_at = '2027-12-10T00:00Z'").await;
+    world.subscriptions_end(Some("2027-12-10T00:00Z")).await;
     world.facts_changed().await;
     world.settle().await;
     assert_eq!(world.runs().await, ["short a1 active running", "sooner a1 active running"]);

@@ -10,8 +10,9 @@ use relance::source;
 use relance::store::{Holder, Speed, Store, Token};
 use sqlx::PgPool;
 
-use crate::support::daemon::{folder, import, one, put};
+use crate::support::daemon::{folder, import, put};
 use crate::support::database::database;
+use crate::support::rows::{execute, one};
 use crate::support::trees::{ALWAYS, NO_PACE, tree};
 
 fn holder(host: &str) -> Holder {
@@ -20,7 +21,7 @@ fn holder(host: &str) -> Holder {
 
 /// Lets the lease run out without waiting for it.
 async fn run_out(pool: &PgPool) {
-    sqlx::query("update reconciler set until = clock_timestamp() - interval '1 second'").execute(pool).await.unwrap();
+    execute(pool, "update reconciler set until = clock_timestamp() - interval '1 second'").await;
 }
 
 #[tokio::test]
@@ -123,7 +124,7 @@ async fn who_was_overtaken_writes_nothing() {
     // Nor does who gave it back.
     let last: i64 = one(&db.pool, "select token from reconciler").await;
     assert_eq!(last, 2);
-    sqlx::query("update reconciler set host = null, pid = null, until = null").execute(&db.pool).await.unwrap();
+    execute(&db.pool, "update reconciler set host = null, pid = null, until = null").await;
     write(dir.path(), "Cinq ");
     assert!(matches!(
         reconcile(source::load(&here).unwrap().into(), &awake, By::Daemon, now).await,

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use relance::source::{Commit, ReadError, Remote, RemoteError, Source, Tree};
 
-use crate::support::daemon::{Daemon, folder, one, relancectl, until, until_logged};
-use crate::support::followed::{nothing_is_cancelled, people, says, until_in_force};
+use crate::support::daemon::{Daemon, folder, relancectl, until_logged};
+use crate::support::followed::{nothing_is_cancelled, people, says, until_active, until_in_force};
+use crate::support::rows::{count, one};
 
 pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
     let mut git = Command::new("git");
@@ -75,7 +76,7 @@ async fn a_repository_is_followed_while_it_moves_breaks_goes_away_and_comes_back
     let args = ["run", "--git", "remote.git", "--ref", "main", "--path", "teams/growth", "--git-poll", "1s"];
     let daemon = Daemon::start(dir.path(), Some(&url), &args);
     until_in_force(&db, &daemon, "Un").await;
-    until(&db.pool, &daemon, "select exists (select from run where phase = 'active')").await;
+    until_active(&db, &daemon).await;
 
     let second = repository.push("teams/growth/tree.yaml", &says("Deux "));
     until_in_force(&db, &daemon, "Deux").await;
@@ -117,7 +118,7 @@ async fn a_repository_is_followed_while_it_moves_breaks_goes_away_and_comes_back
     repository.push("teams/growth/tree.yaml", &says("Cinq "));
     until_in_force(&db, &daemon, "Cinq").await;
 
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from revision").await, 4);
+    assert_eq!(count(&db.pool, "revision").await, 4);
     nothing_is_cancelled(&db).await;
     assert_eq!(daemon.log().matches("cannot reach").count(), 1, "{}", daemon.log());
     assert_eq!(daemon.stop().0.code(), Some(0));

@@ -14,8 +14,10 @@ use serde_json::Value;
 use crate::estimate::{folder, world as people};
 use crate::support::database::database;
 use crate::support::export::{exported, load, planned};
+use crate::support::facts::Person;
+use crate::support::rows::{count, execute};
 use crate::support::trees::{NO_PACE, tree};
-use crate::support::world::{Person, World};
+use crate::support::world::World;
 
 #[tokio::test]
 async fn who_was_written_to_where_it_is_still_yesterday_waits_in_the_copy_too() {
@@ -40,7 +42,7 @@ async fn who_was_written_to_where_it_is_still_yesterday_waits_in_the_copy_too() 
     let copy = database().await;
     load(&exported(world.store(), &[]).await, &copy.store).await.unwrap();
     assert_eq!(planned(&edit, &copy.store, now).await, here);
-    sqlx::query("delete from message").execute(&copy.pool).await.unwrap();
+    execute(&copy.pool, "delete from message").await;
     assert_ne!(planned(&edit, &copy.store, now).await, here);
 }
 
@@ -173,7 +175,7 @@ async fn a_file_that_is_not_what_was_written_is_refused() {
         assert!(copy.store.account_names().await.unwrap().is_empty(), "{said}");
     }
     load(file.as_bytes(), &copy.store).await.unwrap();
-    let people: i64 = sqlx::query_scalar("select count(*) from referral").fetch_one(&copy.pool).await.unwrap();
+    let people = count(&copy.pool, "referral").await;
     assert_eq!(people, 2_500);
 }
 

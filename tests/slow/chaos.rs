@@ -23,7 +23,8 @@ use sqlx::PgPool;
 use tempfile::TempDir;
 
 use crate::crash::{check, finish};
-use crate::support::daemon::{Daemon, Private, folder, import, one, put, until};
+use crate::support::daemon::{Daemon, Private, folder, import, put, until};
+use crate::support::rows::{count, one};
 use crate::support::trees::{ALWAYS, tree};
 
 const DAEMONS: usize = 3;
@@ -247,7 +248,7 @@ impl Chaos {
     }
 
     async fn tell(&self, seconds: u64, seed: u64) {
-        let count = async |query: &str| one::<i64>(&self.pool, query).await;
+        let count = async |rows: &str| count(&self.pool, rows).await;
         let fenced = self.logs().iter().map(|log| log.matches("nothing was written").count()).sum::<usize>();
         let lost = self.logs().iter().map(|log| log.matches("lease on reconciling was lost").count()).sum::<usize>();
         let text = format!(
@@ -255,9 +256,9 @@ impl Chaos {
              {} messages left, {} of them uncertain",
             self.done,
             self.token,
-            count("select count(*) from revision").await,
-            count("select count(*) from sandbox_message").await,
-            count("select count(*) from message where state = 'uncertain'").await,
+            count("revision").await,
+            count("sandbox_message").await,
+            count("message where state = 'uncertain'").await,
         );
         #[expect(clippy::print_stderr, reason = "what a long run is made for")]
         {

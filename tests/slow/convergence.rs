@@ -11,6 +11,7 @@ use relance::reconcile::{By, Outcome, compare};
 
 use crate::forecast::Case;
 use crate::support::database::database;
+use crate::support::rows::column;
 
 /// Edits of one world.
 const EDITS: usize = 5;
@@ -38,16 +39,15 @@ impl Case {
 
     /// Whatever is active is so in a run that goes on, of a campaign that is in force.
     async fn stranded(&self) -> Vec<String> {
-        sqlx::query_scalar(
+        column(
+            &self.db.pool,
             "select concat_ws(' ', c.name, t.account_id, t.referral_id) from target t
              join run r on (r.account_id, r.campaign_id) = (t.account_id, t.campaign_id)
              join campaign c on c.id = t.campaign_id
              where t.state = 'active' and (r.finished_at is not null or c.removed_at is not null
                                            or not exists (select from manifest m where m.kind = 'Campaign' and m.name = c.name))",
         )
-        .fetch_all(&self.db.pool)
         .await
-        .unwrap()
     }
 }
 

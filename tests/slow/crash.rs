@@ -10,8 +10,9 @@ use relance::store::{Speed, Store};
 use rustix::process::Signal;
 use sqlx::PgPool;
 
-use crate::support::daemon::{Daemon, Private, folder, import, one, relancectl, until};
+use crate::support::daemon::{Daemon, Private, folder, import, relancectl, until};
 use crate::support::database::database;
+use crate::support::rows::{count, one};
 use crate::support::trees::{ALWAYS, NO_PACE, tree};
 
 const ACCOUNTS: usize = 5;
@@ -88,7 +89,7 @@ async fn next_day(store: &Store) {
 }
 
 async fn ledger(pool: &PgPool) -> i64 {
-    one(pool, "select count(*) from sandbox_message").await
+    count(pool, "sandbox_message").await
 }
 
 /// Runs fast until everybody is through, then looks at every person.
@@ -105,7 +106,7 @@ pub(crate) async fn finish(dir: &Path, url: Option<&str>, pool: &PgPool, people:
          where t.state <> 'completed' or m.count is distinct from {days}"
     );
     assert_eq!(one::<i64>(pool, &lost).await, 0, "somebody is lost");
-    assert_eq!(one::<i64>(pool, "select count(*) from target").await, i64::try_from(people).unwrap());
+    assert_eq!(count(pool, "target").await, i64::try_from(people).unwrap());
 }
 
 #[tokio::test]
@@ -144,10 +145,10 @@ async fn a_daemon_killed_twenty_times_sends_nothing_twice_and_loses_nobody() {
     let (status, took) = daemon.stop();
     assert_eq!(status.code(), Some(0));
     assert!(took < Duration::from_secs(30));
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from lease").await, 0);
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from message where state = 'sending'").await, 0);
+    assert_eq!(count(&db.pool, "lease").await, 0);
+    assert_eq!(count(&db.pool, "message where state = 'sending'").await, 0);
 
-    let uncertain: i64 = one(&db.pool, "select count(*) from message where state = 'uncertain'").await;
+    let uncertain = count(&db.pool, "message where state = 'uncertain'").await;
     assert!(uncertain > 0, "no kill came between the two commits");
     finish(dir.path(), Some(&url), &db.pool, ACCOUNTS * PEOPLE, days).await;
 }

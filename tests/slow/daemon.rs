@@ -9,8 +9,9 @@ use relance::store::Speed;
 use sqlx::PgPool;
 use tempfile::TempDir;
 
-use crate::support::daemon::{Daemon, Private, folder, import, one, relancectl, text, until, until_logged};
+use crate::support::daemon::{Daemon, Private, folder, import, relancectl, text, until, until_logged};
 use crate::support::database::{TestDatabase, database};
+use crate::support::rows::{count, execute, one};
 use crate::support::trees::{ALWAYS, NO_PACE, tree};
 
 /// A database where it is Monday, with people who are written to all day long: about six messages a second.
@@ -33,7 +34,7 @@ async fn says(pool: &PgPool, daemon: &Daemon, words: &str) -> Duration {
 
 /// Waits until some more messages have left.
 async fn goes_on(pool: &PgPool, daemon: &Daemon) {
-    let so_far: i64 = one(pool, "select count(*) from message").await;
+    let so_far = count(pool, "message").await;
     until(pool, daemon, &format!("select count(*) > {so_far} + 3 from message")).await;
 }
 
@@ -53,7 +54,7 @@ async fn edits_take_effect_and_accidents_with_files_do_not() {
     let took = says(&db.pool, &daemon, "Deux").await;
     assert!(took < Duration::from_secs(5), "an edit took {took:?}");
     goes_on(&db.pool, &daemon).await;
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from revision").await, 2);
+    assert_eq!(count(&db.pool, "revision").await, 2);
     let wrong = "select count(*) from message where (revision_id = 2) <> (text like 'Deux%')";
     assert_eq!(one::<i64>(&db.pool, wrong).await, 0);
     // What was claimed while the revision was being written may still be the old one: within a second of real time.
@@ -66,7 +67,7 @@ async fn edits_take_effect_and_accidents_with_files_do_not() {
     until_logged(&daemon, "fallbackLangage");
     until_logged(&daemon, "what is in force stays");
     goes_on(&db.pool, &daemon).await;
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from revision").await, 2);
+    assert_eq!(count(&db.pool, "revision").await, 2);
     assert_eq!(one::<i64>(&db.pool, wrong).await, 0);
 
     // Everything gone: nothing is cancelled.
@@ -78,7 +79,7 @@ async fn edits_take_effect_and_accidents_with_files_do_not() {
     fs::create_dir(&manifests).unwrap();
     until_logged(&daemon, "an empty tree is taken for an outage");
     goes_on(&db.pool, &daemon).await;
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from run where phase = 'active'").await, 1);
+    assert_eq!(count(&db.pool, "run where phase = 'active'").await, 1);
 
     // It comes back with other words.
     fs::write(&file, slow(&[("c", ALWAYS)], "Quatre ")).unwrap();
@@ -87,7 +88,7 @@ async fn edits_take_effect_and_accidents_with_files_do_not() {
 
     let (status, _) = daemon.stop();
     assert_eq!(status.code(), Some(0));
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from lease").await, 0);
+    assert_eq!(count(&db.pool, "lease").await, 0);
 }
 
 #[tokio::test]
@@ -142,12 +143,12 @@ async fn two_daemons_share_the_work_and_nothing_leaves_twice() {
     let first = Daemon::start(dir.path(), Some(&url), &["run", "--speed", "20000"]);
     let second = Daemon::start(dir.path(), Some(&url), &["run"]);
     until(&db.pool, &first, "select count(*) = 6 and bool_and(phase = 'completed') from run").await;
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from sandbox_message").await, 6 * 150 * 2);
+    assert_eq!(count(&db.pool, "sandbox_message").await, 6 * 150 * 2);
     let keys = "select count(distinct (account_id, campaign_id, referral_id, day)) from sandbox_message";
     assert_eq!(one::<i64>(&db.pool, keys).await, 6 * 150 * 2);
     let over = "select count(*) from (select from message group by account_id, counts_on having count(*) > 100) o";
     assert_eq!(one::<i64>(&db.pool, over).await, 0);
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from revision").await, 1);
+    assert_eq!(count(&db.pool, "revision").await, 1);
     for daemon in [first, second] {
         assert!(!daemon.log().contains("ERROR"), "{}", daemon.log());
         assert_eq!(daemon.stop().0.code(), Some(0));
@@ -202,8 +203,8 @@ async fn the_demo_sends_follows_an_edit_and_never_throws_real_data_away() {
         .await,
         0
     );
-    assert_eq!(one::<i64>(&pool, "select count(*) from message where day = 2 and revision_id <> 2").await, 0);
-    assert_eq!(one::<i64>(&pool, "select count(*) from message m join account a on a.id = m.account_id join referral r on (r.account_id, r.id) = (m.account_id, m.referral_id) where r.paid_at is not null or r.consent is distinct from 'opted_in'").await, 0);
+    assert_eq!(count(&pool, "message where day = 2 and revision_id <> 2").await, 0);
+    assert_eq!(count(&pool, "message m join account a on a.id = m.account_id join referral r on (r.account_id, r.id) = (m.account_id, m.referral_id) where r.paid_at is not null or r.consent is distinct from 'opted_in'").await, 0);
     assert_eq!(demo.stop().0.code(), Some(0));
     pool.close().await;
 
@@ -214,7 +215,7 @@ async fn the_demo_sends_follows_an_edit_and_never_throws_real_data_away() {
     until(&pool, &demo, "select count(*) filter (where state = 'read') > 5 from message").await;
     let by_whatsapp = "select bool_and(provider_id like 'wamid.%') from message where state in ('delivered', 'read')";
     assert!(one::<bool>(&pool, by_whatsapp).await);
-    assert_eq!(one::<i64>(&pool, "select count(*) from sandbox_message").await, 0);
+    assert_eq!(count(&pool, "sandbox_message").await, 0);
     assert_eq!(demo.stop().0.code(), Some(0));
     pool.close().await;
 
@@ -232,7 +233,7 @@ async fn the_demo_sends_follows_an_edit_and_never_throws_real_data_away() {
 
     // Without the mark of a demo the same members are real data.
     let pool = Private::pool(&server);
-    sqlx::query("comment on database relance is null").execute(&pool).await.unwrap();
+    execute(&pool, "comment on database relance is null").await;
     pool.close().await;
     let refused = relancectl(dir.path(), None, &["run", "--demo"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));

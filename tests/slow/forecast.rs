@@ -16,6 +16,7 @@ use relance::time_machine::{Script, World};
 
 use crate::dice::Dice;
 use crate::support::database::{TestDatabase, database};
+use crate::support::rows::execute;
 
 const BEGINS: [&str; 4] =
     ["2026-11-30T07:00:00Z", "2027-03-10T06:17:00Z", "2027-03-26T22:30:00Z", "2026-12-24T15:45:10Z"];
@@ -80,7 +81,7 @@ impl Case {
     }
 
     pub(crate) async fn sql(&self, statement: &str) {
-        sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&self.db.pool).await.unwrap();
+        execute(&self.db.pool, statement).await;
     }
 
     /// Sometimes an operator stops an account or a campaign, or has it go on, for a time or for good.

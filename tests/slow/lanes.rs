@@ -5,8 +5,9 @@ use chrono::TimeDelta;
 use relance::domain::Timestamp;
 use relance::store::Speed;
 
-use crate::support::daemon::{Daemon, folder, import, one, put, until};
+use crate::support::daemon::{Daemon, folder, import, put, until};
 use crate::support::database::database;
+use crate::support::rows::{count, one};
 use crate::support::trees::{ALWAYS, NO_PACE, tree};
 
 const ACCOUNTS: usize = 100;
@@ -56,7 +57,7 @@ async fn eight_processes_race_for_a_hundred_accounts_and_every_cap_is_met_to_the
         let tomorrow = monday + TimeDelta::days(i64::try_from(day).unwrap());
         db.store.set_clock(tomorrow, Speed(1.0)).await.unwrap();
     }
-    let left = one::<i64>(&db.pool, "select count(*) from sandbox_message").await;
+    let left = count(&db.pool, "sandbox_message").await;
     let keys = "select count(distinct (account_id, campaign_id, referral_id, day)) from sandbox_message";
     assert_eq!(one::<i64>(&db.pool, keys).await, left);
     let at_work = daemons.iter().filter(|daemon| daemon.log().contains("messages=")).count();
@@ -96,5 +97,5 @@ spec: {accounts: {names: [a1]}, channelRef: slow}
     // Who stops waits for it: nothing is uncertain.
     assert_eq!(daemon.stop().0.code(), Some(0));
     assert_eq!(one::<String>(&db.pool, &on_its_way).await, "sent");
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from message where state <> 'sent'").await, 0);
+    assert_eq!(count(&db.pool, "message where state <> 'sent'").await, 0);
 }

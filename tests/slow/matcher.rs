@@ -22,6 +22,7 @@ use relance::program::Program;
 use relance::store::{Seeker, WhyNot};
 
 use crate::support::database::{TestDatabase, database};
+use crate::support::rows::column;
 
 const CASES: u32 = 400;
 const ZONES: [&str; 4] = ["Africa/Douala", "Europe/Paris", "Pacific/Kiritimati", "America/St_Johns"];
@@ -451,12 +452,11 @@ async fn agree(db: &TestDatabase, case: &Case) -> Result<usize, TestCaseError> {
     let before: BTreeSet<usize> = (0..case.facts.len()).filter(|at| case.facts[*at].target.is_some()).collect();
     let program = program(spec, case.off);
     let enrolled = db.store.enroll(&program, CampaignId(1), now).await.unwrap();
-    let rows: Vec<i64> = sqlx::query_scalar(
+    let rows: Vec<i64> = column(
+        &db.pool,
         "select referral_id from target where campaign_id = 1 order by account_id, due_at nulls last, referral_id desc",
     )
-    .fetch_all(&db.pool)
-    .await
-    .unwrap();
+    .await;
     let found: BTreeSet<usize> =
         rows.iter().map(|id| usize::try_from(*id).unwrap() - 1).filter(|at| !before.contains(at)).collect();
     let plainly: BTreeSet<usize> = expected.iter().flatten().copied().collect();

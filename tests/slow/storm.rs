@@ -25,7 +25,8 @@ use sqlx::PgPool;
 use tempfile::TempDir;
 
 use crate::crash::{moment, rounds};
-use crate::support::daemon::{Daemon, Private, folder, import, one, put, until, until_logged};
+use crate::support::daemon::{Daemon, Private, folder, import, put, until, until_logged};
+use crate::support::rows::{count, one};
 
 const ACCOUNTS: usize = 5;
 const DAYS: i64 = 4;
@@ -235,7 +236,7 @@ async fn killed_and_cut_off_at_any_instant_nothing_is_accepted_twice_and_receipt
     let fates = fates(&pool).await;
     let everybody = ACCOUNTS * people * usize::try_from(DAYS).unwrap();
     assert_eq!(fates.len(), everybody, "somebody is lost");
-    assert_eq!(one::<i64>(&pool, "select count(*) from target where state <> 'completed'").await, 0);
+    assert_eq!(count(&pool, "target where state <> 'completed'").await, 0);
     let strange = fates.iter().filter(|(key, state)| match state.as_str() {
         "sent" | "delivered" | "read" => !accepted.contains_key(*key),
         // Whatever was accepted was told of.

@@ -4,8 +4,9 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::support::daemon::{Daemon, folder, one, until, until_logged};
-use crate::support::followed::{nothing_is_cancelled, people, says, until_in_force};
+use crate::support::daemon::{Daemon, folder, until_logged};
+use crate::support::followed::{nothing_is_cancelled, people, says, until_active, until_in_force};
+use crate::support::rows::count;
 
 /// How often links are swapped: a few times, and often where machines wait.
 #[expect(clippy::disallowed_methods, reason = "what it says is about this test, not about the program")]
@@ -44,13 +45,13 @@ async fn a_mounted_folder_is_followed_through_every_swap_and_survives_its_loss()
     }
     let daemon = Daemon::start(dir.path(), Some(&url), &["run", "--dir", "files/mount"]);
     until_in_force(&db, &daemon, "Tour 0.").await;
-    until(&db.pool, &daemon, "select exists (select from run where phase = 'active')").await;
+    until_active(&db, &daemon).await;
     for round in 1..=swaps() {
         generation(round);
         until_in_force(&db, &daemon, &format!("Tour {round}.")).await;
     }
     let revisions = i64::from(swaps()) + 1;
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from revision").await, revisions);
+    assert_eq!(count(&db.pool, "revision").await, revisions);
     nothing_is_cancelled(&db).await;
 
     // The volume goes, comes back empty, and then with what was in it.
@@ -64,7 +65,7 @@ async fn a_mounted_folder_is_followed_through_every_swap_and_survives_its_loss()
     until_logged(&daemon, "the files are in order again");
     generation(swaps() + 1);
     until_in_force(&db, &daemon, &format!("Tour {}.", swaps() + 1)).await;
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from revision").await, revisions + 1);
+    assert_eq!(count(&db.pool, "revision").await, revisions + 1);
     nothing_is_cancelled(&db).await;
     assert_eq!(daemon.stop().0.code(), Some(0));
 }
@@ -90,7 +91,7 @@ async fn editors_and_checkouts_may_write_as_they_like() {
     checkout(0);
     let daemon = Daemon::start(dir.path(), Some(&url), &["run", "--dir", "files/current/campaigns"]);
     until_in_force(&db, &daemon, "Tour 0.").await;
-    until(&db.pool, &daemon, "select exists (select from run where phase = 'active')").await;
+    until_active(&db, &daemon).await;
     for round in 1..=swaps() / 2 {
         checkout(round);
         until_in_force(&db, &daemon, &format!("Tour {round}.")).await;

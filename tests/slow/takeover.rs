@@ -5,12 +5,18 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::support::daemon::{Daemon, folder, import, one, put, until, until_logged};
+use crate::support::daemon::{Daemon, folder, import, put, until, until_logged};
 use crate::support::database::{TestDatabase, database};
 use crate::support::followed::says;
+use crate::support::rows::one;
 
 fn write(dir: &Path, words: &str) {
     put(dir, &says(words));
+}
+
+/// Waits for a revision that was applied under this token.
+async fn until_applied(db: &TestDatabase, daemon: &Daemon, token: i64) {
+    until(&db.pool, daemon, &format!("select exists (select from revision where token = {token})")).await;
 }
 
 /// Two daemons, each with files of its own: the first one reconciles.
@@ -31,7 +37,7 @@ impl Two {
             write(folder.path(), "Un ");
         }
         let leader = Daemon::start(folders[0].path(), Some(&url), &["run"]);
-        until(&db.pool, &leader, "select exists (select from revision where token = 1)").await;
+        until_applied(&db, &leader, 1).await;
         until_logged(&leader, "reconciling from here on (token 1)");
         let other = Daemon::start(folders[1].path(), Some(&url), &["run"]);
         until_logged(&other, &format!("another daemon reconciles (process {} on ", leader.pid()));
@@ -53,7 +59,7 @@ async fn a_killed_daemon_is_followed_by_another_and_a_stopped_one_at_once() {
     let mut two = Two::start().await;
     two.leader.kill();
     write(&two.folder(1), "Deux ");
-    until(&two.db.pool, &two.other, "select exists (select from revision where token = 2)").await;
+    until_applied(&two.db, &two.other, 2).await;
     until_logged(&two.other, "reconciling from here on (token 2)");
     assert_eq!(two.tokens().await, "1 2");
 
@@ -66,7 +72,7 @@ async fn a_killed_daemon_is_followed_by_another_and_a_stopped_one_at_once() {
     let free = "select until is null or token = 3 from reconciler";
     assert!(one::<bool>(&two.db.pool, free).await);
     write(&folder, "Trois ");
-    until(&two.db.pool, &third, "select exists (select from revision where token = 3)").await;
+    until_applied(&two.db, &third, 3).await;
     assert_eq!(third.stop().0.code(), Some(0));
     assert!(one::<bool>(&two.db.pool, "select until is null from reconciler").await);
 }
@@ -77,7 +83,7 @@ async fn a_daemon_that_was_paused_for_longer_than_its_lease_wakes_up_to_watch() 
     two.leader.signal(Signal::STOP);
     write(&two.folder(0), "Nul ");
     write(&two.folder(1), "Deux ");
-    until(&two.db.pool, &two.other, "select exists (select from revision where token = 2)").await;
+    until_applied(&two.db, &two.other, 2).await;
     two.leader.signal(Signal::CONT);
     until_logged(&two.leader, "the lease on reconciling was lost (token 1)");
     until_logged(&two.leader, &format!("another daemon reconciles (process {} on ", two.other.pid()));
@@ -85,7 +91,7 @@ async fn a_daemon_that_was_paused_for_longer_than_its_lease_wakes_up_to_watch() 
 
     // It has its say again when the other is gone.
     two.other.kill();
-    until(&two.db.pool, &two.leader, "select exists (select from revision where token = 3)").await;
+    until_applied(&two.db, &two.leader, 3).await;
     assert_eq!(two.tokens().await, "1 2 3");
     let in_force = "select body::text like '%Nul %' from manifest where kind = 'Sequence'";
     assert!(one::<bool>(&two.db.pool, in_force).await);
@@ -104,7 +110,7 @@ async fn a_daemon_paused_in_the_middle_of_a_plan_holds_nobody_up() {
     hold.rollback().await.unwrap();
     // It has written, did not commit, and has every lock of a plan.
     write(&two.folder(1), "Deux ");
-    until(&two.db.pool, &two.other, "select exists (select from revision where token = 2)").await;
+    until_applied(&two.db, &two.other, 2).await;
     two.leader.signal(Signal::CONT);
     until_logged(&two.leader, "the lease on reconciling was lost (token 1)");
     assert_eq!(two.tokens().await, "1 2");

@@ -89,14 +89,6 @@ impl Drop for Daemon {
     }
 }
 
-pub(crate) async fn one<T>(pool: &PgPool, query: &str) -> T
-where
-    T: Send + Unpin,
-    for<'r> T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
-{
-    sqlx::query_scalar(sqlx::AssertSqlSafe(query.to_owned())).fetch_one(pool).await.unwrap()
-}
-
 /// Waits until a yes-or-no query says yes.
 pub(crate) async fn until(pool: &PgPool, daemon: &Daemon, query: &str) -> Duration {
     let began = Instant::now();

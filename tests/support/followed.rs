@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use relance::store::Speed;
 
-use crate::support::daemon::{Daemon, import, one, until};
+use crate::support::daemon::{Daemon, import, until};
 use crate::support::database::{TestDatabase, database};
+use crate::support::rows::count;
 use crate::support::trees::{ALWAYS, NO_PACE, tree};
 
 /// A database where it is Monday, with one account and many people.
@@ -30,8 +31,12 @@ pub(crate) async fn until_in_force(db: &TestDatabase, daemon: &Daemon, words: &s
     assert!(took < Duration::from_secs(20), "`{words}` took {took:?}");
 }
 
+pub(crate) async fn until_active(db: &TestDatabase, daemon: &Daemon) {
+    until(&db.pool, daemon, "select exists (select from run where phase = 'active')").await;
+}
+
 /// Nothing of what runs was touched.
 pub(crate) async fn nothing_is_cancelled(db: &TestDatabase) {
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from run where phase = 'active'").await, 1);
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from target where state = 'exited'").await, 0);
+    assert_eq!(count(&db.pool, "run where phase = 'active'").await, 1);
+    assert_eq!(count(&db.pool, "target where state = 'exited'").await, 0);
 }

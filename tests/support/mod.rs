@@ -3,9 +3,11 @@
 pub(crate) mod daemon;
 pub(crate) mod database;
 pub(crate) mod export;
+pub(crate) mod facts;
 pub(crate) mod followed;
 pub(crate) mod house;
 pub(crate) mod mail_server;
 pub(crate) mod receiver;
+pub(crate) mod rows;
 pub(crate) mod trees;
 pub(crate) mod world;

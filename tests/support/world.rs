@@ -15,6 +15,7 @@ use relance::store::{Batch, Claim, Ordered, Span, Store, Terms};
 use relance::time_machine::{self, Delivery, Reaction, Script};
 
 use crate::support::database::{TestDatabase, database};
+use crate::support::rows;
 
 /// What the channel does with the next hand-overs to a phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,23 +76,6 @@ impl Phones {
     }
 }
 
-/// One referral as a test needs it; the rest is made up.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Person<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) account: &'a str,
-    pub(crate) phone: &'a str,
-    pub(crate) language: Option<&'a str>,
-    pub(crate) registered_at: &'a str,
-}
-
-impl<'a> Person<'a> {
-    /// Somebody of account `a1` who registered on 20 November 2026 and agreed to be written to.
-    pub(crate) fn new(id: &'a str, phone: &'a str) -> Self {
-        Self { id, account: "a1", phone, language: Some("fr"), registered_at: "2026-11-20T10:00:00Z" }
-    }
-}
-
 pub(crate) struct World {
     database: TestDatabase,
     pub(crate) now: Timestamp,
@@ -133,38 +117,8 @@ impl World {
         &self.database.store
     }
 
-    /// An account in Douala (UTC+1), in French.
-    pub(crate) async fn account(&self, id: &str) {
-        self.sql(&format!(
-            "insert into account (external_id, name, language, country, timezone, as_of)
-             values ('{id}', 'Aminata', 'fr', 'CM', 'Africa/Douala', '2026-11-01Z')"
-        ))
-        .await;
-    }
-
-    pub(crate) async fn person(&self, person: Person<'_>) {
-        let Person { id, account, phone, language, registered_at } = person;
-        let language = language.map_or("null".to_owned(), |tag| format!("'{tag}'"));
-        self.sql(&format!(
-            "insert into referral (account_id, external_id, name, phone, language, country, registered_at, consent,
-                                   as_of, is_current)
-             select id, '{id}', 'Paul', '{phone}', {language}, 'CM', '{registered_at}', 'opted_in', '2026-11-01Z', true
-             from account where external_id = '{account}'"
-        ))
-        .await;
-        self.facts_changed().await;
-    }
-
-    /// What an import leaves behind for the loops.
-    pub(crate) async fn facts_changed(&self) {
-        let now = self.now.to_rfc3339();
-        self.sql("update facts_generation set facts = facts + 1").await;
-        self.sql(&format!("update run set enroll_at = '{now}', check_at = '{now}' where finished_at is null")).await;
-        self.sql(&format!("update lane set wake_at = '{now}'")).await;
-    }
-
     pub(crate) async fn sql(&self, statement: &str) {
-        sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&self.database.pool).await.unwrap();
+        rows::execute(self.pool(), statement).await;
     }
 
     pub(crate) fn pool(&self) -> &sqlx::PgPool {
@@ -173,7 +127,7 @@ impl World {
 
     /// The first column of every row, as text.
     pub(crate) async fn column(&self, query: &str) -> Vec<String> {
-        sqlx::query_scalar(sqlx::AssertSqlSafe(query.to_owned())).fetch_all(&self.database.pool).await.unwrap()
+        rows::column(self.pool(), query).await
     }
 
     pub(crate) async fn one<T>(&self, query: &str) -> T
@@ -181,7 +135,12 @@ impl World {
         T: Send + Unpin,
         for<'r> T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
-        sqlx::query_scalar(sqlx::AssertSqlSafe(query.to_owned())).fetch_one(&self.database.pool).await.unwrap()
+        rows::one(self.pool(), query).await
+    }
+
+    /// How many rows of a table there are: `revision`, `message where state = 'sent'`.
+    pub(crate) async fn count(&self, rows: &str) -> i64 {
+        rows::count(self.pool(), rows).await
     }
 
     /// Makes `yaml` the whole tree; it must be without errors.
@@ -197,7 +156,7 @@ impl World {
     }
 
     /// How many people a plan for `yaml` says it enrolls.
-    pub(crate) async fn count(&mut self, yaml: &str) -> u64 {
+    pub(crate) async fn would_enroll(&mut self, yaml: &str) -> u64 {
         let plan = self.machine().compare(sources(yaml)).await.unwrap().plan;
         plan.changes.iter().filter_map(|change| change.effect.as_ref()).map(|effect| effect.enroll).sum()
     }
@@ -270,39 +229,46 @@ impl World {
         claim.messages.len()
     }
 
+    /// How many messages count against the caps of the only account and of the only run.
+    pub(crate) async fn taken(&self) -> (i32, i32) {
+        (self.one("select taken from lane").await, self.one("select taken from run").await)
+    }
+
+    pub(crate) async fn wrong_counters(&self) -> i64 {
+        rows::wrong_counters(self.pool()).await
+    }
+
+    pub(crate) async fn waiting_for_locks(&self) -> i64 {
+        rows::waiting_for_locks(self.pool()).await
+    }
+
     /// Every target as `referral campaign state day`, in order.
     pub(crate) async fn targets(&self) -> Vec<String> {
-        sqlx::query_scalar(
+        self.column(
             "select concat_ws(' ', r.external_id, c.name, t.state, t.exit_reason, 'day', t.day)
              from target t join referral r on (r.account_id, r.id) = (t.account_id, t.referral_id)
              join campaign c on c.id = t.campaign_id order by 1",
         )
-        .fetch_all(&self.database.pool)
         .await
-        .unwrap()
     }
 
     /// Every message as `referral campaign day state attempts`, in order.
     pub(crate) async fn messages(&self) -> Vec<String> {
-        sqlx::query_scalar(
+        self.column(
             "select concat_ws(' ', r.external_id, c.name, 'day', m.day, m.state, 'attempt', m.attempts)
              from message m join referral r on (r.account_id, r.id) = (m.account_id, m.referral_id)
              join campaign c on c.id = m.campaign_id order by 1",
         )
-        .fetch_all(&self.database.pool)
         .await
-        .unwrap()
     }
 
     /// Every run as `campaign account phase reason`, in order.
     pub(crate) async fn runs(&self) -> Vec<String> {
-        sqlx::query_scalar(
+        self.column(
             "select concat_ws(' ', c.name, a.external_id, r.phase, r.reason)
              from run r join account a on a.id = r.account_id join campaign c on c.id = r.campaign_id order by r.campaign_id, 1",
         )
-        .fetch_all(&self.database.pool)
         .await
-        .unwrap()
     }
 }
 

@@ -18,8 +18,9 @@ use relance::lifecycle::operator::Override;
 use relance::store::{Age, Claim, FactEvent, Inbound, Receipt, ReceiptStatus};
 
 use crate::dice::Dice;
+use crate::support::facts::Person;
 use crate::support::trees::tree;
-use crate::support::world::{Fault, Person, World};
+use crate::support::world::{Fault, World};
 
 /// Clocks change in New York on 14 March, in Paris on the 28th, in Santiago and on Lord Howe Island on 4 April.
 const BEGIN: &str = "2027-03-10T06:00:00Z";
