@@ -11,7 +11,15 @@ demo:
 test *ARGS:
     cargo test {{ARGS}}
 
-# What CI runs
+# The tests that answer soon: `just fast webhooks` for some of them
+fast *ARGS:
+    cargo test --test it {{ARGS}}
+
+# The tests that take long: `just slow chaos` for some of them
+slow *ARGS:
+    cargo test --test slow {{ARGS}}
+
+# Everything that CI runs
 check:
     .ci/run
 

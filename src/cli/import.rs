@@ -155,6 +155,14 @@ mod tests {
         let rejection = |line| Rejection::new(line, "phone", "12345", "not a valid phone number of `CM`");
         let rejected = (2..9).map(rejection).chain([Rejection::new(9, "gender", "robot", "not a gender")]).collect();
         let report = Report { read: 10, inserted: 2, updated: 0, unchanged: 0, rejected };
-        insta::assert_snapshot!(text(&report));
+        insta::assert_snapshot!(text(&report), @"
+        10 read: 2 inserted, 0 updated, 0 unchanged, 8 rejected
+
+         COLUMN  REJECTED  LINE  VALUE  REASON
+         gender         1     9  robot  not a gender
+         phone          7     2  12345  not a valid phone number of `CM`
+                              3  12345  not a valid phone number of `CM`
+                              4  12345  not a valid phone number of `CM`
+        ");
     }
 }

@@ -7,7 +7,8 @@ use relance::daemon::{BATCH, Seen, send, upkeep};
 use relance::store::{Span, Speed, Terms};
 use sqlx::Connection;
 
-use crate::world::{Fault, Person, World};
+use crate::support::facts::Person;
+use crate::support::world::{Fault, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 
@@ -119,13 +120,7 @@ async fn accident_03_counters_are_exact_under_concurrent_senders() {
     // At most 7 of each campaign and 11 in all, for each of three accounts: the caps are reached and never passed.
     assert_eq!(world.channel.delivered().len(), 33);
     assert_eq!(world.column("select taken::text from run order by taken").await, ["4", "4", "4", "7", "7", "7"]);
-    let wrong: i64 = world
-        .one(
-            "select count(*) from run r where taken <> (select count(*) from message m
-             where (m.account_id, m.campaign_id) = (r.account_id, r.campaign_id) and counts_on = r.taken_on)",
-        )
-        .await;
-    assert_eq!(wrong, 0, "a run's counter differs from its messages");
+    assert_eq!(world.wrong_counters().await, 0);
     assert_eq!(world.one::<i64>("select sum(taken) from lane").await, 33);
 }
 
@@ -161,14 +156,12 @@ async fn accident_03_quota_is_not_read_while_somebody_else_takes_it() {
         tokio::spawn(
             async move { store.claim(&program, BATCH, span, Terms::until(span.to() + TimeDelta::hours(1))).await },
         );
-    let waiting =
-        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    while !claim.is_finished() && world.one::<i64>(waiting).await < 1 {
+    while !claim.is_finished() && world.waiting_for_locks().await < 1 {
         tokio::task::yield_now().await;
     }
     tx.commit().await.unwrap();
     assert_eq!(claim.await.unwrap().unwrap().messages, []);
-    assert_eq!(world.one::<i32>("select taken from lane").await, 2);
+    assert_eq!(world.taken().await.0, 2);
 }
 
 #[tokio::test]
@@ -218,8 +211,7 @@ async fn accident_09_day_1_is_not_skipped_when_it_could_not_be_sent() {
     let texts: Vec<String> = world.channel.delivered().into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts, ["Bonjour Paul, jour 1. Répondez STOP pour ne plus recevoir de messages."]);
     // The two that certainly did not leave gave their quota back.
-    assert_eq!(world.one::<i32>("select taken from lane").await, 1);
-    assert_eq!(world.one::<i32>("select taken from run").await, 1);
+    assert_eq!(world.taken().await, (1, 1));
 }
 
 #[tokio::test]
@@ -295,7 +287,7 @@ async fn accident_11_what_a_plan_counts_is_what_enrollment_takes() {
     world.sql("update referral set consent = 'opted_out' where id = 34").await;
     world.sql("update referral set is_current = false where id = 46").await;
     let yaml = tree("  limits: {targets: 4}").replace("subscription: unpaid", "professions: [ETUDIANTE]");
-    let counted = world.count(&yaml).await;
+    let counted = world.would_enroll(&yaml).await;
     world.apply(&yaml).await;
     world.settle().await;
     let enrolled = world.column("select count(*)::text from target group by account_id order by account_id").await;
@@ -335,7 +327,7 @@ async fn accident_12_jobs_that_overlap_take_and_write_to_everybody_once() {
     keys.sort();
     keys.dedup();
     assert_eq!((keys.len(), sent), (60, 60), "somebody got a day twice, or not at all");
-    assert_eq!(world.one::<i64>("select count(*) from target").await, 60);
+    assert_eq!(world.count("target").await, 60);
 }
 
 #[tokio::test]

@@ -15,15 +15,15 @@ use relance::core::dispatch::program::Program;
 use relance::core::domain::{Callback, MessageKey};
 use relance::core::manifest::desired::Channel as Spec;
 use relance::daemon::{BATCH, Flight, Seen, upkeep};
-use relance::facts::Source;
-use relance::facts::import;
+use relance::facts::{Source, import};
 use relance::store::{Age, Batch, Receipt, ReceiptStatus, Speed};
 use tempfile::TempDir;
 
-use crate::daemon::folder;
-use crate::sending::{ALWAYS, NO_PACE, tree};
+use crate::support::daemon::folder;
+use crate::support::facts::Person;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 use crate::whatsapp::CODES;
-use crate::world::{Person, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const REAL: Speed = Speed(1.0);

@@ -13,16 +13,17 @@ use relance::core::dispatch::OutgoingMessage;
 use relance::core::domain::{ReferralId, Timestamp};
 use relance::core::manifest::desired::Channel as Spec;
 use relance::daemon::enroll;
-use relance::facts::Source;
-use relance::facts::import;
+use relance::facts::{Source, import};
 use relance::store::{Age, Speed};
 use serde_json::{Value, json};
 
 use crate::estimate::folder;
 use crate::get::relancectl;
 use crate::plan::nameless;
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Person, World};
+use crate::support::facts::Person;
+use crate::support::rows::column;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 
@@ -59,12 +60,11 @@ async fn label(world: &World, account: &str, plan: &str) {
 
 /// How many messages left for each account.
 async fn sent(world: &World) -> Vec<i64> {
-    sqlx::query_scalar(
+    column(
+        world.pool(),
         "select (select count(*) from message m where m.account_id = a.id and m.state = 'sent') from account a order by id",
     )
-    .fetch_all(world.pool())
     .await
-    .unwrap()
 }
 
 fn run(world: &World, args: &[&str]) -> String {
@@ -159,7 +159,7 @@ async fn plans_and_estimates_reckon_with_every_account_as_it_is() {
     // Four people, three days, one message a day.
     assert_eq!((&estimate["messages"], &estimate["days"]), (&json!(12), &json!(12)));
 
-    assert_eq!(world.count(&yaml).await, 4);
+    assert_eq!(world.would_enroll(&yaml).await, 4);
     let first = run(&world, &["plan", "--dir", path]);
     world.apply(&yaml).await;
     world.store().set_clock(world.now, Speed(0.0)).await.unwrap();

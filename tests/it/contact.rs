@@ -7,16 +7,15 @@ use chrono::TimeDelta;
 use relance::channel::Outcome;
 use relance::core::domain::Phone;
 use relance::daemon::{Addressees, receive};
-use relance::facts::Source;
-use relance::facts::import;
 use relance::facts::import::Report;
+use relance::facts::{Source, import};
 use relance::store::{Age, Forgotten, Listed, Speed};
 use serde_json::{Value, json};
 
 use crate::operator::session;
 use crate::replies::{said, world};
-use crate::webhooks::envelope;
-use crate::world::World;
+use crate::support::house::envelope;
+use crate::support::world::World;
 
 const PHONE: &str = "+237671000001";
 const DIGITS: &str = "237671000001";
@@ -129,7 +128,7 @@ async fn nothing_is_left_of_who_is_forgotten_but_counts() {
     for secret in SECRETS {
         assert!(!after.contains(secret), "{secret}: {after}");
     }
-    assert_eq!(world.one::<i64>("select count(*) from webhook where body = ''").await, 1);
+    assert_eq!(world.count("webhook where body = ''").await, 1);
     let now = ["r1 welcome exited removed day 2", "r2 welcome active day 2", "r3 welcome exited removed day 2"];
     assert_eq!(world.targets().await, now);
     assert_eq!((world.messages().await.len(), world.one::<i64>(quotas).await), (3, taken));
@@ -153,7 +152,7 @@ async fn nothing_that_is_told_later_brings_back_who_was_forgotten() {
     let before = everything(&world).await;
     assert!(before.contains(DIGITS) && !before.contains(&format!("preference {DIGITS}")), "{before}");
     world.store().forget(&phone(), "a letter", world.now).await.unwrap();
-    assert_eq!(world.one::<i64>("select count(*) from webhook where body = '' and due_at is null").await, 5);
+    assert_eq!(world.count("webhook where body = '' and due_at is null").await, 5);
     process(&world).await;
     told(&world, "c").await;
     process(&world).await;
@@ -165,11 +164,8 @@ async fn nothing_that_is_told_later_brings_back_who_was_forgotten() {
         assert!(!after.contains(secret), "{secret}: {after}");
     }
     // How it went is known all the same.
-    assert_eq!(
-        world.one::<i64>("select count(*) from message where referral_id = 1 and delivered_at is not null").await,
-        1
-    );
-    assert_eq!(world.one::<i64>("select count(*) from suppression where phone = ''").await, 0);
+    assert_eq!(world.count("message where referral_id = 1 and delivered_at is not null").await, 1);
+    assert_eq!(world.count("suppression where phone = ''").await, 0);
 }
 
 #[tokio::test]
@@ -189,7 +185,7 @@ async fn nor_does_the_answer_to_a_hand_over_that_was_under_way() {
         world.store().save_outcomes(&answered, world.now).await.unwrap();
         let after = everything(&world).await;
         assert!(!after.contains(DIGITS), "{after}");
-        assert_eq!(world.one::<i64>("select count(*) from message where phone = '' and state = 'sending'").await, 0);
+        assert_eq!(world.count("message where phone = '' and state = 'sending'").await, 0);
     }
 }
 

@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 
 use crate::accidents::tree;
-use crate::world::{Person, World};
+use crate::support::facts::Person;
+use crate::support::world::World;
 
 /// Two accounts with three people each, all of them enrolled and none written to yet.
 async fn world() -> World {
@@ -96,7 +97,7 @@ async fn a_campaign_that_goes_and_comes_back_takes_nobody_twice() {
     world.apply(&without).await;
     world.run_for(TimeDelta::hours(1)).await;
     world.person(Person::new("new", "+237671000099")).await;
-    assert_eq!(world.count(&tree("")).await, 1, "the plan counts only who was never in it");
+    assert_eq!(world.would_enroll(&tree("")).await, 1, "the plan counts only who was never in it");
     world.apply(&tree("")).await;
     world.run_for(TimeDelta::days(5)).await;
     let to_others = world.channel.delivered().iter().filter(|(phone, _)| phone != "+237671000099").count();

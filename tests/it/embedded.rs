@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
 
 use crate::schema::make_unreleased;
-use crate::support;
+use crate::support::database::{database, fast_dir, options};
 
 const RELANCECTL: &str = env!("CARGO_BIN_EXE_relancectl");
 const NOBODY: u32 = 65534;
@@ -27,7 +27,7 @@ impl Home {
     fn new() -> Self {
         // Open to the user that runs the server when we are root.
         let open = fs::Permissions::from_mode(0o755);
-        Self(tempfile::Builder::new().prefix("relance-").permissions(open).tempdir_in(support::fast_dir()).unwrap())
+        Self(tempfile::Builder::new().prefix("relance-").permissions(open).tempdir_in(fast_dir()).unwrap())
     }
 
     fn server_dir(&self) -> PathBuf {
@@ -35,7 +35,7 @@ impl Home {
     }
 
     fn options(&self) -> Options {
-        let options = support::options(self.server_dir());
+        let options = options(self.server_dir());
         Options { grace: Duration::from_millis(100), durability: Durability::Full, ..options }
     }
 
@@ -312,8 +312,8 @@ fn without_server_programs_it_says_so() {
 
 #[tokio::test]
 async fn a_test_shares_its_database_with_no_other() {
-    let one = support::database().await;
-    let other = support::database().await;
+    let one = database().await;
+    let other = database().await;
     one.pool.execute("create table here ()").await.unwrap();
     let there: Option<String> =
         sqlx::query_scalar("select to_regclass('here')::text").fetch_one(&other.pool).await.unwrap();

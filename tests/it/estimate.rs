@@ -9,8 +9,8 @@ use relance::store::Speed;
 use serde_json::{Value, json};
 
 use crate::get::relancectl;
-use crate::sending::{NO_PACE, tree};
-use crate::world::World;
+use crate::support::trees::{NO_PACE, tree};
+use crate::support::world::World;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 

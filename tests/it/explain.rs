@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::accidents::tree;
 use crate::get::relancectl;
-use crate::world::{Fault, Person, World};
+use crate::support::facts::Person;
+use crate::support::world::{Fault, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 
@@ -73,7 +74,7 @@ async fn not_due_yet_and_what_will_stand_against_it() {
     world.sql("update referral set paid_at = null").await;
     world.sql("update target set due_at = '2026-11-30T22:00Z'").await;
     assert!(sentence(&world).await.contains("held then until 2026-12-01 07:00 (in 23h): it is outside the hours"));
-    world.sql("update account set subscription_ends_at = '2026-11-30T21:00Z'").await;
+    world.subscriptions_end(Some("2026-11-30T21:00Z")).await;
     let json = json(&world, "welcome/a1/r1").await;
     assert_eq!(
         (&json["answer"]["verdict"], &json["answer"]["next"]["what"]),
@@ -132,7 +133,7 @@ async fn pacing_between_two() {
 async fn who_will_leave_and_who_left() {
     let mut world = world(&tree("")).await;
     world.run_for(TimeDelta::hours(7)).await;
-    world.sql("update referral set paid_at = '2026-11-30T16:00Z' where external_id = 'r1'").await;
+    world.pay("r1", "2026-11-30T16:00Z").await;
     world.sql("insert into suppression values ('+237671000002', 'reply', '2026-11-30T17:00Z')").await;
     at(&mut world, "2026-12-01T15:00:00Z");
     let before = [target(&world, "welcome/a1/r1").await, target(&world, "welcome/a1/r2").await];
@@ -195,7 +196,7 @@ async fn a_referral_in_all_campaigns_of_their_account() {
     // Somebody who came later.
     let young = Person { registered_at: "2026-11-10T10:00:00Z", ..Person::new("r3", "+237671000003") };
     world.person(young).await;
-    world.sql("update referral set consent = null where external_id = 'r3'").await;
+    world.consent("r3", None).await;
     let texts = [explain(&world, &["referral", "r1"]).await, explain(&world, &["referral", "r3"]).await];
     insta::assert_snapshot!(texts.join("\n----\n"));
     let json = explain(&world, &["referral", "r3", "-o", "json"]).await;
@@ -208,7 +209,7 @@ async fn a_referral_in_all_campaigns_of_their_account() {
         serde_json::json!(["consent-missing", "country", "gender"])
     );
     // Who is said to match is taken.
-    world.sql("update referral set consent = 'opted_in' where external_id = 'r3'").await;
+    world.consent("r3", Some("opted_in")).await;
     let matches = explain(&world, &["referral", "r3"]).await;
     assert!(matches.contains("welcome    Matches: taken at the next look for people"), "{matches}");
     world.settle().await;

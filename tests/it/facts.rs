@@ -4,12 +4,12 @@ use std::io::Cursor;
 
 use chrono::TimeDelta;
 use relance::core::domain::{AccountId, ReferralId, Timestamp};
-use relance::facts::Source;
-use relance::facts::import;
+use relance::facts::{Source, import};
 use relance::store::{Age, FactEvent};
 
 use crate::accidents::tree;
-use crate::world::{Person, World};
+use crate::support::facts::Person;
+use crate::support::world::World;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const HEADER: &str = "id,account_id,name,phone,country,registered_at,paid_at";
@@ -137,7 +137,7 @@ async fn a_lost_connection_holds_everybody_until_it_is_back() {
     assert_eq!(world.channel.delivered().len(), 2);
 
     // `expired` says why there is no connection: losing it again is no news.
-    world.sql("update account set whatsapp_status = 'expired'").await;
+    world.numbers_are("expired").await;
     assert_eq!(record(&world, &connection(false)).await, 0);
     assert_eq!(world.column("select whatsapp_status from account").await, ["expired"]);
 }
@@ -239,6 +239,6 @@ async fn thousands_are_recorded_at_once() {
         events.push(FactEvent::Paid { account: found[*id].account, referral: found[*id].referral, at });
     }
     assert_eq!(record(&world, &events).await, 6_000);
-    assert_eq!(world.one::<i64>("select count(*) from referral where paid_at is not null").await, 6_000);
+    assert_eq!(world.count("referral where paid_at is not null").await, 6_000);
     assert_eq!(world.store().facts_generation().await.unwrap(), 1);
 }

@@ -12,8 +12,9 @@ use relance::daemon::{BATCH, Flight};
 use relance::store::{Batch, Speed};
 use tokio::sync::watch;
 
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Person, World};
+use crate::support::facts::Person;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 const ACCOUNTS: i32 = 5;
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -72,11 +73,11 @@ async fn whoever_is_suppressed_waits_for_who_enrolls_and_nobody_waits_for_them()
         .unwrap();
     land_while_two_wait(&world, &turns).await;
     until(&world, &format!("select state = 'queued' from message where account_id = {ACCOUNTS}")).await;
-    assert_eq!(world.one::<i64>("select count(*) from suppression").await, 0);
+    assert_eq!(world.count("suppression").await, 0);
     enrollment.commit().await.unwrap();
     flight.land().await;
-    assert_eq!(world.one::<i64>("select count(*) from suppression").await, 4);
-    assert_eq!(world.one::<i64>("select count(*) from message where state = 'failed'").await, 4);
+    assert_eq!(world.count("suppression").await, 4);
+    assert_eq!(world.count("message where state = 'failed'").await, 4);
 }
 
 #[tokio::test]
@@ -96,10 +97,10 @@ async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account
         .unwrap();
     land_while_two_wait(&world, &turns).await;
     until(&world, &format!("select state = 'sent' from message where account_id = {ACCOUNTS}")).await;
-    assert_eq!(world.one::<i64>("select count(*) from message where state = 'sending'").await, 4);
+    assert_eq!(world.count("message where state = 'sending'").await, 4);
     apply.commit().await.unwrap();
     flight.land().await;
-    assert_eq!(world.one::<i64>("select count(*) from message where state = 'queued'").await, 4);
+    assert_eq!(world.count("message where state = 'queued'").await, 4);
 }
 
 #[tokio::test]
@@ -128,7 +129,7 @@ async fn a_claim_that_some_lanes_fill_leaves_the_others_to_whoever_claims_beside
     // Two lanes fill a batch, and those for which there was no room come next. In the end each has four people: two lanes do
     // not fill it any more, and the room is given to others.
     assert_eq!(looked_at, [(32, 2), (32, 2), (32, 2), (32, 2), (8, 2), (12, 3), (12, 3)]);
-    assert_eq!(world.one::<i64>("select count(*) from message where state = 'sent'").await, 160);
+    assert_eq!(world.count("message where state = 'sent'").await, 160);
 }
 
 #[tokio::test]

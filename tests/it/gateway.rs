@@ -16,9 +16,9 @@ use relance::core::manifest::desired::policy::AccountPolicy;
 use relance::core::manifest::desired::{Channel as Spec, Media, MediaAt, MediaType};
 use serde_json::json;
 
-use crate::daemon::folder;
-use crate::manifests::sources;
-use crate::receiver::{Answer, Receiver};
+use crate::support::daemon::folder;
+use crate::support::receiver::{Answer, Receiver};
+use crate::support::trees::sources;
 
 pub(crate) fn now() -> Timestamp {
     "2026-11-30T08:00:00Z".parse().unwrap()

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::estimate::folder;
 use crate::get::relancectl;
 use crate::plan::nameless;
-use crate::sending::{NO_PACE, tree};
-use crate::world::{World, sources};
+use crate::support::trees::{NO_PACE, tree};
+use crate::support::world::{World, sources};
 
 /// Four accounts, nobody in them.
 async fn world(yaml: &str) -> World {
@@ -169,7 +169,7 @@ async fn a_plan_says_what_is_frozen_and_a_person_applies_no_errors() {
     let (_, error, code) = run(&["apply", "--allow-mass-change"]);
     assert!(error.contains("nothing is applied: the files have errors"), "{error}");
     assert_eq!(code, Some(1));
-    let revisions: i64 = world.one("select count(*) from revision").await;
+    let revisions = world.count("revision").await;
     assert_eq!(revisions, 1);
 }
 
@@ -189,7 +189,7 @@ async fn a_rename_keeps_the_campaign_and_shows_in_the_plan() {
     );
     assert_eq!(world.column(campaigns).await, ["1 winter t", "2 b t", "3 c t"]);
     assert_eq!(world.column(manifests).await, ["b", "c", "winter"]);
-    assert_eq!(world.one::<i64>("select count(*) from run where finished_at is null").await, 12);
+    assert_eq!(world.count("run where finished_at is null").await, 12);
     assert!(matches!(daemon(&mut world, &winter).await.outcome, Outcome::InSync));
     // Renamed and cancelled in one: that cancels.
     let off = winter.replace(

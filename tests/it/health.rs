@@ -8,8 +8,9 @@ use relance::core::lifecycle::overrides::{Action, Override, Scope};
 use relance::store::{Receipt, ReceiptStatus, Stopped};
 
 use crate::replies::said;
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Fault, Person, World};
+use crate::support::facts::Person;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{Fault, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 

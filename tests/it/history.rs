@@ -5,7 +5,8 @@ use relance::core::domain::Timestamp;
 use relance::store::query::{Entry, EntryKind, HistoryOf};
 
 use crate::accidents::tree;
-use crate::world::{Fault, Person, World};
+use crate::support::facts::Person;
+use crate::support::world::{Fault, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 
@@ -50,7 +51,7 @@ async fn every_way_to_leave_and_to_fail() {
     world.channel.fail("+237671000002", &[Fault::NoSuchNumber]);
     world.channel.fail("+237671000003", &[Fault::Busy, Fault::Busy, Fault::Busy, Fault::NoAnswer]);
     world.run_for(TimeDelta::hours(7)).await;
-    world.sql("update referral set paid_at = '2026-11-30T16:00Z' where external_id = 'r1'").await;
+    world.pay("r1", "2026-11-30T16:00Z").await;
     world.sql("insert into suppression values ('+237671000004', 'reply', '2026-11-30T17:00Z')").await;
     world.facts_changed().await;
     world.run_for(TimeDelta::days(2)).await;
@@ -77,12 +78,27 @@ async fn a_run_tells_every_change_of_phase_once() {
     world.apply("").await;
     let run = HistoryOf::Run { campaign: "welcome", account: "a1" };
     let entries = world.store().history(run, 100).await.unwrap();
-    insta::assert_snapshot!(lines(&entries));
+    insta::assert_snapshot!(lines(&entries), @"
+    2026-11-30 08:00 welcome/a1: the run was made as draft (manifest): just created
+    2026-11-30 08:00 welcome/a1: the run became scheduled (waiting-for-start): starts at 2026-12-01 08:00 UTC
+    2026-12-01 08:00 welcome/a1: the run became active (running): enrolling and sending
+    2026-12-02 14:00 welcome/a1: the run became paused (template-error): day 2 in `fr`: `attributes.city` is not defined
+    2026-12-02 16:00 welcome/a1: the run became active (running): enrolling and sending
+    2026-12-02 16:00 welcome/a1: the run became cancelled (pruned): its manifest is gone
+    ");
 
     // The person's stay begins with their enrollment and ends with the run.
     let name = world.store().find_target("welcome/a1/r1").await.unwrap().unwrap();
     let target = world.store().history(HistoryOf::Target(&name), 100).await.unwrap();
-    insta::assert_snapshot!(lines(&target));
+    insta::assert_snapshot!(lines(&target), @"
+    2026-11-20 10:00 a1/r1: registered
+    2026-12-01 08:00 welcome/a1/r1: enrolled by revision 1
+    2026-12-01 14:00 welcome/a1/r1: day 1 sent in `fr`
+    2026-12-02 14:00 welcome/a1: the run became paused (template-error): day 2 in `fr`: `attributes.city` is not defined
+    2026-12-02 16:00 welcome/a1: the run became active (running): enrolling and sending
+    2026-12-02 16:00 welcome/a1: the run became cancelled (pruned): its manifest is gone
+    2026-12-02 16:00 welcome/a1/r1: left (cancelled): the run was cancelled
+    ");
 
     let last = world.store().history(run, 2).await.unwrap();
     assert_eq!(last, entries[entries.len() - 2..]);

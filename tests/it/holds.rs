@@ -9,7 +9,7 @@ use relance::store::{Heard, Listed};
 
 use crate::operator::{session, still};
 use crate::replies::{said, world};
-use crate::world::World;
+use crate::support::world::World;
 
 const PHONE: &str = "+237671000001";
 const UNCLEAR: &str = "don't cancel my order";

@@ -1,18 +1,17 @@
 //! Facts go in exactly as far as they are good, and nothing that people told us gets lost on the way.
 
 use std::io::{Cursor, Write};
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use relance::core::domain::{Rejection, Timestamp};
-use relance::facts::Source;
-use relance::facts::import;
 use relance::facts::import::Report;
+use relance::facts::{Source, import};
 use relance::store::Age;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use crate::support::{TestDatabase, database};
+use crate::support::database::{TestDatabase, database};
+use crate::support::rows::{column, one};
 
 const NOW: &str = "2026-11-01T00:00:00Z";
 const HEADER: &str = "id,account_id,name,phone,country,registered_at,paid_at,consent";
@@ -59,8 +58,8 @@ fn places(report: &Report) -> Vec<String> {
 }
 
 /// One text column, in the order of the query.
-async fn texts(pool: &PgPool, sql: &'static str) -> Vec<String> {
-    let found: Vec<Option<String>> = sqlx::query_scalar(sql).fetch_all(pool).await.unwrap();
+async fn texts(pool: &PgPool, sql: &str) -> Vec<String> {
+    let found: Vec<Option<String>> = column(pool, sql).await;
     found.into_iter().map(|text| text.unwrap_or_else(|| "-".to_owned())).collect()
 }
 
@@ -186,10 +185,10 @@ async fn an_empty_payment_erases_nothing_unless_the_row_is_newer_by_its_own_word
     rows(&db, &["r1,a1,Paul,671000001,CM,2026-10-01T08:00:00Z,2026-10-05T08:00:00Z,"]).await;
     let unpaid = "r1,a1,Paul,671000001,CM,2026-10-01T08:00:00Z,,";
     rows(&db, &[unpaid]).await;
-    assert!(sqlx::query_scalar::<_, bool>(paid).fetch_one(&db.pool).await.unwrap());
+    assert!(one::<bool>(&db.pool, paid).await);
     let refunded = format!("{HEADER},updated_at\n{unpaid},2026-11-02T00:00:00Z\n");
     referrals_at(&db, "2026-11-03T00:00:00Z", refunded).await;
-    assert!(!sqlx::query_scalar::<_, bool>(paid).fetch_one(&db.pool).await.unwrap());
+    assert!(!one::<bool>(&db.pool, paid).await);
 }
 
 #[tokio::test]
@@ -439,32 +438,4 @@ async fn the_command_line_reads_a_spreadsheet_s_export_and_standard_input() {
 
     let done = relancectl(&db, &["referrals", "/nowhere.csv"], b"");
     assert_eq!(done.status.code(), Some(2));
-}
-
-/// The export of 50,000 people that the issue counts by, where it is at hand.
-#[tokio::test]
-async fn members_50k_is_counted_exactly() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/members-50k");
-    let Ok(expected) = std::fs::read(dir.join("expected.json")) else { return };
-    let expected: Value = serde_json::from_slice(&expected).unwrap();
-    let db = database().await;
-    let age = Age { as_of: time(NOW), now: time(NOW) };
-    for again in [false, true] {
-        let report = import::accounts(&db.store, Source::open(&dir.join("accounts.csv")).unwrap(), age).await.unwrap();
-        let all = expected["accounts"].as_u64().unwrap();
-        assert_eq!(counts(&report), if again { (all, 0, 0, all, 0) } else { (all, all, 0, 0, 0) });
-
-        let file = Source::open(&dir.join("referrals.csv")).unwrap();
-        let report = import::referrals(&db.store, file, age).await.unwrap();
-        let (valid, repeated) = (&expected["referrals"]["valid"], &expected["referrals"]["repeated"]);
-        let (valid, repeated) = (valid.as_u64().unwrap(), repeated.as_u64().unwrap());
-        let (inserted, unchanged) = if again { (0, valid + repeated) } else { (valid, repeated) };
-        assert_eq!((report.inserted, report.updated, report.unchanged), (inserted, 0, unchanged));
-        let mut rejected = serde_json::Map::new();
-        for rejection in &report.rejected {
-            let count = rejected.get(&rejection.column).and_then(Value::as_u64).unwrap_or(0);
-            rejected.insert(rejection.column.clone(), (count + 1).into());
-        }
-        assert_eq!(Value::Object(rejected), expected["referrals"]["rejected"]);
-    }
 }

@@ -11,13 +11,11 @@ use relance::store::{Incoming, Listed, Receipt, ReceiptStatus, Senders, Store};
 use sqlx::Acquire;
 use tokio::sync::Barrier;
 
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Person, World};
+use crate::support::facts::Person;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 const SANDBOX: &str = "---\napiVersion: relance/v1\nkind: Channel\nmetadata: {name: wa}\nspec: {type: sandbox}\n";
-/// How many wait for a lock.
-pub(crate) const WAITING: &str =
-    "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
 const ACCOUNTS: usize = 4;
 const PEOPLE: usize = 25;
 const ROUNDS: usize = PEOPLE;
@@ -153,9 +151,9 @@ async fn who_writes_at_the_same_time_never_waits_in_a_circle() {
     assert!(failed.is_empty(), "{failed:#?}");
     assert_eq!(world.one::<i64>("select deadlocks from pg_stat_database where datname = current_database()").await, 0);
     // They did what they were to do.
-    assert_eq!(world.one::<i64>("select count(*) from lease").await, 0);
-    assert_eq!(world.one::<i64>("select count(*) from referral where forgotten_at is null").await, 0);
-    assert_eq!(world.one::<i64>("select count(*) from message where state in ('sending', 'sent')").await, 0);
+    assert_eq!(world.count("lease").await, 0);
+    assert_eq!(world.count("referral where forgotten_at is null").await, 0);
+    assert_eq!(world.count("message where state in ('sending', 'sent')").await, 0);
 }
 
 #[tokio::test]
@@ -173,7 +171,7 @@ async fn whoever_waits_for_a_lane_has_none_of_its_messages() {
     sqlx::query("select from lane for update").execute(&mut *tx).await.unwrap();
     let (store, now) = (world.store().clone(), world.now);
     let expiring = tokio::spawn(async move { store.expire_leases(now).await });
-    while !expiring.is_finished() && world.one::<i64>(WAITING).await < 1 {
+    while !expiring.is_finished() && world.waiting_for_locks().await < 1 {
         tokio::task::yield_now().await;
     }
     sqlx::query("select from message for update nowait").execute(&mut *tx).await.unwrap();
@@ -202,7 +200,7 @@ async fn whoever_waits_for_a_message_has_halted_no_channel() {
     sqlx::query("select from message where account_id = 2 for update").execute(&mut *tx).await.unwrap();
     let (store, now) = (world.store().clone(), world.now);
     let saving = tokio::spawn(async move { store.save_outcomes(&outcomes, now).await });
-    while !saving.is_finished() && world.one::<i64>(WAITING).await < 1 {
+    while !saving.is_finished() && world.waiting_for_locks().await < 1 {
         tokio::task::yield_now().await;
     }
     sqlx::query("set local lock_timeout = '1s'").execute(&mut *tx).await.unwrap();

@@ -15,11 +15,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sqlx::{Postgres, Transaction};
 
-use crate::daemon::folder;
 use crate::get::relancectl;
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::support::database;
-use crate::world::{World, sources};
+use crate::support::daemon::folder;
+use crate::support::database::database;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{World, sources};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const DAEMON: &str = "process 7 on host-1";
@@ -112,7 +112,13 @@ async fn everything_that_is_decided_is_told_once_with_who_and_why() {
     let (json, ..) = relancectl(&world.url(), &["log", "-o", "json", "--campaign", "winter", "--account", "a1"]);
     insta::assert_snapshot!("the_log_of_a_run_for_scripts", nameless(&json));
     let (text, ..) = relancectl(&world.url(), &["get", "revisions"]);
-    insta::assert_snapshot!("revisions_with_who_applied_and_approved", nameless(&text));
+    insta::assert_snapshot!(nameless(&text), @"
+    ID  ACCEPTED          COMMIT  AUTHOR  APPLIED BY           APPROVED BY  CHANGES
+     1  2026-11-30 08:00  -       -       process 7 on host-1  -            4 created
+     2  2026-11-30 09:04  -       -       process 7 on host-1  awa          2 cancelled
+
+    2 revisions · times are UTC, now 2026-11-30 09:04
+    ");
     let (text, ..) = relancectl(&world.url(), &["describe", "revision", "2"]);
     insta::assert_snapshot!("a_revision", nameless(&text));
     let kinds = "select distinct kind from event order by kind";
@@ -167,7 +173,15 @@ async fn the_log_is_narrowed_down() {
         assert!(error.contains(said) && code == Some(2), "{error}");
     }
     let (text, ..) = relancectl(&url, &["log", "--target", "winter/a1/r1"]);
-    insta::assert_snapshot!("the_log_of_a_person", text);
+    insta::assert_snapshot!(text, @"
+    TIME (UTC)           WHO  WHAT          CHANGE  REV  SENTENCE
+    2026-11-20 10:00:00  -    a1/r1         -       -    registered
+    2026-11-30 08:00:00  -    winter/a1/r1  -       -    enrolled by revision 1
+    2026-11-30 08:01:00  -    winter/a1     -       -    the run became paused (operator): paused by maria: too many complaints (until 2026-11-30 10:01 UTC)
+    2026-11-30 08:01:00  -    winter/a1     -       -    the run became active (running): started by maria: all clear; enrolling and sending
+    2026-11-30 09:04:00  -    winter/a1     -       -    the run became cancelled (pruned): its manifest is gone
+    2026-11-30 09:04:00  -    winter/a1/r1  -       -    left (cancelled): the run was cancelled
+    ");
 }
 
 /// Writers whose transactions end in any order, and some not well: who reads after a cursor gets each event once.

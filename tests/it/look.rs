@@ -8,7 +8,8 @@ use relance::store::query::{Standing, Wanted};
 use serde_json::{Value, json};
 
 use crate::accidents::tree;
-use crate::world::{Person, World};
+use crate::support::facts::Person;
+use crate::support::world::World;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 
@@ -153,7 +154,7 @@ async fn a_hold_that_is_shown_is_one_that_holds() {
 #[tokio::test]
 async fn targets_are_found_by_what_they_are() {
     let mut world = world().await;
-    world.sql("update referral set paid_at = '2026-12-01T00:00Z' where external_id = 'r2'").await;
+    world.pay("r2", "2026-12-01T00:00Z").await;
     world.run_for(TimeDelta::days(2)).await;
     let (program, _) = world.program().await;
     let exited = Wanted { standing: Some(Standing::Exited), ..Wanted::default() };

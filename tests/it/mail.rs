@@ -9,9 +9,9 @@ use relance::core::dispatch::OutgoingMessage;
 use relance::core::manifest::desired::Channel as Spec;
 use tempfile::TempDir;
 
-use crate::daemon::folder;
 use crate::gateway::{now, spec};
-use crate::mail_server::{Fault, MailServer, Moment};
+use crate::support::daemon::folder;
+use crate::support::mail_server::{Fault, MailServer, Moment};
 
 fn channel(port: u16, more: &str) -> Smtp {
     let settings = format!(

@@ -1,16 +1,16 @@
-//! Behaviour seen from outside: one binary, a file per behaviour, on a real Postgres where one is needed.
+//! Behaviour seen from outside: a file per behaviour, on a real Postgres where one is needed. Tests that take long are in
+//! `tests/slow`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "the fast and the slow tests use different parts of it")]
+mod support;
 
 mod accidents;
 mod accidents_out;
 mod account_policy;
 mod architecture;
-mod campaign_tests;
-mod chaos;
 mod contact;
-mod convergence;
-mod crash;
-mod daemon;
 mod docs;
 mod edits;
 mod embedded;
@@ -18,7 +18,6 @@ mod estimate;
 mod explain;
 mod facts;
 mod flight;
-mod forecast;
 mod gateway;
 mod get;
 mod gitops;
@@ -26,14 +25,11 @@ mod health;
 mod history;
 mod holds;
 mod import;
-mod lanes;
 mod lock_order;
 mod log;
 mod look;
 mod mail;
-mod mail_server;
 mod manifests;
-mod matcher;
 mod notifiers;
 mod operator;
 mod overrides;
@@ -41,27 +37,20 @@ mod ownership;
 mod plan;
 mod preview;
 mod receipts;
-mod receiver;
 mod reconcile;
 mod reference;
 mod replies;
 mod resolve;
-mod robustness;
 mod samples;
 mod schema;
 mod send_test;
 mod sending;
 mod several;
 mod signatures;
-mod simulate;
 mod source;
 mod standin;
 mod state;
 mod store_errors;
-mod storm;
-mod support;
 mod suppress;
-mod walk;
 mod webhooks;
 mod whatsapp;
-mod world;

@@ -6,14 +6,13 @@ use std::{env, fs};
 
 use relance::core::diagnostic::{Code, text};
 use relance::core::domain::{Language, Name};
-use relance::core::manifest::{Checked, Kind, SourceFile, Sources, check, schema, schema_file_name};
+use relance::core::manifest::check;
+use relance::core::manifest::{Checked, Kind, Sources};
+use relance::core::manifest::{schema, schema_file_name};
 
 use relance::core::template::{Template, Vars, opt_out_hint};
 
-pub(crate) fn sources(files: &[(&str, &[u8])]) -> Sources {
-    let file = |(path, bytes): &(&str, &[u8])| SourceFile { path: (*path).to_owned(), bytes: bytes.to_vec() };
-    Sources { files: files.iter().map(file).collect() }
-}
+use crate::support::trees::sources;
 
 fn alone(path: &Path) -> (Sources, Checked) {
     let name = path.file_name().unwrap().to_string_lossy();

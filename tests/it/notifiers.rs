@@ -14,11 +14,13 @@ use sha2::Sha256;
 use sqlx::{PgPool, Postgres, Transaction};
 use tempfile::TempDir;
 
-use crate::daemon::{self, Daemon, folder, import, until};
-use crate::receiver::{Answer, Receiver, Request};
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::support::database;
-use crate::world::World;
+use crate::support::daemon;
+use crate::support::daemon::{Daemon, folder, import, until};
+use crate::support::database::database;
+use crate::support::receiver::{Answer, Receiver, Request};
+use crate::support::rows::waiting_for_locks;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const KEY: &str = "a key of the team";
@@ -281,7 +283,7 @@ async fn rows_of_notifications_are_locked_in_their_order() {
     turn_round(&pool, &ids).await;
     let first = hold(&pool, ids[0]).await;
     tokio::join!(team.apply("active", ""), only_the_first_is_waited_for(first, &pool, &ids));
-    assert_eq!(team.world.one::<i64>("select count(*) from notification").await, 0);
+    assert_eq!(team.world.count("notification").await, 0);
 }
 
 /// Has the table hold these notifications in the opposite order.
@@ -302,10 +304,8 @@ async fn hold(pool: &PgPool, id: i64) -> Transaction<'static, Postgres> {
 
 /// Holds the first row until somebody waits for it, who must have none of the others by then.
 async fn only_the_first_is_waited_for(holder: Transaction<'static, Postgres>, pool: &PgPool, ids: &[i64]) {
-    let waiting =
-        "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
     let mut looks = 0;
-    while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await.unwrap() {
+    while waiting_for_locks(pool).await == 0 {
         looks += 1;
         assert!(looks < 20_000, "nobody waits");
     }
@@ -426,7 +426,7 @@ async fn a_missing_secret_is_waited_for_and_given_up_after_a_day() {
     assert!(
         given_up.iter().any(|text| text.starts_with("gave up telling `ops` of run-paused (paused in its manifest"))
     );
-    let due: i64 = team.world.one("select count(*) from notification where due_at is not null").await;
+    let due = team.world.count("notification where due_at is not null").await;
     assert_eq!(due, 0);
 }
 

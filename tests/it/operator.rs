@@ -6,10 +6,10 @@ use relance::store::Speed;
 use serde_json::Value;
 
 use crate::accidents::tree;
-use crate::daemon::folder;
 use crate::get::relancectl;
 use crate::look::world;
-use crate::world::World;
+use crate::support::daemon::folder;
+use crate::support::world::World;
 
 /// The world of `get` at a standstill.
 pub(crate) async fn still() -> World {
@@ -75,7 +75,7 @@ async fn mistakes_are_told_with_the_way_out() {
         ],
     );
     insta::assert_snapshot!(told);
-    let overrides: i64 = world.one("select count(*) from override").await;
+    let overrides = world.count("override").await;
     assert_eq!(overrides, 1, "only the one that makes sense is there");
 }
 
@@ -107,8 +107,13 @@ async fn what_was_ordered_is_seen_wherever_one_looks() {
     for args in [&["get", "runs", "--account", "a2"][..], &["describe", "run", "welcome", "a2"]] {
         assert!(!relancectl(&url, args).0.contains("maria"), "{args:?}");
     }
-    insta::assert_snapshot!("a_plan_beside_an_override", relancectl(&url, &["plan", "--dir", dir]).0);
+    insta::assert_snapshot!(relancectl(&url, &["plan", "--dir", dir]).0, @"
+    Overrides by operators, which beat the files:
+    ! pause   welcome for account a1, by maria since 2026-11-30 15:00, until 2026-11-30 17:00: audit
+
+    No changes. The database has what the files ask for.
+    ");
     let (json, ..) = relancectl(&url, &["plan", "--dir", dir, "-o", "json"]);
     let plan: Value = serde_json::from_str(&json).unwrap();
-    insta::assert_json_snapshot!(plan["overrides"]);
+    insta::assert_json_snapshot!("overrides_of_a_plan", plan["overrides"]);
 }

@@ -9,8 +9,9 @@ use relance::daemon::{BATCH, send};
 use relance::store::query::HistoryOf;
 use relance::store::{Batch, Ordered, Outcome, Span, Speed};
 
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Person, World};
+use crate::support::facts::Person;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const A1: AccountId = AccountId(1);
@@ -123,7 +124,13 @@ async fn a_pause_holds_over_restarts_and_edits_and_ends_at_its_instant() {
     world.run_until(until).await;
     assert_eq!(world.channel.delivered().len(), 8);
     assert_eq!(world.store().overrides(world.now).await.unwrap(), []);
-    insta::assert_snapshot!(history(&world, "a1").await.join("\n"));
+    insta::assert_snapshot!(history(&world, "a1").await.join("\n"), @"
+    30 08:00 the run was made as draft (manifest): just created
+    30 08:00 the run became active (running): enrolling and sending
+    30 09:00 the run became paused (operator): paused by maria: audit (until 2026-12-01 21:00 UTC)
+    01 21:00 the run became active (running): the time of the order is over; enrolling and sending
+    01 21:00 the run became completed (drained): everybody was written to, and nobody is left to enroll
+    ");
 }
 
 #[tokio::test]
@@ -192,12 +199,14 @@ async fn an_operator_keeps_going_what_its_manifest_holds() {
     give(&mut world, order(later, Action::Resume)).await;
     assert_eq!(world.runs().await[2..], ["later a1 draft manifest", "later a2 draft manifest"]);
     assert_eq!(
-        world.count(&draft.replace("Jour 1", "Jour un").replace("state: draft", "priority: 3, state: draft")).await,
+        world
+            .would_enroll(&draft.replace("Jour 1", "Jour un").replace("state: draft", "priority: 3, state: draft"))
+            .await,
         0
     );
     give(&mut world, order(later, Action::Start)).await;
     let edited = draft.replace("state: draft", "priority: 3, state: draft");
-    assert_eq!(world.count(&edited).await, 4);
+    assert_eq!(world.would_enroll(&edited).await, 4);
     world.run_for(TimeDelta::days(3)).await;
     assert_eq!(world.runs().await[2..], ["later a1 completed drained", "later a2 completed drained"]);
 }
@@ -242,7 +251,15 @@ async fn a_run_tells_who_ordered_what_and_how_it_ended() {
             None => clear(&mut world, run).await,
         }
     }
-    insta::assert_snapshot!(history(&world, "a1").await.join("\n"));
+    insta::assert_snapshot!(history(&world, "a1").await.join("\n"), @"
+    30 08:00 the run was made as draft (manifest): just created
+    30 08:00 the run became active (running): enrolling and sending
+    30 09:00 the run became paused (operator): paused by maria: audit
+    30 10:00 the run stays paused (operator): paused by joe: the audit goes on
+    30 11:00 the run became active (running): resumed by maria: all is well; enrolling and sending
+    30 12:00 the run became paused (operator): paused by maria: or not
+    30 13:00 the run became active (running): joe took the order back; enrolling and sending
+    ");
     assert_eq!(history(&world, "a2").await.len(), 2, "an order for one run is not told of another");
 }
 
@@ -281,14 +298,14 @@ async fn once_an_order_is_given_nothing_more_is_claimed() {
         })
         .collect();
     let pause = order(Scope::Account(A1), Action::Pause);
-    while world.one::<i64>("select count(*) from message").await < 20 {
+    while world.count("message").await < 20 {
         tokio::task::yield_now().await;
     }
     give(&mut world, pause).await;
-    let claimed: i64 = world.one("select count(*) from message").await;
+    let claimed = world.count("message").await;
     for sender in senders {
         sender.await.unwrap();
     }
-    assert_eq!(world.one::<i64>("select count(*) from message").await, claimed);
+    assert_eq!(world.count("message").await, claimed);
     assert!(claimed < 360, "the senders had nothing left to do: {claimed}");
 }

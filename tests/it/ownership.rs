@@ -8,12 +8,13 @@ use relance::source::{Claim, Tree};
 use relance::store::Store;
 use serde_json::Value;
 
-use crate::daemon::{Daemon, folder, import, one, relancectl, until, until_logged};
 use crate::estimate::world as people;
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::several::{put, written};
-use crate::support::database;
-use crate::world::sources;
+use crate::several::written;
+use crate::support::daemon::{Daemon, folder, import, put, relancectl, until, until_logged};
+use crate::support::database::database;
+use crate::support::rows::one;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::sources;
 
 const PERSON: By<'_> = By::Person { mass_change: true, digest: None };
 
@@ -75,7 +76,7 @@ async fn what_was_applied_before_sources_had_names_is_claimed_by_who_finds_it_in
     let world = people(3, "select 1").await;
     let (store, a, b) = (world.store(), named("team-a"), named("team-b"));
     assert_eq!(pass(store, "one", &a, false, By::Daemon).await, "applied 3");
-    sqlx::query("update revision set source = null").execute(world.pool()).await.unwrap();
+    world.sql("update revision set source = null").await;
     assert_eq!(pass(store, "one", &a, false, By::Daemon).await, "applied 0");
     assert_eq!(pass(store, "one", &a, false, By::Daemon).await, "in sync");
     assert_eq!(pass(store, "two", &b, false, By::Daemon).await, "of `team-a`");

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::estimate::{folder, run, world};
 use crate::get::relancectl;
-use crate::sending::{NO_PACE, tree};
-use crate::world::World;
+use crate::support::trees::{NO_PACE, tree};
+use crate::support::world::World;
 
 /// The text with the digest of the plan taken out: it is another one whenever manifests learn something.
 pub(crate) fn nameless(text: &str) -> String {
@@ -48,7 +48,7 @@ async fn a_campaign_that_comes_first_says_whom_it_delays_and_what_it_outlives() 
         (&json!(1), &json!(40), &json!(10))
     );
     // Of the subscription nothing is foreseen but that it ends too early.
-    world.sql("update account set subscription_ends_at = null").await;
+    world.subscriptions_end(None).await;
     world.apply(&edit).await;
     world.settle().await;
     assert_eq!(run(&world, "sooner")["enrolled"], effect["enroll"]);
@@ -67,7 +67,7 @@ async fn a_run_that_would_outlive_the_subscription_is_refused_and_the_rest_goes_
     world.settle().await;
     assert_eq!(world.runs().await, ["short a1 active running", "sooner a1 scheduled outlives-subscription"]);
     // Renewed, it begins.
-    world.sql("update account set subscription_ends_at = '2027-12-10T00:00Z'").await;
+    world.subscriptions_end(Some("2027-12-10T00:00Z")).await;
     world.facts_changed().await;
     world.settle().await;
     assert_eq!(world.runs().await, ["short a1 active running", "sooner a1 active running"]);
@@ -105,5 +105,14 @@ async fn what_stops_frees_the_days_of_the_others() {
 async fn what_never_ends_says_so() {
     let world = world(5, "update account set whatsapp_status = 'disconnected'").await;
     let endless = tree(1, NO_PACE, &[("for-ever", "enrollment: continuous"), ("soon", "state: paused")]);
-    insta::assert_snapshot!(nameless(&plan(&world, &endless, &[]).await));
+    insta::assert_snapshot!(nameless(&plan(&world, &endless, &[]).await), @"
+    + create  Defaults defaults
+    + create  Sequence days
+    + create  Campaign for-ever
+          1 account, 1 run does not end: the account is not connected
+    + create  Campaign soon
+          1 account
+
+    Plan DIGEST: 4 to create.
+    ");
 }

@@ -12,7 +12,8 @@ use tempfile::TempDir;
 
 use crate::accidents::tree;
 use crate::get::relancectl;
-use crate::world::{Person, World};
+use crate::support::facts::Person;
+use crate::support::world::World;
 
 /// Three languages, one of them from right to left; media, a subject and an attribute.
 const RICH: &str = "apiVersion: relance/v1

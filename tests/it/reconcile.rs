@@ -18,8 +18,9 @@ use relance::source;
 use relance::source::{ReadError, Source, Tree};
 use relance::store::{Applied, Origin, Store};
 
-use crate::sending::{NO_PACE, tree};
-use crate::support::{TestDatabase, database};
+use crate::support::database::{TestDatabase, database};
+use crate::support::rows::{count, one};
+use crate::support::trees::{NO_PACE, tree};
 
 /// A person who knows what they do.
 const ASKED: By<'_> = By::Person { mass_change: true, digest: None };
@@ -52,14 +53,13 @@ async fn pass(db: &TestDatabase, dir: &Path) -> Outcome {
 
 /// Everything that an apply may write.
 async fn state(db: &TestDatabase) -> String {
-    sqlx::query_scalar(
+    one(
+        &db.pool,
         "select concat((select jsonb_agg(m order by kind, name) from manifest m), (select count(*) from revision),
                        (select jsonb_agg(g) from generation g), (select jsonb_agg(c order by id) from campaign c),
                        (select jsonb_agg(r order by account_id, campaign_id) from run r), (select jsonb_agg(l) from lane l))",
     )
-    .fetch_one(&db.pool)
     .await
-    .unwrap()
 }
 
 #[tokio::test]
@@ -93,9 +93,7 @@ async fn an_emptied_tree_or_the_loss_of_a_third_is_refused_until_a_person_says_s
     // One run of four is a small part.
     write(dir.path(), &[("b", "")]);
     assert!(matches!(pass(&db, dir.path()).await, Outcome::Applied { revision: 3, .. }));
-    let cancelled: i64 =
-        sqlx::query_scalar("select count(*) from run where phase = 'cancelled'").fetch_one(&db.pool).await.unwrap();
-    assert_eq!(cancelled, 5);
+    assert_eq!(count(&db.pool, "run where phase = 'cancelled'").await, 5);
     assert!(matches!(pass(&db, dir.path()).await, Outcome::InSync));
 }
 
@@ -160,8 +158,7 @@ async fn of_several_that_reconcile_at_once_each_change_is_applied_by_one() {
         }
     }
     assert_eq!(applied, 1);
-    let runs: i64 = sqlx::query_scalar("select count(*) from run").fetch_one(&db.pool).await.unwrap();
-    assert_eq!(runs, 8);
+    assert_eq!(count(&db.pool, "run").await, 8);
 }
 
 #[tokio::test]

@@ -5,13 +5,13 @@ use std::io::Cursor;
 use chrono::TimeDelta;
 use relance::channel::{Outcome, Reaction};
 use relance::core::domain::{AccountId, CampaignId, Phone};
-use relance::facts::Source;
-use relance::facts::import;
+use relance::facts::{Source, import};
 use relance::store::{Age, Heard, Inbound};
 use sqlx::Connection;
 
 use crate::accidents::tree;
-use crate::world::{Fault, Person, World};
+use crate::support::facts::Person;
+use crate::support::world::{Fault, World};
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 const PHONE: &str = "+237671000001";
@@ -94,7 +94,7 @@ async fn a_message_on_its_way_settles_and_brings_nobody_back() {
         assert_eq!(world.targets().await[0], "r1 welcome exited opted-out day 2");
         world.run_for(TimeDelta::days(3)).await;
         assert!(world.channel.delivered().iter().all(|(phone, _)| phone != PHONE));
-        assert_eq!(world.one::<i64>("select count(*) from lane l where taken <> (select count(*) from message m where m.account_id = l.account_id and counts_on = l.taken_on)").await, 0);
+        assert_eq!(world.wrong_counters().await, 0);
     }
 }
 
@@ -195,14 +195,12 @@ async fn nobody_is_taken_into_a_run_while_they_say_stop() {
     sqlx::query("select from lane where account_id = 1 for update").execute(&mut *tx).await.unwrap();
     let (store, now) = (world.store().clone(), world.now);
     let stop = tokio::spawn(async move { store.reply(&[said(1, PHONE, "stop")], now).await.unwrap() });
-    let waiting =
-        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    while world.one::<i64>(waiting).await < 1 {
+    while world.waiting_for_locks().await < 1 {
         tokio::task::yield_now().await;
     }
     let (store, campaign) = (world.store().clone(), CampaignId(1));
     let enroll = tokio::spawn(async move { store.enroll(&program, campaign, now).await.unwrap() });
-    while !enroll.is_finished() && world.one::<i64>(waiting).await < 2 {
+    while !enroll.is_finished() && world.waiting_for_locks().await < 2 {
         tokio::task::yield_now().await;
     }
     tx.rollback().await.unwrap();

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use relance::channel::{Channel, Open};
 use relance::core::domain::Timestamp;
 use relance::daemon as runner;
-use relance::daemon::Sandbox;
 use relance::daemon::reconcile::{By, Outcome, reconcile};
-use relance::daemon::{Loaded, Seen};
-use relance::facts::Source;
-use relance::facts::import;
+use relance::daemon::{Loaded, Sandbox, Seen};
+use relance::facts::{Source, import};
 use relance::source;
 use relance::store::Age;
 
-use crate::support::database;
+use crate::support::database::database;
+use crate::support::rows::column;
 
 /// By campaign and account, read off SPEC §4 and the YAML: the newest row of a person, unpaid, agreed, never opted out.
 const INDEPENDENT: &str = "
@@ -72,7 +71,7 @@ async fn the_sample_tree_enrolls_whom_an_independent_query_finds() {
     }
     assert_eq!(taken, 38 + 6 + 11 - 4 - 3 - 1 - 1);
 
-    let expected: Vec<String> = sqlx::query_scalar(INDEPENDENT).fetch_all(&db.pool).await.unwrap();
-    let enrolled: Vec<String> = sqlx::query_scalar(ENROLLED).fetch_all(&db.pool).await.unwrap();
+    let expected: Vec<String> = column(&db.pool, INDEPENDENT).await;
+    let enrolled: Vec<String> = column(&db.pool, ENROLLED).await;
     assert_eq!(enrolled, expected);
 }

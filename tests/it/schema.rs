@@ -12,7 +12,7 @@ use relance::core::lifecycle::target;
 use relance::store::Store;
 use sqlx::{PgConnection, PgPool};
 
-use crate::support::database;
+use crate::support::database::database;
 
 /// A tree without campaigns.
 const DEFAULTS: &str = "{apiVersion: relance/v1, kind: Defaults, metadata: {name: all}, spec: {}}";

@@ -7,9 +7,10 @@ use relance::channel::fake_graph::{ApiError, Behaviour, Clock, Fault, Order, Sta
 use relance::core::domain::{Callback, MessageKey, Phone};
 use relance::store::{Receipt, ReceiptStatus, Speed};
 
-use crate::daemon::{folder, relancectl};
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Person, World};
+use crate::support::daemon::{folder, relancectl};
+use crate::support::facts::Person;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 const MINE: &str = "+237671000077";
 
@@ -116,5 +117,5 @@ async fn a_test_goes_the_real_way_and_counts_nowhere() {
         keys.iter().map(|key| Receipt::new(*key, ReceiptStatus::Delivered, world.now)).collect();
     assert_eq!(world.store().receipts(&receipts, world.now).await.unwrap(), 0);
     assert_eq!(world.one::<String>(counters).await, before);
-    assert_eq!(world.one::<i64>("select count(*) from suppression").await, 0);
+    assert_eq!(world.count("suppression").await, 0);
 }

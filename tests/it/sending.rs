@@ -5,47 +5,12 @@ use relance::channel::{Outcome, Reaction};
 use relance::daemon::{BATCH, enroll, send};
 use relance::store::{Span, Speed};
 
-use crate::world::{Fault, Person, World};
+use crate::support::facts::Person;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{Fault, World};
 
 /// A Monday, nine in the morning in Douala.
 const MONDAY: &str = "2026-11-30T08:00:00Z";
-
-/// A tree with a sequence of so many days and campaigns of a name and a spec each.
-pub(crate) fn tree(days: u16, defaults: &str, campaigns: &[(&str, &str)]) -> String {
-    let mut tree = format!(
-        "apiVersion: relance/v1
-kind: Defaults
-metadata: {{name: defaults}}
-spec: {{{defaults}}}
----
-apiVersion: relance/v1
-kind: Sequence
-metadata: {{name: days}}
-spec:
-  fallbackLanguage: fr
-  days:
-"
-    );
-    for day in 1..=days {
-        tree += &format!("    - {{day: {day}, text: {{fr: 'Jour {day}. {{{{ optOutHint }}}}'}}}}\n");
-    }
-    for (name, spec) in campaigns {
-        tree += &format!(
-            "---
-apiVersion: relance/v1
-kind: Campaign
-metadata: {{name: {name}}}
-spec: {{type: filtered, sequenceRef: days, {spec}}}
-"
-        );
-    }
-    tree
-}
-
-/// Messages may leave as fast as quotas allow.
-pub(crate) const NO_PACE: &str = "pacing: {every: 0s, jitter: 0s}";
-/// All day and all night.
-pub(crate) const ALWAYS: &str = "schedule: {firstAfter: 0s, windows: [{from: '00:00', to: '24:00'}]}";
 
 fn phone(n: usize) -> String {
     format!("+237671{n:06}")
@@ -61,10 +26,6 @@ async fn world_of(people: usize) -> World {
     world
 }
 
-async fn counters(world: &World) -> (i32, i32) {
-    (world.one("select taken from lane").await, world.one("select taken from run").await)
-}
-
 #[tokio::test]
 async fn a_refused_number_leaves_at_once_and_its_quota_goes_to_somebody_else() {
     let mut world = world_of(2).await;
@@ -74,7 +35,7 @@ async fn a_refused_number_leaves_at_once_and_its_quota_goes_to_somebody_else() {
     world.run_for(TimeDelta::hours(11)).await;
     assert_eq!(world.messages().await, ["r1 c day 1 failed attempt 1", "r2 c day 1 sent attempt 1"]);
     assert_eq!(world.one::<String>("select exit_reason from target where state = 'exited'").await, "undeliverable");
-    assert_eq!(counters(&world).await, (1, 1));
+    assert_eq!(world.taken().await, (1, 1));
     world.run_for(TimeDelta::days(3)).await;
     assert_eq!(world.channel.delivered().len(), 3);
 }
@@ -88,7 +49,7 @@ async fn two_failed_days_in_a_row_are_the_end() {
     assert_eq!(world.messages().await, ["r1 c day 1 failed attempt 3", "r1 c day 2 failed attempt 3"]);
     assert!(world.targets().await[0].starts_with("r1 c exited failed"), "{:?}", world.targets().await);
     assert_eq!(world.runs().await, ["c a1 completed drained"]);
-    assert_eq!(counters(&world).await, (0, 0));
+    assert_eq!(world.taken().await, (0, 0));
 }
 
 #[tokio::test]
@@ -176,7 +137,7 @@ async fn an_outcome_that_comes_after_the_lease_says_only_that_it_left() {
     assert_eq!(world.messages().await, expected);
     assert_eq!(world.targets().await, ["r1 c active day 2", "r2 c active day 2", "r3 c active day 2"]);
     // Uncertain counts as sent: no quota came back.
-    assert_eq!(counters(&world).await, (3, 3));
+    assert_eq!(world.taken().await, (3, 3));
     // The same outcomes once more change nothing.
     world.store().save_outcomes(&outcomes, world.now).await.unwrap();
     assert_eq!(world.messages().await, expected);
@@ -446,7 +407,7 @@ async fn a_limit_of_targets_holds_for_each_run_for_ever_and_takes_the_newest() {
             .await;
     }
     let yaml = tree(1, NO_PACE, &[("c", "enrollment: continuous, limits: {targets: 3}")]);
-    let counted = world.count(&yaml).await;
+    let counted = world.would_enroll(&yaml).await;
     world.apply(&yaml).await;
     world.settle().await;
     let taken = world.column("select external_id from target t join referral r on (r.account_id, r.id) = (t.account_id, t.referral_id) order by 1").await;
@@ -456,20 +417,20 @@ async fn a_limit_of_targets_holds_for_each_run_for_ever_and_takes_the_newest() {
     world.run_for(TimeDelta::days(3)).await;
     world.facts_changed().await;
     world.settle().await;
-    assert_eq!(world.one::<i64>("select count(*) from target").await, 6);
+    assert_eq!(world.count("target").await, 6);
     // A higher limit does.
     let yaml = tree(1, NO_PACE, &[("c", "enrollment: continuous, limits: {targets: 5}")]);
-    assert_eq!(world.count(&yaml).await, 4);
+    assert_eq!(world.would_enroll(&yaml).await, 4);
     world.apply(&yaml).await;
     world.settle().await;
-    assert_eq!(world.one::<i64>("select count(*) from target").await, 10);
+    assert_eq!(world.count("target").await, 10);
 }
 
 #[tokio::test]
 async fn a_daily_limit_of_enrollments_counts_local_days_and_ends_when_all_are_taken() {
     let mut world = world_of(7).await;
     let yaml = tree(1, NO_PACE, &[("c", "limits: {dailyEnrollments: 3}")]);
-    assert_eq!(world.count(&yaml).await, 3);
+    assert_eq!(world.would_enroll(&yaml).await, 3);
     world.apply(&yaml).await;
     world.run_for(TimeDelta::days(5)).await;
     let days = world.column("select (enrolled_at at time zone 'Africa/Douala')::date || ' ' || count(*) from target group by (enrolled_at at time zone 'Africa/Douala')::date order by 1").await;
@@ -482,7 +443,7 @@ async fn a_run_that_is_full_on_its_first_day_ends() {
     let mut world = world_of(5).await;
     world.apply(&tree(1, NO_PACE, &[("c", "limits: {dailyEnrollments: 3, targets: 3}")])).await;
     world.run_for(TimeDelta::days(2)).await;
-    assert_eq!(world.one::<i64>("select count(*) from target").await, 3);
+    assert_eq!(world.count("target").await, 3);
     assert_eq!(world.runs().await, ["c a1 completed drained"]);
 }
 
@@ -498,7 +459,7 @@ async fn a_pass_without_room_does_not_say_that_nobody_is_left() {
     world.settle().await;
     world.facts_changed().await;
     world.run_for(TimeDelta::hours(4)).await;
-    assert_eq!(world.one::<i64>("select count(*) from target").await, 2);
+    assert_eq!(world.count("target").await, 2);
     assert_eq!(world.runs().await, ["c a1 active running"], "three people wait for tomorrow");
     world.run_for(TimeDelta::days(3)).await;
     assert_eq!(world.channel.delivered().len(), 5);
@@ -534,9 +495,9 @@ async fn who_pays_or_says_stop_between_claims_gets_nothing_more() {
     let mut world = world_of(3).await;
     world.apply(&tree(4, NO_PACE, &[("c", "")])).await;
     world.run_for(TimeDelta::hours(7)).await;
-    world.sql("update referral set paid_at = '2026-11-30T16:00:00Z' where external_id = 'r1'").await;
+    world.pay("r1", "2026-11-30T16:00:00Z").await;
     world.sql("insert into suppression select phone, 'reply', '2026-11-30T16:00:00Z' from referral where external_id = 'r2'").await;
-    world.sql("update referral set consent = 'opted_out' where external_id = 'r3'").await;
+    world.consent("r3", Some("opted_out")).await;
     world.run_for(TimeDelta::days(5)).await;
     assert_eq!(world.channel.delivered().len(), 3);
     let exits = world.column("select exit_reason from target order by referral_id").await;
@@ -548,14 +509,14 @@ async fn an_account_that_expires_or_disconnects_is_held_and_goes_on_where_it_was
     let mut world = world_of(2).await;
     world.apply(&tree(2, NO_PACE, &[("c", "")])).await;
     world.run_for(TimeDelta::hours(1)).await;
-    world.sql("update account set whatsapp_status = 'disconnected'").await;
+    world.numbers_are("disconnected").await;
     world.run_for(TimeDelta::days(2)).await;
     assert_eq!(world.channel.delivered(), []);
     world.sql("update account set whatsapp_status = null, subscription_ends_at = '2026-12-01Z'").await;
     world.facts_changed().await;
     world.run_for(TimeDelta::days(2)).await;
     assert_eq!(world.channel.delivered(), []);
-    world.sql("update account set subscription_ends_at = '2027-12-01Z'").await;
+    world.subscriptions_end(Some("2027-12-01Z")).await;
     world.facts_changed().await;
     world.run_for(TimeDelta::days(3)).await;
     assert_eq!(world.channel.delivered().len(), 4);

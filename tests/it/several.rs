@@ -1,20 +1,19 @@
 //! Several daemons on one database: one reconciles, and whoever did before writes nothing any more.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use relance::daemon::reconcile::{By, Error, Outcome, Pass, reconcile};
 use relance::source;
 use relance::store::{Holder, Speed, Store, Token};
-use rustix::process::Signal;
 use sqlx::PgPool;
-use tempfile::TempDir;
 
-use crate::daemon::{Daemon, folder, import, one, until, until_logged};
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::support::{TestDatabase, database};
+use crate::support::daemon::{folder, import, put};
+use crate::support::database::database;
+use crate::support::rows::{execute, one};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
 
 fn holder(host: &str) -> Holder {
     Holder { host: host.to_owned(), pid: 7 }
@@ -22,7 +21,7 @@ fn holder(host: &str) -> Holder {
 
 /// Lets the lease run out without waiting for it.
 async fn run_out(pool: &PgPool) {
-    sqlx::query("update reconciler set until = clock_timestamp() - interval '1 second'").execute(pool).await.unwrap();
+    execute(pool, "update reconciler set until = clock_timestamp() - interval '1 second'").await;
 }
 
 #[tokio::test]
@@ -67,15 +66,6 @@ async fn one_has_the_lease_and_no_token_comes_twice() {
     assert_eq!(tried.expect("it waits").unwrap(), None);
     busy.rollback().await.unwrap();
     assert!(store.renew(third).await.unwrap());
-}
-
-/// Replaces the manifests in one go: a daemon may be reading them.
-pub(crate) fn put(dir: &Path, tree: &str) {
-    let manifests = dir.join("campaigns");
-    fs::create_dir_all(&manifests).unwrap();
-    let aside = dir.join("aside");
-    fs::write(&aside, tree).unwrap();
-    fs::rename(aside, manifests.join("tree.yaml")).unwrap();
 }
 
 fn write(dir: &Path, words: &str) {
@@ -134,7 +124,7 @@ async fn who_was_overtaken_writes_nothing() {
     // Nor does who gave it back.
     let last: i64 = one(&db.pool, "select token from reconciler").await;
     assert_eq!(last, 2);
-    sqlx::query("update reconciler set host = null, pid = null, until = null").execute(&db.pool).await.unwrap();
+    execute(&db.pool, "update reconciler set host = null, pid = null, until = null").await;
     write(dir.path(), "Cinq ");
     assert!(matches!(
         reconcile(source::load(&here).unwrap().into(), &awake, By::Daemon, now).await,
@@ -174,101 +164,4 @@ async fn who_was_overtaken_takes_no_word_from_what_waits_for_approval() {
     }
     fs::write(here[0].join("tree.yaml"), tree(1, NO_PACE, &[])).unwrap();
     assert!(matches!(pass(&awake).await, Ok(Outcome::Applied { .. })));
-}
-
-/// Two daemons, each with files of its own: the first one reconciles.
-struct Two {
-    folders: [TempDir; 2],
-    db: TestDatabase,
-    url: String,
-    leader: Daemon,
-    other: Daemon,
-}
-
-impl Two {
-    async fn start() -> Self {
-        let (folders, db) = ([folder(), folder()], database().await);
-        let url = db.url();
-        import(folders[0].path(), Some(&url), 1, 1);
-        for folder in &folders {
-            write(folder.path(), "Un ");
-        }
-        let leader = Daemon::start(folders[0].path(), Some(&url), &["run"]);
-        until(&db.pool, &leader, "select exists (select from revision where token = 1)").await;
-        until_logged(&leader, "reconciling from here on (token 1)");
-        let other = Daemon::start(folders[1].path(), Some(&url), &["run"]);
-        until_logged(&other, &format!("another daemon reconciles (process {} on ", leader.pid()));
-        Self { folders, db, url, leader, other }
-    }
-
-    fn folder(&self, n: usize) -> PathBuf {
-        self.folders[n].path().to_owned()
-    }
-
-    /// The tokens of the revisions, in their order.
-    async fn tokens(&self) -> String {
-        one(&self.db.pool, "select string_agg(token::text, ' ' order by id) from revision").await
-    }
-}
-
-#[tokio::test]
-async fn a_killed_daemon_is_followed_by_another_and_a_stopped_one_at_once() {
-    let mut two = Two::start().await;
-    two.leader.kill();
-    write(&two.folder(1), "Deux ");
-    until(&two.db.pool, &two.other, "select exists (select from revision where token = 2)").await;
-    until_logged(&two.other, "reconciling from here on (token 2)");
-    assert_eq!(two.tokens().await, "1 2");
-
-    // Told to stop, it leaves nothing to wait for.
-    let url = two.url.clone();
-    let third = Daemon::start(&two.folder(0), Some(&url), &["run"]);
-    until_logged(&third, "another daemon reconciles");
-    let folder = two.folder(0);
-    assert_eq!(two.other.stop().0.code(), Some(0));
-    let free = "select until is null or token = 3 from reconciler";
-    assert!(one::<bool>(&two.db.pool, free).await);
-    write(&folder, "Trois ");
-    until(&two.db.pool, &third, "select exists (select from revision where token = 3)").await;
-    assert_eq!(third.stop().0.code(), Some(0));
-    assert!(one::<bool>(&two.db.pool, "select until is null from reconciler").await);
-}
-
-#[tokio::test]
-async fn a_daemon_that_was_paused_for_longer_than_its_lease_wakes_up_to_watch() {
-    let mut two = Two::start().await;
-    two.leader.signal(Signal::STOP);
-    write(&two.folder(0), "Nul ");
-    write(&two.folder(1), "Deux ");
-    until(&two.db.pool, &two.other, "select exists (select from revision where token = 2)").await;
-    two.leader.signal(Signal::CONT);
-    until_logged(&two.leader, "the lease on reconciling was lost (token 1)");
-    until_logged(&two.leader, &format!("another daemon reconciles (process {} on ", two.other.pid()));
-    assert_eq!(two.tokens().await, "1 2");
-
-    // It has its say again when the other is gone.
-    two.other.kill();
-    until(&two.db.pool, &two.leader, "select exists (select from revision where token = 3)").await;
-    assert_eq!(two.tokens().await, "1 2 3");
-    let in_force = "select body::text like '%Nul %' from manifest where kind = 'Sequence'";
-    assert!(one::<bool>(&two.db.pool, in_force).await);
-}
-
-#[tokio::test]
-async fn a_daemon_paused_in_the_middle_of_a_plan_holds_nobody_up() {
-    let two = Two::start().await;
-    let mut hold = two.db.pool.begin().await.unwrap();
-    sqlx::query("lock table revision in share mode").execute(&mut *hold).await.unwrap();
-    write(&two.folder(0), "Nul ");
-    let waits = "select exists (select from pg_stat_activity where datname = current_database()
-                                and wait_event_type = 'Lock' and query like 'insert into revision%')";
-    until(&two.db.pool, &two.leader, waits).await;
-    two.leader.signal(Signal::STOP);
-    hold.rollback().await.unwrap();
-    // It has written, did not commit, and has every lock of a plan.
-    write(&two.folder(1), "Deux ");
-    until(&two.db.pool, &two.other, "select exists (select from revision where token = 2)").await;
-    two.leader.signal(Signal::CONT);
-    until_logged(&two.leader, "the lease on reconciling was lost (token 1)");
-    assert_eq!(two.tokens().await, "1 2");
 }

@@ -8,8 +8,10 @@ use std::process::{Command, Stdio};
 
 use relance::source::{Remote, Tree};
 
-use crate::daemon::{Daemon, folder, one, relancectl, until_logged};
-use crate::source::{Repository, git, people, says, until_in_force};
+use crate::source::{Repository, git};
+use crate::support::daemon::{Daemon, folder, relancectl, until_logged};
+use crate::support::followed::{people, says, until_in_force};
+use crate::support::rows::one;
 
 /// The name of a new key, with its public half.
 fn key(dir: &Path, name: &str) -> (PathBuf, String) {

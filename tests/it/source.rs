@@ -1,6 +1,5 @@
 //! Where manifests come from: repositories and directories that move, break, go away and come back.
 
-use std::env;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
@@ -9,11 +8,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use relance::source::{Commit, ReadError, Remote, RemoteError, Source, Tree};
-use relance::store::Speed;
 
-use crate::daemon::{Daemon, folder, import, one, relancectl, until, until_logged};
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::support::{TestDatabase, database};
+use crate::support::daemon::{Daemon, folder, relancectl, until_logged};
+use crate::support::followed::{nothing_is_cancelled, people, says, until_active, until_in_force};
+use crate::support::rows::{count, one};
 
 pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
     let mut git = Command::new("git");
@@ -69,33 +67,6 @@ fn text(tree: &Tree) -> String {
     tree.sources.files.iter().map(|file| String::from_utf8_lossy(&file.bytes).into_owned()).collect()
 }
 
-/// A database where it is Monday, with one account and many people.
-pub(crate) async fn people(dir: &Path) -> (TestDatabase, String) {
-    let db = database().await;
-    db.store.set_clock("2026-11-30T08:00:00Z".parse().unwrap(), Speed(1.0)).await.unwrap();
-    let url = db.url();
-    import(dir, Some(&url), 1, 10);
-    (db, url)
-}
-
-/// A tree with one campaign, whose first message says this.
-pub(crate) fn says(words: &str) -> String {
-    tree(3, NO_PACE, &[("c", ALWAYS)]).replace("Jour ", words)
-}
-
-pub(crate) async fn until_in_force(db: &TestDatabase, daemon: &Daemon, words: &str) {
-    let query = format!("select exists (select from manifest m where m::text like '%{words}%')");
-    let took = until(&db.pool, daemon, &query).await;
-    // A daemon that no event reached would still find it, by reading everything every 30 s.
-    assert!(took < Duration::from_secs(20), "`{words}` took {took:?}");
-}
-
-/// Nothing of what runs was touched.
-async fn nothing_is_cancelled(db: &TestDatabase) {
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from run where phase = 'active'").await, 1);
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from target where state = 'exited'").await, 0);
-}
-
 #[tokio::test]
 async fn a_repository_is_followed_while_it_moves_breaks_goes_away_and_comes_back() {
     let dir = folder();
@@ -105,7 +76,7 @@ async fn a_repository_is_followed_while_it_moves_breaks_goes_away_and_comes_back
     let args = ["run", "--git", "remote.git", "--ref", "main", "--path", "teams/growth", "--git-poll", "1s"];
     let daemon = Daemon::start(dir.path(), Some(&url), &args);
     until_in_force(&db, &daemon, "Un").await;
-    until(&db.pool, &daemon, "select exists (select from run where phase = 'active')").await;
+    until_active(&db, &daemon).await;
 
     let second = repository.push("teams/growth/tree.yaml", &says("Deux "));
     until_in_force(&db, &daemon, "Deux").await;
@@ -147,7 +118,7 @@ async fn a_repository_is_followed_while_it_moves_breaks_goes_away_and_comes_back
     repository.push("teams/growth/tree.yaml", &says("Cinq "));
     until_in_force(&db, &daemon, "Cinq").await;
 
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from revision").await, 4);
+    assert_eq!(count(&db.pool, "revision").await, 4);
     nothing_is_cancelled(&db).await;
     assert_eq!(daemon.log().matches("cannot reach").count(), 1, "{}", daemon.log());
     assert_eq!(daemon.stop().0.code(), Some(0));
@@ -265,112 +236,6 @@ async fn a_remote_that_never_answers_holds_nobody_up() {
     // The program that called is gone with the daemon.
     caller.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     std::io::copy(&mut &caller, &mut std::io::sink()).unwrap();
-}
-
-/// How often links are swapped: a few times, and often where machines wait.
-#[expect(clippy::disallowed_methods, reason = "what it says is about this test, not about the program")]
-fn swaps() -> u32 {
-    if env::var_os("CI").is_some() { 100 } else { 20 }
-}
-
-#[tokio::test]
-async fn a_mounted_folder_is_followed_through_every_swap_and_survives_its_loss() {
-    let dir = folder();
-    let (db, url) = people(dir.path()).await;
-    // Not beside the log, whose growth is an event too.
-    let at = |name: &str| dir.path().join("files").join(name);
-    // As a ConfigMap is mounted; two files, whose parts belong together.
-    let generation = |round: u32| {
-        let name = format!("..2026_11_30_{round}");
-        let folder = at("mount").join(&name);
-        fs::create_dir_all(&folder).unwrap();
-        let whole = says(&format!("Tour {round}. "));
-        let (texts, campaign) = whole.rsplit_once("---\n").unwrap();
-        // The campaign is now in this file, now in that.
-        let files =
-            if round.is_multiple_of(2) { [texts.to_owned(), campaign.to_owned()] } else { [whole, String::new()] };
-        for (name, text) in ["a.yaml", "b.yaml"].iter().zip(files) {
-            fs::write(folder.join(name), text).unwrap();
-        }
-        symlink(&name, at("mount/..data_tmp")).unwrap();
-        fs::rename(at("mount/..data_tmp"), at("mount/..data")).unwrap();
-        if let Some(before) = round.checked_sub(1) {
-            fs::remove_dir_all(at("mount").join(format!("..2026_11_30_{before}"))).unwrap();
-        }
-    };
-    generation(0);
-    for name in ["a.yaml", "b.yaml"] {
-        symlink(format!("..data/{name}"), at("mount").join(name)).unwrap();
-    }
-    let daemon = Daemon::start(dir.path(), Some(&url), &["run", "--dir", "files/mount"]);
-    until_in_force(&db, &daemon, "Tour 0.").await;
-    until(&db.pool, &daemon, "select exists (select from run where phase = 'active')").await;
-    for round in 1..=swaps() {
-        generation(round);
-        until_in_force(&db, &daemon, &format!("Tour {round}.")).await;
-    }
-    let revisions = i64::from(swaps()) + 1;
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from revision").await, revisions);
-    nothing_is_cancelled(&db).await;
-
-    // The volume goes, comes back empty, and then with what was in it.
-    fs::rename(at("mount"), at("lost")).unwrap();
-    until_logged(&daemon, "there is no `files/mount`");
-    fs::create_dir(at("mount")).unwrap();
-    until_logged(&daemon, "an empty tree is taken for an outage");
-    nothing_is_cancelled(&db).await;
-    fs::remove_dir(at("mount")).unwrap();
-    fs::rename(at("lost"), at("mount")).unwrap();
-    until_logged(&daemon, "the files are in order again");
-    generation(swaps() + 1);
-    until_in_force(&db, &daemon, &format!("Tour {}.", swaps() + 1)).await;
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from revision").await, revisions + 1);
-    nothing_is_cancelled(&db).await;
-    assert_eq!(daemon.stop().0.code(), Some(0));
-}
-
-#[tokio::test]
-async fn editors_and_checkouts_may_write_as_they_like() {
-    let dir = folder();
-    let (db, url) = people(dir.path()).await;
-    // Not beside the log, whose growth is an event too.
-    let at = |name: &str| dir.path().join("files").join(name);
-    // A whole tree that is a link, as git-sync keeps one: each commit in a folder of its own.
-    let checkout = |round: u32| {
-        let name = format!("worktrees/{round}");
-        fs::create_dir_all(at(&name).join("campaigns")).unwrap();
-        fs::write(at(&name).join("campaigns/tree.yaml"), says(&format!("Tour {round}. "))).unwrap();
-        symlink(&name, at("next")).unwrap();
-        fs::rename(at("next"), at("current")).unwrap();
-        // What is gone from under the watch is an event of its own: swapping alone has to be enough.
-        if let Some(before) = round.checked_sub(2) {
-            fs::remove_dir_all(at("worktrees").join(before.to_string())).unwrap();
-        }
-    };
-    checkout(0);
-    let daemon = Daemon::start(dir.path(), Some(&url), &["run", "--dir", "files/current/campaigns"]);
-    until_in_force(&db, &daemon, "Tour 0.").await;
-    until(&db.pool, &daemon, "select exists (select from run where phase = 'active')").await;
-    for round in 1..=swaps() / 2 {
-        checkout(round);
-        until_in_force(&db, &daemon, &format!("Tour {round}.")).await;
-    }
-    let file = at("current/campaigns/tree.yaml");
-    let beside = |name: &str| file.with_file_name(name);
-    for round in 0..swaps() / 4 {
-        // To a new file, then over the old one.
-        fs::write(beside(".tree.yaml.swp"), says(&format!("Neuf {round}. "))).unwrap();
-        fs::rename(beside(".tree.yaml.swp"), &file).unwrap();
-        until_in_force(&db, &daemon, &format!("Neuf {round}.")).await;
-        // The old one away, then a new one in its place; and a lock that leads nowhere.
-        symlink("ana@host.1234", beside(".#tree.yaml")).unwrap();
-        fs::rename(&file, beside("tree.yaml~")).unwrap();
-        fs::write(&file, says(&format!("Propre {round}. "))).unwrap();
-        fs::remove_file(beside(".#tree.yaml")).unwrap();
-        until_in_force(&db, &daemon, &format!("Propre {round}.")).await;
-    }
-    nothing_is_cancelled(&db).await;
-    assert_eq!(daemon.stop().0.code(), Some(0));
 }
 
 #[tokio::test]

@@ -12,8 +12,8 @@ use relance::core::domain::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::daemon::{folder, relancectl};
-use crate::receiver::{Answer, Receiver, Request};
+use crate::support::daemon::{folder, relancectl};
+use crate::support::receiver::{Answer, Receiver, Request};
 
 const NUMBER: &str = "106540352242922";
 const PHONE: &str = "+237671000001";

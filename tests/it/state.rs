@@ -1,109 +1,23 @@
 //! Exported states: what is planned on one is what is planned on the database, and nobody can be found in it.
 
 use std::fs;
-use std::io::{BufReader, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use chrono::TimeDelta;
-use relance::core::domain::Timestamp;
 use relance::core::lifecycle::overrides::{Action, Override, Scope};
-use relance::core::plan::render::text as show;
-use relance::daemon::reconcile::compare;
-use relance::store::snapshot::file::{Attributes, LoadError, Reader, export};
+use relance::store::snapshot::file::{Attributes, export};
 use relance::store::{Speed, Store};
 use serde_json::Value;
 
 use crate::estimate::{folder, world as people};
-use crate::forecast::Case;
-use crate::sending::{NO_PACE, tree};
-use crate::support::database;
-use crate::world::{World, sources};
-
-/// Everything that a plan says.
-async fn planned(yaml: &str, store: &Store, now: Timestamp) -> String {
-    let mut comparison = compare(sources(yaml).into(), store).await.unwrap();
-    store.count_effects(&mut comparison.plan, &comparison.desired, &comparison.in_force, now).await.unwrap();
-    let overrides = store.overrides(now).await.unwrap();
-    let refused = comparison.guard().err();
-    let waiting = store.waiting_plan().await.unwrap().map(|waiting| (waiting.digest, waiting.approved_by));
-    let plan = comparison.plan;
-    format!("{}\n{}\n{overrides:#?}\n{refused:?}\n{waiting:?}", show::text(&plan), show::changes(&plan))
-}
-
-async fn exported(store: &Store, attributes: &[&str]) -> Vec<u8> {
-    let attributes = Attributes::Asked(attributes.iter().map(|key| (*key).to_owned()).collect());
-    let mut file = Vec::new();
-    export(store, &attributes, &mut file).await.unwrap();
-    file
-}
-
-async fn load(file: &[u8], store: &Store) -> Result<(), LoadError> {
-    Reader::new(BufReader::new(file))?.load(store).await
-}
-
-/// Somebody twice, in one account and in two, people who said STOP, and columns to filter by.
-async fn complicate(case: &mut Case) {
-    case.sql(
-        "insert into referral (account_id, external_id, name, phone, language, country, registered_at, consent, as_of,
-                               is_current)
-         select account_id, external_id || '-twin', name, phone, language, country, registered_at - interval '1 day',
-                consent, as_of, false
-         from referral where id % 3 = 0",
-    )
-    .await;
-    case.sql(
-        "update referral r set phone = o.phone from referral o
-         where r.account_id = 2 and o.account_id = 1 and r.id = o.id + 5 and r.is_current and o.is_current",
-    )
-    .await;
-    let digit = case.dice.below(10);
-    case.sql(&format!(
-        "insert into suppression (phone, source, suppressed_at)
-         select distinct phone, 'reply', timestamptz '2026-01-02Z' from referral where phone like '%{digit}'"
-    ))
-    .await;
-    case.sql(
-        "update referral set attributes = jsonb_build_object('tier', (array['gold', 'tin'])[1 + id % 2], 'note', 'x')",
-    )
-    .await;
-    case.sql("update account set attributes = '{\"region\": \"west\"}' where id <> 2").await;
-}
-
-fn with_attributes(yaml: &str, seed: u64) -> String {
-    match seed % 3 {
-        0 => yaml.replace("filter: {", "filter: {attributes: {tier: gold}, ").replace("gold}, }", "gold}}"),
-        1 => yaml.replace("names: [a1, a2]", "matchLabels: {region: west}"),
-        _ => yaml.to_owned(),
-    }
-}
-
-#[tokio::test]
-async fn a_plan_on_an_exported_state_is_the_plan_on_its_database() {
-    let copy = database().await;
-    let mut db = database().await;
-    let mut people = 0;
-    for seed in 0..30 {
-        let mut case = Case::begin(seed, db).await;
-        complicate(&mut case).await;
-        let yaml = with_attributes(&case.tree(), seed);
-        case.apply(&yaml).await;
-        case.order().await;
-        let hours = i64::try_from(case.dice.below(150)).unwrap();
-        case.world.run_until(case.world.now() + TimeDelta::hours(hours)).await.unwrap();
-        let now = case.world.now();
-        let edit = with_attributes(&case.tree(), seed + 1);
-        copy.empty().await;
-        load(&exported(&case.db.store, &["tier", "region"]).await, &copy.store).await.unwrap();
-        for yaml in [&yaml, &edit] {
-            let (here, there) = (planned(yaml, &case.db.store, now).await, planned(yaml, &copy.store, now).await);
-            assert_eq!(here, there, "seed {seed} after {hours} h");
-            people += here.matches("enrolled now").count() + here.matches("done by").count();
-        }
-        db = case.db;
-    }
-    assert!(people > 30, "plans that say nothing of people: {people}");
-}
+use crate::support::database::database;
+use crate::support::export::{exported, load, planned};
+use crate::support::facts::Person;
+use crate::support::rows::{count, execute};
+use crate::support::trees::{NO_PACE, tree};
+use crate::support::world::World;
 
 #[tokio::test]
 async fn who_was_written_to_where_it_is_still_yesterday_waits_in_the_copy_too() {
@@ -128,7 +42,7 @@ async fn who_was_written_to_where_it_is_still_yesterday_waits_in_the_copy_too() 
     let copy = database().await;
     load(&exported(world.store(), &[]).await, &copy.store).await.unwrap();
     assert_eq!(planned(&edit, &copy.store, now).await, here);
-    sqlx::query("delete from message").execute(&copy.pool).await.unwrap();
+    execute(&copy.pool, "delete from message").await;
     assert_ne!(planned(&edit, &copy.store, now).await, here);
 }
 
@@ -220,8 +134,8 @@ async fn a_phone_has_one_stand_in_in_a_file_and_another_one_in_the_next() {
     let world = people(3, "insert into suppression values ('+237671000001', 'reply', '2026-11-30Z')").await;
     world.account("a2").await;
     world.sql("insert into suppression values ('+33600000000', 'reply', '2026-11-30Z')").await;
-    let person = crate::world::Person::new("again", "+237671000001");
-    world.person(crate::world::Person { account: "a2", ..person }).await;
+    let person = Person::new("again", "+237671000001");
+    world.person(Person { account: "a2", ..person }).await;
     let (first, suppressed) = stand_ins(&world.export_all().await);
     let (second, _) = stand_ins(&world.export_all().await);
     assert_eq!((first.len(), &first[0]), (4, &first[3]));
@@ -261,7 +175,7 @@ async fn a_file_that_is_not_what_was_written_is_refused() {
         assert!(copy.store.account_names().await.unwrap().is_empty(), "{said}");
     }
     load(file.as_bytes(), &copy.store).await.unwrap();
-    let people: i64 = sqlx::query_scalar("select count(*) from referral").fetch_one(&copy.pool).await.unwrap();
+    let people = count(&copy.pool, "referral").await;
     assert_eq!(people, 2_500);
 }
 

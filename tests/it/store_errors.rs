@@ -10,10 +10,11 @@ use relance::store::{Claim, Error, Listed, Span, Store, Suppressed, Terms};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 
-use crate::lock_order::WAITING;
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::support::database;
-use crate::world::{Person, World};
+use crate::support::database::database;
+use crate::support::facts::Person;
+use crate::support::rows::waiting_for_locks;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 const PHONES: [&str; 2] = ["+237671000001", "+237671000002"];
 
@@ -43,7 +44,7 @@ async fn claim(store: &Store, world: &mut World) -> JoinHandle<Result<Claim, Err
 }
 
 async fn wait_for(waiting: i64, world: &World) {
-    while world.one::<i64>(WAITING).await < waiting {
+    while waiting_for_locks(world.pool()).await < waiting {
         tokio::task::yield_now().await;
     }
 }

@@ -11,7 +11,7 @@ use relance::store::{Heard, Listed, Suppressed};
 use crate::accidents::tree;
 use crate::operator::{session, still};
 use crate::replies::{said, world};
-use crate::world::World;
+use crate::support::world::World;
 
 const PHONE: &str = "+237671000001";
 

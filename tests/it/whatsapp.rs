@@ -22,7 +22,7 @@ use relance::core::manifest::desired::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::daemon::folder;
+use crate::support::daemon::folder;
 
 const TOKEN: &str = "EAAGm0PX4ZCpsBA";
 const NUMBER: &str = "106540352242922";
@@ -280,7 +280,15 @@ async fn what_cannot_go_is_refused_without_a_call() {
     ];
     let outcomes = meta.hand_over(&messages).await;
     let told: Vec<String> = outcomes.iter().map(|outcome| format!("{outcome:?}")).collect();
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    Refused(Refusal { error: "this day has no `whatsappTemplate`, and without one WhatsApp takes messages only to people who wrote within the last 24 hours", reaction: FailDay })
+    Refused(Refusal { error: "the text has 4097 characters; WhatsApp takes 4096 at most", reaction: FailDay })
+    Refused(Refusal { error: "the text below a medium has 1025 characters; WhatsApp takes 1024 at most", reaction: FailDay })
+    Refused(Refusal { error: "WhatsApp takes one picture, film or document with a text, and no recording", reaction: FailDay })
+    Refused(Refusal { error: "WhatsApp takes one picture, film or document with a text, and no recording", reaction: FailDay })
+    Refused(Refusal { error: "no number to send by: the account has no `sender`, and the channel no `phoneNumberId`", reaction: PauseAccount })
+    Refused(Refusal { error: "the `sender` `1/../2` is not the id of a number, which is all digits", reaction: PauseAccount })
+    "#);
     assert_eq!(meta.standin.traffic().calls, 0);
 }
 

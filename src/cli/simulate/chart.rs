@@ -70,7 +70,14 @@ mod tests {
 
     #[test]
     fn a_row_a_day_or_a_week() {
-        insta::assert_snapshot!("a_row_a_day", per_day(&days(5), 16, false));
+        insta::assert_snapshot!(per_day(&days(5), 16, false), @"
+        DAY             MESSAGES
+        Mon 2026-11-30         0
+        Tue 2026-12-01         1  █
+        Wed 2026-12-02         4  ████
+        Thu 2026-12-03         9  █████████
+        Fri 2026-12-04        16  ████████████████
+        ");
         insta::assert_snapshot!("a_row_a_week", per_day(&days(70), 8, false));
     }
 }

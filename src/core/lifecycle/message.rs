@@ -136,7 +136,16 @@ mod tests {
                 table += &format!(" {:<15}", step(state, event).map_or("-", State::as_str));
             }
         }
-        insta::assert_snapshot!(table.trim_end());
+        insta::assert_snapshot!(table.trim_end(), @"
+                   Claimed         Accepted        Postponed       Refused         LeaseExpired    DeliveryReceipt ReadReceipt     FailureReceipt  NeverLeft
+        queued     sending         -               -               failed          -               -               -               -               -
+        sending    -               sent            queued          failed          uncertain       delivered       read            failed          -
+        sent       -               -               -               -               -               delivered       read            failed          -
+        delivered  -               -               -               -               -               -               read            failed          -
+        read       -               -               -               -               -               -               -               -               -
+        failed     -               -               -               -               -               -               read            -               -
+        uncertain  -               sent            -               -               -               delivered       read            failed          failed
+        ");
     }
 
     #[test]

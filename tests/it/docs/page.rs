@@ -1,8 +1,7 @@
 //! Pages and their blocks.
 
-use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use super::stage::Setting;
 

@@ -1,24 +1,21 @@
 //! The world in which command lines of pages run: the sample campaigns with their people, after thirty hours.
 
-use std::env;
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::{env, fs};
 
 use chrono::TimeDelta;
 use relance::config::Config;
 use relance::core::lifecycle::outcome::Reaction;
-use relance::daemon::reconcile::By;
-use relance::daemon::reconcile::Outcome;
+use relance::daemon::reconcile::{By, Outcome};
 use relance::source;
 use relance::store::Speed;
 use tempfile::TempDir;
 
 use super::page::{Check, root};
-use crate::daemon::folder;
 use crate::replies::said;
-use crate::world::Fault;
-use crate::world::World;
+use crate::support::daemon::folder;
+use crate::support::world::{Fault, World};
 
 /// A Monday morning, a day after the last sample person registered.
 const START: &str = "2026-11-30T07:00:00Z";

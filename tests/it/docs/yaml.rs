@@ -1,10 +1,7 @@
 //! Manifests and parts of manifests in pages.
 
 use relance::core::diagnostic::text;
-use relance::core::manifest::SourceFile;
-use relance::core::manifest::Sources;
-use relance::core::manifest::check;
-use relance::core::manifest::overlay;
+use relance::core::manifest::{SourceFile, Sources, check, overlay};
 use relance::source;
 use serde::Deserialize;
 use serde_json::{Map, Value};

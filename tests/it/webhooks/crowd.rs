@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use relance::server::Limits;
 
-use super::{House, MONDAY, SECRET, call, channel, folder, signature};
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::World;
+use crate::support::daemon::folder;
+use crate::support::house::{House, MONDAY, SECRET, call, channel, signature};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 const SOON: Duration = Duration::from_millis(200);
 
@@ -70,7 +71,7 @@ async fn a_request_takes_so_long_and_no_longer() {
     );
     let answer = rest(begun(&house, &head));
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.ends_with("it took too long\n"), "{answer}");
-    assert_eq!(house.world.one::<i64>("select count(*) from webhook").await, 0);
+    assert_eq!(house.world.count("webhook").await, 0);
     house.close().await;
 }
 

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use sqlx::PgPool;
 
-use super::{House, MONDAY, SECRET, TOKEN, call, channel, envelope, post, signature};
-use crate::daemon::{Daemon, folder, import, one, relancectl, until, until_logged};
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::support::database;
-use crate::world::World;
+use crate::support::daemon::{Daemon, folder, import, relancectl, until, until_logged};
+use crate::support::database::database;
+use crate::support::house::{House, MONDAY, SECRET, TOKEN, call, channel, envelope, post, signature};
+use crate::support::rows::{count, one};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 /// The address that a daemon says it listens on.
 fn address(daemon: &Daemon) -> SocketAddr {
@@ -93,7 +94,7 @@ async fn a_daemon_lets_the_provider_in_and_nobody_else() {
     fs::remove_file(dir.path().join("app")).unwrap();
     assert_eq!(post(address, body.as_bytes(), "a new secret").0, 503);
 
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from webhook").await, 0);
+    assert_eq!(count(&db.pool, "webhook").await, 0);
     assert_eq!(everything(&db.pool).await, before);
 
     // With the right secret it is heard, at once.
@@ -134,7 +135,7 @@ async fn what_is_refused_again_is_counted_when_the_daemon_stops() {
         assert_eq!(handshake(address, &format!("guess-{n}"), "subscribe", TOKEN).0, 404);
     }
     // Only this role: nobody reconciles.
-    assert_eq!(one::<i64>(&db.pool, "select count(*) from revision").await, 0);
+    assert_eq!(count(&db.pool, "revision").await, 0);
     daemon.signal(Signal::TERM);
     until_logged(&daemon, "stopped");
     let log = daemon.log();

@@ -6,9 +6,9 @@ use relance::core::lifecycle::overrides::Scope;
 use serde_json::{Value, json};
 
 use super::stops::{NONE, TEMPLATE, house, tree};
-use super::{House, channel, folder};
-use crate::lock_order::WAITING;
-use crate::world::Fault;
+use crate::support::daemon::folder;
+use crate::support::house::{House, channel};
+use crate::support::world::Fault;
 
 impl House {
     /// A message failed after it was taken.
@@ -51,7 +51,7 @@ async fn a_fault_is_forgotten_when_its_run_goes_on_and_does_not_come_back_with_t
     assert_eq!((house.stopped().await, house.faults().await), (TEMPLATE.map(str::to_owned).to_vec(), 2));
     // They could not be written to for another reason meanwhile.
     for status in ["disconnected", "connected"] {
-        house.world.sql(&format!("update account set whatsapp_status = '{status}'")).await;
+        house.world.numbers_are(status).await;
         house.world.facts_changed().await;
         house.world.settle().await;
     }
@@ -110,7 +110,7 @@ async fn a_lane_that_a_halted_channel_put_to_sleep_is_woken_with_it() {
     house.world.sql("update lane set wake_at = '2026-12-01Z'").await;
     let now = house.world.now;
     house.world.store().resume_channel("wa", ("maria", "a new token"), now).await.unwrap();
-    assert_eq!(house.world.one::<i64>(&format!("select count(*) from lane where wake_at > '{now}'")).await, 0);
+    assert_eq!(house.world.count(&format!("lane where wake_at > '{now}'")).await, 0);
     house.close().await;
 }
 
@@ -130,7 +130,7 @@ async fn whoever_resumes_a_channel_waits_for_whoever_moves_runs_on() {
         .unwrap();
     let (store, now) = (house.world.store().clone(), house.world.now);
     let resuming = tokio::spawn(async move { store.resume_channel("wa", ("maria", "a new token"), now).await });
-    while !resuming.is_finished() && house.world.one::<i64>(WAITING).await < 1 {
+    while !resuming.is_finished() && house.world.waiting_for_locks().await < 1 {
         tokio::task::yield_now().await;
     }
     assert!(!resuming.is_finished());

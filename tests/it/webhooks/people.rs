@@ -12,13 +12,14 @@ use relance::channel::{Channels, Open};
 use relance::core::domain::{AccountId, Phone};
 use relance::core::lifecycle::outcome::Reaction;
 use relance::core::manifest::desired::Channel as Spec;
-use relance::daemon::Sandbox;
-use relance::daemon::confirm;
+use relance::daemon::{Sandbox, confirm};
 use serde_json::{Value, json};
 
-use super::{House, MONDAY, account, channel, folder, seconds};
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::{Fault, Person, World};
+use crate::support::daemon::folder;
+use crate::support::facts::Person;
+use crate::support::house::{House, MONDAY, account, channel, seconds};
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::{Fault, World};
 
 const PAUL: &str = "+237671000001";
 /// As WhatsApp goes on writing numbers of Brazil that have nine digits by now.
@@ -116,7 +117,7 @@ async fn the_switch_of_the_provider_means_the_words() {
     house.tell("user_preferences", &turned("stop", "2026-11-30T08:58:00Z")).await;
     assert!(suppressed(&house).await.is_empty());
     // Turning a switch is no message that may be answered.
-    assert_eq!(house.world.one::<i64>("select count(*) from conversation").await, 0);
+    assert_eq!(house.world.count("conversation").await, 0);
     house.close().await;
 }
 
@@ -189,7 +190,7 @@ async fn whoever_shows_no_phone_is_known_by_what_they_answer() {
     hello["contacts"] = json!([]);
     hello["messages"][0]["from_user_id"] = json!("CM.43");
     house.tell("messages", &hello).await;
-    assert_eq!(house.world.one::<i64>("select count(*) from webhook where processed_at is null").await, 0);
+    assert_eq!(house.world.count("webhook where processed_at is null").await, 0);
     house.close().await;
 }
 
@@ -262,7 +263,7 @@ async fn whoever_says_stop_is_told_once_that_it_was_heard() {
     assert_eq!(house.world.column(to).await, ["1 wa 901 fr"]);
     assert_eq!(told(&mut house).await, [TOLD]);
     assert_eq!(told(&mut house).await, Vec::<String>::new());
-    assert_eq!(house.world.one::<i64>("select count(*) from confirmation").await, 0);
+    assert_eq!(house.world.count("confirmation").await, 0);
     assert_eq!(house.world.one::<i32>("select taken from lane where account_id = 1").await, 2);
     // A START needs no answer; the next STOP is another one.
     house.tell("messages", &said("in.3", "237671000001", "START", "2026-11-30T09:03:00Z")).await;
@@ -290,7 +291,7 @@ async fn whoever_may_be_written_to_again_or_was_forgotten_is_not_told_that_they_
     assert_eq!(told(&mut house).await, Vec::<String>::new());
     // The first STOP is not told of beside the second.
     house.tell("messages", &word("STOP", 3)).await;
-    assert_eq!(house.world.one::<i64>("select count(*) from confirmation").await, 1);
+    assert_eq!(house.world.count("confirmation").await, 1);
     let (store, now) = (house.world.store().clone(), house.world.now);
     store.unsuppress(&BTreeSet::from([Phone::trusted(PAUL.to_owned())]), "they called", now).await.unwrap();
     assert_eq!(told(&mut house).await, Vec::<String>::new());
@@ -302,7 +303,7 @@ async fn whoever_may_be_written_to_again_or_was_forgotten_is_not_told_that_they_
     let (program, _) = house.world.program().await;
     assert_eq!(store.claim_confirmations(&program.policies, now).await.unwrap().len(), 1);
     store.forget(&Phone::trusted(PAUL.to_owned()), "a letter", now).await.unwrap();
-    assert_eq!(house.world.one::<i64>("select count(*) from confirmation").await, 0);
+    assert_eq!(house.world.count("confirmation").await, 0);
     house.close().await;
 }
 
@@ -321,7 +322,7 @@ async fn nobody_is_told_twice_whatever_breaks_and_nobody_after_a_day() {
     let again = |fault| [Fault::Asks(Reaction::Throttle { after: None }), fault];
     for (fault, times) in [(Fault::Fine, 1), (Fault::NoAnswer, 1), (Fault::Asks(Reaction::FailDay), 0)] {
         house.world.sql("delete from suppression").await;
-        let n: i64 = house.world.one("select count(*) from inbound").await;
+        let n = house.world.count("inbound").await;
         let at = house.world.now;
         house.world.channel.fail(PAUL, &again(fault));
         house.tell("messages", &said(&format!("again.{n}"), "237671000001", "STOP", &at.to_rfc3339())).await;
@@ -337,7 +338,7 @@ async fn nobody_is_told_twice_whatever_breaks_and_nobody_after_a_day() {
     house.tell("messages", &said("last", "237671000001", "STOP", "2026-11-30T10:02:00Z")).await;
     house.at("2026-12-01T10:02:00Z").await;
     assert_eq!(told(&mut house).await, Vec::<String>::new());
-    assert_eq!(house.world.one::<i64>("select count(*) from confirmation").await, 0);
+    assert_eq!(house.world.count("confirmation").await, 0);
     house.close().await;
 }
 

@@ -7,10 +7,12 @@ use relance::core::lifecycle::overrides::{Action, Override, Scope};
 use relance::store::{Ordered, Outcome};
 use serde_json::{Value, json};
 
-use super::{House, MONDAY, SECRET, account, channel, folder, post};
 use crate::operator::session;
-use crate::sending::{ALWAYS, NO_PACE};
-use crate::world::{Fault, Person, World};
+use crate::support::daemon::folder;
+use crate::support::facts::Person;
+use crate::support::house::{House, MONDAY, SECRET, account, channel, post};
+use crate::support::trees::{ALWAYS, NO_PACE};
+use crate::support::world::{Fault, World};
 
 /// Campaign `c` goes by the template `welcome`, in French and English, and `d` by none. Account `a1` has a number of its
 /// own, the others share one.
@@ -135,7 +137,7 @@ pub(super) const NONE: [&str; 0] = [];
 async fn a_template_that_is_paused_pauses_who_uses_it_until_it_is_approved_again() {
     let mut house = house().await;
     for (stop, lift) in [("PAUSED", "APPROVED"), ("DISABLED", "REINSTATED"), ("REJECTED", "UNPAUSED")] {
-        let minute: i64 = house.world.one("select count(*) from inbound").await;
+        let minute = house.world.count("inbound").await;
         house.template(minute, stop, Some("pt_BR")).await;
         assert_eq!(house.stopped().await, TEMPLATE, "{stop}");
         let said: String = house.world.one("select min(message) from run where phase = 'paused'").await;
@@ -323,7 +325,7 @@ async fn a_channel_that_is_made_anew_is_tried_anew() {
     house.world.sql("delete from channel_halt").await;
     house.world.sql(halt).await;
     house.world.apply(&tree(&channel(&dir)).replace("phoneNumberId", "concurrency: 7, phoneNumberId")).await;
-    assert_eq!(house.world.one::<i64>("select count(*) from channel_halt").await, 0);
+    assert_eq!(house.world.count("channel_halt").await, 0);
     house.world.settle().await;
     assert_eq!(house.stopped().await, NONE);
     house.close().await;
