@@ -5,7 +5,7 @@
 //! [`Store::now`], so that every process on one database lives by one clock. Only who reconciles is a matter of real
 //! time.
 //!
-//! [`lock`] holds the order in which transactions take their locks.
+//! The module `lock` holds the order in which transactions take their locks.
 
 mod clock;
 mod control;
