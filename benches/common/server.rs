@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use relance::cli::server_programs;
 use relance::config::Config;
-use relance::postgres::{Durability, Options, Search, Server};
+use relance::postgres::{Durability, Options, Server};
 
 /// Finds it running or starts it; its folder stays from run to run.
 pub(crate) fn start() -> Server {
-    let config = Config::read();
     let options = Options {
         dir: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-postgres"),
         keeper_program: env!("CARGO_BIN_EXE_relancectl").into(),
-        search: Search { bin: config.postgres_bin, path: config.path },
+        search: server_programs::search(&Config::read()),
         grace: Duration::from_secs(2),
         durability: Durability::Full,
     };

@@ -15,8 +15,7 @@ use relance::core::manifest::{SourceFile, Sources};
 use relance::core::plan;
 use relance::daemon as runner;
 use relance::daemon::Loaded;
-use relance::facts::Source;
-use relance::facts::import;
+use relance::facts::{Source, import};
 use relance::store::{Age, Origin, Store};
 
 /// One campaign with so many days, for everybody; an account sends a message `every` so many seconds, or at once.

@@ -14,8 +14,7 @@ use super::table::{counted, one_line, time, whole};
 use super::{Exit, Global, actor, phones, print};
 use crate::config::Config;
 use crate::core::domain::{Country, Phone, Timestamp};
-use crate::store::Forgotten;
-use crate::store::query as look;
+use crate::store::{Forgotten, query as look};
 
 #[derive(Debug, Subcommand)]
 pub enum Contact {

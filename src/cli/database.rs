@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::{Global, print};
+use super::{Global, print, server_programs};
 use crate::config::Config;
 use crate::postgres as embedded;
-use crate::postgres::{Durability, GRACE, Options, Search, Server, Started};
+use crate::postgres::{Durability, GRACE, Options, Server, Started};
 use crate::store::{Schema, Store};
 
 /// The folder of the private server, below the working directory.
@@ -106,12 +106,8 @@ fn options(config: &Config, dir: &str, durability: Durability) -> anyhow::Result
     Ok(Options {
         dir: dir.into(),
         keeper_program: env::current_exe().context("cannot find this program's own file")?,
-        search: search(config),
+        search: server_programs::search(config),
         grace: GRACE,
         durability,
     })
-}
-
-pub(super) fn search(config: &Config) -> Search {
-    Search { bin: config.postgres_bin.clone(), path: config.path.clone() }
 }

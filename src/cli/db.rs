@@ -6,11 +6,12 @@ use std::process;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use tokio::task::spawn_blocking;
 
-use super::{Exit, Global, database, print};
+use super::{Exit, Global, database, print, server_programs};
 use crate::config::Config;
 use crate::postgres as embedded;
-use crate::postgres::{GRACE, Server, Status, Stop};
+use crate::postgres::{Fetched, GRACE, Server, Status, Stop};
 use crate::store::{Contents, Store};
 
 #[derive(Debug, Subcommand)]
@@ -23,6 +24,8 @@ pub enum Db {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Fetch the server programs ahead of time, as other commands do where none are installed
+    Install,
     /// Stop the server, unless another command uses it
     Stop,
     /// Begin again with an empty database
@@ -42,6 +45,7 @@ pub(super) async fn run(command: Db, global: &Global, config: &Config) -> anyhow
     match command {
         Db::Url => url(config).await,
         Db::Psql { args } => psql(config, &args).await,
+        Db::Install => install(config).await,
         Db::Stop => stop(),
         Db::Reset { yes } => reset(config, yes).await,
         Db::Status => status(),
@@ -58,10 +62,24 @@ async fn url(config: &Config) -> anyhow::Result<Exit> {
 
 /// Becomes psql. Its connection keeps the server running from then on.
 async fn psql(config: &Config, args: &[String]) -> anyhow::Result<Exit> {
-    let program = database::search(config).program("psql").context("no `psql` on this machine")?;
+    let program = server_programs::search(config)
+        .program("psql", Path::new(database::DIR))
+        .context("no `psql` on this machine")?;
     let server = database::private(config).await?;
     let failed = process::Command::new(&program).arg(server.url(embedded::DATABASE)).args(args).exec();
     Err(failed).with_context(|| format!("cannot run {}", program.display()))
+}
+
+async fn install(config: &Config) -> anyhow::Result<Exit> {
+    let search = server_programs::search(config);
+    let fetch = search.fetch.clone();
+    let Fetched { bin, is_new } = spawn_blocking(move || fetch.install(Path::new(database::DIR))).await??;
+    let what = if is_new { "fetched the server programs into" } else { "the server programs are in" };
+    print::line(&format!("postgres: {what} {}", bin.display()));
+    if let Some(preferred) = search.preferred() {
+        print::note(&format!("postgres: those in {} are preferred", preferred.display()));
+    }
+    Ok(Exit::Fine)
 }
 
 fn stop() -> anyhow::Result<Exit> {

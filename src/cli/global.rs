@@ -11,6 +11,9 @@ pub struct Global {
     /// Manifests to read, repeatable [default: campaigns, templates]
     #[arg(long = "dir", global = true, value_name = "DIR")]
     pub dirs: Vec<PathBuf>,
+    /// Fetch no PostgreSQL from the internet where none is installed; `RELANCE_OFFLINE=1` does the same
+    #[arg(long, global = true)]
+    pub offline: bool,
 }
 
 impl Global {

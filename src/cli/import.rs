@@ -15,9 +15,8 @@ use super::{Exit, Global, print};
 use crate::config::Config;
 use crate::core::domain::Rejection;
 use crate::facts;
-use crate::facts::Source;
-use crate::facts::import;
 use crate::facts::import::Report;
+use crate::facts::{Source, import};
 use crate::store::Age;
 
 /// Rejections that the summary shows for each column.

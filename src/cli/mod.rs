@@ -39,6 +39,7 @@ mod run;
 mod schema;
 mod scratch;
 mod send_test;
+pub mod server_programs;
 mod simulate;
 mod source;
 mod stand_in;
@@ -135,8 +136,9 @@ pub enum Command {
 
 /// Runs one command line and says how the process should end.
 pub async fn run(cli: Cli) -> Exit {
-    let config = Config::read();
     let global = &cli.global;
+    let from_environment = Config::read();
+    let config = Config { offline: from_environment.offline || global.offline, ..from_environment };
     let result = match cli.command {
         Command::Validate(args) => validate::run(global, &args, &config),
         Command::Test(args) => test::run(&args, global, &config).await,

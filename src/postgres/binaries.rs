@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Error;
+use super::fetch::Fetch;
+use super::place::Place;
 
 /// Version 14 is no longer maintained; `CREATE DATABASE … STRATEGY` came with 15.
-const MINIMUM: u32 = 15;
+pub(super) const MINIMUM: u32 = 15;
 
 /// Folders of packages, each with one `*` that stands for the version.
 const PACKAGES: [(&str, &str, &str); 7] = [
@@ -20,13 +22,14 @@ const PACKAGES: [(&str, &str, &str); 7] = [
     ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
 ];
 
-/// Where to look.
-#[derive(Debug, Clone, Default)]
+/// Where to look, and what to do when there are none.
+#[derive(Debug, Clone)]
 pub struct Search {
     /// Only there.
     pub bin: Option<PathBuf>,
     /// Where the system looks for programs; asked last.
     pub path: Vec<PathBuf>,
+    pub fetch: Fetch,
 }
 
 /// A folder with `postgres` and `initdb` of one version.
@@ -37,27 +40,22 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// Finds those of `wanted`, the version of an existing cluster; without one, the newest.
+    /// Finds those of `wanted`, the version of an existing cluster; without one, the newest that are installed. Fetches
+    /// them when nothing fits that is installed.
     ///
     /// # Errors
     /// When there are none, or none of `wanted`; the message says what to do.
-    pub(super) fn find(search: &Search, wanted: Option<u32>, data: &Path) -> Result<Self, Error> {
-        let found = search.all();
-        let best = match wanted {
-            Some(wanted) => found.iter().find(|binaries| binaries.major == wanted).or(found.first()),
-            None => found.first(),
-        };
-        match (best, wanted, &search.bin) {
-            (Some(best), Some(cluster), _) if best.major != cluster => {
-                Err(Error::OtherVersion { data: data.to_owned(), cluster, found: best.major })
+    pub(super) fn find(search: &Search, wanted: Option<u32>, place: &Place) -> Result<Self, Error> {
+        let installed = search.installed();
+        let fetchable = if search.bin.is_none() { search.fetch.major() } else { None };
+        match (choose(&installed, wanted, fetchable), &search.bin) {
+            (Choice::Installed(best), _) => Ok(best.clone()),
+            (Choice::Fetch, _) => search.fetch.cached(place).map_or_else(|| search.fetch.bring(place), Ok),
+            (Choice::OtherVersion { cluster, found }, _) => {
+                Err(Error::OtherVersion { data: place.data(), cluster, found })
             }
-            (Some(best), _, _) => Ok(best.clone()),
-            (None, _, Some(dir)) => Err(Error::NotBinaries { dir: dir.clone(), minimum: MINIMUM }),
-            (None, _, None) => {
-                let system = fs::read_to_string("/etc/os-release").unwrap_or_default();
-                let install = install(&system, rustix::process::geteuid().is_root());
-                Err(Error::NoBinaries { minimum: MINIMUM, install })
-            }
+            (Choice::Nothing, Some(dir)) => Err(Error::NotBinaries { dir: dir.clone(), minimum: MINIMUM }),
+            (Choice::Nothing, None) => Err(Error::no_binaries()),
         }
     }
 
@@ -65,7 +63,8 @@ impl Binaries {
         self.dir.join(name)
     }
 
-    fn at(dir: PathBuf) -> Option<Self> {
+    /// Those in `dir`, when they work.
+    pub(super) fn at(dir: PathBuf) -> Option<Self> {
         let postgres = dir.join("postgres");
         if !postgres.is_file() || !dir.join("initdb").is_file() {
             return None;
@@ -76,9 +75,37 @@ impl Binaries {
     }
 }
 
+/// Which programs serve.
+#[derive(Debug, PartialEq, Eq)]
+enum Choice<'a> {
+    Installed(&'a Binaries),
+    Fetch,
+    OtherVersion { cluster: u32, found: u32 },
+    Nothing,
+}
+
+/// Prefers what is installed, newest version first, unless an existing cluster needs what can be fetched.
+fn choose(installed: &[Binaries], wanted: Option<u32>, fetchable: Option<u32>) -> Choice<'_> {
+    let fits = |major| wanted.is_none_or(|wanted| wanted == major);
+    match (installed.iter().find(|binaries| fits(binaries.major)), installed.first(), wanted) {
+        (Some(best), _, _) => Choice::Installed(best),
+        (None, _, _) if fetchable.is_some_and(fits) => Choice::Fetch,
+        (None, newest, Some(cluster)) => match newest.map(|binaries| binaries.major).or(fetchable) {
+            Some(found) => Choice::OtherVersion { cluster, found },
+            None => Choice::Nothing,
+        },
+        (None, _, None) => Choice::Nothing,
+    }
+}
+
 impl Search {
+    /// The programs that serve a new cluster in `dir`, unless some have to be fetched.
+    pub fn preferred(&self) -> Option<PathBuf> {
+        self.installed().into_iter().next().map(|binaries| binaries.dir)
+    }
+
     /// Every usable folder, newest version first, packages before `PATH`.
-    fn all(&self) -> Vec<Binaries> {
+    fn installed(&self) -> Vec<Binaries> {
         let mut found: Vec<_> = match &self.bin {
             Some(bin) => Binaries::at(bin.clone()).into_iter().collect(),
             None => packaged().chain(self.path.iter().cloned()).filter_map(Binaries::at).collect(),
@@ -87,10 +114,12 @@ impl Search {
         found
     }
 
-    /// Finds another program of Postgres, `psql` say: beside the server programs, else where the system looks.
-    pub fn program(&self, name: &str) -> Option<PathBuf> {
+    /// Finds another program of Postgres, `psql` say: beside the server programs, else where the system looks, else
+    /// among those that were fetched for the server in `dir`.
+    pub fn program(&self, name: &str, dir: &Path) -> Option<PathBuf> {
+        let fetched = Place::choose(dir).ok().and_then(|place| self.fetch.cached(&place));
         let dirs = self.bin.iter().cloned().chain(packaged()).chain(self.path.iter().cloned());
-        dirs.map(|dir| dir.join(name)).find(|program| program.is_file())
+        dirs.chain(fetched.map(|binaries| binaries.dir)).map(|dir| dir.join(name)).find(|program| program.is_file())
     }
 }
 
@@ -107,6 +136,12 @@ fn major(version: &str) -> Option<u32> {
     let number = version.split(' ').nth(2)?;
     let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
     number[..end].parse().ok()
+}
+
+/// The command that installs Postgres on this system.
+pub(super) fn install_command() -> String {
+    let system = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    install(&system, rustix::process::geteuid().is_root())
 }
 
 /// The command that installs Postgres on the system of this `/etc/os-release`.
@@ -143,6 +178,21 @@ mod tests {
         assert_eq!(major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
         assert_eq!(major("postgres (PostgreSQL) 19beta2"), Some(19));
         assert_eq!(major("command not found"), None);
+    }
+
+    #[test]
+    fn what_is_installed_is_preferred() {
+        let at = |major| Binaries { dir: format!("/usr/lib/postgresql/{major}/bin").into(), major };
+        let both = [at(17), at(15)];
+        assert_eq!(choose(&both, None, Some(18)), Choice::Installed(&both[0]));
+        assert_eq!(choose(&both, Some(15), Some(18)), Choice::Installed(&both[1]));
+        assert_eq!(choose(&[], None, Some(18)), Choice::Fetch);
+        // The cluster was made before anything was installed.
+        assert_eq!(choose(&both, Some(18), Some(18)), Choice::Fetch);
+        assert_eq!(choose(&both, Some(16), Some(18)), Choice::OtherVersion { cluster: 16, found: 17 });
+        assert_eq!(choose(&[], Some(16), Some(18)), Choice::OtherVersion { cluster: 16, found: 18 });
+        assert_eq!(choose(&[], Some(16), None), Choice::Nothing);
+        assert_eq!(choose(&[], None, None), Choice::Nothing);
     }
 
     #[test]

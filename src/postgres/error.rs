@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::binaries::{MINIMUM, install_command};
+
 /// A private server that could not be had.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -13,10 +15,29 @@ pub enum Error {
          or name a database: --database-url, DATABASE_URL"
     )]
     NoBinaries { minimum: u32, install: String },
+    #[error(
+        "no PostgreSQL server programs that fit on this machine, and `--offline` or RELANCE_OFFLINE forbids to fetch \
+         them\n  install them: {install}\n  or name the archive: RELANCE_PG_ARCHIVE\n  \
+         or name a database: --database-url, DATABASE_URL"
+    )]
+    Offline { install: String },
+    #[error(
+        "cannot fetch PostgreSQL: {why}\n  install it: {install}\n  or bring {url} here and name the file: \
+         RELANCE_PG_ARCHIVE\n  or name a database: --database-url, DATABASE_URL"
+    )]
+    NotFetched { url: String, why: String, install: String },
+    #[error(
+        "{origin} is damaged or is another file: nothing of it is used\n  expected SHA-256: {expected}\n  found SHA-256: {found}"
+    )]
+    OtherArchive { origin: String, expected: String, found: String },
+    #[error("cannot unpack PostgreSQL: {why}")]
+    NotUnpacked { why: String },
+    #[error("the PostgreSQL that was fetched does not run here: {output}\n  install another one: {install}")]
+    DoesNotRun { output: String, install: String },
     #[error("RELANCE_PG_BIN: no working `postgres` and `initdb` of version {minimum} or newer in {}", .dir.display())]
     NotBinaries { dir: PathBuf, minimum: u32 },
     #[error(
-        "{} is of PostgreSQL {cluster}, which is not installed here (newest found: {found})\n  \
+        "{} is of PostgreSQL {cluster}, which is not installed here (newest that can be had: {found})\n  \
          install version {cluster}, or move that folder away to begin with an empty database", .data.display()
     )]
     OtherVersion { data: PathBuf, cluster: u32, found: u32 },
@@ -43,6 +64,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// There are none, and none can be fetched.
+    pub(super) fn no_binaries() -> Self {
+        Self::NoBinaries { minimum: MINIMUM, install: install_command() }
+    }
+
     /// For `map_err`: every failure names the operation it interrupted, and on what.
     pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();

@@ -1,7 +1,6 @@
 //! The log of a server and its keeper: where they say why they did not start.
 
-use std::fs;
-use std::io;
+use std::{fs, io};
 
 use super::Error;
 use super::place::Place;

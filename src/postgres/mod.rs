@@ -6,16 +6,20 @@
 //! `users.lock` is held shared by whoever uses it, `keeper.lock` by the keeper. The kernel releases them, so that
 //! nothing here depends on anybody ending in good order.
 
+mod archive;
 mod binaries;
 mod cluster;
+mod download;
 mod durability;
 mod error;
+mod fetch;
 mod keeper;
 mod log;
 mod memory;
 mod place;
 mod postmaster;
 mod scratch;
+mod unpack;
 mod user;
 
 use std::fmt;
@@ -27,10 +31,12 @@ use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
+pub use self::archive::Archive;
 use self::binaries::Binaries;
 pub use self::binaries::Search;
 pub use self::durability::Durability;
 pub use self::error::Error;
+pub use self::fetch::{Fetch, Fetched, Progress, Source};
 pub use self::keeper::Keeper;
 pub use self::place::Moved;
 use self::place::Place;
@@ -123,7 +129,7 @@ impl Server {
         let place = Place::choose(&options.dir)?;
         if cluster::major(&place)?.is_none() {
             // Fails before anything is made.
-            Binaries::find(&options.search, None, &place.data())?;
+            Binaries::find(&options.search, None, &place)?;
         }
         place.prepare()?;
         let alone = place.start_lock()?;
@@ -212,7 +218,7 @@ fn bring_up(place: &Place, options: &Options) -> Result<Started, Error> {
         return Ok(Started::Found);
     }
     let cluster = cluster::major(place)?;
-    let binaries = Binaries::find(&options.search, cluster, &place.data())?;
+    let binaries = Binaries::find(&options.search, cluster, place)?;
     if cluster.is_none() {
         cluster::create(place, &binaries, options.durability)?;
     }

@@ -159,7 +159,7 @@ fn real(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// The outermost existing folder on the way to `dir` that `account` may not pass.
-fn closed_to(account: &Account, dir: &Path) -> Option<PathBuf> {
+pub(super) fn closed_to(account: &Account, dir: &Path) -> Option<PathBuf> {
     let mut parents: Vec<_> = dir.ancestors().skip(1).collect();
     parents.reverse();
     let closed = parents.into_iter().find(|parent| {

@@ -17,6 +17,7 @@ mod embedded;
 mod estimate;
 mod explain;
 mod facts;
+mod fetch;
 mod flight;
 mod gateway;
 mod get;

@@ -6,9 +6,7 @@ use std::{env, fs};
 
 use relance::core::diagnostic::{Code, text};
 use relance::core::domain::{Language, Name};
-use relance::core::manifest::check;
-use relance::core::manifest::{Checked, Kind, Sources};
-use relance::core::manifest::{schema, schema_file_name};
+use relance::core::manifest::{Checked, Kind, Sources, check, schema, schema_file_name};
 
 use relance::core::template::{Template, Vars, opt_out_hint};
 

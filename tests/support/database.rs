@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use relance::cli::server_programs;
 use relance::config::Config;
-use relance::postgres::{Durability, Options, Scratch, Search, Server};
+use relance::postgres::{Durability, Options, Scratch, Server};
 use relance::store::{MIGRATOR, Store};
 use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
@@ -53,11 +54,10 @@ pub(crate) async fn database() -> TestDatabase {
 
 /// The options of a private server in `dir`, kept by the program under test.
 pub(crate) fn options(dir: PathBuf) -> Options {
-    let config = Config::read();
     Options {
         dir,
         keeper_program: env!("CARGO_BIN_EXE_relancectl").into(),
-        search: Search { bin: config.postgres_bin, path: config.path },
+        search: server_programs::search(&Config::read()),
         grace: Duration::from_secs(10),
         durability: Durability::Disposable,
     }

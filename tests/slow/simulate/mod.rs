@@ -11,8 +11,7 @@ use relance::store::{Age, Store};
 use relance::time_machine::compare::{Difference, Side, compare};
 use relance::time_machine::page;
 use relance::time_machine::report::Report;
-use relance::time_machine::simulate;
-use relance::time_machine::{Rates, Settings};
+use relance::time_machine::{Rates, Settings, simulate};
 use serde_json::json;
 
 use crate::support::database::{TestDatabase, database};
