@@ -40,6 +40,7 @@ mod overrides;
 mod ownership;
 mod plan;
 mod preview;
+mod query_plans;
 mod receipts;
 mod receiver;
 mod reconcile;
