@@ -38,6 +38,7 @@ mod overrides;
 mod ownership;
 mod plan;
 mod preview;
+mod query_plans;
 mod receipts;
 mod reconcile;
 mod reference;
