@@ -77,7 +77,7 @@ impl FromStr for MessageKey {
         let (account, campaign) = (AccountId(number(parts.next())?), CampaignId(number(parts.next())?));
         let target = TargetKey { account, campaign, referral: ReferralId(number(parts.next())?) };
         let key = Self { target, day: number(parts.next())? };
-        // A key in another spelling comes from somebody else.
+        // A key in another spelling comes from another program.
         if key.to_string() == text { Ok(key) } else { Err(NotAMessage) }
     }
 }

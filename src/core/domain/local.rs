@@ -27,6 +27,8 @@ pub struct Zone {
 }
 
 impl Zone {
+    /// Parses an IANA name.
+    ///
     /// # Errors
     /// Returns a sentence that names the zone and shows a valid one.
     pub fn parse(name: &str) -> Result<Self, String> {

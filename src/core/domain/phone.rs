@@ -100,7 +100,7 @@ fn digit(c: char) -> Option<char> {
     char::from_digit(u32::from(c) - zero, 10)
 }
 
-/// Reports punctuation between digits, and the invisible marks that phones add to copied numbers.
+/// Returns true for punctuation between digits, and for the invisible marks that phones add to copied numbers.
 fn filler(c: char) -> bool {
     matches!(c, '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ad}' | '\u{feff}')
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')

@@ -32,7 +32,7 @@ impl SourceId {
         Self { name: Name::parse("default").expect("`default` is a name"), repository }
     }
 
-    /// Reports if the two are known to be different sources.
+    /// Returns true if the two are known to be different sources.
     pub fn differs(&self, other: &Self) -> bool {
         let repositories = self.repository.as_ref().zip(other.repository.as_ref());
         self.name != other.name || repositories.is_some_and(|(one, other)| one != other)

@@ -88,7 +88,7 @@ pub fn check(source: &str) -> Findings {
     Findings { problems, has_opt_out_hint: has("optOutHint") }
 }
 
-/// Reports if the error is independent of the values, which attributes may change.
+/// Returns true if the error is independent of the values, which attributes may change.
 fn certain(kind: ErrorKind) -> bool {
     matches!(
         kind,

@@ -97,6 +97,8 @@ impl RenderError {
 pub struct Template(Environment<'static>);
 
 impl Template {
+    /// Compiles a template.
+    ///
     /// # Errors
     /// Returns the first mistake of the template; [`check()`] finds more of them.
     pub fn compile(source: &str) -> Result<Self, Problem> {
@@ -105,6 +107,8 @@ impl Template {
         Ok(Self(environment))
     }
 
+    /// Renders the template.
+    ///
     /// # Errors
     /// Returns a sentence when a variable is undefined or a limit is reached.
     pub fn render(&self, vars: &Vars<'_>) -> Result<String, RenderError> {
@@ -164,7 +168,7 @@ fn sentence(error: &Error, source: &str) -> String {
     }
 }
 
-/// Reports if the text is a variable or a path into one.
+/// Returns true if the text is a variable or a path into one.
 fn is_path(part: &str) -> bool {
     let mut names = part.split('.');
     names.next().is_some_and(|first| VARIABLES.contains(&first))

@@ -27,6 +27,8 @@ pub struct RequestTemplate {
 }
 
 impl RequestTemplate {
+    /// Compiles a template.
+    ///
     /// # Errors
     /// Returns the first mistake of the template.
     pub fn compile(source: &str, escape: Escape) -> Result<Self, Problem> {
@@ -40,11 +42,13 @@ impl RequestTemplate {
         Ok(Self { used: used.unwrap_or_default(), environment })
     }
 
-    /// Reports if the template uses the variable.
+    /// Returns true if the template uses the variable.
     pub fn uses(&self, variable: &str) -> bool {
         self.used.contains(variable)
     }
 
+    /// Renders the template.
+    ///
     /// # Errors
     /// Returns a sentence when a variable is undefined or a limit is reached.
     pub fn render(&self, values: impl Serialize) -> Result<String, RenderError> {

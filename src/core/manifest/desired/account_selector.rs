@@ -37,7 +37,7 @@ impl AccountSelector {
         }
     }
 
-    /// Reports if it selects the account with this id and these extra columns.
+    /// Returns true if it selects the account with this id and these extra columns.
     pub fn selects(&self, id: &str, columns: &serde_json::Value) -> bool {
         match self {
             Self::All => true,

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use super::channel::Channel;
 
 impl Channel {
-    /// Reports if the channel sends to a server on this machine.
+    /// Returns true if the channel sends to a server on this machine.
     pub fn is_local(&self) -> bool {
         match self {
             Self::Sandbox { .. } => true,
@@ -16,13 +16,13 @@ impl Channel {
     }
 }
 
-/// Reports if the URL uses TLS or a loopback host. Text that is no URL passes, since another check reports it.
+/// Returns true if the URL uses TLS or a loopback host. Text that is no URL passes, since another check reports it.
 pub(in crate::core::manifest) fn is_loopback_or_tls(url: &str) -> bool {
     !is_plain(url) || is_loopback(host(url))
 }
 
-/// Reports if the URL uses TLS or a host in the local network: loopback, a private address, or a name without a dot.
-/// Containers reach each other by such names.
+/// Returns true if the URL uses TLS or a host in the local network: loopback, a private address, or a name without a
+/// dot. Containers reach each other by such names.
 pub fn is_near_or_tls(url: &str) -> bool {
     if !is_plain(url) {
         return true;
@@ -38,7 +38,7 @@ pub fn is_near_or_tls(url: &str) -> bool {
     }
 }
 
-/// Reports if the host is this machine.
+/// Returns true if the host is this machine.
 pub(in crate::core::manifest) fn is_loopback(host: &str) -> bool {
     host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
 }

@@ -103,7 +103,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reports if the filter depends on age, so that a birthday can change its result.
+    /// Returns true if the filter depends on age, so that a birthday can change its result.
     pub fn has_ages(&self) -> bool {
         self.age_min.is_some() || self.age_max.is_some()
     }

@@ -51,13 +51,13 @@ pub struct WhatsappCloud {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Http {
-    /// A template.
+    /// A template of the URL.
     pub url: MaybeSecret,
     pub method: HttpMethod,
     /// Headers by name in lower case.
     pub headers: BTreeMap<String, MaybeSecret>,
     pub basic_auth: Option<BasicAuth>,
-    /// A template. `None`: the request has no body.
+    /// A template of the body. With `None` the request has no body.
     pub body: Option<String>,
     pub content_type: ContentType,
     pub phone_format: PhoneFormat,
@@ -115,12 +115,12 @@ impl ContentType {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PhoneFormat {
-    /// `+12133734253`.
+    /// The form `+12133734253`.
     #[default]
     E164,
-    /// `12133734253`.
+    /// The form `12133734253`.
     Digits,
-    /// `12133734253@c.us`.
+    /// The form `12133734253@c.us`.
     Jid,
 }
 
@@ -137,7 +137,7 @@ pub struct Smtp {
     pub reply_to: Option<String>,
     /// The address for bounces. `None` means the sender.
     pub bounce_address: Option<String>,
-    /// A template.
+    /// A template of the URL for one-click unsubscribe.
     pub unsubscribe_url: Option<String>,
     pub unsubscribe_mailto: Option<String>,
     /// The time for one message on an open connection.

@@ -39,7 +39,7 @@ impl Http {
         self.body.as_ref().map(|body| RequestTemplate::compile(body, self.content_type.escape()))
     }
 
-    /// Reports if any part of the request uses the variable. A secret URL is unknown, so it counts as using none.
+    /// Returns true if any part of the request uses the variable. A secret URL is unknown, so it counts as using none.
     pub fn uses(&self, variable: &str) -> bool {
         let url = self.url.plain().map(|url| RequestTemplate::compile(url, Escape::Percent));
         url.into_iter().chain(self.body_template()).flatten().any(|template| template.uses(variable))

@@ -13,8 +13,8 @@ pub struct Choice<'a, T> {
     pub preference: Option<usize>,
 }
 
-/// Chooses a text. Each preference in turn tries the exact tag, then its primary subtag (`pt` for `pt-BR`), then a tag
-/// with the same primary subtag (`fr-CM` for `fr`). The fallback comes last.
+/// Chooses a text. Each preference in turn tries its exact tag, then its primary subtag (`pt` for `pt-BR`). It then
+/// tries any tag with that primary subtag (`fr-CM` for `fr`). The fallback comes last.
 pub fn choose<'a, T>(
     texts: &'a BTreeMap<Language, T>,
     preferred: &[Option<&Language>],

@@ -76,7 +76,7 @@ impl Desired {
         Policies::new(&self.defaults, &self.accounts)
     }
 
-    /// Reports if the resource exists. `Defaults` always exist.
+    /// Returns true if the resource exists. `Defaults` always exist.
     pub fn has(&self, kind: Kind, name: &Name) -> bool {
         match kind {
             Kind::Campaign => self.campaigns.contains_key(name),

@@ -16,7 +16,7 @@ pub struct Pacing {
 }
 
 impl Pacing {
-    /// Reports if messages may leave as fast as quotas allow.
+    /// Returns true if messages may leave as fast as quotas allow.
     pub fn is_off(&self) -> bool {
         self.every.is_zero() && self.jitter.is_zero() && self.waves.is_empty()
     }

@@ -26,7 +26,8 @@ pub struct Day {
     pub media: Vec<Media>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whatsapp_template: Option<WhatsappTemplate>,
-    /// The time since the day before, or since enrollment for day 1; `None` means as the schedule says.
+    /// The time since the day before, or since enrollment for day 1; `None` means `every` or `first_after` of the
+    /// schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Period>,
 }

@@ -48,7 +48,7 @@ pub(in crate::core::manifest) struct CampaignSpec {
     /// The minimum age of a registration before enrollment. Default campaigns take the value of `Defaults`, else 1h;
     /// filtered campaigns take 0s.
     pub(in crate::core::manifest) enroll_after: Option<Period>,
-    /// The consent that people must have given; by default as `Defaults` says.
+    /// The consent that people must have given; by default that of `Defaults`.
     pub(in crate::core::manifest) consent: Option<ConsentPolicy>,
     /// `true` ends the sequence of people as soon as they pay. The default is true, unless the filter asks for paid
     /// people.

@@ -38,7 +38,8 @@ pub(in crate::core::manifest) struct DaySpec {
     pub(in crate::core::manifest) media: Option<Vec<MediaSpec>>,
     /// The approved template for WhatsApp.
     pub(in crate::core::manifest) whatsapp_template: Option<WhatsappTemplateSpec>,
-    /// The time since the day before, or since enrollment for day 1; by default as the schedule says.
+    /// The time since the day before, or since enrollment for day 1; by default `every` or `firstAfter` of the
+    /// schedule.
     pub(in crate::core::manifest) after: Option<Period>,
 }
 

@@ -64,7 +64,7 @@ pub(in crate::core::manifest) fn of_labels(accounts: &BTreeMap<Name, Account>) -
     found
 }
 
-/// Reports if a manifest with more labels decides the key for every account that matches both.
+/// Returns true if a manifest with more labels decides the key for every account that matches both.
 fn is_decided(accounts: &BTreeMap<Name, Account>, both: [&Account; 2], key: &str) -> bool {
     let [Some(one), Some(other)] = both.map(|account| account.accounts.labels()) else { return false };
     accounts.values().filter(|account| account.said().any(|said| said.key() == key)).any(|account| {

@@ -88,7 +88,7 @@ pub(in crate::core::manifest) fn channels<'a>(campaign: &'a Campaign, desired: &
     names.into_iter().filter_map(|name| Some((name, desired.channels.get(name)?.takes()))).collect()
 }
 
-/// Reports if both may select the same account. For labels the files cannot tell, so the answer is true.
+/// Returns true if both may select the same account. For labels the files cannot tell, so the answer is true.
 pub(in crate::core::manifest) fn may_share(first: &AccountSelector, second: &AccountSelector) -> bool {
     match (first, second) {
         (AccountSelector::Names(first), AccountSelector::Names(second)) => {

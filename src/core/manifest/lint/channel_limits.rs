@@ -38,7 +38,7 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Reports if every language of a text gets a subject, possibly the fallback's.
+    /// Returns true if every language of a text gets a subject, possibly the fallback's.
     fn has_subjects(&self, fallback: &Language) -> bool {
         self.text.keys().all(|language| {
             let subject = choose(self.subject, &[Some(language)], fallback);

@@ -1,4 +1,4 @@
-//! Resolves the annotations of all manifests.
+//! The resolution of the annotations of all manifests.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -181,7 +181,7 @@ fn syntax(message: &str, rest: &str, before: &str) -> (Code, String, Option<Stri
     if message.contains("limit exceeded") {
         return too_complex(message);
     }
-    // The parser only says that it cannot represent the value; the help names the likely cause.
+    // The parser reports only that it cannot represent the value; the help names the likely cause.
     let help = if message.contains("unclosed") {
         Some("add what closes it: `]`, `}` or a quote".to_owned())
     } else if rest.starts_with('\t') || before.trim_start_matches(' ').starts_with('\t') {

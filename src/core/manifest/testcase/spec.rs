@@ -107,9 +107,9 @@ pub(super) struct FaultSpec {
     pub(super) day: u16,
     /// The campaign of the message; any campaign by default.
     pub(super) campaign: Option<Name>,
-    /// The result: `accepted`, `rejected:<code>` (handled like that WhatsApp code; any other word is permanent),
-    /// `timeout` (uncertain), `throttled` (sent later), or `crash-before-outcome` (sent, but the daemon stops before
-    /// it records that).
+    /// The result. `accepted` succeeds. `rejected:<code>` is handled like that WhatsApp code; any other word is
+    /// permanent. `timeout` leaves the message uncertain, `throttled` delays it. With `crash-before-outcome` the
+    /// message is sent, but the daemon stops before it records that.
     pub(super) outcome: FaultOutcome,
     /// The number of consecutive sends that it applies to; 1 by default.
     #[schemars(range(min = 1, max = 1000))]

@@ -116,7 +116,7 @@ fn check_unsubscribe_url(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     }
 }
 
-/// Reports if the text can stand between `<` and `>`.
+/// Returns true if the text can stand between `<` and `>`.
 fn is_one_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte))
 }

@@ -51,9 +51,9 @@ pub(in crate::core::manifest) struct ChannelSpec {
     /// `http`: the user name and password of HTTP basic authentication.
     pub(super) basic_auth: Option<BasicAuth>,
     /// `http`: the body, a template. Its variables are `phone`, `text`, `messageId` (the id that relance gives),
-    /// `sender` (of the account), `language`, `day`, `account` and `media` (a list of `type`, `url` and `caption`).
-    /// Values are inserted as JSON, quotes included, so `{"text": {{ text }}}` is always valid. In a form they are
-    /// percent-encoded. Media are sent only if the request uses `media`.
+    /// `sender` (of the account), `language`, `day`, `account` and `media`. `media` is a list of `type`, `url` and
+    /// `caption`. Values are inserted as JSON, quotes included, so `{"text": {{ text }}}` is always valid. In a form
+    /// they are percent-encoded. Media are sent only if the request uses `media`.
     pub(super) body: Option<String>,
     /// `http`: the content type; `application/json` by default.
     pub(super) content_type: Option<ContentType>,

@@ -54,7 +54,7 @@ fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Reports if the text has the form `v26.0`.
+/// Returns true if the text has the form `v26.0`.
 fn is_version(text: &str) -> bool {
     let parts = text.strip_prefix('v').and_then(|numbers| numbers.split_once('.'));
     parts.is_some_and(|(major, minor)| is_id(major) && is_id(minor))
