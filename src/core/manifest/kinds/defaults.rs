@@ -52,9 +52,12 @@ pub(in crate::core::manifest) struct PacingSpec {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct WaveSpec {
+    /// The number of messages in the wave.
     #[schemars(range(min = 1, max = 4_294_967_295_i64))]
     pub(in crate::core::manifest) messages: u32,
+    /// The time between two messages of the wave.
     pub(in crate::core::manifest) every: Period,
+    /// The pause after the last message of the wave.
     pub(in crate::core::manifest) pause_after: Period,
 }
 

@@ -17,6 +17,7 @@ pub(in crate::core::manifest) struct FilterSpec {
     /// The countries of people, as ISO 3166-1 alpha-2 codes.
     pub(in crate::core::manifest) countries: Option<Vec<Country>>,
     pub(in crate::core::manifest) registered: Option<Registered>,
+    /// The gender of people; `all` by default.
     pub(in crate::core::manifest) gender: Option<GenderSpec>,
     /// The professions of people, compared without case or accents.
     pub(in crate::core::manifest) professions: Option<Vec<String>>,
@@ -45,8 +46,10 @@ pub(in crate::core::manifest) struct Registered {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::core::manifest) struct Age {
+    /// The lowest age, included.
     #[schemars(range(min = 0, max = 150))]
     pub(in crate::core::manifest) min: Option<u16>,
+    /// The highest age, included.
     #[schemars(range(min = 0, max = 150))]
     pub(in crate::core::manifest) max: Option<u16>,
 }

@@ -12,6 +12,7 @@ use crate::core::manifest::syntax::document::Document;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::core::manifest) struct NotifierSpec {
+    /// The format of notifications.
     #[serde(rename = "type")]
     pub(in crate::core::manifest) kind: NotifierType,
     /// The URL that receives notifications. It is a secret, since it grants the right to post.

@@ -48,7 +48,9 @@ pub(in crate::core::manifest) struct WindowSpec {
     /// The days of the week; every day by default.
     #[schemars(length(min = 1))]
     pub(in crate::core::manifest) days: Option<Vec<Weekday>>,
+    /// The time of day at which the window opens.
     pub(in crate::core::manifest) from: Clock,
+    /// The time of day at which the window closes, at most `24:00`.
     pub(in crate::core::manifest) to: Clock,
 }
 

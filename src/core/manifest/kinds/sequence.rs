@@ -25,6 +25,7 @@ pub(in crate::core::manifest) struct SequenceSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct DaySpec {
+    /// The number of the day, from 1.
     #[schemars(range(min = 1, max = 366))]
     pub(in crate::core::manifest) day: u16,
     /// The text in each language: a template.
@@ -47,6 +48,7 @@ pub(in crate::core::manifest) struct DaySpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::core::manifest) struct MediaSpec {
+    /// The type of the medium.
     #[serde(rename = "type")]
     pub(in crate::core::manifest) kind: MediaType,
     /// The address to fetch the medium from: `https://…`.
@@ -64,8 +66,10 @@ pub(in crate::core::manifest) struct MediaSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::core::manifest) struct WhatsappTemplateSpec {
+    /// The name of the template at WhatsApp.
     #[schemars(length(min = 1, max = 512))]
     pub(in crate::core::manifest) name: String,
+    /// The language of the template at WhatsApp.
     pub(in crate::core::manifest) language: Language,
     /// The value of the placeholder of a text header: a template.
     pub(in crate::core::manifest) header: Option<String>,
@@ -83,6 +87,7 @@ pub(in crate::core::manifest) struct ButtonSpec {
     /// The position among the buttons of the template, from 0; by default the position in this list.
     #[schemars(range(min = 0, max = 9))]
     pub(in crate::core::manifest) index: Option<u8>,
+    /// The type of the button.
     #[serde(rename = "type")]
     pub(in crate::core::manifest) kind: ButtonType,
     /// The payload of a quick reply, the end of a button's URL, or the code to copy: a template.

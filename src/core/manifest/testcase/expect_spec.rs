@@ -18,8 +18,11 @@ use crate::core::manifest::kind::Kind;
 #[serde(deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1))]
 pub(super) struct ExpectSpec {
+    /// The expected messages.
     pub(super) messages: Option<RowsSpec<MessageSpec>>,
+    /// The expected people in runs.
     pub(super) targets: Option<RowsSpec<TargetSpec>>,
+    /// The expected runs.
     pub(super) runs: Option<RowsSpec<RunSpec>>,
     pub(super) plan: Option<PlanSpec>,
 }
@@ -29,6 +32,7 @@ pub(super) struct ExpectSpec {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1))]
 pub(super) struct PlanSpec {
+    /// The expected changes.
     pub(super) changes: Option<RowsSpec<ChangeSpec>>,
     /// The number of changes.
     pub(super) count: Option<u64>,
@@ -50,12 +54,15 @@ pub(super) struct MessageSpec {
     account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign: Option<Name>,
+    /// The day of the sequence.
     #[schemars(range(min = 1, max = 366))]
     #[serde(skip_serializing_if = "Option::is_none")]
     day: Option<u16>,
+    /// The state of the message.
     #[schemars(schema_with = "words::message_state")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
+    /// The language of the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<Language>,
     /// The complete text.
@@ -81,6 +88,7 @@ pub(super) struct TargetSpec {
     account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign: Option<Name>,
+    /// The state of the person in the run.
     #[schemars(schema_with = "words::target_state")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
@@ -110,6 +118,7 @@ pub(super) struct RunSpec {
     /// The id of the account.
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
+    /// The phase of the run.
     #[schemars(schema_with = "words::phase")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     phase: Option<String>,
@@ -123,10 +132,13 @@ pub(super) struct RunSpec {
     /// The number of people ever enrolled.
     #[serde(skip_serializing_if = "Option::is_none")]
     enrolled: Option<u64>,
+    /// The number of people who are active.
     #[serde(skip_serializing_if = "Option::is_none")]
     active: Option<u64>,
+    /// The number of people who completed the sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     completed: Option<u64>,
+    /// The number of people who left before the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     exited: Option<u64>,
     /// The number of messages that were certainly sent.

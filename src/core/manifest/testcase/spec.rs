@@ -18,7 +18,9 @@ use crate::core::manifest::kind::Kind;
 pub(in crate::core::manifest) struct CampaignTestSpec {
     /// The time at which the test begins. The manifests are applied at this time.
     pub(super) clock: Instant,
+    /// The accounts of the test.
     pub(super) accounts: Option<Vec<AccountSpec>>,
+    /// The referrals that exist from the start.
     pub(super) referrals: Option<Vec<ReferralSpec>>,
     pub(super) channel: Option<TestChannelSpec>,
     /// Complete manifests for this test. Each replaces the manifest of the same kind and name, or is added.
@@ -49,6 +51,7 @@ pub struct AccountSpec {
     /// The time zone; `UTC` by default.
     pub timezone: Option<Zone>,
     pub phone: Option<String>,
+    /// The time at which the subscription of the account ends.
     pub subscription_ends_at: Option<Instant>,
     /// `true` if the number of the account can send. By default the state is unknown, which counts as `true`.
     pub connected: Option<bool>,
@@ -65,6 +68,7 @@ pub struct ReferralSpec {
     pub account: String,
     pub phone: String,
     pub country: Country,
+    /// The time of registration.
     pub registered_at: Instant,
     /// The name; by default the id.
     pub name: Option<String>,
@@ -74,6 +78,7 @@ pub struct ReferralSpec {
     pub gender: Option<Gender>,
     pub profession: Option<String>,
     pub birth_date: Option<NaiveDate>,
+    /// The time of payment; by default the person has not paid.
     pub paid_at: Option<Instant>,
     /// The consent; `unknown` by default, which gets no message unless a campaign has `consent: legacy`.
     pub consent: Option<ConsentSpec>,
@@ -93,6 +98,7 @@ pub enum ConsentSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TestChannelSpec {
+    /// The results of particular sends; all other sends succeed.
     pub(super) faults: Option<Vec<FaultSpec>>,
 }
 
@@ -103,6 +109,7 @@ pub(super) struct TestChannelSpec {
 pub(super) struct FaultSpec {
     /// The id of a referral of this test.
     pub(super) referral: String,
+    /// The day of the message.
     #[schemars(range(min = 1, max = 366))]
     pub(super) day: u16,
     /// The campaign of the message; any campaign by default.
@@ -139,6 +146,7 @@ pub(super) struct StepSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct EventSpec {
+    /// The type of the event, which decides the other keys.
     #[serde(rename = "type")]
     pub(super) kind: EventType,
     /// `paid`, `reply`, `receipt`: the id of a referral. `registered`: a complete referral.
@@ -219,6 +227,7 @@ pub(super) struct RestartSpec {}
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OverrideSpec {
+    /// The order; required unless `clear` is true.
     pub(super) action: Option<OverrideAction>,
     /// `true` ends the override; used instead of `action`.
     pub(super) clear: Option<bool>,
