@@ -32,7 +32,7 @@ pub const VARIABLES: [&str; 10] = [
 /// The fuel of one rendering in steps, each worth 64 bytes of output too: a few milliseconds and one megabyte at most.
 const FUEL: u64 = 20_000;
 const NUL: &str = "the text holds a NUL character, which no channel takes";
-/// The output limit, which exceeds that of every channel.
+/// The output limit of one rendering; no channel needs more.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 
 /// The values of one person for one message. Unknown values are empty, but absent attributes are undefined.

@@ -19,7 +19,7 @@ pub enum NotifierType {
     Slack,
 }
 
-/// The events that a notifier can report.
+/// An event that a notifier can report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Topic {

@@ -16,7 +16,7 @@ use crate::core::manifest::desired::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct CampaignSpec {
     /// `default` takes every unpaid referral of every account automatically. `filtered` takes the people that its
-    /// filter matches; meanwhile the default campaign of the account pauses.
+    /// filter matches. Meanwhile the default campaign of the account pauses, unless `allowSimultaneousCampaigns` is true.
     #[serde(rename = "type")]
     pub(in crate::core::manifest) kind: CampaignType,
     /// The desired state; `active` by default.
@@ -48,21 +48,21 @@ pub(in crate::core::manifest) struct CampaignSpec {
     /// The minimum age of a registration before enrollment. Default campaigns take the value of `Defaults`, else 1h;
     /// filtered campaigns take 0s.
     pub(in crate::core::manifest) enroll_after: Option<Period>,
-    /// The consent that people must have given; by default that of `Defaults`.
+    /// The consent that people must have given; by default that of `Defaults`, else `required`.
     pub(in crate::core::manifest) consent: Option<ConsentPolicy>,
-    /// `true` ends the sequence of people as soon as they pay. The default is true, unless the filter asks for paid
-    /// people.
+    /// `true` ends the sequence of people as soon as they pay. The default is true, unless `filter.subscription` is
+    /// `paid` or `any`.
     pub(in crate::core::manifest) exit_on_paid: Option<bool>,
     /// The policy when a run would not complete before the subscription of its account ends. `refuse` does not start
     /// the run; it is the default for campaigns that complete. `pause` starts the run, pauses it when the subscription
-    /// ends and resumes it on renewal; it is the default when enrollment is `continuous`.
+    /// ends and resumes it on renewal. `pause` is the default for default campaigns and for `continuous` enrollment.
     pub(in crate::core::manifest) past_subscription: Option<PastSubscription>,
     /// The name of a `Channel` manifest. The default is the channel of the account, else that of `Defaults`, else the
     /// built-in sandbox.
     pub(in crate::core::manifest) channel_ref: Option<Name>,
 }
 
-/// Limits of a campaign. Keys left out come from `Defaults`; without a value there, they are unlimited.
+/// Limits of a campaign. Keys left out come from `Defaults`, except `messagesPerDay`. Without a value they are unlimited.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct LimitsSpec {

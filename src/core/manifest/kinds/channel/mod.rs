@@ -15,7 +15,7 @@ use crate::core::manifest::desired::Channel;
 use crate::core::manifest::syntax::document::Document;
 use crate::core::manifest::syntax::yaml::Node;
 
-/// The upper limit of `timeout`. A call and the work around it must end before the dispatcher stops waiting.
+/// The upper limit of `timeout`. A call and the work around it must end before the daemon stops waiting for it.
 const MAX_TIMEOUT: Period = Period::seconds(15);
 
 impl ChannelSpec {
