@@ -16,7 +16,8 @@ use crate::core::manifest::desired::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct CampaignSpec {
     /// `default` takes every unpaid referral of every account automatically. `filtered` takes the people that its
-    /// filter matches. Meanwhile the default campaign of the account pauses, unless `allowSimultaneousCampaigns` is true.
+    /// filter matches. Meanwhile the default campaign of the account pauses, unless `allowSimultaneousCampaigns` is
+    /// true.
     #[serde(rename = "type")]
     pub(in crate::core::manifest) kind: CampaignType,
     /// The desired state; `active` by default.
@@ -62,7 +63,8 @@ pub(in crate::core::manifest) struct CampaignSpec {
     pub(in crate::core::manifest) channel_ref: Option<Name>,
 }
 
-/// Limits of a campaign. Keys left out come from `Defaults`, except `messagesPerDay`. Without a value they are unlimited.
+/// Limits of a campaign. Keys left out come from `Defaults`, except `messagesPerDay`. Without a value they are
+/// unlimited.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct LimitsSpec {

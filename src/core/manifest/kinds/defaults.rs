@@ -28,7 +28,8 @@ pub(in crate::core::manifest) struct DefaultsSpec {
     pub(in crate::core::manifest) safety: Option<SafetySpec>,
     /// The values for keys that schedules leave out.
     pub(in crate::core::manifest) schedule: Option<ScheduleSpec>,
-    /// `required` takes only people who agreed, and is the default. `legacy` also takes people whose consent is unknown.
+    /// `required` takes only people who agreed, and is the default. `legacy` also takes people whose consent is
+    /// unknown.
     pub(in crate::core::manifest) consent: Option<ConsentPolicy>,
     /// The name of the `Sequence` for campaigns that set none.
     pub(in crate::core::manifest) sequence_ref: Option<Name>,
