@@ -1,5 +1,5 @@
-//! The stable codes, by hundreds: reading YAML, shape, references, templates and days, schedules, filters, tests, and
-//! what running a test found.
+//! The stable codes of findings, numbered by hundreds: YAML, shape, references, templates and days, schedules,
+//! filters, tests, and results of test runs.
 
 use std::fmt;
 
@@ -8,19 +8,19 @@ use super::Severity;
 /// Declares the codes in one table: identifier, name, severity, and the paragraph of `relancectl explain`.
 macro_rules! codes {
     ($($variant:ident = $id:literal $name:literal $severity:ident $text:literal;)*) => {
-        /// What kind of finding it is. Codes are never reused.
+        /// The code of a finding. Codes are never reused.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code { $($variant,)* }
 
         impl Code {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// `RL0204`.
+            /// Returns the identifier, such as `RL0204`.
             pub const fn id(self) -> &'static str {
                 match self { $(Self::$variant => $id,)* }
             }
 
-            /// `unknown-key`.
+            /// Returns the name, such as `unknown-key`.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
@@ -29,7 +29,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => Severity::$severity,)* }
             }
 
-            /// Why it is a problem and what to do, in a paragraph.
+            /// Returns a paragraph with the problem and its solution.
             pub const fn explanation(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
@@ -176,7 +176,7 @@ codes! {
     UnknownDay = "RL0707" "unknown-day" Error
         "A test speaks of a message of a day that the sequence does not have: it could never be sent.";
 
-    // 08xx: what running a test found
+    // 08xx: results of test runs
     ExpectationFailed = "RL0801" "expectation-failed" Error
         "The test ran, and what it expects is not so. Lines with `-` are what the test asks for, lines with `+` what was found instead; below stand the last events of those concerned. The steps after this one were not run.";
     StepFailed = "RL0802" "step-failed" Error

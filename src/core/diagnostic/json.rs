@@ -1,10 +1,10 @@
-//! Findings for programs: the contract of `validate -o json`.
+//! The JSON form of findings: the contract of `validate -o json`.
 
 use serde::{Serialize, Serializer};
 
 use super::Diagnostic;
 
-/// The whole answer. Field names and order are part of the contract.
+/// The complete output. Field names and order are part of the contract.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
     pub ok: bool,
@@ -27,7 +27,7 @@ struct Finding<'a> {
     help: Option<&'a str>,
 }
 
-/// Builds the answer; warnings alone leave it `ok`.
+/// Builds the output; warnings alone leave it `ok`.
 pub fn report(found: &[Diagnostic], files: usize, manifests: usize) -> Report<'_> {
     Report { ok: !found.iter().any(Diagnostic::is_error), files, manifests, diagnostics: found }
 }

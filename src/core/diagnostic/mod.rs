@@ -1,7 +1,7 @@
-//! What is wrong with a file, as a value with a place: code, severity, sentence, position, help.
+//! Findings as values: code, severity, sentence, place and help.
 //!
-//! Rendering is apart ([`text`], [`json`]), so that a diagnostic can be stored and shown later. Messages are
-//! one sentence with names in backticks; the help line holds the fix.
+//! Rendering is separate ([`text`], [`json`]), so that a finding can be stored and shown later. A message is one
+//! sentence with names in backticks; the help line holds the fix.
 
 mod code;
 pub mod json;
@@ -20,9 +20,9 @@ pub use self::place::{Lines, Place, Position, Span};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The manifest it stands in is not used.
+    /// The manifest with the finding is not used.
     Error,
-    /// Something to think about; nothing is refused for it.
+    /// Advice; the manifest is used.
     Warning,
 }
 
@@ -42,13 +42,13 @@ pub struct Diagnostic {
     pub severity: Severity,
     pub message: String,
     pub place: Place,
-    /// Other places that explain this one, each with a label.
+    /// Other places that explain the finding, each with a label.
     pub related: Vec<(Place, String)>,
     pub help: Option<String>,
 }
 
 impl Diagnostic {
-    /// A finding of the severity that its code always has.
+    /// Returns a finding with the severity of its code.
     pub fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
         Self { code, severity: code.severity(), message: message.into(), place, related: Vec::new(), help: None }
     }
@@ -76,7 +76,7 @@ impl Diagnostic {
     }
 }
 
-/// One line, for logs: `error[RL0301] campaigns/a.yaml:6:13: …`.
+/// Writes one line for logs: `error[RL0301] campaigns/a.yaml:6:13: …`.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Place { file, start, .. } = &self.place;
@@ -89,7 +89,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Puts findings in the order of the files, from top to bottom, and drops repetitions.
+/// Sorts findings by file, from top to bottom, and removes duplicates.
 pub fn sort(found: &mut Vec<Diagnostic>) {
     found.sort_by(|a, b| {
         let place = |d: &Diagnostic| (d.place.span.start, d.severity, d.code);

@@ -1,8 +1,8 @@
-//! "Did you mean".
+//! Suggestions for misspelt words.
 
-/// The candidate that `word` is most likely a misspelling of.
+/// Returns the candidate that `word` most likely misspells.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    /// Long enough for every name we have; longer words are no misspellings.
+    /// The length limit, above every known name; longer words are no misspellings.
     const MAX_CHARS: usize = 100;
     let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     if word.chars().nth(MAX_CHARS).is_some() {
@@ -20,7 +20,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, _, candidate)| candidate)
 }
 
-/// `did you mean `x`?`, when there is a likely candidate.
+/// Returns `did you mean `x`?` if there is a likely candidate.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, candidates).map(|near| format!("did you mean `{near}`?"))
 }

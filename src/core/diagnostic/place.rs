@@ -1,4 +1,4 @@
-//! Where something stands in a file: bytes for programs, lines and columns for people.
+//! Places in a file: bytes for programs, lines and columns for people.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub struct Place {
     pub file: Arc<str>,
     pub span: Span,
     pub start: Position,
-    /// Just after the last character.
+    /// The position just after the last character.
     pub end: Position,
     pub pointer: String,
 }
@@ -44,7 +44,7 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 pub struct Lines<'a> {
     file: Arc<str>,
     bytes: &'a [u8],
-    /// Where each line begins.
+    /// The byte offset at which each line begins.
     starts: Vec<usize>,
 }
 
@@ -58,7 +58,7 @@ impl<'a> Lines<'a> {
         Self { file: file.into(), bytes, starts }
     }
 
-    /// The line and column of a byte. A mark at the start of the file counts for nothing.
+    /// Returns the line and column of a byte. A byte order mark at the start of the file does not count.
     pub fn position(&self, at: usize) -> Position {
         let at = at.min(self.bytes.len());
         let line = self.starts.partition_point(|start| *start <= at).max(1);
@@ -66,7 +66,7 @@ impl<'a> Lines<'a> {
         if start == 0 && self.bytes.starts_with(BOM) {
             start = BOM.len().min(at);
         }
-        // Every byte begins a character except those that continue one; a line end before it is none.
+        // Every byte starts a character, except UTF-8 continuation bytes and the carriage return of a line end.
         let begins = |byte: &&u8| **byte & 0b1100_0000 != 0b1000_0000 && **byte != b'\r';
         Position { line, column: self.bytes[start..at].iter().filter(begins).count() + 1 }
     }

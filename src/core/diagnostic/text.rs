@@ -1,16 +1,16 @@
-//! Findings for people: the sentence, the lines concerned with carets below, the help.
+//! Findings as text for people: the sentence, the lines concerned with carets, and the help.
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::{Diagnostic, Place, Severity};
 
-/// A message spanning more lines than this is shown by its first line.
+/// The maximum number of lines shown; a longer place shows only its first line.
 const LINES_SHOWN: usize = 6;
-/// Longer lines are cut around the place.
+/// The maximum width; longer lines are cut around the place.
 const WIDTH: usize = 160;
 
-/// Renders one finding; `source` gives the bytes of a file by the path in its place.
+/// Renders one finding; `source` returns the bytes of a file by the path of the place.
 pub fn render<'s>(found: &Diagnostic, source: impl Fn(&str) -> Option<&'s [u8]>, colour: bool) -> String {
     let level = match found.severity {
         Severity::Error => Level::ERROR,
@@ -35,7 +35,7 @@ fn draw(report: &[Group<'_>], colour: bool) -> String {
     renderer.decor_style(DecorStyle::Ascii).term_width(WIDTH).render(report)
 }
 
-/// The last line of a report: `7 files, 9 manifests: 2 errors, 1 warning`.
+/// Returns the last line of a report: `7 files, 9 manifests: 2 errors, 1 warning`.
 pub fn summary(found: &[Diagnostic], files: usize, manifests: usize) -> String {
     let errors = found.iter().filter(|d| d.is_error()).count();
     let warnings = found.len() - errors;
@@ -52,7 +52,7 @@ fn count(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
-/// Only the lines concerned, so that the cost does not grow with the file.
+/// Builds a snippet of only the lines concerned, so that the cost does not grow with the file.
 fn snippet<'a>(
     place: &'a Place,
     bytes: Option<&[u8]>,
@@ -67,7 +67,7 @@ fn snippet<'a>(
         end = bytes[start..start + cut].iter().position(|b| *b == b'\n').map_or(start + cut, |at| start + at);
     }
     let to = bytes[end..].iter().position(|b| *b == b'\n').map_or(bytes.len(), |at| end + at);
-    // One character for one, so that the caret stays where it belongs.
+    // Characters are replaced one for one, so that the caret stays in place.
     let text = |part: &[u8]| printable(String::from_utf8_lossy(part).trim_start_matches('\u{feff}'));
     let before = text(tail(&bytes[from..start]));
     let marked = text(head(&bytes[start..end]));
@@ -81,7 +81,7 @@ fn snippet<'a>(
         .annotation(annotation)
 }
 
-/// The line ends with what is worth showing: at most some kilobytes of it.
+/// Returns the end of a line, at most 4 kB of it.
 fn tail(bytes: &[u8]) -> &[u8] {
     &bytes[bytes.len().saturating_sub(4096)..]
 }
@@ -90,7 +90,7 @@ fn head(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(4096)]
 }
 
-/// Shows what a terminal would obey or hide: control characters become `\u{fffd}`, tabs one space.
+/// Replaces characters that a terminal would interpret or hide: control characters become `\u{fffd}`, a tab one space.
 fn printable(text: &str) -> String {
     let hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars()

@@ -1,7 +1,7 @@
-//! Messages as providers are told them, who tell them back.
+//! Message ids given to providers, which return them in receipts.
 //!
-//! Several installations may send by one account of a provider, which tells each of them of the messages of all. So each
-//! puts its mark into what it calls a message, and passes over what has the mark of another.
+//! Several installations may share an account of a provider, which sends receipts for all messages to each of them.
+//! Each installation therefore puts its id into its message ids, and ignores those with another installation's id.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::MessageKey;
 use super::id::{MARK, NotAMessage};
 
-/// The mark of one installation: eight hexadecimal digits.
+/// An installation id: eight hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstallationId(Arc<str>);
 
@@ -21,10 +21,11 @@ impl InstallationId {
     }
 }
 
-/// What a message is called: `relance.5f0c33a1.3.1.4711.2`, mark, account, campaign, referral and day.
+/// A message id for providers: `relance.5f0c33a1.3.1.4711.2`, that is installation, account, campaign, referral and
+/// day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callback {
-    /// `None`: from before there were marks.
+    /// `None` means that the message was sent before installation ids existed.
     pub mark: Option<InstallationId>,
     pub key: MessageKey,
 }
@@ -34,7 +35,7 @@ impl Callback {
         Self { mark: mark.cloned(), key }
     }
 
-    /// The message, if it may be one of the installation of this mark.
+    /// Returns the message, if this installation may have sent it.
     pub fn of(&self, ours: &InstallationId) -> Option<MessageKey> {
         self.mark.as_ref().is_none_or(|mark| mark == ours).then_some(self.key)
     }
@@ -76,7 +77,7 @@ mod tests {
         assert_eq!(old.to_string(), "relance.3.1.4711.2");
         assert_eq!(new.to_string().parse(), Ok(new.clone()));
         assert_eq!((new.of(&ours), new.of(&theirs)), (Some(old.key), None));
-        // What went out before there were marks is still told of.
+        // Receipts still arrive for messages sent before installation ids existed.
         assert_eq!((old.of(&ours), old.mark), (Some(new.key), None));
     }
 

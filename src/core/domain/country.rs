@@ -1,19 +1,19 @@
-//! Countries.
+//! Country codes.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An ISO 3166-1 alpha-2 code of a country that exists, in upper case.
+/// An ISO 3166-1 alpha-2 code of an existing country, in upper case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Country([u8; 2]);
 
 impl Country {
-    /// Reads a code in either case.
+    /// Parses a code in either case.
     ///
     /// # Errors
-    /// A sentence that names the code.
+    /// Returns a sentence that names the code.
     pub fn parse(text: &str) -> Result<Self, String> {
         let code = text.to_ascii_uppercase();
         match (code.as_bytes(), rust_iso3166::from_alpha2(&code)) {

@@ -1,17 +1,17 @@
-//! Facts: what an export says about one account or one referral, checked and normalised.
+//! Facts: the data of an export about one account or one referral, checked and normalised.
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::{AccountId, Country, Gender, Language, Phone, Timestamp, Zone};
 
-/// What a row says about an optional column. An export that lacks a column never erases what is known.
+/// The value of an optional column. An export that lacks a column never erases known values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stated<T> {
     /// The export has no such column.
     #[default]
     Nothing,
-    /// The column is there and empty.
+    /// The column exists and is empty.
     Empty,
     Value(T),
 }
@@ -29,7 +29,7 @@ impl<T> Stated<T> {
     }
 }
 
-/// A person's answer to "may we write to you". No answer is the absence of one.
+/// A person's consent to messages. Unknown consent is the absence of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consent {
     OptedIn,
@@ -49,7 +49,7 @@ impl Consent {
     }
 }
 
-/// Whether an account's `WhatsApp` number can send.
+/// The ability of an account's `WhatsApp` number to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhatsappStatus {
     Connected,
@@ -67,7 +67,7 @@ impl WhatsappStatus {
     }
 }
 
-/// One account, as one row of an export tells it.
+/// One account, from one row of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountFact<'a> {
     pub id: &'a str,
@@ -80,13 +80,13 @@ pub struct AccountFact<'a> {
     pub subscription_plan: Stated<&'a str>,
     pub subscription_ends_at: Stated<Timestamp>,
     pub whatsapp_status: Stated<WhatsappStatus>,
-    /// Columns that have no other meaning, in file order; `None` where the cell is empty.
+    /// The extra columns in file order; `None` where the cell is empty.
     pub attributes: Vec<(&'a str, Option<&'a str>)>,
-    /// When the source last touched the row, where it says so.
+    /// The last change of the row at the source, if the export has it.
     pub updated_at: Option<Timestamp>,
 }
 
-/// One referral, as one row of an export tells it.
+/// One referral, from one row of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferralFact<'a> {
     pub id: &'a str,
@@ -104,29 +104,29 @@ pub struct ReferralFact<'a> {
     pub consent: Stated<Consent>,
     pub consent_source: Stated<&'a str>,
     pub consent_at: Stated<Timestamp>,
-    /// Columns that have no other meaning, in file order; `None` where the cell is empty.
+    /// The extra columns in file order; `None` where the cell is empty.
     pub attributes: Vec<(&'a str, Option<&'a str>)>,
-    /// When the source last touched the row, where it says so.
+    /// The last change of the row at the source, if the export has it.
     pub updated_at: Option<Timestamp>,
 }
 
-/// Why one row of an export did not go in.
+/// The reason why one row of an export was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rejection {
-    /// Line of the file where the row begins, from 1; a header counts.
+    /// The line of the file where the row begins, from 1; a header counts.
     pub line: u64,
-    /// The column as the header spells it; [`Rejection::ROW`] when the row as a whole is at fault.
+    /// The column as the header spells it, or [`Rejection::ROW`] when the row as a whole is wrong.
     pub column: String,
-    /// What stands there, shortened.
+    /// The value of the cell, shortened.
     pub value: String,
     pub reason: String,
 }
 
 impl Rejection {
-    /// The column of a row that cannot be taken apart into columns.
+    /// The column name for a row that cannot be split into columns.
     pub const ROW: &'static str = "(row)";
 
-    /// Characters of a value that a rejection repeats: enough to find it, too few to fill the memory.
+    /// The maximum length of a quoted value, in characters: enough to find it, too little to fill the memory.
     const SHOWN: usize = 80;
 
     pub fn new(line: u64, column: &str, value: &str, reason: impl Into<String>) -> Self {

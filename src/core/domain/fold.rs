@@ -1,8 +1,8 @@
-//! Comparing words as people mean them.
+//! The comparison of words without case, accents or extra space.
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-/// Lower case, without accents, without space around, inner space single: `Étudiant ` becomes `etudiant`.
+/// Folds a text: lower case, no accents, trimmed, single inner spaces. `Étudiant ` becomes `etudiant`.
 pub fn fold(text: &str) -> String {
     let plain: String = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect();
     plain.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! Gender, as people write it.
+//! Gender, in the spellings that people use.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +13,10 @@ pub enum Gender {
 }
 
 impl Gender {
-    /// Folds the spellings found in exports: `F`, `Homme`, `female`, `Féminin` …
+    /// Parses the spellings found in exports: `F`, `Homme`, `female`, `Féminin` …
     ///
     /// # Errors
-    /// A sentence that names the value.
+    /// Returns a sentence that names the value.
     pub fn parse(text: &str) -> Result<Self, String> {
         match fold(text).as_str() {
             "m" | "male" | "man" | "h" | "homme" | "masculin" | "masculino" | "hombre" | "homem" => Ok(Self::Male),

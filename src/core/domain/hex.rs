@@ -1,8 +1,8 @@
-//! Bytes as people copy them.
+//! Bytes as hexadecimal text.
 
 use std::fmt::Write;
 
-/// Two hexadecimal digits a byte, in lower case.
+/// Returns two lower-case hexadecimal digits per byte.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a string takes everything");

@@ -1,11 +1,11 @@
-//! Windows as people write them: `Mon–Fri 08:00–20:00, Sat 09:00–17:00`.
+//! Sending windows as readable text: `Mon–Fri 08:00–20:00, Sat 09:00–17:00`.
 
 use std::fmt;
 
 use super::local::{Weekday, Window, Windows};
 
 impl fmt::Display for Window {
-    /// Without the days when it opens on all of them.
+    /// Omits the days when the window opens on all of them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let days = stretches(&self.days);
         if !days.is_empty() && self.days.len() < Weekday::ALL.len() {
@@ -30,7 +30,7 @@ impl fmt::Display for Windows {
     }
 }
 
-/// Days in order, three and more in a row as their first and last.
+/// Returns the days in order; three or more in a row become a range.
 fn stretches(days: &[Weekday]) -> Vec<String> {
     let mut rest: &[Weekday] = &Weekday::ALL;
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Identifiers of what is in the database. Plain numbers there, distinct types here.
+//! Identifiers of database rows: plain numbers in the database, distinct types in the code.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,19 +15,19 @@ macro_rules! id {
 }
 
 id!(
-    /// An account, as numbered by the database at its first import.
+    /// An account id, numbered by the database at the first import.
     AccountId(i32)
 );
 id!(
-    /// A campaign, as numbered by the database when its manifest was first applied.
+    /// A campaign id, numbered by the database when the manifest was first applied.
     CampaignId(i32)
 );
 id!(
-    /// A referral, as numbered by the database at its first import.
+    /// A referral id, numbered by the database at the first import.
     ReferralId(i64)
 );
 
-/// One referral in one run: the natural key of a target.
+/// The natural key of a target: one referral in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetKey {
     pub account: AccountId,
@@ -35,30 +35,30 @@ pub struct TargetKey {
     pub referral: ReferralId,
 }
 
-/// What one target gets on one day: the natural key of a message, hence at most one for ever.
+/// The natural key of a message: one day of one target. A target therefore never gets two messages for one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageKey {
     pub target: TargetKey,
-    /// Day of the sequence, from 1.
+    /// The day of the sequence, from 1.
     pub day: i16,
 }
 
 impl MessageKey {
-    /// `3.1.4711.2`: account, campaign, referral and day.
+    /// Returns `3.1.4711.2`: account, campaign, referral and day.
     pub(super) fn numbers(&self) -> impl fmt::Display {
         let Self { target: TargetKey { account, campaign, referral }, day } = self;
         format!("{}.{}.{}.{day}", account.0, campaign.0, referral.0)
     }
 }
 
-/// `relance.3.1.4711.2`; providers are told a [`Callback`](super::Callback).
+/// Writes `relance.3.1.4711.2`. Providers get a [`Callback`](super::Callback) instead.
 impl fmt::Display for MessageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{MARK}.{}", self.numbers())
     }
 }
 
-/// What was not told by us.
+/// The error for text that is no message id of relance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the key of a message")]
 pub struct NotAMessage;
@@ -77,12 +77,12 @@ impl FromStr for MessageKey {
         let (account, campaign) = (AccountId(number(parts.next())?), CampaignId(number(parts.next())?));
         let target = TargetKey { account, campaign, referral: ReferralId(number(parts.next())?) };
         let key = Self { target, day: number(parts.next())? };
-        // Whoever writes a key otherwise than we do is somebody else.
+        // A key in another spelling comes from another program.
         if key.to_string() == text { Ok(key) } else { Err(NotAMessage) }
     }
 }
 
-/// What all of them begin with.
+/// The prefix of all message ids.
 pub(super) const MARK: &str = "relance";
 
 #[cfg(test)]

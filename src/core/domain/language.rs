@@ -1,4 +1,4 @@
-//! Languages.
+//! Language tags.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct Language(String);
 
 impl Language {
-    /// Reads a tag in any case.
+    /// Parses a tag in any case.
     ///
     /// # Errors
-    /// A sentence that names the tag; for `fr_CH` it shows the hyphen.
+    /// Returns a sentence that names the tag; for `fr_CH` it suggests the hyphen.
     pub fn parse(text: &str) -> Result<Self, String> {
         match icu_locale_core::LanguageIdentifier::try_from_str(text) {
             Ok(tag) if !tag.language.is_unknown() && !text.contains('_') => Ok(Self(tag.to_string())),
@@ -28,7 +28,7 @@ impl Language {
         &self.0
     }
 
-    /// The part before the first hyphen: `pt` of `pt-BR`.
+    /// Returns the part before the first hyphen: `pt` of `pt-BR`.
     pub fn primary(&self) -> &str {
         self.0.split('-').next().unwrap_or(&self.0)
     }

@@ -1,7 +1,7 @@
-//! Local time: zones, calendar days and sending windows. The only place that does zone arithmetic.
+//! Local time: zones, calendar days and sending windows. Only this module does zone arithmetic.
 //!
-//! Times that a clock change skips move forward by the length of the gap, and of two equal wall times the
-//! first counts (RFC 5545), so a window inside a gap is shifted, not lost.
+//! A wall time that a clock change skips moves forward by the length of the gap. A wall time that occurs twice means
+//! the first occurrence (RFC 5545). A window inside a gap is therefore shifted, not lost.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 
-/// How far ahead an opening is looked for, in days. Beyond it a window counts as never open.
+/// The number of days searched for an opening; beyond it a window counts as never open.
 const HORIZON_DAYS: i64 = 400;
 
 static BUNDLED: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
-/// An IANA time zone that exists.
+/// An existing IANA time zone.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Zone {
@@ -27,14 +27,16 @@ pub struct Zone {
 }
 
 impl Zone {
+    /// Parses an IANA name.
+    ///
     /// # Errors
-    /// A sentence that names the zone and shows a valid one.
+    /// Returns a sentence that names the zone and shows a valid one.
     pub fn parse(name: &str) -> Result<Self, String> {
         let refuse = || format!("`{name}` is not a time zone: use an IANA name such as `Africa/Douala`");
         if name.is_empty() || name.len() > 64 {
             return Err(refuse());
         }
-        // A system may know fewer names than the one where this zone was accepted; the bundled rules know them all.
+        // This machine may know fewer names than the one that accepted the zone; the bundled rules know all of them.
         let rules = TimeZone::get(name).or_else(|_| BUNDLED.get(name)).map_err(|_| refuse())?;
         let name = rules.iana_name().ok_or_else(refuse)?.to_owned();
         Ok(Self { name, rules })
@@ -48,38 +50,38 @@ impl Zone {
         &self.name
     }
 
-    /// The calendar day and wall time at `instant`.
+    /// Returns the calendar day and wall time at `instant`.
     pub fn local(&self, instant: Timestamp) -> NaiveDateTime {
         let stamp =
             jiff::Timestamp::from_microsecond(instant.timestamp_micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         instant.naive_utc() + TimeDelta::seconds(i64::from(self.rules.to_offset(stamp).seconds()))
     }
 
-    /// The calendar day at `instant`.
+    /// Returns the calendar day at `instant`.
     pub fn date(&self, instant: Timestamp) -> NaiveDate {
         self.local(instant).date()
     }
 
-    /// The instant of a wall time.
+    /// Returns the instant of a wall time.
     pub fn instant(&self, local: NaiveDateTime) -> Timestamp {
         let civil = civil(local);
         let stamp = self.rules.to_ambiguous_timestamp(civil).compatible().unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         DateTime::from_timestamp_micros(stamp.as_microsecond()).unwrap_or_default()
     }
 
-    /// The first instant of a calendar day.
+    /// Returns the first instant of a calendar day.
     pub fn day_start(&self, date: NaiveDate) -> Timestamp {
         self.instant(date.and_time(NaiveTime::MIN))
     }
 
-    /// The first instant of the calendar day after the one of `instant`.
+    /// Returns the first instant of the calendar day after that of `instant`.
     pub fn next_day(&self, instant: Timestamp) -> Timestamp {
         self.day_start(self.date(instant) + TimeDelta::days(1))
     }
 }
 
 fn civil(local: NaiveDateTime) -> jiff::civil::DateTime {
-    // Manifests and facts admit years 1900 to 2999 only, so every part fits.
+    // Manifests and facts admit only the years 1900 to 2999, so every part fits.
     let part = |n: u32| i8::try_from(n).unwrap_or(1);
     let nanos = i32::try_from(local.nanosecond().min(999_999_999)).unwrap_or(0);
     jiff::civil::DateTime::new(
@@ -122,7 +124,7 @@ impl From<Zone> for String {
     }
 }
 
-/// A point in time as a manifest gives it: absolute, or a wall time that needs a zone.
+/// A time in a manifest: absolute, or a wall time that needs a zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Moment {
@@ -131,10 +133,10 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// Reads RFC 3339 (`2026-12-01T08:00:00+01:00`) or a wall time (`2026-12-01T08:00`, `2026-12-01`).
+    /// Parses RFC 3339 (`2026-12-01T08:00:00+01:00`) or a wall time (`2026-12-01T08:00`, `2026-12-01`).
     ///
     /// # Errors
-    /// A sentence with the accepted forms.
+    /// Returns a sentence with the accepted forms.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wall = |format| NaiveDateTime::parse_from_str(text, format).ok();
         let moment = DateTime::parse_from_rfc3339(text)
@@ -152,7 +154,7 @@ impl Moment {
         }
     }
 
-    /// The instant, with `zone` for wall times.
+    /// Returns the instant, using `zone` for wall times.
     pub fn at(self, zone: &Zone) -> Timestamp {
         match self {
             Self::Absolute(instant) => instant,
@@ -199,7 +201,7 @@ impl Weekday {
     }
 }
 
-/// Hours in which messages may leave, on some days of the week: from the first minute to before the last.
+/// A sending window on some days of the week; the start is included, the end is not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     pub days: Vec<Weekday>,
@@ -247,26 +249,26 @@ impl From<Clock> for String {
     }
 }
 
-/// All windows of a schedule with the dates on which none of them opens.
+/// All windows of a schedule, and the dates on which none of them opens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Windows {
     pub windows: Vec<Window>,
     pub blackouts: Vec<NaiveDate>,
 }
 
-/// Whether a message may leave now.
+/// The state of the windows at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
     /// Open until this instant.
     Open(Timestamp),
     /// Closed; opens at this instant.
     Opens(Timestamp),
-    /// Not within the next 400 days.
+    /// Closed for at least the next 400 days.
     Never,
 }
 
 impl Windows {
-    /// Says whether a window is open at `now` in `zone`, or when the next one opens.
+    /// Returns the state of the windows at `now` in `zone`.
     pub fn opening(&self, zone: &Zone, now: Timestamp) -> Opening {
         let today = zone.date(now);
         for date in (0..HORIZON_DAYS).map(|ahead| today + TimeDelta::days(ahead)) {
@@ -312,7 +314,7 @@ mod tests {
         assert_eq!(open("2026-12-01T06:59:59Z"), Opening::Opens(at("2026-12-01T07:00:00Z")));
         assert_eq!(open("2026-12-01T07:00:00Z"), Opening::Open(at("2026-12-01T19:00:00Z")));
         assert_eq!(open("2026-12-01T19:00:00Z"), Opening::Opens(at("2026-12-02T07:00:00Z")));
-        // The 25th is blacked out.
+        // The 25th is a blackout date.
         assert_eq!(open("2026-12-24T20:00:00Z"), Opening::Opens(at("2026-12-26T07:00:00Z")));
     }
 

@@ -1,5 +1,5 @@
-//! The words of the trade as types that cannot hold nonsense: identifiers, periods, zones and windows,
-//! phones, countries, languages. Constructors refuse bad values with a sentence; nothing here does I/O.
+//! Domain types that cannot hold invalid values: identifiers, periods, zones and windows, phones, countries,
+//! languages. Constructors refuse bad values with a sentence; nothing here does I/O.
 
 mod callback;
 mod country;
@@ -34,5 +34,5 @@ pub use self::phone::Phone;
 pub use self::seed::mix;
 pub use self::source_id::SourceId;
 
-/// An instant, in UTC, with the microsecond precision that Postgres keeps.
+/// An instant in UTC with microsecond precision, as in Postgres.
 pub type Timestamp = DateTime<Utc>;

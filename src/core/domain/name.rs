@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct Name(String);
 
 impl Name {
-    /// Accepts 1 to 63 lower-case letters, digits and `-`, beginning and ending with a letter or digit.
+    /// Parses 1 to 63 lower-case letters, digits and `-`, with a letter or digit at both ends.
     ///
     /// # Errors
-    /// A sentence that says what a name may hold.
+    /// Returns a sentence with the rules for names.
     pub fn parse(text: &str) -> Result<Self, String> {
         let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let valid = (1..=63).contains(&text.len())

@@ -1,4 +1,4 @@
-//! Lengths of time as people write them: `90s`, `2m`, `24h`, `7d`.
+//! Durations in the notation of manifests: `90s`, `2m`, `24h`, `7d`.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// A whole number of seconds, at most ten years. Written with one unit: the largest that is exact.
+/// A whole number of seconds, at most ten years. It is written with the largest unit that is exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Period(u64);
@@ -29,10 +29,10 @@ impl Period {
         Self(hours * 3_600)
     }
 
-    /// Reads `90s`, `2m`, `24h` or `7d`; `0` needs a unit too.
+    /// Parses `90s`, `2m`, `24h` or `7d`; `0` needs a unit too.
     ///
     /// # Errors
-    /// A sentence with the forms that are accepted.
+    /// Returns a sentence with the accepted forms.
     pub fn parse(text: &str) -> Result<Self, String> {
         let refuse =
             || format!("`{text}` is not a duration: write a whole number and a unit, as in `90s`, `2m`, `24h` or `7d`");
@@ -86,7 +86,7 @@ impl From<Period> for String {
     }
 }
 
-/// A length of time to one unit, rounded down and without its sign: `40s`, `5m`, `23h`, `4d`.
+/// Formats a duration with one unit, rounded down and without its sign: `40s`, `5m`, `23h`, `4d`.
 pub fn rough(length: TimeDelta) -> String {
     let (n, unit) = match length.num_seconds().unsigned_abs() {
         n @ ..60 => (n, 's'),

@@ -7,23 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use super::Country;
 
-/// More digits than any way of writing a number has: E.164 has 15, `00` and a trunk zero come on top.
+/// The limit of digits in any notation: E.164 has 15, and `00` and a trunk zero may precede them.
 const MAX_DIGITS: usize = 20;
 
-/// A phone number in E.164: `+` and at most 15 digits. Text, never a number.
+/// A phone number in E.164: `+` and at most 15 digits. It is text, never a number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Phone(String);
 
 impl Phone {
-    /// Reads a number as people write it: E.164, `00` for `+` whatever the country dials, without the `+`, or in
-    /// the national form of `country`, with digits of any script, spaces, dashes, dots and parentheses.
+    /// Parses a number in any common notation. It accepts E.164, `00` for `+` in every country, a missing `+`, and the
+    /// national form of `country`. Digits may be of any script, with spaces, dashes, dots and parentheses.
     ///
-    /// The national reading goes first: digits that begin like the country's own calling code are only taken for
-    /// an international number when they are no valid national one.
+    /// The national form is tried first. Digits that begin with the country's own calling code count as international
+    /// only if they are no valid national number.
     ///
     /// # Errors
-    /// A sentence that says what is wrong; it does not repeat the number.
+    /// Returns a sentence with the reason, which never contains the number.
     pub fn parse(text: &str, country: Option<Country>) -> Result<Self, String> {
         let digits = plain(text)?;
         if digits.starts_with('+') {
@@ -44,7 +44,7 @@ impl Phone {
             .ok_or_else(|| format!("not a valid phone number of `{country}`"))
     }
 
-    /// A number that was checked when it was stored.
+    /// Wraps a stored number without checking it again.
     pub fn trusted(stored: String) -> Self {
         Self(stored)
     }
@@ -53,7 +53,7 @@ impl Phone {
         &self.0
     }
 
-    /// What a log may show: `+2376*****01`.
+    /// Returns the masked form for logs: `+2376*****01`.
     pub fn masked(&self) -> String {
         let (head, tail) = (self.0.get(..5).unwrap_or("+"), self.0.get(5..).unwrap_or(""));
         let last = tail.len().checked_sub(2).filter(|start| *start >= 3).and_then(|start| tail.get(start..));
@@ -61,7 +61,7 @@ impl Phone {
     }
 }
 
-/// The digits of `text` in ASCII, with a leading `+` where it has one or says `00`.
+/// Returns the digits of `text` in ASCII, with a leading `+` if the text begins with `+` or `00`.
 fn plain(text: &str) -> Result<String, String> {
     let mut digits = String::with_capacity(text.len() + 1);
     // Spreadsheets put an apostrophe before text that looks like a number.
@@ -100,7 +100,7 @@ fn digit(c: char) -> Option<char> {
     char::from_digit(u32::from(c) - zero, 10)
 }
 
-/// Punctuation between digits, and the invisible marks that phones add when a number is copied from the contacts.
+/// Returns true for punctuation between digits, and for the invisible marks that phones add to copied numbers.
 fn filler(c: char) -> bool {
     matches!(c, '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ad}' | '\u{feff}')
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')

@@ -1,37 +1,38 @@
-//! Which source it is that a database follows.
+//! The identity of the source that a database follows.
 //!
-//! A database follows one source of manifests. Were it to follow two, each would read what is the other's as removed: so
-//! what is in force belongs to the source it came from, another one is refused, and a person hands it over.
+//! A database follows one source of manifests. With two, each would treat the other's manifests as removed. The state
+//! in force therefore belongs to its source, another source is refused, and a person must hand the state over.
 //!
-//! What tells sources apart is a name (`--source`), as wherever state outlives the place it was written from: the same
-//! tree is read from a checkout here, a mounted volume there and a repository elsewhere, and a path says nothing. Nobody
-//! has to name one: then the repository it is in and the folders there tell one of git apart, which are the same from
-//! everywhere. The branch does not: another branch is another version. A source that is named may move as it likes.
+//! A name (`--source`) identifies a source. A path does not: the same tree may be a checkout, a mounted volume or a
+//! repository. Without a name, a git source is identified by its repository and the folder in it, which are the same
+//! everywhere. The branch is not part of the identity, since another branch is another version. A named source may
+//! move freely.
 
 use std::fmt;
 
 use super::Name;
 
-/// A source of manifests, wherever it is read from.
+/// A source of manifests, independent of where it is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceId {
     pub name: Name,
-    /// As in `example.com/team/campaigns#growth`; `None` for one that is named, or not of git.
+    /// The repository and folder, such as `example.com/team/campaigns#growth`; `None` for a named source or one
+    /// outside git.
     pub repository: Option<String>,
 }
 
 impl SourceId {
-    /// One that was given a name.
+    /// Returns the identity of a named source.
     pub fn named(name: Name) -> Self {
         Self { name, repository: None }
     }
 
-    /// One that nobody named.
+    /// Returns the identity of a source without a name.
     pub fn unnamed(repository: Option<String>) -> Self {
         Self { name: Name::parse("default").expect("`default` is a name"), repository }
     }
 
-    /// Whether it is known not to be the other.
+    /// Returns true if the two are known to be different sources.
     pub fn differs(&self, other: &Self) -> bool {
         let repositories = self.repository.as_ref().zip(other.repository.as_ref());
         self.name != other.name || repositories.is_some_and(|(one, other)| one != other)
@@ -57,7 +58,7 @@ mod tests {
         assert!(named("a").differs(&named("b")) && !named("a").differs(&named("a")));
         assert!(at("example.com/x#a").differs(&at("example.com/x#b")) && !at("x").differs(&at("x")));
         assert!(at("x").differs(&named("a")));
-        // From a checkout, or a volume.
+        // One is a checkout, the other a volume without a known repository.
         assert!(!at("x").differs(&SourceId::unnamed(None)) && !SourceId::unnamed(None).differs(&at("x")));
     }
 }

@@ -1,4 +1,4 @@
-//! Kinds of manifests.
+//! The kinds of manifests.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ impl Kind {
         Self::CampaignTest,
     ];
 
-    /// Kinds whose manifests may ask to stay in force when they are gone.
+    /// The kinds whose resources can stay in force when their manifest is removed.
     pub(super) const PRUNED: [Self; 6] =
         [Self::Campaign, Self::Sequence, Self::Channel, Self::Queue, Self::Account, Self::Notifier];
 
@@ -51,7 +51,7 @@ impl Kind {
         }
     }
 
-    /// Reads the name as it stands in a manifest.
+    /// Parses the name of a kind as manifests spell it.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }

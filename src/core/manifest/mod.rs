@@ -1,8 +1,8 @@
-//! Manifests: what a team writes in YAML, read, checked and resolved.
+//! Manifests: the YAML of a team, read, checked and resolved.
 //!
-//! `sources` (files) → `yaml` (trees that know their bytes) → `read` (kind, shape, one manifest on its own) →
-//! `resolve` (references, defaults) → [`Desired`]. Each kind has a file with its types as they are written;
-//! [`schema()`] makes JSON Schemas of them. Nothing stops at the first mistake.
+//! `sources` (files) → `yaml` (trees with byte positions) → `read` (kind, shape, one manifest on its own) → `resolve`
+//! (references, defaults) → [`Desired`]. Each kind has a file with its schema types, from which [`schema()`] derives
+//! JSON Schemas. Checks collect every mistake and never stop at the first.
 
 pub mod desired;
 mod kind;

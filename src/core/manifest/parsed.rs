@@ -1,4 +1,4 @@
-//! Manifests that were read: kind, name, spec as it is written, and place.
+//! Parsed manifests: kind, name, spec as written, and place.
 
 use std::collections::BTreeMap;
 
@@ -23,9 +23,9 @@ pub(in crate::core::manifest) struct Manifest<'a> {
     pub(in crate::core::manifest) document: Document<'a>,
     pub(in crate::core::manifest) kind: Kind,
     pub(in crate::core::manifest) name: Name,
-    /// What could be read of it; of a broken one maybe not everything.
+    /// The part that could be read; of a broken manifest possibly not all of it.
     pub(in crate::core::manifest) spec: Option<Spec>,
-    /// There are errors in it: it must not be used.
+    /// The manifest has errors and must not be used.
     pub(in crate::core::manifest) broken: bool,
     pub(in crate::core::manifest) annotations: Annotations,
 }
@@ -44,12 +44,12 @@ pub(in crate::core::manifest) enum Spec {
     CampaignTest(Box<CampaignTestSpec>),
 }
 
-/// Manifests by kind and name.
+/// Manifests indexed by kind and name.
 #[derive(Debug, Default)]
 pub(in crate::core::manifest) struct Manifests<'a, 'f>(BTreeMap<(Kind, &'a Name), &'a Manifest<'f>>);
 
 impl<'a, 'f> Manifests<'a, 'f> {
-    /// Adds a manifest, unless there is one of its kind and name, which is returned then.
+    /// Adds a manifest. If one of its kind and name exists, that one stays and is returned.
     pub(in crate::core::manifest) fn add(&mut self, manifest: &'a Manifest<'f>) -> Option<&'a Manifest<'f>> {
         let first = *self.0.entry((manifest.kind, &manifest.name)).or_insert(manifest);
         (!std::ptr::eq(first, manifest)).then_some(first)
@@ -59,12 +59,12 @@ impl<'a, 'f> Manifests<'a, 'f> {
         self.0.get(&(kind, name)).copied()
     }
 
-    /// In the order of their names.
+    /// Returns the manifests of a kind, by name.
     pub(in crate::core::manifest) fn of_kind(&self, kind: Kind) -> Vec<&'a Manifest<'f>> {
         self.all().filter(|manifest| manifest.kind == kind).collect()
     }
 
-    /// In the order of kinds and names.
+    /// Returns all manifests, by kind and name.
     pub(in crate::core::manifest) fn all(&self) -> impl Iterator<Item = &'a Manifest<'f>> {
         self.0.values().copied()
     }

@@ -1,4 +1,4 @@
-//! Mistakes in templates, found without people.
+//! The checks of templates that need no person.
 
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
@@ -15,7 +15,7 @@ use crate::core::diagnostic::did_you_mean;
 pub struct Problem {
     pub kind: ProblemKind,
     pub message: String,
-    /// Bytes of the template.
+    /// The byte range in the template.
     pub range: Option<Range<usize>>,
     pub help: Option<String>,
 }
@@ -24,7 +24,7 @@ pub struct Problem {
 pub enum ProblemKind {
     Syntax,
     UnknownVariable,
-    /// Well-formed, but it cannot be rendered.
+    /// The template is well-formed but cannot be rendered.
     Fails,
 }
 
@@ -51,15 +51,15 @@ impl Problem {
     }
 }
 
-/// What [`check`] found out about a template.
+/// The findings of [`check`] for one template.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     pub problems: Vec<Problem>,
-    /// It prints or tests `optOutHint`.
+    /// The template prints or tests `optOutHint`.
     pub has_opt_out_hint: bool,
 }
 
-/// Looks for mistakes: syntax, unknown variables, and whatever fails for a made-up person.
+/// Finds syntax errors, unknown variables, and everything that fails for a sample person.
 pub fn check(source: &str) -> Findings {
     static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
     if !source.contains('{') {
@@ -88,7 +88,7 @@ pub fn check(source: &str) -> Findings {
     Findings { problems, has_opt_out_hint: has("optOutHint") }
 }
 
-/// Whether the error does not depend on the values, which attributes may have changed.
+/// Returns true if the error is independent of the values, which attributes may change.
 fn certain(kind: ErrorKind) -> bool {
     matches!(
         kind,
@@ -121,7 +121,7 @@ fn sample() -> Value {
     SAMPLE.clone()
 }
 
-/// Attributes of the made-up person: there is a value for every name.
+/// The attributes of the sample person, with a value for every name.
 #[derive(Debug)]
 struct AnyAttribute;
 
@@ -135,7 +135,7 @@ fn detail(error: &Error) -> String {
     error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
 }
 
-/// Where a variable is first used: as a word of its own after the first opening brace.
+/// Finds the first use of a variable: a whole word after the first opening brace.
 fn find(source: &str, name: &str) -> Option<Range<usize>> {
     let word = |c: char| c.is_alphanumeric() || c == '_';
     let begin = source.find("{{").into_iter().chain(source.find("{%")).min()?;

@@ -1,7 +1,7 @@
-//! Templates of messages: compiled once, checked without people, rendered within limits.
+//! Message templates: compiled once, checked without people, rendered within limits.
 //!
-//! An undefined variable is an error, when a file is checked and when a message is rendered. Fuel bounds the
-//! time and the memory of a rendering, whatever the template does. Nothing is escaped: messages are plain text.
+//! An undefined variable is an error, both in a check and in a rendering. Fuel limits the time and memory of each
+//! rendering. Values are not escaped, since messages are plain text.
 
 mod check;
 mod request;
@@ -15,7 +15,7 @@ pub use self::check::{Findings, Problem, ProblemKind, check};
 pub use self::request::{Escape, RequestTemplate};
 use crate::core::domain::Language;
 
-/// What a template may use; besides `attributes`, whose keys are the extra columns of an import.
+/// The variables of templates, beside `attributes`, whose keys are the extra columns of an import.
 pub const VARIABLES: [&str; 10] = [
     "name",
     "referrerName",
@@ -29,14 +29,13 @@ pub const VARIABLES: [&str; 10] = [
     "attributes",
 ];
 
-/// Steps of one rendering, each worth 64 bytes of output too: some milliseconds and a megabyte at most.
+/// The fuel of one rendering in steps, each worth 64 bytes of output too: a few milliseconds and one megabyte at most.
 const FUEL: u64 = 20_000;
 const NUL: &str = "the text holds a NUL character, which no channel takes";
-/// No channel takes more.
+/// The output limit of one rendering; no channel needs more.
 const MAX_OUTPUT_BYTES: usize = 64 * 1024;
 
-/// One person's values for one message. What is unknown is the empty text, except attributes: those are
-/// undefined when absent.
+/// The values of one person for one message. Unknown values are empty, but absent attributes are undefined.
 #[derive(Debug, Clone, Copy)]
 pub struct Vars<'a> {
     pub name: &'a str,
@@ -45,11 +44,11 @@ pub struct Vars<'a> {
     pub days_total: u16,
     pub country: &'a str,
     pub profession: &'a str,
-    /// The language of the text being rendered.
+    /// The language of the rendered text.
     pub language: &'a str,
-    /// The local day, `2026-11-30`.
+    /// The local day, such as `2026-11-30`.
     pub registered_at: &'a str,
-    /// From [`opt_out_hint`].
+    /// The text of [`opt_out_hint`].
     pub opt_out_hint: &'a str,
     pub attributes: &'a BTreeMap<String, String>,
 }
@@ -72,12 +71,13 @@ impl Vars<'_> {
     }
 }
 
-/// Why a text could not be made. It would fail for other people too: not an error of the channel.
+/// The reason why a text could not be rendered. It concerns the template, not the channel, and would fail for other
+/// people too.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct RenderError {
     message: String,
-    /// Bytes of the template.
+    /// The byte range in the template.
     pub range: Option<Range<usize>>,
 }
 
@@ -86,27 +86,31 @@ impl RenderError {
         Self { message: sentence(error, source), range: error.range() }
     }
 
-    /// About the text as a whole.
+    /// Returns an error about the text as a whole.
     fn whole(message: impl Into<String>) -> Self {
         Self { message: message.into(), range: None }
     }
 }
 
-/// One template on its own.
+/// One compiled template.
 #[derive(Debug)]
 pub struct Template(Environment<'static>);
 
 impl Template {
+    /// Compiles a template.
+    ///
     /// # Errors
-    /// The first mistake of the template; [`check()`] finds more of them.
+    /// Returns the first mistake of the template; [`check()`] finds more of them.
     pub fn compile(source: &str) -> Result<Self, Problem> {
         let mut environment = environment();
         environment.add_template_owned("", source.to_owned()).map_err(|error| Problem::syntax(&error))?;
         Ok(Self(environment))
     }
 
+    /// Renders the template.
+    ///
     /// # Errors
-    /// A sentence, when a variable is undefined or a limit is reached.
+    /// Returns a sentence when a variable is undefined or a limit is reached.
     pub fn render(&self, vars: &Vars<'_>) -> Result<String, RenderError> {
         let template = self.0.get_template("").expect("it was compiled under this name");
         let text = template.render(vars.values()).map_err(|error| RenderError::of(&error, template.source()))?;
@@ -119,7 +123,7 @@ impl Template {
         Ok(text)
     }
 
-    /// The names of the attributes it asks for, as far as they stand in it word for word.
+    /// Returns the names of the attributes that the template uses literally.
     pub fn attributes(&self) -> impl Iterator<Item = String> {
         let template = self.0.get_template("").expect("it was compiled under this name");
         let used = template.undeclared_variables(true).into_iter();
@@ -136,7 +140,7 @@ fn environment<'source>() -> Environment<'source> {
     environment
 }
 
-/// How to stop, in the language of the message.
+/// Returns the instructions for opting out, in the language of the message.
 pub fn opt_out_hint(language: &Language) -> &'static str {
     match language.primary() {
         "fr" => "Répondez STOP pour ne plus recevoir de messages.",
@@ -155,7 +159,7 @@ fn sentence(error: &Error, source: &str) -> String {
     match error.kind() {
         ErrorKind::UndefinedError => match part() {
             Some(part) if is_path(part) => format!("`{part}` is not defined"),
-            // The place is a statement or a filter; what is not defined is somewhere in it.
+            // The place is a statement or a filter; the undefined value is somewhere inside.
             Some(part) => format!("a value at `{part}` is not defined"),
             None => "the template uses a value that is not defined".to_owned(),
         },
@@ -164,7 +168,7 @@ fn sentence(error: &Error, source: &str) -> String {
     }
 }
 
-/// Whether this is a variable, or a part of one.
+/// Returns true if the text is a variable or a path into one.
 fn is_path(part: &str) -> bool {
     let mut names = part.split('.');
     names.next().is_some_and(|first| VARIABLES.contains(&first))

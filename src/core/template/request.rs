@@ -1,6 +1,6 @@
-//! Templates of requests: what another server is sent, in its own form.
+//! Request templates: the bodies and URLs sent to other servers.
 //!
-//! Whatever is put into one is escaped, so that no text of a message can change what the request says.
+//! Every inserted value is escaped, so no message text can change the structure of the request.
 
 use std::collections::HashSet;
 
@@ -10,16 +10,16 @@ use serde::Serialize;
 
 use super::{Problem, RenderError, environment};
 
-/// How values are put in.
+/// The escaping of inserted values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Escape {
-    /// As JSON: texts with their quotes.
+    /// JSON; texts include their quotes.
     Json,
-    /// Percent-encoded, for addresses and forms.
+    /// Percent-encoding, for URLs and forms.
     Percent,
 }
 
-/// One template with the way it escapes.
+/// A compiled template with its escaping.
 #[derive(Debug)]
 pub struct RequestTemplate {
     environment: Environment<'static>,
@@ -27,8 +27,10 @@ pub struct RequestTemplate {
 }
 
 impl RequestTemplate {
+    /// Compiles a template.
+    ///
     /// # Errors
-    /// The first mistake of the template.
+    /// Returns the first mistake of the template.
     pub fn compile(source: &str, escape: Escape) -> Result<Self, Problem> {
         let mut environment = environment();
         match escape {
@@ -40,20 +42,22 @@ impl RequestTemplate {
         Ok(Self { used: used.unwrap_or_default(), environment })
     }
 
-    /// Whether it asks for this variable.
+    /// Returns true if the template uses the variable.
     pub fn uses(&self, variable: &str) -> bool {
         self.used.contains(variable)
     }
 
+    /// Renders the template.
+    ///
     /// # Errors
-    /// A sentence, when a variable is undefined or a limit is reached.
+    /// Returns a sentence when a variable is undefined or a limit is reached.
     pub fn render(&self, values: impl Serialize) -> Result<String, RenderError> {
         let template = self.environment.get_template("").expect("it was compiled under this name");
         template.render(Serde(values)).map_err(|error| RenderError::of(&error, template.source()))
     }
 }
 
-/// What has a meaning in addresses or forms becomes `%` and two digits; nothing becomes nothing.
+/// Encodes every character with a meaning in URLs or forms as `%` and two digits; an absent value becomes empty text.
 fn percent(value: &Value) -> String {
     if value.is_none() {
         return String::new();

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Which accounts a campaign runs for.
+/// A selector of accounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum AccountSelector {
     All,
-    /// External ids.
+    /// External ids of accounts.
     Names(Vec<String>),
-    /// Exact matches on imported extra columns.
+    /// Exact values of extra columns of the import.
     MatchLabels(BTreeMap<String, String>),
 }
 
 impl AccountSelector {
-    /// The same, however its names were ordered or repeated.
+    /// Returns the canonical form: names sorted and without duplicates.
     #[must_use]
     pub(in crate::core::manifest) fn in_order(self) -> Self {
         match self {
@@ -29,7 +29,7 @@ impl AccountSelector {
         }
     }
 
-    /// The extra columns it goes by, if it does.
+    /// Returns the labels that the selector matches, if it matches labels.
     pub fn labels(&self) -> Option<&BTreeMap<String, String>> {
         match self {
             Self::MatchLabels(labels) => Some(labels),
@@ -37,7 +37,7 @@ impl AccountSelector {
         }
     }
 
-    /// Whether it takes in the account with this id and these extra columns.
+    /// Returns true if it selects the account with this id and these extra columns.
     pub fn selects(&self, id: &str, columns: &serde_json::Value) -> bool {
         match self {
             Self::All => true,

@@ -1,11 +1,11 @@
-//! Whether what goes to an address can be read on the way.
+//! Addresses: checks that traffic to them cannot be read on the way.
 
 use core::net::IpAddr;
 
 use super::channel::Channel;
 
 impl Channel {
-    /// Whether whoever it hands messages to is on this machine.
+    /// Returns true if the channel sends to a server on this machine.
     pub fn is_local(&self) -> bool {
         match self {
             Self::Sandbox { .. } => true,
@@ -16,19 +16,19 @@ impl Channel {
     }
 }
 
-/// Whether it is encrypted, or never leaves the machine. What is no address at all is not said twice.
+/// Returns true if the URL uses TLS or a loopback host. Text that is no URL passes, since another check reports it.
 pub(in crate::core::manifest) fn is_loopback_or_tls(url: &str) -> bool {
     !is_plain(url) || is_loopback(host(url))
 }
 
-/// Whether it is encrypted, or goes to a host of one's own network: this machine, a private address, or a name without a
-/// dot, as containers that stand beside each other have them.
+/// Returns true if the URL uses TLS or a host in the local network: loopback, a private address, or a name without a
+/// dot. Containers reach each other by such names.
 pub fn is_near_or_tls(url: &str) -> bool {
     if !is_plain(url) {
         return true;
     }
     let host = host(url);
-    // With a digit in front it would be an address, written oddly.
+    // A host that begins with a digit could be an IP address in an unusual notation.
     let is_name = host.starts_with(|first: char| first.is_ascii_alphabetic())
         && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     match address(host) {
@@ -38,12 +38,12 @@ pub fn is_near_or_tls(url: &str) -> bool {
     }
 }
 
-/// Whether it is this machine.
+/// Returns true if the host is this machine.
 pub(in crate::core::manifest) fn is_loopback(host: &str) -> bool {
     host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
 }
 
-/// The host of an address, with its port, and who is to be let in.
+/// Returns the authority of a URL: host, port and credentials.
 pub(in crate::core::manifest) fn authority(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', '?', '#', '\\']).next().unwrap_or_default()

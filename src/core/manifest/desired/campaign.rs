@@ -1,4 +1,4 @@
-//! A campaign in force.
+//! Campaigns in force.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::account_selector::AccountSelector;
 use super::sequence::Day;
 use crate::core::domain::{Country, Gender, Language, Moment, Name, Period, Windows, Zone};
 
-/// One campaign, ready to run: filter and schedule inlined, the sequence by name.
+/// One campaign, ready to run: filter and schedule are inlined, the sequence is referenced by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Campaign {
@@ -18,23 +18,23 @@ pub struct Campaign {
     pub accounts: AccountSelector,
     pub filter: Filter,
     pub schedule: Schedule,
-    /// Must be over for an account before this one begins there.
+    /// The campaign that must be completed for an account before this one starts there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_after: Option<Name>,
     #[serde(default)]
     pub past_subscription: PastSubscription,
-    /// Lower goes first.
+    /// The lower number goes first.
     pub priority: i32,
     pub sequence: Name,
-    /// Days that replace those of the sequence.
+    /// Days that replace days of the sequence.
     pub days: BTreeMap<u16, Day>,
     pub limits: Limits,
     pub enrollment: Enrollment,
-    /// Minimum age of a registration before it is taken; zero for filtered campaigns.
+    /// The minimum age of a registration before enrollment; zero by default for filtered campaigns.
     pub enroll_after: Period,
     pub consent: ConsentPolicy,
     pub exit_on_paid: bool,
-    /// `None`: that of the account.
+    /// `None` means the channel of the account.
     pub channel: Option<Name>,
 }
 
@@ -45,7 +45,7 @@ pub enum CampaignType {
     Filtered,
 }
 
-/// What the team wants of a campaign.
+/// The state that a manifest asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DesiredState {
@@ -56,7 +56,7 @@ pub enum DesiredState {
 }
 
 impl DesiredState {
-    /// As manifests say it.
+    /// Returns the word that manifests use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Draft => "draft",
@@ -67,43 +67,43 @@ impl DesiredState {
     }
 }
 
-/// What becomes of a run that would not be done before the subscription of its account ends.
+/// The policy for a run that would not complete before the subscription of its account ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PastSubscription {
-    /// It does not begin.
+    /// The run does not start.
     #[default]
     Refuse,
-    /// It begins, and pauses when the subscription ends.
+    /// The run starts, and pauses when the subscription ends.
     Pause,
 }
 
-/// Whom a campaign takes. An empty list or `None` does not restrict.
+/// The conditions that people must meet. An empty list or `None` does not restrict.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Filter {
     pub countries: Vec<Country>,
-    /// Registered at or after; wall times in the account's zone.
+    /// The earliest registration, included; wall times are in the zone of the account.
     pub registered_from: Option<Moment>,
-    /// Registered before; wall times in the account's zone.
+    /// The latest registration, excluded; wall times are in the zone of the account.
     pub registered_to: Option<Moment>,
     pub gender: Option<Gender>,
-    /// Folded: lower case, no accents.
+    /// Professions in folded form: lower case, no accents.
     pub professions: Vec<String>,
-    /// Whole years, inclusive, on the local day. An unknown birth date matches no bound.
+    /// The age in whole years, inclusive, on the local day. An unknown birth date matches no bound.
     pub age_min: Option<u16>,
     pub age_max: Option<u16>,
     pub subscription: Subscription,
-    /// Leave out whoever is active in another run of the same account.
+    /// Leaves out people who are active in another run of the same account.
     pub exclude_current_targets: bool,
-    /// Primary subtags count: `fr` takes `fr-CM`.
+    /// Languages, compared by primary subtag: `fr` matches `fr-CM`.
     pub languages: Vec<Language>,
-    /// Exact matches on imported extra columns.
+    /// Exact values of extra columns of the import.
     pub attributes: BTreeMap<String, String>,
 }
 
 impl Filter {
-    /// Whether people come to match, or cease to, on their birthdays.
+    /// Returns true if the filter depends on age, so that a birthday can change its result.
     pub fn has_ages(&self) -> bool {
         self.age_min.is_some() || self.age_max.is_some()
     }
@@ -118,30 +118,30 @@ pub enum Subscription {
     Any,
 }
 
-/// When messages may leave.
+/// The times at which messages may leave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Schedule {
     pub start_at: Option<Moment>,
     pub end_at: Option<Moment>,
-    /// `None`: the account's.
+    /// `None` means the zone of the account.
     pub timezone: Option<Zone>,
     #[serde(flatten)]
     pub windows: Windows,
-    /// From enrollment to day 1.
+    /// The time from enrollment to day 1.
     pub first_after: Period,
-    /// From one day to the next.
+    /// The time from one day to the next.
     pub every: Period,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// Messages per local day of one run.
+    /// Messages of one run per local day.
     pub messages_per_day: Option<u32>,
-    /// People per run, for ever.
+    /// People of one run in total.
     pub targets: Option<u32>,
-    /// People a run may take per local day.
+    /// New people of one run per local day.
     pub daily_enrollments: Option<u32>,
 }
 
@@ -156,9 +156,9 @@ pub enum Enrollment {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConsentPolicy {
-    /// Only `opted_in`.
+    /// Takes only people with consent `opted_in`.
     #[default]
     Required,
-    /// Unknown consent too.
+    /// Also takes people whose consent is unknown.
     Legacy,
 }

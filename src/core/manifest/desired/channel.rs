@@ -8,68 +8,68 @@ use serde::{Deserialize, Serialize};
 use super::secret::{MaybeSecret, Secret};
 use crate::core::domain::Period;
 
-/// How messages leave.
+/// The way messages are sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Channel {
     /// Keeps messages in Postgres and sends nothing.
     Sandbox {
-        /// How long a hand-over takes.
+        /// The simulated duration of a send.
         latency: Period,
     },
     /// The Cloud API of WhatsApp.
     WhatsappCloud(Box<WhatsappCloud>),
-    /// Any gateway that takes a request for each message.
+    /// Any gateway that takes one request per message.
     Http(Box<Http>),
     /// A mail server.
     Smtp(Box<Smtp>),
 }
 
-/// Numbers at the Cloud API of WhatsApp.
+/// Numbers on the Cloud API of WhatsApp.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WhatsappCloud {
-    /// Sends for accounts that have no `sender`. `None`: they cannot send.
+    /// The number that sends for accounts without a `sender`. With `None` they cannot send.
     pub phone_number_id: Option<String>,
-    /// What the numbers belong to.
+    /// The WhatsApp business account that owns the numbers.
     pub business_account_id: Option<String>,
     pub access_token: Secret,
-    /// Signs webhooks. `None`: none is believed.
+    /// The secret that signs webhooks. With `None` every webhook is refused.
     pub app_secret: Option<Secret>,
     pub verify_token: Option<Secret>,
-    /// Without a slash at its end.
+    /// The server, without a slash at the end.
     pub base_url: String,
     pub api_version: String,
-    /// For one call, the connection included.
+    /// The time for one call, connection included.
     pub timeout: Period,
     pub connect_timeout: Period,
-    /// Calls of one daemon at once.
+    /// The maximum number of calls of one daemon at once.
     pub concurrency: u16,
 }
 
-/// A gateway, and the request that it wants for each message.
+/// A gateway and the request that it takes for each message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Http {
-    /// A template.
+    /// A template of the URL.
     pub url: MaybeSecret,
     pub method: HttpMethod,
-    /// By name in lower case.
+    /// Headers by name in lower case.
     pub headers: BTreeMap<String, MaybeSecret>,
     pub basic_auth: Option<BasicAuth>,
-    /// A template. `None`: the request has no body.
+    /// A template of the body. With `None` the request has no body.
     pub body: Option<String>,
     pub content_type: ContentType,
     pub phone_format: PhoneFormat,
-    /// Where the gateway's id of the message stands in its answer. `None`: it is not asked for.
+    /// The JSON pointer to the gateway's message id in its response. With `None` the id is not read.
     pub message_id: Option<String>,
-    /// Empty: 200 to 299.
+    /// The status codes of success; empty means 200 to 299.
     pub success_statuses: BTreeSet<u16>,
-    /// Carries our id of the message, of which the gateway takes one only. In lower case.
+    /// The header, in lower case, that carries the message id; the gateway sends each id only once.
     pub idempotency_header: Option<String>,
-    /// Its use risks the number.
+    /// The gateway drives WhatsApp without Meta's approval, which can get the number banned.
     pub unofficial: bool,
-    /// Its numbers may be new, so that many new people a day are a risk.
+    /// Numbers may be new, so many new people per day increase the risk of a ban.
     pub new_numbers: bool,
     pub timeout: Period,
     pub connect_timeout: Period,
@@ -92,7 +92,7 @@ pub enum HttpMethod {
     Get,
 }
 
-/// What a body is, and with it how what is put into it is escaped.
+/// The type of a body, which also decides how values are escaped in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ContentType {
     #[default]
@@ -111,20 +111,20 @@ impl ContentType {
     }
 }
 
-/// How a gateway wants phones.
+/// The format of phone numbers in a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PhoneFormat {
-    /// `+12133734253`.
+    /// The form `+12133734253`.
     #[default]
     E164,
-    /// `12133734253`.
+    /// The form `12133734253`.
     Digits,
-    /// `12133734253@c.us`.
+    /// The form `12133734253@c.us`.
     Jid,
 }
 
-/// A mail server, and in whose name it sends.
+/// A mail server and its sender settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Smtp {
@@ -132,22 +132,22 @@ pub struct Smtp {
     pub port: u16,
     pub encryption: Encryption,
     pub credentials: Option<BasicAuth>,
-    /// For accounts that have no `sender`. `None`: they cannot send.
+    /// The sender address of accounts without a `sender`. With `None` they cannot send.
     pub from: Option<String>,
     pub reply_to: Option<String>,
-    /// Where bounces go. `None`: to whoever sends.
+    /// The address for bounces. `None` means the sender.
     pub bounce_address: Option<String>,
-    /// A template.
+    /// A template of the URL for one-click unsubscribe.
     pub unsubscribe_url: Option<String>,
     pub unsubscribe_mailto: Option<String>,
-    /// For one message once there is a connection.
+    /// The time for one message on an open connection.
     pub timeout: Period,
     pub connect_timeout: Period,
-    /// Connections of one daemon at once.
+    /// The maximum number of connections of one daemon at once.
     pub concurrency: u16,
 }
 
-/// Whom an address to unsubscribe at may speak of.
+/// The variables of an unsubscribe URL.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnsubscribeValues<'a> {
@@ -160,10 +160,10 @@ pub struct UnsubscribeValues<'a> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encryption {
-    /// From the first byte.
+    /// Encrypts from the first byte.
     #[default]
     Tls,
-    /// Before anything is said, or nothing is.
+    /// Upgrades before anything is sent, and fails if it cannot.
     Starttls,
     None,
 }

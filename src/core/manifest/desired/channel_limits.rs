@@ -1,37 +1,37 @@
-//! What each type of channel takes: the one table that validation and the channels themselves go by.
+//! The limits of each channel type, in one table that validation and the channels share.
 
 use super::channel::{Channel, Http};
 use super::sequence::MediaType;
 
-/// What a channel takes.
+/// The limits of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and asked for by itself")]
 pub struct Takes {
     pub media: &'static [MediaType],
-    /// In one message.
+    /// The maximum number of media in one message.
     pub most_media: usize,
-    /// Also such as were uploaded to the provider.
+    /// The channel also takes media that were uploaded to the provider.
     pub uploads: bool,
-    /// Of a text that goes alone, in characters.
+    /// The maximum length of a text without media, in characters.
     pub text: Option<usize>,
-    /// Of what stands below a medium, in characters.
+    /// The maximum length of a caption, in characters.
     pub caption: Option<usize>,
-    /// A text with a medium goes as its caption, so that captions of media are not shown.
+    /// A text with a medium is sent as its caption, so captions of media are not shown.
     pub text_is_caption: bool,
-    /// Without an approved template it takes messages only to people who wrote lately.
+    /// Without an approved template, only people who wrote recently can receive messages.
     pub needs_templates: bool,
-    /// Every message has one.
+    /// Every message needs a subject.
     pub needs_subject: bool,
-    /// Its use risks the number.
+    /// The channel drives WhatsApp without Meta's approval, which can get the number banned.
     pub unofficial: bool,
-    /// Accounts send by it each in its own name.
+    /// Each account sends in its own name.
     pub senders: bool,
 }
 
 const ALL: &[MediaType] = &[MediaType::Image, MediaType::Video, MediaType::Document, MediaType::Audio];
 
 impl Takes {
-    /// What WhatsApp takes, and with it what nothing else is known of.
+    /// The limits of WhatsApp, used wherever nothing else is known.
     pub const ANYWHERE: Self = Self {
         media: ALL,
         most_media: usize::MAX,
@@ -65,7 +65,8 @@ impl Takes {
         ..Self::ANYWHERE
     };
 
-    /// What a gateway takes beyond what its request says is unknown: nearly all of them drive WhatsApp.
+    /// Derives the limits from the request template. The rest is unknown, so WhatsApp's limits apply: nearly all
+    /// gateways drive WhatsApp.
     fn http(http: &Http) -> Self {
         let has_media = http.uses("media") || http.url.plain().is_none();
         Self {

@@ -5,15 +5,15 @@ use serde::Serialize;
 use super::channel::{ContentType, Http, PhoneFormat};
 use crate::core::template::{Escape, Problem, RequestTemplate};
 
-/// One message as a request speaks of it.
+/// The variables of a request for one message.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestValues<'a> {
-    /// As the gateway wants it.
+    /// The phone number in the format of the gateway.
     pub phone: &'a str,
     pub text: &'a str,
     pub message_id: &'a str,
-    /// Undefined when the account has none.
+    /// Undefined when the account has no sender.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<&'a str>,
     pub language: &'a str,
@@ -31,15 +31,15 @@ pub struct MediumValues<'a> {
 }
 
 impl Http {
-    /// The body, ready to be filled in.
+    /// Returns the compiled body template.
     ///
     /// # Errors
-    /// The first mistake of the template.
+    /// Returns the first mistake of the template.
     pub fn body_template(&self) -> Option<Result<RequestTemplate, Problem>> {
         self.body.as_ref().map(|body| RequestTemplate::compile(body, self.content_type.escape()))
     }
 
-    /// Whether any part of the request speaks of this; of a secret address nobody knows.
+    /// Returns true if any part of the request uses the variable. A secret URL is unknown, so it counts as using none.
     pub fn uses(&self, variable: &str) -> bool {
         let url = self.url.plain().map(|url| RequestTemplate::compile(url, Escape::Percent));
         url.into_iter().chain(self.body_template()).flatten().any(|template| template.uses(variable))
@@ -47,7 +47,7 @@ impl Http {
 }
 
 impl PhoneFormat {
-    /// A phone in E.164 as it is to be written.
+    /// Formats a phone number given in E.164.
     pub fn write(self, phone: &str) -> String {
         let digits = phone.trim_start_matches('+');
         match self {
@@ -59,7 +59,7 @@ impl PhoneFormat {
 }
 
 impl ContentType {
-    /// How values are written into a body of this type.
+    /// Returns the escaping of values in a body of this type.
     pub(in crate::core::manifest) const fn escape(self) -> Escape {
         match self {
             Self::Json => Escape::Json,

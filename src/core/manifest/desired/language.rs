@@ -1,20 +1,20 @@
-//! Which text of a day a person gets.
+//! The choice of the text of a day by language.
 
 use std::collections::BTreeMap;
 
 use crate::core::domain::Language;
 
-/// A text and why it is this one.
+/// A text and the reason for its choice.
 #[derive(Debug)]
 pub struct Choice<'a, T> {
     pub language: &'a Language,
     pub text: &'a T,
-    /// Which of the preferences it is; `None`: the fallback.
+    /// The index of the preference that matched; `None` means the fallback.
     pub preference: Option<usize>,
 }
 
-/// Chooses a text: for each preference in turn the exact tag, then its primary subtag (`pt` for `pt-BR`, and
-/// `fr-CM` for `fr` when there is no `fr`), at last the fallback.
+/// Chooses a text. Each preference in turn tries its exact tag, then its primary subtag (`pt` for `pt-BR`). It then
+/// tries any tag with that primary subtag (`fr-CM` for `fr`). The fallback comes last.
 pub fn choose<'a, T>(
     texts: &'a BTreeMap<Language, T>,
     preferred: &[Option<&Language>],

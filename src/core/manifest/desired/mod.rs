@@ -1,8 +1,8 @@
-//! What the manifests ask for once every reference and default is resolved: the input of the planner.
+//! The desired state: the manifests with every reference and default resolved. It is the input of the planner.
 //!
-//! Values here are complete and valid; there is no `Option` for "use the default". Two trees that mean the
-//! same thing give the same `Desired`, so explicit defaults and moved files make no difference. It is also
-//! what the database remembers of the last accepted revision, as JSON, one object per kind and name.
+//! Values are complete and valid; no `Option` means "use the default". Two trees with the same meaning give the same
+//! `Desired`, so explicit defaults and moved files make no difference. The database stores it for the last accepted
+//! revision, as JSON, one object per kind and name.
 
 mod account_selector;
 pub(super) mod address;
@@ -42,26 +42,26 @@ pub use self::sequence::{Button, ButtonType, Day, Media, MediaAt, MediaType, Par
 use super::kind::Kind;
 use crate::core::domain::Name;
 
-/// Everything the files ask for.
+/// The desired state of a whole tree.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Desired {
     pub campaigns: BTreeMap<Name, Campaign>,
     pub sequences: BTreeMap<Name, Sequence>,
     pub channels: BTreeMap<Name, Channel>,
     pub queues: BTreeMap<Name, Queue>,
-    /// What holds for accounts of which no manifest says anything else.
+    /// The policy of accounts for which no manifest sets anything else.
     pub defaults: AccountPolicy,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub accounts: BTreeMap<Name, Account>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notifiers: BTreeMap<Name, Notifier>,
-    /// What stays in force when its manifest is gone.
+    /// Resources that stay in force when their manifest is removed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub protected: BTreeSet<(Kind, Name)>,
 }
 
 impl Desired {
-    /// What it has by name; filters and schedules are part of the campaigns that use them.
+    /// Returns the named resources. Filters and schedules are part of the campaigns that use them.
     pub fn keys(&self) -> impl Iterator<Item = (Kind, Name)> {
         of_kind(Kind::Campaign, &self.campaigns)
             .chain(of_kind(Kind::Sequence, &self.sequences))
@@ -71,12 +71,12 @@ impl Desired {
             .chain(of_kind(Kind::Notifier, &self.notifiers))
     }
 
-    /// What holds for each account.
+    /// Returns the policies of accounts.
     pub fn policies(&self) -> Policies {
         Policies::new(&self.defaults, &self.accounts)
     }
 
-    /// Whether it has this by name; there is always a policy for accounts.
+    /// Returns true if the resource exists. `Defaults` always exist.
     pub fn has(&self, kind: Kind, name: &Name) -> bool {
         match kind {
             Kind::Campaign => self.campaigns.contains_key(name),
@@ -95,10 +95,10 @@ fn of_kind<T>(kind: Kind, named: &BTreeMap<Name, T>) -> impl Iterator<Item = (Ki
     named.keys().map(move |name| (kind, name.clone()))
 }
 
-/// Campaigns that run one after the other for each account.
+/// Campaigns that run in order for each account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queue {
     pub campaigns: Vec<Name>,
-    /// How many of them may be unfinished at once for one account.
+    /// The maximum number of unfinished campaigns at once for one account.
     pub parallelism: u32,
 }

@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 use super::secret::Secret;
 use crate::core::domain::Period;
 
-/// The form in which it is told.
+/// The format of notifications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NotifierType {
-    /// JSON for programs, signed.
+    /// Signed JSON for programs.
     Webhook,
-    /// An incoming webhook of Slack, or of what understands the same.
+    /// An incoming webhook of Slack, or of a service with the same format.
     Slack,
 }
 
-/// What can be told of.
+/// An event that a notifier can report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Topic {
@@ -42,7 +42,7 @@ pub enum Topic {
 }
 
 impl Topic {
-    /// What a person should know who did not say what they want to.
+    /// The events reported when a manifest lists none: those that need a person's attention.
     pub(in crate::core::manifest) const DEFAULT: [Self; 10] = [
         Self::RunStarted,
         Self::RunPaused,
@@ -84,7 +84,6 @@ impl fmt::Display for Topic {
     }
 }
 
-/// A notifier in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notifier {

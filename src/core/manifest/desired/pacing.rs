@@ -1,27 +1,27 @@
-//! The time that an account leaves between two messages.
+//! The time between two messages of an account.
 
 use serde::{Deserialize, Serialize};
 
 use crate::core::domain::Period;
 
-/// How one account spaces its messages. `every: 0s` turns pacing off.
+/// The pacing of one account. `every: 0s` turns it off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pacing {
     pub every: Period,
-    /// Up to this much is added to each interval.
+    /// The maximum random time added to each interval.
     pub jitter: Period,
-    /// Each wave in turn, then the first again; empty: `every` for ever.
+    /// Waves, repeated in order. When empty, `every` applies throughout.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waves: Vec<Wave>,
 }
 
 impl Pacing {
-    /// Whether messages may leave as fast as quotas allow.
+    /// Returns true if messages may leave as fast as quotas allow.
     pub fn is_off(&self) -> bool {
         self.every.is_zero() && self.jitter.is_zero() && self.waves.is_empty()
     }
 
-    /// The longest time that may pass between two messages.
+    /// Returns the longest time that may pass between two messages.
     pub fn longest(&self) -> Period {
         let waves = self.waves.iter().map(|wave| wave.every.max(wave.pause_after));
         let longest = waves.max().unwrap_or(self.every);

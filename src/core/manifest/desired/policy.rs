@@ -1,7 +1,7 @@
-//! What holds for one account: what `Defaults` says, and over it what `Account` manifests say, value by value.
+//! The policy of one account: values of `Defaults`, overridden by `Account` manifests value by value.
 //!
-//! A manifest with more labels counts more than one with fewer, and one that names the account counts most. Of two with
-//! as many labels the first by name counts. This is the only place that knows.
+//! A manifest with more labels wins over one with fewer, and a manifest that names the account wins over both. Between
+//! equal ranks the first by name wins. Only this module implements that order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::pacing::Pacing;
 use super::safety::Safety;
 use crate::core::domain::Name;
 
-/// Whether something happens for an account.
+/// A switch of a manifest: `on` or `off`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Switch {
@@ -28,7 +28,7 @@ impl Switch {
         self == Self::On
     }
 
-    /// As manifests say it.
+    /// Returns the word that manifests use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::On => "on",
@@ -42,34 +42,34 @@ impl Switch {
     }
 }
 
-/// What holds for one account, whatever its campaigns.
+/// The policy of one account, independent of its campaigns.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountPolicy {
-    /// Messages per local day, all campaigns together. `None`: no cap.
+    /// Messages per local day over all campaigns. `None` means no limit.
     pub messages_per_day: Option<u32>,
     pub pacing: Pacing,
-    /// When it is stopped for its own good.
+    /// The failure and opt-out rates that stop the account.
     #[serde(default, skip_serializing_if = "Safety::is_usual")]
     pub safety: Safety,
-    /// Whether the default campaign goes on while a filtered one is active.
+    /// `true` lets the default campaign continue while a filtered campaign is active.
     #[serde(default)]
     pub allow_simultaneous_campaigns: bool,
-    /// Whether its campaigns take people.
+    /// `Off` stops enrollment in its campaigns.
     #[serde(default, skip_serializing_if = "Switch::is_usual")]
     pub enrollment: Switch,
-    /// Whether anything leaves.
+    /// `Off` stops sending.
     #[serde(default, skip_serializing_if = "Switch::is_usual")]
     pub sending: Switch,
-    /// The channel of campaigns that name none. `None`: the built-in sandbox.
+    /// The channel of campaigns that name none. `None` means the built-in sandbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Name>,
-    /// In whose name channels that have several send, as the provider calls it.
+    /// The sender on channels that have several, written as the provider identifies it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
 }
 
-/// An `Account` manifest: what it says of the accounts that it selects. `None` leaves a value as it is.
+/// An `Account` manifest: the values it sets for the accounts it selects. `None` leaves a value unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
@@ -92,7 +92,7 @@ pub struct Account {
     pub sender: Option<String>,
 }
 
-/// What may be set, as manifests call it.
+/// The names of settings, as manifests write them.
 mod key {
     pub(super) const MESSAGES_PER_DAY: &str = "limits.messagesPerDay";
     pub(super) const PACING: &str = "pacing";
@@ -104,7 +104,7 @@ mod key {
     pub(super) const SENDER: &str = "sender";
 }
 
-/// One value that a manifest sets.
+/// One setting with the value that a manifest gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::core::manifest) enum PolicyLayer<'a> {
     MessagesPerDay(u32),
@@ -118,7 +118,7 @@ pub(in crate::core::manifest) enum PolicyLayer<'a> {
 }
 
 impl PolicyLayer<'_> {
-    /// The key below `spec`, its steps joined by dots.
+    /// Returns the key below `spec`, its steps joined by dots.
     pub(in crate::core::manifest) const fn key(self) -> &'static str {
         match self {
             Self::MessagesPerDay(_) => key::MESSAGES_PER_DAY,
@@ -147,7 +147,7 @@ impl PolicyLayer<'_> {
 }
 
 impl Account {
-    /// Every value that it sets.
+    /// Returns every value that the manifest sets.
     pub(in crate::core::manifest) fn said(&self) -> impl Iterator<Item = PolicyLayer<'_>> {
         let all = [
             self.messages_per_day.map(PolicyLayer::MessagesPerDay),
@@ -162,7 +162,8 @@ impl Account {
         all.into_iter().flatten()
     }
 
-    /// Which of two counts more for an account that both select; of equals the second one by name gives way.
+    /// Returns the rank among manifests that select the same account; the higher rank wins. Between equal ranks the
+    /// first by name wins.
     fn rank(&self) -> (bool, usize) {
         match &self.accounts {
             AccountSelector::All => (false, 0),
@@ -172,34 +173,34 @@ impl Account {
     }
 }
 
-/// Where a value of a policy comes from.
+/// The origin of one value of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Origin {
     /// The key in the manifest, its steps joined by dots.
     pub setting: &'static str,
-    /// Null where nothing is set: no cap, the built-in sandbox, no sender.
+    /// Null where nothing is set: no limit, the built-in sandbox, no sender.
     pub value: Value,
-    /// The `Account` manifest that sets it; null: `Defaults`, or what is built in.
+    /// The `Account` manifest that sets the value; null means `Defaults` or the built-in default.
     pub manifest: Option<Name>,
 }
 
-/// What holds for every account, ready to be asked many times.
+/// The policies of all accounts, indexed for repeated lookups.
 #[derive(Debug, Default)]
 pub struct Policies {
     usual: Arc<AccountPolicy>,
-    /// The manifests, whatever counts more behind what counts less.
+    /// The manifests in ascending rank.
     manifests: Vec<(Name, Account)>,
     by_name: HashMap<String, Vec<usize>>,
-    /// By one of the labels that it asks for: key, then value.
+    /// Indexes of manifests by their first label: key, then value.
     by_label: HashMap<String, HashMap<String, Vec<usize>>>,
 }
 
 impl Policies {
-    /// What holds when `Defaults` says `usual`.
+    /// Builds the policies over `usual`, the policy of `Defaults`.
     pub fn new(usual: &AccountPolicy, accounts: &BTreeMap<Name, Account>) -> Self {
         let mut manifests: Vec<(Name, Account)> =
             accounts.iter().rev().map(|(name, account)| (name.clone(), account.clone())).collect();
-        // A stable sort: of equals the first by name comes last.
+        // The sort is stable: between equal ranks the first by name comes last.
         manifests.sort_by_key(|(_, account)| account.rank());
         let mut policies = Self { usual: Arc::new(usual.clone()), ..Self::default() };
         for (at, (_, account)) in manifests.iter().enumerate() {
@@ -221,7 +222,7 @@ impl Policies {
         Self { manifests, ..policies }
     }
 
-    /// What holds for the account with this id and these extra columns.
+    /// Returns the policy of the account with this id and these extra columns.
     pub fn of(&self, id: &str, columns: &Value) -> Arc<AccountPolicy> {
         let over = self.over(id, columns);
         if over.is_empty() {
@@ -234,7 +235,7 @@ impl Policies {
         Arc::new(policy)
     }
 
-    /// What holds for the account, and why.
+    /// Returns each value of the policy of an account, with its origin.
     pub fn origins(&self, id: &str, columns: &Value) -> Vec<Origin> {
         let (over, policy) = (self.over(id, columns), self.of(id, columns));
         let values = [
@@ -256,19 +257,19 @@ impl Policies {
         values.into_iter().map(origin).collect()
     }
 
-    /// Whom the manifests select that say in whose name to send.
+    /// Returns the selectors of the manifests that set a sender.
     pub fn with_sender(&self) -> impl Iterator<Item = &AccountSelector> {
         let with_sender = self.manifests.iter().filter(|(_, account)| account.sender.is_some());
         with_sender.map(|(_, account)| &account.accounts)
     }
 
-    /// The lowest daily cap that any account may have; `None` when none has one.
+    /// Returns the lowest daily limit that any account may have; `None` when none has one.
     pub fn lowest_cap(&self) -> Option<u32> {
         let caps = self.manifests.iter().filter_map(|(_, account)| account.messages_per_day);
         caps.chain(self.usual.messages_per_day).min()
     }
 
-    /// The manifests that speak of the account, whatever counts more behind what counts less.
+    /// Returns the indexes of manifests that select the account, in ascending rank.
     fn over(&self, id: &str, columns: &Value) -> Vec<usize> {
         let columns_said = columns.as_object().into_iter().flatten();
         let labelled = columns_said
@@ -355,7 +356,7 @@ mod tests {
         assert_eq!(cap("a9", &gold), Some(3));
         assert_eq!(cap("a9", &both), Some(2));
         assert_eq!(cap("a1", &both), Some(1));
-        // What the one that counts most does not say comes from the next.
+        // A value that the highest rank leaves out comes from the next rank.
         let policy = policies.of("a1", &both);
         assert_eq!((policy.sending, &policy.pacing), (Switch::Off, &slow));
         assert_eq!(policies.of("a1", &gold).sending, Switch::On);
@@ -381,7 +382,7 @@ mod tests {
     fn accounts_of_which_nothing_is_said_share_one_policy() {
         let policies = policies(vec![("a", Account { messages_per_day: Some(1), ..names(&["a1"]) })]);
         assert!(Arc::ptr_eq(&policies.of("a2", &json!({})), &policies.of("a3", &json!({"a": "b"}))));
-        // A number is no label, as for campaigns.
+        // A number matches no label, as in campaigns.
         assert_eq!(policies.of("a3", &json!({"a": 1})).messages_per_day, Some(100));
         assert_eq!(Policies::new(&AccountPolicy::default(), &BTreeMap::new()).lowest_cap(), None);
     }

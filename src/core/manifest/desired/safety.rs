@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::domain::Period;
 
-/// When an account is stopped for its own good.
+/// The failure and opt-out rates that stop an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Safety {

@@ -1,21 +1,21 @@
-//! Secrets, which manifests name and never hold.
+//! Secrets: manifests reference them and never contain them.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// Where a secret is. It is read when it is needed.
+/// The location of a secret, which is read at each use.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Secret {
-    /// A variable of the environment of whoever uses it.
+    /// An environment variable of the process that uses the secret.
     FromEnv(String),
-    /// A file beside whoever uses it, without the line break at its end.
+    /// A file on the machine that uses the secret; the line break at its end is dropped.
     FromFile(String),
 }
 
-/// A text that may be written out, or a secret that must not be.
+/// Plain text, or a reference to a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum MaybeSecret {
@@ -24,7 +24,7 @@ pub enum MaybeSecret {
 }
 
 impl MaybeSecret {
-    /// What is written out.
+    /// Returns the plain text, if it is not a secret.
     pub fn plain(&self) -> Option<&str> {
         match self {
             Self::Plain(text) => Some(text),

@@ -10,12 +10,12 @@ use crate::core::domain::{Language, Period};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sequence {
-    /// From day 1, without gaps.
+    /// The days, from day 1 without gaps.
     pub days: BTreeMap<u16, Day>,
     pub fallback_language: Language,
 }
 
-/// What goes out on one day.
+/// The message of one day.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Day {
@@ -26,7 +26,8 @@ pub struct Day {
     pub media: Vec<Media>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whatsapp_template: Option<WhatsappTemplate>,
-    /// From the day before (day 1: from enrollment) to this one; `None`: the schedule's.
+    /// The time since the day before, or since enrollment for day 1; `None` means `every` or `first_after` of the
+    /// schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Period>,
 }
@@ -41,13 +42,13 @@ pub struct Media {
     pub caption: Option<String>,
 }
 
-/// Where a medium is.
+/// The location of a medium.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaAt {
-    /// Where it can be fetched from.
+    /// The URL to fetch it from.
     Url(String),
-    /// With the provider, who calls it so.
+    /// The id of an upload at the provider.
     Id(String),
 }
 
@@ -69,7 +70,7 @@ pub enum MediaType {
 }
 
 impl MediaType {
-    /// As manifests say it.
+    /// Returns the word that manifests use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Image => "image",
@@ -80,18 +81,18 @@ impl MediaType {
     }
 }
 
-/// A template of a day.
+/// One of the templates of a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     Text(Language),
     Subject(Language),
-    /// Of the media with this index.
+    /// The caption of the medium with this index.
     Caption(usize),
-    /// Of the template for WhatsApp, with this index.
+    /// The parameter of the WhatsApp template with this index.
     Parameter(usize),
-    /// Of the template for WhatsApp.
+    /// The header of the WhatsApp template.
     Header,
-    /// Of the template for WhatsApp, at this place in the list.
+    /// The button of the WhatsApp template with this index in the list.
     Button(usize),
 }
 
@@ -99,7 +100,7 @@ pub enum Part {
 pub struct WhatsappTemplate {
     pub name: String,
     pub language: Language,
-    /// The value of the placeholder of a header that is a text.
+    /// The value of the placeholder of a text header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -108,10 +109,10 @@ pub struct WhatsappTemplate {
     pub buttons: Vec<Button>,
 }
 
-/// What a button of a template is given.
+/// The value of one button of a template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Button {
-    /// Its place in the template, from 0.
+    /// The position in the template, from 0.
     pub index: u8,
     #[serde(rename = "type")]
     pub kind: ButtonType,
@@ -121,9 +122,9 @@ pub struct Button {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ButtonType {
-    /// Comes back when it is pressed.
+    /// The payload that comes back when the button is pressed.
     QuickReply,
-    /// The end of the address.
+    /// The end of the URL.
     Url,
     /// The code to copy.
     CopyCode,

@@ -1,4 +1,4 @@
-//! `kind: Account` as it is written.
+//! The schema of `kind: Account`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,42 +11,44 @@ use crate::core::manifest::desired::AccountSelector;
 use crate::core::manifest::desired::policy::{Account, Switch};
 use crate::core::manifest::syntax::document::Document;
 
-/// What holds for some accounts in place of what `Defaults` says. More labels count more than fewer, and the name of an
-/// account counts most, value by value.
+/// Settings for some accounts that replace those of `Defaults`, value by value. A manifest with more labels wins over
+/// one with fewer. A manifest that names the account wins over all labels.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct AccountSpec {
-    /// A list of account names, or labels that accounts must have.
+    /// The accounts: a list of account names, or labels that an account must have.
     accounts: AccountSelector,
     limits: Option<AccountLimitsSpec>,
-    /// How the account spaces its messages: as a whole, what it leaves out does not come from `Defaults`.
+    /// The time between two messages of the account. It replaces `pacing` of `Defaults` as a whole: keys left out take
+    /// the built-in defaults.
     pacing: Option<PacingSpec>,
-    /// When the account is stopped for its own good: as a whole, what it leaves out does not come from `Defaults`.
+    /// The failure and opt-out rates that stop the account. It replaces `safety` of `Defaults` as a whole: keys left
+    /// out take the built-in defaults.
     safety: Option<SafetySpec>,
-    /// Whether the default campaign goes on while a filtered one is active.
+    /// `true` lets the default campaign continue while a filtered campaign is active.
     allow_simultaneous_campaigns: Option<bool>,
-    /// `off`: its campaigns take nobody; whoever is in one goes on.
+    /// `off` stops enrollment: campaigns take no new people, and people already enrolled continue.
     enrollment: Option<Switch>,
-    /// `off`: nothing leaves; everybody stays where they are.
+    /// `off` stops sending: no message leaves, and everybody keeps their place.
     sending: Option<Switch>,
-    /// The name of the `Channel` of campaigns that have none.
+    /// The name of the `Channel` for campaigns that set none.
     pub(in crate::core::manifest) channel_ref: Option<Name>,
-    /// In whose name channels that have several senders send, as the provider calls it.
+    /// The sender on channels that have several, written as the provider identifies it.
     #[schemars(length(min = 1))]
     sender: Option<String>,
 }
 
-/// How much may happen.
+/// Limits of an account.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AccountLimitsSpec {
-    /// Messages per local day over all its campaigns.
+    /// The maximum number of messages per local day, over all campaigns of the account.
     #[schemars(range(min = 1, max = 4_294_967_295_i64))]
     messages_per_day: Option<u32>,
 }
 
 impl AccountSpec {
-    /// Checks what needs no other manifest.
+    /// Checks everything that needs no other manifest.
     pub(in crate::core::manifest) fn check(&self, document: &Document<'_>, found: &mut Vec<Diagnostic>) {
         if self.accounts == AccountSelector::All {
             found.push(

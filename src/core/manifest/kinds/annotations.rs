@@ -1,4 +1,5 @@
-//! What `metadata.annotations` says to us: keys that begin with `relance/`. All others are the team's own.
+//! Annotations of relance in `metadata.annotations`: keys that begin with `relance/`. All other keys belong to the
+//! team.
 
 use crate::core::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::core::domain::Name;
@@ -10,16 +11,15 @@ const PRUNE: &str = "relance/prune";
 pub(in crate::core::manifest) const RENAMED_FROM: &str = "relance/renamed-from";
 pub(in crate::core::manifest) const AT: &str = "/metadata/annotations";
 
-/// What one manifest says.
+/// The annotations of one manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::core::manifest) struct Annotations {
-    /// `relance/prune: "disabled"`: it stays in force when its manifest is gone.
+    /// `relance/prune: "disabled"`: the resource stays in force when its manifest is removed.
     pub(in crate::core::manifest) is_protected: bool,
-    /// `relance/renamed-from`: the name it had before.
+    /// `relance/renamed-from`: the previous name of the campaign.
     pub(in crate::core::manifest) renamed_from: Option<Name>,
 }
 
-/// Reads the annotations of a manifest.
 pub(in crate::core::manifest) fn read(
     document: &Document<'_>,
     kind: Kind,
@@ -29,7 +29,7 @@ pub(in crate::core::manifest) fn read(
     let mut read = Annotations::default();
     let ours = |key: &str| key.starts_with("relance/");
     for (key, value) in document.node(AT).map(Node::entries).unwrap_or_default() {
-        // What is not text is reported by the schema.
+        // The schema reports values that are not text.
         let (Some(text), true) = (value.text(), ours(&key.name)) else { continue };
         let at = join(AT, &key.name);
         let mut say = |code, message: String, help: String| {

@@ -1,4 +1,4 @@
-//! `kind: Campaign` as it is written.
+//! The schema of `kind: Campaign`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,66 +11,70 @@ use crate::core::manifest::desired::{
     AccountSelector, CampaignType, ConsentPolicy, DesiredState, Enrollment, PastSubscription,
 };
 
-/// A campaign: whom to write to, when, what, and how much. For each account it becomes one run.
+/// A campaign: its people, schedule, messages and limits. It runs once per account.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct CampaignSpec {
-    /// `default`: takes every unpaid referral of every account by itself. `filtered`: takes whom its filter
-    /// matches, and pauses the default campaign of the account meanwhile.
+    /// `default` takes every unpaid referral of every account automatically. `filtered` takes the people that its
+    /// filter matches. Meanwhile the default campaign of the account pauses, unless `allowSimultaneousCampaigns` is
+    /// true.
     #[serde(rename = "type")]
     pub(in crate::core::manifest) kind: CampaignType,
-    /// What the team wants; `active` when left out.
+    /// The desired state; `active` by default.
     pub(in crate::core::manifest) state: Option<DesiredState>,
-    /// `all`, a list of account names, or labels that accounts must have; `all` when left out.
+    /// The accounts: `all`, a list of account names, or labels that an account must have; `all` by default.
     pub(in crate::core::manifest) accounts: Option<AccountSelector>,
-    /// Whom to take.
+    /// The conditions that people must meet.
     pub(in crate::core::manifest) filter: Option<FilterSpec>,
-    /// The name of a `Filter` manifest.
+    /// The name of a `Filter` manifest, instead of `filter`.
     pub(in crate::core::manifest) filter_ref: Option<Name>,
-    /// When messages may leave. What is left out comes from `Defaults`.
+    /// The times at which messages may leave. Keys left out come from `Defaults`.
     pub(in crate::core::manifest) schedule: Option<ScheduleSpec>,
-    /// The name of a `Schedule` manifest.
+    /// The name of a `Schedule` manifest, instead of `schedule`.
     pub(in crate::core::manifest) schedule_ref: Option<Name>,
-    /// The name of a campaign that must be over for an account before this one begins there.
+    /// The name of a campaign that must be completed for an account before this one starts there.
     pub(in crate::core::manifest) run_after: Option<Name>,
-    /// Lower goes first when quota is scarce; 100 when left out.
+    /// The priority when quota is scarce: the lower number goes first; 100 by default.
     #[schemars(range(min = -2_147_483_648, max = 2_147_483_647))]
     pub(in crate::core::manifest) priority: Option<i32>,
-    /// The name of a `Sequence` manifest; that of `Defaults` when left out.
+    /// The name of a `Sequence` manifest; by default the one that `Defaults` names.
     pub(in crate::core::manifest) sequence_ref: Option<Name>,
-    /// Days that replace those of the sequence. Without any sequence: the whole sequence.
+    /// Days that replace days of the sequence. Without a sequence, they are the whole sequence.
     pub(in crate::core::manifest) days: Option<Vec<DaySpec>>,
-    /// Limits of one run, that is, for each account.
+    /// The limits of one run, so they apply to each account separately.
     pub(in crate::core::manifest) limits: Option<LimitsSpec>,
-    /// `untilDrained`: until nobody is left (filtered campaigns). `once`: one pass. `continuous`: until `endAt`
-    /// (default campaigns).
+    /// `untilDrained` enrolls until no matching person is left; it is the default of filtered campaigns. `once` makes
+    /// one pass. `continuous` enrolls until `endAt`; it is the default of default campaigns.
     pub(in crate::core::manifest) enrollment: Option<Enrollment>,
-    /// Minimum age of a registration; 1h for default campaigns unless `Defaults` says otherwise, else 0s.
+    /// The minimum age of a registration before enrollment. Default campaigns take the value of `Defaults`, else 1h;
+    /// filtered campaigns take 0s.
     pub(in crate::core::manifest) enroll_after: Option<Period>,
-    /// Whom to take by consent; that of `Defaults` when left out.
+    /// The consent that people must have given; by default that of `Defaults`, else `required`.
     pub(in crate::core::manifest) consent: Option<ConsentPolicy>,
-    /// Whether people who pay leave at once; true unless the filter asks for paid people.
+    /// `true` ends the sequence of people as soon as they pay. The default is true, unless `filter.subscription` is
+    /// `paid` or `any`.
     pub(in crate::core::manifest) exit_on_paid: Option<bool>,
-    /// What becomes of it where it would not be done before the subscription of the account ends. `refuse`: it does
-    /// not begin there; usual where a campaign comes to an end. `pause`: it begins, pauses when the subscription ends,
-    /// and goes on when it is renewed; usual where enrollment is `continuous`.
+    /// The policy when a run would not complete before the subscription of its account ends. `refuse` does not start
+    /// the run; it is the default for campaigns that complete. `pause` starts the run, pauses it when the subscription
+    /// ends and resumes it on renewal. `pause` is the default for default campaigns and for `continuous` enrollment.
     pub(in crate::core::manifest) past_subscription: Option<PastSubscription>,
-    /// The name of a `Channel` manifest. When left out: that of the account, else that of `Defaults`, else the built-in
-    /// sandbox.
+    /// The name of a `Channel` manifest. The default is the channel of the account, else that of `Defaults`, else the
+    /// built-in sandbox.
     pub(in crate::core::manifest) channel_ref: Option<Name>,
 }
 
-/// How much may happen. What is left out comes from `Defaults`, else it is not limited.
+/// Limits of a campaign. Keys left out come from `Defaults`, except `messagesPerDay`. Without a value they are
+/// unlimited.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct LimitsSpec {
-    /// Messages per local day.
+    /// The maximum number of messages per local day.
     #[schemars(range(min = 1, max = 4_294_967_295_i64))]
     pub(in crate::core::manifest) messages_per_day: Option<u32>,
-    /// People in all.
+    /// The maximum number of people in total.
     #[schemars(range(min = 1, max = 4_294_967_295_i64))]
     pub(in crate::core::manifest) targets: Option<u32>,
-    /// New people per local day.
+    /// The maximum number of new people per local day.
     #[schemars(range(min = 1, max = 4_294_967_295_i64))]
     pub(in crate::core::manifest) daily_enrollments: Option<u32>,
 }

@@ -1,4 +1,4 @@
-//! Checks of days and of the templates in them, on the values as written.
+//! Checks days and their templates on the values as written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use crate::core::manifest::syntax::yaml::{Key, Node};
 use crate::core::template;
 use crate::core::template::ProblemKind;
 
-/// Of the texts of one manifest.
+/// The limit of findings in the texts of one manifest.
 const MAX_PROBLEMS: usize = 1000;
 
-/// Words that tell people how to stop, as `fold` makes them.
+/// Words that tell people how to stop, in the form that `fold` returns.
 const STOP_WORDS: [&str; 14] = [
     "stop",
     "arret",
@@ -31,7 +31,7 @@ const STOP_WORDS: [&str; 14] = [
     "توقف",
 ];
 
-/// Checks every template below `at`, a list of days.
+/// Checks every template in the list of days at `at`.
 pub(in crate::core::manifest) fn check_texts(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) {
     let days = document.node(at).map(Node::items).unwrap_or_default();
     for (index, day) in days.iter().enumerate() {
@@ -66,7 +66,7 @@ pub(in crate::core::manifest) fn check_texts(document: &Document<'_>, at: &str, 
     same_every_day(document, at, days, found);
 }
 
-/// A medium is at one place.
+/// Checks that a medium has either a `url` or an `id`.
 fn whereabouts(document: &Document<'_>, at: &str, media: &Node, found: &mut Vec<Diagnostic>) {
     let (code, message, help) = match (media.get("url"), media.get("id")) {
         (Some(_), Some(_)) => (Code::InlineAndReference, "the medium has both `url` and `id`", "keep one of them"),
@@ -109,7 +109,7 @@ fn check_text(document: &Document<'_>, at: &str, text: &str, found: &mut Vec<Dia
     }
 }
 
-/// Says whether the template uses `optOutHint`; one that is broken gets the benefit of the doubt.
+/// Checks a template, and returns true if it uses `optOutHint`. A broken template counts as using it.
 fn check_template(document: &Document<'_>, at: &str, text: &str, found: &mut Vec<Diagnostic>) -> bool {
     let findings = template::check(text);
     let broken = !findings.problems.is_empty();
@@ -136,13 +136,13 @@ fn no_hint(document: &Document<'_>, at: &str, language: &str, found: &mut Vec<Di
     );
 }
 
-/// `fr` and `FR` are one language.
+/// Reports texts in the same language twice: `fr` and `FR` are one language.
 fn repeated_languages(document: &Document<'_>, at: &str, texts: &[(Key, Node)], found: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<Language, &Key> = BTreeMap::new();
     for (key, _) in texts {
         let Ok(language) = Language::parse(&key.name) else { continue };
         match seen.get(&language) {
-            // The same spelling twice is reported for every mapping.
+            // A general check reports the same spelling twice in any mapping.
             Some(first) if first.name != key.name => {
                 let message = format!("`{}` and `{}` are the same language", first.name, key.name);
                 let place = document.key_place(&join(at, &key.name));
@@ -170,7 +170,7 @@ fn same_every_day(document: &Document<'_>, at: &str, days: &[Node], found: &mut 
     }
 }
 
-/// Checks the numbers of days; `whole`: they make a sequence of their own, without gaps.
+/// Checks the numbers of days; with `whole` they must form a sequence without gaps.
 pub(in crate::core::manifest) fn check_numbers(
     document: &Document<'_>,
     at: &str,
@@ -208,7 +208,6 @@ pub(in crate::core::manifest) fn check_numbers(
     }
 }
 
-/// Checks that each day has a text in the fallback language.
 pub(in crate::core::manifest) fn check_fallback(
     document: &Document<'_>,
     at: &str,

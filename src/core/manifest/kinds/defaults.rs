@@ -1,4 +1,4 @@
-//! `kind: Defaults` as it is written.
+//! The schema of `kind: Defaults`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,50 +10,55 @@ use crate::core::domain::{Name, Period};
 use crate::core::manifest::desired::policy::AccountPolicy;
 use crate::core::manifest::desired::{ConsentPolicy, Pacing, Wave};
 
-/// What holds wherever a campaign says nothing. One per tree.
+/// Settings that apply wherever a campaign or account sets nothing else. A tree has one `Defaults` at most.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct DefaultsSpec {
-    /// Minimum age of a registration before the default campaign takes it; 1h when left out.
+    /// The minimum age of a registration before a default campaign enrolls the person; 1h by default.
     pub(in crate::core::manifest) enroll_after: Option<Period>,
-    /// `messagesPerDay` is the cap of each account over all its campaigns; the others are what a campaign gets
-    /// that has no such limit of its own.
+    /// `messagesPerDay` limits each account over all its campaigns. The other limits apply to campaigns that do not
+    /// set them.
     pub(in crate::core::manifest) limits: Option<LimitsSpec>,
-    /// Whether the default campaign goes on while a filtered one is active for the same account; false when left out.
+    /// `true` lets the default campaign continue while a filtered campaign is active for the same account; false by
+    /// default.
     pub(in crate::core::manifest) allow_simultaneous_campaigns: Option<bool>,
-    /// How each account spaces its messages.
+    /// The time between two messages of an account.
     pub(in crate::core::manifest) pacing: Option<PacingSpec>,
-    /// When an account is stopped for its own good.
+    /// The failure and opt-out rates that stop an account.
     pub(in crate::core::manifest) safety: Option<SafetySpec>,
-    /// What schedules leave out.
+    /// The values for keys that schedules leave out.
     pub(in crate::core::manifest) schedule: Option<ScheduleSpec>,
-    /// `required`: only people who agreed. `legacy`: also people of whom nothing is known.
+    /// `required` takes only people who agreed, and is the default. `legacy` also takes people whose consent is
+    /// unknown.
     pub(in crate::core::manifest) consent: Option<ConsentPolicy>,
-    /// The name of the `Sequence` of campaigns that have none.
+    /// The name of the `Sequence` for campaigns that set none.
     pub(in crate::core::manifest) sequence_ref: Option<Name>,
-    /// The name of the `Channel` of campaigns and accounts that have none.
+    /// The name of the `Channel` for campaigns and accounts that set none.
     pub(in crate::core::manifest) channel_ref: Option<Name>,
 }
 
-/// The distance between two messages of one account.
+/// The time between two messages of one account.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::core::manifest) struct PacingSpec {
-    /// 2m when left out; `0s` turns pacing off.
+    /// The minimum time between two messages; 2m by default. `0s` turns pacing off.
     pub(in crate::core::manifest) every: Option<Period>,
-    /// Up to this much is added at random; 30s when left out.
+    /// The maximum random time added to each interval; 30s by default.
     pub(in crate::core::manifest) jitter: Option<Period>,
-    /// One after the other, then the first again; `every` for ever when left out.
+    /// Waves of messages, repeated in order. Without waves, `every` applies throughout.
     pub(in crate::core::manifest) waves: Option<Vec<WaveSpec>>,
 }
 
-/// Some messages, then a pause.
+/// A number of messages, then a pause.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct WaveSpec {
+    /// The number of messages in the wave.
     #[schemars(range(min = 1, max = 4_294_967_295_i64))]
     pub(in crate::core::manifest) messages: u32,
+    /// The time between two messages of the wave.
     pub(in crate::core::manifest) every: Period,
+    /// The pause after the last message of the wave.
     pub(in crate::core::manifest) pause_after: Period,
 }
 
@@ -74,7 +79,7 @@ impl PacingSpec {
     pub(in crate::core::manifest) fn resolve(&self) -> Pacing {
         let usual = Pacing::default();
         let every = self.every.unwrap_or(usual.every);
-        // Without pacing there is nothing to vary, unless the file says so.
+        // Without pacing there is no interval to vary, unless the file sets `jitter`.
         let jitter = if every.is_zero() { Period::ZERO } else { usual.jitter };
         let waves = self.waves.iter().flatten();
         Pacing {

@@ -1,4 +1,4 @@
-//! `kind: Filter` as it is written, and `filter` of a campaign.
+//! The schema of `kind: Filter`, and of `filter` in a campaign.
 
 use std::collections::BTreeMap;
 
@@ -10,43 +10,46 @@ use crate::core::domain::{Country, Gender, Language, Moment, Zone, fold};
 use crate::core::manifest::desired::{Filter, Subscription};
 use crate::core::manifest::syntax::document::Document;
 
-/// Whom to take. All conditions hold together; what is left out does not restrict.
+/// The conditions that people must meet, all at once. A condition left out does not restrict.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct FilterSpec {
-    /// ISO 3166-1 alpha-2 codes.
+    /// The countries of people, as ISO 3166-1 alpha-2 codes.
     pub(in crate::core::manifest) countries: Option<Vec<Country>>,
     pub(in crate::core::manifest) registered: Option<Registered>,
+    /// The gender of people; `all` by default.
     pub(in crate::core::manifest) gender: Option<GenderSpec>,
-    /// Compared without case or accents.
+    /// The professions of people, compared without case or accents.
     pub(in crate::core::manifest) professions: Option<Vec<String>>,
     pub(in crate::core::manifest) age: Option<Age>,
-    /// `unpaid` when left out.
+    /// The payment status of people; `unpaid` by default.
     pub(in crate::core::manifest) subscription: Option<Subscription>,
-    /// Leave out whoever is active in another run of the same account.
+    /// `true` leaves out people who are active in another run of the same account; false by default.
     pub(in crate::core::manifest) exclude_current_targets: Option<bool>,
-    /// BCP 47 tags; `fr` takes `fr-CM` too.
+    /// The languages of people, as BCP 47 tags; `fr` also matches `fr-CM`.
     pub(in crate::core::manifest) languages: Option<Vec<Language>>,
-    /// Exact matches on extra columns of the import.
+    /// Exact values of extra columns of the import.
     pub(in crate::core::manifest) attributes: Option<BTreeMap<String, String>>,
 }
 
-/// When people registered. Times without an offset are local to the account.
+/// The time of registration. Times without an offset are local to the account.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::core::manifest) struct Registered {
-    /// From this moment on.
+    /// The earliest time, included.
     pub(in crate::core::manifest) from: Option<Moment>,
-    /// Before this moment.
+    /// The latest time, excluded.
     pub(in crate::core::manifest) to: Option<Moment>,
 }
 
-/// Age in whole years, both ends included. People whose birth date is unknown do not match.
+/// The age in whole years, both ends included. People whose birth date is unknown do not match.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::core::manifest) struct Age {
+    /// The lowest age, included.
     #[schemars(range(min = 0, max = 150))]
     pub(in crate::core::manifest) min: Option<u16>,
+    /// The highest age, included.
     #[schemars(range(min = 0, max = 150))]
     pub(in crate::core::manifest) max: Option<u16>,
 }
@@ -61,7 +64,7 @@ pub(in crate::core::manifest) enum GenderSpec {
 }
 
 impl FilterSpec {
-    /// Looks for ranges that match nobody; `at` is the pointer of the filter.
+    /// Reports ranges that match nobody; `at` is the JSON pointer of the filter.
     pub(in crate::core::manifest) fn check(&self, document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) {
         if let Some(Age { min: Some(min), max: Some(max) }) = self.age
             && min > max

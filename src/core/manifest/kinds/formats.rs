@@ -1,5 +1,5 @@
-//! The words of [`crate::core::domain`] and of the resolved model in JSON Schema. Patterns only help editors: they never
-//! refuse what the constructor takes.
+//! JSON Schemas for types of [`crate::core::domain`] and of the resolved model. The patterns only help editors: they
+//! accept everything that the constructors accept.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::core::manifest::desired::{
     Subscription,
 };
 
-/// Texts by language.
+/// Returns the schema of texts by language, at least one.
 pub(in crate::core::manifest) fn texts(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
@@ -22,7 +22,7 @@ pub(in crate::core::manifest) fn texts(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Texts by language, or none.
+/// Returns the schema of texts by language, possibly none.
 pub(in crate::core::manifest) fn optional_texts(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = texts(generator);
     schema.remove("minProperties");
@@ -33,7 +33,7 @@ pub(in crate::core::manifest) fn url(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "format": "relance-url"})
 }
 
-/// Schemas of texts with a format.
+/// Implements `JsonSchema` for types written as text in a given format.
 macro_rules! texts {
     ($($type:ty: $name:literal, $schema:tt;)*) => {
         $(impl JsonSchema for $type {

@@ -1,4 +1,4 @@
-//! The kinds of manifests as they are written, a file per kind. They know the syntax and the resolved model, nothing else.
+//! The schemas of manifests, one file per kind. They depend only on the syntax and the resolved model.
 
 pub(super) mod account;
 pub(super) mod annotations;

@@ -1,4 +1,4 @@
-//! `kind: Notifier`: who is told what, and where.
+//! The schema of `kind: Notifier`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,20 +8,21 @@ use crate::core::domain::Period;
 use crate::core::manifest::desired::{Notifier, NotifierType, Secret, Topic};
 use crate::core::manifest::syntax::document::Document;
 
-/// Tells people what happened. It never changes what happens.
+/// A notifier: it informs people of events and never changes what the daemon does.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(in crate::core::manifest) struct NotifierSpec {
+    /// The format of notifications.
     #[serde(rename = "type")]
     pub(in crate::core::manifest) kind: NotifierType,
-    /// Where to: whoever knows it can write there, so it is a secret.
+    /// The URL that receives notifications. It is a secret, since it grants the right to post.
     pub(in crate::core::manifest) url: Secret,
-    /// Signs what a webhook gets; nothing is signed when left out.
+    /// The key that signs webhooks; without it, notifications are not signed.
     pub(in crate::core::manifest) secret: Option<Secret>,
-    /// What to tell of; what a person should know when left out.
+    /// The events to report; by default those that need a person's attention.
     #[schemars(length(min = 1))]
     pub(in crate::core::manifest) events: Option<Vec<Topic>>,
-    /// For how long the same thing is counted before it is told again; 10m when left out.
+    /// The time over which repeated events are counted before they are reported again; 10m by default.
     pub(in crate::core::manifest) fold_for: Option<Period>,
 }
 

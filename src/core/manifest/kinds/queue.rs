@@ -1,4 +1,4 @@
-//! `kind: Queue` as it is written.
+//! The schema of `kind: Queue`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,14 +6,14 @@ use serde::Deserialize;
 use crate::core::domain::Name;
 use crate::core::manifest::desired::Queue;
 
-/// Campaigns that run one after the other for each account. Accounts do not wait for each other.
+/// A queue: its campaigns run in order for each account. Accounts do not wait for each other.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::core::manifest) struct QueueSpec {
-    /// Names of campaigns, the first to run first.
+    /// The names of the campaigns, in the order in which they run.
     #[schemars(length(min = 1))]
     pub(in crate::core::manifest) campaigns: Vec<Name>,
-    /// How many of them may run at once for one account; 1 when left out.
+    /// The maximum number of these campaigns that run at once for one account; 1 by default.
     #[schemars(range(min = 1, max = 4_294_967_295_i64))]
     pub(in crate::core::manifest) parallelism: Option<u32>,
 }

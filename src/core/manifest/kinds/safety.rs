@@ -1,4 +1,4 @@
-//! When an account is stopped for its own good: `safety` as it is written.
+//! The schema of `safety`: the failure and opt-out rates that stop an account.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,26 +8,26 @@ use crate::core::domain::Period;
 use crate::core::manifest::desired::Safety;
 use crate::core::manifest::syntax::document::Document;
 
-/// Shorter windows hold too little, longer ones too much that is long over.
+/// The allowed range of `window`. A shorter window holds too few messages, a longer one too many old ones.
 const WINDOWS: (Period, Period) = (Period::hours(1), Period::hours(30 * 24));
 
-/// When too much fails, or too many people have enough, of what an account sent lately.
+/// The failure and opt-out rates, over recent messages, that stop an account.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct SafetySpec {
-    /// Of a hundred messages that so many fail stops the account: more than 10 when left out.
+    /// The failure rate above which the account stops, in percent of messages; 10 by default.
     #[schemars(range(min = 1, max = 100))]
     failure_percent: Option<u32>,
-    /// More people than this of a hundred who ask for no more messages, or block, are told of: 2 when left out.
+    /// The opt-out rate above which a notification is sent, in percent of people who opt out or block; 2 by default.
     #[schemars(range(min = 1, max = 100))]
     opt_out_warn_percent: Option<u32>,
-    /// More than this stop the account: 5 when left out.
+    /// The opt-out rate above which the account stops, in percent of people who opt out or block; 5 by default.
     #[schemars(range(min = 1, max = 100))]
     opt_out_pause_percent: Option<u32>,
-    /// Messages below which no rate is worth anything: 20 when left out.
+    /// The minimum number of messages before rates count; 20 by default.
     #[schemars(range(min = 1, max = 1_000_000))]
     floor: Option<u32>,
-    /// The time over which rates are taken: 24h when left out.
+    /// The time over which rates are measured, from 1h to 30d; 24h by default.
     window: Option<Period>,
 }
 
@@ -43,7 +43,7 @@ impl SafetySpec {
         }
     }
 
-    /// Checks what the shape does not say.
+    /// Checks what the JSON Schema cannot express.
     pub(in crate::core::manifest) fn check(self, document: &Document<'_>, found: &mut Vec<Diagnostic>) {
         let Safety { opt_out_warn_percent: warn, opt_out_pause_percent: pause, window, .. } = self.resolve();
         if window < WINDOWS.0 || window > WINDOWS.1 {

@@ -1,4 +1,4 @@
-//! `kind: Schedule` as it is written, and `schedule` of a campaign or of `Defaults`.
+//! The schema of `kind: Schedule`, and of `schedule` in a campaign or in `Defaults`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,26 +11,26 @@ use crate::core::manifest::syntax::document::Document;
 const FIRST_AFTER: Period = Period::hours(6);
 const EVERY: Period = Period::hours(24);
 
-/// When messages may leave.
+/// The times at which messages may leave.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct ScheduleSpec {
-    /// Not before; at once when left out.
+    /// The time from which messages may leave; at once by default.
     pub(in crate::core::manifest) start_at: Option<Moment>,
-    /// Not from here on; without end when left out.
+    /// The time from which no message may leave; by default there is none.
     pub(in crate::core::manifest) end_at: Option<Moment>,
-    /// An IANA zone for windows, days and local times; that of the account when left out.
+    /// The IANA time zone of windows, days and local times; by default that of the account.
     pub(in crate::core::manifest) timezone: Option<Zone>,
-    /// Hours in which messages may leave; 08:00 to 20:00 every day when left out.
+    /// The hours in which messages may leave; 08:00 to 20:00 every day by default.
     #[schemars(length(min = 1))]
     pub(in crate::core::manifest) windows: Option<Vec<WindowSpec>>,
-    /// Whose local time counts. Only `account` for now.
+    /// The owner of the local time that windows use. This version supports `account` only.
     pub(in crate::core::manifest) zone: Option<ZoneOf>,
-    /// From enrollment to day 1; 6h when left out.
+    /// The time from enrollment to day 1; 6h by default.
     pub(in crate::core::manifest) first_after: Option<Period>,
-    /// From one day to the next; 24h when left out.
+    /// The time from one day to the next; 24h by default.
     pub(in crate::core::manifest) every: Option<Period>,
-    /// Dates on which nothing is sent.
+    /// Dates on which no message leaves.
     pub(in crate::core::manifest) blackouts: Option<Vec<NaiveDate>>,
 }
 
@@ -41,19 +41,21 @@ pub(in crate::core::manifest) enum ZoneOf {
     Recipient,
 }
 
-/// From the first minute to before the last.
+/// A time window on some days of the week; `from` is included, `to` is not.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::core::manifest) struct WindowSpec {
-    /// Every day when left out.
+    /// The days of the week; every day by default.
     #[schemars(length(min = 1))]
     pub(in crate::core::manifest) days: Option<Vec<Weekday>>,
+    /// The time of day at which the window opens.
     pub(in crate::core::manifest) from: Clock,
+    /// The time of day at which the window closes, at most `24:00`.
     pub(in crate::core::manifest) to: Clock,
 }
 
 impl ScheduleSpec {
-    /// Looks for schedules that never open; `at` is the pointer of the schedule.
+    /// Reports schedules that never open; `at` is the JSON pointer of the schedule.
     pub(in crate::core::manifest) fn check(&self, document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) {
         if let (Some(start), Some(end)) = (self.start_at, self.end_at) {
             let zone = self.timezone.clone().unwrap_or_else(Zone::utc);
@@ -84,7 +86,7 @@ impl ScheduleSpec {
         }
     }
 
-    /// Fills what is left out from `other`.
+    /// Returns the schedule with missing keys taken from `other`.
     pub(in crate::core::manifest) fn or(&self, other: &Self) -> Self {
         Self {
             start_at: self.start_at.or(other.start_at),

@@ -1,4 +1,4 @@
-//! `kind: Sequence` as it is written, and `days` of a campaign.
+//! The schema of `kind: Sequence`, and of `days` in a campaign.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,15 @@ use super::formats;
 use crate::core::domain::{Language, Period};
 use crate::core::manifest::desired::{Button, ButtonType, Day, Media, MediaAt, MediaType, WhatsappTemplate};
 
-/// The messages of a campaign, a day each.
+/// The messages of a campaign, one per day.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct SequenceSpec {
-    /// Days 1, 2, 3 … without a gap.
+    /// The days, numbered 1, 2, 3 … without a gap.
     #[schemars(length(min = 1))]
     pub(in crate::core::manifest) days: Vec<DaySpec>,
-    /// What people get whose language has no text. It may be left out when all days are in one language only.
+    /// The language of the text for people whose own language has none. It can be left out when all days share exactly
+    /// one language.
     pub(in crate::core::manifest) fallback_language: Option<Language>,
 }
 
@@ -24,6 +25,7 @@ pub(in crate::core::manifest) struct SequenceSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct DaySpec {
+    /// The number of the day, from 1.
     #[schemars(range(min = 1, max = 366))]
     pub(in crate::core::manifest) day: u16,
     /// The text in each language: a template.
@@ -33,28 +35,30 @@ pub(in crate::core::manifest) struct DaySpec {
     #[schemars(schema_with = "formats::optional_texts")]
     #[serde(default)]
     pub(in crate::core::manifest) subject: BTreeMap<Language, String>,
-    /// Sent with the text.
+    /// Media sent with the text.
     pub(in crate::core::manifest) media: Option<Vec<MediaSpec>>,
-    /// The approved template to use on WhatsApp.
+    /// The approved template for WhatsApp.
     pub(in crate::core::manifest) whatsapp_template: Option<WhatsappTemplateSpec>,
-    /// From the day before, or from enrollment for day 1; as the schedule says when left out.
+    /// The time since the day before, or since enrollment for day 1; by default `every` or `firstAfter` of the
+    /// schedule.
     pub(in crate::core::manifest) after: Option<Period>,
 }
 
-/// A picture, film, document or recording.
+/// An image, video, document or audio recording.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::core::manifest) struct MediaSpec {
+    /// The type of the medium.
     #[serde(rename = "type")]
     pub(in crate::core::manifest) kind: MediaType,
-    /// Where it can be fetched from: `https://…`.
+    /// The address to fetch the medium from: `https://…`.
     #[schemars(schema_with = "formats::url")]
     #[serde(default)]
     pub(in crate::core::manifest) url: Option<String>,
-    /// Or the id under which it was uploaded to WhatsApp; for channels of `type: whatsapp-cloud`.
+    /// The id of an upload to WhatsApp, instead of `url`; only for channels of `type: whatsapp-cloud`.
     #[schemars(length(min = 1, max = 64))]
     pub(in crate::core::manifest) id: Option<String>,
-    /// Shown below it: a template.
+    /// The caption below the medium: a template.
     pub(in crate::core::manifest) caption: Option<String>,
 }
 
@@ -62,34 +66,37 @@ pub(in crate::core::manifest) struct MediaSpec {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::core::manifest) struct WhatsappTemplateSpec {
+    /// The name of the template at WhatsApp.
     #[schemars(length(min = 1, max = 512))]
     pub(in crate::core::manifest) name: String,
+    /// The language of the template at WhatsApp.
     pub(in crate::core::manifest) language: Language,
-    /// The value of the placeholder of its header, if that is a text: a template.
+    /// The value of the placeholder of a text header: a template.
     pub(in crate::core::manifest) header: Option<String>,
-    /// The values of its placeholders, in order: templates.
+    /// The values of the placeholders, in order: templates.
     pub(in crate::core::manifest) parameters: Option<Vec<String>>,
-    /// What its buttons are given; those that need nothing are left out.
+    /// The values of buttons. Buttons without a value are left out.
     #[schemars(length(max = 10))]
     pub(in crate::core::manifest) buttons: Option<Vec<ButtonSpec>>,
 }
 
-/// What one button of a template is given.
+/// The value of one button of a template.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::core::manifest) struct ButtonSpec {
-    /// Its place among the buttons of the template, from 0; its place in this list when left out.
+    /// The position among the buttons of the template, from 0; by default the position in this list.
     #[schemars(range(min = 0, max = 9))]
     pub(in crate::core::manifest) index: Option<u8>,
+    /// The type of the button.
     #[serde(rename = "type")]
     pub(in crate::core::manifest) kind: ButtonType,
-    /// What comes back when it is pressed, the end of its address, or the code to copy: a template.
+    /// The payload of a quick reply, the end of a button's URL, or the code to copy: a template.
     #[schemars(length(min = 1))]
     pub(in crate::core::manifest) value: String,
 }
 
 impl SequenceSpec {
-    /// What people get whose language has no text.
+    /// Returns the language of the text for people whose own language has none.
     pub(in crate::core::manifest) fn fallback(&self) -> Option<Language> {
         self.fallback_language.clone().or_else(|| sole_language(&self.days))
     }
@@ -109,7 +116,7 @@ impl DaySpec {
 }
 
 impl MediaSpec {
-    /// `None` when it does not say where it is.
+    /// Resolves the medium; returns `None` when it has neither `url` nor `id`.
     fn resolve(self) -> Option<Media> {
         let at = self.url.map(MediaAt::Url).or(self.id.map(MediaAt::Id))?;
         Some(Media { kind: self.kind, at, caption: self.caption })
@@ -134,7 +141,7 @@ impl WhatsappTemplateSpec {
     }
 }
 
-/// The language that stands in for the fallback nobody named: the only one that all days have.
+/// Returns the fallback when none is named: the only language that all days have.
 pub(in crate::core::manifest) fn sole_language(days: &[DaySpec]) -> Option<Language> {
     let first = days.first()?;
     let mut common = first.text.keys().filter(|language| days.iter().all(|day| day.text.contains_key(language)));

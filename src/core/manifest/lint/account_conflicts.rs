@@ -1,4 +1,4 @@
-//! `Account` manifests of the same rank that speak of one account.
+//! Conflicts between `Account` manifests of the same rank that select the same account.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,17 +6,17 @@ use crate::core::domain::Name;
 use crate::core::manifest::desired::AccountSelector;
 use crate::core::manifest::desired::policy::Account;
 
-/// Two manifests that set the same value, the first of them by name first.
+/// Two manifests that set the same value, in the order of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::core::manifest) struct Clash<'a> {
     pub(in crate::core::manifest) between: [&'a Name; 2],
-    /// What both set, as manifests call it.
+    /// The setting, as manifests write it.
     pub(in crate::core::manifest) key: &'static str,
-    /// The account of which they do; empty when nobody can tell from the files.
+    /// The account that both name; empty when the files cannot tell.
     pub(in crate::core::manifest) account: &'a str,
 }
 
-/// Manifests that name the same account and set the same of it: one value of each two.
+/// Finds manifests that name the same account and set the same key. It returns one key per pair.
 pub(in crate::core::manifest) fn of_names(accounts: &BTreeMap<Name, Account>) -> Vec<Clash<'_>> {
     let mut first_to_say: HashMap<(&str, &str), &Name> = HashMap::new();
     let mut told: BTreeSet<[&Name; 2]> = BTreeSet::new();
@@ -33,10 +33,11 @@ pub(in crate::core::manifest) fn of_names(accounts: &BTreeMap<Name, Account>) ->
     found
 }
 
-/// Manifests with as many labels which one account may have all, and that set another value of the same: one of each two.
+/// Finds manifests with equally many labels that one account may match and that set different values for a key. It
+/// returns one key per pair.
 ///
-/// Two with the same keys meet only when their labels are equal; those are found by a look. Only sets of different keys
-/// are compared one by one, and of them there are few.
+/// Label sets with the same keys meet only when they are equal, which a lookup finds. Only sets with different keys
+/// are compared one by one, and they are few.
 pub(in crate::core::manifest) fn of_labels(accounts: &BTreeMap<Name, Account>) -> Vec<Clash<'_>> {
     type Labels = BTreeMap<String, String>;
     type Group<'a> = HashMap<&'a Labels, Vec<(&'a Name, &'a Account)>>;
@@ -63,7 +64,7 @@ pub(in crate::core::manifest) fn of_labels(accounts: &BTreeMap<Name, Account>) -
     found
 }
 
-/// Whether whoever has the labels of both has those of a manifest with more, and that sets the value.
+/// Returns true if a manifest with more labels decides the key for every account that matches both.
 fn is_decided(accounts: &BTreeMap<Name, Account>, both: [&Account; 2], key: &str) -> bool {
     let [Some(one), Some(other)] = both.map(|account| account.accounts.labels()) else { return false };
     accounts.values().filter(|account| account.said().any(|said| said.key() == key)).any(|account| {
@@ -111,8 +112,7 @@ mod tests {
             ("f", r#"{"accounts": {"matchLabels": {"x": "2", "z": "1"}}, "sending": "off"}"#),
             ("g", r#"{"accounts": {"matchLabels": {"y": "1", "z": "1"}}, "sending": "off"}"#),
         ]);
-        // Not `a` and `c`, which say the same; not `c` and `d`, for which `e` decides; not `e` and `f`, which no account
-        // matches both.
+        // `a` and `c` agree; `e` decides between `c` and `d`; no account matches both `e` and `f`.
         assert_eq!(told(&of_labels(&accounts)), ["a d sending ", "b c sending ", "e g sending "]);
     }
 }

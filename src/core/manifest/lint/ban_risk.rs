@@ -1,4 +1,4 @@
-//! What may cost a number its account where WhatsApp does not approve of the gateway.
+//! Warnings of ban risk on gateways that WhatsApp does not approve of.
 
 use super::channel_fit::{channels, may_share};
 use crate::core::diagnostic::{Code, Diagnostic};
@@ -7,12 +7,12 @@ use crate::core::manifest::desired::{Campaign, Channel, Desired, Pacing};
 use crate::core::manifest::kind::Kind;
 use crate::core::manifest::parsed::Manifests;
 
-/// Who writes faster looks like a machine.
+/// The shortest safe interval: a faster sender looks like a machine.
 const SLOW_ENOUGH: Period = Period::seconds(30);
-/// New people a day that a number may write to which is new itself.
+/// The number of new people per day that a new number may write to.
 const NEW_PEOPLE: u32 = 20;
 
-/// Warns of what the files allow. Accounts and channels are resolved by then.
+/// Warns of risks that the files allow. Accounts and channels must be resolved first.
 pub(in crate::core::manifest) fn check(manifests: &Manifests<'_, '_>, desired: &Desired) -> Vec<Diagnostic> {
     let mut found = fast_paces(manifests, desired);
     found.extend(many_new_people(manifests, desired));
@@ -36,7 +36,7 @@ fn fast_paces(manifests: &Manifests<'_, '_>, desired: &Desired) -> Vec<Diagnosti
         let place = manifest.document.key_place("/spec/pacing");
         found.push(Diagnostic::new(Code::FastPace, place, message).help(help));
     };
-    // By which of its channels accounts are concerned that set no pace of their own.
+    // The channels of accounts that set no pacing of their own.
     let unpaced = desired.accounts.values().filter(|account| account.pacing.is_none());
     let common = desired.defaults.channel.iter().chain(unpaced.filter_map(|account| account.channel.as_ref()));
     let common = common.chain(of_campaigns().map(|(_, channel)| channel)).find(unofficial);
@@ -55,7 +55,7 @@ fn fast_paces(manifests: &Manifests<'_, '_>, desired: &Desired) -> Vec<Diagnosti
     found
 }
 
-/// The shortest time that may pass between two messages.
+/// Returns the shortest time that may pass between two messages.
 fn shortest(pacing: &Pacing) -> Period {
     pacing.waves.iter().map(|wave| wave.every).min().unwrap_or(pacing.every)
 }
@@ -67,12 +67,12 @@ fn many_new_people(manifests: &Manifests<'_, '_>, desired: &Desired) -> Vec<Diag
     };
     let risky =
         |campaign: &Campaign| channels(campaign, desired).into_iter().map(|(name, _)| name.clone()).find(&new_numbers);
-    // Of the caps of accounts the highest, if all have one.
+    // The highest account limit, if all accounts have one.
     let highest = desired.accounts.values().filter_map(|account| account.messages_per_day).max();
     let cap = desired.defaults.messages_per_day.map(|cap| highest.map_or(cap, |highest| highest.max(cap)));
     let mut found = Vec::new();
     for (name, campaign) in &desired.campaigns {
-        // Who sends no more messages than that takes no more new people either.
+        // A limit of messages also limits new people.
         let caps = [campaign.limits.daily_enrollments, campaign.limits.messages_per_day, cap];
         let most = caps.into_iter().flatten().min();
         let (Some(channel), Some(manifest)) = (risky(campaign), manifests.get(Kind::Campaign, name)) else { continue };

@@ -1,4 +1,4 @@
-//! The order of campaigns: `runAfter` and queues, without circles and without waiting for ever.
+//! The order of campaigns: `runAfter` and queues, without circles and without endless waits.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::core::manifest::kind::Kind;
 use crate::core::manifest::kinds::queue::QueueSpec;
 use crate::core::manifest::parsed::{Manifest, Manifests, Spec};
 
-/// Somebody waits for somebody, and where that is written.
+/// A campaign that waits for another one, and the place where that is written.
 pub(in crate::core::manifest) struct Wait<'a> {
     child: &'a Name,
     parent: &'a Name,
     place: Place,
-    /// How many of those it waits for may be unfinished when it begins.
+    /// The number of awaited campaigns that may be unfinished when this one starts.
     spare: usize,
 }
 
@@ -24,11 +24,11 @@ pub(in crate::core::manifest) struct Wait<'a> {
 pub(in crate::core::manifest) struct Circle<'a> {
     pub(in crate::core::manifest) diagnostic: Diagnostic,
     pub(in crate::core::manifest) members: Vec<&'a Name>,
-    /// The one whose wait closes the circle.
+    /// The campaign whose wait closes the circle.
     pub(in crate::core::manifest) closed_by: &'a Name,
 }
 
-/// Finds out which campaign waits for which.
+/// Returns which campaign waits for which.
 pub(in crate::core::manifest) fn waits<'a>(manifests: &Manifests<'a, '_>) -> Vec<Wait<'a>> {
     let mut waits = Vec::new();
     for manifest in manifests.of_kind(Kind::Campaign) {
@@ -55,7 +55,7 @@ fn queue_waits<'a>(manifest: &Manifest<'_>, spec: &'a QueueSpec) -> Vec<Wait<'a>
     circle::waits(&spec.campaigns, parallelism).into_iter().map(wait).collect()
 }
 
-/// Finds orders that nobody could keep.
+/// Finds circles of campaigns that wait for each other.
 pub(in crate::core::manifest) fn circles<'a>(waits: &[Wait<'a>]) -> Vec<Circle<'a>> {
     let pairs: Vec<(&Name, &Name)> = waits.iter().map(|wait| (wait.child, wait.parent)).collect();
     let found = circle::find(&pairs).into_iter();
@@ -70,7 +70,7 @@ fn refused<'a>(members: Vec<&'a Name>, wait: &Wait<'a>) -> Circle<'a> {
     Circle { diagnostic, members, closed_by: wait.child }
 }
 
-/// Refuses campaigns that wait for one which is never over. What is in a circle has left `desired` by then.
+/// Refuses campaigns that wait for one that never completes. Campaigns in a circle must be frozen first.
 pub(in crate::core::manifest) fn waits_for_ever(waits: &[Wait<'_>], desired: &Desired) -> Findings {
     let endless =
         |campaign: &Campaign| campaign.enrollment == Enrollment::Continuous && campaign.schedule.end_at.is_none();

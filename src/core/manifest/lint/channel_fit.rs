@@ -1,4 +1,4 @@
-//! Whether the days of campaigns go by the channels that they leave by.
+//! Channel fit: checks that channels can carry the days of the campaigns that use them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +13,17 @@ use crate::core::manifest::kinds::sequence::{DaySpec, sole_language};
 use crate::core::manifest::parsed::{Manifest, Manifests, Spec};
 use crate::core::manifest::syntax::yaml::Node;
 
-/// A day where it is written.
+/// A day and the place where it is written.
 struct DayAt<'a, 'f> {
     day: &'a DaySpec,
     manifest: &'a Manifest<'f>,
     index: usize,
 }
 
-/// By which channels the days of each manifest go.
+/// The channels used by the days of each manifest.
 type Ways<'a> = BTreeMap<(Kind, &'a Name), BTreeSet<Name>>;
 
-/// Refuses campaigns whose channel does not take what they say. Accounts and channels are resolved by then.
+/// Refuses campaigns whose channel cannot carry their days. Accounts and channels must be resolved first.
 pub(in crate::core::manifest) fn check(manifests: &Manifests<'_, '_>, desired: &Desired) -> Findings {
     let mut findings = Findings { diagnostics: numbers(manifests, desired), ..Findings::default() };
     let found = &mut findings.diagnostics;
@@ -55,7 +55,7 @@ pub(in crate::core::manifest) fn check(manifests: &Manifests<'_, '_>, desired: &
     findings
 }
 
-/// Says of channels by which nobody can send.
+/// Warns of channels by which no account can send.
 fn numbers(manifests: &Manifests<'_, '_>, desired: &Desired) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     if desired.accounts.values().any(|account| account.sender.is_some()) {
@@ -75,7 +75,7 @@ fn numbers(manifests: &Manifests<'_, '_>, desired: &Desired) -> Vec<Diagnostic> 
     found
 }
 
-/// The channels that a campaign may leave by, as far as any are named.
+/// Returns the channels that a campaign may use, as far as the tree names them.
 pub(in crate::core::manifest) fn channels<'a>(campaign: &'a Campaign, desired: &'a Desired) -> Vec<(&'a Name, Takes)> {
     let mut names: BTreeSet<&Name> = BTreeSet::new();
     if let Some(own) = &campaign.channel {
@@ -88,7 +88,7 @@ pub(in crate::core::manifest) fn channels<'a>(campaign: &'a Campaign, desired: &
     names.into_iter().filter_map(|name| Some((name, desired.channels.get(name)?.takes()))).collect()
 }
 
-/// Whether there may be an account that both take; of labels nobody can tell from the files.
+/// Returns true if both may select the same account. For labels the files cannot tell, so the answer is true.
 pub(in crate::core::manifest) fn may_share(first: &AccountSelector, second: &AccountSelector) -> bool {
     match (first, second) {
         (AccountSelector::Names(first), AccountSelector::Names(second)) => {
@@ -98,7 +98,7 @@ pub(in crate::core::manifest) fn may_share(first: &AccountSelector, second: &Acc
     }
 }
 
-/// The days of a campaign, in order, with the language of whoever has no text in theirs.
+/// Returns the days of a campaign in order, and the fallback language.
 fn days<'a, 'f>(
     manifests: &Manifests<'a, 'f>,
     manifest: &'a Manifest<'f>,
@@ -118,7 +118,7 @@ fn days<'a, 'f>(
     (days, base.fallback())
 }
 
-/// Says what a channel does not take, at the campaign that goes by it: the days may be right for others.
+/// Reports days that a channel cannot carry, at the campaign, since the days may fit other channels.
 fn misfits(
     manifest: &Manifest<'_>,
     spec: &CampaignSpec,
@@ -162,7 +162,7 @@ fn load(day: &DaySpec) -> Load<'_> {
     }
 }
 
-/// Says of texts and captions that are longer than a channel takes by which they go; where none is known, than WhatsApp takes.
+/// Warns of texts and captions longer than their channel allows; without a named channel, longer than WhatsApp allows.
 fn too_long(manifest: &Manifest<'_>, ways: Option<&BTreeSet<Name>>, desired: &Desired, found: &mut Vec<Diagnostic>) {
     let days = match &manifest.spec {
         Some(Spec::Sequence(sequence)) => sequence.days.as_slice(),
@@ -198,7 +198,7 @@ fn too_long(manifest: &Manifest<'_>, ways: Option<&BTreeSet<Name>>, desired: &De
     }
 }
 
-/// The place of a text, whose language may be written otherwise than we write it.
+/// Returns the place of a text. The file may spell the language in another case.
 fn place_of_text(manifest: &Manifest<'_>, at: &str, language: &Language) -> Place {
     let texts = manifest.document.node(at).map(Node::entries).unwrap_or_default();
     let key = texts.iter().find(|(key, _)| Language::parse(&key.name).is_ok_and(|parsed| parsed == *language));

@@ -1,4 +1,4 @@
-//! What a channel does not take of the days that go by it.
+//! The rules of channel limits: finds days that exceed what a channel carries.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::core::manifest::desired::channel_limits::Takes;
 use crate::core::manifest::desired::language::choose;
 use crate::core::manifest::desired::{Day, MediaAt, MediaType};
 
-/// A day, as far as a channel minds.
+/// The parts of a day that channel limits apply to.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and asked for by itself")]
 pub(in crate::core::manifest) struct Load<'a> {
@@ -16,7 +16,7 @@ pub(in crate::core::manifest) struct Load<'a> {
     pub(in crate::core::manifest) text: &'a BTreeMap<Language, String>,
     pub(in crate::core::manifest) subject: &'a BTreeMap<Language, String>,
     pub(in crate::core::manifest) media: Vec<MediaType>,
-    /// Some of the media were uploaded to a provider.
+    /// At least one medium was uploaded to a provider.
     pub(in crate::core::manifest) has_upload: bool,
     pub(in crate::core::manifest) has_caption: bool,
     pub(in crate::core::manifest) has_template: bool,
@@ -38,7 +38,7 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Whether everybody who gets a text gets a subject with it.
+    /// Returns true if every language of a text gets a subject, possibly the fallback's.
     fn has_subjects(&self, fallback: &Language) -> bool {
         self.text.keys().all(|language| {
             let subject = choose(self.subject, &[Some(language)], fallback);
@@ -47,19 +47,19 @@ impl<'a> Load<'a> {
     }
 }
 
-/// Days that a channel does not take, or not as they seem to be meant.
+/// Days that a channel cannot carry, or carries differently than they seem to intend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::core::manifest) struct Unfit {
     pub(in crate::core::manifest) code: Code,
-    /// What it is about, below the day.
+    /// The key below the day that the finding is about.
     pub(in crate::core::manifest) key: &'static str,
-    /// What the channel does.
+    /// The limit of the channel, as a sentence.
     pub(in crate::core::manifest) sentence: String,
     pub(in crate::core::manifest) help: &'static str,
     pub(in crate::core::manifest) days: Vec<u16>,
 }
 
-/// What of `days` does not go by `channel`, which takes `takes`.
+/// Finds the days that `channel`, with the limits `takes`, cannot carry.
 pub(in crate::core::manifest) fn unfit(
     channel: &Name,
     takes: Takes,
@@ -114,7 +114,7 @@ pub(in crate::core::manifest) fn unfit(
 }
 
 impl Unfit {
-    /// The days in words: `days 1, 2 and 4`.
+    /// Returns the days in words: `days 1, 2 and 4`.
     pub(in crate::core::manifest) fn which(&self) -> String {
         let numbers: Vec<String> = self.days.iter().map(u16::to_string).collect();
         match numbers.as_slice() {

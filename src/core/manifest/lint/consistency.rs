@@ -1,5 +1,5 @@
-//! Whether a desired state is of a piece: what [`check`](crate::core::manifest::check()) makes of one tree always is, what is put
-//! together from two of them need not be.
+//! The consistency of a desired state. One tree that passes [`check`](crate::core::manifest::check()) is always
+//! consistent; a mix of two trees need not be.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::core::domain::Name;
 use crate::core::manifest::desired::{AccountSelector, CampaignType, Day, Desired, DesiredState};
 use crate::core::manifest::kind::Kind;
 
-/// Objects that cannot be in force together.
+/// Resources that cannot be in force together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfit {
     pub between: Vec<(Kind, Name)>,
@@ -23,7 +23,7 @@ pub struct Misfit {
 }
 
 impl Desired {
-    /// Finds what does not go together.
+    /// Finds resources that cannot be in force together.
     pub fn misfits(&self) -> Vec<Misfit> {
         [
             self.unusable(),
@@ -37,7 +37,7 @@ impl Desired {
         .concat()
     }
 
-    /// Campaigns whose sequence or channel is missing or not made for them.
+    /// Finds campaigns whose sequence or channel is missing, or whose days do not match their sequence.
     fn unusable(&self) -> Vec<Misfit> {
         let mut found = Vec::new();
         for (name, campaign) in &self.campaigns {
@@ -64,7 +64,7 @@ impl Desired {
         found
     }
 
-    /// Accounts whose channel is missing, or those of all.
+    /// Finds `Account` manifests, and `Defaults`, whose channel is missing.
     fn without_channel(&self) -> Vec<Misfit> {
         let missing = |channel: &&Name| !self.channels.contains_key(*channel);
         let of_all = self.defaults.channel.as_ref().filter(missing).map(|channel| Misfit {
@@ -79,7 +79,7 @@ impl Desired {
         of_all.into_iter().chain(of_some).collect()
     }
 
-    /// Campaigns whose days are not made for the channels that they go by.
+    /// Finds campaigns whose days do not fit the channels that they use.
     fn unfit_for_channels(&self) -> Vec<Misfit> {
         let mut found = Vec::new();
         for (name, campaign) in &self.campaigns {
@@ -130,7 +130,7 @@ impl Desired {
             let waits = circle::waits(&queue.campaigns, queue.parallelism).into_iter();
             waits.map(|(child, parent)| (&queue.campaigns[child], parent))
         });
-        // Who is not there keeps nobody waiting.
+        // A campaign that does not exist blocks no other.
         let both =
             |(child, parent): &(&Name, &Name)| [child, parent].iter().all(|it| self.campaigns.contains_key(**it));
         let waits: Vec<(&Name, &Name)> = after.chain(in_queues).filter(both).collect();

@@ -1,4 +1,4 @@
-//! Who waits for whom in a queue, and circles of campaigns that wait for each other.
+//! The waits within a queue, and circles of campaigns that wait for each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +7,13 @@ use crate::core::domain::Name;
 /// Campaigns that wait for each other.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::core::manifest) struct Circle<'a> {
-    /// Each waits for the next, the last for the first.
+    /// The members; each waits for the next, and the last for the first.
     pub(in crate::core::manifest) members: Vec<&'a Name>,
-    /// Which of the waits closes it.
+    /// The index of the wait that closes the circle.
     pub(in crate::core::manifest) closed_by: usize,
 }
 
-/// Finds circles in `waits`, pairs of a campaign and one that it waits for. No campaign is in two of them.
+/// Finds circles in `waits`, which holds pairs of a campaign and one that it waits for. No campaign is in two circles.
 pub(in crate::core::manifest) fn find<'a>(waits: &[(&'a Name, &'a Name)]) -> Vec<Circle<'a>> {
     let mut parents: BTreeMap<&Name, Vec<usize>> = BTreeMap::new();
     for (at, (child, _)) in waits.iter().enumerate() {
@@ -21,7 +21,7 @@ pub(in crate::core::manifest) fn find<'a>(waits: &[(&'a Name, &'a Name)]) -> Vec
     }
     let (mut circles, mut done) = (Vec::new(), BTreeSet::new());
     for start in parents.keys().copied() {
-        // What is left to look at of each campaign on the way.
+        // The path, with the index of the next wait to follow for each campaign.
         let mut path: Vec<(&Name, usize)> = vec![(start, 0)];
         while let Some((name, next)) = path.last_mut() {
             let wait = parents.get(*name).and_then(|waits| waits.get(*next)).copied();
@@ -44,13 +44,13 @@ pub(in crate::core::manifest) fn find<'a>(waits: &[(&'a Name, &'a Name)]) -> Vec
     circles
 }
 
-/// The waits of a queue, as places in `campaigns` with one that is waited for there: a campaign waits for all before it
-/// once there are as many of them as may run at once.
+/// Returns the waits of a queue: pairs of an index in `campaigns` and a campaign awaited there. A campaign waits for
+/// all before it once `parallelism` of them precede it.
 pub(in crate::core::manifest) fn waits(campaigns: &[Name], parallelism: u32) -> Vec<(usize, &Name)> {
     let parallelism = usize::try_from(parallelism).unwrap_or(usize::MAX);
     let mut waits = Vec::new();
     for child in parallelism..campaigns.len() {
-        // The first of them waits for all before it, and with each of the others the one before it does.
+        // The first such campaign waits for all before it. Each later one adds only the wait for its predecessor.
         let parents = if child == parallelism { &campaigns[..child] } else { &campaigns[child - 1..child] };
         waits.extend(parents.iter().map(|parent| (child, parent)));
     }

@@ -1,4 +1,4 @@
-//! One default campaign an account.
+//! The rule that an account has one default campaign at most.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use crate::core::manifest::desired::{AccountSelector, CampaignType, DesiredState
 use crate::core::manifest::kinds::campaign::CampaignSpec;
 use crate::core::manifest::parsed::{Manifest, Spec};
 
-/// Refuses default campaigns that take the same accounts. Two different sets of labels may share accounts too;
-/// nobody can tell from the files.
+/// Refuses default campaigns that take the same accounts. Two different label sets may also share accounts, which the
+/// files cannot tell.
 pub(in crate::core::manifest) fn check(campaigns: &[&Manifest<'_>]) -> Findings {
     let defaults: Vec<(&Manifest<'_>, &CampaignSpec)> = campaigns
         .iter()
@@ -34,15 +34,15 @@ pub(in crate::core::manifest) fn check(campaigns: &[&Manifest<'_>]) -> Findings 
     findings
 }
 
-/// Two selectors that take the same accounts, by their places in a list.
+/// Two selectors that take the same accounts, by their indexes in a list.
 pub(in crate::core::manifest) struct Overlap {
     pub(in crate::core::manifest) first: usize,
     pub(in crate::core::manifest) second: usize,
-    /// What both take.
+    /// A phrase for the accounts that both take.
     pub(in crate::core::manifest) what: String,
 }
 
-/// Finds selectors that share accounts with one before them.
+/// Finds selectors that share accounts with an earlier one.
 pub(in crate::core::manifest) fn find<'a>(selectors: impl Iterator<Item = &'a AccountSelector>) -> Vec<Overlap> {
     let mut taken = Taken::default();
     let mut found = Vec::new();
@@ -53,7 +53,7 @@ pub(in crate::core::manifest) fn find<'a>(selectors: impl Iterator<Item = &'a Ac
     found
 }
 
-/// Which campaign takes what, by its place in the list.
+/// The accounts taken so far, with the index of the campaign that takes them.
 #[derive(Default)]
 struct Taken<'a> {
     all: Option<usize>,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::domain::Name;
 
-/// Mistakes, and the campaigns that must not be used because of them.
+/// Findings, and the campaigns that must not be used because of them.
 #[derive(Debug, Default)]
 pub(in crate::core::manifest) struct Findings {
     pub(in crate::core::manifest) diagnostics: Vec<Diagnostic>,

@@ -1,4 +1,4 @@
-//! Findings that need the whole tree: cycles, overlaps, ban risk, and what channels cannot carry.
+//! Lints that need the whole tree: cycles, overlaps, ban risk, and days that channels cannot carry.
 
 pub(super) mod account_conflicts;
 pub(super) mod ban_risk;

@@ -1,4 +1,4 @@
-//! `Account` manifests: resolves each, and reports those that contradict each other.
+//! `Account` manifests: resolves each one, and reports those that contradict each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +11,8 @@ use crate::core::manifest::lint::account_conflicts as clash;
 use crate::core::manifest::lint::account_conflicts::Clash;
 use crate::core::manifest::parsed::{Manifest, Spec};
 
-/// Takes sound manifests into the desired state, refuses those that contradict each other, and says where it takes a
-/// rule to know which of two counts. Channels are resolved by then.
+/// Adds sound manifests to the desired state, refuses contradictory ones, and warns where only the order of names
+/// decides. Channels must be resolved first.
 pub(in crate::core::manifest) fn check(tree: &Tree<'_, '_>, checked: &mut Checked) {
     let manifests = tree.manifests.of_kind(Kind::Account);
     for manifest in &manifests {
@@ -35,7 +35,7 @@ pub(in crate::core::manifest) fn check(tree: &Tree<'_, '_>, checked: &mut Checke
     clashes(&place, checked);
 }
 
-/// Says of senders that no channel asks for.
+/// Warns of senders that no channel uses.
 fn senders(place: &dyn Fn(&Name, &str) -> Option<Place>, checked: &mut Checked) {
     if checked.desired.channels.values().any(|channel| channel.takes().senders) {
         return;

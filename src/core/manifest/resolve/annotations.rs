@@ -1,4 +1,4 @@
-//! Resolves the annotations of all manifests.
+//! The resolution of the annotations of all manifests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,8 @@ use crate::core::manifest::kinds::annotations::{AT, RENAMED_FROM};
 use crate::core::manifest::parsed::Manifest;
 use crate::core::manifest::syntax::document::join;
 
-/// Takes in what all manifests say. Of two that claim one old name neither is used, and what has it stays.
+/// Collects the annotations of all manifests. When several campaigns claim one old name, none of them is used, and the
+/// campaign in force with that name stays.
 pub(in crate::core::manifest) fn collect(manifests: &[Manifest<'_>], checked: &mut Checked) {
     let mut claims: BTreeMap<&Name, Vec<&Manifest<'_>>> = BTreeMap::new();
     for manifest in manifests {
@@ -47,7 +48,7 @@ pub(in crate::core::manifest) fn collect(manifests: &[Manifest<'_>], checked: &m
     }
 }
 
-/// Forgets the protection of what is not in the tree after all.
+/// Drops the protection of resources that are not in the desired state.
 pub(in crate::core::manifest) fn settle(checked: &mut Checked) {
     let protected: BTreeSet<(Kind, Name)> = std::mem::take(&mut checked.desired.protected);
     let kept = protected.into_iter().filter(|(kind, name)| checked.desired.has(*kind, name));

@@ -1,4 +1,4 @@
-//! Whose fault it is: the errors that keep each broken manifest from being used.
+//! The reasons for broken manifests: the errors that keep each one from being used.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,32 +7,33 @@ use crate::core::diagnostic::{Diagnostic, Place, Span};
 use crate::core::domain::Name;
 use crate::core::manifest::kind::Kind;
 
-/// Which manifests are broken only because another one is.
+/// The manifests that are broken only because another one is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::core::manifest) struct Blame(BTreeMap<(Kind, Name), (Kind, Name)>);
 
 impl Blame {
-    /// Notes that `broken` needs `other`, which cannot be used. The first that is named counts.
+    /// Records that `broken` needs `other`, which cannot be used. Only the first record of a manifest counts.
     pub(in crate::core::manifest) fn add(&mut self, (kind, name): (Kind, &Name), (other, its_name): (Kind, &Name)) {
         self.0.entry((kind, name.clone())).or_insert((other, its_name.clone()));
     }
 }
 
-/// The part of a file that a manifest takes up.
+/// The part of a file that a manifest occupies.
 #[derive(Debug)]
 pub(in crate::core::manifest) struct Ground {
     span: Span,
     pub(in crate::core::manifest) of: (Kind, Name),
 }
 
-/// What the manifests of a file take up.
+/// Returns the parts of a file that its manifests occupy.
 pub(in crate::core::manifest) fn grounds(reading: &Reading<'_>) -> Vec<Ground> {
     let named = reading.manifests.iter().map(|it| (it.kind, &it.name, it.document.range()));
     let lost = reading.lost.iter().map(|(kind, name, span)| (*kind, name, *span));
     named.chain(lost).map(|(kind, name, span)| Ground { span, of: (kind, name.clone()) }).collect()
 }
 
-/// Says of everything broken why: its own errors, else those of what it needs. Grounds come by file.
+/// Returns the reasons for every broken manifest: its own errors, else those of the manifest it needs. `grounds` is
+/// keyed by file.
 pub(in crate::core::manifest) fn why(
     diagnostics: &[Diagnostic],
     broken: &BTreeSet<(Kind, Name)>,

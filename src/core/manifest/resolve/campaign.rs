@@ -1,4 +1,4 @@
-//! One campaign with everything it leaves out: campaign, then `Defaults`, then what is built in.
+//! The resolution of one campaign: its own values, then those of `Defaults`, then the built-in defaults.
 
 use super::checked::Checked;
 use super::references::{Found, Tree};
@@ -17,13 +17,14 @@ use crate::core::manifest::kinds::sequence::{DaySpec, SequenceSpec, sole_languag
 use crate::core::manifest::parsed::{Manifest, Spec};
 
 const PRIORITY: i32 = 100;
-/// So that people who pay right after registering are never written to.
+/// The delay leaves time to pay right after registration; people who do are never enrolled.
 const ENROLL_AFTER: Period = Period::hours(1);
 
-/// Something the campaign needs is missing or broken; it was reported there.
+/// A manifest that the campaign needs is missing or broken, which is reported elsewhere.
 struct Unusable;
 
-/// Resolves a campaign; `None` when it cannot be used. All its references are followed in any case.
+/// Resolves a campaign; returns `None` when it cannot be used. It follows all references in either case, so that each
+/// mistake is reported.
 pub(in crate::core::manifest) fn resolve_campaign(
     tree: &Tree<'_, '_>,
     manifest: &Manifest<'_>,
@@ -50,7 +51,7 @@ pub(in crate::core::manifest) fn resolve_campaign(
     };
     let enrollment = if is_default { Enrollment::Continuous } else { Enrollment::UntilDrained };
     let enrollment = spec.enrollment.unwrap_or(enrollment);
-    // What is never done would never begin.
+    // A campaign without an end never completes before the subscription ends, so `refuse` would never let it start.
     let endless = is_default || enrollment == Enrollment::Continuous;
     let past_subscription = if endless { PastSubscription::Pause } else { PastSubscription::Refuse };
     let wants_paid = matches!(filter.subscription, Subscription::Paid | Subscription::Any);
@@ -148,7 +149,7 @@ fn run_after(
     }
 }
 
-/// The sequence and the days that replace some of its own.
+/// Returns the sequence, and the days that replace some of its own.
 fn choose_sequence<'s>(
     tree: &Tree<'_, '_>,
     manifest: &Manifest<'_>,
@@ -162,7 +163,7 @@ fn choose_sequence<'s>(
     };
     let found = match &spec.sequence_ref {
         Some(name) => tree.find(manifest, Kind::Sequence, "/spec/sequenceRef", name, checked),
-        // Reported there when it is wrong.
+        // The check of `Defaults` reports a wrong reference there.
         None => tree.find_quietly(Kind::Sequence, name),
     };
     let Found::Sound(Spec::Sequence(base)) = found else { return Err(Unusable) };
@@ -184,7 +185,7 @@ fn check_overrides(manifest: &Manifest<'_>, days: &[DaySpec], name: &Name, base:
     }
 }
 
-/// A campaign whose own days are all there is: they become a sequence with the name of the campaign.
+/// Turns the days of a campaign without a sequence into a sequence with the campaign's name.
 fn own_sequence<'s>(
     tree: &Tree<'_, '_>,
     manifest: &Manifest<'_>,
@@ -193,7 +194,7 @@ fn own_sequence<'s>(
 ) -> Result<(Name, &'s [DaySpec]), Unusable> {
     let document = &manifest.document;
     let mut refuse = |code, at: &str, message: String, help: &str| {
-        // Of a broken campaign the key may only be missing because it could not be read.
+        // In a broken campaign the key may seem missing only because it could not be read.
         if !manifest.broken {
             checked.diagnostics.push(Diagnostic::new(code, document.key_place(at), message).help(help));
         }
@@ -230,7 +231,7 @@ fn own_sequence<'s>(
     Ok((manifest.name.clone(), &[]))
 }
 
-/// `messagesPerDay` of `Defaults` is a cap of the account, not of each campaign.
+/// Returns the limits of a campaign. `messagesPerDay` of `Defaults` limits accounts, not campaigns.
 fn limits(own: Option<LimitsSpec>, defaults: Option<LimitsSpec>) -> Limits {
     let (own, defaults) = (own.unwrap_or_default(), defaults.unwrap_or_default());
     Limits {

@@ -1,4 +1,5 @@
-//! Sources into [`Desired`](crate::core::manifest::Desired): every problem is collected, whatever is sound goes ahead.
+//! The check of a whole tree into [`Desired`](crate::core::manifest::Desired): it collects every problem and keeps
+//! every sound manifest.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -15,7 +16,7 @@ use crate::core::manifest::kind::Kind;
 use crate::core::manifest::syntax::document::File;
 use crate::core::manifest::syntax::sources::Sources;
 
-/// Checks a tree. Files are read side by side; the result does not depend on how.
+/// Checks a tree. Files are read in parallel; the result does not depend on the order.
 pub fn check(sources: &Sources) -> Checked {
     let files: Vec<File<'_>> = sources.files.iter().map(File::new).collect();
     let mut checked = Checked { files: files.len(), ..Checked::default() };
@@ -42,7 +43,7 @@ pub fn check(sources: &Sources) -> Checked {
 }
 
 fn read_all<'a>(files: &'a [File<'a>]) -> Vec<Reading<'a>> {
-    /// Below this many a second thread costs more than it saves.
+    /// The minimum number of files per thread: below it, a second thread costs more than it saves.
     const WORTH_A_THREAD: usize = 64;
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let share = files.len().div_ceil(cores).max(WORTH_A_THREAD);

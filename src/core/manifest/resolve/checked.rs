@@ -10,31 +10,31 @@ use crate::core::manifest::kind::Kind;
 use crate::core::manifest::lint::findings::Findings;
 use crate::core::manifest::testcase::CampaignTest;
 
-/// What [`check`](crate::core::manifest::check()) made of a tree.
+/// The result of [`check`](crate::core::manifest::check()) for one tree.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Checked {
-    /// The sound manifests, resolved. What is in `broken` is not in it.
+    /// The sound manifests, resolved, without those in `broken`.
     pub desired: Desired,
-    /// The sound tests, in the order of the files.
+    /// The sound tests, in file order.
     pub tests: Vec<CampaignTest>,
-    /// In the order of the files, from top to bottom.
+    /// The findings in file order, from top to bottom.
     pub diagnostics: Vec<Diagnostic>,
     pub files: usize,
-    /// Documents that are not empty, sound or not.
+    /// The number of documents that are not empty, sound or not.
     pub manifests: usize,
-    /// Manifests that exist but must not be used, because of errors in them or in what they refer to. They are
-    /// frozen at their last good version, never taken for removed.
+    /// Manifests that exist but must not be used, because of errors in them or in manifests they refer to. They are
+    /// frozen at their last good version and never count as removed.
     pub broken: BTreeSet<(Kind, Name)>,
-    /// There are also manifests whose kind and name cannot be made out: whatever is missing from `desired` may
-    /// be one of them, so nothing may be taken for removed.
+    /// Some manifests have an unreadable kind or name. Anything missing from `desired` may be one of them, so nothing
+    /// counts as removed.
     pub unnamed: bool,
-    /// The `Defaults`, which are missing, may be one of those: then no campaign is certain.
+    /// `Defaults` is missing and may be one of the unreadable manifests, so no campaign can be trusted.
     pub hides_defaults: bool,
-    /// Campaigns that say under which name they were before, by the name they have; broken ones too.
+    /// The previous names of renamed campaigns, by new name, including broken ones.
     pub renames: BTreeMap<Name, Name>,
-    /// Campaigns that cannot be read, so that nobody knows which name they had before.
+    /// Campaigns that cannot be read, so that their previous names are unknown.
     pub unread: BTreeSet<Name>,
-    /// Why each of `broken` is, in sentences that name their place.
+    /// The reasons for each entry of `broken`, as sentences with places.
     pub why: BTreeMap<(Kind, Name), Vec<String>>,
     pub(in crate::core::manifest) blame: Blame,
 }
@@ -43,14 +43,14 @@ impl Checked {
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
     }
-    /// Takes a campaign out, with the sequence that its own days made.
+    /// Freezes a campaign, with the sequence made from its own days.
     pub(in crate::core::manifest) fn freeze_campaign(&mut self, name: &Name) {
         self.desired.campaigns.remove(name);
         self.desired.sequences.remove(name);
         self.broken.insert((Kind::Campaign, name.clone()));
     }
 
-    /// Reports the findings of a lint, and takes out the campaigns that it refuses.
+    /// Adds the findings of a lint, and freezes the campaigns that it refuses.
     pub(in crate::core::manifest) fn refuse(&mut self, findings: Findings) {
         self.diagnostics.extend(findings.diagnostics);
         for name in &findings.broken {

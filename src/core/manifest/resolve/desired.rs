@@ -1,4 +1,4 @@
-//! References and defaults: manifests into [`Desired`](crate::core::manifest::Desired).
+//! The resolution of references and defaults, from manifests to [`Desired`](crate::core::manifest::Desired).
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ pub(in crate::core::manifest) fn resolve(manifests: Vec<Manifest<'_>>, checked: 
     for manifest in manifests {
         let is_broken = checked.broken.contains(&(manifest.kind, manifest.name.clone()));
         match manifest.spec {
-            // Sequences are most of what there is: they are moved, not copied.
+            // Sequences are the bulk of a tree, so they are moved, not copied.
             Some(Spec::Sequence(spec)) if !is_broken => {
                 checked.desired.sequences.extend(sequence(spec).map(|sequence| (manifest.name, sequence)));
             }
@@ -35,13 +35,13 @@ pub(in crate::core::manifest) fn resolve(manifests: Vec<Manifest<'_>>, checked: 
             _ => {}
         }
     }
-    // Last: tests speak of all that the others came to.
+    // Tests come last, since they refer to everything else.
     for (name, spec, document) in &tests {
         resolve_test(name, spec, document, &names, checked);
     }
 }
 
-/// Everything that is there, broken or not.
+/// Returns the names of all manifests, sound or broken.
 fn names(manifests: &[Manifest<'_>], checked: &Checked) -> BTreeSet<(Kind, Name)> {
     let sound = manifests.iter().map(|manifest| (manifest.kind, manifest.name.clone()));
     sound.chain(checked.broken.iter().cloned()).collect()
@@ -96,8 +96,8 @@ fn resolve_all_but_sequences(manifests: &[Manifest<'_>], checked: &mut Checked) 
             Some(Spec::Notifier(spec)) if !is_broken => {
                 checked.desired.notifiers.insert(name.clone(), spec.resolve());
             }
-            // Moved later, looked at together, or inlined where they are used; broken ones are recorded already.
-            // A test is resolved at the end: it is no part of what it speaks of.
+            // These kinds are moved later, checked together, or inlined where they are used; broken ones are already
+            // recorded. A test is resolved at the end, since it is no part of the desired state.
             Some(
                 Spec::Filter(_)
                 | Spec::Schedule(_)

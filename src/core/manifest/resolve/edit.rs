@@ -1,4 +1,4 @@
-//! Manifests as they are written, in memory, to be changed one by one and read again.
+//! Manifests as written, held in memory for edits.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use crate::core::manifest::syntax::sources::{SourceFile, Sources};
 use crate::core::manifest::syntax::written::Written;
 use crate::core::manifest::syntax::yaml;
 
-/// A tree of manifests that can be edited; tests are no part of it.
+/// A tree of manifests that can be edited; it holds no tests.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Draft {
     manifests: BTreeMap<(Kind, Name), Value>,
 }
 
 impl Draft {
-    /// Takes in every manifest of `sources` that says what it is.
+    /// Collects every manifest of `sources` that has a kind and a name.
     pub fn of(sources: &Sources) -> Self {
         let mut draft = Self::default();
         for source in &sources.files {
@@ -28,29 +28,29 @@ impl Draft {
         draft
     }
 
-    /// Adds a manifest, or replaces that of its kind and name.
+    /// Adds a manifest, or replaces the one with the same kind and name.
     pub fn put(&mut self, Written { kind, name, value }: Written) {
         if kind != Kind::CampaignTest {
             self.manifests.insert((kind, name), value);
         }
     }
 
-    /// Changes a manifest by a JSON merge patch (RFC 7386), which may give it another name. Says whether it was there.
+    /// Applies a JSON merge patch (RFC 7386), which may rename the manifest. Returns true if the manifest existed.
     pub fn patch(&mut self, kind: Kind, name: &Name, patch: &Value) -> bool {
         let Some(mut value) = self.manifests.remove(&(kind, name.clone())) else { return false };
         merge(&mut value, patch);
-        // What is not a manifest any more stays where it was, for the check to complain about.
+        // A value that is no manifest any more keeps its key, so that the check reports it.
         let key = Written::of(&value).map_or_else(|| (kind, name.clone()), |written| (written.kind, written.name));
         self.manifests.insert(key, value);
         true
     }
 
-    /// Takes a manifest out. Says whether it was there.
+    /// Removes a manifest. Returns true if it existed.
     pub fn remove(&mut self, kind: Kind, name: &Name) -> bool {
         self.manifests.remove(&(kind, name.clone())).is_some()
     }
 
-    /// The tree as files, one a manifest, in JSON, which is YAML.
+    /// Returns the tree as files of JSON, which is YAML, one per manifest.
     pub fn sources(&self) -> Sources {
         let file = |((kind, name), value): (&(Kind, Name), &Value)| SourceFile {
             path: format!("{kind}/{name}"),
@@ -60,7 +60,7 @@ impl Draft {
     }
 }
 
-/// `sources` with the manifests of `file`, each in place of what has its kind and name.
+/// Returns `sources` with the manifests of `file`, each replacing the one with the same kind and name.
 pub fn overlay(sources: &Sources, file: SourceFile) -> Sources {
     let is_of = |value: &Value, all: &[Written]| {
         Written::of(value).is_some_and(|own| all.iter().any(|it| (it.kind, &it.name) == (own.kind, &own.name)))
@@ -82,26 +82,26 @@ pub fn overlay(sources: &Sources, file: SourceFile) -> Sources {
     Sources { files }
 }
 
-/// The campaigns of a file, as far as they say.
+/// Returns the names of the readable campaigns in a file.
 pub fn campaigns(source: &SourceFile) -> Vec<Name> {
     let written = manifests(source).iter().filter_map(Written::of).collect::<Vec<_>>();
     written.into_iter().filter(|written| written.kind == Kind::Campaign).map(|written| written.name).collect()
 }
 
-/// The kinds of the manifests of a file, as far as they say.
+/// Returns the kinds of the readable manifests in a file.
 pub fn kinds(source: &SourceFile) -> Vec<Kind> {
     let kind = |value: Value| Kind::parse(value.get("kind")?.as_str()?);
     manifests(source).into_iter().filter_map(kind).collect()
 }
 
-/// The documents of a file that can be read.
+/// Returns the readable documents of a file.
 fn manifests(source: &SourceFile) -> Vec<Value> {
     let Ok(text) = std::str::from_utf8(&source.bytes) else { return Vec::new() };
     let parse = |range| yaml::parse(text, range).unwrap_or_default();
     yaml::documents(text).into_iter().flat_map(parse).map(|root| root.to_json()).collect()
 }
 
-/// Applies a merge patch: mappings are merged, `null` removes, everything else replaces.
+/// Applies a merge patch: mappings are merged, `null` removes a key, every other value replaces.
 fn merge(value: &mut Value, patch: &Value) {
     let Value::Object(changes) = patch else {
         *value = patch.clone();

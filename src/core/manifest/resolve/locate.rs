@@ -1,4 +1,4 @@
-//! Where a template stands in the files: for mistakes that show only once there is a person to write to.
+//! The places of templates in files, for mistakes that show only when a message is rendered for a person.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::core::manifest::syntax::document::{Document, File, join};
 use crate::core::manifest::syntax::sources::Sources;
 use crate::core::manifest::syntax::yaml::Node;
 
-/// Finds a template of a day in the first of `owners` that has this day; `range` being bytes of the template.
+/// Finds a template of a day in the first of `owners` that has the day. `range` counts bytes of the template.
 pub fn locate(
     sources: &Sources,
     owners: &[(Kind, &Name)],

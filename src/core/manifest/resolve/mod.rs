@@ -1,4 +1,4 @@
-//! From files to the desired state: read, check, resolve references and defaults.
+//! The steps from files to the desired state: read, check, resolve references and defaults.
 
 mod account;
 mod annotations;

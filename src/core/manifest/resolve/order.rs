@@ -1,4 +1,4 @@
-//! Resolves queues, and refuses orders of campaigns that cannot be kept.
+//! Queues and the order of campaigns: resolves queues, and refuses orders that cannot be kept.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::core::manifest::kind::Kind;
 use crate::core::manifest::lint::campaign_order as order;
 use crate::core::manifest::parsed::Spec;
 
-/// Takes sound queues into the desired state, and refuses orders that nobody could keep.
+/// Adds sound queues to the desired state, and freezes campaigns in a circle or behind an endless one.
 pub(in crate::core::manifest) fn check(tree: &Tree<'_, '_>, checked: &mut Checked) {
     take_queues(tree, checked);
     let waits = order::waits(&tree.manifests);

@@ -1,4 +1,4 @@
-//! A file into manifests: documents, kinds, shapes, and what can be said of each on its own.
+//! The reading of one file into manifests: documents, kinds, shapes, and checks of each manifest on its own.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,19 +20,19 @@ use crate::core::manifest::syntax::yaml;
 use crate::core::manifest::syntax::yaml::Node;
 use crate::core::manifest::testcase as campaign_test;
 
-/// Nobody reads more of them, and a file made to cause many must not fill the memory.
+/// The limit of findings per file. It keeps a malicious file from filling the memory, and people read no more.
 const MAX_PROBLEMS: usize = 1000;
 
-/// What a file holds.
+/// The contents of one file.
 #[derive(Debug, Default)]
 pub(in crate::core::manifest) struct Reading<'a> {
     pub(in crate::core::manifest) manifests: Vec<Manifest<'a>>,
     pub(in crate::core::manifest) found: Vec<Diagnostic>,
-    /// Manifests that are there but could not be read, as far as their names can be made out, and where they stand.
+    /// Manifests that could not be read but whose names are known, with their places.
     pub(in crate::core::manifest) lost: Vec<(Kind, Name, Span)>,
-    /// Some could not even be named.
+    /// At least one manifest has no readable name.
     pub(in crate::core::manifest) unnamed: bool,
-    /// One of them may be the `Defaults`.
+    /// One of the unnamed manifests may be `Defaults`.
     pub(in crate::core::manifest) hides_defaults: bool,
     pub(in crate::core::manifest) documents: usize,
 }
@@ -104,7 +104,7 @@ impl<'a> Reading<'a> {
         repeated_keys(&document, document.root(), "", &mut self.found);
         let name = document.node("/metadata/name").and_then(Node::text).and_then(|name| Name::parse(name).ok());
         let Some(kind) = header::kind(&document, &mut self.found) else {
-            // With its kind misspelt it may be a campaign that runs.
+            // A manifest with a misspelt kind may be a running campaign.
             self.hide();
             return;
         };
@@ -121,14 +121,14 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Notes that something is there of which nothing can be said.
+    /// Records that a manifest exists whose kind and name are unknown.
     fn hide(&mut self) {
         self.unnamed = true;
         self.hides_defaults = true;
     }
 }
 
-/// Checks a manifest that stands inside another one, as far as one manifest can be checked.
+/// Checks a manifest inside another one, as far as possible without the tree.
 fn nested(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) -> Option<(Kind, Name)> {
     header::within(document, at, found, |inner, said| {
         let kind = header::nested_kind(inner, said)?;
@@ -138,7 +138,7 @@ fn nested(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) -> Opt
     })
 }
 
-/// Reads a manifest of a known kind and checks whatever needs no other manifest.
+/// Reads a manifest of a known kind, and checks everything that needs no other manifest.
 fn spec(document: &Document<'_>, kind: Kind, found: &mut Vec<Diagnostic>) -> Option<Spec> {
     let mut value = document.root().to_json();
     let mut shape = shape::check(document, kind, checker(kind), &value);
@@ -155,7 +155,8 @@ fn spec(document: &Document<'_>, kind: Kind, found: &mut Vec<Diagnostic>) -> Opt
         }
         Err(error) => {
             if well_formed {
-                // The schema is meant to refuse all that the types do; should it not, nothing passes in silence.
+                // The schema should refuse everything that the types refuse. If it does not, the mistake is still
+                // reported.
                 let message = format!("the manifest cannot be read: {error}");
                 found.push(Diagnostic::new(Code::InvalidValue, document.place("/spec"), message));
             }
@@ -165,7 +166,7 @@ fn spec(document: &Document<'_>, kind: Kind, found: &mut Vec<Diagnostic>) -> Opt
     if matches!(kind, Kind::Sequence | Kind::Campaign) {
         days::check_texts(document, "/spec/days", &mut said);
     }
-    // What was taken out may be why something seems to be missing.
+    // A removed bad value may be the reason why a key seems to be missing.
     let concerned = |at: &str| {
         let below = |bad: &String| bad.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         shape.bad.iter().any(below)
@@ -283,8 +284,8 @@ fn repeated_keys(document: &Document<'_>, node: &Node, at: &str, found: &mut Vec
     }
 }
 
-/// Kind and name of a document that is not YAML, as far as its lines show them, so that what refers to it is
-/// not reported too.
+/// Finds the kind and name of a document that is not YAML, as far as its lines show them. References to it are then
+/// not reported as well.
 fn salvage(text: &str) -> Option<(Kind, Name)> {
     let word = |line: &str| line.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned();
     let kind = text.lines().find_map(|line| line.trim_start_matches('\u{feff}').strip_prefix("kind:"))?;

@@ -9,7 +9,7 @@ use crate::core::manifest::kind::Kind;
 use crate::core::manifest::kinds::defaults::DefaultsSpec;
 use crate::core::manifest::parsed::{Manifest, Manifests, Spec};
 
-/// All manifests by kind and name.
+/// All manifests, indexed by kind and name.
 pub(in crate::core::manifest) struct Tree<'a, 'f> {
     pub(in crate::core::manifest) manifests: Manifests<'a, 'f>,
     pub(in crate::core::manifest) broken: BTreeSet<(Kind, Name)>,
@@ -20,7 +20,7 @@ pub(in crate::core::manifest) struct Tree<'a, 'f> {
 pub(in crate::core::manifest) enum Found<'a> {
     Sound(&'a Spec),
     Broken,
-    /// Reported.
+    /// The manifest does not exist, which is reported.
     Unknown,
 }
 
@@ -50,8 +50,7 @@ pub(in crate::core::manifest) fn index<'a, 'f>(manifests: &'a [Manifest<'f>], ch
 }
 
 impl<'a, 'f> Tree<'a, 'f> {
-    /// Picks the one `Defaults`. When there is none that can be used although there should be one, nothing that
-    /// depends on it is certain.
+    /// Selects the one `Defaults`. When it exists but cannot be used, nothing that depends on it can be trusted.
     pub(in crate::core::manifest) fn find_defaults(&mut self, checked: &mut Checked) -> Option<&'a Manifest<'f>> {
         let all: Vec<_> = self.manifests.of_kind(Kind::Defaults);
         for second in all.iter().skip(1) {
@@ -91,7 +90,7 @@ impl<'a, 'f> Tree<'a, 'f> {
         }
     }
 
-    /// Follows a reference; reports one that leads nowhere.
+    /// Follows a reference, and reports one to a missing manifest.
     pub(in crate::core::manifest) fn find(
         &self,
         from: &Manifest<'_>,

@@ -1,13 +1,12 @@
-//! The formats of our schemas, and what to say when a text is none of them.
+//! The custom formats of the JSON Schemas, with the error for text that does not match.
 //!
-//! A `format` of ours is checked with the constructor that reads the value later, so whatever passes the
-//! schema can be read.
+//! Each format uses the constructor that later reads the value, so a value that passes the schema can always be read.
 
 use crate::core::diagnostic::Code;
 use crate::core::domain::{Clock, Country, Language, Moment, NaiveDate, Name, Period, Zone};
 use crate::core::manifest::testcase::{FaultOutcome, Instant};
 
-/// A format of ours: its name, how to read it, and the code of what it refuses.
+/// A custom format: its name, its parser, and the code of its error.
 pub(in crate::core::manifest) struct Format {
     pub(in crate::core::manifest) name: &'static str,
     pub(in crate::core::manifest) parse: fn(&str) -> Result<(), String>,

@@ -1,4 +1,4 @@
-//! JSON Schema of each kind, generated from the types: for editors, and for our own first look at a manifest.
+//! The JSON Schema of each kind, generated from its types, for editors and for the first check of a manifest.
 
 pub(super) mod formats;
 pub(super) mod shape;
@@ -24,7 +24,7 @@ use super::kinds::sequence::SequenceSpec;
 use super::syntax::header::API_VERSION;
 use super::testcase::CampaignTestSpec;
 
-/// The schema of a kind, as it is committed below `schemas/`.
+/// Returns the schema of a kind, as committed in `schemas/`.
 pub fn schema(kind: Kind) -> Value {
     let spec = match kind {
         Kind::Campaign => spec::<CampaignSpec>(),
@@ -63,18 +63,18 @@ pub fn schema(kind: Kind) -> Value {
     })
 }
 
-/// The file of a kind's schema: `campaign.schema.json`.
+/// Returns the file name of a kind's schema: `campaign.schema.json`.
 pub fn schema_file_name(kind: Kind) -> String {
     format!("{}.schema.json", kind.as_str().to_lowercase())
 }
 
-/// A schema with what checks a manifest against it.
+/// A schema and the validator built from it.
 pub(super) struct Checker {
     pub(super) schema: Value,
     pub(super) validator: Validator,
 }
 
-/// The checker of a kind, built at its first use.
+/// Returns the checker of a kind, built at its first use.
 pub(super) fn checker(kind: Kind) -> &'static Checker {
     static CHECKERS: [LazyLock<Checker>; Kind::ALL.len()] = [
         LazyLock::new(|| build(Kind::Campaign)),
@@ -97,7 +97,7 @@ fn build(kind: Kind) -> Checker {
     for format in &FORMATS {
         options = options.with_format(format.name, |text: &str| (format.parse)(text).is_ok());
     }
-    // Patterns are for editors: our formats are stricter and know what to say.
+    // Patterns are for editors only: the custom formats are stricter and give better errors.
     let mut lean = schema.clone();
     drop_patterns(&mut lean);
     let validator = options.build(&lean).expect("the schema of our own types is valid");
@@ -130,7 +130,7 @@ fn refuse_null(schema: &mut Schema) {
     }
 }
 
-/// An optional key may be left out; it may not be there with nothing behind it, which is a mistake mostly.
+/// Removes `null` from optional keys: a key may be left out, but an empty value is usually a mistake.
 fn tidy(object: &mut Map<String, Value>) {
     if let Some(Value::Array(types)) = object.get_mut("type") {
         types.retain(|name| name != "null");
@@ -152,14 +152,14 @@ fn tidy(object: &mut Map<String, Value>) {
             }
         }
     }
-    // `uint32` and the like mean nothing to others; the ranges say it.
+    // Formats like `uint32` are unknown to other tools; the ranges express them.
     if object.get("type").is_some_and(|name| name == "integer") {
         object.remove("format");
     }
     if object.get("default").is_some_and(|value| value.is_null() || value == &json!({})) {
         object.remove("default");
     }
-    // Where our source breaks a line means nothing to a reader.
+    // Line breaks of the source code mean nothing to readers of the schema.
     if let Some(Value::String(text)) = object.get_mut("description") {
         *text = text.replace('\n', " ");
     }

@@ -1,4 +1,4 @@
-//! Errors of the schema, put for people and in their place.
+//! Schema errors, reworded for people and given a place.
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Wrong;
@@ -10,10 +10,10 @@ use crate::core::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::core::manifest::kind::Kind;
 use crate::core::manifest::syntax::document::{Document, join};
 
-/// More errors in one document are of no use to anybody.
+/// The limit of schema errors per document, since people read no more.
 const MAX_ERRORS: usize = 100;
 
-/// What a value has against it, and the pointers of what has to go for the rest to be read.
+/// The errors of a value, and the pointers of the parts to remove so that the rest can be read.
 #[derive(Debug, Default)]
 pub(in crate::core::manifest) struct Shape {
     pub(in crate::core::manifest) found: Vec<Diagnostic>,
@@ -27,7 +27,7 @@ pub(in crate::core::manifest) fn check(document: &Document<'_>, kind: Kind, chec
     }
     for error in checker.validator.iter_errors(value).take(MAX_ERRORS) {
         let at = error.instance_path().as_str();
-        // Both were looked at to find this schema.
+        // The header check reports these two keys, since their values select the schema.
         if !matches!(at, "/apiVersion" | "/kind") {
             Look { document, kind, schema: &checker.schema, error: &error, at }.tell(&mut shape);
         }
@@ -40,7 +40,7 @@ struct Look<'a, 'f> {
     kind: Kind,
     schema: &'a Value,
     error: &'a ValidationError<'a>,
-    /// The pointer of the value.
+    /// The JSON pointer of the value.
     at: &'a str,
 }
 
@@ -157,7 +157,7 @@ impl Look<'_, '_> {
         }
     }
 
-    /// What a step, or a part of one, says: too much or nothing.
+    /// Returns a message and a help text for a step with several keys or none, or for an empty part of one.
     fn step_says(&self) -> (String, &'static str) {
         let is_step = self.at.rsplit_once('/').is_some_and(|(list, _)| list == "/spec/steps");
         match self.error.kind() {
@@ -222,13 +222,13 @@ impl Look<'_, '_> {
         Diagnostic::new(Code::UnknownValue, place, format!("{} cannot be `{text}`", self.name())).help(help)
     }
 
-    /// Another keyword of the schema that the error comes from.
+    /// Returns another keyword of the schema that the error comes from.
     fn sibling(&self, keyword: &str) -> Option<&Value> {
         let (parent, _) = self.error.schema_path().as_str().rsplit_once('/')?;
         self.schema.pointer(parent)?.get(keyword)
     }
 
-    /// The value in words: `` `every` ``, or an entry of a list.
+    /// Returns the value in words: `` `every` ``, or an entry of a list.
     fn name(&self) -> String {
         let mut steps = self.at.rsplit('/');
         match steps.next().unwrap_or_default() {
@@ -285,8 +285,8 @@ fn actual(value: &Value) -> &'static str {
     }
 }
 
-/// Takes bad values out, so that the rest can still be looked at. Entries of lists never shift: the list that
-/// holds a bad one goes as a whole.
+/// Removes bad values, so that the rest can still be checked. A list with a bad entry is removed as a whole, so that
+/// entries never shift.
 pub(in crate::core::manifest) fn prune(value: &mut Value, bad: &mut [String]) {
     for pointer in bad {
         while let Some((parent, step)) = pointer.rsplit_once('/') {

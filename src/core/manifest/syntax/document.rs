@@ -1,4 +1,4 @@
-//! One document of a file, and where its values stand.
+//! One document of a file, and the places of its values.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use super::yaml;
 use super::yaml::{Key, Node};
 use crate::core::diagnostic::{Lines, Place, Span};
 
-/// A file, with its lines counted once somebody asks for a place in it.
+/// A file whose lines are counted at the first request for a place.
 #[derive(Debug)]
 pub(in crate::core::manifest) struct File<'a> {
     pub(in crate::core::manifest) source: &'a SourceFile,
@@ -28,7 +28,7 @@ impl<'a> File<'a> {
 #[derive(Debug)]
 pub(in crate::core::manifest) struct Document<'a> {
     pub(in crate::core::manifest) file: &'a File<'a>,
-    /// The part of the file it was read from, and which of the documents there it is.
+    /// The part of the file that the document was read from. `index` counts the documents in that part.
     range: Span,
     index: usize,
     root: OnceLock<Node>,
@@ -41,7 +41,7 @@ impl<'a> Document<'a> {
 }
 
 impl Document<'_> {
-    /// Its values. They are large and hardly ever asked for again, so they are read anew after [`Self::forget`].
+    /// Returns the values. They are large and rarely needed again, so they are parsed again after [`Self::forget`].
     pub(in crate::core::manifest) fn root(&self) -> &Node {
         self.root.get_or_init(|| {
             let text = std::str::from_utf8(&self.file.source.bytes).expect("it was read from this text");
@@ -50,13 +50,14 @@ impl Document<'_> {
         })
     }
 
-    /// A value as a document of its own, with the same places; not to be forgotten.
+    /// Returns a value as a document of its own with the same places. Never call [`Self::forget`] on it, since it
+    /// would parse the whole document.
     pub(in crate::core::manifest) fn below(&self, pointer: &str) -> Option<Self> {
         let root = self.node(pointer)?.clone();
         Some(Self { file: self.file, range: self.range, index: self.index, root: root.into() })
     }
 
-    /// The part of the file that is its own.
+    /// Returns the byte range of the document in its file.
     pub(in crate::core::manifest) fn range(&self) -> Span {
         self.range
     }
@@ -65,8 +66,8 @@ impl Document<'_> {
         self.root = OnceLock::new();
     }
 
-    /// The place of a value: all of a scalar; of a list or mapping the key that holds it. A pointer that leads
-    /// nowhere stands for the last value on its way that exists.
+    /// Returns the place of a value: the whole of a scalar, or the key that holds a list or mapping. A pointer that
+    /// leads nowhere gives the last existing value on its way.
     pub(in crate::core::manifest) fn place(&self, pointer: &str) -> Place {
         let (key, node) = self.find(pointer);
         let span = match key {
@@ -76,16 +77,16 @@ impl Document<'_> {
         self.file.place(span, pointer)
     }
 
-    /// The place of the key of a value.
+    /// Returns the place of the key of a value.
     pub(in crate::core::manifest) fn key_place(&self, pointer: &str) -> Place {
         let (key, node) = self.find(pointer);
         self.file.place(key.map_or_else(|| node.span(), |key| key.span), pointer)
     }
 
-    /// The place of a part of a text, `range` being bytes of the text as it was understood.
+    /// Returns the place of a part of a text; `range` counts bytes of the parsed text.
     ///
-    /// What YAML does to a text (indentation, escapes, folding) hardly ever touches the few words in question,
-    /// so their n-th occurrence in the value is their n-th occurrence in the file. Otherwise: the whole value.
+    /// Indentation, escapes and folding rarely change the few words in question. The n-th occurrence in the value is
+    /// therefore the n-th in the file. If the counts differ, the place is the whole value.
     pub(in crate::core::manifest) fn part(&self, pointer: &str, range: Range<usize>) -> Place {
         let whole = self.place(pointer);
         let part = || {
@@ -103,7 +104,7 @@ impl Document<'_> {
         part().unwrap_or_else(|| self.place(pointer))
     }
 
-    /// The value at a pointer as it is written in the file.
+    /// Returns the scalar at a pointer as written in the file; empty for lists and mappings.
     pub(in crate::core::manifest) fn raw(&self, pointer: &str) -> &str {
         let (_, node) = self.find(pointer);
         if node.is_scalar() { self.written(node.span()).unwrap_or_default() } else { "" }
@@ -141,7 +142,7 @@ fn steps(pointer: &str) -> impl Iterator<Item = String> {
     pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"))
 }
 
-/// One more step of a pointer.
+/// Appends a step to a JSON pointer, escaped.
 pub(in crate::core::manifest) fn join(pointer: &str, step: &str) -> String {
     format!("{pointer}/{}", step.replace('~', "~0").replace('/', "~1"))
 }

@@ -1,4 +1,4 @@
-//! The header of a manifest: `apiVersion`, `kind` and name, also of a manifest inside another one.
+//! The header of a manifest: `apiVersion`, `kind` and name, also for a manifest inside another one.
 
 use super::document::Document;
 use super::yaml::{Kind as Shape, Node};
@@ -8,7 +8,7 @@ use crate::core::manifest::kind::Kind;
 
 pub(in crate::core::manifest) const API_VERSION: &str = "relance/v1";
 
-/// Checks of a manifest inside another one only that it can be told from the others.
+/// Checks only the kind and the name of a manifest inside another one.
 pub(in crate::core::manifest) fn nested_name(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) {
     within(document, at, found, |inner, said| {
         nested_kind(inner, said)?;
@@ -36,7 +36,7 @@ pub(in crate::core::manifest) fn nested_kind(inner: &Document<'_>, found: &mut V
     Some(kind)
 }
 
-/// Looks at a value as at a manifest; what is said of it points into the whole.
+/// Checks a value as a manifest of its own; the findings point into the whole document.
 pub(in crate::core::manifest) fn within<T>(
     document: &Document<'_>,
     at: &str,
@@ -88,7 +88,7 @@ pub(in crate::core::manifest) fn api_version(document: &Document<'_>, found: &mu
             let place = document.place("/apiVersion");
             found.push(Diagnostic::new(Code::UnsupportedApiVersion, place, message).help(help));
         }
-        // The schema asks for the key.
+        // The schema reports a missing key.
         None => {}
     }
 }

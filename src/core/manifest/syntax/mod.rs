@@ -1,4 +1,4 @@
-//! YAML as trees of values that know their bytes.
+//! The syntax of manifests: YAML as trees of values with byte positions.
 
 pub(super) mod document;
 pub(super) mod header;

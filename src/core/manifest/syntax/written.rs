@@ -1,11 +1,11 @@
-//! One manifest as it is written, in memory.
+//! Manifests as written, held in memory.
 
 use serde_json::Value;
 
 use crate::core::domain::Name;
 use crate::core::manifest::kind::Kind;
 
-/// One manifest as it is written.
+/// One manifest as written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Written {
     pub kind: Kind,
@@ -14,7 +14,7 @@ pub struct Written {
 }
 
 impl Written {
-    /// Finds out what a value is; `None` when it does not say.
+    /// Reads the kind and name of a value; returns `None` when it has none.
     pub fn of(value: &Value) -> Option<Self> {
         let kind = Kind::parse(value.get("kind")?.as_str()?)?;
         let name = Name::parse(value.pointer("/metadata/name")?.as_str()?).ok()?;

@@ -1,8 +1,8 @@
-//! YAML to trees of values that know their bytes.
+//! The YAML parser: trees of values with byte positions.
 //!
-//! A file is cut at its document markers first, so that a mistake in one document says nothing about the
-//! others. Budgets stop whatever is small on disk and large in memory. Repeated keys are kept, for `check`
-//! to report every one of them.
+//! A file is first split at its document markers, so a mistake in one document does not affect the others. Budgets
+//! stop files that are small on disk and large in memory. Repeated keys are kept, so that `check` can report each of
+//! them.
 
 use std::fmt;
 
@@ -14,15 +14,15 @@ use serde_saphyr::{Error as YamlError, Options, Spanned};
 
 use crate::core::diagnostic::{Code, Span};
 
-/// Manifests nest about eight levels deep; each level takes some 35 kB of stack in a debug build.
+/// The nesting limit. Manifests nest about eight levels; each level takes about 35 kB of stack in a debug build.
 const MAX_DEPTH: usize = 24;
-/// Values of one document, keys included; a file of the greatest size holds fewer unless it is an attack.
+/// The limit of values in one document, keys included. A regular file of the maximum size has fewer.
 const MAX_NODES: usize = 400_000;
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::core::manifest) struct Node {
-    /// Of a scalar, all of it. Of a list or mapping only a beginning: see [`Node::span`].
+    /// The whole of a scalar, but only the beginning of a list or mapping: see [`Node::span`].
     at: Span,
     pub(in crate::core::manifest) kind: Kind,
 }
@@ -43,7 +43,7 @@ pub(in crate::core::manifest) struct Key {
     pub(in crate::core::manifest) span: Span,
 }
 
-/// Why a document could not be read.
+/// The reason why a document could not be read.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::core::manifest) struct Failure {
     pub(in crate::core::manifest) code: Code,
@@ -52,7 +52,7 @@ pub(in crate::core::manifest) struct Failure {
     pub(in crate::core::manifest) help: Option<String>,
 }
 
-/// The byte ranges of the documents of a file, in order.
+/// Returns the byte ranges of the documents of a file, in order.
 pub(in crate::core::manifest) fn documents(text: &str) -> Vec<Span> {
     let mut cuts = vec![0];
     let mut at = 0;
@@ -73,7 +73,7 @@ pub(in crate::core::manifest) fn documents(text: &str) -> Vec<Span> {
     cuts.windows(2).map(|pair| Span::new(pair[0], pair[1])).collect()
 }
 
-/// Reads one range that [`documents`] gave; no document when there is nothing but comments in it.
+/// Parses one range that [`documents`] returned; returns no document when it holds only comments.
 pub(in crate::core::manifest) fn parse(text: &str, range: Span) -> Result<Vec<Node>, Failure> {
     let document = &text[range.start..range.end];
     if let Some(at) = document.find('\0') {
@@ -127,7 +127,7 @@ fn failure(error: &YamlError, document: &str, range: Span) -> Failure {
     while !document.is_char_boundary(at) {
         at -= 1;
     }
-    // At the end of the document there is nothing to point at: take the last thing that is there.
+    // The end of the document has nothing to point at, so the last visible character is used.
     if document[at..].trim().is_empty() {
         let kept = document[..at].trim_end();
         at = kept.char_indices().next_back().map_or(0, |(last, _)| last);
@@ -137,7 +137,7 @@ fn failure(error: &YamlError, document: &str, range: Span) -> Failure {
     Failure { code, message, span: Span::new(range.start + at, range.start + at + long), help }
 }
 
-/// Some errors know their line and column only.
+/// Returns the byte offset of an error; some errors know only their line and column.
 fn offset(at: serde_saphyr::Location, document: &str) -> usize {
     let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     if let Some(at) = at.span().byte_offset() {
@@ -177,11 +177,11 @@ fn too_complex(said: &str) -> (Code, String, Option<String>) {
 
 fn syntax(message: &str, rest: &str, before: &str) -> (Code, String, Option<String>) {
     let message = message.trim_end_matches('.');
-    // The scanner stops at some limits before the budget does.
+    // The scanner enforces some limits before the budget does.
     if message.contains("limit exceeded") {
         return too_complex(message);
     }
-    // A parser says that it cannot represent the value; people need to know that it is this key or tag.
+    // The parser reports only that it cannot represent the value; the help names the likely cause.
     let help = if message.contains("unclosed") {
         Some("add what closes it: `]`, `}` or a quote".to_owned())
     } else if rest.starts_with('\t') || before.trim_start_matches(' ').starts_with('\t') {
@@ -196,7 +196,7 @@ fn syntax(message: &str, rest: &str, before: &str) -> (Code, String, Option<Stri
     (Code::InvalidYaml, format!("this is not valid YAML: {message}"), help)
 }
 
-/// Without the position, which is shown anyway.
+/// Returns the first line of the message without the position, which is shown separately.
 fn first_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     let line = line.strip_prefix("error: ").unwrap_or(line);
@@ -207,7 +207,7 @@ fn first_line(message: &str) -> String {
 }
 
 impl Node {
-    /// Where a text or key with a NUL character stands.
+    /// Returns the place of a text or key with a NUL character.
     fn nul(&self) -> Option<Span> {
         match &self.kind {
             Kind::Null | Kind::Bool(_) | Kind::Number(_) => None,
@@ -219,7 +219,7 @@ impl Node {
         }
     }
 
-    /// The value as JSON. Of repeated keys the first counts.
+    /// Converts the value to JSON; the first of repeated keys is used.
     pub(in crate::core::manifest) fn to_json(&self) -> Value {
         match &self.kind {
             Kind::Null => Value::Null,
@@ -273,7 +273,7 @@ impl Node {
         !matches!(self.kind, Kind::List(_) | Kind::Map(_))
     }
 
-    /// What to underline for this value: a scalar whole, of a list or mapping the first key or value in it.
+    /// Returns the span to underline: the whole of a scalar, or the first key or value in a list or mapping.
     pub(in crate::core::manifest) fn span(&self) -> Span {
         match &self.kind {
             Kind::Map(entries) => entries.first().map_or(self.at, |(key, _)| key.span),

@@ -1,4 +1,4 @@
-//! What is wrong with a test given the tree: campaigns, manifests and days that are not there.
+//! Checks of a test against the tree: references to missing campaigns, manifests and days.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +11,14 @@ use crate::core::manifest::desired::Desired;
 use crate::core::manifest::kind::Kind;
 use crate::core::manifest::syntax::document::{Document, join};
 
-/// More names than these are not listed.
+/// The maximum number of names in a help text.
 const LISTED: usize = 8;
 
-/// What a test is told to, with which everything broken counts as there.
+/// The tree that a test runs on. Broken manifests count as existing.
 pub(in crate::core::manifest) struct Tree<'a> {
     pub(in crate::core::manifest) names: &'a BTreeSet<(Kind, Name)>,
     pub(in crate::core::manifest) desired: &'a Desired,
-    /// There may be manifests and days that nobody could make out.
+    /// The tree may have manifests and days that could not be read.
     pub(in crate::core::manifest) is_vague: bool,
 }
 
@@ -44,7 +44,7 @@ pub(in crate::core::manifest) fn check_against(
     }
 }
 
-/// Every campaign that is there at some point.
+/// Returns every campaign that exists at any point of the test.
 fn ever(names: &BTreeSet<(Kind, Name)>, test: &CampaignTest) -> BTreeSet<Name> {
     let at_first = names.iter().filter(|(kind, _)| *kind == Kind::Campaign).map(|(_, name)| name.clone());
     let later = test.steps.iter().filter_map(|step| match &step.it {
@@ -55,7 +55,7 @@ fn ever(names: &BTreeSet<(Kind, Name)>, test: &CampaignTest) -> BTreeSet<Name> {
     at_first.chain(later).collect()
 }
 
-/// The name that a patch gives.
+/// Returns the new name that a patch gives, if it does.
 fn renamed(patch: &Value) -> Option<Name> {
     Name::parse(patch.pointer("/metadata/name")?.as_str()?).ok()
 }
@@ -113,7 +113,7 @@ impl Look<'_, '_> {
         }
     }
 
-    /// Something at `at` speaks of a campaign or of a day.
+    /// Checks the campaign and the day that the value at `at` refers to.
     fn message(&mut self, at: &str, campaign: Option<&Name>, day: Option<u16>) {
         if let Some(name) = campaign
             && !self.ever.contains(name)
@@ -147,8 +147,8 @@ impl Look<'_, '_> {
         self.found.push(unknown(self.document.place(at), name, message, &known));
     }
 
-    /// The days that a message of `campaign` may have. As long as the test leaves alone what decides about them, those
-    /// of its sequence; else those of any.
+    /// Returns the days that a message of `campaign` may have. If the test changes nothing that decides the days, they
+    /// are those of its sequence; else those of any sequence.
     fn days(&self, campaign: Option<&Name>) -> BTreeSet<u16> {
         let desired = self.tree.desired;
         let changed: Vec<&Value> = self.changed(campaign).collect();
@@ -162,7 +162,7 @@ impl Look<'_, '_> {
         desired.sequences.values().flat_map(|sequence| sequence.days.keys().copied()).chain(numbers).collect()
     }
 
-    /// What the test changes of the manifests that decide which days `campaign` has.
+    /// Returns the changes of the test to manifests that decide which days `campaign` has.
     fn changed(&self, campaign: Option<&Name>) -> impl Iterator<Item = &Value> {
         let overlaid =
             self.test.overlay.iter().map(|overlaid| (overlaid.it.kind, &overlaid.it.name, &overlaid.it.value));

@@ -1,5 +1,5 @@
-//! A test, ready to run: instants instead of lengths of time, one variant a step, and the place of everything that
-//! can turn out wrong.
+//! A test, ready to run: steps with instants instead of durations, one variant per step, and a place for everything
+//! that can fail.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -15,31 +15,31 @@ use crate::core::manifest::syntax::written::Written;
 #[derive(Debug, Clone, PartialEq)]
 pub struct CampaignTest {
     pub name: Name,
-    /// Of its name.
+    /// The place of the name.
     pub place: Place,
-    /// When it begins.
+    /// The instant at which the test begins.
     pub clock: Timestamp,
     pub accounts: Vec<At<AccountSpec>>,
     pub referrals: Vec<At<ReferralSpec>>,
     pub faults: Vec<Fault>,
-    /// Instead of manifests of the tree, or besides them.
+    /// Manifests that replace manifests of the tree or add to them.
     pub overlay: Vec<At<Written>>,
     pub steps: Vec<At<Step>>,
 }
 
-/// Something with its place in the file.
+/// A value with its place in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct At<T> {
     pub place: Place,
     pub it: T,
 }
 
-/// How the next hand-overs of one message end.
+/// The result of the next sends of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub referral: String,
     pub day: u16,
-    /// `None`: of any campaign.
+    /// `None` means any campaign.
     pub campaign: Option<Name>,
     pub outcome: FaultOutcome,
     pub times: u16,
@@ -47,7 +47,7 @@ pub struct Fault {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// Time goes on up to this instant, never back.
+    /// Advances the clock to this instant, never backwards.
     GoOn(Timestamp),
     Event(Event),
     Edit(Edit),
@@ -70,18 +70,18 @@ pub enum Event {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
-    /// A JSON merge patch of a manifest that is there.
+    /// A JSON merge patch of an existing manifest.
     Patch { kind: Kind, name: Name, patch: Value },
-    /// A manifest that replaces one or is added.
+    /// A manifest that replaces an existing one or is added.
     Whole(Written),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
     pub order: Order,
-    /// `None`: every campaign.
+    /// `None` means every campaign.
     pub campaign: Option<Name>,
-    /// `None`: every account.
+    /// `None` means every account.
     pub account: Option<String>,
 }
 
@@ -91,7 +91,7 @@ pub enum Order {
     Clear,
 }
 
-/// What must be so at one point.
+/// The conditions that must hold at one point of the test.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Expectation {
     pub messages: Option<Rows>,
@@ -100,30 +100,30 @@ pub struct Expectation {
     pub plan: Option<PlanExpectation>,
 }
 
-/// What the last edit must have come to.
+/// The expected result of the last edit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanExpectation {
     pub place: Place,
     pub changes: Option<Rows>,
     pub count: Option<u64>,
-    /// Refused with a sentence that contains this.
+    /// The plan was refused with a sentence that contains this text.
     pub refused: Option<String>,
     /// The files had errors.
     pub broken: Option<bool>,
 }
 
-/// Rows of one table, as they must be.
+/// The expected rows of one table.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rows {
-    /// Each matches at least one.
+    /// Each row matches at least one actual row.
     Each(Vec<At<Row>>),
-    /// They match one to one; nothing is left over.
+    /// The rows match the actual rows one to one, with none left over.
     Only(Place, Vec<At<Row>>),
-    /// So many match.
+    /// Exactly this many actual rows match.
     Count(u64, At<Row>),
 }
 
-/// Conditions that hold together.
+/// Conditions that must hold together.
 pub type Row = Vec<Field>;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -138,7 +138,7 @@ pub enum Wanted {
     Contains(String),
 }
 
-/// The conditions of a row, in the order of the language.
+/// Returns the conditions of a row, in the order of the schema.
 pub(super) fn fields(row: &impl Serialize) -> Vec<Field> {
     let written = serde_json::to_value(row).expect("rows have string keys only");
     let pairs = written.as_object().into_iter().flatten();

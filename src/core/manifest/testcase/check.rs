@@ -1,4 +1,4 @@
-//! What is wrong with a test whatever the tree is.
+//! Checks of a test that need no tree.
 
 use super::expect_spec::{ExpectSpec, RowsSpec};
 use super::people::People;
@@ -9,7 +9,7 @@ use crate::core::domain::Name;
 use crate::core::manifest::kind::Kind;
 use crate::core::manifest::syntax::document::Document;
 
-/// Checks a test by itself. `overlay` gives kind and name of each manifest of its overlay, `None` for a bad one.
+/// Checks a test on its own. `overlay` holds kind and name of each overlay manifest, `None` for a bad one.
 pub(in crate::core::manifest) fn check(
     spec: &CampaignTestSpec,
     overlay: &[Option<(Kind, Name)>],

@@ -1,4 +1,4 @@
-//! What a test expects, as it is written.
+//! The schema of `expect` in a test.
 
 use std::borrow::Cow;
 
@@ -12,129 +12,141 @@ use super::words;
 use crate::core::domain::{Language, Name};
 use crate::core::manifest::kind::Kind;
 
-/// What must be so now. Each of its keys takes a list of rows, each of which at least one row must match;
-/// `{only: […]}`: these rows and no others, in any order; or `{count: n, …}`: so many rows match.
+/// The conditions that must hold now. A key takes a list of rows, each of which must match at least one actual row.
+/// With `{only: […]}`, the rows must match all actual rows, in any order. With `{count: n, …}`, exactly n rows match.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1))]
 pub(super) struct ExpectSpec {
+    /// The expected messages.
     pub(super) messages: Option<RowsSpec<MessageSpec>>,
+    /// The expected people in runs.
     pub(super) targets: Option<RowsSpec<TargetSpec>>,
+    /// The expected runs.
     pub(super) runs: Option<RowsSpec<RunSpec>>,
     pub(super) plan: Option<PlanSpec>,
 }
 
-/// What the last `edit` or `remove` came to; before any, what the first apply did.
+/// The result of the last `edit` or `remove`; before any of them, the result of the first apply.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1))]
 pub(super) struct PlanSpec {
+    /// The expected changes.
     pub(super) changes: Option<RowsSpec<ChangeSpec>>,
-    /// How many changes there are.
+    /// The number of changes.
     pub(super) count: Option<u64>,
-    /// The plan was refused with a sentence that contains this.
+    /// A part of the sentence with which the plan was refused.
     pub(super) refused: Option<String>,
-    /// The files had errors, so that what was in force stays.
+    /// `true` if the files had errors, so that the previous state stays in force.
     pub(super) broken: Option<bool>,
 }
 
-/// A message. What is left out does not matter.
+/// A message. A key left out is not compared.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct MessageSpec {
-    /// The id of a referral.
+    /// The id of the referral.
     #[serde(skip_serializing_if = "Option::is_none")]
     referral: Option<String>,
-    /// The id of an account.
+    /// The id of the account.
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign: Option<Name>,
+    /// The day of the sequence.
     #[schemars(range(min = 1, max = 366))]
     #[serde(skip_serializing_if = "Option::is_none")]
     day: Option<u16>,
+    /// The state of the message.
     #[schemars(schema_with = "words::message_state")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
+    /// The language of the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<Language>,
-    /// The whole text.
+    /// The complete text.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     /// A part of the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     text_contains: Option<String>,
-    /// Hand-overs begun.
+    /// The number of sends started.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<u16>,
 }
 
-/// A person in a run. What is left out does not matter.
+/// A person in a run. A key left out is not compared.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct TargetSpec {
-    /// The id of a referral.
+    /// The id of the referral.
     #[serde(skip_serializing_if = "Option::is_none")]
     referral: Option<String>,
-    /// The id of an account.
+    /// The id of the account.
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign: Option<Name>,
+    /// The state of the person in the run.
     #[schemars(schema_with = "words::target_state")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
-    /// Why the person left.
+    /// The reason why the person left the run.
     #[schemars(schema_with = "words::exit_reason")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// The day that goes out next, or the last one that did.
+    /// The day that is sent next, or the last one sent.
     #[schemars(range(min = 1, max = 366))]
     #[serde(skip_serializing_if = "Option::is_none")]
     day: Option<u16>,
-    /// What the gate holds against writing to somebody who is due.
+    /// The reason why a message that is due is not sent.
     #[schemars(schema_with = "words::hold")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hold: Option<String>,
-    /// When the next message is due.
+    /// The time at which the next message is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     due_at: Option<Instant>,
 }
 
-/// One campaign for one account. What is left out does not matter.
+/// A run: one campaign for one account. A key left out is not compared.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct RunSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign: Option<Name>,
-    /// The id of an account.
+    /// The id of the account.
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
+    /// The phase of the run.
     #[schemars(schema_with = "words::phase")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     phase: Option<String>,
-    /// Why it is in its phase.
+    /// The reason for the phase.
     #[schemars(schema_with = "words::run_reason")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// A part of the sentence that says why.
+    /// A part of the sentence that explains the phase.
     #[serde(skip_serializing_if = "Option::is_none")]
     message_contains: Option<String>,
-    /// People ever taken.
+    /// The number of people ever enrolled.
     #[serde(skip_serializing_if = "Option::is_none")]
     enrolled: Option<u64>,
+    /// The number of people who are active.
     #[serde(skip_serializing_if = "Option::is_none")]
     active: Option<u64>,
+    /// The number of people who completed the sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     completed: Option<u64>,
+    /// The number of people who left before the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     exited: Option<u64>,
-    /// Messages that certainly left.
+    /// The number of messages that were certainly sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     sent: Option<u64>,
 }
 
-/// A change of the plan. What is left out does not matter.
+/// A change of the plan. A key left out is not compared.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ChangeSpec {
@@ -146,29 +158,29 @@ pub(super) struct ChangeSpec {
     kind: Option<Kind>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<Name>,
-    /// People it enrolls at once.
+    /// The number of people that it enrolls at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     enroll: Option<u64>,
-    /// People who leave because of it.
+    /// The number of people that it removes from their runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     exit: Option<u64>,
-    /// Accounts it concerns.
+    /// The number of accounts that it affects.
     #[serde(skip_serializing_if = "Option::is_none")]
     accounts: Option<u64>,
 }
 
-/// Rows as they are expected.
+/// The expected rows of one table, as written.
 #[derive(Debug, Clone)]
 pub(super) enum RowsSpec<T> {
     Each(Vec<T>),
     Only(Vec<T>),
     Count(u64, T),
-    /// A mapping that is none of these; the keys it has.
+    /// A mapping with neither form; holds its keys.
     Unclear(Vec<String>),
 }
 
 impl<T> RowsSpec<T> {
-    /// Every row with the pointer of its place below that of the rows.
+    /// Returns every row with its pointer below the rows.
     pub(super) fn rows(&self) -> Vec<(String, &T)> {
         let list = |at: &str, rows: &'_ [T]| -> Vec<String> { (0..rows.len()).map(|n| format!("{at}/{n}")).collect() };
         match self {

@@ -1,8 +1,8 @@
-//! `kind: CampaignTest`: a story with people, a clock and expectations, told to the whole tree.
+//! `kind: CampaignTest`: a scenario with people, a clock and expectations, which runs against the whole tree.
 //!
-//! `spec` and `expect_spec` are the kind as it is written, `case` is what runs. Whatever can be known to be
-//! wrong without running it is found here: within the test by `check`, against the tree by `check_against`. A test
-//! is no object of the desired state: planning and applying know nothing of it.
+//! `spec` and `expect_spec` are the schema, `case` is the form that runs. Mistakes that show without a run are found
+//! here: `check` looks within the test, `check_against` compares it with the tree. A test is not part of the desired
+//! state, so planning and applying ignore it.
 
 mod against;
 mod case;

@@ -1,4 +1,4 @@
-//! The accounts and referrals of a test: unlike each other, with phones that exist, and known wherever they are named.
+//! The accounts and referrals of a test: checks that ids are unique, phones are valid, and references lead to them.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use crate::core::diagnostic::{Code, Diagnostic, did_you_mean};
 use crate::core::domain::Phone;
 use crate::core::manifest::syntax::document::Document;
 
-/// More names than these are not listed.
+/// The maximum number of names in a help text.
 const LISTED: usize = 8;
 
-/// Who there is, and where they are introduced.
+/// The people of a test, with the places that introduce them.
 pub(super) struct People<'a, 'd> {
     document: &'a Document<'d>,
     accounts: BTreeMap<&'a str, String>,
@@ -19,12 +19,12 @@ pub(super) struct People<'a, 'd> {
 
 struct Introduced {
     at: String,
-    /// The step that registers the person; `None`: there from the beginning.
+    /// The step that registers the person; `None` if they exist from the start.
     step: Option<usize>,
 }
 
 impl<'a, 'd> People<'a, 'd> {
-    /// Introduces everybody, and says what is wrong with their facts.
+    /// Collects all people, and reports mistakes in their data.
     pub(super) fn of(spec: &'a CampaignTestSpec, document: &'a Document<'d>, found: &mut Vec<Diagnostic>) -> Self {
         let mut people = Self { document, accounts: BTreeMap::new(), referrals: BTreeMap::new() };
         for (index, account) in spec.accounts.iter().flatten().enumerate() {
@@ -65,14 +65,14 @@ impl<'a, 'd> People<'a, 'd> {
         }
     }
 
-    /// Reports an account that is not there.
+    /// Reports a reference to a missing account.
     pub(super) fn know_account(&self, at: &str, id: &str, found: &mut Vec<Diagnostic>) {
         if !self.accounts.contains_key(id) {
             found.push(self.unknown("account", at, id, self.accounts.keys().copied().collect()));
         }
     }
 
-    /// Reports a referral that is not there, or not yet at `step`; `None` asks whether it ever is.
+    /// Reports a referral that is missing, or not yet registered at `step`; `None` accepts any step.
     pub(super) fn know_referral(&self, at: &str, id: &str, step: Option<usize>, found: &mut Vec<Diagnostic>) {
         let Some(introduced) = self.referrals.get(id) else {
             found.push(self.unknown("referral", at, id, self.referrals.keys().copied().collect()));

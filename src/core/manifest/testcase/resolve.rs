@@ -1,4 +1,4 @@
-//! A sound test as it is written into one that can run.
+//! The resolution of a sound test into the form that can run.
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::core::domain::Name;
 use crate::core::manifest::syntax::document::Document;
 use crate::core::manifest::syntax::written::Written;
 
-/// Resolves a test that was checked; `None` when it is not sound after all.
+/// Resolves a test that passed its checks; returns `None` when it is not sound.
 pub(in crate::core::manifest) fn resolve(
     spec: &CampaignTestSpec,
     name: &Name,

@@ -1,4 +1,4 @@
-//! `kind: CampaignTest` as it is written: the people, the channel, and what happens.
+//! The schema of `kind: CampaignTest`: people, channel and steps.
 
 use std::collections::BTreeMap;
 
@@ -11,52 +11,55 @@ use super::values::{FaultOutcome, Instant, kinds};
 use crate::core::domain::{Country, Gender, Language, NaiveDate, Name, Period, Zone};
 use crate::core::manifest::kind::Kind;
 
-/// A unit test of the tree: invented people, a clock, what happens, and what must be so. A test changes nothing
-/// but a database of its own, which is thrown away.
+/// A unit test of the tree: invented people, a clock, events and expectations. A test changes only its own database,
+/// which is deleted afterwards.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct CampaignTestSpec {
-    /// When the test begins. The manifests are applied at this instant.
+    /// The time at which the test begins. The manifests are applied at this time.
     pub(super) clock: Instant,
+    /// The accounts of the test.
     pub(super) accounts: Option<Vec<AccountSpec>>,
+    /// The referrals that exist from the start.
     pub(super) referrals: Option<Vec<ReferralSpec>>,
     pub(super) channel: Option<TestChannelSpec>,
-    /// Whole manifests that this test has instead of those of the tree with the same kind and name, or besides them.
+    /// Complete manifests for this test. Each replaces the manifest of the same kind and name, or is added.
     #[schemars(schema_with = "manifests")]
     #[serde(default)]
     pub(super) overlay: Option<Vec<Value>>,
-    /// What happens and what must be so, one after the other.
+    /// The events and expectations, in order.
     #[schemars(length(min = 1))]
     pub(super) steps: Vec<StepSpec>,
 }
 
 impl CampaignTestSpec {
-    /// The pointers of the manifests of its overlay.
+    /// Returns the JSON pointers of the overlay manifests.
     pub(in crate::core::manifest) fn overlay_places(&self) -> impl Iterator<Item = String> {
         (0..self.overlay.iter().flatten().count()).map(|index| format!("/spec/overlay/{index}"))
     }
 }
 
-/// Somebody who invites people.
+/// An account, which invites people.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AccountSpec {
     pub id: String,
-    /// The id when left out.
+    /// The name; by default the id.
     pub name: Option<String>,
     pub language: Option<Language>,
     pub country: Option<Country>,
-    /// `UTC` when left out.
+    /// The time zone; `UTC` by default.
     pub timezone: Option<Zone>,
     pub phone: Option<String>,
+    /// The time at which the subscription of the account ends.
     pub subscription_ends_at: Option<Instant>,
-    /// Whether its number can send. When left out, nobody said, which counts as yes.
+    /// `true` if the number of the account can send. By default the state is unknown, which counts as `true`.
     pub connected: Option<bool>,
-    /// Extra columns of the import, which `matchLabels` goes by.
+    /// Extra columns of the import, which `matchLabels` compares.
     pub labels: Option<BTreeMap<String, String>>,
 }
 
-/// Somebody who was invited.
+/// A referral: a person who was invited.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReferralSpec {
@@ -65,8 +68,9 @@ pub struct ReferralSpec {
     pub account: String,
     pub phone: String,
     pub country: Country,
+    /// The time of registration.
     pub registered_at: Instant,
-    /// The id when left out.
+    /// The name; by default the id.
     pub name: Option<String>,
     pub language: Option<Language>,
     #[schemars(schema_with = "genders")]
@@ -74,8 +78,9 @@ pub struct ReferralSpec {
     pub gender: Option<Gender>,
     pub profession: Option<String>,
     pub birth_date: Option<NaiveDate>,
+    /// The time of payment; by default the person has not paid.
     pub paid_at: Option<Instant>,
-    /// `unknown` when left out: by default nobody writes to such a person.
+    /// The consent; `unknown` by default, which gets no message unless a campaign has `consent: legacy`.
     pub consent: Option<ConsentSpec>,
     /// Extra columns of the import.
     pub attributes: Option<BTreeMap<String, String>>,
@@ -89,70 +94,73 @@ pub enum ConsentSpec {
     Unknown,
 }
 
-/// Every channel of the tree is replaced by one that keeps what it is handed and fails as told.
+/// The channel of the test. It replaces every channel of the tree, keeps all messages, and fails as configured.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TestChannelSpec {
+    /// The results of particular sends; all other sends succeed.
     pub(super) faults: Option<Vec<FaultSpec>>,
 }
 
-/// How one hand-over ends. Several for one person and day are for the hand-overs of that message in their order;
-/// once they are used up, all is well.
+/// The result of a send. Several faults for one person and day apply to the sends of that message in order; after
+/// them, sends succeed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FaultSpec {
     /// The id of a referral of this test.
     pub(super) referral: String,
+    /// The day of the message.
     #[schemars(range(min = 1, max = 366))]
     pub(super) day: u16,
-    /// Any campaign when left out.
+    /// The campaign of the message; any campaign by default.
     pub(super) campaign: Option<Name>,
-    /// `accepted`, `rejected:<code>` (what follows is as for that code of WhatsApp; any other word is for good), `timeout`
-    /// (nobody knows whether it left), `throttled` (later), or `crash-before-outcome` (it left, and the daemon died before it
-    /// could say so).
+    /// The result. `accepted` succeeds. `rejected:<code>` is handled like that WhatsApp code; any other word is
+    /// permanent. `timeout` leaves the message uncertain, `throttled` delays it. With `crash-before-outcome` the
+    /// message is sent, but the daemon stops before it records that.
     pub(super) outcome: FaultOutcome,
-    /// For so many hand-overs in a row; 1 when left out.
+    /// The number of consecutive sends that it applies to; 1 by default.
     #[schemars(range(min = 1, max = 1000))]
     pub(super) times: Option<u16>,
 }
 
-/// One thing that happens, or that must be so. Exactly one key.
+/// One event or expectation. A step has exactly one key.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub(super) struct StepSpec {
-    /// Time goes on by so much; whatever is due meanwhile happens at its instant.
+    /// Advances the clock by this duration. Everything due in between happens at its own time.
     pub(super) advance: Option<Period>,
-    /// Time goes on up to this instant.
+    /// Advances the clock to this time.
     pub(super) at: Option<Instant>,
     pub(super) event: Option<EventSpec>,
     pub(super) edit: Option<EditSpec>,
     pub(super) remove: Option<RemoveSpec>,
-    /// The daemon dies and comes back.
+    /// Restrictions the daemon abruptly and starts it again.
     pub(super) restart: Option<RestartSpec>,
     #[serde(rename = "override")]
     pub(super) overriding: Option<OverrideSpec>,
     pub(super) expect: Option<ExpectSpec>,
 }
 
-/// Something that others do.
+/// An event from outside.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct EventSpec {
+    /// The type of the event, which decides the other keys.
     #[serde(rename = "type")]
     pub(super) kind: EventType,
-    /// `paid`, `reply`, `receipt`: the id of a referral. `registered`: a whole referral.
+    /// `paid`, `reply`, `receipt`: the id of a referral. `registered`: a complete referral.
     pub(super) referral: Option<WhoSpec>,
     /// `subscriptionEnded`, `disconnected`, `connected`: the id of an account.
     pub(super) account: Option<String>,
-    /// `reply`: what the person wrote.
+    /// `reply`: the text that the person wrote.
     pub(super) text: Option<String>,
     /// `receipt`: the day of the message.
     #[schemars(range(min = 1, max = 366))]
     pub(super) day: Option<u16>,
-    /// `receipt`: the campaign of the message; needed where the person has one of that day in several.
+    /// `receipt`: the campaign of the message; required if several campaigns sent the person that day.
     pub(super) campaign: Option<Name>,
-    /// `receipt`: what became of the message.
+    /// `receipt`: the delivery status.
     pub(super) status: Option<ReceiptStatus>,
 }
 
@@ -183,7 +191,7 @@ pub(super) enum WhoSpec {
     Whole(Box<ReferralSpec>),
 }
 
-/// A manifest changes: `kind`, `name` and `patch`, or a whole `manifest`.
+/// A change of a manifest: either `kind`, `name` and `patch`, or a complete `manifest`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EditSpec {
@@ -195,13 +203,13 @@ pub(super) struct EditSpec {
     #[schemars(schema_with = "any_mapping")]
     #[serde(default)]
     pub(super) patch: Option<Value>,
-    /// Replaces the manifest of its kind and name, or comes as a new one.
+    /// A complete manifest. It replaces the one of the same kind and name, or is added.
     #[schemars(schema_with = "any_mapping")]
     #[serde(default)]
     pub(super) manifest: Option<Value>,
 }
 
-/// A manifest goes.
+/// The removal of a manifest.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RemoveSpec {
@@ -214,19 +222,21 @@ pub(super) struct RemoveSpec {
 #[serde(deny_unknown_fields)]
 pub(super) struct RestartSpec {}
 
-/// What an operator orders, whatever the manifest says: for a `campaign`, for an `account`, or, with both, for one run.
+/// An override by an operator, which takes precedence over the manifest: for a `campaign`, for an `account` or, with
+/// both, for one run.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OverrideSpec {
+    /// The order; required unless `clear` is true.
     pub(super) action: Option<OverrideAction>,
-    /// Instead of `action`: what was ordered ends.
+    /// `true` ends the override; used instead of `action`.
     pub(super) clear: Option<bool>,
     pub(super) campaign: Option<Name>,
     /// The id of an account of this test.
     pub(super) account: Option<String>,
-    /// Why, as `relancectl` asks for it too.
+    /// The reason, which `relancectl` also requires.
     pub(super) reason: Option<String>,
-    /// The order ends by itself after so long.
+    /// The duration after which the override ends by itself.
     #[serde(rename = "for")]
     pub(super) lasting: Option<Period>,
 }

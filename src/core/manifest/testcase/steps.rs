@@ -1,4 +1,4 @@
-//! The steps of a test, one after the other: time goes forward, and each says one thing that makes sense.
+//! Checks of the steps of a test in order: time moves forward, and each step is complete.
 
 use chrono::{Datelike, TimeDelta};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::core::domain::Timestamp;
 use crate::core::manifest::syntax::document::{Document, join};
 use crate::core::manifest::syntax::header;
 
-/// Zone arithmetic is made for the years before.
+/// The last year that zone arithmetic supports.
 const LAST_YEAR: i32 = 2999;
 
 pub(super) fn check<'d>(
@@ -40,7 +40,7 @@ pub(super) fn check<'d>(
     }
 }
 
-/// The instant that a step leads to.
+/// Returns the instant that a step leads to.
 pub(super) fn clock_after(step: &StepSpec, clock: Timestamp) -> Timestamp {
     let advance = step.advance.and_then(|period| i64::try_from(period.as_seconds()).ok());
     let advanced = clock.checked_add_signed(TimeDelta::seconds(advance.unwrap_or_default())).unwrap_or(clock);
@@ -51,7 +51,7 @@ struct Look<'a, 'd, 'f> {
     people: &'a People<'a, 'd>,
     document: &'a Document<'d>,
     index: usize,
-    /// The pointer of the step.
+    /// The JSON pointer of the step.
     at: String,
     found: &'f mut Vec<Diagnostic>,
 }

@@ -1,4 +1,4 @@
-//! Values that only tests have: instants, outcomes of hand-overs, and the kinds that a test may change.
+//! Values that only tests use: instants, results of sends, and the kinds that a test may change.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::core::domain::{Moment, Timestamp};
 use crate::core::manifest::kind::Kind;
 
-/// A point in time that needs no zone.
+/// An absolute point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Instant(pub Timestamp);
 
 impl Instant {
-    /// Reads RFC 3339.
+    /// Parses an RFC 3339 time with offset.
     pub(in crate::core::manifest) fn parse(text: &str) -> Result<Self, String> {
         match Moment::parse(text)? {
             Moment::Absolute(instant) => Ok(Self(instant)),
@@ -47,12 +47,12 @@ impl JsonSchema for Instant {
     }
 }
 
-/// How a hand-over ends.
+/// The result of a send.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum FaultOutcome {
     Accepted,
-    /// With the provider's code, which says what follows.
+    /// The provider's error code, which decides what follows.
     Rejected(String),
     Timeout,
     Throttled,
@@ -60,7 +60,7 @@ pub enum FaultOutcome {
 }
 
 impl FaultOutcome {
-    /// Reads `accepted`, `rejected:131026`, `timeout` …
+    /// Parses `accepted`, `rejected:131026`, `timeout` …
     pub(in crate::core::manifest) fn parse(text: &str) -> Result<Self, String> {
         Ok(match text {
             "accepted" => Self::Accepted,
@@ -101,7 +101,7 @@ impl JsonSchema for FaultOutcome {
     }
 }
 
-/// Kinds that a test may change: all but itself.
+/// Returns the schema of the kinds that a test may change: all except `CampaignTest`.
 pub(super) fn kinds(_: &mut SchemaGenerator) -> Schema {
     let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::CampaignTest);
     json_schema!({"type": "string", "enum": kinds.map(Kind::as_str).collect::<Vec<_>>()})

@@ -1,5 +1,5 @@
-//! What tests may say of the things the machine knows. `manifest` stands below the rooms whose words these are, so
-//! they are repeated here; a test of the time machine holds them against theirs.
+//! The words that tests may use for states and reasons. `manifest` may not import the modules that define them, so
+//! they are repeated here; a test of the time machine keeps both in step.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 

@@ -1,4 +1,4 @@
-//! Channels of `type: http`.
+//! Checks and resolves channels of `type: http`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,13 @@ use crate::core::manifest::desired::{
 };
 use crate::core::template::{Escape, RequestTemplate};
 
-/// What a request may speak of.
+/// The variables of a request.
 const VARIABLES: [&str; 8] = ["phone", "text", "messageId", "sender", "language", "day", "account", "media"];
 
-/// Of the names of headers: whoever knows the values of these is let in.
+/// Parts of header names that mark the value as a secret, because it grants access.
 const LETS_IN: [&str; 9] =
     ["authorization", "apikey", "api-key", "api_key", "token", "secret", "password", "cookie", "credential"];
-/// What the client itself says.
+/// Headers that the HTTP client sets itself.
 const OURS: [&str; 5] = ["content-type", "content-length", "host", "transfer-encoding", "connection"];
 
 pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
@@ -30,7 +30,7 @@ pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     }
 }
 
-/// `None` when something is missing; it was reported.
+/// Resolves the channel; returns `None` when a required key is missing, which `check` reports.
 pub(super) fn resolve(spec: &ChannelSpec) -> Option<Channel> {
     let (timeout, connect_timeout) = spec.timeouts();
     let headers = spec.headers.iter().flatten();
@@ -108,7 +108,7 @@ fn check_body(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     }
 }
 
-/// The template with the values of made-up messages, one with media and one without; what is wrong is reported.
+/// Renders the template for sample messages with and without media, and reports its mistakes.
 fn rendered(report: &mut Report<'_, '_>, key: &str, source: &str, escape: Escape) -> Vec<String> {
     let template = match RequestTemplate::compile(source, escape) {
         Ok(template) => template,
@@ -139,7 +139,7 @@ fn rendered(report: &mut Report<'_, '_>, key: &str, source: &str, escape: Escape
     texts
 }
 
-/// Messages with texts that would break whatever does not escape them.
+/// Returns sample messages whose texts break any template that does not escape them.
 fn samples() -> [RequestValues<'static>; 2] {
     let media = MediumValues { kind: "image", url: "https://example.com/a.png?b=\"c\"", caption: Some("\"\\\n") };
     let with_media = RequestValues {

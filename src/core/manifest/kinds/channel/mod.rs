@@ -1,4 +1,4 @@
-//! `kind: Channel`: how messages leave, as it is written and checked, type by type.
+//! `kind: Channel`: its schema, and its checks per channel type.
 
 mod http;
 mod report;
@@ -15,7 +15,7 @@ use crate::core::manifest::desired::Channel;
 use crate::core::manifest::syntax::document::Document;
 use crate::core::manifest::syntax::yaml::Node;
 
-/// A call and what is done around it must be over when nobody waits for the channel any more.
+/// The upper limit of `timeout`. A call and the work around it must end before the daemon stops waiting for it.
 const MAX_TIMEOUT: Period = Period::seconds(15);
 
 impl ChannelSpec {
@@ -44,7 +44,7 @@ impl ChannelSpec {
         }
     }
 
-    /// Says of keys that belong to another type.
+    /// Reports keys that belong to another channel type.
     fn foreign_keys(&self, document: &Document<'_>, found: &mut Vec<Diagnostic>) {
         let written = document.node("/spec").map(Node::entries).unwrap_or_default();
         for (key, _) in written.iter().filter(|(key, _)| !self.kind.keys().contains(&key.name.as_str())) {
@@ -60,7 +60,7 @@ impl ChannelSpec {
         }
     }
 
-    /// `None` when something is missing; it was reported.
+    /// Resolves the channel; returns `None` when a required key is missing, which `check` reports.
     pub(in crate::core::manifest) fn resolve(&self) -> Option<Channel> {
         match self.kind {
             ChannelType::Sandbox => Some(Channel::Sandbox { latency: self.latency.unwrap_or(Period::ZERO) }),

@@ -1,4 +1,4 @@
-//! Channels of `type: smtp`.
+//! Checks and resolves channels of `type: smtp`.
 
 use lettre::message::Mailbox;
 
@@ -8,7 +8,7 @@ use crate::core::diagnostic::Code;
 use crate::core::manifest::desired::{BasicAuth, Channel, Encryption, Smtp, UnsubscribeValues, address};
 use crate::core::template::{Escape, RequestTemplate};
 
-/// Mail servers take few connections from one client.
+/// The default of `concurrency`: mail servers accept few connections from one client.
 const CONCURRENCY: u16 = 4;
 
 pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
@@ -61,7 +61,7 @@ pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     check_unsubscribe_url(spec, report);
 }
 
-/// `None` when something is missing; it was reported.
+/// Resolves the channel; returns `None` when a required key is missing, which `check` reports.
 pub(super) fn resolve(spec: &ChannelSpec) -> Option<Channel> {
     let (timeout, connect_timeout) = spec.timeouts();
     let encryption = spec.encryption.unwrap_or_default();
@@ -87,7 +87,7 @@ pub(super) fn resolve(spec: &ChannelSpec) -> Option<Channel> {
     })))
 }
 
-/// A click must say whose it is, and nobody may read or change it on its way.
+/// Checks that the URL identifies the recipient, and that it uses TLS.
 fn check_unsubscribe_url(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     const KEY: &str = "unsubscribeUrl";
     let Some(url) = &spec.unsubscribe_url else { return };
@@ -104,7 +104,7 @@ fn check_unsubscribe_url(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
             let help = "it may use `email`, `messageId`, `language` and `account`";
             report.say(Code::TemplateFails, KEY, error.to_string(), help);
         }
-        // Mail programs post to nothing else.
+        // Mail programs post only to `https` addresses.
         Ok(text) if !text.starts_with("https://") || address::authority(&text).is_empty() || !is_one_word(&text) => {
             report.say(Code::InvalidValue, KEY, format!("nothing can be posted to `{url}`"), "write `https://…`");
         }
@@ -116,7 +116,7 @@ fn check_unsubscribe_url(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     }
 }
 
-/// Whether it can stand between `<` and `>`.
+/// Returns true if the text can stand between `<` and `>`.
 fn is_one_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte))
 }

@@ -1,4 +1,4 @@
-//! `kind: Channel` as it is written.
+//! The schema of `kind: Channel`.
 
 use std::collections::BTreeMap;
 
@@ -15,94 +15,96 @@ pub(super) const TIMEOUT: Period = Period::seconds(10);
 const CONNECT_TIMEOUT: Period = Period::seconds(5);
 pub(super) const CONCURRENCY: u16 = 64;
 
-/// How messages leave.
+/// The way messages are sent.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct ChannelSpec {
-    /// `sandbox` keeps messages in Postgres and sends nothing; `whatsapp-cloud` is the Cloud API of Meta; `http` is any
-    /// gateway that takes a request for each message; `smtp` is a mail server.
+    /// The type. `sandbox` keeps messages in Postgres and sends nothing. `whatsapp-cloud` is the Cloud API of Meta.
+    /// `http` is any gateway that takes one request per message. `smtp` is a mail server.
     #[serde(rename = "type")]
     pub(super) kind: ChannelType,
-    /// `sandbox`: how long a hand-over takes; 0s when left out.
+    /// `sandbox`: the simulated duration of a send; 0s by default.
     pub(super) latency: Option<Period>,
-    /// `whatsapp-cloud`: the id of the number that sends for accounts that have no `sender`, in quotes.
+    /// `whatsapp-cloud`: the id, in quotes, of the number that sends for accounts without a `sender`.
     pub(super) phone_number_id: Option<String>,
-    /// `whatsapp-cloud`: the id of the WhatsApp business account that the numbers belong to, in quotes.
+    /// `whatsapp-cloud`: the id, in quotes, of the WhatsApp business account that owns the numbers.
     pub(super) business_account_id: Option<String>,
-    /// `whatsapp-cloud`: the token that may send.
+    /// `whatsapp-cloud`: the access token for sending.
     pub(super) access_token: Option<Secret>,
-    /// `whatsapp-cloud`: the secret of the app, with which webhooks are signed.
+    /// `whatsapp-cloud`: the app secret, which signs webhooks.
     pub(super) app_secret: Option<Secret>,
-    /// `whatsapp-cloud`: what Meta must know to subscribe the webhook.
+    /// `whatsapp-cloud`: the token that Meta presents when it subscribes the webhook.
     pub(super) verify_token: Option<Secret>,
-    /// `whatsapp-cloud`: the server; `https://graph.facebook.com` when left out.
+    /// `whatsapp-cloud`: the server; `https://graph.facebook.com` by default.
     #[schemars(schema_with = "formats::url")]
     #[serde(default)]
     pub(super) base_url: Option<String>,
-    /// `whatsapp-cloud`: the version of the API; `v26.0` when left out.
+    /// `whatsapp-cloud`: the version of the API; `v26.0` by default.
     pub(super) api_version: Option<String>,
-    /// `http`: where each message is sent to: `https://…` or a secret; a template with the variables of `body`, whose
-    /// values are percent-encoded. Within one's own network (a private address, a name without a dot) `http://…` will do.
+    /// `http`: the URL of the request: `https://…` or a secret. It is a template with the variables of `body`, whose
+    /// values are percent-encoded. `http://…` is allowed for a private address or a host name without a dot.
     pub(super) url: Option<MaybeSecret>,
-    /// `http`: POST when left out.
+    /// `http`: the method; POST by default.
     pub(super) method: Option<HttpMethod>,
-    /// `http`: sent with each message. Whatever lets one in must be a secret.
+    /// `http`: headers sent with each message. A header that grants access must be a secret.
     pub(super) headers: Option<BTreeMap<String, MaybeSecret>>,
-    /// `http`: a name and a password that let one in.
+    /// `http`: the user name and password of HTTP basic authentication.
     pub(super) basic_auth: Option<BasicAuth>,
-    /// `http`: what is sent: a template with `phone`, `text`, `messageId` (our own), `sender` (of the account), `language`,
-    /// `day`, `account` and `media` (a list of `type`, `url` and `caption`). Values are put in as JSON, quotes included, so
-    /// that `{"text": {{ text }}}` is valid whatever the text holds; in a form they are percent-encoded. Media go only by a
-    /// channel that uses `media`.
+    /// `http`: the body, a template. Its variables are `phone`, `text`, `messageId` (the id that relance gives),
+    /// `sender` (of the account), `language`, `day`, `account` and `media`. `media` is a list of `type`, `url` and
+    /// `caption`. Values are inserted as JSON, quotes included, so `{"text": {{ text }}}` is always valid. In a form
+    /// they are percent-encoded. Media are sent only if the request uses `media`.
     pub(super) body: Option<String>,
-    /// `http`: `application/json` when left out.
+    /// `http`: the content type; `application/json` by default.
     pub(super) content_type: Option<ContentType>,
-    /// `http`: how `phone` is written: `e164` (`+12133734253`) when left out, `digits` (`12133734253`), or `jid`
-    /// (`12133734253@c.us`).
+    /// `http`: the format of `phone`: `e164` (`+12133734253`), `digits` (`12133734253`) or `jid` (`12133734253@c.us`);
+    /// `e164` by default.
     pub(super) phone_format: Option<PhoneFormat>,
-    /// `http`: a JSON pointer to the gateway's id of the message in its answer, as in `/key/id`. An answer without it leaves
-    /// open whether the message was sent. When left out, the status of the answer is believed.
+    /// `http`: a JSON pointer to the gateway's message id in its response, such as `/key/id`. A response without the
+    /// id leaves the message uncertain. By default the status code alone decides.
     pub(super) message_id: Option<String>,
-    /// `http`: answers that mean that a message was taken; 200 to 299 when left out.
+    /// `http`: the status codes that mean that the gateway accepted the message; 200 to 299 by default.
     #[schemars(length(min = 1), inner(range(min = 200, max = 299)))]
     pub(super) success_statuses: Option<Vec<u16>>,
-    /// `http`: the header in which the gateway takes our id of a message, so that it sends it once however often it gets it.
-    /// Only with it, messages whose answer was lost (or a 408, or a 5xx) are asked for again, at once; what is unknown
-    /// afterwards waits for a receipt or a person, as all of it does without.
+    /// `http`: the header that carries the message id of relance, for gateways that send each id only once. With it, a
+    /// lost response, a 408 or a 5xx is retried at once. A message that is still uncertain then waits for a receipt or
+    /// a person. Without this header, every such message waits.
     pub(super) idempotency_header: Option<String>,
-    /// `http`: whether its use risks the number, as all that drives WhatsApp without Meta does; true when left out.
+    /// `http`: `true` if the gateway drives WhatsApp without Meta's approval, which can get the number banned; true by
+    /// default.
     pub(super) unofficial: Option<bool>,
-    /// `http`: whether its numbers may be new, which are banned sooner; true when left out.
+    /// `http`: `true` if numbers of the channel may be new, since new numbers are banned sooner; true by default.
     pub(super) new_numbers: Option<bool>,
-    /// `smtp`: the mail server.
+    /// `smtp`: the host name of the mail server.
     #[schemars(length(min = 1))]
     pub(super) host: Option<String>,
-    /// `smtp`: 465 for `tls`, 587 for `starttls`, 25 for `none` when left out.
+    /// `smtp`: the port; by default 465 for `tls`, 587 for `starttls`, 25 for `none`.
     #[schemars(range(min = 1))]
     pub(super) port: Option<u16>,
-    /// `smtp`: `tls` from the first byte when left out; `starttls` before anything is said, or nothing is; `none` for a server
-    /// on this machine only.
+    /// `smtp`: `tls` encrypts from the first byte and is the default. `starttls` upgrades before anything is sent, and
+    /// fails if it cannot. `none` is for a server on this machine only.
     pub(super) encryption: Option<Encryption>,
-    /// `smtp`: who is let in.
+    /// `smtp`: the user name.
     pub(super) username: Option<String>,
-    /// `smtp`: what lets one in.
+    /// `smtp`: the password.
     pub(super) password: Option<Secret>,
-    /// `smtp`: in whose name accounts send that have no `sender`: `name@example.com` or `Name <name@example.com>`.
+    /// `smtp`: the sender address of accounts without a `sender`: `name@example.com` or `Name <name@example.com>`.
     pub(super) from: Option<String>,
-    /// `smtp`: where answers go; to whoever sends when left out.
+    /// `smtp`: the address for replies; by default the sender.
     pub(super) reply_to: Option<String>,
-    /// `smtp`: where bounces go; to whoever sends when left out.
+    /// `smtp`: the address for bounces; by default the sender.
     pub(super) bounce_address: Option<String>,
-    /// `smtp`: where a click on “unsubscribe” is posted to (RFC 8058): an `https://…` template with `email`, `messageId`,
-    /// `language` and `account`, the first or second of which must be in it.
+    /// `smtp`: the URL for one-click unsubscribe (RFC 8058): an `https://…` template with `email`, `messageId`,
+    /// `language` and `account`. It must contain `email` or `messageId`.
     pub(super) unsubscribe_url: Option<String>,
-    /// `smtp`: an address to which a mail unsubscribes.
+    /// `smtp`: the mail address that receives unsubscribe requests.
     pub(super) unsubscribe_mailto: Option<String>,
-    /// `whatsapp-cloud`, `http`, `smtp`: how long to wait for an answer, 15s at most; 10s when left out.
+    /// `whatsapp-cloud`, `http`, `smtp`: the time to wait for a response, 15s at most; 10s by default.
     pub(super) timeout: Option<Period>,
-    /// `whatsapp-cloud`, `http`, `smtp`: how long to wait for a connection; 5s when left out.
+    /// `whatsapp-cloud`, `http`, `smtp`: the time to wait for a connection; 5s by default.
     pub(super) connect_timeout: Option<Period>,
-    /// `whatsapp-cloud`, `http`, `smtp`: calls or connections of a daemon at once; 64 when left out, 4 for `smtp`.
+    /// `whatsapp-cloud`, `http`, `smtp`: the maximum number of calls or connections of one daemon at once; 64 by
+    /// default, 4 for `smtp`.
     #[schemars(range(min = 1, max = 1000))]
     pub(super) concurrency: Option<u16>,
 }
@@ -128,7 +130,7 @@ impl ChannelType {
         }
     }
 
-    /// What may be said of it beside its type.
+    /// Returns the keys that a channel of this type may have beside `type`.
     pub(super) const fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Sandbox => &["latency"],
@@ -181,7 +183,7 @@ impl ChannelType {
 }
 
 impl ChannelSpec {
-    /// For an answer, and for a connection.
+    /// Returns the timeouts for a response and for a connection.
     pub(super) fn timeouts(&self) -> (Period, Period) {
         let timeout = self.timeout.unwrap_or(TIMEOUT);
         (timeout, self.connect_timeout.unwrap_or(CONNECT_TIMEOUT.min(timeout)))

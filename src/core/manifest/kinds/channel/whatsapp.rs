@@ -1,13 +1,13 @@
-//! Channels of `type: whatsapp-cloud`.
+//! Checks and resolves channels of `type: whatsapp-cloud`.
 
 use super::report::Report;
 use super::spec::{CONCURRENCY, ChannelSpec};
 use crate::core::diagnostic::Code;
 use crate::core::manifest::desired::{Channel, WhatsappCloud, address};
 
-/// The server of the Cloud API.
+/// The default server of the Cloud API.
 const BASE_URL: &str = "https://graph.facebook.com";
-/// The newest version when this was written; each is served for about two years.
+/// The default API version. Meta supports each version for about two years.
 const API_VERSION: &str = "v26.0";
 
 pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
@@ -32,7 +32,7 @@ pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     }
 }
 
-/// `None` when something is missing; it was reported.
+/// Resolves the channel; returns `None` when a required key is missing, which `check` reports.
 pub(super) fn resolve(spec: &ChannelSpec) -> Option<Channel> {
     let url = spec.base_url.as_deref().unwrap_or(BASE_URL);
     let (timeout, connect_timeout) = spec.timeouts();
@@ -54,7 +54,7 @@ fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `v26.0`.
+/// Returns true if the text has the form `v26.0`.
 fn is_version(text: &str) -> bool {
     let parts = text.strip_prefix('v').and_then(|numbers| numbers.split_once('.'));
     parts.is_some_and(|(major, minor)| is_id(major) && is_id(minor))
