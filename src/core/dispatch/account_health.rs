@@ -114,7 +114,7 @@ impl Tally {
         }
     }
 
-    /// Returns true if rates count now and call for action, while `before` had too few messages.
+    /// Returns true if a complaint or warning applies now that did not apply to `before`, when messages were too few.
     pub fn has_become_unwell(self, before: Self, safety: &Safety) -> bool {
         let says = |tally: Self| (tally.complaint(safety).is_some(), tally.warning(safety).is_some());
         let (was, is) = (says(before), says(self));
