@@ -91,7 +91,7 @@ pub struct Field {
 /// The effect of a change on people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Effect {
-    /// The accounts that the object selects.
+    /// The accounts that the object applies to.
     pub accounts: u64,
     /// The people who would be enrolled now.
     pub enroll: u64,

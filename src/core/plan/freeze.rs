@@ -394,7 +394,7 @@ mod tests {
         assert!(desired.protected == in_force.protected && desired.campaigns.len() == 2);
         let (kept, desired) = mixed(&[DAYS, AUTUMN, B], &in_force);
         assert_eq!((kept.as_str(), desired), ("", sound(&[DAYS, AUTUMN, B])));
-        // The annotation of a present manifest counts only for that manifest.
+        // The annotation of a frozen manifest does not take effect.
         let (_, desired) = mixed(
             &[DAYS, &annotated("autumn", "relance/prune: disabled", ", priority: low"), B],
             &sound(&[DAYS, AUTUMN, B]),

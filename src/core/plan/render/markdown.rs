@@ -10,7 +10,7 @@ use crate::core::plan::{Action, Change, Field, Plan};
 
 /// The first line of a comment.
 const MARKER: &str = "<!-- relancectl plan -->";
-/// The longest comment, in characters; GitHub's limit is 65,536.
+/// The longest comment, in bytes; GitHub's limit is 65,536 characters.
 const LONGEST: usize = 64_000;
 /// The longest section, in bytes.
 const LONGEST_SECTION: usize = 6_000;
