@@ -108,6 +108,8 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Returns the fact, once every cell of the row is parsed.
+    ///
     /// # Errors
     ///
     /// Returns the column that the row lacks.

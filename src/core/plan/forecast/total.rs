@@ -11,7 +11,7 @@ pub struct Total {
     pub runs: u64,
     pub enrolled_now: u64,
     pub enrolled: u64,
-    /// The accounts whose runs send to anybody.
+    /// The people enrolled by runs that send messages.
     pub reached: u64,
     /// The most people enrolled on one local day.
     pub enrolled_per_day: u64,
