@@ -1,8 +1,8 @@
 //! The keeper: the process that outlives commands and keeps their server running.
 //!
-//! It starts the server or adopts a running one, restarts it after a crash, and stops it when it has had no user for a
-//! while. A user is a process that holds `users.lock` or has a connection. The kernel releases the lock however its
-//! holder ends. Killing the keeper is harmless: the next command finds the server and starts another keeper for it.
+//! It starts the server or adopts a running one, restarts it after a crash, and stops it after a time without users. A
+//! user is a process that holds `users.lock` or has a connection. The kernel releases the lock however its holder ends.
+//! Killing the keeper is harmless: the next command finds the server and starts another keeper for it.
 
 use std::fs::{self, File};
 use std::path::PathBuf;

@@ -83,7 +83,7 @@ pub enum Started {
     Now { major: u32, dir: PathBuf, after: After, moved: Option<Moved> },
 }
 
-/// What the server found in its folder when it started.
+/// The earlier state of the folder that the server started in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
     Nothing,

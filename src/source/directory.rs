@@ -46,9 +46,9 @@ pub fn roots(given: &[PathBuf]) -> Vec<PathBuf> {
 
 /// Reads every `*.yaml` and `*.yml` below the given directories, and files given by name, in order of path.
 ///
-/// Symbolic links are followed. Names that begin with a dot are skipped, so that the generations of a mounted
-/// `ConfigMap` (`..data`, `..2026_11_23`) are read once, through their visible links. A file beyond the size limit of
-/// manifests is cut off; `check` refuses it by its size.
+/// Symbolic links are followed. Names that begin with a dot are skipped. A mounted `ConfigMap` keeps generations under
+/// such names (`..data`, `..2026_11_23`), and they are read once, through their visible links. A file beyond the size
+/// limit of manifests is cut off; `check` refuses it by its size.
 ///
 /// # Errors
 ///

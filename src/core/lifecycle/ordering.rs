@@ -139,7 +139,8 @@ impl Order {
         children.chain(self.defaults.iter().copied().filter(move |_| crowds))
     }
 
-    /// Returns the campaigns of the same queue that may start now that the run of `id` is as `peers` has it.
+    /// Returns the unfinished campaigns of the same queue that may run now; none unless the run of `id` is over in
+    /// `peers`.
     pub fn freed_by(&self, id: CampaignId, peers: &Peers) -> impl Iterator<Item = CampaignId> {
         let is_over = !peers.0.contains_key(&id);
         let queue = self.place(id).filter(|_| is_over).map(|(queue, _)| &self.queues[queue]);

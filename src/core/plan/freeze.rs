@@ -64,7 +64,7 @@ pub fn renames(checked: &Checked, in_force: &Desired) -> BTreeMap<Name, Name> {
     renames.map(|(new, old)| (new.clone(), old.clone())).collect()
 }
 
-/// Keeps broken objects of `checked` as they are `in_force`, and protected objects whose manifests are gone.
+/// Keeps broken objects of `checked` in their version `in_force`, and protected objects whose manifests are gone.
 ///
 /// Renamed campaigns have their new names in `in_force`.
 pub fn freeze(checked: &Checked, in_force: &Desired) -> Freeze {
@@ -103,7 +103,7 @@ struct Mix<'a> {
 }
 
 impl Mix<'_> {
-    /// Replaces the tree's version of an object with the one in force; returns true if that is a change.
+    /// Replaces the tree's version of an object with the one in force; returns true if it was not frozen before.
     fn freeze(&mut self, (kind, name): &(Kind, Name), why: Vec<String>) -> bool {
         let (desired, in_force) = (&mut self.desired, self.in_force);
         match kind {
