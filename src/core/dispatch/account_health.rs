@@ -1,9 +1,9 @@
 //! The health of an account: its failure and opt-out rates, its slow-downs, and the length of its restrictions.
 //!
 //! Rates cover a sliding window and follow `safety` in the manifests. More than 10 failures per 100 messages restrict
-//! the account for a while. More than 2 opt-outs or blocks per 100 people raise a warning, and more than 5 restrict it.
-//! Below 20 messages no rate counts. An unknown outcome counts as a failure. Providers of mail and of WhatsApp begin to
-//! act at these numbers.
+//! the account for a while. More than 2 opt-outs or blocks per 100 messages raise a warning, and more than 5 restrict
+//! the account. Below 20 messages no rate counts. An unknown outcome counts as a failure. Providers of mail and of
+//! WhatsApp begin to act at these numbers.
 //!
 //! The rules are pure. The store counts and restricts, under the lock of the account.
 

@@ -12,9 +12,9 @@ pub const BACKSTOP: TimeDelta = TimeDelta::hours(24);
 pub struct Taken {
     /// Passes that were not cut short.
     pub passes: u32,
-    /// People ever; counted only where `limits.targets` asks for it.
+    /// The people ever enrolled; counted only where `limits.targets` asks for it.
     pub ever: u64,
-    /// People on this local day of the account.
+    /// The people enrolled on this local day of the account.
     pub today: u32,
 }
 
@@ -26,7 +26,7 @@ pub struct Pass {
     pub again: Again,
 }
 
-/// When the next pass is due.
+/// The time of the next pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
     Never,
