@@ -17,5 +17,5 @@ pub enum Error {
     Refused { name: String, line: u64, reason: String },
     /// The receiver of the rows stopped, and it knows why.
     #[error("reading was stopped")]
-    Stopped,
+    Interrupted,
 }

@@ -31,4 +31,4 @@ pub type Row<F> = Result<F, Rejection>;
 
 /// The receiver of the facts is gone, so reading can stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stopped;
+pub struct Interrupted;

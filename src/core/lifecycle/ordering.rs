@@ -152,7 +152,7 @@ impl Order {
     }
 
     /// Returns the campaigns for which a default run pauses.
-    pub fn crowding(&self) -> impl Iterator<Item = CampaignId> + '_ {
+    pub fn preempting(&self) -> impl Iterator<Item = CampaignId> + '_ {
         self.of_kind(CampaignType::Filtered)
     }
 
@@ -180,13 +180,13 @@ impl Order {
     }
 
     /// Returns which of `peers` a run of `id` pauses for under this account policy, as the end of a sentence.
-    pub fn crowded_out(&self, id: CampaignId, peers: &Peers, policy: &AccountPolicy) -> Option<String> {
+    pub fn preempted(&self, id: CampaignId, peers: &Peers, policy: &AccountPolicy) -> Option<String> {
         if policy.allow_simultaneous_campaigns || self.turns.get(&id)?.kind != CampaignType::Default {
             return None;
         }
         let filtered = |id: &CampaignId| self.turns.get(id).filter(|turn| turn.kind == CampaignType::Filtered);
-        let mut crowding = peers.0.iter().filter(|(_, peer)| peer.phase == Phase::Active || peer.returns);
-        crowding.find_map(|(id, peer)| {
+        let mut preempting = peers.0.iter().filter(|(_, peer)| peer.phase == Phase::Active || peer.returns);
+        preempting.find_map(|(id, peer)| {
             let name = &filtered(id)?.name;
             Some(if peer.returns { format!("`{name}`, which may go on") } else { format!("`{name}`") })
         })
@@ -317,15 +317,15 @@ mod tests {
     fn a_default_run_makes_way_unless_both_may_run() {
         let active = peers(&[(B, Phase::Active)]);
         let usual = AccountPolicy::default();
-        assert_eq!(order("").crowded_out(D, &active, &usual).unwrap(), "`b`");
-        assert_eq!(order("").crowded_out(A, &active, &usual), None);
+        assert_eq!(order("").preempted(D, &active, &usual).unwrap(), "`b`");
+        assert_eq!(order("").preempted(A, &active, &usual), None);
         let others = peers(&[(B, Phase::Paused), (A, Phase::Scheduled)]);
-        assert_eq!(order("").crowded_out(D, &others, &usual), None);
+        assert_eq!(order("").preempted(D, &others, &usual), None);
         let mut back = peers(&[]);
         back.set(B, Peer { phase: Phase::Paused, returns: true });
-        assert_eq!(order("").crowded_out(D, &back, &usual).unwrap(), "`b`, which may go on");
+        assert_eq!(order("").preempted(D, &back, &usual).unwrap(), "`b`, which may go on");
         let both = AccountPolicy { allow_simultaneous_campaigns: true, ..usual };
-        assert_eq!(order("").crowded_out(D, &active, &both), None);
+        assert_eq!(order("").preempted(D, &active, &both), None);
     }
 
     #[test]

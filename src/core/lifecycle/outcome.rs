@@ -132,7 +132,7 @@ pub enum Consequence {
 
 /// All effects of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settlement {
+pub struct OutcomeEffects {
     pub event: Event,
     pub following: Following,
     pub consequence: Option<Consequence>,
@@ -142,7 +142,7 @@ pub struct Settlement {
     pub counts: bool,
 }
 
-impl Settlement {
+impl OutcomeEffects {
     /// Returns true if the outcome changes only the message, and neither its target nor its account.
     pub fn is_of_message_only(&self) -> bool {
         let follows = self.following != Following::Nothing || self.consequence.is_some() || self.give_back;
@@ -184,14 +184,14 @@ pub fn failed_later(reaction: Reaction) -> (Option<Exit>, Option<Consequence>) {
 }
 
 /// Applies the outcome policy to one attempt.
-pub fn settle(outcome: &Outcome, standing: Standing, now: Timestamp) -> Settlement {
+pub fn judge(outcome: &Outcome, standing: Standing, now: Timestamp) -> OutcomeEffects {
     let kept = |event| {
         let following = match (standing.last, standing.failed_days) {
             (true, _) => Following::Finish,
             (false, 0) => Following::Nothing,
             (false, _) => Following::DayFailed { failed_days: 0 },
         };
-        Settlement { event, following, consequence: None, give_back: false, counts: true }
+        OutcomeEffects { event, following, consequence: None, give_back: false, counts: true }
     };
     match outcome {
         Outcome::Accepted { .. } => kept(Event::Accepted),
@@ -200,18 +200,18 @@ pub fn settle(outcome: &Outcome, standing: Standing, now: Timestamp) -> Settleme
     }
 }
 
-fn refused(reaction: Reaction, standing: Standing, now: Timestamp) -> Settlement {
-    let again = |due_at| Settlement {
+fn refused(reaction: Reaction, standing: Standing, now: Timestamp) -> OutcomeEffects {
+    let again = |due_at| OutcomeEffects {
         event: Event::Postponed,
         following: Following::Retry { due_at },
         consequence: None,
         give_back: true,
         counts: true,
     };
-    let over = |following| Settlement { event: Event::Refused, following, ..again(now) };
+    let over = |following| OutcomeEffects { event: Event::Refused, following, ..again(now) };
     // An attempt that failed through no fault of the message does not count. The message stays due, and the restriction
     // elsewhere makes it wait.
-    let blameless = |consequence| Settlement { consequence: Some(consequence), counts: false, ..again(now) };
+    let blameless = |consequence| OutcomeEffects { consequence: Some(consequence), counts: false, ..again(now) };
     match reaction {
         Reaction::Retry { after } if standing.attempts < ATTEMPTS => {
             again(now + after.unwrap_or_else(|| backoff(standing.attempts)))
@@ -222,7 +222,7 @@ fn refused(reaction: Reaction, standing: Standing, now: Timestamp) -> Settlement
         Reaction::Leave => over(Following::Leave(Exit::Undeliverable)),
         Reaction::Suppress => {
             let consequence = Some(Consequence::Suppress);
-            Settlement { consequence, ..over(Following::Leave(Exit::OptedOut)) }
+            OutcomeEffects { consequence, ..over(Following::Leave(Exit::OptedOut)) }
         }
         Reaction::Throttle { after } => blameless(Consequence::SlowLane { after }),
         Reaction::PauseRun => blameless(Consequence::PauseRun),
@@ -250,12 +250,12 @@ pub enum Finding {
 
 /// Applies a person's finding. The target continued when the outcome became unknown, so nothing is sent again without
 /// that person's knowledge.
-pub fn resolve(finding: Finding) -> Settlement {
+pub fn resolve(finding: Finding) -> OutcomeEffects {
     let (event, give_back) = match finding {
         Finding::Sent => (Event::Accepted, false),
         Finding::Failed => (Event::NeverLeft, true),
     };
-    Settlement { event, following: Following::Nothing, consequence: None, give_back, counts: true }
+    OutcomeEffects { event, following: Following::Nothing, consequence: None, give_back, counts: true }
 }
 
 /// Returns the backoff after an attempt: 2 minutes, then 8.
@@ -265,7 +265,7 @@ fn backoff(attempts: u16) -> TimeDelta {
 
 #[cfg(test)]
 mod tests {
-    use super::{Finding, Following, Outcome, Reaction, Standing, resolve, settle};
+    use super::{Finding, Following, Outcome, Reaction, Standing, judge, resolve};
     use crate::core::domain::Timestamp;
     use crate::core::lifecycle::message;
     use crate::core::lifecycle::message::State;
@@ -295,7 +295,7 @@ mod tests {
             for (attempts, failed_days, last) in
                 [(1, 0, false), (2, 0, false), (3, 0, false), (3, 1, false), (1, 1, false), (1, 0, true), (3, 0, true)]
             {
-                let s = settle(outcome, Standing { attempts, failed_days, last }, now());
+                let s = judge(outcome, Standing { attempts, failed_days, last }, now());
                 let state = message::step(State::Sending, s.event).unwrap();
                 table += &format!(
                     "{name:<13} attempt {attempts} failed days {failed_days} {:<8} → {state}, {:?}{}{}{}\n",
@@ -337,7 +337,7 @@ mod tests {
         for attempts in 1..5 {
             for last in [false, true] {
                 let standing = Standing { attempts, failed_days: 1, last };
-                let s = settle(&Outcome::Unknown { error: String::new() }, standing, now());
+                let s = judge(&Outcome::Unknown { error: String::new() }, standing, now());
                 assert!(!s.give_back && !matches!(s.following, Following::Retry { .. }));
             }
         }

@@ -34,12 +34,12 @@ pub struct Shared {
 
 /// The send resources of all campaigns and channels in force.
 #[derive(Debug, Clone, Default)]
-pub struct Means {
+pub struct SendResources {
     templates: BTreeMap<CampaignId, BTreeSet<Template>>,
     channels: BTreeMap<Name, Shared>,
 }
 
-impl Means {
+impl SendResources {
     /// Returns the send resources that `desired` asks for; templates only of the campaigns that have an id in `ids`.
     pub fn of(desired: &Desired, ids: &BTreeMap<Name, CampaignId>) -> Self {
         let mut means = Self::default();

@@ -12,7 +12,7 @@ use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, CampaignId, Name, SourceId, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::ordering::Order;
-use crate::core::lifecycle::send_resources::Means;
+use crate::core::lifecycle::send_resources::SendResources;
 use crate::core::manifest::Desired;
 use crate::core::plan::render::text as show;
 use crate::core::plan::{Kind, Plan, affected, stored as done};
@@ -121,7 +121,8 @@ impl Store {
         ensure(&mut tx, &planned, revision, now).await?;
         // More runs than one batch are moved on by the daemon; until then the gate holds them. Of default runs that make
         // way it knows nothing: what decides about that concerns many at once.
-        let scene = Scene { specs, order: &order, policies: &desired.policies(), means: &Means::of(desired, &ids) };
+        let scene =
+            Scene { specs, order: &order, policies: &desired.policies(), means: &SendResources::of(desired, &ids) };
         for _ in 0..if all { MOST_BATCHES } else { 1 } {
             if advance(&mut tx, &scene, now).await?.is_none() {
                 break;

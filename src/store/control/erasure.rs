@@ -19,7 +19,7 @@ use crate::store::{Error, Store};
 
 /// What was erased.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Forgotten {
+pub struct Erased {
     pub referrals: u64,
     pub messages: u64,
     /// Targets that left for it.
@@ -29,7 +29,7 @@ pub struct Forgotten {
 impl Store {
     /// Erases who has `phone`, in every account, and has imports leave them out from now on, though nobody here has it. One
     /// transaction, and one more for what was posted; whoever dies in between does it again.
-    pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Forgotten, Error> {
+    pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Erased, Error> {
         let phones = [phone.as_str()];
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to forget a person"))?;
         lock_imports(&mut tx).await?;
@@ -55,7 +55,7 @@ impl Store {
         tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
         tx.commit().await.map_err(Error::during("commit that a person is forgotten"))?;
         self.erase_webhooks(&names).await?;
-        Ok(Forgotten { referrals, messages, exited })
+        Ok(Erased { referrals, messages, exited })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::store::lock::{lock_lanes, lock_suppression_rows, lock_suppressions};
 use crate::store::schedule::wake::wake;
 use crate::store::{Error, Store};
 
-/// Said by the person.
+/// LatestWords by the person.
 const BY_REPLY: By<'_> = By { source: "reply", actor: None, reason: None };
 
 /// A message from a person to an account.
@@ -29,7 +29,7 @@ pub struct Inbound {
 
 /// What replies changed: phones with the account that heard them and is the one to answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct ReplyEffects {
     /// They are written to no more.
     pub stopped: Vec<(AccountId, Phone)>,
     /// They may be written to again.
@@ -47,7 +47,7 @@ impl Store {
     /// would, and is not tried again. START lifts a suppression that a STOP made, and no other: an opt-out that was
     /// imported stands in somebody's books, where it must be taken back. It brings nobody back into a run they left. What
     /// may be a STOP holds the person in the account that heard it, until a STOP, a START, or somebody who has read it.
-    pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
+    pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<ReplyEffects, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to act on replies"))?;
         let heard = act_on(&mut tx, replies, &[], now).await?;
         tx.commit().await.map_err(Error::during("commit replies"))?;
@@ -62,10 +62,10 @@ pub(super) async fn act_on(
     replies: &[Inbound],
     undone: &[(&str, i64)],
     now: Timestamp,
-) -> Result<Heard, Error> {
-    let said = Said::of(replies);
+) -> Result<ReplyEffects, Error> {
+    let said = LatestWords::of(replies);
     if said.0.is_empty() {
-        return Ok(Heard::default());
+        return Ok(ReplyEffects::default());
     }
     lock_suppressions(tx).await?;
     let (stops, texts) = said.stops();
@@ -85,7 +85,7 @@ pub(super) async fn act_on(
     // Who says START may be enrolled in what they were never in, and go on where they were held.
     wake(tx, &revived, now).await?;
     let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
-    Ok(Heard { stopped: heard(stopped), started: heard(started), held, exited })
+    Ok(ReplyEffects { stopped: heard(stopped), started: heard(started), held, exited })
 }
 
 /// What a phone said in a batch.
@@ -107,9 +107,9 @@ impl Word<'_> {
 
 /// The words of each phone that said any.
 #[derive(Debug, Default)]
-struct Said<'a>(BTreeMap<&'a str, Word<'a>>);
+struct LatestWords<'a>(BTreeMap<&'a str, Word<'a>>);
 
-impl<'a> Said<'a> {
+impl<'a> LatestWords<'a> {
     fn of(replies: &'a [Inbound]) -> Self {
         let mut said = Self::default();
         for Inbound { account, phone, text } in replies {

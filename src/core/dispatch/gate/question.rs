@@ -38,19 +38,19 @@ pub struct Account {
     pub subscription_ends_at: Option<Timestamp>,
     pub connected: bool,
     /// The restriction under which the account sends nothing.
-    pub halt: Option<Halt>,
+    pub halt: Option<LaneRestriction>,
     /// The end of the wait after the provider throttled the account's number.
     pub throttled_until: Option<Timestamp>,
 }
 
 /// A restriction of an account, or of the channel that it sends by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Halt {
+pub struct LaneRestriction {
     /// The end; `None` means until a person lifts it.
     pub until: Option<Timestamp>,
 }
 
-impl Halt {
+impl LaneRestriction {
     pub(super) fn is_over(self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| until <= now)
     }

@@ -22,7 +22,7 @@ pub struct Due {
 
 /// The writes of the claiming transaction.
 #[derive(Debug, Default)]
-pub struct Draw {
+pub struct Selection {
     pub sends: Vec<Send>,
     pub exits: Vec<(TargetKey, Exit)>,
     /// The targets whose day no longer exists, because the sequence became shorter.
@@ -61,7 +61,7 @@ pub struct Send {
 /// Decides for every due person, in their order.
 ///
 /// People of a higher priority go first. If more of them are due than were read, the others wait for a later selection.
-pub fn draw(lane: &Lane, runs: &[LaneRun], due: Due, program: &Program, now: Timestamp) -> Draw {
+pub fn draw(lane: &Lane, runs: &[LaneRun], due: Due, program: &Program, now: Timestamp) -> Selection {
     let mut turn = Turn::new(lane, runs, program, now);
     let mut last = None;
     for candidate in due.candidates {
@@ -93,7 +93,7 @@ struct Turn<'a> {
     run_taken: BTreeMap<CampaignId, u32>,
     written: HashSet<ReferralId>,
     closed: HashSet<CampaignId>,
-    draw: Draw,
+    draw: Selection,
 }
 
 impl<'a> Turn<'a> {
@@ -107,7 +107,7 @@ impl<'a> Turn<'a> {
             run_taken: runs.iter().map(|run| (run.campaign, run.taken.of(today))).collect(),
             written: HashSet::new(),
             closed: HashSet::new(),
-            draw: Draw { at: now, today, pace: lane.pace_at(now), ..Draw::default() },
+            draw: Selection { at: now, today, pace: lane.pace_at(now), ..Selection::default() },
         }
     }
 
@@ -177,14 +177,14 @@ impl<'a> Turn<'a> {
     }
 
     /// Returns the result, with the instant to ask each run again.
-    fn finish(mut self) -> Draw {
+    fn finish(mut self) -> Selection {
         for run in self.runs {
             let verdict = self.place(run.campaign).map(|place| gate::decide(&self.question(place)));
             let not_before = match verdict {
                 None => None,
                 Some(Verdict::Send | Verdict::Exit(_)) => Some(self.asking.now),
                 Some(Verdict::Hold { reason, until }) => {
-                    if reason == Hold::Halted {
+                    if reason == Hold::RunRestriction {
                         self.draw.halted.push(run.campaign);
                     }
                     until

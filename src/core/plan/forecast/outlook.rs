@@ -56,7 +56,7 @@ pub enum Endless {
     Draft,
     Paused,
     /// A filtered run that does not end is active, so this default run stays paused.
-    CrowdedOut,
+    Preempted,
     /// A campaign ahead of the run does not end.
     Behind,
     /// The run does not start, because it would end after the account's subscription.
@@ -91,7 +91,7 @@ impl Endless {
         match self {
             Self::Draft => "the campaign is a draft",
             Self::Paused => "the campaign is paused",
-            Self::CrowdedOut => "it makes way for a filtered campaign that does not end",
+            Self::Preempted => "it makes way for a filtered campaign that does not end",
             Self::Behind => "a campaign before it does not end",
             Self::OutlivesSubscription => "the subscription of the account ends before it would be done",
             Self::NotSelected => "the campaign is not for the account any more",

@@ -4,7 +4,7 @@ use crate::core::domain::Timestamp;
 
 /// What somebody told one of our numbers, by all that the provider says of them; any of it may be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incoming {
+pub struct InboundMessage {
     /// The same when it is told again.
     pub id: String,
     /// By which it was told.
