@@ -1,31 +1,34 @@
-//! The environment: what every command goes by is read once, what manifests name when it is needed. No other module looks at it; `DATABASE_URL` is clap's, which shows it in the help.
+//! The environment, read only by this module.
+//!
+//! Settings of every command are read once; variables that manifests name are read when they are needed. Clap reads
+//! `DATABASE_URL` itself, and so shows it in the help.
 
 use std::env;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-/// What the environment says to every command.
+/// The settings of every command from the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
-    /// `RELANCE_PG_BIN`: the folder of `postgres` and `initdb`, instead of looking for them.
+    /// `RELANCE_PG_BIN`: the folder of `postgres` and `initdb`, instead of a search.
     pub postgres_bin: Option<PathBuf>,
-    /// `RELANCE_PG_ARCHIVE`: the archive of server programs, where nothing can be fetched.
+    /// `RELANCE_PG_ARCHIVE`: the archive of server programs, for machines without internet access.
     pub postgres_archive: Option<PathBuf>,
-    /// `RELANCE_OFFLINE` is set to something: fetch nothing. The command line may say so, too.
+    /// `RELANCE_OFFLINE` is not empty: nothing is fetched. The command line has an option for this, too.
     pub offline: bool,
-    /// Where this user's programs keep what they can fetch again: `XDG_CACHE_HOME`, else where the system has it.
+    /// The user's folder for files that can be fetched again: `XDG_CACHE_HOME`, else the system's default.
     pub cache: Option<PathBuf>,
     /// `PATH`.
     pub path: Vec<PathBuf>,
-    /// `NO_COLOR` is set to something.
+    /// `NO_COLOR` is not empty.
     pub no_color: bool,
-    /// `RELANCE_LOG`: which events are logged, as `tracing_subscriber::EnvFilter` understands it.
+    /// `RELANCE_LOG`: the events to log, as a filter for `tracing_subscriber::EnvFilter`.
     pub log: Option<String>,
-    /// `USER`: who orders what is ordered from this terminal.
+    /// `USER`: the actor of orders from this terminal.
     pub user: Option<String>,
 }
 
-/// A variable of the environment that a manifest names, as it is now.
+/// Returns the current value of an environment variable that a manifest names.
 #[expect(clippy::disallowed_methods, reason = "this is the module that may")]
 pub fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
@@ -48,13 +51,14 @@ impl Config {
     }
 }
 
-/// The path that a variable names; empty, it names none.
+/// Returns the path in a variable; an empty variable has none.
 #[expect(clippy::disallowed_methods, reason = "this is the module that may")]
 fn path(variable: &str) -> Option<PathBuf> {
     env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-/// Root's home is closed to the user that runs its server, so root has the cache of the system.
+/// Returns the user's cache. Root uses the system's cache, because root's home is closed to the user that runs its
+/// server.
 fn cache() -> Option<PathBuf> {
     let in_home = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
     let root = rustix::process::geteuid().is_root();

@@ -35,8 +35,9 @@ static COLUMNS: [Column<Is>; 11] = [
     Column::optional("updated_at", Is::UpdatedAt),
 ];
 
-/// Hands every row of an export of accounts to `take`, in order, and says how many there were. `now` tells an age in
-/// the future.
+/// Passes every row of an export of accounts to `take`, in order, and returns the number of rows.
+///
+/// `now` serves to refuse an age in the future.
 pub fn accounts(
     source: Source,
     now: Timestamp,
@@ -89,7 +90,7 @@ impl<'a> Draft<'a> {
         match column {
             Is::Id => self.id = Some(value::id(cell)?),
             Is::Name => self.name = Some(value::written(cell)?),
-            // A phone cannot be judged in a country that is none: then the country is what is wrong with the row.
+            // A phone cannot be parsed without a valid country, so only the country is reported as wrong.
             Is::Phone => {
                 if let Ok(country) = country {
                     self.phone = value::said(cell, |text| Phone::parse(text, *country))?;
@@ -107,8 +108,11 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Returns the fact, once every cell of the row is parsed.
+    ///
     /// # Errors
-    /// The column that the row lacks.
+    ///
+    /// Returns the column that the row lacks.
     fn finish(self) -> Result<AccountFact<'a>, &'static str> {
         Ok(AccountFact {
             id: self.id.ok_or("id")?,

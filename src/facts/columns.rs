@@ -1,11 +1,11 @@
-//! From what a file calls its columns to what we call them.
+//! The mapping from the column names of a file to the known columns.
 
 use std::collections::HashMap;
 
 use super::Error;
 use crate::core::domain::fold;
 
-/// A column we know: its name in our documentation, what it is to us, whether a file must have it.
+/// A known column: its documented name, its meaning, and if it is required.
 pub(super) struct Column<C: 'static> {
     pub(super) name: &'static str,
     pub(super) is: C,
@@ -22,18 +22,18 @@ impl<C> Column<C> {
     }
 }
 
-/// One cell of a row. A column that we do not know is an attribute.
+/// One cell of a row. An unknown column is an attribute.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cell<'a, C> {
     pub(super) column: Option<C>,
     pub(super) name: &'a str,
     pub(super) text: &'a str,
-    /// A JSON number or boolean: text to an id or an attribute, an error to everything else.
+    /// The value is a JSON number or boolean: text for ids and attributes, an error for everything else.
     pub(super) plain: bool,
 }
 
-/// Finds columns by name: case, accents, blanks, `_` and `-` do not count, so `Account ID` and `accountId` both
-/// are `account_id`.
+/// The known columns by name. Case, accents, blanks, `_` and `-` do not count, so `Account ID` and `accountId` both are
+/// `account_id`.
 pub(super) struct Columns<C: 'static> {
     known: &'static [Column<C>],
     seen: HashMap<String, Option<C>>,
@@ -44,14 +44,14 @@ impl<C: Copy + PartialEq> Columns<C> {
         Self { known, seen: HashMap::new() }
     }
 
-    /// What the column called `name` is to us.
+    /// Returns the known column called `name`.
     pub(super) fn find(&mut self, name: &str) -> Option<C> {
         if let Some(found) = self.seen.get(name) {
             return *found;
         }
         let key = key(name);
         let found = self.known.iter().find(|column| self::key(column.name) == key).map(|column| column.is);
-        // A file whose every line names other columns must not fill the memory.
+        // A file with other columns on every line must not fill the memory.
         if self.seen.len() < 1000 {
             self.seen.insert(name.to_owned(), found);
         }

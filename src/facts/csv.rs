@@ -1,8 +1,8 @@
-//! CSV, record by record, with the line each begins on.
+//! CSV files, record by record, with the line on which each record begins.
 //!
-//! Fields are taken apart by `csv-core`; framing is done here, because a reader for people must name the right
-//! line after blank lines and CRLF, must bound its memory, and must not let one stray quote swallow the rows after
-//! it: a record that makes no sense is given up at the end of its first line.
+//! `csv-core` splits the fields, but this module frames the records. It must name the right line after blank lines and
+//! CRLF, and must bound its memory. A stray quote must not swallow the following rows: a senseless record is given up
+//! at the end of its first line.
 
 use std::io;
 
@@ -10,11 +10,11 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::window::Window;
 
-/// Longest record. A longer one is most likely a quote that was never closed.
+/// The length limit of a record, in bytes. A longer one most likely has an unclosed quote.
 const MAX_RECORD: usize = 64 * 1024;
 const MAX_FIELDS: usize = 1000;
 
-/// One record, or what is wrong with it.
+/// One record, or its fault.
 #[derive(Debug)]
 pub(super) enum Record<'a> {
     Fields { line: u64, fields: Fields<'a> },
@@ -44,7 +44,7 @@ pub(super) struct Csv {
     core: Reader,
     text: Vec<u8>,
     ends: Vec<usize>,
-    /// Fields of the header; a record of several lines with another count has a stray quote.
+    /// The number of fields in the header. A record over several lines with another number has a stray quote.
     width: Option<usize>,
 }
 
@@ -55,7 +55,7 @@ enum Framed {
 }
 
 impl Csv {
-    /// Begins at the header, whose separator (`,` `;` or tab) counts for the file.
+    /// Starts at the header, whose separator (`,` `;` or tab) applies to the file.
     pub(super) fn new(mut window: Window) -> io::Result<Self> {
         window.skip_empty_lines()?;
         while !window.ended() && !window.bytes().contains(&b'\n') && window.bytes().len() < MAX_RECORD {
@@ -65,7 +65,7 @@ impl Csv {
         Ok(Self { window, core, text: vec![0; MAX_RECORD], ends: vec![0; MAX_FIELDS], width: None })
     }
 
-    /// The next record; empty lines are none.
+    /// Returns the next record; empty lines are skipped.
     pub(super) fn next(&mut self) -> io::Result<Option<Record<'_>>> {
         self.window.skip_empty_lines()?;
         let line = self.window.line();
@@ -92,7 +92,7 @@ impl Csv {
         Ok(Some(Record::Broken { line, start: &self.text[..end], reason }))
     }
 
-    /// Finds the end of the record that the window begins with.
+    /// Finds the end of the first record in the window.
     fn frame(&mut self) -> io::Result<Framed> {
         loop {
             self.core.reset();
@@ -103,7 +103,8 @@ impl Csv {
             let (mut result, mut bytes, mut text, mut fields) =
                 self.core.read_record(input, &mut self.text, &mut self.ends);
             if result == ReadRecordResult::InputEmpty && self.window.ended() {
-                // A last line without its end. Inside quotes this is one more character, outside it ends the record.
+                // The last line may lack its line end. This added line end is one more character inside quotes, and
+                // ends the record outside.
                 let (again, _, more_text, more_fields) =
                     self.core.read_record(b"\n", &mut self.text[text..], &mut self.ends[fields..]);
                 if again == ReadRecordResult::InputEmpty {
@@ -136,7 +137,7 @@ impl Csv {
     }
 }
 
-/// The separator that the header uses most, outside quotes.
+/// Returns the separator that the header uses most, outside quotes.
 fn separator(bytes: &[u8]) -> u8 {
     let header = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
@@ -147,7 +148,7 @@ fn separator(bytes: &[u8]) -> u8 {
             *count += 1;
         }
     }
-    // Of equals the first: a file of one column is as good as comma-separated.
+    // If counts are equal, the first separator wins: a file with one column then counts as comma-separated.
     counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(separator, _)| separator)
 }
 

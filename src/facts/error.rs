@@ -1,10 +1,10 @@
-//! Why a whole file cannot be read.
+//! The errors that refuse a whole file.
 
 use std::io;
 
 use thiserror::Error;
 
-/// A file that is refused as a whole; nothing of it goes in.
+/// The refusal of a whole file; nothing from it is imported.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error("cannot read `{name}`")]
@@ -15,7 +15,7 @@ pub enum Error {
     },
     #[error("{name}:{line}: {reason}")]
     Refused { name: String, line: u64, reason: String },
-    /// Whoever takes the rows went away; it knows why.
+    /// The receiver of the rows stopped, and it knows why.
     #[error("reading was stopped")]
     Interrupted,
 }

@@ -1,4 +1,4 @@
-//! One import: a file of facts on one side, the database on the other, and a report of what became of each row.
+//! The import of one file of facts into the database, with a report about its rows.
 
 use std::collections::BTreeSet;
 
@@ -11,18 +11,18 @@ use crate::facts::{Interrupted, Row, Source};
 use crate::store;
 use crate::store::{Age, Merged, Store};
 
-/// What became of the rows of one file: every row is counted once.
+/// The result of each row in a file: every row counts once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub read: u64,
     pub inserted: u64,
     pub updated: u64,
     pub unchanged: u64,
-    /// By line.
+    /// The rejections by line.
     pub rejected: Vec<Rejection>,
 }
 
-/// Why nothing of a file went in.
+/// The reason why nothing from a file was imported.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(transparent)]
@@ -34,7 +34,8 @@ pub enum Error {
 /// Imports an export of accounts.
 ///
 /// # Errors
-/// When the file as a whole makes no sense or the database fails; then nothing was written.
+///
+/// Fails if the file as a whole makes no sense or the database fails; then nothing was written.
 pub async fn accounts(store: &Store, source: Source, age: Age) -> Result<Report, Error> {
     let imported = store.import_accounts(age, move |stage| {
         let mut rejected = Vec::new();
@@ -50,7 +51,8 @@ pub async fn accounts(store: &Store, source: Source, age: Age) -> Result<Report,
 /// Imports an export of referrals. Their accounts must have been imported before.
 ///
 /// # Errors
-/// When the file as a whole makes no sense or the database fails; then nothing was written.
+///
+/// Fails if the file as a whole makes no sense or the database fails; then nothing was written.
 pub async fn referrals(store: &Store, source: Source, age: Age) -> Result<Report, Error> {
     let imported = store.import_referrals(age, move |accounts, stage| {
         let mut rejected = Vec::new();
@@ -65,20 +67,21 @@ pub async fn referrals(store: &Store, source: Source, age: Age) -> Result<Report
     Ok(report(read, rejected, merged))
 }
 
-/// A list of phones, as a file has it.
+/// A list of phones from a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     pub read: u64,
     pub phones: BTreeSet<Phone>,
-    /// By line.
+    /// The rejections by line.
     pub rejected: Vec<Rejection>,
 }
 
 impl Listing {
-    /// Reads a list; the numbers of rows that name no country are those of `country`.
+    /// Reads a list; phones of rows without a country are in `country`.
     ///
     /// # Errors
-    /// When the file as a whole makes no sense.
+    ///
+    /// Fails if the file as a whole makes no sense.
     pub fn read(source: Source, country: Option<Country>) -> Result<Self, facts::Error> {
         let mut listing = Self::default();
         let (phones, rejected) = (&mut listing.phones, &mut listing.rejected);
@@ -92,7 +95,7 @@ impl Listing {
     }
 }
 
-/// Stages a good row and keeps what is wrong with a bad one.
+/// Stages a good row, and keeps the rejection of a bad one.
 fn sift<F>(
     row: Row<F>,
     rejected: &mut Vec<Rejection>,

@@ -1,8 +1,8 @@
-//! Reading exports: CSV or NDJSON in, checked facts out, one at a time.
+//! The reader of exports: it turns CSV or NDJSON into checked facts, one at a time.
 //!
-//! A row is good or it is refused with its line, column, value and reason: exactly one rejection a bad row, for
-//! the first column in file order that is wrong. Memory is one window of the file, whatever its size.
-//! Only a file that makes no sense as a whole (no header, a required column missing) is an [`Error`].
+//! A row is either good or refused with its line, column, value and reason. A bad row has exactly one rejection, for
+//! the first wrong column in file order. Memory is one window of the file, whatever its size. Only a file that makes no
+//! sense as a whole (no header, a required column missing) is an [`Error`].
 
 mod account;
 mod columns;
@@ -29,6 +29,6 @@ use crate::core::domain::Rejection;
 /// One row of an export.
 pub type Row<F> = Result<F, Rejection>;
 
-/// What the caller's side of a reading says: the receiver of the facts is gone, so reading can stop.
+/// The receiver of the facts is gone, so reading can stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interrupted;

@@ -1,4 +1,4 @@
-//! NDJSON: one JSON object a line.
+//! NDJSON files: one JSON object on each line.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,19 +9,19 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::window::Window;
 
-/// Longest line.
+/// The length limit of a line, in bytes.
 const MAX_LINE: usize = 64 * 1024;
 
-/// The lines of a file that hold something.
+/// The lines of a file that are not blank.
 pub(super) struct Lines {
     window: Window,
 }
 
-/// One line, or nothing but its number when it is longer than a line may be.
+/// One line. A line beyond the limit has only its number.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) number: u64,
-    /// Bytes that [`Lines::bytes`] has of it; `None`: too long.
+    /// The length of the line in [`Lines::bytes`]; `None` if it is too long.
     pub(super) length: Option<usize>,
 }
 
@@ -30,7 +30,7 @@ impl Lines {
         Self { window }
     }
 
-    /// The next line that is not blank. The last one is taken by this call.
+    /// Returns the next line that is not blank. This call consumes the line before it.
     pub(super) fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             self.window.skip_empty_lines()?;
@@ -54,7 +54,7 @@ impl Lines {
         &self.window.bytes()[..length]
     }
 
-    /// Moves past a line that [`Self::next`] gave.
+    /// Moves past a line that [`Self::next`] returned.
     pub(super) fn done(&mut self, length: usize) {
         self.window.take(length, 0);
     }
@@ -68,7 +68,7 @@ pub(super) struct Object<'a>(pub(super) Vec<(Cow<'a, str>, Value<'a>)>);
 pub(super) enum Value<'a> {
     Empty,
     Text(Cow<'a, str>),
-    /// A number or a boolean, as written. A phone or a time is neither.
+    /// A number or a boolean, as written; a phone or a time is neither.
     Plain(String),
     Object(Object<'a>),
     List,
@@ -143,6 +143,6 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// A string that is borrowed where it has no escapes.
+/// A string, borrowed unless it has escapes.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

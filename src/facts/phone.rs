@@ -14,8 +14,9 @@ enum Is {
 
 static COLUMNS: [Column<Is>; 2] = [Column::required("phone", Is::Phone), Column::optional("country", Is::Country)];
 
-/// Hands every phone of a list to `take`, in order, and says how many rows there were. A row that names no country is
-/// of `country`. Other columns are passed over.
+/// Passes every phone of a list to `take`, in order, and returns the number of rows.
+///
+/// A row without a country has the country `country`. Other columns are ignored.
 pub fn phones(
     source: Source,
     country: Option<Country>,

@@ -1,4 +1,4 @@
-//! One file of either format, as rows of cells.
+//! The reader of one file of either format, as rows of cells.
 
 use std::fmt;
 use std::fs::File;
@@ -12,17 +12,17 @@ use super::window::Window;
 use super::{Error, Interrupted, Row};
 use crate::core::domain::Rejection;
 
-/// Bad rows are told one by one, so they must fit the memory.
+/// The limit of bad rows: each is reported, so they must fit in memory.
 const MAX_BAD: u64 = 1_000_000;
 
-/// How a file writes its rows.
+/// The format of a file's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Csv,
     Ndjson,
 }
 
-/// A file to read, or any other stream of bytes.
+/// A file to read, or another stream of bytes.
 pub struct Source {
     name: String,
     input: Box<dyn Read + Send>,
@@ -52,12 +52,12 @@ impl Source {
         Self { name: name.to_owned(), input: Box::new(input), format: None, size: None }
     }
 
-    /// Bytes of the file, where it is one.
+    /// Returns the size in bytes, if the source is a file.
     pub fn size(&self) -> Option<u64> {
         self.size
     }
 
-    /// The same source, seen through `wrap`: to count what was read.
+    /// Returns the same source, read through `wrap`, for example to count the bytes.
     #[must_use]
     pub fn through(self, wrap: impl FnOnce(Box<dyn Read + Send>) -> Box<dyn Read + Send>) -> Self {
         Self { input: wrap(self.input), ..self }
@@ -70,13 +70,15 @@ impl fmt::Debug for Source {
     }
 }
 
-/// Where a row stands and what it holds.
+/// The line of a row, and its cells.
 pub(super) struct Cells<'a, C> {
     pub(super) line: u64,
     pub(super) cells: &'a [Cell<'a, C>],
 }
 
-/// Hands every row of `source` to `row`, in order, and says how many there were. `row` answers whether it was good.
+/// Passes every row of `source` to `row`, in order, and returns the number of rows.
+///
+/// `row` returns true if the row was good.
 pub(super) fn read<C: Copy + PartialEq>(
     source: Source,
     known: &'static [Column<C>],
@@ -125,7 +127,8 @@ fn sniff(bytes: &[u8]) -> Format {
     }
 }
 
-/// The columns of a CSV file by position: the name, and what it is to us. `None`: the column has no name.
+/// The columns of a CSV file by position: the name, and the known column if it is one. `None` means a column without a
+/// name.
 type Places<C> = Vec<Option<(String, Option<C>)>>;
 
 fn header<C: Copy + PartialEq>(file: &str, csv: &mut Csv, known: &'static [Column<C>]) -> Result<Places<C>, Error> {
@@ -216,7 +219,7 @@ fn ndjson_rows<C: Copy + PartialEq>(
     Ok(read)
 }
 
-/// The parser's words without its "at line 1", which is not the line of the file.
+/// Returns the parser's message without its "at line 1", which is not the line in the file.
 fn json_fault(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);

@@ -49,10 +49,10 @@ static COLUMNS: [Column<Is>; 16] = [
     Column::optional("updated_at", Is::UpdatedAt),
 ];
 
-/// Hands every row of an export of referrals to `take`, in order, and says how many there were.
+/// Passes every row of an export of referrals to `take`, in order, and returns the number of rows.
 ///
-/// `account` knows those we have by the id that exports use: a referral of any other is refused. `now` tells a birth
-/// date or an age in the future.
+/// `account` finds the known accounts by their ids in exports; a referral of any other account is refused. `now` serves
+/// to refuse a birth date or an age in the future.
 pub fn referrals(
     source: Source,
     account: &dyn Fn(&str) -> Option<AccountId>,
@@ -73,7 +73,7 @@ fn referral<'a>(
 ) -> Row<ReferralFact<'a>> {
     let mut draft = Draft::default();
     let written = row.cells.iter().find(|cell| cell.column == Some(Is::Country));
-    // A phone cannot be judged in a country that is none: then the country is what is wrong with the row.
+    // A phone cannot be parsed without a valid country, so only the country is reported as wrong.
     let country = written.and_then(|cell| Country::parse(cell.text.trim()).ok());
     for cell in row.cells {
         draft
@@ -146,8 +146,11 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Returns the fact, once every cell of the row is parsed.
+    ///
     /// # Errors
-    /// The column that the row lacks.
+    ///
+    /// Returns the column that the row lacks.
     fn finish(self) -> Result<ReferralFact<'a>, &'static str> {
         Ok(ReferralFact {
             id: self.id.ok_or("id")?,

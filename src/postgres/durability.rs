@@ -1,10 +1,10 @@
 //! The durability of the embedded server.
 
-/// What a crash of the machine may cost.
+/// The loss that a crash of the machine may cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing that was committed.
+    /// No committed data is lost.
     Full,
-    /// Everything: for tests.
+    /// All data may be lost: for tests.
     Disposable,
 }

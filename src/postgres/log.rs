@@ -1,14 +1,14 @@
-//! The log of a server and its keeper: where they say why they did not start.
+//! The log of a server and its keeper, which shows why a start failed.
 
 use std::{fs, io};
 
 use super::Error;
 use super::place::Place;
 
-/// Beyond this a start begins it anew.
+/// The size beyond which the next start empties the log.
 const MOST_BYTES: u64 = 10 << 20;
 
-/// How many of its last lines an error shows.
+/// The number of last lines that an error shows.
 const TAIL_LINES: usize = 10;
 
 impl Place {
@@ -16,13 +16,13 @@ impl Place {
         fs::metadata(self.log()).map_or(0, |log| log.len())
     }
 
-    /// Empties a long log. Only for who starts the server: those who run hold places in it.
+    /// Empties a long log. Only a process that starts the server may do so, because others hold positions in the log.
     pub(super) fn trim_log(&self) -> Result<(), Error> {
         let log = self.open(&self.log())?;
         if self.log_bytes() > MOST_BYTES { log.set_len(0).map_err(Error::io("empty", &self.log())) } else { Ok(()) }
     }
 
-    /// What was logged after the first `bytes`.
+    /// Returns the log after the first `bytes`.
     pub(super) fn log_since(&self, bytes: u64) -> String {
         let read = || -> io::Result<String> {
             let log = fs::read(self.log())?;
@@ -32,7 +32,7 @@ impl Place {
         read().unwrap_or_default()
     }
 
-    /// The error that shows how the log ends.
+    /// Returns the error that shows the end of the log.
     pub(super) fn not_ready(&self, bytes: u64) -> Error {
         let said = self.log_since(bytes);
         let lines: Vec<_> = said.lines().collect();

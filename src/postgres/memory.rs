@@ -1,23 +1,23 @@
-//! How much memory the server keeps pages in.
+//! The size of the server's page cache.
 
 use std::fs;
 
 const MB: u64 = 1024 * 1024;
-/// Of the memory there is, one part in so many: the daemon and the page cache of the system live here, too.
+/// The server's part of the memory is one in this many, because the daemon and the system's page cache share it.
 const PART: u64 = 8;
 const LEAST_MB: u64 = 128;
 const MOST_MB: u64 = 2_048;
-/// Where nobody says how much there is.
+/// The size for a machine of unknown memory.
 const UNKNOWN_MB: u64 = 256;
 
-/// The server's `shared_buffers`: an eighth of the memory of this machine, or of the container it runs in.
+/// Returns the server's `shared_buffers`: an eighth of the memory of this machine or its container.
 pub(super) fn shared_buffers() -> String {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| machine(&text));
     let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
     format!("{}MB", part_mb(machine, container))
 }
 
-/// In bytes.
+/// Returns the machine's memory in bytes.
 fn machine(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kb: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

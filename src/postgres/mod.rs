@@ -1,10 +1,11 @@
-//! A private Postgres, for those who name no database.
+//! A private Postgres for users without their own database.
 //!
-//! The first command that needs it starts it; commands that come while it runs find it; it stops when the last is
-//! gone. No command is its parent: a [`Keeper`], the program itself run as a hidden command, is (see there). In the
-//! folder, next to the cluster, lie three locks: `start.lock` serialises those who start and stop the server,
-//! `users.lock` is held shared by whoever uses it, `keeper.lock` by the keeper. The kernel releases them, so that
-//! nothing here depends on anybody ending in good order.
+//! The first command that needs the server starts it, and further commands find it. The server stops after the last of
+//! them. Its parent is no command but a [`Keeper`], which is the program itself run as a hidden command.
+//!
+//! The server's folder has three locks next to the cluster. `start.lock` serialises starts and stops of the server.
+//! Users of the server hold `users.lock` shared, and the keeper holds `keeper.lock`. The kernel releases the locks, so
+//! nothing depends on a clean exit.
 
 mod archive;
 mod binaries;
@@ -46,43 +47,43 @@ pub use self::scratch::Scratch;
 /// The database that every cluster has from its first start.
 pub const DATABASE: &str = cluster::NAME;
 
-/// For how long the server waits for the next command.
+/// The time for which the server waits for the next command.
 pub const GRACE: Duration = Duration::from_secs(2);
 
-/// From starting the keeper to a server that answers, recovery apart.
+/// The longest wait from the start of the keeper to an answer of the server, without recovery.
 const READY: Duration = Duration::from_secs(30);
-/// Recovery reads at most `max_wal_size`, in minutes if the disk is slow.
+/// The longest wait for recovery, which reads at most `max_wal_size`: minutes on a slow disk.
 const RECOVERED: Duration = Duration::from_mins(10);
 
-/// Which server, and how.
+/// The settings of a private server.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Its folder, made when missing.
+    /// The folder of the server; it is created if missing.
     pub dir: PathBuf,
-    /// The `relancectl` to run as its keeper.
+    /// The `relancectl` to run as the keeper.
     pub keeper_program: PathBuf,
     pub search: Search,
     pub grace: Duration,
     pub durability: Durability,
 }
 
-/// A server in use: it runs at least as long as this lives.
+/// A server in use, which runs at least as long as this value lives.
 #[derive(Debug)]
 pub struct Server {
     place: Place,
     users: Option<File>,
 }
 
-/// How a command came to its server; shown to the user unless it was simply found.
+/// How the command reached its server; shown to the user unless it was already running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Started {
-    /// It was running.
+    /// The server was running.
     Found,
-    /// It was not, and is now.
+    /// The server was not running, and was started.
     Now { major: u32, dir: PathBuf, after: After, moved: Option<Moved> },
 }
 
-/// What the server found in its folder when it started.
+/// The earlier state of the folder that the server started in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
     Nothing,
@@ -103,45 +104,47 @@ impl fmt::Display for Started {
     }
 }
 
-/// What there is of a server, without starting it.
+/// The state of a server, read without starting it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     pub dir: PathBuf,
-    /// `None`: there is no cluster yet.
+    /// The major version of the cluster; `None` if there is no cluster yet.
     pub major: Option<u32>,
-    /// The process, when it answers.
+    /// The process, if it answers.
     pub pid: Option<i32>,
     pub in_use: bool,
 }
 
-/// What became of a wish to stop the server.
+/// The result of a request to stop the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
     Stopped,
     WasNotRunning,
-    /// Nothing happened: another command uses it.
+    /// The server still runs, because another command uses it.
     InUse,
 }
 
 impl Server {
-    /// Finds the server running or starts it, and keeps it until dropped. Blocks, up to minutes after a crash.
+    /// Finds the running server or starts it, and keeps it running until dropped.
+    ///
+    /// Blocks, up to minutes after a crash.
     pub fn start(options: &Options) -> Result<(Self, Started), Error> {
         let place = Place::choose(&options.dir)?;
         if cluster::major(&place)?.is_none() {
-            // Fails before anything is made.
+            // The search fails before anything is created.
             Binaries::find(&options.search, None, &place)?;
         }
         place.prepare()?;
         let alone = place.start_lock()?;
         alone.lock().map_err(Error::io("lock", &place.dir))?;
-        // Waits for a keeper that is just stopping the server.
+        // The lock waits for a keeper that is stopping the server.
         let users = place.users_lock()?;
         users.lock_shared().map_err(Error::io("lock", &place.dir))?;
         let started = bring_up(&place, options)?;
         Ok((Self { place, users: Some(users) }, started))
     }
 
-    /// Restrictions the server unless somebody uses it.
+    /// Restrictions the server unless a command uses it.
     pub fn stop(dir: &Path) -> Result<Stop, Error> {
         let place = Place::choose(dir)?;
         if cluster::major(&place)?.is_none() {
@@ -150,7 +153,7 @@ impl Server {
         stop_unless_used(&place)
     }
 
-    /// Looks without touching.
+    /// Returns the state of the server and changes nothing.
     pub fn status(dir: &Path) -> Result<Status, Error> {
         let place = Place::choose(dir)?;
         let major = cluster::major(&place)?;
@@ -161,16 +164,16 @@ impl Server {
         Ok(Status { dir: place.dir, major, pid: Some(pid.as_raw_nonzero().get()), in_use })
     }
 
-    /// A URL of one of its databases, for us and for any program that uses libpq.
+    /// Returns the URL of a database, for relance and for any program that uses libpq.
     pub fn url(&self, database: &str) -> String {
         self.place.url(database)
     }
 
-    /// Creates a database, empty or as a copy of another to which nobody is connected.
+    /// Creates a database, empty or as a copy of `template`, to which nobody may be connected.
     pub async fn create_database(&self, name: &str, template: Option<&str>) -> Result<(), Error> {
         let name = quoted(name);
         let statement = match template {
-            // Copying files beats logging every page when a new database is small and many are made.
+            // For many small new databases, copying files is faster than logging every page.
             Some(template) => {
                 format!("create database {name} template {} strategy file_copy", quoted(template))
             }
@@ -179,12 +182,12 @@ impl Server {
         self.execute("create a database", statement).await
     }
 
-    /// Drops a database when it exists, ending its connections.
+    /// Drops a database if it exists, and ends its connections.
     pub async fn drop_database(&self, name: &str) -> Result<(), Error> {
         self.execute("drop a database", format!("drop database if exists {} with (force)", quoted(name))).await
     }
 
-    /// Lets go of the server and stops it, unless somebody else uses it. Blocks.
+    /// Releases the server and stops it, unless another command uses it. Blocks.
     pub fn close(mut self) -> Result<Stop, Error> {
         self.users = None;
         stop_unless_used(&self.place)
@@ -202,15 +205,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The first process of a container takes everything down with it when it ends: no keeper will come to it.
+        // The end of a container's first process ends all others, so no keeper would stop the server in good order.
         if self.users.take().is_some() && std::process::id() == 1 {
-            // Then the next start recovers.
+            // If this fails, the next start recovers.
             drop(stop_unless_used(&self.place));
         }
     }
 }
 
-/// Sees to it that a kept server answers. The caller holds `start.lock`, and `users.lock` shared.
+/// Ensures that a server with a keeper answers. The caller holds `start.lock`, and `users.lock` shared.
 fn bring_up(place: &Place, options: &Options) -> Result<Started, Error> {
     let state = State::of(place);
     let found = matches!(state, State::Ready(_));
@@ -237,7 +240,7 @@ fn bring_up(place: &Place, options: &Options) -> Result<Started, Error> {
     Ok(if found { Started::Found } else { started })
 }
 
-/// Waits for the server to answer and to be kept, starting a keeper when there is none.
+/// Waits until the server answers and has a keeper; starts a keeper if there is none.
 fn await_ready(place: &Place, spawn: impl Fn(File) -> Result<Child, Error>) -> Result<(), Error> {
     let log_bytes = place.log_bytes();
     let log = place.open(&place.log())?;
@@ -251,7 +254,7 @@ fn await_ready(place: &Place, spawn: impl Fn(File) -> Result<Child, Error>) -> R
         }
         match keeper.as_mut().map(Child::try_wait) {
             None if !is_kept => keeper = Some(spawn(log.try_clone().map_err(Error::io("open", &place.log()))?)?),
-            // Another one was still there.
+            // Another keeper still held the lock.
             Some(Ok(Some(exit))) if exit.success() => keeper = None,
             Some(Ok(Some(_)) | Err(_)) => return Err(place.not_ready(log_bytes)),
             None | Some(Ok(None)) => {}
@@ -272,7 +275,7 @@ fn spawn_keeper(place: &Place, binaries: &Binaries, options: &Options, log: File
         command.arg("--disposable");
     }
     let errors = log.try_clone().map_err(Error::io("open", &place.log()))?;
-    // It outlives us: it must hold neither our folder nor our secrets.
+    // The keeper outlives this process, so it must hold neither its folder nor its secrets.
     command.env_clear().current_dir("/").stdin(Stdio::null()).stdout(log).stderr(errors);
     command.spawn().map_err(Error::io("run", &options.keeper_program))
 }
@@ -281,7 +284,7 @@ fn stop_unless_used(place: &Place) -> Result<Stop, Error> {
     let alone = place.start_lock()?;
     alone.lock().map_err(Error::io("lock", &place.dir))?;
     let users = place.users_lock()?;
-    // A keeper holds it for moments when it looks for users, and longer when it is itself stopping the server.
+    // A keeper holds the lock briefly when it looks for users, and longer when it stops the server itself.
     let asked = Instant::now();
     while users.try_lock().is_err() {
         let busy = matches!(State::of(place), State::Ready(_)) && place.is_kept()?;
@@ -293,7 +296,8 @@ fn stop_unless_used(place: &Place) -> Result<Stop, Error> {
     let was_running = !State::of(place).is_down();
     postmaster::stop(place)?;
     place.tidy();
-    // The keeper sees that the server is gone, and goes: or the next command would take it for one that starts it.
+    // The keeper ends once it sees that the server is gone. Otherwise the next command would wait for it to start the
+    // server.
     while place.is_kept()? && asked.elapsed() < READY {
         sleep(PAUSE);
     }

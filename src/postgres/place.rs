@@ -1,4 +1,4 @@
-//! Where a private server lives: its folder, its socket, its locks.
+//! The place of a private server: its folder, its socket and its locks.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -13,13 +13,14 @@ use super::Error;
 use super::user::{Account, RunAs};
 use crate::core::domain::hex;
 
-/// Part of the socket's name; nothing listens on TCP.
+/// The port, which is only part of the socket's name; nothing listens on TCP.
 pub(super) const PORT: u16 = 5432;
 
-/// The kernel's limit is 104 bytes on macOS and 108 on Linux, for the folder and `/.s.PGSQL.5432`.
+/// The limit for the socket's folder. The kernel allows 104 bytes on macOS and 108 on Linux, including
+/// `/.s.PGSQL.5432`.
 const SOCKET_DIR_BYTES: usize = 85;
 
-/// A folder with everything of one server in it, and as whom it runs.
+/// The folder of one server, and the user that it runs as.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) dir: PathBuf,
@@ -28,7 +29,7 @@ pub(super) struct Place {
     pub(super) moved: Option<Moved>,
 }
 
-/// Why the server is not in the folder that was asked for.
+/// The reason why the server is not in the requested folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
     user: String,
@@ -42,7 +43,7 @@ impl fmt::Display for Moved {
 }
 
 impl Place {
-    /// Decides where the server asked for in `dir` lives. Every command comes to the same answer; nothing is made.
+    /// Returns the place of the server requested in `dir`. Every command gets the same answer, and nothing is created.
     pub(super) fn choose(dir: &Path) -> Result<Self, Error> {
         let dir = real(dir).map_err(Error::io("find", dir))?;
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -62,7 +63,7 @@ impl Place {
         Ok(Self { dir, socket_dir, user, moved })
     }
 
-    /// Makes the folder, closed to everybody else.
+    /// Creates the folder, closed to other users.
     pub(super) fn prepare(&self) -> Result<(), Error> {
         if let Some(parent) = self.dir.parent() {
             fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
@@ -75,15 +76,16 @@ impl Place {
         Ok(())
     }
 
-    /// Makes the folder of the socket. Only under `users.lock`: whoever stops the server removes it.
+    /// Creates the folder of the socket. The caller holds `users.lock`, because the process that stops the server
+    /// removes it.
     pub(super) fn prepare_socket(&self) -> Result<(), Error> {
         if self.socket_dir == self.dir { Ok(()) } else { self.private_dir(&self.socket_dir) }
     }
 
-    /// Removes what lies outside the folder while no server runs.
+    /// Removes the files outside the folder while no server runs.
     pub(super) fn tidy(&self) {
         if self.socket_dir != self.dir {
-            // Not empty or gone already: then it is not ours to remove.
+            // A folder with other content must stay, and it may be gone already.
             drop(fs::remove_dir(&self.socket_dir));
         }
     }
@@ -100,33 +102,35 @@ impl Place {
         self.socket_dir.join(format!(".s.PGSQL.{PORT}"))
     }
 
-    /// A connection URL, whole enough that no `PG*` variable of its reader changes it. The socket's folder has only characters that need no quoting.
+    /// Returns a connection URL that no `PG*` variable of its reader changes.
+    ///
+    /// The socket's folder has only characters that need no quoting.
     pub(super) fn url(&self, database: &str) -> String {
         let host = self.socket_dir.to_string_lossy().replace('/', "%2F");
         format!("postgres://relance@localhost/{database}?host={host}&port={PORT}&sslmode=disable")
     }
 
-    /// Serialises those who start or stop the server.
+    /// Opens the lock that serialises starts and stops of the server.
     pub(super) fn start_lock(&self) -> Result<File, Error> {
         self.open(&self.dir.join("start.lock"))
     }
 
-    /// Held shared by whoever uses the server, exclusively by whoever stops it.
+    /// Opens the lock that users of the server hold shared, and a process that stops it holds exclusively.
     pub(super) fn users_lock(&self) -> Result<File, Error> {
         self.open(&self.dir.join("users.lock"))
     }
 
-    /// Held exclusively by the keeper as long as it lives.
+    /// Opens the lock that the keeper holds exclusively as long as it lives.
     pub(super) fn keeper_lock(&self) -> Result<File, Error> {
         self.open(&self.dir.join("keeper.lock"))
     }
 
-    /// Tells whether a keeper lives.
+    /// Returns true if a keeper lives.
     pub(super) fn is_kept(&self) -> Result<bool, Error> {
         Ok(self.keeper_lock()?.try_lock_shared().is_err())
     }
 
-    /// Opens a file of ours for appending, making it when missing.
+    /// Opens a file of the place for appending, and creates it if it is missing.
     pub(super) fn open(&self, path: &Path) -> Result<File, Error> {
         let file = OpenOptions::new().append(true).create(true).open(path).map_err(Error::io("open", path))?;
         self.user.give(path)?;
@@ -149,7 +153,7 @@ impl Place {
     }
 }
 
-/// The path without symbolic links as far as it exists.
+/// Returns the path without symbolic links, as far as it exists.
 fn real(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     let exists = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
@@ -158,7 +162,7 @@ fn real(path: &Path) -> io::Result<PathBuf> {
     Ok(if rest.as_os_str().is_empty() { exists } else { exists.join(rest) })
 }
 
-/// The outermost existing folder on the way to `dir` that `account` may not pass.
+/// Returns the outermost existing folder on the way to `dir` that `account` may not enter.
 pub(super) fn closed_to(account: &Account, dir: &Path) -> Option<PathBuf> {
     let mut parents: Vec<_> = dir.ancestors().skip(1).collect();
     parents.reverse();
@@ -168,7 +172,7 @@ pub(super) fn closed_to(account: &Account, dir: &Path) -> Option<PathBuf> {
     closed.map(Path::to_owned)
 }
 
-/// Where root keeps the server of a folder that cannot serve.
+/// Returns where root keeps the server if the requested folder is unsuitable.
 fn outside(dir: &Path) -> PathBuf {
     let may_write = |dir| rustix::fs::access(dir, Access::WRITE_OK).is_ok();
     if may_write("/var/lib/relance") || may_write("/var/lib") {
@@ -184,7 +188,7 @@ fn fits_a_socket(dir: &Path) -> bool {
     bytes.len() <= SOCKET_DIR_BYTES && bytes.iter().all(plain)
 }
 
-/// Twelve hexadecimal digits that stand for a path.
+/// Returns twelve hexadecimal digits that identify a path.
 fn digest(path: &Path) -> String {
     hex(&Sha256::digest(path.as_os_str().as_encoded_bytes())[..6])
 }

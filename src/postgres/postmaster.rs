@@ -1,4 +1,4 @@
-//! The server process: what its pid file and its socket say of it, how to start it, how to stop it.
+//! The server process: its state from its pid file and socket, its start and its stop.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -17,26 +17,26 @@ use super::error::Error;
 use super::memory;
 use super::place::{PORT, Place};
 
-/// How often a short wait looks again.
+/// The pause between two looks in a short wait.
 pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
-/// A process with the server's pid that has no socket for so long is another program.
+/// The time after which a process with the server's pid but no socket counts as another program.
 pub(super) const SILENCE: Duration = Duration::from_secs(5);
 
-/// A fast shutdown ends every session and writes a checkpoint.
+/// The patience with a fast shutdown, which ends every session and writes a checkpoint.
 const FAST: Duration = Duration::from_secs(20);
-/// After which it is told to drop everything; the next start recovers.
+/// The patience with an immediate shutdown, which drops everything; the next start recovers.
 const IMMEDIATE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Never started, or stopped in good order.
+    /// The server was never started, or was stopped in good order.
     Stopped,
-    /// Died without putting its pid file away: the next start recovers.
+    /// The server died and left its pid file: the next start recovers.
     Crashed,
-    /// The same, and its pid is another program's by now.
+    /// The server died and left its pid file, and another program has its pid now.
     Replaced,
-    /// Alive without a socket: in its first or last moments, or another program that was given the same pid.
+    /// The process has no socket: it is starting or ending, or it is another program with the same pid.
     Silent(Pid),
     Starting(Pid),
     Ready(Pid),
@@ -44,7 +44,7 @@ pub(super) enum State {
 }
 
 impl State {
-    /// Looks at the server of `place`.
+    /// Returns the state of the server in `place`.
     pub(super) fn of(place: &Place) -> Self {
         let text = match fs::read_to_string(place.data().join("postmaster.pid")) {
             Ok(text) => text,
@@ -63,7 +63,7 @@ impl State {
         if UnixStream::connect(place.socket()).is_err() {
             return Self::Silent(pid);
         }
-        // The eighth line is what `pg_ctl` waits for, too.
+        // `pg_ctl` waits for the eighth line, too.
         match lines.nth(6).map(str::trim) {
             Some("ready") => Self::Ready(pid),
             Some("stopping") => Self::Stopping(pid),
@@ -71,13 +71,13 @@ impl State {
         }
     }
 
-    /// Tells whether there is no server, for whatever reason.
+    /// Returns true if no server runs, for whatever reason.
     pub(super) fn is_down(self) -> bool {
         matches!(self, Self::Stopped | Self::Crashed | Self::Replaced)
     }
 }
 
-/// Starts the server, its messages going to our standard error.
+/// Starts the server. Its messages go to the standard error of this process.
 pub(super) fn spawn(place: &Place, binaries: &Binaries, durability: Durability) -> Result<Child, Error> {
     let mut command = cluster::program(place, binaries, "postgres");
     command.arg("-D").arg(place.data()).arg("-k").arg(&place.socket_dir).args(["-p", &PORT.to_string()]);
@@ -94,19 +94,19 @@ pub(super) fn spawn(place: &Place, binaries: &Binaries, durability: Durability) 
 const ALWAYS: [(&str, &str); 12] = [
     ("listen_addresses", ""),
     ("unix_socket_permissions", "0700"),
-    // One machine, no replicas: nothing reads the log but recovery.
+    // There is one machine without replicas: only recovery reads the log.
     ("wal_level", "minimal"),
     ("max_wal_senders", "0"),
     ("max_logical_replication_workers", "0"),
     ("max_wal_size", "2GB"),
-    // Short statements only: compiling them costs more than it saves.
+    // Statements are short, so compiling them costs more than it saves.
     ("jit", "off"),
-    // Hardly anybody is looked up twice in one statement.
+    // Statements rarely look up the same row twice.
     ("enable_memoize", "off"),
     ("timezone", "UTC"),
     ("log_timezone", "UTC"),
     ("log_checkpoints", "off"),
-    // `keeper` reads messages.
+    // `keeper` parses messages, so they must be in English.
     ("lc_messages", "C"),
 ];
 const DISPOSABLE: [(&str, &str); 6] = [
@@ -115,7 +115,7 @@ const DISPOSABLE: [(&str, &str); 6] = [
     ("fsync", "off"),
     ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
-    // It would sit in databases that tests want to drop.
+    // Autovacuum would connect to databases that tests drop.
     ("autovacuum", "off"),
 ];
 
@@ -125,7 +125,7 @@ fn set(command: &mut Command, settings: &[(&str, &str)]) {
     }
 }
 
-/// Restrictions the server: in good order, and if it does not listen, less gently. The caller holds `users.lock`.
+/// Restrictions the server in good order; if that fails, with an immediate shutdown. The caller holds `users.lock`.
 pub(super) fn stop(place: &Place) -> Result<(), Error> {
     for (how, patience) in [(Signal::INT, FAST), (Signal::QUIT, IMMEDIATE)] {
         let began = Instant::now();
@@ -133,11 +133,11 @@ pub(super) fn stop(place: &Place) -> Result<(), Error> {
         while began.elapsed() < patience {
             match State::of(place) {
                 State::Stopped | State::Crashed | State::Replaced => return Ok(()),
-                // Another program's process is not ours to end.
+                // The process may be another program, which must not be killed.
                 State::Silent(_) if !told && began.elapsed() > SILENCE => return Ok(()),
                 State::Silent(_) => {}
                 State::Starting(pid) | State::Ready(pid) | State::Stopping(pid) => {
-                    // Gone between looking and telling: what we wanted.
+                    // The server may end between the check and the signal, which is the aim anyway.
                     told = told || kill_process(pid, how).is_ok();
                 }
             }
@@ -147,7 +147,7 @@ pub(super) fn stop(place: &Place) -> Result<(), Error> {
     Err(Error::NotStopped { dir: place.dir.clone() })
 }
 
-/// Tells whether a process can be a server, as far as the system tells. Pids are used again, in containers soon.
+/// Returns true if a process can be a server, as far as the system knows. Pids are used again, in containers soon.
 fn is_postgres(pid: Pid) -> bool {
     let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero()));
     name.map_or(true, |name| name.trim() == "postgres")

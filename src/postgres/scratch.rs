@@ -1,7 +1,7 @@
-//! Databases that are thrown away, in a private server: one for each test, one for each simulation.
+//! Disposable databases in a private server: one for each test, one for each simulation.
 //!
-//! A template, keyed by the migrations, is migrated once; whoever asks gets a copy. What a process that died left
-//! behind is dropped by the next one that comes.
+//! A template, keyed by the migrations, is migrated once, and each database is a copy of it. The next process drops
+//! databases that a dead process left.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use super::{Error, Server, quoted};
 use crate::core::domain::hex;
 
-/// Any number that nothing else on this server locks.
+/// The key of the advisory lock on the template; any key works that is unique on this server.
 const TEMPLATE_LOCK: i64 = 0x7265_6c61;
 
-/// Empties every table but those that a migration filled, and starts their numbers anew.
+/// Empties every table except those that a migration filled, and restarts their sequences.
 const EMPTY: &str = "do $$ begin
   execute (select 'truncate ' || string_agg(format('%I', tablename), ', ') || ' restart identity cascade' from pg_tables
            where schemaname = 'public' and tablename not in ('_sqlx_migrations', 'generation', 'facts_generation'));
@@ -35,7 +35,8 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the template by `migrator` unless it is there, and drops what dead processes and older migrations left.
+    /// Creates the template with `migrator` unless it exists, and drops databases left by dead processes and older
+    /// migrations.
     pub async fn prepare(server: Server, migrator: &Migrator) -> Result<Self, Error> {
         let migrations = migrator.iter().fold(Sha256::new(), |hash, migration| hash.chain_update(&migration.checksum));
         let template = format!("template_{}", hex(&migrations.finalize()[..6]));
@@ -43,7 +44,7 @@ impl Scratch {
         Ok(Self { server, template, made: AtomicU32::new(0) })
     }
 
-    /// Makes a database, migrated and empty, and says its name.
+    /// Creates a migrated, empty database and returns its name.
     pub async fn create(&self) -> Result<String, Error> {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let name = format!("scratch_{}_{number}", getpid().as_raw_nonzero());
@@ -55,7 +56,7 @@ impl Scratch {
         self.server.url(name)
     }
 
-    /// Makes a database as it was when it was created: quicker than another one, and its connections stay.
+    /// Resets a database to its state at creation. This is faster than creating another, and its connections stay.
     pub async fn empty(&self, name: &str) -> Result<(), Error> {
         let empty = async {
             let mut database = PgConnection::connect(&self.server.url(name)).await?;
@@ -65,7 +66,7 @@ impl Scratch {
         empty.await.map_err(Error::sql("empty a database"))
     }
 
-    /// Drops a database, whoever is connected to it.
+    /// Drops a database, even if clients are connected to it.
     pub async fn remove(&self, name: &str) -> Result<(), Error> {
         remove(&self.server, name).await.map_err(Error::sql("drop a database"))
     }
@@ -79,7 +80,7 @@ async fn prepare(server: &Server, template: &str, migrator: &Migrator) -> Result
         admin.execute(AssertSqlSafe(format!("drop database if exists {} with (force)", quoted(left)))).await?;
     }
     if !names.iter().any(|name| name == template) {
-        // Under another name until it is complete.
+        // The template has another name until it is complete.
         let new = format!("new_{template}");
         admin.execute(AssertSqlSafe(format!("create database {}", quoted(&new)))).await?;
         let mut database = PgConnection::connect(&server.url(&new)).await?;
@@ -91,7 +92,7 @@ async fn prepare(server: &Server, template: &str, migrator: &Migrator) -> Result
     admin.close().await
 }
 
-/// Whether nobody needs this database any more.
+/// Returns true if no process needs this database any more.
 fn is_left(database: &str, template: &str) -> bool {
     match database.split_once('_') {
         Some(("scratch", rest)) => {
@@ -105,7 +106,7 @@ fn is_left(database: &str, template: &str) -> bool {
 
 async fn remove(server: &Server, name: &str) -> Result<(), sqlx::Error> {
     let mut admin = PgConnection::connect(&server.url("postgres")).await?;
-    // Ended first and one by one, because Postgres itself looks only ten times a second whether they are gone.
+    // Sessions are ended first and one by one, because Postgres itself checks only ten times a second if they are gone.
     loop {
         let ended = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
         if sqlx::query(ended).bind(name).fetch_all(&mut admin).await?.is_empty() {

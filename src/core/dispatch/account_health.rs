@@ -1,37 +1,39 @@
-//! How an account fares: how often it fails, how long it slows down, and for how long it is stopped.
+//! The health of an account: its failure and opt-out rates, its slow-downs, and the length of its restrictions.
 //!
-//! Over a sliding window, by `safety` in the manifests: more than 10 failures in a hundred messages stop an account for a while;
-//! more than 2 people in a hundred who ask for no more messages, or block, are told of, and more than 5 stop it. Below 20
-//! messages no rate says anything. What nobody answered counts as failed. These are the numbers at which providers of mail and of WhatsApp begin to look.
+//! Rates cover a sliding window and follow `safety` in the manifests. More than 10 failures per 100 messages restrict
+//! the account for a while. More than 2 opt-outs or blocks per 100 messages raise a warning, and more than 5 restrict
+//! the account. Below 20 messages no rate counts. An unknown outcome counts as a failure. Providers of mail and of
+//! WhatsApp begin to act at these numbers.
 //!
-//! Pure rules; who counts and who stops is the store's to do, under the lock of the account.
+//! The rules are pure. The store counts and restricts, under the lock of the account.
 
 use chrono::TimeDelta;
 
 use crate::core::domain::Timestamp;
 use crate::core::manifest::desired::Safety;
 
-/// The first stop for failures; each is twice as long as the one before.
+/// The first restriction after failures; each further one is twice as long.
 const FIRST_FAILURE_STOP: TimeDelta = TimeDelta::hours(1);
-/// The first stop of a channel; each is twice as long as the one before.
+/// The first restriction of a channel; each further one is twice as long.
 const FIRST_CHANNEL_STOP: TimeDelta = TimeDelta::minutes(10);
 const LONGEST_STOP: TimeDelta = TimeDelta::hours(24);
-/// A stop begins with the shortest again when the last one has been over for this long.
+/// The restriction length starts again at the shortest after this long without one.
 const FORGOTTEN: TimeDelta = TimeDelta::hours(24);
 
-/// The first wait of a sender that is too fast; each in a row is twice as long as the one before.
+/// The first wait after throttling; each further wait in a row is twice as long.
 const FIRST_WAIT: TimeDelta = TimeDelta::seconds(2);
 const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(10);
-/// Waits are in a row when one begins before the last has been over for this long.
+/// Waits are in a row if one begins within this time after the end of the last.
 const IN_A_ROW: TimeDelta = TimeDelta::minutes(2);
 
-/// Hand-overs and failures of an account, of the half window that runs and of the one before. What becomes of a hand-over
-/// counts in the half of the hand-over, so that a failure is never held against fewer messages than it is one of.
+/// The attempts and failures of an account, in the current half window and in the one before.
+///
+/// An outcome counts in the half of its attempt, so a failure is always compared with the messages of its own time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SendStats {
-    /// When the half that runs began.
+    /// The start of the current half.
     pub since: Option<Timestamp>,
-    /// When the one before did, if it counts.
+    /// The start of the half before, if it counts.
     pub before_since: Option<Timestamp>,
     pub now: Count,
     pub before: Count,
@@ -41,11 +43,11 @@ pub struct SendStats {
 pub struct Count {
     pub handed: u32,
     pub failed: u32,
-    /// People who asked for no more messages, or blocked.
+    /// The people who opted out or blocked.
     pub opted_out: u32,
 }
 
-/// What a rate asks for.
+/// The rate that a restriction follows from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Complaint {
     Failures,
@@ -53,7 +55,7 @@ pub enum Complaint {
 }
 
 impl SendStats {
-    /// The send_stats at `now`: what is too old is left out. The window moves on by half of itself.
+    /// Returns the statistics at `now`, without those that are too old. The window moves by half its length.
     #[must_use]
     pub fn at(self, now: Timestamp, safety: &Safety) -> Self {
         let half = TimeDelta::seconds(i64::try_from(safety.window.as_seconds() / 2).unwrap_or(i64::MAX / 4_000));
@@ -61,13 +63,13 @@ impl SendStats {
         match self.since {
             Some(since) if now < since + half => self,
             Some(since) if now < since + half * 2 => fresh(self.since, self.now),
-            // It begins with the next hand-over.
+            // The window begins with the next attempt.
             None => Self::default(),
             Some(_) => fresh(None, Count::default()),
         }
     }
 
-    /// So many more were handed over at this instant.
+    /// Adds `n` attempts at this instant.
     #[must_use]
     pub fn handed(self, n: u32, at: Timestamp, safety: &Safety) -> Self {
         let mut send_stats = self.at(at, safety);
@@ -76,7 +78,7 @@ impl SendStats {
         send_stats
     }
 
-    /// One that was handed over at this instant failed; one from before the window says nothing any more.
+    /// Adds the failure of an attempt made at this instant; an attempt from before the window is ignored.
     #[must_use]
     pub fn failed(mut self, handed_at: Timestamp) -> Self {
         if let Some(count) = self.half_of(handed_at) {
@@ -85,7 +87,7 @@ impl SendStats {
         self
     }
 
-    /// Whoever was last written to at this instant asked for no more.
+    /// Adds the opt-out of a person whose last message was sent at this instant.
     #[must_use]
     pub fn opted_out(mut self, handed_at: Timestamp) -> Self {
         if let Some(count) = self.half_of(handed_at) {
@@ -94,7 +96,7 @@ impl SendStats {
         self
     }
 
-    /// One that was handed over at this instant does not count: it was put off through no fault of its own.
+    /// Removes an attempt made at this instant, because the message was put off through no fault of its own.
     #[must_use]
     pub fn put_off(mut self, handed_at: Timestamp) -> Self {
         if let Some(count) = self.half_of(handed_at) {
@@ -112,14 +114,14 @@ impl SendStats {
         }
     }
 
-    /// Whether what counted for nothing `before`, among too few messages, says something now.
+    /// Returns true if a complaint or warning applies now that did not apply to `before`, when messages were too few.
     pub fn has_become_unwell(self, before: Self, safety: &Safety) -> bool {
         let says = |send_stats: Self| (send_stats.complaint(safety).is_some(), send_stats.warning(safety).is_some());
         let (was, is) = (says(before), says(self));
         (is.0 && !was.0) || (is.1 && !was.1)
     }
 
-    /// Whether it must stop; with a sentence that says why.
+    /// Returns the reason to restrict the account, with a sentence about it.
     pub fn complaint(self, safety: &Safety) -> Option<(Complaint, String)> {
         let (handed, failed, opted_out) = self.sums();
         if exceeds(failed, handed, safety.failure_percent, safety) {
@@ -129,7 +131,7 @@ impl SendStats {
             .then(|| (Complaint::OptOuts, opt_outs(opted_out, handed)))
     }
 
-    /// Whether so many people have enough that somebody should know; a sentence that says so.
+    /// Returns a warning sentence if many people opt out.
     pub fn warning(self, safety: &Safety) -> Option<String> {
         let (handed, _, opted_out) = self.sums();
         exceeds(opted_out, handed, safety.opt_out_warn_percent, safety).then(|| opt_outs(opted_out, handed))
@@ -150,21 +152,21 @@ fn opt_outs(n: u32, handed: u32) -> String {
     format!("{people} for no more messages, of the last {handed}")
 }
 
-/// A stop that ends by itself.
+/// A restriction that ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HealthRestriction {
-    /// How often in a row, this time included.
+    /// The number of restrictions in a row, this one included.
     pub times: u32,
     pub until: Timestamp,
 }
 
 impl HealthRestriction {
-    /// Of an account whose messages fail, after `last` time.
+    /// Returns the restriction of an account whose messages fail, after the `last` one.
     pub fn for_failures(last: Option<Self>, now: Timestamp) -> Self {
         Self::after(last, FIRST_FAILURE_STOP, now)
     }
 
-    /// Of a channel that takes nothing, after `last` time.
+    /// Returns the restriction of a channel that accepts nothing, after the `last` one.
     pub fn of_channel(last: Option<Self>, now: Timestamp) -> Self {
         Self::after(last, FIRST_CHANNEL_STOP, now)
     }
@@ -176,9 +178,9 @@ impl HealthRestriction {
     }
 }
 
-/// How long a sender that is too fast waits: as long as the provider asks for, else longer each time in a row.
+/// Returns the wait after throttling: as long as the provider asks, otherwise longer each time in a row.
 pub fn slow_down(last: Option<HealthRestriction>, asked: Option<TimeDelta>, now: Timestamp) -> HealthRestriction {
-    // Of a batch that was too fast every message says so; that is one time.
+    // Every message of a throttled batch reports it; together they count once.
     if let Some(last) = last.filter(|last| now < last.until) {
         let asked = asked.map_or(last.until, |asked| now + asked);
         return HealthRestriction { until: last.until.max(asked), ..last };
@@ -189,7 +191,7 @@ pub fn slow_down(last: Option<HealthRestriction>, asked: Option<TimeDelta>, now:
     HealthRestriction { times, until: now + wait }
 }
 
-/// `first` the first time, twice as long each further time.
+/// Returns `first` the first time, and twice as long each further time, up to `longest`.
 fn doubled(first: TimeDelta, times: u32, longest: TimeDelta) -> TimeDelta {
     (first * 2_i32.pow(times.clamp(1, 20) - 1)).min(longest)
 }
@@ -268,12 +270,12 @@ mod tests {
         let both = send_stats.failed(hour(1)).opted_out(hour(2)).failed(hour(13)).put_off(hour(14));
         assert_eq!((both.before.failed, both.before.opted_out, both.now.failed), (1, 1, 1));
         assert_eq!((both.before.handed, both.now.handed), (30, 9));
-        // From before the window, or before it began anew.
+        // These instants lie before the window, or before it began again.
         assert_eq!(send_stats.failed(hour(-1)).opted_out(hour(-1)), send_stats);
         assert_eq!(SendStats::default().at(hour(1), &usual).failed(hour(1)), SendStats::default());
         let anew = SendStats::default().handed(20, hour(14), &usual);
         assert_eq!(anew.failed(hour(13)).put_off(hour(13)), anew);
-        // A day later the first half is forgotten.
+        // A day later, the first half no longer counts.
         let later = send_stats.at(hour(26), &usual);
         assert_eq!(later.failed(hour(1)), later);
         assert_eq!(later.failed(hour(13)).before.failed, 1);
@@ -302,7 +304,7 @@ mod tests {
         for _ in 0..11 {
             let stop = slow_down(last, None, now);
             seconds.push((stop.until - now).num_seconds());
-            // The rest of the batch says the same.
+            // The rest of the batch reports the same.
             assert_eq!(slow_down(Some(stop), None, now), stop);
             (now, last) = (stop.until, Some(stop));
         }
@@ -311,11 +313,11 @@ mod tests {
         assert_eq!(slow_down(last, None, later).until, later + TimeDelta::seconds(2));
         let asked = slow_down(last, Some(TimeDelta::seconds(90)), now);
         assert_eq!(asked.until, now + TimeDelta::seconds(90));
-        // Thirty-two of a batch that ask for it are one time.
+        // Thirty-two requests of one batch count once.
         let first = slow_down(None, Some(TimeDelta::seconds(1)), now);
         let batch = (0..31).fold(first, |last, _| slow_down(Some(last), Some(TimeDelta::seconds(1)), now));
         assert_eq!(batch, HealthRestriction { times: 1, until: now + TimeDelta::seconds(1) });
-        // Who asks for less than what is waited for already does not shorten it.
+        // A shorter request does not shorten the current wait.
         assert_eq!(slow_down(Some(asked), Some(TimeDelta::seconds(1)), now).until, asked.until);
     }
 }

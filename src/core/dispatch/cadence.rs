@@ -1,18 +1,18 @@
-//! The rhythm of a sequence: which day follows and when it is due.
+//! The rhythm of a sequence: the next day, and when it is due.
 
 use std::time::Duration;
 
 use crate::core::domain::{Period, Timestamp};
 use crate::core::manifest::desired::{Campaign, Day, Sequence};
 
-/// For every day of a sequence the time from the day before, for day 1 that from enrollment.
+/// The wait before each day of a sequence: from the day before, or for day 1 from enrollment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cadence {
     waits: Vec<Period>,
 }
 
 impl Cadence {
-    /// The rhythm of `sequence` with the days that `campaign` replaces.
+    /// Returns the rhythm of `sequence` with the days that `campaign` replaces.
     pub fn of(campaign: &Campaign, sequence: &Sequence) -> Self {
         let Campaign { days, schedule, .. } = campaign;
         let wait = |(number, day): (&u16, &Day)| {
@@ -22,25 +22,25 @@ impl Cadence {
         Self { waits: sequence.days.iter().map(wait).collect() }
     }
 
-    /// How many days the sequence has.
+    /// Returns the number of days in the sequence.
     pub fn days(&self) -> u16 {
         u16::try_from(self.waits.len()).unwrap_or(u16::MAX)
     }
 
-    /// From the day before (day 1: from enrollment) to `day`.
+    /// Returns the wait before `day`: from the day before, or for day 1 from enrollment.
     pub fn after(&self, day: u16) -> Period {
         usize::from(day).checked_sub(1).and_then(|at| self.waits.get(at)).copied().unwrap_or(Period::ZERO)
     }
 
-    /// When day 1 is due for who is enrolled at `now`.
+    /// Returns when day 1 is due for a person who is enrolled at `now`.
     pub fn first(&self, now: Timestamp) -> Timestamp {
         now + Duration::from(self.after(1))
     }
 
-    /// The day after `day` and when it is due, `None` after the last one.
+    /// Returns the day after `day` with its due time; `None` after the last one.
     ///
-    /// Counted from when `day` was due, so that a person's hour does not creep from day to day; from `now` when
-    /// that has passed already, so that who waited long does not get two days at once.
+    /// The wait counts from when `day` was due, so a person's hour does not drift from day to day. It counts from `now`
+    /// if that due time has passed, so a person who waited long does not get two days at once.
     pub fn next(&self, day: u16, due_at: Timestamp, now: Timestamp) -> Option<(u16, Timestamp)> {
         let next = day.checked_add(1).filter(|next| *next <= self.days())?;
         let wait = Duration::from(self.after(next));

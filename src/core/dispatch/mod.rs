@@ -1,4 +1,4 @@
-//! "May this message go now, and if not, when?" The gate, selection, pacing, cadence and account health.
+//! The decision "may this message go now, and if not, when?": gate, selection, pacing, cadence and account health.
 
 pub mod account_health;
 pub mod cadence;

@@ -7,45 +7,45 @@ use chrono::TimeDelta;
 use crate::core::domain::{Period, Timestamp, mix};
 use crate::core::manifest::desired::{Pacing, Wave};
 
-/// Where a lane stands in its pace.
+/// The position of a lane in its pace.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pace {
-    /// Nothing leaves before this instant; `None`: nothing has left yet.
+    /// The earliest instant for the next message; `None` means that nothing has been sent yet.
     pub next_slot_at: Option<Timestamp>,
-    /// Index of the wave that is going out.
+    /// The index of the current wave.
     pub wave: usize,
-    /// Messages of that wave that have left.
+    /// The messages of that wave that were sent.
     pub wave_sent: u32,
 }
 
-/// The pace after a message has left at `now`.
+/// Returns the pace after a message was sent at `now`.
 ///
-/// A lane that is late does not catch up: the next slot counts from `now`, never from the one that was missed.
-/// `seed` decides the jitter, so that the same message always gets the same one.
+/// A late lane does not catch up: the next slot counts from `now`, not from the missed slot. `seed` decides the jitter,
+/// so the same message always gets the same jitter.
 pub fn after_message(pacing: &Pacing, pace: Pace, now: Timestamp, seed: u64) -> Pace {
     let (every, next) = follow(pacing, pace, 1);
     Pace { next_slot_at: slot(now, every, pacing.jitter, seed), ..next }
 }
 
-/// `pace` as far as `pacing` keeps it: the slot of a slower pace (or a slip of the pen) does not outlive its correction.
+/// Limits `pace` by the current `pacing`: a slot of an earlier, slower pacing does not outlive its correction.
 pub fn in_force(pacing: &Pacing, pace: Pace, now: Timestamp) -> Pace {
     let latest = now + Duration::from(pacing.longest());
     Pace { next_slot_at: pace.next_slot_at.map(|at| at.min(latest)), ..pace }
 }
 
-/// Messages that leave one after the other.
+/// A series of messages at the account's pace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
     pub messages: u32,
-    /// When the last of them leaves.
+    /// When the last of them is sent.
     pub last_at: Timestamp,
-    /// The pace after it.
+    /// The pace after the last message.
     pub pace: Pace,
 }
 
-/// How many messages leave from `now`, where the pace admits one, and before `until`: at least one, at most `most`.
+/// Returns how many messages are sent from `now`, which the pace admits, until before `until`: from one to `most`.
 ///
-/// What [`after_message`] does one by one, wave by wave and with the average jitter.
+/// The result equals repeated calls of [`after_message`], but is computed wave by wave and with the average jitter.
 pub fn stretch(pacing: &Pacing, mut pace: Pace, now: Timestamp, until: Timestamp, most: u32) -> Stretch {
     let (mut at, mut messages) = (now, 0);
     loop {
@@ -68,13 +68,13 @@ pub fn stretch(pacing: &Pacing, mut pace: Pace, now: Timestamp, until: Timestamp
     }
 }
 
-/// The wave that is going out, with its place.
+/// Returns the current wave with its index.
 fn wave(pacing: &Pacing, pace: Pace) -> Option<(usize, Wave)> {
     let at = if pace.wave < pacing.waves.len() { pace.wave } else { 0 };
     pacing.waves.get(at).map(|wave| (at, *wave))
 }
 
-/// After so many more messages of the present wave: the time to the next slot, and the pace without it.
+/// Returns the time to the next slot after this many more messages of the current wave, and the pace without the slot.
 fn follow(pacing: &Pacing, pace: Pace, messages: u32) -> (Period, Pace) {
     let Some((at, wave)) = wave(pacing, pace) else { return (pacing.every, Pace::default()) };
     let sent = pace.wave_sent.saturating_add(messages);
@@ -88,7 +88,7 @@ fn is_zero(every: Period, jitter: Period) -> bool {
     every.is_zero() && jitter.is_zero()
 }
 
-/// The average time from one slot to the next.
+/// Returns the average time from one slot to the next.
 fn mean(every: Period, jitter: Period) -> TimeDelta {
     TimeDelta::milliseconds(
         i64::try_from(every.as_seconds() * 1000 + jitter.as_seconds() * 500).unwrap_or(i64::MAX / 1_000_000),
@@ -168,7 +168,7 @@ mod tests {
             let found = stretch(&pacing, Pace::default(), start, until, most);
             assert_eq!(found, Stretch { messages, last_at, pace }, "{pacing:?} {most} {seconds}");
         }
-        // Half of the jitter on the average.
+        // The average is half of the jitter.
         let jittered = Pacing { every: Period::minutes(2), jitter: Period::minutes(1), waves: vec![] };
         let day = stretch(&jittered, Pace::default(), start, start + chrono::TimeDelta::hours(12), u32::MAX);
         assert_eq!(day.messages, 12 * 60 * 60 / 150);

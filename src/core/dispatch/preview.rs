@@ -1,27 +1,27 @@
-//! What a campaign says, day by day, to a person from the database or to one made up.
+//! The preview of a campaign, day by day, for a person from the database or a made-up one.
 //!
-//! The messages are those that production makes; only their time is not known before somebody is enrolled.
+//! The messages are rendered as in production. Only their time is unknown before enrollment.
 
 use std::collections::BTreeMap;
 
 use crate::core::dispatch::program::{CampaignProgram, Fault, Recipient, Referrer, Rendered, SpokenBy};
 use crate::core::domain::{Country, Language, Period};
 
-/// In whose name the made-up person is written to.
+/// The referrer's name in messages to the made-up person.
 pub const MADE_UP_REFERRER: &str = "Sam Sample";
 
 /// One day as it would be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Day {
     pub day: u16,
-    /// From the day before, or from enrollment for day 1, to this one.
+    /// The wait from the day before, or for day 1 from enrollment.
     pub after: Period,
     pub message: Result<Rendered, Fault>,
-    /// Why the message is in another language than the person's; `None` when it is in theirs.
+    /// The reason why the message is not in the person's language; `None` if it is.
     pub fallback: Option<String>,
 }
 
-/// All days of `campaign` to one person, in order.
+/// Returns all days of `campaign` for one person, in order.
 pub fn days(campaign: &CampaignProgram, to: &Recipient, from: Referrer<'_>) -> Vec<Day> {
     let day = |day| {
         let message = campaign.message(day, to, from);
@@ -31,8 +31,9 @@ pub fn days(campaign: &CampaignProgram, to: &Recipient, from: Referrer<'_>) -> V
     (1..=campaign.cadence.days()).map(day).collect()
 }
 
-/// Somebody who does not exist: Alex Sample, a teacher in Cameroon who registered on 15 January 2026, and has of each of
-/// `attributes` its name in angle quotes, so that nobody takes it for a real value.
+/// Returns a made-up person: Alex Sample, a teacher in Cameroon who registered on 15 January 2026.
+///
+/// Each of `attributes` has its own name in angle quotes as its value, so that nobody takes it for real data.
 pub fn made_up(language: Option<Language>, attributes: impl IntoIterator<Item = String>) -> Recipient {
     Recipient {
         name: "Alex Sample".to_owned(),

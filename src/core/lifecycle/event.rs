@@ -1,46 +1,46 @@
-//! What the log tells: everything that happens to what a team or an operator decides.
+//! The kinds of events in the log: everything that happens to what a team or an operator decides.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// What kind of thing happened.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
     RunCreated,
-    /// A run changed its phase, or is where it is for another reason.
+    /// A run changed its phase, or the reason for its phase.
     RunPhase,
     OverrideSet,
     OverrideCleared,
-    /// The time of an override is over.
+    /// An override reached the end of its time.
     OverrideExpired,
     RevisionApplied,
-    /// A plan looks like an accident and waits for a person.
+    /// A plan looks like an accident and waits for approval by a person.
     PlanRefused,
     PlanApproved,
     /// A manifest does not take effect as it stands in the files.
     ManifestFrozen,
     ManifestThawed,
     Import,
-    /// Nobody could be told of something for too long.
+    /// A notification could not be delivered for too long.
     NotificationGivenUp,
-    /// An operator has phones written to no more.
+    /// An operator suppressed phones, which get no more messages.
     Suppressed,
     Unsuppressed,
-    /// A person found out what became of messages whose fate nobody knew.
+    /// A person found out the outcome of messages whose outcome was unknown.
     MessageResolved,
-    /// A reply may mean that a person wants no more messages, and waits to be read.
+    /// An inbound message may be an opt-out and waits for review.
     NearOptOut,
-    /// Somebody has read it.
+    /// A person has reviewed the inbound message.
     HoldReleased,
-    /// All that is known of a person was erased.
+    /// All data about a person was erased.
     ContactForgotten,
-    /// A provider told something of an account, a number or a template.
+    /// A provider reported a change of an account, a number or a template.
     ProviderNotice,
-    /// Many people ask for no more of what an account sends.
+    /// Many people opt out of the messages of an account.
     OptOutRate,
-    /// Somebody had a day sent to a phone of theirs, to see it.
+    /// A person had a day sent to a phone of their own as a test.
     TestSent,
 }
 

@@ -1,4 +1,4 @@
-//! The lifecycle of a message: what one target gets on one day.
+//! The lifecycle of a message: the one that a target gets on one day.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// A hand-over certainly failed; it waits for the next one.
+    /// An attempt certainly failed; the message waits for the next one.
     Queued,
-    /// Being handed over. Whoever finds it here after its lease has run out knows nothing of its fate.
+    /// The message is in flight. After its lease expires, its outcome is unknown.
     Sending,
     Sent,
     Delivered,
     Read,
     Failed,
-    /// It may have left: never resent by itself, counted as sent.
+    /// The message may have left: it is never resent automatically, and it counts as sent.
     Uncertain,
 }
 
@@ -57,20 +57,20 @@ impl fmt::Display for State {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// Taken for a hand-over.
+    /// A dispatcher claimed the message for an attempt.
     Claimed,
-    /// The provider took it.
+    /// The provider accepted the message.
     Accepted,
-    /// The provider certainly did not take it, and may later.
+    /// The provider certainly did not accept the message, and may accept it later.
     Postponed,
-    /// The provider certainly did not take it, and won't; or it was postponed too often.
+    /// The provider certainly did not accept the message and never will, or the message was postponed too often.
     Refused,
-    /// Nobody knows: no answer, or the process died.
+    /// The outcome is unknown: the provider did not answer, or the process died.
     LeaseExpired,
     DeliveryReceipt,
     ReadReceipt,
     FailureReceipt,
-    /// Somebody found that nobody was ever asked to take it.
+    /// A person found that the message was never handed to the provider.
     NeverLeft,
 }
 
@@ -96,10 +96,10 @@ pub struct Illegal {
     pub event: Event,
 }
 
-/// The state that follows; unlisted pairs are illegal.
+/// Returns the state that follows; unlisted pairs are illegal.
 ///
-/// Receipts only ever move a message forward, on the way sent, delivered, failed, read: in whatever order they come, it
-/// ends at the furthest. `read` is last because nobody reads what did not arrive.
+/// Receipts only move a message forward, in the order sent, delivered, failed, read. The message therefore ends in the
+/// furthest state, in whatever order the receipts arrive. `read` is last because a message that was read has arrived.
 pub fn step(state: State, event: Event) -> Result<State, Illegal> {
     use State::{Delivered, Failed, Queued, Read, Sending, Sent, Uncertain};
     Ok(match (state, event) {
@@ -107,7 +107,7 @@ pub fn step(state: State, event: Event) -> Result<State, Illegal> {
         (Sending | Uncertain, Event::Accepted) => Sent,
         (Sending, Event::Postponed) => Queued,
         (Sending, Event::Refused) => Failed,
-        // Its person left before it could be tried again.
+        // The person left before the next attempt.
         (Queued, Event::Refused) => Failed,
         (Sending, Event::LeaseExpired) => Uncertain,
         (Uncertain, Event::NeverLeft) => Failed,
@@ -155,13 +155,13 @@ mod tests {
         }
     }
 
-    /// Where a message comes to by `events`, those left out that cannot follow.
+    /// Returns the state after `events`; events that cannot follow are skipped.
     fn fold(state: State, events: &[Event]) -> State {
         events.iter().fold(state, |state, event| step(state, *event).unwrap_or(state))
     }
 
-    /// Receipts as the provider meant them, and the same with some of them again, in any order, the outcome of the
-    /// hand-over anywhere between them.
+    /// Generates receipts in the provider's order, and the same receipts in any order with some repeated. The result of
+    /// the attempt stands anywhere between them.
     fn receipts() -> impl Strategy<Value = (Vec<Event>, Vec<Event>)> {
         let in_order = [Event::DeliveryReceipt, Event::FailureReceipt, Event::ReadReceipt];
         let some = proptest::sample::subsequence(in_order.to_vec(), 1..=3);

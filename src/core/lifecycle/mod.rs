@@ -1,6 +1,6 @@
-//! The life of runs, targets and messages: pure state machines, the only owners of every transition.
+//! Pure state machines of runs, targets and messages, which own every transition.
 //!
-//! SQL that moves many rows at once repeats these rules in its `where`; `tests/it` holds it against them.
+//! SQL that moves many rows at once repeats these rules in its `where`; `tests/it` checks it against them.
 
 pub mod enrollment;
 pub mod event;

@@ -1,23 +1,23 @@
-//! Notifications: what a notifier is told, and the outcome of one attempt to tell it.
+//! Notifications for notifiers, and the outcome of one delivery attempt.
 
 use crate::core::domain::Timestamp;
 use crate::core::manifest::desired::{Notifier, Topic};
 
-/// One notification for one notifier; equal events within the notifier's `foldFor` are folded into it.
+/// A notification for one notifier. Equal events within the notifier's `foldFor` are folded into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
     pub id: i64,
-    /// Unique over all databases, and the same at every attempt.
+    /// An id that is unique over all databases and the same at every attempt.
     pub uid: String,
     pub notifier: String,
     pub topic: Topic,
     pub campaign: Option<String>,
-    /// External id of one of the accounts concerned.
+    /// The external id of one of the accounts concerned.
     pub account: Option<String>,
     pub accounts: i64,
-    /// How often it happened.
+    /// The number of events.
     pub events: i64,
-    /// How many of these events were folded, because the same had just been told.
+    /// The number of these events that were folded, because an equal notification was sent shortly before.
     pub folded: i64,
     pub actor: Option<String>,
     pub reason: Option<String>,
@@ -25,10 +25,10 @@ pub struct Notification {
     pub revision: Option<i32>,
     pub first_at: Timestamp,
     pub last_at: Timestamp,
-    /// Attempts, this one included.
+    /// The number of attempts, this one included.
     pub attempts: i32,
     pub created_at: Timestamp,
-    /// The notifier as it is now.
+    /// The notifier's current spec.
     pub spec: Notifier,
 }
 
@@ -36,7 +36,7 @@ pub struct Notification {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
     Done,
-    /// It is tried again at `at`.
+    /// The delivery is attempted again at `at`.
     Again {
         error: String,
         at: Timestamp,

@@ -1,7 +1,8 @@
-//! Whose turn it is among the runs of one account: who waits for whom, and who makes way for whom.
+//! The ordering among the runs of one account: which run waits for which, and which pauses while another is active.
 //!
-//! A campaign that has no run for the account, was cancelled, removed or completed there is over, and nobody waits for
-//! it. One that never began, a draft too, holds those behind it. A default run makes way for filtered ones.
+//! A campaign is over for an account if it has no run there, or the run was cancelled, removed or completed. Nothing
+//! waits for a campaign that is over. A campaign that never began, a draft included, blocks the campaigns behind it. A
+//! default run pauses while filtered runs are active.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,14 +13,14 @@ use crate::core::manifest::Desired;
 use crate::core::manifest::desired::CampaignType;
 use crate::core::manifest::desired::policy::AccountPolicy;
 
-/// What comes before a campaign, in every account.
+/// The position of a campaign, the same in every account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Turn {
     name: Name,
     kind: CampaignType,
-    /// `runAfter`.
+    /// The campaign that `runAfter` names.
     after: Option<CampaignId>,
-    /// Its queue, and its place in it.
+    /// The campaign's queue and its position there, as indexes.
     place: Option<(usize, usize)>,
 }
 
@@ -27,23 +28,23 @@ struct Turn {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
     pub campaigns: Vec<CampaignId>,
-    /// How many of it may be unfinished at once.
+    /// The number of the queue's campaigns that may be unfinished at once.
     pub parallelism: usize,
 }
 
-/// The turns of all campaigns, each after those it may have to wait for or make way for.
+/// The ordering of all campaigns. A campaign ranks after those that it may wait for or pause for.
 #[derive(Debug, Clone, Default)]
 pub struct Order {
     turns: BTreeMap<CampaignId, Turn>,
     queues: Vec<Queue>,
     ranks: BTreeMap<CampaignId, usize>,
-    /// Those with a `runAfter`, by the campaign that it names.
+    /// The campaigns with a `runAfter`, by the campaign that it names.
     children: BTreeMap<CampaignId, Vec<CampaignId>>,
     defaults: Vec<CampaignId>,
 }
 
 impl Order {
-    /// The order that `desired` asks for, of the campaigns that have a number in `ids`.
+    /// Returns the ordering that `desired` asks for, limited to the campaigns that have an id in `ids`.
     pub fn of(desired: &Desired, ids: &BTreeMap<Name, CampaignId>) -> Self {
         let mut order = Self::default();
         let mut places: BTreeMap<CampaignId, (usize, usize)> = BTreeMap::new();
@@ -74,7 +75,7 @@ impl Order {
     }
 
     fn rank_after_parents(&mut self, id: CampaignId, seen: &mut BTreeSet<CampaignId>) {
-        // What is left to rank of each campaign on the way; trees with circles are refused, and end here all the same.
+        // The stack of campaigns still to rank. Trees with cycles are refused earlier, but the loop ends for them too.
         let mut path = vec![(id, false)];
         while let Some((id, parents_done)) = path.pop() {
             if parents_done {
@@ -82,7 +83,7 @@ impl Order {
                 self.ranks.entry(id).or_insert(rank);
             } else if seen.insert(id) {
                 path.push((id, true));
-                // The others of its queue come before that one.
+                // The other campaigns of the queue rank before the next one ahead.
                 let next = self.ahead(id).last().copied();
                 let after = self.turns.get(&id).and_then(|turn| turn.after);
                 path.extend(after.into_iter().chain(next).map(|parent| (parent, false)));
@@ -90,12 +91,13 @@ impl Order {
         }
     }
 
-    /// Those before it in its queue.
+    /// Returns the campaigns before this one in its queue.
     fn ahead(&self, id: CampaignId) -> &[CampaignId] {
         self.place(id).map_or(&[], |(queue, at)| &self.queues[queue].campaigns[..at])
     }
 
-    /// Runs of an account are looked at in this order, so that each sees what became of those before it.
+    /// Returns the rank in which the runs of an account are advanced, so that each run sees the new phase of those
+    /// before it.
     pub fn rank(&self, id: CampaignId) -> usize {
         self.ranks.get(&id).copied().unwrap_or(usize::MAX)
     }
@@ -104,7 +106,7 @@ impl Order {
         self.turns.get(&id).map(|turn| turn.kind)
     }
 
-    /// Every campaign that one of `ids` may have to wait for, perhaps several times.
+    /// Returns every campaign that one of `ids` may have to wait for; some may occur several times.
     pub fn parents(&self, ids: impl Iterator<Item = CampaignId>) -> Vec<CampaignId> {
         let mut parents = Vec::new();
         let mut ahead: BTreeMap<usize, usize> = BTreeMap::new();
@@ -115,7 +117,7 @@ impl Order {
                 *most = at.max(*most);
             }
         }
-        // Those ahead of one are ahead of all behind it.
+        // The longest prefix of a queue includes the shorter ones.
         parents.extend(ahead.into_iter().flat_map(|(queue, at)| &self.queues[queue].campaigns[..at]));
         parents
     }
@@ -124,20 +126,21 @@ impl Order {
         &self.queues
     }
 
-    /// The queue of a campaign, and its place there.
+    /// Returns the queue of a campaign and its position there, as indexes.
     pub fn place(&self, id: CampaignId) -> Option<(usize, usize)> {
         self.turns.get(&id)?.place
     }
 
-    /// The campaigns outside its queue whose runs have to look again when one of `id` changed its phase.
+    /// Returns the campaigns outside its queue whose runs must be advanced again after a run of `id` changed its phase.
     pub fn concerned_by(&self, id: CampaignId) -> impl Iterator<Item = CampaignId> + '_ {
         let children = self.children.get(&id).into_iter().flatten().copied();
-        // One that was removed may have been a filtered one.
+        // A removed campaign may have been a filtered one.
         let crowds = self.kind(id).is_none_or(|kind| kind == CampaignType::Filtered);
         children.chain(self.defaults.iter().copied().filter(move |_| crowds))
     }
 
-    /// Those of its queue whose turn it may be now that the run of `id` is what `peers` says.
+    /// Returns the unfinished campaigns of the same queue that may run now; none unless the run of `id` is over in
+    /// `peers`.
     pub fn freed_by(&self, id: CampaignId, peers: &Peers) -> impl Iterator<Item = CampaignId> {
         let is_over = !peers.0.contains_key(&id);
         let queue = self.place(id).filter(|_| is_over).map(|(queue, _)| &self.queues[queue]);
@@ -148,7 +151,7 @@ impl Order {
         })
     }
 
-    /// The campaigns before which a default run makes way.
+    /// Returns the campaigns for which a default run pauses.
     pub fn preempting(&self) -> impl Iterator<Item = CampaignId> + '_ {
         self.of_kind(CampaignType::Filtered)
     }
@@ -157,11 +160,11 @@ impl Order {
         self.turns.iter().filter(move |(_, turn)| turn.kind == kind).map(|(id, _)| *id)
     }
 
-    /// Whom a run of `id` waits for among `peers`, as the end of a sentence.
+    /// Returns the campaign among `peers` that a run of `id` waits for, as the end of a sentence.
     pub fn behind(&self, id: CampaignId, peers: &Peers) -> Option<String> {
         let open = |id: &CampaignId| peers.0.contains_key(id);
         let parent = self.turns.get(&id)?.after.filter(open);
-        // The one next to it: what becomes of the others is news to that one only.
+        // Waits for the nearest campaign ahead, because a change of the others concerns only that one.
         let next = || {
             let mut ahead = self.ahead(id).iter().copied().filter(open);
             let next = ahead.next_back()?;
@@ -176,7 +179,7 @@ impl Order {
         })
     }
 
-    /// Before which of `peers` a run of `id` makes way in an account with this policy, as the end of a sentence.
+    /// Returns which of `peers` a run of `id` pauses for under this account policy, as the end of a sentence.
     pub fn preempted(&self, id: CampaignId, peers: &Peers, policy: &AccountPolicy) -> Option<String> {
         if policy.allow_simultaneous_campaigns || self.turns.get(&id)?.kind != CampaignType::Default {
             return None;
@@ -194,7 +197,7 @@ impl Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
     pub phase: Phase,
-    /// Paused with an end that is known, or about to begin.
+    /// The run is paused until a known time, or is about to begin.
     pub returns: bool,
 }
 
@@ -203,17 +206,17 @@ pub struct Peer {
 pub struct Peers(BTreeMap<CampaignId, Peer>);
 
 impl Peer {
-    /// What the others see of a run in `status` that is under `orders`.
+    /// Returns the view that other runs have of a run in `status` under `orders`.
     pub fn of(status: &Status, orders: Orders<'_>, now: Timestamp) -> Self {
         let ordered = status.phase == Phase::Paused && status.reason == Reason::Operator;
         let returns = ordered && orders.at(now).is_some_and(|order| order.until.is_some());
-        // Nobody begins beside it before it is known whether it does.
+        // Another run must not begin beside this one before the look-ahead has decided about it.
         Self { phase: status.phase, returns: returns || status.reason == Reason::LookingAhead }
     }
 }
 
 impl Peers {
-    /// Notes what a run is now; one that is over is no peer any more.
+    /// Records the state of a run, and removes a run that is over.
     pub fn set(&mut self, id: CampaignId, peer: Peer) {
         if peer.phase.is_final() {
             self.0.remove(&id);
@@ -233,7 +236,7 @@ mod tests {
     use crate::core::manifest::desired::policy::AccountPolicy;
     use crate::core::manifest::{SourceFile, Sources, check};
 
-    /// `d` is the default campaign; `e` runs after `c`.
+    /// Builds an ordering in which `d` is the default campaign and `e` runs after `c`.
     fn order(more: &str) -> Order {
         let campaign = |(name, spec): (&str, &str)| {
             format!(

@@ -1,4 +1,4 @@
-//! What becomes of a message and its target once the channel has answered.
+//! The outcome policy: what follows for a message and its target after the channel has answered.
 
 use chrono::TimeDelta;
 
@@ -6,36 +6,36 @@ use super::message::Event;
 use super::target::Exit;
 use crate::core::domain::Timestamp;
 
-/// Hand-overs of one message on its day, the first included.
+/// The attempts for one message on its day, the first included.
 pub const ATTEMPTS: u16 = 3;
-/// Failed days in a row after which a target leaves.
+/// The number of failed days in a row after which a target leaves.
 pub const FAILED_DAYS: u16 = 2;
 
-/// What is known of a hand-over.
+/// The outcome of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The provider took it and calls it this.
+    /// The provider accepted the message under this id.
     Accepted { provider_id: String },
-    /// It certainly did not happen.
+    /// The message was certainly not accepted.
     Refused(Refusal),
-    /// Nobody knows whether it happened.
+    /// It is unknown whether the message was accepted.
     Unknown { error: String },
 }
 
-/// Why a hand-over did not happen, and what follows.
+/// The reason why a message was not accepted, and the reaction to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// What was said, behind the code of the provider if it has one: `131026: message undeliverable`.
+    /// The provider's text, after its error code if there is one: `131026: message undeliverable`.
     pub error: String,
     pub reaction: Reaction,
 }
 
-/// What is kept of other people's words, in characters.
+/// The longest text that is kept of a provider's answer, in characters.
 const LONGEST: usize = 1_000;
 
 impl Outcome {
-    /// The same in words that can be kept and shown: without characters that Postgres or a terminal does not take, and
-    /// without end.
+    /// Returns the outcome with text that can be stored and shown: shortened, and without characters that Postgres or a
+    /// terminal rejects.
     #[must_use]
     pub fn presentable(self) -> Self {
         let is_fine = |text: &str| text.len() <= LONGEST && !text.contains(char::is_control);
@@ -54,32 +54,34 @@ impl Outcome {
     }
 }
 
-/// What a refusal asks for. Which code of a provider asks for what is the channel's to say.
+/// The reaction that a refusal asks for. The channel maps its provider's error codes to reactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reaction {
-    /// The same day once more, at the earliest after this long; `None`: after pauses that grow.
+    /// The same day is attempted again, after at least this long; `None` means a growing backoff.
     Retry { after: Option<TimeDelta> },
-    /// The sender is too fast: its whole lane waits, and it is no attempt; `None`: as long as the lane sees fit.
+    /// The sender is too fast: its whole lane waits, and the attempt does not count. `None` leaves the wait to the
+    /// lane.
     Throttle { after: Option<TimeDelta> },
-    /// Nothing today, through no fault of anybody: the sequence goes on tomorrow.
+    /// Nothing is sent today, through nobody's fault: the sequence continues tomorrow.
     SkipDay,
-    /// The message is at fault: its day is failed.
+    /// The message is at fault: its day fails.
     FailDay,
-    /// The person cannot be reached this way.
+    /// The person cannot be reached through this channel.
     Leave,
     /// The person wants no messages.
     Suppress,
-    /// What the campaign says is at fault: the run waits for another revision.
+    /// The campaign's content is at fault: the run waits for another revision.
     PauseRun,
     /// The account is at fault, or in danger: it waits for a person.
     PauseAccount,
-    /// Nothing leaves by this channel, whoever sends.
+    /// The channel accepts nothing, from any account.
     PauseChannel,
 }
 
 impl Reaction {
-    /// Whether it says something against the account: that it writes what does not arrive. Trouble that passes, such as a
-    /// network that is away, says nothing.
+    /// Returns true if the refusal counts against the account's health.
+    ///
+    /// Temporary trouble, such as a network outage, does not count.
     pub const fn is_failure(self) -> bool {
         match self {
             Self::FailDay | Self::Leave => true,
@@ -94,18 +96,18 @@ impl Reaction {
     }
 }
 
-/// What follows for the target.
+/// The effect on the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Following {
-    /// It goes on as planned.
+    /// The target continues as planned.
     Nothing,
-    /// All days are done, this one sent or skipped.
+    /// All days are done; this one was sent or skipped.
     Finish,
-    /// The same day again at this instant.
+    /// The same day is due again at this instant.
     Retry {
         due_at: Timestamp,
     },
-    /// The day is lost; so many days in a row now.
+    /// The day is lost; `failed_days` counts the failed days in a row, this one included.
     DayFailed {
         failed_days: u16,
     },
@@ -114,10 +116,10 @@ pub enum Following {
     Leave(Exit),
 }
 
-/// What follows beyond the target.
+/// The effect beyond the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consequence {
-    /// The lane of the account waits this long; `None`: longer each time in a row.
+    /// The account's lane waits this long; `None` means longer each time in a row.
     SlowLane {
         after: Option<TimeDelta>,
     },
@@ -128,45 +130,47 @@ pub enum Consequence {
     PauseChannel,
 }
 
-/// What an outcome means.
+/// All effects of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutcomeEffects {
     pub event: Event,
     pub following: Following,
     pub consequence: Option<Consequence>,
-    /// Nothing left the house: the quota of the day is given back.
+    /// Nothing left, so the message's share of the daily quota is given back.
     pub give_back: bool,
-    /// The hand-over counts as one of the [`ATTEMPTS`].
+    /// The attempt counts towards [`ATTEMPTS`].
     pub counts: bool,
 }
 
 impl OutcomeEffects {
-    /// Whether it changes the message and nothing else: neither its person nor its account.
+    /// Returns true if the outcome changes only the message, and neither its target nor its account.
     pub fn is_of_message_only(&self) -> bool {
         let follows = self.following != Following::Nothing || self.consequence.is_some() || self.give_back;
-        // What nobody answered counts for its account.
+        // An unanswered attempt counts against the account's health.
         !follows && self.event != Event::LeaseExpired
     }
 
-    /// Whether the message was accepted and that is all.
+    /// Returns true if the message was accepted and nothing else follows.
     pub fn is_plain(&self) -> bool {
         self.event == Event::Accepted && self.is_of_message_only()
     }
 }
 
-/// Where a message and its target stood when it was handed over.
+/// The state of a message and its target at the attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// Hand-overs that count so far, with this one.
+    /// The attempts that count so far, this one included.
     pub attempts: u16,
-    /// Failed days in a row before this one.
+    /// The failed days in a row before this one.
     pub failed_days: u16,
-    /// It was the last day.
+    /// The day is the last of the sequence.
     pub last: bool,
 }
 
-/// What follows when the provider, having taken a message, says that it failed: whether its person leaves, and what
-/// beyond. It is sent no second time: the day is lost, and tomorrow's message tries again what a retry would.
+/// Returns the effects of a provider's later failure report for an accepted message: the target's exit, and the effect
+/// beyond it.
+///
+/// The message is not sent again. The day is lost, and tomorrow's message takes the place of a retry.
 pub fn failed_later(reaction: Reaction) -> (Option<Exit>, Option<Consequence>) {
     match reaction {
         Reaction::Retry { .. } | Reaction::SkipDay | Reaction::FailDay => (None, None),
@@ -179,7 +183,7 @@ pub fn failed_later(reaction: Reaction) -> (Option<Exit>, Option<Consequence>) {
     }
 }
 
-/// Settles one hand-over.
+/// Applies the outcome policy to one attempt.
 pub fn judge(outcome: &Outcome, standing: Standing, now: Timestamp) -> OutcomeEffects {
     let kept = |event| {
         let following = match (standing.last, standing.failed_days) {
@@ -205,7 +209,8 @@ fn refused(reaction: Reaction, standing: Standing, now: Timestamp) -> OutcomeEff
         counts: true,
     };
     let over = |following| OutcomeEffects { event: Event::Refused, following, ..again(now) };
-    // What is not the message's fault costs it no attempt: it is due as it was, and what it waits for is elsewhere.
+    // An attempt that failed through no fault of the message does not count. The message stays due, and the restriction
+    // elsewhere makes it wait.
     let blameless = |consequence| OutcomeEffects { consequence: Some(consequence), counts: false, ..again(now) };
     match reaction {
         Reaction::Retry { after } if standing.attempts < ATTEMPTS => {
@@ -235,16 +240,16 @@ fn day_failed(standing: Standing) -> Following {
     }
 }
 
-/// What somebody found out about a message whose fate nobody knew.
+/// A person's finding about a message with an unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     Sent,
-    /// It certainly did not leave.
+    /// The message certainly did not leave.
     Failed,
 }
 
-/// Settles what a person found. The target went on when the fate became unknown, and nothing is tried again behind
-/// the back of whoever looked.
+/// Applies a person's finding. The target continued when the outcome became unknown, so nothing is sent again without
+/// that person's knowledge.
 pub fn resolve(finding: Finding) -> OutcomeEffects {
     let (event, give_back) = match finding {
         Finding::Sent => (Event::Accepted, false),
@@ -253,7 +258,7 @@ pub fn resolve(finding: Finding) -> OutcomeEffects {
     OutcomeEffects { event, following: Following::Nothing, consequence: None, give_back, counts: true }
 }
 
-/// 2 minutes, then 8.
+/// Returns the backoff after an attempt: 2 minutes, then 8.
 fn backoff(attempts: u16) -> TimeDelta {
     TimeDelta::minutes(2 << (2 * (i64::from(attempts.max(1)) - 1)))
 }

@@ -1,8 +1,8 @@
-//! Overrides: what operators order, which beats the manifests until it is cleared or its time is over.
+//! Overrides: orders of operators, which beat the manifests until they are cleared or expire.
 //!
-//! An override is about one run, one campaign in all its accounts, or one account in all its campaigns. What is said of
-//! the run itself counts, whatever is said of the other two. Of those neither is closer to the run, so the one that stops
-//! more counts: a paused account stays silent though one of its campaigns is resumed everywhere.
+//! An override applies to one run, one campaign in all its accounts, or one account in all its campaigns. An override
+//! of the run itself beats the other two. Between the other two, the one that stops more wins: a paused account stays
+//! silent even if one of its campaigns is resumed everywhere.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,15 +11,15 @@ use serde::Serialize;
 
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
 
-/// What is ordered, by how much it stops.
+/// The action of an override, ordered by how much it stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Lifts a pause of the manifest.
     Resume,
-    /// Lifts a pause, and begins at once: a draft, or before `startAt`.
+    /// Lifts a pause and starts at once, even a draft or a run before its `startAt`.
     Start,
-    /// Nobody is enrolled or written to; everybody stays where they are.
+    /// Restrictions enrollment and sending; targets keep their place.
     Pause,
     /// Ends the runs for ever.
     Cancel,
@@ -65,7 +65,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// What an override is about.
+/// The runs that an override applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// All runs of the account.
@@ -76,7 +76,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// `None` stands for all; of everything at once there is no override.
+    /// Returns the scope, where `None` stands for all. No override covers all accounts and all campaigns at once.
     pub const fn of(account: Option<AccountId>, campaign: Option<CampaignId>) -> Option<Self> {
         match (account, campaign) {
             (Some(account), Some(campaign)) => Some(Self::Run(account, campaign)),
@@ -86,7 +86,7 @@ impl Scope {
         }
     }
 
-    /// `None`: all accounts.
+    /// Returns the account; `None` means all accounts.
     pub const fn account(self) -> Option<AccountId> {
         match self {
             Self::Account(account) | Self::Run(account, _) => Some(account),
@@ -94,7 +94,7 @@ impl Scope {
         }
     }
 
-    /// `None`: all campaigns.
+    /// Returns the campaign; `None` means all campaigns.
     pub const fn campaign(self) -> Option<CampaignId> {
         match self {
             Self::Campaign(campaign) | Self::Run(_, campaign) => Some(campaign),
@@ -110,12 +110,12 @@ pub struct Override {
     pub action: Action,
     pub actor: String,
     pub reason: String,
-    /// `None`: until it is cleared.
+    /// The expiry; `None` means until it is cleared.
     pub until: Option<Timestamp>,
 }
 
 impl Override {
-    /// Why it cannot be ordered at `now`, as a sentence; `None` when it can.
+    /// Returns the reason why the override is not valid at `now`, as a sentence; `None` if it is valid.
     pub fn fault(&self, now: Timestamp) -> Option<&'static str> {
         if self.actor.trim().is_empty() {
             return Some("an override says who ordered it");
@@ -142,14 +142,14 @@ impl Override {
         self.until.is_some_and(|until| until <= now)
     }
 
-    /// `paused by maria: too many complaints (until 2026-12-01 10:00 UTC)`.
+    /// Returns a sentence such as `paused by maria: too many complaints (until 2026-12-01 10:00 UTC)`.
     pub fn sentence(&self) -> String {
         let until = self.until.map(|until| format!(" (until {})", until.format("%Y-%m-%d %H:%M UTC")));
         format!("{} by {}: {}{}", self.action.done(), self.actor, self.reason, until.unwrap_or_default())
     }
 }
 
-/// The overrides that may concern some runs, one a scope.
+/// The overrides that may apply to some runs, one for each scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides(BTreeMap<Scope, Override>);
 
@@ -160,14 +160,14 @@ impl FromIterator<Override> for Overrides {
 }
 
 impl Overrides {
-    /// Those about a run.
+    /// Returns the overrides that apply to a run.
     pub fn about(&self, account: AccountId, campaign: CampaignId) -> Orders<'_> {
         let scopes = [Scope::Run(account, campaign), Scope::Campaign(campaign), Scope::Account(account)];
         Orders(scopes.map(|scope| self.0.get(&scope)))
     }
 }
 
-/// The overrides about one run: its own, that of its campaign, that of its account.
+/// The overrides that apply to one run: its own, its campaign's and its account's.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Orders<'a>([Option<&'a Override>; 3]);
 
@@ -176,18 +176,18 @@ impl<'a> Orders<'a> {
         self.0.iter().all(Option::is_none)
     }
 
-    /// The one that counts.
+    /// Returns the override that wins at `now`.
     pub fn at(self, now: Timestamp) -> Option<&'a Override> {
         let [run, wider @ ..] = self.0.map(|one| one.filter(|one| !one.is_over(now)));
         run.or_else(|| wider.into_iter().flatten().max_by_key(|one| one.action))
     }
 
-    /// When another may count, because the time of one is over.
+    /// Returns when the next override expires, so that another may win.
     pub fn change_at(self, now: Timestamp) -> Option<Timestamp> {
         self.0.into_iter().flatten().filter_map(|one| one.until).filter(|until| *until > now).min()
     }
 
-    /// Whether the one that says `sentence` is over.
+    /// Returns true if the override with this `sentence` has expired.
     pub fn ended(self, sentence: &str, now: Timestamp) -> bool {
         self.0.into_iter().flatten().any(|one| one.is_over(now) && one.sentence() == sentence)
     }

@@ -19,7 +19,7 @@ impl Phase {
     pub const ALL: [Self; 6] =
         [Self::Draft, Self::Scheduled, Self::Active, Self::Paused, Self::Completed, Self::Cancelled];
 
-    /// Whether the run is over for ever.
+    /// Returns true if the run is over for ever.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled)
     }
@@ -54,40 +54,40 @@ impl fmt::Display for Phase {
     }
 }
 
-/// Why a run is in its phase, for machines.
+/// The reason for a run's phase, for machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// The manifest asks for it.
+    /// The manifest asks for the phase.
     Manifest,
-    /// An operator does, whatever the manifest says.
+    /// An operator asks for the phase, whatever the manifest says.
     Operator,
     WaitingForStart,
-    /// A campaign before it in a queue, or its `runAfter`, is not over for the account.
+    /// A campaign ahead in a queue, or in its `runAfter`, is not over for the account.
     QueuedBehind,
-    /// It is being worked out whether it would be done before the subscription of its account ends.
+    /// The forecast that compares the run's end with the account's subscription is still due.
     LookingAhead,
-    /// It would not be.
+    /// The run would end after the account's subscription.
     OutlivesSubscription,
     Running,
-    /// Nobody is taken: enrollment is off for the account.
+    /// Nobody is enrolled: enrollment is off for the account.
     EnrollmentOff,
-    /// Nothing leaves: sending is off for the account.
+    /// Nothing is sent: sending is off for the account.
     SendingOff,
-    /// A default run, while a filtered one of the account is active.
+    /// A filtered run of the account is active, so this default run pauses.
     FilteredCampaignActive,
     SubscriptionExpired,
     Disconnected,
-    /// Too much of what its account sends fails.
+    /// Too many of the account's messages fail.
     FailureRate,
-    /// Too many people ask for no more of what its account sends.
+    /// Too many people opt out of the account's messages.
     OptOutRate,
-    /// The provider stops its account, or takes nothing by its channel.
+    /// The provider restricts the account, or its channel accepts nothing.
     ChannelUnhealthy,
-    /// A message could not be rendered; a new revision lifts it.
+    /// A message could not be rendered; a new revision lifts the pause.
     TemplateError,
-    /// Nobody left to enroll and nobody active.
+    /// Nobody is left to enroll, and no target is active.
     Drained,
-    /// `endAt` has come.
+    /// `endAt` has passed.
     Ended,
     /// The manifest is gone.
     Pruned,

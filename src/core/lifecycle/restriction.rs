@@ -1,63 +1,63 @@
-//! What providers stop, by what they told last of it: a template, a number, or a whole account of ours. And whom that
-//! concerns.
+//! Restrictions that providers report for a template, a number or an account, and the campaigns they apply to.
 //!
-//! It counts as long as it is so: whoever uses a template that is stopped pauses, whichever revision made them use it, and
-//! goes on when the provider, or a person, lifts the stop.
+//! The last report of a provider counts. A restriction applies as long as it lasts. A run that uses a restricted
+//! template pauses, whichever revision introduced the template. It continues when the provider, or a person, lifts the
+//! restriction.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::send_resources::{Shared, Template};
 use crate::core::domain::Timestamp;
 
-/// What a provider may stop.
+/// The subject that a provider may restrict.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// In one language, or in all of them.
+    /// A template in one language, or in all languages.
     Template { name: String, language: Option<String> },
-    /// By the digits that people dial, or by its id.
+    /// A number, by the digits that people dial or by its id.
     Number(String),
     /// An account at the provider, by its id there.
     Business(String),
 }
 
-/// What a provider told last of a subject.
+/// A provider's last report about a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restriction {
-    /// The channel that was told.
+    /// The channel that received the report.
     pub channel: String,
     pub subject: Subject,
     pub said_at: Timestamp,
-    /// Nothing is to be sent with it now; else it can be again.
+    /// True if the provider sends nothing with the subject; false if the restriction is lifted.
     pub is_stopped: bool,
-    /// When it ends by itself.
+    /// The instant at which the restriction ends by itself.
     pub until: Option<Timestamp>,
     pub message: String,
 }
 
-/// What else a number of ours is called.
+/// The other names of a number that a channel uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
     pub digits: Option<String>,
-    /// The account at the provider that it belongs to.
+    /// The account at the provider to which the number belongs.
     pub business: Option<String>,
 }
 
-/// All that providers told, and what is known of numbers by channel and id.
+/// All reports of providers, and the known numbers by channel and id.
 #[derive(Debug, Clone, Default)]
 pub struct Restrictions {
     pub all: Vec<Restriction>,
     pub numbers: HashMap<(String, String), Known>,
-    /// The accounts at the provider that are known behind each channel.
+    /// The known accounts at the provider behind each channel.
     pub businesses: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Restrictions {
-    /// Whether any number, or all of an account, is stopped.
+    /// Returns true if any number or provider account is restricted.
     pub fn concern_senders(&self) -> bool {
         self.all.iter().any(|stop| stop.is_stopped && !matches!(stop.subject, Subject::Template { .. }))
     }
 
-    /// The template that is stopped, of those that somebody uses on `channel`.
+    /// Returns the restriction of the first restricted template among `templates` on `channel`.
     pub fn of_templates<'a>(
         &self,
         channel: &str,
@@ -66,7 +66,10 @@ impl Restrictions {
         templates.find_map(|template| self.of_template(channel, template))
     }
 
-    /// What was told last counts, be it of all languages or of this one; of two at once that it is stopped.
+    /// Returns the restriction of a template.
+    ///
+    /// The last report counts, for all languages or for this one; of two reports at the same instant, the restriction
+    /// wins.
     fn of_template(&self, channel: &str, template: &Template) -> Option<&Restriction> {
         let is_it = |subject: &Subject| match subject {
             Subject::Template { name, language } => {
@@ -78,8 +81,9 @@ impl Restrictions {
         said.max_by_key(|stop| (stop.said_at, stop.is_stopped)).filter(|stop| stop.is_stopped)
     }
 
-    /// The stop of the number by which somebody sends on `channel`, or of what it belongs to; `own` is their number,
-    /// without one they send by what the channel shares.
+    /// Returns the restriction of a sender's number on `channel`, or of the provider account behind it.
+    ///
+    /// `own` is the sender's number; without one, the sender uses the channel's shared number.
     pub fn of_sender(&self, channel: &str, own: Option<&str>, shared: Option<&Shared>) -> Option<&Restriction> {
         let number = own.or(shared.and_then(|shared| shared.number.as_deref()));
         let known = number.and_then(|number| self.numbers.get(&(channel.to_owned(), number.to_owned())));
@@ -90,7 +94,8 @@ impl Restrictions {
             }
             Subject::Business(business) => {
                 let known = known.and_then(|known| known.business.as_ref());
-                // Of a number of which nothing was heard yet, what the manifest says; else there mostly is but one.
+                // For an unknown number the manifest names the provider account; otherwise the channel's only account
+                // counts.
                 match known.or_else(|| shared.and_then(|shared| shared.business.as_ref())) {
                     Some(its) => its == business,
                     None => self.businesses.get(channel).is_none_or(|all| all.iter().all(|one| one == business)),
@@ -159,7 +164,7 @@ mod tests {
         assert_eq!(concerned(Subject::Number("903".to_owned()), &["one"], None), [false, false, true, false]);
         assert_eq!(concerned(Subject::Number("100".to_owned()), &["one"], None), [false, false, false, true]);
         let business = |text: &str| Subject::Business(text.to_owned());
-        // Of what is not known the manifest says it, or it is the only one.
+        // The manifest names the provider account of an unknown number, or the channel has only one.
         assert_eq!(concerned(business("one"), &["one", "two"], None), [true, false, false, false]);
         assert_eq!(concerned(business("one"), &["one"], None), [true, false, true, true]);
         assert_eq!(concerned(business("one"), &["one"], Some("two")), [true, false, false, false]);

@@ -1,4 +1,4 @@
-//! The lifecycle of a run, level-triggered: what phase follows from what is so, never from what just happened.
+//! The lifecycle of a run, level-triggered: the phase follows from the current situation, never from the last event.
 //!
 //! `draft → scheduled → active → completed`, `active ⇄ paused`, any unfinished phase `→ cancelled`.
 
@@ -21,76 +21,76 @@ impl Status {
         Self { phase, reason, message: message.into() }
     }
 
-    /// The status of a run that was just created, before anybody looked at it.
+    /// Returns the status of a run that was just created and not yet reconciled.
     pub fn created() -> Self {
         Self::new(Phase::Draft, Reason::Manifest, "just created")
     }
 }
 
-/// Everything the phase of a run depends on.
+/// Everything that the phase of a run depends on.
 #[expect(clippy::struct_excessive_bools, reason = "they are independent facts, not one state in disguise")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Situation {
     pub wanted: DesiredState,
     /// The manifest is gone.
     pub removed: bool,
-    /// What an operator ordered for it, of several what counts.
+    /// The operator's override that wins for this run.
     pub operator: Option<Override>,
-    /// The campaign takes in this account.
+    /// The campaign selects this account.
     pub selected: bool,
-    /// The run was active once.
+    /// The run was active before.
     pub started: bool,
-    /// Whom it waits for, as the end of a sentence; only what has not begun waits.
+    /// The campaign that the run waits for, as the end of a sentence; it matters only before the run has started.
     pub behind: Option<String>,
-    /// The filtered run that is active, of a default run that makes way for it; as the end of a sentence.
+    /// The active filtered run that this default run pauses for, as the end of a sentence.
     pub preempted: Option<String>,
-    /// Whether it would be done in time; only what has not begun is asked.
+    /// The forecast against the end of the subscription; it matters only before the run has started.
     pub ahead: Ahead,
-    /// Why nothing can leave for its account.
+    /// The reason why the account cannot send.
     pub unable: Option<Unable>,
-    /// What stops its account, or its channel, for its own sake.
+    /// The restriction of the account or its channel.
     pub halted: Option<RunRestriction>,
-    /// Whether its account takes people.
+    /// Enrollment is on for the account.
     pub enrolls: bool,
-    /// Whether anything may leave for its account.
+    /// Sending is on for the account.
     pub sends: bool,
     pub start_at: Option<Timestamp>,
     pub end_at: Option<Timestamp>,
     pub enrollment: Enrollment,
-    /// Enrollment passes made so far.
+    /// The enrollment passes made so far.
     pub passes: u32,
-    /// A pass is due: what the last one found says nothing about now.
+    /// A pass is due, so the result of the last one no longer counts.
     pub pass_due: bool,
-    /// How many people the last pass found.
+    /// The number of people that the last pass found.
     pub last_pass_found: u32,
-    /// `limits.targets` people were taken.
+    /// The run has enrolled `limits.targets` people.
     pub target_cap_reached: bool,
-    /// Somebody is still in the sequence.
+    /// At least one target is still in the sequence.
     pub has_active_targets: bool,
-    /// What could not be rendered in the present revision.
+    /// The fault of a message that could not be rendered in the current revision.
     pub template_error: Option<String>,
 }
 
-/// Whether a run would be done before the subscription of its account ends.
+/// The forecast of a run's end against the end of its account's subscription.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Ahead {
-    /// It would, or it need not.
+    /// The run would end in time, or needs no forecast.
     #[default]
     Free,
-    /// Nobody has looked yet, or not for long.
+    /// The forecast is missing or too old.
     Unknown,
-    /// It would not: when it would end, as a sentence.
+    /// The run would end too late; the text says when, as a sentence.
     Outlives(String),
 }
 
-/// A stop for the sake of an account, with why as a sentence.
+/// A restriction of an account, with its reason as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRestriction {
     pub reason: Reason,
     pub message: String,
 }
 
-/// Why nothing can leave for an account.
+/// The reason why an account cannot send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unable {
     SubscriptionExpired,
@@ -107,7 +107,7 @@ impl Unable {
     }
 }
 
-/// The status that follows from `situation` at `now` for a run in `status`.
+/// Returns the status that follows from `situation` at `now` for a run in `status`.
 pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
     use Phase::{Active, Cancelled, Completed, Paused, Scheduled};
     if status.phase.is_final() {
@@ -125,7 +125,7 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
         Some((Action::Pause, sentence)) => return Status::new(Paused, Reason::Operator, sentence),
         Some((Action::Start | Action::Resume, _)) | None => {}
     }
-    // What keeps it going against its manifest.
+    // The override that keeps the run going against its manifest.
     let mut kept = None;
     if let Some(held) = held(situation) {
         match order.filter(|order| order.action == Action::Start || held.phase == Paused) {
@@ -136,7 +136,7 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
     if let Some(end) = situation.end_at.filter(|end| *end <= now) {
         return Status::new(Completed, Reason::Ended, format!("ended at {}", end.format("%Y-%m-%d %H:%M UTC")));
     }
-    // Not an end: labels come with imports, and one that is missing today may be back tomorrow.
+    // This does not end the run: labels come with imports, and a label missing today may be back tomorrow.
     if !situation.selected {
         return Status::new(Paused, Reason::Manifest, "its account is not one of those the campaign is for");
     }
@@ -175,7 +175,7 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
     if let Some(unable) = situation.unable {
         return unable.status();
     }
-    // No order of before lifts it: who orders it to go on takes it away.
+    // No earlier override lifts a restriction. The order to resume removes it.
     if let Some(RunRestriction { reason, message }) = &situation.halted {
         return Status::new(Paused, *reason, message);
     }
@@ -192,7 +192,7 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
     }
 }
 
-/// The status of a run that nothing stops: what its account does not do, it does not either.
+/// Returns the status of a run that nothing stops. Its reason names a switch that is off for the account.
 fn running(situation: &Situation) -> Status {
     let (reason, message) = match (situation.enrolls, situation.sends) {
         (true, true) => (Reason::Running, "enrolling and sending"),
@@ -203,11 +203,11 @@ fn running(situation: &Situation) -> Status {
     Status::new(Phase::Active, reason, message)
 }
 
-/// The status of a run whose manifest wants it to stand still.
+/// Returns the status of a run whose manifest stops it.
 fn held(situation: &Situation) -> Option<Status> {
     let (phase, message) = match situation.wanted {
         DesiredState::Paused => (Phase::Paused, "paused in its manifest"),
-        // What has begun cannot be a draft again; nothing may leave all the same.
+        // A run that has started cannot become a draft again, but it must not send either.
         DesiredState::Draft if situation.started => (Phase::Paused, "set back to draft in its manifest"),
         DesiredState::Draft => (Phase::Draft, "a draft: nothing is enrolled or sent"),
         DesiredState::Active | DesiredState::Cancelled => return None,
@@ -215,10 +215,10 @@ fn held(situation: &Situation) -> Option<Status> {
     Some(Status::new(phase, Reason::Manifest, message))
 }
 
-/// Whether a run in this phase may enroll and send under a manifest that wants `wanted`.
+/// Returns true if a run in this phase may enroll and send under a manifest that wants `wanted`.
 ///
-/// A plan that stops many runs moves them on batch by batch; nothing happens in them in the meantime. What an operator
-/// keeps going against its manifest goes on.
+/// A plan that stops many runs moves them batch by batch, and a run must not act before its batch. An operator's
+/// override keeps a run going against its manifest.
 pub fn may_act(phase: Phase, reason: Reason, wanted: DesiredState) -> bool {
     let goes_on = match wanted {
         DesiredState::Active => true,
@@ -228,7 +228,7 @@ pub fn may_act(phase: Phase, reason: Reason, wanted: DesiredState) -> bool {
     goes_on && phase == Phase::Active
 }
 
-/// The phase as far as writing goes: a run that may not act is as good as paused.
+/// Returns the phase for sending: a run that may not act counts as paused.
 pub fn acting(phase: Phase, reason: Reason, wanted: DesiredState) -> Phase {
     match phase {
         Phase::Active if !may_act(phase, reason, wanted) => Phase::Paused,
@@ -236,7 +236,7 @@ pub fn acting(phase: Phase, reason: Reason, wanted: DesiredState) -> Phase {
     }
 }
 
-/// Whether this run will take nobody any more.
+/// Returns true if this run will never enroll another person.
 pub fn enrollment_closed(situation: &Situation) -> bool {
     match situation.enrollment {
         Enrollment::Once => situation.passes >= 1 || situation.target_cap_reached,
@@ -289,7 +289,7 @@ mod tests {
         Status { phase, reason: Reason::Running, message: String::new() }
     }
 
-    /// Every phase against every situation: read this table before you change a rule.
+    /// Shows every phase against every situation: read this table before you change a rule.
     #[test]
     fn table() {
         let drained = Situation { last_pass_found: 0, has_active_targets: false, ..active() };
@@ -338,7 +338,7 @@ mod tests {
         insta::assert_snapshot!(table);
     }
 
-    /// What operators order, against what manifests want.
+    /// Shows the operators' overrides against the manifests' desired states.
     #[test]
     fn orders() {
         let hour = chrono::TimeDelta::hours(1);

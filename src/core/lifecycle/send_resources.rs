@@ -1,4 +1,4 @@
-//! By what means campaigns write: the templates they have the provider send, and the numbers that channels share.
+//! The resources that campaigns send with: provider templates, and the numbers that channels share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use crate::core::domain::{CampaignId, Name};
 use crate::core::manifest::Desired;
 use crate::core::manifest::desired::{Channel, WhatsappTemplate};
 
-/// A template as its provider knows it, in small letters.
+/// A template as its provider knows it, with its language in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Template {
     pub name: String,
@@ -19,20 +19,20 @@ impl Template {
     }
 }
 
-/// A language as all write it: providers say `pt_BR`.
+/// Normalises a language tag, because providers write `pt_BR`.
 pub fn tag(language: &str) -> String {
     language.replace('_', "-").to_ascii_lowercase()
 }
 
-/// What a channel sends by for accounts that have nothing of their own.
+/// The resources that a channel uses for accounts without their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shared {
     pub number: Option<String>,
-    /// The account at the provider that its numbers belong to.
+    /// The channel's account at the provider, to which its numbers belong.
     pub business: Option<String>,
 }
 
-/// The means of all campaigns and channels in force.
+/// The send resources of all campaigns and channels in force.
 #[derive(Debug, Clone, Default)]
 pub struct SendResources {
     templates: BTreeMap<CampaignId, BTreeSet<Template>>,
@@ -40,12 +40,12 @@ pub struct SendResources {
 }
 
 impl SendResources {
-    /// Those that `desired` asks for, of the campaigns that have a number in `ids`.
+    /// Returns the send resources that `desired` asks for; templates only of the campaigns that have an id in `ids`.
     pub fn of(desired: &Desired, ids: &BTreeMap<Name, CampaignId>) -> Self {
         let mut means = Self::default();
         for (name, campaign) in &desired.campaigns {
             let shared = desired.sequences.get(&campaign.sequence).into_iter().flat_map(|sequence| &sequence.days);
-            // A day of its own stands in place of the one of its sequence.
+            // A campaign's own day replaces the same day of its sequence.
             let shared = shared.filter(|(number, _)| !campaign.days.contains_key(number));
             let days = shared.chain(&campaign.days).map(|(_, day)| day);
             let templates: BTreeSet<Template> =
@@ -64,18 +64,18 @@ impl SendResources {
         means
     }
 
-    /// The templates of a campaign.
+    /// Returns the templates of a campaign.
     pub fn templates(&self, campaign: CampaignId) -> impl Iterator<Item = &Template> {
         self.templates.get(&campaign).into_iter().flatten()
     }
 
-    /// The campaigns that use a template of this name, whatever its language.
+    /// Returns the campaigns that use a template with this name, in any language.
     pub fn using(&self, name: &str) -> Vec<CampaignId> {
         let uses = self.templates.iter().filter(|(_, all)| all.iter().any(|template| template.name == name));
         uses.map(|(campaign, _)| *campaign).collect()
     }
 
-    /// The numbers that channels share.
+    /// Returns the numbers that channels share.
     pub fn numbers(&self) -> impl Iterator<Item = String> {
         self.channels.values().filter_map(|shared| shared.number.clone())
     }

@@ -1,4 +1,4 @@
-//! The lifecycle of a target: one referral on its way through one run.
+//! The lifecycle of a target: one referral in one run.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use thiserror::Error;
 
 use crate::core::domain::Timestamp;
 
-/// Where a target stands.
+/// The state of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// `day` goes out next, at `due_at` at the earliest.
+    /// `day` is sent next, at `due_at` at the earliest.
     Waiting {
         day: u16,
         due_at: Timestamp,
     },
-    /// The last day was handed over and its outcome is not known yet.
+    /// The last day was handed to the provider, and its outcome is not known yet.
     LastDayOut {
         day: u16,
     },
@@ -23,7 +23,7 @@ pub enum State {
     Exited(Exit),
 }
 
-/// Why a target left its run before the last day.
+/// The reason why a target left its run before the last day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exit {
@@ -52,7 +52,7 @@ impl Exit {
         }
     }
 
-    /// Why they left, as the end of a sentence.
+    /// Returns the reason as the end of a sentence.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Paid => "the person has paid",
@@ -78,19 +78,19 @@ impl fmt::Display for Exit {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// Its message was claimed; `next` is the day after with its instant, `None` after the last.
+    /// The target's message was claimed; `next` is the following day with its due time, `None` after the last.
     Claimed {
         next: Option<(u16, Timestamp)>,
     },
-    /// The hand-over of `day` certainly did not happen: it is due again at `due_at`.
+    /// The attempt for `day` certainly failed: the day is due again at `due_at`.
     GivenBack {
         day: u16,
         due_at: Timestamp,
     },
-    /// The last day is settled, or the sequence has become shorter than where this target stands.
+    /// The last day has its outcome, or the sequence became shorter than the target's day.
     Finished,
     Left(Exit),
-    /// Held back by the gate until `until`.
+    /// The gate holds the target until `until`.
     Held {
         until: Timestamp,
     },
@@ -104,7 +104,7 @@ pub struct Illegal {
     pub event: Event,
 }
 
-/// The state that follows; unlisted pairs are illegal.
+/// Returns the state that follows; unlisted pairs are illegal.
 pub fn step(state: State, event: Event) -> Result<State, Illegal> {
     use State::{Completed, Exited, LastDayOut, Waiting};
     Ok(match (state, event) {

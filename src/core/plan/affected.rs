@@ -1,4 +1,4 @@
-//! The campaigns that a plan concerns.
+//! The campaigns that a plan affects.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::{Kind, Plan};
 use crate::core::domain::Name;
 use crate::core::manifest::Desired;
 
-/// The campaigns that the plan changes, be it through their sequence or the defaults.
+/// Returns the campaigns that the plan changes, directly or through their sequence or the defaults.
 pub fn affected<'a>(plan: &Plan, desired: &'a Desired) -> BTreeSet<&'a Name> {
     let changed: BTreeSet<(Kind, &Name)> = plan.changes.iter().map(|change| (change.kind, &change.name)).collect();
     let everything = changed.iter().any(|(kind, _)| matches!(kind, Kind::Defaults | Kind::Channel));

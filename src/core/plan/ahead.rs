@@ -1,4 +1,4 @@
-//! What a plan does to the days ahead: which campaigns end at another time, and which outlive a subscription.
+//! The effect of a plan on the days ahead: campaigns whose end moves, and campaigns that outlive a subscription.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +11,12 @@ use crate::core::domain::{Name, Timestamp};
 use crate::core::manifest::Desired;
 use crate::core::manifest::desired::{CampaignType, DesiredState};
 
-/// An end that moves by less is not worth a line.
+/// The smallest move of an end that is reported.
 const NOTABLE: TimeDelta = TimeDelta::days(1);
 
 impl Plan {
-    /// Fills in what can be said of the days ahead: `foreseen` under what is in force, and under `desired`.
+    /// Fills in the effects on the days ahead. `foreseen` holds the forecasts under the state in force and under
+    /// `desired`.
     pub fn look_ahead(&mut self, foreseen: &[Foreseen], desired: &Desired) {
         let runs = |name: &Name| -> Total {
             let name = name.clone();
@@ -25,7 +26,7 @@ impl Plan {
             let active = desired.campaigns.get(&change.name).is_some_and(|spec| spec.state == DesiredState::Active);
             let (Kind::Campaign, Some(effect)) = (change.kind, &mut change.effect) else { continue };
             let total = runs(&change.name);
-            // One that its manifest holds goes on all the same where an operator says so.
+            // An operator's override keeps a run going that its manifest stops.
             if !active && total.enrolled == 0 && total.messages.is_empty() {
                 continue;
             }
@@ -38,14 +39,14 @@ impl Plan {
         self.outlives = outlives(foreseen, desired, &self.begun());
     }
 
-    /// The campaigns that come, or change, by this plan.
+    /// Returns the campaigns that this plan creates or changes.
     fn begun(&self) -> BTreeSet<Name> {
         let campaigns = self.changes.iter().filter(|change| change.kind == Kind::Campaign);
         campaigns.filter(|change| change.action != Action::Cancel).map(|change| change.name.clone()).collect()
     }
 }
 
-/// The campaigns whose runs end at another time under the second of the trees than under the first.
+/// Returns the campaigns whose runs end at another time under the second tree than under the first.
 pub fn slips(foreseen: &[Foreseen], desired: &Desired) -> Vec<Slip> {
     let mut moved: BTreeMap<&Name, Vec<(Finish, Finish)>> = BTreeMap::new();
     for account in foreseen {
@@ -59,7 +60,7 @@ pub fn slips(foreseen: &[Foreseen], desired: &Desired) -> Vec<Slip> {
         }
     }
     let last = |ends: &mut dyn Iterator<Item = Finish>| -> Option<Timestamp> {
-        // One that never ends is later than any.
+        // A run that never ends counts as later than any other.
         ends.map(Finish::at).collect::<Option<Vec<_>>>()?.into_iter().max()
     };
     let slip = |(name, ends): (&Name, Vec<(Finish, Finish)>)| Slip {
@@ -79,8 +80,10 @@ fn is_moved(before: Finish, after: Finish) -> bool {
     }
 }
 
-/// The runs of filtered campaigns that outlive a subscription under the last of the trees: those of `named` campaigns,
-/// and those that did not under the tree before.
+/// Returns the runs of filtered campaigns that outlive a subscription under the last tree.
+///
+/// The result has all such runs of the `named` campaigns; of other campaigns, only runs that did not outlive it under
+/// the tree before.
 pub fn outlives(foreseen: &[Foreseen], desired: &Desired, named: &BTreeSet<Name>) -> Vec<Outlives> {
     let mut found = Vec::new();
     for account in foreseen {

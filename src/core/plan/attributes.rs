@@ -1,4 +1,4 @@
-//! Which of the imported extra columns decide whom a tree is about.
+//! The imported extra columns that decide which people and accounts a tree applies to.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,9 @@ use crate::core::domain::Name;
 use crate::core::manifest::Desired;
 use crate::core::manifest::desired::AccountSelector;
 
-/// The attributes that campaigns and accounts of `desired` ask for, of people or of accounts, each with the first
-/// manifest that does: campaigns before accounts.
+/// Returns the attributes, of people or accounts, that campaigns and accounts of `desired` use.
+///
+/// Each comes with the first manifest that uses it: campaigns before accounts.
 pub fn attributes(desired: &Desired) -> BTreeMap<&str, (Kind, &Name)> {
     let mut asked = BTreeMap::new();
     for (name, campaign) in &desired.campaigns {

@@ -1,4 +1,4 @@
-//! The differences, object by object and field by field.
+//! The differences between two states, object by object and field by field.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,13 @@ use super::forecast::Endless;
 use super::objects::{Kind, Objects};
 use crate::core::domain::{Name, Timestamp, hex};
 
-/// Changes in the order in which they are shown: destructive ones first, then by kind and name.
+/// The changes in display order: destructive ones first, then by kind and name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     pub changes: Vec<Change>,
-    /// Campaigns that end at another time because of it; filled in by whoever can look ahead.
+    /// The campaigns whose end moves by this plan; filled in by callers with a forecast.
     pub slips: Vec<Slip>,
-    /// Runs that would outlive the subscription of their account; filled in by whoever can look ahead.
+    /// The runs that would outlive their account's subscription; filled in by callers with a forecast.
     pub outlives: Vec<Outlives>,
 }
 
@@ -25,25 +25,25 @@ pub struct Change {
     pub action: Action,
     pub kind: Kind,
     pub name: Name,
-    /// The name it has in force, when it is renamed.
+    /// The name in force, if the plan renames the object.
     pub from: Option<Name>,
     pub fields: Vec<Field>,
-    /// What it means for people; filled in by whoever can count them.
+    /// The effect on people; filled in by callers that can count them.
     pub effect: Option<Effect>,
-    /// The object as it will be; `None` when it goes.
+    /// The object after the change; `None` if the change deletes it.
     pub after: Option<Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// A campaign ends: its manifest is gone or says so.
+    /// A campaign ends, because its manifest is gone or cancels it.
     Cancel,
-    /// Anything but a campaign goes.
+    /// An object other than a campaign is deleted.
     Delete,
     Pause,
     Resume,
-    /// A campaign has another name; its runs go on.
+    /// A campaign gets another name; its runs continue.
     Rename,
     Update,
     Create,
@@ -65,7 +65,7 @@ impl Action {
         }
     }
 
-    /// That it was done.
+    /// Returns the action as done, in the past tense.
     pub const fn done(self) -> &'static str {
         match self {
             Self::Cancel => "cancelled",
@@ -79,57 +79,59 @@ impl Action {
     }
 }
 
-/// One value that changes. `None`: it was not there, or will not be.
+/// A value that changes; `None` means absent before, or after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Field {
-    /// Keys joined by dots, as in `limits.messagesPerDay`.
+    /// The keys joined by dots, as in `limits.messagesPerDay`.
     pub path: String,
     pub before: Option<Value>,
     pub after: Option<Value>,
 }
 
-/// What a change means for people.
+/// The effect of a change on people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Effect {
-    /// Accounts it runs for, or speaks of.
+    /// The accounts that the object applies to.
     pub accounts: u64,
-    /// People who would be enrolled now.
+    /// The people who would be enrolled now.
     pub enroll: u64,
-    /// Active people who would leave.
+    /// The active people who would leave.
     pub exit: u64,
-    /// The most messages that leave on one local day, over all its accounts; `None` when its runs do not run.
+    /// The most messages on one local day, over all accounts; `None` if the runs do not run.
     pub messages_per_day: Option<u64>,
-    /// When the last of its runs ends that do.
+    /// The end of the last run that ends.
     pub finish_at: Option<Timestamp>,
-    /// How many of its runs do not end, by what keeps them from it.
+    /// The number of runs without an end, by the reason.
     pub never: BTreeMap<Endless, u64>,
 }
 
-/// A campaign some of whose runs end at least a day earlier or later.
+/// A campaign with runs that end at least a day earlier or later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Slip {
     pub campaign: Name,
-    /// How many of its runs do.
+    /// The accounts of these runs.
     pub accounts: u64,
-    /// When the last of them would have ended; null when never.
+    /// The earlier end of the last of these runs; null if it never ended.
     pub before: Option<Timestamp>,
     pub after: Option<Timestamp>,
 }
 
-/// A run of a filtered campaign that is not done when the subscription of its account ends.
+/// A run of a filtered campaign that is not done when its account's subscription ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Outlives {
     pub campaign: Name,
     pub account: String,
     pub subscription_ends_at: Timestamp,
-    /// When it would be done; null when the end cannot be seen.
+    /// The end of the run; null if it is not foreseeable.
     pub finish_at: Option<Timestamp>,
-    /// Whether it does not begin because of it; otherwise it will pause.
+    /// True if the run does not start for this reason; otherwise it will pause.
     pub refused: bool,
 }
 
 impl Plan {
-    /// Names this plan: equal for equal changes from equal values, whatever else was planned before.
+    /// Returns the plan's digest, which is equal for equal changes from equal values.
+    ///
+    /// It does not depend on earlier plans.
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
         for change in &self.changes {
@@ -149,7 +151,7 @@ impl Plan {
         self.changes.is_empty()
     }
 
-    /// How many changes there are of each action.
+    /// Returns the number of changes for each action.
     pub fn summary(&self) -> BTreeMap<&'static str, usize> {
         let mut summary: BTreeMap<_, _> = Action::ALL.iter().map(|action| (action.as_str(), 0)).collect();
         for change in &self.changes {
@@ -159,8 +161,9 @@ impl Plan {
     }
 }
 
-/// Compares `desired` with what is `in_force`, where campaigns that are renamed have their new names already: `renames`
-/// gives their old ones.
+/// Compares `desired` with the objects `in_force`.
+///
+/// Renamed campaigns have their new names in `in_force`; `renames` maps them to the old ones.
 pub fn plan(desired: &Objects, in_force: &Objects, renames: &BTreeMap<Name, Name>) -> Plan {
     let keys: BTreeSet<_> = desired.keys().chain(in_force.keys()).collect();
     let mut changes: Vec<Change> = keys
@@ -172,7 +175,7 @@ pub fn plan(desired: &Objects, in_force: &Objects, renames: &BTreeMap<Name, Name
                 return None;
             }
             let mut fields = Vec::new();
-            // A new or gone object is not a list of fields, but one thing that comes or goes.
+            // A created or deleted object is one change without a list of fields.
             if let (Some(before), Some(after)) = (before, after) {
                 compare("", Some(before), Some(after), &mut fields);
             }

@@ -1,7 +1,7 @@
-//! What a tree with errors asks for: whatever is broken stays as it is in force, and the rest goes ahead.
+//! The desired state of a tree with errors: broken objects keep their version in force, and the rest changes.
 //!
-//! What stays may need what the tree takes away, or contradict what it brings. Then that stays too, until all of it goes
-//! together; in the end everything in force would stay, and that goes together.
+//! A frozen object may need another that the tree removes, or contradict one that the tree adds. That other object is
+//! frozen too, until everything fits together. This ends, because the complete state in force fits together.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use serde::Serialize;
 use crate::core::domain::Name;
 use crate::core::manifest::{Checked, Desired, Kind};
 
-/// What to plan for.
+/// The state to plan for, and the objects that keep their version in force.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Freeze {
     pub desired: Desired,
-    /// By kind and name.
+    /// The frozen manifests by kind and name.
     pub frozen: Vec<Frozen>,
     pub kept: Vec<Kept>,
 }
@@ -24,13 +24,13 @@ pub struct Freeze {
 pub struct Frozen {
     pub kind: Kind,
     pub name: Name,
-    /// Its last good version goes on; otherwise there is none, and it does not come.
+    /// True if the last good version stays in force; false if there is none, so the object is not created.
     pub in_force: bool,
-    /// Sentences; those that are errors name their place.
+    /// The reasons as sentences; errors include their place.
     pub why: Vec<String>,
 }
 
-/// Something that stays in force although its manifest is gone.
+/// An object that stays in force although its manifest is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Kept {
     pub kind: Kind,
@@ -39,7 +39,7 @@ pub struct Kept {
 }
 
 impl Frozen {
-    /// That it does not take effect.
+    /// Returns a sentence that the manifest does not take effect.
     pub fn sentence(&self) -> String {
         let Self { kind, name, .. } = self;
         if self.in_force {
@@ -50,7 +50,9 @@ impl Frozen {
     }
 }
 
-/// The campaigns that `checked` renames, with the names they have `in_force`: none of which may still be in the files.
+/// Returns the campaigns that `checked` renames, with their names `in_force`.
+///
+/// An old name must not be in the files any more.
 pub fn renames(checked: &Checked, in_force: &Desired) -> BTreeMap<Name, Name> {
     let is_there = |name: &Name| {
         let key = (Kind::Campaign, name.clone());
@@ -62,8 +64,9 @@ pub fn renames(checked: &Checked, in_force: &Desired) -> BTreeMap<Name, Name> {
     renames.map(|(new, old)| (new.clone(), old.clone())).collect()
 }
 
-/// Has what is broken in `checked` stay as it is `in_force`, and what is protected stay when it is gone. Campaigns that
-/// are renamed are `in_force` under their new names.
+/// Keeps broken objects of `checked` in their version `in_force`, and protected objects whose manifests are gone.
+///
+/// Renamed campaigns have their new names in `in_force`.
 pub fn freeze(checked: &Checked, in_force: &Desired) -> Freeze {
     let mut mix = Mix { desired: checked.desired.clone(), in_force, frozen: BTreeMap::new() };
     for key in &checked.broken {
@@ -72,7 +75,7 @@ pub fn freeze(checked: &Checked, in_force: &Desired) -> Freeze {
     for key in in_force.protected.iter().filter(|(kind, name)| !checked.desired.has(*kind, name)) {
         mix.freeze(key, vec!["`relance/prune` is `disabled`".to_owned()]);
     }
-    // One that cannot be read may be new, or have another name than before.
+    // An unreadable manifest may be new, or have a new name.
     if checked.unnamed || checked.unread.iter().any(|name| !in_force.campaigns.contains_key(name)) {
         mix.keep_what_is_missing();
     }
@@ -100,7 +103,7 @@ struct Mix<'a> {
 }
 
 impl Mix<'_> {
-    /// Puts what is in force in place of what the tree has. Says whether that is news.
+    /// Replaces the tree's version of an object with the one in force; returns true if it was not frozen before.
     fn freeze(&mut self, (kind, name): &(Kind, Name), why: Vec<String>) -> bool {
         let (desired, in_force) = (&mut self.desired, self.in_force);
         match kind {
@@ -111,7 +114,7 @@ impl Mix<'_> {
             Kind::Notifier => restore(&mut desired.notifiers, &in_force.notifiers, name),
             Kind::Account => restore(&mut desired.accounts, &in_force.accounts, name),
             Kind::Defaults => desired.defaults.clone_from(&in_force.defaults),
-            // Part of the campaigns that use them; tests have no effect.
+            // Filters and schedules are part of the campaigns that use them; tests have no effect.
             Kind::Filter | Kind::Schedule | Kind::CampaignTest => return false,
         }
         let key = (*kind, name.clone());
@@ -142,9 +145,9 @@ impl Mix<'_> {
         }
     }
 
-    /// Freezes more until all goes together.
+    /// Freezes more objects until the state fits together.
     fn settle(&mut self) {
-        // A tree that was not mixed is of a piece.
+        // A tree without frozen objects already fits together.
         if self.frozen.is_empty() {
             return;
         }
@@ -177,7 +180,7 @@ mod tests {
 
     const HEAD: &str = "apiVersion: relance/v1\nkind: ";
 
-    /// Manifests as `Kind name {spec}`.
+    /// Builds a tree from manifests written as `Kind name {spec}`.
     fn tree(manifests: &[&str]) -> Checked {
         let documents = manifests.iter().map(|manifest| match manifest.splitn(3, ' ').collect::<Vec<_>>()[..] {
             _ if manifest.starts_with(HEAD) => format!("{manifest}\n"),
@@ -194,7 +197,7 @@ mod tests {
         checked.desired
     }
 
-    /// What of `manifests` is frozen, as `Kind/name`, with `!` when it is not in force.
+    /// Returns the frozen objects of `manifests` as `Kind/name`, with `!` for those not in force.
     fn mixed(manifests: &[&str], in_force: &Desired) -> (String, Desired) {
         let Freeze { desired, frozen, kept } = freeze(&tree(manifests), in_force);
         assert_eq!(desired.misfits(), []);
@@ -225,7 +228,7 @@ mod tests {
         let in_force = sound(&[DAYS, A, B]);
         let (frozen, desired) = mixed(&[DAYS, A_BROKEN, B_EDITED, "Campaign new {}"], &in_force);
         assert_eq!((frozen.as_str(), desired), ("Campaign/a Campaign/new!", sound(&[DAYS, A, B_EDITED])));
-        // With what needs it: everything here.
+        // Everything that needs the broken sequence is frozen with it: here, all objects.
         let (frozen, desired) = mixed(&["Sequence days {}", A, B_EDITED], &in_force);
         assert_eq!((frozen.as_str(), desired), ("Campaign/a Campaign/b Sequence/days", in_force));
     }
@@ -251,12 +254,12 @@ mod tests {
     fn while_something_cannot_be_named_nothing_is_missing() {
         let in_force =
             sound(&["Defaults all {limits: {messagesPerDay: 7}}", DAYS, A, B, "Queue q {campaigns: [a, b]}"]);
-        // It may be the `Defaults`, too.
+        // The unreadable manifest may also be the `Defaults`.
         let (frozen, desired) = mixed(&[DAYS, B_EDITED, "kind: ["], &in_force);
         assert_eq!((frozen.as_str(), desired), ("Campaign/b ~Campaign/a ~Queue/q", in_force.clone()));
         let (_, desired) = mixed(&["Defaults all {}", DAYS, B_EDITED, "kind: ["], &in_force);
         assert_eq!(desired, sound(&[DAYS, A, B_EDITED, "Queue q {campaigns: [a, b]}"]));
-        // A campaign without a name is no `Defaults`.
+        // A campaign without a name is not the `Defaults`.
         let bytes = format!("{HEAD}Campaign\nmetadata: {{}}\nspec: {{type: filtered}}\n").into_bytes();
         let checked = manifest::check(&Sources { files: vec![SourceFile { path: "x.yaml".to_owned(), bytes }] });
         assert!(checked.unnamed && !checked.hides_defaults);
@@ -272,7 +275,7 @@ mod tests {
         let day_two =
             "Campaign a {type: filtered, sequenceRef: days, channelRef: c, days: [{day: 2, text: {fr: STOP}}]}";
         let in_force = sound(&["Channel c {type: sandbox}", DAYS, day_two, B]);
-        // The sequence is shortened under it, and the channel taken away.
+        // The frozen campaign needs the longer sequence and the channel, which the tree shortens and removes.
         let (frozen, desired) = mixed(&[SHORT, "Campaign a {type: filtered, filterRef: none}", B_EDITED], &in_force);
         assert_eq!(frozen, "Campaign/a Sequence/days ~Channel/c");
         assert_eq!(desired, sound(&["Channel c {type: sandbox}", DAYS, day_two, B_EDITED]));
@@ -285,10 +288,10 @@ mod tests {
         };
         let in_force = sound(&[DAYS, &after("a", "b"), B]);
         let (frozen, desired) = mixed(&[DAYS, A_BROKEN, &after("b", "a")], &in_force);
-        // It needs what cannot be used; the circle would be next.
+        // The campaign needs an object that cannot be used; otherwise the cycle would be next.
         assert_eq!((frozen.as_str(), desired), ("Campaign/a Campaign/b", in_force));
 
-        // A queue that is broken goes on ordering.
+        // A broken queue keeps its ordering.
         let in_force = sound(&[DAYS, A, B, "Queue q {campaigns: [a, b]}"]);
         let (frozen, desired) = mixed(&[DAYS, &after("a", "b"), B_EDITED, "Queue q {}"], &in_force);
         assert_eq!((frozen.as_str(), desired), ("Campaign/a Campaign/b Queue/q", in_force));
@@ -311,18 +314,18 @@ mod tests {
         let some = "Account some {accounts: {names: [a1]}, channelRef: c, sending: off}";
         let in_force = sound(&[DAYS, B, channel, some]);
         assert_eq!(Desired::from_objects(&in_force.to_objects()).unwrap(), in_force);
-        // Broken; and the channel would go.
+        // The account is broken, and it needs the channel that the tree removes.
         let (frozen, desired) = mixed(&[DAYS, B, "Account some {accounts: {names: [a1]}, sending: none}"], &in_force);
         assert_eq!((frozen.as_str(), desired), ("Account/some ~Channel/c", in_force.clone()));
-        // It may be what cannot be read.
+        // The unreadable manifest may be the missing account.
         let (frozen, desired) = mixed(&[DAYS, B, channel, "kind: ["], &in_force);
         assert_eq!((frozen.as_str(), desired), ("Campaign/b ~Account/some", in_force.clone()));
-        // Another would set what the frozen one sets.
+        // The other account would set a field that the frozen one sets.
         let broken = "Account some {accounts: {names: [a1]}, channelRef: none}";
         let other = "Account other {accounts: {names: [a1, a2]}, sending: on}";
         let (frozen, desired) = mixed(&[DAYS, B, channel, broken, other], &in_force);
         assert_eq!((frozen.as_str(), desired), ("Account/other! Account/some", in_force));
-        // The channel of all.
+        // All accounts use this channel by default.
         let in_force = sound(&["Defaults all {channelRef: c}", DAYS, B, channel]);
         let (frozen, desired) = mixed(&["Defaults all {channelRef: 7}", DAYS, B], &in_force);
         assert_eq!((frozen.as_str(), desired), ("Campaign/b Defaults/all ~Channel/c", in_force));
@@ -341,7 +344,7 @@ mod tests {
 
     const AUTUMN: &str = "Campaign autumn {type: filtered, sequenceRef: days}";
 
-    /// A campaign with annotations.
+    /// Returns a campaign with annotations.
     fn annotated(name: &str, annotations: &str, spec: &str) -> String {
         let spec = format!("{{type: filtered, sequenceRef: days{spec}}}");
         format!("{HEAD}Campaign\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\nspec: {spec}")
@@ -357,10 +360,10 @@ mod tests {
         let in_force = sound(&[DAYS, AUTUMN, B]);
         let winter = annotated("winter", "relance/renamed-from: autumn", "");
         assert_eq!(renamed(&[DAYS, &winter, B], &in_force), "autumn->winter");
-        // Though there is something wrong with it otherwise.
+        // The rename counts although another field of the campaign is wrong.
         let broken = annotated("winter", "relance/renamed-from: autumn", ", priority: low");
         assert_eq!(renamed(&[DAYS, &broken, B], &in_force), "autumn->winter");
-        // The old one is there, well or badly; the old one is not; the new one is in force already.
+        // The old campaign is present, valid or broken; then it does not exist; then the new one is in force already.
         assert_eq!(renamed(&[DAYS, &winter, AUTUMN, B], &in_force), "");
         assert_eq!(renamed(&[DAYS, &winter, "Campaign autumn {}", B], &in_force), "");
         assert_eq!(renamed(&[DAYS, &winter, B], &sound(&[DAYS, B])), "");
@@ -374,7 +377,7 @@ mod tests {
         assert_eq!(renamed(&[DAYS, &claims[0], &claims[1], B], &in_force), "");
         let (frozen, desired) = mixed(&[DAYS, &claims[0], &claims[1], B], &in_force);
         assert_eq!((frozen.as_str(), desired), ("Campaign/autumn Campaign/spring! Campaign/winter!", in_force.clone()));
-        // Of one that cannot be read nobody knows what it claims.
+        // An unreadable manifest may claim any old name.
         let unread = format!("{HEAD}Campaign\nmetadata:\n  name: winter\nspec: [");
         let (frozen, desired) = mixed(&[DAYS, B_EDITED, &unread], &in_force);
         assert_eq!((frozen.as_str(), desired), ("Campaign/winter! ~Campaign/autumn", sound(&[DAYS, AUTUMN, B_EDITED])));
@@ -385,13 +388,13 @@ mod tests {
         let protected = annotated("autumn", "relance/prune: disabled", "");
         let in_force = sound(&[DAYS, &protected, B]);
         assert_eq!(Desired::from_objects(&in_force.to_objects()).unwrap(), in_force);
-        // With its sequence.
+        // The campaign's sequence is kept with it.
         let (kept, desired) = mixed(&["Campaign b {type: filtered, days: [{day: 1, text: {fr: STOP}}]}"], &in_force);
         assert_eq!(kept, "~Campaign/autumn ~Sequence/days");
         assert!(desired.protected == in_force.protected && desired.campaigns.len() == 2);
         let (kept, desired) = mixed(&[DAYS, AUTUMN, B], &in_force);
         assert_eq!((kept.as_str(), desired), ("", sound(&[DAYS, AUTUMN, B])));
-        // What it says itself counts only when it is there.
+        // The annotation of a frozen manifest does not take effect.
         let (_, desired) = mixed(
             &[DAYS, &annotated("autumn", "relance/prune: disabled", ", priority: low"), B],
             &sound(&[DAYS, AUTUMN, B]),

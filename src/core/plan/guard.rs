@@ -1,4 +1,4 @@
-//! What no daemon does by itself: emptying the database because files went missing.
+//! The guard against accidents: no daemon empties the database because files are missing.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use thiserror::Error;
 use super::{Action, Kind, Plan};
 use crate::core::domain::Name;
 
-/// Below this many cancelled runs a plan is never suspicious.
+/// The number of cancelled runs below which a plan is never suspicious.
 const FEW_RUNS: u64 = 3;
-/// Above this share of all live runs a plan is.
+/// The share of all live runs above which cancelling is suspicious.
 const LARGE_SHARE_PERCENT: u64 = 30;
 
-/// Why a plan is not carried out until a person says so.
+/// The reason why a plan waits for a person's approval.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
     #[error(

@@ -1,4 +1,4 @@
-//! What would change: the desired state against the one in force, as a value.
+//! The plan: the differences between the desired state and the state in force, as a value.
 //!
 //! A plan is complete: applying it takes no decision. Planning reads nothing and writes nothing.
 

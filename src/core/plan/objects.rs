@@ -1,4 +1,4 @@
-//! The desired state as objects by kind and name: the form in which it is compared and remembered.
+//! The desired state as objects by kind and name: the form in which it is compared and stored.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,13 @@ use crate::core::domain::Name;
 use crate::core::manifest;
 use crate::core::manifest::Desired;
 
-/// How an object says that it stays when its manifest is gone: beside its spec, so that the plan shows it come and go.
+/// The key under which an object says that it stays without its manifest. It stands beside the spec, so that plans show
+/// its changes.
 const PRUNE: &str = "prune";
 const DISABLED: &str = "disabled";
 
-/// What is planned for by itself. Filters and schedules are part of the campaigns that use them.
+/// The kinds of objects with their own changes in a plan. Filters and schedules are part of the campaigns that use
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Defaults,
@@ -41,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// The kind of planned objects that manifests of a kind become.
+    /// Returns the kind of planned object for a kind of manifest.
     pub const fn of(kind: manifest::Kind) -> Option<Self> {
         match kind {
             manifest::Kind::Defaults => Some(Self::Defaults),
@@ -55,7 +57,7 @@ impl Kind {
         }
     }
 
-    /// The kind of manifests that they come from.
+    /// Returns the kind of manifest for a kind of planned object.
     pub const fn manifest(self) -> manifest::Kind {
         match self {
             Self::Defaults => manifest::Kind::Defaults,
@@ -77,7 +79,7 @@ impl Kind {
 pub type Objects = BTreeMap<(Kind, Name), Value>;
 
 impl Desired {
-    /// This state as objects. There is always one `Defaults`, under the name `defaults`.
+    /// Returns this state as objects. There is always one `Defaults`, under the name `defaults`.
     pub fn to_objects(&self) -> Objects {
         let mut objects = Objects::from([((Kind::Defaults, defaults_name()), body(&self.defaults))]);
         objects.extend(of_kind(Kind::Campaign, &self.campaigns));
@@ -95,7 +97,7 @@ impl Desired {
         objects
     }
 
-    /// The state that `objects` are.
+    /// Returns the state that `objects` describe.
     pub fn from_objects(objects: &Objects) -> Result<Self, serde_json::Error> {
         let mut desired = Self::default();
         for ((kind, name), body) in objects {

@@ -1,4 +1,4 @@
-//! Plans that were carried out, as they were saved: by this version or an older one.
+//! Applied plans as they were stored, by this version or an older one.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,7 +16,7 @@ struct Written {
     fields: Vec<Field>,
 }
 
-/// What was done, in a line: `1 created, 2 updated`.
+/// Returns the applied changes in a line: `1 created, 2 updated`.
 pub fn summary(changes: &Value) -> String {
     let list = changes.as_array().map(Vec::as_slice).unwrap_or_default();
     let is = |change: &Value, action: Action| change.get("action").is_some_and(|name| name == action.as_str());
@@ -26,10 +26,11 @@ pub fn summary(changes: &Value) -> String {
     if parts.is_empty() { "nothing changed".to_owned() } else { parts.join(", ") }
 }
 
-/// The changes as the plan showed them, without what they meant for people.
+/// Returns the changes as the plan showed them, without their effect on people.
 ///
 /// # Errors
-/// When a newer version saved them.
+///
+/// Fails if a newer version stored them.
 pub fn text(changes: &Value) -> Result<String, serde_json::Error> {
     let list: Vec<Written> = serde_json::from_value(changes.clone())?;
     let mut text = String::new();

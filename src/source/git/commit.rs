@@ -1,4 +1,4 @@
-//! Manifests as they are in a commit of the git repository around us or of a bare one, without checking anything out.
+//! Manifests in a commit, read without a checkout from the surrounding git repository or a bare one.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -21,7 +21,7 @@ pub enum Error {
     Unknown { reference: String, said: String },
     #[error("there is no `{}` in `{reference}`", path.display())]
     Missing { reference: String, path: PathBuf },
-    /// Where it leads may be outside of the commit.
+    /// A symbolic link may lead outside the commit.
     #[error("`{}` is a symbolic link in `{reference}`: check that commit out elsewhere and name its directory", path.display())]
     SymbolicLink { reference: String, path: PathBuf },
     #[error("the manifests of `{reference}` are larger than {MAX_TOTAL_BYTES} bytes together")]
@@ -30,15 +30,15 @@ pub enum Error {
     Failed { reference: String, said: String },
 }
 
-/// Reads every manifest below `roots`, which are relative to `folder`, as they are in the commit `reference`; with no
-/// roots, below `campaigns` and `templates`, of which the second may be missing.
+/// Reads every manifest below `roots` in the commit `reference`; the roots are relative to `folder`.
 ///
-/// The same files count as in [`load`](crate::source::load).
+/// Without roots, it reads below `campaigns` and `templates`; the second may be missing. The same files count as in
+/// [`load`](crate::source::load).
 pub fn load_commit(folder: &Path, reference: &str, given: &[PathBuf]) -> Result<Sources, Error> {
     load_from(Repository::Around(folder), reference, given)
 }
 
-/// As [`load_commit`], from any repository.
+/// Reads as [`load_commit`] does, from any repository.
 pub(super) fn load_from(repository: Repository, reference: &str, given: &[PathBuf]) -> Result<Sources, Error> {
     let usual = ["campaigns", "templates"].map(PathBuf::from);
     let roots = if given.is_empty() { &usual[..] } else { given };
@@ -63,7 +63,7 @@ fn git(repository: Repository, args: &[&OsStr]) -> Result<Result<Vec<u8>, String
     Ok(if output.status.success() { Ok(output.stdout) } else { Err(said(&output.stderr)) })
 }
 
-/// Who wrote a commit.
+/// Returns the author of a commit.
 pub(super) fn author(repository: Repository, id: &str) -> io::Result<Option<String>> {
     let args = ["log", "-1", "--no-show-signature", "--format=%an", id];
     let output = program::git(repository).args(args).output()?;
@@ -71,7 +71,7 @@ pub(super) fn author(repository: Repository, id: &str) -> io::Result<Option<Stri
     Ok(Some(name).filter(|name| !name.is_empty()))
 }
 
-/// The tree of a commit.
+/// Returns the tree of a commit.
 fn resolve(repository: Repository, reference: &str) -> Result<String, Error> {
     let tree = format!("{reference}^{{tree}}");
     let args = ["rev-parse", "--verify", "--end-of-options", &tree].map(OsStr::new);
@@ -81,7 +81,7 @@ fn resolve(repository: Repository, reference: &str) -> Result<String, Error> {
     }
 }
 
-/// Adds the manifests at or below `root` with the ids of their contents; `false` when there is nothing of that name.
+/// Adds the manifests at or below `root` with the ids of their contents; returns `false` if `root` does not exist.
 fn list(
     repository: Repository,
     reference: &str,
@@ -95,7 +95,7 @@ fn list(
     }
     let listed = git(repository, &args)?.map_err(|said| Error::Failed { reference: reference.to_owned(), said })?;
     let mut found = false;
-    // `mode type id<TAB>path<NUL>`
+    // Each entry is `mode type id<TAB>path<NUL>`.
     for entry in listed.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
         let Some(tab) = entry.iter().position(|byte| *byte == b'\t') else { continue };
         let path = Path::new(OsStr::from_bytes(&entry[tab + 1..]));
@@ -110,7 +110,7 @@ fn list(
         if mode == "120000" {
             return Err(Error::SymbolicLink { reference: reference.to_owned(), path: path.to_owned() });
         }
-        // A file that was named counts whatever it is called.
+        // A file that is itself a root counts under any name.
         if kind == "blob" && (is_manifest(path) || path == root) {
             blobs.insert(path.to_owned(), id.to_owned());
         }
@@ -118,7 +118,7 @@ fn list(
     Ok(found)
 }
 
-/// The contents of `ids`, in their order.
+/// Returns the contents of `ids`, in their order.
 fn read(repository: Repository, reference: &str, ids: &[&str]) -> Result<Vec<Vec<u8>>, Error> {
     let mut child = program::git(repository)
         .args(["cat-file", "--batch"])
@@ -131,7 +131,7 @@ fn read(repository: Repository, reference: &str, ids: &[&str]) -> Result<Vec<Vec
     let (mut asking, answers) = (asking.expect("it is piped"), answers.expect("it is piped"));
     let failed = |error: io::Error| Error::Failed { reference: reference.to_owned(), said: error.to_string() };
     let contents = thread::scope(|scope| {
-        // From a thread, because git answers before it has read every question.
+        // A thread writes the requests, because git answers before it has read them all.
         scope.spawn(move || ids.iter().try_for_each(|id| writeln!(asking, "{id}")));
         let mut answers = BufReader::new(answers);
         let mut total = 0;
@@ -147,14 +147,14 @@ fn read(repository: Repository, reference: &str, ids: &[&str]) -> Result<Vec<Vec
         Ok(contents)
     });
     if contents.is_err() {
-        // Whatever it still wants to say; it may be gone already.
+        // The rest of its output does not matter, and it may have ended already.
         drop(child.kill());
     }
     child.wait().map_err(failed)?;
     contents
 }
 
-/// One answer, `id type size<LF>contents<LF>`; of a file larger than a manifest may be, only the beginning.
+/// Reads one answer, `id type size<LF>contents<LF>`. A file beyond the size limit of manifests is cut off.
 fn answer(answers: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut head = String::new();
     answers.read_line(&mut head)?;

@@ -1,14 +1,16 @@
-//! What a repository is called from everywhere: without the way to it, and without secrets.
+//! The identity of a repository: its name from everywhere, without the protocol and without secrets.
 
 use std::path::{Component, PathBuf};
 
-/// `example.com/team/campaigns#growth` for `https://token@example.com/team/campaigns.git` and the folder `growth`; `None`
-/// for a path, which is another one elsewhere.
+/// Returns `example.com/team/campaigns#growth` for `https://token@example.com/team/campaigns.git` and the folder
+/// `growth`.
+///
+/// A path has no identity, because it is another repository on another machine.
 pub(super) fn identity(url: &str, paths: &[PathBuf]) -> Option<String> {
     let (host, path) = match url.split_once("://") {
         Some(("file", _)) => return None,
         Some((_, rest)) => rest.split_once('/')?,
-        // As ssh takes it: a path has no colon before its first slash.
+        // Ssh has the same rule: a path has no colon before its first slash.
         None => url.split_once(':').filter(|(host, _)| !host.contains('/'))?,
     };
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);

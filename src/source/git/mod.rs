@@ -1,8 +1,8 @@
-//! Manifests in commits, by the git program.
+//! Manifests in commits, read with the git program.
 //!
-//! The program and no library: ssh keys and agents, credential helpers, proxies, certificates and `insteadOf` work here
-//! as they do in the user's own terminal, and so do security fixes of the distribution. Nothing is ever checked out, so
-//! no hook, filter or submodule runs: files are read as the commit has them (one that is kept in LFS is its pointer).
+//! The program is used instead of a library, so that the user's setup applies: ssh keys and agents, credential helpers,
+//! proxies, certificates and `insteadOf`. Security fixes of the distribution apply too. Nothing is ever checked out, so
+//! no hook, filter or submodule runs. Files are read as the commit has them; a file in LFS is its pointer.
 
 mod commit;
 mod identity;

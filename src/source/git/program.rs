@@ -1,4 +1,4 @@
-//! The git program as it is started here: never by a shell, it asks nobody, runs no hook, and ends in time.
+//! The git program as relance starts it: without a shell, without prompts or hooks, and with a time limit.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -10,7 +10,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::oneshot;
 
-/// What a hook that started us says about its own repository. We name ours.
+/// The variables with which a hook describes its own repository. They are removed, because relance names its repository
+/// itself.
 const OF_ANOTHER_REPOSITORY: [&str; 7] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
@@ -21,25 +22,25 @@ const OF_ANOTHER_REPOSITORY: [&str; 7] = [
     "GIT_WORK_TREE",
 ];
 
-/// Where commits are.
+/// The repository with the commits.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Repository<'a> {
-    /// The one that this folder is in. Paths are relative to the folder.
+    /// The repository around this folder. Paths are relative to the folder.
     Around(&'a Path),
-    /// This bare one. Paths are relative to the top.
+    /// This bare repository. Paths are relative to the top.
     Bare(&'a Path),
 }
 
-/// `git`, about to work in a repository.
+/// Returns the `git` command for a repository.
 pub(super) fn git(repository: Repository) -> Command {
     let mut command = Command::new("git");
     match repository {
         Repository::Around(folder) => command.current_dir(folder),
-        // GitOutput, not found by looking upwards: a broken one must not lead into the repository around it.
+        // The folder is explicit: git must not search upwards from a broken one into the repository around it.
         Repository::Bare(folder) => command.arg("--git-dir").arg(folder),
     };
     command.args(["-c", "core.hooksPath=/dev/null"]).stdin(Stdio::null());
-    // Nobody is there to answer. Without a terminal of its own, ssh asks a program, which there is none of either.
+    // Nobody can answer prompts. Ssh without a terminal asks a program, and there is none either.
     command.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS_REQUIRE", "force").env("LC_ALL", "C");
     for name in OF_ANOTHER_REPOSITORY {
         command.env_remove(name);
@@ -47,14 +48,14 @@ pub(super) fn git(repository: Repository) -> Command {
     command
 }
 
-/// Runs `command` to its end; `None` when it had to be killed because `limit` was over.
+/// Runs `command` to its end; returns `None` if it was killed after `limit`.
 ///
-/// Dropping the future kills it too, with the programs it started.
+/// Dropping the future also kills it, with the programs that it started.
 pub(super) async fn output(mut command: Command, limit: Duration) -> io::Result<Option<Output>> {
     let child = command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let group = Group::of(&child);
     let (done, ended) = oneshot::channel();
-    // Not one of the runtime's threads: those it waits for when it shuts down.
+    // This is not one of the runtime's threads, because the runtime waits for those when it shuts down.
     thread::spawn(move || done.send(child.wait_with_output()));
     match tokio::time::timeout(limit, ended).await {
         Err(_) => Ok(None),
@@ -66,14 +67,14 @@ pub(super) async fn output(mut command: Command, limit: Duration) -> io::Result<
     }
 }
 
-/// What it said, in one line and without git's `fatal: `.
+/// Returns git's message on one line and without its `fatal: `.
 pub(super) fn said(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let lines = text.lines().map(|line| line.trim().trim_start_matches("fatal: ")).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("; ")
 }
 
-/// A running git with what it started; killed with this.
+/// A running git with its child processes; dropping this kills them.
 struct Group(Option<Pid>);
 
 impl Group {
@@ -89,7 +90,7 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(pid) = self.0 {
-            // It may have ended by itself just now.
+            // The group may have ended by itself.
             kill_process_group(pid, Signal::KILL).ok();
         }
     }
@@ -106,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_takes_too_long_is_killed_with_what_it_started() {
-        // Two pipes' worth of processes; the write end of ours closes with the last of them.
+        // The test starts two processes; this write end closes with the last of them.
         let (mut reader, writer) = std::io::pipe().unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 600 & sleep 600"]).stdin(writer);

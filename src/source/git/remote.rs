@@ -1,8 +1,8 @@
-//! A branch or tag of another repository, followed.
+//! A branch or tag of another repository, followed by polling.
 //!
-//! Each pull asks the remote which commit it means (cheap: no objects travel), and fetches that one commit without its
-//! history into a bare repository of ours if it is not there yet. Ours is a cache: when it is broken, it is thrown away and made
-//! anew.
+//! Each pull asks the remote for the commit of the reference, which is cheap because no objects travel. If the commit
+//! is missing, the pull fetches it alone, without history, into a local bare repository. That copy is a cache: a broken
+//! copy is deleted and created anew.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -21,15 +21,15 @@ use crate::core::diagnostic::did_you_mean;
 use crate::core::domain::hex;
 use crate::source::{Commit, Tree};
 
-/// How long the remote may take to say where its branches are.
+/// The time limit of the remote for its list of references.
 const ASK: Duration = Duration::from_secs(30);
-/// How long it may take to hand over a commit; somebody may keep manifests beside large files.
+/// The time limit of a fetch. The repository may hold large files beside the manifests.
 const FETCH: Duration = Duration::from_mins(5);
-/// How long a signature may take.
+/// The time limit of a signature check.
 const VERIFY: Duration = Duration::from_secs(30);
-/// Between two looks whether another process is done with our copy.
+/// The pause between two attempts to lock the copy.
 const LOCKED: Duration = Duration::from_millis(50);
-/// Keeps the commit, and lets the next fetch build on it.
+/// The local reference that keeps the commit, and lets the next fetch build on it.
 const TIP: &str = "refs/relance/tip";
 
 #[derive(Debug, thiserror::Error)]
@@ -79,47 +79,50 @@ pub enum RemoteError {
     },
 }
 
-/// What git said.
+/// The message that git printed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct GitOutput(String);
 
-/// A branch or tag of another repository, and the manifests in it that count.
+/// A branch or tag of another repository, and the folders of its manifests.
 #[derive(Debug, Clone)]
 pub struct Remote {
     url: String,
     reference: Option<String>,
     paths: Vec<PathBuf>,
     copy: PathBuf,
-    /// Commits that are not signed by somebody in this file are not taken.
+    /// The file of allowed signers. A commit without a signature from it is refused.
     allowed_signers: Option<PathBuf>,
 }
 
 impl Remote {
-    /// Follows `reference` of `url` (its first branch if none is given), where manifests are below `paths`, or below
-    /// `campaigns` and `templates`. What was fetched is kept in a folder below `copies`.
+    /// Follows `reference` of `url`, by default its first branch.
+    ///
+    /// Manifests are below `paths`, by default below `campaigns` and `templates`. The fetched copy is in a folder below
+    /// `copies`.
     pub fn new(url: String, reference: Option<String>, paths: Vec<PathBuf>, copies: &Path) -> Self {
         let name = hex(&Sha256::digest(&url)[..8]);
         Self { url, reference, paths, copy: copies.join(name), allowed_signers: None }
     }
 
-    /// Takes only commits that somebody signed by ssh who is in `allowed_signers`, a file as ssh-keygen has them.
+    /// Accepts only commits with an ssh signature by somebody in `allowed_signers`, a file in the format of ssh-keygen.
     ///
-    /// The commit that is taken has to be signed; those before it do not: it stands for all that is in it.
+    /// Only the accepted commit must be signed, not those before it: its signature covers its whole content.
     #[must_use]
     pub fn signed_by(self, allowed_signers: PathBuf) -> Self {
         Self { allowed_signers: Some(allowed_signers), ..self }
     }
 
-    /// Names the repository and the folders in it, the same from everywhere; `None` for one that is a path.
+    /// Returns the name of the repository and its folders, the same from everywhere; `None` for a path.
     pub fn identity(&self) -> Option<String> {
         identity(&self.url, &self.paths)
     }
 
-    /// Reads the manifests as the remote has them at this moment.
+    /// Reads the manifests at the remote's current commit.
     ///
     /// # Errors
-    /// When that cannot be known, or there are none. Never to be read as "no manifests".
+    ///
+    /// Fails if they are unknown, or if there are none. Callers must never take this for "no manifests".
     pub async fn pull(&self) -> Result<Tree, RemoteError> {
         let id = self.tip().await?;
         let _ours = self.lock().await?;
@@ -128,7 +131,7 @@ impl Remote {
         Ok(tree)
     }
 
-    /// The manifests of a commit, which is fetched if we have it not.
+    /// Returns the manifests of a commit; fetches it if it is missing.
     async fn fetched(&self, id: &str) -> Result<Tree, RemoteError> {
         if let Some(tree) = self.load(id)? {
             return Ok(tree);
@@ -138,7 +141,7 @@ impl Remote {
         {
             return Ok(tree);
         }
-        // The remote is there, so the reason may be what we have: locks of a git that was killed, a full disk's remains.
+        // The remote answers, so the copy may be broken: by locks of a killed git, or by a disk that was full.
         match fs::remove_dir_all(&self.copy) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.broken_copy(error)),
             _ => {}
@@ -148,12 +151,12 @@ impl Remote {
         self.load(id)?.ok_or_else(unread)
     }
 
-    /// Refuses a commit of ours that nobody signed who may.
+    /// Refuses a commit without an allowed signature.
     async fn verify(&self, id: &str) -> Result<(), RemoteError> {
         let Some(signers) = &self.allowed_signers else { return Ok(()) };
         let file = format!("gpg.ssh.allowedSignersFile={}", signers.display());
         let mut command = program::git(Repository::Bare(&self.copy));
-        // A key of another kind counts for git when it is in the keyring of whoever runs this: the file knows nothing of it.
+        // Git also accepts other kinds of keys from the current user's keyring, which the file does not cover.
         let others = ["gpg.program=false", "gpg.openpgp.program=false", "gpg.x509.program=false"];
         command
             .args([file.as_str()].iter().chain(&others).flat_map(|setting| ["-c", setting]))
@@ -166,7 +169,7 @@ impl Remote {
         })
     }
 
-    /// The commit that the remote means by our reference.
+    /// Returns the remote's commit for the reference.
     async fn tip(&self) -> Result<String, RemoteError> {
         let wanted = self.reference.as_deref().unwrap_or("HEAD");
         let listed = self.ask(&["--", &self.url, wanted, &format!("{wanted}^{{}}")]).await?;
@@ -193,7 +196,7 @@ impl Remote {
         }
     }
 
-    /// Waits until no other process fetches into our copy; until this is dropped none does.
+    /// Locks the copy against fetches by other processes, until the result is dropped.
     async fn lock(&self) -> Result<File, RemoteError> {
         let broken = |error| self.broken_copy(error);
         fs::create_dir_all(self.copy.parent().unwrap_or(Path::new("."))).map_err(broken)?;
@@ -210,7 +213,7 @@ impl Remote {
     async fn fetch(&self, id: &str) -> Result<(), RemoteError> {
         let copy = Repository::Bare(&self.copy);
         let mut init = program::git(copy);
-        // Without the user's templates, and with the kind of hash that the remote has.
+        // The copy uses no user templates, and the hash format of the remote.
         let format = if id.len() > 40 { "sha256" } else { "sha1" };
         init.args(["init", "--quiet", "--bare", "--template=", "--object-format", format]);
         let mut fetch = program::git(copy);
@@ -222,7 +225,7 @@ impl Remote {
         Ok(())
     }
 
-    /// The manifests of a commit; `None` when it is not, or not wholly, in our copy.
+    /// Returns the manifests of a commit; `None` if the copy lacks it or a part of it.
     fn load(&self, id: &str) -> Result<Option<Tree>, RemoteError> {
         if !self.copy.is_dir() {
             return Ok(None);
@@ -243,7 +246,7 @@ impl Remote {
         Ok(Some(Tree { commit: Some(Commit { id: id.to_owned(), author }), ..sources.into() }))
     }
 
-    /// What it printed, or what it said when it failed.
+    /// Returns the command's output, or its message if it failed.
     async fn run(&self, command: Command, limit: Duration) -> Result<Result<Vec<u8>, String>, RemoteError> {
         Ok(match program::output(command, limit).await.map_err(RemoteError::NoGit)? {
             Some(output) if output.status.success() => Ok(output.stdout),
@@ -260,7 +263,7 @@ impl Remote {
         RemoteError::Copy { path: self.copy.clone(), source }
     }
 
-    /// The URL as others may see it.
+    /// Returns the URL without its secret.
     fn shown(&self) -> String {
         self.without_secret(&self.url)
     }
@@ -270,7 +273,7 @@ impl Remote {
     }
 }
 
-/// The id that `ls-remote` lists for a full name, else a branch, else a tag (the commit behind it).
+/// Returns the id that `ls-remote` lists for a full name, else a branch, else a tag (the commit behind it).
 fn pick<'a>(listed: &'a str, wanted: &str) -> Option<&'a str> {
     let names =
         ["", "refs/heads/", "refs/tags/"].map(|prefix| [format!("{prefix}{wanted}^{{}}"), format!("{prefix}{wanted}")]);
@@ -280,7 +283,7 @@ fn pick<'a>(listed: &'a str, wanted: &str) -> Option<&'a str> {
     names.iter().flatten().find_map(id_of)
 }
 
-/// User and password of a web address: either may be a token.
+/// Returns user and password of a web address: either may be a token.
 fn secret(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     rest.split('/').next()?.rsplit_once('@').map(|(user, _)| user)

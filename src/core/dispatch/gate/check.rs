@@ -1,4 +1,4 @@
-//! The checks, each on its own.
+//! The single checks of the gate.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::core::lifecycle::run::Phase;
 use crate::core::lifecycle::target::Exit;
 use crate::core::manifest::desired::ConsentPolicy;
 
-/// One of the questions behind the answer.
+/// A check of the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
@@ -28,7 +28,7 @@ pub enum Check {
 }
 
 impl Check {
-    /// All checks in the order in which they are asked.
+    /// All checks in the order in which they run.
     pub const ALL: [Self; 12] = [
         Self::RunActive,
         Self::Sending,
@@ -61,7 +61,7 @@ impl Check {
         }
     }
 
-    /// What it says on its own; `None` lets pass.
+    /// Returns the verdict of this check alone; `None` if it passes.
     pub fn verdict(self, question: &Question) -> Option<Verdict> {
         match self {
             Self::RunActive => run_active(question),
@@ -80,7 +80,7 @@ impl Check {
     }
 }
 
-/// `None` when `when` is not so.
+/// Returns a hold if `when` is true.
 fn hold(when: bool, reason: Hold, until: Option<Timestamp>) -> Option<Verdict> {
     when.then_some(Verdict::Hold { reason, until })
 }
@@ -146,7 +146,7 @@ fn campaign_cap(q: &Question) -> Option<Verdict> {
 
 fn written_today(q: &Question) -> Option<Verdict> {
     let person = q.person?;
-    // A clock or zone that moved back must not open a second message for a day already used.
+    // A clock or zone that moved back must not open a second message for a used day.
     let used = person.last_written_on.is_some_and(|day| day >= person.today);
     hold(used, Hold::WrittenToday, Some(q.day_ends_at))
 }

@@ -1,4 +1,4 @@
-//! What each check goes by, in words, for whoever asks why. No check reads this.
+//! The inputs of each check in words, for explanations. No check reads them.
 
 use super::check::Check;
 use super::question::{LaneRestriction, Person, Question, Quota};
@@ -6,20 +6,20 @@ use crate::core::domain::{Consent, NaiveDate, Opening, Timestamp, Windows, Zone}
 use crate::core::lifecycle::run::Phase;
 use crate::core::manifest::desired::ConsentPolicy;
 
-/// What the words need and the checks do without.
+/// The facts that the words need and the checks do not.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting<'a> {
-    /// The run's phase on record, and the sentence for it.
+    /// The run's recorded phase, and its message.
     pub run: (Phase, &'a str),
     pub windows: &'a Windows,
-    /// The zone in which the windows count.
+    /// The zone of the windows.
     pub zone: &'a Zone,
     pub paid_at: Option<Timestamp>,
-    /// Where the answer to "may we write to you" came from, and when.
+    /// The source and the time of the person's consent answer.
     pub consent_source: Option<&'a str>,
     pub consent_at: Option<Timestamp>,
     pub suppressed_at: Option<Timestamp>,
-    /// When they wrote what may be an opt-out and is not read yet.
+    /// When the person sent the possible opt-out that waits for review.
     pub held_at: Option<Timestamp>,
 }
 
@@ -120,7 +120,7 @@ fn quota(quota: Quota) -> String {
     }
 }
 
-/// ` since 2026-11-20 (form)`, as far as it is known.
+/// Returns text such as ` since 2026-11-20 (form)`, as far as it is known.
 fn since(at: Option<Timestamp>, source: Option<&str>) -> String {
     let at = at.map(|at| format!(" since {}", NaiveDate::from(at.naive_utc()))).unwrap_or_default();
     source.map_or_else(|| at.clone(), |source| format!("{at} ({source})"))
@@ -147,7 +147,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// A Saturday evening in Douala, an hour ahead of UTC.
+    /// Returns a question on a Saturday evening in Douala, an hour ahead of UTC.
     fn question() -> Question {
         let day = |text: &str| -> NaiveDate { text.parse().unwrap() };
         Question {

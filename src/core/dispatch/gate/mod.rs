@@ -1,7 +1,7 @@
-//! The gate: may this target be written to now? The one answer, with its reasons.
+//! The gate: the only decision whether a target may get a message now, with its reasons.
 //!
-//! The order of the checks is the order of SPEC §4: what concerns the run and the account comes first, then the
-//! person, then time and quota. The first check that does not pass decides.
+//! The checks run in the order of SPEC §4: first the run and the account, then the person, then time and quota. The
+//! first check that does not pass decides.
 
 mod check;
 mod inputs;
@@ -13,24 +13,24 @@ pub use self::inputs::Setting;
 pub use self::question::{Account, LaneRestriction, Person, Question, Quota, Run};
 pub use self::verdict::{Hold, Scope, Verdict};
 
-/// A check with what it went by and what it says.
+/// A check with its inputs and its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     pub check: Check,
-    /// In words.
+    /// The inputs in words.
     pub inputs: String,
-    /// What it says on its own; `None` lets pass.
+    /// The verdict of this check alone; `None` if it passes.
     pub verdict: Option<Verdict>,
-    /// Whether this is the first that does not let pass: it has the say.
+    /// True for the first check that does not pass: its verdict decides.
     pub decides: bool,
 }
 
-/// The first check that does not pass, else [`Verdict::Send`].
+/// Returns the verdict of the first check that does not pass, otherwise [`Verdict::Send`].
 pub fn decide(question: &Question) -> Verdict {
     Check::ALL.into_iter().find_map(|check| check.verdict(question)).unwrap_or(Verdict::Send)
 }
 
-/// Every check in order; those after the one that decides are told too.
+/// Returns every check in order, including those after the deciding one.
 pub fn steps(question: &Question, setting: &Setting<'_>) -> Vec<Step> {
     let mut open = true;
     let step = |check: Check| {

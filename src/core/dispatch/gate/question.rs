@@ -4,21 +4,21 @@ use crate::core::domain::{Consent, NaiveDate, Opening, Timestamp};
 use crate::core::lifecycle::run::{Phase, Unable};
 use crate::core::manifest::desired::ConsentPolicy;
 
-/// Everything the answer depends on.
+/// Everything that the verdict depends on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     pub now: Timestamp,
     pub run: Run,
-    /// Whether sending is switched on for the account.
+    /// Sending is on for the account.
     pub sending: bool,
     pub account: Account,
-    /// `None` asks for the run as a whole: could anybody be written to now?
+    /// The person; `None` asks about the run as a whole: could it send to anybody now?
     pub person: Option<Person>,
-    /// Whether the run's window is open, in the zone that counts.
+    /// The state of the run's window, in its zone.
     pub opening: Opening,
     pub account_quota: Quota,
     pub campaign_quota: Quota,
-    /// When the account's local day ends and daily quotas start anew.
+    /// When the account's local day ends and daily quotas restart.
     pub day_ends_at: Timestamp,
     /// The next instant at which the account's pace admits a message.
     pub next_slot_at: Option<Timestamp>,
@@ -34,19 +34,19 @@ pub struct Run {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// `None`: the export does not say, so it counts as running.
+    /// The end of the subscription; `None` if the export has none, which counts as running.
     pub subscription_ends_at: Option<Timestamp>,
     pub connected: bool,
-    /// Nothing may leave, for its own sake.
+    /// The restriction under which the account sends nothing.
     pub halt: Option<LaneRestriction>,
-    /// Its number was too fast, and waits until then.
+    /// The end of the wait after the provider throttled the account's number.
     pub throttled_until: Option<Timestamp>,
 }
 
-/// What stops an account, or the channel by which it sends.
+/// A restriction of an account, or of the channel that it sends by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaneRestriction {
-    /// `None`: until a person lifts it.
+    /// The end; `None` means until a person lifts it.
     pub until: Option<Timestamp>,
 }
 
@@ -57,17 +57,17 @@ impl LaneRestriction {
 }
 
 impl Account {
-    /// One of which nothing more is known.
+    /// Returns an account about which nothing else is known.
     pub fn new(subscription_ends_at: Option<Timestamp>, connected: bool) -> Self {
         Self { subscription_ends_at, connected, halt: None, throttled_until: None }
     }
 
-    /// Whether the subscription is over at `now`.
+    /// Returns true if the subscription is over at `now`.
     pub fn is_expired(self, now: Timestamp) -> bool {
         self.subscription_ends_at.is_some_and(|end| end <= now)
     }
 
-    /// Why nothing can leave for it at `now`, if so.
+    /// Returns the reason why the account cannot send at `now`, if there is one.
     pub fn unable(self, now: Timestamp) -> Option<Unable> {
         match self {
             _ if self.is_expired(now) => Some(Unable::SubscriptionExpired),
@@ -82,24 +82,24 @@ pub struct Person {
     pub paid: bool,
     pub consent: Option<Consent>,
     pub suppressed: bool,
-    /// What they wrote may mean that they want no more messages, and nobody has read it yet.
+    /// A possible opt-out of the person waits for review.
     pub near_opt_out: bool,
-    /// The local day of the last message that left for this person, in any campaign of the account.
+    /// The local day of the last message to this person, in any campaign of the account.
     pub last_written_on: Option<NaiveDate>,
     /// The account's local day.
     pub today: NaiveDate,
 }
 
-/// A daily cap and what was taken of it today.
+/// A daily cap, and its usage today.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// `None`: no cap.
+    /// The cap; `None` means no cap.
     pub cap: Option<u32>,
     pub taken: u32,
 }
 
 impl Quota {
-    /// How many more may leave today.
+    /// Returns how many more messages may leave today.
     pub fn left(self) -> u32 {
         self.cap.map_or(u32::MAX, |cap| cap.saturating_sub(self.taken))
     }

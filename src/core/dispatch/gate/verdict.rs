@@ -7,11 +7,11 @@ use serde::Serialize;
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::target::Exit;
 
-/// What the gate says.
+/// The verdict of the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Send,
-    /// Not now; `until` is when it is worth asking again, `None` when only an event can change it.
+    /// The message waits until `until`, the time to ask again; `None` when only an event can change the verdict.
     Hold {
         reason: Hold,
         until: Option<Timestamp>,
@@ -56,7 +56,7 @@ impl Hold {
         }
     }
 
-    /// What it means, as the end of a sentence.
+    /// Returns the meaning as the end of a sentence.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::RunNotActive => "the run is not active",
@@ -75,11 +75,11 @@ impl Hold {
         }
     }
 
-    /// Whom the reason concerns: only this person, the whole run, or the whole account.
+    /// Returns the scope of the reason: only this person, the whole run, or the whole account.
     pub const fn scope(self) -> Scope {
         match self {
             Self::ConsentMissing | Self::NearOptOut | Self::WrittenToday => Scope::Person,
-            // Another run may go by another channel.
+            // Another run may use another channel.
             Self::RunNotActive | Self::RunRestriction | Self::OutsideWindow | Self::CampaignCap => Scope::Run,
             Self::SendingOff
             | Self::SubscriptionExpired

@@ -1,7 +1,7 @@
-//! One account's turn: which of its due people are written to now, who waits and who leaves.
+//! The dispatch decision for one account: which due people get a message now, which wait and which leave.
 //!
-//! Pure: it gets what the claiming transaction read under lock and says what that transaction must write. The
-//! gate is asked once per person; quota and pace move on between two answers, so a cap of 2 lets 2 out.
+//! The rules are pure: they get the rows that the claiming transaction read under lock, and return its writes. The gate
+//! runs once per person. Quota and pace advance between two people, so a cap of 2 lets 2 messages out.
 
 mod selection;
 
@@ -21,7 +21,7 @@ use crate::core::domain::{
 use crate::core::lifecycle::run::{Phase, Reason, acting};
 use crate::core::manifest::desired::policy::AccountPolicy;
 
-/// The account and how far its day has come.
+/// The account and its usage of the day.
 #[derive(Debug, Clone)]
 pub struct Lane {
     pub account: AccountId,
@@ -33,12 +33,12 @@ pub struct Lane {
     pub pace: Pace,
     pub policy: Arc<AccountPolicy>,
     pub send_stats: SendStats,
-    /// Channels by which nothing leaves, until these instants.
+    /// The channels under a restriction, each with the end of it.
     pub halted_channels: Vec<(String, Timestamp)>,
 }
 
 impl Lane {
-    /// The account as a campaign sees it that sends by `channel`.
+    /// Returns the account as the gate sees it for a campaign that sends by `channel`.
     fn facts_by(&self, channel: Option<&Name>) -> gate::Account {
         let is_it = |halted: &&(String, Timestamp)| channel.is_some_and(|name| name.as_str() == halted.0);
         let of_channel =
@@ -46,13 +46,13 @@ impl Lane {
         gate::Account { halt: self.facts.halt.or(of_channel), ..self.facts }
     }
 
-    /// Its pace at `now`. Nobody waits longer than the pace in force asks for, whatever was in force at the last message.
+    /// Returns the pace at `now`. A wait never exceeds the current pacing, whatever pacing applied at the last message.
     fn pace_at(&self, now: Timestamp) -> Pace {
         pacing::in_force(&self.policy.pacing, self.pace, now)
     }
 }
 
-/// A count that starts anew every local day.
+/// A count that restarts every local day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DayCount {
     pub on: Option<NaiveDate>,
@@ -60,9 +60,9 @@ pub struct DayCount {
 }
 
 impl DayCount {
-    /// The count of `today`.
+    /// Returns the count of `today`.
     pub fn of(self, today: NaiveDate) -> u32 {
-        // A later day than today (the zone or the clock moved back) keeps its count: a cap is never opened twice.
+        // A count from a later day (the zone or the clock moved back) still counts: a cap never opens twice.
         if self.on.is_some_and(|on| on >= today) { self.count } else { 0 }
     }
 }
@@ -76,7 +76,7 @@ pub struct LaneRun {
     pub taken: DayCount,
 }
 
-/// Somebody whose next message is due.
+/// A person whose next message is due.
 #[derive(Debug, Clone)]
 pub struct Candidate {
     pub campaign: CampaignId,
@@ -95,11 +95,11 @@ pub struct Candidate {
     pub attempt: Attempt,
 }
 
-/// Whether there is a message of that day already.
+/// The attempt for a day: the first, or a further one after an earlier message of the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     First,
-    /// It was handed over before: only one that certainly failed is handed over again.
+    /// The day was attempted before: only a certain failure is attempted again.
     Further,
 }
 
@@ -116,7 +116,7 @@ impl Candidate {
     }
 }
 
-/// How many due people of one run a lane may want to look at, given its quotas and pace.
+/// Returns the batch limit: how many due people of one run to read, given its quotas and pace.
 pub fn batch_limit(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, most: u32) -> u32 {
     let Some(campaign) = program.campaign(run.campaign) else { return 0 };
     let today = lane.zone.date(now);
@@ -125,14 +125,14 @@ pub fn batch_limit(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp
         Verdict::Send if lane.policy.pacing.is_off() => {
             most.min(question.account_quota.left()).min(question.campaign_quota.left())
         }
-        // One slot: a few more, so that people who leave or wait do not use it up.
+        // One slot is free; a few more people are read, so that those who leave or wait do not use it up.
         Verdict::Send => most.min(4),
         Verdict::Hold { .. } => 0,
         Verdict::Exit(_) => most,
     }
 }
 
-/// The question that [`draw()`] asks the gate about its first candidate; `None` when the campaign is not in force.
+/// Returns the gate question of [`draw()`] for its first candidate; `None` if the campaign is not in force.
 pub fn question(
     lane: &Lane,
     run: &LaneRun,
@@ -146,8 +146,10 @@ pub fn question(
     Some(Question { person: Some(candidate.person(today)), ..question })
 }
 
-/// The first instant from `from` on at which the gate would let this candidate pass, by what is known now and if nobody
-/// else takes the quota; `None` when the person leaves, or only an event can let them pass.
+/// Returns the first instant from `from` at which the gate would let this candidate pass.
+///
+/// The answer assumes that nobody else uses the quota. It is `None` when the person leaves, or when only an event can
+/// let them pass.
 pub fn earliest(
     lane: &Lane,
     run: &LaneRun,
@@ -155,7 +157,7 @@ pub fn earliest(
     program: &Program,
     from: Timestamp,
 ) -> Option<Timestamp> {
-    /// More than there are reasons to wait for: each lasts a day at most, but for the window.
+    /// The limit exceeds the number of hold reasons; each lasts a day at most, except the window.
     const PATIENCE: usize = 16;
     let mut at = from;
     for _ in 0..PATIENCE {
@@ -168,7 +170,7 @@ pub fn earliest(
     None
 }
 
-/// Why a run of this lane could write to nobody now, and until when; `None` when it could.
+/// Returns why a run of this lane cannot send now, and until when; `None` if it can.
 pub fn hold(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp) -> Option<(Hold, Option<Timestamp>)> {
     let today = lane.zone.date(now);
     let campaign = program.campaign(run.campaign)?;
@@ -179,14 +181,14 @@ pub fn hold(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp) -> Op
     }
 }
 
-/// What stays the same from one question to the next.
+/// The part of a question that stays the same for all people.
 struct Asking<'a> {
     lane: &'a Lane,
     now: Timestamp,
 }
 
 impl Asking<'_> {
-    /// The question for a run as a whole.
+    /// Returns the question for a run as a whole.
     fn question(&self, campaign: &CampaignProgram, run: &LaneRun, lane_taken: u32, run_taken: u32) -> Question {
         let schedule = &campaign.spec.schedule;
         let zone = campaign.zone(&self.lane.zone);

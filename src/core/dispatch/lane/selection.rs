@@ -1,4 +1,4 @@
-//! The turn itself: everybody who is due is asked about, one after the other.
+//! The selection itself: it decides for every due person, one after the other.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,55 +11,56 @@ use crate::core::dispatch::program::{CampaignProgram, Program, Rendered};
 use crate::core::domain::{CampaignId, MessageKey, NaiveDate, Name, Phone, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::target::Exit;
 
-/// Who is due in a lane: of each run at most as many as were asked for.
+/// The due people of a lane: from each run at most its batch limit.
 #[derive(Debug, Default)]
 pub struct Due {
-    /// By priority, then longest overdue first.
+    /// The people by priority, then longest overdue first.
     pub candidates: Vec<Candidate>,
-    /// Runs in which more people may be due than these.
+    /// The runs that may have more due people than these.
     pub more: Vec<CampaignId>,
 }
 
-/// What the claiming transaction must write.
+/// The writes of the claiming transaction.
 #[derive(Debug, Default)]
 pub struct Selection {
     pub sends: Vec<Send>,
     pub exits: Vec<(TargetKey, Exit)>,
-    /// The sequence has become shorter than where they stand.
+    /// The targets whose day no longer exists, because the sequence became shorter.
     pub finished: Vec<TargetKey>,
-    /// Not due before this instant.
+    /// The targets that the gate holds, each with the instant before which it is not due.
     pub held: Vec<(TargetKey, Timestamp)>,
-    /// Runs that are stopped for the sake of their account: whoever looks at them pauses them.
+    /// The runs that an account restriction stops. Their next reconciliation pauses them.
     pub halted: Vec<CampaignId>,
-    /// Messages that could not be rendered: their runs pause.
+    /// The messages that could not be rendered: their runs pause.
     pub faults: Vec<(CampaignId, String)>,
-    /// The instant of the turn.
+    /// The instant of the selection.
     pub at: Timestamp,
-    /// The account's local day, to which the messages count.
+    /// The account's local day, in which the messages count.
     pub today: NaiveDate,
     pub pace: Pace,
-    /// For every run: when it is worth asking again, `None` when only an event can change it.
+    /// The instant to ask each run again, `None` when only an event can change the answer.
     pub not_before: Vec<(CampaignId, Option<Timestamp>)>,
 }
 
-/// A message to hand over.
+/// A message to hand to the channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Send {
     pub key: MessageKey,
     pub phone: Phone,
     pub email: Option<String>,
-    /// `None`: the built-in sandbox.
+    /// The channel; `None` means the built-in sandbox.
     pub channel: Option<Name>,
     pub content: Rendered,
     pub due_at: Timestamp,
     pub attempt: Attempt,
-    /// The following day and when it is due; `None` after the last.
+    /// The following day and its due time; `None` after the last.
     pub next: Option<(u16, Timestamp)>,
     pub failed_days: u16,
 }
 
-/// Decides for everybody who is due, in their order. Nobody goes before people of a higher priority, those included who are
-/// due and were not asked for: then the rest has its turn after them.
+/// Decides for every due person, in their order.
+///
+/// People of a higher priority go first. If more of them are due than were read, the others wait for a later selection.
 pub fn draw(lane: &Lane, runs: &[LaneRun], due: Due, program: &Program, now: Timestamp) -> Selection {
     let mut turn = Turn::new(lane, runs, program, now);
     let mut last = None;
@@ -83,7 +84,7 @@ pub fn draw(lane: &Lane, runs: &[LaneRun], due: Due, program: &Program, now: Tim
 /// A run and its campaign.
 type Place<'a> = (&'a LaneRun, &'a CampaignProgram);
 
-/// How far a turn has come.
+/// The progress of a selection.
 struct Turn<'a> {
     asking: Asking<'a>,
     runs: &'a [LaneRun],
@@ -115,14 +116,14 @@ impl<'a> Turn<'a> {
         Some((run, self.program.campaign(campaign)?))
     }
 
-    /// The question about a run as a whole, with what this turn has taken already.
+    /// Returns the question for a run as a whole, with what this selection has used already.
     fn question(&self, (run, campaign): Place<'_>) -> Question {
         let taken = self.run_taken.get(&run.campaign).copied().unwrap_or_default();
         let question = self.asking.question(campaign, run, self.lane_taken, taken);
         Question { next_slot_at: self.draw.pace.next_slot_at, ..question }
     }
 
-    /// Whether somebody of a higher priority than this was not asked for and could be written to.
+    /// Returns true if a person of a higher priority was not read and could get a message.
     fn anybody_goes_before(&self, priority: i32, more: &[CampaignId]) -> bool {
         let unfinished = more.iter().filter(|campaign| !self.closed.contains(campaign));
         let mut before =
@@ -130,7 +131,7 @@ impl<'a> Turn<'a> {
         before.any(|place| gate::decide(&self.question(place)) == Verdict::Send)
     }
 
-    /// Asks the gate about one of them. What holds up more than this person comes back.
+    /// Asks the gate about one person. Returns the scope of a hold that affects more than this person.
     fn decide(&mut self, place: Place<'_>, candidate: Candidate) -> Option<Scope> {
         let (run, campaign) = place;
         let account = self.asking.lane.account;
@@ -175,7 +176,7 @@ impl<'a> Turn<'a> {
         self.draw.sends.push(send);
     }
 
-    /// When each run is worth asking again, now that this turn is over.
+    /// Returns the result, with the instant to ask each run again.
     fn finish(mut self) -> Selection {
         for run in self.runs {
             let verdict = self.place(run.campaign).map(|place| gate::decide(&self.question(place)));
@@ -195,7 +196,7 @@ impl<'a> Turn<'a> {
     }
 }
 
-/// The same whatever number a campaign was given.
+/// Returns a seed that does not depend on campaign ids.
 fn seed(key: &MessageKey) -> u64 {
     let part = |n: i64| n.cast_unsigned();
     part(key.target.referral.0).rotate_left(24) ^ part(i64::from(key.day))

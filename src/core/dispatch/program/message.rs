@@ -1,4 +1,4 @@
-//! What one person gets on one day: the one place where texts meet facts.
+//! The message for one person on one day: the only place where texts meet facts.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use crate::core::manifest::choose;
 use crate::core::manifest::desired::{Button, Media, Part, WhatsappTemplate};
 use crate::core::template::{RenderError, Template, Vars, opt_out_hint};
 
-/// The person written to, as far as texts may speak of them.
+/// The recipient, with the facts that texts may mention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     pub name: String,
     pub language: Option<Language>,
     pub country: Country,
-    /// Empty when unknown.
+    /// The profession; empty when unknown.
     pub profession: String,
     pub registered_at: Timestamp,
     pub attributes: BTreeMap<String, String>,
 }
 
-/// The account in whose name a message goes out.
+/// The account in whose name a message is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Referrer<'a> {
     pub name: &'a str,
@@ -28,30 +28,30 @@ pub struct Referrer<'a> {
     pub zone: &'a Zone,
 }
 
-/// A message ready to leave.
+/// A message ready to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
     pub language: Language,
     pub spoken_by: SpokenBy,
-    /// For channels that have one.
+    /// The subject, for channels that have one.
     pub subject: Option<String>,
     pub text: String,
-    /// With their captions rendered.
+    /// The media, with rendered captions.
     pub media: Vec<Media>,
-    /// What goes on WhatsApp to whoever has not written lately, rendered.
+    /// The rendered WhatsApp template, for people who have not written recently.
     pub template: Option<WhatsappTemplate>,
 }
 
-/// Whose language a message is in.
+/// The source of the language of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpokenBy {
     Recipient,
     Referrer,
-    /// There is no text in the languages of these two.
+    /// The day has no text in the languages of these two.
     Nobody,
 }
 
-/// A message that cannot be made: not for this person, and probably not for others.
+/// The fault of a message that cannot be rendered: it is not specific to this person, and probably affects others.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     #[error("day {0} is not in the sequence")]
@@ -62,7 +62,7 @@ pub enum Fault {
     Template { day: u16, language: Language, part: Part, error: RenderError },
 }
 
-/// Which template of a day it is, in a sentence; of the text nothing need be said.
+/// Returns a phrase that names the faulty template of a day; it is empty for the text.
 fn which(part: &Part) -> String {
     match part {
         Part::Text(_) => String::new(),
@@ -75,8 +75,9 @@ fn which(part: &Part) -> String {
 }
 
 impl CampaignProgram {
-    /// The message of `day` to one person, in their language if it has a text in it, else in the account's, else in
-    /// the fallback language.
+    /// Renders the message of `day` for one person.
+    ///
+    /// The language is the person's if the day has a text in it, else the account's, else the fallback language.
     pub fn message(&self, day: u16, to: &Recipient, from: Referrer<'_>) -> Result<Rendered, Fault> {
         let program = self.day(day).ok_or(Fault::NoDay(day))?;
         let preferred = [to.language.as_ref(), from.language];
@@ -217,7 +218,7 @@ spec: {type: filtered, sequenceRef: week}
         let french = |by| ("Bonjour Paul".to_owned(), "Bienvenue, Paul".to_owned(), "Douala, fr".to_owned(), by);
         assert_eq!(said(Some("fr-CM"), Some(&english)), french(SpokenBy::Recipient));
         assert_eq!(said(Some("sw"), None), french(SpokenBy::Nobody));
-        // There is no English subject.
+        // The day has no English subject.
         let expected = ("Hello Paul".to_owned(), "Bienvenue, Paul".to_owned(), "Douala, en".to_owned());
         assert_eq!(said(None, Some(&english)), (expected.0, expected.1, expected.2, SpokenBy::Referrer));
     }

@@ -1,4 +1,4 @@
-//! The desired state made ready to run: what a sender holds in memory, one compiled campaign each.
+//! The desired state compiled for sending: what a dispatcher holds in memory, with one program for each campaign.
 
 mod message;
 
@@ -14,29 +14,30 @@ use crate::core::manifest::desired::policy::{AccountPolicy, Policies};
 use crate::core::manifest::desired::{Campaign, Channel, Day, Desired, Sequence};
 use crate::core::template::{Problem, Template};
 
-/// All campaigns that have a number in the database, compiled.
+/// The compiled programs of all campaigns that have an id in the database.
 #[derive(Debug, Default)]
 pub struct Program {
-    /// The generation of the desired state it was compiled from; whoever uses a stale one is told.
+    /// The generation of the desired state that was compiled. Store verbs reject a stale generation.
     pub generation: i64,
-    /// The revision that messages sent by it name as their origin.
+    /// The revision recorded as the origin of messages.
     pub revision: i32,
-    /// What holds for each account.
+    /// The policy of each account.
     pub policies: Policies,
-    /// Who waits for whom.
+    /// The ordering of the campaigns.
     pub order: Order,
-    /// By what means campaigns write.
+    /// The send resources of the campaigns.
     pub means: SendResources,
-    /// Channels that take free text only within an open conversation.
+    /// The channels that accept free text only within an open conversation.
     pub conversational: BTreeSet<Name>,
     campaigns: HashMap<CampaignId, Arc<CampaignProgram>>,
 }
 
 impl Program {
-    /// Compiles what `desired` asks for; `ids` says which campaigns the database knows.
+    /// Compiles `desired`; `ids` holds the campaigns that the database knows.
     ///
     /// # Errors
-    /// The campaign that cannot be compiled. The check of the manifests lets no such campaign through.
+    ///
+    /// Returns the campaign that cannot be compiled. The manifest check rejects such a campaign earlier.
     pub fn compile(
         desired: &Desired,
         ids: &BTreeMap<Name, CampaignId>,
@@ -74,7 +75,7 @@ impl Program {
         self.campaigns.get(&id).map(AsRef::as_ref)
     }
 
-    /// The campaigns in no particular order.
+    /// Returns the campaigns in no particular order.
     pub fn campaigns(&self) -> impl Iterator<Item = (CampaignId, &CampaignProgram)> {
         self.campaigns.iter().map(|(id, program)| (*id, program.as_ref()))
     }
@@ -105,9 +106,9 @@ struct DayProgram {
     day: Day,
     texts: BTreeMap<Language, Template>,
     subjects: BTreeMap<Language, Template>,
-    /// One for each of the media.
+    /// One caption for each of the media.
     captions: Vec<Option<Template>>,
-    /// These are of the template for WhatsApp.
+    /// The header of the WhatsApp template, and below it the parameters.
     header: Option<Template>,
     parameters: Vec<Template>,
     buttons: Vec<Template>,
@@ -168,28 +169,29 @@ impl CampaignProgram {
         self.days.get(usize::from(day).checked_sub(1)?).map(AsRef::as_ref)
     }
 
-    /// The channel by which it writes for an account of this policy: its own, else the account's; `None`: the built-in
-    /// sandbox.
+    /// Returns the channel for an account with this policy: the campaign's, else the account's.
+    ///
+    /// `None` means the built-in sandbox.
     pub fn channel<'a>(&'a self, policy: &'a AccountPolicy) -> Option<&'a Name> {
         self.spec.channel.as_ref().or(policy.channel.as_ref())
     }
 
-    /// The zone of the windows: the schedule's, else the account's.
+    /// Returns the zone of the windows: the schedule's, else the account's.
     pub fn zone<'a>(&'a self, account: &'a Zone) -> &'a Zone {
         self.spec.schedule.timezone.as_ref().unwrap_or(account)
     }
 
-    /// What people get whose language has no text.
+    /// Returns the language for people whose own language has no text.
     pub fn fallback(&self) -> &Language {
         &self.fallback
     }
 
-    /// The languages in which it has a text on one day at least.
+    /// Returns the languages that have a text on at least one day.
     pub fn languages(&self) -> BTreeSet<&Language> {
         self.days.iter().flat_map(|day| day.texts.keys()).collect()
     }
 
-    /// The names of the attributes that its texts ask for.
+    /// Returns the names of the attributes that the texts use.
     pub fn attributes(&self) -> BTreeSet<String> {
         self.days.iter().flat_map(|day| day.templates()).flat_map(Template::attributes).collect()
     }

@@ -1,4 +1,4 @@
-//! Which runs are worth a look at an instant: of thousands most wait for their turn, or are over.
+//! The runs that need advancing at an instant: most of thousands wait for another run, or are over.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,27 +6,27 @@ use super::run::Run;
 use crate::core::domain::{CampaignId, Timestamp};
 use crate::core::lifecycle::ordering::Order;
 
-/// The runs of an account, by what may happen to them next.
+/// The runs of an account, by their next possible change.
 #[derive(Debug)]
 pub(super) struct Agenda {
-    /// Those that are active: they enroll in this order, that of their campaigns.
+    /// The active runs in the order in which they enroll, that of their campaigns.
     active: BTreeSet<usize>,
-    /// The same in the order in which they write: by priority.
+    /// The active runs in the order in which they send: by priority.
     writing: BTreeSet<(i32, usize)>,
-    /// When each that is not over may move by itself.
+    /// The instants at which unfinished runs may change by themselves.
     alarms: BTreeSet<(Timestamp, usize)>,
-    /// The alarm of each.
+    /// The alarm of each run.
     alarm: Vec<Option<Timestamp>>,
-    /// Those to look at now, by their turns.
+    /// The runs to advance now, by their position.
     stale: BTreeSet<usize>,
-    /// The runs in the order in which they are looked at, and where each of them is in it.
+    /// The runs in the order in which they are advanced, and the position of each run in it.
     turns: Vec<usize>,
     turn: Vec<usize>,
     places: HashMap<CampaignId, usize>,
 }
 
 impl Agenda {
-    /// Everybody is to be looked at.
+    /// Creates an agenda with every run to be advanced.
     pub(super) fn new(runs: &[Run<'_>], order: &Order) -> Self {
         let mut turns: Vec<usize> = (0..runs.len()).collect();
         turns.sort_by_key(|run| (order.rank(runs[*run].id), runs[*run].spec.priority));
@@ -46,27 +46,27 @@ impl Agenda {
         }
     }
 
-    /// The active runs that enroll, in their order.
+    /// Returns the active runs that enroll, in their order.
     pub(super) fn active(&self) -> impl Iterator<Item = usize> + '_ {
         self.active.iter().copied()
     }
 
-    /// The active runs in the order in which they write.
+    /// Returns the active runs in the order in which they send.
     pub(super) fn writing(&self) -> impl Iterator<Item = usize> + '_ {
         self.writing.iter().map(|(_, run)| *run)
     }
 
-    /// When a run may next move by itself, after `now`.
+    /// Returns when a run may next change by itself, after `now`.
     pub(super) fn next_alarm(&self, now: Timestamp) -> Option<Timestamp> {
         self.alarms.range((now, usize::MAX)..).next().map(|(at, _)| *at)
     }
 
-    /// Has a run looked at.
+    /// Marks a run to be advanced.
     pub(super) fn touch(&mut self, run: usize) {
         self.stale.insert(self.turn[run]);
     }
 
-    /// Has the runs of these campaigns looked at.
+    /// Marks the runs of these campaigns to be advanced.
     pub(super) fn touch_all(&mut self, campaigns: impl Iterator<Item = CampaignId>) {
         for id in campaigns {
             if let Some(run) = self.places.get(&id).copied() {
@@ -75,7 +75,7 @@ impl Agenda {
         }
     }
 
-    /// Has those looked at whose time has come.
+    /// Marks the runs whose alarm has come.
     pub(super) fn ring(&mut self, now: Timestamp) {
         while let Some((at, run)) = self.alarms.first().copied().filter(|(at, _)| *at <= now) {
             self.alarms.remove(&(at, run));
@@ -84,7 +84,7 @@ impl Agenda {
         }
     }
 
-    /// Takes the next that is to be looked at whose turn is not before `from`; gives its turn, and the run.
+    /// Takes the next marked run whose position is not before `from`; returns its position and the run.
     pub(super) fn next_stale(&mut self, from: usize) -> Option<(usize, usize)> {
         let turn = self.stale.range(from..).next().copied()?;
         self.stale.remove(&turn);
@@ -95,7 +95,7 @@ impl Agenda {
         self.stale.is_empty()
     }
 
-    /// Notes what became of a run that was looked at.
+    /// Records the result of advancing a run.
     pub(super) fn note(&mut self, run: usize, priority: i32, is_active: bool, alarm: Option<Timestamp>) {
         if is_active {
             self.active.insert(run);

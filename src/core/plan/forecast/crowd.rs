@@ -1,32 +1,32 @@
-//! The people of an account, grouped by what they are in and what they wait for.
+//! The people of an account, grouped by their runs and by what they wait for.
 
 use std::collections::BTreeSet;
 
 use crate::core::domain::{Consent, NaiveDate, Timestamp};
 
-/// People in the same situation, who therefore stay together until there is room for some of them only.
+/// People in the same situation. They stay together until there is room for only some of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     pub people: u32,
-    /// The newest registration among them. Of two groups that wait the newer is taken first.
+    /// The newest registration in the group. Among waiting groups, the newer is enrolled first.
     pub registered_at: Timestamp,
-    /// The number of one of them. Of two groups that are due at the same instant the lower goes first.
+    /// The referral id of one member. Among groups due at the same instant, the lower id goes first.
     pub referral: i64,
     pub paid: bool,
     pub consent: Option<Consent>,
     pub suppressed: bool,
     /// The local day of their last message, in any run.
     pub last_written_on: Option<NaiveDate>,
-    /// Where they stand in each run.
+    /// Their place in each run.
     pub places: Vec<Place>,
 }
 
-/// Where people stand in one run.
+/// The place of people in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// They will never be in it.
+    /// They will never be in the run.
     Outside,
-    /// They will be taken once they have been registered for long enough.
+    /// They will be enrolled once their registration is old enough.
     Waiting {
         from: Timestamp,
     },
@@ -34,15 +34,15 @@ pub enum Place {
         day: u16,
         due_at: Timestamp,
     },
-    /// In it, and held until something happens to them.
+    /// They are in the run, and held until an event concerns them.
     Stuck,
     Over,
 }
 
-/// Which group comes first in a run: the longest overdue, then by the number of a referral. Then the group.
+/// The position of a group in a run: first the longest overdue, then the lowest referral id, then the group.
 pub(super) type Turn = (Timestamp, i64, usize);
 
-/// All groups, and for each run who waits and who is due.
+/// All groups, and for each run the waiting and the due groups.
 #[derive(Debug)]
 pub(super) struct Crowd {
     groups: Vec<Ranked>,
@@ -52,11 +52,11 @@ pub(super) struct Crowd {
 #[derive(Debug)]
 struct Ranked {
     group: Group,
-    /// How many people registered later than the newest of the group.
+    /// The number of people who registered later than the group's newest member.
     rank: u64,
 }
 
-/// Whom one run has.
+/// The members of one run.
 #[derive(Debug, Default)]
 struct Members {
     waiting: BTreeSet<(u64, usize)>,
@@ -85,39 +85,39 @@ impl Crowd {
         self.groups[id].group.places[run]
     }
 
-    /// How many people are in the run.
+    /// Returns how many people are in the run.
     pub(super) fn active(&self, run: usize) -> u64 {
         self.runs[run].active
     }
 
-    /// The group of the run that comes first.
+    /// Returns the first due group of the run.
     pub(super) fn first(&self, run: usize) -> Option<Turn> {
         self.runs[run].due.first().copied()
     }
 
-    /// When the next group of the run is due after `now`.
+    /// Returns when the next group of the run is due after `now`.
     pub(super) fn next_due(&self, run: usize, now: Timestamp) -> Option<Timestamp> {
         self.runs[run].due.range((now, i64::MAX, usize::MAX)..).next().map(|(due_at, ..)| *due_at)
     }
 
-    /// Whom the run has not taken yet, the newest first.
+    /// Returns the groups that the run has not enrolled yet, the newest first.
     pub(super) fn waiting(&self, run: usize) -> impl Iterator<Item = usize> + '_ {
         self.runs[run].waiting.iter().map(|(_, id)| *id)
     }
 
-    /// Whether anybody of the run is held for good.
+    /// Returns true if anybody in the run is held for good.
     pub(super) fn is_stuck(&self, run: usize) -> bool {
         let stuck = |ranked: &Ranked| ranked.group.people > 0 && ranked.group.places[run] == Place::Stuck;
         self.groups.iter().any(stuck)
     }
 
-    /// Whether the group is active in another run.
+    /// Returns true if the group is active in another run.
     pub(super) fn is_elsewhere(&self, run: usize, id: usize) -> bool {
         let places = self.groups[id].group.places.iter().enumerate();
         places.filter(|(other, _)| *other != run).any(|(_, place)| is_active(*place))
     }
 
-    /// Parts the newest `people` from the rest of the group; gives back the number of the part.
+    /// Splits the newest `people` off the group; returns the index of the new group.
     pub(super) fn part(&mut self, id: usize, people: u32) -> usize {
         let Ranked { group, rank } = &mut self.groups[id];
         if people >= group.people {
@@ -130,7 +130,7 @@ impl Crowd {
             members.waiting.remove(&(first, id));
             members.waiting.insert((*rank, id));
         }
-        // They are counted anew as a group of their own.
+        // The new group's members are counted again when it is added.
         for (members, _) in self.runs.iter_mut().zip(&part.places).filter(|(_, place)| is_active(**place)) {
             members.active -= u64::from(people);
         }
@@ -148,7 +148,7 @@ impl Crowd {
         self.enter(run, id);
     }
 
-    /// Everybody who is in the run leaves it, and nobody waits for it any more.
+    /// Makes everybody leave the run, and ends the wait of those who are not yet in it.
     pub(super) fn close(&mut self, run: usize) {
         for id in 0..self.groups.len() {
             if !matches!(self.place(run, id), Place::Outside | Place::Over) {

@@ -1,4 +1,4 @@
-//! The days of one account: from one instant at which something can happen to the next.
+//! The simulation of one account, from one possible change to the next.
 
 use chrono::TimeDelta;
 
@@ -15,16 +15,17 @@ use crate::core::lifecycle::enrollment::room;
 use crate::core::lifecycle::ordering::Peers;
 use crate::core::lifecycle::run::acting;
 
-/// Who is late is due again a sequence's wait after the message, each at an instant of their own: those who were written
-/// to within this time count as one.
+/// The span of messages to late people that counts as one instant.
+///
+/// Late people are next due a sequence's wait after their message, each at their own instant.
 const GRAIN: TimeDelta = TimeDelta::minutes(30);
-/// Postgres keeps no shorter time.
+/// The shortest time that Postgres stores.
 const TICK: TimeDelta = TimeDelta::microseconds(1);
 
-/// What the gate says of a group.
+/// The gate's answer for a group.
 enum Answer {
     Send(Box<Question>),
-    /// They left, or wait for another day.
+    /// The group left, or waits for another day.
     Done,
     Held(Scope),
 }
@@ -32,13 +33,13 @@ enum Answer {
 pub(super) struct Lane<'a> {
     account: &'a Account<'a>,
     runs: Vec<State<'a>>,
-    /// What the runs see of each other.
+    /// The view that the runs have of each other.
     peers: Peers,
     agenda: Agenda,
     crowd: Crowd,
     clock: Clock,
     pace: Pace,
-    /// The local day, and the messages of the account that left on it.
+    /// The local day, and the account's messages on it.
     taken: (NaiveDate, u32),
 }
 
@@ -61,7 +62,7 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Looks ahead until nothing happens any more, at most until `horizon`.
+    /// Simulates until nothing happens any more, at most until `horizon`.
     pub(super) fn run(mut self, horizon: Timestamp) -> Vec<Outlook> {
         let mut too_far = false;
         loop {
@@ -95,11 +96,11 @@ impl<'a> Lane<'a> {
         .collect()
     }
 
-    /// Moves the runs to the phases they should be in; `true` when one changed.
+    /// Moves the runs to the phases that follow from their situation; returns `true` if one changed.
     fn advance(&mut self) -> bool {
         self.agenda.ring(self.clock.now);
         let (mut changed, mut from) = (false, 0);
-        // Each sees what became of those before it; whoever came too early to see it looks again.
+        // Each run sees the new phase of those before it; an earlier run that a change concerns is advanced again.
         while let Some((turn, run)) = self.agenda.next_stale(from) {
             changed |= self.look(run);
             from = turn + 1;
@@ -107,7 +108,7 @@ impl<'a> Lane<'a> {
         changed || !self.agenda.is_settled()
     }
 
-    /// Moves one run; `true` when it changed.
+    /// Advances one run; returns `true` if it changed.
     fn look(&mut self, run: usize) -> bool {
         let now = self.clock.now;
         let unable = self.facts().unable(now);
@@ -131,7 +132,7 @@ impl<'a> Lane<'a> {
         moved
     }
 
-    /// Makes the passes that are due; `true` when one was.
+    /// Makes the passes that are due; returns `true` if there was one.
     fn enroll(&mut self) -> bool {
         let now = self.clock.now;
         let is_due = |run: &usize| self.runs[*run].pass_at.is_some_and(|at| at <= now);
@@ -166,7 +167,7 @@ impl<'a> Lane<'a> {
             room -= people;
             found += people;
             let part = self.crowd.part(id, people);
-            // As enrollment has it: a microsecond for each second of age keeps the newest first.
+            // As in enrollment, a microsecond for each second of age keeps the newest people first.
             let age = (now - self.crowd.group(part).registered_at).num_seconds().max(0);
             let due_at = first_due + TimeDelta::microseconds(age);
             self.place_at(run, part, Place::Active { day: 1, due_at });
@@ -174,7 +175,7 @@ impl<'a> Lane<'a> {
         self.runs[run].pass(enrolls, found, (ripe_at, left), &self.clock);
     }
 
-    /// Moves a group; whether anybody is left in the run decides about it.
+    /// Moves a group, and marks the run, because its phase depends on whether anybody is left in it.
     fn place_at(&mut self, run: usize, id: usize, place: Place) {
         self.crowd.place_at(run, id, place);
         if self.crowd.active(run) == 0 {
@@ -182,7 +183,7 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Writes to everybody who may be written to now; at a pace, to those before something else happens.
+    /// Sends to everybody who may get a message now; at a pace, until something else happens.
     fn write(&mut self) {
         while let Some((run, turn)) = self.first() {
             match self.answer(run, turn) {
@@ -198,7 +199,7 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Asks the gate about a group that is due. Who leaves or waits for another day does so at once.
+    /// Asks the gate about a due group. People who leave or wait for another day do so at once.
     fn answer(&mut self, run: usize, (_, _, id): Turn) -> Answer {
         let Place::Active { day, .. } = self.crowd.place(run, id) else { return Answer::Done };
         if day > self.runs[run].run.cadence.days() {
@@ -211,7 +212,7 @@ impl<'a> Lane<'a> {
             paid: group.paid,
             consent: group.consent,
             suppressed: group.suppressed,
-            // Whoever is on hold goes on once somebody has read what they wrote.
+            // The forecast assumes that a review lets these people continue.
             near_opt_out: false,
             last_written_on: group.last_written_on,
             today: self.clock.today,
@@ -231,8 +232,7 @@ impl<'a> Lane<'a> {
         Answer::Done
     }
 
-    /// With whoever is written to at a slot a few more are looked at: those who leave or wait for another day do so then,
-    /// and need no slot.
+    /// Looks at a few more people at each slot: those who leave or wait for another day do so now, and need no slot.
     fn look_on(&mut self) {
         for run in self.agenda.writing().collect::<Vec<_>>() {
             while let Some(turn) = self.due(run) {
@@ -245,18 +245,18 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// The group of an active run that comes first, if it is due.
+    /// Returns the first group of an active run, if it is due.
     fn due(&self, run: usize) -> Option<Turn> {
         let due = self.crowd.first(run).filter(|_| self.runs[run].is_active());
         due.filter(|(due_at, ..)| *due_at <= self.clock.now)
     }
 
-    /// Has as many of the group written to as there is quota and, at a pace, time before something else happens.
+    /// Sends to as many members of the group as quota and, at a pace, the time until the next event allow.
     fn send(&mut self, run: usize, (due_at, _, id): Turn, question: &Question) {
         let Place::Active { day, .. } = self.crowd.place(run, id) else { return };
         let Clock { now, today, .. } = self.clock;
         let cadence = self.runs[run].run.cadence;
-        // From here on they are late, and the next day counts from the message.
+        // After this instant they are late, and the next day counts from the message.
         let late_at = cadence.next(day, due_at, due_at).map(|(_, planned)| planned);
         let alike = late_at.map(|late_at| if late_at > now { late_at } else { now + GRAIN });
         let until = alike.into_iter().fold(self.undisturbed(run), Timestamp::min);
@@ -275,7 +275,7 @@ impl<'a> Lane<'a> {
         self.clock.now = stretch.last_at;
     }
 
-    /// Who is written to first among all who are due in runs that may write; notes what the others wait for.
+    /// Returns the first due group among the runs that may send; records the limits that the others wait for.
     fn first(&mut self) -> Option<(usize, Turn)> {
         let mut best: Option<(Timestamp, usize, Turn)> = None;
         for run in self.agenda.writing().collect::<Vec<_>>() {
@@ -317,7 +317,7 @@ impl<'a> Lane<'a> {
         self.runs[run].run.spec.priority
     }
 
-    /// Until when whoever comes first in `run` goes on coming first, and may be written to.
+    /// Returns until when the first group of `run` stays first and may get messages.
     fn undisturbed(&mut self, run: usize) -> Timestamp {
         let now = self.clock.now;
         let mut until = self.clock.day_ends_at;
@@ -333,7 +333,7 @@ impl<'a> Lane<'a> {
         until
     }
 
-    /// The next instant at which something may happen.
+    /// Returns the next instant at which something may happen.
     fn next_event(&mut self) -> Option<Timestamp> {
         let mut next = self.agenda.next_alarm(self.clock.now);
         for run in self.agenda.active().collect::<Vec<_>>() {
@@ -343,26 +343,26 @@ impl<'a> Lane<'a> {
         next
     }
 
-    /// When somebody of `other` may next come before who is first in `run`.
+    /// Returns when a group of `other` may next come before the first group of `run`.
     fn disturbs_at(&mut self, run: usize, other: usize) -> Option<Timestamp> {
         let now = self.clock.now;
         if self.priority(other) > self.priority(run) {
             return None;
         }
         match self.may_write_at(other)? {
-            // Whoever is due in it already comes later, or would be the first.
+            // Groups of `other` that are due now come later; otherwise one of them would be first.
             at if at <= now => self.crowd.next_due(other, now).filter(|_| self.priority(other) < self.priority(run)),
             at => self.crowd.first(other).map(|(due_at, ..)| due_at.max(at)),
         }
     }
 
-    /// When the run next writes to somebody.
+    /// Returns when the run next sends a message.
     fn writes_at(&mut self, run: usize) -> Option<Timestamp> {
         let at = self.may_write_at(run)?;
         self.crowd.first(run).map(|(due_at, ..)| due_at.max(at))
     }
 
-    /// From when on the run may write, whoever is due; `None` when nothing that is foreseen allows it.
+    /// Returns from when on the run may send to anybody; `None` when no foreseen event allows it.
     fn may_write_at(&mut self, run: usize) -> Option<Timestamp> {
         match gate::decide(&self.question(run)) {
             _ if !self.runs[run].is_active() => None,
@@ -371,7 +371,7 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// The question for a run as a whole.
+    /// Returns the question for a run as a whole.
     fn question(&mut self, run: usize) -> Question {
         let facts = self.facts();
         let taken = if self.taken.0 == self.clock.today { self.taken.1 } else { 0 };
@@ -397,7 +397,7 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// The account as it is; that its subscription ends later is not foreseen.
+    /// Returns the account's present facts; the forecast ignores the later end of its subscription.
     fn facts(&self) -> gate::Account {
         let facts = self.account.facts;
         let ended = facts.subscription_ends_at.filter(|end| *end <= self.clock.began);

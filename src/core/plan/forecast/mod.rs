@@ -1,12 +1,12 @@
-//! What one account is going to send: when each of its runs begins, when it ends, and how many messages leave a day.
+//! The forecast of one account: when each run begins and ends, and how many messages are sent each day.
 //!
-//! Pure and made for looking years ahead. People in the same situation are one [`Group`], and what leaves is counted in
-//! strides: a day costs as much as it has groups to write to, however many people are in them. What is allowed is never
-//! decided here: the gate says who is written to, the lifecycle which phase a run is in, the cadence what is due next and
-//! the pacing how fast it goes, as they do when it happens.
+//! The forecast is pure and made to look years ahead. People in the same situation form one [`Group`], and messages are
+//! counted in strides. A day costs as much as it has groups to send to, however many people are in them. The forecast
+//! never decides what is allowed. It uses the production rules: the gate for people, the lifecycle for phases, the
+//! cadence for due times and the pacing for speed.
 //!
-//! Foreseen is what follows from what is known now. Nobody pays, answers, registers or has a birthday; every hand-over
-//! succeeds; nobody edits anything; the subscription does not end. Jitter counts with its average.
+//! The forecast contains only what follows from the present state. Nobody pays, answers, registers or has a birthday;
+//! every attempt succeeds; nobody edits anything; the subscription does not end. Jitter counts with its average.
 
 mod agenda;
 mod crowd;
@@ -30,12 +30,14 @@ use crate::core::domain::Timestamp;
 use crate::core::lifecycle::overrides::Action;
 use crate::core::manifest::desired::PastSubscription;
 
-/// Nothing is foreseen beyond this.
+/// The farthest end of a forecast.
 const HORIZON: TimeDelta = TimeDelta::days(3_653);
 
-/// As [`forecast`], and refuses the filtered runs that have not begun and would not be done before the subscription of
-/// the account ends: of several the one that goes last first, until the others are done in time. Tells of each run that
-/// is refused how it would end.
+/// Forecasts as [`forecast`] does, and refuses filtered runs that have not begun and would outlive the account's
+/// subscription.
+///
+/// The run that goes last is refused first, until the others are done in time. Each refused run comes with its forecast
+/// end.
 pub fn admit(
     account: &Account<'_>,
     runs: &[Run<'_>],
@@ -62,8 +64,10 @@ pub fn admit(
     }
 }
 
-/// Looks ahead from `now`. `runs` come in the order in which their campaigns were made, and each group has a place in
-/// every one of them; the outlooks come back in the same order.
+/// Forecasts from `now` on.
+///
+/// `runs` are in the order in which their campaigns were created, and each group has a place in every run. The outlooks
+/// are in the same order.
 pub fn forecast(account: &Account<'_>, runs: &[Run<'_>], groups: Vec<Group>, now: Timestamp) -> Vec<Outlook> {
     lane::Lane::new(account, runs, groups, now).run(now + HORIZON)
 }

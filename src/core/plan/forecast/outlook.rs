@@ -1,4 +1,4 @@
-//! What a forecast says.
+//! The result of a forecast.
 
 use std::collections::BTreeMap;
 
@@ -6,24 +6,25 @@ use serde::Serialize;
 
 use crate::core::domain::{AccountId, NaiveDate, Name, Timestamp, Zone};
 
-/// What becomes of one run.
+/// The forecast of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outlook {
-    /// People taken at once.
+    /// The people enrolled at once.
     pub enrolled_now: u64,
-    /// People taken in all, on which local day of the account.
+    /// All people enrolled, by local day of the account.
     pub enrolled: BTreeMap<NaiveDate, u64>,
-    /// When the first message leaves.
+    /// The time of the first message.
     pub first_at: Option<Timestamp>,
     pub finish: Finish,
-    /// Messages by local day of the account, days without any left out.
+    /// The messages by local day of the account; days without messages are left out.
     pub messages: BTreeMap<NaiveDate, u32>,
-    /// What it mostly waits for.
+    /// The limit that the run mostly waits for.
     pub limit: Limit,
 }
 
 impl Outlook {
-    /// Whether it writes to somebody and is not done at `end`. That a subscription ends is not foreseen.
+    /// Returns true if the run sends messages and is not done at `end`. The forecast itself ignores the end of a
+    /// subscription.
     pub fn outlives(&self, end: Timestamp) -> bool {
         match self.finish {
             Finish::At(at) => at > end && !self.messages.is_empty(),
@@ -32,7 +33,7 @@ impl Outlook {
     }
 }
 
-/// How a run ends.
+/// The end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
     At(Timestamp),
@@ -48,19 +49,19 @@ impl Finish {
     }
 }
 
-/// Why no end can be seen.
+/// The reason why a run has no foreseeable end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Endless {
     Draft,
     Paused,
-    /// A default run, while a filtered one is active that does not end.
+    /// A filtered run that does not end is active, so this default run stays paused.
     Preempted,
-    /// Its turn never comes: a campaign before it does not end.
+    /// A campaign ahead of the run does not end.
     Behind,
-    /// It does not begin, because it would not be done before the subscription of the account ends.
+    /// The run does not start, because it would end after the account's subscription.
     OutlivesSubscription,
-    /// The campaign is not for this account any more.
+    /// The campaign no longer selects this account.
     NotSelected,
     TemplateError,
     SendingOff,
@@ -68,18 +69,18 @@ pub enum Endless {
     SubscriptionExpired,
     /// No window ever opens.
     NoWindow,
-    /// Somebody in it has not said whether they may be written to.
+    /// A person in the run has not answered the consent question.
     ConsentMissing,
     /// Enrollment is continuous, and there is no `endAt`.
     Continuous,
-    /// Whether anybody is left to enroll is seen only when the account enrolls again.
+    /// The account does not enroll, so it stays unknown if anybody is left to enroll.
     EnrollmentOff,
-    /// Not within ten years.
+    /// The end is more than ten years ahead.
     TooFar,
 }
 
 impl Endless {
-    /// `2 runs do not end: the account is not connected`.
+    /// Returns a sentence such as `2 runs do not end: the account is not connected`.
     pub fn sentence(self, runs: u64) -> String {
         let (run, does) = if runs == 1 { ("run", "does") } else { ("runs", "do") };
         let what = if self == Self::OutlivesSubscription { "begin" } else { "end" };
@@ -107,27 +108,27 @@ impl Endless {
     }
 }
 
-/// What a run mostly waits for.
+/// The limit that a run mostly waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Limit {
-    /// The account's messages of the day, which all its runs share.
+    /// The account's daily messages, which all its runs share.
     AccountCap,
-    /// The run's own messages of the day.
+    /// The run's own daily messages.
     CampaignCap,
     /// `limits.dailyEnrollments`.
     Enrollment,
     Pace,
-    /// The same people get their message of the day from another run.
+    /// Another run sends the same people their message of the day.
     OtherRun,
     /// The window stays closed for longer than a night.
     Window,
-    /// Nothing but the days of the sequence themselves.
+    /// Only the days of the sequence themselves.
     Cadence,
 }
 
 impl Limit {
-    /// What it is, in words that follow "it waits for" or stand alone.
+    /// Returns words that follow "it waits for" or stand alone.
     pub const fn as_phrase(self) -> &'static str {
         match self {
             Self::AccountCap => "the daily cap of the account, which all its campaigns share",
@@ -141,17 +142,17 @@ impl Limit {
     }
 }
 
-/// What becomes of one account, under one or several states of the files.
+/// The forecast of one account, under one or several states of the files.
 #[derive(Debug, Clone)]
 pub struct Foreseen {
     pub account: AccountId,
-    /// As the export calls it.
+    /// The account's name in the export.
     pub name: String,
     pub zone: Zone,
     pub subscription_ends_at: Option<Timestamp>,
-    /// For each state the runs that are not over or are going to be made, by campaign.
+    /// For each state, the runs by campaign that are not over or will be created.
     pub trees: Vec<BTreeMap<Name, Outlook>>,
-    /// For each state the runs that do not begin because they would outlive the subscription, and how they would end.
+    /// For each state, the runs that do not start because they would outlive the subscription, with their end.
     pub refused: Vec<BTreeMap<Name, Finish>>,
 }
 

@@ -11,38 +11,38 @@ use crate::core::lifecycle::run::Phase;
 use crate::core::manifest::desired::Campaign;
 use crate::core::manifest::desired::policy::AccountPolicy;
 
-/// The account and how far its day has come.
+/// The account and its usage of the day.
 #[derive(Debug, Clone, Copy)]
 pub struct Account<'a> {
     pub zone: &'a Zone,
     pub policy: &'a AccountPolicy,
-    /// Who waits for whom.
+    /// The ordering of the campaigns.
     pub order: &'a Order,
     pub facts: gate::Account,
-    /// Messages that left on this local day.
+    /// The messages already sent on this local day.
     pub taken: u32,
     pub pace: Pace,
 }
 
-/// A run that is not over, or one that is going to be made.
+/// A run that is not over, or one that will be created.
 #[expect(clippy::struct_excessive_bools, reason = "they are independent facts, not one state in disguise")]
 #[derive(Debug, Clone, Copy)]
 pub struct Run<'a> {
-    /// As the order knows it.
+    /// The campaign's id in the ordering.
     pub id: CampaignId,
     pub spec: &'a Campaign,
     pub cadence: &'a Cadence,
-    /// What operators ordered for it.
+    /// The operators' overrides.
     pub orders: Orders<'a>,
     pub phase: Phase,
-    /// It does not begin, because it would outlive the subscription of the account.
+    /// The run does not start, because it would outlive the account's subscription.
     pub refused: bool,
     pub started: bool,
-    /// The campaign takes in this account.
+    /// The campaign selects this account.
     pub selected: bool,
-    /// A message could not be rendered, and nobody has changed that since.
+    /// A message could not be rendered, and the campaign has not changed since.
     pub faulty: bool,
-    /// Messages that left on this local day.
+    /// The run's messages already sent on this local day.
     pub sent: u32,
     pub taken: Taken,
     pub last_pass_found: u32,
@@ -50,7 +50,7 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// A run that nothing has happened to.
+    /// Returns a run that has not done anything yet.
     pub fn new(id: CampaignId, spec: &'a Campaign, cadence: &'a Cadence) -> Self {
         Self {
             id,

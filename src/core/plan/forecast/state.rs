@@ -1,4 +1,4 @@
-//! One run on its way through the days.
+//! The state of one run during a forecast.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::core::lifecycle::run::{Ahead, Phase, Reason, Situation, Status, Unabl
 use crate::core::manifest::desired::Enrollment;
 use crate::core::manifest::desired::policy::AccountPolicy;
 
-/// A run as it stands at the instant that is looked at.
+/// A run at the current instant of the forecast.
 #[derive(Debug)]
 pub(super) struct State<'a> {
     pub(super) run: Run<'a>,
     pub(super) status: Status,
-    /// The zone of its windows.
+    /// The zone of the run's windows.
     zone: &'a Zone,
     start_at: Option<Timestamp>,
     pub(super) end_at: Option<Timestamp>,
@@ -32,11 +32,11 @@ pub(super) struct State<'a> {
     finish_at: Option<Timestamp>,
     pub(super) messages: BTreeMap<NaiveDate, u32>,
     limits: BTreeMap<NaiveDate, Limit>,
-    /// The local day on which somebody last waited for the pace.
+    /// The local day on which a person last waited for the pace.
     paced_on: Option<NaiveDate>,
 }
 
-/// What decides about a run besides itself.
+/// The state outside a run that its phase depends on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Among<'a> {
     pub(super) order: &'a Order,
@@ -79,7 +79,7 @@ impl<'a> State<'a> {
         self.status.phase.is_final()
     }
 
-    /// Moves the run to the phase that follows from what is so; `true` when that is another one.
+    /// Moves the run to the phase that follows from its situation; returns `true` if the phase changed.
     pub(super) fn advance(&mut self, anybody_active: bool, among: Among<'_>, now: Timestamp) -> bool {
         let Run { spec, orders, started, selected, faulty, .. } = self.run;
         let situation = Situation {
@@ -92,7 +92,7 @@ impl<'a> State<'a> {
             preempted: among.order.preempted(self.run.id, among.peers, among.policy),
             ahead: if self.run.refused { Ahead::Outlives(String::new()) } else { Ahead::Free },
             unable: among.unable,
-            // What stops an account for its own sake is over by then, or plans do not matter.
+            // The forecast assumes that restrictions of the account are over by then; otherwise plans do not matter.
             halted: None,
             enrolls: among.policy.enrollment.is_on(),
             sends: among.policy.sending.is_on(),
@@ -120,24 +120,25 @@ impl<'a> State<'a> {
         phase != before
     }
 
-    /// When it may move though nothing happens to it, after `now`.
+    /// Returns when the run may change by itself, after `now`.
     pub(super) fn alarm(&self, now: Timestamp) -> Option<Timestamp> {
         let moves = [self.start_at, self.end_at, self.run.orders.change_at(now)];
         moves.into_iter().flatten().filter(|at| *at > now && !self.is_over()).min()
     }
 
-    /// What the others see of it.
+    /// Returns the view that other runs have of this one.
     pub(super) fn peer(&self, now: Timestamp) -> Peer {
         Peer::of(&self.status, self.run.orders, now)
     }
 
-    /// Whom the run has taken, as of the local day `today`.
+    /// Returns the people that the run has enrolled, as of the local day `today`.
     pub(super) fn taken(&self, today: NaiveDate) -> Taken {
         Taken { today: if self.taken_on == today { self.taken.today } else { 0 }, ..self.taken }
     }
 
-    /// Notes a pass that took `found` people, none where the account does not enroll; `ripe_at` and `left` say when the
-    /// next of those who wait may be taken, and whether anybody waits at all.
+    /// Records a pass that enrolled `found` people, none where the account does not enroll.
+    ///
+    /// `ripe_at` is when the next waiting people may be enrolled; `left` says whether anybody waits at all.
     pub(super) fn pass(
         &mut self,
         enrolls: bool,
@@ -172,19 +173,19 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Notes messages that left from `first_at` on.
+    /// Records messages that were sent from `first_at` on.
     pub(super) fn wrote(&mut self, messages: u32, first_at: Timestamp, today: NaiveDate) {
         *self.messages.entry(today).or_default() += messages;
         self.first_at.get_or_insert(first_at);
     }
 
-    /// Messages that left on the local day, those before the look ahead included.
+    /// Returns the messages of the local day, including those sent before the forecast began.
     pub(super) fn written(&self, clock: &Clock) -> u32 {
         let before = if clock.today == clock.began_on { self.run.sent } else { 0 };
         before + self.messages.get(&clock.today).copied().unwrap_or_default()
     }
 
-    /// Whether its window is open, or when it opens.
+    /// Returns whether the run's window is open, or when it opens.
     pub(super) fn opening(&mut self, now: Timestamp) -> Opening {
         let (_, until) = self.opening;
         if until <= now {
@@ -199,12 +200,12 @@ impl<'a> State<'a> {
         self.opening.0
     }
 
-    /// Notes that somebody is due and waits for the pace.
+    /// Records that a due person waits for the pace.
     pub(super) fn paced(&mut self, today: NaiveDate) {
         self.paced_on = Some(today);
     }
 
-    /// Notes that somebody is due and the window is closed until `until`.
+    /// Records that a person is due while the window is closed until `until`.
     pub(super) fn shut(&mut self, until: Option<Timestamp>, clock: &Clock) {
         if self.paced_on == Some(clock.today) {
             self.limited(Limit::Pace, clock.today);
@@ -213,13 +214,13 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Notes what somebody waits for on a day; of several things the first of [`Limit`] counts.
+    /// Records the limit that a person waits for on a day; if there are several, the first one in [`Limit`] counts.
     pub(super) fn limited(&mut self, limit: Limit, today: NaiveDate) {
         let noted = self.limits.entry(today).or_insert(limit);
         *noted = (*noted).min(limit);
     }
 
-    /// What became of it, looked at until nothing happened any more, or until `too_far`.
+    /// Returns the outlook of the run, once nothing further happens or the forecast is `too_far`.
     pub(super) fn outlook(self, facts: Facts) -> Outlook {
         let finish = match self.finish_at {
             Some(at) => Finish::At(at),
@@ -229,7 +230,7 @@ impl<'a> State<'a> {
         for limit in self.limits.values() {
             *days.entry(*limit).or_default() += 1;
         }
-        // Of two that hold it up equally often the first.
+        // If two limits apply on equally many days, the first one counts.
         let limit = days.into_iter().rev().max_by_key(|(_, days)| *days).map_or(Limit::Cadence, |(limit, _)| limit);
         Outlook {
             enrolled_now: self.enrolled_now,
@@ -265,7 +266,7 @@ impl<'a> State<'a> {
     }
 }
 
-/// The instant that is looked at, with its local day of the account.
+/// The current instant of the forecast, with the account's local day.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     pub(super) began: Timestamp,
@@ -289,7 +290,7 @@ impl Clock {
     }
 }
 
-/// What an endless run may wait for.
+/// The facts that may keep a run from ending.
 #[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts {

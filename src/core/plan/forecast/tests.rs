@@ -19,12 +19,12 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// A Tuesday, six in the morning in Douala.
+/// Returns a Tuesday at six in the morning in Douala.
 fn now() -> Timestamp {
     at("2026-12-01T05:00:00Z")
 }
 
-/// A campaign of seven days, written from 8 to 20 o'clock.
+/// Returns a campaign of seven days, which sends from 8 to 20 o'clock.
 fn campaign() -> Campaign {
     let hours =
         |days: &[Weekday]| Window { days: days.to_vec(), from: "08:00".parse().unwrap(), to: "20:00".parse().unwrap() };
@@ -118,7 +118,7 @@ impl Case {
     }
 }
 
-/// First and last day, days with messages, messages, how many leave at most on a day, what it waits for.
+/// Returns the first and last day, the days with messages, the messages, the most messages on a day, and the limit.
 fn summary(outlook: &Outlook) -> String {
     let finish = match outlook.finish {
         Finish::At(at) => format!("done {}", at.format("%m-%d %H:%M")),
@@ -225,7 +225,7 @@ fn an_end_cuts_off_what_is_left() {
 
 #[test]
 fn the_pace_is_what_a_day_can_hold() {
-    // 2 minutes and 30 seconds on the average, in 12 hours: 288 messages.
+    // A message every 2 minutes and 30 seconds on average makes 288 messages in 12 hours.
     let pacing = Pacing { every: Period::minutes(2), jitter: Period::minutes(1), waves: vec![] };
     let case = Case { cap: None, pacing, ..Case::default() };
     let found = case.look(&[campaign()], vec![people(1_000, &[WAITING])]);
@@ -270,7 +270,7 @@ fn those_who_are_too_young_come_when_they_are_old_enough() {
     let young = people(3, &[Place::Waiting { from: at("2026-12-02T10:00:00Z") }]);
     let found = Case::default().look(&[campaign()], vec![people(2, &[WAITING]), young.clone()]);
     assert_eq!(found[0].enrolled.values().copied().collect::<Vec<_>>(), [2, 3]);
-    // With nobody else it is over before they are.
+    // Without other people, the run is over before these may be enrolled.
     let found = Case::default().look(&[campaign()], vec![young]);
     assert_eq!((found[0].enrolled.values().sum::<u64>(), found[0].finish), (0, Finish::At(now())));
 }
@@ -318,7 +318,7 @@ fn a_run_on_its_way_goes_on_from_where_it_is() {
         people(3, &[due(3)]),
         Group { last_written_on: Some(today), ..people(2, &[due(2)]) },
         Group { paid: true, ..people(1, &[due(1)]) },
-        // The sequence was longer once.
+        // The sequence was longer before.
         people(1, &[due(9)]),
     ];
     let found = Case { now: at("2026-12-01T09:00:00Z"), ..Case::default() }.look_at(&[run], groups);

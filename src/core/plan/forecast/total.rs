@@ -1,28 +1,28 @@
-//! The outlooks of one campaign over all its accounts, in one.
+//! The total of a campaign's outlooks over all its accounts.
 
 use std::collections::BTreeMap;
 
 use super::outlook::{Endless, Finish, Limit, Outlook};
 use crate::core::domain::{NaiveDate, Timestamp};
 
-/// What becomes of a campaign.
+/// The forecast of a campaign.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Total {
     pub runs: u64,
     pub enrolled_now: u64,
     pub enrolled: u64,
-    /// Those of them whose runs write to anybody.
+    /// The people enrolled by runs that send messages.
     pub reached: u64,
-    /// The most people taken on one local day.
+    /// The most people enrolled on one local day.
     pub enrolled_per_day: u64,
     pub first_at: Option<Timestamp>,
-    /// When the last of the runs ends that do.
+    /// The end of the last run that ends.
     pub finish_at: Option<Timestamp>,
-    /// The others, by what keeps them from it.
+    /// The number of runs without an end, by the reason.
     pub never: BTreeMap<Endless, u64>,
-    /// Messages by local day of the accounts, days without any left out.
+    /// The messages by local day of the accounts; days without messages are left out.
     pub messages: BTreeMap<NaiveDate, u64>,
-    /// What holds up the run that ends last.
+    /// The limit of the run that ends last.
     pub limit: Option<Limit>,
 }
 
@@ -46,7 +46,7 @@ impl Total {
                 Finish::At(at) => total.finish_at = total.finish_at.max(Some(at)),
                 Finish::Never(why) => *total.never.entry(why).or_default() += 1,
             }
-            // Of those without an end the one that writes longest.
+            // Among runs without an end, the one with the last message counts.
             let end = (outlook.finish.at(), outlook.messages.keys().last().copied());
             if last.is_none_or(|last| end > last) {
                 (last, total.limit) = (Some(end), Some(outlook.limit));
@@ -61,19 +61,19 @@ impl Total {
         self.messages.values().sum()
     }
 
-    /// The most that leave on one day.
+    /// Returns the most messages on one day.
     pub fn messages_per_day(&self) -> u64 {
         self.messages.values().max().copied().unwrap_or_default()
     }
 
-    /// Whether as many leave on every day, but for the last ones.
+    /// Returns true if every day has the same number of messages, except the last days.
     pub fn is_even(&self) -> bool {
         let most = self.messages_per_day();
         let mut rest = self.messages.values().skip_while(|count| **count == most);
         self.days() == self.messages.len() as u64 && rest.all(|count| *count < most)
     }
 
-    /// Days from the first message to the last, both included.
+    /// Returns the days from the first message to the last, both included.
     pub fn days(&self) -> u64 {
         let (first, last) = (self.messages.keys().next(), self.messages.keys().last());
         first.zip(last).map_or(0, |(first, last)| (*last - *first).num_days().unsigned_abs() + 1)

@@ -1,28 +1,29 @@
 //! A plan as a comment on a pull request.
 //!
-//! The first line is always the same, so that a script finds its comment again and writes over it. Whatever comes from
-//! files or the database stands in code, where it neither formats nor mentions anybody.
+//! The first line is always the same, so a script can find its comment and overwrite it. Text from files or the
+//! database stands in code blocks, where it neither formats nor mentions anybody.
 
 use serde_json::Value;
 
 use super::text::{ahead, in_people, summary};
 use crate::core::plan::{Action, Change, Field, Plan};
 
-/// What a comment begins with.
+/// The first line of a comment.
 const MARKER: &str = "<!-- relancectl plan -->";
-/// Less than GitHub takes, which is 65,536 characters.
+/// The longest comment, in bytes; GitHub's limit is 65,536 characters.
 const LONGEST: usize = 64_000;
-/// Of each section, in bytes.
+/// The longest section, in bytes.
 const LONGEST_SECTION: usize = 6_000;
-/// Of one value.
+/// The longest value, in bytes.
 const LONGEST_VALUE: usize = 2_000;
-/// More lines of differences than this are folded.
+/// The most lines of differences that are shown unfolded.
 const UNFOLDED: usize = 6;
-/// Subscriptions listed.
+/// The most subscriptions listed.
 const LISTED: usize = 50;
 
-/// Writes the comment: `warning` says why the plan is not carried out, sections come before the summary, which is the last
-/// line. Each section is a title, and lines.
+/// Returns the comment; its last line is the summary.
+///
+/// `warning` says why the plan is not applied. `sections` come before the summary; each is a title and lines.
 pub fn markdown(plan: &Plan, warning: Option<&str>, sections: &[String]) -> String {
     let mut head = format!("{MARKER}\n### Plan `{}`\n", plan.digest());
     if let Some(warning) = warning {
@@ -36,7 +37,7 @@ pub fn markdown(plan: &Plan, warning: Option<&str>, sections: &[String]) -> Stri
     head + &body + &tail
 }
 
-/// As many changes as `room` holds, destructive ones first.
+/// Returns as many changes as fit in `room`, destructive ones first.
 fn changes(plan: &Plan, room: usize) -> String {
     const REST: usize = 200;
     let mut text = String::new();
@@ -71,7 +72,7 @@ fn line(change: &Change) -> String {
     format!("\n- {} `{}`{from}{effect}\n", change.kind.as_str(), change.name)
 }
 
-/// The fields as a diff, folded when it is long.
+/// Returns the fields as a diff, folded when it is long.
 fn differences(fields: &[Field]) -> String {
     let mut lines = Vec::new();
     for Field { path, before, after } in fields {
@@ -106,7 +107,7 @@ fn section_of(section: &str) -> String {
     format!("\n#### {title}\n\n{}", code("text", kept.trim_end()))
 }
 
-/// A block of code that nothing in `text` can end.
+/// Returns a code block that nothing in `text` can end.
 fn code(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat((longest + 1).max(3));
@@ -117,7 +118,7 @@ fn quoted(text: &str) -> String {
     format!("> {}\n", text.replace('\n', "\n> "))
 }
 
-/// A value in one line.
+/// Returns a value on one line.
 fn shown(value: &Value) -> String {
     let text = value.to_string();
     if text.len() <= LONGEST_VALUE {
@@ -155,7 +156,7 @@ mod tests {
         Field { path: path.to_owned(), before: Some(before.into()), after: Some(after.into()) }
     }
 
-    /// Every block of code and every fold is closed.
+    /// Returns true if every code block and every fold is closed.
     fn is_whole(text: &str) -> bool {
         let mut fence: Option<&str> = None;
         for line in text.lines() {
@@ -213,7 +214,7 @@ mod tests {
         let shown = comment.matches("\n- Campaign `edit-").count();
         assert!(comment.contains(&format!("… and {} more changes", 4_700 - shown)));
         assert!(comment.contains("lines\n"));
-        // Nothing of the files gets out of its block.
+        // No text from the files leaves its block.
         let outside: String = comment.replace("</details> @", "");
         assert!(is_whole(&outside), "a block is not closed");
     }

@@ -1,4 +1,4 @@
-//! Plans for people and for scripts.
+//! Plans as text for people and as JSON for scripts.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,11 +9,11 @@ use crate::core::domain::{Name, Timestamp};
 use crate::core::manifest::Checked;
 use crate::core::plan::{Action, Change, Effect, Field, Frozen, Kept, Outlives, Plan, Slip};
 
-/// Accounts listed whose subscription ends too early.
+/// The most accounts listed whose subscription ends too early.
 const LISTED: usize = 10;
 const INFALLIBLE: &str = "writing to a string cannot fail";
 
-/// The changes as SPEC §6 has them.
+/// Returns the changes as JSON in the format of SPEC §6.
 pub fn changes(plan: &Plan) -> Value {
     let change = |change: &Change| {
         json!({
@@ -28,12 +28,12 @@ pub fn changes(plan: &Plan) -> Value {
     plan.changes.iter().map(change).collect()
 }
 
-/// The plan as a person reads it in a terminal; the last line is the summary.
+/// Returns the plan for a terminal; the last line is the summary.
 pub fn text(plan: &Plan) -> String {
     text_with(plan, &[])
 }
 
-/// As [`text`], with sections of other things before the summary.
+/// Returns the plan as [`text`] does, with further sections before the summary.
 pub fn text_with(plan: &Plan, sections: &[String]) -> String {
     let mut text = String::new();
     for change in &plan.changes {
@@ -52,7 +52,7 @@ pub fn text_with(plan: &Plan, sections: &[String]) -> String {
     text + &summary(plan)
 }
 
-/// One change and its fields, a line each.
+/// Writes one change and its fields, a line each.
 pub(in crate::core::plan) fn put_change(
     text: &mut String,
     (action, kind, name): (Action, &str, &str),
@@ -67,7 +67,7 @@ pub(in crate::core::plan) fn put_change(
     }
 }
 
-/// What there is to do, in a line that names the plan.
+/// Returns the summary line, which names the plan.
 pub(in crate::core::plan) fn summary(plan: &Plan) -> String {
     if plan.is_empty() {
         return "No changes. The database has what the files ask for.".to_owned();
@@ -77,7 +77,7 @@ pub(in crate::core::plan) fn summary(plan: &Plan) -> String {
     format!("Plan {}: {}.", plan.digest(), counted.join(", "))
 }
 
-/// What of a tree with errors does not take effect, and why.
+/// Returns the manifests of a tree with errors that do not take effect, and the reasons.
 pub fn frozen(frozen: &[Frozen], checked: &Checked) -> String {
     let mut text = String::new();
     put(
@@ -100,7 +100,7 @@ pub fn frozen(frozen: &[Frozen], checked: &Checked) -> String {
     text
 }
 
-/// What stays in force although its manifest is gone.
+/// Returns the objects that stay in force although their manifests are gone.
 pub fn kept(kept: &[Kept]) -> String {
     let mut text = "These stay in force although their manifests are gone".to_owned();
     for Kept { kind, name, why } in kept {
@@ -130,8 +130,10 @@ pub(in crate::core::plan) fn in_people(effect: &Effect) -> String {
     parts.join(", ")
 }
 
-/// What moves in the days ahead, in sections that begin with an empty line; nothing when nothing does. Of the
-/// subscriptions at most `listed` are shown.
+/// Returns the changed end dates and the outlived subscriptions as sections.
+///
+/// Each section begins with an empty line, and there is none without a change. At most `listed` subscriptions are
+/// shown.
 pub fn ahead(slips: &[Slip], outlives: &[Outlives], listed: usize) -> String {
     let mut text = String::new();
     let end = |at: Option<Timestamp>| at.map_or("never".to_owned(), day);
@@ -181,7 +183,7 @@ const fn sign(action: Action) -> char {
     }
 }
 
-/// A value in one line, long text shortened.
+/// Returns a value on one line, with long text shortened.
 fn shown(value: Option<&Value>) -> String {
     const LONGEST: usize = 60;
     let text = match value {
