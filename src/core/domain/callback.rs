@@ -25,7 +25,7 @@ impl InstallationId {
 /// day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callback {
-    /// `None`: from before there were marks.
+    /// `None` means that the message was sent before installation ids existed.
     pub mark: Option<InstallationId>,
     pub key: MessageKey,
 }
@@ -35,7 +35,7 @@ impl Callback {
         Self { mark: mark.cloned(), key }
     }
 
-    /// The message, if it may be one of the installation of this mark.
+    /// Returns the message, if this installation may have sent it.
     pub fn of(&self, ours: &InstallationId) -> Option<MessageKey> {
         self.mark.as_ref().is_none_or(|mark| mark == ours).then_some(self.key)
     }

@@ -80,7 +80,7 @@ pub struct AccountFact<'a> {
     pub subscription_plan: Stated<&'a str>,
     pub subscription_ends_at: Stated<Timestamp>,
     pub whatsapp_status: Stated<WhatsappStatus>,
-    /// Columns that have no other meaning, in file order; `None` where the cell is empty.
+    /// The extra columns in file order; `None` where the cell is empty.
     pub attributes: Vec<(&'a str, Option<&'a str>)>,
     /// The last change of the row at the source, if the export has it.
     pub updated_at: Option<Timestamp>,
@@ -104,7 +104,7 @@ pub struct ReferralFact<'a> {
     pub consent: Stated<Consent>,
     pub consent_source: Stated<&'a str>,
     pub consent_at: Stated<Timestamp>,
-    /// Columns that have no other meaning, in file order; `None` where the cell is empty.
+    /// The extra columns in file order; `None` where the cell is empty.
     pub attributes: Vec<(&'a str, Option<&'a str>)>,
     /// The last change of the row at the source, if the export has it.
     pub updated_at: Option<Timestamp>,

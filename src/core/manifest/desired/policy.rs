@@ -118,7 +118,7 @@ pub(in crate::core::manifest) enum PolicyLayer<'a> {
 }
 
 impl PolicyLayer<'_> {
-    /// The key below `spec`, its steps joined by dots.
+    /// Returns the key below `spec`, its steps joined by dots.
     pub(in crate::core::manifest) const fn key(self) -> &'static str {
         match self {
             Self::MessagesPerDay(_) => key::MESSAGES_PER_DAY,
@@ -147,7 +147,7 @@ impl PolicyLayer<'_> {
 }
 
 impl Account {
-    /// Every value that it sets.
+    /// Returns every value that the manifest sets.
     pub(in crate::core::manifest) fn said(&self) -> impl Iterator<Item = PolicyLayer<'_>> {
         let all = [
             self.messages_per_day.map(PolicyLayer::MessagesPerDay),
