@@ -11,8 +11,8 @@ use serde_json::Value;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::sending::{ALWAYS, NO_PACE, tree};
-use crate::world::World;
+use crate::support::trees::{ALWAYS, NO_PACE, tree};
+use crate::support::world::World;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 /// The tables that grow with people, messages and events.
