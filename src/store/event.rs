@@ -1,5 +1,5 @@
-//! Events that are written one by one or few at a time, in the transaction of what they tell of. Those of runs come with
-//! the statements that move runs.
+//! Events that are written one by one or few at a time, in the transaction of what they tell of. Those of runs come
+//! with the statements that move runs.
 
 use sqlx::PgConnection;
 

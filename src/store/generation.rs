@@ -23,8 +23,8 @@ impl Store {
     }
 }
 
-/// Whether `program` is what is in force. To be asked once the lanes are locked: whoever applies a plan holds them until
-/// its commit, so the answer stays true for them.
+/// Whether `program` is what is in force. To be asked once the lanes are locked: whoever applies a plan holds them
+/// until its commit, so the answer stays true for them.
 pub(super) async fn in_force(tx: &mut PgConnection, program: &Program) -> Result<bool, Error> {
     let generation: i64 = sqlx::query_scalar("select desired from generation")
         .fetch_one(tx)

@@ -82,8 +82,8 @@ impl Store {
         if self.overtaken(&mut tx).await? {
             return Ok(Applied::Fenced);
         }
-        // Accounts that came, or got another label, meanwhile would be looked at by what was in force before, and then by
-        // nobody.
+        // Accounts that came, or got another label, meanwhile would be looked at by what was in force before, and then
+        // by nobody.
         let all = plan.changes.iter().any(|change| matches!(change.kind, Kind::Defaults | Kind::Account));
         if all && !try_share_imports(&mut tx).await? {
             return Ok(Applied::Importing);
@@ -119,8 +119,8 @@ impl Store {
             .filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?)))
             .collect();
         ensure(&mut tx, &planned, revision, now).await?;
-        // More runs than one batch are moved on by the daemon; until then the gate holds them. Of default runs that make
-        // way it knows nothing: what decides about that concerns many at once.
+        // More runs than one batch are moved on by the daemon; until then the gate holds them. Of default runs that
+        // make way it knows nothing: what decides about that concerns many at once.
         let scene = Scene { specs, order: &order, policies: &desired.policies(), means: &Means::of(desired, &ids) };
         for _ in 0..if all { MOST_BATCHES } else { 1 } {
             if advance(&mut tx, &scene, now).await?.is_none() {
@@ -138,8 +138,8 @@ impl Store {
         Ok(Applied::Revision(revision))
     }
 
-    /// Makes the runs that are missing because accounts were imported since the campaigns were applied; `false` when the
-    /// program is not in force any more, and nothing was made.
+    /// Makes the runs that are missing because accounts were imported since the campaigns were applied; `false` when
+    /// the program is not in force any more, and nothing was made.
     pub async fn ensure_runs(&self, program: &Program, now: Timestamp) -> Result<bool, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to make runs"))?;
         ensure(&mut tx, &specs(program), program.revision, now).await?;
@@ -297,7 +297,8 @@ async fn campaign_ids(tx: &mut PgConnection) -> Result<BTreeMap<Name, CampaignId
     Ok(rows.into_iter().filter_map(|(name, id)| Some((Name::parse(&name).ok()?, CampaignId(id)))).collect())
 }
 
-/// Has the runs of `campaigns`, which go by `revision` now, and those of `accounts` looked at, enrolled and foreseen anew.
+/// Has the runs of `campaigns`, which go by `revision` now, and those of `accounts` looked at, enrolled and foreseen
+/// anew.
 async fn touch_runs(
     tx: &mut PgConnection,
     (campaigns, revision): (&[i32], i32),

@@ -34,8 +34,8 @@ pub enum Approved {
 }
 
 impl Store {
-    /// Has `plan` wait for a person, in place of whatever else did. Says whether one approved it; `None` when this store is
-    /// [fenced](Store::fenced) and another daemon took over.
+    /// Has `plan` wait for a person, in place of whatever else did. Says whether one approved it; `None` when this
+    /// store is [fenced](Store::fenced) and another daemon took over.
     pub async fn hold_plan(&self, plan: &Plan, refusal: &Refusal, now: Timestamp) -> Result<Option<bool>, Error> {
         const OPERATION: &str = "have a plan wait for its approval";
         let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
@@ -74,8 +74,8 @@ impl Store {
         Ok(Some(approved))
     }
 
-    /// No plan waits any more: there is nothing to do, or what there is needs nobody's word. `false` when one does and this
-    /// store is [fenced](Store::fenced), and another daemon took over.
+    /// No plan waits any more: there is nothing to do, or what there is needs nobody's word. `false` when one does and
+    /// this store is [fenced](Store::fenced), and another daemon took over.
     pub async fn drop_waiting_plan(&self) -> Result<bool, Error> {
         const OPERATION: &str = "forget a plan that waited";
         // The lease is locked only when there is something to write.

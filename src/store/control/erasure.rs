@@ -1,10 +1,10 @@
 //! Forgetting people: all that says who they are goes, and they do not come back.
 //!
-//! What stays is whose they were, in which runs, and how much they got, so that counters and caps stay true; and a keyed
-//! hash of the phone, by which imports know whom to leave out.
+//! What stays is whose they were, in which runs, and how much they got, so that counters and caps stay true; and a
+//! keyed hash of the phone, by which imports know whom to leave out.
 //!
-//! Locks, in the order of [`lock`](crate::store::lock): no import merges and nobody is heard meanwhile, and every kind of row in the order of
-//! its keys.
+//! Locks, in the order of [`lock`](crate::store::lock): no import merges and nobody is heard meanwhile, and every kind
+//! of row in the order of its keys.
 
 use sqlx::PgConnection;
 
@@ -27,8 +27,8 @@ pub struct Forgotten {
 }
 
 impl Store {
-    /// Erases who has `phone`, in every account, and has imports leave them out from now on, though nobody here has it. One
-    /// transaction, and one more for what was posted; whoever dies in between does it again.
+    /// Erases who has `phone`, in every account, and has imports leave them out from now on, though nobody here has it.
+    /// One transaction, and one more for what was posted; whoever dies in between does it again.
     pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Forgotten, Error> {
         let phones = [phone.as_str()];
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to forget a person"))?;

@@ -55,7 +55,8 @@ impl Store {
         Self { fence: Some(token), ..self.clone() }
     }
 
-    /// Takes the lease, unless another has it. Whoever carries out a plan at this moment has it, however long that takes.
+    /// Takes the lease, unless another has it. Whoever carries out a plan at this moment has it, however long that
+    /// takes.
     pub async fn take_over(&self, holder: &Holder) -> Result<Option<Token>, Error> {
         let token: Option<i64> = sqlx::query_scalar(
             "update reconciler set token = token + 1, host = $1, pid = $2, until = clock_timestamp() + $3
@@ -104,8 +105,8 @@ impl Store {
         Ok(holder.map(|(host, pid)| Holder { host, pid }))
     }
 
-    /// Whether this store is [fenced](Store::fenced) and another daemon took over; if not, none does until the end of the
-    /// transaction.
+    /// Whether this store is [fenced](Store::fenced) and another daemon took over; if not, none does until the end of
+    /// the transaction.
     pub(super) async fn overtaken(&self, tx: &mut PgConnection) -> Result<bool, Error> {
         let Some(token) = self.fence else { return Ok(false) };
         // The lock keeps out whoever would take over, and makes this wait for one who just does.

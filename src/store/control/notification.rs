@@ -1,5 +1,5 @@
-//! What people are told: events become notifications, and these are handed out until they are delivered. All of it is in
-//! the database, so that neither a crash nor a receiver that is away loses any.
+//! What people are told: events become notifications, and these are handed out until they are delivered. All of it is
+//! in the database, so that neither a crash nor a receiver that is away loses any.
 //!
 //! Whoever locks several rows locks notifiers before notifications, and each of these in their order.
 
@@ -88,7 +88,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Hands out what is due, some of each notifier. Whoever takes it settles it before `until`; otherwise others get it.
+    /// Hands out what is due, some of each notifier. Whoever takes it settles it before `until`; otherwise others get
+    /// it.
     pub async fn claim_notifications(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Notification>, Error> {
         sqlx::query(include_str!("claim_notifications.sql"))
             .bind(now)

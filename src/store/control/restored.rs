@@ -1,13 +1,13 @@
-//! A database that was restored into another cluster (`pg_dump`, `psql`): the log says by numbers of transactions what was
-//! read, and that cluster counts its own.
+//! A database that was restored into another cluster (`pg_dump`, `psql`): the log says by numbers of transactions what
+//! was read, and that cluster counts its own.
 
 use crate::store::{Error, Store};
 
 const OPERATION: &str = "make the log readable in another cluster";
 
 impl Store {
-    /// Has the log and its readers go on here, if they hold numbers that this cluster has not come to: all that is in the
-    /// log was before whatever happens next, and who had read on is told only that.
+    /// Has the log and its readers go on here, if they hold numbers that this cluster has not come to: all that is in
+    /// the log was before whatever happens next, and who had read on is told only that.
     pub(in crate::store) async fn adopt_log(&self) -> Result<(), Error> {
         let is_foreign: bool = sqlx::query_scalar(
             "select exists (select from event where xid >= pg_snapshot_xmax(pg_current_snapshot()))

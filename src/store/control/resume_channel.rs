@@ -22,9 +22,9 @@ pub struct Resumed {
 }
 
 impl Store {
-    /// Has `actor` lift whatever stops `channel`, or one of its numbers or templates, for `reason`. Those who waited are
-    /// looked at, and stop again when the provider says so again. One transaction; without anything to lift nothing is
-    /// written.
+    /// Has `actor` lift whatever stops `channel`, or one of its numbers or templates, for `reason`. Those who waited
+    /// are looked at, and stop again when the provider says so again. One transaction; without anything to lift nothing
+    /// is written.
     pub async fn resume_channel(
         &self,
         channel: &str,

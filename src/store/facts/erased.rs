@@ -23,8 +23,8 @@ impl Store {
             .map_err(Error::during(OPERATION))
     }
 
-    /// Which of these people were forgotten, who are called by digits of phones, without the `+`, or as the provider calls
-    /// them.
+    /// Which of these people were forgotten, who are called by digits of phones, without the `+`, or as the provider
+    /// calls them.
     pub async fn forgotten_among(&self, names: &[&str]) -> Result<HashSet<String>, Error> {
         const OPERATION: &str = "look who was forgotten";
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
@@ -97,7 +97,8 @@ fn hash(key: &[u8], name: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// Takes out of the table `staged` who was forgotten, by phone or by id. Hashes are worked out only if anybody ever was.
+/// Takes out of the table `staged` who was forgotten, by phone or by id. Hashes are worked out only if anybody ever
+/// was.
 pub(super) async fn reject(tx: &mut PgConnection) -> Result<Vec<Rejection>, Error> {
     const OPERATION: &str = "leave out who was forgotten";
     let Some(key) = key(tx).await? else { return Ok(Vec::new()) };

@@ -33,8 +33,8 @@ pub(super) fn failures(receipts: &[Receipt]) -> Vec<Failure<'_>> {
 }
 
 impl Store {
-    /// Suppresses people who, by the provider's report, refuse messages. This comes first and in its own transaction, as for
-    /// outcomes: after a crash the people are suppressed, and the provider repeats the receipt.
+    /// Suppresses people who, by the provider's report, refuse messages. This comes first and in its own transaction,
+    /// as for outcomes: after a crash the people are suppressed, and the provider repeats the receipt.
     pub(super) async fn suppress_failed(&self, failures: &[Failure<'_>], now: Timestamp) -> Result<(), Error> {
         let mut by_reason: BTreeMap<&str, Vec<&Receipt>> = BTreeMap::new();
         for Failure { receipt, refusal } in failures {
@@ -49,8 +49,8 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the phones of the messages in `receipts` that have not failed yet and carry the same provider id. Erased people
-    /// have no phone any more.
+    /// Returns the phones of the messages in `receipts` that have not failed yet and carry the same provider id. Erased
+    /// people have no phone any more.
     async fn phones_of(&self, receipts: &[&Receipt]) -> Result<Vec<String>, Error> {
         let keys: Keys = receipts.iter().map(|receipt| receipt.key.target).collect();
         sqlx::query_scalar(

@@ -16,13 +16,13 @@ use crate::store::lock::{LockedMessage, lock_handed_over, lock_lanes};
 use crate::store::{Error, Store};
 
 impl Store {
-    /// Records `receipts`, in one transaction. Returns the number of messages whose record changed: a further state or an
-    /// earlier instant. Ignores receipts for messages that were never handed over, for messages with another provider id,
-    /// and receipts without an installation id for messages that have one: these come from another installation with the
-    /// same key.
+    /// Records `receipts`, in one transaction. Returns the number of messages whose record changed: a further state or
+    /// an earlier instant. Ignores receipts for messages that were never handed over, for messages with another
+    /// provider id, and receipts without an installation id for messages that have one: these come from another
+    /// installation with the same key.
     ///
-    /// A failure takes effect once, whatever other receipts the message gets: its person leaves, or a run, an account or a
-    /// channel pauses. A failure never causes a resend.
+    /// A failure takes effect once, whatever other receipts the message gets: its person leaves, or a run, an account
+    /// or a channel pauses. A failure never causes a resend.
     ///
     /// The result does not depend on the order, the batches or the repetition of receipts. A receipt may precede the
     /// outcome of its hand-over, which then adds what the receipt does not contain. A time after `now` counts as `now`,

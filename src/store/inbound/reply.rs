@@ -44,9 +44,9 @@ impl Store {
     /// Acts on `replies`, in one transaction; [`consent::read`] interprets their text.
     ///
     /// STOP suppresses the phone and makes its active targets leave, in every account. A message in flight gets its
-    /// outcome as usual and is not retried. START lifts only a suppression that a STOP made: an imported opt-out must be
-    /// removed at its source. START returns nobody to a run they left. A possible STOP puts the person under review in the
-    /// receiving account, until a STOP, a START, or a reviewer's decision.
+    /// outcome as usual and is not retried. START lifts only a suppression that a STOP made: an imported opt-out must
+    /// be removed at its source. START returns nobody to a run they left. A possible STOP puts the person under review
+    /// in the receiving account, until a STOP, a START, or a reviewer's decision.
     pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to act on replies"))?;
         let heard = act_on(&mut tx, replies, &[], now).await?;

@@ -86,8 +86,8 @@ impl Store {
         Ok(Suppressed { added: new.len() as u64, exited })
     }
 
-    /// Lifts the suppressions of `phones`, whatever their source, and returns the phones that had one. It returns nobody
-    /// to a run they left, and cancels no opt-out in an export. One transaction.
+    /// Lifts the suppressions of `phones`, whatever their source, and returns the phones that had one. It returns
+    /// nobody to a run they left, and cancels no opt-out in an export. One transaction.
     pub async fn unsuppress(
         &self,
         phones: &BTreeSet<Phone>,
@@ -196,8 +196,8 @@ pub(in crate::store) async fn accounts_of(
     Ok((rows.into_iter().map(|(account, _)| AccountId(account)).collect(), revived))
 }
 
-/// Makes the active targets of `phones` leave with `exit`, and schedules a look at their runs. The lanes of `accounts` are
-/// already locked. If an import has added a phone since, enrollment no longer takes it.
+/// Makes the active targets of `phones` leave with `exit`, and schedules a look at their runs. The lanes of `accounts`
+/// are already locked. If an import has added a phone since, enrollment no longer takes it.
 pub(in crate::store) async fn let_go(
     tx: &mut PgConnection,
     accounts: &[AccountId],

@@ -123,8 +123,8 @@ impl Store {
         Ok(again)
     }
 
-    /// Erases the requests that name a person by one of `names`; waiting ones are erased after their processing. Runs in
-    /// its own transaction, because the processing of requests holds locks that others wait for.
+    /// Erases the requests that name a person by one of `names`; waiting ones are erased after their processing. Runs
+    /// in its own transaction, because the processing of requests holds locks that others wait for.
     pub(in crate::store) async fn erase_webhooks(&self, names: &[String]) -> Result<(), Error> {
         sqlx::query(
             "with naming as materialized (

@@ -62,8 +62,8 @@ impl Store {
     }
 }
 
-/// When there is something to purge again, if the oldest post was processed at the first of these instants, and the oldest
-/// that was given up came at the other.
+/// When there is something to purge again, if the oldest post was processed at the first of these instants, and the
+/// oldest that was given up came at the other.
 fn purge_at(processed: Option<Timestamp>, given_up: Option<Timestamp>) -> Option<Timestamp> {
     let (processed, given_up) = (processed.map(|at| at + KEPT), given_up.map(|at| at + GIVEN_UP_KEPT));
     processed.into_iter().chain(given_up).min().map(|at| at + PURGE_EVERY)

@@ -108,8 +108,8 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Inserts first attempts in key order. The holder of the lanes has checked that no such rows exist; if that is wrong, the
-/// insert fails and nothing is written.
+/// Inserts first attempts in key order. The holder of the lanes has checked that no such rows exist; if that is wrong,
+/// the insert fails and nothing is written.
 async fn first_attempts(
     tx: &mut PgConnection,
     mut drawn: Vec<Drawn<'_>>,

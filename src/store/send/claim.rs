@@ -37,8 +37,8 @@ impl Store {
     /// Claims due messages of up to `batch.lanes` lanes. One transaction asks the gate about each person, takes quota,
     /// moves the target to its next day, and makes the attempt durable.
     ///
-    /// That transaction also reads payment, consent and suppression. A message that was claimed before and may have left
-    /// is never claimed again.
+    /// That transaction also reads payment, consent and suppression. A message that was claimed before and may have
+    /// left is never claimed again.
     pub async fn claim(&self, program: &Program, batch: Batch, span: Span, terms: Terms<'_>) -> Result<Claim, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin a claim"))?;
         let lanes = claim_lanes(&mut tx, program, batch.lanes, span, terms.busy).await?;

@@ -54,8 +54,8 @@ async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<
     rows.save(tx).await
 }
 
-/// Returns true if the person's last message had already left in an earlier attempt, whatever its result: no outcome will
-/// end that sequence.
+/// Returns true if the person's last message had already left in an earlier attempt, whatever its result: no outcome
+/// will end that sequence.
 fn is_over(send: &Send, ours: &HashSet<MessageKey>) -> bool {
     send.next.is_none() && !ours.contains(&send.key)
 }

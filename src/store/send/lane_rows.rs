@@ -1,5 +1,5 @@
-//! Column sets for the gate's inputs: lanes, their runs and their people. Sending and explaining read the same columns, so
-//! that the reason shown is the reason used.
+//! Column sets for the gate's inputs: lanes, their runs and their people. Sending and explaining read the same columns,
+//! so that the reason shown is the reason used.
 
 use std::collections::BTreeMap;
 

@@ -26,7 +26,7 @@ use crate::store::{Error, Heard, Inbound, Senders, Store};
 /// The result of recording inbound messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeardOf {
-    /// What replies changed.
+    /// The changes made by replies.
     pub replies: Heard,
     /// The number of messages recorded for the first time.
     pub new: u64,
