@@ -57,7 +57,7 @@ impl Error {
         None
     }
 
-    /// Whether the same call may succeed when it is made again.
+    /// Returns true if the same call may succeed when it is repeated.
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. }

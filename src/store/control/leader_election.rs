@@ -1,12 +1,11 @@
-//! Which daemon reconciles: a lease with a fencing token, one row.
+//! Leader election among daemons: a lease with a fencing token, in one row.
 //!
-//! The token grows with every change of hands. A daemon that was paused for longer than its lease, and does not know
-//! it yet, still has the old one: [`Store::fenced`] has what it writes compare the token with the row, locked, in the
-//! transaction that writes. So it is not the lease that keeps two from writing, only the token; the lease says when
-//! another may try.
+//! The token grows with every change of leader. A daemon that was suspended for longer than its lease may still hold
+//! the old token. [`Store::fenced`] makes each write compare the token with the locked row, in the same transaction. So
+//! the token alone prevents two leaders from writing; the lease only says when another daemon may try.
 //!
-//! It ends by the real time of the database server, not by the clock of [`Store::now`]: that one may run a thousand
-//! times as fast, and the daemons that renew do not.
+//! The lease ends by the real time of the database server, not by [`Store::now`], whose clock may run a thousand times
+//! faster than the daemons that renew.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,10 +14,10 @@ use sqlx::PgConnection;
 
 use crate::store::{Error, Store};
 
-/// For how long whoever reconciles is left alone though it does not renew.
+/// The time without a renewal after which another daemon may take over.
 const LEASE: Duration = Duration::from_secs(6);
 
-/// The number of a change of hands: of two, the higher one counts.
+/// A fencing token: it grows with every change of leader, and only the highest is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Token(i64);
 
@@ -34,7 +33,7 @@ impl fmt::Display for Token {
     }
 }
 
-/// A process that reconciles or would, for people to find it; what tells two apart is the token.
+/// The host and process of a leader or candidate, shown to operators; the token alone identifies the leader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     pub host: String,
@@ -48,14 +47,13 @@ impl fmt::Display for Holder {
 }
 
 impl Store {
-    /// This database as the one who reconciles under `token` may write it: a plan is carried out as long as nobody
-    /// took over.
+    /// Returns this database for writes under `token`: plans are applied only while no other daemon has taken over.
     #[must_use]
     pub fn fenced(&self, token: Token) -> Self {
         Self { fence: Some(token), ..self.clone() }
     }
 
-    /// Takes the lease, unless another has it. Whoever carries out a plan at this moment has it, however long that
+    /// Takes the lease, unless another daemon has it. The daemon that applies a plan keeps it, however long that takes.
     /// takes.
     pub async fn take_over(&self, holder: &Holder) -> Result<Option<Token>, Error> {
         let token: Option<i64> = sqlx::query_scalar(

@@ -88,7 +88,7 @@ pub struct Seeker {
     pub zone: Zone,
     /// True if enrollment is on for the account.
     pub enrolls: bool,
-    /// How many people the run may still take now.
+    /// The number of people that the run may still enroll now.
     pub room: u64,
 }
 
