@@ -321,7 +321,7 @@ async fn touch_runs(
     Ok(())
 }
 
-/// The campaigns that have runs behind others, whose turn may come when a queue changes.
+/// Returns the campaigns with runs queued behind others, which may come first when a queue changes.
 async fn queued(tx: &mut PgConnection) -> Result<Vec<i32>, Error> {
     sqlx::query_scalar("select distinct campaign_id from run where phase = 'scheduled' and reason = 'queued-behind'")
         .fetch_all(tx)

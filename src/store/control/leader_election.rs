@@ -54,7 +54,6 @@ impl Store {
     }
 
     /// Takes the lease, unless another daemon has it. The daemon that applies a plan keeps it, however long that takes.
-    /// takes.
     pub async fn take_over(&self, holder: &Holder) -> Result<Option<Token>, Error> {
         let token: Option<i64> = sqlx::query_scalar(
             "update reconciler set token = token + 1, host = $1, pid = $2, until = clock_timestamp() + $3
@@ -71,7 +70,7 @@ impl Store {
         Ok(token.map(Token))
     }
 
-    /// Prolongs the lease; `false` when another took it. One that ran out and that nobody wanted goes on.
+    /// Renews the lease; returns `false` when another daemon took it. An expired lease that nobody took continues.
     pub async fn renew(&self, token: Token) -> Result<bool, Error> {
         let renewed =
             sqlx::query("update reconciler set until = clock_timestamp() + $2 where token = $1 and until is not null")
@@ -83,7 +82,7 @@ impl Store {
         Ok(renewed.rows_affected() > 0)
     }
 
-    /// Gives the lease back, if it is still held: the next may take it at once.
+    /// Releases the lease if it is still held: another daemon may take it at once.
     pub async fn step_down(&self, token: Token) -> Result<(), Error> {
         sqlx::query("update reconciler set host = null, pid = null, until = null where token = $1")
             .bind(token.0)
@@ -93,7 +92,7 @@ impl Store {
         Ok(())
     }
 
-    /// Who has the lease, if anybody.
+    /// Returns the current leader, if any.
     pub async fn reconciler(&self) -> Result<Option<Holder>, Error> {
         let holder: Option<(String, i32)> =
             sqlx::query_as("select host, pid from reconciler where until >= clock_timestamp()")
@@ -103,11 +102,11 @@ impl Store {
         Ok(holder.map(|(host, pid)| Holder { host, pid }))
     }
 
-    /// Whether this store is [fenced](Store::fenced) and another daemon took over; if not, none does until the end of
-    /// the transaction.
+    /// Returns true if this store is [fenced](Store::fenced) and another daemon took over. Otherwise no daemon can take
+    /// over before the end of the transaction.
     pub(super) async fn overtaken(&self, tx: &mut PgConnection) -> Result<bool, Error> {
         let Some(token) = self.fence else { return Ok(false) };
-        // The lock keeps out whoever would take over, and makes this wait for one who just does.
+        // The lock blocks a takeover, and waits for one in progress.
         let current: Option<i64> =
             sqlx::query_scalar("select token from reconciler where until is not null for update")
                 .fetch_optional(tx)
@@ -117,7 +116,7 @@ impl Store {
     }
 }
 
-/// Prolongs a lease under which a long transaction just wrote, as the last thing it does.
+/// Renews the lease as the last statement of a long transaction that wrote under it.
 pub(super) async fn prolong(tx: &mut PgConnection) -> Result<(), Error> {
     sqlx::query("update reconciler set until = clock_timestamp() + $1")
         .bind(LEASE)

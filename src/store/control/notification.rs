@@ -89,7 +89,7 @@ impl Store {
     }
 
     /// Claims due notifications, some per notifier. The caller settles them before `until`; afterwards others may claim
-    /// them. it.
+    /// them.
     pub async fn claim_notifications(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Notification>, Error> {
         sqlx::query(include_str!("claim_notifications.sql"))
             .bind(now)
@@ -101,7 +101,7 @@ impl Store {
             .map_err(Error::during("claim notifications"))
     }
 
-    /// Saves what became of notices; one that is given up is told of in the log.
+    /// Saves the deliveries of notifications; one that is given up is logged.
     pub async fn settle_notifications(
         &self,
         settled: &[(Notification, Delivery)],
@@ -152,7 +152,8 @@ async fn save(tx: &mut PgConnection, settled: &[(Notification, Delivery)], now: 
     Ok(())
 }
 
-/// Begins to read the log for new notifiers, with what this transaction tells, and forgets those that are gone.
+/// Starts new notifiers at the present end of the log, so that they see this transaction's events, and deletes removed
+/// ones.
 pub(super) async fn sync_notifiers(tx: &mut PgConnection) -> Result<(), Error> {
     const OPERATION: &str = "note the notifiers";
     let gone: Vec<String> = sqlx::query_scalar(
@@ -179,13 +180,13 @@ pub(super) async fn sync_notifiers(tx: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Keeps what was not tried yet from being tried until what happened is counted.
+/// Locks notifications that were not tried yet, so that none is sent while new events are added to it.
 const HOLD: &str = "select from notification where notifier = any($1) and attempts = 0 order by id for update";
 
-/// The first notice goes out at once. What happens alike within a while after it waits in one more, which goes out when
-/// the while is over and begins the next; nothing waits for an event that may never come.
+/// The first notification of a kind goes out at once. Similar events within an interval after it share one more, which
+/// goes out when the interval ends and starts the next. No notification waits for an event that may never come.
+///
 /// Run events are similar if campaign, reason and actor agree, in any account; other events, if their sentences agree.
-/// Of runs that are alike, campaign, reason and actor are the same, whatever the accounts; of all else, the sentence.
 const COLLECT: &str = "
 with read as (
   select n.name, n.cursor, m.body -> 'events' as topics, u.fold
