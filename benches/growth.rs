@@ -25,7 +25,7 @@ use futures_util::future::join_all;
 use relance::channel::{Channels, Open};
 use relance::core::dispatch::program::Program;
 use relance::core::domain::Timestamp;
-use relance::daemon::{BATCH, Flight};
+use relance::daemon::{BATCH, Dispatcher};
 use relance::store::{Speed, Store};
 use sqlx::{Connection, PgConnection};
 
@@ -129,7 +129,7 @@ async fn prepare(store: &Store, targets: u32, messages: usize, open: &Open) -> (
 
 /// Sends what is due at `now`, at most so many messages, or a few of a batch more.
 async fn send(store: &Store, program: &Program, channels: &Arc<Channels>, now: Timestamp, most: usize) -> usize {
-    let flight = Flight::new(store.clone());
+    let flight = Dispatcher::new(store.clone());
     let sent = AtomicUsize::new(0);
     let mut before = None;
     // Lanes that another claim just held are passed over: only when nothing was on its way either nothing is due.

@@ -21,7 +21,7 @@ use relance::core::domain::{SourceId, Timestamp};
 use relance::core::plan::Plan;
 use relance::daemon::Sandbox;
 use relance::daemon::reconcile::{By, Outcome, compare, reconcile};
-use relance::daemon::{Loaded, Roles, Supervisor, upkeep};
+use relance::daemon::{Loaded, Roles, Supervisor, maintenance};
 use relance::facts;
 use relance::facts::import;
 use relance::source::{Claim, Source};
@@ -68,7 +68,7 @@ async fn bench(campaigns: usize, accounts: usize, ticks: usize) {
     line("apply of all of it to nothing", begun.elapsed(), None);
     let begun = Instant::now();
     let ticks = settle(&store, ticks).await;
-    line(&format!("upkeep, {ticks} ticks"), begun.elapsed(), None);
+    line(&format!("maintenance, {ticks} ticks"), begun.elapsed(), None);
     sqlx::query("vacuum analyze").execute(&mut psql).await.unwrap();
 
     let before = written(&mut psql).await;
@@ -186,11 +186,11 @@ fn open(store: &Store) -> Open {
 
 /// Ticks until there is nothing to do, at most so often.
 async fn settle(store: &Store, most: usize) -> usize {
-    let (mut loaded, mut seen) = (Loaded::new(open(store)), relance::daemon::Seen::default());
+    let (mut loaded, mut seen) = (Loaded::new(open(store)), relance::daemon::Watermark::default());
     for tick in 0..most {
         let (program, _) = loaded.in_force(store).await.unwrap();
         let (now, _) = store.now().await.unwrap();
-        if upkeep(store, &program, &mut seen, now).await.unwrap().is_nothing() {
+        if maintenance(store, &program, &mut seen, now).await.unwrap().is_nothing() {
             return tick;
         }
     }

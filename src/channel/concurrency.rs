@@ -11,12 +11,12 @@ use super::{HAND_OVER, Outcome, Reaction};
 const MARGIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct CallSlots {
     places: Semaphore,
     longest: Duration,
 }
 
-impl Turns {
+impl CallSlots {
     /// For `at_once` calls of which none takes longer than `longest`.
     pub(super) fn new(at_once: u16, longest: Duration) -> Self {
         Self { places: Semaphore::new(usize::from(at_once)), longest }

@@ -152,7 +152,7 @@ fn next(due: Timestamp, question: &Question, now: Timestamp) -> Option<Change> {
     let changes = [
         Some((due, "the message is due")),
         held,
-        question.account.halt.and_then(|halt| halt.until).map(|at| (at, ending(Hold::Halted))),
+        question.account.halt.and_then(|halt| halt.until).map(|at| (at, ending(Hold::RunRestriction))),
         question.run.end_at.map(|at| (at, "the run ends")),
         question.account.subscription_ends_at.map(|at| (at, "the subscription of the account ends")),
     ];
@@ -167,7 +167,7 @@ const fn ending(reason: Hold) -> &'static str {
         Hold::AccountCap | Hold::CampaignCap => "the quota of a new day begins",
         Hold::WrittenToday => "a new day begins",
         Hold::Pacing | Hold::Throttled => "the next slot comes",
-        Hold::Halted => "it is tried again",
+        Hold::RunRestriction => "it is tried again",
         Hold::RunNotActive
         | Hold::SendingOff
         | Hold::SubscriptionExpired

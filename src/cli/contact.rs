@@ -14,7 +14,7 @@ use super::table::{counted, one_line, time, whole};
 use super::{Exit, Global, actor, phones, print};
 use crate::config::Config;
 use crate::core::domain::{Country, Phone, Timestamp};
-use crate::store::{Forgotten, query as look};
+use crate::store::{Erased, query as look};
 
 #[derive(Debug, Subcommand)]
 pub enum Contact {
@@ -122,7 +122,7 @@ async fn forget(args: &ForgetArgs, global: &Global, config: &Config) -> anyhow::
     print::line(&match args.output {
         Format::Text => said(done),
         Format::Json => {
-            let Forgotten { referrals, messages, exited } = done;
+            let Erased { referrals, messages, exited } = done;
             serde_json::to_string_pretty(&json!({ "referrals": referrals, "messages": messages, "exited": exited }))?
         }
     });
@@ -136,7 +136,7 @@ impl Who {
     }
 }
 
-fn said(Forgotten { referrals, messages, exited }: Forgotten) -> String {
+fn said(Erased { referrals, messages, exited }: Erased) -> String {
     if referrals == 0 {
         return "Nobody here has that phone; no import will bring them.".to_owned();
     }
@@ -156,7 +156,7 @@ fn text(contact: &look::Contact, now: Timestamp) -> String {
         },
     );
     let mut lines = vec![("Suppressed", suppressed)];
-    lines.extend(forgotten_at.map(|at| ("Forgotten", when(at, now))));
+    lines.extend(forgotten_at.map(|at| ("Erased", when(at, now))));
     let hold =
         |it: &look::Held| ("On hold", format!("in {} since {}: {}", it.account, time(it.held_at), one_line(&it.text)));
     lines.extend(holds.iter().map(hold));

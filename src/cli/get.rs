@@ -100,7 +100,7 @@ pub struct View {
     /// How to print it
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Output,
-    /// Draw again whenever something changes, until Ctrl-C
+    /// Selection again whenever something changes, until Ctrl-C
     #[arg(short, long)]
     watch: bool,
     /// Show at most so many, 0 for all [default: all; 100 for tables of targets and messages]

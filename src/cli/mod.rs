@@ -14,6 +14,7 @@ mod estimate;
 mod exit;
 mod explain;
 mod export;
+mod fake_graph;
 mod get;
 mod global;
 mod import;
@@ -42,7 +43,6 @@ mod send_test;
 pub mod server_programs;
 mod simulate;
 mod source;
-mod stand_in;
 mod suppress;
 mod table;
 mod test;
@@ -131,7 +131,7 @@ pub enum Command {
     KeepPostgres(keep_postgres::KeepPostgres),
     /// Stand in for the Graph API (for tests)
     #[command(hide = true)]
-    StandIn(stand_in::StandInArgs),
+    FakeGraph(fake_graph::FakeGraphArgs),
 }
 
 /// Runs one command line and says how the process should end.
@@ -167,7 +167,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Export(export) => export::run(export, global, &config).await,
         Command::Reference(args) => reference::run(&args),
         Command::KeepPostgres(command) => keep_postgres::run(command).await,
-        Command::StandIn(args) => stand_in::run(args).await,
+        Command::FakeGraph(args) => fake_graph::run(args).await,
     };
     result.unwrap_or_else(|error| {
         print::error(&error);

@@ -95,9 +95,9 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     };
     let mut guest = None;
     if let (Some(Demo::Whatsapp), Some(server)) = (args.demo, &server) {
-        let (standin, manifests) = Guest::invite(&database.store, server.address()).await?;
+        let (fake_graph, manifests) = Guest::invite(&database.store, server.address()).await?;
         source = Source::Directories(global.directories().into_iter().chain([manifests]).collect());
-        guest = Some(standin);
+        guest = Some(fake_graph);
     }
     let supervisor = Supervisor {
         store: database.store.clone(),

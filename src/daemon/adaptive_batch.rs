@@ -11,19 +11,19 @@ const FEW: u32 = 4;
 
 /// Within what a batch allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(super) struct AdaptiveBatch {
     lanes: u32,
     people: u32,
 }
 
-impl Default for Reach {
+impl Default for AdaptiveBatch {
     /// As far as allowed.
     fn default() -> Self {
         Self { lanes: u32::MAX, people: u32::MAX }
     }
 }
 
-impl Reach {
+impl AdaptiveBatch {
     pub(super) fn within(self, batch: Batch) -> Batch {
         Batch { lanes: self.lanes.min(batch.lanes), people: self.people.min(batch.people), ..batch }
     }
@@ -47,7 +47,7 @@ impl Reach {
 
 #[cfg(test)]
 mod tests {
-    use super::Reach;
+    use super::AdaptiveBatch;
     use crate::store::{Batch, Claim};
 
     const BATCH: Batch = Batch { lanes: 512, people: 256, messages: 1_024 };
@@ -56,7 +56,7 @@ mod tests {
         Claim { lanes, passed_over, crowd, ..Claim::default() }
     }
 
-    fn asks(reach: Reach) -> (u32, u32) {
+    fn asks(reach: AdaptiveBatch) -> (u32, u32) {
         let Batch { lanes, people, .. } = reach.within(BATCH);
         (lanes, people)
     }
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn it_settles_where_a_batch_is_filled() {
         // Hundreds wait in each of a hundred lanes.
-        let reach = Reach::default();
+        let reach = AdaptiveBatch::default();
         assert_eq!(asks(reach), (512, 256));
         let reach = reach.after(&found(4, 96, 256), BATCH);
         assert_eq!(asks(reach), (6, 256));
@@ -80,9 +80,9 @@ mod tests {
 
     #[test]
     fn somebody_is_always_asked_for() {
-        assert_eq!(asks(Reach::default().after(&found(0, 3, 0), BATCH)), (1, 256));
-        assert_eq!(asks(Reach::default().after(&found(1, 0, 1), BATCH)), (512, 4));
+        assert_eq!(asks(AdaptiveBatch::default().after(&found(0, 3, 0), BATCH)), (1, 256));
+        assert_eq!(asks(AdaptiveBatch::default().after(&found(1, 0, 1), BATCH)), (512, 4));
         let nothing = found(0, 0, 0);
-        assert_eq!(asks(Reach { lanes: 1, people: 4 }.after(&nothing, BATCH)), (2, 4));
+        assert_eq!(asks(AdaptiveBatch { lanes: 1, people: 4 }.after(&nothing, BATCH)), (2, 4));
     }
 }

@@ -10,14 +10,14 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
-use super::adaptive_batch::Reach;
+use super::adaptive_batch::AdaptiveBatch;
 use super::failure::log_failure;
 use super::send::{Sent, lease, save};
 use crate::channel::{Channels, Outcome};
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, Timestamp};
-use crate::core::lifecycle::outcome::{Consequence, Settlement};
+use crate::core::lifecycle::outcome::{Consequence, OutcomeEffects};
 use crate::store;
 use crate::store::{Batch, Span, Speed, Store, Terms};
 
@@ -33,47 +33,47 @@ const SAVES: usize = 2;
 
 /// Everything of one process that is on its way.
 #[derive(Clone)]
-pub struct Flight {
+pub struct Dispatcher {
     store: Store,
     state: Arc<State>,
     savers: Savers,
 }
 
-/// Where what landed is saved. What needs the lock of its account may have to wait for it, and who is suppressed for an
+/// Where what completed is saved. What needs the lock of its account may have to wait for it, and who is suppressed for an
 /// enrollment under way; neither holds up anything else.
 #[derive(Clone)]
 struct Savers {
-    messages: mpsc::UnboundedSender<Landed>,
-    lanes: mpsc::UnboundedSender<Landed>,
-    suppressions: mpsc::UnboundedSender<Landed>,
+    messages: mpsc::UnboundedSender<Completed>,
+    lanes: mpsc::UnboundedSender<Completed>,
+    suppressions: mpsc::UnboundedSender<Completed>,
 }
 
 /// What claims and landings share.
 #[derive(Default)]
 struct State {
-    aboard: Mutex<Aboard>,
-    /// Something landed.
+    in_flight: Mutex<InFlight>,
+    /// Something completed.
     changed: Notify,
 }
 
 #[derive(Default)]
-struct Aboard {
+struct InFlight {
     lanes: HashSet<AccountId>,
     messages: usize,
-    reach: Reach,
+    reach: AdaptiveBatch,
 }
 
 /// Hand-overs that came to an end.
-struct Landed {
+struct Completed {
     outcomes: Vec<(OutgoingMessage, Outcome)>,
     at: Timestamp,
     /// Frees the lanes when the outcomes are saved.
     hold: Hold,
 }
 
-impl Landed {
-    fn settled(&self) -> impl Iterator<Item = Settlement> {
-        self.outcomes.iter().map(|(claimed, outcome)| claimed.settle(outcome, self.at))
+impl Completed {
+    fn settled(&self) -> impl Iterator<Item = OutcomeEffects> {
+        self.outcomes.iter().map(|(claimed, outcome)| claimed.judge(outcome, self.at))
     }
 
     /// Whether nothing has to be saved but what became of the messages.
@@ -90,21 +90,21 @@ impl Landed {
 impl Savers {
     fn spawn(store: &Store) -> Self {
         let saver = || {
-            let (landed, arrivals) = mpsc::unbounded_channel();
+            let (completed, arrivals) = mpsc::unbounded_channel();
             tokio::spawn(save_all(store.clone(), arrivals));
-            landed
+            completed
         };
         Self { messages: saver(), lanes: saver(), suppressions: saver() }
     }
 
-    fn save(&self, landed: Landed) {
-        let saver = match (landed.is_of_messages_only(), landed.suppresses()) {
+    fn save(&self, completed: Completed) {
+        let saver = match (completed.is_of_messages_only(), completed.suppresses()) {
             (true, _) => &self.messages,
             (false, false) => &self.lanes,
             (false, true) => &self.suppressions,
         };
         // Whoever saves ends with the process; then the lease tells.
-        drop(saver.send(landed));
+        drop(saver.send(completed));
     }
 }
 
@@ -117,30 +117,30 @@ struct Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut aboard = self.state.aboard();
+        let mut in_flight = self.state.in_flight();
         for lane in &self.lanes {
-            aboard.lanes.remove(lane);
+            in_flight.lanes.remove(lane);
         }
-        aboard.messages -= self.messages;
-        drop(aboard);
+        in_flight.messages -= self.messages;
+        drop(in_flight);
         self.state.changed.notify_waiters();
     }
 }
 
 impl State {
     /// A lock whose holder panicked guards plain data all the same.
-    fn aboard(&self) -> MutexGuard<'_, Aboard> {
-        self.aboard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn in_flight(&self) -> MutexGuard<'_, InFlight> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl fmt::Debug for Flight {
+impl fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Flight").field("messages", &self.state.aboard().messages).finish_non_exhaustive()
+        f.debug_struct("Dispatcher").field("messages", &self.state.in_flight().messages).finish_non_exhaustive()
     }
 }
 
-impl Flight {
+impl Dispatcher {
     /// Nothing is on its way yet. It needs a runtime, on which outcomes are saved.
     pub fn new(store: Store) -> Self {
         let savers = Savers::spawn(&store);
@@ -161,21 +161,21 @@ impl Flight {
         let apart = channels.call_out();
         let batch = if apart { Batch { people: batch.people.min(TOGETHER), ..batch } } else { batch };
         let (busy, reach): (Vec<AccountId>, _) = {
-            let aboard = self.state.aboard();
-            (aboard.lanes.iter().copied().collect(), aboard.reach)
+            let in_flight = self.state.in_flight();
+            (in_flight.lanes.iter().copied().collect(), in_flight.reach)
         };
         let (now, until) = (clock.now(), clock.now() + lease(speed));
         let claim =
             self.store.claim(program, reach.within(batch), Span::now(now), Terms { until, apart, busy: &busy }).await?;
         let sent = Sent { messages: claim.messages.len(), lanes: claim.lanes };
-        self.state.aboard().reach = reach.after(&claim, batch);
+        self.state.in_flight().reach = reach.after(&claim, batch);
         for messages in groups(claim.messages, apart) {
             let hold = self.hold(&messages, apart);
             let (channels, savers) = (Arc::clone(channels), self.savers.clone());
             tokio::spawn(async move {
                 let outcomes = channels.hand_over(&messages, now).await;
                 let outcomes = messages.into_iter().zip(outcomes).collect();
-                savers.save(Landed { outcomes, at: clock.now(), hold });
+                savers.save(Completed { outcomes, at: clock.now(), hold });
             });
         }
         Ok(sent)
@@ -183,12 +183,12 @@ impl Flight {
 
     /// Waits until there is room for another batch.
     pub async fn room(&self) {
-        self.wait_until(|aboard| aboard.messages < MOST).await;
+        self.wait_until(|in_flight| in_flight.messages < MOST).await;
     }
 
-    /// Waits until everything has landed and is saved.
+    /// Waits until everything has completed and is saved.
     pub async fn land(&self) {
-        self.wait_until(|aboard| aboard.messages == 0).await;
+        self.wait_until(|in_flight| in_flight.messages == 0).await;
     }
 
     /// Waits until something lands, from the moment of the call on.
@@ -196,10 +196,10 @@ impl Flight {
         self.state.changed.notified()
     }
 
-    async fn wait_until(&self, so: impl Fn(&Aboard) -> bool) {
+    async fn wait_until(&self, so: impl Fn(&InFlight) -> bool) {
         loop {
             let changed = self.state.changed.notified();
-            if so(&self.state.aboard()) {
+            if so(&self.state.in_flight()) {
                 return;
             }
             changed.await;
@@ -210,9 +210,9 @@ impl Flight {
     fn hold(&self, messages: &[OutgoingMessage], apart: bool) -> Hold {
         let lanes =
             if apart { messages.first().map(|one| one.key.target.account).into_iter().collect() } else { vec![] };
-        let mut aboard = self.state.aboard();
-        aboard.lanes.extend(&lanes);
-        aboard.messages += messages.len();
+        let mut in_flight = self.state.in_flight();
+        in_flight.lanes.extend(&lanes);
+        in_flight.messages += messages.len();
         Hold { state: Arc::clone(&self.state), lanes, messages: messages.len() }
     }
 }
@@ -230,7 +230,7 @@ fn groups(messages: Vec<OutgoingMessage>, apart: bool) -> Vec<Vec<OutgoingMessag
 }
 
 /// Saves what lands, what came in meanwhile together, until nobody sends any more.
-async fn save_all(store: Store, mut arrivals: mpsc::UnboundedReceiver<Landed>) {
+async fn save_all(store: Store, mut arrivals: mpsc::UnboundedReceiver<Completed>) {
     let turns = Arc::new(Semaphore::new(SAVES));
     while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
         let Some(first) = arrivals.recv().await else { return };
@@ -252,10 +252,10 @@ async fn save_all(store: Store, mut arrivals: mpsc::UnboundedReceiver<Landed>) {
 
 /// Saves in one transaction. Where that fails for all alike, it is tried again as it is; else each is saved on its own, so
 /// that one that cannot be saved takes no other with it.
-async fn save_together(store: &Store, together: Vec<Landed>) {
+async fn save_together(store: &Store, together: Vec<Completed>) {
     let (mut outcomes, mut parts, mut holds) = (Vec::new(), Vec::new(), Vec::new());
     let mut latest = None;
-    for Landed { outcomes: part, at, hold } in together {
+    for Completed { outcomes: part, at, hold } in together {
         let from = outcomes.len();
         outcomes.extend(part);
         parts.push((from..outcomes.len(), at));

@@ -19,7 +19,7 @@ const PERIOD: Duration = Duration::from_secs(2);
 
 /// A process that reconciles while it has the lease.
 #[derive(Debug)]
-pub(super) struct Candidate {
+pub(super) struct LeaderElection {
     store: Store,
     me: Holder,
     /// What this process would have the database follow.
@@ -36,7 +36,7 @@ struct Told {
     foreign: Option<Foreign>,
 }
 
-impl Candidate {
+impl LeaderElection {
     pub(super) fn new(store: Store, source: SourceId) -> Self {
         let host = uname().nodename().to_string_lossy().into_owned();
         let me = Holder { host, pid: getpid().as_raw_nonzero().get() };

@@ -8,7 +8,7 @@ use crate::store::{NextDue, Store};
 
 /// The facts and manifests for which runs were made last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Seen(Option<(i64, i64)>);
+pub struct Watermark(Option<(i64, i64)>);
 
 /// What a tick did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,8 +33,13 @@ impl Kept {
 
 /// Does what is due at `now`: runs for new accounts, lost leases, phases, enrollment passes, webhooks that
 /// are too old.
-pub async fn upkeep(store: &Store, program: &Program, seen: &mut Seen, now: Timestamp) -> Result<Kept, store::Error> {
-    let generations = Seen(Some((store.facts_generation().await?, program.generation)));
+pub async fn maintenance(
+    store: &Store,
+    program: &Program,
+    seen: &mut Watermark,
+    now: Timestamp,
+) -> Result<Kept, store::Error> {
+    let generations = Watermark(Some((store.facts_generation().await?, program.generation)));
     if *seen != generations && store.ensure_runs(program, now).await? {
         *seen = generations;
     }

@@ -21,13 +21,13 @@ mod stopped_runs;
 mod supervisor;
 
 pub use self::confirmations::confirm;
-pub use self::dispatcher::Flight;
+pub use self::dispatcher::Dispatcher;
 pub use self::enroll::enroll;
 pub use self::loaded_program::{Error as LoadError, Loaded};
-pub use self::maintenance::{Kept, Seen, upkeep};
+pub use self::maintenance::{Kept, Watermark, maintenance};
 pub use self::notify::{Told, deliver};
 pub use self::receive::{Received, receive};
 pub use self::sandbox::Sandbox;
 pub use self::send::{BATCH, Sent, send};
-pub use self::send_resources::Addressees;
+pub use self::send_resources::SenderDirectory;
 pub use self::supervisor::{Roles, Supervisor};

@@ -7,11 +7,13 @@ use sha2::{Digest, Sha256};
 use crate::channel::webhook;
 use crate::channel::webhook::{Inbound, Meaning, Notice, Post, Preference, Status, StatusKind, Subject, Update};
 use crate::channel::{Reaction, Refusal, whatsapp};
-use crate::core::domain::{Mark, MessageKey, Timestamp, hex};
+use crate::core::domain::{InstallationId, MessageKey, Timestamp, hex};
 use crate::core::lifecycle::restriction as stop;
-use crate::core::lifecycle::restriction::Stop;
+use crate::core::lifecycle::restriction::Restriction;
 use crate::core::lifecycle::send_resources::tag;
-use crate::store::{HeardOf, Incoming, ProviderNotice, Receipt, ReceiptStatus, SenderName, Senders, Webhook};
+use crate::store::{
+    InboundMessage, InboundResult, ProviderNotice, Receipt, ReceiptStatus, SenderName, Senders, Webhook,
+};
 
 /// A failure that is told afterwards is one of the first hand-over: the provider tries no second one.
 const ATTEMPT: u16 = 1;
@@ -73,7 +75,7 @@ impl<'a> Read<'a> {
     pub(super) fn receipts(
         &self,
         called: &HashMap<String, MessageKey>,
-        ours: &Mark,
+        ours: &InstallationId,
         senders: &Senders,
     ) -> impl Iterator<Item = Receipt> {
         self.statuses().filter_map(|status| {
@@ -93,7 +95,7 @@ impl<'a> Read<'a> {
         })
     }
 
-    pub(super) fn incoming(&self) -> impl Iterator<Item = Incoming> {
+    pub(super) fn incoming(&self) -> impl Iterator<Item = InboundMessage> {
         self.post.updates.iter().filter_map(|update| match update {
             Update::Inbound(inbound) => Some(message(&self.webhook.channel, inbound)),
             Update::Preference(preference) => Some(switch(&self.webhook.channel, preference)),
@@ -138,9 +140,9 @@ fn receipt_status(kind: &StatusKind, is_shared: bool) -> ReceiptStatus {
     }
 }
 
-fn message(channel: &str, inbound: &Inbound) -> Incoming {
+fn message(channel: &str, inbound: &Inbound) -> InboundMessage {
     let person = inbound.person.clone();
-    Incoming {
+    InboundMessage {
         id: inbound.id.clone(),
         channel: channel.to_owned(),
         number: inbound.number.clone(),
@@ -155,13 +157,13 @@ fn message(channel: &str, inbound: &Inbound) -> Incoming {
 }
 
 /// As if the person had written the word.
-fn switch(channel: &str, preference: &Preference) -> Incoming {
+fn switch(channel: &str, preference: &Preference) -> InboundMessage {
     let person = preference.person.clone();
     let text = if preference.stop { "STOP" } else { "START" };
     let whose = person.phone.as_ref().or(person.user.as_ref()).map_or("somebody", String::as_str);
     // It has no name of its own; one of which nobody can tell whose it is is kept for longer than they may be known.
     let name = format!("preference {whose} {text} {}", preference.at.timestamp());
-    Incoming {
+    InboundMessage {
         id: format!("preference {}", hex(&Sha256::digest(name))),
         channel: channel.to_owned(),
         number: preference.number.clone(),
@@ -176,7 +178,7 @@ fn switch(channel: &str, preference: &Preference) -> Incoming {
 }
 
 /// What a notice stops or lets go on; nothing if it means nothing, or does not say what it is about.
-fn stop(channel: &str, notice: &Notice, sentence: &str, said_at: Timestamp) -> Option<Stop> {
+fn stop(channel: &str, notice: &Notice, sentence: &str, said_at: Timestamp) -> Option<Restriction> {
     let (is_stopped, until) = match notice.meaning {
         Meaning::Stop { until } => (true, until),
         Meaning::Lift => (false, None),
@@ -190,7 +192,7 @@ fn stop(channel: &str, notice: &Notice, sentence: &str, said_at: Timestamp) -> O
         Subject::Number(number) => stop::Subject::Number(number.clone()?),
         Subject::Account(id) => stop::Subject::Business(id.clone()?),
     };
-    Some(Stop { channel: channel.to_owned(), subject, said_at, is_stopped, until, message: sentence.to_owned() })
+    Some(Restriction { channel: channel.to_owned(), subject, said_at, is_stopped, until, message: sentence.to_owned() })
 }
 
 /// What happened to what, in one sentence for the log.
@@ -213,13 +215,13 @@ fn sentence(channel: &str, notice: &Notice) -> String {
 
 /// What a tick did.
 #[derive(Debug)]
-pub(super) struct Tally<'a> {
+pub(super) struct Totals<'a> {
     pub(super) receipts: usize,
     pub(super) progress: u64,
-    pub(super) heard: &'a HeardOf,
+    pub(super) heard: &'a InboundResult,
 }
 
-impl Tally<'_> {
+impl Totals<'_> {
     /// Tells the log of the posts that are `done`.
     pub(super) fn tell(&self, done: &[&Read<'_>]) {
         for post in done {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::provider_updates::{Read, Tally};
-use super::send_resources::Addressees;
+use super::provider_updates::{Read, Totals};
+use super::send_resources::SenderDirectory;
 use crate::core::domain::Timestamp;
 use crate::store;
 use crate::store::{Processed, Speed, Store};
@@ -31,7 +31,7 @@ pub struct Received {
 /// One that cannot be processed is put off and holds up no other.
 pub async fn receive(
     store: &Store,
-    addressees: &mut Addressees,
+    sender_directory: &mut SenderDirectory,
     (now, speed): (Timestamp, Speed),
 ) -> Result<Received, store::Error> {
     let lease = TimeDelta::from_std(LEASE.mul_f64(speed.0.max(1.0))).unwrap_or(TimeDelta::MAX);
@@ -43,14 +43,14 @@ pub async fn receive(
         post.erase = names_one;
     }
     let mut received = Received { posts: posts.len(), words: false };
-    match process(store, addressees, &posts, now).await {
+    match process(store, sender_directory, &posts, now).await {
         Ok(words) => received.words = words,
         // The posts are not at fault; they come again when the claim on them is over.
         Err(error @ store::Error::Unavailable { .. }) => return Err(error),
         Err(error) => {
             tracing::debug!(error = &error as &dyn std::error::Error, "cannot process webhooks together");
             for post in &posts {
-                match process(store, addressees, std::slice::from_ref(post), now).await {
+                match process(store, sender_directory, std::slice::from_ref(post), now).await {
                     Ok(words) => received.words |= words,
                     Err(error @ store::Error::Unavailable { .. }) => return Err(error),
                     Err(error) => put_off(store, post, &chain(&error), now).await?,
@@ -64,7 +64,7 @@ pub async fn receive(
 /// Returns whether replies, or notices, changed who is written to.
 async fn process(
     store: &Store,
-    addressees: &mut Addressees,
+    sender_directory: &mut SenderDirectory,
     posts: &[Read<'_>],
     now: Timestamp,
 ) -> Result<bool, store::Error> {
@@ -72,39 +72,39 @@ async fn process(
         return Ok(false);
     }
     // Receipts first: they tell what the messages are called that people answer.
-    addressees.learn(store, posts.iter().flat_map(Read::senders).collect()).await?;
+    sender_directory.learn(store, posts.iter().flat_map(Read::senders).collect()).await?;
     let unnamed: Vec<&str> = posts.iter().flat_map(Read::unnamed).collect();
     let called = store.called(&unnamed).await?;
     // Only of what failed it matters by whose number it went.
     let nobody = store::Senders::default();
-    let senders = if posts.iter().any(Read::has_failures) { addressees.senders(store).await? } else { &nobody };
+    let senders = if posts.iter().any(Read::has_failures) { sender_directory.senders(store).await? } else { &nobody };
     let ours = store.mark().await?;
     let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called, &ours, senders)).collect();
     let progress = store.receipts(&receipts, now).await?;
     let incoming: Vec<_> = posts.iter().flat_map(Read::incoming).collect();
     let heard = if incoming.is_empty() {
-        store::HeardOf::default()
+        store::InboundResult::default()
     } else {
-        store.hear(&incoming, addressees.senders(store).await?, now).await?
+        store.hear(&incoming, sender_directory.senders(store).await?, now).await?
     };
     let notices: Vec<_> = posts.iter().flat_map(Read::notices).collect();
     let new = match notices.as_slice() {
         [] => Vec::new(),
-        notices => store.note_notices(notices, addressees.by_what(store).await?, now).await?,
+        notices => store.note_notices(notices, sender_directory.by_what(store).await?, now).await?,
     };
     for place in &new {
         tracing::warn!("{}", notices[*place].sentence);
     }
-    let riddles: BTreeSet<&str> = heard.riddles.iter().map(String::as_str).collect();
+    let unresolved: BTreeSet<&str> = heard.unresolved.iter().map(String::as_str).collect();
     let (puzzling, plain): (Vec<&Read<'_>>, Vec<&Read<'_>>) =
-        posts.iter().partition(|post| post.incoming().any(|one| riddles.contains(one.id.as_str())));
+        posts.iter().partition(|post| post.incoming().any(|one| unresolved.contains(one.id.as_str())));
     let processed = |post: &&Read<'_>| Processed { id: post.webhook.id, problem: post.problem(), erase: post.erase };
     store.settle_webhooks(&plain.iter().map(processed).collect::<Vec<_>>(), now).await?;
     for post in puzzling {
         put_off(store, post, "nothing tells who somebody is that answers a message", now).await?;
     }
-    Tally { receipts: receipts.len(), progress, heard: &heard }.tell(&plain);
-    Ok(heard.replies != store::Heard::default() || new.iter().any(|place| notices[*place].stop.is_some()))
+    Totals { receipts: receipts.len(), progress, heard: &heard }.tell(&plain);
+    Ok(heard.replies != store::ReplyEffects::default() || new.iter().any(|place| notices[*place].stop.is_some()))
 }
 
 /// Has a post tried again, or kept for a month, and told.

@@ -35,7 +35,7 @@ pub struct Sent {
 }
 
 /// Sends what is due within `span`, at most one batch, and waits for what becomes of it. Daemons send by
-/// [`Flight`](super::Flight), which waits for nobody.
+/// [`Dispatcher`](super::Dispatcher), which waits for nobody.
 ///
 /// The attempt is committed before the channel is called and the outcome after; whoever dies in between leaves
 /// messages whose lease runs out into `uncertain`.

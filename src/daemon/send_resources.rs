@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::core::lifecycle::send_resources::Means;
+use crate::core::lifecycle::send_resources::SendResources;
 use crate::core::manifest::desired::policy::Policies;
 use crate::store;
 use crate::store::{SenderName, Senders, Store};
 
 /// What was in force when somebody last asked.
 #[derive(Debug, Default)]
-pub struct Addressees {
+pub struct SenderDirectory {
     /// As of this generation of manifests.
     generation: Option<i64>,
     policies: Policies,
-    means: Means,
+    means: SendResources,
     /// As of these generations of manifests and facts.
     senders_as_of: Option<(i64, i64)>,
     senders: Senders,
@@ -22,7 +22,7 @@ pub struct Addressees {
     learnt: (Option<i64>, HashSet<SenderName>),
 }
 
-impl Addressees {
+impl SenderDirectory {
     /// The accounts by their numbers.
     pub(super) async fn senders(&mut self, store: &Store) -> Result<&Senders, store::Error> {
         let (generation, facts) = (store.generation().await?, store.facts_generation().await?);
@@ -35,7 +35,7 @@ impl Addressees {
     }
 
     /// By what means campaigns write, and the accounts by their numbers.
-    pub(super) async fn by_what(&mut self, store: &Store) -> Result<(&Means, &Senders), store::Error> {
+    pub(super) async fn by_what(&mut self, store: &Store) -> Result<(&SendResources, &Senders), store::Error> {
         self.senders(store).await?;
         Ok((&self.means, &self.senders))
     }
@@ -61,7 +61,7 @@ impl Addressees {
             let now = store.in_force().await?;
             self.generation = Some(now.generation);
             self.policies = now.desired.policies();
-            self.means = Means::of(&now.desired, &now.campaigns);
+            self.means = SendResources::of(&now.desired, &now.campaigns);
         }
         Ok(())
     }

@@ -13,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::log_failure;
 use super::last_pass::Settled;
-use super::leader_election::Candidate;
+use super::leader_election::LeaderElection;
 use super::stopped_runs::tell_stopped;
-use super::{Addressees, BATCH, Flight, Kept, Loaded, Received, Seen, Told, confirm, deliver, receive, upkeep};
+use super::{
+    BATCH, Dispatcher, Kept, Loaded, Received, SenderDirectory, Told, Watermark, confirm, deliver, maintenance, receive,
+};
 use crate::channel::Open;
 use crate::channel::notify::Courier;
 use crate::core::domain::Timestamp;
@@ -94,7 +96,7 @@ impl Supervisor {
             let (this, stop) = (self.clone(), stop.clone());
             loops.spawn(async move { this.enroll_loop(&stop).await });
         }
-        let flight = Flight::new(self.store.clone());
+        let flight = Dispatcher::new(self.store.clone());
         // One set of channels for all loops: what they take at once holds for the process.
         let loaded = Arc::new(Mutex::new(Loaded::new(Arc::clone(&self.open))));
         for _ in 0..if self.roles.send { SENDERS } else { 0 } {
@@ -124,7 +126,7 @@ impl Supervisor {
 
     /// Reconciles while no other daemon does.
     async fn reconcile_in_turn(&self, stop: &CancellationToken) {
-        let candidate = Candidate::new(self.store.clone(), self.claim.source.clone());
+        let candidate = LeaderElection::new(self.store.clone(), self.claim.source.clone());
         let me = candidate.me().to_string();
         let this = Self { store: self.store.acting(Some(&me)), ..self.clone() };
         tokio::join!(candidate.run(stop), this.reconcile_loop(candidate.held(), stop));
@@ -231,14 +233,14 @@ impl Supervisor {
     }
 
     async fn enroll_loop(&self, stop: &CancellationToken) {
-        let (mut loaded, mut seen, mut told) = (Loaded::new(Arc::clone(&self.open)), Seen::default(), None);
+        let (mut loaded, mut seen, mut told) = (Loaded::new(Arc::clone(&self.open)), Watermark::default(), None);
         while !stop.is_cancelled() {
             if let Err(error) = tell_stopped(&self.store, &mut told).await {
                 log_failure("tell what stopped", &error);
             }
             match self.enroll_tick(&mut loaded, &mut seen).await {
                 Ok(kept) if kept.is_nothing() => {
-                    self.rest(stop, NextDue::upkeep).await;
+                    self.rest(stop, NextDue::maintenance).await;
                 }
                 Ok(_) => self.wake.notify_waiters(),
                 Err(error) => {
@@ -249,14 +251,18 @@ impl Supervisor {
         }
     }
 
-    async fn enroll_tick(&self, loaded: &mut Loaded, seen: &mut Seen) -> Result<Kept, Box<dyn StdError + Send + Sync>> {
+    async fn enroll_tick(
+        &self,
+        loaded: &mut Loaded,
+        seen: &mut Watermark,
+    ) -> Result<Kept, Box<dyn StdError + Send + Sync>> {
         let (program, _) = loaded.in_force(&self.store).await?;
         let (now, _) = self.store.now().await?;
-        Ok(upkeep(&self.store, &program, seen, now).await?)
+        Ok(maintenance(&self.store, &program, seen, now).await?)
     }
 
     /// Claims and has handed over until `stop` is cancelled; then waits for what is on its way.
-    async fn send_loop(&self, loaded: &Mutex<Loaded>, flight: &Flight, stop: &CancellationToken) {
+    async fn send_loop(&self, loaded: &Mutex<Loaded>, flight: &Dispatcher, stop: &CancellationToken) {
         while stop.run_until_cancelled(flight.room()).await.is_some() {
             let landing = flight.landing();
             match self.send_tick(loaded, flight).await {
@@ -278,7 +284,7 @@ impl Supervisor {
     async fn send_tick(
         &self,
         loaded: &Mutex<Loaded>,
-        flight: &Flight,
+        flight: &Dispatcher,
     ) -> Result<usize, Box<dyn StdError + Send + Sync>> {
         let (program, channels) = loaded.lock().await.in_force(&self.store).await?;
         let at = self.store.now().await?;
@@ -338,9 +344,9 @@ impl Supervisor {
 
     /// Processes what was posted to us, apart from all other work.
     async fn receive_loop(&self, stop: &CancellationToken) {
-        let mut addressees = Addressees::default();
+        let mut sender_directory = SenderDirectory::default();
         while !stop.is_cancelled() {
-            match self.receive_tick(&mut addressees).await {
+            match self.receive_tick(&mut sender_directory).await {
                 Ok(Received { posts: 0, .. }) => tokio::select! {
                     () = stop.cancelled() => {}
                     () = self.posted.notified() => {}
@@ -357,9 +363,9 @@ impl Supervisor {
         }
     }
 
-    async fn receive_tick(&self, addressees: &mut Addressees) -> Result<Received, store::Error> {
+    async fn receive_tick(&self, sender_directory: &mut SenderDirectory) -> Result<Received, store::Error> {
         let at = self.store.now().await?;
-        receive(&self.store, addressees, at).await
+        receive(&self.store, sender_directory, at).await
     }
 
     /// Waits after a failed tick until it may be made again: not at all when Postgres undid it in favour of another one.

@@ -3,8 +3,8 @@
 use super::columns::{Cell, Column};
 use super::reader;
 use super::reader::{Cells, Source};
-use super::{Error, Row, Stopped, time, value};
-use crate::core::domain::{AccountFact, Country, Language, Phone, Rejection, Said, Timestamp, WhatsappStatus, Zone};
+use super::{Error, Interrupted, Row, time, value};
+use crate::core::domain::{AccountFact, Country, Language, Phone, Rejection, Stated, Timestamp, WhatsappStatus, Zone};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Is {
@@ -40,7 +40,7 @@ static COLUMNS: [Column<Is>; 11] = [
 pub fn accounts(
     source: Source,
     now: Timestamp,
-    mut take: impl FnMut(u64, Row<AccountFact<'_>>) -> Result<(), Stopped>,
+    mut take: impl FnMut(u64, Row<AccountFact<'_>>) -> Result<(), Interrupted>,
 ) -> Result<u64, Error> {
     reader::read(source, &COLUMNS, |line, row| {
         let row = row.and_then(|row| account(&row, now));
@@ -63,14 +63,14 @@ fn account<'a>(row: &Cells<'a, Is>, now: Timestamp) -> Row<AccountFact<'a>> {
 struct Draft<'a> {
     id: Option<&'a str>,
     name: Option<&'a str>,
-    phone: Said<Phone>,
-    email: Said<&'a str>,
-    language: Said<Language>,
-    country: Said<Country>,
+    phone: Stated<Phone>,
+    email: Stated<&'a str>,
+    language: Stated<Language>,
+    country: Stated<Country>,
     timezone: Option<Zone>,
-    subscription_plan: Said<&'a str>,
-    subscription_ends_at: Said<Timestamp>,
-    whatsapp_status: Said<WhatsappStatus>,
+    subscription_plan: Stated<&'a str>,
+    subscription_ends_at: Stated<Timestamp>,
+    whatsapp_status: Stated<WhatsappStatus>,
     attributes: Vec<(&'a str, Option<&'a str>)>,
     updated_at: Option<Timestamp>,
 }

@@ -17,5 +17,5 @@ pub enum Error {
     Refused { name: String, line: u64, reason: String },
     /// Whoever takes the rows went away; it knows why.
     #[error("reading was stopped")]
-    Stopped,
+    Interrupted,
 }

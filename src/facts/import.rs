@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::core::domain::{Country, Phone, Rejection};
 use crate::facts;
-use crate::facts::{Row, Source, Stopped};
+use crate::facts::{Interrupted, Row, Source};
 use crate::store;
 use crate::store::{Age, Merged, Store};
 
@@ -97,9 +97,9 @@ fn sift<F>(
     row: Row<F>,
     rejected: &mut Vec<Rejection>,
     stage: impl FnOnce(F) -> Result<(), store::Closed>,
-) -> Result<(), Stopped> {
+) -> Result<(), Interrupted> {
     match row {
-        Ok(fact) => stage(fact).map_err(|store::Closed| Stopped),
+        Ok(fact) => stage(fact).map_err(|store::Closed| Interrupted),
         Err(rejection) => {
             rejected.push(rejection);
             Ok(())

@@ -31,4 +31,4 @@ pub type Row<F> = Result<F, Rejection>;
 
 /// What the caller's side of a reading says: the receiver of the facts is gone, so reading can stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stopped;
+pub struct Interrupted;

@@ -3,7 +3,7 @@
 use super::columns::Column;
 use super::reader;
 use super::reader::{Cells, Source};
-use super::{Error, Row, Stopped, value};
+use super::{Error, Interrupted, Row, value};
 use crate::core::domain::{Country, Phone, Rejection};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ static COLUMNS: [Column<Is>; 2] = [Column::required("phone", Is::Phone), Column:
 pub fn phones(
     source: Source,
     country: Option<Country>,
-    mut take: impl FnMut(u64, Row<Phone>) -> Result<(), Stopped>,
+    mut take: impl FnMut(u64, Row<Phone>) -> Result<(), Interrupted>,
 ) -> Result<u64, Error> {
     reader::read(source, &COLUMNS, |line, row| {
         let row = row.and_then(|row| phone(&row, country));

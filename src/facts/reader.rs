@@ -9,7 +9,7 @@ use super::columns::{Cell, Column, Columns};
 use super::csv::{Csv, Fields, Record};
 use super::ndjson::{Lines, Object, Value};
 use super::window::Window;
-use super::{Error, Row, Stopped};
+use super::{Error, Interrupted, Row};
 use crate::core::domain::Rejection;
 
 /// Bad rows are told one by one, so they must fit the memory.
@@ -80,13 +80,13 @@ pub(super) struct Cells<'a, C> {
 pub(super) fn read<C: Copy + PartialEq>(
     source: Source,
     known: &'static [Column<C>],
-    mut row: impl FnMut(u64, Row<Cells<'_, C>>) -> Result<bool, Stopped>,
+    mut row: impl FnMut(u64, Row<Cells<'_, C>>) -> Result<bool, Interrupted>,
 ) -> Result<u64, Error> {
     let Source { name, input, format, .. } = source;
     let mut bad = 0;
     let file = name.clone();
     let mut row = move |line, cells: Row<Cells<'_, C>>| {
-        let good = row(line, cells).map_err(|Stopped| Error::Stopped)?;
+        let good = row(line, cells).map_err(|Interrupted| Error::Interrupted)?;
         bad += u64::from(!good);
         if bad > MAX_BAD {
             let reason = format!("more than {MAX_BAD} bad rows up to here: this is not the file you mean");

@@ -5,9 +5,9 @@ use chrono::NaiveDate;
 use super::columns::{Cell, Column};
 use super::reader;
 use super::reader::{Cells, Source};
-use super::{Error, Row, Stopped, time, value};
+use super::{Error, Interrupted, Row, time, value};
 use crate::core::domain::{
-    AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Said, Timestamp,
+    AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Stated, Timestamp,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub fn referrals(
     source: Source,
     account: &dyn Fn(&str) -> Option<AccountId>,
     now: Timestamp,
-    mut take: impl FnMut(u64, Row<ReferralFact<'_>>) -> Result<(), Stopped>,
+    mut take: impl FnMut(u64, Row<ReferralFact<'_>>) -> Result<(), Interrupted>,
 ) -> Result<u64, Error> {
     reader::read(source, &COLUMNS, |line, row| {
         let row = row.and_then(|row| referral(&row, account, now));
@@ -89,17 +89,17 @@ struct Draft<'a> {
     account: Option<AccountId>,
     name: Option<&'a str>,
     phone: Option<Phone>,
-    email: Said<&'a str>,
-    language: Said<Language>,
+    email: Stated<&'a str>,
+    language: Stated<Language>,
     country: Option<Country>,
-    gender: Said<Gender>,
-    profession: Said<&'a str>,
-    birth_date: Said<NaiveDate>,
+    gender: Stated<Gender>,
+    profession: Stated<&'a str>,
+    birth_date: Stated<NaiveDate>,
     registered_at: Option<Timestamp>,
-    paid_at: Said<Timestamp>,
-    consent: Said<Consent>,
-    consent_source: Said<&'a str>,
-    consent_at: Said<Timestamp>,
+    paid_at: Stated<Timestamp>,
+    consent: Stated<Consent>,
+    consent_source: Stated<&'a str>,
+    consent_at: Stated<Timestamp>,
     attributes: Vec<(&'a str, Option<&'a str>)>,
     updated_at: Option<Timestamp>,
 }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::columns::Cell;
 use super::time;
-use crate::core::domain::{Consent, Said, Timestamp, WhatsappStatus, fold};
+use crate::core::domain::{Consent, Stated, Timestamp, WhatsappStatus, fold};
 
 /// Bytes of the longest value.
 const MAX_VALUE: usize = 8 * 1024;
@@ -53,10 +53,10 @@ pub(super) fn id<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
 pub(super) fn said<'a, C, T>(
     cell: &Cell<'a, C>,
     parse: impl FnOnce(&'a str) -> Result<T, String>,
-) -> Result<Said<T>, String> {
+) -> Result<Stated<T>, String> {
     match written(cell)? {
-        "" => Ok(Said::Empty),
-        text => parse(text).map(Said::Value),
+        "" => Ok(Stated::Empty),
+        text => parse(text).map(Stated::Value),
     }
 }
 
@@ -106,11 +106,11 @@ pub(super) fn email(text: &str) -> Result<&str, String> {
 }
 
 /// `Empty` stands for an answer that nobody knows.
-pub(super) fn consent(text: &str) -> Result<Said<Consent>, String> {
+pub(super) fn consent(text: &str) -> Result<Stated<Consent>, String> {
     match fold(text).replace(['-', ' '], "_").as_str() {
-        "opted_in" => Ok(Said::Value(Consent::OptedIn)),
-        "opted_out" => Ok(Said::Value(Consent::OptedOut)),
-        "" | "unknown" => Ok(Said::Empty),
+        "opted_in" => Ok(Stated::Value(Consent::OptedIn)),
+        "opted_out" => Ok(Stated::Value(Consent::OptedOut)),
+        "" | "unknown" => Ok(Stated::Empty),
         _ => Err("not a consent: use `opted_in`, `opted_out`, or leave it empty".to_owned()),
     }
 }
@@ -127,7 +127,7 @@ pub(super) fn whatsapp_status(text: &str) -> Result<WhatsappStatus, String> {
 #[cfg(test)]
 mod tests {
     use super::{consent, email};
-    use crate::core::domain::{Consent, Said};
+    use crate::core::domain::{Consent, Stated};
 
     #[test]
     fn addresses() {
@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn answers() {
-        assert_eq!(consent("Opted-Out"), Ok(Said::Value(Consent::OptedOut)));
-        assert_eq!(consent("unknown"), Ok(Said::Empty));
+        assert_eq!(consent("Opted-Out"), Ok(Stated::Value(Consent::OptedOut)));
+        assert_eq!(consent("unknown"), Ok(Stated::Empty));
         assert!(consent("yes").is_err());
     }
 }

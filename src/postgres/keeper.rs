@@ -138,7 +138,7 @@ impl Kept {
         }
     }
 
-    /// Stops the server when it has had no user for the time of grace.
+    /// Restrictions the server when it has had no user for the time of grace.
     async fn while_ready(&mut self) -> Result<Next, Error> {
         match &mut self.launched {
             Some(launch) => launch.was_ready = true,

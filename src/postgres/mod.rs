@@ -141,7 +141,7 @@ impl Server {
         Ok((Self { place, users: Some(users) }, started))
     }
 
-    /// Stops the server unless somebody uses it.
+    /// Restrictions the server unless somebody uses it.
     pub fn stop(dir: &Path) -> Result<Stop, Error> {
         let place = Place::choose(dir)?;
         if cluster::major(&place)?.is_none() {

@@ -125,7 +125,7 @@ fn set(command: &mut Command, settings: &[(&str, &str)]) {
     }
 }
 
-/// Stops the server: in good order, and if it does not listen, less gently. The caller holds `users.lock`.
+/// Restrictions the server: in good order, and if it does not listen, less gently. The caller holds `users.lock`.
 pub(super) fn stop(place: &Place) -> Result<(), Error> {
     for (how, patience) in [(Signal::INT, FAST), (Signal::QUIT, IMMEDIATE)] {
         let began = Instant::now();

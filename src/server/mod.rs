@@ -5,11 +5,11 @@
 //! there.
 
 mod connections;
-mod doors;
 mod health;
 mod refusals;
 mod room;
 mod shared;
+mod webhook_channels;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -23,10 +23,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use self::connections::Limits;
-use self::doors::Doors;
 use self::refusals::Refusals;
 use self::room::Room;
 use self::shared::Shared;
+use self::webhook_channels::WebhookChannels;
 use crate::store;
 use crate::store::Store;
 
@@ -57,9 +57,9 @@ impl Server {
         let listen = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let doors = Doors::default();
-        doors.refresh(&store).await?;
-        let shared = Shared { store, posted, doors, refusals: Refusals::default(), room: Room::new() };
+        let webhook_channels = WebhookChannels::default();
+        webhook_channels.refresh(&store).await?;
+        let shared = Shared { store, posted, webhook_channels, refusals: Refusals::default(), room: Room::new() };
         Ok(Self { listener, address, limits: Limits::default(), shared: Arc::new(shared) })
     }
 

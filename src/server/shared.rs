@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::doors::Doors;
 use super::refusals::Refusals;
 use super::room::Room;
+use super::webhook_channels::WebhookChannels;
 use crate::store::Store;
 
 /// How often it is looked whether the manifests have changed, and which refusals are worth a line.
@@ -20,7 +20,7 @@ pub(super) struct Shared {
     pub(super) store: Store,
     /// Tells that something was posted.
     pub(super) posted: Arc<Notify>,
-    pub(super) doors: Doors,
+    pub(super) webhook_channels: WebhookChannels,
     pub(super) refusals: Refusals,
     pub(super) room: Room,
 }
@@ -31,7 +31,7 @@ impl Shared {
         let mut failed = false;
         while stop.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
             self.refusals.tell_folded(Instant::now());
-            let refreshed = self.doors.refresh(&self.store).await;
+            let refreshed = self.webhook_channels.refresh(&self.store).await;
             if let Err(error) = &refreshed
                 && !failed
             {

@@ -40,7 +40,7 @@ pub(super) async fn shake_hands(
 }
 
 fn welcome(shared: &Shared, channel: &str, asked: &BTreeMap<String, String>) -> Result<String, Refused> {
-    let door = shared.doors.of(channel).ok_or(Reason::UnknownChannel)?;
+    let door = shared.webhook_channels.of(channel).ok_or(Reason::UnknownChannel)?;
     let said = |key: &str| asked.get(key).map_or("", String::as_str);
     let expected = key(door.verify_token.as_ref(), "verifyToken")?;
     if said("hub.mode") == "subscribe" && webhook::is_same(said("hub.verify_token"), &expected) {
@@ -57,7 +57,7 @@ pub(super) async fn post(State(shared): State<Arc<Shared>>, Path(channel): Path<
 }
 
 async fn take(shared: &Shared, channel: &str, request: Request) -> Result<(), Refused> {
-    let door = shared.doors.of(channel).ok_or(Reason::UnknownChannel)?;
+    let door = shared.webhook_channels.of(channel).ok_or(Reason::UnknownChannel)?;
     let (head, body) = request.into_parts();
     let signature = head.headers.get("x-hub-signature-256").ok_or(Reason::NoSignature)?;
     let signature = signature.to_str().map_err(|_| Reason::WrongSignature)?;

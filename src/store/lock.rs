@@ -9,7 +9,7 @@
 //! 3. Inbound messages, conversations, suppressions, holds and confirmations.
 //! 4. Leases, then lanes. The row of a lane is the lock of its account: it covers the account's runs and targets.
 //! 5. Messages. The lane covers a message that waits for another attempt, so receipts do not lock it.
-//! 6. Halted channels.
+//! 6. RunRestriction channels.
 //! 7. Provider names of messages and people (`provider_message`, `alias`).
 //!
 //! Webhooks are locked in transactions of their own.
@@ -112,14 +112,18 @@ pub(super) async fn lock_lanes(tx: &mut PgConnection, accounts: &[AccountId]) ->
     Ok(())
 }
 
-/// Locks the lanes of an import: those of `accounts` and, with `twins`, those of every account in the table `twin`. The
+/// Locks the lanes of an import: those of `accounts` and, with `duplicates`, those of every account in the table `duplicate`. The
 /// claim skips these lanes until the commit.
-pub(super) async fn lock_lanes_of_import(tx: &mut PgConnection, accounts: &[i32], twins: bool) -> Result<(), Error> {
+pub(super) async fn lock_lanes_of_import(
+    tx: &mut PgConnection,
+    accounts: &[i32],
+    duplicates: bool,
+) -> Result<(), Error> {
     const LOCK: &str = "select from lane where account_id = any($1) order by account_id for no key update";
     const LOCK_WITH_TWINS: &str = "select from lane
-        where account_id = any($1) or account_id in (select account_id from twin)
+        where account_id = any($1) or account_id in (select account_id from duplicate)
         order by account_id for no key update";
-    let sql = if twins { LOCK_WITH_TWINS } else { LOCK };
+    let sql = if duplicates { LOCK_WITH_TWINS } else { LOCK };
     let locked = sqlx::query(sql).bind(accounts).persistent(false).execute(tx).await;
     locked.map(drop).map_err(Error::during("lock the lanes"))
 }

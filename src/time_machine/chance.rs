@@ -50,7 +50,7 @@ pub(super) struct Chance {
 enum What {
     Pays = 1,
     PaysWhen = 2,
-    Stops = 3,
+    Restrictions = 3,
     StopsWhen = 4,
 }
 
@@ -73,7 +73,7 @@ impl Chance {
                 let after = hours(number(What::PaysWhen), PAYS_WITHIN_HOURS);
                 self.payments.entry(at + after).or_default().push(actor.clone());
             }
-            if falls(number(What::Stops), self.rates.stop) {
+            if falls(number(What::Restrictions), self.rates.stop) {
                 let after = hours(number(What::StopsWhen), STOPS_WITHIN_HOURS);
                 self.stops.entry(at + after).or_default().push(actor);
             }

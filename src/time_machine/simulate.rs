@@ -10,7 +10,7 @@ use super::notes::notes;
 use super::report::Report;
 use super::script::Script;
 use super::settings::Settings;
-use super::tally::{Found, Seen, report};
+use super::tally::{Found, Observed, report};
 use super::world;
 use super::world::World;
 use crate::core::dispatch::program::Program;
@@ -78,7 +78,7 @@ struct Simulation {
     settings: Settings,
     program: Arc<Program>,
     chance: Chance,
-    seen: Seen,
+    seen: Observed,
     /// What is to be said before anything else.
     first: Vec<String>,
     messages: u64,
@@ -100,7 +100,7 @@ impl Simulation {
         }
         let (program, _) = world.in_force().await?;
         let chance = Chance::new(settings.seed, settings.rates, &program);
-        let (seen, first) = (Seen::default(), first.into_iter().collect());
+        let (seen, first) = (Observed::default(), first.into_iter().collect());
         Ok(Self { world, settings, program, chance, seen, first, messages: 0, analyzed: 0 })
     }
 

@@ -13,16 +13,16 @@ use crate::core::domain::{AccountId, CampaignId, NaiveDate, Timestamp};
 use crate::core::manifest::desired::CampaignType;
 use crate::store;
 use crate::store::Store;
-use crate::store::query::report::{AccountFacts, DayTally, EndTally, FullLane, Overlap, RunTally, Unreached};
+use crate::store::query::report::{AccountFacts, DayTotals, EndTotals, FullLane, Overlap, RunTotals, Unreached};
 
 /// What the database knows at the end.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) accounts: Vec<AccountFacts>,
     pub(super) names: BTreeMap<CampaignId, String>,
-    pub(super) days: Vec<DayTally>,
-    pub(super) runs: Vec<RunTally>,
-    ends: Vec<EndTally>,
+    pub(super) days: Vec<DayTotals>,
+    pub(super) runs: Vec<RunTotals>,
+    ends: Vec<EndTotals>,
     overlaps: Vec<Overlap>,
     people: u64,
     reached: u64,
@@ -31,13 +31,13 @@ pub(super) struct Found {
 
 /// What only who was there has seen.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Observed {
     pub(super) paid: u64,
     pub(super) stopped: u64,
     full: BTreeMap<(AccountId, NaiveDate), BTreeSet<CampaignId>>,
 }
 
-impl Seen {
+impl Observed {
     pub(super) fn note(&mut self, lanes: Vec<FullLane>) {
         for FullLane { account, day, waiting } in lanes {
             self.full.entry((account, day)).or_default().extend(waiting);
@@ -77,7 +77,7 @@ impl Found {
 }
 
 /// Makes the report, its notes left out.
-pub(super) fn report(found: &Found, program: &Program, settings: &Settings, seen: &Seen) -> Report {
+pub(super) fn report(found: &Found, program: &Program, settings: &Settings, seen: &Observed) -> Report {
     let dates = dates(found, settings);
     let runs = runs(found);
     let campaigns = campaigns(found, program);
@@ -134,13 +134,13 @@ fn days(found: &Found, dates: &[NaiveDate]) -> Vec<Day> {
 }
 
 /// The days on which something of these left, first and last.
-fn span(days: &[&DayTally]) -> (Option<NaiveDate>, Option<NaiveDate>) {
+fn span(days: &[&DayTotals]) -> (Option<NaiveDate>, Option<NaiveDate>) {
     let sent = || days.iter().filter(|tally| tally.sent > 0).filter_map(|tally| tally.day);
     (sent().min(), sent().max())
 }
 
 fn runs(found: &Found) -> Vec<Run> {
-    let mut days: BTreeMap<(AccountId, CampaignId), Vec<&DayTally>> = BTreeMap::new();
+    let mut days: BTreeMap<(AccountId, CampaignId), Vec<&DayTotals>> = BTreeMap::new();
     for tally in &found.days {
         days.entry((tally.account, tally.campaign)).or_default().push(tally);
     }
@@ -183,8 +183,8 @@ fn campaigns(found: &Found, program: &Program) -> Vec<Campaign> {
 /// A campaign, with those of its name whose manifests went before it came.
 fn campaign(found: &Found, program: &Program, name: String, ids: &[CampaignId]) -> Campaign {
     let spec = ids.iter().find_map(|id| program.campaign(*id)).map(|campaign| &campaign.spec);
-    let runs: Vec<&RunTally> = found.runs.iter().filter(|run| ids.contains(&run.campaign)).collect();
-    let days: Vec<&DayTally> = found.days.iter().filter(|tally| ids.contains(&tally.campaign)).collect();
+    let runs: Vec<&RunTotals> = found.runs.iter().filter(|run| ids.contains(&run.campaign)).collect();
+    let days: Vec<&DayTotals> = found.days.iter().filter(|tally| ids.contains(&tally.campaign)).collect();
     let finished: Vec<Timestamp> = runs.iter().filter_map(|run| run.finished_at).collect();
     let (first_sent_on, last_sent_on) = span(&days);
     let mut figures = Figures {
@@ -266,7 +266,7 @@ fn ratio(part: u64, whole: u64, steps: f64) -> f64 {
     if whole == 0 { 0.0 } else { (part as f64 / whole as f64 * steps).round() / steps }
 }
 
-fn conflicts(found: &Found, seen: &Seen) -> Conflicts {
+fn conflicts(found: &Found, seen: &Observed) -> Conflicts {
     let pair = |overlap: &Overlap| {
         let mut campaigns = overlap.campaigns.map(|id| found.name(id));
         campaigns.sort_unstable();

@@ -13,7 +13,7 @@ use crate::core::domain::Timestamp;
 use crate::core::manifest::Sources;
 use crate::daemon::reconcile;
 use crate::daemon::reconcile::{By, Comparison, Pass, compare};
-use crate::daemon::{BATCH, LoadError, Loaded, Seen, send, upkeep};
+use crate::daemon::{BATCH, LoadError, Loaded, Watermark, maintenance, send};
 use crate::facts::Source;
 use crate::facts::import;
 use crate::facts::import::Report;
@@ -35,7 +35,7 @@ pub struct World {
     stride: TimeDelta,
     loaded: Loaded,
     in_force: Option<(Arc<Program>, Arc<Channels>)>,
-    seen: Seen,
+    seen: Watermark,
     crashes: u32,
 }
 
@@ -59,7 +59,7 @@ impl World {
     /// Begins at an instant, on a database that nobody else uses.
     pub fn begin(store: Store, script: Arc<Script>, now: Timestamp) -> Self {
         let loaded = Loaded::new(Arc::clone(&script).opens());
-        let (stride, seen) = (TimeDelta::zero(), Seen::default());
+        let (stride, seen) = (TimeDelta::zero(), Watermark::default());
         Self { store, script, now, stride, loaded, in_force: None, seen, crashes: 0 }
     }
 
@@ -124,7 +124,7 @@ impl World {
     /// The daemon dies and comes back: it remembers nothing.
     pub fn restart(&mut self) {
         self.loaded = Loaded::new(Arc::clone(&self.script).opens());
-        self.seen = Seen::default();
+        self.seen = Watermark::default();
         self.touch();
     }
 
@@ -166,11 +166,11 @@ impl World {
             self.in_force = Some((Arc::clone(&program), Arc::clone(&channels)));
             let due = self.store.next_due().await?;
             let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.now);
-            let did = if looks_anew || is_due(due.upkeep()) {
-                !upkeep(&self.store, &program, &mut self.seen, self.now).await?.is_nothing()
+            let did = if looks_anew || is_due(due.maintenance()) {
+                !maintenance(&self.store, &program, &mut self.seen, self.now).await?.is_nothing()
             } else if is_due(due.send) {
                 // Upkeep comes first at its instants: lanes stop short of the next one.
-                let quiet = due.upkeep().map_or(end, |at| end.min(at - TimeDelta::microseconds(1)));
+                let quiet = due.maintenance().map_or(end, |at| end.min(at - TimeDelta::microseconds(1)));
                 let span = Span::new(self.now, quiet.min(self.now + self.stride));
                 self.send(&program, &channels, span).await?
             } else {

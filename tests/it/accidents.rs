@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use relance::daemon::{BATCH, Seen, send, upkeep};
+use relance::daemon::{BATCH, Watermark, maintenance, send};
 use relance::store::{Span, Speed, Terms};
 use sqlx::Connection;
 
@@ -312,10 +312,10 @@ async fn accident_12_jobs_that_overlap_take_and_write_to_everybody_once() {
         let (store, program, channels) = (world.store().clone(), Arc::clone(&program), Arc::clone(&channels));
         let begin = world.now;
         tokio::spawn(async move {
-            let mut seen = Seen::default();
+            let mut seen = Watermark::default();
             for minute in 0..10 {
                 let now = begin + TimeDelta::minutes(minute);
-                upkeep(&store, &program, &mut seen, now).await.unwrap();
+                maintenance(&store, &program, &mut seen, now).await.unwrap();
                 send(&store, &program, &channels, BATCH, (Span::now(now), Speed(1.0))).await.unwrap();
             }
         })

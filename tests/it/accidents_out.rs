@@ -8,13 +8,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use relance::channel::fake_graph::{ApiError, Behaviour, Clock, Fault, Order, StandIn};
+use relance::channel::fake_graph::{ApiError, Behaviour, Clock, FakeGraph, Fault, Order};
 use relance::channel::whatsapp::{WhatsappCloud, reaction};
 use relance::channel::{Channel, Channels, Open, Refusal};
 use relance::core::dispatch::program::Program;
 use relance::core::domain::{Callback, MessageKey};
 use relance::core::manifest::desired::Channel as Spec;
-use relance::daemon::{BATCH, Flight, Seen, upkeep};
+use relance::daemon::{BATCH, Dispatcher, Watermark, maintenance};
 use relance::facts::{Source, import};
 use relance::store::{Age, Batch, Receipt, ReceiptStatus, Speed};
 use tempfile::TempDir;
@@ -31,9 +31,9 @@ const REAL: Speed = Speed(1.0);
 /// A world whose messages leave.
 struct Way {
     world: World,
-    standin: StandIn,
-    flight: Flight,
-    seen: Seen,
+    fake_graph: FakeGraph,
+    flight: Dispatcher,
+    seen: Watermark,
     dir: TempDir,
 }
 
@@ -60,9 +60,9 @@ fn manifests(days: u16, defaults: &str, campaigns: &[(&str, &str)], urls: &[Stri
     yaml
 }
 
-async fn standin() -> StandIn {
+async fn fake_graph() -> FakeGraph {
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    StandIn::start(anywhere, Clock::new(MONDAY.parse().unwrap(), 1.0), Behaviour::default()).await.unwrap()
+    FakeGraph::start(anywhere, Clock::new(MONDAY.parse().unwrap(), 1.0), Behaviour::default()).await.unwrap()
 }
 
 impl Way {
@@ -77,17 +77,17 @@ impl Way {
                 world.person(Person { account: &name, ..Person::new(&id, &phone) }).await;
             }
         }
-        let flight = Flight::new(world.store().clone());
-        Self { world, standin: standin().await, flight, seen: Seen::default(), dir: folder() }
+        let flight = Dispatcher::new(world.store().clone());
+        Self { world, fake_graph: fake_graph().await, flight, seen: Watermark::default(), dir: folder() }
     }
 
     /// Has one campaign of so many days in force, and everybody in it; an hour later all of them are due.
     async fn apply(&mut self, days: u16, defaults: &str, campaign: &str) {
         let spec = format!("{ALWAYS}{campaign}");
-        let yaml = manifests(days, defaults, &[("c", &spec)], &[self.standin.url()], &self.dir);
+        let yaml = manifests(days, defaults, &[("c", &spec)], &[self.fake_graph.url()], &self.dir);
         self.world.apply(&yaml).await;
         let (program, _) = self.in_force().await;
-        while !upkeep(self.world.store(), &program, &mut self.seen, self.world.now).await.unwrap().is_nothing() {}
+        while !maintenance(self.world.store(), &program, &mut self.seen, self.world.now).await.unwrap().is_nothing() {}
         self.world.now += TimeDelta::hours(1);
     }
 
@@ -116,7 +116,7 @@ impl Way {
         let (program, channels) = self.in_force().await;
         loop {
             let now = self.world.now;
-            let kept = upkeep(self.world.store(), &program, &mut self.seen, now).await.unwrap();
+            let kept = maintenance(self.world.store(), &program, &mut self.seen, now).await.unwrap();
             let sent = self.flight.send(&program, &channels, BATCH, (now, REAL)).await.unwrap();
             self.flight.land().await;
             if kept.is_nothing() && sent.lanes == 0 {
@@ -131,19 +131,19 @@ impl Way {
     }
 
     fn fail(&self, phone: &str, code: i64) {
-        self.standin
+        self.fake_graph
             .order(Order::FailFor { phone: phone.to_owned(), fault: Fault::Error(ApiError::new(code, "said so")) });
     }
 
     /// What was accepted, each with how often.
     fn accepted(&self) -> BTreeMap<MessageKey, usize> {
-        accepted(&self.standin)
+        accepted(&self.fake_graph)
     }
 }
 
-fn accepted(standin: &StandIn) -> BTreeMap<MessageKey, usize> {
+fn accepted(fake_graph: &FakeGraph) -> BTreeMap<MessageKey, usize> {
     let mut accepted = BTreeMap::new();
-    for one in standin.ledger() {
+    for one in fake_graph.ledger() {
         *accepted.entry(one.key.parse::<Callback>().unwrap().key).or_default() += 1;
     }
     accepted
@@ -154,7 +154,7 @@ async fn counters_are_exact(world: &World) {
     let of = |table: &str, on: &str| {
         format!(
             "select count(*) from {table} t where taken <> (select count(*) from message m
-             where {on} and m.counts_on = t.taken_on)"
+             where {on} and m.quota_date = t.taken_on)"
         )
     };
     assert_eq!(world.one::<i64>(&of("lane", "m.account_id = t.account_id")).await, 0);
@@ -166,7 +166,7 @@ async fn counters_are_exact(world: &World) {
 async fn accident_01_an_answer_that_is_lost_is_not_a_second_message() {
     let mut way = Way::new(1, 3).await;
     way.apply(2, "", "").await;
-    way.standin.order(Order::FailNext { calls: 3, fault: Fault::CutAfter });
+    way.fake_graph.order(Order::FailNext { calls: 3, fault: Fault::CutAfter });
     way.work().await;
     for _ in 0..48 {
         way.pass(TimeDelta::minutes(15)).await;
@@ -189,7 +189,7 @@ async fn accident_02_a_phone_that_looks_like_a_number_leaves_as_a_text_on_every_
     way.apply(2, "", "").await;
     way.work().await;
     way.pass(TimeDelta::hours(25)).await;
-    let to: Vec<_> = way.standin.ledger().into_iter().map(|one| one.body["to"].clone()).collect();
+    let to: Vec<_> = way.fake_graph.ledger().into_iter().map(|one| one.body["to"].clone()).collect();
     assert_eq!(to, [serde_json::json!("+237671000001"), serde_json::json!("+237671000001")]);
 }
 
@@ -205,13 +205,13 @@ async fn accident_03_and_04_a_cap_of_two_lets_two_out_whoever_races_and_whatever
         }
     }
     let (program, channels) = way.in_force().await;
-    upkeep(way.world.store(), &program, &mut way.seen, way.world.now).await.unwrap();
+    maintenance(way.world.store(), &program, &mut way.seen, way.world.now).await.unwrap();
     for day in 1..=4 {
         let now = way.world.now;
         let racing = (0..4).map(|_| {
             let (program, channels, store) = (Arc::clone(&program), Arc::clone(&channels), way.world.store().clone());
             tokio::spawn(async move {
-                let flight = Flight::new(store);
+                let flight = Dispatcher::new(store);
                 while flight.send(&program, &channels, BATCH, (now, REAL)).await.unwrap().lanes > 0 {
                     flight.land().await;
                 }
@@ -235,7 +235,7 @@ async fn accident_05_what_waits_for_another_attempt_waits_through_a_pause_and_go
     let mut way = Way::new(1, 2).await;
     way.apply(2, "", "").await;
     // Of two, one gets day 1; the other is tried again later.
-    way.standin.order(Order::FailNext { calls: 1, fault: Fault::Error(ApiError::new(131_000, "busy")) });
+    way.fake_graph.order(Order::FailNext { calls: 1, fault: Fault::Error(ApiError::new(131_000, "busy")) });
     way.work().await;
     let messages = "select concat_ws(' ', 'day', day, state, 'attempt', attempts) from message order by 1";
     assert_eq!(way.world.column(messages).await, ["day 1 queued attempt 1", "day 1 sent attempt 1"]);
@@ -254,7 +254,7 @@ async fn accident_05_what_waits_for_another_attempt_waits_through_a_pause_and_go
 async fn accident_06_whoever_pays_while_a_message_waits_for_another_attempt_never_gets_it() {
     let mut way = Way::new(1, 1).await;
     way.apply(2, "", "").await;
-    way.standin.order(Order::FailNext { calls: 1, fault: Fault::Error(ApiError::new(131_000, "busy")) });
+    way.fake_graph.order(Order::FailNext { calls: 1, fault: Fault::Error(ApiError::new(131_000, "busy")) });
     way.work().await;
     assert_eq!(way.world.messages().await, ["a1-0 c day 1 queued attempt 1"]);
     way.world.sql("update referral set paid_at = '2026-11-30T08:01:00Z'").await;
@@ -297,9 +297,9 @@ async fn accident_12_flights_that_overlap_send_everything_once() {
     let racing = (0..4).map(|_| {
         let (program, channels, store) = (Arc::clone(&program), Arc::clone(&channels), way.world.store().clone());
         tokio::spawn(async move {
-            let (flight, mut seen) = (Flight::new(store.clone()), Seen::default());
+            let (flight, mut seen) = (Dispatcher::new(store.clone()), Watermark::default());
             for _ in 0..6 {
-                upkeep(&store, &program, &mut seen, now).await.unwrap();
+                maintenance(&store, &program, &mut seen, now).await.unwrap();
                 flight.send(&program, &channels, BATCH, (now, REAL)).await.unwrap();
             }
             flight.land().await;
@@ -316,15 +316,15 @@ async fn accident_12_flights_that_overlap_send_everything_once() {
 async fn accident_13_a_run_is_not_finished_while_anything_is_on_its_way() {
     let mut way = Way::new(1, 2).await;
     way.apply(1, "", "").await;
-    way.standin.order(Order::Behave(Behaviour { latency_ms: [1_000, 1_000], ..Behaviour::default() }));
+    way.fake_graph.order(Order::Behave(Behaviour { latency_ms: [1_000, 1_000], ..Behaviour::default() }));
     let (program, channels) = way.in_force().await;
     let now = way.world.now;
-    upkeep(way.world.store(), &program, &mut way.seen, now).await.unwrap();
+    maintenance(way.world.store(), &program, &mut way.seen, now).await.unwrap();
     assert_eq!(way.flight.send(&program, &channels, BATCH, (now, REAL)).await.unwrap().messages, 2);
     // Whoever looks now finds nobody due and nobody to take.
     for _ in 0..3 {
         way.world.sql("update run set check_at = '2026-11-30Z', enroll_at = '2026-11-30Z'").await;
-        upkeep(way.world.store(), &program, &mut way.seen, now).await.unwrap();
+        maintenance(way.world.store(), &program, &mut way.seen, now).await.unwrap();
     }
     let early = "select exists (select from run where phase = 'completed') and exists (select from message where state = 'sending')";
     assert!(!way.world.one::<bool>(early).await);
@@ -338,7 +338,7 @@ async fn accident_13_a_run_is_not_finished_while_anything_is_on_its_way() {
 async fn accident_14_no_import_erases_what_a_provider_said() {
     let mut way = Way::new(1, 1).await;
     way.apply(3, "", ", enrollment: continuous").await;
-    way.standin.order(Order::FailNext { calls: 1, fault: Fault::Error(ApiError::new(131_050, "no more")) });
+    way.fake_graph.order(Order::FailNext { calls: 1, fault: Fault::Error(ApiError::new(131_050, "no more")) });
     way.work().await;
     assert_eq!(way.world.targets().await, ["a1-0 c exited opted-out day 2"]);
     way.world.now += TimeDelta::hours(1);
@@ -364,7 +364,7 @@ async fn accident_15_of_all_codes_two_opt_people_out_and_no_other() {
         way.fail(&phone(account, 0), code);
     }
     let (program, channels) = way.in_force().await;
-    upkeep(way.world.store(), &program, &mut way.seen, way.world.now).await.unwrap();
+    maintenance(way.world.store(), &program, &mut way.seen, way.world.now).await.unwrap();
     // All at once: many of these codes stop whatever comes after them.
     let one_each = Batch { people: 1, ..BATCH };
     let sent = way.flight.send(&program, &channels, one_each, (way.world.now, REAL)).await.unwrap();
@@ -381,11 +381,11 @@ async fn accident_15_of_all_codes_two_opt_people_out_and_no_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accident_18_what_is_for_one_channel_goes_out_on_no_other() {
     let mut way = Way::new(2, 5).await;
-    let other = standin().await;
+    let other = fake_graph().await;
     let own = |channel: &str| format!("{ALWAYS}, channelRef: {channel}");
     let campaigns = [("by-wa0", own("wa0")), ("by-wa1", own("wa1")), ("by-accounts", ALWAYS.to_owned())];
     let campaigns: Vec<(&str, &str)> = campaigns.iter().map(|(name, spec)| (*name, spec.as_str())).collect();
-    let urls = [way.standin.url(), other.url()];
+    let urls = [way.fake_graph.url(), other.url()];
     let account = "---\napiVersion: relance/v1\nkind: Account\nmetadata: {name: a2}\n\
                    spec: {accounts: {names: [a2]}, channelRef: wa1}\n";
     way.world.apply(&(manifests(2, "", &campaigns, &urls, &way.dir) + account)).await;
@@ -395,8 +395,8 @@ async fn accident_18_what_is_for_one_channel_goes_out_on_no_other() {
         way.pass(TimeDelta::hours(13)).await;
     }
     let mut found = BTreeMap::new();
-    for (place, standin) in [&way.standin, &other].into_iter().enumerate() {
-        for key in accepted(standin).into_keys() {
+    for (place, fake_graph) in [&way.fake_graph, &other].into_iter().enumerate() {
+        for key in accepted(fake_graph).into_keys() {
             *found.entry((key.target.campaign.0, key.target.account.0, place)).or_insert(0) += 1;
         }
     }

@@ -6,10 +6,10 @@ use std::io::Cursor;
 use chrono::TimeDelta;
 use relance::channel::Outcome;
 use relance::core::domain::Phone;
-use relance::daemon::{Addressees, receive};
+use relance::daemon::{SenderDirectory, receive};
 use relance::facts::import::Report;
 use relance::facts::{Source, import};
-use relance::store::{Age, Forgotten, Listed, Speed};
+use relance::store::{Age, Erased, Listed, Speed};
 use serde_json::{Value, json};
 
 use crate::operator::session;
@@ -99,14 +99,14 @@ async fn told(world: &World, of: &str) {
         json!({"wa_id": DIGITS, "value": "stop", "category": "marketing_messages", "timestamp": 1_764_500_000});
     posted(world, "user_preferences", &json!({"user_preferences": [preference]}), 0).await;
     // They answer something that nobody knows, for the last time; and are called otherwise.
-    let riddle = json!({"id": format!("{of}.3"), "from_user_id": "user-1", "timestamp": "1764500000", "type": "text",
+    let unresolved = json!({"id": format!("{of}.3"), "from_user_id": "user-1", "timestamp": "1764500000", "type": "text",
                         "text": {"body": "Caché"}, "context": {"id": "wamid.unknown"}});
-    posted(world, "messages", &json!({"messages": [riddle]}), 9).await;
+    posted(world, "messages", &json!({"messages": [unresolved]}), 9).await;
 }
 
 async fn process(world: &World) {
-    let mut addressees = Addressees::default();
-    while receive(world.store(), &mut addressees, (world.now, Speed(1.0))).await.unwrap().posts > 0 {}
+    let mut sender_directory = SenderDirectory::default();
+    while receive(world.store(), &mut sender_directory, (world.now, Speed(1.0))).await.unwrap().posts > 0 {}
 }
 
 async fn import(world: &World, rows: &str) -> Report {
@@ -123,7 +123,7 @@ async fn nothing_is_left_of_who_is_forgotten_but_counts() {
     let quotas = "select sum(taken)::bigint from lane";
     let taken: i64 = world.one(quotas).await;
     let done = world.store().acting(Some("maria")).forget(&phone(), "a letter", world.now).await.unwrap();
-    assert_eq!(done, Forgotten { referrals: 2, messages: 2, exited: 2 });
+    assert_eq!(done, Erased { referrals: 2, messages: 2, exited: 2 });
     let after = everything(&world).await;
     for secret in SECRETS {
         assert!(!after.contains(secret), "{secret}: {after}");
@@ -222,7 +222,7 @@ async fn no_import_brings_back_who_was_forgotten() {
     assert_eq!(people, ["r1 (forgotten)", "r2 Paul", "r3 (forgotten)", "r8 Somebody else"]);
     // The phone of somebody nobody knows yet is left out as well.
     let stranger = Phone::trusted("+237671000099".to_owned());
-    assert_eq!(world.store().forget(&stranger, "they asked", world.now).await.unwrap(), Forgotten::default());
+    assert_eq!(world.store().forget(&stranger, "they asked", world.now).await.unwrap(), Erased::default());
     let report = import(&world, "r99,a1,Ada,671000099,CM,2026-11-29T10:00:00Z,opted_in\n").await;
     assert_eq!((report.inserted, report.rejected.len()), (0, 1));
 }

@@ -181,7 +181,7 @@ async fn limits_slow_the_lane_and_what_lets_nobody_in_pauses_the_channel() {
         (Answer::Status(403), Reaction::PauseChannel),
         (Answer::Says(302, "location: /elsewhere", ""), Reaction::PauseChannel),
         (Answer::Status(400), Reaction::FailDay),
-        (Answer::Echo, Reaction::FailDay),
+        (Answer::Duplicate, Reaction::FailDay),
     ] {
         receiver.answer(&[answer]);
         assert_eq!(reaction(one(&plain, message(1)).await), wanted, "{answer:?}");

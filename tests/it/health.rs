@@ -5,7 +5,7 @@ use relance::channel::Refusal;
 use relance::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey};
 use relance::core::lifecycle::outcome::Reaction;
 use relance::core::lifecycle::overrides::{Action, Override, Scope};
-use relance::store::{Receipt, ReceiptStatus, Stopped};
+use relance::store::{Receipt, ReceiptStatus, RestrictedRun};
 
 use crate::replies::said;
 use crate::support::facts::Person;
@@ -60,7 +60,7 @@ async fn messages(world: &World) -> Vec<String> {
 async fn counters_are_exact(world: &World) {
     let wrong = "select count(*) from lane l join run r using (account_id)
                  where l.taken <> r.taken or l.taken <> (
-                   select count(*) from message m where m.account_id = l.account_id and m.counts_on = l.taken_on)";
+                   select count(*) from message m where m.account_id = l.account_id and m.quota_date = l.taken_on)";
     assert_eq!(world.one::<i64>(wrong).await, 0);
 }
 
@@ -457,7 +457,7 @@ async fn what_nobody_answers_counts_as_failed() {
     world.run_for(TimeDelta::minutes(10)).await;
     // Whoever watches a daemon is told, once.
     let (last, told) = world.store().stopped_since(Some(last)).await.unwrap();
-    let [Stopped { reason, runs: 1, .. }] = &told[..] else { panic!("{told:?}") };
+    let [RestrictedRun { reason, runs: 1, .. }] = &told[..] else { panic!("{told:?}") };
     assert_eq!(reason, "failure-rate");
     assert_eq!(world.store().stopped_since(Some(last)).await.unwrap(), (last, vec![]));
     assert_eq!(world.column("select account_id || ' ' || reason from account_halt").await, ["1 failure-rate"]);

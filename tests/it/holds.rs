@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use relance::core::domain::{AccountId, Phone};
 use relance::store::query::{LineKind, LogOf};
-use relance::store::{Heard, Listed};
+use relance::store::{Listed, ReplyEffects};
 
 use crate::operator::{session, still};
 use crate::replies::{said, world};
@@ -18,7 +18,7 @@ fn phone() -> BTreeSet<Phone> {
     BTreeSet::from([Phone::trusted(PHONE.to_owned())])
 }
 
-async fn reply(world: &World, account: i32, text: &str) -> Heard {
+async fn reply(world: &World, account: i32, text: &str) -> ReplyEffects {
     world.store().reply(&[said(account, PHONE, text)], world.now).await.unwrap()
 }
 
@@ -41,9 +41,12 @@ async fn nothing_goes_out_from_the_account_that_heard_it_until_somebody_has_read
     let mut world = world().await;
     world.run_for(TimeDelta::hours(7)).await;
     let heard = reply(&world, 1, UNCLEAR).await;
-    assert_eq!(heard, Heard { held: vec![(AccountId(1), Phone::trusted(PHONE.to_owned()))], ..Heard::default() });
+    assert_eq!(
+        heard,
+        ReplyEffects { held: vec![(AccountId(1), Phone::trusted(PHONE.to_owned()))], ..ReplyEffects::default() }
+    );
     // What they write again holds nobody anew.
-    assert_eq!(reply(&world, 1, "please stop or not").await, Heard::default());
+    assert_eq!(reply(&world, 1, "please stop or not").await, ReplyEffects::default());
     world.run_for(TimeDelta::days(3)).await;
     assert_eq!(got(&world).await, [1, 2, 2]);
     let active = ["r1 welcome active day 2", "r2 welcome completed day 2", "r3 welcome completed day 2"];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use relance::channel::{Outcome, Reaction, Refusal};
 use relance::core::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey, Timestamp};
-use relance::store::{Incoming, Listed, Receipt, ReceiptStatus, Senders, Store};
+use relance::store::{InboundMessage, Listed, Receipt, ReceiptStatus, Senders, Store};
 use sqlx::Acquire;
 use tokio::sync::Barrier;
 
@@ -84,11 +84,11 @@ fn user(round: usize, person: usize) -> String {
 }
 
 /// What everybody writes to all accounts in a round.
-fn incoming(round: usize, at: Timestamp) -> Vec<Incoming> {
+fn incoming(round: usize, at: Timestamp) -> Vec<InboundMessage> {
     let words = [["hello", "STOP"], ["bonjour", "START"], ["hi", "hello"]][round % 3];
     let one = |n: usize| {
         let (person, account) = (n / ACCOUNTS, n % ACCOUNTS + 1);
-        Incoming {
+        InboundMessage {
             id: format!("in-{round}-{n}"),
             channel: "wa".to_owned(),
             number: Some(account.to_string()),

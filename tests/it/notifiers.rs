@@ -342,7 +342,7 @@ async fn what_is_not_taken_is_tried_again_over_restarts_with_one_id() {
 async fn an_answer_that_names_the_secret_path_is_not_kept() {
     let (mut team, receiver) = (Team::new().await, Receiver::start());
     let url = team.secret("url", &receiver.url());
-    receiver.answer(&[Answer::Echo; 64]);
+    receiver.answer(&[Answer::Duplicate; 64]);
     team.apply("active", &notifier("ops", "webhook", &url, ", events: [run-started]")).await;
     team.tell().await;
     assert_eq!(team.world.column("select error from notification").await, ["answered 404 Not Found"]);

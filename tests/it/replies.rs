@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use relance::channel::{Outcome, Reaction};
 use relance::core::domain::{AccountId, CampaignId, Phone};
 use relance::facts::{Source, import};
-use relance::store::{Age, Heard, Inbound};
+use relance::store::{Age, Inbound, ReplyEffects};
 use sqlx::Connection;
 
 use crate::accidents::tree;
@@ -32,7 +32,7 @@ pub(crate) fn said(account: i32, phone: &str, text: &str) -> Inbound {
     Inbound { account: AccountId(account), phone: Phone::trusted(phone.to_owned()), text: text.to_owned() }
 }
 
-async fn reply(world: &World, replies: &[Inbound]) -> Heard {
+async fn reply(world: &World, replies: &[Inbound]) -> ReplyEffects {
     world.store().reply(replies, world.now).await.unwrap()
 }
 
@@ -46,8 +46,11 @@ async fn a_stop_leaves_every_run_of_every_account_at_once() {
     world.run_for(TimeDelta::hours(7)).await;
     assert_eq!(world.channel.delivered().len(), 3);
     let heard = reply(&world, &[said(1, PHONE, " Arrêtez ! "), said(1, "+237671000002", "merci, à demain ?")]).await;
-    let expected =
-        Heard { stopped: vec![(AccountId(1), Phone::trusted(PHONE.to_owned()))], exited: 2, ..Heard::default() };
+    let expected = ReplyEffects {
+        stopped: vec![(AccountId(1), Phone::trusted(PHONE.to_owned()))],
+        exited: 2,
+        ..ReplyEffects::default()
+    };
     assert_eq!(heard, expected);
     // Nothing had to be due for it.
     let now = ["r1 welcome exited opted-out day 2", "r2 welcome active day 2", "r3 welcome exited opted-out day 2"];
@@ -131,11 +134,11 @@ async fn a_start_lifts_no_opt_out_that_came_otherwise() {
     let world = world().await;
     world.sql(&format!("insert into suppression values ('{PHONE}', 'import', '2026-11-01Z')")).await;
     assert_eq!(reply(&world, &[said(1, PHONE, "stop")]).await.stopped, []);
-    assert_eq!(reply(&world, &[said(1, PHONE, "start")]).await, Heard::default());
+    assert_eq!(reply(&world, &[said(1, PHONE, "start")]).await, ReplyEffects::default());
     assert_eq!(suppressed(&world).await, [format!("{PHONE} import")]);
     // Nor does it make anything of somebody who never said STOP.
-    assert_eq!(reply(&world, &[said(1, "+237671000002", "start")]).await, Heard::default());
-    assert_eq!(reply(&world, &[said(1, "+237671000002", "merci")]).await, Heard::default());
+    assert_eq!(reply(&world, &[said(1, "+237671000002", "start")]).await, ReplyEffects::default());
+    assert_eq!(reply(&world, &[said(1, "+237671000002", "merci")]).await, ReplyEffects::default());
 }
 
 #[tokio::test]

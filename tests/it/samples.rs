@@ -7,7 +7,7 @@ use relance::channel::{Channel, Open};
 use relance::core::domain::Timestamp;
 use relance::daemon as runner;
 use relance::daemon::reconcile::{By, Outcome, reconcile};
-use relance::daemon::{Loaded, Sandbox, Seen};
+use relance::daemon::{Loaded, Sandbox, Watermark};
 use relance::facts::{Source, import};
 use relance::source;
 use relance::store::Age;
@@ -61,9 +61,9 @@ async fn the_sample_tree_enrolls_whom_an_independent_query_finds() {
     let open: Open = Arc::new(move |_| Arc::clone(&sandbox));
     let (program, _) = Loaded::new(open).in_force(&db.store).await.unwrap();
     // The totals that `samples/README.md` promises, without the two accounts that cannot send.
-    let (mut seen, mut taken) = (Seen::default(), 0);
+    let (mut seen, mut taken) = (Watermark::default(), 0);
     loop {
-        let kept = runner::upkeep(&db.store, &program, &mut seen, now).await.unwrap();
+        let kept = runner::maintenance(&db.store, &program, &mut seen, now).await.unwrap();
         taken += kept.taken;
         if kept.is_nothing() {
             break;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use relance::channel::fake_graph::{ApiError, Behaviour, Clock, Fault, Order, StandIn};
+use relance::channel::fake_graph::{ApiError, Behaviour, Clock, FakeGraph, Fault, Order};
 use relance::core::domain::{Callback, MessageKey, Phone};
 use relance::store::{Receipt, ReceiptStatus, Speed};
 
@@ -50,10 +50,10 @@ async fn a_test_goes_the_real_way_and_counts_nowhere() {
     world.sql("update referral set name = 'Awa', attributes = '{\"city\": \"Douala\"}'").await;
     world.store().set_clock(world.now, Speed(0.0)).await.unwrap();
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let standin = StandIn::start(anywhere, Clock::new(world.now, 1.0), Behaviour::default()).await.unwrap();
+    let fake_graph = FakeGraph::start(anywhere, Clock::new(world.now, 1.0), Behaviour::default()).await.unwrap();
     let dir = folder();
     fs::create_dir(dir.path().join("campaigns")).unwrap();
-    let yaml = manifests(&standin.url());
+    let yaml = manifests(&fake_graph.url());
     fs::write(dir.path().join("campaigns/tree.yaml"), &yaml).unwrap();
     fs::write(dir.path().join("token"), "a token").unwrap();
     world.apply(&yaml).await;
@@ -79,11 +79,12 @@ async fn a_test_goes_the_real_way_and_counts_nowhere() {
     send(&["--day", "2", "--to", "671 00 00 77", "--country", "CM", "--referral", "r1"]);
     // There is nothing approved to send.
     send(&["--day", "1", "--to", MINE, "--account", "a1"]);
-    standin.order(Order::FailNext { calls: 1, fault: Fault::Error(ApiError::new(131_026, "Message undeliverable")) });
+    fake_graph
+        .order(Order::FailNext { calls: 1, fault: Fault::Error(ApiError::new(131_026, "Message undeliverable")) });
     send(&["--day", "2", "--to", MINE, "--account", "a1"]);
-    standin.order(Order::FailNext { calls: 1, fault: Fault::CutAfter });
+    fake_graph.order(Order::FailNext { calls: 1, fault: Fault::CutAfter });
     send(&["--day", "2", "--to", MINE, "--account", "a1"]);
-    let ledger = standin.ledger();
+    let ledger = fake_graph.ledger();
     world.sql("insert into suppression values ('+237671000077', 'reply', '2026-11-30Z')").await;
     send(&["--day", "2", "--to", MINE, "--account", "a1"]);
     world.sql("delete from suppression").await;
@@ -92,9 +93,10 @@ async fn a_test_goes_the_real_way_and_counts_nowhere() {
     send(&["--day", "3", "--to", "+237671000078", "--account", "a1"]);
     send(&["--day", "2", "--to", "+237671000078", "--account", "a3"]);
     // By a clock that was set nothing leaves this machine.
-    fs::write(dir.path().join("campaigns/tree.yaml"), yaml.replace(&standin.url(), "https://graph.invalid")).unwrap();
+    fs::write(dir.path().join("campaigns/tree.yaml"), yaml.replace(&fake_graph.url(), "https://graph.invalid"))
+        .unwrap();
     send(&["--day", "2", "--to", "+237671000078", "--account", "a1"]);
-    assert_eq!(standin.ledger().len(), ledger.len(), "who wants nothing got something");
+    assert_eq!(fake_graph.ledger().len(), ledger.len(), "who wants nothing got something");
     let log = relancectl(dir.path(), Some(&world.url()), &["log", "--account", "a1"]).output().unwrap();
     told += &format!(
         "$ log --account a1\n{}{}",

@@ -161,7 +161,7 @@ async fn a_day_that_comes_back_after_the_next_one_left_is_made_up_for_and_nothin
     let busy = Outcome::refused("busy", Reaction::Retry { after: None });
     world.store().save_outcomes(&[(claim.messages[0].clone(), busy)], world.now).await.unwrap();
     let wrong = "select count(*) from lane l join run r using (account_id)
-                 where l.taken <> r.taken or l.taken <> (select count(*) from message m where m.counts_on = l.taken_on)";
+                 where l.taken <> r.taken or l.taken <> (select count(*) from message m where m.quota_date = l.taken_on)";
     for _ in 0..6 {
         world.run_for(TimeDelta::hours(12)).await;
         assert_eq!(world.one::<i64>(wrong).await, 0, "{:?}", world.messages().await);
@@ -226,7 +226,7 @@ async fn a_pause_holds_everybody_and_resuming_makes_no_burst() {
         .one("select extract(epoch from min(gap))::float8 from (select sent_at - lag(sent_at) over (order by sent_at) as gap from message) g")
         .await;
     assert!(closest >= 180.0, "two messages within {closest} s");
-    let doubles = "select count(*) from (select from message group by referral_id, counts_on having count(*) > 1) d";
+    let doubles = "select count(*) from (select from message group by referral_id, quota_date having count(*) > 1) d";
     assert_eq!(world.one::<i64>(doubles).await, 0);
 }
 
@@ -244,7 +244,7 @@ async fn two_campaigns_write_to_one_person_once_a_day_and_the_first_by_priority(
         assert!(sequence.starts_with("b1"), "{sequence}");
         assert_eq!(sequence.split(' ').count(), 6);
     }
-    let doubles = "select count(*) from (select from message group by referral_id, counts_on having count(*) > 1) d";
+    let doubles = "select count(*) from (select from message group by referral_id, quota_date having count(*) > 1) d";
     assert_eq!(world.one::<i64>(doubles).await, 0);
     assert_eq!(world.runs().await, ["a-later a1 completed drained", "b-first a1 completed drained"]);
 }

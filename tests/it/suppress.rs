@@ -6,7 +6,7 @@ use std::fs;
 
 use chrono::TimeDelta;
 use relance::core::domain::Phone;
-use relance::store::{Heard, Listed, Suppressed};
+use relance::store::{Listed, ReplyEffects, Suppressed};
 
 use crate::accidents::tree;
 use crate::operator::{session, still};
@@ -65,7 +65,7 @@ async fn a_start_lifts_a_stop_until_an_operator_says_so_too() {
     assert_eq!(suppress(&world, &[PHONE], "they called").await, Suppressed::default());
     // What they wrote stays as evidence.
     assert_eq!(rows(&world).await, [format!("{PHONE} operator maria they called Stop !!")]);
-    assert_eq!(world.store().reply(&[said(1, PHONE, "start")], world.now).await.unwrap(), Heard::default());
+    assert_eq!(world.store().reply(&[said(1, PHONE, "start")], world.now).await.unwrap(), ReplyEffects::default());
     // Nor does another STOP make it theirs again.
     world.store().reply(&[said(1, PHONE, "stop"), said(1, PHONE, "start")], world.now).await.unwrap();
     assert_eq!(rows(&world).await.len(), 1);

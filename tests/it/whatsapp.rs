@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::thread;
 
 use chrono::NaiveDate;
-use relance::channel::fake_graph::{Accepted, ApiError, Behaviour, Clock, Fault, Order, StandIn};
+use relance::channel::fake_graph::{Accepted, ApiError, Behaviour, Clock, FakeGraph, Fault, Order};
 use relance::channel::whatsapp::{WhatsappCloud, reaction};
 use relance::channel::{Channel, Outcome, Reaction};
 use relance::core::dispatch::OutgoingMessage;
 use relance::core::dispatch::program::{Rendered, SpokenBy};
 use relance::core::domain::{
-    AccountId, CampaignId, Language, Mark, MessageKey, Period, Phone, ReferralId, TargetKey, Timestamp,
+    AccountId, CampaignId, InstallationId, Language, MessageKey, Period, Phone, ReferralId, TargetKey, Timestamp,
 };
 use relance::core::manifest::desired::{
     Button, ButtonType, Media, MediaAt, MediaType, Secret, WhatsappCloud as Spec, WhatsappTemplate,
@@ -33,7 +33,7 @@ fn now() -> Timestamp {
 
 /// A stand-in, a folder with the token, and what a manifest says of them.
 struct Meta {
-    standin: StandIn,
+    fake_graph: FakeGraph,
     dir: TempDir,
     spec: Spec,
     /// Phones of those who wrote lately.
@@ -44,7 +44,7 @@ impl Meta {
     async fn new() -> Self {
         let behaviour = Behaviour { token: Some(TOKEN.to_owned()), ..Behaviour::default() };
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let standin = StandIn::start(anywhere, Clock::new(now(), 1.0), behaviour).await.unwrap();
+        let fake_graph = FakeGraph::start(anywhere, Clock::new(now(), 1.0), behaviour).await.unwrap();
         let dir = folder();
         let path = dir.path().join("token");
         fs::write(&path, format!("{TOKEN}\n")).unwrap();
@@ -54,30 +54,30 @@ impl Meta {
             access_token: Secret::FromFile(path.to_str().unwrap().to_owned()),
             app_secret: None,
             verify_token: None,
-            base_url: standin.url(),
+            base_url: fake_graph.url(),
             api_version: "v26.0".to_owned(),
             timeout: Period::seconds(10),
             connect_timeout: Period::seconds(5),
             concurrency: 64,
         };
-        Self { standin, dir, spec, wrote: HashSet::new() }
+        Self { fake_graph, dir, spec, wrote: HashSet::new() }
     }
 
     fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
         let mut behaviour = Behaviour { token: Some(TOKEN.to_owned()), ..Behaviour::default() };
         change(&mut behaviour);
-        self.standin.order(Order::Behave(behaviour));
+        self.fake_graph.order(Order::Behave(behaviour));
     }
 
     /// Somebody writes, and we come to know.
     fn writes(&mut self, phone: &str) {
         let (number, phone, text) = (NUMBER.to_owned(), phone.to_owned(), "Bonjour".to_owned());
         self.wrote.insert(phone.clone());
-        self.standin.order(Order::Inbound { number, phone, text });
+        self.fake_graph.order(Order::Inbound { number, phone, text });
     }
 
     fn fail_next(&self, fault: Fault) {
-        self.standin.order(Order::FailNext { calls: 1, fault });
+        self.fake_graph.order(Order::FailNext { calls: 1, fault });
     }
 
     fn channel(&self) -> WhatsappCloud {
@@ -99,7 +99,7 @@ impl Meta {
     }
 
     fn bodies(&self) -> Vec<Value> {
-        self.standin.ledger().into_iter().map(|accepted| accepted.body).collect()
+        self.fake_graph.ledger().into_iter().map(|accepted| accepted.body).collect()
     }
 }
 
@@ -193,15 +193,15 @@ async fn no_error_names_a_person_or_lets_one_in() {
 async fn what_is_accepted_is_in_the_ledger_under_our_name() {
     let meta = Meta::new().await;
     let outcome = meta.one(message(7)).await;
-    let ledger = meta.standin.ledger();
+    let ledger = meta.fake_graph.ledger();
     let [Accepted { id, key, number, to, at, marketing, .. }] = &ledger[..] else { panic!("{ledger:?}") };
     assert_eq!(outcome, Outcome::Accepted { provider_id: id.clone() });
     assert_eq!((key.as_str(), number.as_str(), to.as_str()), ("relance.3.1.7.2", NUMBER, "+237671000007"));
     assert_eq!((at.date_naive(), *marketing), (now().date_naive(), false));
     // An installation that has a mark says so.
-    let channel = meta.channel().under(Mark::parse("5f0c33a1").unwrap());
+    let channel = meta.channel().under(InstallationId::parse("5f0c33a1").unwrap());
     assert!(is_accepted(&channel.hand_over(&[message(8)], now()).await[0]));
-    assert_eq!(meta.standin.ledger()[1].key, "relance.5f0c33a1.3.1.8.2");
+    assert_eq!(meta.fake_graph.ledger()[1].key, "relance.5f0c33a1.3.1.8.2");
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn templates_go_to_strangers_and_texts_to_those_who_wrote() {
     let mut by_id: Vec<Value> = Vec::new();
     for outcome in &outcomes {
         let Outcome::Accepted { provider_id } = outcome else { panic!() };
-        by_id.push(meta.standin.ledger().into_iter().find(|one| one.id == *provider_id).unwrap().body);
+        by_id.push(meta.fake_graph.ledger().into_iter().find(|one| one.id == *provider_id).unwrap().body);
     }
     insta::assert_snapshot!(serde_json::to_string_pretty(&by_id).unwrap());
 }
@@ -289,7 +289,7 @@ async fn what_cannot_go_is_refused_without_a_call() {
     Refused(Refusal { error: "no number to send by: the account has no `sender`, and the channel no `phoneNumberId`", reaction: PauseAccount })
     Refused(Refusal { error: "the `sender` `1/../2` is not the id of a number, which is all digits", reaction: PauseAccount })
     "#);
-    assert_eq!(meta.standin.traffic().calls, 0);
+    assert_eq!(meta.fake_graph.traffic().calls, 0);
 }
 
 /// All of the table, in its order.
@@ -305,7 +305,7 @@ async fn every_code_gets_the_reaction_asked_for() {
     let meta = Meta::new().await;
     let (mut messages, mut told) = (Vec::new(), String::new());
     for (place, code) in (0_i64..).zip(CODES.into_iter().chain([999_999])) {
-        meta.standin.order(Order::FailFor { phone: phone(place), fault: error(code) });
+        meta.fake_graph.order(Order::FailFor { phone: phone(place), fault: error(code) });
         messages.extend([1, 2].map(|attempts| OutgoingMessage { attempts, ..message(place) }));
     }
     let outcomes = meta.hand_over(&messages).await;
@@ -320,7 +320,7 @@ async fn every_code_gets_the_reaction_asked_for() {
         };
     }
     insta::assert_snapshot!(told);
-    assert_eq!(meta.standin.ledger(), []);
+    assert_eq!(meta.fake_graph.ledger(), []);
 }
 
 #[tokio::test]
@@ -336,7 +336,7 @@ async fn limits_say_how_long() {
     meta.behave(|behaviour| behaviour.messages_per_second = Some(3));
     let outcomes = meta.hand_over(&(0..9).map(message).collect::<Vec<_>>()).await;
     let throttled = outcomes.iter().filter(|one| asks_for(one) == Some(Reaction::Throttle { after: None })).count();
-    assert_eq!(throttled + meta.standin.ledger().len(), 9);
+    assert_eq!(throttled + meta.fake_graph.ledger().len(), 9);
     assert!(throttled > 0);
 }
 
@@ -348,15 +348,15 @@ async fn what_is_wrong_with_a_number_of_all_stops_the_channel() {
     shared.policy = Arc::default();
     for code in [131_048, 133_010, 131_031] {
         for person in [1, 2] {
-            meta.standin.order(Order::FailFor { phone: phone(person), fault: error(code) });
+            meta.fake_graph.order(Order::FailFor { phone: phone(person), fault: error(code) });
         }
         let outcomes = meta.hand_over(&[message(1), shared.clone()]).await;
         let asked = outcomes.iter().map(|outcome| asks_for(outcome).unwrap()).collect::<Vec<_>>();
         assert_eq!(asked, [Reaction::PauseAccount, Reaction::PauseChannel], "{code}");
     }
-    meta.standin.order(Order::Heal {});
+    meta.fake_graph.order(Order::Heal {});
     meta.hand_over(&[message(1), shared]).await;
-    let mut numbers: Vec<String> = meta.standin.ledger().into_iter().map(|one| one.number).collect();
+    let mut numbers: Vec<String> = meta.fake_graph.ledger().into_iter().map(|one| one.number).collect();
     numbers.sort();
     assert_eq!(numbers, ["1", NUMBER]);
 }
@@ -368,16 +368,16 @@ async fn marketing_goes_where_it_is_taken() {
     meta.behave(|behaviour| behaviour.marketing_only = true);
     let outcomes = meta.hand_over(&[message(1), message(2)]).await;
     assert!(outcomes.iter().all(is_accepted), "{outcomes:?}");
-    let mut ledger = meta.standin.ledger();
+    let mut ledger = meta.fake_graph.ledger();
     ledger.sort_by(|one, other| one.to.cmp(&other.to));
     assert_eq!(ledger.iter().map(|one| one.marketing).collect::<Vec<_>>(), [true, false]);
     assert_eq!(ledger[0].body["product_policy"], "CLOUD_API_FALLBACK");
-    assert_eq!(meta.standin.traffic().calls, 3);
+    assert_eq!(meta.fake_graph.traffic().calls, 3);
     // Whoever is sent there in vain is not sent there again.
     meta.behave(|_| ());
-    meta.standin.order(Order::FailFor { phone: phone(1), fault: error(131_063) });
+    meta.fake_graph.order(Order::FailFor { phone: phone(1), fault: error(131_063) });
     assert_eq!(asks_for(&meta.one(message(1)).await), Some(Reaction::PauseChannel));
-    assert_eq!(meta.standin.traffic().calls, 5);
+    assert_eq!(meta.fake_graph.traffic().calls, 5);
 }
 
 #[tokio::test]
@@ -395,11 +395,11 @@ async fn nobody_knows_what_became_of_a_call_that_was_cut() {
             (Fault::Hang, 1),
             (Fault::Stranger(502), 0),
         ] {
-            let before = meta.standin.ledger().len();
+            let before = meta.fake_graph.ledger().len();
             meta.fail_next(fault.clone());
             let outcomes = channel.hand_over(&[message(1)], now()).await;
             assert!(is_unknown(&outcomes[0]), "{fault:?}: {outcomes:?}");
-            assert_eq!(meta.standin.ledger().len() - before, was_accepted, "{fault:?}");
+            assert_eq!(meta.fake_graph.ledger().len() - before, was_accepted, "{fault:?}");
         }
     }
 }
@@ -424,7 +424,7 @@ async fn an_answer_without_end_is_not_waited_for() {
 async fn what_never_left_is_tried_again() {
     let mut meta = Meta::new().await;
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let speaks_no_tls = meta.standin.url().replace("http", "https");
+    let speaks_no_tls = meta.fake_graph.url().replace("http", "https");
     let retry = Some(Reaction::Retry { after: None });
     for url in [format!("http://{nobody}"), speaks_no_tls, "https://nobody.invalid".to_owned(), "nonsense".to_owned()] {
         meta.spec.base_url.clone_from(&url);
@@ -433,7 +433,7 @@ async fn what_never_left_is_tried_again() {
         let Outcome::Refused(refusal) = outcome else { panic!() };
         assert!(!refusal.error.contains(TOKEN) && !refusal.error.contains(NUMBER), "{}", refusal.error);
     }
-    assert_eq!(meta.standin.traffic().calls, 0);
+    assert_eq!(meta.fake_graph.traffic().calls, 0);
 }
 
 #[tokio::test]
@@ -449,7 +449,7 @@ async fn a_token_is_renewed_while_the_daemon_runs_and_is_never_told() {
     fs::remove_file(&token).unwrap();
     let outcomes = channel.hand_over(&[message(1), message(2)], now()).await;
     assert!(outcomes.iter().all(|one| asks_for(one) == Some(Reaction::PauseChannel)), "{outcomes:?}");
-    assert_eq!(meta.standin.traffic().calls, 2);
+    assert_eq!(meta.fake_graph.traffic().calls, 2);
 }
 
 #[tokio::test]
@@ -458,14 +458,14 @@ async fn calls_go_side_by_side_and_answers_stay_in_order() {
     meta.spec.concurrency = 4;
     meta.behave(|behaviour| behaviour.latency_ms = [1, 20]);
     for person in (0..100).step_by(7) {
-        meta.standin.order(Order::FailFor { phone: phone(person), fault: error(131_026) });
+        meta.fake_graph.order(Order::FailFor { phone: phone(person), fault: error(131_026) });
     }
     let channel = meta.channel();
     let batches: Vec<Vec<OutgoingMessage>> =
         (0..2).map(|half| (half * 50..(half + 1) * 50).map(message).collect()).collect();
     // The limit is one of the channel, not of each batch.
     let (first, second) = tokio::join!(channel.hand_over(&batches[0], now()), channel.hand_over(&batches[1], now()));
-    let ledger = meta.standin.ledger();
+    let ledger = meta.fake_graph.ledger();
     for (message, outcome) in batches.concat().iter().zip(first.into_iter().chain(second)) {
         let id = ledger.iter().find(|one| one.key == message.key.to_string()).map(|one| one.id.clone());
         match outcome {
@@ -474,7 +474,7 @@ async fn calls_go_side_by_side_and_answers_stay_in_order() {
         }
     }
     assert_eq!(ledger.len(), 100 - 15);
-    assert_eq!(meta.standin.traffic().most_at_once, 4);
+    assert_eq!(meta.fake_graph.traffic().most_at_once, 4);
 }
 
 #[tokio::test]
@@ -486,7 +486,7 @@ async fn what_there_is_no_time_for_is_no_attempt() {
     let outcomes = meta.hand_over(&[message(1), message(2)]).await;
     assert!(is_accepted(&outcomes[0]), "{outcomes:?}");
     assert_eq!(asks_for(&outcomes[1]), Some(Reaction::Throttle { after: None }));
-    assert_eq!(meta.standin.traffic().calls, 1);
+    assert_eq!(meta.fake_graph.traffic().calls, 1);
 }
 
 #[tokio::test]
@@ -498,7 +498,7 @@ async fn whatever_happens_on_the_way_nothing_is_taken_for_what_it_is_not() {
     });
     let messages: Vec<OutgoingMessage> = (0..1_000).map(message).collect();
     let outcomes = meta.hand_over(&messages).await;
-    let ledger: HashSet<String> = meta.standin.ledger().into_iter().map(|one| one.key).collect();
+    let ledger: HashSet<String> = meta.fake_graph.ledger().into_iter().map(|one| one.key).collect();
     let (mut cut, mut kept) = (0, 0);
     for (message, outcome) in messages.iter().zip(&outcomes) {
         let is_there = ledger.contains(&message.key.to_string());

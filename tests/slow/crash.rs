@@ -56,17 +56,17 @@ pub(crate) async fn check(pool: &PgPool) {
         ),
         (
             "two messages of one day for one person",
-            "select count(*) from (select from message where counts_on is not null group by account_id, referral_id, counts_on having count(*) > 1) d",
+            "select count(*) from (select from message where quota_date is not null group by account_id, referral_id, quota_date having count(*) > 1) d",
         ),
         (
             "a counter of an account differs from its messages",
             "select count(*) from lane l where taken <> (
-               select count(*) from message m where m.account_id = l.account_id and m.counts_on = l.taken_on)",
+               select count(*) from message m where m.account_id = l.account_id and m.quota_date = l.taken_on)",
         ),
         (
             "a counter of a run differs from its messages",
             "select count(*) from run r where taken <> (
-               select count(*) from message m where (m.account_id, m.campaign_id, m.counts_on) = (r.account_id, r.campaign_id, r.taken_on))",
+               select count(*) from message m where (m.account_id, m.campaign_id, m.quota_date) = (r.account_id, r.campaign_id, r.taken_on))",
         ),
         (
             "a message is on its way without a lease",

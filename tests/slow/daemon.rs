@@ -146,7 +146,7 @@ async fn two_daemons_share_the_work_and_nothing_leaves_twice() {
     assert_eq!(count(&db.pool, "sandbox_message").await, 6 * 150 * 2);
     let keys = "select count(distinct (account_id, campaign_id, referral_id, day)) from sandbox_message";
     assert_eq!(one::<i64>(&db.pool, keys).await, 6 * 150 * 2);
-    let over = "select count(*) from (select from message group by account_id, counts_on having count(*) > 100) o";
+    let over = "select count(*) from (select from message group by account_id, quota_date having count(*) > 100) o";
     assert_eq!(one::<i64>(&db.pool, over).await, 0);
     assert_eq!(count(&db.pool, "revision").await, 1);
     for daemon in [first, second] {

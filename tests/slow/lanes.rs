@@ -46,13 +46,13 @@ async fn eight_processes_race_for_a_hundred_accounts_and_every_cap_is_met_to_the
             "select count(*) = 0 from lane where wake_at <= (select shown from clock) + interval '1 h'",
         )
         .await;
-        let counted = "select a.external_id, c.name, m.counts_on, count(*) as n from message m
+        let counted = "select a.external_id, c.name, m.quota_date, count(*) as n from message m
                        join account a on a.id = m.account_id join campaign c on c.id = m.campaign_id group by 1, 2, 3";
         let groups = format!("select count(*) from ({counted}) g where n = case name when 'first' then 18 else 7 end");
         let others = format!("select count(*) from ({counted}) g where n <> case name when 'first' then 18 else 7 end");
         assert_eq!(one::<i64>(&db.pool, &groups).await, i64::try_from(2 * ACCOUNTS * day).unwrap());
         assert_eq!(one::<i64>(&db.pool, &others).await, 0);
-        let twice = "select count(*) from (select from message group by account_id, referral_id, counts_on having count(*) > 1) t";
+        let twice = "select count(*) from (select from message group by account_id, referral_id, quota_date having count(*) > 1) t";
         assert_eq!(one::<i64>(&db.pool, twice).await, 0);
         let tomorrow = monday + TimeDelta::days(i64::try_from(day).unwrap());
         db.store.set_clock(tomorrow, Speed(1.0)).await.unwrap();

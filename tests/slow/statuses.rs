@@ -12,7 +12,7 @@ use std::thread;
 
 use chrono::TimeDelta;
 use relance::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp, mix};
-use relance::daemon::{Addressees, receive};
+use relance::daemon::{SenderDirectory, receive};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -147,9 +147,9 @@ async fn storm(house: &mut House, posts: &[String]) {
         .map(|_| {
             let (store, posted, done) = (house.world.store().clone(), Arc::clone(&house.posted), done.clone());
             tokio::spawn(async move {
-                let mut addressees = Addressees::default();
+                let mut sender_directory = SenderDirectory::default();
                 while !done.is_cancelled() {
-                    if receive(&store, &mut addressees, store.now().await.unwrap()).await.unwrap().posts == 0 {
+                    if receive(&store, &mut sender_directory, store.now().await.unwrap()).await.unwrap().posts == 0 {
                         done.run_until_cancelled(posted.notified()).await;
                     }
                 }

@@ -16,8 +16,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use relance::channel::fake_graph as standin;
-use relance::channel::fake_graph::{Behaviour, Hook, Order, StandIn};
+use relance::channel::fake_graph;
+use relance::channel::fake_graph::{Behaviour, FakeGraph, Hook, Order};
 use relance::core::domain::Timestamp;
 use relance::postgres::{DATABASE, Server};
 use relance::store::{Speed, Store};
@@ -39,7 +39,7 @@ struct Storm {
     dir: TempDir,
     private: Private,
     address: SocketAddr,
-    standin: StandIn,
+    fake_graph: FakeGraph,
     /// Of whose fate nobody knew when a daemon was dead.
     unknown: BTreeSet<String>,
 }
@@ -49,7 +49,7 @@ const FATES: &str =
     "select concat_ws('.', 'relance', (select mark from installation), account_id, campaign_id, referral_id, day) as key, state
      from message";
 
-fn tree(standin: &str) -> String {
+fn tree(fake_graph: &str) -> String {
     let mut tree = format!(
         "apiVersion: relance/v1
 kind: Defaults
@@ -65,7 +65,7 @@ spec:
   accessToken: {{fromFile: token}}
   appSecret: {{fromFile: app-secret}}
   verifyToken: {{fromFile: token}}
-  baseUrl: {standin}
+  baseUrl: {fake_graph}
   timeout: 5s
   concurrency: 24
 ---
@@ -113,13 +113,13 @@ impl Storm {
             cut_after: 0.02,
             ..Behaviour::default()
         };
-        let clock = standin::Clock::new(NOON.parse().unwrap(), 1.0);
-        let standin = StandIn::start(local(0), clock, behaviour).await.unwrap();
+        let clock = fake_graph::Clock::new(NOON.parse().unwrap(), 1.0);
+        let fake_graph = FakeGraph::start(local(0), clock, behaviour).await.unwrap();
         let url = format!("http://{address}/webhooks/wa");
         let hook = Hook { read: 0.3, delay_ms: [0, 400], doubled: 0.3, shuffled: true, ..Hook::new(url, "s3cret") };
-        standin.order(Order::Tell(hook));
-        put(dir.path(), &tree(&standin.url()));
-        Self { dir, private, address, standin, unknown: BTreeSet::new() }
+        fake_graph.order(Order::Tell(hook));
+        put(dir.path(), &tree(&fake_graph.url()));
+        Self { dir, private, address, fake_graph, unknown: BTreeSet::new() }
     }
 
     fn path(&self) -> &Path {
@@ -134,13 +134,13 @@ impl Storm {
     /// Starts a daemon and kills it, or the server beneath it, in the middle of its work.
     async fn round(&mut self, round: u64) {
         let server = self.private.server();
-        let before = self.standin.ledger().len();
+        let before = self.fake_graph.ledger().len();
         let mut daemon = self.daemon(&[]);
         let pool = Private::pool(&server);
         // A day that is over has nothing left to begin with.
         let idle = "select not exists (select from target where state = 'active' and due_at <= (select shown from clock) + interval '1 h')
                     and exists (select from message) and not exists (select from lease where until > (select shown from clock))";
-        while self.standin.ledger().len() == before {
+        while self.fake_graph.ledger().len() == before {
             if one_or(&pool, idle).await {
                 break;
             }
@@ -177,14 +177,14 @@ impl Storm {
         let (now, _) = store.now().await.unwrap();
         let noon: Timestamp = (now.date_naive() + TimeDelta::days(1)).and_hms_opt(12, 0, 0).unwrap().and_utc();
         store.set_clock(noon, Speed(1.0)).await.unwrap();
-        self.standin.set_clock(standin::Clock::new(noon, 1.0));
+        self.fake_graph.set_clock(fake_graph::Clock::new(noon, 1.0));
         store.close().await;
     }
 
     /// Lets everybody get through in peace and every receipt arrive.
     async fn calm(&self, server: &Server) {
         let pool = Private::pool(server);
-        self.standin.order(Order::Behave(Behaviour { token: Some("EAAstorm".to_owned()), ..Behaviour::default() }));
+        self.fake_graph.order(Order::Behave(Behaviour { token: Some("EAAstorm".to_owned()), ..Behaviour::default() }));
         while !one::<bool>(&pool, "select bool_and(phase = 'completed') from run").await {
             // The leases of whoever was killed are over then.
             self.next_day(server).await;
@@ -198,7 +198,7 @@ impl Storm {
         }
         let daemon = self.daemon(&[]);
         until_logged(&daemon, "listening");
-        self.standin.drained().await;
+        self.fake_graph.drained().await;
         until(&pool, &daemon, "select not exists (select from webhook where processed_at is null)").await;
         assert_eq!(daemon.stop().0.code(), Some(0));
         pool.close().await;
@@ -229,7 +229,7 @@ async fn killed_and_cut_off_at_any_instant_nothing_is_accepted_twice_and_receipt
 
     let pool = Private::pool(&server);
     let mut accepted: BTreeMap<String, u32> = BTreeMap::new();
-    for message in storm.standin.ledger() {
+    for message in storm.fake_graph.ledger() {
         *accepted.entry(message.key).or_default() += 1;
     }
     let twice: Vec<_> = accepted.iter().filter(|(_, times)| **times > 1).collect();

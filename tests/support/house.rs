@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use relance::core::domain::Timestamp;
-use relance::daemon::{Addressees, receive};
+use relance::daemon::{SenderDirectory, receive};
 use relance::server::{Limits, Server};
 use relance::store::Speed;
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ pub(crate) struct House {
     /// Where the secrets are.
     _dir: TempDir,
     pub(crate) address: SocketAddr,
-    pub(crate) addressees: Addressees,
+    pub(crate) sender_directory: SenderDirectory,
     /// Told of every post.
     pub(crate) posted: Arc<Notify>,
     stop: CancellationToken,
@@ -87,7 +87,7 @@ impl House {
             let stop = stop.clone();
             async move { server.run(&stop).await }
         });
-        Self { world, _dir: dir, address, addressees: Addressees::default(), posted, stop, serving }
+        Self { world, _dir: dir, address, sender_directory: SenderDirectory::default(), posted, stop, serving }
     }
 
     pub(crate) async fn close(self) -> World {
@@ -110,7 +110,7 @@ impl House {
     /// One tick; how many posts it looked at.
     pub(crate) async fn tick(&mut self) -> usize {
         let store = self.world.store();
-        receive(store, &mut self.addressees, store.now().await.unwrap()).await.unwrap().posts
+        receive(store, &mut self.sender_directory, store.now().await.unwrap()).await.unwrap().posts
     }
 
     /// Ticks until nothing waits that is due.
@@ -146,7 +146,7 @@ pub(crate) async fn fill(mut world: World, people: u64) -> House {
         "insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
          select account_id, 1, id, 'active', 2, '2026-12-01Z', '2026-11-29Z', 1 from referral"
             .to_owned(),
-        "insert into message (account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone, language, text,
+        "insert into message (account_id, referral_id, campaign_id, day, state, attempts, quota_date, phone, language, text,
                               revision_id, queued_at, sent_at, provider_id, error)
          select account_id, id, 1, 1, case when id % 10 = 0 then 'uncertain' else 'sent' end, 1, '2026-11-29', phone, 'fr',
                 'Bonjour', 1, '2026-11-29T08:00Z', case when id % 10 <> 0 then timestamptz '2026-11-29T08:00:00.5Z' end,

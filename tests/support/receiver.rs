@@ -29,7 +29,7 @@ impl Request {
 pub(crate) enum Answer {
     Status(u16),
     /// 404, and the path that was asked for wherever there is room for it.
-    Echo,
+    Duplicate,
     /// With a line of headers and a body.
     Says(u16, &'static str, &'static str),
     /// Never, and the connection stays open.
@@ -102,7 +102,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
         Answer::Status(status) => {
             write!(stream, "HTTP/1.1 {status} so\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok").unwrap();
         }
-        Answer::Echo => {
+        Answer::Duplicate => {
             let said = format!("Cannot {}", asked.rsplit_once(' ').unwrap().0);
             let rest = format!("content-length: {}\r\nconnection: close\r\n\r\n{said}", said.len());
             write!(stream, "HTTP/1.1 404 {said}\r\nx-said: {said}\r\n{rest}").unwrap();

@@ -39,10 +39,10 @@ pub(crate) async fn wrong_counters(pool: &PgPool) -> i64 {
     one(
         pool,
         "select (select count(*) from lane l where taken <> (
-                   select count(*) from message m where m.account_id = l.account_id and counts_on = l.taken_on))
+                   select count(*) from message m where m.account_id = l.account_id and quota_date = l.taken_on))
               + (select count(*) from run r where taken <> (
                    select count(*) from message m where (m.account_id, m.campaign_id) = (r.account_id, r.campaign_id)
-                                                    and counts_on = r.taken_on))",
+                                                    and quota_date = r.taken_on))",
     )
     .await
 }

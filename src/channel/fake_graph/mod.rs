@@ -36,13 +36,13 @@ pub use self::webhook::{Hook, signature};
 
 /// The server. It ends when this is dropped.
 #[derive(Debug)]
-pub struct StandIn {
+pub struct FakeGraph {
     address: SocketAddr,
     state: Arc<State>,
     _server: JoinSet<()>,
 }
 
-impl StandIn {
+impl FakeGraph {
     /// Listens on `address`; port 0 takes a free one.
     pub async fn start(address: SocketAddr, clock: Clock, behaviour: Behaviour) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;

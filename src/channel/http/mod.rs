@@ -22,13 +22,13 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use self::request::Request;
-use super::concurrency::Turns;
+use super::concurrency::CallSlots;
 use super::refusal_text::without;
 use super::{Channel, Outcome, Reaction};
 use crate::channel::outgoing::{Call, Method, Outgoing};
 use crate::channel::secret;
 use crate::core::dispatch::OutgoingMessage;
-use crate::core::domain::{Callback, Mark, Timestamp};
+use crate::core::domain::{Callback, InstallationId, Timestamp};
 use crate::core::lifecycle::outcome::ATTEMPTS;
 use crate::core::manifest::desired::{Http as Spec, HttpMethod};
 use crate::core::template::{Problem, RequestTemplate};
@@ -38,8 +38,8 @@ pub struct Http {
     spec: Spec,
     body: Option<Result<RequestTemplate, Problem>>,
     outgoing: Outgoing,
-    turns: Turns,
-    mark: Option<Mark>,
+    turns: CallSlots,
+    mark: Option<InstallationId>,
 }
 
 /// What lets one in, as it is now.
@@ -54,13 +54,13 @@ struct Access {
 impl Http {
     pub fn new(spec: Spec) -> Self {
         let outgoing = Outgoing::calling(spec.connect_timeout.into(), spec.timeout.into());
-        let turns = Turns::new(spec.concurrency, spec.timeout.into());
+        let turns = CallSlots::new(spec.concurrency, spec.timeout.into());
         Self { body: spec.body_template(), spec, outgoing, turns, mark: None }
     }
 
     /// Under the mark of an installation, so that a gateway confuses its messages with those of no other.
     #[must_use]
-    pub fn under(self, mark: Mark) -> Self {
+    pub fn under(self, mark: InstallationId) -> Self {
         Self { mark: Some(mark), ..self }
     }
 

@@ -19,11 +19,11 @@ use tokio::time::Instant;
 use self::mail::Mail;
 use self::reply::Failure;
 use self::session::Session;
-use super::concurrency::Turns;
+use super::concurrency::CallSlots;
 use super::{Channel, Outcome, Reaction};
 use crate::channel::secret;
 use crate::core::dispatch::OutgoingMessage;
-use crate::core::domain::{Callback, Mark, Timestamp};
+use crate::core::domain::{Callback, InstallationId, Timestamp};
 use crate::core::manifest::desired::Smtp as Spec;
 
 /// Servers close connections that nobody uses; most wait longer than this.
@@ -31,10 +31,10 @@ const IDLE: Duration = Duration::from_secs(30);
 
 pub struct Smtp {
     spec: Spec,
-    turns: Turns,
+    turns: CallSlots,
     /// Connections that wait for their next message, and since when.
     idle: Mutex<Vec<(Session, Instant)>>,
-    mark: Option<Mark>,
+    mark: Option<InstallationId>,
 }
 
 impl fmt::Debug for Smtp {
@@ -45,13 +45,13 @@ impl fmt::Debug for Smtp {
 
 impl Smtp {
     pub fn new(spec: Spec) -> Self {
-        let turns = Turns::new(spec.concurrency, spec.timeout.into());
+        let turns = CallSlots::new(spec.concurrency, spec.timeout.into());
         Self { spec, turns, idle: Mutex::default(), mark: None }
     }
 
     /// Under the mark of an installation: two have no mail of one id.
     #[must_use]
-    pub fn under(self, mark: Mark) -> Self {
+    pub fn under(self, mark: InstallationId) -> Self {
         Self { mark: Some(mark), ..self }
     }
 

@@ -14,33 +14,33 @@ use tokio::time::Instant;
 use self::answer::Answer;
 pub use self::errors::{SWITCHED_OFF, by_number, reaction};
 use self::request::Body;
-use super::concurrency::Turns;
+use super::concurrency::CallSlots;
 use super::refusal_text::without;
 use super::{Channel, Outcome, Reaction};
 use crate::channel::outgoing::{Call, Outgoing, Silence};
 use crate::channel::secret;
 use crate::core::dispatch::OutgoingMessage;
-use crate::core::domain::{Callback, Mark, Timestamp};
+use crate::core::domain::{Callback, InstallationId, Timestamp};
 use crate::core::manifest::desired::WhatsappCloud as Spec;
 
 #[derive(Debug)]
 pub struct WhatsappCloud {
     spec: Spec,
     outgoing: Outgoing,
-    turns: Turns,
-    mark: Option<Mark>,
+    turns: CallSlots,
+    mark: Option<InstallationId>,
 }
 
 impl WhatsappCloud {
     pub fn new(spec: Spec) -> Self {
         let outgoing = Outgoing::calling(spec.connect_timeout.into(), spec.timeout.into());
-        let turns = Turns::new(spec.concurrency, spec.timeout.into());
+        let turns = CallSlots::new(spec.concurrency, spec.timeout.into());
         Self { spec, outgoing, turns, mark: None }
     }
 
     /// Under the mark of an installation, by which it knows its receipts.
     #[must_use]
-    pub fn under(self, mark: Mark) -> Self {
+    pub fn under(self, mark: InstallationId) -> Self {
         Self { mark: Some(mark), ..self }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::SPEED;
-use crate::channel::fake_graph::{Behaviour, Clock, Hook, Order, StandIn};
+use crate::channel::fake_graph::{Behaviour, Clock, FakeGraph, Hook, Order};
 use crate::store::Store;
 
 /// Where the manifests and secrets are that the demo adds to those of the folder.
@@ -19,7 +19,7 @@ const SECRETS: [(&str, &str); 2] = [("token", "a-token-of-the-demo"), ("app-secr
 /// The stand-in; it ends with this.
 #[derive(Debug)]
 pub(in crate::cli) struct Guest {
-    _standin: StandIn,
+    _standin: FakeGraph,
 }
 
 impl Guest {
@@ -38,14 +38,14 @@ impl Guest {
         };
         let (now, _) = store.now().await?;
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let standin = StandIn::start(anywhere, Clock::new(now, SPEED.0), behaviour).await;
-        let standin = standin.context("cannot listen on this machine")?;
+        let fake_graph = FakeGraph::start(anywhere, Clock::new(now, SPEED.0), behaviour).await;
+        let fake_graph = fake_graph.context("cannot listen on this machine")?;
         let url = format!("http://{webhooks}/webhooks/{CHANNEL}");
         let hook =
             Hook { read: 0.6, delay_ms: [50, 2_000], doubled: 0.1, shuffled: true, ..Hook::new(url, app_secret) };
-        standin.order(Order::Tell(hook));
-        let folder = write(&standin.url(), &store.account_names().await?)?;
-        Ok((Self { _standin: standin }, folder))
+        fake_graph.order(Order::Tell(hook));
+        let folder = write(&fake_graph.url(), &store.account_names().await?)?;
+        Ok((Self { _standin: fake_graph }, folder))
     }
 }
 

@@ -14,24 +14,24 @@ use crate::store::Store;
 use crate::store::query::{Account, Wanted};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Seen {
+pub(super) struct Description {
     account: Account,
     /// What holds for it, and which manifest says so.
     policy: Vec<Origin>,
 }
 
-pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Seen> {
+pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Description> {
     known::account(store, id).await?;
     let program = in_force::program(store).await?;
     let wanted = Wanted { account: Some(id.to_owned()), ..Wanted::default() };
     let rows = store.accounts(&program, &wanted, now).await?;
     let account = rows.into_iter().next().expect("an account that is known has a row");
     let policy = program.policies.origins(&account.id, &account.labels);
-    Ok(Seen { account, policy })
+    Ok(Description { account, policy })
 }
 
-pub(super) fn text(seen: &Seen, _wide: bool, now: Timestamp, colour: bool) -> String {
-    let Seen { account, policy } = seen;
+pub(super) fn text(seen: &Description, _wide: bool, now: Timestamp, colour: bool) -> String {
+    let Description { account, policy } = seen;
     let labels: Vec<String> = account.labels.as_object().into_iter().flatten().map(label).collect();
     let [referrals, unpaid, targets] = [account.referrals, account.unpaid, account.active_targets].map(thousands);
     let runs = counted(account.active_runs, "active run");

@@ -13,7 +13,7 @@ use crate::store::Store;
 use crate::store::query::{Campaign, DayCounts, Override, Revision, Wanted};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Seen {
+pub(super) struct Description {
     campaign: Campaign,
     /// As it is in force, every reference and default resolved; null once the manifest is gone.
     spec: Option<desired::Campaign>,
@@ -23,7 +23,7 @@ pub(super) struct Seen {
     overrides: Vec<Override>,
 }
 
-pub(super) async fn look(store: &Store, name: &str, now: Timestamp) -> anyhow::Result<Seen> {
+pub(super) async fn look(store: &Store, name: &str, now: Timestamp) -> anyhow::Result<Description> {
     known::campaign(store, name).await?;
     let wanted = Wanted { campaign: Some(name.to_owned()), ..Wanted::default() };
     let campaign = store.campaigns(&wanted).await?.into_iter().next().expect("a campaign that is known has a row");
@@ -35,11 +35,11 @@ pub(super) async fn look(store: &Store, name: &str, now: Timestamp) -> anyhow::R
     let days = store.campaign_days(name).await?;
     let mut overrides = store.overrides(now).await?;
     overrides.retain(|order| order.campaign.as_deref().is_none_or(|named| named == name));
-    Ok(Seen { campaign, spec, revision, days, overrides })
+    Ok(Description { campaign, spec, revision, days, overrides })
 }
 
-pub(super) fn text(seen: &Seen, _wide: bool, now: Timestamp, colour: bool) -> String {
-    let Seen { campaign, spec, revision, days, overrides } = seen;
+pub(super) fn text(seen: &Description, _wide: bool, now: Timestamp, colour: bool) -> String {
+    let Description { campaign, spec, revision, days, overrides } = seen;
     let mut lines = Vec::new();
     if let Some(removed) = campaign.removed_at {
         lines.push(("Removed", paint(&when(removed, now), Tone::Waiting, colour)));

@@ -11,14 +11,14 @@ use crate::store::Store;
 use crate::store::query::{Manifest, Revision, Wanted};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Seen {
+pub(super) struct Description {
     #[serde(flatten)]
     revision: Revision,
     /// What is still as it left it.
     in_force: Vec<Manifest>,
 }
 
-pub(super) async fn look(store: &Store, id: i32) -> anyhow::Result<Seen> {
+pub(super) async fn look(store: &Store, id: i32) -> anyhow::Result<Description> {
     let Some(revision) = store.revision(id).await? else {
         let last = store.revisions(&Wanted { limit: Some(1), ..Wanted::default() }).await?.pop();
         match last {
@@ -27,10 +27,10 @@ pub(super) async fn look(store: &Store, id: i32) -> anyhow::Result<Seen> {
         }
     };
     let in_force = store.manifests_of(id).await?;
-    Ok(Seen { revision, in_force })
+    Ok(Description { revision, in_force })
 }
 
-pub(super) fn text(Seen { revision, in_force }: &Seen, now: Timestamp) -> String {
+pub(super) fn text(Description { revision, in_force }: &Description, now: Timestamp) -> String {
     let mut lines = vec![
         ("Accepted", when(revision.accepted_at, now)),
         ("Commit", maybe(revision.commit.as_deref())),

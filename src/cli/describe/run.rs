@@ -17,7 +17,7 @@ const LATEST: i64 = 5;
 const CHANGES: usize = 5;
 
 #[derive(Debug, Serialize)]
-pub(super) struct Seen {
+pub(super) struct Description {
     run: Run,
     today: Option<RunToday>,
     ends: Vec<EndCount>,
@@ -29,7 +29,7 @@ pub(super) struct Seen {
     messages: Vec<Message>,
 }
 
-pub(super) async fn look(store: &Store, campaign: &str, account: &str, now: Timestamp) -> anyhow::Result<Seen> {
+pub(super) async fn look(store: &Store, campaign: &str, account: &str, now: Timestamp) -> anyhow::Result<Description> {
     known::campaign(store, campaign).await?;
     known::account(store, account).await?;
     let wanted = Wanted { campaign: Some(campaign.to_owned()), account: Some(account.to_owned()), ..Wanted::default() };
@@ -47,11 +47,11 @@ pub(super) async fn look(store: &Store, campaign: &str, account: &str, now: Time
     overrides.retain(|order| is(&order.campaign, campaign) && is(&order.account, account));
     let history = store.history(HistoryOf::Run { campaign, account }, CHANGES).await?;
     let messages = store.messages(&Wanted { limit: Some(LATEST), ..wanted }).await?.rows;
-    Ok(Seen { run, today, ends, overrides, history, messages })
+    Ok(Description { run, today, ends, overrides, history, messages })
 }
 
-pub(super) fn text(seen: &Seen, wide: bool, now: Timestamp, colour: bool) -> String {
-    let Seen { run, today, ends, overrides, history, messages } = seen;
+pub(super) fn text(seen: &Description, wide: bool, now: Timestamp, colour: bool) -> String {
+    let Description { run, today, ends, overrides, history, messages } = seen;
     let counts = run.counts;
     let shown = phase(run.phase);
     let mut lines = vec![

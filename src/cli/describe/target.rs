@@ -12,7 +12,7 @@ use crate::store::Store;
 use crate::store::query::{Circumstances, Message, Target, Wanted};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Seen {
+pub(super) struct Description {
     target: Target,
     circumstances: Circumstances,
     /// What happens next, for people; `explain target` says why.
@@ -20,7 +20,7 @@ pub(super) struct Seen {
     messages: Vec<Message>,
 }
 
-pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Seen> {
+pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Description> {
     let name = known::target(store, id).await?;
     let program = in_force::program(store).await?;
     let case = known::case(store, &name, &program, now).await?;
@@ -32,11 +32,11 @@ pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Res
     };
     let messages = store.messages(&wanted).await?.rows;
     let next = Answer::new(&case, now).sentence;
-    Ok(Seen { target: case.target, circumstances: case.circumstances, next, messages })
+    Ok(Description { target: case.target, circumstances: case.circumstances, next, messages })
 }
 
-pub(super) fn text(seen: &Seen, _wide: bool, now: Timestamp, colour: bool) -> String {
-    let Seen { target, circumstances, next, messages } = seen;
+pub(super) fn text(seen: &Description, _wide: bool, now: Timestamp, colour: bool) -> String {
+    let Description { target, circumstances, next, messages } = seen;
     let person = &circumstances.person;
     let mut state = standing(target.state).painted(colour);
     if let Some(exit) = target.exit_reason {

@@ -15,7 +15,7 @@ use crate::store::query::{Case, Entry, HistoryOf, Person, RunState};
 use crate::store::{Seeker, Store, WhyNot};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Seen {
+pub(super) struct Explanation {
     person: Person,
     /// Those in force that are for the account, by priority; then others that the person was in.
     campaigns: Vec<Standpoint>,
@@ -49,7 +49,7 @@ struct Enrollment {
     sentence: String,
 }
 
-pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Seen> {
+pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Explanation> {
     known::referral(store, id, None).await?;
     let person = store.person(id).await?.ok_or_else(|| anyhow!("`{id}` was just removed"))?;
     let program = in_force::program(store).await?;
@@ -69,7 +69,7 @@ pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Res
     }
     campaigns.extend(cases.iter().map(|case| is_in(case, now)));
     let history = store.history(HistoryOf::Referrals(&[id.to_owned()]), HISTORY).await?;
-    Ok(Seen { person, campaigns, history })
+    Ok(Explanation { person, campaigns, history })
 }
 
 /// The campaigns in force that are for the person's account, first those that go first.
@@ -115,8 +115,8 @@ async fn enrollment(
     Ok(Enrollment { why_not, next_pass_at, sentence })
 }
 
-pub(super) fn text(seen: &Seen, now: Timestamp, colour: bool) -> String {
-    let Seen { person, campaigns, history: entries } = seen;
+pub(super) fn text(seen: &Explanation, now: Timestamp, colour: bool) -> String {
+    let Explanation { person, campaigns, history: entries } = seen;
     let lines = [
         ("Name", one_line(&person.name)),
         ("Phone", Phone::trusted(person.phone.clone()).masked()),

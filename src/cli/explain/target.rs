@@ -13,7 +13,7 @@ use crate::store::Store;
 use crate::store::query::{Circumstances, Entry, HistoryOf, Target};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Seen {
+pub(super) struct Explanation {
     target: Target,
     answer: Answer,
     circumstances: Circumstances,
@@ -23,17 +23,23 @@ pub(super) struct Seen {
     history: Vec<Entry>,
 }
 
-pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Seen> {
+pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Result<Explanation> {
     let name = known::target(store, id).await?;
     let program = in_force::program(store).await?;
     let case = known::case(store, &name, &program, now).await?;
     let history = store.history(HistoryOf::Target(&name), HISTORY).await?;
     let gate = checks(&case, &program)?;
-    Ok(Seen { answer: Answer::new(&case, now), gate, target: case.target, circumstances: case.circumstances, history })
+    Ok(Explanation {
+        answer: Answer::new(&case, now),
+        gate,
+        target: case.target,
+        circumstances: case.circumstances,
+        history,
+    })
 }
 
-pub(super) fn text(seen: &Seen, now: Timestamp, colour: bool) -> String {
-    let Seen { target, answer, circumstances, gate, history: entries } = seen;
+pub(super) fn text(seen: &Explanation, now: Timestamp, colour: bool) -> String {
+    let Explanation { target, answer, circumstances, gate, history: entries } = seen;
     let person = &circumstances.person;
     let next = match &answer.next {
         Some(change) => format!("{}: {}", when(change.at, now), change.what),

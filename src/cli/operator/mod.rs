@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::ArgGroup;
 
 use self::order::{Format, Order};
-use self::said::Said;
+use self::said::OrderReport;
 use super::database::Database;
 use super::table::{counted, people};
 use super::{Exit, Global, actor, in_force, known, print};
@@ -113,7 +113,7 @@ impl<'a> Desk<'a> {
 
     async fn serve(&self, until: Option<Timestamp>) -> anyhow::Result<Exit> {
         let outcome = if self.order.clear { self.clear().await? } else { self.give(until).await? };
-        let said = Said { action: self.action, order: self.order, actor: &self.actor, until, outcome: &outcome };
+        let said = OrderReport { action: self.action, order: self.order, actor: &self.actor, until, outcome: &outcome };
         print::line(&match self.order.output {
             Format::Text => said.text(),
             Format::Json => serde_json::to_string_pretty(&said.json())?,

@@ -10,7 +10,7 @@ use crate::core::lifecycle::run::{Phase, Reason};
 use crate::store::{Group, Outcome};
 
 /// An order that was given or taken back.
-pub(super) struct Said<'a> {
+pub(super) struct OrderReport<'a> {
     pub(super) action: Action,
     pub(super) order: &'a Order,
     pub(super) actor: &'a str,
@@ -18,7 +18,7 @@ pub(super) struct Said<'a> {
     pub(super) outcome: &'a Outcome,
 }
 
-impl Said<'_> {
+impl OrderReport<'_> {
     pub(super) fn json(&self) -> Value {
         let Self { action, order, actor, until, outcome } = self;
         json!({

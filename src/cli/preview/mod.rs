@@ -5,7 +5,7 @@ mod text;
 
 use anyhow::anyhow;
 
-use self::seen::{Person, Seen, Version};
+use self::seen::{Person, Previewed, Version};
 use super::compiled::Compiled;
 use super::database::Database;
 use super::output::Format;
@@ -44,7 +44,7 @@ pub(super) async fn run(args: &PreviewArgs, global: &Global, config: &Config) ->
         Some(id) => real(id, language, campaign, sources, global, config).await?,
         None => invented(language, campaign, sources)?,
     };
-    let seen = Seen::new(campaign, person, versions, args.day);
+    let seen = Previewed::new(campaign, person, versions, args.day);
     match args.output {
         Format::Json => print::line(&serde_json::to_string_pretty(&seen)?),
         Format::Text => print::line(&text::text(&seen, sources, print::colour(config))),

@@ -14,7 +14,7 @@ use crate::core::manifest::desired::Media;
 use crate::core::manifest::{Kind, Sources, locate};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Seen {
+pub(super) struct Previewed {
     pub(super) campaign: Name,
     pub(super) sequence: Name,
     pub(super) days_total: u16,
@@ -71,7 +71,7 @@ pub(super) struct Message {
     pub(super) media: Vec<Media>,
 }
 
-impl Seen {
+impl Previewed {
     /// With `day`, of that day alone.
     pub(super) fn new(
         campaign: &CampaignProgram,

@@ -1,6 +1,6 @@
 //! A preview for people.
 
-use super::seen::{Message, Person, Seen, Shown, Version};
+use super::seen::{Message, Person, Previewed, Shown, Version};
 use crate::cli::layout::facts;
 use crate::cli::table::{Tone, counted, one_line, paint};
 use crate::core::diagnostic::text;
@@ -8,7 +8,7 @@ use crate::core::domain::Period;
 use crate::core::manifest::Sources;
 use crate::core::manifest::desired::MediaType;
 
-pub(super) fn text(seen: &Seen, sources: &Sources, colour: bool) -> String {
+pub(super) fn text(seen: &Previewed, sources: &Sources, colour: bool) -> String {
     let mut text = header(seen);
     for version in &seen.versions {
         let whose = match &version.language {
@@ -23,7 +23,7 @@ pub(super) fn text(seen: &Seen, sources: &Sources, colour: bool) -> String {
     text
 }
 
-fn header(seen: &Seen) -> String {
+fn header(seen: &Previewed) -> String {
     let days = counted(seen.days_total.into(), "day");
     let zone = seen.timezone.as_deref().unwrap_or("the account's time");
     let Person { referral, account, name, referrer, country, profession, registered_on, .. } = &seen.person;

@@ -28,7 +28,7 @@ const IN_A_ROW: TimeDelta = TimeDelta::minutes(2);
 /// Hand-overs and failures of an account, of the half window that runs and of the one before. What becomes of a hand-over
 /// counts in the half of the hand-over, so that a failure is never held against fewer messages than it is one of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct SendStats {
     /// When the half that runs began.
     pub since: Option<Timestamp>,
     /// When the one before did, if it counts.
@@ -52,8 +52,8 @@ pub enum Complaint {
     OptOuts,
 }
 
-impl Tally {
-    /// The tally at `now`: what is too old is left out. The window moves on by half of itself.
+impl SendStats {
+    /// The send_stats at `now`: what is too old is left out. The window moves on by half of itself.
     #[must_use]
     pub fn at(self, now: Timestamp, safety: &Safety) -> Self {
         let half = TimeDelta::seconds(i64::try_from(safety.window.as_seconds() / 2).unwrap_or(i64::MAX / 4_000));
@@ -70,10 +70,10 @@ impl Tally {
     /// So many more were handed over at this instant.
     #[must_use]
     pub fn handed(self, n: u32, at: Timestamp, safety: &Safety) -> Self {
-        let mut tally = self.at(at, safety);
-        tally.since.get_or_insert(at);
-        tally.now.handed = tally.now.handed.saturating_add(n);
-        tally
+        let mut send_stats = self.at(at, safety);
+        send_stats.since.get_or_insert(at);
+        send_stats.now.handed = send_stats.now.handed.saturating_add(n);
+        send_stats
     }
 
     /// One that was handed over at this instant failed; one from before the window says nothing any more.
@@ -114,7 +114,7 @@ impl Tally {
 
     /// Whether what counted for nothing `before`, among too few messages, says something now.
     pub fn has_become_unwell(self, before: Self, safety: &Safety) -> bool {
-        let says = |tally: Self| (tally.complaint(safety).is_some(), tally.warning(safety).is_some());
+        let says = |send_stats: Self| (send_stats.complaint(safety).is_some(), send_stats.warning(safety).is_some());
         let (was, is) = (says(before), says(self));
         (is.0 && !was.0) || (is.1 && !was.1)
     }
@@ -152,13 +152,13 @@ fn opt_outs(n: u32, handed: u32) -> String {
 
 /// A stop that ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stop {
+pub struct HealthRestriction {
     /// How often in a row, this time included.
     pub times: u32,
     pub until: Timestamp,
 }
 
-impl Stop {
+impl HealthRestriction {
     /// Of an account whose messages fail, after `last` time.
     pub fn for_failures(last: Option<Self>, now: Timestamp) -> Self {
         Self::after(last, FIRST_FAILURE_STOP, now)
@@ -177,16 +177,16 @@ impl Stop {
 }
 
 /// How long a sender that is too fast waits: as long as the provider asks for, else longer each time in a row.
-pub fn slow_down(last: Option<Stop>, asked: Option<TimeDelta>, now: Timestamp) -> Stop {
+pub fn slow_down(last: Option<HealthRestriction>, asked: Option<TimeDelta>, now: Timestamp) -> HealthRestriction {
     // Of a batch that was too fast every message says so; that is one time.
     if let Some(last) = last.filter(|last| now < last.until) {
         let asked = asked.map_or(last.until, |asked| now + asked);
-        return Stop { until: last.until.max(asked), ..last };
+        return HealthRestriction { until: last.until.max(asked), ..last };
     }
     let last = last.filter(|last| now < last.until + IN_A_ROW);
     let times = last.map_or(0, |last| last.times) + 1;
     let wait = asked.map_or_else(|| doubled(FIRST_WAIT, times, LONGEST_WAIT), |asked| asked.max(TimeDelta::zero()));
-    Stop { times, until: now + wait }
+    HealthRestriction { times, until: now + wait }
 }
 
 /// `first` the first time, twice as long each further time.
@@ -198,7 +198,7 @@ fn doubled(first: TimeDelta, times: u32, longest: TimeDelta) -> TimeDelta {
 mod tests {
     use chrono::TimeDelta;
 
-    use super::{Complaint, Stop, Tally, slow_down};
+    use super::{Complaint, HealthRestriction, SendStats, slow_down};
     use crate::core::domain::{Period, Timestamp};
     use crate::core::manifest::desired::Safety;
 
@@ -211,12 +211,12 @@ mod tests {
     #[test]
     fn a_rate_counts_from_twenty_on_and_what_is_old_is_left_out() {
         let (start, usual) = (at("2026-12-01T08:00:00Z"), Safety::default());
-        let failed = |tally: Tally, n: u32| (0..n).fold(tally, |tally, _| tally.failed(start));
-        let few = failed(Tally::default().handed(19, start, &usual), 19);
+        let failed = |send_stats: SendStats, n: u32| (0..n).fold(send_stats, |send_stats, _| send_stats.failed(start));
+        let few = failed(SendStats::default().handed(19, start, &usual), 19);
         assert_eq!(few.complaint(&usual), None);
         let (why, sentence) = few.handed(1, start, &usual).complaint(&usual).unwrap();
         assert_eq!((why, sentence.as_str()), (Complaint::Failures, "19 of its last 20 messages failed"));
-        let tenth = failed(Tally::default().handed(100, start, &usual), 10);
+        let tenth = failed(SendStats::default().handed(100, start, &usual), 10);
         assert_eq!(tenth.complaint(&usual), None);
         assert!(tenth.failed(start).complaint(&usual).is_some());
         let bad = failed(tenth, 40);
@@ -231,7 +231,7 @@ mod tests {
     fn people_who_have_enough_are_told_of_and_then_stop_it_as_the_manifests_say() {
         let (start, usual) = (at("2026-12-01T08:00:00Z"), Safety::default());
         let of =
-            |handed, n: u32| (0..n).fold(Tally::default().handed(handed, start, &usual), |t, _| t.opted_out(start));
+            |handed, n: u32| (0..n).fold(SendStats::default().handed(handed, start, &usual), |t, _| t.opted_out(start));
         for (handed, n, warned, stopped) in [
             (19, 19, false, false),
             (100, 2, false, false),
@@ -239,8 +239,12 @@ mod tests {
             (100, 5, true, false),
             (100, 6, true, true),
         ] {
-            let tally = of(handed, n);
-            assert_eq!((tally.warning(&usual).is_some(), tally.complaint(&usual).is_some()), (warned, stopped), "{n}");
+            let send_stats = of(handed, n);
+            assert_eq!(
+                (send_stats.warning(&usual).is_some(), send_stats.complaint(&usual).is_some()),
+                (warned, stopped),
+                "{n}"
+            );
         }
         let (why, sentence) = of(20, 2).complaint(&usual).unwrap();
         assert_eq!((why, sentence.as_str()), (Complaint::OptOuts, "2 people ask for no more messages, of the last 20"));
@@ -252,7 +256,7 @@ mod tests {
         assert!(bad.at(start + HOUR(1), &short).complaint(&short).is_some());
         assert_eq!(bad.at(start + HOUR(2), &short).complaint(&short), None);
         let lenient = Safety { failure_percent: 50, ..usual };
-        let failed = (0..10).fold(of(20, 0), |tally, _| tally.failed(start));
+        let failed = (0..10).fold(of(20, 0), |send_stats, _| send_stats.failed(start));
         assert_eq!((failed.complaint(&lenient), failed.complaint(&usual).is_some()), (None, true));
     }
 
@@ -260,17 +264,17 @@ mod tests {
     fn what_becomes_of_a_message_counts_in_the_half_in_which_it_was_handed_over() {
         let (start, usual) = (at("2026-12-01T08:00:00Z"), Safety::default());
         let hour = |n| start + HOUR(n);
-        let tally = Tally::default().handed(30, start, &usual).handed(10, hour(13), &usual);
-        let both = tally.failed(hour(1)).opted_out(hour(2)).failed(hour(13)).put_off(hour(14));
+        let send_stats = SendStats::default().handed(30, start, &usual).handed(10, hour(13), &usual);
+        let both = send_stats.failed(hour(1)).opted_out(hour(2)).failed(hour(13)).put_off(hour(14));
         assert_eq!((both.before.failed, both.before.opted_out, both.now.failed), (1, 1, 1));
         assert_eq!((both.before.handed, both.now.handed), (30, 9));
         // From before the window, or before it began anew.
-        assert_eq!(tally.failed(hour(-1)).opted_out(hour(-1)), tally);
-        assert_eq!(Tally::default().at(hour(1), &usual).failed(hour(1)), Tally::default());
-        let anew = Tally::default().handed(20, hour(14), &usual);
+        assert_eq!(send_stats.failed(hour(-1)).opted_out(hour(-1)), send_stats);
+        assert_eq!(SendStats::default().at(hour(1), &usual).failed(hour(1)), SendStats::default());
+        let anew = SendStats::default().handed(20, hour(14), &usual);
         assert_eq!(anew.failed(hour(13)).put_off(hour(13)), anew);
         // A day later the first half is forgotten.
-        let later = tally.at(hour(26), &usual);
+        let later = send_stats.at(hour(26), &usual);
         assert_eq!(later.failed(hour(1)), later);
         assert_eq!(later.failed(hour(13)).before.failed, 1);
     }
@@ -279,14 +283,17 @@ mod tests {
     fn stops_become_longer_until_one_is_long_ago() {
         let (mut now, mut last, mut hours) = (at("2026-12-01T08:00:00Z"), None, Vec::new());
         for _ in 0..7 {
-            let stop = Stop::for_failures(last, now);
+            let stop = HealthRestriction::for_failures(last, now);
             hours.push((stop.until - now).num_hours());
             (now, last) = (stop.until + TimeDelta::minutes(5), Some(stop));
         }
         assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24]);
         let later = now + TimeDelta::hours(24);
-        assert_eq!(Stop::for_failures(last, later), Stop { times: 1, until: later + TimeDelta::hours(1) });
-        assert_eq!(Stop::of_channel(None, now).until, now + TimeDelta::minutes(10));
+        assert_eq!(
+            HealthRestriction::for_failures(last, later),
+            HealthRestriction { times: 1, until: later + TimeDelta::hours(1) }
+        );
+        assert_eq!(HealthRestriction::of_channel(None, now).until, now + TimeDelta::minutes(10));
     }
 
     #[test]
@@ -307,7 +314,7 @@ mod tests {
         // Thirty-two of a batch that ask for it are one time.
         let first = slow_down(None, Some(TimeDelta::seconds(1)), now);
         let batch = (0..31).fold(first, |last, _| slow_down(Some(last), Some(TimeDelta::seconds(1)), now));
-        assert_eq!(batch, Stop { times: 1, until: now + TimeDelta::seconds(1) });
+        assert_eq!(batch, HealthRestriction { times: 1, until: now + TimeDelta::seconds(1) });
         // Who asks for less than what is waited for already does not shorten it.
         assert_eq!(slow_down(Some(asked), Some(TimeDelta::seconds(1)), now).until, asked.until);
     }

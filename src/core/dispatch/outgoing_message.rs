@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::core::dispatch::program::Rendered;
 use crate::core::domain::{MessageKey, NaiveDate, Name, Phone, Timestamp};
-use crate::core::lifecycle::outcome::{Outcome, Settlement, Standing, settle};
+use crate::core::lifecycle::outcome::{Outcome, OutcomeEffects, Standing, judge};
 use crate::core::manifest::desired::policy::AccountPolicy;
 
 /// A message that this process has claimed and may hand over.
@@ -38,8 +38,8 @@ impl OutgoingMessage {
     /// Returns what `outcome` means for this message at `now`.
     ///
     /// A simulation claims ahead of `now`; no outcome is known before its claim, so the later instant counts.
-    pub fn settle(&self, outcome: &Outcome, now: Timestamp) -> Settlement {
+    pub fn judge(&self, outcome: &Outcome, now: Timestamp) -> OutcomeEffects {
         let standing = Standing { attempts: self.attempts, failed_days: self.failed_days, last: self.last };
-        settle(outcome, standing, now.max(self.claimed_at))
+        judge(outcome, standing, now.max(self.claimed_at))
     }
 }

@@ -12,9 +12,9 @@ use super::id::{MARK, NotAMessage};
 
 /// The mark of one installation: eight hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark(Arc<str>);
+pub struct InstallationId(Arc<str>);
 
-impl Mark {
+impl InstallationId {
     pub fn parse(text: &str) -> Option<Self> {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         (text.len() == 8 && text.bytes().all(is_digit)).then(|| Self(text.into()))
@@ -25,17 +25,17 @@ impl Mark {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callback {
     /// `None`: from before there were marks.
-    pub mark: Option<Mark>,
+    pub mark: Option<InstallationId>,
     pub key: MessageKey,
 }
 
 impl Callback {
-    pub fn new(mark: Option<&Mark>, key: MessageKey) -> Self {
+    pub fn new(mark: Option<&InstallationId>, key: MessageKey) -> Self {
         Self { mark: mark.cloned(), key }
     }
 
     /// The message, if it may be one of the installation of this mark.
-    pub fn of(&self, ours: &Mark) -> Option<MessageKey> {
+    pub fn of(&self, ours: &InstallationId) -> Option<MessageKey> {
         self.mark.as_ref().is_none_or(|mark| mark == ours).then_some(self.key)
     }
 }
@@ -58,18 +58,18 @@ impl FromStr for Callback {
         }
         let rest = text.strip_prefix(MARK).and_then(|rest| rest.strip_prefix('.')).ok_or(NotAMessage)?;
         let (mark, numbers) = rest.split_once('.').ok_or(NotAMessage)?;
-        let mark = Mark::parse(mark).ok_or(NotAMessage)?;
+        let mark = InstallationId::parse(mark).ok_or(NotAMessage)?;
         Ok(Self { mark: Some(mark), key: format!("{MARK}.{numbers}").parse()? })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Callback, Mark};
+    use super::{Callback, InstallationId};
 
     #[test]
     fn each_installation_knows_its_own() {
-        let (ours, theirs) = (Mark::parse("5f0c33a1").unwrap(), Mark::parse("00000000").unwrap());
+        let (ours, theirs) = (InstallationId::parse("5f0c33a1").unwrap(), InstallationId::parse("00000000").unwrap());
         let old: Callback = "relance.3.1.4711.2".parse().unwrap();
         let new = Callback::new(Some(&ours), old.key);
         assert_eq!(new.to_string(), "relance.5f0c33a1.3.1.4711.2");

@@ -7,7 +7,7 @@ use super::{AccountId, Country, Gender, Language, Phone, Timestamp, Zone};
 
 /// What a row says about an optional column. An export that lacks a column never erases what is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Said<T> {
+pub enum Stated<T> {
     /// The export has no such column.
     #[default]
     Nothing,
@@ -16,7 +16,7 @@ pub enum Said<T> {
     Value(T),
 }
 
-impl<T> Said<T> {
+impl<T> Stated<T> {
     pub fn value(&self) -> Option<&T> {
         match self {
             Self::Value(value) => Some(value),
@@ -72,14 +72,14 @@ impl WhatsappStatus {
 pub struct AccountFact<'a> {
     pub id: &'a str,
     pub name: &'a str,
-    pub phone: Said<Phone>,
-    pub email: Said<&'a str>,
-    pub language: Said<Language>,
-    pub country: Said<Country>,
+    pub phone: Stated<Phone>,
+    pub email: Stated<&'a str>,
+    pub language: Stated<Language>,
+    pub country: Stated<Country>,
     pub timezone: Zone,
-    pub subscription_plan: Said<&'a str>,
-    pub subscription_ends_at: Said<Timestamp>,
-    pub whatsapp_status: Said<WhatsappStatus>,
+    pub subscription_plan: Stated<&'a str>,
+    pub subscription_ends_at: Stated<Timestamp>,
+    pub whatsapp_status: Stated<WhatsappStatus>,
     /// Columns that have no other meaning, in file order; `None` where the cell is empty.
     pub attributes: Vec<(&'a str, Option<&'a str>)>,
     /// When the source last touched the row, where it says so.
@@ -93,17 +93,17 @@ pub struct ReferralFact<'a> {
     pub account: AccountId,
     pub name: &'a str,
     pub phone: Phone,
-    pub email: Said<&'a str>,
-    pub language: Said<Language>,
+    pub email: Stated<&'a str>,
+    pub language: Stated<Language>,
     pub country: Country,
-    pub gender: Said<Gender>,
-    pub profession: Said<&'a str>,
-    pub birth_date: Said<NaiveDate>,
+    pub gender: Stated<Gender>,
+    pub profession: Stated<&'a str>,
+    pub birth_date: Stated<NaiveDate>,
     pub registered_at: Timestamp,
-    pub paid_at: Said<Timestamp>,
-    pub consent: Said<Consent>,
-    pub consent_source: Said<&'a str>,
-    pub consent_at: Said<Timestamp>,
+    pub paid_at: Stated<Timestamp>,
+    pub consent: Stated<Consent>,
+    pub consent_source: Stated<&'a str>,
+    pub consent_at: Stated<Timestamp>,
     /// Columns that have no other meaning, in file order; `None` where the cell is empty.
     pub attributes: Vec<(&'a str, Option<&'a str>)>,
     /// When the source last touched the row, where it says so.

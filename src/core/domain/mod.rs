@@ -19,9 +19,9 @@ mod source_id;
 
 pub use chrono::{DateTime, NaiveDate, Utc};
 
-pub use self::callback::{Callback, Mark};
+pub use self::callback::{Callback, InstallationId};
 pub use self::country::Country;
-pub use self::fact::{AccountFact, Consent, ReferralFact, Rejection, Said, WhatsappStatus};
+pub use self::fact::{AccountFact, Consent, ReferralFact, Rejection, Stated, WhatsappStatus};
 pub use self::fold::fold;
 pub use self::gender::Gender;
 pub use self::hex::hex;

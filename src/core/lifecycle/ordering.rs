@@ -149,7 +149,7 @@ impl Order {
     }
 
     /// The campaigns before which a default run makes way.
-    pub fn crowding(&self) -> impl Iterator<Item = CampaignId> + '_ {
+    pub fn preempting(&self) -> impl Iterator<Item = CampaignId> + '_ {
         self.of_kind(CampaignType::Filtered)
     }
 
@@ -177,13 +177,13 @@ impl Order {
     }
 
     /// Before which of `peers` a run of `id` makes way in an account with this policy, as the end of a sentence.
-    pub fn crowded_out(&self, id: CampaignId, peers: &Peers, policy: &AccountPolicy) -> Option<String> {
+    pub fn preempted(&self, id: CampaignId, peers: &Peers, policy: &AccountPolicy) -> Option<String> {
         if policy.allow_simultaneous_campaigns || self.turns.get(&id)?.kind != CampaignType::Default {
             return None;
         }
         let filtered = |id: &CampaignId| self.turns.get(id).filter(|turn| turn.kind == CampaignType::Filtered);
-        let mut crowding = peers.0.iter().filter(|(_, peer)| peer.phase == Phase::Active || peer.returns);
-        crowding.find_map(|(id, peer)| {
+        let mut preempting = peers.0.iter().filter(|(_, peer)| peer.phase == Phase::Active || peer.returns);
+        preempting.find_map(|(id, peer)| {
             let name = &filtered(id)?.name;
             Some(if peer.returns { format!("`{name}`, which may go on") } else { format!("`{name}`") })
         })
@@ -314,15 +314,15 @@ mod tests {
     fn a_default_run_makes_way_unless_both_may_run() {
         let active = peers(&[(B, Phase::Active)]);
         let usual = AccountPolicy::default();
-        assert_eq!(order("").crowded_out(D, &active, &usual).unwrap(), "`b`");
-        assert_eq!(order("").crowded_out(A, &active, &usual), None);
+        assert_eq!(order("").preempted(D, &active, &usual).unwrap(), "`b`");
+        assert_eq!(order("").preempted(A, &active, &usual), None);
         let others = peers(&[(B, Phase::Paused), (A, Phase::Scheduled)]);
-        assert_eq!(order("").crowded_out(D, &others, &usual), None);
+        assert_eq!(order("").preempted(D, &others, &usual), None);
         let mut back = peers(&[]);
         back.set(B, Peer { phase: Phase::Paused, returns: true });
-        assert_eq!(order("").crowded_out(D, &back, &usual).unwrap(), "`b`, which may go on");
+        assert_eq!(order("").preempted(D, &back, &usual).unwrap(), "`b`, which may go on");
         let both = AccountPolicy { allow_simultaneous_campaigns: true, ..usual };
-        assert_eq!(order("").crowded_out(D, &active, &both), None);
+        assert_eq!(order("").preempted(D, &active, &both), None);
     }
 
     #[test]

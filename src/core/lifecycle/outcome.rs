@@ -130,7 +130,7 @@ pub enum Consequence {
 
 /// What an outcome means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settlement {
+pub struct OutcomeEffects {
     pub event: Event,
     pub following: Following,
     pub consequence: Option<Consequence>,
@@ -140,7 +140,7 @@ pub struct Settlement {
     pub counts: bool,
 }
 
-impl Settlement {
+impl OutcomeEffects {
     /// Whether it changes the message and nothing else: neither its person nor its account.
     pub fn is_of_message_only(&self) -> bool {
         let follows = self.following != Following::Nothing || self.consequence.is_some() || self.give_back;
@@ -180,14 +180,14 @@ pub fn failed_later(reaction: Reaction) -> (Option<Exit>, Option<Consequence>) {
 }
 
 /// Settles one hand-over.
-pub fn settle(outcome: &Outcome, standing: Standing, now: Timestamp) -> Settlement {
+pub fn judge(outcome: &Outcome, standing: Standing, now: Timestamp) -> OutcomeEffects {
     let kept = |event| {
         let following = match (standing.last, standing.failed_days) {
             (true, _) => Following::Finish,
             (false, 0) => Following::Nothing,
             (false, _) => Following::DayFailed { failed_days: 0 },
         };
-        Settlement { event, following, consequence: None, give_back: false, counts: true }
+        OutcomeEffects { event, following, consequence: None, give_back: false, counts: true }
     };
     match outcome {
         Outcome::Accepted { .. } => kept(Event::Accepted),
@@ -196,17 +196,17 @@ pub fn settle(outcome: &Outcome, standing: Standing, now: Timestamp) -> Settleme
     }
 }
 
-fn refused(reaction: Reaction, standing: Standing, now: Timestamp) -> Settlement {
-    let again = |due_at| Settlement {
+fn refused(reaction: Reaction, standing: Standing, now: Timestamp) -> OutcomeEffects {
+    let again = |due_at| OutcomeEffects {
         event: Event::Postponed,
         following: Following::Retry { due_at },
         consequence: None,
         give_back: true,
         counts: true,
     };
-    let over = |following| Settlement { event: Event::Refused, following, ..again(now) };
+    let over = |following| OutcomeEffects { event: Event::Refused, following, ..again(now) };
     // What is not the message's fault costs it no attempt: it is due as it was, and what it waits for is elsewhere.
-    let blameless = |consequence| Settlement { consequence: Some(consequence), counts: false, ..again(now) };
+    let blameless = |consequence| OutcomeEffects { consequence: Some(consequence), counts: false, ..again(now) };
     match reaction {
         Reaction::Retry { after } if standing.attempts < ATTEMPTS => {
             again(now + after.unwrap_or_else(|| backoff(standing.attempts)))
@@ -217,7 +217,7 @@ fn refused(reaction: Reaction, standing: Standing, now: Timestamp) -> Settlement
         Reaction::Leave => over(Following::Leave(Exit::Undeliverable)),
         Reaction::Suppress => {
             let consequence = Some(Consequence::Suppress);
-            Settlement { consequence, ..over(Following::Leave(Exit::OptedOut)) }
+            OutcomeEffects { consequence, ..over(Following::Leave(Exit::OptedOut)) }
         }
         Reaction::Throttle { after } => blameless(Consequence::SlowLane { after }),
         Reaction::PauseRun => blameless(Consequence::PauseRun),
@@ -245,12 +245,12 @@ pub enum Finding {
 
 /// Settles what a person found. The target went on when the fate became unknown, and nothing is tried again behind
 /// the back of whoever looked.
-pub fn resolve(finding: Finding) -> Settlement {
+pub fn resolve(finding: Finding) -> OutcomeEffects {
     let (event, give_back) = match finding {
         Finding::Sent => (Event::Accepted, false),
         Finding::Failed => (Event::NeverLeft, true),
     };
-    Settlement { event, following: Following::Nothing, consequence: None, give_back, counts: true }
+    OutcomeEffects { event, following: Following::Nothing, consequence: None, give_back, counts: true }
 }
 
 /// 2 minutes, then 8.
@@ -260,7 +260,7 @@ fn backoff(attempts: u16) -> TimeDelta {
 
 #[cfg(test)]
 mod tests {
-    use super::{Finding, Following, Outcome, Reaction, Standing, resolve, settle};
+    use super::{Finding, Following, Outcome, Reaction, Standing, judge, resolve};
     use crate::core::domain::Timestamp;
     use crate::core::lifecycle::message;
     use crate::core::lifecycle::message::State;
@@ -290,7 +290,7 @@ mod tests {
             for (attempts, failed_days, last) in
                 [(1, 0, false), (2, 0, false), (3, 0, false), (3, 1, false), (1, 1, false), (1, 0, true), (3, 0, true)]
             {
-                let s = settle(outcome, Standing { attempts, failed_days, last }, now());
+                let s = judge(outcome, Standing { attempts, failed_days, last }, now());
                 let state = message::step(State::Sending, s.event).unwrap();
                 table += &format!(
                     "{name:<13} attempt {attempts} failed days {failed_days} {:<8} → {state}, {:?}{}{}{}\n",
@@ -332,7 +332,7 @@ mod tests {
         for attempts in 1..5 {
             for last in [false, true] {
                 let standing = Standing { attempts, failed_days: 1, last };
-                let s = settle(&Outcome::Unknown { error: String::new() }, standing, now());
+                let s = judge(&Outcome::Unknown { error: String::new() }, standing, now());
                 assert!(!s.give_back && !matches!(s.following, Following::Retry { .. }));
             }
         }

@@ -22,7 +22,7 @@ pub enum Subject {
 
 /// What a provider told last of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stop {
+pub struct Restriction {
     /// The channel that was told.
     pub channel: String,
     pub subject: Subject,
@@ -44,26 +44,30 @@ pub struct Known {
 
 /// All that providers told, and what is known of numbers by channel and id.
 #[derive(Debug, Clone, Default)]
-pub struct Stops {
-    pub all: Vec<Stop>,
+pub struct Restrictions {
+    pub all: Vec<Restriction>,
     pub numbers: HashMap<(String, String), Known>,
     /// The accounts at the provider that are known behind each channel.
     pub businesses: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Stops {
+impl Restrictions {
     /// Whether any number, or all of an account, is stopped.
     pub fn concern_senders(&self) -> bool {
         self.all.iter().any(|stop| stop.is_stopped && !matches!(stop.subject, Subject::Template { .. }))
     }
 
     /// The template that is stopped, of those that somebody uses on `channel`.
-    pub fn of_templates<'a>(&self, channel: &str, mut templates: impl Iterator<Item = &'a Template>) -> Option<&Stop> {
+    pub fn of_templates<'a>(
+        &self,
+        channel: &str,
+        mut templates: impl Iterator<Item = &'a Template>,
+    ) -> Option<&Restriction> {
         templates.find_map(|template| self.of_template(channel, template))
     }
 
     /// What was told last counts, be it of all languages or of this one; of two at once that it is stopped.
-    fn of_template(&self, channel: &str, template: &Template) -> Option<&Stop> {
+    fn of_template(&self, channel: &str, template: &Template) -> Option<&Restriction> {
         let is_it = |subject: &Subject| match subject {
             Subject::Template { name, language } => {
                 *name == template.name && language.as_ref().is_none_or(|language| *language == template.language)
@@ -76,10 +80,10 @@ impl Stops {
 
     /// The stop of the number by which somebody sends on `channel`, or of what it belongs to; `own` is their number,
     /// without one they send by what the channel shares.
-    pub fn of_sender(&self, channel: &str, own: Option<&str>, shared: Option<&Shared>) -> Option<&Stop> {
+    pub fn of_sender(&self, channel: &str, own: Option<&str>, shared: Option<&Shared>) -> Option<&Restriction> {
         let number = own.or(shared.and_then(|shared| shared.number.as_deref()));
         let known = number.and_then(|number| self.numbers.get(&(channel.to_owned(), number.to_owned())));
-        let concerns = |stop: &&Stop| match &stop.subject {
+        let concerns = |stop: &&Restriction| match &stop.subject {
             Subject::Template { .. } => false,
             Subject::Number(name) => {
                 number == Some(name) || known.and_then(|known| known.digits.as_ref()) == Some(name)
@@ -101,7 +105,7 @@ impl Stops {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-    use super::{Known, Stop, Stops, Subject};
+    use super::{Known, Restriction, Restrictions, Subject};
     use crate::core::domain::Timestamp;
     use crate::core::lifecycle::send_resources::{Shared, Template};
 
@@ -109,9 +113,9 @@ mod tests {
         format!("2026-12-01T08:{minute:02}:00Z").parse().unwrap()
     }
 
-    fn stop(subject: Subject, minute: u32, is_stopped: bool) -> Stop {
+    fn stop(subject: Subject, minute: u32, is_stopped: bool) -> Restriction {
         let (channel, message) = ("wa".to_owned(), String::new());
-        Stop { channel, subject, said_at: at(minute), is_stopped, until: None, message }
+        Restriction { channel, subject, said_at: at(minute), is_stopped, until: None, message }
     }
 
     fn template(language: Option<&str>) -> Subject {
@@ -121,8 +125,8 @@ mod tests {
     #[test]
     fn of_a_template_the_last_word_counts_in_its_language_or_in_all() {
         let french = Template { name: "welcome".to_owned(), language: "fr".to_owned() };
-        let is_stopped = |all: Vec<Stop>, channel: &str| {
-            Stops { all, ..Stops::default() }.of_templates(channel, [&french].into_iter()).is_some()
+        let is_stopped = |all: Vec<Restriction>, channel: &str| {
+            Restrictions { all, ..Restrictions::default() }.of_templates(channel, [&french].into_iter()).is_some()
         };
         assert!(is_stopped(vec![stop(template(Some("fr")), 1, true)], "wa"));
         assert!(is_stopped(vec![stop(template(None), 1, true)], "wa"));
@@ -146,7 +150,7 @@ mod tests {
         let concerned = |subject: Subject, known: &[&str], business: Option<&str>| {
             let known: BTreeSet<String> = known.iter().map(|one| (*one).to_owned()).collect();
             let businesses = BTreeMap::from([("wa".to_owned(), known)]);
-            let stops = Stops { all: vec![stop(subject, 1, true)], numbers: numbers.clone(), businesses };
+            let stops = Restrictions { all: vec![stop(subject, 1, true)], numbers: numbers.clone(), businesses };
             let shared = shared(business);
             let senders = [Some("901"), Some("902"), Some("903"), None];
             senders.map(|own| stops.of_sender("wa", own, Some(&shared)).is_some())

@@ -43,13 +43,13 @@ pub struct Situation {
     /// Whom it waits for, as the end of a sentence; only what has not begun waits.
     pub behind: Option<String>,
     /// The filtered run that is active, of a default run that makes way for it; as the end of a sentence.
-    pub crowded_out: Option<String>,
+    pub preempted: Option<String>,
     /// Whether it would be done in time; only what has not begun is asked.
     pub ahead: Ahead,
     /// Why nothing can leave for its account.
     pub unable: Option<Unable>,
     /// What stops its account, or its channel, for its own sake.
-    pub halted: Option<Halted>,
+    pub halted: Option<RunRestriction>,
     /// Whether its account takes people.
     pub enrolls: bool,
     /// Whether anything may leave for its account.
@@ -85,7 +85,7 @@ pub enum Ahead {
 
 /// A stop for the sake of an account, with why as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Halted {
+pub struct RunRestriction {
     pub reason: Reason,
     pub message: String,
 }
@@ -176,10 +176,10 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
         return unable.status();
     }
     // No order of before lifts it: who orders it to go on takes it away.
-    if let Some(Halted { reason, message }) = &situation.halted {
+    if let Some(RunRestriction { reason, message }) = &situation.halted {
         return Status::new(Paused, *reason, message);
     }
-    if let Some(whom) = &situation.crowded_out {
+    if let Some(whom) = &situation.preempted {
         match order {
             Some(order) => kept = kept.or(Some(order)),
             None => return Status::new(Paused, Reason::FilteredCampaignActive, format!("makes way for {whom}")),
@@ -250,7 +250,7 @@ pub fn enrollment_closed(situation: &Situation) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ahead, Halted, Phase, Reason, Situation, Status, Unable, may_act, next};
+    use super::{Ahead, Phase, Reason, RunRestriction, Situation, Status, Unable, may_act, next};
     use crate::core::domain::{AccountId, CampaignId, Timestamp};
     use crate::core::lifecycle::overrides::{Action, Override, Scope};
     use crate::core::manifest::desired::{DesiredState, Enrollment};
@@ -267,7 +267,7 @@ mod tests {
             selected: true,
             started: true,
             behind: None,
-            crowded_out: None,
+            preempted: None,
             ahead: Ahead::Free,
             unable: None,
             halted: None,
@@ -294,7 +294,7 @@ mod tests {
     fn table() {
         let drained = Situation { last_pass_found: 0, has_active_targets: false, ..active() };
         let hour = chrono::TimeDelta::hours(1);
-        let halted = Some(Halted { reason: Reason::ChannelUnhealthy, message: "131048: spam".to_owned() });
+        let halted = Some(RunRestriction { reason: Reason::ChannelUnhealthy, message: "131048: spam".to_owned() });
         let situations = [
             ("active", active()),
             ("halted", Situation { halted: halted.clone(), ..active() }),
@@ -311,8 +311,8 @@ mod tests {
             ("end now", Situation { end_at: Some(now()), ..active() }),
             ("behind", Situation { behind: Some("`a`, which is active".into()), started: false, ..active() }),
             ("behind, started", Situation { behind: Some("`a`, which is active".into()), ..active() }),
-            ("crowded out", Situation { crowded_out: Some("`a`".into()), ..active() }),
-            ("crowded out, never began", Situation { crowded_out: Some("`a`".into()), started: false, ..active() }),
+            ("crowded out", Situation { preempted: Some("`a`".into()), ..active() }),
+            ("crowded out, never began", Situation { preempted: Some("`a`".into()), started: false, ..active() }),
             ("not looked ahead", Situation { ahead: Ahead::Unknown, started: false, ..active() }),
             ("outlives", Situation { ahead: Ahead::Outlives("x".into()), started: false, ..active() }),
             ("outlives, started", Situation { ahead: Ahead::Outlives("x".into()), ..active() }),
@@ -359,7 +359,7 @@ mod tests {
             ),
             ("draft, end now", Situation { wanted: DesiredState::Draft, end_at: Some(now()), ..fresh }),
             ("behind", Situation { behind: Some("`a`".into()), started: false, ..active() }),
-            ("crowded out", Situation { crowded_out: Some("`a`".into()), ..active() }),
+            ("crowded out", Situation { preempted: Some("`a`".into()), ..active() }),
             ("outlives", Situation { ahead: Ahead::Outlives("x".into()), started: false, ..active() }),
             ("not connected", Situation { unable: Some(Unable::Disconnected), ..active() }),
             ("drained", Situation { last_pass_found: 0, has_active_targets: false, ..active() }),

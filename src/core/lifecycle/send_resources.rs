@@ -34,12 +34,12 @@ pub struct Shared {
 
 /// The means of all campaigns and channels in force.
 #[derive(Debug, Clone, Default)]
-pub struct Means {
+pub struct SendResources {
     templates: BTreeMap<CampaignId, BTreeSet<Template>>,
     channels: BTreeMap<Name, Shared>,
 }
 
-impl Means {
+impl SendResources {
     /// Those that `desired` asks for, of the campaigns that have a number in `ids`.
     pub fn of(desired: &Desired, ids: &BTreeMap<Name, CampaignId>) -> Self {
         let mut means = Self::default();

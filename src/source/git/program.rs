@@ -35,7 +35,7 @@ pub(super) fn git(repository: Repository) -> Command {
     let mut command = Command::new("git");
     match repository {
         Repository::Around(folder) => command.current_dir(folder),
-        // Said, not found by looking upwards: a broken one must not lead into the repository around it.
+        // GitOutput, not found by looking upwards: a broken one must not lead into the repository around it.
         Repository::Bare(folder) => command.arg("--git-dir").arg(folder),
     };
     command.args(["-c", "core.hooksPath=/dev/null"]).stdin(Stdio::null());

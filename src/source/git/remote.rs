@@ -40,7 +40,7 @@ pub enum RemoteError {
     Unreachable {
         url: String,
         #[source]
-        said: Said,
+        said: GitOutput,
     },
     #[error("nothing was ever pushed to the git repository `{url}`")]
     Empty { url: String },
@@ -53,7 +53,7 @@ pub enum RemoteError {
         url: String,
         commit: String,
         #[source]
-        said: Said,
+        said: GitOutput,
     },
     #[error("nobody in `{}` has signed the commit {commit} of `{url}`: it is not taken", signers.display())]
     Signature {
@@ -61,7 +61,7 @@ pub enum RemoteError {
         commit: String,
         signers: PathBuf,
         #[source]
-        said: Said,
+        said: GitOutput,
     },
     #[error("there is not one manifest (`*.yaml`) below `{paths}` in the commit {commit} of `{url}`")]
     NoManifests { url: String, commit: String, paths: String },
@@ -82,7 +82,7 @@ pub enum RemoteError {
 /// What git said.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Said(String);
+pub struct GitOutput(String);
 
 /// A branch or tag of another repository, and the manifests in it that count.
 #[derive(Debug, Clone)]
@@ -162,7 +162,7 @@ impl Remote {
             url: self.shown(),
             commit: id.to_owned(),
             signers: signers.clone(),
-            said: Said(if said.is_empty() { "it has no signature".to_owned() } else { said }),
+            said: GitOutput(if said.is_empty() { "it has no signature".to_owned() } else { said }),
         })
     }
 
@@ -189,7 +189,7 @@ impl Remote {
         command.args(["ls-remote", "--quiet"]).args(args);
         match self.run(command, ASK).await? {
             Ok(listed) => Ok(String::from_utf8_lossy(&listed).into_owned()),
-            Err(said) => Err(RemoteError::Unreachable { url: self.shown(), said: Said(said) }),
+            Err(said) => Err(RemoteError::Unreachable { url: self.shown(), said: GitOutput(said) }),
         }
     }
 
@@ -253,7 +253,7 @@ impl Remote {
     }
 
     fn not_fetched(&self, id: &str, said: String) -> RemoteError {
-        RemoteError::Fetch { url: self.shown(), commit: id.to_owned(), said: Said(said) }
+        RemoteError::Fetch { url: self.shown(), commit: id.to_owned(), said: GitOutput(said) }
     }
 
     fn broken_copy(&self, source: io::Error) -> RemoteError {

@@ -13,7 +13,7 @@ use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, CampaignId, Name, SourceId, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::ordering::Order;
-use crate::core::lifecycle::send_resources::Means;
+use crate::core::lifecycle::send_resources::SendResources;
 use crate::core::manifest::Desired;
 use crate::core::plan::render::text as show;
 use crate::core::plan::{Kind, Plan, affected, stored as done};
@@ -122,7 +122,8 @@ impl Store {
         ensure(&mut tx, &planned, revision, now).await?;
         // The daemon advances runs beyond one batch; until then the gate blocks them. The gate does not block preempted
         // default runs, because that decision depends on many runs at once.
-        let scene = Scene { specs, order: &order, policies: &desired.policies(), means: &Means::of(desired, &ids) };
+        let scene =
+            Scene { specs, order: &order, policies: &desired.policies(), means: &SendResources::of(desired, &ids) };
         for _ in 0..if all { MOST_BATCHES } else { 1 } {
             if advance(&mut tx, &scene, now).await?.is_none() {
                 break;

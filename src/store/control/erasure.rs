@@ -19,7 +19,7 @@ use crate::store::{Error, Store};
 
 /// The numbers of erased rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Forgotten {
+pub struct Erased {
     pub referrals: u64,
     pub messages: u64,
     /// Targets that left because of the erasure.
@@ -30,7 +30,7 @@ impl Store {
     /// Erases the person with `phone` in every account, and makes imports leave them out, even if no account has the
     /// phone now. Uses one transaction, and a second one for webhooks; after a crash in between, the caller repeats the
     /// erasure.
-    pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Forgotten, Error> {
+    pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Erased, Error> {
         let phones = [phone.as_str()];
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to forget a person"))?;
         lock_imports(&mut tx).await?;
@@ -56,7 +56,7 @@ impl Store {
         tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
         tx.commit().await.map_err(Error::during("commit that a person is forgotten"))?;
         self.erase_webhooks(&names).await?;
-        Ok(Forgotten { referrals, messages, exited })
+        Ok(Erased { referrals, messages, exited })
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use crate::core::domain::{Mark, MessageKey};
+use crate::core::domain::{InstallationId, MessageKey};
 use crate::store::keys::Keys;
 use crate::store::rows::{decode, message_key, strange};
 use crate::store::{Error, Store};
 
 impl Store {
     /// Returns the permanent installation id of this database.
-    pub async fn mark(&self) -> Result<Mark, Error> {
+    pub async fn mark(&self) -> Result<InstallationId, Error> {
         const OPERATION: &str = "read the mark of this database";
         let known: Option<String> = sqlx::query_scalar("select mark from installation")
             .fetch_optional(&self.pool)
@@ -28,7 +28,7 @@ impl Store {
             .await
             .map_err(Error::during(OPERATION))?,
         };
-        Mark::parse(&mark).ok_or_else(|| strange("the mark of a database", &mark)).map_err(decode(OPERATION))
+        InstallationId::parse(&mark).ok_or_else(|| strange("the mark of a database", &mark)).map_err(decode(OPERATION))
     }
 
     /// Returns the messages that were queued before the database had an installation id.

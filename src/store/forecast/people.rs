@@ -235,7 +235,7 @@ impl Store {
             "select u.account_id, u.referral_id
              from unnest($1::int[], $2::bigint[], $3::date[]) as u (account_id, referral_id, today)
              where exists (select from message m where m.account_id = u.account_id and m.referral_id = u.referral_id
-                                                   and m.counts_on >= u.today)",
+                                                   and m.quota_date >= u.today)",
         )
         .bind(accounts)
         .bind(referrals)

@@ -15,7 +15,7 @@ use crate::store::{Error, Store, Tree};
 const BATCH: i64 = 200;
 
 /// When a run would end, as far as that can be seen.
-struct Seen {
+struct Known {
     account: AccountId,
     campaign: CampaignId,
     end: Option<Timestamp>,
@@ -54,12 +54,12 @@ impl Store {
         let accounts = AccountSelector::Names(names);
         let tree = Tree { desired: &in_force_now.desired, plan: &Plan::default() };
         let foreseen = self.forecast(&[&accounts], &[tree], &in_force_now, now).await?;
-        let seen: Vec<Seen> =
+        let seen: Vec<Known> =
             foreseen.iter().flat_map(|account| ends(account, &in_force_now.campaigns, &since)).collect();
         self.save_ends(program, &seen, now).await
     }
 
-    async fn save_ends(&self, program: &Program, seen: &[Seen], now: Timestamp) -> Result<u64, Error> {
+    async fn save_ends(&self, program: &Program, seen: &[Known], now: Timestamp) -> Result<u64, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to save a look ahead"))?;
         let mut accounts: Vec<AccountId> = seen.iter().map(|seen| seen.account).collect();
         accounts.dedup();
@@ -91,7 +91,7 @@ fn ends(
     account: &Foreseen,
     ids: &BTreeMap<Name, CampaignId>,
     asked: &HashMap<(AccountId, CampaignId), Timestamp>,
-) -> Vec<Seen> {
+) -> Vec<Known> {
     let (Some(runs), Some(refused)) = (account.trees.first(), account.refused.first()) else { return Vec::new() };
     let seen = |(name, outlook): (&Name, &Outlook)| {
         let end = match refused.get(name) {
@@ -101,7 +101,7 @@ fn ends(
         };
         let campaign = *ids.get(name)?;
         let since = *asked.get(&(account.account, campaign))?;
-        Some(Seen { account: account.account, campaign, end, since })
+        Some(Known { account: account.account, campaign, end, since })
     };
     runs.iter().filter_map(seen).collect()
 }

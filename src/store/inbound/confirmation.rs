@@ -29,7 +29,7 @@ const USUAL: &str = "en";
 
 /// A STOP to be confirmed.
 #[derive(Debug)]
-pub(super) struct Stopped<'a> {
+pub(super) struct OptedOut<'a> {
     pub(super) account: AccountId,
     pub(super) phone: &'a str,
     pub(super) channel: &'a str,
@@ -39,7 +39,7 @@ pub(super) struct Stopped<'a> {
 }
 
 /// Queues confirmations for these people, in the transaction that records their STOP.
-pub(super) async fn ask(tx: &mut PgConnection, stopped: &[Stopped<'_>], now: Timestamp) -> Result<(), Error> {
+pub(super) async fn ask(tx: &mut PgConnection, stopped: &[OptedOut<'_>], now: Timestamp) -> Result<(), Error> {
     if stopped.is_empty() {
         return Ok(());
     }

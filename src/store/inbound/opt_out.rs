@@ -28,7 +28,7 @@ pub(super) async fn count(tx: &mut PgConnection, phones: &[String], now: Timesta
     let mut lanes = lane_health::read(tx, written.iter().map(|(account, _)| AccountId(*account)), now).await?;
     for (account, at) in written {
         if let Some(lane) = lanes.get_mut(&AccountId(account)) {
-            lane.tally = lane.tally.opted_out(at);
+            lane.send_stats = lane.send_stats.opted_out(at);
         }
     }
     lane_health::save(tx, lanes, now).await

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::suppression::Listed;
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{AccountId, NaiveDate, Name, Phone, Timestamp};
-use crate::core::lifecycle::outcome::{Consequence, Following, Outcome, Settlement};
+use crate::core::lifecycle::outcome::{Consequence, Following, Outcome, OutcomeEffects};
 use crate::store::keys::Keys;
 use crate::store::lock::lock_lanes;
 use crate::store::schedule::wake::{Changed, look_again};
@@ -22,8 +22,8 @@ impl Store {
     /// Saves outcomes and returns their leases, in one transaction: message states, targets that end or return, and the
     /// quota of messages that certainly did not leave.
     pub async fn save_outcomes(&self, outcomes: &[(OutgoingMessage, Outcome)], now: Timestamp) -> Result<(), Error> {
-        let settled: Vec<(&OutgoingMessage, &Outcome, Settlement)> =
-            outcomes.iter().map(|(claimed, outcome)| (claimed, outcome, claimed.settle(outcome, now))).collect();
+        let settled: Vec<(&OutgoingMessage, &Outcome, OutcomeEffects)> =
+            outcomes.iter().map(|(claimed, outcome)| (claimed, outcome, claimed.judge(outcome, now))).collect();
         self.suppress_refused(&settled, now).await?;
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to save outcomes"))?;
         let ours = return_leases(&mut tx, &settled).await?;
@@ -46,7 +46,7 @@ impl Store {
     /// crash after it leaves uncertain messages, but no message is sent against a person's will.
     async fn suppress_refused(
         &self,
-        settled: &[(&OutgoingMessage, &Outcome, Settlement)],
+        settled: &[(&OutgoingMessage, &Outcome, OutcomeEffects)],
         now: Timestamp,
     ) -> Result<(), Error> {
         let mut by_reason: BTreeMap<&str, BTreeSet<Phone>> = BTreeMap::new();
@@ -66,7 +66,7 @@ impl Store {
 /// must take effect, whose lanes are locked.
 async fn follow<'a>(
     tx: &mut PgConnection,
-    settled: &[(&'a OutgoingMessage, &'a Outcome, Settlement)],
+    settled: &[(&'a OutgoingMessage, &'a Outcome, OutcomeEffects)],
     now: Timestamp,
 ) -> Result<Vec<Refused<'a>>, Error> {
     let mut targets = TargetRows::default();

@@ -5,8 +5,8 @@ use sqlx::PgConnection;
 
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::event::EventKind;
-use crate::core::lifecycle::restriction::Stop;
-use crate::core::lifecycle::send_resources::Means;
+use crate::core::lifecycle::restriction::Restriction;
+use crate::core::lifecycle::send_resources::SendResources;
 use crate::store::event::{Event, tell};
 use crate::store::runs::restriction as provider_stop;
 use crate::store::{Error, Senders, Store};
@@ -19,7 +19,7 @@ pub struct ProviderNotice {
     pub sentence: String,
     pub at: Timestamp,
     /// The restriction that it imposes or lifts, if any.
-    pub stop: Option<Stop>,
+    pub stop: Option<Restriction>,
 }
 
 impl Store {
@@ -31,7 +31,7 @@ impl Store {
     pub async fn note_notices(
         &self,
         notices: &[ProviderNotice],
-        by: (&Means, &Senders),
+        by: (&SendResources, &Senders),
         now: Timestamp,
     ) -> Result<Vec<usize>, Error> {
         if notices.is_empty() {
@@ -48,7 +48,7 @@ impl Store {
         }
         let event = |place: &usize| Event::new(EventKind::ProviderNotice, None, notices[*place].sentence.clone());
         tell(&mut tx, &places.iter().map(event).collect::<Vec<_>>(), now).await?;
-        let told: Vec<&Stop> = places.iter().filter_map(|place| notices[*place].stop.as_ref()).collect();
+        let told: Vec<&Restriction> = places.iter().filter_map(|place| notices[*place].stop.as_ref()).collect();
         provider_stop::note(&mut tx, &told, by, now).await?;
         tx.commit().await.map_err(Error::during("commit what a provider tells"))?;
         Ok(places)

@@ -29,7 +29,7 @@ pub struct Inbound {
 
 /// The changes made by replies: phones, each with the account that received the reply and should answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct ReplyEffects {
     /// These phones get no more messages.
     pub stopped: Vec<(AccountId, Phone)>,
     /// These phones may get messages again.
@@ -47,7 +47,7 @@ impl Store {
     /// outcome as usual and is not retried. START lifts only a suppression that a STOP made: an imported opt-out must
     /// be removed at its source. START returns nobody to a run they left. A possible STOP puts the person under review
     /// in the receiving account, until a STOP, a START, or a reviewer's decision.
-    pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<Heard, Error> {
+    pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<ReplyEffects, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to act on replies"))?;
         let heard = act_on(&mut tx, replies, &[], now).await?;
         tx.commit().await.map_err(Error::during("commit replies"))?;
@@ -62,10 +62,10 @@ pub(super) async fn act_on(
     replies: &[Inbound],
     undone: &[(&str, i64)],
     now: Timestamp,
-) -> Result<Heard, Error> {
-    let said = Said::of(replies);
+) -> Result<ReplyEffects, Error> {
+    let said = LatestWords::of(replies);
     if said.0.is_empty() {
-        return Ok(Heard::default());
+        return Ok(ReplyEffects::default());
     }
     lock_suppressions(tx).await?;
     let (stops, texts) = said.stops();
@@ -85,7 +85,7 @@ pub(super) async fn act_on(
     // A START may allow enrollment in new runs, and lets targets under review continue.
     wake(tx, &revived, now).await?;
     let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
-    Ok(Heard { stopped: heard(stopped), started: heard(started), held, exited })
+    Ok(ReplyEffects { stopped: heard(stopped), started: heard(started), held, exited })
 }
 
 /// The replies of one phone in a batch.
@@ -107,9 +107,9 @@ impl Word<'_> {
 
 /// The replies of each phone.
 #[derive(Debug, Default)]
-struct Said<'a>(BTreeMap<&'a str, Word<'a>>);
+struct LatestWords<'a>(BTreeMap<&'a str, Word<'a>>);
 
-impl<'a> Said<'a> {
+impl<'a> LatestWords<'a> {
     fn of(replies: &'a [Inbound]) -> Self {
         let mut said = Self::default();
         for Inbound { account, phone, text } in replies {

@@ -15,7 +15,7 @@
 --     look-up for each of a million rows takes as long as the write itself.
 --   - CHECK constraints mirror the state machines of the lifecycle. The program decides; the constraints catch its bugs.
 --   - Instants are bound by the program, which takes them from `clock`; only the reconciler's lease runs by real time.
---   - Days (`taken_on`, `counts_on`, `enrolled_on`) are local days of the account.
+--   - Days (`taken_on`, `quota_date`, `enrolled_on`) are local days of the account.
 --   - Account 0 stands for all accounts where a key needs a number: real numbers begin at 1.
 
 -- 1 -- Facts ----------------------------------------------------------------------------------------------------------
@@ -349,7 +349,7 @@ create table message (
     -- Hand-overs so far. One that the provider put off through no fault of the message does not count.
     attempts     smallint not null check (attempts >= 0),
     -- The local day of the account whose quota it took. Null: given back, because nothing left.
-    counts_on    date,
+    quota_date    date,
     phone        text not null,
     language     text not null,
     text         text not null,

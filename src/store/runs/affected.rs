@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use sqlx::PgConnection;
 
 use crate::core::domain::{AccountId, CampaignId, Name, Timestamp};
-use crate::core::lifecycle::restriction::{Stop, Subject};
-use crate::core::lifecycle::send_resources::Means;
+use crate::core::lifecycle::restriction::{Restriction, Subject};
+use crate::core::lifecycle::send_resources::SendResources;
 use crate::store::lock::lock_lanes;
 use crate::store::schedule::wake::{ConcernedRuns, check_concerned};
 use crate::store::{Error, Senders};
@@ -27,8 +27,8 @@ impl<'a> Affected<'a> {
     }
 
     pub(super) async fn by(
-        stops: &[&'a Stop],
-        (means, senders): (&Means, &Senders),
+        stops: &[&'a Restriction],
+        (means, senders): (&SendResources, &Senders),
         tx: &mut PgConnection,
     ) -> Result<Self, Error> {
         let mut this = Self::default();

@@ -8,8 +8,8 @@ use sqlx::PgConnection;
 
 use super::affected::Affected;
 use crate::core::domain::{CampaignId, Timestamp};
-use crate::core::lifecycle::restriction::{Known, Stop, Stops, Subject};
-use crate::core::lifecycle::send_resources::Means;
+use crate::core::lifecycle::restriction::{Known, Restriction, Restrictions, Subject};
+use crate::core::lifecycle::send_resources::SendResources;
 use crate::store::rows::{decode, strange};
 use crate::store::{Error, Senders, Store};
 
@@ -74,7 +74,7 @@ struct Row {
 }
 
 impl Row {
-    fn stop(self) -> Result<Stop, sqlx::Error> {
+    fn stop(self) -> Result<Restriction, sqlx::Error> {
         let Self { channel, kind, name, language, said_at, is_stopped, until, message } = self;
         let subject = match kind.as_str() {
             "template" => Subject::Template { name, language: Some(language).filter(|tag| !tag.is_empty()) },
@@ -82,13 +82,13 @@ impl Row {
             "business" => Subject::Business(name),
             _ => return Err(strange("what a provider stops", &kind)),
         };
-        Ok(Stop { channel, subject, said_at, is_stopped, until, message })
+        Ok(Restriction { channel, subject, said_at, is_stopped, until, message })
     }
 }
 
 /// Reads restrictions; for templates also lifted ones, since the latest report on one language or on all languages
 /// counts. The names of numbers are not read yet.
-pub(super) async fn read(tx: &mut PgConnection, now: Timestamp) -> Result<Stops, Error> {
+pub(super) async fn read(tx: &mut PgConnection, now: Timestamp) -> Result<Restrictions, Error> {
     const OPERATION: &str = "read what providers stop";
     let rows: Vec<Row> = sqlx::query_as(
         "select channel, kind, name, language, said_at, stops as is_stopped, until, message
@@ -100,11 +100,11 @@ pub(super) async fn read(tx: &mut PgConnection, now: Timestamp) -> Result<Stops,
     .await
     .map_err(Error::during(OPERATION))?;
     let all = rows.into_iter().map(Row::stop).collect::<Result<_, _>>().map_err(decode(OPERATION))?;
-    Ok(Stops { all, ..Stops::default() })
+    Ok(Restrictions { all, ..Restrictions::default() })
 }
 
 /// Adds the known names of `numbers`, and of the accounts behind channels.
-pub(super) async fn know(tx: &mut PgConnection, stops: &mut Stops, numbers: &[String]) -> Result<(), Error> {
+pub(super) async fn know(tx: &mut PgConnection, stops: &mut Restrictions, numbers: &[String]) -> Result<(), Error> {
     const OPERATION: &str = "read what numbers are called";
     let rows: Vec<(String, String, Option<String>, Option<String>)> =
         sqlx::query_as("select channel, number, digits, business from sender where number = any($1)")
@@ -132,11 +132,11 @@ pub(super) async fn know(tx: &mut PgConnection, stops: &mut Stops, numbers: &[St
 /// one changes nothing; of two with the same time, the one that restricts counts.
 pub(in crate::store) async fn note(
     tx: &mut PgConnection,
-    told: &[&Stop],
-    (means, senders): (&Means, &Senders),
+    told: &[&Restriction],
+    (means, senders): (&SendResources, &Senders),
     now: Timestamp,
 ) -> Result<(), Error> {
-    let mut last: BTreeMap<(&str, &Subject), &Stop> = BTreeMap::new();
+    let mut last: BTreeMap<(&str, &Subject), &Restriction> = BTreeMap::new();
     for stop in told {
         let known = last.entry((&stop.channel, &stop.subject)).or_insert(stop);
         if (known.said_at, known.is_stopped) < (stop.said_at, stop.is_stopped) {
@@ -146,7 +146,7 @@ pub(in crate::store) async fn note(
     if last.is_empty() {
         return Ok(());
     }
-    let stops: Vec<&Stop> = last.into_values().collect();
+    let stops: Vec<&Restriction> = last.into_values().collect();
     let affected = Affected::by(&stops, (means, senders), tx).await?;
     affected.lock(tx).await?;
     save(tx, &stops, &affected.using).await?;
@@ -155,7 +155,11 @@ pub(in crate::store) async fn note(
 
 /// Saves new reports. Clears template refusals of runs if the template can be sent again: the reported template, or an
 /// unidentified one of a campaign that uses it.
-async fn save(tx: &mut PgConnection, stops: &[&Stop], using: &BTreeSet<(&str, CampaignId)>) -> Result<(), Error> {
+async fn save(
+    tx: &mut PgConnection,
+    stops: &[&Restriction],
+    using: &BTreeSet<(&str, CampaignId)>,
+) -> Result<(), Error> {
     let columns: Vec<(&str, &str, &str)> = stops.iter().map(|stop| columns(&stop.subject)).collect();
     sqlx::query(include_str!("restriction_save.sql"))
         .bind(stops.iter().map(|stop| stop.channel.as_str()).collect::<Vec<_>>())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::core::dispatch::program::Program;
 use crate::core::domain::CampaignId;
 use crate::core::lifecycle::ordering::Order;
-use crate::core::lifecycle::send_resources::Means;
+use crate::core::lifecycle::send_resources::SendResources;
 use crate::core::manifest::desired::Campaign;
 use crate::core::manifest::desired::policy::Policies;
 
@@ -17,7 +17,7 @@ pub(in crate::store) struct Scene<'a> {
     pub(in crate::store) specs: Specs<'a>,
     pub(in crate::store) order: &'a Order,
     pub(in crate::store) policies: &'a Policies,
-    pub(in crate::store) means: &'a Means,
+    pub(in crate::store) means: &'a SendResources,
 }
 
 impl<'a> Scene<'a> {

@@ -10,20 +10,20 @@ const REASONS: [Reason; 4] = [Reason::TemplateError, Reason::ChannelUnhealthy, R
 
 /// Runs that paused for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stopped {
+pub struct RestrictedRun {
     pub reason: String,
     /// A sentence.
     pub message: String,
     pub runs: i64,
 }
 
-/// The id of the last event, and a [`Stopped`] or nothing.
+/// The id of the last event, and a [`RestrictedRun`] or nothing.
 type Row = (i64, Option<String>, Option<String>, Option<i64>);
 
 impl Store {
     /// Returns the runs paused for a problem after the event with this id, and the id of the last event; `None` counts
     /// nothing that happened before this call.
-    pub async fn stopped_since(&self, event: Option<i64>) -> Result<(i64, Vec<Stopped>), Error> {
+    pub async fn stopped_since(&self, event: Option<i64>) -> Result<(i64, Vec<RestrictedRun>), Error> {
         let rows: Vec<Row> = sqlx::query_as(
             "select last.id, s.reason, s.message, s.runs
              from (select coalesce(max(id), 0) as id from event) last
@@ -41,7 +41,7 @@ impl Store {
         .map_err(Error::during("look what stopped runs"))?;
         let last = rows.first().map_or(0, |row| row.0);
         let stopped =
-            |(_, reason, message, runs): Row| Some(Stopped { reason: reason?, message: message?, runs: runs? });
+            |(_, reason, message, runs): Row| Some(RestrictedRun { reason: reason?, message: message?, runs: runs? });
         Ok((last, rows.into_iter().filter_map(stopped).collect()))
     }
 }

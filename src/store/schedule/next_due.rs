@@ -32,11 +32,11 @@ pub struct NextDue {
 impl NextDue {
     /// Returns the earliest instant of all.
     pub fn earliest(self) -> Option<Timestamp> {
-        [self.send, self.upkeep()].into_iter().flatten().min()
+        [self.send, self.maintenance()].into_iter().flatten().min()
     }
 
     /// Returns the earliest instant of all but sending.
-    pub fn upkeep(self) -> Option<Timestamp> {
+    pub fn maintenance(self) -> Option<Timestamp> {
         [self.enroll, self.advance, self.ahead, self.expire, self.purge].into_iter().flatten().min()
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::core::dispatch::account_health::{Complaint, Stop, Tally};
+use crate::core::dispatch::account_health::{Complaint, HealthRestriction, SendStats};
 use crate::core::domain::{AccountId, Name, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::run::Reason;
@@ -21,12 +21,12 @@ use crate::store::rows::{count, number};
 /// One lane, before it is saved again.
 #[derive(Debug)]
 pub(in crate::store) struct Lane {
-    pub(in crate::store) tally: Tally,
-    pub(super) throttle: Option<Stop>,
+    pub(in crate::store) send_stats: SendStats,
+    pub(super) throttle: Option<HealthRestriction>,
     /// The reason the account stops, if it does.
-    pub(super) halt: Option<Halt>,
+    pub(super) halt: Option<AccountRestriction>,
     /// The last stop that had an end.
-    last: Option<Stop>,
+    last: Option<HealthRestriction>,
     safety: Safety,
     /// A warning was already logged.
     warned: bool,
@@ -34,11 +34,11 @@ pub(in crate::store) struct Lane {
 
 /// The reason and the length of an account's stop.
 #[derive(Debug)]
-pub(super) struct Halt {
+pub(super) struct AccountRestriction {
     pub(super) reason: Reason,
     pub(super) message: String,
     /// `None`: until a person lifts it.
-    pub(super) stop: Option<Stop>,
+    pub(super) stop: Option<HealthRestriction>,
 }
 
 pub(super) type Lanes = BTreeMap<AccountId, Lane>;
@@ -65,18 +65,18 @@ struct Row {
 
 impl Row {
     fn lane(&self, policies: &Policies, now: Timestamp) -> Lane {
-        let stop = |times: i32, until| Stop { times: times.unsigned_abs(), until };
+        let stop = |times: i32, until| HealthRestriction { times: times.unsigned_abs(), until };
         let safety = policies.of(&self.external_id, &self.labels).safety;
-        let tally = Tally {
+        let send_stats = SendStats {
             since: self.tally_since,
             before_since: self.tally_before_since,
             now: count(self.handed, self.failed, self.opted_out),
             before: count(self.handed_before, self.failed_before, self.opted_out_before),
         };
-        let tally = tally.at(now, &safety);
+        let send_stats = send_stats.at(now, &safety);
         Lane {
-            warned: tally.warning(&safety).is_some(),
-            tally,
+            warned: send_stats.warning(&safety).is_some(),
+            send_stats,
             throttle: self.throttled_until.map(|until| stop(self.throttles, until)),
             halt: None,
             last: self.times.zip(self.until).map(|(times, until)| stop(times, until)),
@@ -133,19 +133,23 @@ pub(super) async fn judge(tx: &mut PgConnection, accounts: Vec<AccountId>, now: 
     save(tx, lanes, now).await
 }
 
-/// Saves `lanes`. Stops those with too many failures or opt-outs, and warns before that point.
+/// Saves `lanes`. Restrictions those with too many failures or opt-outs, and warns before that point.
 pub(in crate::store) async fn save(tx: &mut PgConnection, mut lanes: Lanes, now: Timestamp) -> Result<(), Error> {
     let mut warnings = Vec::new();
     for (account, lane) in lanes.iter_mut().filter(|(_, lane)| lane.halt.is_none()) {
-        if let Some((why, message)) = lane.tally.complaint(&lane.safety) {
+        if let Some((why, message)) = lane.send_stats.complaint(&lane.safety) {
             let reason = match why {
                 Complaint::Failures => Reason::FailureRate,
                 Complaint::OptOuts => Reason::OptOutRate,
             };
-            lane.halt = Some(Halt { reason, message, stop: Some(Stop::for_failures(lane.last, now)) });
+            lane.halt = Some(AccountRestriction {
+                reason,
+                message,
+                stop: Some(HealthRestriction::for_failures(lane.last, now)),
+            });
             // The statistics start again: the messages that led to this stop say nothing about later ones.
-            lane.tally = Tally::default();
-        } else if let Some(sentence) = lane.tally.warning(&lane.safety).filter(|_| !lane.warned) {
+            lane.send_stats = SendStats::default();
+        } else if let Some(sentence) = lane.send_stats.warning(&lane.safety).filter(|_| !lane.warned) {
             warnings.push(Event { account: Some(*account), ..Event::new(EventKind::OptOutRate, None, sentence) });
         }
     }
@@ -155,29 +159,30 @@ pub(in crate::store) async fn save(tx: &mut PgConnection, mut lanes: Lanes, now:
 }
 
 async fn save_tallies(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<(), Error> {
-    let of = |pick: fn(&Tally) -> u32| lanes.values().map(|lane| number(pick(&lane.tally))).collect::<Vec<_>>();
+    let of =
+        |pick: fn(&SendStats) -> u32| lanes.values().map(|lane| number(pick(&lane.send_stats))).collect::<Vec<_>>();
     sqlx::query(include_str!("account_health_save_tallies.sql"))
         .bind(lanes.keys().map(|account| account.0).collect::<Vec<_>>())
-        .bind(lanes.values().map(|lane| lane.tally.since).collect::<Vec<_>>())
-        .bind(of(|tally| tally.now.handed))
-        .bind(of(|tally| tally.now.failed))
-        .bind(of(|tally| tally.before.handed))
-        .bind(of(|tally| tally.before.failed))
+        .bind(lanes.values().map(|lane| lane.send_stats.since).collect::<Vec<_>>())
+        .bind(of(|send_stats| send_stats.now.handed))
+        .bind(of(|send_stats| send_stats.now.failed))
+        .bind(of(|send_stats| send_stats.before.handed))
+        .bind(of(|send_stats| send_stats.before.failed))
         .bind(lanes.values().map(|lane| lane.throttle.map(|stop| stop.until)).collect::<Vec<_>>())
         .bind(lanes.values().map(|lane| lane.throttle.map_or(0, |stop| number(stop.times))).collect::<Vec<_>>())
         .bind(now)
-        .bind(lanes.values().map(|lane| lane.tally.before_since).collect::<Vec<_>>())
-        .bind(of(|tally| tally.now.opted_out))
-        .bind(of(|tally| tally.before.opted_out))
+        .bind(lanes.values().map(|lane| lane.send_stats.before_since).collect::<Vec<_>>())
+        .bind(of(|send_stats| send_stats.now.opted_out))
+        .bind(of(|send_stats| send_stats.before.opted_out))
         .execute(tx)
         .await
         .map_err(Error::during("save the health of lanes"))?;
     Ok(())
 }
 
-/// Stops accounts. An account that a person must lift stays that way.
+/// Restrictions accounts. An account that a person must lift stays that way.
 async fn stop(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<(), Error> {
-    let halts: Vec<(i32, &Halt)> =
+    let halts: Vec<(i32, &AccountRestriction)> =
         lanes.iter().filter_map(|(account, lane)| Some((account.0, lane.halt.as_ref()?))).collect();
     if halts.is_empty() {
         return Ok(());

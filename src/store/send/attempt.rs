@@ -8,24 +8,24 @@ use sqlx::{Arguments, PgConnection};
 
 use super::terms::Terms;
 use crate::core::dispatch::OutgoingMessage;
-use crate::core::dispatch::lane::{Attempt, Draw, Lane, Send};
+use crate::core::dispatch::lane::{Attempt, Lane, Selection, Send};
 use crate::core::domain::{AccountId, MessageKey, NaiveDate, TargetKey, Timestamp};
 use crate::store::Error;
 use crate::store::keys::Keys;
 use crate::store::rows::message_key;
 
 /// A message of a selection, with its lane.
-type Drawn<'a> = (&'a Lane, &'a Draw, &'a Send);
+type Selected<'a> = (&'a Lane, &'a Selection, &'a Send);
 
 /// Makes the attempts durable. A message attempted before is claimed only if it is `queued` again after a certain
 /// failure; any other stays unchanged and is not claimed.
 pub(super) async fn begin(
     tx: &mut PgConnection,
-    draws: &[(&Lane, Draw)],
+    draws: &[(&Lane, Selection)],
     revision: i32,
     terms: Terms<'_>,
 ) -> Result<Vec<OutgoingMessage>, Error> {
-    let all: Vec<Drawn<'_>> =
+    let all: Vec<Selected<'_>> =
         draws.iter().flat_map(|(lane, draw)| draw.sends.iter().map(move |send| (*lane, draw, send))).collect();
     let (first, further) = all.iter().copied().partition(|(.., send)| send.attempt == Attempt::First);
     let mut attempts = first_attempts(tx, first, revision).await?;
@@ -60,7 +60,7 @@ struct Rows<'a> {
     phones: Vec<&'a str>,
     languages: Vec<&'a str>,
     texts: Vec<&'a str>,
-    counts_on: Vec<NaiveDate>,
+    quota_date: Vec<NaiveDate>,
     due_at: Vec<Timestamp>,
     queued_at: Vec<Timestamp>,
 }
@@ -70,12 +70,12 @@ macro_rules! sends {
     () => {
         "unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::date[],
                 $9::timestamptz[], $10::timestamptz[])
-           as s (account_id, campaign_id, referral_id, day, phone, language, text, counts_on, due_at, queued_at)"
+           as s (account_id, campaign_id, referral_id, day, phone, language, text, quota_date, due_at, queued_at)"
     };
 }
 
 impl<'a> Rows<'a> {
-    fn of(drawn: &[Drawn<'a>]) -> Self {
+    fn of(drawn: &[Selected<'a>]) -> Self {
         let mut rows = Self::default();
         for (_, draw, send) in drawn {
             rows.keys.push(send.key.target);
@@ -83,7 +83,7 @@ impl<'a> Rows<'a> {
             rows.phones.push(send.phone.as_str());
             rows.languages.push(send.content.language.as_str());
             rows.texts.push(send.content.text.as_str());
-            rows.counts_on.push(draw.today);
+            rows.quota_date.push(draw.today);
             rows.due_at.push(send.due_at);
             rows.queued_at.push(draw.at);
         }
@@ -100,7 +100,7 @@ impl<'a> Rows<'a> {
         all.add(self.phones).map_err(sqlx::Error::Encode)?;
         all.add(self.languages).map_err(sqlx::Error::Encode)?;
         all.add(self.texts).map_err(sqlx::Error::Encode)?;
-        all.add(self.counts_on).map_err(sqlx::Error::Encode)?;
+        all.add(self.quota_date).map_err(sqlx::Error::Encode)?;
         all.add(self.due_at).map_err(sqlx::Error::Encode)?;
         all.add(self.queued_at).map_err(sqlx::Error::Encode)?;
         all.add(revision).map_err(sqlx::Error::Encode)?;
@@ -112,7 +112,7 @@ impl<'a> Rows<'a> {
 /// the insert fails and nothing is written.
 async fn first_attempts(
     tx: &mut PgConnection,
-    mut drawn: Vec<Drawn<'_>>,
+    mut drawn: Vec<Selected<'_>>,
     revision: i32,
 ) -> Result<HashMap<MessageKey, u16>, Error> {
     if drawn.is_empty() {
@@ -125,9 +125,9 @@ async fn first_attempts(
     let arguments = Rows::of(&drawn).arguments(revision).map_err(Error::during("write the attempts down"))?;
     sqlx::query_with(
         concat!(
-            "insert into message (account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone, language,
+            "insert into message (account_id, referral_id, campaign_id, day, state, attempts, quota_date, phone, language,
                                   text, revision_id, due_at, queued_at)
-             select account_id, referral_id, campaign_id, day, 'sending', 1, counts_on, phone, language, text, $11, due_at,
+             select account_id, referral_id, campaign_id, day, 'sending', 1, quota_date, phone, language, text, $11, due_at,
                     queued_at from ",
             sends!()
         ),
@@ -142,7 +142,7 @@ async fn first_attempts(
 /// Claims the earlier attempts that are due for a retry.
 async fn further_attempts(
     tx: &mut PgConnection,
-    drawn: Vec<Drawn<'_>>,
+    drawn: Vec<Selected<'_>>,
     revision: i32,
 ) -> Result<Vec<(MessageKey, u16)>, Error> {
     if drawn.is_empty() {
@@ -152,7 +152,7 @@ async fn further_attempts(
     let rows: Vec<(i32, i32, i64, i16, i16)> = sqlx::query_as_with(
         concat!(
             "update message m
-             set state = 'sending', attempts = m.attempts + 1, counts_on = s.counts_on, phone = s.phone,
+             set state = 'sending', attempts = m.attempts + 1, quota_date = s.quota_date, phone = s.phone,
                  language = s.language, text = s.text, revision_id = $11, error = null
              from ",
             sends!(),

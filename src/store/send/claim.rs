@@ -8,10 +8,10 @@ use sqlx::PgConnection;
 
 use super::due::Asked;
 use super::lane_rows::{LaneRow, LaneRunRow, lane_columns, lane_run_columns};
-use super::terms::{Batch, Runs, Span, Terms, Turn};
+use super::terms::{Batch, ClaimedLane, Runs, Span, Terms};
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::lane;
-use crate::core::dispatch::lane::{Draw, Lane};
+use crate::core::dispatch::lane::{Lane, Selection};
 use crate::core::dispatch::program::Program;
 use crate::core::domain::AccountId;
 use crate::store::conversation;
@@ -51,10 +51,10 @@ impl Store {
         let mut due = asked.due(&mut tx, program).await?;
         let crowd = due.values().map(|due| due.candidates.len()).max().unwrap_or_default();
         let none = Vec::new();
-        let draws: Vec<(&Lane, Draw)> = lanes
+        let draws: Vec<(&Lane, Selection)> = lanes
             .iter()
             .filter(|turn| !passed_over.contains(&turn.lane.account))
-            .map(|Turn { lane, at }| {
+            .map(|ClaimedLane { lane, at }| {
                 let due = due.remove(&lane.account).unwrap_or_default();
                 (lane, lane::draw(lane, runs.get(&lane.account).unwrap_or(&none), due, program, *at))
             })
@@ -77,7 +77,7 @@ async fn claim_lanes(
     most: u32,
     span: Span,
     busy: &[AccountId],
-) -> Result<Option<Vec<Turn>>, Error> {
+) -> Result<Option<Vec<ClaimedLane>>, Error> {
     let locked: Vec<i32> = sqlx::query_scalar(
         "select account_id from lane where wake_at <= $1 and account_id <> all($3)
          order by wake_at limit $2 for update skip locked",
@@ -106,12 +106,12 @@ async fn claim_lanes(
     let turn = |row: LaneRow| {
         // A lane whose wake-up time has passed is examined now.
         let at = row.wake_at.map_or(span.from(), |wake_at| wake_at.max(span.from()));
-        Ok(Turn { lane: row.lane(&program.policies)?, at })
+        Ok(ClaimedLane { lane: row.lane(&program.policies)?, at })
     };
     rows.into_iter().map(turn).collect::<Result<_, sqlx::Error>>().map(Some).map_err(decode("read the claimed lanes"))
 }
 
-async fn active_runs(tx: &mut PgConnection, lanes: &[Turn]) -> Result<Runs, Error> {
+async fn active_runs(tx: &mut PgConnection, lanes: &[ClaimedLane]) -> Result<Runs, Error> {
     let rows: Vec<LaneRunRow> = sqlx::query_as(concat!(
         "select ",
         lane_run_columns!(),

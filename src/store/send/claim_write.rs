@@ -9,8 +9,8 @@ use super::target_rows::{TargetRow, TargetRows};
 use super::terms::Terms;
 use super::{account_health as lane_health, attempt};
 use crate::core::dispatch::OutgoingMessage;
-use crate::core::dispatch::account_health::Tally;
-use crate::core::dispatch::lane::{Draw, Lane, Send};
+use crate::core::dispatch::account_health::SendStats;
+use crate::core::dispatch::lane::{Lane, Selection, Send};
 use crate::core::domain::{AccountId, MessageKey, NaiveDate, Timestamp};
 use crate::store::Error;
 use crate::store::rows::number;
@@ -18,7 +18,7 @@ use crate::store::rows::number;
 /// Writes all of `draws`; returns the messages that this claim now holds.
 pub(super) async fn save(
     tx: &mut PgConnection,
-    draws: &[(&Lane, Draw)],
+    draws: &[(&Lane, Selection)],
     revision: i32,
     terms: Terms<'_>,
 ) -> Result<Vec<OutgoingMessage>, Error> {
@@ -30,7 +30,7 @@ pub(super) async fn save(
     Ok(messages)
 }
 
-async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
+async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
     let mut rows = TargetRows::default();
     for (_, draw) in draws {
         for send in &draw.sends {
@@ -61,7 +61,7 @@ fn is_over(send: &Send, ours: &HashSet<MessageKey>) -> bool {
 }
 
 /// Takes the campaigns' quota, and schedules a look at runs whose last sequence ended or that are stopped.
-async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
+async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
     let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut halted, mut instants) =
         (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
     let mut faults = Faults::default();
@@ -106,10 +106,10 @@ async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Mes
 
 /// Takes the accounts' quota, advances their pace, and sets each lane's next wake-up: the earliest instant at which a
 /// person is due in a run that may send.
-async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
+async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
     let (mut accounts, mut days, mut taken, mut slots, mut waves, mut wave_sent) =
         (vec![], vec![], vec![], vec![], vec![], vec![]);
-    let mut tallies: Vec<Tally> = Vec::new();
+    let mut tallies: Vec<SendStats> = Vec::new();
     let mut unwell: BTreeMap<Timestamp, Vec<AccountId>> = BTreeMap::new();
     let (mut run_accounts, mut run_campaigns, mut not_before) = (vec![], vec![], vec![]);
     for (lane, draw) in draws {
@@ -118,14 +118,14 @@ async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Draw)], ours: &HashSet<Me
         days.push(draw.today);
         let sent = draw.sends.iter().filter(|send| ours.contains(&send.key)).count();
         taken.push(small(sent));
-        let tally = match u32::try_from(sent) {
-            Ok(0) => lane.tally,
-            sent => lane.tally.handed(sent.unwrap_or(u32::MAX), draw.at, &lane.policy.safety),
+        let send_stats = match u32::try_from(sent) {
+            Ok(0) => lane.send_stats,
+            sent => lane.send_stats.handed(sent.unwrap_or(u32::MAX), draw.at, &lane.policy.safety),
         };
-        if tally.has_become_unwell(lane.tally, &lane.policy.safety) {
+        if send_stats.has_become_unwell(lane.send_stats, &lane.policy.safety) {
             unwell.entry(draw.at).or_default().push(lane.account);
         }
-        tallies.push(tally);
+        tallies.push(send_stats);
         slots.push(draw.pace.next_slot_at);
         waves.push(small(draw.pace.wave));
         wave_sent.push(number(draw.pace.wave_sent));
@@ -152,7 +152,7 @@ type RunColumns = (Vec<i32>, Vec<i32>, Vec<Timestamp>);
 async fn update_lanes(
     tx: &mut PgConnection,
     lanes: LaneColumns,
-    tallies: &[Tally],
+    tallies: &[SendStats],
     runs: RunColumns,
 ) -> Result<(), Error> {
     let (accounts, days, taken, slots, waves, wave_sent) = lanes;
@@ -167,14 +167,14 @@ async fn update_lanes(
         .bind(run_accounts)
         .bind(run_campaigns)
         .bind(not_before)
-        .bind(tallies.iter().map(|tally| tally.since).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|tally| number(tally.now.handed)).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|tally| number(tally.now.failed)).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|tally| number(tally.before.handed)).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|tally| number(tally.before.failed)).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|tally| tally.before_since).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|tally| number(tally.now.opted_out)).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|tally| number(tally.before.opted_out)).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|send_stats| send_stats.since).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|send_stats| number(send_stats.now.handed)).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|send_stats| number(send_stats.now.failed)).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|send_stats| number(send_stats.before.handed)).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|send_stats| number(send_stats.before.failed)).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|send_stats| send_stats.before_since).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|send_stats| number(send_stats.now.opted_out)).collect::<Vec<_>>())
+        .bind(tallies.iter().map(|send_stats| number(send_stats.before.opted_out)).collect::<Vec<_>>())
         .execute(tx)
         .await
         .map_err(Error::during("save the lanes"))?;

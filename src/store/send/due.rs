@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use sqlx::PgConnection;
 
 use super::lane_rows::{CandidateRow, candidate_columns, candidate_messages, recipient_columns};
-use super::terms::{Batch, Runs, Turn};
+use super::terms::{Batch, ClaimedLane, Runs};
 use crate::core::dispatch::lane;
 use crate::core::dispatch::lane::{Due, LaneRun};
 use crate::core::dispatch::program::Program;
@@ -25,23 +25,28 @@ pub(super) struct Asked {
 impl Asked {
     /// Distributes the room of the batch by priority, since room is scarce. Returns the lanes that got none: they stay
     /// unchanged and are examined first next time.
-    pub(super) fn of(lanes: &[Turn], runs: &Runs, program: &Program, batch: Batch) -> (Self, HashSet<AccountId>) {
+    pub(super) fn of(
+        lanes: &[ClaimedLane],
+        runs: &Runs,
+        program: &Program,
+        batch: Batch,
+    ) -> (Self, HashSet<AccountId>) {
         let (mut asked, mut passed_over) = (Self::default(), HashSet::new());
         let mut room = i64::try_from(batch.messages).unwrap_or(i64::MAX);
-        for Turn { lane, at } in lanes {
+        for ClaimedLane { lane, at } in lanes {
             let mut first: Vec<&LaneRun> = runs.get(&lane.account).into_iter().flatten().collect();
             first.sort_by_key(|run| (priority(program, run.campaign), run.campaign));
             let was_full = room == 0;
             for run in first {
-                let appetite = i64::from(lane::appetite(lane, run, program, *at, batch.people));
-                let most = appetite.min(room);
+                let batch_limit = i64::from(lane::batch_limit(lane, run, program, *at, batch.people));
+                let most = batch_limit.min(room);
                 if most > 0 {
                     asked.accounts.push(lane.account.0);
                     asked.campaigns.push(run.campaign.0);
                     asked.most.push(most);
                     asked.instants.push(*at);
                     room -= most;
-                } else if appetite > 0 && was_full {
+                } else if batch_limit > 0 && was_full {
                     passed_over.insert(lane.account);
                 }
             }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::core::dispatch::account_health::Tally;
+use crate::core::dispatch::account_health::SendStats;
 use crate::core::dispatch::gate;
-use crate::core::dispatch::gate::Halt;
+use crate::core::dispatch::gate::LaneRestriction;
 use crate::core::dispatch::lane::{Attempt, Candidate, DayCount, Lane, LaneRun};
 use crate::core::dispatch::pacing::Pace;
 use crate::core::dispatch::program::Recipient;
@@ -60,7 +60,7 @@ macro_rules! candidate_columns {
 macro_rules! candidate_messages {
     () => {
         "cross join lateral (
-            select max(m.counts_on) as last_written_on, bool_or(m.campaign_id = t.campaign_id and m.day = t.day) as attempted
+            select max(m.quota_date) as last_written_on, bool_or(m.campaign_id = t.campaign_id and m.day = t.day) as attempted
             from message m where m.account_id = t.account_id and m.referral_id = t.referral_id) w"
     };
 }
@@ -109,11 +109,11 @@ impl LaneRow {
             language: self.language.and_then(|tag| Language::parse(&tag).ok()),
             zone: zone(&self.timezone)?,
             facts: gate::Account {
-                halt: self.is_halted.then_some(Halt { until: self.halted_until }),
+                halt: self.is_halted.then_some(LaneRestriction { until: self.halted_until }),
                 throttled_until: self.throttled_until,
                 ..gate::Account::new(self.subscription_ends_at, connected)
             },
-            tally: Tally {
+            send_stats: SendStats {
                 since: self.tally_since,
                 before_since: self.tally_before_since,
                 now: count(self.handed, self.failed, self.opted_out),

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{AccountId, MessageKey, Timestamp};
 use crate::core::lifecycle::message::State;
-use crate::core::lifecycle::outcome::{Outcome, Settlement};
+use crate::core::lifecycle::outcome::{Outcome, OutcomeEffects};
 use crate::store::keys::Keys;
 use crate::store::lock::{lock_lanes, lock_messages};
 use crate::store::rows::message_key;
@@ -48,7 +48,7 @@ impl Store {
 /// Returns the leases that are still held; another process has already handled those that expired.
 pub(in crate::store) async fn return_leases(
     tx: &mut PgConnection,
-    settled: &[(&OutgoingMessage, &Outcome, Settlement)],
+    settled: &[(&OutgoingMessage, &Outcome, OutcomeEffects)],
 ) -> Result<HashSet<i64>, Error> {
     let leases: BTreeSet<i64> = settled.iter().map(|(claimed, ..)| claimed.lease).collect();
     // The same order as in the expiry of leases.

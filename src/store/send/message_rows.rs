@@ -5,13 +5,13 @@ use sqlx::PgConnection;
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::message::{State, step};
-use crate::core::lifecycle::outcome::{Outcome, Refusal, Settlement};
+use crate::core::lifecycle::outcome::{Outcome, OutcomeEffects, Refusal};
 use crate::store::Error;
 use crate::store::keys::Keys;
 use crate::store::lock::lock_messages;
 
 /// A message, its outcome, and what the outcome means.
-pub(super) type Settled<'a> = (&'a OutgoingMessage, &'a Outcome, Settlement);
+pub(super) type Settled<'a> = (&'a OutgoingMessage, &'a Outcome, OutcomeEffects);
 
 /// Saves the outcomes of messages, sorted by key: the lock order that receipts use too.
 pub(in crate::store) async fn save(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {

@@ -7,7 +7,7 @@ set state = case when m.state not in ('sending', 'uncertain') then m.state
     error = case when m.phone = '' then null when m.state not in ('sending', 'uncertain') then m.error else u.error end,
     sent_at = coalesce(m.sent_at, u.sent_at),
     provider_id = case when m.phone <> '' then coalesce(u.provider_id, m.provider_id) end,
-    counts_on = case when u.back then null else m.counts_on end,
+    quota_date = case when u.back then null else m.quota_date end,
     attempts = case when u.counts then m.attempts else m.attempts - 1 end
 from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[], $7::text[],
             $8::text[], $9::boolean[], $10::boolean[])

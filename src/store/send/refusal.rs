@@ -6,39 +6,46 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 
 use super::account_health as lane_health;
-use super::account_health::Halt;
+use super::account_health::AccountRestriction;
 use super::fault::Faults;
-use crate::core::dispatch::account_health::{Stop, slow_down};
+use crate::core::dispatch::account_health::{HealthRestriction, slow_down};
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
 use crate::core::lifecycle::outcome::{Consequence, Reaction};
-use crate::core::lifecycle::run::{Halted, Reason};
+use crate::core::lifecycle::run::{Reason, RunRestriction};
 use crate::core::lifecycle::send_resources::Template;
 use crate::core::manifest::desired::WhatsappTemplate;
 use crate::store::Error;
 use crate::store::rows::number;
 
 /// Channels that send nothing for now.
-pub(in crate::store) type HaltedChannels = BTreeMap<String, HaltedChannel>;
+pub(in crate::store) type ChannelRestrictions = BTreeMap<String, ChannelRestriction>;
 
 #[derive(Debug, sqlx::FromRow)]
-pub(in crate::store) struct HaltedChannel {
+pub(in crate::store) struct ChannelRestriction {
     channel: String,
     message: String,
     pub(in crate::store) until: Timestamp,
 }
 
-impl HaltedChannel {
-    pub(in crate::store) fn halted(&self) -> Halted {
-        Halted { reason: Reason::ChannelUnhealthy, message: format!("channel `{}`: {}", self.channel, self.message) }
+impl ChannelRestriction {
+    pub(in crate::store) fn halted(&self) -> RunRestriction {
+        RunRestriction {
+            reason: Reason::ChannelUnhealthy,
+            message: format!("channel `{}`: {}", self.channel, self.message),
+        }
     }
 }
 
-pub(in crate::store) async fn halted_channels(tx: &mut PgConnection, now: Timestamp) -> Result<HaltedChannels, Error> {
-    let rows: Vec<HaltedChannel> = sqlx::query_as("select channel, message, until from channel_halt where until > $1")
-        .bind(now)
-        .fetch_all(tx)
-        .await
-        .map_err(Error::during("read which channels are halted"))?;
+pub(in crate::store) async fn halted_channels(
+    tx: &mut PgConnection,
+    now: Timestamp,
+) -> Result<ChannelRestrictions, Error> {
+    let rows: Vec<ChannelRestriction> =
+        sqlx::query_as("select channel, message, until from channel_halt where until > $1")
+            .bind(now)
+            .fetch_all(tx)
+            .await
+            .map_err(Error::during("read which channels are halted"))?;
     Ok(rows.into_iter().map(|row| (row.channel.clone(), row)).collect())
 }
 
@@ -94,9 +101,9 @@ pub(in crate::store) async fn take_effect(
     for Refused { run: (account, campaign), channel, template, error, consequence, handed_at, counts } in refused {
         let Some(lane) = lanes.get_mut(account) else { continue };
         match counts {
-            Counts::AsFailure => lane.tally = lane.tally.failed(*handed_at),
+            Counts::AsFailure => lane.send_stats = lane.send_stats.failed(*handed_at),
             Counts::AsHanded => {}
-            Counts::Not => lane.tally = lane.tally.put_off(*handed_at),
+            Counts::Not => lane.send_stats = lane.send_stats.put_off(*handed_at),
         }
         match consequence {
             None | Some(Consequence::Suppress) => {}
@@ -106,7 +113,7 @@ pub(in crate::store) async fn take_effect(
             }
             Some(Consequence::PauseAccount) => {
                 let reason = Reason::ChannelUnhealthy;
-                lane.halt = Some(Halt { reason, message: (*error).to_owned(), stop: None });
+                lane.halt = Some(AccountRestriction { reason, message: (*error).to_owned(), stop: None });
             }
             Some(Consequence::PauseChannel) => {
                 if let Some(channel) = channel {
@@ -145,7 +152,7 @@ pub(in crate::store) async fn lift_halt(
     Ok(())
 }
 
-/// Stops channels. This lock comes last: a transaction that waits for it already holds all its other locks.
+/// Restrictions channels. This lock comes last: a transaction that waits for it already holds all its other locks.
 async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, now: Timestamp) -> Result<(), Error> {
     if channels.is_empty() {
         return Ok(());
@@ -158,12 +165,15 @@ async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, n
     .fetch_all(&mut *tx)
     .await
     .map_err(Error::during("read the halts of channels"))?;
-    let last: BTreeMap<String, Stop> =
-        last.into_iter().map(|(name, times, until)| (name, Stop { times: times.unsigned_abs(), until })).collect();
+    let last: BTreeMap<String, HealthRestriction> = last
+        .into_iter()
+        .map(|(name, times, until)| (name, HealthRestriction { times: times.unsigned_abs(), until }))
+        .collect();
     // Messages that left before the stop do not prolong it.
     let anew = channels.iter().filter(|(name, _)| last.get(**name).is_none_or(|stop| stop.until <= now));
-    let stops: Vec<(&str, &str, Stop)> =
-        anew.map(|(name, error)| (*name, *error, Stop::of_channel(last.get(*name).copied(), now))).collect();
+    let stops: Vec<(&str, &str, HealthRestriction)> = anew
+        .map(|(name, error)| (*name, *error, HealthRestriction::of_channel(last.get(*name).copied(), now)))
+        .collect();
     sqlx::query(
         "insert into channel_halt (channel, message, halted_at, until, times)
          select channel, message, $5, until, times

@@ -42,7 +42,7 @@ struct Row {
     campaign_id: i32,
     referral_id: i64,
     day: i16,
-    counts_on: Option<NaiveDate>,
+    quota_date: Option<NaiveDate>,
 }
 
 impl Row {
@@ -133,7 +133,7 @@ async fn uncertain(
 ) -> Result<Vec<Row>, Error> {
     sqlx::query_as(
         "select concat_ws('/', c.name, a.external_id, r.external_id, m.day) as id, m.account_id, m.campaign_id,
-                m.referral_id, m.day, m.counts_on
+                m.referral_id, m.day, m.quota_date
          from message m join campaign c on c.id = m.campaign_id join account a on a.id = m.account_id
          join referral r on r.account_id = m.account_id and r.id = m.referral_id
          where m.state = 'uncertain' and m.queued_at < $1 and ($2::text is null or c.name = $2)
@@ -155,7 +155,7 @@ async fn save(tx: &mut PgConnection, rows: &[Row], state: State, gives_back: boo
         "update message m
          set state = $5, sent_at = case when $5 = 'sent' then coalesce(m.sent_at, m.queued_at) else m.sent_at end,
              error = case when $5 = 'sent' then null else 'it never left' end,
-             counts_on = case when $6 then null else m.counts_on end
+             quota_date = case when $6 then null else m.quota_date end
          from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
               as u (account_id, campaign_id, referral_id, day)
          where (m.account_id, m.referral_id, m.campaign_id, m.day)
@@ -175,7 +175,7 @@ async fn save(tx: &mut PgConnection, rows: &[Row], state: State, gives_back: boo
 
 /// Returns the messages' quota, and schedules a look at lanes that may now send more.
 async fn return_quota(tx: &mut PgConnection, rows: &[Row], now: Timestamp) -> Result<(), Error> {
-    let counted = || rows.iter().filter_map(|row| Some((row.key().target, row.counts_on?)));
+    let counted = || rows.iter().filter_map(|row| Some((row.key().target, row.quota_date?)));
     give_back(tx, counted().map(|(key, _)| key).collect(), counted().map(|(_, day)| day).collect()).await?;
     let keys: Keys = counted().map(|(key, _)| key).collect();
     let n = counted().count();

@@ -1,5 +1,5 @@
 select * from (
-  select distinct on (u.id) u.id, m.account_id, m.campaign_id, m.referral_id, m.day, m.counts_on
+  select distinct on (u.id) u.id, m.account_id, m.campaign_id, m.referral_id, m.day, m.quota_date
   from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::smallint[])
          as u (id, campaign, account, referral, day)
   join account a on a.external_id = u.account

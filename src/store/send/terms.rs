@@ -65,7 +65,7 @@ impl Span {
 }
 
 /// A lane, and the instant at which it is examined.
-pub(super) struct Turn {
+pub(super) struct ClaimedLane {
     pub(super) lane: Lane,
     pub(super) at: Timestamp,
 }

@@ -47,10 +47,10 @@ const TABLES: [(&str, &str, &str); 18] = [
     // Their texts are most of a database, are personal, and decide nothing.
     (
         "message",
-        "copy (select account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone, language, '',
+        "copy (select account_id, referral_id, campaign_id, day, state, attempts, quota_date, phone, language, '',
                       revision_id, queued_at, sent_at, delivered_at, read_at, provider_id, error, due_at, failed_at
                from message) to stdout (format binary)",
-        "copy message (account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone, language, text,
+        "copy message (account_id, referral_id, campaign_id, day, state, attempts, quota_date, phone, language, text,
                        revision_id, queued_at, sent_at, delivered_at, read_at, provider_id, error, due_at, failed_at)
          from stdin (format binary)",
     ),

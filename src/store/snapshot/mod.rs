@@ -111,7 +111,7 @@ impl Arriving {
     }
 }
 
-/// Drawn by the server, and known to nobody when the export is over.
+/// Selected by the server, and known to nobody when the export is over.
 async fn secret(tx: &mut PgConnection) -> Result<Vec<u8>, Error> {
     sqlx::query_scalar("select uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())")
         .fetch_one(tx)

@@ -161,14 +161,14 @@ pub(super) const TABLES: [Table; 12] = [
     Table {
         name: "message",
         out: rows!(
-            "select account_id, referral_id, campaign_id, day, state, attempts, counts_on, revision_id, queued_at,
+            "select account_id, referral_id, campaign_id, day, state, attempts, quota_date, revision_id, queued_at,
                     sent_at
-             from message where counts_on >= ($3::timestamptz at time zone 'UTC')::date - 1
+             from message where quota_date >= ($3::timestamptz at time zone 'UTC')::date - 1
              order by account_id, referral_id, campaign_id, day"
         ),
         into: into!(
             "message",
-            "account_id, referral_id, campaign_id, day, state, attempts, counts_on, revision_id, queued_at, sent_at",
+            "account_id, referral_id, campaign_id, day, state, attempts, quota_date, revision_id, queued_at, sent_at",
             ", phone, language, text",
             ", '', '', ''"
         ),

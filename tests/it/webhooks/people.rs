@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use relance::channel::fake_graph::{Behaviour, Clock, Order, StandIn};
+use relance::channel::fake_graph::{Behaviour, Clock, FakeGraph, Order};
 use relance::channel::whatsapp::WhatsappCloud;
 use relance::channel::{Channels, Open};
 use relance::core::domain::{AccountId, Phone};
@@ -185,7 +185,7 @@ async fn whoever_shows_no_phone_is_known_by_what_they_answer() {
                  from conversation";
     // They wrote to an account that is known by the message they answered, and then by who wrote to them last.
     assert_eq!(house.world.column(wrote).await.last().unwrap(), &format!("1 {PAUL} 09:09"));
-    // Who says nothing that matters is nobody's riddle.
+    // Who says nothing that matters is nobody's unresolved.
     let mut hello = answer("in.3", None, "bonjour");
     hello["contacts"] = json!([]);
     hello["messages"][0]["from_user_id"] = json!("CM.43");
@@ -347,14 +347,14 @@ async fn the_confirmation_is_a_free_text_from_the_number_they_wrote_to() {
     let mut house = house().await;
     house.at("2026-11-30T09:02:00Z").await;
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let standin = StandIn::start(anywhere, Clock::new(house.world.now, 1.0), Behaviour::default()).await.unwrap();
+    let fake_graph = FakeGraph::start(anywhere, Clock::new(house.world.now, 1.0), Behaviour::default()).await.unwrap();
     let (number, phone) = ("901".to_owned(), PAUL.to_owned());
-    standin.order(Order::Inbound { number, phone, text: "STOP".to_owned() });
+    fake_graph.order(Order::Inbound { number, phone, text: "STOP".to_owned() });
     house.tell("messages", &said("in.1", "237671000001", "STOP", "2026-11-30T09:01:00Z")).await;
     let mut desired = house.world.store().in_force().await.unwrap().desired;
     for channel in desired.channels.values_mut() {
         if let Spec::WhatsappCloud(spec) = channel {
-            spec.base_url = standin.url();
+            spec.base_url = fake_graph.url();
         }
     }
     let store = house.world.store().clone();
@@ -367,7 +367,7 @@ async fn the_confirmation_is_a_free_text_from_the_number_they_wrote_to() {
     for told in [1, 0] {
         assert_eq!(confirm(house.world.store(), &program, &channels, house.world.now).await.unwrap(), told);
     }
-    let [accepted] = &standin.ledger()[..] else { panic!("{:?}", standin.ledger()) };
+    let [accepted] = &fake_graph.ledger()[..] else { panic!("{:?}", fake_graph.ledger()) };
     assert_eq!((&accepted.body["to"], &accepted.body["type"]), (&json!(PAUL), &json!("text")));
     assert_eq!(format!("{PAUL} {}", accepted.body["text"]["body"].as_str().unwrap()), TOLD);
     // What becomes of it concerns no message, nor its account.

@@ -1,7 +1,7 @@
 //! What becomes of messages, told by posts of a provider.
 
 use chrono::TimeDelta;
-use relance::core::domain::{AccountId, Callback, CampaignId, Mark, MessageKey, ReferralId, TargetKey};
+use relance::core::domain::{AccountId, Callback, CampaignId, InstallationId, MessageKey, ReferralId, TargetKey};
 use serde_json::{Value, json};
 
 use crate::support::house::{House, MONDAY, fill, seconds};
@@ -59,7 +59,7 @@ async fn of_several_installations_on_one_account_each_hears_of_its_own() {
         target: TargetKey { account: AccountId(3), campaign: CampaignId(1), referral: ReferralId(10) },
         day: 1,
     };
-    let theirs = Callback::new(Mark::parse("00000000").as_ref(), key).to_string();
+    let theirs = Callback::new(InstallationId::parse("00000000").as_ref(), key).to_string();
     house.tell("messages", &status("wamid.t", Some(&theirs), "delivered", "2026-11-29T08:05:00Z")).await;
     assert_eq!(message(&house, 10).await, "uncertain no answer");
     assert_eq!(house.world.count("provider_message").await, 0);

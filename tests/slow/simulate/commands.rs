@@ -27,18 +27,18 @@ fn write(dir: &Path, path: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-struct Said {
+struct Stated {
     code: Option<i32>,
     out: String,
     err: String,
 }
 
-fn relancectl(dir: &Path, args: &[&str]) -> Said {
+fn relancectl(dir: &Path, args: &[&str]) -> Stated {
     let mut command = Command::new(env!("CARGO_BIN_EXE_relancectl"));
     command.arg("simulate").args(args).current_dir(dir).env_remove("DATABASE_URL").env("NO_COLOR", "1");
     let output = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    Stated { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 fn git(dir: &Path, args: &[&str]) {

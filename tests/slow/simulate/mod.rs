@@ -153,7 +153,7 @@ async fn a_report_tells_what_the_tables_hold() {
         assert!(found > 0, "{query} shows nothing");
     }
     for day in &report.days {
-        let query = format!("message where state = 'sent' and counts_on = '{}'", day.date);
+        let query = format!("message where state = 'sent' and quota_date = '{}'", day.date);
         assert_eq!(day.sent, rows(&database, &query).await, "{}", day.date);
     }
     assert_eq!(report.days.iter().map(|day| day.sent).sum::<u64>(), figures.sent);
@@ -162,7 +162,7 @@ async fn a_report_tells_what_the_tables_hold() {
     assert_eq!(a1.sent, rows(&database, "message where state = 'sent' and account_id = 1").await);
     assert_eq!(
         a1.taken.iter().sum::<u64>(),
-        rows(&database, "message where account_id = 1 and counts_on is not null").await
+        rows(&database, "message where account_id = 1 and quota_date is not null").await
     );
     assert_eq!(report.unreached.iter().map(|reason| reason.people).sum::<u64>(), totals.unreached);
 }

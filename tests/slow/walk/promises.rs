@@ -13,19 +13,19 @@ const NEVER: [(&str, &str); 13] = [
     (
         "a counter of an account differs from its messages",
         "select concat_ws(' ', l.account_id, l.taken_on, l.taken, count(m)) from lane l
-         left join message m on m.account_id = l.account_id and m.counts_on = l.taken_on
+         left join message m on m.account_id = l.account_id and m.quota_date = l.taken_on
          group by l.account_id having l.taken <> count(m)",
     ),
     (
         "a counter of a run differs from its messages",
         "select concat_ws(' ', r.account_id, r.campaign_id, r.taken_on, r.taken, count(m)) from run r
-         left join message m on (m.account_id, m.campaign_id, m.counts_on) = (r.account_id, r.campaign_id, r.taken_on)
+         left join message m on (m.account_id, m.campaign_id, m.quota_date) = (r.account_id, r.campaign_id, r.taken_on)
          group by r.account_id, r.campaign_id having r.taken <> count(m)",
     ),
     (
         "what certainly did not leave takes quota",
-        "select concat_ws(' ', account_id, campaign_id, referral_id, day, counts_on) from message
-         where state = 'queued' and counts_on is not null",
+        "select concat_ws(' ', account_id, campaign_id, referral_id, day, quota_date) from message
+         where state = 'queued' and quota_date is not null",
     ),
     (
         "the events of a run do not lead to where it is",
@@ -48,8 +48,8 @@ const NEVER: [(&str, &str); 13] = [
     ),
     (
         "two messages of one day for one person",
-        "select concat_ws(' ', account_id, referral_id, counts_on) from message where counts_on is not null
-         group by account_id, referral_id, counts_on having count(*) > 1",
+        "select concat_ws(' ', account_id, referral_id, quota_date) from message where quota_date is not null
+         group by account_id, referral_id, quota_date having count(*) > 1",
     ),
     (
         "somebody waits for nothing",

@@ -18,42 +18,47 @@ pub(super) fn notice(field: &str, entry: Node<'_>, value: Node<'_>, received_at:
         _ => return None,
     };
     let at = entry.instant("time").unwrap_or(received_at);
-    Some(said.map(|Said { subject, event, detail, meaning }| Notice { subject, event, detail, meaning, at }))
+    Some(said.map(|ReportedValue { subject, event, detail, meaning }| Notice { subject, event, detail, meaning, at }))
 }
 
 /// A notice without its instant.
-struct Said {
+struct ReportedValue {
     subject: Subject,
     event: String,
     detail: Option<String>,
     meaning: Meaning,
 }
 
-fn template_status(value: Node<'_>) -> Option<Said> {
+fn template_status(value: Node<'_>) -> Option<ReportedValue> {
     let (event, info) = (value.text("event")?, value.get("other_info"));
     let title = info.text("title");
     let meaning = of_template(&event, title.as_deref());
     let reason = value.text("reason").filter(|reason| reason != "NONE");
     let (name, language) = (value.id("message_template_name")?, value.id("message_template_language"));
     let detail = joined([title, info.text("description"), reason]);
-    Some(Said { subject: Subject::Template { name, language }, event, detail, meaning })
+    Some(ReportedValue { subject: Subject::Template { name, language }, event, detail, meaning })
 }
 
-fn template_quality(value: Node<'_>) -> Option<Said> {
+fn template_quality(value: Node<'_>) -> Option<ReportedValue> {
     let (name, language) = (value.id("message_template_name")?, value.id("message_template_language"));
     let detail = value.text("previous_quality_score").map(|score| format!("it was {score}"));
     let event = value.text("new_quality_score")?;
-    Some(Said { subject: Subject::TemplateQuality { name, language }, event, detail, meaning: Meaning::Nothing })
+    Some(ReportedValue {
+        subject: Subject::TemplateQuality { name, language },
+        event,
+        detail,
+        meaning: Meaning::Nothing,
+    })
 }
 
-fn number_quality(value: Node<'_>) -> Option<Said> {
+fn number_quality(value: Node<'_>) -> Option<ReportedValue> {
     let event = value.text("event")?;
     let detail = value.text("current_limit").or_else(|| value.text("max_daily_conversations_per_business"));
     let number = value.id("display_phone_number").map(|shown| digits(&shown));
-    Some(Said { subject: Subject::Number(number), meaning: of_number(&event), event, detail })
+    Some(ReportedValue { subject: Subject::Number(number), meaning: of_number(&event), event, detail })
 }
 
-fn account(entry: Node<'_>, value: Node<'_>) -> Option<Said> {
+fn account(entry: Node<'_>, value: Node<'_>) -> Option<ReportedValue> {
     let alert = value.get("alert_info");
     let event = value.text("event").or_else(|| alert.text("alert_type"))?;
     let restriction = |one: Node<'_>| Some(Restriction { kind: one.text("restriction_type")?, until: end(one) });
@@ -68,7 +73,7 @@ fn account(entry: Node<'_>, value: Node<'_>) -> Option<Said> {
     let number = value.id("phone_number").filter(|_| matches!(&*event, "ACCOUNT_OFFBOARDED" | "ACCOUNT_RECONNECTED"));
     let subject =
         number.map_or_else(|| Subject::Account(entry.id("id")), |shown| Subject::Number(Some(digits(&shown))));
-    Some(Said { subject, event, detail, meaning })
+    Some(ReportedValue { subject, event, detail, meaning })
 }
 
 /// When a restriction ends, in seconds or as a date.

@@ -17,7 +17,7 @@ pub enum Check {
     Sending,
     Subscription,
     Connected,
-    Halt,
+    LaneRestriction,
     Paid,
     Consent,
     Window,
@@ -34,7 +34,7 @@ impl Check {
         Self::Sending,
         Self::Subscription,
         Self::Connected,
-        Self::Halt,
+        Self::LaneRestriction,
         Self::Paid,
         Self::Consent,
         Self::Window,
@@ -50,7 +50,7 @@ impl Check {
             Self::Sending => "account sending",
             Self::Subscription => "account subscription",
             Self::Connected => "account connected",
-            Self::Halt => "healthy",
+            Self::LaneRestriction => "healthy",
             Self::Paid => "paid",
             Self::Consent => "consent and suppression",
             Self::Window => "window",
@@ -68,7 +68,7 @@ impl Check {
             Self::Sending => sending(question),
             Self::Subscription => subscription(question),
             Self::Connected => connected(question),
-            Self::Halt => halt(question),
+            Self::LaneRestriction => halt(question),
             Self::Paid => paid(question),
             Self::Consent => consent(question),
             Self::Window => window(question),
@@ -110,7 +110,7 @@ fn connected(q: &Question) -> Option<Verdict> {
 
 fn halt(q: &Question) -> Option<Verdict> {
     let halt = q.account.halt.filter(|halt| !halt.is_over(q.now))?;
-    hold(true, Hold::Halted, halt.until)
+    hold(true, Hold::RunRestriction, halt.until)
 }
 
 fn paid(q: &Question) -> Option<Verdict> {

@@ -1,7 +1,7 @@
 //! What each check goes by, in words, for whoever asks why. No check reads this.
 
 use super::check::Check;
-use super::question::{Halt, Person, Question, Quota};
+use super::question::{LaneRestriction, Person, Question, Quota};
 use crate::core::domain::{Consent, NaiveDate, Opening, Timestamp, Windows, Zone};
 use crate::core::lifecycle::run::Phase;
 use crate::core::manifest::desired::ConsentPolicy;
@@ -34,11 +34,11 @@ pub(super) fn inputs(check: Check, q: &Question, setting: &Setting<'_>) -> Strin
             Some(end) => format!("until {}", utc(end)),
         },
         Check::Connected => yes_or_no(q.account.connected).to_owned(),
-        Check::Halt => match q.account.halt {
+        Check::LaneRestriction => match q.account.halt {
             None => "yes".to_owned(),
             Some(halt) if halt.is_over(q.now) => "yes, again".to_owned(),
-            Some(Halt { until: Some(until) }) => format!("stopped until {}", utc(until)),
-            Some(Halt { until: None }) => "stopped until a person lifts it".to_owned(),
+            Some(LaneRestriction { until: Some(until) }) => format!("stopped until {}", utc(until)),
+            Some(LaneRestriction { until: None }) => "stopped until a person lifts it".to_owned(),
         },
         Check::Paid => of_person(&|person| paid(person, q, setting)),
         Check::Consent => of_person(&|person| consent(person, q.run.consent, setting)),

@@ -10,7 +10,7 @@ mod verdict;
 
 pub use self::check::Check;
 pub use self::inputs::Setting;
-pub use self::question::{Account, Halt, Person, Question, Quota, Run};
+pub use self::question::{Account, LaneRestriction, Person, Question, Quota, Run};
 pub use self::verdict::{Hold, Scope, Verdict};
 
 /// A check with what it went by and what it says.
@@ -44,7 +44,7 @@ pub fn steps(question: &Question, setting: &Setting<'_>) -> Vec<Step> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Account, Check, Halt, Hold, Person, Question, Quota, Run, Setting, Verdict, decide, steps};
+    use super::{Account, Check, Hold, LaneRestriction, Person, Question, Quota, Run, Setting, Verdict, decide, steps};
     use crate::core::domain::{Consent, Opening, Timestamp, Windows, Zone};
     use crate::core::lifecycle::run::Phase;
     use crate::core::lifecycle::target::Exit;
@@ -96,15 +96,15 @@ mod tests {
             ("expired", Question { account: Account::new(Some(yes().now), true), ..yes() }),
             ("offline", Question { account: Account::new(None, false), ..yes() }),
             ("halted", {
-                let halt = Some(Halt { until: None });
+                let halt = Some(LaneRestriction { until: None });
                 Question { account: Account { halt, ..yes().account }, ..yes() }
             }),
             ("halted for a while", {
-                let halt = Some(Halt { until: Some(at("2026-12-01T09:00:00Z")) });
+                let halt = Some(LaneRestriction { until: Some(at("2026-12-01T09:00:00Z")) });
                 Question { account: Account { halt, ..yes().account }, ..yes() }
             }),
             ("halted until now", {
-                let halt = Some(Halt { until: Some(yes().now) });
+                let halt = Some(LaneRestriction { until: Some(yes().now) });
                 Question { account: Account { halt, ..yes().account }, ..yes() }
             }),
             ("paid", someone(|p| p.paid = true)),

@@ -38,19 +38,19 @@ pub struct Account {
     pub subscription_ends_at: Option<Timestamp>,
     pub connected: bool,
     /// Nothing may leave, for its own sake.
-    pub halt: Option<Halt>,
+    pub halt: Option<LaneRestriction>,
     /// Its number was too fast, and waits until then.
     pub throttled_until: Option<Timestamp>,
 }
 
 /// What stops an account, or the channel by which it sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Halt {
+pub struct LaneRestriction {
     /// `None`: until a person lifts it.
     pub until: Option<Timestamp>,
 }
 
-impl Halt {
+impl LaneRestriction {
     pub(super) fn is_over(self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| until <= now)
     }

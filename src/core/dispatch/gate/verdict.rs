@@ -26,7 +26,7 @@ pub enum Hold {
     SendingOff,
     SubscriptionExpired,
     Disconnected,
-    Halted,
+    RunRestriction,
     ConsentMissing,
     NearOptOut,
     OutsideWindow,
@@ -44,7 +44,7 @@ impl Hold {
             Self::SendingOff => "sending-off",
             Self::SubscriptionExpired => "subscription-expired",
             Self::Disconnected => "disconnected",
-            Self::Halted => "halted",
+            Self::RunRestriction => "halted",
             Self::ConsentMissing => "consent-missing",
             Self::NearOptOut => "near-opt-out",
             Self::OutsideWindow => "outside-window",
@@ -63,7 +63,7 @@ impl Hold {
             Self::SendingOff => "sending is off for the account",
             Self::SubscriptionExpired => "the account's subscription has ended",
             Self::Disconnected => "the account's WhatsApp is not connected",
-            Self::Halted => "the account, or the channel it sends by, was stopped for its own sake",
+            Self::RunRestriction => "the account, or the channel it sends by, was stopped for its own sake",
             Self::ConsentMissing => "there is no consent on record",
             Self::NearOptOut => "their reply may mean that they want no more messages; somebody must read it",
             Self::OutsideWindow => "it is outside the hours in which the campaign may write",
@@ -80,7 +80,7 @@ impl Hold {
         match self {
             Self::ConsentMissing | Self::NearOptOut | Self::WrittenToday => Scope::Person,
             // Another run may go by another channel.
-            Self::RunNotActive | Self::Halted | Self::OutsideWindow | Self::CampaignCap => Scope::Run,
+            Self::RunNotActive | Self::RunRestriction | Self::OutsideWindow | Self::CampaignCap => Scope::Run,
             Self::SendingOff
             | Self::SubscriptionExpired
             | Self::Disconnected

@@ -7,10 +7,10 @@ mod selection;
 
 use std::sync::Arc;
 
-pub use self::selection::{Draw, Due, Send, draw};
-use crate::core::dispatch::account_health::Tally;
+pub use self::selection::{Due, Selection, Send, draw};
+use crate::core::dispatch::account_health::SendStats;
 use crate::core::dispatch::gate;
-use crate::core::dispatch::gate::{Halt, Hold, Question, Quota, Verdict};
+use crate::core::dispatch::gate::{Hold, LaneRestriction, Question, Quota, Verdict};
 use crate::core::dispatch::pacing;
 use crate::core::dispatch::pacing::Pace;
 use crate::core::dispatch::program::{CampaignProgram, Program, Recipient, Referrer};
@@ -32,7 +32,7 @@ pub struct Lane {
     pub taken: DayCount,
     pub pace: Pace,
     pub policy: Arc<AccountPolicy>,
-    pub tally: Tally,
+    pub send_stats: SendStats,
     /// Channels by which nothing leaves, until these instants.
     pub halted_channels: Vec<(String, Timestamp)>,
 }
@@ -41,7 +41,8 @@ impl Lane {
     /// The account as a campaign sees it that sends by `channel`.
     fn facts_by(&self, channel: Option<&Name>) -> gate::Account {
         let is_it = |halted: &&(String, Timestamp)| channel.is_some_and(|name| name.as_str() == halted.0);
-        let of_channel = self.halted_channels.iter().find(is_it).map(|(_, until)| Halt { until: Some(*until) });
+        let of_channel =
+            self.halted_channels.iter().find(is_it).map(|(_, until)| LaneRestriction { until: Some(*until) });
         gate::Account { halt: self.facts.halt.or(of_channel), ..self.facts }
     }
 
@@ -116,7 +117,7 @@ impl Candidate {
 }
 
 /// How many due people of one run a lane may want to look at, given its quotas and pace.
-pub fn appetite(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, most: u32) -> u32 {
+pub fn batch_limit(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp, most: u32) -> u32 {
     let Some(campaign) = program.campaign(run.campaign) else { return 0 };
     let today = lane.zone.date(now);
     let question = Asking { lane, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));

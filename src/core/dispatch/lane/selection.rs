@@ -22,7 +22,7 @@ pub struct Due {
 
 /// What the claiming transaction must write.
 #[derive(Debug, Default)]
-pub struct Draw {
+pub struct Selection {
     pub sends: Vec<Send>,
     pub exits: Vec<(TargetKey, Exit)>,
     /// The sequence has become shorter than where they stand.
@@ -60,7 +60,7 @@ pub struct Send {
 
 /// Decides for everybody who is due, in their order. Nobody goes before people of a higher priority, those included who are
 /// due and were not asked for: then the rest has its turn after them.
-pub fn draw(lane: &Lane, runs: &[LaneRun], due: Due, program: &Program, now: Timestamp) -> Draw {
+pub fn draw(lane: &Lane, runs: &[LaneRun], due: Due, program: &Program, now: Timestamp) -> Selection {
     let mut turn = Turn::new(lane, runs, program, now);
     let mut last = None;
     for candidate in due.candidates {
@@ -92,7 +92,7 @@ struct Turn<'a> {
     run_taken: BTreeMap<CampaignId, u32>,
     written: HashSet<ReferralId>,
     closed: HashSet<CampaignId>,
-    draw: Draw,
+    draw: Selection,
 }
 
 impl<'a> Turn<'a> {
@@ -106,7 +106,7 @@ impl<'a> Turn<'a> {
             run_taken: runs.iter().map(|run| (run.campaign, run.taken.of(today))).collect(),
             written: HashSet::new(),
             closed: HashSet::new(),
-            draw: Draw { at: now, today, pace: lane.pace_at(now), ..Draw::default() },
+            draw: Selection { at: now, today, pace: lane.pace_at(now), ..Selection::default() },
         }
     }
 
@@ -176,14 +176,14 @@ impl<'a> Turn<'a> {
     }
 
     /// When each run is worth asking again, now that this turn is over.
-    fn finish(mut self) -> Draw {
+    fn finish(mut self) -> Selection {
         for run in self.runs {
             let verdict = self.place(run.campaign).map(|place| gate::decide(&self.question(place)));
             let not_before = match verdict {
                 None => None,
                 Some(Verdict::Send | Verdict::Exit(_)) => Some(self.asking.now),
                 Some(Verdict::Hold { reason, until }) => {
-                    if reason == Hold::Halted {
+                    if reason == Hold::RunRestriction {
                         self.draw.halted.push(run.campaign);
                     }
                     until

@@ -9,7 +9,7 @@ pub use self::message::{Fault, Recipient, Referrer, Rendered, SpokenBy};
 use crate::core::dispatch::cadence::Cadence;
 use crate::core::domain::{CampaignId, Language, Name, Zone};
 use crate::core::lifecycle::ordering::Order;
-use crate::core::lifecycle::send_resources::Means;
+use crate::core::lifecycle::send_resources::SendResources;
 use crate::core::manifest::desired::policy::{AccountPolicy, Policies};
 use crate::core::manifest::desired::{Campaign, Channel, Day, Desired, Sequence};
 use crate::core::template::{Problem, Template};
@@ -26,7 +26,7 @@ pub struct Program {
     /// Who waits for whom.
     pub order: Order,
     /// By what means campaigns write.
-    pub means: Means,
+    pub means: SendResources,
     /// Channels that take free text only within an open conversation.
     pub conversational: BTreeSet<Name>,
     campaigns: HashMap<CampaignId, Arc<CampaignProgram>>,
@@ -63,7 +63,7 @@ impl Program {
             campaigns.insert(*id, Arc::new(program));
         }
         let order = Order::of(desired, ids);
-        let means = Means::of(desired, ids);
+        let means = SendResources::of(desired, ids);
         let conversational =
             desired.channels.iter().filter(|(_, channel)| matches!(channel, Channel::WhatsappCloud(_)));
         let conversational = conversational.map(|(name, _)| name.clone()).collect();

@@ -106,7 +106,7 @@ mod key {
 
 /// One value that a manifest sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::core::manifest) enum Said<'a> {
+pub(in crate::core::manifest) enum PolicyLayer<'a> {
     MessagesPerDay(u32),
     Pacing(&'a Pacing),
     Safety(Safety),
@@ -117,7 +117,7 @@ pub(in crate::core::manifest) enum Said<'a> {
     Sender(&'a str),
 }
 
-impl Said<'_> {
+impl PolicyLayer<'_> {
     /// The key below `spec`, its steps joined by dots.
     pub(in crate::core::manifest) const fn key(self) -> &'static str {
         match self {
@@ -148,16 +148,16 @@ impl Said<'_> {
 
 impl Account {
     /// Every value that it sets.
-    pub(in crate::core::manifest) fn said(&self) -> impl Iterator<Item = Said<'_>> {
+    pub(in crate::core::manifest) fn said(&self) -> impl Iterator<Item = PolicyLayer<'_>> {
         let all = [
-            self.messages_per_day.map(Said::MessagesPerDay),
-            self.pacing.as_ref().map(Said::Pacing),
-            self.safety.map(Said::Safety),
-            self.allow_simultaneous_campaigns.map(Said::AllowSimultaneousCampaigns),
-            self.enrollment.map(Said::Enrollment),
-            self.sending.map(Said::Sending),
-            self.channel.as_ref().map(Said::Channel),
-            self.sender.as_deref().map(Said::Sender),
+            self.messages_per_day.map(PolicyLayer::MessagesPerDay),
+            self.pacing.as_ref().map(PolicyLayer::Pacing),
+            self.safety.map(PolicyLayer::Safety),
+            self.allow_simultaneous_campaigns.map(PolicyLayer::AllowSimultaneousCampaigns),
+            self.enrollment.map(PolicyLayer::Enrollment),
+            self.sending.map(PolicyLayer::Sending),
+            self.channel.as_ref().map(PolicyLayer::Channel),
+            self.sender.as_deref().map(PolicyLayer::Sender),
         ];
         all.into_iter().flatten()
     }

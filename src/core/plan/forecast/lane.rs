@@ -305,7 +305,7 @@ impl<'a> Lane<'a> {
             | Hold::SendingOff
             | Hold::SubscriptionExpired
             | Hold::Disconnected
-            | Hold::Halted
+            | Hold::RunRestriction
             | Hold::Throttled
             | Hold::ConsentMissing
             | Hold::NearOptOut

@@ -55,7 +55,7 @@ pub enum Endless {
     Draft,
     Paused,
     /// A default run, while a filtered one is active that does not end.
-    CrowdedOut,
+    Preempted,
     /// Its turn never comes: a campaign before it does not end.
     Behind,
     /// It does not begin, because it would not be done before the subscription of the account ends.
@@ -90,7 +90,7 @@ impl Endless {
         match self {
             Self::Draft => "the campaign is a draft",
             Self::Paused => "the campaign is paused",
-            Self::CrowdedOut => "it makes way for a filtered campaign that does not end",
+            Self::Preempted => "it makes way for a filtered campaign that does not end",
             Self::Behind => "a campaign before it does not end",
             Self::OutlivesSubscription => "the subscription of the account ends before it would be done",
             Self::NotSelected => "the campaign is not for the account any more",

@@ -89,7 +89,7 @@ impl<'a> State<'a> {
             selected,
             started,
             behind: among.order.behind(self.run.id, among.peers),
-            crowded_out: among.order.crowded_out(self.run.id, among.peers, among.policy),
+            preempted: among.order.preempted(self.run.id, among.peers, among.policy),
             ahead: if self.run.refused { Ahead::Outlives(String::new()) } else { Ahead::Free },
             unable: among.unable,
             // What stops an account for its own sake is over by then, or plans do not matter.
@@ -247,7 +247,7 @@ impl<'a> State<'a> {
             (Phase::Paused, Reason::TemplateError) => Endless::TemplateError,
             (Phase::Paused, Reason::Disconnected) => Endless::Disconnected,
             (Phase::Paused, Reason::SubscriptionExpired) => Endless::SubscriptionExpired,
-            (Phase::Paused, Reason::FilteredCampaignActive) => Endless::CrowdedOut,
+            (Phase::Paused, Reason::FilteredCampaignActive) => Endless::Preempted,
             (Phase::Scheduled, Reason::QueuedBehind) => Endless::Behind,
             (Phase::Scheduled, Reason::OutlivesSubscription) => Endless::OutlivesSubscription,
             (Phase::Paused, _) if !self.run.selected => Endless::NotSelected,

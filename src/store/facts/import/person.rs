@@ -15,7 +15,7 @@ use crate::store::Error;
 
 /// People with several rows that are affected: a row is new, its phone or registration changes, or an earlier merge was
 /// not possible.
-const GATHER: &str = "create temp table twin on commit drop as
+const GATHER: &str = "create temp table duplicate on commit drop as
     with pair as (
         select account_id, phone from staged group by account_id, phone having count(*) > 1
         union
@@ -40,32 +40,32 @@ const GATHER: &str = "create temp table twin on commit drop as
 
 const SPOKE: &str = "create temp table spoke on commit drop as
     select r.account_id, r.id
-    from referral r join twin t on t.account_id = r.account_id and t.phone = r.phone where r.is_current";
+    from referral r join duplicate t on t.account_id = r.account_id and t.phone = r.phone where r.is_current";
 
 const CLEAR: &str = "update referral r set is_current = false from spoke s
     where r.account_id = s.account_id and r.id = s.id";
 
 /// Locks the targets; the lanes are already locked.
-const LOCK: &str = "select from twin w
+const LOCK: &str = "select from duplicate w
     join referral r on r.account_id = w.account_id and r.phone = w.phone
     join run n on n.account_id = r.account_id
     join target t on t.account_id = r.account_id and t.campaign_id = n.campaign_id and t.referral_id = r.id
     order by t.account_id, t.campaign_id, t.referral_id for update of t";
 
-const SPEAK: &str = "create temp table speaker on commit drop as
+const SPEAK: &str = "create temp table primary on commit drop as
     select distinct on (r.account_id, r.phone) r.account_id, r.phone, r.id
-    from referral r join twin t on t.account_id = r.account_id and t.phone = r.phone
+    from referral r join duplicate t on t.account_id = r.account_id and t.phone = r.phone
     left join spoke s on s.account_id = r.account_id and s.id = r.id
     order by r.account_id, r.phone, s.id is not null and exists (
         select from message m where m.account_id = s.account_id and m.referral_id = s.id
         and m.state in ('queued', 'sending')) desc, r.registered_at desc, r.id desc;
 
-    update referral r set is_current = true from speaker s where r.account_id = s.account_id and r.id = s.id";
+    update referral r set is_current = true from primary s where r.account_id = s.account_id and r.id = s.id";
 
 /// Targets of duplicate rows: each `moves` to the primary row or, where the primary row has a target in that run,
 /// ends.
 const FOLD: &str = "create temp table folded on commit drop as
-    select t.account_id, t.campaign_id, t.referral_id, s.id as speaker_id,
+    select t.account_id, t.campaign_id, t.referral_id, s.id as primary_id,
         not exists (select from target h where h.account_id = t.account_id and h.campaign_id = t.campaign_id
                     and h.referral_id = s.id)
         and not exists (select from message m where m.account_id = t.account_id and m.referral_id = t.referral_id
@@ -73,15 +73,15 @@ const FOLD: &str = "create temp table folded on commit drop as
         and 1 = row_number() over (partition by t.account_id, t.campaign_id, s.id
                                    order by (p.id is not null) desc, t.state = 'active' desc, t.referral_id desc)
         as moves
-    from speaker s
+    from primary s
     join referral r on r.account_id = s.account_id and r.phone = s.phone and not r.is_current
     join run n on n.account_id = r.account_id
     join target t on t.account_id = r.account_id and t.campaign_id = n.campaign_id and t.referral_id = r.id
     left join spoke p on p.account_id = r.account_id and p.id = r.id";
 
-const MOVE: &str = "update message m set referral_id = f.speaker_id from folded f
+const MOVE: &str = "update message m set referral_id = f.primary_id from folded f
     where f.moves and m.account_id = f.account_id and m.referral_id = f.referral_id and m.campaign_id = f.campaign_id;
-    update target t set referral_id = f.speaker_id from folded f
+    update target t set referral_id = f.primary_id from folded f
     where f.moves and t.account_id = f.account_id and t.campaign_id = f.campaign_id and t.referral_id = f.referral_id";
 
 const END: &str = "update target t set state = 'exited', exit_reason = 'removed', due_at = null, ended_at = $1
@@ -91,17 +91,17 @@ const END: &str = "update target t set state = 'exited', exit_reason = 'removed'
 /// Finds the people whose rows must be compared. It runs before the merge and reads `staged` and `changed`.
 pub(super) async fn gather(tx: &mut PgConnection) -> Result<u64, Error> {
     run(tx, GATHER, "find persons of several rows").await?;
-    let twins: i64 = sqlx::query_scalar("select count(*) from twin")
+    let duplicates: i64 = sqlx::query_scalar("select count(*) from duplicate")
         .persistent(false)
         .fetch_one(&mut *tx)
         .await
         .map_err(Error::during("count persons of several rows"))?;
-    if twins > 0 {
-        run(tx, "analyze twin", "count persons of several rows").await?;
+    if duplicates > 0 {
+        run(tx, "analyze duplicate", "count persons of several rows").await?;
         run(tx, SPOKE, "find who speaks").await?;
         run(tx, CLEAR, "let nobody speak").await?;
     }
-    Ok(count(twins))
+    Ok(count(duplicates))
 }
 
 /// Makes the newest row of each gathered person primary, and moves the targets of the duplicates to it. Returns the
@@ -118,11 +118,11 @@ pub(super) async fn settle(tx: &mut PgConnection, now: Timestamp) -> Result<Vec<
         .await
         .map_err(Error::during("end doubled targets"))?;
     sqlx::query_scalar(
-        "select distinct account_id from speaker s
+        "select distinct account_id from primary s
          where not exists (select from spoke p where p.account_id = s.account_id and p.id = s.id)",
     )
     .persistent(false)
     .fetch_all(tx)
     .await
-    .map_err(Error::during("find accounts with new speakers"))
+    .map_err(Error::during("find accounts with new primaries"))
 }

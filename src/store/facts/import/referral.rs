@@ -171,15 +171,15 @@ pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) ->
         .execute(&mut *tx)
         .await
         .map_err(Error::during("suppress who opted out"))?;
-    let twins = person::gather(tx).await?;
+    let duplicates = person::gather(tx).await?;
     let changed = by_account(tx, UPDATE, "update referrals").await?;
     let inserted = by_account(tx, INSERT, "insert referrals").await?;
     let mut touched: Vec<i32> = changed.iter().chain(&inserted).map(|(account, _)| *account).collect();
     touched.sort_unstable();
     touched.dedup();
     // All lanes are locked in one pass. Two passes could deadlock with a transaction that locks them in order.
-    lock_lanes_of_import(tx, &touched, twins > 0).await?;
-    if twins > 0 {
+    lock_lanes_of_import(tx, &touched, duplicates > 0).await?;
+    if duplicates > 0 {
         touched.extend(person::settle(tx, now).await?);
     }
     touched.sort_unstable();

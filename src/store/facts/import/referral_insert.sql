@@ -5,7 +5,7 @@ with done as (
     select account_id, external_id, name, phone, email, language, country, gender, profession,
         profession_key, birth_date, registered_at, paid_at, consent, consent_source, consent_at,
         jsonb_strip_nulls(coalesce(attributes, '{}')), as_of,
-        not exists (select from twin t where t.account_id = s.account_id and t.phone = s.phone)
+        not exists (select from duplicate t where t.account_id = s.account_id and t.phone = s.phone)
     from staged s where not exists (select from referral r where r.external_id = s.external_id)
     returning account_id
 )

@@ -4,7 +4,7 @@ use crate::core::domain::Timestamp;
 
 /// An inbound message, with everything that the provider reports about it; any part may be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incoming {
+pub struct InboundMessage {
     /// Stays the same when the provider repeats the message.
     pub id: String,
     /// The channel that reported it.

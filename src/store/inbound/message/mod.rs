@@ -11,34 +11,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
-use self::incoming::Incoming;
+use self::incoming::InboundMessage;
 use self::sender::Who;
 use super::confirmation;
-use super::confirmation::Stopped;
+use super::confirmation::OptedOut;
 use super::provider_message::learn_people;
 use super::reply::act_on;
 use crate::core::consent;
 use crate::core::consent::Reply;
 use crate::core::domain::{AccountId, Phone, Timestamp};
 use crate::store::lock::{lock_suppressions, share_suppressions};
-use crate::store::{Error, Heard, Inbound, Senders, Store};
+use crate::store::{Error, Inbound, ReplyEffects, Senders, Store};
 
 /// The result of recording inbound messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HeardOf {
+pub struct InboundResult {
     /// The changes made by replies.
-    pub replies: Heard,
+    pub replies: ReplyEffects,
     /// The number of messages recorded for the first time.
     pub new: u64,
     /// The ids of relevant messages whose sender is still unknown: they were not recorded, and may be resolved
     /// later.
-    pub riddles: Vec<String>,
+    pub unresolved: Vec<String>,
 }
 
 /// An inbound message whose sender has been looked up.
 #[derive(Debug)]
-struct Said<'a> {
-    incoming: &'a Incoming,
+struct ReadMessage<'a> {
+    incoming: &'a InboundMessage,
     /// Capped at the current time.
     at: Timestamp,
     who: Who,
@@ -49,9 +49,14 @@ impl Store {
     /// Acts on new inbound messages, in one transaction: records that people wrote, and does what they ask for. The
     /// message that a person wrote last decides in the end, in whatever order the messages arrive. Messages of erased
     /// people are ignored.
-    pub async fn hear(&self, all: &[Incoming], senders: &Senders, now: Timestamp) -> Result<HeardOf, Error> {
+    pub async fn hear(
+        &self,
+        all: &[InboundMessage],
+        senders: &Senders,
+        now: Timestamp,
+    ) -> Result<InboundResult, Error> {
         if all.is_empty() {
-            return Ok(HeardOf::default());
+            return Ok(InboundResult::default());
         }
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to hear people"))?;
         if all.iter().any(|incoming| consent::read(&incoming.text) != Reply::Other) {
@@ -62,12 +67,12 @@ impl Store {
         }
         let (who, learnt) = sender::find(&mut tx, all, senders).await?;
         let said = |(incoming, who): (_, Option<Who>)| {
-            let incoming: &Incoming = incoming;
-            Some(Said { incoming, at: incoming.at.min(now), who: who?, word: consent::read(&incoming.text) })
+            let incoming: &InboundMessage = incoming;
+            Some(ReadMessage { incoming, at: incoming.at.min(now), who: who?, word: consent::read(&incoming.text) })
         };
-        let mut said: Vec<Said<'_>> = all.iter().zip(who).filter_map(said).collect();
-        let riddles = said.iter().filter(|said| said.is_riddle()).map(|said| said.incoming.id.clone()).collect();
-        said.retain(|said| !said.is_riddle());
+        let mut said: Vec<ReadMessage<'_>> = all.iter().zip(who).filter_map(said).collect();
+        let unresolved = said.iter().filter(|said| said.is_unresolved()).map(|said| said.incoming.id.clone()).collect();
+        said.retain(|said| !said.is_unresolved());
         let new = remember(&mut tx, &said, now).await?;
         let mut first = BTreeSet::new();
         said.retain(|said| new.contains(&said.incoming.id) && first.insert(said.incoming.id.as_str()));
@@ -75,13 +80,13 @@ impl Store {
         let replies = reply(&mut tx, said, now).await?;
         learn_people(&mut tx, learnt).await?;
         tx.commit().await.map_err(Error::during("commit what was heard"))?;
-        Ok(HeardOf { replies, new: new.len() as u64, riddles })
+        Ok(InboundResult { replies, new: new.len() as u64, unresolved })
     }
 }
 
 /// Records the messages, and returns the ids of those that are new.
-async fn remember(tx: &mut PgConnection, said: &[Said<'_>], now: Timestamp) -> Result<BTreeSet<String>, Error> {
-    let word = |said: &Said<'_>| match said.word {
+async fn remember(tx: &mut PgConnection, said: &[ReadMessage<'_>], now: Timestamp) -> Result<BTreeSet<String>, Error> {
+    let word = |said: &ReadMessage<'_>| match said.word {
         Reply::Stop => Some("stop"),
         Reply::Start => Some("start"),
         Reply::Unclear | Reply::Other => None,
@@ -104,7 +109,7 @@ async fn remember(tx: &mut PgConnection, said: &[Said<'_>], now: Timestamp) -> R
 }
 
 /// Records the time of the last message from each person to each account.
-async fn converse(tx: &mut PgConnection, said: &[Said<'_>]) -> Result<(), Error> {
+async fn converse(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<(), Error> {
     let mut last: BTreeMap<(i32, &str), Timestamp> = BTreeMap::new();
     for said in said.iter().filter(|said| said.incoming.is_message) {
         if let Who { account: Some(account), phone: Some(phone) } = &said.who {
@@ -131,32 +136,32 @@ async fn converse(tx: &mut PgConnection, said: &[Said<'_>]) -> Result<(), Error>
 }
 
 /// Applies the replies in the order in which they were written.
-async fn reply(tx: &mut PgConnection, mut said: Vec<Said<'_>>, now: Timestamp) -> Result<Heard, Error> {
+async fn reply(tx: &mut PgConnection, mut said: Vec<ReadMessage<'_>>, now: Timestamp) -> Result<ReplyEffects, Error> {
     said.sort_by_key(|said| said.at);
-    let mut replies: Vec<Inbound> = said.iter().filter_map(Said::inbound).collect();
+    let mut replies: Vec<Inbound> = said.iter().filter_map(ReadMessage::inbound).collect();
     if said.iter().any(|said| said.word != Reply::Other) {
         replies.extend(overtaking(tx, &said).await?);
     }
-    let undone: Vec<(&str, i64)> = said.iter().filter_map(Said::undone).collect();
+    let undone: Vec<(&str, i64)> = said.iter().filter_map(ReadMessage::undone).collect();
     let heard = act_on(tx, &replies, &undone, now).await?;
-    let stopped: Vec<Stopped<'_>> = heard.stopped.iter().filter_map(|who| to_confirm(who, &said)).collect();
+    let stopped: Vec<OptedOut<'_>> = heard.stopped.iter().filter_map(|who| to_confirm(who, &said)).collect();
     confirmation::ask(tx, &stopped, now).await?;
     Ok(heard)
 }
 
 /// Returns the STOP to confirm, if the person's last one was a message: the provider itself confirms a changed setting.
 /// `said` is in the order of time.
-fn to_confirm<'a>((account, phone): &'a (AccountId, Phone), said: &[Said<'a>]) -> Option<Stopped<'a>> {
-    let is_it = |said: &&Said<'_>| said.word == Reply::Stop && said.who.phone.as_ref() == Some(phone);
+fn to_confirm<'a>((account, phone): &'a (AccountId, Phone), said: &[ReadMessage<'a>]) -> Option<OptedOut<'a>> {
+    let is_it = |said: &&ReadMessage<'_>| said.word == Reply::Stop && said.who.phone.as_ref() == Some(phone);
     let last = said.iter().rfind(is_it).filter(|said| said.incoming.is_message)?;
-    let Incoming { channel, number, .. } = last.incoming;
-    Some(Stopped { account: *account, phone: phone.as_str(), channel, sender: number.as_deref(), at: last.at })
+    let InboundMessage { channel, number, .. } = last.incoming;
+    Some(OptedOut { account: *account, phone: phone.as_str(), channel, sender: number.as_deref(), at: last.at })
 }
 
-impl Said<'_> {
+impl ReadMessage<'_> {
     /// Returns true if the sender matters and may still become known: the answered message may be so recent that its
     /// provider id is not recorded yet.
-    fn is_riddle(&self) -> bool {
+    fn is_unresolved(&self) -> bool {
         self.who.phone.is_none() && (self.incoming.context.is_some() || self.word != Reply::Other)
     }
 
@@ -174,8 +179,8 @@ impl Said<'_> {
 
 /// Returns the already recorded replies that people wrote later than the present ones: these still apply. If times are
 /// equal, STOP counts as the later one.
-async fn overtaking(tx: &mut PgConnection, said: &[Said<'_>]) -> Result<Vec<Inbound>, Error> {
-    let mut latest: BTreeMap<&str, &Said<'_>> = BTreeMap::new();
+async fn overtaking(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<Vec<Inbound>, Error> {
+    let mut latest: BTreeMap<&str, &ReadMessage<'_>> = BTreeMap::new();
     for said in said.iter().filter(|said| said.word != Reply::Other) {
         latest.extend(said.who.phone.as_ref().map(|phone| (phone.as_str(), said)));
     }

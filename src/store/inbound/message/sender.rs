@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::PgConnection;
 
-use super::incoming::Incoming;
+use super::incoming::InboundMessage;
 use crate::core::domain::{AccountId, Phone};
 use crate::store::facts::erased;
 use crate::store::inbound::provider_message::people_called;
@@ -27,7 +27,7 @@ pub(super) type Learnt<'a> = BTreeMap<&'a str, String>;
 /// the number written to; that of the answered message; the one that last wrote to the phone.
 pub(super) async fn find<'a>(
     tx: &mut PgConnection,
-    all: &'a [Incoming],
+    all: &'a [InboundMessage],
     senders: &Senders,
 ) -> Result<(Vec<Option<Who>>, Learnt<'a>), Error> {
     let names: Vec<&str> = all.iter().flat_map(|one| [&one.phone, &one.user]).flatten().map(String::as_str).collect();
@@ -58,7 +58,7 @@ pub(super) async fn find<'a>(
     let names: Vec<&str> = phones.chain(all.iter().filter_map(|one| one.user.as_deref())).collect();
     let gone = erased::among(tx, &names).await?;
     learnt.retain(|_, phone| !gone.contains(phone));
-    let known = |(incoming, who): (&Incoming, Who)| {
+    let known = |(incoming, who): (&InboundMessage, Who)| {
         let mut names = who.phone.as_ref().map(Phone::as_str).into_iter().chain(incoming.user.as_deref());
         if names.any(|name| gone.contains(name)) { None } else { Some(who) }
     };

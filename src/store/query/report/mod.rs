@@ -38,7 +38,7 @@ impl AccountFacts {
 /// The messages of one run that count on one local day of its account. `None`: they count on none, because nothing
 /// left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DayTally {
+pub struct DayTotals {
     pub account: AccountId,
     pub campaign: CampaignId,
     pub day: Option<NaiveDate>,
@@ -54,7 +54,7 @@ pub struct DayTally {
 
 /// A run and its people.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RunTally {
+pub struct RunTotals {
     pub account: AccountId,
     pub campaign: CampaignId,
     pub phase: Phase,
@@ -70,7 +70,7 @@ pub struct RunTally {
 
 /// How targets of a campaign ended since the instant; `None`: they got every day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EndTally {
+pub struct EndTotals {
     pub campaign: CampaignId,
     pub account: AccountId,
     pub exit: Option<Exit>,
@@ -137,14 +137,14 @@ impl Store {
     }
 
     /// Messages since `from`, and those before it that count on a local day which `from` may be on.
-    pub async fn tally_days(&self, from: Timestamp) -> Result<Vec<DayTally>, Error> {
+    pub async fn tally_days(&self, from: Timestamp) -> Result<Vec<DayTotals>, Error> {
         type Row = (i32, i32, Option<NaiveDate>, i64, i64, i64, i64);
         let rows: Vec<Row> = sqlx::query_as(
-            "select account_id, campaign_id, counts_on,
+            "select account_id, campaign_id, quota_date,
                     count(*) filter (where state in ('sent', 'delivered', 'read') and sent_at >= $1),
-                    count(counts_on), count(*) filter (where state = 'failed' and queued_at >= $1),
+                    count(quota_date), count(*) filter (where state = 'failed' and queued_at >= $1),
                     count(*) filter (where state = 'uncertain' and queued_at >= $1)
-             from message where queued_at >= $1 or sent_at >= $1 or counts_on >= $2
+             from message where queued_at >= $1 or sent_at >= $1 or quota_date >= $2
              group by 1, 2, 3 order by 1, 2, 3",
         )
         .bind(from)
@@ -152,7 +152,7 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during("count the messages of a report"))?;
-        let tally = |(account, campaign, day, sent, taken, failed, uncertain): Row| DayTally {
+        let tally = |(account, campaign, day, sent, taken, failed, uncertain): Row| DayTotals {
             account: AccountId(account),
             campaign: CampaignId(campaign),
             day,
@@ -165,7 +165,7 @@ impl Store {
     }
 
     /// Runs that were not over at `from`, by account and campaign.
-    pub async fn tally_runs(&self, from: Timestamp) -> Result<Vec<RunTally>, Error> {
+    pub async fn tally_runs(&self, from: Timestamp) -> Result<Vec<RunTotals>, Error> {
         const OPERATION: &str = "count the runs of a report";
         #[derive(sqlx::FromRow)]
         struct Row {
@@ -194,7 +194,7 @@ impl Store {
         .await
         .map_err(Error::during(OPERATION))?;
         let tally = |row: Row| {
-            Ok(RunTally {
+            Ok(RunTotals {
                 account: AccountId(row.account_id),
                 campaign: CampaignId(row.campaign_id),
                 phase: Phase::parse(&row.phase).ok_or_else(|| strange("a phase", &row.phase))?,
@@ -211,7 +211,7 @@ impl Store {
     }
 
     /// Targets that ended since `from`.
-    pub async fn tally_ends(&self, from: Timestamp) -> Result<Vec<EndTally>, Error> {
+    pub async fn tally_ends(&self, from: Timestamp) -> Result<Vec<EndTotals>, Error> {
         const OPERATION: &str = "count how the targets of a report ended";
         let rows: Vec<(i32, i32, Option<String>, i64)> = sqlx::query_as(
             "select campaign_id, account_id, exit_reason, count(*) from target where ended_at >= $1
@@ -223,7 +223,7 @@ impl Store {
         .map_err(Error::during(OPERATION))?;
         let tally = |(campaign, account, exit, people): (i32, i32, Option<String>, i64)| {
             let exit = exit.map(|text| Exit::parse(&text).ok_or_else(|| strange("an exit reason", &text)));
-            Ok(EndTally {
+            Ok(EndTotals {
                 campaign: CampaignId(campaign),
                 account: AccountId(account),
                 exit: exit.transpose()?,

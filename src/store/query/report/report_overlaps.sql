@@ -11,7 +11,7 @@ put_off as (
   from message m join message o on o.account_id = m.account_id and o.referral_id = m.referral_id
                                and o.campaign_id <> m.campaign_id
   where m.queued_at >= $1 and mod(extract(epoch from m.due_at), 900) = 0
-    and o.counts_on is not null and o.queued_at < m.due_at and o.queued_at >= m.due_at - interval '25 hours'
+    and o.quota_date is not null and o.queued_at < m.due_at and o.queued_at >= m.due_at - interval '25 hours'
   group by 1, 2)
 select one, other, people, coalesce(messages, 0) from pairs left join put_off using (one, other)
 order by 1, 2

@@ -9,13 +9,13 @@ use crate::core::dispatch::gate;
 use crate::core::domain::{AccountId, CampaignId, Moment, Timestamp};
 use crate::core::lifecycle::ordering::{Order, Peer, Peers};
 use crate::core::lifecycle::overrides::{Orders, Overrides};
-use crate::core::lifecycle::restriction::{Stop, Stops};
-use crate::core::lifecycle::run::{Ahead, Halted, Phase, Reason, Situation, Status, next};
+use crate::core::lifecycle::restriction::{Restriction, Restrictions};
+use crate::core::lifecycle::run::{Ahead, Phase, Reason, RunRestriction, Situation, Status, next};
 use crate::core::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment, PastSubscription};
 use crate::store::Error;
 use crate::store::rows::{decode, strange, zone};
 use crate::store::runs::scene::{Replaced, Scene, Specs};
-use crate::store::send::refusal::{HaltedChannel, HaltedChannels};
+use crate::store::send::refusal::{ChannelRestriction, ChannelRestrictions};
 
 const READ: &str = "read the runs to look at";
 
@@ -88,9 +88,9 @@ pub(super) struct Looking<'a> {
     pub(super) scene: &'a Scene<'a>,
     pub(super) overrides: &'a Overrides,
     /// Channels that send nothing for now.
-    pub(super) channels: &'a HaltedChannels,
+    pub(super) channels: &'a ChannelRestrictions,
     /// Restrictions imposed by providers.
-    pub(super) stops: &'a Stops,
+    pub(super) stops: &'a Restrictions,
     pub(super) replaced: Option<&'a Replaced<'a>>,
     pub(super) now: Timestamp,
 }
@@ -131,8 +131,8 @@ pub(super) async fn peers(
         .filter(|row| order.kind(CampaignId(row.campaign_id)) == Some(CampaignType::Default))
         .map(|r| r.account_id)
         .collect();
-    let crowding: Vec<i32> = if crowded.is_empty() { vec![] } else { order.crowding().map(|id| id.0).collect() };
-    if parents.is_empty() && crowding.is_empty() {
+    let preempting: Vec<i32> = if crowded.is_empty() { vec![] } else { order.preempting().map(|id| id.0).collect() };
+    if parents.is_empty() && preempting.is_empty() {
         return Ok(HashMap::new());
     }
     let found: Vec<(i32, i32, String, String)> = sqlx::query_as(
@@ -144,7 +144,7 @@ pub(super) async fn peers(
     .bind(rows.iter().map(|row| row.account_id).collect::<Vec<_>>())
     .bind(parents.into_iter().collect::<Vec<_>>())
     .bind(crowded.into_iter().collect::<Vec<_>>())
-    .bind(crowding)
+    .bind(preempting)
     .fetch_all(tx)
     .await
     .map_err(Error::during(READ))?;
@@ -167,8 +167,8 @@ pub(super) fn senders(rows: &[RunRow], scene: &Scene<'_>) -> Vec<String> {
 }
 
 /// Builds the pause of a number that its provider restricts.
-fn halted_by(stop: &Stop) -> Halted {
-    Halted { reason: Reason::ChannelUnhealthy, message: stop.message.clone() }
+fn halted_by(stop: &Restriction) -> RunRestriction {
+    RunRestriction { reason: Reason::ChannelUnhealthy, message: stop.message.clone() }
 }
 
 impl RunRow {
@@ -194,7 +194,8 @@ impl RunRow {
         let shared = by.and_then(|name| scene.means.shared(name));
         let sender = by.and_then(|name| stops.of_sender(name.as_str(), policy.sender.as_deref(), shared));
         let template = by.and_then(|name| stops.of_templates(name.as_str(), scene.means.templates(campaign)));
-        let halted = self.halted()?.or_else(|| channel.map(HaltedChannel::halted)).or_else(|| sender.map(halted_by));
+        let halted =
+            self.halted()?.or_else(|| channel.map(ChannelRestriction::halted)).or_else(|| sender.map(halted_by));
         let ends = [self.halted_until, channel.map(|channel| channel.until), sender.and_then(|stop| stop.until)];
         let lifted_at = ends.into_iter().flatten().filter(|at| *at > now).min();
         let moment = |moment: Option<Moment>| moment.map(|moment| moment.at(&zone));
@@ -205,7 +206,7 @@ impl RunRow {
             selected: spec.is_none_or(|spec| spec.accounts.selects(&self.external_id, &self.labels)),
             started: self.started_at.is_some(),
             behind: scene.order.behind(campaign, peers),
-            crowded_out: scene.order.crowded_out(campaign, peers, &policy),
+            preempted: scene.order.preempted(campaign, peers, &policy),
             ahead: spec.map_or(Ahead::Free, |spec| self.ahead(spec, reason, now)),
             unable: facts.unable(now),
             halted,
@@ -248,12 +249,12 @@ impl RunRow {
 
 impl RunRow {
     /// Returns the reason the account is stopped, if it is.
-    fn halted(&self) -> Result<Option<Halted>, sqlx::Error> {
+    fn halted(&self) -> Result<Option<RunRestriction>, sqlx::Error> {
         let Some((reason, message)) = self.halt_reason.as_deref().zip(self.halt_message.clone()) else {
             return Ok(None);
         };
         let reason = Reason::parse(reason).ok_or_else(|| strange("a reason", reason))?;
-        Ok(Some(Halted { reason, message }))
+        Ok(Some(RunRestriction { reason, message }))
     }
 
     /// Says if the run would end before the subscription does, where its campaign requires that.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use relance::channel::{Channel, Channels, Open, Outcome, Reaction};
 use relance::core::dispatch::OutgoingMessage;
 use relance::core::domain::Timestamp;
-use relance::daemon::{BATCH, Flight};
+use relance::daemon::{BATCH, Dispatcher};
 use relance::store::{Batch, Speed};
 use tokio::sync::watch;
 
@@ -38,7 +38,7 @@ impl Channel for InTurn {
 }
 
 /// A message of each account is on its way, and lands when its number comes up.
-async fn aboard(world: &mut World, answer: fn(i32) -> Outcome) -> (Flight, watch::Sender<i32>) {
+async fn in_flight(world: &mut World, answer: fn(i32) -> Outcome) -> (Dispatcher, watch::Sender<i32>) {
     for n in 1..=ACCOUNTS {
         let (account, phone) = (format!("a{n}"), format!("+23767100000{n}"));
         world.account(&account).await;
@@ -50,7 +50,7 @@ async fn aboard(world: &mut World, answer: fn(i32) -> Outcome) -> (Flight, watch
     let (turns, turn) = watch::channel(0);
     let open: Open = Arc::new(move |_| Arc::new(InTurn(turn.clone(), answer)));
     let channels = Arc::new(Channels::open(&BTreeMap::new(), &open));
-    let flight = Flight::new(world.store().clone());
+    let flight = Dispatcher::new(world.store().clone());
     let now = world.now + chrono::TimeDelta::seconds(1);
     let sent = flight.send(&program, &channels, BATCH, (now, Speed(1.0))).await.unwrap();
     assert_eq!(sent.messages, 5);
@@ -64,7 +64,7 @@ async fn whoever_is_suppressed_waits_for_who_enrolls_and_nobody_waits_for_them()
         ACCOUNTS => Outcome::refused("busy", Reaction::Retry { after: None }),
         _ => Outcome::refused("131050: stopped", Reaction::Suppress),
     };
-    let (flight, turns) = aboard(&mut world, answer).await;
+    let (flight, turns) = in_flight(&mut world, answer).await;
     let mut enrollment = world.pool().begin().await.unwrap();
     sqlx::query("select pg_advisory_xact_lock_shared($1)")
         .bind(0x7265_6c61_6e63_6502_i64)
@@ -87,7 +87,7 @@ async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account
         ACCOUNTS => Outcome::Accepted { provider_id: "1".to_owned() },
         _ => Outcome::refused("busy", Reaction::Retry { after: None }),
     };
-    let (flight, turns) = aboard(&mut world, answer).await;
+    let (flight, turns) = in_flight(&mut world, answer).await;
     // Somebody has the accounts, as an apply that takes a while has. Two savers wait for them.
     let mut apply = world.pool().begin().await.unwrap();
     sqlx::query("select from lane where account_id < $1 order by account_id for update")
@@ -117,7 +117,7 @@ async fn a_claim_that_some_lanes_fill_leaves_the_others_to_whoever_claims_beside
     world.apply(&tree(2, NO_PACE, &[("c", ALWAYS)])).await;
     world.settle().await;
     let (program, channels) = world.program().await;
-    let flight = Flight::new(world.store().clone());
+    let flight = Dispatcher::new(world.store().clone());
     let now = (world.now + chrono::TimeDelta::seconds(1), Speed(0.0));
     let batch = Batch { lanes: 100, people: 16, messages: 32 };
     let mut looked_at = Vec::new();
@@ -135,7 +135,7 @@ async fn a_claim_that_some_lanes_fill_leaves_the_others_to_whoever_claims_beside
 #[tokio::test]
 async fn whoever_is_cut_off_while_they_save_saves_again() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
-    let (flight, turns) = aboard(&mut world, |_| Outcome::refused("busy", Reaction::Retry { after: None })).await;
+    let (flight, turns) = in_flight(&mut world, |_| Outcome::refused("busy", Reaction::Retry { after: None })).await;
     let mut apply = world.pool().begin().await.unwrap();
     sqlx::query("select from lane for update").execute(&mut *apply).await.unwrap();
     land_while_two_wait(&world, &turns).await;
@@ -151,7 +151,7 @@ async fn whoever_is_cut_off_while_they_save_saves_again() {
 #[tokio::test]
 async fn where_saving_again_cannot_help_nobody_waits_for_it() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
-    let (flight, turns) = aboard(&mut world, |_| Outcome::Accepted { provider_id: "1".to_owned() }).await;
+    let (flight, turns) = in_flight(&mut world, |_| Outcome::Accepted { provider_id: "1".to_owned() }).await;
     world.sql("alter table lease rename to gone").await;
     let began = Instant::now();
     turns.send_replace(ACCOUNTS);

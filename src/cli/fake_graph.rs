@@ -1,4 +1,4 @@
-//! `relancectl stand-in`: a stand-in for the Graph API in a process of its own, whose ledger outlives the daemons that
+//! `relancectl fake-graph`: a stand-in for the Graph API in a process of its own, whose ledger outlives the daemons that
 //! tests kill.
 
 use std::net::SocketAddr;
@@ -7,11 +7,11 @@ use anyhow::Context;
 use clap::Args;
 
 use super::{Exit, print};
-use crate::channel::fake_graph::{Behaviour, Clock, StandIn};
+use crate::channel::fake_graph::{Behaviour, Clock, FakeGraph};
 use crate::core::domain::Timestamp;
 
 #[derive(Debug, Args)]
-pub struct StandInArgs {
+pub struct FakeGraphArgs {
     /// Where to listen; port 0 takes a free one, and the first line printed says which
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -30,12 +30,12 @@ fn behaviour(text: &str) -> Result<Behaviour, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
-pub(super) async fn run(args: StandInArgs) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: FakeGraphArgs) -> anyhow::Result<Exit> {
     let clock = Clock::new(args.now, args.speed);
-    let standin = StandIn::start(args.listen, clock, args.behaviour)
+    let fake_graph = FakeGraph::start(args.listen, clock, args.behaviour)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
-    print::line(&standin.url());
+    print::line(&fake_graph.url());
     tokio::signal::ctrl_c().await.context("cannot listen for SIGINT")?;
     Ok(Exit::Fine)
 }

@@ -9,26 +9,26 @@ use crate::store::Store;
 
 /// How one channel tells who may come in. Secrets are read when they are needed.
 #[derive(Debug, Clone)]
-pub(super) struct Door {
+pub(super) struct WebhookChannel {
     /// What posts are signed with.
     pub(super) app_secret: Option<Secret>,
     /// What the provider must know to subscribe.
     pub(super) verify_token: Option<Secret>,
 }
 
-/// The doors by the names of their channels.
+/// The webhook_channels by the names of their channels.
 #[derive(Debug, Default)]
-pub(super) struct Doors(RwLock<Held>);
+pub(super) struct WebhookChannels(RwLock<Held>);
 
 #[derive(Debug, Default)]
 struct Held {
     /// Of the manifests that say so.
     generation: Option<i64>,
-    by_name: BTreeMap<String, Arc<Door>>,
+    by_name: BTreeMap<String, Arc<WebhookChannel>>,
 }
 
-impl Doors {
-    pub(super) fn of(&self, channel: &str) -> Option<Arc<Door>> {
+impl WebhookChannels {
+    pub(super) fn of(&self, channel: &str) -> Option<Arc<WebhookChannel>> {
         let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
         held.by_name.get(channel).map(Arc::clone)
     }
@@ -40,19 +40,21 @@ impl Doors {
             return Ok(());
         }
         let now = store.in_force().await?;
-        let doors = now.desired.channels.iter().filter_map(|(name, channel)| Some((name.to_string(), door(channel)?)));
-        let held = Held { generation: Some(now.generation), by_name: doors.collect() };
+        let webhook_channels =
+            now.desired.channels.iter().filter_map(|(name, channel)| Some((name.to_string(), door(channel)?)));
+        let held = Held { generation: Some(now.generation), by_name: webhook_channels.collect() };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = held;
         Ok(())
     }
 }
 
 /// `None` for channels that nobody posts to.
-fn door(channel: &Channel) -> Option<Arc<Door>> {
+fn door(channel: &Channel) -> Option<Arc<WebhookChannel>> {
     match channel {
         Channel::Sandbox { .. } | Channel::Http(_) | Channel::Smtp(_) => None,
-        Channel::WhatsappCloud(spec) => {
-            Some(Arc::new(Door { app_secret: spec.app_secret.clone(), verify_token: spec.verify_token.clone() }))
-        }
+        Channel::WhatsappCloud(spec) => Some(Arc::new(WebhookChannel {
+            app_secret: spec.app_secret.clone(),
+            verify_token: spec.verify_token.clone(),
+        })),
     }
 }

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
 
 use hmac::{Hmac, KeyInit, Mac};
-use relance::channel::fake_graph::{Behaviour, Clock, Hook, Order, StandIn};
+use relance::channel::fake_graph::{Behaviour, Clock, FakeGraph, Hook, Order};
 use relance::channel::outgoing::{Call, Outgoing};
 use relance::core::domain::Timestamp;
 use serde_json::{Value, json};
@@ -23,9 +23,9 @@ fn now() -> Timestamp {
     "2026-11-30T08:00:00Z".parse().unwrap()
 }
 
-async fn standin() -> StandIn {
+async fn fake_graph() -> FakeGraph {
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    StandIn::start(anywhere, Clock::new(now(), 1.0), Behaviour::default()).await.unwrap()
+    FakeGraph::start(anywhere, Clock::new(now(), 1.0), Behaviour::default()).await.unwrap()
 }
 
 /// Posts JSON and brings the status with the answer.
@@ -57,18 +57,18 @@ fn changes(requests: &[Request]) -> Vec<Value> {
 
 #[tokio::test]
 async fn webhooks_are_signed_doubled_and_posted_until_they_are_taken() {
-    let (standin, receiver) = (standin().await, Receiver::start());
+    let (fake_graph, receiver) = (fake_graph().await, Receiver::start());
     let hook =
         Hook { read: 1.0, doubled: 1.0, shuffled: true, delay_ms: [0, 60], ..Hook::new(receiver.url(), APP_SECRET) };
-    standin.order(Order::Tell(hook));
+    fake_graph.order(Order::Tell(hook));
     receiver.answer(&[Answer::Status(500), Answer::Status(404)]);
     for key in ["a", "b", "c"] {
-        assert_eq!(post(&standin.url(), &format!("/v26.0/{NUMBER}/messages"), &template(key)).await.0, 200);
+        assert_eq!(post(&fake_graph.url(), &format!("/v26.0/{NUMBER}/messages"), &template(key)).await.0, 200);
     }
     let (number, phone) = (NUMBER.to_owned(), PHONE.to_owned());
-    standin.order(Order::Inbound { number: number.clone(), phone: phone.clone(), text: "Arrêt".to_owned() });
-    standin.order(Order::Prefers { number, phone, value: "stop".to_owned() });
-    standin.drained().await;
+    fake_graph.order(Order::Inbound { number: number.clone(), phone: phone.clone(), text: "Arrêt".to_owned() });
+    fake_graph.order(Order::Prefers { number, phone, value: "stop".to_owned() });
+    fake_graph.drained().await;
     let mut requests = receiver.take();
     // Those that were refused came again, as they were.
     let refused: Vec<Request> = requests.drain(..2).collect();
@@ -99,18 +99,18 @@ async fn webhooks_are_signed_doubled_and_posted_until_they_are_taken() {
 
 #[tokio::test]
 async fn free_texts_go_for_a_day_after_somebody_wrote() {
-    let standin = standin().await;
+    let fake_graph = fake_graph().await;
     let text = json!({"messaging_product": "whatsapp", "to": PHONE, "text": {"body": "a"}});
     let path = format!("/v26.0/{NUMBER}/messages");
-    assert_eq!(post(&standin.url(), &path, &text).await.1["error"]["code"], 131_047);
+    assert_eq!(post(&fake_graph.url(), &path, &text).await.1["error"]["code"], 131_047);
     let (number, phone) = (NUMBER.to_owned(), PHONE.to_owned());
-    standin.order(Order::Inbound { number, phone, text: "Bonjour".to_owned() });
+    fake_graph.order(Order::Inbound { number, phone, text: "Bonjour".to_owned() });
     for (hours, code) in [(0, Value::Null), (23, Value::Null), (24, json!(131_047))] {
-        standin.set_clock(Clock::new(now() + chrono::TimeDelta::hours(hours) + chrono::TimeDelta::minutes(1), 1.0));
-        assert_eq!(post(&standin.url(), &path, &text).await.1["error"]["code"], code, "{hours}");
+        fake_graph.set_clock(Clock::new(now() + chrono::TimeDelta::hours(hours) + chrono::TimeDelta::minutes(1), 1.0));
+        assert_eq!(post(&fake_graph.url(), &path, &text).await.1["error"]["code"], code, "{hours}");
     }
     // To another number of ours they have not written.
-    assert_eq!(post(&standin.url(), "/v26.0/1/messages", &text).await.1["error"]["code"], 131_047);
+    assert_eq!(post(&fake_graph.url(), "/v26.0/1/messages", &text).await.1["error"]["code"], 131_047);
 }
 
 /// A process that ends with the test.
@@ -127,7 +127,7 @@ impl Drop for Process {
 async fn it_lives_in_a_process_of_its_own_too() {
     let dir = folder();
     let behaviour = r#"{"templates": {"t": 0}}"#;
-    let args = ["stand-in", "--now", "2026-11-30T08:00:00Z", "--behaviour", behaviour];
+    let args = ["fake-graph", "--now", "2026-11-30T08:00:00Z", "--behaviour", behaviour];
     let mut process = Process(relancectl(dir.path(), None, &args).stdout(Stdio::piped()).spawn().unwrap());
     let mut url = String::new();
     BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut url).unwrap();
