@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use super::{Error, Store};
 use crate::core::domain::Timestamp;
 
-/// How fast time passes here, as a multiple of real time: 1 is real, 0 stands still until it is moved.
+/// The speed of time as a multiple of real time: 1 is real, 0 stands still until the clock is set.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Speed(pub f64);
 
 impl Store {
-    /// The instant by which everybody on this database lives, and how fast it moves.
+    /// Returns the current time of this database, and its speed.
     pub async fn now(&self) -> Result<(Timestamp, Speed), Error> {
         let row: (DateTime<Utc>, f64) = sqlx::query_as(
             "select coalesce(shown + (clock_timestamp() - real) * speed, clock_timestamp()), coalesce(speed, 1)
@@ -22,7 +22,7 @@ impl Store {
         Ok((row.0, Speed(row.1)))
     }
 
-    /// Whether nobody has set the clock.
+    /// Returns true if nobody has set the clock.
     pub async fn is_real_time(&self) -> Result<bool, Error> {
         sqlx::query_scalar("select not exists (select from clock)")
             .fetch_one(&self.pool)
@@ -30,7 +30,7 @@ impl Store {
             .map_err(Error::during("look for a clock"))
     }
 
-    /// From here on the time is `shown` and moves `speed` times as fast as real time.
+    /// Sets the time to `shown`, moving `speed` times as fast as real time.
     pub async fn set_clock(&self, shown: Timestamp, speed: Speed) -> Result<(), Error> {
         sqlx::query(
             "insert into clock (real, shown, speed) values (clock_timestamp(), $1, $2)

@@ -11,7 +11,7 @@ use crate::core::domain::{AccountId, Phone, Timestamp};
 const WINDOW: TimeDelta = TimeDelta::hours(24);
 
 impl Store {
-    /// Whether each of these people wrote to the account within the window before `now`, in the same order.
+    /// Says, in the same order, if each person wrote to the account within the window before `now`.
     pub async fn open_windows(&self, people: &[(AccountId, &Phone)], now: Timestamp) -> Result<Vec<bool>, Error> {
         let mut connection = self.pool.acquire().await.map_err(Error::during("look for open conversations"))?;
         let people: Vec<_> = people.iter().map(|(account, phone)| (*account, *phone, now)).collect();
@@ -19,7 +19,7 @@ impl Store {
     }
 }
 
-/// Marks those of `messages` whose conversation is open at their claim. One statement; none when `messages` is empty.
+/// Marks those of `messages` whose conversation is open at their claim. One statement; none for an empty list.
 pub(super) async fn mark(tx: &mut PgConnection, messages: Vec<&mut OutgoingMessage>) -> Result<(), Error> {
     if messages.is_empty() {
         return Ok(());

@@ -57,7 +57,7 @@ impl Error {
         None
     }
 
-    /// Whether the same call may succeed when it is made again.
+    /// Returns true if the same call may succeed when it is repeated.
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. }
@@ -103,7 +103,8 @@ fn cause_of(sqlstate: &str) -> Cause {
         "23505" | "23P01" => Cause::Conflict,
         // Cancelled statements, lock timeouts, and transactions that were idle or open for too long.
         "57014" | "55P03" | "25P03" | "25P04" => Cause::StatementTimeout,
-        // The server stops or starts, the session was idle for too long, or the server is a replica until a failover ends.
+        // The server stops or starts, the session was idle for too long, or the server is a replica until a failover
+        // ends.
         "57P01" | "57P02" | "57P03" | "57P05" | "25006" => Cause::Unavailable,
         // Lost connections; no room on the disk, in memory or for connections.
         code if code.starts_with("08") || code.starts_with("53") => Cause::Unavailable,

@@ -1,5 +1,5 @@
-//! Events that are written one by one or few at a time, in the transaction of what they tell of. Those of runs come with
-//! the statements that move runs.
+//! Events written singly or in small numbers, in the transaction of their cause. Events of runs are written by the
+//! statements that advance runs.
 
 use sqlx::PgConnection;
 
@@ -7,28 +7,28 @@ use super::Error;
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 
-/// Stands for all accounts where a number is needed: theirs begin at 1.
+/// Stands for all accounts where an id is needed: real ids begin at 1.
 const EVERY_ACCOUNT: i32 = 0;
 
-/// Something that happened.
+/// An event of the log.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     pub(super) kind: EventKind,
-    /// `None`: all, or none in particular.
+    /// `None`: all accounts, or none in particular.
     pub(super) account: Option<AccountId>,
     pub(super) campaign: Option<CampaignId>,
-    /// Whose doing it is, if that is known.
+    /// The author of the change, if known.
     pub(super) actor: Option<String>,
     pub(super) before: Option<String>,
     pub(super) after: Option<String>,
-    /// In the words of the actor.
+    /// The actor's own words.
     pub(super) reason: Option<String>,
     pub(super) sentence: String,
     pub(super) revision: Option<i32>,
 }
 
 impl Event {
-    /// About no account, no campaign and no revision.
+    /// Creates an event about no account, no campaign and no revision.
     pub(super) fn new(kind: EventKind, actor: Option<&str>, sentence: String) -> Self {
         let actor = actor.map(str::to_owned);
         let (account, campaign, revision) = (None, None, None);
@@ -36,7 +36,7 @@ impl Event {
     }
 }
 
-/// Writes `events` at `now`, in their order.
+/// Writes `events` at `now`, in order.
 pub(super) async fn tell(tx: &mut PgConnection, events: &[Event], now: Timestamp) -> Result<(), Error> {
     if events.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Generations: numbers that tell whether what was read is still what holds.
+//! Generations: counters that show if earlier reads are still current.
 
 use sqlx::PgConnection;
 
@@ -14,7 +14,7 @@ impl Store {
             .map_err(Error::during("read the generation"))
     }
 
-    /// Grows whenever an import or an event changes a fact.
+    /// Returns the generation of the facts: it grows whenever an import or an event changes one.
     pub async fn facts_generation(&self) -> Result<i64, Error> {
         sqlx::query_scalar("select facts from facts_generation")
             .fetch_one(&self.pool)
@@ -23,8 +23,8 @@ impl Store {
     }
 }
 
-/// Whether `program` is what is in force. To be asked once the lanes are locked: whoever applies a plan holds them until
-/// its commit, so the answer stays true for them.
+/// Returns true if `program` is in force. The caller must hold the lanes: applying a plan locks them until its commit,
+/// so the answer stays true for them.
 pub(super) async fn in_force(tx: &mut PgConnection, program: &Program) -> Result<bool, Error> {
     let generation: i64 = sqlx::query_scalar("select desired from generation")
         .fetch_one(tx)

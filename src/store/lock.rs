@@ -1,8 +1,8 @@
 //! Locks, and the order in which every transaction takes them.
 //!
-//! Transactions that take these locks in opposite orders deadlock. Each transaction therefore takes the locks it needs in
-//! the order of this list, and locks the rows of one table in the order of their keys. An `update` or a `delete` locks rows
-//! in any order, so a `select … order by … for update` goes before it.
+//! Transactions that take these locks in opposite orders deadlock. Each transaction therefore takes the locks it needs
+//! in the order of this list, and locks the rows of one table in the order of their keys. An `update` or a `delete`
+//! locks rows in any order, so a `select … order by … for update` goes before it.
 //!
 //! 1. The generation of the manifests, then the lease on reconciling. Only [`Store::apply`](super::Store::apply) takes both.
 //! 2. The advisory lock of imports, then either that of suppressions or that of overrides.
@@ -29,7 +29,7 @@ const IMPORTS: i64 = 0x7265_6c61_6e63_6501;
 const SUPPRESSIONS: i64 = 0x7265_6c61_6e63_6502;
 const OVERRIDES: i64 = 0x7265_6c61_6e63_6503;
 
-/// Locks the imported facts until the commit: no other transaction merges an import or enrolls. Two imports side by side
+/// Locks the imported facts until the commit: no other transaction merges an import or enrolls. Concurrent imports
 /// could each miss the duplicates of the other.
 pub(super) async fn lock_imports(tx: &mut PgConnection) -> Result<(), Error> {
     lock_advisory(tx, IMPORTS, "wait for an import").await

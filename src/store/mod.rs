@@ -1,11 +1,10 @@
 //! All SQL. One verb is one transaction; a file per noun.
 //!
-//! Queries are static text checked by a test per verb on a real Postgres (not by macros with offline data: one
-//! blank in a query would invalidate that). `now` is always an argument; the one place that reads the time is
-//! [`Store::now`], so that every process on one database lives by one clock. Only who reconciles is a matter of real
-//! time.
+//! Queries are static text. Every verb has a test on a real Postgres instead of macros with offline data, which one
+//! added space in a query would invalidate. `now` is always an argument. Only [`Store::now`] reads the time, so all
+//! processes on one database share one clock; leader election alone uses real time.
 //!
-//! The module `lock` holds the order in which transactions take their locks.
+//! The module `lock` defines the order in which transactions take their locks.
 
 mod clock;
 mod control;
@@ -74,17 +73,16 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("src/store/migrations");
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A process that is paused in the middle of a transaction is put out of it after five seconds: those who work beside
-/// it wait for its locks.
+/// Ends transactions whose process is suspended for over five seconds: other processes wait for their locks.
 const PAUSED: &str = "set idle_in_transaction_session_timeout = '5s'";
 
-/// A database of relance.
+/// A relance database.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
-    /// Under which token it is written; see [`Store::fenced`].
+    /// The fencing token of writes; see [`Store::fenced`].
     fence: Option<Token>,
-    /// Whose doing it is what is written; see [`Store::acting`].
+    /// The actor of writes; see [`Store::acting`].
     actor: Option<Arc<str>>,
 }
 
@@ -100,10 +98,10 @@ impl Store {
         Ok(store)
     }
 
-    /// Connects to a database as it is, whatever is in it.
+    /// Connects without changing the schema, whatever the database contains.
     async fn connect(url: &str, connections: u32) -> Result<Self, Error> {
         const OPERATION: &str = "connect to the database";
-        // A pool would try again until its timeout, and then say only that.
+        // A pool would retry until its timeout, and then report only the timeout.
         let first = PgConnection::connect(url).await.map_err(Error::during(OPERATION))?;
         first.close().await.map_err(Error::during(OPERATION))?;
         let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
@@ -113,13 +111,13 @@ impl Store {
         options.connect_lazy(url).map(Self::of).map_err(Error::during(OPERATION))
     }
 
-    /// A store on a pool whose schema is up to date.
+    /// Wraps a pool whose schema is up to date.
     pub fn of(pool: PgPool) -> Self {
         Self { pool, fence: None, actor: None }
     }
 
-    /// This database as `actor` writes it, if anybody in particular does: the log says who applied a revision or
-    /// imported a file.
+    /// Returns this database with `actor` as the author of its writes: the log names who applied a revision or imported
+    /// a file.
     #[must_use]
     pub fn acting(&self, actor: Option<&str>) -> Self {
         Self { actor: actor.map(Arc::from), ..self.clone() }
@@ -129,7 +127,7 @@ impl Store {
         self.actor.as_deref()
     }
 
-    /// Refreshes what Postgres knows of the tables that grow, for databases that nobody vacuums.
+    /// Refreshes the planner's statistics of growing tables, for databases without autovacuum.
     pub async fn analyze(&self) -> Result<(), Error> {
         sqlx::query("analyze account, referral, run, lane, target, message")
             .execute(&self.pool)

@@ -1,27 +1,27 @@
-//! How the tables of a database stand to this program, and bringing them up to date.
+//! Schema versions: compares the tables of a database with this program, and migrates them.
 
 use sqlx::migrate::MigrateError;
 
 use super::{Error, MIGRATOR, Store};
 
-/// Tells people what to do with a database from before the first release.
+/// The message for a database from before the first release.
 pub const UNRELEASED: &str = "use the database: a relancectl from before the first release made it, and nothing upgrades it; \
      begin with an empty one: `relancectl db reset` for the private database, else drop it and create it again";
 
 const NEWER: &str =
     "use the database: its schema is newer than this relancectl; run the version that made it, or a newer one";
 
-/// How the tables of a database stand to this program.
+/// The schema of a database, compared with this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schema {
-    /// There are none.
+    /// The database has no tables.
     Missing,
-    /// They are of an older version.
+    /// The tables are of an older version.
     Older,
     Present,
-    /// They are of a newer version, or of another build.
+    /// The tables are of a newer version or of another build.
     Other,
-    /// They were made before the first release, from another baseline.
+    /// The tables were made before the first release, from another baseline.
     Unreleased,
 }
 
@@ -29,7 +29,7 @@ pub enum Schema {
 type Step = (i64, Vec<u8>);
 
 impl Schema {
-    /// Compares the steps that a database has with those of this program, both in their order.
+    /// Compares the steps of a database with those of this program, both in order.
     fn of(found: &[Step], ours: &[Step]) -> Self {
         match found.first() {
             None => Self::Missing,
@@ -42,16 +42,16 @@ impl Schema {
 }
 
 impl Store {
-    /// Connects to a database in order to read it: it stays as it is, whatever version made it.
+    /// Connects for reading without changing the schema, whatever version made it.
     pub async fn look_at(url: &str, connections: u32) -> Result<(Self, Schema), Error> {
         let store = Self::connect(url, connections).await?;
         let schema = store.schema().await?;
         Ok((store, schema))
     }
 
-    /// Brings the tables up to date. A database of a newer version or from before the first release stays as it is.
+    /// Migrates the tables. A database of a newer version or from before the first release stays unchanged.
     pub(super) async fn migrate(&self) -> Result<(), Error> {
-        // Several programs may come at once: the migrator takes turns by an advisory lock.
+        // Several programs may start at once: the migrator serializes them by an advisory lock.
         let Err(error) = MIGRATOR.run(&self.pool).await else { return Ok(()) };
         let operation = match error {
             MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_)

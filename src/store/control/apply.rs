@@ -1,4 +1,5 @@
-//! Applying a plan: the manifests it leaves in force, the campaigns, and what their runs become, at once.
+//! Application of a plan: saves the manifests in force, the campaigns and the effects on their runs, in one
+//! transaction.
 
 use std::collections::BTreeMap;
 
@@ -28,41 +29,41 @@ use crate::store::schedule::wake::{check_runs, wake_lanes};
 use crate::store::send::refusal::lift_channels;
 use crate::store::{Error, Store, Token};
 
-/// More than there are runs anywhere.
+/// An upper bound on the batches of any installation.
 const MOST_BATCHES: usize = 10_000;
 
-/// Where a revision comes from.
+/// The origin of a revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     /// Digest of the files.
     pub digest: String,
     pub commit: Option<String>,
     pub author: Option<String>,
-    /// In whose name; `None`: the database goes on following whom it does.
+    /// The source applied; `None`: the database keeps its present source.
     pub source: Option<SourceId>,
 }
 
-/// What became of a plan.
+/// The result of applying a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
     /// It is in force, as this revision.
     Revision(i32),
-    /// Somebody else changed what it was made from: nothing was written, plan again.
+    /// The plan's base has changed: nothing was written and a new plan is needed.
     Outdated,
     /// Another daemon reconciles now: nothing was written.
     Fenced,
-    /// An import is about to change of which accounts the plan speaks: nothing was written.
+    /// An import may change the accounts that the plan selects: nothing was written.
     Importing,
 }
 
 impl Store {
-    /// Carries out `plan`, which leads from generation `from` to `desired`, and moves every run it touches to its
-    /// new phase. One transaction; nothing is written when `from` is not what is in force any more, or when this store
-    /// is [fenced](Store::fenced) and another daemon took over.
+    /// Applies `plan`, which leads from generation `from` to `desired`, and advances every run it affects. One
+    /// transaction. Nothing is written when `from` is no longer in force, or when this store is [fenced](Store::fenced)
+    /// and another daemon took over.
     ///
-    /// A person needs no lease: all who apply take turns by the lock on the generation, and a plan is carried out only
-    /// on what it was made from. What the lease adds is that of daemons whose files differ, as after a pull that one
-    /// of them missed, only one has a say.
+    /// A person needs no lease: the lock on the generation serializes all applies, and a plan applies only to its base.
+    /// The lease matters for daemons whose files differ, for example after a pull that one of them missed: only the
+    /// leader applies.
     pub async fn apply(
         &self,
         plan: &Plan,
@@ -82,8 +83,8 @@ impl Store {
         if self.overtaken(&mut tx).await? {
             return Ok(Applied::Fenced);
         }
-        // Accounts that came, or got another label, meanwhile would be looked at by what was in force before, and then by
-        // nobody.
+        // Accounts that are added or relabelled meanwhile would be examined under the old manifests, and then not
+        // again.
         let all = plan.changes.iter().any(|change| matches!(change.kind, Kind::Defaults | Kind::Account));
         if all && !try_share_imports(&mut tx).await? {
             return Ok(Applied::Importing);
@@ -96,7 +97,7 @@ impl Store {
         let gone = ids_of(&mut tx, removed(plan)).await?;
         let changed = ids_of(&mut tx, affected(plan, desired).into_iter().map(Name::to_string).collect()).await?;
         let waiting = if plan.changes.iter().any(|c| c.kind == Kind::Queue) { queued(&mut tx).await? } else { vec![] };
-        // All lanes in one go, as everywhere: in two, another who takes them in order could meet us halfway.
+        // All lanes are locked in one pass. Two passes could deadlock with a transaction that locks them in order.
         let spoken_of = accounts_spoken_of(&mut tx, plan, desired).await?;
         let campaigns = [gone.as_slice(), &changed, &waiting].concat();
         let accounts = lock_accounts_of(&mut tx, &campaigns, &spoken_of).await?;
@@ -119,8 +120,8 @@ impl Store {
             .filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?)))
             .collect();
         ensure(&mut tx, &planned, revision, now).await?;
-        // More runs than one batch are moved on by the daemon; until then the gate holds them. Of default runs that make
-        // way it knows nothing: what decides about that concerns many at once.
+        // The daemon advances runs beyond one batch; until then the gate blocks them. The gate does not block preempted
+        // default runs, because that decision depends on many runs at once.
         let scene =
             Scene { specs, order: &order, policies: &desired.policies(), means: &SendResources::of(desired, &ids) };
         for _ in 0..if all { MOST_BATCHES } else { 1 } {
@@ -139,8 +140,8 @@ impl Store {
         Ok(Applied::Revision(revision))
     }
 
-    /// Makes the runs that are missing because accounts were imported since the campaigns were applied; `false` when the
-    /// program is not in force any more, and nothing was made.
+    /// Creates the runs that are missing because accounts were imported after the campaigns were applied. Returns
+    /// `false`, having created nothing, when the program is no longer in force.
     pub async fn ensure_runs(&self, program: &Program, now: Timestamp) -> Result<bool, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to make runs"))?;
         ensure(&mut tx, &specs(program), program.revision, now).await?;
@@ -151,7 +152,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Saves a revision and tells of it, before all that follows from it.
+    /// Saves a revision and logs it, before its effects.
     async fn insert_revision(
         &self,
         tx: &mut PgConnection,
@@ -188,7 +189,7 @@ impl Store {
     }
 }
 
-/// Gives campaigns their new names; they stay the campaigns they are.
+/// Renames campaigns; their ids and runs stay.
 async fn rename_campaigns(tx: &mut PgConnection, plan: &Plan) -> Result<(), Error> {
     let renamed =
         plan.changes.iter().filter_map(|change| Some((change.from.as_ref()?.to_string(), change.name.to_string())));
@@ -241,7 +242,7 @@ async fn save_manifests(tx: &mut PgConnection, plan: &Plan, revision: i32) -> Re
     Ok(())
 }
 
-/// A channel that is made anew is tried anew; of one that is gone nothing is remembered.
+/// Lifts the stops of changed channels, so that they are tried again, and deletes those of removed channels.
 async fn lift_stops(tx: &mut PgConnection, plan: &Plan) -> Result<(), Error> {
     let channels = || plan.changes.iter().filter(|change| change.kind == Kind::Channel);
     let changed: Vec<&str> = channels().map(|change| change.name.as_str()).collect();
@@ -254,7 +255,7 @@ async fn lift_stops(tx: &mut PgConnection, plan: &Plan) -> Result<(), Error> {
     provider_stop::forget(tx, &gone).await
 }
 
-/// The campaigns whose manifest goes.
+/// Returns the campaigns whose manifest is removed.
 fn removed(plan: &Plan) -> Vec<String> {
     let campaigns = plan.changes.iter().filter(|change| change.kind == Kind::Campaign);
     campaigns.filter(|change| change.after.is_none()).map(|change| change.name.to_string()).collect()
@@ -298,7 +299,8 @@ async fn campaign_ids(tx: &mut PgConnection) -> Result<BTreeMap<Name, CampaignId
     Ok(rows.into_iter().filter_map(|(name, id)| Some((Name::parse(&name).ok()?, CampaignId(id)))).collect())
 }
 
-/// Has the runs of `campaigns`, which go by `revision` now, and those of `accounts` looked at, enrolled and foreseen anew.
+/// Schedules a look, an enrollment and a forecast for the runs of `campaigns`, now at `revision`, and of `accounts`.
+/// anew.
 async fn touch_runs(
     tx: &mut PgConnection,
     (campaigns, revision): (&[i32], i32),
@@ -320,7 +322,7 @@ async fn touch_runs(
     Ok(())
 }
 
-/// The campaigns that have runs behind others, whose turn may come when a queue changes.
+/// Returns the campaigns with runs queued behind others, which may come first when a queue changes.
 async fn queued(tx: &mut PgConnection) -> Result<Vec<i32>, Error> {
     sqlx::query_scalar("select distinct campaign_id from run where phase = 'scheduled' and reason = 'queued-behind'")
         .fetch_all(tx)

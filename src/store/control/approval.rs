@@ -1,4 +1,4 @@
-//! Plans that wait for a person, and what the person said.
+//! Plans that wait for a person's approval, and the approvals.
 
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -10,11 +10,11 @@ use crate::core::plan::{Plan, Refusal};
 use crate::store::event::{Event, tell};
 use crate::store::{Error, Store};
 
-/// A plan that looks like an accident.
+/// A plan that looks like an accident and needs approval.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Waiting {
     pub digest: String,
-    /// Why it is not carried out.
+    /// The reason it is not applied.
     pub refusal: String,
     pub changes: Value,
     pub refused_at: Timestamp,
@@ -22,20 +22,20 @@ pub struct Waiting {
     pub approval_reason: Option<String>,
 }
 
-/// What became of an approval.
+/// The result of an approval.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Approved {
-    /// The daemon carries it out if it is still what it plans.
+    /// The daemon applies the plan if it still computes the same one.
     Done(Waiting),
-    /// It was carried out as this revision.
+    /// The plan was already applied as this revision.
     CarriedOut(i32),
-    /// It is not what waits; this is, if anything does.
+    /// The plan is not the one that waits; the waiting one, if any, is given.
     NotWaiting(Option<String>),
 }
 
 impl Store {
-    /// Has `plan` wait for a person, in place of whatever else did. Says whether one approved it; `None` when this store is
-    /// [fenced](Store::fenced) and another daemon took over.
+    /// Makes `plan` wait for approval, in place of any other plan. Returns true if it is already approved; `None` when
+    /// this store is [fenced](Store::fenced) and another daemon took over.
     pub async fn hold_plan(&self, plan: &Plan, refusal: &Refusal, now: Timestamp) -> Result<Option<bool>, Error> {
         const OPERATION: &str = "have a plan wait for its approval";
         let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
@@ -74,8 +74,8 @@ impl Store {
         Ok(Some(approved))
     }
 
-    /// No plan waits any more: there is nothing to do, or what there is needs nobody's word. `false` when one does and this
-    /// store is [fenced](Store::fenced), and another daemon took over.
+    /// Removes the waiting plan, because no change or no approval is needed any more. Returns `false` when a plan
+    /// waits, this store is [fenced](Store::fenced), and another daemon took over.
     pub async fn drop_waiting_plan(&self) -> Result<bool, Error> {
         const OPERATION: &str = "forget a plan that waited";
         // The lease is locked only when there is something to write.
@@ -94,7 +94,7 @@ impl Store {
         Ok(true)
     }
 
-    /// The plan that waits.
+    /// Returns the waiting plan.
     pub async fn waiting_plan(&self) -> Result<Option<Waiting>, Error> {
         sqlx::query_as(
             "select digest, refusal, changes, refused_at, approved_by, approval_reason from refused_plan
@@ -105,7 +105,7 @@ impl Store {
         .map_err(Error::during("read the plan that waits"))
     }
 
-    /// Has `actor` approve the plan that waits, if it is `digest`.
+    /// Records the approval by `actor` of the waiting plan, if its digest is `digest`.
     pub async fn approve_plan(
         &self,
         digest: &str,
@@ -147,7 +147,7 @@ impl Store {
     }
 }
 
-/// Notes that a plan that waited was carried out: its approval is used up, and no other waits.
+/// Records that a waiting plan was applied: its approval is used up, and no plan waits any more.
 pub(super) async fn carried_out(tx: &mut PgConnection, digest: &str, revision: i32) -> Result<(), Error> {
     sqlx::query(
         "with carried_out as (

@@ -1,12 +1,12 @@
-//! Telling a demo's database, which may be thrown away, from one that may not.
+//! Demo databases: a mark tells a disposable database from one with real data.
 //!
-//! The mark is a comment on the database itself, so that it is understood whatever version made the tables.
+//! The mark is a comment on the database itself, so that every version of the program can read it.
 
 use crate::store::{Error, Store};
 
 const MARK: &str = "relance demo";
 
-/// What is in a database.
+/// The kind of data in a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contents {
     /// Nobody was ever imported.
@@ -18,7 +18,7 @@ pub enum Contents {
 }
 
 impl Store {
-    /// Says what is in the database at `url`, of whatever version.
+    /// Returns the kind of data in the database at `url`, of any schema version.
     pub async fn contents(url: &str) -> Result<Contents, Error> {
         const OPERATION: &str = "look what is in the database";
         let store = Self::connect(url, 1).await?;
@@ -40,7 +40,7 @@ impl Store {
         Ok(contents)
     }
 
-    /// Whether this is the database of a demo.
+    /// Returns true if this is a demo database.
     pub async fn is_demo(&self) -> Result<bool, Error> {
         let comment: Option<String> = sqlx::query_scalar(
             "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()",
@@ -51,7 +51,7 @@ impl Store {
         Ok(comment.as_deref() == Some(MARK))
     }
 
-    /// From here on this database may be thrown away.
+    /// Marks this database as a demo, which may be deleted.
     pub async fn mark_as_demo(&self) -> Result<(), Error> {
         sqlx::query(
             "do $$ begin execute format('comment on database %I is %L', current_database(), 'relance demo'); end $$",

@@ -1,4 +1,4 @@
-//! The desired state as the database remembers it: the manifests of the last accepted revision, resolved.
+//! The desired state in the database: the manifests of the last accepted revision, resolved.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::core::manifest::Desired;
 use crate::core::plan::{Kind, Objects};
 use crate::store::{Error, Store};
 
-/// What is in force, and the generation by which a later write can tell that it still is.
+/// The state in force, with the generation by which a later write checks that it still is.
 #[derive(Debug, Clone, Default)]
 pub struct InForce {
     pub desired: Desired,
@@ -19,14 +19,14 @@ pub struct InForce {
     pub generation: i64,
     /// The newest revision; 0 before the first.
     pub revision: i32,
-    /// Campaigns by name, those without a manifest left out.
+    /// Campaigns by name, except those without a manifest.
     pub campaigns: BTreeMap<Name, CampaignId>,
-    /// The source that the database follows, if one ever said which it is.
+    /// The source that the database follows, if known.
     pub owner: Option<SourceId>,
 }
 
 impl InForce {
-    /// Looks at it as if campaigns had their new names already; `renames` gives their old ones.
+    /// Applies the new names of campaigns to this copy; `renames` gives the old name of each.
     pub fn rename(&mut self, renames: &BTreeMap<Name, Name>) {
         let kind = manifest::Kind::Campaign;
         for (new, old) in renames {
@@ -37,7 +37,7 @@ impl InForce {
                 self.desired.protected.insert((kind, new.clone()));
             }
         }
-        // What stays as it is goes on meaning the same campaigns.
+        // Unchanged objects keep referring to the same campaigns.
         let new_name = |name: &mut Name| {
             if let Some((new, _)) = renames.iter().find(|(_, old)| *old == name) {
                 name.clone_from(new);
@@ -60,13 +60,13 @@ impl Store {
         in_force(&mut *self.looking().await?).await
     }
 
-    /// The source that the database follows, if one ever said which it is.
+    /// Returns the source that the database follows, if known.
     pub async fn owner(&self) -> Result<Option<SourceId>, Error> {
         let mut db = self.pool.acquire().await.map_err(Error::during("look for the source of the database"))?;
         owner(&mut db).await
     }
 
-    /// How many runs of each campaign are not over.
+    /// Counts the unfinished runs of each campaign.
     pub async fn live_runs(&self) -> Result<BTreeMap<CampaignId, u64>, Error> {
         let rows: Vec<(i32, i64)> =
             sqlx::query_as("select campaign_id, count(*) from run where finished_at is null group by campaign_id")
@@ -77,7 +77,7 @@ impl Store {
     }
 }
 
-/// What is in force as a transaction sees it that sees all of it at one instant.
+/// Reads the state in force; the transaction must see one snapshot.
 pub(in crate::store) async fn in_force(tx: &mut PgConnection) -> Result<InForce, Error> {
     let (generation, revision): (i64, i32) =
         sqlx::query_as("select desired, coalesce((select max(id) from revision), 0) from generation")
@@ -105,7 +105,7 @@ pub(in crate::store) async fn in_force(tx: &mut PgConnection) -> Result<InForce,
 
 async fn owner(db: &mut PgConnection) -> Result<Option<SourceId>, Error> {
     const OPERATION: &str = "look for the source of the database";
-    // Whoever reads the same source from a checkout does not say which repository it is of.
+    // A revision applied from a checkout of the same source does not give the repository.
     let row: Option<(String, Option<String>)> = sqlx::query_as(
         "select source, (select repository from revision o where o.source = r.source and o.repository is not null
                          order by id desc limit 1)

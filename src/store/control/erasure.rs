@@ -1,10 +1,10 @@
-//! Forgetting people: all that says who they are goes, and they do not come back.
+//! Erasure of people: deletes all identifying data, and keeps imports from adding the person again.
 //!
-//! What stays is whose they were, in which runs, and how much they got, so that counters and caps stay true; and a keyed
-//! hash of the phone, by which imports know whom to leave out.
+//! The person's account, runs and message counts stay, so that counters and caps stay true. A keyed hash of the phone
+//! also stays, by which imports recognize people to leave out.
 //!
-//! Locks, in the order of [`lock`](crate::store::lock): no import merges and nobody is heard meanwhile, and every kind of row in the order of
-//! its keys.
+//! Locks follow the order of [`lock`](crate::store::lock): no import merges and no reply is processed meanwhile, and
+//! rows of each table are locked in key order.
 
 use sqlx::PgConnection;
 
@@ -17,18 +17,19 @@ use crate::store::inbound::{confirmation, review as hold};
 use crate::store::lock::{lock_imports, lock_lanes, lock_suppressions};
 use crate::store::{Error, Store};
 
-/// What was erased.
+/// The numbers of erased rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Erased {
     pub referrals: u64,
     pub messages: u64,
-    /// Targets that left for it.
+    /// Targets that left because of the erasure.
     pub exited: u64,
 }
 
 impl Store {
-    /// Erases who has `phone`, in every account, and has imports leave them out from now on, though nobody here has it. One
-    /// transaction, and one more for what was posted; whoever dies in between does it again.
+    /// Erases the person with `phone` in every account, and makes imports leave them out, even if no account has the
+    /// phone now. Uses one transaction, and a second one for webhooks; after a crash in between, the caller repeats the
+    /// erasure.
     pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Erased, Error> {
         let phones = [phone.as_str()];
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to forget a person"))?;
@@ -59,7 +60,7 @@ impl Store {
     }
 }
 
-/// What they wrote, and when.
+/// Erases the person's inbound messages and their times.
 async fn erase_heard(tx: &mut PgConnection, phone: &Phone) -> Result<(), Error> {
     for sql in [
         "with heard as materialized (select message_id from inbound where phone = $1 order by message_id for update)
@@ -74,7 +75,7 @@ async fn erase_heard(tx: &mut PgConnection, phone: &Phone) -> Result<(), Error> 
     Ok(())
 }
 
-/// How providers call them, which comes back, and their messages.
+/// Erases the person's provider names, which it returns, and the provider ids of their messages.
 async fn erase_names(tx: &mut PgConnection, phone: &Phone) -> Result<Vec<String>, Error> {
     const OPERATION: &str = "erase what a person is called";
     sqlx::query(
@@ -98,7 +99,7 @@ async fn erase_names(tx: &mut PgConnection, phone: &Phone) -> Result<Vec<String>
     .map_err(Error::during(OPERATION))
 }
 
-/// Texts, phones, and the provider's ids and words, in which phones may be.
+/// Erases texts, phones, and the provider's ids and error texts, which may contain phones.
 async fn erase_messages(tx: &mut PgConnection, phone: &Phone) -> Result<u64, Error> {
     const OPERATION: &str = "erase the messages of a person";
     sqlx::query(
@@ -123,7 +124,7 @@ async fn erase_messages(tx: &mut PgConnection, phone: &Phone) -> Result<u64, Err
     Ok(erased.rows_affected())
 }
 
-/// All but whose they were and when; none of these rows speaks for anybody any more.
+/// Erases everything but account and times; no erased row is the current one of a person any more.
 async fn erase_referrals(tx: &mut PgConnection, phone: &Phone, now: Timestamp) -> Result<u64, Error> {
     let erased = sqlx::query(
         "update referral

@@ -1,4 +1,5 @@
-//! Which manifests do not take effect as they stand in the files: remembered, so that it is told once, over restarts.
+//! Frozen manifests: those that do not take effect as written. They are saved, so that each is logged once across
+//! restarts.
 
 use crate::core::domain::{Name, Timestamp};
 use crate::core::lifecycle::event::EventKind;
@@ -8,18 +9,18 @@ use crate::store::{Error, Store};
 
 const OPERATION: &str = "note which manifests are frozen";
 
-/// A manifest that does not take effect as it stands, or an object whose manifest is gone and that stays.
+/// A manifest that does not take effect as written, or an object that stays although its manifest is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standstill {
     pub kind: Kind,
     pub name: Name,
-    /// What that means, and why.
+    /// The effect and its reason.
     pub sentence: String,
 }
 
 impl Store {
-    /// Notes that these manifests and no others do not take effect, and tells what is new of it. Writes nothing when
-    /// nothing is, or when another daemon took over.
+    /// Saves the set of frozen manifests, and logs the new ones. Writes nothing when the set is unchanged or another
+    /// daemon took over.
     pub async fn note_frozen(&self, frozen: &[Standstill], now: Timestamp) -> Result<(), Error> {
         let kinds: Vec<&str> = frozen.iter().map(|one| one.kind.as_str()).collect();
         let names: Vec<&str> = frozen.iter().map(|one| one.name.as_str()).collect();

@@ -1,4 +1,4 @@
-//! By what this database is told from others that send by the same account of a provider.
+//! Installation id: distinguishes this database from others that use the same provider account.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use crate::store::rows::{decode, message_key, strange};
 use crate::store::{Error, Store};
 
 impl Store {
-    /// The mark of this database, which it has for good.
+    /// Returns the permanent installation id of this database.
     pub async fn mark(&self) -> Result<InstallationId, Error> {
         const OPERATION: &str = "read the mark of this database";
         let known: Option<String> = sqlx::query_scalar("select mark from installation")
@@ -17,7 +17,7 @@ impl Store {
             .map_err(Error::during(OPERATION))?;
         let mark = match known {
             Some(mark) => mark,
-            // Whoever comes at the same time gets what the first has made of it.
+            // A concurrent caller gets the id that the first one inserted.
             None => sqlx::query_scalar(
                 "insert into installation as i (mark, made_at)
                  values (left(replace(gen_random_uuid()::text, '-', ''), 8), $1)
@@ -31,7 +31,7 @@ impl Store {
         InstallationId::parse(&mark).ok_or_else(|| strange("the mark of a database", &mark)).map_err(decode(OPERATION))
     }
 
-    /// Those of messages that were queued before there was a mark.
+    /// Returns the messages that were queued before the database had an installation id.
     pub(in crate::store) async fn unmarked(&self, messages: &[MessageKey]) -> Result<HashSet<MessageKey>, Error> {
         let keys: Keys = messages.iter().map(|key| key.target).collect();
         let rows: Vec<(i32, i32, i64, i16)> = sqlx::query_as(

@@ -1,12 +1,11 @@
-//! Which daemon reconciles: a lease with a fencing token, one row.
+//! Leader election among daemons: a lease with a fencing token, in one row.
 //!
-//! The token grows with every change of hands. A daemon that was paused for longer than its lease, and does not know
-//! it yet, still has the old one: [`Store::fenced`] has what it writes compare the token with the row, locked, in the
-//! transaction that writes. So it is not the lease that keeps two from writing, only the token; the lease says when
-//! another may try.
+//! The token grows with every change of leader. A daemon that was suspended for longer than its lease may still hold
+//! the old token. [`Store::fenced`] makes each write compare the token with the locked row, in the same transaction. So
+//! the token alone prevents two leaders from writing; the lease only says when another daemon may try.
 //!
-//! It ends by the real time of the database server, not by the clock of [`Store::now`]: that one may run a thousand
-//! times as fast, and the daemons that renew do not.
+//! The lease ends by the real time of the database server, not by [`Store::now`], whose clock may run a thousand times
+//! faster than the daemons that renew.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,10 +14,10 @@ use sqlx::PgConnection;
 
 use crate::store::{Error, Store};
 
-/// For how long whoever reconciles is left alone though it does not renew.
+/// The time without a renewal after which another daemon may take over.
 const LEASE: Duration = Duration::from_secs(6);
 
-/// The number of a change of hands: of two, the higher one counts.
+/// A fencing token: it grows with every change of leader, and only the highest is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Token(i64);
 
@@ -34,7 +33,7 @@ impl fmt::Display for Token {
     }
 }
 
-/// A process that reconciles or would, for people to find it; what tells two apart is the token.
+/// The host and process of a leader or candidate, shown to operators; the token alone identifies the leader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     pub host: String,
@@ -48,14 +47,13 @@ impl fmt::Display for Holder {
 }
 
 impl Store {
-    /// This database as the one who reconciles under `token` may write it: a plan is carried out as long as nobody
-    /// took over.
+    /// Returns this database for writes under `token`: plans are applied only while no other daemon has taken over.
     #[must_use]
     pub fn fenced(&self, token: Token) -> Self {
         Self { fence: Some(token), ..self.clone() }
     }
 
-    /// Takes the lease, unless another has it. Whoever carries out a plan at this moment has it, however long that takes.
+    /// Takes the lease, unless another daemon has it. The daemon that applies a plan keeps it, however long that takes.
     pub async fn take_over(&self, holder: &Holder) -> Result<Option<Token>, Error> {
         let token: Option<i64> = sqlx::query_scalar(
             "update reconciler set token = token + 1, host = $1, pid = $2, until = clock_timestamp() + $3
@@ -72,7 +70,7 @@ impl Store {
         Ok(token.map(Token))
     }
 
-    /// Prolongs the lease; `false` when another took it. One that ran out and that nobody wanted goes on.
+    /// Renews the lease; returns `false` when another daemon took it. An expired lease that nobody took continues.
     pub async fn renew(&self, token: Token) -> Result<bool, Error> {
         let renewed =
             sqlx::query("update reconciler set until = clock_timestamp() + $2 where token = $1 and until is not null")
@@ -84,7 +82,7 @@ impl Store {
         Ok(renewed.rows_affected() > 0)
     }
 
-    /// Gives the lease back, if it is still held: the next may take it at once.
+    /// Releases the lease if it is still held: another daemon may take it at once.
     pub async fn step_down(&self, token: Token) -> Result<(), Error> {
         sqlx::query("update reconciler set host = null, pid = null, until = null where token = $1")
             .bind(token.0)
@@ -94,7 +92,7 @@ impl Store {
         Ok(())
     }
 
-    /// Who has the lease, if anybody.
+    /// Returns the current leader, if any.
     pub async fn reconciler(&self) -> Result<Option<Holder>, Error> {
         let holder: Option<(String, i32)> =
             sqlx::query_as("select host, pid from reconciler where until >= clock_timestamp()")
@@ -104,11 +102,11 @@ impl Store {
         Ok(holder.map(|(host, pid)| Holder { host, pid }))
     }
 
-    /// Whether this store is [fenced](Store::fenced) and another daemon took over; if not, none does until the end of the
-    /// transaction.
+    /// Returns true if this store is [fenced](Store::fenced) and another daemon took over. Otherwise no daemon can take
+    /// over before the end of the transaction.
     pub(super) async fn overtaken(&self, tx: &mut PgConnection) -> Result<bool, Error> {
         let Some(token) = self.fence else { return Ok(false) };
-        // The lock keeps out whoever would take over, and makes this wait for one who just does.
+        // The lock blocks a takeover, and waits for one in progress.
         let current: Option<i64> =
             sqlx::query_scalar("select token from reconciler where until is not null for update")
                 .fetch_optional(tx)
@@ -118,7 +116,7 @@ impl Store {
     }
 }
 
-/// Prolongs a lease under which a long transaction just wrote, as the last thing it does.
+/// Renews the lease as the last statement of a long transaction that wrote under it.
 pub(super) async fn prolong(tx: &mut PgConnection) -> Result<(), Error> {
     sqlx::query("update reconciler set until = clock_timestamp() + $1")
         .bind(LEASE)

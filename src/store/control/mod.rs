@@ -1,4 +1,4 @@
-//! What teams and operators decide: plans that are applied or approved, overrides, the log, notifications, the leader.
+//! Decisions of teams and operators: applied and approved plans, overrides, the log, notifications, leader election.
 
 pub(super) mod apply;
 pub(super) mod approval;

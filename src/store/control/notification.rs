@@ -1,7 +1,7 @@
-//! What people are told: events become notifications, and these are handed out until they are delivered. All of it is in
-//! the database, so that neither a crash nor a receiver that is away loses any.
+//! Notifications: events become notifications, which are claimed until they are delivered. All state is in the
+//! database, so that neither a crash nor an unreachable receiver loses any.
 //!
-//! Whoever locks several rows locks notifiers before notifications, and each of these in their order.
+//! Transactions lock notifiers before notifications, and each of these in key order.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use crate::core::manifest::desired::Notifier;
 use crate::store::event::{Event, tell};
 use crate::store::{Error, Store};
 
-/// What happens in several transactions one after the other, such as a campaign pausing in thousands of accounts, is
-/// told in one.
+/// The delay that combines events of successive transactions, such as a campaign pausing in thousands of accounts, into
+/// one notification.
 const SETTLE: &str = "2 seconds";
-/// Handed out at once, of each notifier: many that wait for one receiver keep nobody else from theirs.
+/// The batch limit per notifier: a backlog for one receiver does not delay the others.
 const AT_ONCE: i64 = 4;
 
-/// A notification as it stands in the database, with its notifier as it is now.
+/// Decodes a notification from its row, with the present state of its notifier.
 fn notification(row: &PgRow) -> Result<Notification, sqlx::Error> {
     let Json(topic) = row.try_get("topic")?;
     let Json(spec) = row.try_get("spec")?;
@@ -49,8 +49,8 @@ fn notification(row: &PgRow) -> Result<Notification, sqlx::Error> {
 }
 
 impl Store {
-    /// Makes notifications of what happened since the log was last read for each notifier. Every event is read once,
-    /// however many processes read. Returns whether there were any.
+    /// Creates notifications from the events since each notifier's cursor. Every event is read once, however many
+    /// processes read. Returns true if there were any.
     pub async fn collect_notifications(&self, now: Timestamp) -> Result<bool, Error> {
         const OPERATION: &str = "collect notifications";
         let is_news: bool = sqlx::query_scalar(
@@ -74,8 +74,8 @@ impl Store {
         let (notifiers, folds): (Vec<String>, Vec<Duration>) =
             notifiers.into_iter().map(|(name, Json(spec))| (name, Duration::from(spec.fold_for))).unzip();
         sqlx::query(HOLD).bind(&notifiers).execute(&mut *tx).await.map_err(Error::during(OPERATION))?;
-        // One statement, so that what is read and the new cursor are of one snapshot: the first that sees what whoever
-        // had the locks before did.
+        // One statement, so that the events and the new cursor belong to one snapshot, which includes the commit of the
+        // previous holder of the locks.
         sqlx::query(COLLECT)
             .bind(&notifiers)
             .bind(now)
@@ -88,7 +88,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Hands out what is due, some of each notifier. Whoever takes it settles it before `until`; otherwise others get it.
+    /// Claims due notifications, some per notifier. The caller settles them before `until`; afterwards others may claim
+    /// them.
     pub async fn claim_notifications(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Notification>, Error> {
         sqlx::query(include_str!("claim_notifications.sql"))
             .bind(now)
@@ -100,7 +101,7 @@ impl Store {
             .map_err(Error::during("claim notifications"))
     }
 
-    /// Saves what became of notices; one that is given up is told of in the log.
+    /// Saves the deliveries of notifications; one that is given up is logged.
     pub async fn settle_notifications(
         &self,
         settled: &[(Notification, Delivery)],
@@ -151,7 +152,8 @@ async fn save(tx: &mut PgConnection, settled: &[(Notification, Delivery)], now: 
     Ok(())
 }
 
-/// Begins to read the log for new notifiers, with what this transaction tells, and forgets those that are gone.
+/// Starts new notifiers at the present end of the log, so that they see this transaction's events, and deletes removed
+/// ones.
 pub(super) async fn sync_notifiers(tx: &mut PgConnection) -> Result<(), Error> {
     const OPERATION: &str = "note the notifiers";
     let gone: Vec<String> = sqlx::query_scalar(
@@ -178,13 +180,13 @@ pub(super) async fn sync_notifiers(tx: &mut PgConnection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Keeps what was not tried yet from being tried until what happened is counted.
+/// Locks notifications that were not tried yet, so that none is sent while new events are added to it.
 const HOLD: &str = "select from notification where notifier = any($1) and attempts = 0 order by id for update";
 
-/// The first notice goes out at once. What happens alike within a while after it waits in one more, which goes out when
-/// the while is over and begins the next; nothing waits for an event that may never come.
+/// The first notification of a kind goes out at once. Similar events within an interval after it share one more, which
+/// goes out when the interval ends and starts the next. No notification waits for an event that may never come.
 ///
-/// Of runs that are alike, campaign, reason and actor are the same, whatever the accounts; of all else, the sentence.
+/// Run events are similar if campaign, reason and actor agree, in any account; other events, if their sentences agree.
 const COLLECT: &str = "
 with read as (
   select n.name, n.cursor, m.body -> 'events' as topics, u.fold

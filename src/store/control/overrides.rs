@@ -1,7 +1,7 @@
-//! Overrides: operators order, and the runs concerned are where the order wants them before it is committed.
+//! Overrides: an operator's order and its effect on the runs concerned are committed together.
 //!
-//! Locks: first all overrides, so that no run is looked at meanwhile and none is made that misses the order; then the
-//! lanes of all accounts concerned, in one pass, as everywhere.
+//! Locks: first all overrides, so that no run is advanced meanwhile and no new run misses the order; then the lanes of
+//! all accounts concerned, in one pass.
 
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -22,46 +22,46 @@ use crate::store::schedule::wake::check_scope;
 use crate::store::send::refusal::lift_halt;
 use crate::store::{Error, Store};
 
-/// Accounts whose runs are moved on in one go.
+/// The batch limit in accounts whose runs are advanced together.
 const BATCH: usize = 2_000;
 
-/// What became of an order.
+/// The result of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ordered {
     Done(Outcome),
-    /// It makes no sense, for this reason.
+    /// The order is invalid, for this reason.
     Refused(&'static str),
-    /// The program is not what is in force any more: load it again and repeat.
+    /// The program is no longer in force: the caller reloads it and retries.
     Outdated,
 }
 
-/// What an order changed, or the end of one.
+/// The changes made by an order or by its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// What was ordered there before.
+    /// The action of the previous order.
     pub before: Option<Action>,
-    /// Where the runs concerned are now, those that were over before left out.
+    /// The present phases of the runs concerned, except those that had already ended.
     pub runs: Vec<Group>,
-    /// People who left by it.
+    /// People who left because of it.
     pub exited: i64,
-    /// What a provider had stopped and may be tried again, a sentence each.
+    /// Provider restrictions that were lifted, a sentence each.
     pub lifted: Vec<String>,
 }
 
-/// Runs that are where they are for the same reason.
+/// Runs with the same phase and reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Group {
     #[sqlx(try_from = "String")]
     pub phase: Phase,
     pub reason: String,
-    /// A sentence of one of them.
+    /// The sentence of one of the runs.
     pub message: String,
     pub runs: i64,
     /// Active people in them.
     pub people: i64,
 }
 
-/// The runs of a scope that are not over.
+/// The unfinished runs of a scope.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct Concerned {
     pub runs: i64,
@@ -70,8 +70,8 @@ pub struct Concerned {
 }
 
 impl Store {
-    /// Orders `order`, in place of what was ordered there before, and moves the runs concerned to where it wants them.
-    /// One transaction.
+    /// Sets `order` in place of any previous order for its scope, and moves the runs concerned accordingly. One
+    /// transaction.
     pub async fn set_override(&self, program: &Program, order: &Override, now: Timestamp) -> Result<Ordered, Error> {
         if let Some(fault) = order.fault(now) {
             return Ok(Ordered::Refused(fault));
@@ -79,7 +79,7 @@ impl Store {
         self.order(program, (order.scope, Some(order)), (&order.sentence(), &order.actor), now).await
     }
 
-    /// Has `actor` take back what was ordered for `scope`: its runs go by their manifests again. One transaction.
+    /// Clears the order for `scope` in the name of `actor`: its runs follow their manifests again. One transaction.
     pub async fn clear_override(
         &self,
         program: &Program,
@@ -90,19 +90,19 @@ impl Store {
         self.order(program, (scope, None), (&format!("{actor} took the order back"), actor), now).await
     }
 
-    /// What is ordered for `scope` itself at `now`.
+    /// Returns the order set for exactly `scope` at `now`.
     pub async fn override_of(&self, scope: Scope, now: Timestamp) -> Result<Option<Override>, Error> {
         let mut db = self.pool.acquire().await.map_err(Error::during("read an override"))?;
         find(&mut db, scope, now).await
     }
 
-    /// Counts whom an order for `scope` concerns.
+    /// Counts the runs and people that an order for `scope` concerns.
     pub async fn concerned(&self, scope: Scope) -> Result<Concerned, Error> {
         let mut db = self.pool.acquire().await.map_err(Error::during("count whom an override concerns"))?;
         concerned(&mut db, scope).await
     }
 
-    /// Has `actor` put `order` in place of what is ordered for `scope`; `sentence` says so to those whom that let go.
+    /// Replaces the order for `scope` by `order`, in the name of `actor`; released runs get `sentence`.
     async fn order(
         &self,
         program: &Program,
@@ -114,7 +114,7 @@ impl Store {
         lock_overrides(&mut tx).await?;
         let goes_on = order.is_some_and(|order| matches!(order.action, Action::Resume | Action::Start));
         let accounts = accounts_of(&mut tx, scope).await?;
-        // What a provider stopped may concern others too.
+        // A provider restriction may also affect runs outside the scope.
         let others = if goes_on { waiting(&mut tx).await? } else { Vec::new() };
         lock_lanes(&mut tx, &[accounts.as_slice(), &others].concat()).await?;
         if !in_force(&mut tx, program).await? {
@@ -146,7 +146,7 @@ impl Store {
     }
 }
 
-/// The event of an order, or of the end of one.
+/// Builds the event for an order or for its end.
 fn said(scope: Scope, before: Option<&Override>, order: Option<&Override>, (sentence, actor): (&str, &str)) -> Event {
     let kind = if order.is_some() { EventKind::OverrideSet } else { EventKind::OverrideCleared };
     Event {
@@ -159,7 +159,7 @@ fn said(scope: Scope, before: Option<&Override>, order: Option<&Override>, (sent
     }
 }
 
-/// The accounts that have a run of `scope` that is not over.
+/// Returns the accounts with an unfinished run of `scope`.
 async fn accounts_of(tx: &mut PgConnection, scope: Scope) -> Result<Vec<AccountId>, Error> {
     let accounts: Vec<i32> = sqlx::query_scalar(
         "select distinct account_id from run
@@ -218,7 +218,7 @@ async fn replace(tx: &mut PgConnection, scope: Scope, order: Option<&Override>, 
     Ok(())
 }
 
-/// Where the runs of `scope` are that were not over before `now`.
+/// Groups the runs of `scope` that had not ended before `now` by phase and reason.
 async fn groups(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<Vec<Group>, Error> {
     sqlx::query_as(
         "select phase, reason, min(message) as message, count(*) as runs,

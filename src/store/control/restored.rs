@@ -1,13 +1,13 @@
-//! A database that was restored into another cluster (`pg_dump`, `psql`): the log says by numbers of transactions what was
-//! read, and that cluster counts its own.
+//! Databases restored into another cluster (`pg_dump`, `psql`): log positions are transaction ids, and the new cluster
+//! has its own sequence of these.
 
 use crate::store::{Error, Store};
 
 const OPERATION: &str = "make the log readable in another cluster";
 
 impl Store {
-    /// Has the log and its readers go on here, if they hold numbers that this cluster has not come to: all that is in the
-    /// log was before whatever happens next, and who had read on is told only that.
+    /// Resets log positions that are ahead of this cluster's transaction ids: all present events count as earlier than
+    /// any new one, and readers continue with new events only.
     pub(in crate::store) async fn adopt_log(&self) -> Result<(), Error> {
         let is_foreign: bool = sqlx::query_scalar(
             "select exists (select from event where xid >= pg_snapshot_xmax(pg_current_snapshot()))
@@ -20,12 +20,12 @@ impl Store {
             return Ok(());
         }
         let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
-        // Whoever comes at the same time goes by what the first has made of it.
+        // A concurrent process waits here and then sees the result of the first.
         sqlx::query("select from notifier order by name for update")
             .execute(&mut *tx)
             .await
             .map_err(Error::during(OPERATION))?;
-        // 3 is the first number that a transaction gets anywhere. Those that happen to be under way here are not meant.
+        // 3 is the first normal transaction id of any cluster. Transactions in progress here are not affected.
         sqlx::query(
             "with moved as (
                update notifier set cursor = pg_current_snapshot()

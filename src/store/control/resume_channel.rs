@@ -1,4 +1,4 @@
-//! An operator lifts what stops a channel.
+//! Resumption of a channel by an operator.
 
 use sqlx::PgConnection;
 
@@ -12,19 +12,19 @@ use crate::store::schedule::wake::{wake_sleeping_lanes, wake_waiting};
 use crate::store::send::refusal::lift_channels;
 use crate::store::{Error, Store};
 
-/// What that came to.
+/// The result of a resumption.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resumed {
-    /// Why it was stopped: a sentence for the channel, and for each of its numbers and templates.
+    /// The reasons of the lifted stops: a sentence for the channel, and for each of its numbers and templates.
     pub lifted: Vec<String>,
-    /// Runs that waited for a provider, of this channel or another: all are looked at.
+    /// Runs that waited for a provider, of this channel or another: all are examined.
     pub runs: i64,
 }
 
 impl Store {
-    /// Has `actor` lift whatever stops `channel`, or one of its numbers or templates, for `reason`. Those who waited are
-    /// looked at, and stop again when the provider says so again. One transaction; without anything to lift nothing is
-    /// written.
+    /// Lifts every stop of `channel`, its numbers and its templates, in the name of `actor` and for `reason`. Schedules
+    /// a look at waiting runs, which pause again if the provider refuses again. One transaction; without anything to
+    /// lift, nothing is written.
     pub async fn resume_channel(
         &self,
         channel: &str,
@@ -32,9 +32,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Resumed, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to resume a channel"))?;
-        // Nobody is just about to stop for what is lifted here.
+        // This lock ensures that no run is about to pause for a stop that is lifted here.
         lock_overrides(&mut tx).await?;
-        // What stops a channel puts lanes to sleep before their runs are looked at, so none of them is left out.
+        // A stopped channel delays lanes before their runs are examined, so all lanes are locked.
         let accounts = Affected::everybody().lock(&mut tx).await?;
         let mut lifted = lift_channels(&mut tx, &[channel]).await?;
         lifted.extend(lift(&mut tx, Lifted::Channel(channel)).await?);
@@ -53,7 +53,7 @@ impl Store {
     }
 }
 
-/// Has runs forget what was refused by the channel. Their lanes are locked.
+/// Clears the refusals of runs by the channel. Their lanes are locked.
 async fn lift_refused(tx: &mut PgConnection, channel: &str) -> Result<Vec<String>, Error> {
     sqlx::query_scalar(
         "with lifted as (

@@ -11,7 +11,7 @@ use crate::core::domain::{Phone, Rejection, Timestamp};
 use crate::store::{Error, Store};
 
 impl Store {
-    /// When whoever has `phone` was forgotten.
+    /// Returns the time of the erasure of the person with `phone`.
     pub async fn forgotten_at(&self, phone: &Phone) -> Result<Option<Timestamp>, Error> {
         const OPERATION: &str = "look whether a person was forgotten";
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
@@ -23,15 +23,15 @@ impl Store {
             .map_err(Error::during(OPERATION))
     }
 
-    /// Which of these people were forgotten, who are called by digits of phones, without the `+`, or as the provider calls
-    /// them.
+    /// Returns those of `names` whose people were erased; a name is the digits of a phone, without `+`, or a provider
+    /// name.
     pub async fn forgotten_among(&self, names: &[&str]) -> Result<HashSet<String>, Error> {
         const OPERATION: &str = "look who was forgotten";
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         among(&mut db, names).await
     }
 
-    /// Remembers `names`, phones or what providers call people, as hashes.
+    /// Saves hashes of `names`, which are phones or provider names.
     pub(in crate::store) async fn remember_hashes(
         &self,
         tx: &mut PgConnection,
@@ -63,8 +63,8 @@ impl Store {
     }
 }
 
-/// Those of `names`, which are phones or what providers call people, who were forgotten. Hashes are worked out only if
-/// anybody ever was.
+/// Returns those of `names`, phones or provider names, whose people were erased. Hashes are computed only if there was
+/// any erasure.
 pub(in crate::store) async fn among(db: &mut PgConnection, names: &[&str]) -> Result<HashSet<String>, Error> {
     if names.is_empty() {
         return Ok(HashSet::new());
@@ -81,7 +81,7 @@ pub(in crate::store) async fn among(db: &mut PgConnection, names: &[&str]) -> Re
     Ok(known.map(|(name, _)| (*name).to_owned()).collect())
 }
 
-/// `None` while nobody was ever forgotten.
+/// Returns the key of the hashes; `None` before the first erasure.
 async fn key(db: &mut PgConnection) -> Result<Option<Vec<u8>>, Error> {
     sqlx::query_scalar("select key from forgotten_key")
         .fetch_optional(db)
@@ -89,7 +89,7 @@ async fn key(db: &mut PgConnection) -> Result<Option<Vec<u8>>, Error> {
         .map_err(Error::during("read the key to who was forgotten"))
 }
 
-/// A phone hashes to the same with its `+` and without.
+/// Hashes a name; a phone has the same hash with and without its `+`.
 fn hash(key: &[u8], name: &str) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(b"+");
@@ -97,7 +97,8 @@ fn hash(key: &[u8], name: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// Takes out of the table `staged` who was forgotten, by phone or by id. Hashes are worked out only if anybody ever was.
+/// Removes erased people from the table `staged`, by phone or by id. Hashes are computed only if there was any erasure.
+/// was.
 pub(super) async fn reject(tx: &mut PgConnection) -> Result<Vec<Rejection>, Error> {
     const OPERATION: &str = "leave out who was forgotten";
     let Some(key) = key(tx).await? else { return Ok(Vec::new()) };

@@ -1,7 +1,7 @@
-//! Facts that arrive one by one, from the world outside: what an import would say later, as soon as it is so.
+//! Facts that arrive as single events: they record at once what a later import would contain.
 //!
-//! They take the locks of an import and wake whom an import wakes. What an event says is as of the moment it was
-//! recorded: an export that is older does not undo it. A payment is never taken back by an event.
+//! Events take the locks of an import and wake the same runs. An event counts as of the moment it was recorded: an
+//! older export does not undo it. An event never takes back a payment.
 
 use std::collections::BTreeMap;
 
@@ -12,23 +12,23 @@ use crate::store::lock::{lock_imports, lock_lanes};
 use crate::store::schedule::wake::wake;
 use crate::store::{Error, Store};
 
-/// Something that became so.
+/// A change of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactEvent {
     /// The referral has paid, at that instant.
     Paid { account: AccountId, referral: ReferralId, at: Timestamp },
-    /// The subscription of the account ends then, was renewed until then, or has no end.
+    /// The subscription ends at this instant, by its first or a renewed term; `None`: it has no end.
     SubscriptionEnds { account: AccountId, at: Option<Timestamp> },
-    /// The sending identity of the account came or went.
+    /// The account's sender was connected or disconnected.
     Connection { account: AccountId, connected: bool },
 }
 
 impl Store {
-    /// Records `events`, in one transaction. Returns how many accounts and referrals are not as they were; who is
-    /// unknown is passed over.
+    /// Records `events`, in one transaction. Returns the number of accounts and referrals that changed; unknown ones
+    /// are ignored.
     ///
-    /// Of several events about one fact the last counts, of several payments the first. Recording the same again
-    /// changes nothing and wakes nobody.
+    /// The last of several events about one fact counts, and the first of several payments. Recording the same event
+    /// again changes nothing and wakes no run.
     pub async fn record(&self, events: &[FactEvent], now: Timestamp) -> Result<u64, Error> {
         let facts = Facts::of(events);
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to record facts"))?;
@@ -46,7 +46,7 @@ impl Store {
     }
 }
 
-/// What a batch of events comes to, fact by fact.
+/// The combined changes of a batch of events, fact by fact.
 #[derive(Debug, Default)]
 struct Facts {
     payments: BTreeMap<(AccountId, ReferralId), Timestamp>,
@@ -73,7 +73,7 @@ impl Facts {
         facts
     }
 
-    /// Returns the account of every referral whose payment is news.
+    /// Returns the account of every referral whose payment is new.
     async fn save_payments(&self, tx: &mut PgConnection, now: Timestamp) -> Result<Vec<i32>, Error> {
         let rows: Vec<(i32, bool)> = sqlx::query_as(
             "update referral r set paid_at = least(r.paid_at, u.at), paid_as_of = greatest(r.paid_as_of, $4)
@@ -93,7 +93,7 @@ impl Facts {
         Ok(news(rows))
     }
 
-    /// Returns every account whose subscription is not what it was.
+    /// Returns every account whose subscription changed.
     async fn save_subscriptions(&self, tx: &mut PgConnection, now: Timestamp) -> Result<Vec<i32>, Error> {
         let rows: Vec<(i32, bool)> = sqlx::query_as(
             "update account a set subscription_ends_at = u.at, subscription_as_of = greatest(a.subscription_as_of, $3)
@@ -111,7 +111,7 @@ impl Facts {
         Ok(news(rows))
     }
 
-    /// Returns every account that can send again, or no more. One that says `expired` knows better why it cannot.
+    /// Returns every account that can send again, or no longer. The status `expired` is more exact and stays.
     async fn save_connections(&self, tx: &mut PgConnection, now: Timestamp) -> Result<Vec<i32>, Error> {
         let rows: Vec<(i32, bool)> = sqlx::query_as(
             "update account a set whatsapp_status = u.status, whatsapp_as_of = greatest(a.whatsapp_as_of, $3)
@@ -133,7 +133,7 @@ impl Facts {
     }
 }
 
-/// The accounts of rows that changed in more than their age.
+/// Returns the accounts of rows that changed in more than their age.
 fn news(rows: Vec<(i32, bool)>) -> Vec<i32> {
     rows.into_iter().filter_map(|(account, news)| news.then_some(account)).collect()
 }

@@ -1,4 +1,4 @@
-//! Imported facts: accounts, referrals, payments and consent; and who was erased.
+//! Imported facts: accounts, referrals, payments and consent; and erased people.
 
 pub(super) mod erased;
 pub(super) mod event;

@@ -1,4 +1,4 @@
-//! Telling whoever said STOP that it was heard: at most once, outside of pace and caps, to people who are suppressed by then.
+//! Opt-out confirmations: sent at most once per STOP, outside of pace and caps, to people who are already suppressed.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use crate::core::manifest::desired::policy::{AccountPolicy, Policies};
 use crate::store::rows::decode;
 use crate::store::{Error, Store};
 
-/// For so long after a person wrote, they can be answered; later nobody waits for it.
+/// The time after a person's message during which it can be answered; a later confirmation is of no use.
 const WINDOW: TimeDelta = TimeDelta::hours(24);
-/// Before another attempt, when the provider does not say how long.
+/// The delay before a retry, when the provider does not give one.
 const PAUSE: TimeDelta = TimeDelta::minutes(1);
-/// Handed over at once.
+/// The batch limit of a claim.
 const AT_ONCE: i64 = 50;
-/// What no campaign has: the provider tells such a key back, and no message is meant by it.
+/// An id that no campaign has: the provider returns such a key, and it matches no message.
 const NO_CAMPAIGN: CampaignId = CampaignId(0);
 const NO_DAY: i16 = 0;
-/// Of whoever has no language.
+/// The language of people without a known one.
 const USUAL: &str = "en";
 
 /// A STOP to be confirmed.
@@ -33,12 +33,12 @@ pub(super) struct OptedOut<'a> {
     pub(super) account: AccountId,
     pub(super) phone: &'a str,
     pub(super) channel: &'a str,
-    /// The number they wrote to.
+    /// The number to which the person wrote.
     pub(super) sender: Option<&'a str>,
     pub(super) at: Timestamp,
 }
 
-/// Notes that these people are to be told, in the transaction that heard them.
+/// Queues confirmations for these people, in the transaction that records their STOP.
 pub(super) async fn ask(tx: &mut PgConnection, stopped: &[OptedOut<'_>], now: Timestamp) -> Result<(), Error> {
     if stopped.is_empty() {
         return Ok(());
@@ -63,7 +63,7 @@ pub(super) async fn ask(tx: &mut PgConnection, stopped: &[OptedOut<'_>], now: Ti
     Ok(())
 }
 
-/// Has these phones be told of no STOP that they were not told of yet.
+/// Cancels the confirmations not sent yet to these phones.
 pub(in crate::store) async fn withdraw(tx: &mut PgConnection, phones: &[&str]) -> Result<(), Error> {
     if phones.is_empty() {
         return Ok(());
@@ -90,8 +90,8 @@ struct Row {
 }
 
 impl Store {
-    /// Claims confirmations that are due. Whoever dies before it [settles](Store::settle_confirmations) them leaves them
-    /// untold: nobody is told twice.
+    /// Claims due confirmations. A process that dies before it [settles](Store::settle_confirmations) them never sends
+    /// them again: no confirmation is sent twice.
     pub async fn claim_confirmations(
         &self,
         policies: &Policies,
@@ -108,7 +108,7 @@ impl Store {
         rows.into_iter().map(|row| row.claimed(policies, now)).collect::<Result<_, _>>().map_err(decode(OPERATION))
     }
 
-    /// Saves what became of confirmations: those that certainly did not leave are tried again a few times.
+    /// Saves the outcomes of confirmations; those that certainly did not leave are retried a few times.
     pub async fn settle_confirmations(
         &self,
         outcomes: &[(OutgoingMessage, Outcome)],
@@ -143,7 +143,7 @@ impl Store {
 }
 
 impl Row {
-    /// As a message of no campaign, whose number stands in place of a referral.
+    /// Builds a message of no campaign, with the confirmation's number in place of a referral id.
     fn claimed(self, policies: &Policies, now: Timestamp) -> Result<OutgoingMessage, sqlx::Error> {
         let language = |tag: &str| Language::parse(tag).map_err(|error| sqlx::Error::Decode(error.into()));
         let language = language(self.language.as_deref().unwrap_or(USUAL)).or_else(|_| language(USUAL))?;

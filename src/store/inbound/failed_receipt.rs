@@ -1,4 +1,4 @@
-//! What follows when a provider says of a message it took that it failed.
+//! Failure receipts: effects of a failure that a provider reports for a message it had accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,14 +14,14 @@ use crate::store::send::refusal::{Counts, Refused, take_effect};
 use crate::store::send::target_rows::{TargetRow, TargetRows};
 use crate::store::{Error, Store};
 
-/// A receipt that tells of a failure.
+/// A receipt that reports a failure.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Failure<'a> {
     pub(super) receipt: &'a Receipt,
     refusal: &'a Refusal,
 }
 
-/// The failures among `receipts`, the first of each message.
+/// Returns the failures among `receipts`, the first of each message.
 pub(super) fn failures(receipts: &[Receipt]) -> Vec<Failure<'_>> {
     let mut of: BTreeMap<MessageKey, Failure<'_>> = BTreeMap::new();
     for receipt in receipts {
@@ -33,8 +33,8 @@ pub(super) fn failures(receipts: &[Receipt]) -> Vec<Failure<'_>> {
 }
 
 impl Store {
-    /// Suppresses those of whom the provider says that they want nothing. First of all and on its own, as by outcomes:
-    /// whoever dies after it has suppressed them, and is told again.
+    /// Suppresses people who, by the provider's report, refuse messages. This comes first and in its own transaction,
+    /// as for outcomes: after a crash the people are suppressed, and the provider repeats the receipt.
     pub(super) async fn suppress_failed(&self, failures: &[Failure<'_>], now: Timestamp) -> Result<(), Error> {
         let mut by_reason: BTreeMap<&str, Vec<&Receipt>> = BTreeMap::new();
         for Failure { receipt, refusal } in failures {
@@ -49,8 +49,8 @@ impl Store {
         Ok(())
     }
 
-    /// To which phones messages went that have not failed yet, and are called as `receipts` do. Those of people who were
-    /// forgotten are gone.
+    /// Returns the phones of the messages in `receipts` that have not failed yet and carry the same provider id. Erased
+    /// people have no phone any more.
     async fn phones_of(&self, receipts: &[&Receipt]) -> Result<Vec<String>, Error> {
         let keys: Keys = receipts.iter().map(|receipt| receipt.key.target).collect();
         sqlx::query_scalar(
@@ -73,16 +73,16 @@ impl Store {
     }
 }
 
-/// A failure that was not known of its message.
+/// A failure that is new for its message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct News<'a> {
     pub(super) failure: Failure<'a>,
     pub(super) at: Timestamp,
-    /// When the message was.
+    /// The time of the hand-over.
     pub(super) handed_at: Timestamp,
 }
 
-/// Has `failures` take effect. The lanes are locked.
+/// Applies the effects of `failures`. The lanes are locked.
 pub(super) async fn have_effect(tx: &mut PgConnection, failures: &[News<'_>], now: Timestamp) -> Result<(), Error> {
     let (mut targets, mut changed, mut refused) = (TargetRows::default(), Changed::default(), Vec::new());
     for News { failure: Failure { receipt, refusal }, at, handed_at } in failures {
@@ -97,12 +97,12 @@ pub(super) async fn have_effect(tx: &mut PgConnection, failures: &[News<'_>], no
         refused.push(Refused {
             run: (key.account, key.campaign),
             channel: receipt.channel.as_deref(),
-            // A receipt does not say by which template the message went.
+            // A receipt does not name the template of the message.
             template: None,
             error: &refusal.error,
             consequence,
             handed_at: *handed_at,
-            // It left, whatever is told of it later.
+            // The message left, whatever a later receipt says.
             counts: Counts::of(true, refusal.reaction),
         });
     }

@@ -1,4 +1,4 @@
-//! What comes back from providers and people: outcomes, receipts, webhooks, replies, suppressions, confirmations.
+//! Feedback from providers and people: outcomes, receipts, webhooks, replies, suppressions, confirmations.
 
 pub(super) mod confirmation;
 pub(super) mod failed_receipt;

@@ -1,5 +1,5 @@
-//! How many people have enough of what an account sends: whoever says STOP, or blocks, counts for every account that wrote to
-//! them lately. Under the locks of the lanes, which the caller holds.
+//! Opt-out counts of accounts: a STOP or a block counts for every account that recently wrote to the person.
+//! The caller holds the locks of the lanes.
 
 use sqlx::PgConnection;
 
@@ -7,12 +7,12 @@ use crate::core::domain::{AccountId, Timestamp};
 use crate::store::Error;
 use crate::store::send::account_health as lane_health;
 
-/// Counts `phones`, each of which asked for no more just now, for the accounts that wrote to them.
+/// Counts `phones`, each of which has just opted out, for the accounts that wrote to them.
 pub(super) async fn count(tx: &mut PgConnection, phones: &[String], now: Timestamp) -> Result<(), Error> {
     if phones.is_empty() {
         return Ok(());
     }
-    // The last message to each of them: what was sent before the window, or before it began anew, says nothing any more.
+    // Only the last message to each phone counts; one before the window, or before the statistics restarted, does not.
     let written: Vec<(i32, Timestamp)> = sqlx::query_as(
         "select r.account_id, max(coalesce(m.sent_at, m.queued_at))
          from referral r join message m on (m.account_id, m.referral_id) = (r.account_id, r.id)

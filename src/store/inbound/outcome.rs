@@ -1,4 +1,4 @@
-//! Outcomes: what the channel said of a claimed batch.
+//! Outcomes: the channel's results for a claimed batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +19,8 @@ use crate::store::send::target_rows::{TargetRow, TargetRows};
 use crate::store::{Error, Store};
 
 impl Store {
-    /// Saves what became of messages and gives their leases back, in one transaction: message states, targets that end
-    /// or come back, and the quota of what certainly did not leave.
+    /// Saves outcomes and returns their leases, in one transaction: message states, targets that end or return, and the
+    /// quota of messages that certainly did not leave.
     pub async fn save_outcomes(&self, outcomes: &[(OutgoingMessage, Outcome)], now: Timestamp) -> Result<(), Error> {
         let settled: Vec<(&OutgoingMessage, &Outcome, OutcomeEffects)> =
             outcomes.iter().map(|(claimed, outcome)| (claimed, outcome, claimed.judge(outcome, now))).collect();
@@ -30,20 +30,20 @@ impl Store {
         let (in_time, late): (Vec<_>, Vec<_>) =
             settled.into_iter().partition(|(claimed, ..)| ours.contains(&claimed.lease));
         let refused = follow(&mut tx, &in_time, now).await?;
-        // Of what is late, the messages are `uncertain` and their targets have gone on. What did leave is still worth
-        // knowing; what did not must not be tried again behind the back of whoever looked at it since.
+        // Late outcomes find their messages `uncertain` and their targets moved on. A late acceptance is still worth
+        // saving. A late failure must not cause a retry behind the back of a person who has since resolved it.
         let left = late.into_iter().filter(|(_, outcome, _)| matches!(outcome, Outcome::Accepted { .. }));
         let mut settled: Vec<_> = in_time.into_iter().chain(left).collect();
-        // Messages are locked in the order of their keys, as by whoever notes receipts.
+        // Messages are locked in key order, as for receipts.
         settled.sort_by_key(|(claimed, ..)| claimed.key);
         message_rows::save(&mut tx, &settled, now).await?;
-        // Channels stop after messages are locked, as by whoever notes receipts.
+        // Channels stop after messages are locked, as for receipts.
         take_effect(&mut tx, &refused, now).await?;
         tx.commit().await.map_err(Error::during("commit outcomes"))
     }
 
-    /// Suppresses those of whom the provider says that they want nothing. First of all and on its own: whoever dies after
-    /// it leaves messages that are uncertain, and nobody who is written to against their word.
+    /// Suppresses people who, by the provider's report, refuse messages. This comes first and in its own transaction: a
+    /// crash after it leaves uncertain messages, but no message is sent against a person's will.
     async fn suppress_refused(
         &self,
         settled: &[(&OutgoingMessage, &Outcome, OutcomeEffects)],
@@ -62,8 +62,8 @@ impl Store {
     }
 }
 
-/// Moves the targets and gives quota back: rare, most outcomes change the message only. Returns what was refused, which is
-/// to take effect; the lanes of that are locked.
+/// Moves the targets and returns quota. This is rare: most outcomes change only the message. Returns the refusals that
+/// must take effect, whose lanes are locked.
 async fn follow<'a>(
     tx: &mut PgConnection,
     settled: &[(&'a OutgoingMessage, &'a Outcome, OutcomeEffects)],

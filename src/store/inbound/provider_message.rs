@@ -1,4 +1,4 @@
-//! What providers call our messages and our people.
+//! Provider names of messages and of people.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,17 +9,17 @@ use crate::store::keys::Keys;
 use crate::store::rows::message_key;
 use crate::store::{Error, Store};
 
-/// How a provider calls a message of ours, and whom it was for if it calls them otherwise than we do.
+/// The provider's id of a message, and its recipient if the provider names them differently.
 #[derive(Debug)]
 pub(super) struct Told<'a> {
     pub(super) provider_id: &'a str,
     pub(super) key: MessageKey,
-    /// What it calls the person, and their phone.
+    /// The provider's name for the person, and their phone.
     pub(super) alias: Option<(&'a str, String)>,
 }
 
 impl Store {
-    /// Which messages of ours the provider calls so, of those that it ever said anything of.
+    /// Returns the messages with these provider ids, as far as the provider has reported them.
     pub async fn called(&self, provider_ids: &[&str]) -> Result<HashMap<String, MessageKey>, Error> {
         if provider_ids.is_empty() {
             return Ok(HashMap::new());
@@ -37,7 +37,7 @@ impl Store {
     }
 }
 
-/// Remembers what is not known yet. Whoever learns the same at the same time does so in the same order.
+/// Records new names, in key order, so that concurrent transactions do not deadlock.
 pub(super) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) -> Result<(), Error> {
     let told: BTreeMap<&str, Told<'_>> = told.into_iter().map(|told| (told.provider_id, told)).collect();
     if told.is_empty() {
@@ -62,7 +62,7 @@ pub(super) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) -> Result<
     learn_people(tx, told.into_values().filter_map(|told| told.alias).collect()).await
 }
 
-/// Remembers what people are called whose phones are known; the first that is learnt of a name stays.
+/// Records provider names of people with known phones; the first phone recorded for a name stays.
 pub(super) async fn learn_people(tx: &mut PgConnection, people: BTreeMap<&str, String>) -> Result<(), Error> {
     if people.is_empty() {
         return Ok(());
@@ -80,7 +80,7 @@ pub(super) async fn learn_people(tx: &mut PgConnection, people: BTreeMap<&str, S
     Ok(())
 }
 
-/// The phones of people as the provider calls them, where it calls them otherwise than we do.
+/// Returns the phones of people by provider name, where it differs from the phone.
 pub(super) async fn people_called(tx: &mut PgConnection, ids: &[&str]) -> Result<HashMap<String, Phone>, Error> {
     if ids.is_empty() {
         return Ok(HashMap::new());

@@ -1,5 +1,5 @@
-//! What providers tell of accounts, numbers and templates: it stands in the log, once, and stops or lets go on what it is
-//! about.
+//! Provider notifications about accounts, numbers and templates: each is logged once, and restricts or releases its
+//! subject.
 
 use sqlx::PgConnection;
 
@@ -11,22 +11,23 @@ use crate::store::event::{Event, tell};
 use crate::store::runs::restriction as provider_stop;
 use crate::store::{Error, Senders, Store};
 
-/// Something that a provider told.
+/// A notification from a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderNotice {
-    /// The same when it is told again.
+    /// Stays the same when the notification is repeated.
     pub id: String,
     pub sentence: String,
     pub at: Timestamp,
-    /// What it stops, or lets go on, if it does either.
+    /// The restriction that it imposes or lifts, if any.
     pub stop: Option<Restriction>,
 }
 
 impl Store {
-    /// Writes into the log what was not told before, and has it take effect: whoever uses what is stopped is looked at, and so is
-    /// whoever waited for what is lifted. Returns the places in `notices` of what is new. One transaction.
+    /// Logs the new notifications and applies them, in one transaction. Schedules a look at runs that use what is
+    /// restricted, or that wait for what is lifted. Returns the indexes in `notices` of the new ones.
     ///
-    /// `by` which means campaigns write, and in whose name accounts do, says whom it concerns. In whatever order notices come, and however often, what was told last of a thing counts.
+    /// `by` says which sender each campaign and each account uses, and so which runs are affected. The latest notification
+    /// about a subject counts, in whatever order and however often notifications arrive.
     pub async fn note_notices(
         &self,
         notices: &[ProviderNotice],
@@ -54,7 +55,7 @@ impl Store {
     }
 }
 
-/// Returns the ids of what was not heard before.
+/// Records the notifications, and returns the ids of those that are new.
 async fn remember(tx: &mut PgConnection, notices: &[ProviderNotice], now: Timestamp) -> Result<Vec<String>, Error> {
     sqlx::query_scalar(
         "insert into inbound (message_id, at, received_at)

@@ -1,21 +1,21 @@
-//! What a provider says of a message it took.
+//! A provider's receipt for a message it accepted.
 
 use crate::core::domain::{MessageKey, Timestamp};
 use crate::core::lifecycle::message::Event;
 use crate::core::lifecycle::outcome::Refusal;
 
-/// What a provider says of a message it took.
+/// A provider's receipt for a message it accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     pub key: MessageKey,
-    /// Whether it is certain that the key is one of ours, by our mark or by what the provider calls the message. Before
-    /// there were marks, other installations could have messages of the same key.
+    /// True if the key certainly belongs to this installation, by its installation id or by the provider's message id.
+    /// Messages from before installation ids could share a key with those of other installations.
     pub is_certain: bool,
-    /// As the provider calls the message, where it says so.
+    /// The provider's id of the message, if given.
     pub provider_id: Option<String>,
-    /// As the provider calls whom it was for, without the `+` of a phone.
+    /// The provider's name for the recipient, without the `+` of a phone.
     pub recipient: Option<String>,
-    /// The channel that was told; `None`: the built-in sandbox.
+    /// The channel that received the receipt; `None`: the built-in sandbox.
     pub channel: Option<String>,
     pub status: ReceiptStatus,
     /// When it happened, by the provider's clock.
@@ -31,7 +31,7 @@ pub enum ReceiptStatus {
 }
 
 impl Receipt {
-    /// One of which no more is known.
+    /// Creates a receipt with no further details.
     pub fn new(key: MessageKey, status: ReceiptStatus, at: Timestamp) -> Self {
         Self { key, is_certain: true, provider_id: None, recipient: None, channel: None, status, at }
     }

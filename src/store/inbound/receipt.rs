@@ -1,5 +1,4 @@
-//! Receipts: what became of a message after the provider took it, told by the provider, sooner or later or never, twice
-//! or in any order.
+//! Receipts: provider reports on messages it accepted. They may come late, never, repeatedly, and in any order.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,17 +16,17 @@ use crate::store::lock::{LockedMessage, lock_handed_over, lock_lanes};
 use crate::store::{Error, Store};
 
 impl Store {
-    /// Notes `receipts`, in one transaction. Returns how many messages more is known of than before: some came further,
-    /// of others an earlier instant is known. Messages that nobody handed over are passed over, and so are receipts for a
-    /// message that the provider calls otherwise, or that without a mark speak of one that has one: somebody else gave it the
-    /// same number.
+    /// Records `receipts`, in one transaction. Returns the number of messages whose record changed: a further state or
+    /// an earlier instant. Ignores receipts for messages that were never handed over, for messages with another
+    /// provider id, and receipts without an installation id for messages that have one: these come from another
+    /// installation with the same key.
     ///
-    /// What a failure asks for happens once, whatever else is said of the message: its person leaves, a run, an account or
-    /// a channel pauses. Nothing is sent again for it.
+    /// A failure takes effect once, whatever other receipts the message gets: its person leaves, or a run, an account
+    /// or a channel pauses. A failure never causes a resend.
     ///
-    /// In whatever order and batches receipts come, and however often, they come to the same. A receipt may come before
-    /// the outcome of the hand-over it is about, which then adds what the receipt does not say. One that is ahead of
-    /// `now` counts as of `now`, one from before the hand-over as of that.
+    /// The result does not depend on the order, the batches or the repetition of receipts. A receipt may precede the
+    /// outcome of its hand-over, which then adds what the receipt does not contain. A time after `now` counts as `now`,
+    /// and a time before the hand-over counts as the hand-over.
     pub async fn receipts(&self, receipts: &[Receipt], now: Timestamp) -> Result<u64, Error> {
         if receipts.is_empty() {
             return Ok(0);
@@ -41,7 +40,7 @@ impl Store {
         if !accounts.is_empty() {
             lock_lanes(&mut tx, &accounts.into_iter().collect::<Vec<_>>()).await?;
         }
-        // What is put off was certainly not taken; it is changed under the locks of lanes, in any order.
+        // A message that waits for a retry was certainly not accepted; it is changed under lane locks, in any order.
         let before = lock_handed_over(&mut tx, receipts.iter().map(|receipt| receipt.key)).await?;
         let (mut known, mut told) = (before.clone(), Vec::new());
         for receipt in receipts {
@@ -66,7 +65,7 @@ impl Store {
         Ok(known.len() as u64)
     }
 
-    /// Those that are certain, and those of messages that have no mark.
+    /// Returns the certain receipts, and those for messages without an installation id.
     async fn meant<'a>(&self, receipts: &'a [Receipt]) -> Result<Cow<'a, [Receipt]>, Error> {
         let doubtful: Vec<MessageKey> = receipts.iter().filter(|one| !one.is_certain).map(|one| one.key).collect();
         if doubtful.is_empty() {
@@ -78,14 +77,14 @@ impl Store {
 }
 
 impl LockedMessage {
-    /// Whether `receipt` may speak of this message.
+    /// Returns true if `receipt` may concern this message.
     fn is_meant(&self, receipt: &Receipt) -> bool {
         let other =
             self.provider_id.as_ref().zip(receipt.provider_id.as_ref()).is_some_and(|(ours, theirs)| ours != theirs);
         !other
     }
 
-    /// Whether its person was forgotten: of such a message nothing is noted but how it went.
+    /// Returns true if the person was erased: only the message's progress is recorded.
     fn is_forgotten(&self) -> bool {
         self.phone.is_empty()
     }
@@ -103,7 +102,7 @@ impl LockedMessage {
                 _ => None,
             };
         }
-        // What was read was delivered, and what was delivered was sent, though nobody said so.
+        // A read message was delivered, and a delivered message was sent, even without receipts for these.
         match receipt.status {
             ReceiptStatus::Sent => earliest(&mut self.sent_at),
             ReceiptStatus::Delivered => [&mut self.sent_at, &mut self.delivered_at].into_iter().for_each(earliest),
@@ -114,7 +113,7 @@ impl LockedMessage {
         }
     }
 
-    /// What `receipt` tells of how the provider calls things.
+    /// Returns the provider names that `receipt` contains.
     fn told<'a>(&self, receipt: &'a Receipt) -> Option<Told<'a>> {
         if self.is_forgotten() {
             return None;

@@ -1,4 +1,4 @@
-//! Replies: a STOP takes effect at once, everywhere the phone is known; a START undoes it.
+//! Replies: a STOP takes effect at once, in every account that knows the phone; a START undoes it.
 
 use std::collections::BTreeMap;
 
@@ -14,39 +14,39 @@ use crate::store::lock::{lock_lanes, lock_suppression_rows, lock_suppressions};
 use crate::store::schedule::wake::wake;
 use crate::store::{Error, Store};
 
-/// LatestWords by the person.
+/// The source for replies of the person.
 const BY_REPLY: By<'_> = By { source: "reply", actor: None, reason: None };
 
 /// A message from a person to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inbound {
-    /// Whose number it was sent to.
+    /// The account whose number received it.
     pub account: AccountId,
-    /// Whose phone it came from.
+    /// The sender's phone.
     pub phone: Phone,
     pub text: String,
 }
 
-/// What replies changed: phones with the account that heard them and is the one to answer.
+/// The changes made by replies: phones, each with the account that received the reply and should answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplyEffects {
-    /// They are written to no more.
+    /// These phones get no more messages.
     pub stopped: Vec<(AccountId, Phone)>,
-    /// They may be written to again.
+    /// These phones may get messages again.
     pub started: Vec<(AccountId, Phone)>,
-    /// They are written to no more by the account until somebody has read what they wrote.
+    /// The account sends these phones nothing until a person has reviewed the reply.
     pub held: Vec<(AccountId, Phone)>,
-    /// Targets that left for it.
+    /// Targets that left because of a STOP.
     pub exited: u64,
 }
 
 impl Store {
-    /// Acts on `replies`, in one transaction; what they say is for [`consent::read`] to tell.
+    /// Acts on `replies`, in one transaction; [`consent::read`] interprets their text.
     ///
-    /// STOP suppresses the phone and has its active targets leave, in every account; a message on its way settles as it
-    /// would, and is not tried again. START lifts a suppression that a STOP made, and no other: an opt-out that was
-    /// imported stands in somebody's books, where it must be taken back. It brings nobody back into a run they left. What
-    /// may be a STOP holds the person in the account that heard it, until a STOP, a START, or somebody who has read it.
+    /// STOP suppresses the phone and makes its active targets leave, in every account. A message in flight gets its
+    /// outcome as usual and is not retried. START lifts only a suppression that a STOP made: an imported opt-out must
+    /// be removed at its source. START returns nobody to a run they left. A possible STOP puts the person under review
+    /// in the receiving account, until a STOP, a START, or a reviewer's decision.
     pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<ReplyEffects, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to act on replies"))?;
         let heard = act_on(&mut tx, replies, &[], now).await?;
@@ -55,8 +55,8 @@ impl Store {
     }
 }
 
-/// As [`Store::reply`], in a transaction that has no lock yet that others wait for while they have these. A START of those whom
-/// their provider refused with a code, and who are `undone` now, lifts what that suppressed.
+/// Acts as [`Store::reply`], in a transaction that holds no lock that comes later in the lock order. A START from an
+/// `undone` person, whom their provider refused with a code, lifts the suppression which that refusal made.
 pub(super) async fn act_on(
     tx: &mut PgConnection,
     replies: &[Inbound],
@@ -75,27 +75,27 @@ pub(super) async fn act_on(
     let undone: Vec<&(&str, i64)> = undone.iter().filter(|(phone, _)| starts.contains(phone)).collect();
     started.extend(lift_refused(tx, &undone).await?);
     confirmation::withdraw(tx, &starts).await?;
-    // Who says clearly what they want needs nobody to read what they said before.
+    // A clear reply makes a review of earlier replies unnecessary.
     hold::end(tx, &said.phones(|word| word.last.is_some()), None).await?;
     let held = hold::begin(tx, &said.unclear(), now).await?;
     let (accounts, revived) = accounts_of(tx, &said.phones(|_| true), &starts).await?;
     lock_lanes(tx, &accounts).await?;
     let exited = let_go(tx, &accounts, (&said.phones(|word| word.stop), Exit::OptedOut), now).await?;
     opt_out::count(tx, &stopped, now).await?;
-    // Who says START may be enrolled in what they were never in, and go on where they were held.
+    // A START may allow enrollment in new runs, and lets targets under review continue.
     wake(tx, &revived, now).await?;
     let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
     Ok(ReplyEffects { stopped: heard(stopped), started: heard(started), held, exited })
 }
 
-/// What a phone said in a batch.
+/// The replies of one phone in a batch.
 #[derive(Debug, Default)]
 struct Word<'a> {
-    /// The last STOP or START of it, and who heard that.
+    /// The last STOP or START, with the account that received it.
     last: Option<(Reply, AccountId, &'a str)>,
-    /// It said STOP, whatever followed.
+    /// The phone said STOP at some point, whatever followed.
     stop: bool,
-    /// What it said since that only a person understands, by who heard it first.
+    /// The unclear replies since then, by the account that received each first.
     unclear: BTreeMap<AccountId, &'a str>,
 }
 
@@ -105,7 +105,7 @@ impl Word<'_> {
     }
 }
 
-/// The words of each phone that said any.
+/// The replies of each phone.
 #[derive(Debug, Default)]
 struct LatestWords<'a>(BTreeMap<&'a str, Word<'a>>);
 
@@ -132,7 +132,7 @@ impl<'a> LatestWords<'a> {
         self.0.iter().filter(|(_, word)| which(word)).map(|(phone, _)| *phone).collect()
     }
 
-    /// Who said STOP last, and how.
+    /// Returns the phones whose last clear reply is STOP, with its text.
     fn stops(&self) -> (Vec<&'a str>, Vec<Option<&'a str>>) {
         let stops = self.0.iter().filter(|(_, word)| word.is(Reply::Stop));
         stops.map(|(phone, word)| (*phone, word.last.map(|(.., text)| text))).unzip()
@@ -149,7 +149,7 @@ impl<'a> LatestWords<'a> {
     }
 }
 
-/// Returns the phones that were suppressed by a reply before.
+/// Lifts the suppressions made by a reply, and returns their phones.
 async fn lift(tx: &mut PgConnection, phones: &[&str]) -> Result<Vec<String>, Error> {
     lock_suppression_rows(tx, phones).await?;
     sqlx::query_scalar("delete from suppression where phone = any($1) and source = 'reply' returning phone")
@@ -159,7 +159,7 @@ async fn lift(tx: &mut PgConnection, phones: &[&str]) -> Result<Vec<String>, Err
         .map_err(Error::during("lift what a STOP suppressed"))
 }
 
-/// Returns the phones that were suppressed because their provider refused them with that code before.
+/// Lifts the suppressions made by provider refusals with these codes, and returns their phones.
 async fn lift_refused(tx: &mut PgConnection, undone: &[&(&str, i64)]) -> Result<Vec<String>, Error> {
     if undone.is_empty() {
         return Ok(Vec::new());

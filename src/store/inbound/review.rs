@@ -1,7 +1,8 @@
-//! People on hold: their reply may mean that they want no more messages, and somebody has to read it.
+//! Reviews of replies: a reply that may be an opt-out pauses the person until somebody has read it.
 //!
-//! The account that heard it, or when nobody knows which did, every account (number 0), writes to them no more until then; forecasts and copies of a database assume that it is read
-//! soon. Whoever changes holds takes turns with whoever changes suppressions, and holds the lanes of the accounts.
+//! The account that received it sends them nothing until then; if the account is unknown, no account does (number 0).
+//! Forecasts and copies of a database assume a quick review. Transactions that change reviews take the suppression lock
+//! and hold the lanes of the accounts.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +16,8 @@ use crate::store::schedule::wake::wake;
 use crate::store::{Error, Store};
 
 impl Store {
-    /// Ends the holds of `phones`, in one account or in all, as by somebody who has read what they wrote, and says of which
-    /// there was one. One transaction.
+    /// Ends the reviews of `phones`, in one account or in all, after a person has read the replies. Returns the phones
+    /// that had a review. One transaction.
     pub async fn release(
         &self,
         phones: &BTreeSet<Phone>,
@@ -43,8 +44,8 @@ impl Store {
     }
 }
 
-/// Holds phones, each in the account that heard the text, and tells of those that were not held yet. What was heard first
-/// stands.
+/// Starts reviews of phones, each in the account that received the text, and returns the new ones. The first recorded
+/// text stays.
 pub(super) async fn begin(
     tx: &mut PgConnection,
     heard: &[(AccountId, &str, &str)],
@@ -75,7 +76,7 @@ pub(super) async fn begin(
     Ok(held)
 }
 
-/// Ends holds, in one account or in all, in the order of the accounts.
+/// Ends reviews, in one account or in all, in the order of the accounts.
 pub(in crate::store) async fn end(
     tx: &mut PgConnection,
     phones: &[&str],

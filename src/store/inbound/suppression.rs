@@ -1,7 +1,7 @@
-//! Who is not written to, whatever any campaign says: by their own word, by an operator's, or by a list.
+//! Suppressions: phones that get no message of any campaign, by the person's word, an operator's, or a list.
 //!
 //! Locks, in the order of an import: suppressions by phone, then the lanes of all accounts concerned in one pass.
-//! Before both, nobody enrolls: whoever is being taken into a run while they are suppressed would be missed.
+//! Before both, enrollment is excluded: otherwise a person enrolled during the suppression would be missed.
 
 use std::collections::BTreeSet;
 
@@ -19,32 +19,32 @@ use crate::store::schedule::wake::{Changed, look_again, wake};
 use crate::store::send::target_rows::{TargetRow, TargetRows};
 use crate::store::{Error, Store};
 
-/// Phones that the log names, masked; of more it tells how many they are.
+/// The maximum number of phones that a log entry names, masked; beyond it, the entry gives their number.
 const NAMED: usize = 3;
 
-/// Whose word it is that phones are suppressed.
+/// The source of a suppression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listed {
-    /// Typed in.
+    /// Entered by an operator.
     ByHand,
     /// Read from a file.
     InFile,
-    /// A provider says so of people who told it, or whom it will not have written to.
+    /// Reported by a provider: the person told it, or it refuses messages to them.
     ByProvider,
 }
 
-/// What suppressing phones came to.
+/// The result of suppressing phones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Suppressed {
-    /// Phones that were written to before.
+    /// Phones that were not suppressed before.
     pub added: u64,
-    /// Targets that left for it.
+    /// Targets that left because of it.
     pub exited: u64,
 }
 
 impl Store {
-    /// Suppresses `phones` for everybody, as a STOP does: their active targets leave, in every account. What a person
-    /// suppressed by a STOP, a START does not lift any more. One transaction.
+    /// Suppresses `phones` in every account, as a STOP does: their active targets leave. A START no longer lifts a
+    /// suppression that a STOP made, once it is repeated here. One transaction.
     pub async fn suppress(
         &self,
         phones: &BTreeSet<Phone>,
@@ -56,7 +56,7 @@ impl Store {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to suppress phones"))?;
         lock_suppressions(&mut tx).await?;
         if listed == Listed::ByProvider {
-            // What a provider says of a hand-over may be heard after its person was forgotten.
+            // A provider's report on a hand-over may arrive after the person's erasure.
             let gone = erased::among(&mut tx, &phones).await?;
             phones.retain(|phone| !gone.contains(*phone));
         }
@@ -86,8 +86,8 @@ impl Store {
         Ok(Suppressed { added: new.len() as u64, exited })
     }
 
-    /// Lifts the suppression of `phones`, whosever word it was, and says of which there was one. It brings nobody back
-    /// into a run they left, and takes back no opt-out that an export has. One transaction.
+    /// Lifts the suppressions of `phones`, whatever their source, and returns the phones that had one. It returns
+    /// nobody to a run they left, and cancels no opt-out in an export. One transaction.
     pub async fn unsuppress(
         &self,
         phones: &BTreeSet<Phone>,
@@ -130,7 +130,7 @@ fn sentence(what: &str, phones: &[&str], reason: Option<&str>) -> String {
     format!("{what} {named}{why}")
 }
 
-/// By whose word, and why.
+/// The source of a suppression, and the reason for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct By<'a> {
     /// `reply`, `operator`, `import` or `channel`.
@@ -139,17 +139,17 @@ pub(super) struct By<'a> {
     pub(super) reason: Option<&'a str>,
 }
 
-/// What became of the rows of suppressions.
+/// The changes to the suppression rows.
 #[derive(Debug)]
 pub(super) struct Added {
     /// Phones that were not suppressed before.
     pub(super) new: Vec<String>,
-    /// Phones that were, and that are no longer the person's to release.
+    /// Phones that were already suppressed, and that the person can no longer release.
     pub(super) kept: Vec<String>,
 }
 
-/// Suppresses phones, each of which is there once, beside what each of them wrote. The first word about a phone stands; but
-/// others than the person say so once more for good, beside what the person said.
+/// Suppresses phones, each given once, with the text each of them wrote. The first source recorded for a phone stays; a
+/// later source other than the person makes it permanent, beside the person's text.
 pub(super) async fn add(
     tx: &mut PgConnection,
     (phones, said): (&[&str], &[Option<&str>]),
@@ -178,7 +178,7 @@ pub(super) async fn add(
     Ok(Added { new: phones(new), kept: phones(kept) })
 }
 
-/// The accounts that know one of `phones`, and of those the ones that know one of `started`.
+/// Returns the accounts that know one of `phones`, and those among them that know one of `started`.
 pub(in crate::store) async fn accounts_of(
     tx: &mut PgConnection,
     phones: &[&str],
@@ -196,8 +196,8 @@ pub(in crate::store) async fn accounts_of(
     Ok((rows.into_iter().map(|(account, _)| AccountId(account)).collect(), revived))
 }
 
-/// Has the active targets of `phones` leave with `exit`, and their runs looked at. The lanes of `accounts` are locked by then; where
-/// an import has brought a phone since, nobody is enrolled with it any more.
+/// Makes the active targets of `phones` leave with `exit`, and schedules a look at their runs. The lanes of `accounts`
+/// are already locked. If an import has added a phone since, enrollment no longer takes it.
 pub(in crate::store) async fn let_go(
     tx: &mut PgConnection,
     accounts: &[AccountId],
@@ -222,7 +222,7 @@ pub(in crate::store) async fn let_go(
         targets.push(key, TargetRow::Exited(exit), now);
     }
     targets.save(tx).await?;
-    // Nobody else may write for it: quota comes back when what is on its way has settled.
+    // The run's quota stays taken until the messages in flight have outcomes.
     let changed = Changed { keys, at: vec![now; rows.len()], gave_back: vec![false; rows.len()] };
     look_again(tx, changed).await?;
     Ok(rows.len() as u64)

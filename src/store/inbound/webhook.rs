@@ -1,4 +1,4 @@
-//! What providers post to us, from when it came until nobody needs it any more.
+//! Webhook requests from providers, kept from their arrival until they are no longer needed.
 
 use chrono::TimeDelta;
 
@@ -6,41 +6,41 @@ use crate::core::domain::Timestamp;
 use crate::store::schedule::next_due::{GIVEN_UP_KEPT, KEPT};
 use crate::store::{Error, Store};
 
-/// Posts that are taken at once, and the bytes after which no further one is.
+/// The batch limit of a claim in requests, and the size in bytes after which it takes no further one.
 const AT_ONCE: i64 = 256;
 const BYTES_AT_ONCE: i64 = 4 * 1024 * 1024;
-/// After these many attempts a post is kept as it is.
+/// A request is kept unprocessed after this many attempts.
 const ATTEMPTS: i32 = 10;
-/// The first pause after a failed attempt; each is twice as long as the one before.
+/// The first delay after a failed attempt; each later one is twice as long.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(5);
-/// Providers repeat what they tell for a week; a little longer is remembered what was heard.
+/// Providers repeat reports for a week; the ids of processed messages are kept a little longer.
 const REMEMBERED: TimeDelta = TimeDelta::days(30);
-/// Rows of a kind that one purge removes.
+/// The batch limit of a purge, in rows of one table.
 const PURGED_AT_ONCE: i64 = 5_000;
 
-/// One post.
+/// One webhook request.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Webhook {
     pub id: i64,
     pub channel: String,
     pub received_at: Timestamp,
     pub body: Vec<u8>,
-    /// This one included.
+    /// Includes the current attempt.
     pub attempts: i32,
 }
 
-/// What became of a post.
+/// The result of processing a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Processed {
     pub id: i64,
-    /// What in it could not be read.
+    /// The parts that could not be read.
     pub problem: Option<String>,
-    /// Somebody whom it names was forgotten: its body goes.
+    /// True if it names an erased person: its body is deleted.
     pub erase: bool,
 }
 
 impl Store {
-    /// Writes down what was posted to `channel`.
+    /// Stores a request to `channel`.
     pub async fn keep_webhook(&self, channel: &str, body: &[u8], now: Timestamp) -> Result<(), Error> {
         sqlx::query("insert into webhook (channel, received_at, body, due_at) values ($1, $2, $3, $2)")
             .bind(channel)
@@ -52,7 +52,7 @@ impl Store {
         Ok(())
     }
 
-    /// Hands out posts that wait, the oldest first. Whoever takes them settles them before `until`; otherwise others get
+    /// Claims waiting requests, the oldest first. The caller settles them before `until`; afterwards others may claim
     /// them.
     pub async fn claim_webhooks(&self, now: Timestamp, until: Timestamp) -> Result<Vec<Webhook>, Error> {
         let mut claimed: Vec<Webhook> = sqlx::query_as(
@@ -76,7 +76,7 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Notes that posts are processed.
+    /// Marks requests as processed.
     pub async fn settle_webhooks(&self, settled: &[Processed], now: Timestamp) -> Result<(), Error> {
         sqlx::query(
             "with u as materialized (
@@ -97,8 +97,8 @@ impl Store {
         Ok(())
     }
 
-    /// Has a post that could not be processed tried again, later each time; in the end it is kept with its `error` for a
-    /// month, without its body if that is to be erased. Says when it is tried again.
+    /// Schedules a retry of a failed request, with growing delays. After the last attempt the request is kept with its
+    /// `error` for a month, without its body if that must be erased. Returns the time of the retry.
     pub async fn put_webhook_off(
         &self,
         webhook: &Webhook,
@@ -123,8 +123,8 @@ impl Store {
         Ok(again)
     }
 
-    /// Erases what was posted that names somebody by one of `names`; what waits goes when it has been processed. In a
-    /// transaction of its own: whoever processes posts has locks that others wait for.
+    /// Erases the requests that name a person by one of `names`; waiting ones are erased after their processing. Runs
+    /// in its own transaction, because the processing of requests holds locks that others wait for.
     pub(in crate::store) async fn erase_webhooks(&self, names: &[String]) -> Result<(), Error> {
         sqlx::query(
             "with naming as materialized (
@@ -141,8 +141,8 @@ impl Store {
         Ok(())
     }
 
-    /// Removes posts that were processed a week ago, and those that were given up and came a month ago, and forgets what
-    /// nobody repeats any more. Returns how many rows.
+    /// Removes requests processed a week ago, those given up that arrived a month ago, and the ids of messages that
+    /// providers no longer repeat. Returns the number of rows.
     pub async fn purge_webhooks(&self, now: Timestamp) -> Result<u64, Error> {
         let mut purged = 0;
         for (sql, before) in [

@@ -154,8 +154,8 @@ impl Store {
     }
 }
 
-/// The targets of `wanted` with their keys and what the gate is asked about those who wait for a message and are `asked`
-/// about.
+/// The targets of `wanted` with their keys and what the gate is asked about those who wait for a message and are
+/// `asked` about.
 pub(super) async fn targets_asked(
     tx: &mut PgConnection,
     program: &Program,

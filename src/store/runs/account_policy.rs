@@ -1,4 +1,4 @@
-//! The accounts of which the `Account` manifests speak that a plan changes: they are looked at anew, and nobody else.
+//! Accounts whose `Account` manifests a plan changes: only these are examined again.
 
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -12,7 +12,7 @@ use crate::core::plan::{Kind, Plan};
 use crate::store::Error;
 use crate::store::rows::decode;
 
-/// Whom the manifests that `plan` changes select in one of `trees`, which are what it leads from and to.
+/// Returns the selectors of the manifests that `plan` changes, in both `trees`: before and after the plan.
 pub(in crate::store) fn spoken_of<'a>(
     plan: &'a Plan,
     trees: [&'a Desired; 2],
@@ -22,7 +22,7 @@ pub(in crate::store) fn spoken_of<'a>(
     both.flatten().map(|account| &account.accounts)
 }
 
-/// The numbers of these accounts, by what is in force in the database and what `plan` leads to.
+/// Returns the ids of these accounts, both by the manifests in force and by the result of `plan`.
 pub(in crate::store) async fn accounts_spoken_of(
     tx: &mut PgConnection,
     plan: &Plan,

@@ -1,4 +1,4 @@
-//! Whom it concerns what a provider tells: few have to be locked, and looked at, for what is told of one number.
+//! Runs and accounts affected by a provider restriction: a report on one number must lock and examine only a few.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub(in crate::store) struct Affected<'a> {
     /// Templates by name, and the campaigns that use them.
     pub(super) using: BTreeSet<(&'a str, CampaignId)>,
     accounts: BTreeSet<AccountId>,
-    /// What many share: there is nobody of whom it could be said that it does not concern them.
+    /// True if the subject is shared so widely that every run may be affected.
     everybody: bool,
 }
 
@@ -55,7 +55,7 @@ impl<'a> Affected<'a> {
         Ok(this)
     }
 
-    /// Locks the lanes of the accounts whose runs these are, as far as they are not over, and returns them.
+    /// Locks the lanes of the accounts with unfinished affected runs, and returns these accounts.
     pub(in crate::store) async fn lock(&self, tx: &mut PgConnection) -> Result<Vec<AccountId>, Error> {
         let accounts: Vec<i32> = sqlx::query_scalar(
             "select distinct account_id from run
@@ -72,7 +72,7 @@ impl<'a> Affected<'a> {
         Ok(accounts)
     }
 
-    /// Has those looked at that may be stopped or go on. Their lanes are locked.
+    /// Schedules a look at runs that may pause or resume. Their lanes are locked.
     pub(super) async fn look_again(&self, tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
         let runs = ConcernedRuns { all: self.everybody, campaigns: self.campaigns(), accounts: self.accounts() };
         check_concerned(tx, runs, now).await
@@ -87,7 +87,7 @@ impl<'a> Affected<'a> {
     }
 }
 
-/// Numbers by the ids by which they send, with their channels; one that is named by no digits we know is called by its id.
+/// Returns numbers with the ids by which they send and their channels; a number with unknown digits is taken as an id.
 async fn ids(tx: &mut PgConnection, numbers: &BTreeSet<(&str, &str)>) -> Result<Vec<(String, String)>, Error> {
     sqlx::query_as(
         "with told as (select * from unnest($1::text[], $2::text[]) as u (channel, name))

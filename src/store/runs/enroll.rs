@@ -1,4 +1,4 @@
-//! Enrollment: one statement takes everybody who matches a campaign, across all its accounts.
+//! Enrollment: one statement enrolls all people who match a campaign, across all its accounts.
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -19,7 +19,7 @@ use crate::store::rows::{decode, zone};
 use crate::store::schedule::wake::wake_lanes_at;
 use crate::store::{Error, Store};
 
-/// What one pass over a campaign did.
+/// The result of one pass over a campaign.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Enrolled {
     pub runs: usize,
@@ -31,17 +31,17 @@ struct DueRun {
     account: AccountId,
     zone: Zone,
     enrolled: DayCount,
-    /// Passes that were not cut short.
+    /// Passes that reached everybody.
     passes: i32,
-    /// People ever taken, counted only where a limit asks for it.
+    /// People ever enrolled, counted only if a limit needs it.
     ever: Option<u64>,
-    /// Whether the account takes people.
+    /// True if enrollment is on for the account.
     enrolls: bool,
     today: NaiveDate,
 }
 
 impl Store {
-    /// Campaigns with a run whose enrollment pass is due at `now`.
+    /// Returns the campaigns with a run whose enrollment pass is due at `now`.
     pub async fn campaigns_to_enroll(&self, now: Timestamp) -> Result<Vec<CampaignId>, Error> {
         let ids: Vec<i32> = sqlx::query_scalar(
             "select distinct campaign_id from run where enroll_at <= $1 and phase = 'active' order by 1",
@@ -53,8 +53,8 @@ impl Store {
         Ok(ids.into_iter().map(CampaignId).collect())
     }
 
-    /// Makes one enrollment pass over every run of the campaign that is due: newest registration first, never the
-    /// same person twice, within `limits`. One transaction.
+    /// Makes one enrollment pass over every due run of the campaign: newest registration first, never the same person
+    /// twice, within `limits`. One transaction.
     pub async fn enroll(&self, program: &Program, id: CampaignId, now: Timestamp) -> Result<Enrolled, Error> {
         let Some(campaign) = program.campaign(id) else { return Ok(Enrolled::default()) };
         let spec = &campaign.spec;
@@ -73,8 +73,8 @@ impl Store {
         let found = insert(&mut tx, id, campaign, &seekers, program.revision, now).await?;
         let young = youngest(&mut tx, spec, &seekers, now).await?;
 
-        // Nobody saw the new targets yet. From here on nobody else touches these accounts; if a run stopped or a plan was
-        // applied in the meantime, the whole pass is undone and made again.
+        // The new targets are not visible yet. From here on no other transaction changes these accounts. If a run
+        // stopped or a plan was applied meanwhile, the whole pass is rolled back and repeated.
         let accounts: Vec<AccountId> = due.iter().map(|run| run.account).collect();
         lock_lanes(&mut tx, &accounts).await?;
         if !all_active(&mut tx, id, &accounts).await? || !in_force(&mut tx, program).await? {
@@ -133,7 +133,7 @@ async fn due_runs(
     .fetch_all(tx)
     .await
     .map_err(Error::during("read the runs to enroll"))?;
-    // Of the runs that a plan has stopped and nobody has moved on yet, none.
+    // Runs that a plan has stopped, but that were not advanced yet, are left out.
     let acts = |reason: &str| Reason::parse(reason).is_some_and(|reason| may_act(Phase::Active, reason, spec.state));
     rows.into_iter()
         .filter(|(_, reason, ..)| acts(reason))
@@ -153,7 +153,7 @@ async fn due_runs(
         .map_err(decode("read the runs to enroll"))
 }
 
-/// Inserts what is selected before it. Everybody of a pass becomes due together; a microsecond for each second of age
+/// Inserts the preceding selection. All people of a pass become due together; a microsecond per second of age
 /// keeps the newest first.
 macro_rules! insert_matched {
     () => {
@@ -167,7 +167,7 @@ macro_rules! insert_matched {
     };
 }
 
-/// Takes the newest, as many as there is room for.
+/// Enrolls the newest people, as many as there is room for.
 const NEWEST: &str = concat!(
     "with matched as (
        select r.account_id, r.id, r.registered_at, d.room,
@@ -177,7 +177,7 @@ const NEWEST: &str = concat!(
     insert_matched!()
 );
 
-/// Takes everybody, in the order of the index.
+/// Enrolls everybody, in index order.
 const EVERYBODY: &str = concat!(
     "with matched as (
        select r.account_id, r.id, r.registered_at, d.room, 1 as rank",
@@ -186,7 +186,7 @@ const EVERYBODY: &str = concat!(
     insert_matched!()
 );
 
-/// Takes whoever matches; by account: how many, and when the first of them is due.
+/// Enrolls matching people. Returns their number and the first due time by account.
 async fn insert(
     tx: &mut PgConnection,
     id: CampaignId,
@@ -195,7 +195,7 @@ async fn insert(
     revision: i32,
     now: Timestamp,
 ) -> Result<Vec<(AccountId, u64, Timestamp)>, Error> {
-    // Who comes first matters only where not everybody fits; without that the rows go in as the index has them.
+    // Order matters only if not everybody fits; otherwise rows are inserted in index order.
     let limited = seekers.iter().any(|seeker| seeker.room < u64::MAX);
     let query = sqlx::query_as(if limited { NEWEST } else { EVERYBODY });
     let first_due = campaign.cadence.first(now);
@@ -211,7 +211,7 @@ async fn insert(
     Ok(rows.into_iter().map(|(account, people, due)| (AccountId(account), people.unsigned_abs(), due)).collect())
 }
 
-/// By account: when the first of those who registered too recently is old enough to be taken.
+/// Returns, by account, the time at which the first of those who registered too recently can be enrolled.
 async fn youngest(
     tx: &mut PgConnection,
     spec: &Campaign,
@@ -231,12 +231,12 @@ async fn youngest(
     .fetch_all(tx)
     .await
     .map_err(Error::during("look for the next to enroll"))?;
-    // A registration exactly that old is not older than that: one microsecond more.
+    // Only a registration older than the limit qualifies: one microsecond more.
     let ripe = |registered: Timestamp| registered + wait + TimeDelta::microseconds(1);
     Ok(rows.into_iter().map(|(account, registered)| (AccountId(account), ripe(registered))).collect())
 }
 
-/// What a pass leaves behind in its runs, column by column.
+/// The results of a pass for its runs, as columns.
 #[derive(Default)]
 struct Passes {
     accounts: Vec<i32>,
@@ -264,7 +264,7 @@ impl Passes {
         };
         let small = |n: u64| i32::try_from(n).unwrap_or(i32::MAX);
         self.accounts.push(run.account.0);
-        // A pass without room for everybody does not say that nobody is left.
+        // A pass without room for everybody does not prove that nobody is left.
         self.found.push(small(if cut_short { found.max(1) } else { found }));
         self.full.push(i32::from(!cut_short));
         self.days.push(run.enrolled.on.map_or(run.today, |on| on.max(run.today)));

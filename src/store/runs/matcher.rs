@@ -1,4 +1,4 @@
-//! Who matches a campaign: the one definition, used to count and to enroll.
+//! Matching of people and campaigns: the one definition, used to count and to enroll.
 
 use std::collections::HashMap;
 
@@ -12,8 +12,8 @@ use crate::core::domain::{AccountId, CampaignId, Name, Timestamp, Zone};
 use crate::core::manifest::desired::{Campaign, ConsentPolicy, Subscription};
 use crate::store::Error;
 
-/// Every condition of a match, with the name of the reason for which it fails: the one list, in the order in which
-/// reasons are told. The macro `$form` makes something of it.
+/// Every condition of a match, with the name of the reason for its failure: the one list, in the order in which
+/// reasons are reported. The macro `$form` expands it.
 macro_rules! conditions {
     ($($form:tt)+) => {
         $($form)+! {
@@ -53,7 +53,7 @@ macro_rules! conditions {
 }
 pub(in crate::store) use conditions;
 
-/// The `from … where …` of every referral of the accounts that are looked at, aliases `r` (referral) and `d` (account
+/// The `from … where …` for every referral of the examined accounts, aliases `r` (referral) and `d` (account
 /// with its bounds). Parameters `$1` to `$18` are those of [`Matcher::bind`]; a statement's own start at `$19`.
 macro_rules! people {
     () => {
@@ -70,7 +70,7 @@ macro_rules! all_hold {
 }
 pub(in crate::store) use all_hold;
 
-/// [`people!`] who match: who fulfils every one of [`conditions!`].
+/// The rows of [`people!`] that fulfil all [`conditions!`].
 macro_rules! matching {
     () => {
         concat!(
@@ -81,18 +81,18 @@ macro_rules! matching {
 }
 pub(in crate::store) use matching;
 
-/// An account for which people are looked for.
+/// An account that looks for people.
 #[derive(Debug, Clone)]
 pub struct Seeker {
     pub account: AccountId,
     pub zone: Zone,
-    /// Whether the account takes people at all.
+    /// True if enrollment is on for the account.
     pub enrolls: bool,
-    /// How many people the run may still take now.
+    /// The number of people that the run may still enroll now.
     pub room: u64,
 }
 
-/// A campaign, and those of its name whose manifests went before it came.
+/// A campaign, and the removed earlier campaigns of its name.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Lives {
     present: CampaignId,
@@ -106,7 +106,7 @@ impl Lives {
     }
 }
 
-/// The campaigns that ever had some names.
+/// All campaigns, present and past, with these names.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Earlier(HashMap<String, Vec<i32>>);
 
@@ -124,24 +124,24 @@ impl Earlier {
         Ok(Self(rows.into_iter().collect()))
     }
 
-    /// All lives of the campaign that has the name at `present`.
+    /// Returns all lives of the campaign that has the name at `present`.
     pub(in crate::store) fn lives(&self, name: &Name, present: CampaignId) -> Lives {
         let earlier = self.0.get(name.as_str()).into_iter().flatten().copied().filter(|id| *id != present.0);
         Lives { present, earlier: earlier.collect() }
     }
 }
 
-/// The filter of a campaign with its times worked out for each account.
+/// A campaign's filter, with its times computed for each account.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Matcher {
     accounts: Vec<i32>,
     registered_from: Vec<Option<Timestamp>>,
     registered_before: Vec<Option<Timestamp>>,
-    /// Whoever registered from here on is too young for `enrollAfter`.
+    /// Registrations from this instant on are too recent for `enrollAfter`.
     old_enough: Option<Timestamp>,
     born_from: Vec<Option<NaiveDate>>,
     born_to: Vec<Option<NaiveDate>>,
-    /// `None` where the account takes nobody.
+    /// `None` where the account enrolls nobody.
     rooms: Vec<Option<i64>>,
     legacy: bool,
     paid: Option<bool>,
@@ -152,7 +152,7 @@ pub(in crate::store) struct Matcher {
     attributes: Option<Value>,
     campaign: i32,
     exclude_current: bool,
-    /// Campaigns of the same name that were removed: whoever was in one of them was in this one.
+    /// Removed campaigns of the same name: their targets count as targets of this campaign.
     earlier: Option<Vec<i32>>,
     now: Timestamp,
 }
@@ -162,7 +162,7 @@ impl Matcher {
         let filter = &spec.filter;
         let old_enough = now - TimeDelta::from_std(spec.enroll_after.into()).unwrap_or_default();
         let list = |items: Vec<String>| (!items.is_empty()).then_some(items);
-        // Somebody is n years old from the n-th birthday to the day before the next one.
+        // A person is n years old from the n-th birthday to the day before the next one.
         let years_before = |day: NaiveDate, years: u16| day.checked_sub_months(Months::new(12 * u32::from(years)));
         Self {
             accounts: seekers.iter().map(|s| s.account.0).collect(),
@@ -196,7 +196,7 @@ impl Matcher {
         }
     }
 
-    /// Counts as matching too who is only too young, or only in another run: that passes.
+    /// Also matches people who are only too young or only in another run, since both conditions pass with time.
     pub(in crate::store) fn sooner_or_later(self) -> Self {
         Self { old_enough: None, exclude_current: false, ..self }
     }

@@ -1,4 +1,4 @@
-//! Overrides as rows: read for runs, and ended when their time is over.
+//! Overrides as rows: read for runs, and ended when they expire.
 
 use sqlx::PgConnection;
 
@@ -29,7 +29,7 @@ impl Row {
     }
 }
 
-/// The overrides that may concern runs of `accounts`, those whose time is over included.
+/// Reads the overrides that may concern runs of `accounts`, including expired ones.
 pub(in crate::store) async fn overrides_of(tx: &mut PgConnection, accounts: &[i32]) -> Result<Overrides, Error> {
     const OPERATION: &str = "read the overrides";
     let rows: Vec<Row> = sqlx::query_as(
@@ -63,7 +63,7 @@ pub(in crate::store) async fn find(
     row.map(Row::order).transpose().map_err(decode(OPERATION))
 }
 
-/// Tells of the overrides whose time is over, each once.
+/// Logs expired overrides, each once.
 pub(in crate::store) async fn end_overrides(tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
     const OPERATION: &str = "end the overrides whose time is over";
     let rows: Vec<Row> = sqlx::query_as(

@@ -1,6 +1,6 @@
-//! What providers told last of templates, numbers and accounts of ours, and having those looked at whom it concerns.
+//! Restrictions: the latest provider reports on templates, numbers and accounts, and the runs that they affect.
 //!
-//! Locks: the lanes of all accounts concerned, then stops in their order, then runs.
+//! Locks: the lanes of all accounts concerned, then restrictions in key order, then runs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,20 +13,20 @@ use crate::core::lifecycle::send_resources::SendResources;
 use crate::store::rows::{decode, strange};
 use crate::store::{Error, Senders, Store};
 
-/// A number of ours as its provider calls it.
+/// A sender number as its provider names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SenderName {
     pub channel: String,
-    /// By which it sends.
+    /// The id by which it sends.
     pub number: String,
     /// The digits that people dial.
     pub digits: Option<String>,
-    /// The account at the provider that it belongs to.
+    /// The provider account that owns it.
     pub business: Option<String>,
 }
 
 impl Store {
-    /// Remembers what numbers of ours are called; what is not told this time stays as it was.
+    /// Saves the provider names of sender numbers; missing parts keep their values.
     pub async fn learn_senders(&self, names: &BTreeSet<SenderName>) -> Result<(), Error> {
         let names: BTreeMap<(&str, &str), &SenderName> =
             names.iter().map(|name| ((name.channel.as_str(), name.number.as_str()), name)).collect();
@@ -52,7 +52,7 @@ impl Store {
     }
 }
 
-/// A subject as columns: its kind, its name, and its language or nothing.
+/// Returns a subject as columns: its kind, its name, and its language or an empty string.
 fn columns(subject: &Subject) -> (&'static str, &str, &str) {
     match subject {
         Subject::Template { name, language } => ("template", name, language.as_deref().unwrap_or_default()),
@@ -86,8 +86,8 @@ impl Row {
     }
 }
 
-/// What providers stop, and of templates also what they lifted: of a language and of all what was told last counts. Of
-/// numbers nothing is known yet.
+/// Reads restrictions; for templates also lifted ones, since the latest report on one language or on all languages
+/// counts. The names of numbers are not read yet.
 pub(super) async fn read(tx: &mut PgConnection, now: Timestamp) -> Result<Restrictions, Error> {
     const OPERATION: &str = "read what providers stop";
     let rows: Vec<Row> = sqlx::query_as(
@@ -103,7 +103,7 @@ pub(super) async fn read(tx: &mut PgConnection, now: Timestamp) -> Result<Restri
     Ok(Restrictions { all, ..Restrictions::default() })
 }
 
-/// Adds what is known of `numbers`, and of the accounts behind channels.
+/// Adds the known names of `numbers`, and of the accounts behind channels.
 pub(super) async fn know(tx: &mut PgConnection, stops: &mut Restrictions, numbers: &[String]) -> Result<(), Error> {
     const OPERATION: &str = "read what numbers are called";
     let rows: Vec<(String, String, Option<String>, Option<String>)> =
@@ -128,8 +128,8 @@ pub(super) async fn know(tx: &mut PgConnection, stops: &mut Restrictions, number
     Ok(())
 }
 
-/// Notes `told`, of each subject what was told last, and has the runs looked at that it may concern. What is older than what
-/// is known changes nothing; of two of the same instant the one that stops counts.
+/// Saves the latest of `told` for each subject, and schedules a look at affected runs. A report older than the saved
+/// one changes nothing; of two with the same time, the one that restricts counts.
 pub(in crate::store) async fn note(
     tx: &mut PgConnection,
     told: &[&Restriction],
@@ -153,8 +153,8 @@ pub(in crate::store) async fn note(
     affected.look_again(tx, now).await
 }
 
-/// Saves what is news, and has the runs forget that a template was refused which can be sent again: that one, or one that
-/// nobody can tell, of a campaign that uses it.
+/// Saves new reports. Clears template refusals of runs if the template can be sent again: the reported template, or an
+/// unidentified one of a campaign that uses it.
 async fn save(
     tx: &mut PgConnection,
     stops: &[&Restriction],
@@ -178,7 +178,7 @@ async fn save(
     Ok(())
 }
 
-/// Forgets what concerns channels that are gone.
+/// Deletes the restrictions and sender names of removed channels.
 pub(in crate::store) async fn forget(tx: &mut PgConnection, channels: &[&str]) -> Result<(), Error> {
     sqlx::query(
         "with stops as (delete from provider_stop where channel = any($1)) delete from sender where channel = any($1)",

@@ -1,6 +1,6 @@
-//! Lifting what providers stopped, because a person has looked.
+//! Lifting of provider restrictions after a person's check.
 //!
-//! Locks: the lanes of all who wait, then stops, then runs.
+//! Locks: the lanes of all accounts with waiting runs, then restrictions, then runs.
 
 use sqlx::PgConnection;
 
@@ -11,10 +11,10 @@ use crate::core::lifecycle::send_resources::Template;
 use crate::store::Error;
 use crate::store::schedule::wake::wake_waiting;
 
-/// Lifts, for an order that has `scope` go on, what its runs could not send and what a provider stopped of it: the templates
-/// of a campaign, or the number that an account has of its own. Templates are those of all accounts, so whoever has looked at
-/// one account only has not looked at them. The lanes of `scope`, and of all who [wait](waiting), are locked. Returns what was
-/// said when the provider stopped it.
+/// Lifts, for an order that resumes `scope`, the failures of its runs and its provider restrictions: the templates of a
+/// campaign, or the number of a single account. Templates are shared by all accounts, so an order for one account does
+/// not lift them. The lanes of `scope`, and of all accounts that [wait](waiting), are locked. Returns the sentences of
+/// the lifted restrictions.
 pub(in crate::store) async fn lift_for(
     tx: &mut PgConnection,
     scope: Scope,
@@ -46,7 +46,7 @@ pub(in crate::store) async fn lift_for(
     Ok(lifted)
 }
 
-/// Has runs forget what could not be sent: a person has looked, and what is at fault still will say so again.
+/// Clears the failures of runs after a person's check; a fault that persists is reported again.
 async fn lift_faults(tx: &mut PgConnection, scope: Scope) -> Result<(), Error> {
     sqlx::query(
         "update run set fault_revision_id = null
@@ -61,17 +61,17 @@ async fn lift_faults(tx: &mut PgConnection, scope: Scope) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a person has looked at: a campaign, for its templates; an account, by the number it sends by; or all of a channel.
+/// The object of a check: a campaign's templates, an account's sender number, or a whole channel.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) enum Lifted<'a> {
-    /// Those of these that go by this channel; `None`: by any.
+    /// These templates where sent by this channel; `None`: by any channel.
     Templates(Option<&'a Name>, &'a [&'a Template]),
     Number(&'a str),
     Channel(&'a str),
 }
 
-/// Lifts what providers stopped, because a person has looked; what they tell of it from now on counts again. The lanes of all
-/// who [wait](waiting) are locked. Returns what was said when it was stopped.
+/// Lifts provider restrictions after a person's check; later reports count again. The lanes of all accounts that
+/// [wait](waiting) are locked. Returns the sentences of the lifted restrictions.
 pub(in crate::store) async fn lift(tx: &mut PgConnection, lifted: Lifted<'_>) -> Result<Vec<String>, Error> {
     let (mut names, mut languages, mut way, mut number, mut channel) = (Vec::new(), Vec::new(), None, None, None);
     match lifted {
@@ -93,7 +93,7 @@ pub(in crate::store) async fn lift(tx: &mut PgConnection, lifted: Lifted<'_>) ->
         .map_err(Error::during("lift what a provider stopped"))
 }
 
-/// The accounts of which a run waits that may go on when a provider, or somebody who has looked, lifts a stop.
+/// Returns the accounts with a paused run that may resume when a provider or a person lifts a restriction.
 pub(in crate::store) async fn waiting(tx: &mut PgConnection) -> Result<Vec<AccountId>, Error> {
     let accounts: Vec<i32> = sqlx::query_scalar(
         "select distinct account_id from run where finished_at is null and phase = 'paused'

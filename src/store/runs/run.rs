@@ -1,4 +1,4 @@
-//! Runs: made for every account a campaign selects, and moved on when they are due.
+//! Runs: created for every account that a campaign selects, and advanced when due.
 
 use sqlx::PgConnection;
 
@@ -15,9 +15,9 @@ use crate::store::lock::{lock_lanes, share_overrides};
 use crate::store::{Error, Store};
 
 impl Store {
-    /// Moves on the runs that are due for a look. Returns how many changed phase.
+    /// Advances due runs. Returns the number of changed phases.
     ///
-    /// A program that is not in force any more changes nothing: whoever calls loads the new one and comes again.
+    /// A program that is no longer in force changes nothing: the caller loads the new one and retries.
     pub async fn advance_runs(&self, program: &Program, now: Timestamp) -> Result<u64, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to advance runs"))?;
         share_overrides(&mut tx).await?;
@@ -31,7 +31,7 @@ impl Store {
     }
 }
 
-/// Makes a run for every account that each campaign selects and that has none, and a lane for every account.
+/// Creates the missing run for every account that each campaign selects, and the missing lane for every account.
 pub(in crate::store) async fn ensure(
     tx: &mut PgConnection,
     specs: &Specs<'_>,
@@ -60,7 +60,7 @@ pub(in crate::store) async fn ensure(
     Ok(())
 }
 
-/// Which accounts a campaign selects, as a row for SQL; neither names nor labels are all of them.
+/// Returns a campaign's selector as a row for SQL; without names and labels it selects all accounts.
 fn selector(id: CampaignId, accounts: &AccountSelector) -> serde_json::Value {
     let (names, labels) = selection(accounts);
     serde_json::json!({"campaign": id.0, "names": names, "labels": labels})

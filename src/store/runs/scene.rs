@@ -1,4 +1,4 @@
-//! All that decides about runs and is not in the database.
+//! Inputs of run decisions that are not in the database.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::core::lifecycle::send_resources::SendResources;
 use crate::core::manifest::desired::Campaign;
 use crate::core::manifest::desired::policy::Policies;
 
-/// The campaigns in force by number; one that is not here has no manifest.
+/// The campaigns in force by id; a missing id has no manifest.
 pub(in crate::store) type Specs<'a> = BTreeMap<CampaignId, &'a Campaign>;
 
-/// All that decides about runs and is not in the database.
+/// The inputs of run decisions that are not in the database.
 pub(in crate::store) struct Scene<'a> {
     pub(in crate::store) specs: Specs<'a>,
     pub(in crate::store) order: &'a Order,
@@ -30,7 +30,7 @@ pub(in crate::store) fn specs(program: &Program) -> Specs<'_> {
     program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect()
 }
 
-/// An order that another takes the place of, and what is told of that; both are sentences.
+/// An operator's order that is being replaced, and the sentence about its replacement.
 pub(in crate::store) struct Replaced<'a> {
     pub(in crate::store) order: String,
     pub(in crate::store) by: &'a str,

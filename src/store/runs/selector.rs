@@ -6,7 +6,7 @@ use crate::core::domain::AccountId;
 use crate::core::manifest::desired::AccountSelector;
 use crate::store::Error;
 
-/// A selector as the two parameters of its SQL: ids, or labels.
+/// Returns a selector as the two parameters of its SQL: ids, or labels.
 pub(in crate::store) fn selection(selector: &AccountSelector) -> (Option<&[String]>, Option<serde_json::Value>) {
     match selector {
         AccountSelector::All => (None, None),
@@ -15,7 +15,7 @@ pub(in crate::store) fn selection(selector: &AccountSelector) -> (Option<&[Strin
     }
 }
 
-/// The accounts that one of `selectors` selects, in their order.
+/// Returns the accounts that one of `selectors` selects, in id order.
 pub(in crate::store) async fn accounts_of(
     db: &mut PgConnection,
     selectors: &[&AccountSelector],

@@ -1,4 +1,4 @@
-//! Which accounts send in which name.
+//! Sender names of accounts.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use crate::core::manifest::desired::AccountSelector;
 use crate::core::manifest::desired::policy::Policies;
 use crate::store::{Error, Store};
 
-/// The accounts by the names in which they send, as of one state of manifests and facts.
+/// The accounts by sender name, for one state of manifests and facts.
 #[derive(Debug, Clone, Default)]
 pub struct Senders {
     by_name: HashMap<String, Vec<AccountId>>,
@@ -18,7 +18,7 @@ pub struct Senders {
 }
 
 impl Senders {
-    /// The account that sends in this name, if no other one does.
+    /// Returns the account with this sender name, if it is the only one.
     pub(in crate::store) fn only(&self, name: &str) -> Option<AccountId> {
         match self.by_name.get(name)?.as_slice() {
             [account] => Some(*account),
@@ -26,19 +26,19 @@ impl Senders {
         }
     }
 
-    /// The accounts that send in this name.
+    /// Returns the accounts with this sender name.
     pub(super) fn named(&self, name: &str) -> impl Iterator<Item = AccountId> {
         self.by_name.get(name).into_iter().flatten().copied()
     }
 
-    /// Whether the account sends in a name of its own, and not in the one that its channel shares.
+    /// Returns true if the account has a sender name of its own instead of the shared one of its channel.
     pub fn has_own(&self, account: AccountId) -> bool {
         self.accounts.contains(&account)
     }
 }
 
 impl Store {
-    /// Reads the accounts that send in a name of their own.
+    /// Reads the accounts that have a sender name of their own.
     pub async fn senders(&self, policies: &Policies) -> Result<Senders, Error> {
         const OPERATION: &str = "look which accounts send in which name";
         let selectors: Vec<&AccountSelector> = policies.with_sender().collect();

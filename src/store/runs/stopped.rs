@@ -1,14 +1,14 @@
-//! What stopped runs lately, for whoever watches a daemon.
+//! Recently paused runs, for operators who watch a daemon.
 
 use crate::core::lifecycle::run::Reason;
 use crate::store::{Error, Store};
 
-/// Reasons at once; whoever wants all of them reads the log.
+/// The maximum number of reasons; the log has all of them.
 const MOST: i64 = 10;
-/// What is wrong with what runs send by, or with what they send.
+/// Reasons that point to a problem with channels, numbers or templates.
 const REASONS: [Reason; 4] = [Reason::TemplateError, Reason::ChannelUnhealthy, Reason::FailureRate, Reason::OptOutRate];
 
-/// Runs that stopped for the same reason.
+/// Runs that paused for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestrictedRun {
     pub reason: String,
@@ -17,12 +17,12 @@ pub struct RestrictedRun {
     pub runs: i64,
 }
 
-/// The number of the last event, and a [`RestrictedRun`] or nothing.
+/// The id of the last event, and a [`RestrictedRun`] or nothing.
 type Row = (i64, Option<String>, Option<String>, Option<i64>);
 
 impl Store {
-    /// Runs that stopped after the event of this number because something is wrong, and the number of the last event;
-    /// `None`: nothing that happened until now.
+    /// Returns the runs paused for a problem after the event with this id, and the id of the last event; `None` counts
+    /// nothing that happened before this call.
     pub async fn stopped_since(&self, event: Option<i64>) -> Result<(i64, Vec<RestrictedRun>), Error> {
         let rows: Vec<Row> = sqlx::query_as(
             "select last.id, s.reason, s.message, s.runs

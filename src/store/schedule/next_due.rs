@@ -1,15 +1,15 @@
-//! When anything is due next: what the loops sleep until, and what a virtual clock jumps to.
+//! The next due instants: loops sleep until then, and a virtual clock jumps to them.
 
 use chrono::TimeDelta;
 
 use crate::core::domain::Timestamp;
 use crate::store::{Error, Store};
 
-/// Bodies are personal: what was processed is kept for as long as somebody may look into what happened.
+/// The retention of processed webhooks: their bodies are personal, so they stay only while an inquiry is likely.
 pub(in crate::store) const KEPT: TimeDelta = TimeDelta::days(7);
-/// What was given up is kept for longer, as somebody has to.
+/// The retention of webhooks that were given up: longer, because a person has to examine them.
 pub(in crate::store) const GIVEN_UP_KEPT: TimeDelta = TimeDelta::days(30);
-/// One look for old posts in this time is enough.
+/// The interval between purges of old webhooks.
 const PURGE_EVERY: TimeDelta = TimeDelta::hours(1);
 
 /// The next instants at which each loop has something to do; `None` when nothing is planned.
@@ -19,23 +19,23 @@ pub struct NextDue {
     pub send: Option<Timestamp>,
     /// A run may enroll.
     pub enroll: Option<Timestamp>,
-    /// A run may change phase, or the time of an override is over.
+    /// A run may change phase, or an override expires.
     pub advance: Option<Timestamp>,
-    /// A run that has not begun waits for a look ahead.
+    /// A run that has not begun waits for a forecast of its end.
     pub ahead: Option<Timestamp>,
-    /// A lease runs out.
+    /// A lease expires.
     pub expire: Option<Timestamp>,
     /// Old webhooks are removed.
     pub purge: Option<Timestamp>,
 }
 
 impl NextDue {
-    /// The earliest of all.
+    /// Returns the earliest instant of all.
     pub fn earliest(self) -> Option<Timestamp> {
         [self.send, self.maintenance()].into_iter().flatten().min()
     }
 
-    /// The earliest of all but sending.
+    /// Returns the earliest instant of all but sending.
     pub fn maintenance(self) -> Option<Timestamp> {
         [self.enroll, self.advance, self.ahead, self.expire, self.purge].into_iter().flatten().min()
     }
@@ -62,8 +62,8 @@ impl Store {
     }
 }
 
-/// When there is something to purge again, if the oldest post was processed at the first of these instants, and the oldest
-/// that was given up came at the other.
+/// Returns the time of the next purge, from the time the oldest processed request was processed and the time the oldest
+/// given-up request arrived.
 fn purge_at(processed: Option<Timestamp>, given_up: Option<Timestamp>) -> Option<Timestamp> {
     let (processed, given_up) = (processed.map(|at| at + KEPT), given_up.map(|at| at + GIVEN_UP_KEPT));
     processed.into_iter().chain(given_up).min().map(|at| at + PURGE_EVERY)

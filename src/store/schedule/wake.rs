@@ -1,4 +1,4 @@
-//! Bringing the work of lanes and runs forward. The caller holds the lanes.
+//! Wake-ups of lanes and runs. The caller holds the lanes.
 
 use sqlx::PgConnection;
 
@@ -7,9 +7,9 @@ use crate::core::lifecycle::overrides::Scope;
 use crate::store::Error;
 use crate::store::keys::Keys;
 
-/// Has accounts enroll, advance and send again after their facts changed.
+/// Wakes the lanes and runs of accounts after their facts changed: they enroll, advance and send.
 ///
-/// Runs are locked in the order of their keys, last of all and just before the commit.
+/// Runs are locked in key order, last of all and just before the commit.
 pub(in crate::store) async fn wake(tx: &mut PgConnection, accounts: &[i32], now: Timestamp) -> Result<(), Error> {
     if accounts.is_empty() {
         return Ok(());
@@ -37,7 +37,7 @@ pub(in crate::store) async fn wake(tx: &mut PgConnection, accounts: &[i32], now:
     Ok(())
 }
 
-/// Has the lanes of `accounts` claimed from at `now`.
+/// Wakes the lanes of `accounts` at `now`.
 pub(in crate::store) async fn wake_lanes(
     tx: &mut PgConnection,
     accounts: &[AccountId],
@@ -52,7 +52,7 @@ pub(in crate::store) async fn wake_lanes(
     Ok(())
 }
 
-/// Has those lanes of `accounts` claimed from at `now` that are due later. A lane that is due at no time stays so.
+/// Wakes those lanes of `accounts` at `now` that are due later. A lane without a due time stays asleep.
 pub(in crate::store) async fn wake_sleeping_lanes(
     tx: &mut PgConnection,
     accounts: &[AccountId],
@@ -67,7 +67,7 @@ pub(in crate::store) async fn wake_sleeping_lanes(
     Ok(())
 }
 
-/// Has each of these lanes claimed from at its instant, or earlier where it is due earlier.
+/// Wakes each of these lanes at its instant, unless it is due earlier.
 pub(in crate::store) async fn wake_lanes_at(
     tx: &mut PgConnection,
     due: impl Iterator<Item = (AccountId, Timestamp)>,
@@ -86,7 +86,7 @@ pub(in crate::store) async fn wake_lanes_at(
     Ok(())
 }
 
-/// Targets that changed, and whether there is quota again where they are.
+/// Targets that changed, each with a flag for returned quota.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Changed {
     pub(in crate::store) keys: Keys,
@@ -94,7 +94,7 @@ pub(in crate::store) struct Changed {
     pub(in crate::store) gave_back: Vec<bool>,
 }
 
-/// Has the lanes looked at that may send more, and the runs in which nobody is active any more.
+/// Schedules a look at lanes that may send more, and at runs without active targets.
 pub(in crate::store) async fn look_again(tx: &mut PgConnection, changed: Changed) -> Result<(), Error> {
     sqlx::query(include_str!("wake_look_again.sql"))
         .bind(changed.keys.accounts)
@@ -107,7 +107,7 @@ pub(in crate::store) async fn look_again(tx: &mut PgConnection, changed: Changed
     Ok(())
 }
 
-/// Has the unfinished runs of `campaigns` checked at `now`.
+/// Schedules a check of the unfinished runs of `campaigns` at `now`.
 pub(in crate::store) async fn check_runs(
     tx: &mut PgConnection,
     campaigns: &[i32],
@@ -122,7 +122,7 @@ pub(in crate::store) async fn check_runs(
     Ok(())
 }
 
-/// Has the unfinished runs of `scope` checked at `now`.
+/// Schedules a check of the unfinished runs of `scope` at `now`.
 pub(in crate::store) async fn check_scope(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<(), Error> {
     sqlx::query(
         "update run set check_at = $3
@@ -137,7 +137,7 @@ pub(in crate::store) async fn check_scope(tx: &mut PgConnection, scope: Scope, n
     Ok(())
 }
 
-/// Has these unfinished runs checked at `now`, or earlier where they are due earlier. Returns whether there are any.
+/// Schedules a check of these unfinished runs at `now`, unless they are due earlier. Returns true if there are any.
 pub(in crate::store) async fn check_each(
     tx: &mut PgConnection,
     runs: impl Iterator<Item = (AccountId, CampaignId)>,
@@ -192,7 +192,7 @@ pub(in crate::store) struct ConcernedRuns {
     pub(in crate::store) accounts: Vec<i32>,
 }
 
-/// Has runs checked at `now`, or earlier, that a restriction may pause or a lifted one resume.
+/// Schedules a check, at `now` or earlier, of runs that a restriction may pause or a lifted one may resume.
 pub(in crate::store) async fn check_concerned(
     tx: &mut PgConnection,
     runs: ConcernedRuns,
@@ -213,7 +213,7 @@ pub(in crate::store) async fn check_concerned(
     Ok(())
 }
 
-/// Has all runs checked at `now`, or earlier, that wait for a provider. Returns how many they are.
+/// Schedules a check, at `now` or earlier, of all runs that wait for a provider. Returns their number.
 pub(in crate::store) async fn wake_waiting(tx: &mut PgConnection, now: Timestamp) -> Result<u64, Error> {
     let woken = sqlx::query(
         "update run set check_at = least(check_at, $1) where finished_at is null and phase = 'paused'

@@ -1,5 +1,5 @@
-//! How accounts fare, as their lanes have it: what was handed over, failed and asked for no more, and what follows from that.
-//! Under the locks of the lanes, which the caller holds.
+//! Account health from the send statistics of lanes: warnings, and the stops that follow from failures and opt-outs.
+//! The caller holds the locks of the lanes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,16 +23,16 @@ use crate::store::rows::{count, number};
 pub(in crate::store) struct Lane {
     pub(in crate::store) send_stats: SendStats,
     pub(super) throttle: Option<HealthRestriction>,
-    /// Why it stops, if it does.
+    /// The reason the account stops, if it does.
     pub(super) halt: Option<AccountRestriction>,
-    /// Of its last halt that had an end.
+    /// The last stop that had an end.
     last: Option<HealthRestriction>,
     safety: Safety,
-    /// It was worth a warning already.
+    /// A warning was already logged.
     warned: bool,
 }
 
-/// Why an account stops.
+/// The reason and the length of an account's stop.
 #[derive(Debug)]
 pub(super) struct AccountRestriction {
     pub(super) reason: Reason,
@@ -58,7 +58,7 @@ struct Row {
     opted_out_before: i32,
     throttled_until: Option<Timestamp>,
     throttles: i32,
-    /// Of the last halt that had an end.
+    /// Belongs to the last stop that had an end.
     times: Option<i32>,
     until: Option<Timestamp>,
 }
@@ -85,7 +85,7 @@ impl Row {
     }
 }
 
-/// The lanes of `accounts`.
+/// Reads the lanes of `accounts`.
 pub(in crate::store) async fn read(
     tx: &mut PgConnection,
     accounts: impl Iterator<Item = AccountId>,
@@ -107,7 +107,7 @@ pub(in crate::store) async fn read(
     Ok(rows.into_iter().map(|row| (AccountId(row.account_id), row.lane(&policies, now))).collect())
 }
 
-/// What the manifests in force say of safety, and only of that.
+/// Reads only the safety settings of the manifests in force.
 async fn policies(tx: &mut PgConnection) -> Result<Policies, Error> {
     const OPERATION: &str = "read when accounts are stopped";
     let rows: Vec<(String, String, Value)> = sqlx::query_as(
@@ -124,7 +124,7 @@ async fn policies(tx: &mut PgConnection) -> Result<Policies, Error> {
     Ok(desired.policies())
 }
 
-/// Has follow what is wrong with accounts since they handed over as many messages as a rate needs.
+/// Applies health rules to accounts that have handed over enough messages for a rate to be meaningful.
 pub(super) async fn judge(tx: &mut PgConnection, accounts: Vec<AccountId>, now: Timestamp) -> Result<(), Error> {
     let mut lanes = read(tx, accounts.into_iter(), now).await?;
     for lane in lanes.values_mut() {
@@ -133,7 +133,7 @@ pub(super) async fn judge(tx: &mut PgConnection, accounts: Vec<AccountId>, now: 
     save(tx, lanes, now).await
 }
 
-/// Saves `lanes`; those of which too much fails, or whose people have enough, stop, and before that it is told.
+/// Saves `lanes`. Restrictions those with too many failures or opt-outs, and warns before that point.
 pub(in crate::store) async fn save(tx: &mut PgConnection, mut lanes: Lanes, now: Timestamp) -> Result<(), Error> {
     let mut warnings = Vec::new();
     for (account, lane) in lanes.iter_mut().filter(|(_, lane)| lane.halt.is_none()) {
@@ -147,7 +147,7 @@ pub(in crate::store) async fn save(tx: &mut PgConnection, mut lanes: Lanes, now:
                 message,
                 stop: Some(HealthRestriction::for_failures(lane.last, now)),
             });
-            // It begins anew: what led to this says nothing about what comes after.
+            // The statistics start again: the messages that led to this stop say nothing about later ones.
             lane.send_stats = SendStats::default();
         } else if let Some(sentence) = lane.send_stats.warning(&lane.safety).filter(|_| !lane.warned) {
             warnings.push(Event { account: Some(*account), ..Event::new(EventKind::OptOutRate, None, sentence) });
@@ -180,7 +180,7 @@ async fn save_tallies(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> R
     Ok(())
 }
 
-/// Restrictions accounts. One that a person must lift stays so.
+/// Restrictions accounts. An account that a person must lift stays that way.
 async fn stop(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<(), Error> {
     let halts: Vec<(i32, &AccountRestriction)> =
         lanes.iter().filter_map(|(account, lane)| Some((account.0, lane.halt.as_ref()?))).collect();

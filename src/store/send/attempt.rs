@@ -1,4 +1,4 @@
-//! Attempts: the rows that say that a message is being handed over, and the leases under which it is ours.
+//! Attempts: the rows that record a hand-over in progress, and the leases that give this process the messages.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::store::Error;
 use crate::store::keys::Keys;
 use crate::store::rows::message_key;
 
-/// A message of a draw, and whose.
+/// A message of a selection, with its lane.
 type Selected<'a> = (&'a Lane, &'a Selection, &'a Send);
 
-/// Makes the attempts durable. A message that was attempted before and is not `queued` again, because that certainly
-/// failed, stays as it is and is not ours.
+/// Makes the attempts durable. A message attempted before is claimed only if it is `queued` again after a certain
+/// failure; any other stays unchanged and is not claimed.
 pub(super) async fn begin(
     tx: &mut PgConnection,
     draws: &[(&Lane, Selection)],
@@ -65,7 +65,7 @@ struct Rows<'a> {
     queued_at: Vec<Timestamp>,
 }
 
-/// The columns of [`Rows`] as they are bound, and the revision.
+/// The columns of [`Rows`] in bind order, and the revision.
 macro_rules! sends {
     () => {
         "unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::date[],
@@ -90,7 +90,7 @@ impl<'a> Rows<'a> {
         rows
     }
 
-    /// In the order of [`sends`], and `revision` after them.
+    /// Returns the values in the order of [`sends`], with `revision` last.
     fn arguments(self, revision: i32) -> Result<PgArguments, sqlx::Error> {
         let mut all = PgArguments::default();
         all.add(self.keys.accounts).map_err(sqlx::Error::Encode)?;
@@ -108,8 +108,8 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Plain inserts, in the order of the key: whoever holds the lanes has seen that there are no such rows, and whoever is
-/// wrong about that writes nothing at all.
+/// Inserts first attempts in key order. The holder of the lanes has checked that no such rows exist; if that is wrong,
+/// the insert fails and nothing is written.
 async fn first_attempts(
     tx: &mut PgConnection,
     mut drawn: Vec<Selected<'_>>,
@@ -139,7 +139,7 @@ async fn first_attempts(
     Ok(drawn.into_iter().map(|(.., send)| (send.key, 1)).collect())
 }
 
-/// Of those that were attempted before, the ones that are to be tried again.
+/// Claims the earlier attempts that are due for a retry.
 async fn further_attempts(
     tx: &mut PgConnection,
     drawn: Vec<Selected<'_>>,
@@ -171,7 +171,7 @@ async fn further_attempts(
     Ok(rows.into_iter().map(attempt).collect())
 }
 
-/// One lease for all of `attempts`, or one for each lane. By the account whose messages came first in it.
+/// Creates one lease for all of `attempts`, or one per lane, keyed by the account whose messages come first in it.
 async fn lease(
     tx: &mut PgConnection,
     attempts: &HashMap<MessageKey, u16>,

@@ -1,8 +1,8 @@
-//! Claiming: what is due leaves its lane, in one transaction for many lanes.
+//! Claiming: due messages leave their lanes, in one transaction for many lanes.
 //!
-//! The row of a lane is the lock of its account: whoever changes runs or targets of an account holds it. So the
-//! caps, the pace and "one message a day" of an account are decided by one transaction at a time, however many
-//! processes send, and lanes that another process holds are skipped, not waited for.
+//! The row of a lane is the lock of its account: every transaction that changes runs or targets of an account holds it.
+//! So one transaction at a time decides the caps, the pace and "one message a day" of an account, however many
+//! processes send. Claims skip lanes that another process holds instead of waiting for them.
 
 use sqlx::PgConnection;
 
@@ -19,25 +19,25 @@ use crate::store::generation::in_force;
 use crate::store::rows::decode;
 use crate::store::{Error, Store};
 
-/// What a claim brought.
+/// The result of a claim.
 #[derive(Debug, Default)]
 pub struct Claim {
     pub messages: Vec<OutgoingMessage>,
-    /// Lanes that were looked at: 0 means that nothing is due now.
+    /// Lanes examined; 0 means that nothing is due now.
     pub lanes: usize,
-    /// Lanes that were locked for nothing, as there was no room left for them.
+    /// Lanes that were locked but not used, because the batch was full.
     pub passed_over: usize,
-    /// People who were due in one of the lanes, at most.
+    /// The largest number of people due in one lane.
     pub crowd: usize,
-    /// The manifests have changed: nothing was claimed, the program must be loaded again.
+    /// The manifests have changed: nothing was claimed and the program must be reloaded.
     pub stale: bool,
 }
 
 impl Store {
-    /// Claims due messages of up to `batch.lanes` lanes: the gate is asked for each person, quota is taken, the
-    /// target moves on to its next day, and the attempt is durable, all in one transaction.
+    /// Claims due messages of up to `batch.lanes` lanes. One transaction asks the gate about each person, takes quota,
+    /// moves the target to its next day, and makes the attempt durable.
     ///
-    /// Paid, consent and suppression are read in that transaction. A message that was claimed before and may have
+    /// That transaction also reads payment, consent and suppression. A message that was claimed before and may have
     /// left is never claimed again.
     pub async fn claim(&self, program: &Program, batch: Batch, span: Span, terms: Terms<'_>) -> Result<Claim, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin a claim"))?;
@@ -69,8 +69,8 @@ impl Store {
     }
 }
 
-/// Locks lanes that are due for a look; `None` when `program` is not what is in force. What holds for them is read by a
-/// statement of its own: one that waits for no lock, yet began before it had this one, would miss what was just decided.
+/// Locks lanes that are due for a look; returns `None` when `program` is not in force. A separate statement then reads
+/// their state: a statement that began before it got the lock could miss a decision committed just before.
 async fn claim_lanes(
     tx: &mut PgConnection,
     program: &Program,
@@ -104,7 +104,7 @@ async fn claim_lanes(
     .await
     .map_err(Error::during("read the claimed lanes"))?;
     let turn = |row: LaneRow| {
-        // Whoever was waiting for an instant that is over is looked at now.
+        // A lane whose wake-up time has passed is examined now.
         let at = row.wake_at.map_or(span.from(), |wake_at| wake_at.max(span.from()));
         Ok(ClaimedLane { lane: row.lane(&program.policies)?, at })
     };

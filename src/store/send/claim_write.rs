@@ -1,4 +1,4 @@
-//! What a claim writes besides attempts: targets, runs and lanes, a statement each for the whole batch.
+//! Writes of a claim besides attempts: targets, runs and lanes, one statement each for the whole batch.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -15,7 +15,7 @@ use crate::core::domain::{AccountId, MessageKey, NaiveDate, Timestamp};
 use crate::store::Error;
 use crate::store::rows::number;
 
-/// Writes all of `draws`; the messages that are now ours come back.
+/// Writes all of `draws`; returns the messages that this claim now holds.
 pub(super) async fn save(
     tx: &mut PgConnection,
     draws: &[(&Lane, Selection)],
@@ -54,13 +54,13 @@ async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &Has
     rows.save(tx).await
 }
 
-/// Whether the last message of a person had left before, whatever the channel said of it: no outcome is going to end
-/// their sequence.
+/// Returns true if the person's last message had already left in an earlier attempt, whatever its result: no outcome
+/// will end that sequence.
 fn is_over(send: &Send, ours: &HashSet<MessageKey>) -> bool {
     send.next.is_none() && !ours.contains(&send.key)
 }
 
-/// Takes the campaigns' quota, and has runs looked at where the last one ended or that are stopped.
+/// Takes the campaigns' quota, and schedules a look at runs whose last sequence ended or that are stopped.
 async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
     let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut halted, mut instants) =
         (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
@@ -104,8 +104,8 @@ async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashSe
     faults.save(tx).await
 }
 
-/// Takes the accounts' quota, moves their pace on, and says when each lane is next worth a look: the earliest
-/// instant at which somebody is due in a run that may send.
+/// Takes the accounts' quota, advances their pace, and sets each lane's next wake-up: the earliest instant at which a
+/// person is due in a run that may send.
 async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
     let (mut accounts, mut days, mut taken, mut slots, mut waves, mut wave_sent) =
         (vec![], vec![], vec![], vec![], vec![], vec![]);

@@ -1,4 +1,4 @@
-//! Who is due in the lanes of a claim.
+//! People due in the lanes of a claim.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,7 +13,7 @@ use crate::core::domain::{AccountId, CampaignId, Timestamp};
 use crate::store::Error;
 use crate::store::rows::decode;
 
-/// Of whom is asked: of each run as many as its lane can take.
+/// Per-run row limits of the due query.
 #[derive(Default)]
 pub(super) struct Asked {
     accounts: Vec<i32>,
@@ -23,8 +23,8 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Asks while there is room in the batch; by priority, as room is scarce too. The lanes for which there is none come
-    /// back: they stay as they are, the first to be looked at next.
+    /// Distributes the room of the batch by priority, since room is scarce. Returns the lanes that got none: they stay
+    /// unchanged and are examined first next time.
     pub(super) fn of(
         lanes: &[ClaimedLane],
         runs: &Runs,
@@ -54,7 +54,7 @@ impl Asked {
         (asked, passed_over)
     }
 
-    /// Who is due, by lane.
+    /// Returns the due people by lane.
     pub(super) async fn due(self, tx: &mut PgConnection, program: &Program) -> Result<BTreeMap<AccountId, Due>, Error> {
         let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
             "select ",

@@ -1,5 +1,5 @@
-//! Runs that cannot go on as their campaign stands: they pause until another revision, or until a provider takes again what
-//! it refused.
+//! Faults: runs that cannot continue with their current campaign. They pause until another revision, or until the
+//! provider accepts again what it refused.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use crate::core::domain::{AccountId, CampaignId, Timestamp};
 use crate::core::lifecycle::send_resources::Template;
 use crate::store::Error;
 
-/// The first fault of each run. The lanes of the accounts are locked.
+/// The first fault of each run. The caller holds the lanes of the accounts.
 #[derive(Debug, Default)]
 pub(super) struct Faults(BTreeMap<(AccountId, CampaignId), Fault>);
 
-/// What could not be sent.
+/// One failure to send, and its cause.
 #[derive(Debug)]
 struct Fault {
     sentence: String,
     at: Timestamp,
-    /// The channel whose provider refused it, and the template where that is known: else it is one of the campaign.
+    /// The channel whose provider refused it, and the template if known; otherwise any template of the campaign.
     refused: Option<(String, Option<Template>)>,
 }
 
@@ -37,7 +37,7 @@ impl Faults {
         self.0.entry(run).or_insert(Fault { sentence, at, refused: None });
     }
 
-    /// Of a hand-over by a channel, with the template that was refused where that is known: the provider may take it again.
+    /// Records a refusal by a channel, with the refused template if known: the provider may accept it again later.
     pub(super) fn refused(
         &mut self,
         run: (AccountId, CampaignId),
@@ -49,7 +49,7 @@ impl Faults {
         self.0.entry(run).or_insert(Fault { sentence: sentence.to_owned(), at, refused });
     }
 
-    /// Pauses the runs that are active, and has those looked at that made way for them.
+    /// Pauses the active runs, and schedules a look at the runs that they preempted.
     pub(super) async fn save(self, tx: &mut PgConnection) -> Result<(), Error> {
         if self.0.is_empty() {
             return Ok(());

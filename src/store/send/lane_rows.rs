@@ -1,5 +1,5 @@
-//! What the gate is asked with, from columns: lanes, their runs and the people in them. Whoever sends and whoever
-//! explains read the same columns, so that the reason shown is the reason used.
+//! Column sets for the gate's inputs: lanes, their runs and their people. Sending and explaining read the same columns,
+//! so that the reason shown is the reason used.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ macro_rules! candidate_columns {
     };
 }
 
-/// What was written to a candidate, in any campaign: one look at the person's messages.
+/// The messages already written to a candidate, in any campaign, by one lookup of the person's messages.
 macro_rules! candidate_messages {
     () => {
         "cross join lateral (
@@ -99,7 +99,7 @@ pub(in crate::store) struct LaneRow {
 }
 
 impl LaneRow {
-    /// The lane under what `policies` say of its account.
+    /// Builds the lane, with the settings of `policies` for its account.
     pub(in crate::store) fn lane(self, policies: &Policies) -> Result<Lane, sqlx::Error> {
         let connected = self.whatsapp_status.as_deref().is_none_or(|status| status == "connected");
         Ok(Lane {

@@ -1,4 +1,4 @@
-//! Leases: given back with the outcomes, or expired when the outcomes never came.
+//! Leases: returned with the outcomes, or expired when no outcome arrives.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,12 +13,12 @@ use crate::store::lock::{lock_lanes, lock_messages};
 use crate::store::rows::message_key;
 use crate::store::{Error, Store};
 
-/// Leases looked at in one go.
+/// Leases examined in one pass.
 const EXPIRED_LEASES: i64 = 100;
 
 impl Store {
-    /// Turns the messages of leases that ran out into `uncertain`, unless a receipt has told more of them, and lets their
-    /// targets go on. Nothing is resent. Returns how many are uncertain now.
+    /// Marks the messages of expired leases as `uncertain`, unless a receipt has already decided them, and lets their
+    /// targets continue. Nothing is resent. Returns the number of messages that became uncertain.
     pub async fn expire_leases(&self, now: Timestamp) -> Result<u64, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to expire leases"))?;
         let lost: Vec<(i32, i32, i64, i16)> = sqlx::query_as(
@@ -45,13 +45,13 @@ impl Store {
     }
 }
 
-/// Gives the leases back that are still ours; of the others somebody else took care when they ran out.
+/// Returns the leases that are still held; another process has already handled those that expired.
 pub(in crate::store) async fn return_leases(
     tx: &mut PgConnection,
     settled: &[(&OutgoingMessage, &Outcome, OutcomeEffects)],
 ) -> Result<HashSet<i64>, Error> {
     let leases: BTreeSet<i64> = settled.iter().map(|(claimed, ..)| claimed.lease).collect();
-    // In their order, as whoever takes those that ran out.
+    // The same order as in the expiry of leases.
     let ours: Vec<i64> = sqlx::query_scalar(
         "delete from lease where id in (select id from lease where id = any($1) order by id for update) returning id",
     )
@@ -62,7 +62,7 @@ pub(in crate::store) async fn return_leases(
     Ok(ours.into_iter().collect())
 }
 
-/// Has those of lost messages be `uncertain` of which nothing was told. The lanes are locked.
+/// Marks lost messages without any receipt as `uncertain`. The lanes are locked.
 async fn doubt(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)]) -> Result<u64, Error> {
     let states = lock_messages(tx, keys.iter().copied().map(message_key)).await?;
     let silent: Vec<MessageKey> =
@@ -85,7 +85,7 @@ async fn doubt(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)]) -> Result<u
     Ok(silent.len() as u64)
 }
 
-/// Of the targets of lost messages, those whose last one it was are done; for the others the day counts as sent.
+/// Completes the targets whose last message was lost; for the others the day counts as sent.
 async fn move_on(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)], now: Timestamp) -> Result<(), Error> {
     sqlx::query(include_str!("lease_move_on.sql"))
         .bind(keys.iter().map(|key| key.0).collect::<Vec<_>>())

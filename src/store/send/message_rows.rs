@@ -1,4 +1,4 @@
-//! What outcomes change of messages. Of a person who was forgotten meanwhile nothing is noted but that they were sent to.
+//! Message changes from outcomes. After a person's erasure only the fact that they were sent a message is saved.
 
 use sqlx::PgConnection;
 
@@ -10,10 +10,10 @@ use crate::store::Error;
 use crate::store::keys::Keys;
 use crate::store::lock::lock_messages;
 
-/// A message, what was said of it, and what that means.
+/// A message, its outcome, and what the outcome means.
 pub(super) type Settled<'a> = (&'a OutgoingMessage, &'a Outcome, OutcomeEffects);
 
-/// Saves what became of messages, which are in the order of their keys: so they are locked, as by whoever notes receipts.
+/// Saves the outcomes of messages, sorted by key: the lock order that receipts use too.
 pub(in crate::store) async fn save(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {
     if all.iter().all(|(_, _, settlement)| settlement.is_plain()) {
         accepted(tx, all, now).await
@@ -22,7 +22,7 @@ pub(in crate::store) async fn save(tx: &mut PgConnection, all: &[Settled<'_>], n
     }
 }
 
-/// Saves what [`mixed`] would of messages that were accepted and nothing else: nearly always all of them.
+/// Saves a batch that contains only accepted messages, the common case, with the result that [`mixed`] would have.
 async fn accepted(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {
     let mut keys = Keys::default();
     let (mut days, mut sent_at, mut ids) = (vec![], vec![], vec![]);
@@ -56,7 +56,7 @@ async fn accepted(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) ->
     Ok(())
 }
 
-/// Saves the messages' states. Of those that a receipt has taken further already, only what it does not say.
+/// Saves the messages' states. Where a receipt is already ahead, saves only what it does not contain.
 async fn mixed(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {
     lock_messages(tx, all.iter().map(|(claimed, ..)| claimed.key)).await?;
     let mut keys = Keys::default();

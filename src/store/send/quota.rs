@@ -1,4 +1,4 @@
-//! Quota that comes back.
+//! Return of quota.
 
 use sqlx::PgConnection;
 
@@ -6,7 +6,7 @@ use crate::core::domain::NaiveDate;
 use crate::store::Error;
 use crate::store::keys::Keys;
 
-/// Gives the quota of a day back, unless that day is over: then it is worth nothing.
+/// Returns the quota of a day, unless that day is over.
 pub(in crate::store) async fn give_back(tx: &mut PgConnection, keys: Keys, days: Vec<NaiveDate>) -> Result<(), Error> {
     sqlx::query(include_str!("quota_give_back.sql"))
         .bind(keys.accounts)

@@ -1,5 +1,5 @@
-//! What follows from a refused hand-over beyond the person: lanes slow down, runs, accounts and channels stop. Under the locks
-//! of the lanes, which the caller holds.
+//! Effects of a refused hand-over beyond its person: lanes slow down; runs, accounts and channels stop. The caller
+//! holds the locks of the lanes.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::core::manifest::desired::WhatsappTemplate;
 use crate::store::Error;
 use crate::store::rows::number;
 
-/// Channels by which nothing leaves.
+/// Channels that send nothing for now.
 pub(in crate::store) type ChannelRestrictions = BTreeMap<String, ChannelRestriction>;
 
 #[derive(Debug, sqlx::FromRow)]
@@ -49,34 +49,34 @@ pub(in crate::store) async fn halted_channels(
     Ok(rows.into_iter().map(|row| (row.channel.clone(), row)).collect())
 }
 
-/// A hand-over that was refused, or had no answer, and what it asks for.
+/// A hand-over that was refused or unanswered, and its consequence.
 #[derive(Debug)]
 pub(in crate::store) struct Refused<'a> {
     pub(in crate::store) run: (AccountId, CampaignId),
     /// The channel by name; `None` is the built-in one.
     pub(in crate::store) channel: Option<&'a str>,
-    /// The template that it would have gone by.
+    /// The template of the refused message.
     pub(in crate::store) template: Option<&'a WhatsappTemplate>,
     pub(in crate::store) error: &'a str,
     pub(in crate::store) consequence: Option<Consequence>,
     pub(in crate::store) handed_at: Timestamp,
-    /// How it counts for the account.
+    /// The effect on the account's send statistics.
     pub(in crate::store) counts: Counts,
 }
 
-/// What a refusal says of an account.
+/// The effect of a refusal on an account's send statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Counts {
-    /// It writes what does not arrive.
+    /// Counts as a failed message.
     AsFailure,
-    /// Nothing.
+    /// Counts only as handed over.
     AsHanded,
-    /// Not even that it was handed over.
+    /// Does not count at all.
     Not,
 }
 
 impl Counts {
-    /// Of a refusal that is one of the attempts of its message, or none.
+    /// Returns the effect of a refusal that does, or does not, count as an attempt of its message.
     pub(in crate::store) fn of(is_attempt: bool, reaction: Reaction) -> Self {
         match (is_attempt, reaction.is_failure()) {
             (false, _) => Self::Not,
@@ -86,7 +86,7 @@ impl Counts {
     }
 }
 
-/// Has `refused` take effect at `now`. The lanes of their accounts are locked.
+/// Applies `refused` at `now`. The lanes of their accounts are locked.
 pub(in crate::store) async fn take_effect(
     tx: &mut PgConnection,
     refused: &[Refused<'_>],
@@ -127,8 +127,8 @@ pub(in crate::store) async fn take_effect(
     halt_channels(tx, &channels, now).await
 }
 
-/// Lets an account go on whose lane is locked: a person has looked. Its runs are looked at, and its messages that waited go
-/// out as its pace admits.
+/// Lifts the stop of an account whose lane is locked, after a person's decision. Schedules a look at its runs; waiting
+/// messages go out as its pace allows.
 pub(in crate::store) async fn lift_halt(
     tx: &mut PgConnection,
     account: AccountId,
@@ -152,7 +152,7 @@ pub(in crate::store) async fn lift_halt(
     Ok(())
 }
 
-/// Restrictions channels. Last of all: whoever waits for these rows holds everything else it needs.
+/// Restrictions channels. This lock comes last: a transaction that waits for it already holds all its other locks.
 async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, now: Timestamp) -> Result<(), Error> {
     if channels.is_empty() {
         return Ok(());
@@ -169,7 +169,7 @@ async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, n
         .into_iter()
         .map(|(name, times, until)| (name, HealthRestriction { times: times.unsigned_abs(), until }))
         .collect();
-    // Of those that had left already when it stopped, none makes it stop for longer.
+    // Messages that left before the stop do not prolong it.
     let anew = channels.iter().filter(|(name, _)| last.get(**name).is_none_or(|stop| stop.until <= now));
     let stops: Vec<(&str, &str, HealthRestriction)> = anew
         .map(|(name, error)| (*name, *error, HealthRestriction::of_channel(last.get(*name).copied(), now)))
@@ -193,8 +193,8 @@ async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, n
     Ok(())
 }
 
-/// Lets channels go on that were stopped: somebody has looked, or made them anew. Returns why they were. The lanes of those
-/// who wait for it are locked, and whoever calls has them looked at.
+/// Lifts the stops of channels that a person has checked or reconfigured, and returns the reasons of the stops. The
+/// lanes that wait for them are locked, and the caller schedules a look at their runs.
 pub(in crate::store) async fn lift_channels(tx: &mut PgConnection, channels: &[&str]) -> Result<Vec<String>, Error> {
     sqlx::query_scalar("delete from channel_halt where channel = any($1) returning message")
         .bind(channels)

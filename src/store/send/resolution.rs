@@ -1,6 +1,6 @@
-//! Resolutions: a person found out what became of messages whose fate nobody knew.
+//! Resolutions: a person has found out the real outcome of uncertain messages.
 //!
-//! Locks, as whoever saves outcomes: the lanes of all accounts concerned in one pass, then the messages by their keys.
+//! Locks, as when outcomes are saved: the lanes of all accounts concerned in one pass, then the messages by key.
 
 use std::collections::BTreeMap;
 
@@ -17,21 +17,21 @@ use crate::store::lock::{lock_lanes, lock_messages};
 use crate::store::schedule::wake::{Changed, look_again};
 use crate::store::{Error, Store};
 
-/// Which messages somebody knows of.
+/// The messages to resolve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chosen<'a> {
     /// By their ids, `campaign/account/referral/day`.
     Ids(&'a [String]),
-    /// All that are uncertain and were queued before this instant, of a campaign and an account or of all.
+    /// All uncertain messages queued before this instant, of a campaign and an account or of all.
     Before { at: Timestamp, campaign: Option<&'a str>, account: Option<&'a str> },
 }
 
-/// What became of a resolution.
+/// The result of a resolution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolved {
-    /// So many messages are not uncertain any more.
+    /// The number of messages that are no longer uncertain.
     Done(u64),
-    /// These ids name no message, or one that is something else than uncertain: nothing was written.
+    /// These ids name no message, or one that is not uncertain: nothing was written.
     Refused(Vec<(String, Option<State>)>),
 }
 
@@ -53,8 +53,9 @@ impl Row {
 }
 
 impl Store {
-    /// Has the uncertain messages of `chosen` be what was found. Nothing is resent by that, and their targets go on as they
-    /// stand; what never left gives its quota back, if its day is not over. All or none, in one transaction.
+    /// Sets the uncertain messages of `chosen` to the outcome found. Nothing is resent, and their targets continue
+    /// unchanged. Messages that never left return their quota, if its day is not over. One transaction: all messages or
+    /// none.
     pub async fn resolve(
         &self,
         chosen: Chosen<'_>,
@@ -94,8 +95,8 @@ impl Store {
     }
 }
 
-/// The messages of these ids, in the order of their keys. Ids of accounts and referrals may hold `/` themselves, so every
-/// way of cutting them is tried.
+/// Returns the messages with these ids, in key order. Ids of accounts and referrals may contain `/`, so every split is
+/// tried.
 async fn by_ids(tx: &mut PgConnection, ids: &[String]) -> Result<Vec<Row>, Error> {
     let (mut whole, mut campaigns, mut accounts, mut referrals, mut days) = (vec![], vec![], vec![], vec![], vec![]);
     for id in ids {
@@ -123,7 +124,7 @@ async fn by_ids(tx: &mut PgConnection, ids: &[String]) -> Result<Vec<Row>, Error
         .map_err(Error::during("look for messages"))
 }
 
-/// All that are uncertain, in the order of their keys.
+/// Returns all uncertain messages, in key order.
 async fn uncertain(
     tx: &mut PgConnection,
     at: Timestamp,
@@ -147,7 +148,7 @@ async fn uncertain(
     .map_err(Error::during("look for uncertain messages"))
 }
 
-/// What is known to have left did so when it was queued, as far as anybody knows.
+/// Saves the outcome. The send time of a message that left is unknown, so its queue time is used.
 async fn save(tx: &mut PgConnection, rows: &[Row], state: State, gives_back: bool) -> Result<(), Error> {
     let keys: Keys = rows.iter().map(|row| row.key().target).collect();
     sqlx::query(
@@ -172,7 +173,7 @@ async fn save(tx: &mut PgConnection, rows: &[Row], state: State, gives_back: boo
     Ok(())
 }
 
-/// Gives back what they took, and has the lanes looked at that may send more.
+/// Returns the messages' quota, and schedules a look at lanes that may now send more.
 async fn return_quota(tx: &mut PgConnection, rows: &[Row], now: Timestamp) -> Result<(), Error> {
     let counted = || rows.iter().filter_map(|row| Some((row.key().target, row.quota_date?)));
     give_back(tx, counted().map(|(key, _)| key).collect(), counted().map(|(_, day)| day).collect()).await?;
@@ -181,7 +182,7 @@ async fn return_quota(tx: &mut PgConnection, rows: &[Row], now: Timestamp) -> Re
     look_again(tx, Changed { keys, at: vec![now; n], gave_back: vec![true; n] }).await
 }
 
-/// An event for each run concerned.
+/// Returns one event for each run concerned.
 fn events(rows: &[Row], state: State, actor: Option<&str>, reason: Option<&str>) -> Vec<Event> {
     let mut runs: BTreeMap<(AccountId, CampaignId), Vec<&Row>> = BTreeMap::new();
     for row in rows {

@@ -1,4 +1,4 @@
-//! What the sandbox channel was handed.
+//! Messages handed to the sandbox channel.
 
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
@@ -6,7 +6,7 @@ use crate::store::keys::Keys;
 use crate::store::{Error, Store};
 
 impl Store {
-    /// Writes down a batch of hand-overs. Returns the id each of them got, in the same order.
+    /// Records a batch of hand-overs. Returns their new ids, in the same order.
     pub async fn sandbox_accept(&self, messages: &[OutgoingMessage], now: Timestamp) -> Result<Vec<i64>, Error> {
         let keys: Keys = messages.iter().map(|message| message.key.target).collect();
         sqlx::query_scalar(

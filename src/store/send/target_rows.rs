@@ -1,4 +1,4 @@
-//! What changes of targets: the next day of those that go on, and how the others end.
+//! Target changes: the next day of those that continue, and the end of the others.
 
 use sqlx::PgConnection;
 
@@ -18,7 +18,7 @@ pub(in crate::store) struct TargetRows {
     next: Next,
 }
 
-/// Targets that go on with a day, due at an instant: nearly always all of them.
+/// Targets that continue with a day, due at an instant: nearly always all of them.
 #[derive(Debug, Default)]
 struct Next {
     keys: Keys,
@@ -29,7 +29,7 @@ struct Next {
 /// One change of a target.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) enum TargetRow {
-    /// Goes on: with this day (`None`: the same), due at this instant (`None`: its last message is out).
+    /// Continues with this day (`None`: the same), due at this instant (`None`: its last message is out).
     Active {
         day: Option<i16>,
         due_at: Option<Timestamp>,
@@ -39,7 +39,7 @@ pub(in crate::store) enum TargetRow {
 }
 
 impl TargetRows {
-    /// Notes a change that happens at this instant.
+    /// Records a change that happens at `at`.
     pub(in crate::store) fn push(&mut self, key: TargetKey, row: TargetRow, at: Timestamp) {
         let (state, exit, day, due_at) = match row {
             TargetRow::Active { day: Some(day), due_at: Some(due_at) } => {
@@ -60,7 +60,7 @@ impl TargetRows {
         self.at.push(at);
     }
 
-    /// Whoever leaves takes along the message that waited for another attempt: it is never tried again.
+    /// Fails the queued retries of people who leave: they are never tried again.
     async fn close_queued(&self, tx: &mut PgConnection) -> Result<(), Error> {
         sqlx::query(
             "update message m set state = 'failed', error = coalesce(m.error || '; ', '') || 'the person left'
@@ -78,7 +78,7 @@ impl TargetRows {
         Ok(())
     }
 
-    /// Saves the changes of targets that are still active; the others stay as they ended.
+    /// Saves the changes of targets that are still active; ended targets stay unchanged.
     pub(in crate::store) async fn save(self, tx: &mut PgConnection) -> Result<(), Error> {
         self.next.save(tx).await?;
         if self.states.is_empty() {

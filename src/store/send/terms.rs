@@ -1,43 +1,43 @@
-//! What a claim is told: how much to take, on what terms, and when.
+//! Parameters of a claim: how much to take, on what terms, and when.
 
 use std::collections::BTreeMap;
 
 use crate::core::dispatch::lane::{Lane, LaneRun};
 use crate::core::domain::{AccountId, Timestamp};
 
-/// How much one claim takes.
+/// The size limits of one claim.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch {
-    /// Lanes looked at.
+    /// Maximum lanes examined.
     pub lanes: u32,
-    /// Due people looked at in one run.
+    /// Maximum due people examined in one run.
     pub people: u32,
-    /// Messages after which no further lane is begun.
+    /// The claim starts no further lane after this many messages.
     pub messages: usize,
 }
 
-/// On what terms a batch is claimed.
+/// The terms on which a batch is claimed.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
-    /// Until when the messages are ours; afterwards nobody knows what became of them.
+    /// The end of the lease; afterwards the outcomes are unknown.
     pub until: Timestamp,
-    /// Whether each lane has a lease of its own, so that its outcomes can be saved apart from those of the others.
+    /// Gives each lane a lease of its own, so that its outcomes can be saved apart from those of the others.
     pub apart: bool,
-    /// Lanes to leave alone: what they had is still on its way.
+    /// Lanes to skip: their messages are still in flight.
     pub busy: &'a [AccountId],
 }
 
 impl Terms<'_> {
-    /// The batch as a whole until this instant, of any lane.
+    /// Claims the whole batch, of any lane, until this instant.
     pub fn until(until: Timestamp) -> Self {
         Self { until, apart: false, busy: &[] }
     }
 }
 
-/// When a claim looks at its lanes: each at the instant it waited for, within these.
+/// The time at which a claim examines its lanes: each at the instant it waited for, within these bounds.
 ///
-/// Whoever lives in real time looks at all of them now. Lanes know nothing of each other, so a simulation may take many
-/// of them a stretch of time ahead in one go: every lane gets the answers it would get at its own instants.
+/// In real time all lanes are examined now. Lanes are independent, so a simulation may advance many of them over a
+/// stretch of time in one claim: every lane gets the answers it would get at its own instants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     from: Timestamp,
@@ -45,12 +45,12 @@ pub struct Span {
 }
 
 impl Span {
-    /// From one instant to a later one, both included.
+    /// Spans from one instant to a later one, both included.
     pub fn new(from: Timestamp, to: Timestamp) -> Self {
         Self { from, to: to.max(from) }
     }
 
-    /// This instant for every lane.
+    /// Uses this instant for every lane.
     pub fn now(now: Timestamp) -> Self {
         Self { from: now, to: now }
     }
@@ -64,7 +64,7 @@ impl Span {
     }
 }
 
-/// A lane, and the instant at which it is looked at.
+/// A lane, and the instant at which it is examined.
 pub(super) struct ClaimedLane {
     pub(super) lane: Lane,
     pub(super) at: Timestamp,

@@ -1,4 +1,4 @@
-//! Tests of days that people have sent to phones of their own: nothing is known of them but what the log says.
+//! Test messages: campaign days that people send to their own phones. Only the log records them.
 
 use crate::core::domain::{AccountId, Timestamp};
 use crate::core::lifecycle::event::EventKind;
@@ -6,7 +6,7 @@ use crate::store::event::{Event, tell};
 use crate::store::{Error, Store};
 
 impl Store {
-    /// Writes into the log that a test goes out in the name of `account`, or what became of it.
+    /// Logs that a test is sent in the name of `account`, or its result.
     pub async fn tell_of_test(
         &self,
         account: AccountId,

@@ -1,8 +1,8 @@
-//! An exported state: what a plan needs of a database, without what tells who the people are. It leaves as rows of JSON,
-//! and comes into another database, where the same planner plans on it.
+//! An exported state: what a plan needs of a database, without what tells who the people are. It leaves as rows of
+//! JSON, and comes into another database, where the same planner plans on it.
 //!
-//! Names, e-mail addresses, phones, texts and the ids that imports gave to people stay. A phone leaves as a stand-in that
-//! is the same wherever the phone is, so that one person still is one, and that no other export has.
+//! Names, e-mail addresses, phones, texts and the ids that imports gave to people stay. A phone leaves as a stand-in
+//! that is the same wherever the phone is, so that one person still is one, and that no other export has.
 
 pub(super) mod copy;
 pub mod file;

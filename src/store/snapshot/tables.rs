@@ -4,8 +4,8 @@
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Table {
     pub(super) name: &'static str,
-    /// Its rows as JSON objects, nulls left out. Parameters: `$1` the secret of this export, `$2` the attributes that go
-    /// with it (null: all of them), `$3` its instant.
+    /// Its rows as JSON objects, nulls left out. Parameters: `$1` the secret of this export, `$2` the attributes that
+    /// go with it (null: all of them), `$3` its instant.
     pub(super) out: &'static str,
     /// Puts rows back that `$1`, a line of the file, has under `rows`. What stayed behind is made up.
     pub(super) into: &'static str,
@@ -18,7 +18,8 @@ macro_rules! rows {
     };
 }
 
-/// One and the same for one phone, and nothing that leads back to it: the secret is drawn for each export and forgotten.
+/// One and the same for one phone, and nothing that leads back to it: the secret is drawn for each export and
+/// forgotten.
 macro_rules! stand_in {
     ($phone:literal) => {
         concat!("encode(substr(sha256($1::bytea || convert_to(", $phone, ", 'UTF8')), 1, 12), 'base64')")

@@ -21,7 +21,7 @@ pub(super) const CREATE: &str = "create temp table staged (
 pub(super) const COPY: &str = "copy staged from stdin (format binary)";
 
 pub(super) fn encode(rows: &mut Rows, line: u64, fact: &AccountFact<'_>, as_of: Timestamp) {
-    // Bit by bit as `CHANGED` reads it.
+    // The bits have the order in which `CHANGED` reads them.
     let says = [
         fact.phone.is_said(),
         fact.email.is_said(),
@@ -57,7 +57,7 @@ pub(super) async fn ids(tx: &mut PgConnection) -> Result<HashMap<String, Account
     Ok(rows.into_iter().map(|(external, id)| (external, AccountId(id))).collect())
 }
 
-/// Rows that are overtaken by a younger or later one with the same id, and how many of them say the same.
+/// Deletes rows superseded by a younger or later one with the same id, and counts those with equal content.
 const REPEATED: &str = include_str!("account_repeated.sql");
 
 const CHANGED: &str = "create temp table changed on commit drop as

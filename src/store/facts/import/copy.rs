@@ -6,7 +6,7 @@ use crate::core::domain::Timestamp;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: i16 = -1;
-/// Bytes of a buffer that is worth sending.
+/// The size in bytes from which a buffer is sent.
 const FULL: usize = 256 * 1024;
 /// Postgres counts from 2000-01-01.
 const EPOCH: Timestamp = DateTime::from_timestamp(946_684_800, 0).expect("a time of the calendar");
@@ -24,12 +24,12 @@ impl Rows {
         Self { buffer }
     }
 
-    /// The buffer, when it is worth sending.
+    /// Returns the buffer if it is large enough to send.
     pub(super) fn full(&mut self) -> Option<Vec<u8>> {
         (self.buffer.len() >= FULL).then(|| std::mem::replace(&mut self.buffer, Vec::with_capacity(FULL + FULL / 4)))
     }
 
-    /// The last buffer.
+    /// Returns the last buffer.
     pub(super) fn end(mut self) -> Vec<u8> {
         self.buffer.extend_from_slice(&TRAILER.to_be_bytes());
         self.buffer
@@ -87,7 +87,7 @@ impl Rows {
         }
     }
 
-    /// Attributes as `jsonb`, where an empty cell is JSON's null; no attributes at all are SQL's.
+    /// Writes attributes as `jsonb`, with JSON null for an empty cell; no attributes at all become SQL null.
     pub(super) fn attributes(&mut self, attributes: &[(&str, Option<&str>)]) -> &mut Self {
         if attributes.is_empty() {
             return self.null();
@@ -105,7 +105,7 @@ impl Rows {
     }
 }
 
-/// A bit a flag, the first the lowest.
+/// Packs flags into bits, the first into the lowest.
 pub(super) fn bits(flags: &[bool]) -> i32 {
     flags.iter().rev().fold(0, |bits, flag| bits << 1 | i32::from(*flag))
 }

@@ -1,11 +1,11 @@
-//! What merging accounts and merging referrals have in common.
+//! Shared parts of merging accounts and merging referrals.
 
 use sqlx::PgConnection;
 
 use crate::core::domain::Rejection;
 use crate::store::Error;
 
-/// What became of the rows that were staged.
+/// The result of merging the staged rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Merged {
     pub inserted: u64,

@@ -1,15 +1,15 @@
 //! Imports of facts: one transaction each.
 //!
-//! Rows stream through `COPY` into a temporary table and are merged set by set; the number of statements does not
-//! depend on the number of rows, and neither does memory.
+//! Rows stream through `COPY` into a temporary table and are merged set by set. Neither the number of statements nor
+//! the memory depends on the number of rows.
 //!
-//! - A row is as old as its `updated_at`, else as the import as a whole. Older than what is stored: it changes
-//!   nothing. Equal in content: it writes nothing, not even its age.
-//! - Of several rows with one id, the youngest counts, of equals the last; an opt-out in any of them stays.
-//! - A column that the export lacks, and a row does not say, keeps its value.
-//! - A stored opt-out is never revived, and a stored `paid_at` is not erased by an empty one, unless the row says
-//!   by its own `updated_at` that it knows better.
-//! - What an event said since (`store::fact`) stays, though the row be newer than all else that is stored.
+//! - The age of a row is its `updated_at`, or else that of the import. A row older than the stored one changes nothing. A
+//!   row with equal content writes nothing, not even its age.
+//! - The youngest of several rows with one id counts, and the last of equally old ones; an opt-out in any of them stays.
+//! - A column that is missing from the export, and not set by a row, keeps its value.
+//! - A stored opt-out is never revived, and an empty `paid_at` does not erase a stored one, unless the row has its own,
+//!   newer `updated_at`.
+//! - A fact recorded by a later event (`store::fact`) stays, even if the row is newer than all other stored facts.
 
 mod account;
 mod copy;
@@ -30,17 +30,17 @@ use crate::store::event::{Event, tell};
 use crate::store::lock::lock_imports;
 use crate::store::{Error, Store};
 
-/// Buffers on their way from the reading thread to Postgres.
+/// The maximum number of buffers between the reading thread and Postgres.
 const IN_FLIGHT: usize = 4;
 
-/// The age of rows that do not say theirs, and the time of the import.
+/// The age of rows without one of their own, and the time of the import.
 #[derive(Debug, Clone, Copy)]
 pub struct Age {
     pub as_of: Timestamp,
     pub now: Timestamp,
 }
 
-/// Takes rows from a reading thread to the database.
+/// A stage for rows, from a reading thread to the database.
 #[derive(Debug)]
 pub struct Stage {
     rows: Rows,
@@ -69,7 +69,7 @@ impl Stage {
         self.sent()
     }
 
-    /// Notes, for the log, how many rows of the file were not staged.
+    /// Records, for the log, the number of rows of the file that were not staged.
     pub fn refused(&mut self, rows: usize) {
         self.refused = rows as u64;
     }
@@ -91,7 +91,7 @@ impl Stage {
 impl Store {
     /// Imports accounts. `read` runs on a thread of its own and stages them.
     ///
-    /// Whatever `read` refuses with comes back as the inner error, and nothing was written.
+    /// An error of `read` is returned as the inner error, and nothing is written.
     pub async fn import_accounts<T, E>(
         &self,
         age: Age,
@@ -118,7 +118,7 @@ impl Store {
     /// Imports referrals. `read` runs on a thread of its own, is given the accounts by external id, and stages
     /// the referrals.
     ///
-    /// Whatever `read` refuses with comes back as the inner error, and nothing was written.
+    /// An error of `read` is returned as the inner error, and nothing is written.
     pub async fn import_referrals<T, E>(
         &self,
         age: Age,
@@ -144,7 +144,7 @@ impl Store {
         Ok(Ok((staged.result, merged)))
     }
 
-    /// Tells of an import of `what`, of which `refused` rows were not even staged.
+    /// Logs an import of `what`; `refused` of its rows were not staged.
     async fn tell_import(
         &self,
         tx: &mut PgConnection,
@@ -169,7 +169,7 @@ struct Staged<T> {
 }
 
 async fn prepare(tx: &mut PgConnection) -> Result<(), Error> {
-    // Sorts and hashes of a million rows stay in memory; compiling the few statements would cost more than it wins.
+    // Sorts and hashes of a million rows stay in memory. Compiling these few statements would cost more than it saves.
     run(tx, "set local work_mem = '128MB'; set local jit = off", "prepare the import").await?;
     Ok(())
 }
@@ -189,7 +189,7 @@ where
     let (sender, mut receiver) = mpsc::channel(IN_FLIGHT);
     let reading = tokio::task::spawn_blocking(move || {
         let mut stage = Stage::new(as_of, sender);
-        // When the database side ended early, its error is the one to tell.
+        // When the database side ended early, its error is the one to report.
         read(&mut stage).map(|result| (result, stage.refused, stage.end().unwrap_or_default()))
     });
     let mut copying = tx.copy_in_raw(copy).await.map_err(Error::during(OPERATION))?;

@@ -1,11 +1,11 @@
-//! Which of several rows speaks for a person.
+//! Duplicate rows of a person: chooses the primary row.
 //!
-//! Rows of one account with one phone are one person, and the newest registration is current. When another row
-//! becomes current, the person's targets and messages go along with it, so that nobody starts again at day 1.
+//! Rows of one account with one phone are one person, and the newest registration is primary. When another row becomes
+//! primary, the person's targets and messages move to it, so that no sequence starts again at day 1.
 //!
-//! A row with a message in flight stays current and keeps that target: whoever sends the message will look for it
-//! there. The next import settles what was left, as it does for a target that was enrolled while this one ran.
-//! Claims lock their targets, so none begins between our look and our commit.
+//! A row with a message in flight stays primary and keeps that target, because the outcome refers to it. The next
+//! import merges the rest, as it does for a target enrolled during this one. Claims lock their targets, so none begins
+//! between this check and the commit.
 
 use sqlx::PgConnection;
 
@@ -13,8 +13,8 @@ use super::merge::{count, run};
 use crate::core::domain::Timestamp;
 use crate::store::Error;
 
-/// Persons of several rows to whom something happens: a row is new, or its phone or registration changes; and those
-/// who could not be settled before.
+/// People with several rows that are affected: a row is new, its phone or registration changes, or an earlier merge was
+/// not possible.
 const GATHER: &str = "create temp table duplicate on commit drop as
     with pair as (
         select account_id, phone from staged group by account_id, phone having count(*) > 1
@@ -45,7 +45,7 @@ const SPOKE: &str = "create temp table spoke on commit drop as
 const CLEAR: &str = "update referral r set is_current = false from spoke s
     where r.account_id = s.account_id and r.id = s.id";
 
-/// The lanes are locked by then.
+/// Locks the targets; the lanes are already locked.
 const LOCK: &str = "select from duplicate w
     join referral r on r.account_id = w.account_id and r.phone = w.phone
     join run n on n.account_id = r.account_id
@@ -62,8 +62,8 @@ const SPEAK: &str = "create temp table primary on commit drop as
 
     update referral r set is_current = true from primary s where r.account_id = s.account_id and r.id = s.id";
 
-/// Targets of rows that do not speak, and what becomes of them: `moves` to the primary, or, where the primary has
-/// one in that run, ends.
+/// Targets of duplicate rows: each `moves` to the primary row or, where the primary row has a target in that run,
+/// ends.
 const FOLD: &str = "create temp table folded on commit drop as
     select t.account_id, t.campaign_id, t.referral_id, s.id as primary_id,
         not exists (select from target h where h.account_id = t.account_id and h.campaign_id = t.campaign_id
@@ -88,7 +88,7 @@ const END: &str = "update target t set state = 'exited', exit_reason = 'removed'
     from folded f where not f.moves and t.state = 'active'
       and t.account_id = f.account_id and t.campaign_id = f.campaign_id and t.referral_id = f.referral_id";
 
-/// Finds the persons whose rows must be looked at. Before the merge, which it is told by `staged` and `changed`.
+/// Finds the people whose rows must be compared. It runs before the merge and reads `staged` and `changed`.
 pub(super) async fn gather(tx: &mut PgConnection) -> Result<u64, Error> {
     run(tx, GATHER, "find persons of several rows").await?;
     let duplicates: i64 = sqlx::query_scalar("select count(*) from duplicate")
@@ -104,8 +104,8 @@ pub(super) async fn gather(tx: &mut PgConnection) -> Result<u64, Error> {
     Ok(count(duplicates))
 }
 
-/// Lets the newest row of each gathered person speak, and hands over what the others had begun. Says whose
-/// accounts have a new primary.
+/// Makes the newest row of each gathered person primary, and moves the targets of the duplicates to it. Returns the
+/// accounts with a new primary row.
 pub(super) async fn settle(tx: &mut PgConnection, now: Timestamp) -> Result<Vec<i32>, Error> {
     run(tx, LOCK, "lock the targets of persons of several rows").await?;
     run(tx, SPEAK, "choose who speaks").await?;

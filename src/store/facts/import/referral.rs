@@ -22,7 +22,7 @@ pub(super) const CREATE: &str = "create temp table staged (
 pub(super) const COPY: &str = "copy staged from stdin (format binary)";
 
 pub(super) fn encode(rows: &mut Rows, line: u64, fact: &ReferralFact<'_>, as_of: Timestamp) {
-    // Bit by bit as `CHANGED` reads it.
+    // The bits have the order in which `CHANGED` reads them.
     let says = [
         fact.email.is_said(),
         fact.language.is_said(),
@@ -68,7 +68,7 @@ const MOVED: &str = "with moved as (
     select line, a.external_id, o.external_id
     from moved join account a on a.id = account_id join account o on o.id = owner";
 
-/// Ids that the file has more than once.
+/// Ids that occur more than once in the file.
 const REPEATED: &str = "create temp table contender on commit drop as
     select line, external_id, account_id, row_number() over best as place,
         first_value(account_id) over (partition by external_id order by line) as owner,
@@ -79,7 +79,7 @@ const REPEATED: &str = "create temp table contender on commit drop as
     where external_id in (select external_id from staged group by external_id having count(*) > 1)
     window best as (partition by external_id order by as_of desc, line desc)";
 
-/// Of those, rows for another account than the first of them.
+/// Rows among these whose account differs from that of the first row.
 const MOVED_WITHIN: &str = "with moved as (
         delete from staged s using contender c where c.line = s.line and c.account_id <> c.owner
         returning s.line, c.account_id, c.owner
@@ -93,10 +93,10 @@ const RANK_AGAIN: &str = "delete from contender where account_id <> owner;
           from contender) ranked
     where ranked.line = c.line";
 
-/// What an overtaken row knows and the winner must not lose: an opt-out, and a payment that the winner leaves empty.
+/// Values of a superseded row that the winner keeps: an opt-out, and a payment that the winner leaves empty.
 const INHERIT: &str = include_str!("referral_inherit.sql");
 
-/// Rows that are overtaken by a younger or later one with the same id, and how many of them say the same.
+/// Deletes rows superseded by a younger or later one with the same id, and counts those with equal content.
 const OVERTAKEN: &str = "with gone as (
         delete from staged s using contender c where c.line = s.line and c.place > 1 returning s.line
     )
@@ -134,11 +134,11 @@ const CHANGED: &str = "create temp table changed on commit drop as
 
 const UPDATE: &str = include_str!("referral_update.sql");
 
-/// A person of one row speaks for themself at once; the others wait for `person::settle`.
+/// A person's only row becomes primary at once; the others wait for `person::settle`.
 const INSERT: &str = include_str!("referral_insert.sql");
 
-/// Opt-outs that are news; one that is not may have been taken back by the person since. In order of the phones, as
-/// replies: two who wait for each other's phones would wait for ever.
+/// Adds new opt-outs; the person may have revoked an older one since. Rows are in phone order, as for replies:
+/// transactions that lock phones in opposite orders deadlock.
 const SUPPRESS: &str = "insert into suppression (phone, source, suppressed_at)
     select phone, 'import', $1 from changed
     where consent = 'opted_out' and (old_consent is distinct from consent or old_phone <> phone)
@@ -177,7 +177,7 @@ pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) ->
     let mut touched: Vec<i32> = changed.iter().chain(&inserted).map(|(account, _)| *account).collect();
     touched.sort_unstable();
     touched.dedup();
-    // All lanes in one go: in two, another who takes them in order could meet us halfway.
+    // All lanes are locked in one pass. Two passes could deadlock with a transaction that locks them in order.
     lock_lanes_of_import(tx, &touched, duplicates > 0).await?;
     if duplicates > 0 {
         touched.extend(person::settle(tx, now).await?);

@@ -1,26 +1,26 @@
-//! What somebody told one of our numbers.
+//! Inbound messages as the provider reports them.
 
 use crate::core::domain::Timestamp;
 
-/// What somebody told one of our numbers, by all that the provider says of them; any of it may be missing.
+/// An inbound message, with everything that the provider reports about it; any part may be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboundMessage {
-    /// The same when it is told again.
+    /// Stays the same when the provider repeats the message.
     pub id: String,
-    /// By which it was told.
+    /// The channel that reported it.
     pub channel: String,
-    /// Which number of ours it came to.
+    /// The sender number that received it.
     pub number: Option<String>,
     /// The digits of the person's phone, as the provider writes it.
     pub phone: Option<String>,
-    /// What the provider calls somebody who shows no phone.
+    /// The provider's name for a person who shows no phone.
     pub user: Option<String>,
-    /// The message of ours that is answered, as the provider calls it.
+    /// The provider's id of the message that is answered.
     pub context: Option<String>,
     pub text: String,
-    /// It is a message, which may be answered; else a switch that the person turned.
+    /// True for a message, which may be answered; false for a setting that the person changed.
     pub is_message: bool,
-    /// Of a switch that is turned back: the code with which the provider refused to write to the person until then.
+    /// For a setting that is changed back: the code with which the provider refused messages to the person until then.
     pub undoes: Option<i64>,
     pub at: Timestamp,
 }

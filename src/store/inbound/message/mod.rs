@@ -1,8 +1,8 @@
-//! Hearing people: who wrote, to which account, and what they ask for. What was heard before is passed over, whoever
-//! tells it again.
+//! Inbound messages: identifies the sender and the account, and acts on the request. Repeated messages are ignored,
+//! whatever their source.
 //!
-//! Locks: those of whoever changes suppressions, or of whoever bears with no change; what was heard, then conversations,
-//! each in order; then those of whoever acts on replies; last what people are called.
+//! Locks: suppressions first, exclusive if the batch changes them and shared otherwise; then inbound messages and
+//! conversations, each in key order; then the locks of replies; last the provider names of people.
 
 pub(in crate::store) mod incoming;
 mod sender;
@@ -23,32 +23,32 @@ use crate::core::domain::{AccountId, Phone, Timestamp};
 use crate::store::lock::{lock_suppressions, share_suppressions};
 use crate::store::{Error, Inbound, ReplyEffects, Senders, Store};
 
-/// What became of what was told.
+/// The result of recording inbound messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InboundResult {
-    /// What replies changed.
+    /// The changes made by replies.
     pub replies: ReplyEffects,
-    /// How many were heard for the first time.
+    /// The number of messages recorded for the first time.
     pub new: u64,
-    /// The ids of those that matter and of which nothing tells yet who they are from: they were not heard, and may be
+    /// The ids of relevant messages whose sender is still unknown: they were not recorded, and may be resolved
     /// later.
     pub unresolved: Vec<String>,
 }
 
-/// One of those who said something, once it is known who they are.
+/// An inbound message whose sender has been looked up.
 #[derive(Debug)]
 struct ReadMessage<'a> {
     incoming: &'a InboundMessage,
-    /// Not later than now.
+    /// Capped at the current time.
     at: Timestamp,
     who: Who,
     word: Reply,
 }
 
 impl Store {
-    /// Acts on what is heard for the first time, in one transaction: notes that people wrote, and does what they ask for.
-    /// In whatever order words of one person come to be heard, the one they wrote last holds in the end. Who was forgotten is
-    /// not heard.
+    /// Acts on new inbound messages, in one transaction: records that people wrote, and does what they ask for. The
+    /// message that a person wrote last decides in the end, in whatever order the messages arrive. Messages of erased
+    /// people are ignored.
     pub async fn hear(
         &self,
         all: &[InboundMessage],
@@ -60,7 +60,7 @@ impl Store {
         }
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to hear people"))?;
         if all.iter().any(|incoming| consent::read(&incoming.text) != Reply::Other) {
-            // From here on everybody's words are known.
+            // Under this lock every earlier reply is committed and visible.
             lock_suppressions(&mut tx).await?;
         } else {
             share_suppressions(&mut tx).await?;
@@ -84,7 +84,7 @@ impl Store {
     }
 }
 
-/// Returns the ids of what was not heard before.
+/// Records the messages, and returns the ids of those that are new.
 async fn remember(tx: &mut PgConnection, said: &[ReadMessage<'_>], now: Timestamp) -> Result<BTreeSet<String>, Error> {
     let word = |said: &ReadMessage<'_>| match said.word {
         Reply::Stop => Some("stop"),
@@ -108,7 +108,7 @@ async fn remember(tx: &mut PgConnection, said: &[ReadMessage<'_>], now: Timestam
     Ok(ids.into_iter().collect())
 }
 
-/// Notes when people last wrote to accounts.
+/// Records the time of the last message from each person to each account.
 async fn converse(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<(), Error> {
     let mut last: BTreeMap<(i32, &str), Timestamp> = BTreeMap::new();
     for said in said.iter().filter(|said| said.incoming.is_message) {
@@ -135,7 +135,7 @@ async fn converse(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<(),
     Ok(())
 }
 
-/// Has the replies take effect in the order in which they were written.
+/// Applies the replies in the order in which they were written.
 async fn reply(tx: &mut PgConnection, mut said: Vec<ReadMessage<'_>>, now: Timestamp) -> Result<ReplyEffects, Error> {
     said.sort_by_key(|said| said.at);
     let mut replies: Vec<Inbound> = said.iter().filter_map(ReadMessage::inbound).collect();
@@ -149,7 +149,8 @@ async fn reply(tx: &mut PgConnection, mut said: Vec<ReadMessage<'_>>, now: Times
     Ok(heard)
 }
 
-/// Who stopped, and by what they said so; whoever turned a switch is told by the provider. `said` is in its order.
+/// Returns the STOP to confirm, if the person's last one was a message: the provider itself confirms a changed setting.
+/// `said` is in the order of time.
 fn to_confirm<'a>((account, phone): &'a (AccountId, Phone), said: &[ReadMessage<'a>]) -> Option<OptedOut<'a>> {
     let is_it = |said: &&ReadMessage<'_>| said.word == Reply::Stop && said.who.phone.as_ref() == Some(phone);
     let last = said.iter().rfind(is_it).filter(|said| said.incoming.is_message)?;
@@ -158,26 +159,26 @@ fn to_confirm<'a>((account, phone): &'a (AccountId, Phone), said: &[ReadMessage<
 }
 
 impl ReadMessage<'_> {
-    /// Whether it matters who it is from, and that may still come to be known: what is answered was sent a moment ago, and
-    /// nobody said yet what the provider calls it.
+    /// Returns true if the sender matters and may still become known: the answered message may be so recent that its
+    /// provider id is not recorded yet.
     fn is_unresolved(&self) -> bool {
         self.who.phone.is_none() && (self.incoming.context.is_some() || self.word != Reply::Other)
     }
 
-    /// Whom the provider does not refuse any more, and how it did.
+    /// Returns the phone that the provider no longer refuses, and the code with which it did.
     fn undone(&self) -> Option<(&str, i64)> {
         Some((self.who.phone.as_ref()?.as_str(), self.incoming.undoes?))
     }
 
     fn inbound(&self) -> Option<Inbound> {
-        // Whoever asks for no more messages is heard though nobody knows which account they mean.
+        // A STOP counts even if its account is unknown.
         let account = self.who.account.unwrap_or(AccountId(0));
         Some(Inbound { account, phone: self.who.phone.clone()?, text: self.incoming.text.clone() })
     }
 }
 
-/// The last words of people who said them later than what they are heard to say now: these still count. In doubt STOP is
-/// the later one.
+/// Returns the already recorded replies that people wrote later than the present ones: these still apply. If times are
+/// equal, STOP counts as the later one.
 async fn overtaking(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<Vec<Inbound>, Error> {
     let mut latest: BTreeMap<&str, &ReadMessage<'_>> = BTreeMap::new();
     for said in said.iter().filter(|said| said.word != Reply::Other) {

@@ -1,4 +1,4 @@
-//! Who wrote, and to which account, from whatever the provider says of them.
+//! Sender lookup: the person and the account of an inbound message, from what the provider reports.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,22 +10,21 @@ use crate::store::facts::erased;
 use crate::store::inbound::provider_message::people_called;
 use crate::store::{Error, Senders};
 
-/// Somebody who wrote, as far as that is known.
+/// The sender of an inbound message, as far as known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Who {
     pub(super) account: Option<AccountId>,
     pub(super) phone: Option<Phone>,
 }
 
-/// What people are called, with their phones.
+/// Provider names of people, with their phones.
 pub(super) type Learnt<'a> = BTreeMap<&'a str, String>;
 
-/// Says of each of `all` who it is from, and what people are called that it comes to know. Of those who were forgotten
-/// nothing is said.
+/// Finds the sender of each of `all`, and returns the names of people learnt on the way. Erased people are left out.
 ///
-/// The phone: that of whoever the provider calls by these digits, else these digits, else that of whoever it calls by this
-/// user id, else that of whoever the answered message was for. The account: the only one that sends by the number that was
-/// written to, else that of the answered message, else the one that last wrote to the phone.
+/// The phone is the first of these: the phone known under these digits; the digits themselves; the phone known under
+/// this user id; the recipient of the answered message. The account is the first of these: the only one that sends by
+/// the number written to; that of the answered message; the one that last wrote to the phone.
 pub(super) async fn find<'a>(
     tx: &mut PgConnection,
     all: &'a [InboundMessage],
@@ -66,7 +65,7 @@ pub(super) async fn find<'a>(
     Ok((all.iter().zip(found).map(known).collect(), learnt))
 }
 
-/// Whom messages were for, and by which account, as the provider calls these messages.
+/// Returns the account and the recipient of the messages with these provider ids.
 async fn answered(tx: &mut PgConnection, ids: &[&str]) -> Result<HashMap<String, (AccountId, Phone)>, Error> {
     if ids.is_empty() {
         return Ok(HashMap::new());
@@ -84,7 +83,7 @@ async fn answered(tx: &mut PgConnection, ids: &[&str]) -> Result<HashMap<String,
     Ok(rows.into_iter().map(|(id, account, phone)| (id, (AccountId(account), Phone::trusted(phone)))).collect())
 }
 
-/// The accounts that wrote last to these phones; of those that never did, any that knows them.
+/// Returns the account that last wrote to each phone; if none did, any account that knows it.
 async fn last_writers(tx: &mut PgConnection, phones: &[&str]) -> Result<HashMap<String, AccountId>, Error> {
     if phones.is_empty() {
         return Ok(HashMap::new());

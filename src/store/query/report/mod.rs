@@ -35,7 +35,8 @@ impl AccountFacts {
     }
 }
 
-/// The messages of one run that count on one local day of its account. `None`: they count on none, because nothing left.
+/// The messages of one run that count on one local day of its account. `None`: they count on none, because nothing
+/// left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayTotals {
     pub account: AccountId,
@@ -234,8 +235,9 @@ impl Store {
 
     /// Pairs of campaigns that had the same people at the same time, at `from` or later.
     ///
-    /// Whoever is due a second time on a day becomes due when the next one begins, on a full quarter of an hour in every
-    /// zone there is: so a message that was put off is told from one that was due then by itself, but for rare accidents.
+    /// Whoever is due a second time on a day becomes due when the next one begins, on a full quarter of an hour in
+    /// every zone there is: so a message that was put off is told from one that was due then by itself, but for rare
+    /// accidents.
     pub async fn overlaps(&self, from: Timestamp) -> Result<Vec<Overlap>, Error> {
         let rows: Vec<(i32, i32, i64, i64)> = sqlx::query_as(include_str!("report_overlaps.sql"))
             .bind(from)

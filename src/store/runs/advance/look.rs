@@ -1,4 +1,4 @@
-//! Runs that are due for a look: what is known of them, and what follows from it.
+//! Looks at due runs: reads their state and decides their next phase.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,7 +19,7 @@ use crate::store::send::refusal::{ChannelRestriction, ChannelRestrictions};
 
 const READ: &str = "read the runs to look at";
 
-/// The runs of `accounts` that are due for a look.
+/// Reads the runs of `accounts` that are due for a look.
 pub(super) async fn due_runs(
     tx: &mut PgConnection,
     accounts: &[i32],
@@ -64,45 +64,45 @@ pub(super) struct RunRow {
     removed: bool,
 }
 
-/// A run that was looked at.
+/// A run and its new status.
 pub(super) struct Look {
     pub(super) account: AccountId,
     pub(super) campaign: CampaignId,
     pub(super) before: Phase,
     pub(super) after: Status,
-    /// Whether others may see it differently now.
+    /// True if the change may affect other runs.
     pub(super) concerns: bool,
-    /// Whether it has to be worked out when it would end.
+    /// True if the end of the run must be computed.
     pub(super) ahead: bool,
-    /// The sentence of its event, if there is one.
+    /// The sentence of its event; empty if there is none.
     pub(super) told: String,
-    /// The operator whose doing it is.
+    /// The operator who caused the change.
     pub(super) actor: Option<String>,
-    /// When it is worth another look though nothing happens to it.
+    /// The time of the next look, even if nothing happens before.
     pub(super) check_at: Option<Timestamp>,
 }
 
-/// What stays the same from one run to the next.
+/// The inputs that all runs share.
 #[derive(Clone, Copy)]
 pub(super) struct Looking<'a> {
     pub(super) scene: &'a Scene<'a>,
     pub(super) overrides: &'a Overrides,
-    /// Channels by which nothing leaves now.
+    /// Channels that send nothing for now.
     pub(super) channels: &'a ChannelRestrictions,
-    /// What providers stop.
+    /// Restrictions imposed by providers.
     pub(super) stops: &'a Restrictions,
     pub(super) replaced: Option<&'a Replaced<'a>>,
     pub(super) now: Timestamp,
 }
 
 impl Looking<'_> {
-    /// Looks at runs in their order; each sees what became of those before it.
+    /// Looks at runs in order; each sees the results of those before it.
     pub(super) fn all(self, rows: Vec<RunRow>, mut peers: HashMap<i32, Peers>) -> Result<Vec<Look>, Error> {
         let mut looks = Vec::with_capacity(rows.len());
         for row in rows {
             let (account, campaign) = (AccountId(row.account_id), CampaignId(row.campaign_id));
             let spec = self.scene.specs.get(&campaign).copied();
-            // Of a campaign that this process does not know yet nothing can be said.
+            // A campaign unknown to this process cannot be judged.
             if spec.is_none() && !row.removed {
                 continue;
             }
@@ -116,7 +116,7 @@ impl Looking<'_> {
     }
 }
 
-/// The unfinished runs of the accounts of `rows` on which one of these may depend.
+/// Reads the unfinished runs of the accounts of `rows` on which one of these may depend.
 pub(super) async fn peers(
     tx: &mut PgConnection,
     rows: &[RunRow],
@@ -159,14 +159,14 @@ pub(super) async fn peers(
     Ok(all)
 }
 
-/// The numbers by which accounts of `rows` may send.
+/// Returns the numbers by which accounts of `rows` may send.
 pub(super) fn senders(rows: &[RunRow], scene: &Scene<'_>) -> Vec<String> {
     let sender = |row: &RunRow| scene.policies.of(&row.external_id, &row.labels).sender.clone();
     let own: BTreeSet<String> = rows.iter().filter_map(sender).chain(scene.means.numbers()).collect();
     own.into_iter().collect()
 }
 
-/// Nothing leaves by a number that its provider stops.
+/// Builds the pause of a number that its provider restricts.
 fn halted_by(stop: &Restriction) -> RunRestriction {
     RunRestriction { reason: Reason::ChannelUnhealthy, message: stop.message.clone() }
 }
@@ -236,7 +236,7 @@ impl RunRow {
             Phase::Completed | Phase::Cancelled => [None; 4],
         };
         let check_at = moves.into_iter().flatten().filter(|at| *at > now).min();
-        // Of another order of an operator only the sentence may be new.
+        // A changed order of an operator may change only the sentence.
         let reordered = reason == Reason::Operator && status.message != after.message;
         let concerns = reordered || Peer::of(&status, orders, now) != Peer::of(&after, orders, now);
         let old = self.look_again_at().is_none_or(|at| at <= now);
@@ -248,7 +248,7 @@ impl RunRow {
 }
 
 impl RunRow {
-    /// What stops the account.
+    /// Returns the reason the account is stopped, if it is.
     fn halted(&self) -> Result<Option<RunRestriction>, sqlx::Error> {
         let Some((reason, message)) = self.halt_reason.as_deref().zip(self.halt_message.clone()) else {
             return Ok(None);
@@ -257,14 +257,14 @@ impl RunRow {
         Ok(Some(RunRestriction { reason, message }))
     }
 
-    /// Whether the run would be done before the subscription ends, if its campaign asks that.
+    /// Says if the run would end before the subscription does, where its campaign requires that.
     fn ahead(&self, spec: &Campaign, reason: Reason, now: Timestamp) -> Ahead {
         let Some(end) = self.subscription_ends_at.filter(|_| spec.past_subscription == PastSubscription::Refuse) else {
             return Ahead::Free;
         };
         let until = end.format("%Y-%m-%d");
         match (self.look_again_at().filter(|at| *at > now), self.foreseen_end) {
-            // It stays where it is while it is worked out anew.
+            // The run keeps its status while its end is computed again.
             (None, _) if reason == Reason::OutlivesSubscription => Ahead::Outlives(self.message.clone()),
             (None, _) => Ahead::Unknown,
             (Some(_), Some(finish)) if finish <= end => Ahead::Free,
@@ -278,13 +278,13 @@ impl RunRow {
         }
     }
 
-    /// What was foreseen holds for a day.
+    /// Returns the time at which the forecast is a day old and must be computed again.
     fn look_again_at(&self) -> Option<Timestamp> {
         Some(self.foreseen_at? + TimeDelta::days(1))
     }
 }
 
-/// What is told of a change: why the run is where it is now and, if an order kept it where it was, what became of that.
+/// Returns the sentence of a change: the reason for the new phase, and the fate of an operator's order if one applied.
 fn told(
     before: &Status,
     after: &Status,
@@ -303,7 +303,7 @@ fn told(
     after.message.clone()
 }
 
-/// The operator whose order the run follows now, or who let it go.
+/// Returns the operator whose order the run now follows, or who released it.
 fn actor(
     before: &Status,
     after: &Status,

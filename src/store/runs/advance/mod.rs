@@ -1,4 +1,4 @@
-//! Runs moved through their lifecycle: read, decided by the pure rules, saved with their events.
+//! The advance of runs: reads them, applies the pure lifecycle rules, and saves the results with their events.
 
 mod look;
 mod queue;
@@ -20,17 +20,17 @@ use crate::store::runs::scene::{Replaced, Scene};
 use crate::store::schedule::wake::{check_each, forget_foreseen};
 use crate::store::send::refusal::halted_channels;
 
-/// Runs looked at in one go; those of one account are, however many, because they depend on each other.
+/// The batch limit in runs. All runs of one account stay in one batch, because they depend on each other.
 const BATCH: i64 = 2_000;
 
-/// Moves runs that are due for a look to the phase that follows from what is so. The overrides are held by then. Returns
-/// how many changed phase; `None` when nobody was looked at.
+/// Advances due runs to the phase that their state implies. The caller holds the lock on overrides. Returns the number
+/// of changed phases; `None` if no run was due.
 pub(in crate::store) async fn advance(
     tx: &mut PgConnection,
     scene: &Scene<'_>,
     now: Timestamp,
 ) -> Result<Option<u64>, Error> {
-    // The lanes first, as always: their rows are the locks of the accounts.
+    // Lanes are locked first, because they are the locks of the accounts.
     let accounts: Vec<i32> = sqlx::query_scalar(include_str!("advance.sql"))
         .bind(now)
         .bind(BATCH)
@@ -43,10 +43,10 @@ pub(in crate::store) async fn advance(
     look_at(tx, &accounts, scene, None, now).await.map(Some)
 }
 
-/// Does so for `accounts`, whose lanes are locked by then. Returns how many runs changed phase.
+/// Advances the runs of `accounts`, whose lanes are locked. Returns the number of changed phases.
 ///
-/// Whoever waited for a run that ended, or makes way for one that began, is looked at in the same transaction: nobody
-/// sees a default run beside a filtered one.
+/// Runs that waited for an ended run, or that a started run preempts, are examined in the same transaction: no reader
+/// sees a default run active beside a filtered one.
 pub(in crate::store) async fn look_at(
     tx: &mut PgConnection,
     accounts: &[i32],
@@ -76,20 +76,20 @@ pub(in crate::store) async fn look_at(
     }
 }
 
-/// Has those looked at that depend on a run that changed its phase, unless they were just now; `false` when there are
-/// none.
+/// Schedules a look at runs that depend on a changed run, unless they were examined after it. Returns `false` if there
+/// are none.
 async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, now: Timestamp) -> Result<bool, Error> {
     let place = |(at, look): (usize, &Look)| ((look.account, look.campaign), at);
     let places: HashMap<(AccountId, CampaignId), usize> = looks.iter().enumerate().map(place).collect();
     let changed = || looks.iter().enumerate().filter(|(_, look)| look.concerns);
-    // Whoever was looked at after the change has seen it.
+    // A run examined after the change has already seen it.
     let mut concerned: BTreeSet<(i32, i32)> = changed()
         .flat_map(|(at, look)| order.concerned_by(look.campaign).map(move |id| (at, (look.account, id))))
         .filter(|(at, run)| places.get(run).is_none_or(|place| place < at))
         .map(|(_, (account, campaign))| (account.0, campaign.0))
         .collect();
     forget_foreseen(tx, changed().map(|(_, look)| (look.account, look.campaign)), now).await?;
-    // In a queue those behind are looked at later than those before.
+    // In a queue, later runs are examined after earlier ones.
     let seen = |account, campaign| places.contains_key(&(account, campaign));
     let next = next_in_queues(tx, changed().map(|(_, look)| look), order, seen).await?;
     concerned.extend(next.into_iter().filter(|(account, campaign)| !seen(AccountId(*account), CampaignId(*campaign))));
@@ -100,7 +100,7 @@ async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, n
     check_each(tx, concerned, now).await
 }
 
-/// Whoever is still active in a run that is over leaves it.
+/// Exits the active targets of finished runs.
 async fn exit_targets(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(), Error> {
     let over: Vec<&Look> = looks.iter().filter(|look| look.after.phase.is_final()).collect();
     if over.is_empty() {
@@ -121,7 +121,7 @@ async fn exit_targets(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> 
     Ok(())
 }
 
-/// Saves what the looks came to; a phase, a reason or an order that is new is an event.
+/// Saves the results; a new phase, reason or order produces an event.
 async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(), Error> {
     sqlx::query(include_str!("advance_save.sql"))
         .bind(looks.iter().map(|look| look.account.0).collect::<Vec<_>>())

@@ -1,4 +1,4 @@
-//! Who is next in a queue: of everybody behind a run that changed, the few to whom that is news.
+//! Queue successors: the few runs behind a changed one that the change affects.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +10,15 @@ use crate::core::domain::{AccountId, CampaignId};
 use crate::core::lifecycle::ordering::Order;
 use crate::store::Error;
 
-/// The runs whose turn it may be, or that are right behind, now that these are what they are. `seen` says who was looked
-/// at together with them: those behind were so after those before.
+/// Returns the runs that may now be first in their queue, or that directly follow a changed run. `seen` returns true
+/// for runs examined in the same pass: successors among them were examined later.
 pub(super) async fn next_in_queues<'a>(
     tx: &mut PgConnection,
     changed: impl Iterator<Item = &'a Look>,
     order: &Order,
     seen: impl Fn(AccountId, CampaignId) -> bool,
 ) -> Result<Vec<(i32, i32)>, Error> {
-    // An account and a queue with a place whose follower is asked for, or without one for those whose turn it is.
+    // An account and a queue; with a place, asks for its follower; without one, for the first in the queue.
     let mut asked: BTreeSet<(i32, usize, Option<usize>)> = BTreeSet::new();
     for look in changed {
         let Some((queue, place)) = order.place(look.campaign) else { continue };

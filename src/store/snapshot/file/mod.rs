@@ -10,8 +10,8 @@
 //! {"counts":{"account":1,"referral":40}}
 //! ```
 //!
-//! What is in it and what is not: [`store::Leaving`](crate::store::Leaving). Both directions stream; a state of any size
-//! needs the memory of a line.
+//! What is in it and what is not: [`store::Leaving`](crate::store::Leaving). Both directions stream; a state of any
+//! size needs the memory of a line.
 
 mod read;
 mod write;
