@@ -300,7 +300,6 @@ async fn campaign_ids(tx: &mut PgConnection) -> Result<BTreeMap<Name, CampaignId
 }
 
 /// Schedules a look, an enrollment and a forecast for the runs of `campaigns`, now at `revision`, and of `accounts`.
-/// anew.
 async fn touch_runs(
     tx: &mut PgConnection,
     (campaigns, revision): (&[i32], i32),

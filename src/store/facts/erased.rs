@@ -98,7 +98,6 @@ fn hash(key: &[u8], name: &str) -> Vec<u8> {
 }
 
 /// Removes erased people from the table `staged`, by phone or by id. Hashes are computed only if there was any erasure.
-/// was.
 pub(super) async fn reject(tx: &mut PgConnection) -> Result<Vec<Rejection>, Error> {
     const OPERATION: &str = "leave out who was forgotten";
     let Some(key) = key(tx).await? else { return Ok(Vec::new()) };
