@@ -110,7 +110,7 @@ fn no_circle_of_files_crosses_folders() {
             crossing.push(names.join(" · "));
         }
     }
-    assert_eq!(crossing.len(), 4, "circles across folders:\n{}", crossing.join("\n"));
+    assert!(crossing.is_empty(), "circles across folders:\n{}", crossing.join("\n"));
 }
 
 #[test]

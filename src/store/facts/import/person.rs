@@ -52,7 +52,7 @@ const LOCK: &str = "select from duplicate w
     join target t on t.account_id = r.account_id and t.campaign_id = n.campaign_id and t.referral_id = r.id
     order by t.account_id, t.campaign_id, t.referral_id for update of t";
 
-const SPEAK: &str = "create temp table primary on commit drop as
+const SPEAK: &str = "create temp table primary_row on commit drop as
     select distinct on (r.account_id, r.phone) r.account_id, r.phone, r.id
     from referral r join duplicate t on t.account_id = r.account_id and t.phone = r.phone
     left join spoke s on s.account_id = r.account_id and s.id = r.id
@@ -60,7 +60,7 @@ const SPEAK: &str = "create temp table primary on commit drop as
         select from message m where m.account_id = s.account_id and m.referral_id = s.id
         and m.state in ('queued', 'sending')) desc, r.registered_at desc, r.id desc;
 
-    update referral r set is_current = true from primary s where r.account_id = s.account_id and r.id = s.id";
+    update referral r set is_current = true from primary_row s where r.account_id = s.account_id and r.id = s.id";
 
 /// Targets of duplicate rows: each `moves` to the primary row or, where the primary row has a target in that run,
 /// ends.
@@ -73,7 +73,7 @@ const FOLD: &str = "create temp table folded on commit drop as
         and 1 = row_number() over (partition by t.account_id, t.campaign_id, s.id
                                    order by (p.id is not null) desc, t.state = 'active' desc, t.referral_id desc)
         as moves
-    from primary s
+    from primary_row s
     join referral r on r.account_id = s.account_id and r.phone = s.phone and not r.is_current
     join run n on n.account_id = r.account_id
     join target t on t.account_id = r.account_id and t.campaign_id = n.campaign_id and t.referral_id = r.id
@@ -118,7 +118,7 @@ pub(super) async fn settle(tx: &mut PgConnection, now: Timestamp) -> Result<Vec<
         .await
         .map_err(Error::during("end doubled targets"))?;
     sqlx::query_scalar(
-        "select distinct account_id from primary s
+        "select distinct account_id from primary_row s
          where not exists (select from spoke p where p.account_id = s.account_id and p.id = s.id)",
     )
     .persistent(false)
