@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use super::print;
 use crate::config::Config;
-use crate::postgres::{Archive, Fetch, Progress, Search, Source};
+use crate::postgres::{Archive, Fetch, Progress, SYSTEM_CACHE, Search, Source};
 
 /// Where every command looks for server programs, the tests included.
 pub fn search(config: &Config) -> Search {
@@ -13,7 +13,13 @@ pub fn search(config: &Config) -> Search {
         None if config.offline => None,
         None => Some(Source::Internet),
     };
-    let fetch = Fetch { archive: Archive::for_this_machine(), source, cache: config.cache.clone(), show };
+    let fetch = Fetch {
+        archive: Archive::for_this_machine(),
+        source,
+        cache: config.cache.clone(),
+        system_cache: SYSTEM_CACHE.into(),
+        show,
+    };
     Search { bin: config.postgres_bin.clone(), path: config.path.clone(), fetch }
 }
 

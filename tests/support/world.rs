@@ -267,7 +267,7 @@ impl World {
     pub(crate) async fn runs(&self) -> Vec<String> {
         self.column(
             "select concat_ws(' ', c.name, a.external_id, r.phase, r.reason)
-             from run r join account a on a.id = r.account_id join campaign c on c.id = r.campaign_id order by c.name, 1",
+             from run r join account a on a.id = r.account_id join campaign c on c.id = r.campaign_id order by r.campaign_id, 1",
         )
         .await
     }
