@@ -44,7 +44,7 @@ pub enum Get {
         #[command(flatten)]
         view: View,
     },
-    /// List targets: one person in one run each, with the reason for a wait
+    /// List targets: one person in one run each, with the reason when nothing is sent
     #[command(visible_alias = "target")]
     Targets {
         #[command(flatten)]

@@ -46,7 +46,7 @@ pub(super) async fn prepare(
     if global.database_url().is_some() {
         bail!("--demo begins with an empty database and uses the private Postgres only: leave --database-url out");
     }
-    // Checks everything that can be missing before it drops any data.
+    // Everything that can be missing is checked before any data is dropped.
     let [accounts, referrals] = SAMPLES.map(|path| {
         Source::open(Path::new(path))
             .context("the demo lives on `campaigns/`, `templates/` and `samples/` of the repository: run it there")

@@ -71,7 +71,7 @@ fn shown(setting: &str, value: &Value) -> String {
     }
 }
 
-/// Renders the rates above which the account is paused.
+/// Renders the failure and opt-out rates that restrict the account, and the rate that causes a warning.
 fn safety(safety: &Safety) -> String {
     let Safety { failure_percent, opt_out_warn_percent, opt_out_pause_percent, floor, window } = safety;
     format!(

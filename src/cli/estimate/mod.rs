@@ -23,7 +23,7 @@ pub struct EstimateArgs {
     /// Campaign from the files in `--dir`, or from --file
     #[arg(required_unless_present = "file")]
     campaign: Option<String>,
-    /// File with the campaign, added to those in `--dir`; `-` reads standard input
+    /// File with the campaign, overriding those in `--dir`; `-` reads standard input
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Show this many matching people, newest first, with names and numbers hidden

@@ -23,7 +23,7 @@ pub(super) struct Explanation {
     history: Vec<Entry>,
 }
 
-/// The person's state in, or before, one campaign.
+/// The person's relation to one campaign: the target there, or else the enrollment check.
 #[derive(Debug, Serialize)]
 struct Standpoint {
     campaign: String,

@@ -1,4 +1,4 @@
-//! `relancectl test`: runs the `CampaignTest` manifests of a tree, each in an isolated database.
+//! `relancectl test`: runs the `CampaignTest` manifests of a tree, each in an isolated world.
 //!
 //! `-o json` is a contract:
 //!
