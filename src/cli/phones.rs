@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use crate::core::domain::{Country, Phone};
 
-/// Parses all `texts`, or fails with a line for each that is not a phone.
+/// Parses all `texts`, or fails with the fault of each that is not a phone.
 pub(super) fn parse(texts: &[String], country: Option<Country>) -> anyhow::Result<BTreeSet<Phone>> {
     let mut phones = BTreeSet::new();
     let mut wrong = Vec::new();

@@ -72,7 +72,7 @@ pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Res
     Ok(Explanation { person, campaigns, history })
 }
 
-/// Returns the campaigns in force for the person's account, highest priority first.
+/// Returns the campaigns in force for the person's account, in the order of their priorities.
 fn campaigns_for<'a>(person: &Person, program: &'a Program) -> Vec<(CampaignId, &'a CampaignProgram)> {
     let selects = |campaign: &CampaignProgram| campaign.spec.accounts.selects(&person.account, &person.labels);
     let mut campaigns: Vec<_> = program.campaigns().filter(|(_, campaign)| selects(campaign)).collect();
