@@ -1,16 +1,16 @@
-//! Who does something by hand, and why.
+//! The actor and the reason that every manual change records.
 
 use anyhow::{Context, bail};
 
 use crate::config::Config;
 
-/// The one who was named, else the user of this process.
+/// Returns the actor given by `--actor`, else the user of this process.
 pub(super) fn actor<'a>(named: Option<&'a str>, config: &'a Config) -> anyhow::Result<&'a str> {
     let actor = named.or(config.user.as_deref()).map(str::trim).filter(|actor| !actor.is_empty());
     actor.context("nobody says who does this: add `--actor NAME` ($USER is not set)")
 }
 
-/// A reason that says something.
+/// Returns the trimmed reason and refuses an empty one.
 pub(super) fn reason(text: &str) -> anyhow::Result<&str> {
     match text.trim() {
         "" => bail!("`--reason` is empty: say why, for whoever looks at it later"),

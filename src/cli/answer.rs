@@ -1,4 +1,4 @@
-//! "Why do they not get their message?", answered in one sentence.
+//! The one-sentence answer to "why does this person not get their message?".
 
 use serde::Serialize;
 
@@ -10,19 +10,19 @@ use crate::core::lifecycle::run::Phase;
 use crate::core::lifecycle::target::Exit;
 use crate::store::query::{Asked, Case, Circumstances, Standing};
 
-/// Where a target stands.
+/// The state of a target, with the next change to expect.
 #[derive(Debug, Serialize)]
 pub(super) struct Answer {
     pub(super) verdict: Word,
-    /// For people.
+    /// A sentence for people.
     pub(super) sentence: String,
     /// The next instant at which something changes by itself; null when only an event can change it.
     pub(super) next: Option<Change>,
-    /// When the message leaves at the earliest, by what is known now; null when it does not, or only an event can let it.
+    /// The earliest instant the message can leave, as known now; null when it does not leave or waits for an event.
     pub(super) earliest: Option<Timestamp>,
 }
 
-/// The answer in a word.
+/// The answer in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Word {
@@ -30,9 +30,9 @@ pub(super) enum Word {
     NotDue,
     Hold,
     Exit,
-    /// The last message is out.
+    /// The last message has been sent.
     AwaitingOutcome,
-    /// The campaign is gone or being replaced.
+    /// The campaign has been removed or is being replaced.
     NotInForce,
     Completed,
     Exited,
@@ -45,7 +45,7 @@ pub(super) struct Change {
 }
 
 impl Answer {
-    /// As of `now`.
+    /// Answers for `case` as of `now`.
     pub(super) fn new(case: &Case, now: Timestamp) -> Self {
         let (target, circumstances) = (&case.target, &case.circumstances);
         let day = target.day;
@@ -82,7 +82,7 @@ impl Answer {
     }
 }
 
-/// A target that waits for a message, and what the gate says.
+/// An active target that waits for a message, with the question put to the gate.
 struct Waiting<'a> {
     case: &'a Case,
     asked: &'a Asked,
@@ -100,7 +100,7 @@ impl Waiting<'_> {
         (word, format!("Day {day} was due {due}{sentence}"))
     }
 
-    /// What will be said then, by what is known now.
+    /// Describes the verdict expected at the due time, from what is known now.
     fn ahead(&self, then: &Question) -> String {
         match decide(then) {
             Verdict::Send => " and goes out then, as things stand.".to_owned(),
@@ -129,7 +129,7 @@ impl Waiting<'_> {
         until.map_or_else(String::new, |at| format!(" until {}", when(at, self.now)))
     }
 
-    /// The reason, and when the message leaves where the end of this hold is not the end of waiting.
+    /// Returns the reason. Adds the earliest send time when the message still waits after this hold ends.
     fn why(&self, reason: Hold, until: Option<Timestamp>) -> String {
         let Circumstances { run_phase, run_message, .. } = &self.case.circumstances;
         let why = match reason {
@@ -160,7 +160,7 @@ fn next(due: Timestamp, question: &Question, now: Timestamp) -> Option<Change> {
     ahead.min_by_key(|(at, _)| *at).map(|(at, what)| Change { at, what })
 }
 
-/// What happens when a reason to hold ends.
+/// Names the event that ends a reason to hold.
 const fn ending(reason: Hold) -> &'static str {
     match reason {
         Hold::OutsideWindow => "the window opens",

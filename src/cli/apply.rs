@@ -1,4 +1,4 @@
-//! `relancectl apply`: a person has the files take effect now.
+//! `relancectl apply`: applies the files at once, on an operator's order.
 
 use clap::Args;
 
@@ -14,13 +14,13 @@ use crate::store;
 
 #[derive(Debug, Args)]
 pub struct ApplyArgs {
-    /// Carry out a plan that cancels a large part of what is running
+    /// Apply even a plan that cancels a large part of what is running
     #[arg(long)]
     allow_mass_change: bool,
-    /// Carry out this plan and no other, as `relancectl plan` names it
+    /// Apply only the plan with this digest, as `relancectl plan` shows it
     #[arg(long, value_name = "PLAN-DIGEST")]
     digest: Option<String>,
-    /// Have the database follow this source from now on, though it follows another one
+    /// Make the database follow this source from now on, even if it follows another one
     #[arg(long)]
     take_over: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `relancectl approve`: a person says that a plan which looks like an accident is meant.
+//! `relancectl approve`: approves a plan that the daemon refused as a probable accident.
 
 use anyhow::bail;
 
@@ -9,13 +9,13 @@ use crate::store::Approved;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The plan, as `relancectl plan` and the log of the daemon name it
+    /// Digest of the plan, as `relancectl plan` and the log of the daemon show it
     #[arg(value_name = "PLAN-DIGEST")]
     digest: String,
-    /// Why, for whoever looks at it later
+    /// Reason, recorded with the approval
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Who approves it [default: $USER]
+    /// Name of the approver [default: $USER]
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! One campaign as the files have it, ready to say something.
+//! One campaign from the files, compiled so that its messages can be rendered.
 
 use anyhow::bail;
 
@@ -11,7 +11,7 @@ use crate::source;
 
 const NUMBER: CampaignId = CampaignId(0);
 
-/// A sound campaign, and the files it is from.
+/// A campaign without errors, and the files it comes from.
 pub(super) struct Compiled {
     pub(super) sources: Sources,
     pub(super) checked: Checked,
@@ -19,7 +19,8 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    /// The campaign of this name; `None`, and that is said, when it or what it refers to has errors.
+    /// Compiles the campaign of this name. Prints the findings and returns `None` when the campaign, or something it
+    /// refers to, has errors.
     pub(super) fn load(campaign: &str, global: &Global, config: &Config) -> anyhow::Result<Option<Self>> {
         let sources = source::load(&global.directories())?;
         let checked = check(&sources);

@@ -1,4 +1,4 @@
-//! `relancectl contact`: everything that is known of one person.
+//! `relancectl contact`: shows, exports and erases everything known about one person.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,20 +18,20 @@ use crate::store::{Erased, query as look};
 
 #[derive(Debug, Subcommand)]
 pub enum Contact {
-    /// Show what is known of a person, in every account
+    /// Show everything known about a person, in every account
     Show(ShowArgs),
-    /// Write all that is known of a person as JSON, for whoever asks for it
+    /// Write everything known about a person as JSON, to answer a request for access
     Export(ExportArgs),
-    /// Erase a person for ever: names, addresses, texts, phone; and have no import bring them back
+    /// Erase a person permanently: names, addresses, texts and phone; later imports do not restore them
     Forget(ForgetArgs),
 }
 
-/// Who it is about.
+/// The person, identified by phone.
 #[derive(Debug, Args)]
 struct Who {
     #[arg(value_name = "PHONE")]
     phone: String,
-    /// Whose national numbers may be typed, as in `CM` [default: phones begin with `+`]
+    /// Country whose national numbers are accepted, as in `CM` [default: phones begin with `+`]
     #[arg(long, value_name = "CODE", value_parser = Country::parse)]
     country: Option<Country>,
 }
@@ -40,7 +40,7 @@ struct Who {
 pub struct ShowArgs {
     #[command(flatten)]
     who: Who,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
 }
@@ -58,16 +58,16 @@ pub struct ExportArgs {
 pub struct ForgetArgs {
     #[command(flatten)]
     who: Who,
-    /// Why, for whoever looks at it later
+    /// Reason, recorded with the erasure
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Who does this [default: $USER]
+    /// Name of the operator [default: $USER]
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
-    /// Do it: what is erased is gone for ever
+    /// Confirm the erasure, which cannot be undone
     #[arg(long)]
     yes: bool,
-    /// How to report
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
 }

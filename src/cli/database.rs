@@ -1,4 +1,4 @@
-//! The database of a command: the one that was named, else the private one.
+//! The database of a command: the one named by its URL, else the private one.
 
 use std::env;
 use std::path::Path;
@@ -12,15 +12,15 @@ use crate::postgres as embedded;
 use crate::postgres::{Durability, GRACE, Options, Server, Started};
 use crate::store::{Schema, Store};
 
-/// The folder of the private server, below the working directory.
+/// The folder of the private server, relative to the working directory.
 pub(super) const DIR: &str = ".relance/postgres";
-/// The folder of the server for databases to throw away, beside it.
+/// The folder of the server for temporary databases, beside the private one.
 const SCRATCH_DIR: &str = ".relance/scratch";
 
-/// Who tests tends to test again soon.
+/// The scratch server stays up this long because tests are often run again soon.
 const SCRATCH_GRACE: Duration = Duration::from_secs(30);
 
-/// An open store and, if it is in the private server, what keeps that one running.
+/// An open store, with the handle that keeps the private server running if the store is in it.
 #[derive(Debug)]
 pub(super) struct Database {
     pub(super) store: Store,
@@ -28,7 +28,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens the database, starting the private server if need be and saying so.
+    /// Opens the database. Starts the private server if necessary, and prints a line when it does.
     pub(super) async fn open(global: &Global, config: &Config, connections: u32) -> anyhow::Result<Self> {
         let server = if global.database_url().is_none() { Some(private(config).await?) } else { None };
         let url = server
@@ -40,7 +40,7 @@ impl Database {
         Ok(Self { store, server })
     }
 
-    /// For what is meant for real people: a demo's database has its own clock and is thrown away by the next demo.
+    /// Refuses a demo's database for work with real people: its clock is not real, and the next demo drops it.
     pub(super) async fn refuse_demo(&self) -> anyhow::Result<()> {
         if self.store.is_demo().await? {
             bail!("the database here is what a demo left: begin with an empty one by `relancectl db reset`");
@@ -48,8 +48,8 @@ impl Database {
         Ok(())
     }
 
-    /// Ends well: closes the connections and, unless other commands use it, stops the private server. For commands
-    /// after which the system may kill what they leave behind, as the daemon; others just drop this.
+    /// Closes the connections and stops the private server unless other commands use it. The daemon needs this, because
+    /// the system may kill what it leaves behind. Other commands just drop the value.
     pub(super) async fn close(self) -> anyhow::Result<()> {
         self.store.close().await;
         if let Some(server) = self.server {
@@ -59,16 +59,16 @@ impl Database {
     }
 }
 
-/// A database that is only read, whatever version made it.
+/// A database opened only for reading, whatever version of relance created it.
 #[derive(Debug)]
 pub(super) struct Looked {
     pub(super) store: Store,
     pub(super) schema: Schema,
-    /// What keeps it running, if it is the private one.
+    /// The handle that keeps the private server running, if the database is in it.
     pub(super) server: Option<Server>,
 }
 
-/// Connects to the database in order to read it; `None` when none was named and there is no private one.
+/// Connects to the database for reading. Returns `None` when no URL was given and no private database exists.
 pub(super) async fn look(global: &Global, config: &Config, connections: u32) -> anyhow::Result<Option<Looked>> {
     let (url, server) = match global.database_url() {
         Some(url) => (url.to_owned(), None),
@@ -82,12 +82,12 @@ pub(super) async fn look(global: &Global, config: &Config, connections: u32) -> 
     Ok(Some(Looked { store, schema, server }))
 }
 
-/// Finds or starts the private server, telling the user in one line if it was started.
+/// Finds or starts the private server, and prints a line when it starts one.
 pub(super) async fn private(config: &Config) -> anyhow::Result<Server> {
     start(options(config, DIR, Durability::Full)?).await
 }
 
-/// As [`private`], for what may be lost with the machine.
+/// Does the same as [`private`], for data that may be lost in a crash of the machine.
 pub(super) async fn disposable(config: &Config) -> anyhow::Result<Server> {
     let options = options(config, SCRATCH_DIR, Durability::Disposable)?;
     start(Options { grace: SCRATCH_GRACE, ..options }).await

@@ -1,4 +1,4 @@
-//! `relancectl db`: the private Postgres itself.
+//! `relancectl db`: controls the private Postgres server.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -16,25 +16,25 @@ use crate::store::{Contents, Store};
 
 #[derive(Debug, Subcommand)]
 pub enum Db {
-    /// Print a URL for psql and other programs, starting the server if need be
+    /// Print a URL for psql and other programs, starting the server if necessary
     Url,
-    /// Open a session with psql, starting the server if need be
+    /// Open a session with psql, starting the server if necessary
     Psql {
-        /// What to hand to psql
+        /// Arguments passed on to psql
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Fetch the server programs ahead of time, as other commands do where none are installed
+    /// Download the server programs now; other commands do so when none are installed
     Install,
     /// Stop the server, unless another command uses it
     Stop,
-    /// Begin again with an empty database
+    /// Delete the database and create an empty one
     Reset {
-        /// Throw away real data too
+        /// Delete real data too
         #[arg(long)]
         yes: bool,
     },
-    /// Show where the server is and whether it runs
+    /// Show the location of the server and whether it runs
     Status,
 }
 
@@ -60,7 +60,7 @@ async fn url(config: &Config) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// Becomes psql. Its connection keeps the server running from then on.
+/// Replaces this process with psql, whose connection then keeps the server running.
 async fn psql(config: &Config, args: &[String]) -> anyhow::Result<Exit> {
     let program = server_programs::search(config)
         .program("psql", Path::new(database::DIR))

@@ -1,14 +1,14 @@
-//! How the process ends: SPEC §6.
+//! The exit codes of the process: SPEC §6.
 
 use std::process::{ExitCode, Termination};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: nothing to complain about.
+    /// 0: success, without findings.
     Fine,
-    /// 1: findings, failed tests, a refused plan.
+    /// 1: findings, failed tests or a refused plan.
     Findings,
-    /// 2: wrong usage, or something around us is missing. With `plan --detailed-exitcode`: there are changes.
+    /// 2: wrong usage, or a missing dependency in the environment. With `plan --detailed-exitcode`: there are changes.
     Environment,
 }
 

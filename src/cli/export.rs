@@ -1,4 +1,4 @@
-//! `relancectl export`: what is in the database, as a file.
+//! `relancectl export`: writes the contents of the database to a file.
 
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -17,7 +17,7 @@ use crate::store::{Schema, UNRELEASED};
 
 #[derive(Debug, Subcommand)]
 pub enum Export {
-    /// Write what `relancectl plan -f` needs to plan without the database: no names, no addresses, no texts
+    /// Write the state that `relancectl plan -f` needs to plan without the database: no names, addresses or texts
     State(StateArgs),
 }
 
@@ -26,10 +26,10 @@ pub struct StateArgs {
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Also export this imported extra column, repeatable [default: only those that campaigns in force filter by]
+    /// Also export this imported extra column, repeatable [default: only the columns that campaigns in force filter by]
     #[arg(long = "attribute", value_name = "KEY", conflicts_with = "all_attributes")]
     attributes: Vec<String>,
-    /// Export every imported extra column, whatever is in it
+    /// Export every imported extra column, whatever it contains
     #[arg(long)]
     all_attributes: bool,
 }
@@ -59,7 +59,7 @@ async fn state(args: StateArgs, global: &Global, config: &Config) -> anyhow::Res
         state::export(&store, &attributes, print::stream()).await?;
         return Ok(Exit::Fine);
     };
-    // Beside the file, so that one of yesterday stays whole until this one is.
+    // The export goes to a file beside the target, so that an older export stays intact until this one is complete.
     let mut unfinished = path.clone().into_os_string();
     unfinished.push(".part");
     let file =

@@ -1,5 +1,4 @@
-//! `relancectl fake-graph`: a stand-in for the Graph API in a process of its own, whose ledger outlives the daemons that
-//! tests kill.
+//! `relancectl fake-graph`: a fake Graph API in its own process, whose ledger outlives the daemons that tests kill.
 
 use std::net::SocketAddr;
 
@@ -12,16 +11,16 @@ use crate::core::domain::Timestamp;
 
 #[derive(Debug, Args)]
 pub struct FakeGraphArgs {
-    /// Where to listen; port 0 takes a free one, and the first line printed says which
+    /// Address to listen at; port 0 takes a free one, and the first line printed shows it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// What time it is there
+    /// Start time of its clock
     #[arg(long, value_name = "TIME")]
     now: Timestamp,
-    /// How fast time passes
+    /// Speed of its clock, as a multiple of real time
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     speed: f64,
-    /// How it behaves, as JSON
+    /// Its behaviour, as JSON
     #[arg(long, value_name = "JSON", default_value = "{}", value_parser = behaviour)]
     behaviour: Behaviour,
 }

@@ -1,4 +1,4 @@
-//! `relancectl get`: what there is, as a table or for scripts.
+//! `relancectl get`: lists objects, as a table or for scripts.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use crate::core::lifecycle::run::Phase;
 use crate::store::query::{Override, Page, Standing, Wanted};
 use crate::store::{Speed, Store};
 
-/// Rows that a person gets of nouns of which there may be millions.
+/// Default row limit for tables of targets and messages, of which there may be millions.
 const LIMIT: i64 = 100;
 const REDRAW: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Subcommand)]
 pub enum Get {
-    /// Campaigns, over all their accounts
+    /// List campaigns, each over all its accounts
     #[command(visible_alias = "campaign")]
     Campaigns {
         #[arg(long, value_name = "NAME")]
@@ -34,7 +34,7 @@ pub enum Get {
         #[command(flatten)]
         view: View,
     },
-    /// Runs: one campaign for one account each
+    /// List runs: one campaign for one account each
     #[command(visible_alias = "run")]
     Runs {
         #[command(flatten)]
@@ -44,7 +44,7 @@ pub enum Get {
         #[command(flatten)]
         view: View,
     },
-    /// Targets: one person in one run each, and why nothing goes out to them
+    /// List targets: one person in one run each, with the reason when nothing is sent
     #[command(visible_alias = "target")]
     Targets {
         #[command(flatten)]
@@ -56,7 +56,7 @@ pub enum Get {
         #[command(flatten)]
         view: View,
     },
-    /// Messages, in the order they were queued in
+    /// List messages, in the order they were queued
     #[command(visible_alias = "message")]
     Messages {
         #[command(flatten)]
@@ -71,7 +71,7 @@ pub enum Get {
         #[command(flatten)]
         view: View,
     },
-    /// Accounts and how far their day has come
+    /// List accounts, with their progress today
     #[command(visible_alias = "account")]
     Accounts {
         #[arg(long, value_name = "ID")]
@@ -79,7 +79,7 @@ pub enum Get {
         #[command(flatten)]
         view: View,
     },
-    /// Revisions: the states of the files that were accepted
+    /// List revisions: the accepted states of the files
     #[command(visible_alias = "revision")]
     Revisions {
         #[command(flatten)]
@@ -97,13 +97,13 @@ pub struct Of {
 
 #[derive(Debug, Clone, Copy, Args)]
 pub struct View {
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Output,
-    /// Selection again whenever something changes, until Ctrl-C
+    /// Refresh whenever something changes, until Ctrl-C
     #[arg(short, long)]
     watch: bool,
-    /// Show at most so many, 0 for all [default: all; 100 for tables of targets and messages]
+    /// Maximum number of rows, 0 for all [default: all; 100 for tables of targets and messages]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     limit: Option<i64>,
 }
@@ -178,11 +178,11 @@ async fn check_names(store: &Store, wanted: &Wanted) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Draws every second on a terminal; elsewhere prints again whenever the rows have changed.
+/// Redraws every second on a terminal; elsewhere prints again whenever the rows have changed.
 async fn watch(looker: &mut Looker<'_>, noun: Noun, wanted: &Wanted, output: Output) -> anyhow::Result<Exit> {
     let screen = print::is_terminal();
     let mut before: Option<Rows> = None;
-    // One for all rounds: a Ctrl-C that comes during a query counts too.
+    // One future serves all rounds, so that a Ctrl-C during a query counts too.
     let interrupted = tokio::signal::ctrl_c();
     tokio::pin!(interrupted);
     loop {
@@ -204,7 +204,7 @@ async fn watch(looker: &mut Looker<'_>, noun: Noun, wanted: &Wanted, output: Out
     }
 }
 
-/// Reads rows; what is in force is compiled again only when it has changed.
+/// A reader of rows that compiles the revision in force again only when it has changed.
 struct Looker<'a> {
     store: &'a Store,
     program: Arc<Program>,
@@ -243,7 +243,7 @@ impl Looker<'_> {
         Ok(Arc::clone(&self.program))
     }
 
-    /// A first line with the time, when it is not the real one; else nothing.
+    /// Returns a first line with the time when the clock is not the real one, else an empty string.
     async fn clock(&self, seen: &Seen) -> anyhow::Result<String> {
         if self.store.is_real_time().await? {
             return Ok(String::new());
@@ -254,19 +254,19 @@ impl Looker<'_> {
     }
 }
 
-/// Those of `overrides` that may concern what is wanted.
+/// Keeps the overrides that may apply to the requested rows.
 fn concerning(mut overrides: Vec<Override>, wanted: &Wanted) -> Vec<Override> {
     let may = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
     overrides.retain(|order| may(&order.campaign, &wanted.campaign) && may(&order.account, &wanted.account));
     overrides
 }
 
-/// Rows, how many there are without the limit if that was counted, and when they were read.
+/// Rows, the total count without the limit if it was counted, and the time of reading.
 #[derive(Debug)]
 struct Seen {
     rows: Rows,
     total: Option<i64>,
-    /// Those that may concern the campaigns or runs shown.
+    /// The overrides that may apply to the campaigns or runs shown.
     overrides: Vec<Override>,
     now: Timestamp,
     speed: Speed,

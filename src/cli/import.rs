@@ -19,22 +19,22 @@ use crate::facts::import::Report;
 use crate::facts::{Source, import};
 use crate::store::Age;
 
-/// Rejections that the summary shows for each column.
+/// Number of rejections that the summary shows for each column.
 const EXAMPLES: usize = 3;
 
 #[derive(Debug, clap::Args)]
 pub struct Import {
-    /// What the file holds
+    /// Content of the file
     what: What,
-    /// A CSV or NDJSON file; `-` reads standard input
+    /// CSV or NDJSON file; `-` reads standard input
     file: PathBuf,
-    /// When the file was exported: rows older than what is known change nothing [default: now]
+    /// Time of the export: rows older than the known state change nothing [default: now]
     #[arg(long, value_name = "TIME")]
     as_of: Option<String>,
     /// Write every rejected row to this file, as CSV
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// How to report
+    /// Output format
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,
 }
@@ -88,7 +88,7 @@ pub(super) async fn run(import: Import, global: &Global, config: &Config) -> any
     Ok(if report.rejected.is_empty() { Exit::Fine } else { Exit::Findings })
 }
 
-/// Shows on a terminal how far reading is; after the last byte the database still merges for a while.
+/// Makes a progress bar for the reading. After the last byte, the database still merges for a while.
 fn bar(size: Option<u64>) -> ProgressBar {
     let (bar, template) = match size {
         Some(size) => (ProgressBar::new(size), "{bar:40} {percent:>3} %  {bytes}/{total_bytes}  {elapsed}"),
@@ -99,7 +99,7 @@ fn bar(size: Option<u64>) -> ProgressBar {
     bar
 }
 
-/// Writes every rejected row of a file to another.
+/// Writes every rejected row to a file.
 pub(super) fn write_rejects(path: &Path, rejected: &[Rejection]) -> anyhow::Result<()> {
     rejects(path, rejected).with_context(|| format!("cannot write `{}`", path.display()))
 }
@@ -123,7 +123,7 @@ fn text(report: &Report) -> String {
     if rejected.is_empty() { summary } else { format!("{summary}\n\n{}", rejections(rejected)) }
 }
 
-/// The first rejected rows of each column.
+/// Lists the first rejected rows of each column.
 pub(super) fn rejections(rejected: &[Rejection]) -> String {
     let mut columns: BTreeMap<&str, Vec<&Rejection>> = BTreeMap::new();
     for rejection in rejected {

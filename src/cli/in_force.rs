@@ -3,7 +3,7 @@
 use crate::core::dispatch::program::Program;
 use crate::store::Store;
 
-/// What is in force, compiled.
+/// Compiles the desired state in force.
 pub(super) async fn program(store: &Store) -> anyhow::Result<Program> {
     let in_force = store.in_force().await?;
     Ok(Program::compile(&in_force.desired, &in_force.campaigns, in_force.generation, in_force.revision)?)

@@ -1,4 +1,4 @@
-//! `relancectl keep-postgres`: what runs in the background while there is a private Postgres. Not for people.
+//! `relancectl keep-postgres`: the background process that keeps a private Postgres running; not for users.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use crate::postgres::{Durability, Keeper};
 
 #[derive(Debug, clap::Args)]
 pub struct KeepPostgres {
-    /// The folder of the server
+    /// Folder of the server
     #[arg(long)]
     folder: PathBuf,
-    /// The folder of the server programs
+    /// Folder of the server programs
     #[arg(long)]
     bin: PathBuf,
-    /// For how long it waits for the next user
+    /// How long to wait for the next user, in milliseconds
     #[arg(long)]
     grace_ms: u64,
-    /// Trade safety for speed: for tests
+    /// Trade durability for speed, for tests
     #[arg(long)]
     disposable: bool,
 }

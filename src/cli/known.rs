@@ -1,4 +1,4 @@
-//! Names that people type: those that do not exist are an error that says which one was probably meant.
+//! Checks of names that users type; an unknown name is an error that suggests the nearest known one.
 
 use anyhow::{Context, anyhow, bail};
 
@@ -9,7 +9,7 @@ use crate::core::manifest::{Checked, Kind};
 use crate::store::Store;
 use crate::store::query::{Case, TargetName};
 
-/// At most so many names are listed when none of them is near.
+/// Maximum number of names listed when none is near.
 const LISTED: usize = 10;
 
 pub(super) async fn campaign(store: &Store, name: &str) -> anyhow::Result<()> {
@@ -22,13 +22,13 @@ pub(super) async fn account(store: &Store, id: &str) -> anyhow::Result<()> {
     one_of("account", id, &ids, "none was imported yet; `relancectl import` does")
 }
 
-/// The number of the account with this id.
+/// Returns the internal id of the account with this name.
 pub(super) async fn account_id(store: &Store, id: &str) -> anyhow::Result<AccountId> {
     account(store, id).await?;
     store.find_accounts(&[id]).await?.remove(id).with_context(|| format!("account `{id}` was just removed"))
 }
 
-/// The campaign of this name in the files, sound or not.
+/// Returns the campaign of this name in the files, with or without errors.
 pub(super) fn campaign_in_files(name: &str, checked: &Checked) -> anyhow::Result<Name> {
     let broken = checked.broken.iter().filter(|(kind, _)| *kind == Kind::Campaign).map(|(_, name)| name);
     let names: Vec<String> = checked.desired.campaigns.keys().chain(broken).map(ToString::to_string).collect();
@@ -36,7 +36,7 @@ pub(super) fn campaign_in_files(name: &str, checked: &Checked) -> anyhow::Result
     Name::parse(name).map_err(|error| anyhow!(error))
 }
 
-/// `account` narrows down where to look for what was meant.
+/// Checks that the referral exists. With `account`, looks only there for it and for similar names.
 pub(super) async fn referral(store: &Store, id: &str, account: Option<&str>) -> anyhow::Result<()> {
     let Some(account) = account else {
         if store.knows_referral(id).await? {
@@ -50,12 +50,12 @@ pub(super) async fn referral(store: &Store, id: &str, account: Option<&str>) -> 
     one_of("referral", id, &ids, &format!("account `{account}` has none"))
 }
 
-/// The target of an id as `get targets` shows it.
+/// Returns the target of an id as `get targets` shows it.
 pub(super) async fn target(store: &Store, id: &str) -> anyhow::Result<TargetName> {
     if let Some(name) = store.find_target(id).await? {
         return Ok(name);
     }
-    // Which part of it is wrong?
+    // The next checks find the wrong part of the id.
     let parts: Vec<&str> = id.splitn(3, '/').collect();
     let [campaign, account, referral] = parts[..] else {
         bail!("`{id}` is not the id of a target: write `campaign/account/referral`, as `get targets` shows it");
@@ -69,13 +69,13 @@ pub(super) async fn target(store: &Store, id: &str) -> anyhow::Result<TargetName
     )
 }
 
-/// The latest target of that name, as of `now`.
+/// Returns the latest case of the target, as of `now`.
 pub(super) async fn case(store: &Store, name: &TargetName, program: &Program, now: Timestamp) -> anyhow::Result<Case> {
     let cases = store.cases(program, &name.referral, Some(&name.campaign), now).await?;
     cases.into_iter().next().ok_or_else(|| anyhow!("`{}` was just removed", name.referral))
 }
 
-/// `none` says why there are no names at all.
+/// Checks that `names` contains `name`; `none` is the message for an empty list.
 pub(super) fn one_of(noun: &str, name: &str, names: &[String], none: &str) -> anyhow::Result<()> {
     if names.iter().any(|known| known == name) {
         return Ok(());

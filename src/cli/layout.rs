@@ -1,4 +1,4 @@
-//! How what is known of one thing is laid out: facts below a title, sections, times.
+//! The layout of the details of one object: facts below a title, sections, times.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::table::{one_line, relative, time};
 use crate::core::domain::Timestamp;
 use crate::store::query::Person;
 
-/// Lines of `name: value`, the values below each other.
+/// Renders lines of `name: value` below a title, with the values aligned.
 pub(super) fn facts(title: &str, facts: &[(&str, String)]) -> String {
     let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default() + 1;
     let mut text = title.to_owned();
@@ -17,13 +17,13 @@ pub(super) fn facts(title: &str, facts: &[(&str, String)]) -> String {
     text
 }
 
-/// `text` moved to the right below a title.
+/// Renders `text`, indented, below a title.
 pub(super) fn section(title: &str, text: &str) -> String {
     let lines: Vec<String> = text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
     format!("\n\n{title}\n{}", lines.join("\n"))
 }
 
-/// `2026-11-30 09:12 (in 5h)`.
+/// Renders `2026-11-30 09:12 (in 5h)`.
 pub(super) fn when(at: Timestamp, now: Timestamp) -> String {
     format!("{} ({})", time(at), relative(at, now))
 }
@@ -32,7 +32,7 @@ pub(super) fn maybe(value: Option<&str>) -> String {
     value.map_or_else(|| "-".to_owned(), one_line)
 }
 
-/// Whether a person may be written to, as far as they said.
+/// Describes a person's consent, with any opt-out and any reply that waits for review.
 pub(super) fn consent(person: &Person, now: Timestamp) -> String {
     let said = match (person.suppressed_at, person.consent.as_deref()) {
         (Some(at), _) => format!("asked not to be written to, {}", when(at, now)),
@@ -44,7 +44,7 @@ pub(super) fn consent(person: &Person, now: Timestamp) -> String {
     }
 }
 
-/// The last line: which zone all times are in.
+/// Renders the last line, which gives the zone of all times.
 pub(super) fn footer(now: Timestamp) -> String {
     format!("\n\ntimes are UTC, now {}", time(now))
 }

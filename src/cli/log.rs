@@ -1,4 +1,4 @@
-//! `relancectl log`: what happened to what teams and operators decide, newest last.
+//! `relancectl log`: the history of what teams and operators decide, oldest first.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,34 +14,34 @@ use crate::core::domain::{Period, Timestamp};
 use crate::store::Store;
 use crate::store::query::{Cursor, HistoryOf, Line, LogOf, TargetName};
 
-/// Lines that a person gets who does not say how many.
+/// Default number of lines.
 const LIMIT: i64 = 100;
-/// From one look for new lines to the next.
+/// The interval between two queries for new lines.
 const PERIOD: Duration = Duration::from_secs(1);
-/// Characters of a sentence in a table that is not wide.
+/// Maximum characters of a sentence in a table that is not wide.
 const SENTENCE: usize = 100;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only what happened to this campaign, and the revisions that changed it
+    /// Only events of this campaign, and the revisions that changed it
     #[arg(long, value_name = "NAME")]
     campaign: Option<String>,
-    /// Only what happened to this account's runs
+    /// Only events of this account's runs
     #[arg(long, value_name = "ID")]
     account: Option<String>,
-    /// What happened to one person in one run instead: `campaign/account/referral`, as `get targets` shows it
+    /// Show the events of one person in one run instead: `campaign/account/referral`, as `get targets` shows it
     #[arg(long, value_name = "ID", conflicts_with_all = ["campaign", "account"])]
     target: Option<String>,
     /// Only since then: a duration such as `2h`, a time (RFC 3339), or a date for its first instant in UTC
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Go on printing what happens, until Ctrl-C
+    /// Continue with new events as they happen, until Ctrl-C
     #[arg(short, long)]
     follow: bool,
-    /// Show at most so many of the latest, 0 for all [default: 100; all with --since]
+    /// Maximum number of latest lines, 0 for all [default: 100; all with --since]
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     limit: Option<i64>,
-    /// How to print it; with --follow, JSON is an object a line
+    /// Output format; with --follow, JSON is one object per line
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Output,
 }
@@ -63,7 +63,7 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
         print::line(&printer.all(&lines)?);
         return Ok(Exit::Fine);
     }
-    // One for all rounds: a Ctrl-C that comes during a query counts too.
+    // One future serves all rounds, so that a Ctrl-C during a query counts too.
     let interrupted = tokio::signal::ctrl_c();
     tokio::pin!(interrupted);
     let mut news = lines;
@@ -81,7 +81,7 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
     }
 }
 
-/// `2h` before `now`, a time, or the first instant of a date.
+/// Parses `2h` before `now`, a time, or the first instant of a date.
 fn since(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     if let Ok(period) = Period::parse(text) {
         return Ok(now - Duration::from(period));
@@ -92,14 +92,14 @@ fn since(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     Ok(at)
 }
 
-/// Whose log is read, and how far it was.
+/// The source of the lines, and the position up to which they were read.
 enum Reader<'a> {
     Events {
         store: &'a Store,
         of: LogOf,
         cursor: Option<Cursor>,
     },
-    /// Read off the person's rows, which change: a line is new that was not there.
+    /// A person's history, derived from rows that change: a line is new if it was not there before.
     Person {
         store: &'a Store,
         name: TargetName,
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
         Ok(Self::Events { store, of, cursor: None })
     }
 
-    /// The last lines there are.
+    /// Reads the last lines.
     async fn latest(&mut self, limit: Option<i64>) -> anyhow::Result<Vec<Line>> {
         match self {
             Self::Events { store, of, cursor } => {
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What was not read yet.
+    /// Reads the lines that are new since the last call.
     async fn news(&mut self) -> anyhow::Result<Vec<Line>> {
         match self {
             Self::Events { store, of, cursor } => {
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
 
 const HEADER: [&str; 5] = ["TIME (UTC)", "WHO", "WHAT", "CHANGE", "REV"];
 
-/// Prints lines below each other, in columns that only ever become wider.
+/// A printer of lines in aligned columns that only become wider.
 struct Printer {
     output: Output,
     follow: bool,
@@ -171,7 +171,7 @@ struct Printer {
 }
 
 impl Printer {
-    /// Everything at once.
+    /// Renders all lines at once.
     fn all(&mut self, lines: &[Line]) -> anyhow::Result<String> {
         if !self.output.is_table() {
             return self.output.render(&lines, |_| String::new());
@@ -182,7 +182,7 @@ impl Printer {
         Ok(self.more(lines)?.join("\n"))
     }
 
-    /// The next ones, a text each.
+    /// Renders further lines, one text each.
     fn more(&mut self, lines: &[Line]) -> anyhow::Result<Vec<String>> {
         match self.output {
             Output::Json => lines.iter().map(|line| Ok(serde_json::to_string(line)?)).collect(),
@@ -224,7 +224,7 @@ impl Printer {
     }
 }
 
-/// When, who, to what, from what to what, by which revision.
+/// Returns the cells: time, actor, object, change and revision.
 fn cells(line: &Line) -> [String; 5] {
     let dash = || "-".to_owned();
     let what = [&line.campaign, &line.account, &line.referral].into_iter().flatten();

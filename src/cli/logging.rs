@@ -1,4 +1,4 @@
-//! The log: one line an event, on standard error.
+//! The log: one line per event, on standard error.
 
 use std::io::{self, IsTerminal};
 
@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
 
-/// Without `RELANCE_LOG`.
+/// The filter when `RELANCE_LOG` is not set.
 const USUAL: &str = "info,sqlx=warn";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -16,7 +16,7 @@ pub(super) enum Format {
     Json,
 }
 
-/// Starts the log of a daemon; `RELANCE_LOG` says how much of it.
+/// Starts the log of a daemon, filtered by `RELANCE_LOG`.
 pub(super) fn start(config: &Config, format: Format) {
     let filter = config.log.as_deref().unwrap_or(USUAL);
     let filter = EnvFilter::builder().parse_lossy(filter);
@@ -25,6 +25,6 @@ pub(super) fn start(config: &Config, format: Format) {
         Format::Text => builder.with_ansi(io::stderr().is_terminal() && !config.no_color).try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),
     };
-    // Only a second start in one process can fail; the first one goes on.
+    // This fails only at a second start in one process; the first log then stays active.
     drop(started);
 }

@@ -1,4 +1,4 @@
-//! The command line: one file a command. Errors meet the user here and nowhere else.
+//! The command line: one file per command. Errors are shown to the user only here.
 
 mod actor;
 mod answer;
@@ -69,58 +69,58 @@ pub struct Cli {
 pub enum Command {
     /// Check manifests; needs no database
     Validate(validate::Args),
-    /// Run the tests of the tree; needs no database, no network and no secrets
+    /// Run the tests of the tree; needs no database, network or secrets
     Test(test::Args),
     /// Show what the manifests would change
     Plan(plan::PlanArgs),
-    /// Have the manifests take effect now
+    /// Apply the manifests now
     Apply(apply::ApplyArgs),
-    /// Have the daemon carry out a plan that it took for an accident
+    /// Approve a plan that the daemon refused as a probable accident
     Approve(approve::Args),
     /// Run the daemon: watch the files, enroll people, send messages
     Run(run::RunArgs),
     /// List campaigns, runs, targets, messages, accounts or revisions
     #[command(subcommand)]
     Get(get::Get),
-    /// Show one campaign, run, target or revision in full
+    /// Show one campaign, account, run, target or revision in full
     #[command(subcommand)]
     Describe(describe::Describe),
-    /// Show what happened: orders, approvals, revisions, imports, and every change of phase with who and why
+    /// Show the history: orders, approvals, revisions, imports and phase changes, each with its actor and reason
     Log(log::Args),
-    /// Keep campaigns from enrolling and sending, whatever their manifests say
+    /// Stop campaigns from enrolling and sending, whatever their manifests say
     Pause(operator::Args),
-    /// Lift a pause, the manifest's and the provider's included
+    /// Lift a pause, including one set by the manifest or imposed by the provider
     Resume(operator::ResumeArgs),
-    /// Run a draft, or a campaign whose time has not come, from now on
+    /// Start a draft, or a campaign before its start time
     Start(operator::Args),
-    /// End a campaign's runs for ever; everybody in them leaves
+    /// End a campaign's runs permanently; everybody in them leaves
     Cancel(operator::CancelArgs),
-    /// Say what became of messages whose fate nobody knew; nothing is sent again by it
+    /// Record the outcome of uncertain messages; this sends nothing again
     Resolve(resolve::Args),
-    /// Who is not written to, whatever any campaign says
+    /// Manage the phones that no campaign may write to
     #[command(subcommand)]
     Suppress(suppress::Suppress),
-    /// Everything that is known of one person, by phone: show it, export it, erase it
+    /// Show, export or erase everything known about one person, by phone
     #[command(subcommand)]
     Contact(contact::Contact),
-    /// Say what a campaign is going to do: whom it takes, why not others, how long it lasts, who waits because of it
+    /// Forecast a campaign: people it takes and excludes, duration, and others it delays
     Estimate(estimate::EstimateArgs),
-    /// Show each day's message as it would be sent; reads the files, not what is in force
+    /// Show each day's message as it would be sent; reads the files, not the revision in force
     Preview(preview::PreviewArgs),
-    /// Send one day of the files to a phone of yours, by the channel that it would go by; it counts nowhere
+    /// Send one day from the files to your own phone over its real channel; it counts nowhere
     SendTest(send_test::Args),
-    /// Play the files through on a virtual clock: who is written to when, and what an edit changes
+    /// Simulate the files on a virtual clock: who is written to when, and the effect of an edit
     Simulate(simulate::SimulateArgs),
-    /// Explain why somebody is not written to, or a code of `validate`
+    /// Explain why a person gets no message, or the meaning of a code of `validate`
     Explain(explain::Args),
     /// Print the JSON Schema of a kind, or write all of them
     Schema(schema::Args),
-    /// The private Postgres under `.relance/`: where it is, a session in it, stopping it
+    /// Manage the private Postgres under `.relance/`: show it, open a session, stop it
     #[command(subcommand)]
     Db(db::Db),
-    /// Read accounts or referrals from an export
+    /// Import accounts or referrals from an export
     Import(import::Import),
-    /// Write what is in the database to a file
+    /// Export the contents of the database to a file
     #[command(subcommand)]
     Export(export::Export),
     /// Write the reference pages of the documentation
@@ -129,12 +129,12 @@ pub enum Command {
     /// Keep a private Postgres running (started by the other commands)
     #[command(hide = true)]
     KeepPostgres(keep_postgres::KeepPostgres),
-    /// Stand in for the Graph API (for tests)
+    /// Run a fake Graph API (for tests)
     #[command(hide = true)]
     FakeGraph(fake_graph::FakeGraphArgs),
 }
 
-/// Runs one command line and says how the process should end.
+/// Runs one command line and returns the exit code of the process.
 pub async fn run(cli: Cli) -> Exit {
     let global = &cli.global;
     let from_environment = Config::read();

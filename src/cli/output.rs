@@ -1,9 +1,9 @@
-//! The forms in which what is read is printed.
+//! The output formats of commands that read.
 
 use clap::ValueEnum;
 use serde::Serialize;
 
-/// Of what is no list of rows.
+/// The format of output that is not a list of rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// For people
@@ -20,20 +20,20 @@ pub(super) enum Output {
     Table,
     /// For people with a wide screen: more columns, nothing shortened
     Wide,
-    /// For scripts; the fields are documented and stay
+    /// For scripts; the fields are documented and stable
     Json,
-    /// The same as JSON, easier on the eye
+    /// The same data as JSON, easier to read
     Yaml,
 }
 
 impl Output {
-    /// Whether a person is going to read it.
+    /// Returns true for the formats that people read.
     pub(super) fn is_table(self) -> bool {
         matches!(self, Self::Table | Self::Wide)
     }
 
-    /// `data` in this form, without a line break at its end; `text` makes what people read, given whether it may be
-    /// wide.
+    /// Renders `data` in this format, without a final line break. `text` renders the form for people; its argument
+    /// allows wide tables.
     pub(super) fn render(self, data: &impl Serialize, text: impl FnOnce(bool) -> String) -> anyhow::Result<String> {
         Ok(match self {
             Self::Table => text(false),

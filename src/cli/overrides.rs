@@ -1,9 +1,9 @@
-//! Overrides as text, a line each.
+//! Overrides as text, one line each.
 
 use super::table::{one_line, time};
 use crate::store::query::Override;
 
-/// The overrides that count, a line each; nothing when there are none.
+/// Renders the overrides in effect, one line each; empty without any.
 pub(super) fn lines(overrides: &[Override]) -> String {
     let line = |order: &Override| {
         let what = match (&order.campaign, &order.account) {

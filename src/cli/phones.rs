@@ -1,4 +1,4 @@
-//! Phones that people type.
+//! Phones that users type.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use crate::core::domain::{Country, Phone};
 
-/// All of `texts`, or what is wrong with each that is no phone.
+/// Parses all `texts`, or fails with the fault of each that is not a phone.
 pub(super) fn parse(texts: &[String], country: Option<Country>) -> anyhow::Result<BTreeSet<Phone>> {
     let mut phones = BTreeSet::new();
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! `relancectl plan`: what the files would change, without changing it.
+//! `relancectl plan`: shows what the files would change, without changing it.
 
 use std::path::PathBuf;
 
@@ -22,13 +22,14 @@ use crate::store::{Store, Waiting};
 
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// How to print the plan
+    /// Output format
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
     /// Exit with 0 for no changes, 1 for an error, 2 for changes
     #[arg(long)]
     detailed_exitcode: bool,
-    /// Plan on what `relancectl export state` wrote, as of that instant, instead of a database; `-`: standard input
+    /// Plan against a state from `relancectl export state`, as of its export, instead of a database; `-`: standard
+    /// input
     #[arg(short = 'f', long = "state", value_name = "FILE")]
     state: Option<PathBuf>,
     #[command(flatten)]
@@ -47,7 +48,7 @@ enum Format {
 
 pub(super) async fn run(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
     match planned(args, global, config).await {
-        // With --detailed-exitcode 2 means changes, so an error is 1.
+        // With --detailed-exitcode, 2 means changes, so an error is 1.
         Err(error) if args.detailed_exitcode => {
             print::error(&error);
             Ok(Exit::Findings)
@@ -72,7 +73,7 @@ async fn planned(args: &PlanArgs, global: &Global, config: &Config) -> anyhow::R
         .await
 }
 
-/// Prints the plan for a database as it is at `now`, be it one that `head` is about.
+/// Prints the plan for the database as of `now`; `head` describes the exported state it was loaded from, if any.
 async fn planned_on(
     store: &Store,
     tree: Tree,
@@ -115,7 +116,7 @@ async fn planned_on(
     })
 }
 
-/// What there is to say beside the plan: each section a title, and lines.
+/// Returns the sections printed beside the plan, each with a title and lines.
 fn sections(comparison: &Comparison, overrides: &[Override], head: Option<&Head>) -> Vec<String> {
     let Comparison { checked, frozen, kept, .. } = comparison;
     let mut sections = Vec::new();
@@ -135,7 +136,7 @@ fn sections(comparison: &Comparison, overrides: &[Override], head: Option<&Head>
     sections
 }
 
-/// That the daemon does not carry a plan out by itself, and what to do.
+/// Explains that the daemon does not apply this plan by itself, and how to approve it.
 fn waits(refusal: &Refusal, digest: &str, waiting: Option<&Waiting>) -> String {
     let approved = waiting.filter(|waiting| waiting.digest == digest).and_then(|waiting| waiting.approved_by.as_ref());
     match approved {

@@ -1,4 +1,4 @@
-//! The exported state that `relancectl plan -f` plans on, in a database that is thrown away.
+//! The exported state that `relancectl plan -f` plans against, in a temporary database.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -14,13 +14,13 @@ use crate::core::domain::rough;
 use crate::store::Store;
 use crate::store::snapshot::file::{Head, Reader};
 
-/// One connection plans, and one is to spare.
+/// Planning uses one connection; the second is spare.
 const CONNECTIONS: u32 = 2;
 
-/// A state that is older than this is worth a word.
+/// The age from which an exported state causes a warning.
 const OLD: TimeDelta = TimeDelta::days(7);
 
-/// Loads `file`, `-` for standard input, and lends it to `work`.
+/// Loads `file` (`-` for standard input) into a temporary database and lends that to `work`.
 pub(super) async fn lend<T>(
     file: &Path,
     config: &Config,

@@ -1,4 +1,4 @@
-//! The only place that writes to the terminal. A closed pipe (`| head`) ends output, never the program.
+//! The only module that writes to the terminal. A closed pipe (`| head`) ends output, never the program.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
@@ -9,23 +9,23 @@ pub(super) fn line(text: &str) {
     put(&mut io::stdout().lock(), text);
 }
 
-/// Standard output, for what is too much for a string.
+/// Returns standard output, for content too large for a string.
 pub(super) fn stream() -> impl Write {
     BufWriter::new(io::stdout().lock())
 }
 
-/// Prints lines of something that goes on; `false` when nobody reads any more.
+/// Prints lines of continuing output; `false` once the reader has closed it.
 pub(super) fn watched(text: &str) -> bool {
     writeln!(io::stdout().lock(), "{text}").is_ok()
 }
 
-/// Draws over the whole terminal, line by line so that it does not flicker; `false` when it is gone.
+/// Redraws the whole terminal line by line, to avoid flicker; `false` once the terminal is closed.
 pub(super) fn screen(text: &str) -> bool {
     let lines = text.replace('\n', "\u{1b}[K\n");
     writeln!(io::stdout().lock(), "\u{1b}[H{lines}\u{1b}[K\u{1b}[J").is_ok()
 }
 
-/// Whether standard output is a terminal.
+/// Returns true if standard output is a terminal.
 pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
@@ -35,7 +35,7 @@ pub(super) fn note(text: &str) {
     put(&mut io::stderr().lock(), text);
 }
 
-/// Prints an error with the chain of its causes, each said once: some repeat what caused them.
+/// Prints an error with its chain of causes. Skips causes that the text already ends with.
 pub(super) fn error(error: &anyhow::Error) {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -48,12 +48,12 @@ pub(super) fn error(error: &anyhow::Error) {
     note(&format!("error: {text}"));
 }
 
-/// Whether standard output takes colour: a terminal, and nobody asked for none.
+/// Returns true if standard output is a terminal and the user did not turn colour off.
 pub(super) fn colour(config: &Config) -> bool {
     !config.no_color && is_terminal()
 }
 
 fn put(out: &mut impl Write, text: &str) {
-    // Nobody reads any more: nothing to tell, nobody to tell it to.
+    // The reader has closed the output, so there is nowhere to report the error.
     drop(writeln!(out, "{text}"));
 }

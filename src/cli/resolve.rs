@@ -1,4 +1,4 @@
-//! `relancectl resolve`: a person found out what became of uncertain messages.
+//! `relancectl resolve`: records the outcome of uncertain messages, as found out by a person.
 
 use anyhow::bail;
 use clap::ArgAction;
@@ -18,14 +18,14 @@ use crate::store::{Chosen, Resolved};
 #[command(override_usage = "relancectl resolve <MESSAGE-ID>... <sent|failed> [OPTIONS]\n       \
                             relancectl resolve --all --older-than <DURATION> <sent|failed> [OPTIONS]")]
 pub struct Args {
-    /// The messages as `get messages` shows them, `campaign/account/referral/day`; and last what became of them: `sent`, or
-    /// `failed` if they certainly did not leave
+    /// Ids of the messages, `campaign/account/referral/day`, as `get messages` shows them; then their outcome: `sent`,
+    /// or `failed` if they certainly did not leave
     #[arg(value_name = "MESSAGE-ID|sent|failed", required = true, action = ArgAction::Append)]
     words: Vec<String>,
-    /// All that are uncertain
+    /// Resolve all uncertain messages
     #[arg(long, requires = "older_than")]
     all: bool,
-    /// With --all: only those that were queued so long ago, as in `2h` or `7d`
+    /// With --all: only messages queued at least this long ago, as in `2h` or `7d`
     #[arg(long, value_name = "DURATION", value_parser = Period::parse, requires = "all")]
     older_than: Option<Period>,
     /// With --all: only of this campaign
@@ -34,13 +34,13 @@ pub struct Args {
     /// With --all: only of this account
     #[arg(long, value_name = "ID", requires = "all")]
     account: Option<String>,
-    /// How one knows, for whoever looks at it later
+    /// Evidence for the outcome, recorded with it
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Who says so [default: $USER]
+    /// Name of the operator [default: $USER]
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
-    /// How to report
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
 }
@@ -85,7 +85,7 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
 }
 
 impl Args {
-    /// The ids, and what is said of them.
+    /// Splits the words into the message ids and the outcome.
     fn said(&self) -> anyhow::Result<(&[String], Finding)> {
         let Some((last, ids)) = self.words.split_last() else { bail!("name messages, and say what became of them") };
         let finding = match last.as_str() {

@@ -26,44 +26,45 @@ use crate::server::Server;
 use crate::source::Source;
 use crate::store::{Speed, Store};
 
-/// Connections of a daemon: one for each loop, some for who posts to us, and some to spare.
+/// Database connections of a daemon: one for each loop, some for webhook requests, and some spare.
 const CONNECTIONS: u32 = 12;
-/// How long a stop waits for hand-overs that are under way. What is not recorded by then becomes uncertain.
+/// The time a shutdown waits for hand-overs in flight. Unrecorded ones become uncertain.
 const DRAIN: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Try it out: a fresh database with the sample members, nothing leaves this machine, a week in about three minutes
+    /// Try relance out: a fresh database with the sample members, nothing leaves this machine, a week in about three
+    /// minutes
     #[arg(long, value_enum, value_name = "CHANNEL", num_args = 0..=1, require_equals = true, default_missing_value = "sandbox")]
     demo: Option<Demo>,
-    /// Let time pass this many times faster than it does; only for databases that send nothing real
+    /// Run the clock this many times as fast as real time; only for databases that send nothing real
     #[arg(long, value_name = "N", conflicts_with = "demo")]
     speed: Option<f64>,
-    /// What this process does
+    /// Roles of this process
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Reconcile, Role::Enroll, Role::Send])]
     roles: Vec<Role>,
-    /// Listen for webhooks at this address, as in `127.0.0.1:8080`; port 0 takes a free one
+    /// Address to listen at for webhooks, as in `127.0.0.1:8080`; port 0 takes a free one
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     #[command(flatten)]
     source: SourceArgs,
-    /// With --git: how long to wait between two looks at the repository, as in `30s`
+    /// With --git: interval between two checks of the repository, as in `30s`
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = some_time)]
     git_poll: Period,
-    /// How to write the log
+    /// Format of the log
     #[arg(long, value_enum, default_value_t = logging::Format::Text)]
     log_format: logging::Format,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Role {
-    /// Watch the files and apply them; of several daemons, one at a time does
+    /// Watch the files and apply them; among several daemons, one at a time does
     Reconcile,
     /// Enroll people and move runs through their lifecycle
     Enroll,
-    /// Send messages, and tell people what notifiers ask for
+    /// Send messages, and the notifications that notifiers request
     Send,
-    /// Take webhooks; needs --listen, which implies it
+    /// Receive webhooks; needs --listen, which implies it
     Serve,
 }
 
@@ -73,7 +74,7 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     if args.demo.is_some() && args.source.is_git() {
         bail!("the demo shows how edits of files here take effect: leave --git out");
     }
-    // A stand-in has to know where it tells what becomes of messages.
+    // The fake Graph API needs an address to which it reports receipts.
     let anywhere = (args.demo == Some(Demo::Whatsapp)).then_some(SocketAddr::from(([127, 0, 0, 1], 0)));
     let listen = args.listen.or(anywhere);
     let roles = roles(&args.roles, listen)?;
@@ -102,7 +103,7 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     let supervisor = Supervisor {
         store: database.store.clone(),
         open: channels(database.store.clone()).await?,
-        // A demo writes to nobody.
+        // A demo sends no notifications.
         courier: if args.demo.is_some() { None } else { Some(Courier::new(Outgoing::new())) },
         claim: args.source.claim(&source, false),
         source,
@@ -133,7 +134,7 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     Ok(Exit::Fine)
 }
 
-/// A duration that is more than nothing.
+/// Parses a duration and refuses zero.
 fn some_time(text: &str) -> Result<Period, String> {
     let period = Period::parse(text)?;
     if Duration::from(period).is_zero() { Err("it must be a second at least".to_owned()) } else { Ok(period) }
@@ -168,7 +169,8 @@ async fn serve(server: Option<Server>, stop: &CancellationToken) {
     }
 }
 
-/// Makes the channels of this version. Where somebody has set the clock, those that leave this machine are kept from it.
+/// Makes the channels of this version. On a clock that is not the real one, withholds every channel that leaves this
+/// machine.
 pub(super) async fn channels(store: Store) -> anyhow::Result<Open> {
     let mark = store.mark().await?;
     let is_real_time = store.is_real_time().await?;
@@ -185,7 +187,7 @@ pub(super) async fn channels(store: Store) -> anyhow::Result<Open> {
     }))
 }
 
-/// Cancelled by the first SIGINT or SIGTERM.
+/// Returns a token that the first SIGINT or SIGTERM cancels.
 fn stop_on_signals() -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
 

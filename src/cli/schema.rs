@@ -12,7 +12,7 @@ use crate::core::manifest::Kind;
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub struct Args {
-    /// The kind whose schema to print
+    /// Kind of manifest to print the schema of
     #[arg(value_parser = kind)]
     kind: Option<Kind>,
     /// Write the schemas of all kinds into this directory

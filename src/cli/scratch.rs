@@ -1,4 +1,4 @@
-//! Databases for commands that play something through: in a server of their own, thrown away at the end.
+//! Temporary databases for commands that simulate, in a server of their own.
 
 use anyhow::anyhow;
 
@@ -7,13 +7,13 @@ use crate::config::Config;
 use crate::postgres::Scratch;
 use crate::store::{MIGRATOR, Store};
 
-/// Finds or starts the server for databases to throw away, and has its template ready.
+/// Finds or starts the server for temporary databases, and prepares its template.
 pub(super) async fn prepare(config: &Config) -> anyhow::Result<Scratch> {
     Ok(Scratch::prepare(database::disposable(config).await?, &MIGRATOR).await?)
 }
 
-/// Lends `work` so many databases, migrated and empty, and drops them afterwards: also when `work` fails, or when Ctrl-C
-/// ends it. What a process leaves behind that is killed is dropped by the next one that comes.
+/// Lends `work` this many databases, migrated and empty. Drops them afterwards, even when `work` fails or Ctrl-C ends
+/// it. The next process drops the databases of a killed one.
 pub(super) async fn lend<T>(
     scratch: &Scratch,
     databases: usize,

@@ -1,4 +1,4 @@
-//! `relancectl send-test`: one day on a phone of one's own, before it goes to others.
+//! `relancectl send-test`: sends one day to the operator's own phone, before others get it.
 
 use std::sync::Arc;
 
@@ -23,33 +23,33 @@ use crate::store::query::Author;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A campaign of the files in `--dir`
+    /// Campaign from the files in `--dir`
     campaign: String,
-    /// Which day of it
+    /// Day of the sequence to send
     #[arg(long, value_name = "N")]
     day: u16,
-    /// Where to: a phone that is yours
+    /// Phone to send to, which must be yours
     #[arg(long, value_name = "PHONE")]
     to: String,
-    /// Where to by mail, for channels of `type: smtp`
+    /// Mail address to send to, for channels of `type: smtp`
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// In the name of this account, to somebody made up
+    /// Send in the name of this account, to an invented person
     #[arg(long, value_name = "ID", required_unless_present = "referral")]
     account: Option<String>,
-    /// As if to this person of the database, in the name of their account
+    /// Send as if to this person from the database, in the name of their account
     #[arg(long, value_name = "ID", conflicts_with = "account")]
     referral: Option<String>,
     /// The person's language, a BCP 47 tag [default: theirs, else the account's]
     #[arg(long, value_name = "TAG")]
     language: Option<String>,
-    /// Read national numbers as of this country
+    /// Country whose national numbers are accepted
     #[arg(long, value_name = "CC", value_parser = Country::parse)]
     country: Option<Country>,
-    /// Who has it sent [default: $USER]
+    /// Name of the operator [default: $USER]
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
-    /// How to report
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
 }
@@ -73,7 +73,7 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
     let (now, _) = store.now().await?;
     let by = channel.as_ref().map_or_else(|| "the built-in sandbox".to_owned(), |name| format!("`{name}`"));
     let what = format!("a test of day {} of `{}` to {} by {by}", args.day, campaign.name, phone.masked());
-    // As any other attempt it is known before it is made.
+    // The attempt is recorded before it is made, as every other attempt is.
     store.tell_of_test(author.id, format!("sends {what}"), None, now).await?;
     let in_conversation = store.open_windows(&[(author.id, &phone)], now).await?.contains(&true);
     let message = claimed(args, (phone, content), &author, (policy, channel), now);
@@ -93,7 +93,7 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
 }
 
 impl Args {
-    /// The account in whose name, and to whom as far as texts speak of them.
+    /// Returns the sending account, and the person that the texts address.
     async fn somebody(
         &self,
         store: &Store,
@@ -114,7 +114,7 @@ impl Args {
     }
 }
 
-/// Who wants nothing gets nothing, not even a test.
+/// Refuses suppressed and erased phones, even for a test.
 async fn refuse(store: &Store, phone: &Phone) -> anyhow::Result<()> {
     let known = store.contact(phone).await?;
     if known.suppression.is_some() {
@@ -126,8 +126,8 @@ async fn refuse(store: &Store, phone: &Phone) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A message of nobody: its key is that of no target, and of no test before, so that neither receipts nor gateways that
-/// take no message twice confuse it with another.
+/// Makes a message that belongs to no target. Its key is unique, even among tests. Receipts and gateways that refuse
+/// duplicates therefore never confuse it with another message.
 fn claimed(
     args: &Args,
     (phone, content): (Phone, Rendered),
@@ -154,7 +154,7 @@ fn claimed(
     }
 }
 
-/// What became of it, in a word, and why.
+/// Returns the outcome in one word, and the reason.
 fn said(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
         Outcome::Accepted { .. } => ("accepted", String::new()),

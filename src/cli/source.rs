@@ -1,4 +1,4 @@
-//! Where a command takes the manifests from: directories, or a git repository.
+//! The source of a command's manifests: directories, or a git repository.
 
 use std::fs;
 use std::path::{self, Component, Path, PathBuf};
@@ -10,39 +10,40 @@ use super::Global;
 use crate::core::domain::{Name, SourceId};
 use crate::source::{Claim, Remote, Source};
 
-/// The folder of what was fetched, below the working directory.
+/// The folder of fetched repositories, relative to the working directory.
 const COPIES: &str = ".relance/git";
 
 #[derive(Debug, Args)]
 pub(super) struct SourceArgs {
-    /// Take the manifests from this git repository instead of `--dir`: https, ssh or a path, by the `git` program
+    /// Read manifests from this git repository instead of `--dir`: https, ssh or a path, by the `git` program
     #[arg(long, value_name = "URL", value_parser = url)]
     git: Option<String>,
-    /// The branch, or a tag, to follow [default: the repository's own]
+    /// Branch or tag to follow [default: the repository's default branch]
     #[arg(long = "ref", value_name = "BRANCH", requires = "git", value_parser = reference)]
     reference: Option<String>,
-    /// Where the manifests are in it, repeatable [default: campaigns, templates]
+    /// Directory of manifests in the repository, repeatable [default: campaigns, templates]
     #[arg(long = "path", value_name = "DIR", requires = "git", value_parser = inside)]
     paths: Vec<PathBuf>,
-    /// Take only commits that are signed by ssh, by somebody in --allowed-signers
+    /// Accept only commits with an ssh signature from --allowed-signers
     #[arg(long, requires = "git", requires = "allowed_signers")]
     verify_signatures: bool,
-    /// Whose signatures count, as in `ana@example.com namespaces="git" ssh-ed25519 AAAA…` (see `man ssh-keygen`)
+    /// File of accepted signers, with lines such as `ana@example.com namespaces="git" ssh-ed25519 AAAA…` (see `man
+    /// ssh-keygen`)
     #[arg(long, value_name = "FILE", requires = "verify_signatures")]
     allowed_signers: Option<PathBuf>,
-    /// What the manifests are called, wherever they are read from: a database follows one source and refuses others
-    /// [default: `default`, told apart by its git repository]
+    /// Name of the source, wherever it is read from: a database follows one source and refuses others [default:
+    /// `default`, distinguished by its git repository]
     #[arg(long, value_name = "NAME", value_parser = Name::parse)]
     source: Option<Name>,
 }
 
 impl SourceArgs {
-    /// A repository was named.
+    /// Returns true if a repository was named.
     pub(super) fn is_git(&self) -> bool {
         self.git.is_some()
     }
 
-    /// In whose name the manifests of `source` are to take effect.
+    /// Returns the source name under which the manifests take effect.
     pub(super) fn claim(&self, source: &Source, take_over: bool) -> Claim {
         let named = self.source.clone().map(SourceId::named);
         Claim { source: named.unwrap_or_else(|| SourceId::unnamed(source.repository())), take_over }
@@ -61,7 +62,7 @@ impl SourceArgs {
             Some(file) => {
                 let cannot = || format!("cannot read the allowed signers `{}`", file.display());
                 fs::read(file).with_context(cannot)?;
-                // Links stay: what is mounted moves to another folder at every change.
+                // Symbolic links are not resolved: mounted files move to another folder at every change.
                 remote.signed_by(path::absolute(file).with_context(cannot)?)
             }
         }))
@@ -82,7 +83,7 @@ fn reference(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A path from the top of the repository, which must not lead out of it.
+/// Parses a path from the top of the repository, which must stay inside it.
 fn inside(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     if path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) && !text.is_empty() {

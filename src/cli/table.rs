@@ -1,5 +1,4 @@
-//! Tables as people like to read them: no lines, headers in capitals, numbers to the right, colour only where it
-//! means something.
+//! Tables for people: no lines, headers in capitals, numbers right-aligned, colour only where it has a meaning.
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, CellAlignment, Color, ContentArrangement};
@@ -9,31 +8,31 @@ use crate::core::domain::{Timestamp, rough};
 /// Characters between two columns.
 const GAP: u16 = 2;
 
-/// Rows under a header, all of one length.
+/// Rows of equal length under a header.
 #[derive(Debug)]
 pub(super) struct Table {
     columns: Vec<(&'static str, CellAlignment)>,
     rows: Vec<Vec<Cell>>,
 }
 
-/// A piece of text and what it means.
+/// A text with its tone.
 #[derive(Debug)]
 pub(super) struct Cell {
     text: String,
     tone: Tone,
 }
 
-/// What a piece of text means; on terminals, its colour.
+/// The meaning of a text, which sets its colour on terminals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
     Plain,
-    /// As it should be.
+    /// Healthy.
     Good,
-    /// On its way or waiting.
+    /// In progress or waiting.
     Waiting,
-    /// Somebody should look.
+    /// In need of attention.
     Bad,
-    /// Over, or of no importance.
+    /// Finished or unimportant.
     Faint,
 }
 
@@ -58,7 +57,7 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// The table without a line break at its end.
+    /// Renders the table, without a final line break.
     pub(super) fn render(&self, colour: bool) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -87,22 +86,22 @@ impl Cell {
         Self { text: text.into(), tone }
     }
 
-    /// A count; nothing to see when it is zero.
+    /// Makes a count, which is faint at zero.
     pub(super) fn count(n: i64) -> Self {
         Self::new(thousands(n), if n == 0 { Tone::Faint } else { Tone::Plain })
     }
 
-    /// A count of what should not be.
+    /// Makes a count of faults: red above zero, faint at zero.
     pub(super) fn faults(n: i64) -> Self {
         Self::new(thousands(n), if n == 0 { Tone::Faint } else { Tone::Bad })
     }
 
-    /// Text that may be missing.
+    /// Makes a text that may be missing.
     pub(super) fn maybe(text: Option<impl Into<String>>) -> Self {
         text.map_or_else(|| Self::new("-", Tone::Faint), |text| Self::new(text, Tone::Plain))
     }
 
-    /// Outside of a table.
+    /// Renders the cell outside a table.
     pub(super) fn painted(&self, colour: bool) -> String {
         paint(&self.text, self.tone, colour)
     }
@@ -125,7 +124,7 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// `text` in the colour of `tone`.
+/// Renders `text` in the colour of `tone`.
 pub(super) fn paint(text: &str, tone: Tone, colour: bool) -> String {
     let code = match tone {
         _ if !colour => return text.to_owned(),
@@ -138,7 +137,7 @@ pub(super) fn paint(text: &str, tone: Tone, colour: bool) -> String {
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }
 
-/// `12,345`.
+/// Renders `12,345`.
 pub(super) fn thousands(n: i64) -> String {
     let digits = n.unsigned_abs().to_string();
     let mut text = String::from(if n < 0 { "-" } else { "" });
@@ -151,28 +150,28 @@ pub(super) fn thousands(n: i64) -> String {
     text
 }
 
-/// `1 run`, `2 runs`.
+/// Renders `1 run`, `2 runs`.
 pub(super) fn counted(n: i64, noun: &str) -> String {
     let ending = if n == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", thousands(n))
 }
 
-/// `1 person`, `2 people`.
+/// Renders `1 person`, `2 people`.
 pub(super) fn people(n: i64) -> String {
     if n == 1 { "1 person".to_owned() } else { format!("{} people", thousands(n)) }
 }
 
-/// A count in the form in which tables take it.
+/// Converts a count to the type that tables take.
 pub(super) fn whole(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// `2026-11-30 09:12`, in UTC.
+/// Renders `2026-11-30 09:12`, in UTC.
 pub(super) fn time(at: Timestamp) -> String {
     at.format("%Y-%m-%d %H:%M").to_string()
 }
 
-/// How far away: `in 5h`, `20m ago`, `now`.
+/// Renders the distance from `now`: `in 5h`, `20m ago`, `now`.
 pub(super) fn relative(at: Timestamp, now: Timestamp) -> String {
     match (at - now).num_seconds() {
         0 => "now".to_owned(),
@@ -181,7 +180,7 @@ pub(super) fn relative(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// At most `most` characters, the last one an ellipsis if something was cut off.
+/// Cuts `text` to at most `most` characters, with an ellipsis as the last one if anything was cut off.
 pub(super) fn shorten(text: &str, most: usize) -> String {
     let text = one_line(text);
     if text.chars().count() <= most {
@@ -190,7 +189,7 @@ pub(super) fn shorten(text: &str, most: usize) -> String {
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// `text` on one line, and without characters that would have the terminal do something: texts come from imports.
+/// Puts `text` on one line, without control characters that would affect the terminal: texts come from imports.
 pub(super) fn one_line(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' => '⏎',

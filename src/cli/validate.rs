@@ -18,7 +18,7 @@ pub struct Args {
     /// Files and directories to check instead of `--dir`
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// How to write the findings
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Output,
 }
@@ -49,12 +49,12 @@ pub(super) fn run(global: &Global, args: &Args, config: &Config) -> anyhow::Resu
     Ok(if checked.has_errors() { Exit::Findings } else { Exit::Fine })
 }
 
-/// The contract of `-o json`.
+/// Renders the findings: the contract of `-o json`.
 pub(super) fn json_of(checked: &Checked) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&json::report(&checked.diagnostics, checked.files, checked.manifests))
 }
 
-/// Prints every finding with its lines, and the summary.
+/// Prints every finding with its source lines, then the summary.
 pub(super) fn show(sources: &Sources, checked: &Checked, config: &Config) {
     let colour = print::colour(config);
     let bytes: HashMap<&str, &[u8]> = sources.files.iter().map(|file| (&*file.path, &*file.bytes)).collect();

@@ -1,4 +1,4 @@
-//! `relancectl run --demo`: everything fresh, invented people, no message leaves the house.
+//! `relancectl run --demo`: a fresh database of invented people, from which no message leaves the machine.
 
 pub(super) mod whatsapp;
 
@@ -22,21 +22,21 @@ use crate::postgres::Server;
 use crate::source;
 use crate::store::{Age, Contents, Speed, Store};
 
-/// Invented members.
+/// The exports of invented accounts and referrals.
 const SAMPLES: [&str; 2] = ["samples/accounts.csv", "samples/referrals.csv"];
-/// A week in 168 seconds.
+/// One week takes 168 seconds.
 const SPEED: Speed = Speed(3_600.0);
 
-/// By which channel the messages of a demo seem to leave.
+/// The channel that a demo uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Demo {
-    /// They are kept in Postgres
+    /// Messages stay in Postgres
     Sandbox,
-    /// By the Cloud API of WhatsApp, for which a server of this process stands in: answers, receipts and mishaps included
+    /// The WhatsApp Cloud API, served by a fake in this process: with answers, receipts and failures
     Whatsapp,
 }
 
-/// Makes the database of the demo anew and fills it.
+/// Recreates the database of the demo and fills it with the samples.
 pub(super) async fn prepare(
     global: &Global,
     config: &Config,
@@ -46,7 +46,7 @@ pub(super) async fn prepare(
     if global.database_url().is_some() {
         bail!("--demo begins with an empty database and uses the private Postgres only: leave --database-url out");
     }
-    // Everything that can be missing, before anything is thrown away.
+    // Everything that can be missing is checked before any data is dropped.
     let [accounts, referrals] = SAMPLES.map(|path| {
         Source::open(Path::new(path))
             .context("the demo lives on `campaigns/`, `templates/` and `samples/` of the repository: run it there")
@@ -55,7 +55,7 @@ pub(super) async fn prepare(
     only_sandbox(directories, config)?;
     let server = database::private(config).await?;
     let store = empty(&server, connections).await?;
-    // A Monday morning in Douala, a day after the last sample member registered.
+    // A Monday morning in Douala, one day after the last sample member registered.
     let start: Timestamp = "2026-11-30T07:00:00Z".parse().context("the demo's clock")?;
     store.set_clock(start, SPEED).await?;
     let age = Age { as_of: start, now: start };
@@ -70,7 +70,7 @@ fn said(what: &str, report: &Report) {
     print::note(&format!("demo: imported {taken} {what} from `samples/`, refused {refused}"));
 }
 
-/// Refuses a tree that could send anything for real.
+/// Refuses a tree whose channels could send real messages.
 fn only_sandbox(directories: &[PathBuf], config: &Config) -> anyhow::Result<()> {
     let sources = source::load(directories)?;
     let checked = manifest::check(&sources);
@@ -89,7 +89,7 @@ fn only_sandbox(directories: &[PathBuf], config: &Config) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Drops what an earlier demo left and makes the database again.
+/// Drops the database of an earlier demo and creates it again.
 async fn empty(server: &Server, connections: u32) -> anyhow::Result<Store> {
     let url = server.url(embedded::DATABASE);
     if Store::contents(&url).await? == Contents::RealData {

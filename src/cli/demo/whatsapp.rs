@@ -1,4 +1,5 @@
-//! `relancectl run --demo=whatsapp`: the sample campaigns by the whole way to WhatsApp and back, with a stand-in at its end.
+//! `relancectl run --demo=whatsapp`: the sample campaigns over the whole WhatsApp path, with a fake Graph API at its
+//! end.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -10,24 +11,25 @@ use super::SPEED;
 use crate::channel::fake_graph::{Behaviour, Clock, FakeGraph, Hook, Order};
 use crate::store::Store;
 
-/// Where the manifests and secrets are that the demo adds to those of the folder.
+/// The folder of the manifests and secrets that the demo adds to the user's tree.
 const FOLDER: &str = ".relance/demo-whatsapp";
 const CHANNEL: &str = "demo-whatsapp";
-/// Secrets of a server that is gone with the process.
+/// Secrets of a server that ends with this process.
 const SECRETS: [(&str, &str); 2] = [("token", "a-token-of-the-demo"), ("app-secret", "an-app-secret-of-the-demo")];
 
-/// The stand-in; it ends with this.
+/// The handle of the fake Graph API, which stops when this is dropped.
 #[derive(Debug)]
 pub(in crate::cli) struct Guest {
     _standin: FakeGraph,
 }
 
 impl Guest {
-    /// Starts the stand-in, has it tell `webhooks` what becomes of messages, and writes the manifests by which every account
-    /// sends to it. Returns their folder too.
+    /// Starts the fake Graph API, which reports receipts to `webhooks`. Writes manifests that make every account send
+    /// to it, and returns their folder too.
     pub(in crate::cli) async fn invite(store: &Store, webhooks: SocketAddr) -> anyhow::Result<(Self, PathBuf)> {
         let [(_, token), (_, app_secret)] = SECRETS;
-        // One call in fifty is cut, before or after the message was accepted: half of these come back by a receipt.
+        // One call in fifty is cut off: half of them before the message is accepted, half after it. A receipt resolves
+        // the accepted ones.
         let behaviour = Behaviour {
             seed: 1,
             token: Some(token.to_owned()),
@@ -49,7 +51,7 @@ impl Guest {
     }
 }
 
-/// Writes the channel, and who sends by it.
+/// Writes the manifests of the channel and of the accounts that send by it.
 fn write(base_url: &str, accounts: &[String]) -> anyhow::Result<PathBuf> {
     let folder = Path::new(FOLDER);
     let secret = |name: &str| folder.join(name).display().to_string();

@@ -16,7 +16,7 @@ use crate::store::query::{Account, Wanted};
 #[derive(Debug, Serialize)]
 pub(super) struct Description {
     account: Account,
-    /// What holds for it, and which manifest says so.
+    /// The settings in effect for the account, each with the manifest that sets it.
     policy: Vec<Origin>,
 }
 
@@ -57,7 +57,7 @@ fn label((key, value): (&String, &Value)) -> String {
     value.as_str().map_or_else(|| format!("{key}={value}"), |text| format!("{key}={text}"))
 }
 
-/// A value in words.
+/// Renders a setting's value for people.
 fn shown(setting: &str, value: &Value) -> String {
     match (setting, value) {
         ("limits.messagesPerDay", Value::Null) => "no cap".to_owned(),
@@ -71,7 +71,7 @@ fn shown(setting: &str, value: &Value) -> String {
     }
 }
 
-/// Above which rates it is stopped.
+/// Renders the failure and opt-out rates that restrict the account, and the rate that causes a warning.
 fn safety(safety: &Safety) -> String {
     let Safety { failure_percent, opt_out_warn_percent, opt_out_pause_percent, floor, window } = safety;
     format!(

@@ -15,11 +15,11 @@ use crate::store::query::{Campaign, DayCounts, Override, Revision, Wanted};
 #[derive(Debug, Serialize)]
 pub(super) struct Description {
     campaign: Campaign,
-    /// As it is in force, every reference and default resolved; null once the manifest is gone.
+    /// The campaign in force, with references and defaults resolved; null once the manifest is removed.
     spec: Option<desired::Campaign>,
     revision: Option<Revision>,
     days: Vec<DayCounts>,
-    /// Those that may concern its runs.
+    /// The overrides that may apply to its runs.
     overrides: Vec<Override>,
 }
 
@@ -88,7 +88,7 @@ fn day_table(days: &[DayCounts], colour: bool) -> String {
     table.render(colour)
 }
 
-/// What the manifest says, without what it leaves open.
+/// Lists the settings of the manifest, without the ones it leaves out.
 fn summary(spec: &desired::Campaign) -> Vec<(&'static str, String)> {
     let kind = match spec.kind {
         CampaignType::Default => "default",
@@ -157,7 +157,7 @@ fn filter(filter: &Filter) -> String {
     parts.join(", ")
 }
 
-/// `Mon–Fri 08:00–20:00 in the account's time, from …`.
+/// Renders `Mon–Fri 08:00–20:00 in the account's time, from …`.
 fn schedule(schedule: &desired::Schedule) -> String {
     let zone = schedule.timezone.as_ref().map_or("the account's time", |zone| zone.as_str());
     let mut text = format!("{} in {zone}", schedule.windows);

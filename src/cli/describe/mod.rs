@@ -1,4 +1,4 @@
-//! `relancectl describe`: everything about one campaign, account, run, target or revision, and what happens to it next.
+//! `relancectl describe`: everything about one campaign, account, run, target or revision, and its next change.
 
 mod account;
 mod campaign;
@@ -15,35 +15,35 @@ use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
 pub enum Describe {
-    /// What a campaign asks for, its runs by phase and its days
+    /// Show a campaign's settings, its runs by phase and its days
     Campaign {
         name: String,
         #[command(flatten)]
         view: View,
     },
-    /// What holds for one account, and which manifest says so
+    /// Show the settings in effect for an account, and which manifest sets each
     Account {
         id: String,
         #[command(flatten)]
         view: View,
     },
-    /// How one account's run of a campaign is doing today
+    /// Show today's progress of a campaign's run for one account
     Run {
         campaign: String,
         account: String,
         #[command(flatten)]
         view: View,
     },
-    /// One person in one run: what was sent and what happens next; `explain target` says why
+    /// Show one person in one run: messages sent and next step; `explain target` gives the reasons
     Target {
-        /// `campaign/account/referral`, as `get targets` shows it
+        /// Id of the target, `campaign/account/referral`, as `get targets` shows it
         id: String,
         #[command(flatten)]
         view: View,
     },
-    /// What one revision changed, who carried it out, who approved it and why
+    /// Show what a revision changed, who applied it, who approved it and why
     Revision {
-        /// Its number, as `get revisions` shows it
+        /// Number of the revision, as `get revisions` shows it
         #[arg(value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
         id: i32,
         #[command(flatten)]
@@ -53,7 +53,7 @@ pub enum Describe {
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct View {
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Output,
 }

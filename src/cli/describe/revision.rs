@@ -14,7 +14,7 @@ use crate::store::query::{Manifest, Revision, Wanted};
 pub(super) struct Description {
     #[serde(flatten)]
     revision: Revision,
-    /// What is still as it left it.
+    /// The manifests this revision set that are still in force unchanged.
     in_force: Vec<Manifest>,
 }
 

@@ -11,9 +11,9 @@ use crate::core::domain::Timestamp;
 use crate::store::Store;
 use crate::store::query::{EndCount, Entry, HistoryOf, Message, Override, Run, RunToday, Wanted};
 
-/// Messages shown.
+/// Number of messages shown.
 const LATEST: i64 = 5;
-/// Changes of phase shown.
+/// Number of phase changes shown.
 const CHANGES: usize = 5;
 
 #[derive(Debug, Serialize)]
@@ -21,11 +21,11 @@ pub(super) struct Description {
     run: Run,
     today: Option<RunToday>,
     ends: Vec<EndCount>,
-    /// Those that may concern it.
+    /// The overrides that may apply to the run.
     overrides: Vec<Override>,
-    /// The last changes of phase, the newest last.
+    /// The last phase changes, oldest first.
     history: Vec<Entry>,
-    /// The latest.
+    /// The latest messages.
     messages: Vec<Message>,
 }
 
@@ -33,7 +33,7 @@ pub(super) async fn look(store: &Store, campaign: &str, account: &str, now: Time
     known::campaign(store, campaign).await?;
     known::account(store, account).await?;
     let wanted = Wanted { campaign: Some(campaign.to_owned()), account: Some(account.to_owned()), ..Wanted::default() };
-    // A name may have been used again: the last one is in force.
+    // A removed campaign's name can be used again: the last run of that name is in force.
     let Some(run) = store.runs(&wanted).await?.pop() else {
         bail!(
             "campaign `{campaign}` has no run for account `{account}`; `relancectl get runs --account {account}` lists its runs"

@@ -15,7 +15,7 @@ use crate::store::query::{Circumstances, Message, Target, Wanted};
 pub(super) struct Description {
     target: Target,
     circumstances: Circumstances,
-    /// What happens next, for people; `explain target` says why.
+    /// The next step, in a sentence; `explain target` gives the reasons.
     next: String,
     messages: Vec<Message>,
 }

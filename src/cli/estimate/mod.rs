@@ -1,4 +1,4 @@
-//! `relancectl estimate`: what a campaign is going to do, before anybody is enrolled.
+//! `relancectl estimate`: forecasts a campaign before it enrolls anybody.
 
 mod text;
 
@@ -20,16 +20,16 @@ use crate::store::forecast::estimate::estimate;
 
 #[derive(Debug, clap::Args)]
 pub struct EstimateArgs {
-    /// A campaign of the files in `--dir`, or of --file
+    /// Campaign from the files in `--dir`, or from --file
     #[arg(required_unless_present = "file")]
     campaign: Option<String>,
-    /// A file with the campaign, laid over those in `--dir`; `-` reads standard input
+    /// File with the campaign, overriding those in `--dir`; `-` reads standard input
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Show so many of those who match, the newest first, with names and numbers hidden
+    /// Show this many matching people, newest first, with names and numbers hidden
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100))]
     sample: u32,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
 }
@@ -62,7 +62,7 @@ pub(super) async fn run(args: &EstimateArgs, global: &Global, config: &Config) -
     Ok(Exit::Fine)
 }
 
-/// The files in `--dir`. A file that says everything needs none beside it.
+/// Loads the files in `--dir`. An empty tree is accepted if `optional`, since a file may need no other.
 fn load(global: &Global, optional: bool) -> anyhow::Result<Sources> {
     match source::load(&global.directories()) {
         Err(source::Error::Missing(_)) if optional && global.dirs.is_empty() => Ok(Sources::default()),
@@ -80,7 +80,7 @@ fn read(path: &Path) -> anyhow::Result<SourceFile> {
     Ok(SourceFile { path: path.display().to_string(), bytes })
 }
 
-/// The campaign that is asked about: the one that is named, else the only one `within` the file.
+/// Returns the campaign to estimate: the one named, else the only one `within` the file.
 fn subject(args: &EstimateArgs, within: Option<&[Name]>, checked: &Checked) -> anyhow::Result<Name> {
     if let Some(name) = &args.campaign {
         return known::campaign_in_files(name, checked);

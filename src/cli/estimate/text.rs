@@ -1,4 +1,4 @@
-//! An estimate for people.
+//! The text form of an estimate.
 
 use crate::cli::layout::{facts, footer, section, when};
 use crate::cli::table::{Cell, Table, Tone, counted, one_line, paint, people, thousands, time, whole};
@@ -7,7 +7,7 @@ use crate::core::manifest::desired::DesiredState;
 use crate::core::plan::render::text as show;
 use crate::store::forecast::estimate::Estimate;
 
-/// Accounts listed whose subscription ends too early.
+/// Number of accounts listed whose subscription ends too early.
 const LISTED: usize = 5;
 
 pub(super) fn text(estimate: &Estimate, now: Timestamp, colour: bool) -> String {
@@ -29,7 +29,7 @@ pub(super) fn text(estimate: &Estimate, now: Timestamp, colour: bool) -> String 
     text + &sample(estimate, colour) + &footer(now)
 }
 
-/// The whole of it in a sentence or two.
+/// Summarizes the estimate in one or two sentences.
 fn headline(estimate: &Estimate) -> String {
     let people = |count| people(whole(count));
     if estimate.accounts == 0 {
@@ -46,7 +46,7 @@ fn headline(estimate: &Estimate) -> String {
         enrolled if enrolled > estimate.matching => {
             line += &format!("; {} more will", number(enrolled - estimate.matching));
         }
-        // Whoever another campaign takes first is not here any more when the turn comes.
+        // Other campaigns may take some of the people who match now before their enrollment.
         enrolled if enrolled < estimate.matching => line += &format!("; {} of them will be taken", number(enrolled)),
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! The checks of the gate as they are shown.
+//! The checks of the gate, in the form shown to users.
 
 use serde::Serialize;
 
@@ -9,19 +9,19 @@ use crate::core::dispatch::program::Program;
 use crate::core::domain::{Timestamp, Zone};
 use crate::store::query::Case;
 
-/// One check.
+/// One check of the gate.
 #[derive(Debug, Serialize)]
 pub(super) struct Step {
     check: Check,
     #[serde(skip)]
     name: &'static str,
-    /// What it goes by, in words.
+    /// The inputs of the check, in words.
     inputs: String,
-    /// `pass`, `hold` or `exit`: what it says on its own.
+    /// The verdict of this check alone: `pass`, `hold` or `exit`.
     verdict: &'static str,
     reason: Option<&'static str>,
     until: Option<Timestamp>,
-    /// Whether it is the first that does not let pass, and so has the say.
+    /// True for the first check that does not pass; it decides the verdict of the gate.
     decides: bool,
 }
 
@@ -37,7 +37,7 @@ impl From<gate::Step> for Step {
     }
 }
 
-/// Every check of the gate about `case`, asked now; none when it is not asked about it.
+/// Lists every check of the gate for `case`, as of now. Returns none when the gate does not apply to the case.
 pub(super) fn checks(case: &Case, program: &Program) -> anyhow::Result<Vec<Step>> {
     let campaign = program.campaigns().find(|(_, campaign)| campaign.name.as_str() == case.target.campaign);
     let (Some(asked), Some((_, campaign))) = (&case.asked, campaign) else { return Ok(Vec::new()) };

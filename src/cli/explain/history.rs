@@ -4,10 +4,10 @@ use crate::cli::layout::section;
 use crate::cli::table::{Cell, Table, time};
 use crate::store::query::Entry;
 
-/// Entries of a history: all that a person ever lives through in a few campaigns.
+/// Number of entries shown: more than one person collects in a few campaigns.
 pub(super) const HISTORY: usize = 100;
 
-/// A history below a title; `campaigns` says of which campaign each entry is.
+/// Renders a history below a title; `campaigns` adds the campaign of each entry.
 pub(super) fn history(entries: &[Entry], campaigns: bool, colour: bool) -> String {
     let title = if entries.len() < HISTORY { "History".to_owned() } else { format!("History, the last {HISTORY}") };
     let table = Table::new().text(["AT"]);

@@ -1,4 +1,4 @@
-//! `relancectl explain`: why something is as it is.
+//! `relancectl explain`: the reasons behind a person's state, or the meaning of a diagnostic code.
 
 mod code;
 mod gate;
@@ -16,7 +16,7 @@ use crate::config::Config;
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
-    /// A code such as `RL0107`, or its name
+    /// Code such as `RL0107`, or its name
     #[arg(required = true)]
     code: Option<String>,
     #[command(subcommand)]
@@ -25,16 +25,16 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Of {
-    /// Why a person in a run gets their next message, or does not: every check with what it goes by, and the history
+    /// Explain why a person in a run gets their next message or not: every check with its inputs, and the history
     Target {
-        /// `campaign/account/referral`, as `get targets` shows it
+        /// Id of the target, `campaign/account/referral`, as `get targets` shows it
         id: String,
         #[command(flatten)]
         view: View,
     },
-    /// What each campaign of their account does with a person, or why it does not take them, and the history
+    /// Explain which campaigns of their account take a person and which do not, with reasons and the history
     Referral {
-        /// As the import named it
+        /// Id of the referral, as imported
         id: String,
         #[command(flatten)]
         view: View,
@@ -43,7 +43,7 @@ enum Of {
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct View {
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Output,
 }

@@ -17,19 +17,19 @@ use crate::store::{Seeker, Store, WhyNot};
 #[derive(Debug, Serialize)]
 pub(super) struct Explanation {
     person: Person,
-    /// Those in force that are for the account, by priority; then others that the person was in.
+    /// The campaigns in force for the account, by priority; then others that the person was in.
     campaigns: Vec<Standpoint>,
-    /// The newest last.
+    /// The history, oldest first.
     history: Vec<Entry>,
 }
 
-/// What a campaign does with the person.
+/// The person's relation to one campaign: the target there, or else the enrollment check.
 #[derive(Debug, Serialize)]
 struct Standpoint {
     campaign: String,
-    /// Null for who is not and was not in it.
+    /// Null for a person who is not and was not in the campaign.
     target: Option<Standing>,
-    /// Null for who is or was in it.
+    /// Null for a person who is or was in the campaign.
     enrollment: Option<Enrollment>,
 }
 
@@ -39,12 +39,12 @@ struct Standing {
     answer: Answer,
 }
 
-/// Whether the campaign would take the person.
+/// The result of the enrollment check for one campaign.
 #[derive(Debug, Serialize)]
 struct Enrollment {
-    /// All reasons why not; none for who matches.
+    /// All reasons against enrollment; empty when the person matches.
     why_not: Vec<WhyNot>,
-    /// When people are looked for next; null when they are not.
+    /// The instant of the next enrollment pass; null when none is planned.
     next_pass_at: Option<Timestamp>,
     sentence: String,
 }
@@ -58,7 +58,7 @@ pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Res
     let mut campaigns = Vec::new();
     for (number, campaign) in campaigns_for(&person, &program) {
         let name = campaign.name.to_string();
-        // The latest of a name comes first; earlier ones are left for below.
+        // Cases of one name come latest first; earlier ones are added after the loop.
         if let Some(place) = cases.iter().position(|case| case.target.campaign == name) {
             campaigns.push(is_in(&cases.remove(place), now));
             continue;
@@ -72,7 +72,7 @@ pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Res
     Ok(Explanation { person, campaigns, history })
 }
 
-/// The campaigns in force that are for the person's account, first those that go first.
+/// Returns the campaigns in force for the person's account, in the order of their priorities.
 fn campaigns_for<'a>(person: &Person, program: &'a Program) -> Vec<(CampaignId, &'a CampaignProgram)> {
     let selects = |campaign: &CampaignProgram| campaign.spec.accounts.selects(&person.account, &person.labels);
     let mut campaigns: Vec<_> = program.campaigns().filter(|(_, campaign)| selects(campaign)).collect();

@@ -17,9 +17,9 @@ pub(super) struct Explanation {
     target: Target,
     answer: Answer,
     circumstances: Circumstances,
-    /// Every check in the order in which the gate asks them; empty when it is not asked about this target.
+    /// The checks in the order of the gate; empty when the gate does not apply to this target.
     gate: Vec<Step>,
-    /// The newest last.
+    /// The history, oldest first.
     history: Vec<Entry>,
 }
 

@@ -1,4 +1,4 @@
-//! `relancectl resume --channel`: what a provider stopped goes on, because somebody has looked.
+//! `relancectl resume --channel`: lifts a provider's restrictions on a channel after an operator has checked it.
 
 use anyhow::bail;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `relancectl pause`, `resume`, `start` and `cancel`: what an operator orders beats the manifests until it is taken back.
+//! `relancectl pause`, `resume`, `start` and `cancel`: orders that override the manifests until they are cleared.
 
 mod channel;
 mod order;
@@ -22,7 +22,7 @@ use crate::store::{Concerned, Ordered, Outcome, Store};
 pub struct Args {
     #[command(flatten)]
     order: Order,
-    /// For so long only, as in `90m`, `2h` or `7d` [default: until it is cleared]
+    /// How long the order lasts, as in `90m`, `2h` or `7d` [default: until it is cleared]
     #[arg(long = "for", value_name = "DURATION", value_parser = Period::parse, conflicts_with = "clear")]
     lasting: Option<Period>,
 }
@@ -30,12 +30,12 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("whose").args(["account", "channel"]))]
 pub struct ResumeArgs {
-    /// Everything that its provider stopped of a channel: the channel, its numbers and its templates
+    /// Resume everything the provider stopped on this channel: the channel, its numbers and its templates
     #[arg(long, value_name = "NAME", conflicts_with_all = ["campaign", "account", "clear", "lasting"])]
     channel: Option<String>,
     #[command(flatten)]
     order: Order,
-    /// For so long only, as in `90m`, `2h` or `7d` [default: until it is cleared]
+    /// How long the order lasts, as in `90m`, `2h` or `7d` [default: until it is cleared]
     #[arg(long = "for", value_name = "DURATION", value_parser = Period::parse, conflicts_with = "clear")]
     lasting: Option<Period>,
 }
@@ -45,7 +45,7 @@ pub struct ResumeArgs {
 pub struct CancelArgs {
     #[command(flatten)]
     order: Order,
-    /// Do it: a cancelled run is over for ever
+    /// Confirm the cancellation, which cannot be undone
     #[arg(long, conflicts_with = "clear")]
     yes: bool,
 }
@@ -75,7 +75,7 @@ async fn give(
 
 pub(super) async fn cancel(args: &CancelArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
     let desk = Desk::open(Action::Cancel, &args.order, global, config).await?;
-    // What is refused anyway needs no yes.
+    // An order that will be refused anyway needs no confirmation.
     if !args.yes && !args.order.clear && desk.scope.campaign().is_some() {
         let Concerned { runs, people: n } = desk.database.store.concerned(desk.scope).await?;
         let (what, runs, people) = (desk.order.what(), counted(runs, "run"), people(n));
@@ -84,7 +84,7 @@ pub(super) async fn cancel(args: &CancelArgs, global: &Global, config: &Config) 
     desk.serve(None).await
 }
 
-/// An order about to be given or taken back.
+/// An order to give or clear, with its actor and time.
 struct Desk<'a> {
     database: Database,
     action: Action,
@@ -134,7 +134,7 @@ impl<'a> Desk<'a> {
             match store.set_override(&in_force::program(store).await?, &order, self.now).await? {
                 Ordered::Done(outcome) => return Ok(outcome),
                 Ordered::Refused(fault) => bail!("{fault}"),
-                // A revision was accepted in this moment.
+                // Another revision was accepted meanwhile: the order is tried again.
                 Ordered::Outdated => {}
             }
         }

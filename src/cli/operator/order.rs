@@ -2,25 +2,25 @@
 
 use clap::ValueEnum;
 
-/// Which runs, and why.
+/// The runs of an order, and its reason.
 #[derive(Debug, clap::Args)]
 pub(super) struct Order {
-    /// The campaign; without one, every campaign of `--account`
+    /// Campaign; without one, every campaign of `--account`
     #[arg(value_name = "CAMPAIGN", required_unless_present = "whose")]
     pub(super) campaign: Option<String>,
     /// Only for this account
     #[arg(long, value_name = "ID")]
     pub(super) account: Option<String>,
-    /// Why, for whoever looks at it later
+    /// Reason, recorded with the order
     #[arg(long, value_name = "TEXT", required_unless_present = "clear")]
     pub(super) reason: Option<String>,
-    /// Who orders it [default: $USER]
+    /// Name of the operator [default: $USER]
     #[arg(long, value_name = "NAME")]
     pub(super) actor: Option<String>,
-    /// Take the order back: what it was about goes by its manifests again
+    /// Clear the order, so that the manifests apply again
     #[arg(long, conflicts_with = "reason")]
     pub(super) clear: bool,
-    /// How to report
+    /// Output format
     #[arg(short, long, value_enum, default_value = "text", value_name = "FORMAT")]
     pub(super) output: Format,
 }
@@ -32,7 +32,7 @@ pub(super) enum Format {
 }
 
 impl Order {
-    /// What it is about, as people say it.
+    /// Describes the scope of the order in words.
     pub(super) fn what(&self) -> String {
         match (&self.campaign, &self.account) {
             (Some(campaign), Some(account)) => format!("`{campaign}` for account `{account}`"),
@@ -41,7 +41,7 @@ impl Order {
         }
     }
 
-    /// The same as one types it.
+    /// Renders the scope as command-line arguments.
     pub(super) fn typed(&self) -> String {
         let account = self.account.as_ref().map(|account| format!("--account {account}"));
         self.campaign.iter().cloned().chain(account).collect::<Vec<_>>().join(" ")

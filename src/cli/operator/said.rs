@@ -1,4 +1,4 @@
-//! What is said of an order, to people and to programs.
+//! The report of an order, for people and for programs.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::core::lifecycle::overrides::Action;
 use crate::core::lifecycle::run::{Phase, Reason};
 use crate::store::{Group, Outcome};
 
-/// An order that was given or taken back.
+/// An order that was given or cleared.
 pub(super) struct OrderReport<'a> {
     pub(super) action: Action,
     pub(super) order: &'a Order,
@@ -38,7 +38,7 @@ impl OrderReport<'_> {
         })
     }
 
-    /// What was ordered, for whom, and what it means for them.
+    /// Describes the order, the runs it concerns and its effect on them.
     pub(super) fn text(&self) -> String {
         let (what, concerned) = (self.order.what(), self.concerned());
         if self.order.clear {
@@ -107,7 +107,7 @@ impl OrderReport<'_> {
     }
 }
 
-/// Where runs are, a line each.
+/// Lists the phases of the runs, one line each.
 fn groups<'a>(groups: impl Iterator<Item = &'a Group>) -> String {
     let line = |group: &Group| {
         let verb = if group.runs == 1 { "is" } else { "are" };

@@ -1,4 +1,4 @@
-//! `relancectl preview`: what a campaign says, as the files have it, to a real person or to one made up.
+//! `relancectl preview`: the messages of a campaign in the files, for a real or an invented person.
 
 mod seen;
 mod text;
@@ -19,18 +19,18 @@ use crate::core::manifest::Sources;
 
 #[derive(Debug, clap::Args)]
 pub struct PreviewArgs {
-    /// A campaign of the files in `--dir`
+    /// Campaign from the files in `--dir`
     campaign: String,
-    /// Write to this person of the database; without it to somebody made up, for which no database is needed
+    /// Write to this person from the database; without it to an invented person, which needs no database
     #[arg(long, value_name = "ID")]
     referral: Option<String>,
-    /// The person's language, a BCP 47 tag [default: theirs; for somebody made up each that has a text]
+    /// The person's language, a BCP 47 tag [default: theirs; for an invented person each that has a text]
     #[arg(long, value_name = "TAG")]
     language: Option<String>,
     /// Only this day
     #[arg(long, value_name = "N")]
     day: Option<u16>,
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
 }
@@ -52,7 +52,7 @@ pub(super) async fn run(args: &PreviewArgs, global: &Global, config: &Config) ->
     Ok(if seen.has_errors() { Exit::Findings } else { Exit::Fine })
 }
 
-/// A tag that people may speak; that no text is in it is not an error, but perhaps a slip.
+/// Parses a language tag. Prints a note, which may reveal a slip, when no text is in that language.
 pub(super) fn parse_language(tag: &str, campaign: &CampaignProgram) -> anyhow::Result<Language> {
     let near = nearest(tag, campaign.languages().into_iter().map(Language::as_str));
     let meant = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
@@ -63,7 +63,7 @@ pub(super) fn parse_language(tag: &str, campaign: &CampaignProgram) -> anyhow::R
     Ok(language)
 }
 
-/// Somebody made up, in the language asked for, else in each that has a text.
+/// Invents a person in the requested language, else one in each language that has a text.
 fn invented(
     language: Option<Language>,
     campaign: &CampaignProgram,

@@ -1,4 +1,4 @@
-//! What a preview found: the contract of `preview -o json`.
+//! The result of a preview: the contract of `preview -o json`.
 
 use std::collections::BTreeMap;
 
@@ -19,51 +19,51 @@ pub(super) struct Previewed {
     pub(super) sequence: Name,
     pub(super) days_total: u16,
     pub(super) fallback_language: Language,
-    /// When messages may leave, and in whose time: null for the account's.
+    /// The hours in which messages may leave, in `timezone`, which is null for the account's zone.
     pub(super) windows: String,
     pub(super) timezone: Option<String>,
     pub(super) person: Person,
     pub(super) versions: Vec<Version>,
 }
 
-/// Whom it is written to.
+/// The recipient of the messages.
 #[derive(Debug, Serialize)]
 pub(super) struct Person {
-    /// Null for somebody made up, as `account`.
+    /// Null, as `account` is, for an invented person.
     pub(super) referral: Option<String>,
     pub(super) account: Option<String>,
     pub(super) name: String,
     pub(super) referrer: String,
     pub(super) country: String,
     pub(super) profession: String,
-    /// The account's day.
+    /// The registration date in the account's time zone.
     pub(super) registered_on: NaiveDate,
     pub(super) attributes: BTreeMap<String, String>,
 }
 
-/// All days for a person of one language.
+/// All days, for a person of one language.
 #[derive(Debug, Serialize)]
 pub(super) struct Version {
-    /// Null when it is not known.
+    /// Null when the language is unknown.
     pub(super) language: Option<Language>,
     pub(super) days: Vec<Shown>,
 }
 
-/// One day. Without a message there is an error.
+/// One day of the sequence; it has an error when it has no message.
 #[derive(Debug, Serialize)]
 pub(super) struct Shown {
     pub(super) day: u16,
-    /// From the day before, or from enrollment for day 1.
+    /// The delay after the previous day, or after enrollment for day 1.
     pub(super) after: Period,
     pub(super) message: Option<Message>,
-    /// As in `validate -o json`.
+    /// A diagnostic, as in `validate -o json`.
     pub(super) error: Option<Diagnostic>,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct Message {
     pub(super) language: Language,
-    /// Why it is in another language than the person's; null when it is in theirs.
+    /// The reason for a language other than the person's; null when the message is in theirs.
     pub(super) fallback: Option<String>,
     pub(super) subject: Option<String>,
     pub(super) text: String,
@@ -72,7 +72,7 @@ pub(super) struct Message {
 }
 
 impl Previewed {
-    /// With `day`, of that day alone.
+    /// Assembles the preview; with `day`, of that day alone.
     pub(super) fn new(
         campaign: &CampaignProgram,
         person: Person,
@@ -95,14 +95,14 @@ impl Previewed {
         }
     }
 
-    /// Whether there is a day that could not be sent.
+    /// Returns true if any day cannot be sent.
     pub(super) fn has_errors(&self) -> bool {
         self.versions.iter().flat_map(|version| &version.days).any(|day| day.error.is_some())
     }
 }
 
 impl Person {
-    /// `ids`: of the referral and the account of somebody real.
+    /// Describes the recipient; `ids` are the referral and account ids of a real person.
     pub(super) fn new(recipient: &Recipient, referrer: Referrer<'_>, ids: Option<(&str, &str)>) -> Self {
         Self {
             referral: ids.map(|(referral, _)| referral.to_owned()),
@@ -150,7 +150,7 @@ impl Version {
     }
 }
 
-/// A fault with the place of its template in the files.
+/// Converts a fault to a diagnostic placed at its template in the files.
 fn diagnostic(fault: &Fault, campaign: &CampaignProgram, sources: &Sources) -> anyhow::Result<Diagnostic> {
     let Fault::Template { day, part, error, .. } = fault else { return Err(anyhow!(fault.clone())) };
     let owners = [(Kind::Campaign, &campaign.name), (Kind::Sequence, &campaign.spec.sequence)];

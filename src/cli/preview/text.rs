@@ -1,4 +1,4 @@
-//! A preview for people.
+//! The text form of a preview.
 
 use super::seen::{Message, Person, Previewed, Shown, Version};
 use crate::cli::layout::facts;
@@ -86,7 +86,7 @@ fn one_message(message: &Message, version: &Version, colour: bool) -> String {
     text
 }
 
-/// `24 h`: in hours, as far as a person counts in them.
+/// Renders `24 h`: hours up to three days, then days.
 fn spell(period: Period) -> String {
     let seconds = period.as_seconds();
     match seconds {

@@ -3,7 +3,7 @@
 use super::{Page, titled};
 use crate::core::diagnostic::Code;
 
-/// Titles of the groups, by the first two digits.
+/// Titles of the groups, by the first two digits of the code.
 const GROUPS: [(&str, &str); 8] = [
     ("01", "Reading YAML"),
     ("02", "Shape of a manifest"),

@@ -1,4 +1,4 @@
-//! Every command with its arguments, from the command definition.
+//! The page of all commands with their arguments, from the command definition.
 
 use clap::{Arg, ArgAction, Command, CommandFactory};
 
@@ -63,7 +63,7 @@ fn table<'a>(args: impl Iterator<Item = &'a Arg>) -> String {
     head(&["Argument", "Default", "Meaning"]) + &rows.collect::<String>()
 }
 
-/// `-o, --output <FORMAT>`, or `<CAMPAIGN>`.
+/// Renders `-o, --output <FORMAT>`, or `<CAMPAIGN>`.
 fn name(arg: &Arg) -> String {
     let values = arg.get_value_names().unwrap_or_default().iter().map(|name| format!("<{name}>"));
     let values = if arg.get_action().takes_values() { values.collect::<Vec<_>>().join(" ") } else { String::new() };
@@ -85,14 +85,14 @@ fn default(arg: &Arg) -> String {
     if arg.get_action().takes_values() { values.join(", ") } else { String::new() }
 }
 
-/// Takes `[default: …]`, as some help texts have it, out of the text.
+/// Splits a `[default: …]`, which some help texts contain, from the text.
 fn without_default(text: String) -> (String, Option<String>) {
     let Some((before, rest)) = text.split_once(" [default: ") else { return (text, None) };
     let Some((default, after)) = rest.split_once(']') else { return (text, None) };
     (format!("{before}{after}"), Some(default.to_owned()))
 }
 
-/// The help text, with the words that are allowed and the variable that is read.
+/// Returns the help text, with the allowed values and the environment variable.
 fn meaning(arg: &Arg) -> String {
     let mut parts: Vec<String> = arg.get_help().map(ToString::to_string).into_iter().collect();
     let values: Vec<_> = arg.get_possible_values().into_iter().filter(|value| !value.is_hide_set()).collect();

@@ -1,4 +1,4 @@
-//! The kinds of log lines.
+//! The page of the kinds of log lines.
 
 use super::{Page, head, row, titled};
 use crate::core::lifecycle::event::EventKind;

@@ -1,4 +1,4 @@
-//! A page for each kind of manifest, from its JSON Schema.
+//! The page of each kind of manifest, from its JSON Schema.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::{Page, head, row, titled, types};
 use crate::core::manifest;
 use crate::core::manifest::Kind;
 
-/// Characters of a default that fit into a column.
+/// Maximum characters of a default that is shown in a column.
 const SHORT: usize = 60;
 const LEFT_OUT: &str = " when left out";
 
@@ -92,7 +92,7 @@ fn split(description: &str) -> (String, &str) {
     }
 }
 
-/// A long default stays in its sentence.
+/// Returns true if the default fits into a column; a longer one stays in its sentence.
 fn is_short(default: &str) -> bool {
     default.len() <= SHORT && !default.contains(". ")
 }

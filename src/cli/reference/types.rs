@@ -1,10 +1,10 @@
-//! Names for the types of a JSON Schema that an author of manifests understands.
+//! Type names for JSON Schema types, in words that an author of manifests understands.
 
 use serde_json::Value;
 
 use super::{head, row};
 
-/// Formats of text: the name in the schema, the name in the tables, and the explanation.
+/// Text formats: the name in the schema, the name in the tables, and the explanation.
 const FORMATS: [(&str, &str, &str); 11] = [
     (
         "relance-name",
@@ -28,7 +28,7 @@ const FORMATS: [(&str, &str, &str); 11] = [
 ];
 const SECRET: &str = "secret";
 
-/// The table that explains the names.
+/// Renders the table that explains the names.
 pub(super) fn table() -> String {
     let mut text = head(&["Type", "Form"]);
     for (_, name, form) in FORMATS {
@@ -40,7 +40,7 @@ pub(super) fn table() -> String {
     ])
 }
 
-/// The name of a field's type.
+/// Returns the name of a field's type.
 pub(super) fn name(field: &Value) -> String {
     if let Some(words) = words(field) {
         return words.join(", ");
@@ -57,7 +57,7 @@ pub(super) fn name(field: &Value) -> String {
     if names.is_empty() { "any".to_owned() } else { names.join(" or ") }
 }
 
-/// The part of the schema that holds for values of type `of`, when the schema decides by type.
+/// Returns the part of the schema that applies to values of type `of`, when the schema decides by type.
 fn branch<'a>(field: &'a Value, of: &str) -> &'a Value {
     match field["if"]["type"].as_str() {
         None => field,
@@ -88,7 +88,7 @@ fn format(schema: &Value) -> String {
     known.map_or(format, |(_, name, _)| name).to_owned()
 }
 
-/// The words of an enumeration.
+/// Returns the words of an enumeration.
 fn words(schema: &Value) -> Option<Vec<String>> {
     let literal = |value: &Value| value.as_str().map_or_else(|| value.to_string(), |word| format!("`{word}`"));
     if let Some(values) = schema["enum"].as_array() {
@@ -103,7 +103,7 @@ fn words(schema: &Value) -> Option<Vec<String>> {
 }
 
 fn whole_number(schema: &Value) -> String {
-    // The limits of the machine's integers tell an author nothing.
+    // The limits of machine integers mean nothing to an author.
     let bound = |key: &str| schema[key].as_i64().filter(|bound| bound.unsigned_abs() < 2_147_483_647);
     match (bound("minimum"), bound("maximum")) {
         (Some(low), Some(high)) => format!("whole number, {low} to {high}"),
@@ -120,7 +120,7 @@ fn is_secret(schema: &Value) -> bool {
     })
 }
 
-/// The object inside a field that needs a table of its own, and what its path adds.
+/// Returns the object inside a field that needs its own table, and the suffix of its path.
 pub(super) fn inner(field: &Value) -> Option<(String, &Value)> {
     if is_secret(field) {
         return None;

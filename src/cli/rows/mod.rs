@@ -1,5 +1,5 @@
-//! The tables of `get`: which columns a person gets of each noun. Phones are masked in all of them, and in `table`
-//! long texts are shortened; JSON has everything.
+//! The tables of `get`, with the columns of each noun. All of them mask phones, and `table` shortens long texts; JSON
+//! is complete.
 
 #[cfg(test)]
 mod tests;
@@ -14,10 +14,10 @@ use crate::core::lifecycle::target::Exit;
 use crate::core::plan::stored as done;
 use crate::store::query::{Account, Campaign, Counts, Message, Revision, Run, Standing, Target};
 
-/// Characters of a text or an error in a table that is not wide.
+/// Maximum characters of a text or an error in a table that is not wide.
 const SHORT: usize = 48;
 
-/// What a `get` found: an array in JSON.
+/// The rows that a `get` found: an array in JSON.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Rows {
@@ -41,7 +41,7 @@ impl Rows {
         }
     }
 
-    /// What one row is called.
+    /// Returns the name of one row.
     pub(super) fn noun(&self) -> &'static str {
         match self {
             Self::Campaigns(_) => "campaign",
@@ -53,7 +53,7 @@ impl Rows {
         }
     }
 
-    /// Why there may be nothing, and what to do about it.
+    /// Explains why there may be no rows, and the command that helps.
     pub(super) fn none_yet(&self) -> &'static str {
         match self {
             Self::Campaigns(_) => "No campaigns yet: `relancectl apply` makes them from your manifests.",
@@ -108,7 +108,7 @@ pub(super) fn message_state(state: State) -> Cell {
     Cell::new(state.as_str(), tone)
 }
 
-/// An instant ahead: how far away it is, or, where there is room, which one.
+/// Renders a future instant: the distance, or the instant itself in wide tables.
 fn due(at: Option<Timestamp>, wide: bool, now: Timestamp) -> Cell {
     Cell::maybe(at.map(|at| if wide { time(at) } else { relative(at, now) }))
 }
@@ -127,7 +127,7 @@ fn mail(counts: &Counts, wide: bool) -> Vec<Cell> {
     left.into_iter().map(Cell::count).chain([failed, uncertain].map(Cell::faults)).collect()
 }
 
-/// The columns of [`people`] and [`mail`].
+/// Adds the columns of [`people`] and [`mail`].
 fn counters(table: Table, wide: bool) -> Table {
     let table = table.numbers(["ENROLLED", "ACTIVE", "COMPLETED", "EXITED", "SENT"]);
     let table = if wide { table.numbers(["DELIVERED", "READ"]) } else { table };
@@ -265,7 +265,7 @@ fn accounts(rows: &[Account], wide: bool, now: Timestamp) -> Table {
     table
 }
 
-/// `12 of 50`; without a cap `12`.
+/// Renders `12 of 50`, or `12` without a cap.
 pub(super) fn quota(taken: u32, cap: Option<u32>) -> String {
     let taken = thousands(taken.into());
     cap.map_or_else(|| taken.clone(), |cap| format!("{taken} of {}", thousands(cap.into())))
@@ -291,7 +291,7 @@ fn revisions(rows: &[Revision], wide: bool) -> Table {
     table
 }
 
-/// What a revision changed, in one line: `create Campaign welcome, update Sequence week`.
+/// Summarizes a revision in one line: `create Campaign welcome, update Sequence week`.
 pub(super) fn changes(revision: &Revision) -> String {
     let list = revision.changes.as_array().map(Vec::as_slice).unwrap_or_default();
     let part =

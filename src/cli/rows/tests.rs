@@ -1,4 +1,4 @@
-//! The tables as they look.
+//! Snapshots of the tables.
 
 use serde_json::json;
 

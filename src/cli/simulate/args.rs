@@ -8,32 +8,33 @@ use crate::time_machine::{PAYS_WITHIN_HOURS, STOPS_WITHIN_HOURS};
 
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
-    /// An export of accounts to simulate with, CSV or NDJSON, instead of a database
+    /// Export of accounts to simulate with, CSV or NDJSON, instead of a database
     #[arg(long, value_name = "FILE", requires = "referrals")]
     pub(super) accounts: Option<PathBuf>,
-    /// An export of referrals, with --accounts
+    /// Export of referrals, with --accounts
     #[arg(long, value_name = "FILE", requires = "accounts")]
     pub(super) referrals: Option<PathBuf>,
-    /// Where to begin: RFC 3339, or a date for its first instant in UTC [default: now, by the database's clock]
+    /// Start of the simulation: RFC 3339, or a date for its first instant in UTC [default: now, by the database's
+    /// clock]
     #[arg(long, value_name = "TIME")]
     pub(super) from: Option<String>,
-    /// How many days to play through
+    /// Number of days to simulate
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(super) days: u32,
-    /// The same seed gives the same report
+    /// Random seed: the same seed gives the same report
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
-    /// Share of the hand-overs that are refused for good, such as `0.01` or `1%`
+    /// Share of hand-overs refused permanently, such as `0.01` or `1%`
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     pub(super) failure_rate: f64,
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share, help = paid_help())]
     pub(super) paid_rate: f64,
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share, help = stop_help())]
     pub(super) stop_rate: f64,
-    /// Also simulate the files of a git commit, or of another directory, and show what the edit changes
+    /// Also simulate the files of a git commit or another directory, and show the effect of the edit
     #[arg(long, value_name = "REF|DIR")]
     pub(super) compare: Option<String>,
-    /// How to report
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) output: Format,
     /// Write the report to this file instead of the terminal
@@ -60,7 +61,7 @@ pub(super) enum Format {
     Html,
 }
 
-/// A share from 0 to 1, as such or in percent.
+/// Parses a share from 0 to 1, as a number or in percent.
 fn share(text: &str) -> Result<f64, String> {
     let (number, whole) = text.strip_suffix('%').map_or((text, 1.0), |percent| (percent.trim_end(), 100.0));
     let share = number.parse::<f64>().map(|number| number / whole);

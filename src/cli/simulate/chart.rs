@@ -1,25 +1,25 @@
-//! Bars of blocks: a row a day, or a week when there are many days.
+//! Bar charts of block characters: one row per day, or per week for many days.
 
 use crate::cli::table::{Table, thousands};
 use crate::core::domain::NaiveDate;
 
-/// More days than this are drawn week by week.
+/// The largest number of days drawn day by day; more are drawn week by week.
 const MOST_DAYS: usize = 62;
-/// Eighths of a character.
+/// Eighths of a character cell.
 const EIGHTHS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
-/// Columns of a terminal that does not say how many it has, and those a chart keeps within whatever it says.
+/// The width assumed for a terminal that reports none, and the range to which any width is clamped.
 const USUAL_WIDTH: u16 = 80;
 const WIDTHS: std::ops::RangeInclusive<u16> = 40..=120;
-/// Of a row, what is not bar: the date, the number and the gaps between them.
+/// The columns of a row outside the bar: the date, the number and the gaps between them.
 const TAKEN: u16 = 30;
 
-/// Characters of the longest bar that fits the terminal.
+/// Returns the longest bar that fits the terminal, in characters.
 pub(super) fn room() -> usize {
     let width = comfy_table::Table::new().width().unwrap_or(USUAL_WIDTH);
     usize::from(width.clamp(*WIDTHS.start(), *WIDTHS.end()) - TAKEN)
 }
 
-/// The chart of what happened on each of these days, which follow each other.
+/// Renders the chart of counts on consecutive days.
 pub(super) fn per_day(days: &[(NaiveDate, u64)], room: usize, colour: bool) -> String {
     let weekly = days.len() > MOST_DAYS;
     let rows: Vec<(String, u64)> = if weekly {
@@ -37,7 +37,7 @@ pub(super) fn per_day(days: &[(NaiveDate, u64)], room: usize, colour: bool) -> S
     table.render(colour)
 }
 
-/// `n` of `most`, which is `room` characters long; whatever is there at all is seen.
+/// Renders `n` in proportion to `most`, which takes `room` characters. A count above zero is always visible.
 pub(super) fn bar(n: u64, most: u64, room: usize) -> String {
     if n == 0 || most == 0 {
         return String::new();

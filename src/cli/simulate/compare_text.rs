@@ -1,4 +1,4 @@
-//! What an edit changes, for people in a terminal.
+//! The effect of an edit, as text for a terminal.
 
 use super::text::{notes, section};
 use crate::cli::rows::phase;
@@ -6,10 +6,10 @@ use crate::cli::table::{Cell, Table, counted, thousands, whole};
 use crate::core::domain::NaiveDate;
 use crate::time_machine::compare::{CampaignSide, Change, Comparison, RunSide};
 
-/// Rows of runs and days.
+/// Maximum rows of runs and days.
 const ROWS: usize = 15;
 
-/// The whole comparison, without a line break at its end.
+/// Renders the whole comparison, without a final line break.
 pub(super) fn render(comparison: &Comparison, colour: bool) -> String {
     let (before, after) = (&comparison.before, &comparison.after);
     let days = counted((after.report.until - after.report.from).num_days(), "day");
@@ -31,7 +31,7 @@ pub(super) fn render(comparison: &Comparison, colour: bool) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-/// The difference in half a sentence.
+/// Summarizes the difference in part of a sentence.
 fn first(comparison: &Comparison) -> String {
     let difference = &comparison.difference;
     let told = |what: &str, noun: &str| {
@@ -67,7 +67,7 @@ fn totals(comparison: &Comparison, colour: bool) -> String {
     if comparison.difference.totals.is_empty() { String::new() } else { table.render(colour) }
 }
 
-/// What a count is called by people.
+/// Returns the name of a count, in words.
 fn meaning(what: &'static str) -> &'static str {
     match what {
         "sent" => "messages",

@@ -1,4 +1,4 @@
-//! The people of a simulation: from exports, or as a database has them. Neither is written to.
+//! The people of a simulation, from exports or copied from a database. Neither source is written to.
 
 use std::path::{Path, PathBuf};
 
@@ -16,22 +16,22 @@ use crate::facts::import::Report;
 use crate::postgres::Server;
 use crate::store::{Age, Schema, Store, UNRELEASED};
 
-/// Where people come from, opened.
+/// The opened source of the people.
 #[derive(Debug)]
 pub(super) enum Source {
     Exports { accounts: (PathBuf, facts::Source), referrals: (PathBuf, facts::Source) },
     Database { store: Store, _server: Option<Server> },
 }
 
-/// What a simulation begins with.
+/// The start of a simulation.
 #[derive(Debug)]
 pub(super) struct Ground {
     pub(super) from: Timestamp,
-    /// What is to be said about it.
+    /// Remarks to print about the facts.
     pub(super) notes: Vec<String>,
 }
 
-/// Opens what the arguments name.
+/// Opens the exports or the database that the arguments name.
 pub(super) async fn open(args: &SimulateArgs, global: &Global, config: &Config) -> anyhow::Result<Source> {
     if let (Some(accounts), Some(referrals)) = (&args.accounts, &args.referrals) {
         let open = |path: &PathBuf| anyhow::Ok((path.clone(), facts::Source::open(path)?));
@@ -55,7 +55,7 @@ pub(super) async fn open(args: &SimulateArgs, global: &Global, config: &Config) 
 }
 
 impl Source {
-    /// Fills an empty database.
+    /// Fills an empty database with the facts.
     pub(super) async fn lay(self, args: &SimulateArgs, store: &Store) -> anyhow::Result<Ground> {
         let ground = match self {
             Self::Exports { accounts, referrals } => exports(args, store, accounts, referrals).await?,
@@ -76,7 +76,7 @@ async fn exports(
 ) -> anyhow::Result<Ground> {
     let (now, _) = store.now().await?;
     let from = begin(args, now)?;
-    // Exports may know of things later than a simulation of the past begins.
+    // Exports can contain facts later than the start of a simulation of the past.
     let age = Age { as_of: now.max(from), now: now.max(from) };
     let mut notes = Vec::new();
     let mut note = |what: &str, path: &Path, report: &Report| {
@@ -114,7 +114,7 @@ async fn copied(args: &SimulateArgs, original: &Store, store: &Store) -> anyhow:
     Ok(Ground { from, notes: Vec::new() })
 }
 
-/// `--from`, else now.
+/// Returns the instant of `--from`, else now.
 fn begin(args: &SimulateArgs, now: Timestamp) -> anyhow::Result<Timestamp> {
     let Some(text) = &args.from else { return Ok(now) };
     instant::parse(text).with_context(|| format!("--from `{text}`"))

@@ -1,4 +1,4 @@
-//! `relancectl simulate`: the files played through on a virtual clock, on a copy of the facts.
+//! `relancectl simulate`: runs the files on a virtual clock, on a copy of the facts.
 
 mod args;
 mod chart;
@@ -23,10 +23,10 @@ use crate::time_machine::compare::{Comparison, Side, compare};
 use crate::time_machine::report::Report;
 use crate::time_machine::{Rates, Settings, page, simulate};
 
-/// Connections to a simulated database: one works, and one counts.
+/// Connections to a simulated database: one for the simulation, one for counting.
 const CONNECTIONS: u32 = 2;
 
-/// One tree was simulated, or two.
+/// The report of one tree, or the comparison of two.
 #[derive(Debug)]
 enum Outcome {
     One(Box<Report>),
@@ -84,7 +84,7 @@ async fn play(
     Ok(report)
 }
 
-/// Both trees at the same time, each on its own copy of the same facts; the second database has them.
+/// Simulates both trees concurrently, each on its own copy of the same facts. The second database already holds them.
 async fn both(
     args: &SimulateArgs,
     [before, after]: [&Tree; 2],

@@ -1,4 +1,4 @@
-//! How far a simulation is, on terminals.
+//! The progress of a simulation, on terminals.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::time_machine::{Progress, Settings};
 #[derive(Debug)]
 pub(super) struct Bar(ProgressBar);
 
-/// A bar for one simulation.
+/// Makes a bar for one simulation.
 pub(super) fn one(days: u32) -> Bar {
     Bar(styled(ProgressBar::new(days.into()), "{bar:40} day {pos} of {len}  {msg}  {elapsed}"))
 }
 
-/// A bar for each of two that run at the same time.
+/// Makes a bar for each of two concurrent simulations.
 pub(super) fn two(days: u32, names: [&str; 2]) -> [Bar; 2] {
     let all = MultiProgress::new();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();

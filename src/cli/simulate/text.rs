@@ -1,4 +1,4 @@
-//! A report for people in a terminal: what matters first, then tables of what is worth a look.
+//! A report as text for a terminal: the summary first, then tables of the notable rows.
 
 use std::cmp::Reverse;
 
@@ -7,12 +7,12 @@ use crate::cli::rows::phase;
 use crate::cli::table::{Cell, Table, Tone, counted, one_line, shorten, thousands, time, whole};
 use crate::time_machine::report::{Account, Report, Run};
 
-/// Rows of runs and accounts.
+/// Maximum rows of runs and accounts.
 const ROWS: usize = 10;
-/// Characters of a name: with these the tables fit 80 columns.
+/// Maximum characters of a name: with these the tables fit 80 columns.
 const NAME: usize = 18;
 
-/// The whole report, without a line break at its end.
+/// Renders the whole report, without a final line break.
 pub(super) fn render(report: &Report, colour: bool) -> String {
     let days: Vec<_> = report.days.iter().map(|day| (day.date, day.sent)).collect();
     let parts = [
@@ -36,7 +36,7 @@ pub(super) fn count(n: u64, noun: &str) -> String {
     counted(whole(n), noun)
 }
 
-/// The answer to "what will it do" in sentences.
+/// Answers "what will it do" in sentences.
 fn headline(report: &Report) -> String {
     let totals = &report.totals;
     let days = (report.until - report.from).num_days();
@@ -106,7 +106,7 @@ fn campaigns(report: &Report, colour: bool) -> String {
     if report.campaigns.is_empty() { String::new() } else { table.render(colour) }
 }
 
-/// `rows` as a table, and how many it leaves out.
+/// Renders the first `rows` as a table, and the number of rows left out.
 fn most<T>(rows: &[T], mut table: Table, row: impl Fn(&T) -> Vec<Cell>, colour: bool) -> String {
     for one in rows.iter().take(ROWS) {
         table.row(row(one));
@@ -125,8 +125,8 @@ fn runs(report: &Report, colour: bool) -> String {
         return String::new();
     }
     let mut runs: Vec<&Run> = report.runs.iter().collect();
-    // Those that are not through first, by how many people they still have, then those that finish last. Whoever sends
-    // nothing at all takes no time.
+    // Runs that send come first. Among them, unfinished runs precede finished ones. The most active people, then the
+    // latest finish, come first.
     runs.sort_by_key(|run| (run.sent == 0, run.finished_at.is_some(), Reverse((run.active, run.finished_at))));
     let table = Table::new()
         .text(["CAMPAIGN", "ACCOUNT", "PHASE"])

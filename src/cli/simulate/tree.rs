@@ -1,4 +1,4 @@
-//! The files to simulate: those at hand, or others to compare them with.
+//! The files to simulate: the user's tree, and optionally another to compare with.
 
 use std::path::{Path, PathBuf};
 
@@ -9,19 +9,19 @@ use crate::core::manifest;
 use crate::core::manifest::{Checked, Sources};
 use crate::source;
 
-/// A tree, checked.
+/// A checked tree.
 #[derive(Debug)]
 pub(super) struct Tree {
-    /// What the user calls it.
+    /// The name that the user gave it.
     pub(super) name: String,
-    /// The same in a sentence about the files.
+    /// The same name, in the form for a sentence about the files.
     pub(super) place: String,
     pub(super) sources: Sources,
     pub(super) checked: Checked,
 }
 
 impl Tree {
-    /// The files of `--dir`, and those to compare them with: the same directories below another one, or in a commit.
+    /// Reads the files of `--dir` and those to compare with: the same directories in another folder or a commit.
     pub(super) fn here_and(named: Option<&str>, global: &Global) -> anyhow::Result<(Self, Option<Self>)> {
         let absolute = global.dirs.iter().find(|dir| dir.is_absolute());
         if let (Some(_), Some(absolute)) = (named, absolute) {
@@ -54,7 +54,7 @@ impl Tree {
     }
 }
 
-/// As [`source::roots`], below `folder`.
+/// Does the same as [`source::roots`], below `folder`.
 fn below(folder: &Path, dirs: &[PathBuf]) -> Vec<PathBuf> {
     if !dirs.is_empty() {
         return dirs.iter().map(|dir| folder.join(dir)).collect();

@@ -1,4 +1,4 @@
-//! `relancectl suppress list` and `holds`.
+//! `relancectl suppress list` and `relancectl suppress holds`.
 
 use clap::Args;
 
@@ -10,24 +10,24 @@ use crate::config::Config;
 use crate::core::domain::{Phone, Timestamp};
 use crate::store::query::{Held, Page, Suppression};
 
-/// Rows that a person gets who does not say how many.
+/// Default row limit of tables.
 const LIMIT: i64 = 100;
-/// Characters of a text in a table that is not wide.
+/// Maximum characters of a text in a table that is not wide.
 const SHORT: usize = 48;
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Output,
-    /// Show at most so many, 0 for all [default: all; 100 for tables]
+    /// Maximum number of rows, 0 for all [default: all; 100 for tables]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     limit: Option<i64>,
 }
 
 #[derive(Debug, Args)]
 pub struct HoldsArgs {
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Output,
 }
@@ -86,7 +86,7 @@ fn held(rows: &[Held], wide: bool, now: Timestamp, colour: bool) -> String {
     let mut table = Table::new().text(["ACCOUNT", "PHONE", "SINCE", "WROTE"]);
     for row in rows {
         let (phone, text) = (Phone::trusted(row.phone.clone()), &row.text);
-        // Whoever acts on it needs the whole phone.
+        // Wide tables show the whole phone, because operators need it to act.
         let (phone, text) =
             if wide { (row.phone.clone(), text.clone()) } else { (phone.masked(), shorten(text, SHORT)) };
         table.row([&row.account, &phone, &time(row.held_at), &text].map(|cell| Cell::from(&**cell)));

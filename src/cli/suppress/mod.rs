@@ -1,4 +1,4 @@
-//! `relancectl suppress`: who is not written to, above all campaigns.
+//! `relancectl suppress`: manages the phones that no campaign may write to.
 
 mod list;
 
@@ -21,30 +21,30 @@ use crate::store::{Listed, Suppressed};
 
 #[derive(Debug, Subcommand)]
 pub enum Suppress {
-    /// Write to these phones no more, at once and in every account
+    /// Stop writing to these phones, at once and in every account
     Add(AddArgs),
-    /// Lift what keeps these phones from being written to, whosever word it was
+    /// Lift the suppression of these phones, even one set by the person or another operator
     Remove(RemoveArgs),
-    /// List the phones that are not written to
+    /// List the suppressed phones
     List(ListArgs),
-    /// List who is on hold: their reply may mean that they want no more messages, and somebody must read it
+    /// List people on hold for review: their reply may be an opt-out, and somebody must read it
     Holds(HoldsArgs),
-    /// Write again to people on hold, once you have read what they wrote
+    /// Resume writing to people on hold, after their replies have been read
     Release(ReleaseArgs),
-    /// Write to the phones of a file no more: CSV or NDJSON with a column `phone`
+    /// Suppress the phones of a file: CSV or NDJSON with a column `phone`
     Import(ImportArgs),
 }
 
-/// Who says so, and how it is reported.
+/// The operator of a change, and the form of the report.
 #[derive(Debug, Args)]
 struct Manner {
-    /// Whose national numbers may be typed, as in `CM` [default: phones begin with `+`]
+    /// Country whose national numbers are accepted, as in `CM` [default: phones begin with `+`]
     #[arg(long, value_name = "CODE", value_parser = Country::parse)]
     country: Option<Country>,
-    /// Who does this [default: $USER]
+    /// Name of the operator [default: $USER]
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
-    /// How to report
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
 }
@@ -53,7 +53,7 @@ struct Manner {
 pub struct AddArgs {
     #[arg(value_name = "PHONE", required = true)]
     phones: Vec<String>,
-    /// Why, for whoever looks at it later
+    /// Reason, recorded with the suppression
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]
@@ -64,7 +64,7 @@ pub struct AddArgs {
 pub struct RemoveArgs {
     #[arg(value_name = "PHONE", required = true)]
     phones: Vec<String>,
-    /// Why, for whoever looks at it later
+    /// Reason, recorded with the change
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
@@ -75,10 +75,10 @@ pub struct RemoveArgs {
 pub struct ReleaseArgs {
     #[arg(value_name = "PHONE", required = true)]
     phones: Vec<String>,
-    /// Only in this account [default: in all that hold them]
+    /// Only in this account [default: every account that has them on hold]
     #[arg(long, value_name = "ID")]
     account: Option<String>,
-    /// Why, for whoever looks at it later
+    /// Reason, recorded with the release
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]
@@ -87,9 +87,9 @@ pub struct ReleaseArgs {
 
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// The file; `-` reads standard input
+    /// CSV or NDJSON file; `-` reads standard input
     file: PathBuf,
-    /// Why, for whoever looks at it later
+    /// Reason, recorded with the suppressions
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Write every rejected row to this file, as CSV

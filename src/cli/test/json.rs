@@ -1,4 +1,4 @@
-//! Results for programs.
+//! Test results for programs.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::ran::Ran;
 use super::text::subject;
 use crate::time_machine::test::Failure;
 
-/// The contract of `-o json`.
+/// Renders the results: the contract of `-o json`.
 pub(super) fn render(all: &[Ran]) -> serde_json::Result<String> {
     let failed = all.iter().filter(|ran| !ran.is_ok()).count();
     let results: Vec<Value> = all.iter().map(result).collect();

@@ -1,4 +1,4 @@
-//! Results as the XML that `JUnit` once wrote and every CI reads.
+//! Test results in the `JUnit` XML format, which every CI reads.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -9,7 +9,7 @@ use super::text::failure_text;
 use crate::core::diagnostic::{Diagnostic, Place};
 use crate::core::manifest::{Checked, Sources};
 
-/// A test case: where it stands, how long it took, and what is wrong with it, in one sentence and in full.
+/// A test case: its place, its duration and its failures, each as one sentence and in full.
 struct Case<'a> {
     name: &'a str,
     place: &'a Place,
@@ -17,7 +17,7 @@ struct Case<'a> {
     wrong: Vec<(&'a str, String)>,
 }
 
-/// The tests that were run.
+/// Renders the tests that were run.
 pub(super) fn render(all: &[Ran], sources: &Sources) -> String {
     let bytes: HashMap<&str, &[u8]> = sources.files.iter().map(|file| (&*file.path, &*file.bytes)).collect();
     suite(all.iter().map(|ran| {
@@ -33,7 +33,7 @@ pub(super) fn render(all: &[Ran], sources: &Sources) -> String {
     }))
 }
 
-/// A tree whose errors keep all tests from being run: each is a case that failed.
+/// Renders a tree whose errors prevent all tests: each error is a failed case.
 pub(super) fn invalid(checked: &Checked) -> String {
     suite(checked.diagnostics.iter().filter(|found| found.is_error()).map(|found: &Diagnostic| Case {
         name: found.code.name(),
@@ -70,14 +70,14 @@ fn write_case(xml: &mut String, case: &Case<'_>) -> std::fmt::Result {
         return writeln!(xml, "/>");
     }
     writeln!(xml, ">")?;
-    // One element a case: readers show the first and drop the others.
+    // Each case has one element, because readers show the first and drop the others.
     let message = case.wrong.iter().map(|(message, _)| *message).collect::<Vec<_>>().join("; ");
     let text = case.wrong.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n");
     writeln!(xml, "      <failure message=\"{}\" type=\"failure\">{}</failure>", escaped(&message), escaped(&text))?;
     writeln!(xml, "    </testcase>")
 }
 
-/// Text as XML 1.0 takes it; characters that it cannot hold at all are replaced.
+/// Escapes text for XML 1.0, and replaces characters that XML cannot contain.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! `relancectl test`: runs the `CampaignTest` manifests of a tree, each in a world of its own.
+//! `relancectl test`: runs the `CampaignTest` manifests of a tree, each in an isolated world.
 //!
 //! `-o json` is a contract:
 //!
@@ -9,9 +9,9 @@
 //!                             "events": [{"subject", "at", "event"}]}]}]}
 //! ```
 //!
-//! `expected` is what the test asks for: a row, a list of rows, a number or a sentence; `found` has the rows that come
-//! nearest, or the number. Both are null when a step could not be done. `at` is null for how things stand. Trees with
-//! errors are not tested: their findings are printed as `validate` prints them.
+//! `expected` is the expectation of the test: a row, a list of rows, a number or a sentence. `found` has the nearest
+//! rows, or the number. Both are null when a step could not be done. `at` is null for the final state. A tree with
+//! errors is not tested: its findings are printed as by `validate`.
 
 mod json;
 mod junit;
@@ -44,7 +44,7 @@ pub struct Args {
     /// Run only the test of this name; `*` stands for any characters, as in `*-leave`
     #[arg(long, value_name = "NAME")]
     run: Option<String>,
-    /// How to write the results
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     output: Output,
 }

@@ -1,10 +1,10 @@
-//! A test that was run.
+//! The result of one test.
 
 use std::time::Duration;
 
 use crate::time_machine::test::Report;
 
-/// A test that was run, and how long that took.
+/// A test's report, and its duration.
 pub(super) struct Ran {
     pub(super) report: Report,
     pub(super) took: Duration,

@@ -1,4 +1,4 @@
-//! Which tests to run, against which tree.
+//! The selection of the tests to run, and of the tree under test.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,18 +12,19 @@ use crate::core::manifest::testcase::CampaignTest;
 use crate::core::manifest::{Checked, Kind, Sources};
 use crate::source;
 
-/// The tree with the tests that were asked for.
+/// The tree, with the selected tests.
 pub(super) struct Selection {
     pub(super) sources: Sources,
     pub(super) checked: Checked,
-    /// Nothing when the tree has errors.
+    /// The selected tests; empty when the tree has errors.
     pub(super) tests: Vec<CampaignTest>,
 }
 
 /// Reads the tree in `dirs` and the tests in `paths`, by default those of the tree.
 ///
 /// # Errors
-/// A sentence when there is no such test, or when `paths` hold other manifests, which would not be what is tested.
+/// Returns a sentence when no such test exists. Returns one too when `paths` hold other manifests, which would not
+/// belong to the tree under test.
 pub(super) fn select(dirs: &[PathBuf], paths: &[PathBuf], name: Option<&str>) -> anyhow::Result<Selection> {
     let mut sources = source::load(dirs)?;
     let mut wanted: Option<BTreeSet<String>> = None;
@@ -73,12 +74,12 @@ pub(super) fn select(dirs: &[PathBuf], paths: &[PathBuf], name: Option<&str>) ->
     Ok(Selection { sources, checked, tests })
 }
 
-/// One path for one file, however it was reached.
+/// Returns one path for one file, however it was reached.
 fn real(path: &str) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| Path::new(path).to_owned())
 }
 
-/// Whether `name` is what `pattern` says, whose `*` stand for any characters.
+/// Returns true if `name` matches `pattern`, in which each `*` stands for any characters.
 fn matches(pattern: &str, name: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(name) = name.strip_prefix(head) else { return false };

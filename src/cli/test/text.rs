@@ -1,4 +1,4 @@
-//! Results for people: a line a test, then what is wrong, then the sum.
+//! Test results for people: one line per test, then the failures, then the total.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ pub(super) fn line(report: &Report, colour: bool) -> String {
     }
 }
 
-/// Everything that is wrong, and the sum.
+/// Renders every failure, and the total.
 pub(super) fn findings(all: &[Ran], sources: &Sources, colour: bool) -> String {
     let bytes: HashMap<&str, &[u8]> = sources.files.iter().map(|file| (&*file.path, &*file.bytes)).collect();
     let mut text = String::new();
@@ -33,7 +33,7 @@ pub(super) fn findings(all: &[Ran], sources: &Sources, colour: bool) -> String {
     format!("{text}\n{}: {passed} passed, {failed} failed", counted(count(all.len()), "test"))
 }
 
-/// One failure: the place, expected against found, and what happened.
+/// Renders one failure: its place, the expected and found values, and the events.
 pub(super) fn failure_text(failure: &Failure, bytes: &HashMap<&str, &[u8]>, colour: bool) -> String {
     let mut text = text::render(&failure.finding, |path| bytes.get(path).copied(), colour) + "\n";
     if !failure.diff.is_empty() {
@@ -65,7 +65,7 @@ pub(super) fn subject(subject: &Subject) -> String {
     }
 }
 
-/// To the second, in UTC; as wide for how things stand.
+/// Renders a time to the second, in UTC; the final state has a label of the same width.
 fn when(event: &Happened) -> String {
     event.at.map_or(format!("{:20}", "in the end"), |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
