@@ -1,5 +1,5 @@
-//! The work: enrolling, sending, receiving and moving runs on. Each room is one tick, which never sleeps and never loops;
-//! the supervisor owns the loops.
+//! The daemon's work: reconciling, enrolling, sending and receiving. Each other module implements one tick, which never
+//! sleeps or loops between ticks; the supervisor, the leader election and the dispatcher own the loops.
 
 mod adaptive_batch;
 mod confirmations;
