@@ -190,7 +190,7 @@ impl Dispatcher {
         self.wait_until(|in_flight| in_flight.messages < MOST).await;
     }
 
-    /// Waits until all messages in flight have completed and their outcomes are handled.
+    /// Waits until all messages in flight have completed and their outcomes are saved or given up.
     pub async fn land(&self) {
         self.wait_until(|in_flight| in_flight.messages == 0).await;
     }

@@ -1,5 +1,5 @@
-//! The leader election among the daemons that may reconcile. One daemon holds the lease and renews it; the others try
-//! to take it until it is free.
+//! The leader election among the daemons that may reconcile. One daemon holds the lease and renews it. The others keep
+//! trying to take it until it is free.
 
 use std::time::Duration;
 

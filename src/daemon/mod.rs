@@ -1,5 +1,5 @@
-//! The daemon's work: reconciling, enrolling, sending and receiving. Each other module implements one tick, which never
-//! sleeps or loops between ticks; the supervisor, the leader election and the dispatcher own the loops.
+//! The daemon's work: reconciling, enrolling, sending, receiving and moving runs on. A tick does one round of one kind
+//! of work and returns; the supervisor owns the loops.
 
 mod adaptive_batch;
 mod confirmations;

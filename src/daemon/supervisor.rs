@@ -98,7 +98,8 @@ impl Supervisor {
             loops.spawn(async move { this.enroll_loop(&stop).await });
         }
         let flight = Dispatcher::new(self.store.clone());
-        // All loops share one set of channels, so that the concurrency limits of a channel hold for the whole process.
+        // These loops share one set of channels, so that the concurrency limits of a channel hold for the whole
+        // process.
         let loaded = Arc::new(Mutex::new(Loaded::new(Arc::clone(&self.open))));
         for _ in 0..if self.roles.send { SENDERS } else { 0 } {
             let (this, flight, stop) = (self.clone(), flight.clone(), stop.clone());
