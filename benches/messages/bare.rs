@@ -16,7 +16,7 @@ use crate::sender::Sent;
 use crate::usage;
 
 const WORKERS: usize = 2;
-/// The senders per claim; with `PEOPLE` of each, a batch has a thousand messages.
+/// The senders per claim. With `PEOPLE` of each, a batch has about a thousand messages.
 const SENDERS: i32 = 8;
 const PEOPLE: i32 = 128;
 

@@ -1,5 +1,5 @@
-//! The rate and the cost of messages through the whole cycle. A message is claimed, its attempt is committed, a channel
-//! that accepts everything takes it, its outcome is committed, and the next day is scheduled.
+//! The rate and the cost of messages through the whole cycle. A message is claimed and its attempt is committed. A
+//! channel that accepts everything takes it. Then its outcome is committed and the next day is scheduled.
 //!
 //! `cargo bench --bench messages -- [MESSAGES] [ACCOUNTS] [ROUNDS]` (default: 200000, 100 and 3). Every round runs one
 //! daemon process, then two, each followed by the bare statements in the same database. The figures are medians.

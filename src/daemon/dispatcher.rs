@@ -24,8 +24,8 @@ use crate::store::{Batch, Span, Speed, Store, Terms};
 /// The number of messages in flight above which no claim starts. Beyond it the channels are slower than the due
 /// messages, and another claim gains nothing.
 const MOST: usize = 8_192;
-/// The largest number of messages of one lane in flight where the channels call out. A process that dies in the middle
-/// leaves as many of them uncertain.
+/// The largest number of messages of one lane that are in flight where the channels call out. A process that dies in
+/// the middle leaves up to that many of them uncertain.
 const TOGETHER: u32 = 32;
 /// The number of outcomes at which a saving transaction takes no further group. The last group may exceed it.
 const SAVED_TOGETHER: usize = 1_024;

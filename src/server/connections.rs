@@ -65,7 +65,7 @@ pub(super) async fn serve(mut listener: TcpListener, router: Router, limits: Lim
     open.wait().await;
 }
 
-/// Serves one connection until it closes or its lifetime ends.
+/// Serves one connection until it closes. After `stop` or the end of its lifetime, it finishes the current request.
 async fn keep(stream: TcpStream, router: Router, limits: Limits, stop: &CancellationToken) {
     // Only HTTP/1 is served: detecting the version would wait for the first bytes without a timeout.
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();

@@ -16,7 +16,7 @@ pub(super) struct WebhookChannel {
     pub(super) verify_token: Option<Secret>,
 }
 
-/// The webhook channels by name.
+/// The webhook channels in force, by name.
 #[derive(Debug, Default)]
 pub(super) struct WebhookChannels(RwLock<Held>);
 
