@@ -1,7 +1,8 @@
-//! What a message costs when there are more and more people: the same number of messages out of growing tables.
+//! The cost of a message as tables grow: each size sends the same number of messages.
 //!
-//! `cargo bench --bench growth -- [MESSAGES] [TARGETS]…` (100000, out of 10000 and of 1000000 targets; 10000000 can be asked
-//! for, and want patience and disk). Where there are fewer people than messages they get several days of their sequence.
+//! `cargo bench --bench growth -- [MESSAGES] [TARGETS]…` (default: 100000 messages with 10000 and with 1000000
+//! targets). A size of 10000000 targets is possible but needs much time and disk space. If there are fewer people than
+//! messages, each person gets several days of the sequence.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop")]
 #![expect(clippy::print_stdout, reason = "its figures are for reading")]
 #![expect(clippy::cast_precision_loss, reason = "rates are approximate by nature")]
@@ -33,11 +34,11 @@ use self::usage::Usage;
 
 const DATABASE: &str = "growth";
 const ACCOUNTS: u32 = 100;
-/// People of one import.
+/// The number of people per import.
 const IMPORT: u32 = 1_000_000;
 const SENDERS: usize = 2;
 
-/// What messages took.
+/// The total cost of the messages sent.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
     messages: usize,
@@ -93,7 +94,7 @@ async fn bench(targets: u32, messages: usize) -> Cost {
     let channels = Arc::new(Channels::open(&BTreeMap::new(), &open));
     let mut cost = Cost::default();
     while cost.messages < messages {
-        // Between two days of a person there are many checkpoints.
+        // In reality many checkpoints separate two days of a person.
         usage::settle(&url).await;
         let (before, cpu, begun) = (Usage::read(&mut psql).await, usage::own_cpu(), Instant::now());
         let sent = send(&store, &program, &channels, now, messages - cost.messages).await;
@@ -113,7 +114,7 @@ async fn bench(targets: u32, messages: usize) -> Cost {
     cost
 }
 
-/// Enrolls so many people. Says when their first day is due.
+/// Enrolls `targets` people. Returns the program and the time when their first day is due.
 async fn prepare(store: &Store, targets: u32, messages: usize, open: &Open) -> (Arc<Program>, Timestamp) {
     let now: Timestamp = "2026-12-01T09:00:00Z".parse().unwrap();
     world::import_accounts(store, ACCOUNTS, now).await;
@@ -127,12 +128,13 @@ async fn prepare(store: &Store, targets: u32, messages: usize, open: &Open) -> (
     (program, now + TimeDelta::hours(7))
 }
 
-/// Sends what is due at `now`, at most so many messages, or a few of a batch more.
+/// Sends the messages due at `now`: at most `most`, or up to a few batches more. Returns the number sent.
 async fn send(store: &Store, program: &Program, channels: &Arc<Channels>, now: Timestamp, most: usize) -> usize {
     let flight = Dispatcher::new(store.clone());
     let sent = AtomicUsize::new(0);
     let mut before = None;
-    // Lanes that another claim just held are passed over: only when nothing was on its way either nothing is due.
+    // A claim skips lanes that another claim holds. Nothing is due only if a round that began with nothing in flight
+    // sends nothing.
     while before != Some(sent.load(Ordering::Relaxed)) && sent.load(Ordering::Relaxed) < most {
         before = Some(sent.load(Ordering::Relaxed));
         let claims = || async {

@@ -1,8 +1,9 @@
-//! How late messages are that have an instant of their own: from when its lane admits one to the hand-over.
+//! The lateness of messages that are due at instants of their own: the time from when the lane admits a message to its
+//! hand-over.
 //!
-//! `cargo bench --bench lateness -- [RATE] [SECONDS] [LANES]…` (1000 messages a second over all lanes, 60 s each, 1000, 10000
-//! and 100000 lanes). A daemon with its real loops lives in real time; every lane has people waiting and a pace, such that
-//! all of them together come to RATE, evenly spread.
+//! `cargo bench --bench lateness -- [RATE] [SECONDS] [LANES]…` (default: 1000 messages a second over all lanes, 60 s
+//! per size, 1000, 10000 and 100000 lanes). A daemon runs its real loops in real time. Every lane has people waiting
+//! and a pace, such that all lanes together reach RATE, evenly spread.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop")]
 #![expect(clippy::print_stdout, reason = "its figures are for reading")]
 #![expect(clippy::cast_precision_loss, reason = "rates are approximate by nature")]
@@ -29,13 +30,13 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio_util::sync::CancellationToken;
 
 const DATABASE: &str = "lateness";
-/// From the start of the daemon to the first message that is due.
+/// The time from the start of the daemon to the first due message.
 const AHEAD: TimeDelta = TimeDelta::seconds(5);
 
-/// Account and referral.
+/// An account and a referral.
 type Person = (i32, i64);
 
-/// Takes everything as a provider does, lane by lane, and notes when.
+/// A channel that accepts every message, lane by lane as a provider does, and records the instant.
 #[derive(Debug, Default)]
 struct Recorder(Mutex<Vec<(Person, Instant)>>);
 
@@ -49,13 +50,13 @@ impl Channel for Recorder {
     }
 }
 
-/// One size, played.
+/// The measurements of one size.
 struct Played {
-    /// Seconds from due to handed over, in order.
+    /// Seconds from due to hand-over, in ascending order.
     handed: Vec<f64>,
-    /// Seconds from due to the claim.
+    /// Seconds from due to claim, in ascending order.
     claimed: Vec<f64>,
-    /// Lanes that had somebody due for more than a second and sent nothing when time was up.
+    /// Lanes whose due message had waited for more than a second at the end.
     behind: i64,
 }
 
@@ -89,7 +90,7 @@ fn line(lanes: u32, every: u32, seconds: u32, Played { handed, claimed, behind }
     println!("{lanes:>8} {:>8} {rate:>8.0} {p50:>18} {p99:>18} {max:>18} {behind:>7}", format!("{every} s"));
 }
 
-/// `part` of the values, which are in order, are not above it.
+/// Returns the quantile at `part` of `values`, which are in ascending order.
 fn quantile(values: &[f64], part: f64) -> f64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is an index")]
     let at = (values.len() as f64 * part).ceil() as usize;
@@ -132,8 +133,8 @@ async fn bench(lanes: u32, every: u32, seconds: u32) -> Played {
     Played { handed: in_order(handed), claimed: in_order(claimed), behind }
 }
 
-/// Enrolls enough people of every lane, and has the first of each lane due `every` so many seconds, one lane after the other.
-/// Says when the daemon is to begin.
+/// Enrolls enough people in every lane. The lanes' first messages are spread evenly over `every` seconds. Returns the
+/// time at which the daemon is to begin.
 async fn prepare(
     store: &Store,
     psql: &mut PgConnection,
@@ -165,7 +166,8 @@ async fn prepare(
     begin
 }
 
-/// When each message was due, by its own instant and by the pace of its lane since the message before, and when it was claimed.
+/// Returns the times when each message was due and was claimed. A message is due at its own instant, but not before the
+/// pace since its lane's previous message admits it.
 async fn due(psql: &mut PgConnection, every: u32) -> HashMap<Person, (Timestamp, Timestamp)> {
     let rows: Vec<(i32, i64, Timestamp, Timestamp)> = sqlx::query_as(
         "select account_id, referral_id,
@@ -180,7 +182,7 @@ async fn due(psql: &mut PgConnection, every: u32) -> HashMap<Person, (Timestamp,
     rows.into_iter().map(|(account, referral, due, claimed)| ((account, referral), (due, claimed))).collect()
 }
 
-/// Seconds, in order; nothing may have left early.
+/// Returns the delays in seconds, in ascending order. Panics if a message left early.
 fn in_order(late: Vec<TimeDelta>) -> Vec<f64> {
     let mut late: Vec<f64> = late.into_iter().map(TimeDelta::as_seconds_f64).collect();
     late.sort_by(f64::total_cmp);

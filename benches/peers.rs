@@ -1,6 +1,6 @@
-//! The same drip on job queues: see `benches/peers/run`, which this runs on the Postgres of the other benchmarks.
+//! The same drip on job queues. Runs `benches/peers/run` on the Postgres of the other benchmarks.
 //!
-//! `cargo bench --bench peers -- [MESSAGES]` (20000).
+//! `cargo bench --bench peers -- [MESSAGES]` (default: 20000).
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop")]
 
 #[path = "common/server.rs"]

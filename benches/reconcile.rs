@@ -1,7 +1,8 @@
-//! What a tree of many campaigns costs: validate, the first apply, a pass that finds nothing to do, and an edit.
+//! The cost of a tree of many campaigns: validation, the first apply, a pass that finds nothing to do, and an edit.
 //!
-//! `cargo bench --bench reconcile -- [CAMPAIGNS] [ACCOUNTS] [TICKS]` (10000, 100 and 3; every campaign runs for every account).
-//! Beside each figure that has one stands the least that has to be done for it: what there is to read, read.
+//! `cargo bench --bench reconcile -- [CAMPAIGNS] [ACCOUNTS] [TICKS]` (default: 10000, 100 and 3). Every campaign runs
+//! for every account. Some figures have a baseline beside them: the time to read the files, which is the least possible
+//! work.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop")]
 #![expect(clippy::print_stdout, reason = "its figures are for reading")]
 
@@ -30,10 +31,10 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// People of each account.
+/// The number of people per account.
 const PEOPLE: usize = 20;
 
-/// Every so many campaigns share a sequence and follow one another in a queue.
+/// The number of campaigns that share a sequence and follow one another in a queue.
 const SHARED: usize = 100;
 
 fn main() {
@@ -107,7 +108,8 @@ fn timed(job: impl FnOnce()) -> Duration {
     begun.elapsed()
 }
 
-/// One file a campaign, in folders; a sequence and a queue for every so many.
+/// Writes one file per campaign, and one folder with a shared sequence and queue per `SHARED` campaigns. Returns the
+/// campaign files.
 fn write_tree(dir: &Path, campaigns: usize) -> Vec<PathBuf> {
     fs::remove_dir_all(dir).ok();
     let mut files = Vec::new();
@@ -170,7 +172,7 @@ async fn import_facts(store: &Store, campaigns: usize, accounts: usize) {
         "id,account_id,name,phone,language,country,profession,birth_date,registered_at,consent,cohort\n".to_owned();
     for n in 0..accounts * PEOPLE {
         let at = now - chrono::TimeDelta::hours(3 + i64::try_from(n % 1_000).unwrap());
-        // Somebody in most campaigns, in one account each.
+        // Most campaigns select somebody; each person belongs to one account.
         let (account, at, cohort) = (n % accounts, at.format("%Y-%m-%dT%H:%M:%SZ"), n * 7_919 % campaigns);
         writeln!(csv, "ref-{n},acc-{account},Jean {n},+23767{n:07},fr,CM,Teacher,1999-05-14,{at},opted_in,{cohort}")
             .unwrap();
@@ -184,7 +186,7 @@ fn open(store: &Store) -> Open {
     Arc::new(move |_| Arc::new(Sandbox::new(store.clone(), Duration::ZERO)))
 }
 
-/// Ticks until there is nothing to do, at most so often.
+/// Ticks until nothing is left to do, at most `most` times. Returns the number of ticks that had work.
 async fn settle(store: &Store, most: usize) -> usize {
     let (mut loaded, mut seen) = (Loaded::new(open(store)), relance::daemon::Watermark::default());
     for tick in 0..most {
@@ -197,7 +199,7 @@ async fn settle(store: &Store, most: usize) -> usize {
     most
 }
 
-/// The number that the next transaction that writes is going to get.
+/// Returns the id that the next writing transaction gets, so that equal values mean that nothing was written.
 async fn written(psql: &mut PgConnection) -> String {
     sqlx::query_scalar("select pg_snapshot_xmax(pg_current_snapshot())::text").fetch_one(psql).await.unwrap()
 }
@@ -209,7 +211,7 @@ async fn planned(source: &Source, store: &Store, now: Timestamp) -> (Plan, Durat
     (comparison.plan, begun.elapsed())
 }
 
-/// A daemon that idles, sees an edit, and has it in force for the runs of the campaign.
+/// Runs an idle daemon, edits a file, and measures the time until the edit is in force.
 async fn daemon(store: &Store, source: Source, edited: &Path, psql: &mut PgConnection) {
     let supervisor = Supervisor {
         store: store.clone(),
@@ -225,7 +227,7 @@ async fn daemon(store: &Store, source: Source, edited: &Path, psql: &mut PgConne
     let stop = CancellationToken::new();
     let (running, stopped) = (supervisor.clone(), stop.clone());
     let daemon = tokio::spawn(async move { running.run(&stopped).await });
-    // It has the lease, has read the files, and watches them.
+    // The daemon now holds the lease, has read the files and watches them.
     tokio::time::sleep(Duration::from_secs(20)).await;
     let latest = "select max(id) from revision";
     let revision: i32 = sqlx::query_scalar(latest).fetch_one(&mut *psql).await.unwrap();

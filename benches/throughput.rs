@@ -1,7 +1,8 @@
-//! Rates of the two big jobs before sending on a real Postgres with `fsync=on`: import and enrollment.
+//! The rates of import and enrollment, the two large jobs before sending, on a real Postgres with `fsync=on`.
 //!
-//! `cargo bench --bench throughput -- [REFERRALS] [ACCOUNTS]` (200000 and 100). Beside enrollment stands the plain statement
-//! into a table like ours, run in the same database just before, and the ratio.
+//! `cargo bench --bench throughput -- [REFERRALS] [ACCOUNTS]` (default: 200000 and 100). The baseline of enrollment is
+//! one plain statement into a table like the program's, run in the same database just before. The benchmark prints both
+//! rates and their ratio.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop")]
 #![expect(clippy::print_stdout, reason = "its figures are for reading")]
 #![expect(clippy::cast_precision_loss, reason = "rates are approximate by nature")]
@@ -65,7 +66,7 @@ fn line(what: &str, rate: f64, beside: Option<f64>) {
     }
 }
 
-/// Takes everybody by one plain statement into a table like ours.
+/// Enrolls everybody by one plain statement into a table like the program's. Returns people per second.
 async fn enroll_bare(psql: &mut PgConnection, now: Timestamp) -> f64 {
     psql.execute("create table bare (like target including all)").await.unwrap();
     let campaign: i32 = sqlx::query_scalar("select id from campaign").fetch_one(&mut *psql).await.unwrap();

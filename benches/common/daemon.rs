@@ -1,4 +1,4 @@
-//! A daemon as `relancectl run` has it, without files.
+//! A daemon as `relancectl run` configures it, but without manifest files.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The channel that costs nothing.
+//! A channel without cost.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use relance::channel::{Channel, Open, Outcome};
 use relance::core::dispatch::OutgoingMessage;
 use relance::core::domain::Timestamp;
 
-/// Takes everything, keeps nothing, and tells how many.
+/// A channel that accepts every message, keeps none, and reports the size of each hand-over.
 pub(crate) struct Null<F>(F);
 
 impl<F: Fn(usize)> std::fmt::Debug for Null<F> {
@@ -16,7 +16,7 @@ impl<F: Fn(usize)> std::fmt::Debug for Null<F> {
     }
 }
 
-/// Makes it, for whatever channel is asked for.
+/// Returns an opener that returns the null channel for every channel. `tell` receives the size of each hand-over.
 pub(crate) fn null(tell: impl Fn(usize) + Send + Sync + 'static) -> Open {
     let null: Arc<dyn Channel> = Arc::new(Null(tell));
     Arc::new(move |_| Arc::clone(&null))

@@ -1,4 +1,4 @@
-//! The Postgres on which everything is measured: the one that comes with the program, with `fsync=on`.
+//! The Postgres server of all measurements: the one shipped with the program, with `fsync=on`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use relance::cli::server_programs;
 use relance::config::Config;
 use relance::postgres::{Durability, Options, Server};
 
-/// Finds it running or starts it; its folder stays from run to run.
+/// Connects to the running server or starts it. Its data directory persists between runs.
 pub(crate) fn start() -> Server {
     let options = Options {
         dir: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-postgres"),

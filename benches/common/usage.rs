@@ -1,31 +1,31 @@
-//! What work costs beside time: CPU seconds, which mean the same on a busy machine, statements, commits and WAL.
+//! Resource usage other than time: CPU seconds, which stay comparable on a busy machine, statements, commits and WAL.
 
 use std::fs;
 use std::path::Path;
 
 use sqlx::{Connection, Executor, PgConnection};
 
-/// `USER_HZ`, the unit of `/proc`, is the same on every Linux.
+/// `USER_HZ`, the unit of CPU time in `/proc`, is the same on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// CPU seconds of this process so far.
+/// Returns the CPU seconds of this process so far.
 pub(crate) fn own_cpu() -> f64 {
     stat(Path::new("/proc/self")).map_or(f64::NAN, |stat| stat.own)
 }
 
-/// What the server counts, read once.
+/// One reading of the server's counters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Usage {
-    /// CPU seconds of the server with everything it does beside: checkpoints, vacuuming.
+    /// CPU seconds of the server, including its checkpoints and vacuuming.
     pub(crate) cpu: f64,
     pub(crate) wal_bytes: f64,
     pub(crate) commits: f64,
-    /// Those that begin and end transactions included; NaN where Postgres does not count them.
+    /// Statements, including `begin` and `commit`; NaN where Postgres does not count them.
     pub(crate) statements: f64,
 }
 
 impl Usage {
-    /// Reads it. Commits of others who use this database are all counted once they are gone.
+    /// Reads the counters. The commits of another session are complete only after it ends.
     pub(crate) async fn read(psql: &mut PgConnection) -> Self {
         let (wal_bytes, commits, counted, backend): (f64, f64, bool, i32) = sqlx::query_as(
             "select (pg_current_wal_insert_lsn() - '0/0')::float8, xact_commit::float8,
@@ -42,7 +42,7 @@ impl Usage {
         Self { cpu: server_cpu(backend), wal_bytes, commits, statements }
     }
 
-    /// What was used since `before`.
+    /// Returns the usage since `before`.
     pub(crate) fn since(self, before: Self) -> Self {
         Self {
             cpu: self.cpu - before.cpu,
@@ -53,9 +53,9 @@ impl Usage {
     }
 }
 
-/// Puts the tables in order and everything on disk, so that what comes next does not pay for what was before.
+/// Vacuums the tables and makes a checkpoint, so that the next measurement does not pay for earlier work.
 pub(crate) async fn settle(url: &str) {
-    // A session's commits are all counted when it ends.
+    // A session's commits are counted in full only when it ends.
     let mut psql = PgConnection::connect(url).await.unwrap();
     for statement in ["vacuum analyze", "checkpoint"] {
         psql.execute(statement).await.unwrap();
@@ -66,11 +66,11 @@ pub(crate) async fn settle(url: &str) {
 struct Stat {
     parent: i32,
     own: f64,
-    /// Of its children that have ended.
+    /// CPU seconds of its ended children.
     ended: f64,
 }
 
-/// CPU seconds of the server of which `backend` is a process, of all its processes, those that have ended included.
+/// Returns the CPU seconds of all processes of the server that `backend` belongs to, including ended ones.
 fn server_cpu(backend: i32) -> f64 {
     let Some(Stat { parent: postmaster, .. }) = stat(&Path::new("/proc").join(backend.to_string())) else {
         return f64::NAN;
@@ -83,7 +83,7 @@ fn server_cpu(backend: i32) -> f64 {
 
 fn stat(process: &Path) -> Option<Stat> {
     let text = fs::read_to_string(process.join("stat")).ok()?;
-    // The name of the program may hold anything, blanks and brackets too.
+    // The program name may contain any character, including blanks and brackets.
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
     let seconds = |at: usize| fields.get(at)?.parse::<f64>().ok().map(|ticks| ticks / TICKS_PER_SECOND);
     Some(Stat {

@@ -1,4 +1,4 @@
-//! Accounts, people and one campaign for all of them, made by the ways the program itself has.
+//! Accounts, people and one campaign for all of them, created through the program's own interfaces.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,7 +18,8 @@ use relance::daemon::Loaded;
 use relance::facts::{Source, import};
 use relance::store::{Age, Origin, Store};
 
-/// One campaign with so many days, for everybody; an account sends a message `every` so many seconds, or at once.
+/// Returns the manifests of one campaign of `days` days for everybody. Each account sends one message `every` seconds;
+/// 0 sends without pause.
 pub(crate) fn tree(days: usize, every: u64) -> String {
     let mut tree = format!(
         "apiVersion: relance/v1\nkind: Defaults\nmetadata: {{name: defaults}}\n\
@@ -48,7 +49,7 @@ pub(crate) async fn import_accounts(store: &Store, accounts: u32, now: Timestamp
     assert_eq!(report.unwrap().inserted, u64::from(accounts));
 }
 
-/// Imports people, dealt out to the accounts in turn. Says how long the import took.
+/// Imports people, distributed evenly over the accounts. Returns the duration of the import.
 pub(crate) async fn import_people(store: &Store, people: Range<u32>, accounts: u32, now: Timestamp) -> Duration {
     let mut csv =
         "id,account_id,name,phone,language,country,profession,birth_date,registered_at,consent,city\n".to_owned();
@@ -71,7 +72,7 @@ pub(crate) async fn import_people(store: &Store, people: Range<u32>, accounts: u
     took
 }
 
-/// Brings `tree` into force.
+/// Applies `tree` and returns the program in force.
 pub(crate) async fn apply(store: &Store, tree: &str, open: &Open, now: Timestamp) -> Arc<Program> {
     let files = vec![SourceFile { path: "tree.yaml".to_owned(), bytes: tree.as_bytes().to_vec() }];
     let checked = manifest::check(&Sources { files });
@@ -82,7 +83,7 @@ pub(crate) async fn apply(store: &Store, tree: &str, open: &Open, now: Timestamp
     Loaded::new(Arc::clone(open)).in_force(store).await.unwrap().0
 }
 
-/// Enrolls everybody. Says how many, and how long it took.
+/// Enrolls everybody. Returns the number of people and the duration.
 pub(crate) async fn enroll(store: &Store, program: &Program, now: Timestamp) -> (u64, Duration) {
     store.ensure_runs(program, now).await.unwrap();
     store.advance_runs(program, now).await.unwrap();

@@ -1,7 +1,8 @@
-//! The bare statements: what the same rules cost as two statements for each batch on narrow tables, and nothing else.
+//! The baseline of bare statements: the same rules as two statements per batch on narrow tables, and nothing else.
 //!
-//! One claim over many senders (daily cap, pace, paid and opted out read again, the attempt, the next day), one update with
-//! the outcomes; no texts, no gate with reasons, no leases, no retries, no health, no revisions.
+//! One statement claims messages over many senders. It applies the daily cap and the pace, reads payments and opt-outs
+//! again, records the attempts and schedules the next day. One update saves the outcomes. There are no texts, no gate
+//! with reasons, no leases, no retries, no account health and no revisions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use crate::sender::Sent;
 use crate::usage;
 
 const WORKERS: usize = 2;
-/// Senders of one claim, and people of each: batches of a thousand.
+/// The senders per claim. With `PEOPLE` of each, a batch has about a thousand messages.
 const SENDERS: i32 = 8;
 const PEOPLE: i32 = 128;
 
@@ -59,7 +60,7 @@ const OUTCOMES: &str = "
     from unnest($1::int[], $2::bigint[], $3::smallint[], $5::text[]) as u (campaign_id, person_id, day, provider_id)
     where (a.campaign_id, a.person_id, a.day) = (u.campaign_id, u.person_id, u.day)";
 
-/// Makes the tables for so many people of so many senders, due from `now` on.
+/// Creates the tables with `people` distributed over `senders`, due from `now` on.
 pub(crate) async fn prepare(psql: &mut PgConnection, people: u64, senders: u32, now: Timestamp) {
     sqlx::raw_sql(TABLES).execute(&mut *psql).await.unwrap();
     let people = i64::try_from(people).unwrap();
@@ -87,7 +88,7 @@ pub(crate) async fn prepare(psql: &mut PgConnection, people: u64, senders: u32, 
     .unwrap();
 }
 
-/// Sends everybody what is due at `now`.
+/// Sends the messages due at `now` until `people` are sent.
 pub(crate) async fn send(url: &str, people: u64, now: Timestamp) -> Sent {
     let sent = Arc::new(AtomicU64::new(0));
     let mut connections = Vec::new();

@@ -1,4 +1,4 @@
-//! Statements, as Postgres counts them where it can.
+//! Statement counts, where Postgres can count them.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use crate::server;
 
-/// Has the server count statements if it can, which takes one restart for ever. Makes `database` anew.
+/// Starts the server with statement counting, if it is available; enabling it takes one restart, once. Recreates
+/// `database`.
 pub(crate) async fn start(database: &str) -> (Server, PgConnection) {
     let mut server = server::start();
     let mut admin = PgConnection::connect(&server.url("postgres")).await.unwrap();
@@ -35,13 +36,13 @@ pub(crate) async fn start(database: &str) -> (Server, PgConnection) {
     (server, psql)
 }
 
-/// Forgets what was counted so far.
+/// Resets the statement counts.
 pub(crate) async fn begin(psql: &mut PgConnection) {
     let forget = "do $$ begin perform pg_stat_statements_reset(); exception when undefined_function then null; end $$";
     psql.execute(forget).await.unwrap();
 }
 
-/// Waits until everybody else has left the database: what they did is counted by then.
+/// Waits until all other sessions have left the database, so that their work is counted.
 pub(crate) async fn alone(psql: &mut PgConnection) {
     let others = "select count(*) from pg_stat_activity where backend_type = 'client backend'
                   and datname = current_database() and pid <> pg_backend_pid()";
@@ -50,7 +51,7 @@ pub(crate) async fn alone(psql: &mut PgConnection) {
     }
 }
 
-/// The statements of ours that kept Postgres busy longest.
+/// Prints the program's statements that used the most execution time.
 pub(crate) async fn print_slowest(psql: &mut PgConnection, messages: f64) {
     let slowest: Result<Vec<(f64, f64, String)>, _> = sqlx::query_as(
         r"select total_exec_time * 1e3, calls::float8, left(regexp_replace(query, '\s+', ' ', 'g'), 80)
@@ -60,7 +61,7 @@ pub(crate) async fn print_slowest(psql: &mut PgConnection, messages: f64) {
     )
     .fetch_all(psql)
     .await;
-    // Where Postgres does not count statements there is nothing to show.
+    // Without statement counts the query fails, and there is nothing to print.
     for (at, (micros, calls, statement)) in slowest.unwrap_or_default().iter().enumerate() {
         if at == 0 {
             println!("\n{:>14} {:>14}   slowest of ours, both ways together", "µs a message", "ms a call");

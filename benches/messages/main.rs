@@ -1,8 +1,8 @@
-//! Messages a second through the whole cycle, and what each costs: claimed, attempt durable, handed over to a channel that
-//! takes everything, outcome durable, next day scheduled.
+//! The rate and the cost of messages through the whole cycle. A message is claimed and its attempt is committed. A
+//! channel that accepts everything takes it. Then its outcome is committed and the next day is scheduled.
 //!
-//! `cargo bench --bench messages -- [MESSAGES] [ACCOUNTS] [ROUNDS]` (200000, 100 and 3). Every round has one daemon process,
-//! two, and the bare statements beside each, in turn and in one database; shown are medians.
+//! `cargo bench --bench messages -- [MESSAGES] [ACCOUNTS] [ROUNDS]` (default: 200000, 100 and 3). Every round runs one
+//! daemon process, then two, each followed by the bare statements in the same database. The figures are medians.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should stop")]
 #![expect(clippy::print_stdout, reason = "its figures are for reading")]
 #![expect(clippy::cast_precision_loss, reason = "rates are approximate by nature")]
@@ -31,7 +31,7 @@ use self::usage::Usage;
 
 const DATABASE: &str = "messages";
 
-/// One way of sending everybody's message of one day.
+/// The measurement of one way to send everybody's message of one day.
 #[derive(Debug, Clone, Copy)]
 struct Leg {
     sent: Sent,
@@ -77,7 +77,8 @@ async fn bench(people: u32, accounts: u32, rounds: u32) {
     server.close().unwrap();
 }
 
-/// Enrolls everybody in a sequence with a day more than are going to be sent. Says when the first is due.
+/// Enrolls everybody in a sequence of `days` + 1 days, so that a next day always exists. Returns the time when the
+/// first is due.
 async fn prepare(url: &str, people: u32, accounts: u32, days: u32) -> Timestamp {
     let now: Timestamp = "2026-12-01T09:00:00Z".parse().unwrap();
     let store = Store::open(url, 4).await.unwrap();
@@ -92,7 +93,7 @@ async fn prepare(url: &str, people: u32, accounts: u32, days: u32) -> Timestamp 
 
 async fn send(psql: &mut PgConnection, url: &str, processes: usize, people: u64, now: Timestamp) -> Leg {
     let store = Store::open(url, 1).await.unwrap();
-    // Time stands still: everybody is due, nobody a second time.
+    // The clock stands still: everybody is due, and nobody a second time.
     store.set_clock(now, Speed(0.0)).await.unwrap();
     store.close().await;
     usage::settle(url).await;
@@ -114,7 +115,7 @@ async fn send_bare(psql: &mut PgConnection, url: &str, people: u64, now: Timesta
     Leg { sent, used: Usage::read(psql).await.since(before) }
 }
 
-/// Both sides must have done all of it: attempts with outcomes, and everybody's next day.
+/// Asserts that both sides did all the work: attempts with outcomes, and everybody's next day.
 async fn check(psql: &mut PgConnection, people: i64, days: i64) {
     let done: (i64, i64, i64, i64) = sqlx::query_as(
         "select (select count(*) from message where state = 'sent'),
@@ -134,26 +135,26 @@ impl Leg {
         self.sent.messages as f64 / self.sent.took.as_secs_f64()
     }
 
-    /// CPU seconds a million messages, of the sending processes and of Postgres.
+    /// Returns the CPU seconds per million messages, of the sending processes and of Postgres.
     fn cpu(&self) -> [f64; 2] {
         [self.sent.cpu, self.used.cpu].map(|seconds| seconds * 1e6 / self.sent.messages as f64)
     }
 
-    /// What a thousand messages took.
+    /// Returns the statements, commits and WAL kilobytes per thousand messages.
     fn per_thousand(&self) -> [f64; 3] {
         let Usage { statements, commits, wal_bytes, .. } = self.used;
         [statements, commits, wal_bytes / 1e3].map(|used| used * 1e3 / self.sent.messages as f64)
     }
 }
 
-/// The value of which half of the others are above.
+/// Returns the median; of an even number of values, the upper one.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-/// Each pair is ours and the bare statements right after it.
+/// Prints the figures. Each pair holds the program's leg and the bare statements that ran right after it.
 fn print([one, two]: &[Vec<(Leg, Leg)>; 2]) {
     println!("{:<18} {:^18} | {:^27} | {:^31}", "", "messages", "CPU s a million", "a thousand messages");
     println!(

@@ -1,7 +1,8 @@
-//! Daemons in processes of their own, that send and do nothing else.
+//! Daemons in processes of their own, which only send.
 //!
-//! They are this program again: told which database, they say `ready`, begin when they are told to, say how many messages
-//! they handed over each time, and end when their input does.
+//! Each process runs this benchmark again with a database URL. It prints `ready` and begins when its input has a line.
+//! It prints the number of messages of each hand-over. When its input ends, it stops and prints `saved` with its CPU
+//! seconds.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -15,23 +16,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{daemon, null, usage};
 
-/// The first argument of such a process.
+/// The first argument of a sending process.
 pub(crate) const SENDER: &str = "sender";
 
-/// Longer than any claim takes.
+/// The longest silence of the processes; any claim takes less.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Processes ready to send.
+/// The sending processes, all ready to send.
 pub(crate) struct Senders {
     children: Vec<Child>,
     said: Receiver<String>,
 }
 
-/// What they did together.
+/// The joint result of the processes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sent {
     pub(crate) messages: u64,
-    /// From the word to begin until the last outcome was saved.
+    /// The time from the start signal until the last outcome was saved.
     pub(crate) took: Duration,
     pub(crate) cpu: f64,
 }
@@ -54,7 +55,7 @@ impl Senders {
         this
     }
 
-    /// Has them send until so many messages were handed over, and waits until all of it is saved.
+    /// Starts sending and waits until `expected` messages are handed over and all outcomes are saved.
     pub(crate) fn send(mut self, expected: u64) -> Sent {
         let begun = Instant::now();
         for child in &mut self.children {
@@ -90,7 +91,7 @@ impl Senders {
     }
 }
 
-/// What such a process does.
+/// Runs one sending process.
 pub(crate) async fn run(url: &str) {
     let store = Store::open(url, 8).await.unwrap();
     let roles = Roles { reconcile: false, enroll: false, send: true, serve: false };
@@ -102,7 +103,7 @@ pub(crate) async fn run(url: &str) {
     let cpu = usage::own_cpu();
     let told = stop.clone();
     thread::spawn(move || {
-        // Nothing more comes: the input ends.
+        // The parent sends no more data, so the read fails only when the input ends.
         input.read_exact(&mut [0]).unwrap_err();
         told.cancel();
     });

@@ -1,4 +1,5 @@
-// What every peer has beside its queue: one row for each person and day, made before the call and completed after it.
+// The table that every peer keeps beside its queue: one row per person and day, inserted before the call and completed
+// after it.
 import pg from "pg";
 
 export const messages = Number(process.argv[2]);
@@ -36,7 +37,7 @@ export function counter() {
   return { add, all };
 }
 
-// Measures from `start` until everything was sent, checks it and says how many a second.
+// Measures from `start` until all messages are sent, checks the result and prints messages per second.
 export async function measure(pool, start, all, enqueued) {
   await pool.query("vacuum analyze");
   const begun = performance.now();

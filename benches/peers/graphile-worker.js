@@ -1,5 +1,6 @@
-// The drip on graphile-worker: for each due person a job that makes the attempt durable, calls nobody, makes the outcome
-// durable and enqueues the next day. Local queue and batched completion are on; the last two steps share a statement.
+// The drip on graphile-worker. The job of each due person makes the attempt durable, calls no provider, makes the
+// outcome durable and enqueues the next day. The last two steps share a statement. Local queue and batched completion
+// are on.
 // `node graphile-worker.js MESSAGES [CONCURRENCY]`, with DATABASE_URL.
 import { makeWorkerUtils, run, Logger } from "graphile-worker";
 import { chunks, counter, measure, prepare, url } from "./drip.js";

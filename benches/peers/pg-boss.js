@@ -1,5 +1,6 @@
-// The drip on pg-boss, whose workers take jobs in batches: for each batch of due people one statement with the attempts, calls
-// to nobody, one statement with the outcomes, one insert with the jobs of the next day; pg-boss completes the batch.
+// The drip on pg-boss, whose workers take jobs in batches. Each batch of due people takes one statement for the
+// attempts, one for the outcomes, and one insert of the next day's jobs. It calls no provider; pg-boss completes the
+// batch.
 // `node pg-boss.js MESSAGES`, with DATABASE_URL.
 import { PgBoss } from "pg-boss";
 import { chunks, counter, measure, prepare, url } from "./drip.js";
@@ -25,7 +26,7 @@ const handler = async (jobs) => {
            on conflict do nothing returning target, day`,
     values: days,
   });
-  // Those begun before are left alone: nobody knows whether they left.
+  // Messages with an earlier attempt are skipped, because they may have left.
   const ours = attempts.rows.map(({ target, day }) => ({ target: Number(target), day }));
   await pool.query({
     name: "outcomes",

@@ -1,15 +1,15 @@
-//! How much a claim reaches for: as many lanes as fill a batch and as many people of each as are due there, by what the last
-//! claim found.
+//! The adaptive batch of a claim: as many lanes as fill a batch, and as many people of each lane as are due. Both
+//! follow from the last claim.
 //!
-//! Lanes that are locked for nothing are kept from whoever claims beside, and room that is kept for people who are not
-//! due is lost to others.
+//! Lanes locked in vain are withheld from concurrent claims. Room reserved for people who are not due is lost to
+//! others.
 
 use crate::store::{Batch, Claim};
 
-/// Of each lane at least so many are asked for, so that those who leave or wait do not use up its turn.
+/// The least number of people requested from each lane, so that people who leave or wait do not use up its turn.
 const FEW: u32 = 4;
 
-/// Within what a batch allows.
+/// The lanes and people that a claim requests, before the limits of its batch apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct AdaptiveBatch {
     lanes: u32,
@@ -17,7 +17,7 @@ pub(super) struct AdaptiveBatch {
 }
 
 impl Default for AdaptiveBatch {
-    /// As far as allowed.
+    /// Returns the adaptive batch without limits of its own.
     fn default() -> Self {
         Self { lanes: u32::MAX, people: u32::MAX }
     }
@@ -28,8 +28,9 @@ impl AdaptiveBatch {
         Batch { lanes: self.lanes.min(batch.lanes), people: self.people.min(batch.people), ..batch }
     }
 
-    /// After a claim by `batch`: half as many lanes again as it had room for, or twice as many when it had room for all;
-    /// twice as many people as the fullest lane had. What nothing was learnt of stays.
+    /// Returns the adaptive batch for the claim after `claim`. The lanes become one and a half times those that found
+    /// room, or double the request when all did. The people become twice those of the fullest lane. A claim that found
+    /// nobody leaves the people unchanged.
     pub(super) fn after(self, claim: &Claim, batch: Batch) -> Self {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let asked = self.within(batch);
@@ -63,18 +64,18 @@ mod tests {
 
     #[test]
     fn it_settles_where_a_batch_is_filled() {
-        // Hundreds wait in each of a hundred lanes.
+        // Hundreds of people wait in each of a hundred lanes.
         let reach = AdaptiveBatch::default();
         assert_eq!(asks(reach), (512, 256));
         let reach = reach.after(&found(4, 96, 256), BATCH);
         assert_eq!(asks(reach), (6, 256));
         assert_eq!(reach.after(&found(4, 2, 256), BATCH), reach);
-        // Then few in each: more lanes fit, twice as many each time.
+        // Then each lane has few people: more lanes fit, twice as many each time.
         let reach = reach.after(&found(4, 2, 3), BATCH);
         assert_eq!(asks(reach), (6, 6));
         let reach = reach.after(&found(6, 0, 3), BATCH);
         assert_eq!(asks(reach), (12, 6));
-        // And a lane that has more than was asked for is asked for more.
+        // A lane that fills its request is asked for more.
         assert_eq!(asks(reach.after(&found(12, 0, 6), BATCH)), (24, 12));
     }
 

@@ -1,4 +1,4 @@
-//! One tick of telling people that their STOP was heard.
+//! One tick of opt-out confirmations, which tell people that their STOP was received.
 
 use crate::channel::{Channels, Outcome};
 use crate::core::dispatch::program::Program;
@@ -6,14 +6,14 @@ use crate::core::domain::Timestamp;
 use crate::store;
 use crate::store::Store;
 
-/// Tells those who are due at `now`, at most one batch. Returns how many that were.
+/// Sends the confirmations due at `now`, at most one batch. Returns the number of confirmations claimed.
 pub async fn confirm(
     store: &Store,
     program: &Program,
     channels: &Channels,
     now: Timestamp,
 ) -> Result<usize, store::Error> {
-    // Committed before anything is handed over: whoever dies in between told nobody, or somebody once.
+    // The claim is committed before the hand-over: if the process dies in between, each person is told at most once.
     let claimed = store.claim_confirmations(&program.policies, now).await?;
     if claimed.is_empty() {
         return Ok(0);

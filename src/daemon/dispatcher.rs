@@ -1,5 +1,5 @@
-//! Sending as daemons do: lanes side by side, so that a slow answer holds up one lane and nobody else, and outcomes saved
-//! together as they come in.
+//! The dispatcher of a daemon. Lanes are handed over side by side, so that a slow answer delays only its own lane.
+//! Outcomes that arrive together are saved together.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -21,17 +21,18 @@ use crate::core::lifecycle::outcome::{Consequence, OutcomeEffects};
 use crate::store;
 use crate::store::{Batch, Span, Speed, Store, Terms};
 
-/// Messages on their way at most: with more, the channels are slower than what is due, and claiming more helps nobody.
+/// The number of messages in flight above which no claim starts. Beyond it the channels are slower than the due
+/// messages, and another claim gains nothing.
 const MOST: usize = 8_192;
-/// Messages of one lane that are handed over side by side, where the channels call out: whoever dies in the middle leaves
-/// so many of which nobody knows.
+/// The largest number of messages of one lane that are in flight where the channels call out. A process that dies in
+/// the middle leaves up to that many of them uncertain.
 const TOGETHER: u32 = 32;
-/// Outcomes saved in one transaction, at most by much.
+/// The number of outcomes at which a saving transaction takes no further group. The last group may exceed it.
 const SAVED_TOGETHER: usize = 1_024;
-/// Transactions that save outcomes at a time, of each kind.
+/// The number of concurrent saving transactions of each kind.
 const SAVES: usize = 2;
 
-/// Everything of one process that is on its way.
+/// The messages in flight of one process.
 #[derive(Clone)]
 pub struct Dispatcher {
     store: Store,
@@ -39,8 +40,8 @@ pub struct Dispatcher {
     savers: Savers,
 }
 
-/// Where what completed is saved. What needs the lock of its account may have to wait for it, and who is suppressed for an
-/// enrollment under way; neither holds up anything else.
+/// The queues of completed hand-overs, one for each kind of save. A save that needs an account's lock may wait for it.
+/// A suppression may wait for an enrollment. Neither delays the other kinds.
 #[derive(Clone)]
 struct Savers {
     messages: mpsc::UnboundedSender<Completed>,
@@ -48,11 +49,11 @@ struct Savers {
     suppressions: mpsc::UnboundedSender<Completed>,
 }
 
-/// What claims and landings share.
+/// The state that claims and completions share.
 #[derive(Default)]
 struct State {
     in_flight: Mutex<InFlight>,
-    /// Something completed.
+    /// Signals that messages completed and were released.
     changed: Notify,
 }
 
@@ -63,11 +64,11 @@ struct InFlight {
     reach: AdaptiveBatch,
 }
 
-/// Hand-overs that came to an end.
+/// Completed hand-overs whose outcomes are not saved yet.
 struct Completed {
     outcomes: Vec<(OutgoingMessage, Outcome)>,
     at: Timestamp,
-    /// Frees the lanes when the outcomes are saved.
+    /// Releases the lanes once the outcomes are saved.
     hold: Hold,
 }
 
@@ -76,12 +77,12 @@ impl Completed {
         self.outcomes.iter().map(|(claimed, outcome)| claimed.judge(outcome, self.at))
     }
 
-    /// Whether nothing has to be saved but what became of the messages.
+    /// Returns whether the outcomes change nothing but the messages themselves.
     fn is_of_messages_only(&self) -> bool {
         self.settled().all(|settlement| settlement.is_of_message_only())
     }
 
-    /// Whether somebody is to be suppressed.
+    /// Returns whether an outcome suppresses a person.
     fn suppresses(&self) -> bool {
         self.settled().any(|settlement| settlement.consequence == Some(Consequence::Suppress))
     }
@@ -103,12 +104,13 @@ impl Savers {
             (false, false) => &self.lanes,
             (false, true) => &self.suppressions,
         };
-        // Whoever saves ends with the process; then the lease tells.
+        // The saver ends only with the process. The lease of the messages then expires, which makes them uncertain.
         drop(saver.send(completed));
     }
 }
 
-/// Lanes and messages that count as being on their way as long as it lives, whatever becomes of whoever has it.
+/// A guard that counts lanes and messages as in flight while it lives. Dropping it releases them, even when the task
+/// that owns it panics.
 struct Hold {
     state: Arc<State>,
     lanes: Vec<AccountId>,
@@ -128,7 +130,7 @@ impl Drop for Hold {
 }
 
 impl State {
-    /// A lock whose holder panicked guards plain data all the same.
+    /// Locks the counts. It ignores poisoning, because a panic of the holder leaves plain data usable.
     fn in_flight(&self) -> MutexGuard<'_, InFlight> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -141,14 +143,16 @@ impl fmt::Debug for Dispatcher {
 }
 
 impl Dispatcher {
-    /// Nothing is on its way yet. It needs a runtime, on which outcomes are saved.
+    /// Creates a dispatcher with nothing in flight. It must be called within a Tokio runtime, which runs the savers.
     pub fn new(store: Store) -> Self {
         let savers = Savers::spawn(&store);
         Self { store, state: Arc::default(), savers }
     }
 
-    /// Claims what is due at `now`, at most a batch and nothing of lanes whose last messages are on their way, and has it
-    /// handed over. Waits only while too much is on its way already.
+    /// Claims the messages due at `now`, at most one batch, and starts their hand-over. The claim skips lanes with
+    /// messages in flight where the channels call out.
+    ///
+    /// Waits first while too many messages are in flight; it never waits for the hand-over.
     pub async fn send(
         &self,
         program: &Program,
@@ -181,17 +185,17 @@ impl Dispatcher {
         Ok(sent)
     }
 
-    /// Waits until there is room for another batch.
+    /// Waits until the dispatcher has room for another batch.
     pub async fn room(&self) {
         self.wait_until(|in_flight| in_flight.messages < MOST).await;
     }
 
-    /// Waits until everything has completed and is saved.
+    /// Waits until all messages in flight have completed and their outcomes are saved or given up.
     pub async fn land(&self) {
         self.wait_until(|in_flight| in_flight.messages == 0).await;
     }
 
-    /// Waits until something lands, from the moment of the call on.
+    /// Waits for the next completion after this call.
     pub fn landing(&self) -> impl Future<Output = ()> {
         self.state.changed.notified()
     }
@@ -206,7 +210,7 @@ impl Dispatcher {
         }
     }
 
-    /// Counts `messages` as being on their way; their lanes are left alone when they are `apart`.
+    /// Counts `messages` as in flight. With `apart`, claims skip their lane until the guard is dropped.
     fn hold(&self, messages: &[OutgoingMessage], apart: bool) -> Hold {
         let lanes =
             if apart { messages.first().map(|one| one.key.target.account).into_iter().collect() } else { vec![] };
@@ -217,7 +221,7 @@ impl Dispatcher {
     }
 }
 
-/// What is handed over together: each lane when they are `apart`, else all.
+/// Groups messages for one hand-over each: by lane when `apart`, else all together.
 fn groups(messages: Vec<OutgoingMessage>, apart: bool) -> Vec<Vec<OutgoingMessage>> {
     if !apart {
         return if messages.is_empty() { vec![] } else { vec![messages] };
@@ -229,7 +233,7 @@ fn groups(messages: Vec<OutgoingMessage>, apart: bool) -> Vec<Vec<OutgoingMessag
     lanes.into_values().collect()
 }
 
-/// Saves what lands, what came in meanwhile together, until nobody sends any more.
+/// Saves completed hand-overs until all senders are gone. Hand-overs that arrived meanwhile are saved together.
 async fn save_all(store: Store, mut arrivals: mpsc::UnboundedReceiver<Completed>) {
     let turns = Arc::new(Semaphore::new(SAVES));
     while let Ok(turn) = Arc::clone(&turns).acquire_owned().await {
@@ -250,8 +254,8 @@ async fn save_all(store: Store, mut arrivals: mpsc::UnboundedReceiver<Completed>
     }
 }
 
-/// Saves in one transaction. Where that fails for all alike, it is tried again as it is; else each is saved on its own, so
-/// that one that cannot be saved takes no other with it.
+/// Saves several completed hand-overs in one transaction. After a failure that concerns all alike, the whole is saved
+/// again. After any other failure each part is saved on its own, so that one bad part takes no other with it.
 async fn save_together(store: &Store, together: Vec<Completed>) {
     let (mut outcomes, mut parts, mut holds) = (Vec::new(), Vec::new(), Vec::new());
     let mut latest = None;
@@ -280,7 +284,7 @@ async fn save_together(store: &Store, together: Vec<Completed>) {
     }
 }
 
-/// The clock of the database, read once and gone on with by that of this process.
+/// A reading of the database clock, advanced by the monotonic clock of this process.
 #[derive(Clone, Copy)]
 struct Clock {
     now: Timestamp,

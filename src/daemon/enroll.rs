@@ -1,11 +1,11 @@
-//! One enrollment tick: every campaign with a pass due makes it.
+//! One enrollment tick: makes each enrollment pass that is due.
 
 use crate::core::dispatch::program::Program;
 use crate::core::domain::Timestamp;
 use crate::store;
 use crate::store::Store;
 
-/// Makes the passes that are due. Returns how many people were taken.
+/// Makes the passes due at `now`. Returns the number of people enrolled.
 pub async fn enroll(store: &Store, program: &Program, now: Timestamp) -> Result<u64, store::Error> {
     let mut people = 0;
     for id in store.campaigns_to_enroll(now).await? {

@@ -1,4 +1,4 @@
-//! Logs a tick that failed.
+//! Logging of failed ticks.
 
 use std::error::Error;
 

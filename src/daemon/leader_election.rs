@@ -1,5 +1,5 @@
-//! Standing for who reconciles: of all daemons that may, one has the lease and renews it, and the others try until
-//! it is gone.
+//! The leader election among the daemons that may reconcile. One daemon holds the lease and renews it. The others keep
+//! trying to take it until it is free.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use crate::daemon::reconcile::Foreign;
 use crate::store;
 use crate::store::{Holder, Store, Token};
 
-/// From one try, or renewal, to the next. With the six seconds of the lease, whoever dies is followed within eight.
+/// The time between two attempts or renewals. The lease lasts six seconds, so another daemon takes over within eight
+/// seconds of the leader's death.
 const PERIOD: Duration = Duration::from_secs(2);
 
 /// A process that reconciles while it has the lease.
@@ -22,17 +23,17 @@ const PERIOD: Duration = Duration::from_secs(2);
 pub(super) struct LeaderElection {
     store: Store,
     me: Holder,
-    /// What this process would have the database follow.
+    /// The source that this process would have the database follow.
     source: SourceId,
     held: watch::Sender<Option<Token>>,
 }
 
-/// What was last said of others.
+/// The last facts logged about other daemons; each is logged once.
 #[derive(Debug, Default)]
 struct Told {
-    /// Who reconciles.
+    /// The daemon that reconciles.
     other: Option<Holder>,
-    /// Why nobody of this source may.
+    /// The reason why no daemon of this source may reconcile.
     foreign: Option<Foreign>,
 }
 
@@ -43,12 +44,13 @@ impl LeaderElection {
         Self { store, me, source, held: watch::Sender::new(None) }
     }
 
-    /// Who it is, for people.
+    /// Returns the name of this process, for people.
     pub(super) fn me(&self) -> &Holder {
         &self.me
     }
 
-    /// The token under which to reconcile; none while another daemon does.
+    /// Returns a receiver of the token under which to reconcile; the value is `None` while this process does not hold
+    /// the lease.
     pub(super) fn held(&self) -> watch::Receiver<Option<Token>> {
         self.held.subscribe()
     }
@@ -58,7 +60,7 @@ impl LeaderElection {
         let mut told = Told::default();
         while !stop.is_cancelled() {
             if let Err(error) = self.tick(&mut told).await {
-                // What is held stays so: whether another took it is what the store will say.
+                // The token stays: the store rejects it if another daemon took the lease.
                 log_failure("lease", &error);
             }
             tokio::select! {
@@ -68,7 +70,7 @@ impl LeaderElection {
         }
     }
 
-    /// Gives the lease back, so that another need not wait until it is over.
+    /// Releases the lease, so that another daemon need not wait for it to expire.
     pub(super) async fn step_down(&self) {
         let held = self.held.send_replace(None);
         if let Some(token) = held
@@ -78,11 +80,11 @@ impl LeaderElection {
         }
     }
 
-    /// Makes one try.
+    /// Makes one attempt to take or renew the lease.
     async fn tick(&self, told: &mut Told) -> Result<(), store::Error> {
         let foreign = Foreign::to(self.store.owner().await?.as_ref(), &self.source);
         if let Some(foreign) = &foreign {
-            // A daemon of the source that the database follows is to have it.
+            // The lease belongs to a daemon of the source that the database follows.
             self.step_down().await;
             if told.foreign.as_ref() != Some(foreign) {
                 tracing::error!("{foreign}; until then this daemon does not reconcile");

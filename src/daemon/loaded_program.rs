@@ -1,4 +1,4 @@
-//! What a process knows of the desired state, kept up to date.
+//! The process's copy of the desired state, refreshed when it changes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::core::dispatch::program::{Broken, Program};
 use crate::store;
 use crate::store::Store;
 
-/// The program and channels in force when they were last looked at.
+/// The program and channels as of the last refresh.
 #[derive(Clone)]
 pub struct Loaded {
     open: Open,
@@ -26,12 +26,12 @@ pub enum Error {
 }
 
 impl Loaded {
-    /// Nothing is loaded yet; `open` makes the channels.
+    /// Creates an empty copy; `open` opens the channels.
     pub fn new(open: Open) -> Self {
         Self { open, held: None }
     }
 
-    /// What is in force: the program held, or a new one when a revision was accepted since.
+    /// Returns the program and channels in force. It loads them anew when the generation has changed.
     pub async fn in_force(&mut self, store: &Store) -> Result<(Arc<Program>, Arc<Channels>), Error> {
         let generation = store.generation().await?;
         if let Some((program, channels)) = self.held.as_ref().filter(|(program, _)| program.generation == generation) {

@@ -1,4 +1,5 @@
-//! One tick of everything but sending: lost leases, runs for new accounts, phases, enrollment, old webhooks.
+//! One maintenance tick: all periodic work except sending, namely expired leases, runs for new accounts, phases,
+//! enrollment and old webhooks.
 
 use super::enroll;
 use crate::core::dispatch::program::Program;
@@ -6,22 +7,22 @@ use crate::core::domain::Timestamp;
 use crate::store;
 use crate::store::{NextDue, Store};
 
-/// The facts and manifests for which runs were made last.
+/// The generations of facts and manifests for which runs were last created.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Watermark(Option<(i64, i64)>);
 
-/// What a tick did.
+/// The counts of one maintenance tick.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// Messages that became uncertain.
+    /// Messages whose lease expired and that became uncertain.
     pub lost: u64,
     /// Runs that changed phase.
     pub moved: u64,
-    /// Runs of which it was worked out when they would end.
+    /// Runs whose end was forecast.
     pub foreseen: u64,
     /// People enrolled.
     pub taken: u64,
-    /// Old webhooks removed.
+    /// Old webhooks deleted.
     pub purged: u64,
 }
 
@@ -31,8 +32,8 @@ impl Kept {
     }
 }
 
-/// Does what is due at `now`: runs for new accounts, lost leases, phases, enrollment passes, webhooks that
-/// are too old.
+/// Does the maintenance due at `now`: runs for new accounts, expired leases, phases, forecasts, enrollment passes and
+/// old webhooks.
 pub async fn maintenance(
     store: &Store,
     program: &Program,
@@ -49,7 +50,7 @@ pub async fn maintenance(
     if lost > 0 {
         tracing::warn!(messages = lost, "no outcome was recorded in time: now uncertain, and not sent again");
     }
-    // What expired, or became active, may be due for the next of these; then it is at the next tick.
+    // Work that these steps make due for one another may wait until the next tick.
     let moved = if is_due(advance) { store.advance_runs(program, now).await? } else { 0 };
     let foreseen = if is_due(ahead) { store.look_ahead(program, now).await? } else { 0 };
     let taken = if is_due(pass) { enroll(store, program, now).await? } else { 0 };

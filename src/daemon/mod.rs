@@ -1,5 +1,5 @@
-//! The work: enrolling, sending, receiving and moving runs on. Each room is one tick, which never sleeps and never loops;
-//! the supervisor owns the loops.
+//! The daemon's work: reconciling, enrolling, sending, receiving and moving runs on. A tick does one round of one kind
+//! of work and returns; the supervisor owns the loops.
 
 mod adaptive_batch;
 mod confirmations;

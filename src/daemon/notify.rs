@@ -1,4 +1,4 @@
-//! One tick of telling people: make notices of what happened, deliver what is due, save what became of it.
+//! One notification tick: creates notifications of recent events, delivers the due ones and saves their deliveries.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,16 +12,18 @@ use crate::core::lifecycle::notification::{Delivery, Notification};
 use crate::store;
 use crate::store::{Speed, Store};
 
-/// How long what is handed out is ours, in real time.
+/// The lease of claimed notifications, in real time.
 const LEASE: Duration = Duration::from_mins(1);
 const _: () = assert!(DEADLINE.as_secs() * 3 < LEASE.as_secs());
 
-/// What was last said of notifiers that cannot be reached: the same is not said again.
+/// The last error logged for each notifier that cannot be reached; the same error is not logged again.
 #[derive(Debug, Default)]
 pub struct Told(BTreeMap<String, String>);
 
-/// Tells what is due at `now`. Returns how many attempts were made. Who dies in the middle leaves notices to others, after
-/// a while: they may come twice, with one id.
+/// Delivers the notifications due at `now`. Returns the number of attempts.
+///
+/// If the process dies in the middle, another delivers the notifications once the lease expires. A notification may
+/// then arrive twice, under one id.
 pub async fn deliver(
     store: &Store,
     courier: &Courier,

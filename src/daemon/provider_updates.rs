@@ -1,4 +1,4 @@
-//! From what a provider tells to what the store is told.
+//! The translation of webhooks into receipts, inbound messages and provider notices for the store.
 
 use std::collections::HashMap;
 
@@ -15,16 +15,16 @@ use crate::store::{
     InboundMessage, InboundResult, ProviderNotice, Receipt, ReceiptStatus, SenderName, Senders, Webhook,
 };
 
-/// A failure that is told afterwards is one of the first hand-over: the provider tries no second one.
+/// The attempt that a later failure belongs to: the first, because the provider makes no second attempt.
 const ATTEMPT: u16 = 1;
 
-/// A post, read.
+/// A parsed webhook.
 #[derive(Debug)]
 pub(super) struct Read<'a> {
     pub(super) webhook: &'a Webhook,
     post: Post,
     now: Timestamp,
-    /// It names somebody who was forgotten.
+    /// The webhook names a person whose data was erased.
     pub(super) erase: bool,
 }
 
@@ -33,7 +33,7 @@ impl<'a> Read<'a> {
         Self { webhook, post: webhook::read(&webhook.body, webhook.received_at), now, erase: false }
     }
 
-    /// What numbers of ours are called.
+    /// Returns the names that the provider uses for our numbers.
     pub(super) fn senders(&self) -> impl Iterator<Item = SenderName> {
         self.post.numbers.iter().map(|number| SenderName {
             channel: self.webhook.channel.clone(),
@@ -43,12 +43,12 @@ impl<'a> Read<'a> {
         })
     }
 
-    /// What in it could not be read.
+    /// Returns a description of the parts that could not be parsed, if any.
     pub(super) fn problem(&self) -> Option<String> {
         Some(self.post.problems.join("; ")).filter(|problem| !problem.is_empty())
     }
 
-    /// What it calls people.
+    /// Returns the phone numbers and provider ids of all people in the webhook.
     pub(super) fn people(&self) -> impl Iterator<Item = &str> {
         let names = self.post.updates.iter().flat_map(|update| match update {
             Update::Status(status) => [status.recipient.as_deref(), None],
@@ -60,18 +60,18 @@ impl<'a> Read<'a> {
         names.flatten()
     }
 
-    /// Messages that the provider calls by its own name only.
+    /// Returns the provider ids of messages whose status carries no callback key of ours.
     pub(super) fn unnamed(&self) -> impl Iterator<Item = &str> {
         self.statuses().filter(|status| status.callback.is_none()).map(|status| status.provider_id.as_str())
     }
 
-    /// Whether it tells of messages that failed.
+    /// Returns whether the webhook reports failed messages.
     pub(super) fn has_failures(&self) -> bool {
         self.statuses().any(|status| matches!(status.kind, StatusKind::Failed { .. }))
     }
 
-    /// Receipts of messages that are ours, by our mark; `called` says what the provider calls them, `senders` by whose number
-    /// they went.
+    /// Returns the receipts of messages that this installation sent. `called` maps provider ids to messages. `senders`
+    /// tells which accounts have a number of their own.
     pub(super) fn receipts(
         &self,
         called: &HashMap<String, MessageKey>,
@@ -124,7 +124,7 @@ impl<'a> Read<'a> {
     }
 }
 
-/// `is_shared`: it went by a number that many share.
+/// Translates a status. `is_shared` states that the message went by a number that several accounts share.
 fn receipt_status(kind: &StatusKind, is_shared: bool) -> ReceiptStatus {
     match kind {
         StatusKind::Sent => ReceiptStatus::Sent,
@@ -156,12 +156,13 @@ fn message(channel: &str, inbound: &Inbound) -> InboundMessage {
     }
 }
 
-/// As if the person had written the word.
+/// Returns the inbound message for a preference change, as if the person had written STOP or START.
 fn switch(channel: &str, preference: &Preference) -> InboundMessage {
     let person = preference.person.clone();
     let text = if preference.stop { "STOP" } else { "START" };
     let whose = person.phone.as_ref().or(person.user.as_ref()).map_or("somebody", String::as_str);
-    // It has no name of its own; one of which nobody can tell whose it is is kept for longer than they may be known.
+    // A preference change has no id of its own. The hash hides the person, because an unresolved message is kept longer
+    // than the person may be known.
     let name = format!("preference {whose} {text} {}", preference.at.timestamp());
     InboundMessage {
         id: format!("preference {}", hex(&Sha256::digest(name))),
@@ -177,7 +178,7 @@ fn switch(channel: &str, preference: &Preference) -> InboundMessage {
     }
 }
 
-/// What a notice stops or lets go on; nothing if it means nothing, or does not say what it is about.
+/// Returns the restriction that a notice imposes or lifts. Returns `None` if it does neither, or names no subject.
 fn stop(channel: &str, notice: &Notice, sentence: &str, said_at: Timestamp) -> Option<Restriction> {
     let (is_stopped, until) = match notice.meaning {
         Meaning::Stop { until } => (true, until),
@@ -195,7 +196,7 @@ fn stop(channel: &str, notice: &Notice, sentence: &str, said_at: Timestamp) -> O
     Some(Restriction { channel: channel.to_owned(), subject, said_at, is_stopped, until, message: sentence.to_owned() })
 }
 
-/// What happened to what, in one sentence for the log.
+/// Describes a notice in one sentence for the log.
 fn sentence(channel: &str, notice: &Notice) -> String {
     let named = |name: &str, language: &Option<String>| {
         language.as_ref().map_or_else(|| format!("`{name}`"), |language| format!("`{name}` ({language})"))
@@ -213,7 +214,7 @@ fn sentence(channel: &str, notice: &Notice) -> String {
     format!("{channel}: {said}{detail}")
 }
 
-/// What a tick did.
+/// The totals of one receiving tick.
 #[derive(Debug)]
 pub(super) struct Totals<'a> {
     pub(super) receipts: usize,
@@ -222,7 +223,7 @@ pub(super) struct Totals<'a> {
 }
 
 impl Totals<'_> {
-    /// Tells the log of the posts that are `done`.
+    /// Logs the totals of the tick and the unparsed parts of the webhooks that are `done`.
     pub(super) fn tell(&self, done: &[&Read<'_>]) {
         for post in done {
             if let Some(problem) = post.problem() {

@@ -1,7 +1,7 @@
-//! One tick of receiving: claim what was posted to us, read it, have it take effect.
+//! One receiving tick: claims stored webhooks, parses them and applies their effects.
 //!
-//! Every effect is one that happens once however often it is asked for, and posts are marked as processed last: whoever
-//! dies in between leaves them to others.
+//! Every effect is idempotent, and webhooks are marked as processed last. If a process dies in between, another process
+//! repeats its webhooks.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,21 +14,25 @@ use crate::core::domain::Timestamp;
 use crate::store;
 use crate::store::{Processed, Speed, Store};
 
-/// How long what is claimed is ours, in real time.
+/// The lease of claimed webhooks, in real time.
 const LEASE: Duration = Duration::from_mins(1);
 
-/// What a tick did.
+/// The result of one receiving tick.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Received {
-    /// Posts that were looked at.
+    /// The number of webhooks claimed.
     pub posts: usize,
-    /// Replies, or notices, changed who is written to.
+    /// Replies or notices changed who may be written to.
     pub words: bool,
 }
 
-/// Processes what waits at `now`, at most one batch.
+/// Processes the webhooks that wait at `now`, at most one batch.
 ///
-/// One that cannot be processed is put off and holds up no other.
+/// A webhook that cannot be processed is postponed and delays no other.
+///
+/// # Errors
+///
+/// An unavailable database leaves the webhooks claimed; they return once their lease expires.
 pub async fn receive(
     store: &Store,
     sender_directory: &mut SenderDirectory,
@@ -45,7 +49,7 @@ pub async fn receive(
     let mut received = Received { posts: posts.len(), words: false };
     match process(store, sender_directory, &posts, now).await {
         Ok(words) => received.words = words,
-        // The posts are not at fault; they come again when the claim on them is over.
+        // The webhooks are not at fault. They return once their lease expires.
         Err(error @ store::Error::Unavailable { .. }) => return Err(error),
         Err(error) => {
             tracing::debug!(error = &error as &dyn std::error::Error, "cannot process webhooks together");
@@ -61,7 +65,7 @@ pub async fn receive(
     Ok(received)
 }
 
-/// Returns whether replies, or notices, changed who is written to.
+/// Applies the effects of `posts`. Returns whether replies or notices changed who may be written to.
 async fn process(
     store: &Store,
     sender_directory: &mut SenderDirectory,
@@ -71,11 +75,11 @@ async fn process(
     if posts.is_empty() {
         return Ok(false);
     }
-    // Receipts first: they tell what the messages are called that people answer.
+    // Receipts come first: they carry the provider ids of the messages that people answer.
     sender_directory.learn(store, posts.iter().flat_map(Read::senders).collect()).await?;
     let unnamed: Vec<&str> = posts.iter().flat_map(Read::unnamed).collect();
     let called = store.called(&unnamed).await?;
-    // Only of what failed it matters by whose number it went.
+    // Only failures depend on the number that a message went by.
     let nobody = store::Senders::default();
     let senders = if posts.iter().any(Read::has_failures) { sender_directory.senders(store).await? } else { &nobody };
     let ours = store.mark().await?;
@@ -107,7 +111,7 @@ async fn process(
     Ok(heard.replies != store::ReplyEffects::default() || new.iter().any(|place| notices[*place].stop.is_some()))
 }
 
-/// Has a post tried again, or kept for a month, and told.
+/// Postpones a webhook. After its last attempt it is kept with its error for a month. Both are logged.
 async fn put_off(store: &Store, post: &Read<'_>, error: &str, now: Timestamp) -> Result<(), store::Error> {
     let webhook = post.webhook;
     let (id, channel) = (webhook.id, webhook.channel.as_str());
@@ -120,7 +124,7 @@ async fn put_off(store: &Store, post: &Read<'_>, error: &str, now: Timestamp) ->
     Ok(())
 }
 
-/// An error with its causes, in one line.
+/// Joins an error and its causes in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,5 @@
-//! One reconcile pass: files → check → freeze → plan → guard → apply. Safe to run at any time, any number of times.
+//! One reconcile pass: files → check → freeze → plan → guard → apply. A pass is safe to run at any time, any number of
+//! times.
 
 use std::collections::BTreeMap;
 
@@ -15,33 +16,33 @@ use crate::source::{Claim, Tree};
 use crate::store;
 use crate::store::{Applied, InForce, Origin, Standstill, Store};
 
-/// On whose behalf a pass is made.
+/// The party on whose behalf a pass is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By<'a> {
-    /// Nobody looks on: what is broken is frozen, and a plan that looks like an accident waits.
+    /// An unattended pass: broken manifests are frozen, and a plan that looks like an accident waits for approval.
     Daemon,
-    /// A person who sees what comes of it: a tree with errors is refused altogether.
+    /// A person who sees the result: a tree with errors is refused as a whole.
     Person {
-        /// The guard is not asked, because the person was.
+        /// The person confirmed a mass change, which overrides the guard.
         mass_change: bool,
-        /// The plan that the person has seen; no other is carried out.
+        /// The digest of the plan that the person has seen; no other plan is applied.
         digest: Option<&'a str>,
     },
 }
 
-/// What a pass came to, and what of the files had no part in it.
+/// The result of a pass, and the manifests that were excluded from it.
 #[derive(Debug)]
 pub struct Pass {
     pub outcome: Outcome,
     pub frozen: Vec<Frozen>,
-    /// The errors in the files.
+    /// The error diagnostics of the files.
     pub errors: Vec<Diagnostic>,
-    /// Names the plan, which is carried out or is not.
+    /// The digest of the plan, applied or not.
     pub digest: String,
 }
 
 impl Pass {
-    /// What is wrong with the files, a line each; empty when nothing is.
+    /// Returns the problems with the files, one per line; empty when there are none.
     pub fn complaint(&self) -> String {
         if let Outcome::Foreign(foreign) = &self.outcome {
             return foreign.to_string();
@@ -59,7 +60,7 @@ impl Pass {
 
 #[derive(Debug)]
 pub enum Outcome {
-    /// The database has what the files ask for.
+    /// The desired state in force already matches the files.
     InSync,
     Applied {
         revision: i32,
@@ -69,13 +70,13 @@ pub enum Outcome {
     Foreign(Foreign),
     /// The plan looks like an accident; what is in force stays.
     Refused(Refusal),
-    /// It is not the plan that the person has seen.
+    /// The plan differs from the one that the person has seen; nothing was written.
     Moved,
-    /// The files have errors, and a person asked; what is in force stays.
+    /// The files have errors and a person made the pass; what is in force stays.
     Broken(Box<Comparison>),
 }
 
-/// That a database follows another source than the one at hand.
+/// The conflict between the source that the database follows (`owner`) and the source at hand (`ours`).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "the database follows the source {owner}, and these files are the source {ours}: nothing of them takes effect. If \
@@ -89,7 +90,7 @@ pub struct Foreign {
 }
 
 impl Foreign {
-    /// Asks whether `owner` keeps `ours` out.
+    /// Returns the conflict if `owner` differs from `ours`.
     pub fn to(owner: Option<&SourceId>, ours: &SourceId) -> Option<Self> {
         let owner = owner.filter(|owner| ours.differs(owner))?;
         Some(Self { owner: owner.clone(), ours: ours.clone() })
@@ -101,49 +102,50 @@ pub enum Error {
     /// The files cannot be read; what is in force stays.
     #[error(transparent)]
     Source(#[from] source::ReadError),
-    /// Somebody else applied a revision meanwhile, perhaps of newer files: nothing was written. Read them again.
+    /// Another process applied a revision meanwhile, perhaps of newer files. Nothing was written; the caller reads the
+    /// files again.
     #[error("somebody else applied a revision at the same moment; nothing was written")]
     Outdated,
     #[error("cannot reconcile")]
     Store(#[from] store::Error),
-    /// The store is that of a daemon that does not reconcile any more; nothing was written.
+    /// The store belongs to a daemon that no longer holds the lease; nothing was written.
     #[error("another daemon reconciles now; nothing was written")]
     Fenced,
     #[error("an import is running, and the plan changes what holds for accounts; nothing was written: try again")]
     Importing,
 }
 
-/// What the files ask for, beside what is in force.
+/// The desired state of the files compared with the state in force.
 #[derive(Debug)]
 pub struct Comparison {
     pub sources: Sources,
     pub checked: Checked,
-    /// What is planned for: the files, and in place of what is broken in them what is in force.
+    /// The desired state that the plan reaches: the files, with the state in force in place of broken manifests.
     pub desired: Desired,
     pub frozen: Vec<Frozen>,
-    /// What stays although it is not in the files.
+    /// Objects that stay in force although their manifests are gone.
     pub kept: Vec<Kept>,
-    /// Campaigns that the files rename have their new names in it.
+    /// The state in force, in which renamed campaigns already have their new names.
     pub in_force: InForce,
     pub plan: Plan,
-    /// Runs that are not over, by campaign; read only where the plan cancels any.
+    /// The number of live runs by campaign; read only where the plan cancels any.
     pub live_runs: BTreeMap<Name, u64>,
     pub origin: Origin,
-    /// The database follows another source; a plan made of these files is for looking at.
+    /// The conflict of sources, if the database follows another one; the plan is then only for display.
     pub foreign: Option<Foreign>,
-    /// It is to follow another source from here on, whether or not there is anything else to do.
+    /// The database changes to another source with this pass, even if the plan is empty.
     pub takes_over: bool,
 }
 
 impl Comparison {
-    /// Asks whether the plan looks like an accident.
+    /// Refuses a plan that looks like an accident.
     pub fn guard(&self) -> Result<(), Refusal> {
         let broken = self.checked.broken.iter().filter(|(kind, _)| *kind == manifest::Kind::Campaign).count();
         plan::guard(&self.plan, self.checked.desired.campaigns.len() + broken, &self.live_runs)
     }
 }
 
-/// Reads what is in force and plans; writes nothing.
+/// Reads the state in force and plans; writes nothing.
 pub async fn compare(tree: Tree, store: &Store) -> Result<Comparison, Error> {
     let Tree { sources, commit, claim } = tree;
     let (commit, author) = commit.map_or((None, None), |commit| (Some(commit.id), commit.author));
@@ -154,7 +156,8 @@ pub async fn compare(tree: Tree, store: &Store) -> Result<Comparison, Error> {
     let renames = plan::renames(&checked, &in_force.desired);
     in_force.rename(&renames);
     let foreign = claim.as_ref().and_then(|claim| Foreign::to(in_force.owner.as_ref(), &claim.source));
-    // What was applied before databases had a source is claimed by the first who finds it as it should be.
+    // A state that was applied before databases recorded a source is claimed by the first source whose pass finds it in
+    // order.
     let is_unclaimed = claim.is_some() && in_force.owner.is_none() && in_force.revision > 0;
     let takes_over = is_unclaimed || foreign.is_some() && claim.is_some_and(|Claim { take_over, .. }| take_over);
     let foreign = foreign.filter(|_| !takes_over);
@@ -168,21 +171,22 @@ pub async fn compare(tree: Tree, store: &Store) -> Result<Comparison, Error> {
     Ok(Comparison { sources, checked, desired, frozen, kept, in_force, plan, live_runs, origin, foreign, takes_over })
 }
 
-/// Makes one pass.
+/// Makes one pass on behalf of `by`.
 pub async fn reconcile(tree: Tree, store: &Store, by: By<'_>, now: Timestamp) -> Result<Pass, Error> {
     let comparison = compare(tree, store).await?;
     let (frozen, digest) = (comparison.frozen.clone(), comparison.plan.digest());
     let still = standstills(&comparison);
     let errors = comparison.checked.diagnostics.iter().filter(|found| found.is_error()).cloned().collect();
     let outcome = Box::pin(carry_out(comparison, store, by, now)).await?;
-    // A person's tree may not be the one that the daemons watch, and a foreign one says nothing of what is in force.
+    // A person's tree may differ from the one that the daemons watch. A foreign tree describes nothing that is in
+    // force.
     if by == By::Daemon && !matches!(outcome, Outcome::Foreign(_)) {
         store.note_frozen(&still, now).await?;
     }
     Ok(Pass { outcome, frozen, errors, digest })
 }
 
-/// What does not go by the files.
+/// Returns the objects whose state in force differs from the files: frozen and kept ones.
 fn standstills(comparison: &Comparison) -> Vec<Standstill> {
     let because = |sentence: String, why: &str| if why.is_empty() { sentence } else { format!("{sentence}; {why}") };
     let frozen = comparison.frozen.iter().map(|one| Standstill {
@@ -236,7 +240,8 @@ async fn carry_out(comparison: Comparison, store: &Store, by: By<'_>, now: Times
     }
 }
 
-/// Whether a person said that a plan which looks like an accident is not one; `None` when that is no longer ours to ask.
+/// Returns whether a person confirmed a plan that looks like an accident. Returns `None` when another daemon has taken
+/// over.
 async fn is_meant(
     plan: &Plan,
     refusal: &Refusal,

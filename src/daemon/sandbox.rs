@@ -1,4 +1,4 @@
-//! The sandbox: keeps messages in Postgres and sends nothing.
+//! The sandbox channel, which keeps messages in Postgres and sends nothing.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// `latency` is how long each hand-over of a batch takes, in real time.
+    /// Creates a sandbox. `latency` is the real time that each hand-over of a batch takes.
     pub fn new(store: Store, latency: Duration) -> Self {
         Self { store, latency }
     }
@@ -34,7 +34,7 @@ impl Channel for Sandbox {
         }
         match self.store.sandbox_accept(messages, now).await {
             Ok(ids) => ids.into_iter().map(|id| Outcome::Accepted { provider_id: format!("sandbox-{id}") }).collect(),
-            // The connection may have failed after the commit: as with a real provider, nobody knows.
+            // The connection may have failed after the commit, so the outcome is unknown, as with a real provider.
             Err(error) => vec![Outcome::Unknown { error: error.to_string() }; messages.len()],
         }
     }

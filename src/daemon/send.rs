@@ -1,4 +1,4 @@
-//! One sending tick: claim what is due, hand it over, save what became of it.
+//! One sending tick: claims due messages, hands them over and saves their outcomes.
 
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use crate::core::domain::Timestamp;
 use crate::store;
 use crate::store::{Batch, Span, Speed, Store, Terms};
 
-/// What one tick takes: enough for a commit to cost little per message, few enough to be handed over within the lease.
+/// The batch limit of one tick: large enough for a commit to cost little per message, small enough for a hand-over
+/// within the lease.
 pub const BATCH: Batch = Batch { lanes: 512, people: 256, messages: 1_024 };
 
-/// Pauses between attempts to save outcomes: a restart of Postgres fits in.
+/// The pauses between attempts to save outcomes, long enough in total for a restart of Postgres.
 const SAVE_AGAIN: [Duration; 5] = [
     Duration::from_millis(50),
     Duration::from_millis(250),
@@ -22,23 +23,23 @@ const SAVE_AGAIN: [Duration; 5] = [
     Duration::from_secs(3),
     Duration::from_secs(6),
 ];
-/// How long a batch is ours, in real time. Afterwards its messages are uncertain.
+/// The lease of a claimed batch, in real time. Its messages become uncertain when it expires.
 const LEASE: Duration = Duration::from_secs(90);
 const _: () = assert!(HAND_OVER.as_secs() * 3 < LEASE.as_secs());
 
-/// What a tick did.
+/// The counts of one sending tick.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sent {
     pub messages: usize,
-    /// Lanes looked at; with 0 nothing was due.
+    /// The number of lanes examined; 0 means that nothing was due.
     pub lanes: usize,
 }
 
-/// Sends what is due within `span`, at most one batch, and waits for what becomes of it. Daemons send by
-/// [`Dispatcher`](super::Dispatcher), which waits for nobody.
+/// Sends the messages due within `span`, at most one batch, and waits for their outcomes. Daemons send by
+/// [`Dispatcher`](super::Dispatcher), which does not wait for the hand-over.
 ///
-/// The attempt is committed before the channel is called and the outcome after; whoever dies in between leaves
-/// messages whose lease runs out into `uncertain`.
+/// The attempt is committed before the channel is called, and the outcome after it. If the process dies in between, the
+/// lease expires and the messages become `uncertain`.
 pub async fn send(
     store: &Store,
     program: &Program,
@@ -57,8 +58,8 @@ pub async fn send(
     Ok(sent)
 }
 
-/// Saves what is known, and tries again while the database is away or busy: a lost outcome could not be had again. Saving
-/// twice changes nothing.
+/// Saves outcomes, and retries while the database is unavailable or busy, because a lost outcome cannot be recovered.
+/// Saving is idempotent.
 pub(super) async fn save(
     store: &Store,
     outcomes: &[(OutgoingMessage, Outcome)],
@@ -78,7 +79,8 @@ pub(super) async fn save(
     store.save_outcomes(outcomes, now).await
 }
 
-/// The lease in the time of the clock: a demo's hour must not run out within a real second.
+/// Returns the lease in the time of the database clock. At a higher speed it grows, so that a demo's hour does not
+/// expire within a real second.
 pub(super) fn lease(speed: Speed) -> TimeDelta {
     TimeDelta::from_std(LEASE.mul_f64(speed.0.max(1.0))).unwrap_or(TimeDelta::MAX)
 }

@@ -1,4 +1,5 @@
-//! Who sends by what, kept up to date: which account is written to at which number, and which campaigns use which templates.
+//! A cache of send resources: the number of each account and the templates of each campaign, refreshed when they
+//! change.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -7,23 +8,23 @@ use crate::core::manifest::desired::policy::Policies;
 use crate::store;
 use crate::store::{SenderName, Senders, Store};
 
-/// What was in force when somebody last asked.
+/// The senders and send resources of the last lookup.
 #[derive(Debug, Default)]
 pub struct SenderDirectory {
-    /// As of this generation of manifests.
+    /// The manifest generation of `policies` and `means`.
     generation: Option<i64>,
     policies: Policies,
     means: SendResources,
-    /// As of these generations of manifests and facts.
+    /// The manifest and facts generations of `senders`.
     senders_as_of: Option<(i64, i64)>,
     senders: Senders,
-    /// What is known to be remembered already, as of a generation of manifests: with a channel that goes, so does what it was
-    /// told.
+    /// The sender names already stored, with the manifest generation for which this holds. Removing a channel also
+    /// removes its stored names, so a new generation starts empty.
     learnt: (Option<i64>, HashSet<SenderName>),
 }
 
 impl SenderDirectory {
-    /// The accounts by their numbers.
+    /// Returns the accounts by their numbers, as of the current manifests and facts.
     pub(super) async fn senders(&mut self, store: &Store) -> Result<&Senders, store::Error> {
         let (generation, facts) = (store.generation().await?, store.facts_generation().await?);
         if self.senders_as_of != Some((generation, facts)) {
@@ -34,13 +35,13 @@ impl SenderDirectory {
         Ok(&self.senders)
     }
 
-    /// By what means campaigns write, and the accounts by their numbers.
+    /// Returns the send resources of the campaigns, and the accounts by their numbers.
     pub(super) async fn by_what(&mut self, store: &Store) -> Result<(&SendResources, &Senders), store::Error> {
         self.senders(store).await?;
         Ok((&self.means, &self.senders))
     }
 
-    /// Remembers what numbers are called, as far as that is news.
+    /// Stores the names of numbers that are not stored yet.
     pub(super) async fn learn(&mut self, store: &Store, names: BTreeSet<SenderName>) -> Result<(), store::Error> {
         if names.is_empty() {
             return Ok(());
@@ -55,7 +56,7 @@ impl SenderDirectory {
         Ok(())
     }
 
-    /// Looks what is in force, unless that is known.
+    /// Reads the desired state in force, unless its generation is cached.
     async fn look_up(&mut self, store: &Store, generation: i64) -> Result<(), store::Error> {
         if self.generation != Some(generation) {
             let now = store.in_force().await?;

@@ -1,9 +1,9 @@
-//! Telling whoever watches a daemon that something stopped.
+//! Log lines about runs that stopped.
 
 use crate::store;
 use crate::store::{RestrictedRun, Store};
 
-/// Says what stopped runs since the last time; the first time nothing.
+/// Logs the runs that stopped since the last call; the first call logs none.
 pub(super) async fn tell_stopped(store: &Store, told: &mut Option<i64>) -> Result<(), store::Error> {
     let (last, stopped) = store.stopped_since(*told).await?;
     *told = Some(last);

@@ -1,5 +1,6 @@
-//! The loops: each ticks, then sleeps until something of its own is due, somebody wakes it, or a short period is
-//! over. A wake-up carries no data; a tick that fails is logged and made again.
+//! The daemon's loops. Each loop ticks, then sleeps until its own work is due, a wake-up arrives or a short period
+//! ends.
+//! A wake-up carries no data. A failed tick is logged and repeated.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -28,53 +29,53 @@ use crate::source::{Claim, Commit, ReadError, Source, Tree, Watch};
 use crate::store;
 use crate::store::{NextDue, Speed, Store, Token};
 
-/// How long a loop sleeps at most: what another process changed is seen this late.
+/// The longest sleep of a loop, and so the longest delay before it sees the changes of another process.
 const PERIOD: Duration = Duration::from_secs(1);
-/// How often the files are read though no event came: some changes raise none.
+/// The longest time between two readings of the files. Some changes raise no event.
 const RESCAN: Duration = Duration::from_secs(30);
-/// After a failed tick.
+/// The pause after a failed tick.
 const RETRY: Duration = Duration::from_secs(1);
-/// Sending loops: while one waits for the database or the channel, the other claims.
+/// The number of sending loops. While one waits for the database or the channel, the other claims.
 const SENDERS: usize = 2;
 
-/// Which loops a process runs.
+/// The loops that a process runs.
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
     pub reconcile: bool,
     pub enroll: bool,
     pub send: bool,
-    /// Somebody listens for webhooks beside it.
+    /// The process also serves webhooks.
     pub serve: bool,
 }
 
 impl Roles {
     pub const ALL: Self = Self { reconcile: true, enroll: true, send: true, serve: true };
 
-    /// Whether webhooks are processed.
+    /// Returns whether this process handles the webhooks that the server stored.
     fn receive(self) -> bool {
         self.send || self.serve
     }
 }
 
-/// Everything the loops share.
+/// The state that all loops share.
 #[derive(Clone)]
 pub struct Supervisor {
     pub store: Store,
-    /// Makes the channels.
+    /// Opens the channels.
     pub open: Open,
-    /// Tells people; without one nobody is told.
+    /// Delivers notifications; with `None` the process delivers none.
     pub courier: Option<Courier>,
-    /// Where the manifests are.
+    /// The source of the manifests.
     pub source: Source,
-    /// In whose name they take effect.
+    /// The source identity under which the manifests take effect.
     pub claim: Claim,
-    /// How long to wait between two looks at a source that raises no events; up to a fifth is added at random.
+    /// The wait between two readings of a source that raises no events. A random addition of up to a fifth is made.
     pub poll: Duration,
     pub roles: Roles,
     /// Wakes every loop.
     pub wake: Arc<Notify>,
-    /// Tells that a webhook came in.
+    /// Signals that a webhook was stored.
     pub posted: Arc<Notify>,
 }
 
@@ -85,7 +86,7 @@ impl fmt::Debug for Supervisor {
 }
 
 impl Supervisor {
-    /// Runs until `stop` is cancelled; then no tick begins any more, and those that run come to their end.
+    /// Runs until `stop` is cancelled. After that no tick starts, and the running ticks finish.
     pub async fn run(&self, stop: &CancellationToken) {
         let mut loops = JoinSet::new();
         if self.roles.reconcile {
@@ -97,7 +98,8 @@ impl Supervisor {
             loops.spawn(async move { this.enroll_loop(&stop).await });
         }
         let flight = Dispatcher::new(self.store.clone());
-        // One set of channels for all loops: what they take at once holds for the process.
+        // These loops share one set of channels, so that the concurrency limits of a channel hold for the whole
+        // process.
         let loaded = Arc::new(Mutex::new(Loaded::new(Arc::clone(&self.open))));
         for _ in 0..if self.roles.send { SENDERS } else { 0 } {
             let (this, flight, stop) = (self.clone(), flight.clone(), stop.clone());
@@ -124,7 +126,7 @@ impl Supervisor {
         }
     }
 
-    /// Reconciles while no other daemon does.
+    /// Reconciles while this process holds the lease of the leader election.
     async fn reconcile_in_turn(&self, stop: &CancellationToken) {
         let candidate = LeaderElection::new(self.store.clone(), self.claim.source.clone());
         let me = candidate.me().to_string();
@@ -138,18 +140,19 @@ impl Supervisor {
         let mut watch = Watch::new(Arc::clone(&changed));
         let (mut told, mut seen, mut settled) = (String::new(), None, Settled::default());
         while let Some(token) = granted(&mut held, stop).await {
-            // First the watch, then the files: what changes in between raises an event.
+            // The watch starts before the files are read: a change in between raises an event.
             if let Source::Directories(named) = &self.source {
                 watch.rearm(&source::roots(named));
             }
             let mut pause = self.until_next_look();
-            // Nothing is lost by not waiting for a repository that may never answer.
+            // A remote repository may never answer, and stopping in the middle of a read loses nothing.
             let Some(tree) = stop.run_until_cancelled(self.source.read_at_rest()).await else { break };
             tell_commit(&tree, &mut seen);
             match self.reconcile_tick(tree, token, &mut settled).await {
                 Ok(None) => {}
                 Ok(Some(pass)) => {
-                    // An approval raises no event; a remote is not asked every second for that.
+                    // An approval raises no event, so local files are read again soon. A remote is not polled every
+                    // second for that.
                     if matches!((&pass.outcome, &self.source), (Outcome::Refused(_), Source::Directories(_))) {
                         pause = PERIOD;
                     }
@@ -162,7 +165,7 @@ impl Supervisor {
                 }
                 Err(fenced @ reconcile::Error::Fenced) => tracing::warn!("{fenced} (token {token})"),
                 Err(error) => {
-                    // That it is over is told by a pass.
+                    // Only a full pass reports that the error is over, so the next one must not be skipped.
                     settled = Settled::default();
                     if !matches!(error, reconcile::Error::Source(ReadError::Git(_))) {
                         pause = RETRY;
@@ -185,7 +188,7 @@ impl Supervisor {
         }
     }
 
-    /// Makes a pass, unless all is as the last one found it in order.
+    /// Makes a pass. Returns `None` without one when nothing changed since a pass that found everything in order.
     async fn reconcile_tick(
         &self,
         tree: Result<Tree, ReadError>,
@@ -200,7 +203,8 @@ impl Supervisor {
         Ok(Some(pass))
     }
 
-    /// How long the files may go unread though no event came. Daemons that began together do not ask a remote together.
+    /// Returns the wait until the next reading when no event arrives. The random part of a remote's poll period keeps
+    /// daemons that started together from polling it together.
     fn until_next_look(&self) -> Duration {
         match self.source {
             Source::Directories(_) => RESCAN,
@@ -211,7 +215,7 @@ impl Supervisor {
         }
     }
 
-    /// Logs what is new; what persists is said once.
+    /// Logs the outcome of a pass. A complaint that persists is logged once.
     fn report(&self, pass: &Pass, told: &mut String) {
         if let Outcome::Applied { revision, plan } = &pass.outcome {
             self.wake.notify_waiters();
@@ -261,12 +265,12 @@ impl Supervisor {
         Ok(maintenance(&self.store, &program, seen, now).await?)
     }
 
-    /// Claims and has handed over until `stop` is cancelled; then waits for what is on its way.
+    /// Claims and dispatches messages until `stop` is cancelled, then waits for the messages in flight.
     async fn send_loop(&self, loaded: &Mutex<Loaded>, flight: &Dispatcher, stop: &CancellationToken) {
         while stop.run_until_cancelled(flight.room()).await.is_some() {
             let landing = flight.landing();
             match self.send_tick(loaded, flight).await {
-                // A lane whose message has landed since may be due again.
+                // A lane whose message has completed since the claim may be due again.
                 Ok(0) => tokio::select! {
                     () = self.rest(stop, |due| due.send) => {}
                     () = landing => {}
@@ -295,7 +299,7 @@ impl Supervisor {
         Ok(sent.lanes)
     }
 
-    /// Tells people that their STOP was heard, apart from all other work: it waits for no lane.
+    /// Confirms opt-outs, apart from all other work, so that a confirmation never waits for a lane.
     async fn confirm_loop(&self, loaded: &Mutex<Loaded>, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             match self.confirm_tick(loaded).await {
@@ -319,7 +323,7 @@ impl Supervisor {
         Ok(confirm(&self.store, &program, &channels, now).await?)
     }
 
-    /// Tells people, apart from all other work: whoever does not answer holds up nobody but themselves.
+    /// Delivers notifications, apart from all other work, so that a notifier that does not answer delays no other loop.
     async fn deliver_loop(&self, courier: &Courier, stop: &CancellationToken) {
         let mut told = Told::default();
         while !stop.is_cancelled() {
@@ -342,7 +346,7 @@ impl Supervisor {
         deliver(&self.store, courier, told, at).await
     }
 
-    /// Processes what was posted to us, apart from all other work.
+    /// Processes the stored webhooks, apart from all other work.
     async fn receive_loop(&self, stop: &CancellationToken) {
         let mut sender_directory = SenderDirectory::default();
         while !stop.is_cancelled() {
@@ -352,7 +356,7 @@ impl Supervisor {
                     () = self.posted.notified() => {}
                     () = tokio::time::sleep(PERIOD) => {}
                 },
-                // Who says STOP leaves runs that may end by it.
+                // An opt-out may end a run, so the other loops wake.
                 Ok(Received { words: true, .. }) => self.wake.notify_waiters(),
                 Ok(_) => {}
                 Err(error) => {
@@ -368,7 +372,8 @@ impl Supervisor {
         receive(&self.store, sender_directory, at).await
     }
 
-    /// Waits after a failed tick until it may be made again: not at all when Postgres undid it in favour of another one.
+    /// Waits after a failed tick until the next attempt. It does not wait after a serialization failure, which Postgres
+    /// raises in favour of another transaction.
     async fn failed(&self, error: &(dyn StdError + Send + Sync + 'static), stop: &CancellationToken) {
         let pause = match store::Error::find(error) {
             Some(store::Error::Serialization { .. }) => Duration::ZERO,
@@ -380,7 +385,7 @@ impl Supervisor {
         }
     }
 
-    /// Sleeps until what `pick` picks is due, at most [`PERIOD`], or until somebody wakes or stops us.
+    /// Sleeps until the time that `pick` selects, for at most [`PERIOD`], or until a wake-up or the stop signal.
     async fn rest(&self, stop: &CancellationToken, pick: impl Fn(NextDue) -> Option<Timestamp>) {
         let pause = match (self.store.next_due().await, self.store.now().await) {
             (Ok(due), Ok((now, speed))) => pick(due).map_or(PERIOD, |at| real_time(at, now, speed)),
@@ -394,7 +399,7 @@ impl Supervisor {
     }
 }
 
-/// Says which commit the files are from, once.
+/// Logs the commit of the files once.
 fn tell_commit(tree: &Result<Tree, ReadError>, seen: &mut Option<Commit>) {
     if let Ok(Tree { commit: Some(commit), .. }) = tree
         && seen.as_ref() != Some(commit)
@@ -404,7 +409,7 @@ fn tell_commit(tree: &Result<Tree, ReadError>, seen: &mut Option<Commit>) {
     }
 }
 
-/// Waits for the token under which to reconcile; `None` when the process is to stop.
+/// Waits for the token under which to reconcile. Returns `None` when the process is to stop.
 async fn granted(held: &mut watch::Receiver<Option<Token>>, stop: &CancellationToken) -> Option<Token> {
     tokio::select! {
         biased;
@@ -413,8 +418,8 @@ async fn granted(held: &mut watch::Receiver<Option<Token>>, stop: &CancellationT
     }
 }
 
-/// How long it really takes until the clock shows `at`. What is due already and was not done is in the hands of another
-/// process: it gets a moment to finish.
+/// Returns the real time until the clock shows `at`, at most [`PERIOD`]. Work that is due but not done is usually held
+/// by another process, which gets a moment to finish.
 fn real_time(at: Timestamp, now: Timestamp, speed: Speed) -> Duration {
     const LEAST: Duration = Duration::from_millis(1);
     const BUSY: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Connections: so many at a time, and none for ever, whatever whoever connects does or leaves undone.
+//! Connection limits: the number of connections and the duration of each are bounded, whatever a client does.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,23 +19,23 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What is granted to whoever connects.
+/// The limits of client connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at a time; others wait until one is closed.
+    /// The largest number of open connections; further clients wait until one closes.
     pub connections: usize,
-    /// How long the head of a request may take to arrive, counted from when it could have begun.
+    /// The time for the head of a request to arrive, counted from when it could have begun.
     pub head: Duration,
-    /// How long a request may take from there until it is answered.
+    /// The time from there until the request is answered.
     pub request: Duration,
-    /// How long a connection lasts; what is asked by then is answered.
+    /// The lifetime of a connection; requests that began before its end are still answered.
     pub life: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // A process may have 1,024 files open where nobody says otherwise.
+            // The usual default limit of open files for a process is 1,024.
             connections: 512,
             head: Duration::from_secs(10),
             request: Duration::from_secs(20),
@@ -44,7 +44,7 @@ impl Default for Limits {
     }
 }
 
-/// Answers until `stop` is cancelled and whatever came before that is answered.
+/// Serves until `stop` is cancelled, then finishes the requests that arrived before.
 pub(super) async fn serve(mut listener: TcpListener, router: Router, limits: Limits, stop: &CancellationToken) {
     let router = router.layer(from_fn_with_state(limits.request, in_time));
     let (room, open) = (Arc::new(Semaphore::new(limits.connections)), TaskTracker::new());
@@ -65,14 +65,14 @@ pub(super) async fn serve(mut listener: TcpListener, router: Router, limits: Lim
     open.wait().await;
 }
 
-/// Answers on one connection until it is closed.
+/// Serves one connection until it closes. After `stop` or the end of its lifetime, it finishes the current request.
 async fn keep(stream: TcpStream, router: Router, limits: Limits, stop: &CancellationToken) {
-    // Nobody waits for the first bytes to tell which version it is: that wait would have no end.
+    // Only HTTP/1 is served: detecting the version would wait for the first bytes without a timeout.
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.head);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
     tokio::select! {
-        // Whoever went away, or was too slow, has no answer to get.
+        // The client disconnected or was too slow, so it gets no answer.
         _ = connection.as_mut() => return,
         () = stop.cancelled() => {}
         () = sleep(limits.life) => {}

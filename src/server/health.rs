@@ -1,4 +1,4 @@
-//! Whether the process is well, for whoever watches over it.
+//! The health endpoints for supervision of the process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use axum::http::StatusCode;
 
 use super::shared::Shared;
 
-/// Who waits longer for Postgres is not ready.
+/// The longest wait for Postgres of a process that counts as ready.
 const SOON: Duration = Duration::from_secs(1);
 
-/// The process lives.
+/// Answers `ok` while the process runs.
 pub(super) async fn lives() -> &'static str {
     "ok\n"
 }
 
-/// Postgres answers.
+/// Answers `ok` if Postgres answers in time, else 503.
 pub(super) async fn is_ready(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
     match tokio::time::timeout(SOON, shared.store.now()).await {
         Ok(Ok(_)) => (StatusCode::OK, "ok\n"),

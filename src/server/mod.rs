@@ -1,8 +1,8 @@
-//! The HTTP server. What is posted to us is checked, written down and answered; what it means is for `runner::receive`.
+//! The HTTP server. It checks, stores and answers webhooks; `daemon::receive` interprets them.
 //!
-//! Whoever has no key gets nothing but a number: no body is read that is too large, none is kept that is not signed, nobody
-//! holds a connection for longer than [`Limits`] say, and what is refused is told in the log once in a while, never repeated
-//! there.
+//! A client without the channel's secret gets only a status and a short sentence. The server reads no oversized body
+//! and stores no unsigned one. [`Limits`] bound the duration of each connection. Refusals are logged at intervals, with
+//! a count; the log never repeats the content of a refused request.
 
 mod connections;
 mod health;
@@ -30,7 +30,7 @@ use self::webhook_channels::WebhookChannels;
 use crate::store;
 use crate::store::Store;
 
-/// A server that has its address and does not answer yet.
+/// A server that is bound to its address and does not answer yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -52,7 +52,7 @@ pub enum Error {
 }
 
 impl Server {
-    /// Takes `address`; with port 0 one that is free. `posted` is told of every webhook that was written down.
+    /// Binds `address`; port 0 selects a free one. `posted` is notified of every stored webhook.
     pub async fn bind(address: SocketAddr, store: Store, posted: Arc<Notify>) -> Result<Self, Error> {
         let listen = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -63,7 +63,7 @@ impl Server {
         Ok(Self { listener, address, limits: Limits::default(), shared: Arc::new(shared) })
     }
 
-    /// With other limits than the usual ones.
+    /// Replaces the default limits.
     #[must_use]
     pub fn within(self, limits: Limits) -> Self {
         Self { limits, ..self }
@@ -73,7 +73,7 @@ impl Server {
         self.address
     }
 
-    /// Answers until `stop` is cancelled and whatever came before that is answered.
+    /// Serves until `stop` is cancelled, then finishes the requests that arrived before.
     pub async fn run(self, stop: &CancellationToken) {
         let router = Router::new()
             .route("/healthz", get(health::lives))

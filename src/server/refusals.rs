@@ -1,4 +1,4 @@
-//! Refusing: what is answered, and a line in the log that does not grow with the number of those who knock.
+//! Refusals of webhooks: their answers, and log lines whose number does not grow with the number of requests.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 
-/// The same is told again after this long, with how often it happened meanwhile.
+/// The interval at which a repeated refusal is logged again, with the count since the last line.
 const FOLD: Duration = Duration::from_mins(1);
 
-/// Why somebody is not let in.
+/// The reason of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reason {
     UnknownChannel,
@@ -18,10 +18,10 @@ pub(super) enum Reason {
     WrongSignature,
     TooLarge,
     TooSlow,
-    /// Whoever sent it went away in the middle.
+    /// The client disconnected in the middle of the body.
     Broken,
     NotJson,
-    /// We have no secret to check with.
+    /// The process has no secret to verify the webhook with.
     NoSecret,
     Busy,
     NotKept,
@@ -36,7 +36,7 @@ impl Reason {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken | Self::NotJson => StatusCode::BAD_REQUEST,
-            // The provider comes again.
+            // A 503 makes the provider send the webhook again.
             Self::NoSecret | Self::Busy | Self::NotKept => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -58,14 +58,14 @@ impl Reason {
     }
 }
 
-/// What was refused and told, by channel and reason.
+/// The refusals already logged, by channel and reason.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Mutex<Folds>);
 
 impl Refusals {
-    /// Notes a refusal. `detail` is told if this one is.
+    /// Counts a refusal and logs the first of its kind. `detail` appears only in that line.
     pub(super) fn note(&self, channel: &str, reason: Reason, detail: Option<&str>) {
-        // Names that nobody gave to anything are endless.
+        // A client can invent any number of channel names.
         let channel = if reason == Reason::UnknownChannel { "?" } else { channel };
         if self.folds().note((channel.to_owned(), reason), Instant::now()) {
             let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
@@ -73,13 +73,13 @@ impl Refusals {
         }
     }
 
-    /// Tells how often the same happened since it was told last, where that is a while ago.
+    /// Logs the counts of repeated refusals that were last logged at least `FOLD` ago.
     pub(super) fn tell_folded(&self, now: Instant) {
         let due = self.folds().take_due(now);
         tell(due);
     }
 
-    /// Tells what was not told yet.
+    /// Logs all remaining counts.
     pub(super) fn tell_rest(&self) {
         let rest = self.folds().take_all();
         tell(rest);
@@ -98,12 +98,12 @@ fn tell(folded: Vec<(Key, u64)>) {
 
 type Key = (String, Reason);
 
-/// What was told when, and how often it happened since.
+/// The time of the last log line and the count since, by channel and reason.
 #[derive(Debug, Default)]
 struct Folds(BTreeMap<Key, (Instant, u64)>);
 
 impl Folds {
-    /// Whether this is worth a line by itself.
+    /// Counts a refusal. Returns whether it deserves a line of its own.
     fn note(&mut self, key: Key, now: Instant) -> bool {
         if let Some((_, more)) = self.0.get_mut(&key) {
             *more += 1;
@@ -156,7 +156,7 @@ mod tests {
             assert!(!folds.note(wrong(), at(second)));
         }
         assert_eq!(folds.take_due(at(59)), []);
-        // What happened once is over; what went on is counted, and goes on being folded.
+        // A refusal that occurred once is dropped; a repeated one is counted and stays folded.
         assert_eq!(folds.take_due(at(60)), [(wrong(), 50)]);
         assert!(folds.note(key("b", Reason::WrongSignature), at(61)));
         assert!(!folds.note(wrong(), at(61)));

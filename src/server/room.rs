@@ -1,4 +1,4 @@
-//! The room for posts: limits how much may arrive, and how many are written down, at once.
+//! The memory budget for webhooks: limits the bytes that arrive at once and the webhooks that are stored at once.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::refusals::Reason;
 
-/// The largest post that a provider sends.
+/// The size of the largest webhook that a provider sends, in bytes.
 pub(super) const LARGEST: usize = 3 * 1024 * 1024;
-/// What may be arriving at once.
+/// The memory for all webhooks that are not stored yet, in KiB.
 const ROOM_KIB: usize = 48 * 1024;
-/// How long a post waits for room.
+/// The time that a webhook waits for memory.
 const WAIT_FOR_ROOM: Duration = Duration::from_millis(150);
-/// Posts that are written down at once: others need Postgres too.
+/// The number of webhooks stored at once: other work needs Postgres too.
 const WRITERS: usize = 4;
 
-/// The room there is for posts that are not written down yet.
+/// The memory available for webhooks that are not stored yet.
 #[derive(Debug)]
 pub(super) struct Room {
     kib: Semaphore,
-    /// Takes turns at writing down.
+    /// Limits the concurrent writes to the store.
     pub(super) writers: Semaphore,
 }
 
@@ -30,7 +30,7 @@ impl Room {
         Self { kib: Semaphore::new(ROOM_KIB), writers: Semaphore::new(WRITERS) }
     }
 
-    /// Makes `held` room for so many bytes, soon or not at all.
+    /// Extends `held` to cover `bytes`. Returns `Reason::Busy` if the memory is not free within `WAIT_FOR_ROOM`.
     async fn grow<'a>(&'a self, held: &mut Option<SemaphorePermit<'a>>, bytes: usize) -> Result<(), Reason> {
         let missing = bytes.div_ceil(1024).saturating_sub(held.as_ref().map_or(0, SemaphorePermit::num_permits));
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
@@ -47,7 +47,7 @@ impl Room {
         Ok(())
     }
 
-    /// Reads a body, in no more room than what has arrived of it takes.
+    /// Reads a body. It reserves memory only for the bytes that have arrived.
     pub(super) async fn read(&self, body: Body) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), Reason> {
         let (mut whole, mut held) = (Vec::new(), None);
         let mut chunks = body.into_data_stream();

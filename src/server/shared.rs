@@ -11,14 +11,14 @@ use super::room::Room;
 use super::webhook_channels::WebhookChannels;
 use crate::store::Store;
 
-/// How often it is looked whether the manifests have changed, and which refusals are worth a line.
+/// The interval between two checks for changed manifests and repeated refusals.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// What all requests share.
+/// The state that all requests share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) store: Store,
-    /// Tells that something was posted.
+    /// Signals that a webhook was stored.
     pub(super) posted: Arc<Notify>,
     pub(super) webhook_channels: WebhookChannels,
     pub(super) refusals: Refusals,
@@ -26,7 +26,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Follows the manifests and folds refusals until `stop` is cancelled.
+    /// Refreshes the webhook channels and logs repeated refusals until `stop` is cancelled.
     pub(super) async fn look_around(&self, stop: &CancellationToken) {
         let mut failed = false;
         while stop.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {

@@ -1,4 +1,4 @@
-//! The channels that are posted to, as the manifests in force have them.
+//! The channels that receive webhooks, according to the manifests in force.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,22 +7,22 @@ use crate::core::manifest::desired::{Channel, Secret};
 use crate::store;
 use crate::store::Store;
 
-/// How one channel tells who may come in. Secrets are read when they are needed.
+/// The secrets of one channel's webhooks. Each is read when it is needed.
 #[derive(Debug, Clone)]
 pub(super) struct WebhookChannel {
-    /// What posts are signed with.
+    /// The key that signs the webhooks.
     pub(super) app_secret: Option<Secret>,
-    /// What the provider must know to subscribe.
+    /// The token that the provider presents to subscribe.
     pub(super) verify_token: Option<Secret>,
 }
 
-/// The webhook_channels by the names of their channels.
+/// The webhook channels in force, by name.
 #[derive(Debug, Default)]
 pub(super) struct WebhookChannels(RwLock<Held>);
 
 #[derive(Debug, Default)]
 struct Held {
-    /// Of the manifests that say so.
+    /// The generation of the manifests that `by_name` comes from.
     generation: Option<i64>,
     by_name: BTreeMap<String, Arc<WebhookChannel>>,
 }
@@ -33,7 +33,7 @@ impl WebhookChannels {
         held.by_name.get(channel).map(Arc::clone)
     }
 
-    /// Takes over what is in force, if that changed.
+    /// Reloads the channels if the generation in force has changed.
     pub(super) async fn refresh(&self, store: &Store) -> Result<(), store::Error> {
         let generation = store.generation().await?;
         if self.0.read().unwrap_or_else(PoisonError::into_inner).generation == Some(generation) {
@@ -48,7 +48,7 @@ impl WebhookChannels {
     }
 }
 
-/// `None` for channels that nobody posts to.
+/// Returns `None` for channels that receive no webhooks.
 fn door(channel: &Channel) -> Option<Arc<WebhookChannel>> {
     match channel {
         Channel::Sandbox { .. } | Channel::Http(_) | Channel::Smtp(_) => None,

@@ -1,4 +1,5 @@
-//! `/webhooks/{channel}`: the handshake, and posts. A post is answered as soon as it is written down.
+//! The endpoint `/webhooks/{channel}`: the subscription handshake and posted webhooks. A webhook is answered as soon as
+//! it is stored.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use crate::channel::secret;
 use crate::channel::webhook;
 use crate::core::manifest::desired::Secret;
 
-/// How long it may take to arrive.
+/// The time for the body of a webhook to arrive.
 const WAIT_FOR_BODY: Duration = Duration::from_secs(10);
 const WAIT_FOR_STORE: Duration = Duration::from_secs(5);
 
-/// Why a post is refused, and what the log may know beside that.
+/// The reason of a refusal, and a detail for the log alone.
 struct Refused(Reason, Option<String>);
 
 impl From<Reason> for Refused {
@@ -30,7 +31,7 @@ impl From<Reason> for Refused {
 
 type Answer = (StatusCode, String);
 
-/// Tells a provider that subscribes that we are who we say.
+/// Answers the handshake of a provider that subscribes.
 pub(super) async fn shake_hands(
     State(shared): State<Arc<Shared>>,
     Path(channel): Path<String>,
@@ -50,7 +51,7 @@ fn welcome(shared: &Shared, channel: &str, asked: &BTreeMap<String, String>) -> 
     }
 }
 
-/// Takes a post.
+/// Answers a posted webhook.
 pub(super) async fn post(State(shared): State<Arc<Shared>>, Path(channel): Path<String>, request: Request) -> Answer {
     let taken = take(&shared, &channel, request).await;
     answer(&shared, &channel, taken.map(|()| String::new()))
@@ -77,12 +78,13 @@ async fn take(shared: &Shared, channel: &str, request: Request) -> Result<(), Re
     Ok(())
 }
 
-/// How long the body is, if that is said.
+/// Returns the declared length of the body in bytes, if any.
 fn length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Writes a post down. That it was though nobody said so in time does no harm: it comes again, and changes nothing.
+/// Stores a webhook. A write that succeeds after its timeout does no harm: the provider sends the webhook again, and
+/// the duplicate changes nothing.
 async fn keep(shared: &Shared, channel: &str, body: &[u8]) -> Result<(), Refused> {
     let write = async {
         let _turn = shared.room.writers.acquire().await;
@@ -96,7 +98,7 @@ async fn keep(shared: &Shared, channel: &str, body: &[u8]) -> Result<(), Refused
     }
 }
 
-/// What `secret` is at this moment.
+/// Returns the current value of `secret`.
 fn key(secret: Option<&Secret>, name: &str) -> Result<String, Refused> {
     let read = secret.map_or_else(|| Err(format!("the channel has no `{name}`")), secret::read);
     read.map_err(|error| Refused(Reason::NoSecret, Some(error)))

@@ -1,5 +1,6 @@
-//! The drip on `graphile_worker`: for each due person a job that makes the attempt durable, calls nobody, makes the outcome
-//! durable and enqueues the next day. Local queue and batched completion are on; the last two steps share a statement.
+//! The drip on `graphile_worker`. The job of each due person makes the attempt durable, calls no provider, makes the
+//! outcome durable and enqueues the next day. The last two steps share a statement. Local queue and batched completion
+//! are on.
 //!
 //! `graphile_worker MESSAGES [CONCURRENCY]`, with DATABASE_URL.
 
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
-/// Jobs enqueued and fetched in one go.
+/// The number of jobs enqueued or fetched at once.
 const TOGETHER: usize = 5_000;
 
 const ATTEMPT: &str = "insert into attempt (target, day, state, queued_at) values ($1, $2, 'sending', now())
@@ -24,7 +25,7 @@ const OUTCOME: &str = "with outcome as (
     select id from graphile_worker.add_job('message', json_build_object('target', $1, 'day', $2 + 1),
                                            run_at => now() + interval '1 day')";
 
-/// A person's message of one day.
+/// The message of one person on one day.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 struct Message {
     target: i64,
