@@ -29,11 +29,10 @@ use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
 pub use crate::core::lifecycle::outcome::{Outcome, Reaction, Refusal};
 
-/// The longest time that the hand-over of a batch may take, in real time. A shutdown waits longer, and a lease lasts
-/// longer.
+/// The longest hand-over of a batch, in real time. A shutdown waits longer, and a lease lasts longer.
 pub const HAND_OVER: Duration = Duration::from_secs(20);
 
-/// A provider connection that sends messages.
+/// A way to send messages, such as a provider's API, a mail server or the sandbox.
 #[async_trait]
 pub trait Channel: fmt::Debug + Send + Sync {
     /// Hands over `messages` and returns one outcome for each, in the same order.

@@ -27,8 +27,7 @@ pub enum Order {
     Heal {},
     /// Posts updates to a new webhook from now on, and drops those that wait for the previous one.
     Tell(Hook),
-    /// Simulates a message from a person, `+…`, to a number. For a day, messages without a template may go to that
-    /// person.
+    /// Simulates a message from a person, `+…`, to a number. The person can then get free-form messages for a day.
     Inbound { number: String, phone: String, text: String },
     /// Simulates that a person, `+…`, chooses to `stop` or `resume` the marketing messages of a number.
     Prefers { number: String, phone: String, value: String },

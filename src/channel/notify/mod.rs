@@ -34,8 +34,7 @@ impl Courier {
         Self { outgoing }
     }
 
-    /// Makes one attempt. A failed one may have reached the receiver, which recognizes a repeated notification by its
-    /// id.
+    /// Makes one attempt. A failed one may have reached the receiver, which recognizes a repetition by its id.
     pub async fn deliver(&self, notice: &Notification, now: Timestamp) -> Delivery {
         match self.attempt(notice, now).await {
             Ok(()) => Delivery::Done,

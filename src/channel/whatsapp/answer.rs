@@ -87,8 +87,7 @@ impl Answer {
     }
 }
 
-/// Returns the longer of two waits: `Retry-After`, and the minutes that Meta's usage header states per business
-/// account.
+/// Returns the longer wait: that of `Retry-After`, or the minutes in Meta's usage header, stated per business account.
 fn wait(reply: &Reply) -> Option<TimeDelta> {
     let said = retry_after(reply);
     let usage: Option<Value> =

@@ -1,7 +1,6 @@
 //! The effect of Meta's events on sending: some stop it, some allow it again.
 //!
-//! An unknown event has no effect on sending, but is still reported. If it does stop messages, Meta refuses them
-//! anyway.
+//! An unknown event has no effect on sending, but is still reported. If it stops messages, Meta refuses them anyway.
 
 use crate::channel::webhook::Meaning;
 use crate::core::domain::Timestamp;
