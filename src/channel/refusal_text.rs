@@ -11,7 +11,7 @@ const LONGEST: TimeDelta = TimeDelta::hours(24);
 const MAX_ERROR: usize = 300;
 
 /// Returns the wait that the `Retry-After` header states, in seconds or as a date. A date is compared with the `Date`
-/// header of the same answer, because the clock of the server counts. Without that header, the result is `None`.
+/// header of the same answer, because the clock of the server counts. A date without it gives `None`.
 pub(super) fn retry_after(reply: &Reply) -> Option<TimeDelta> {
     let text = reply.header("retry-after")?.trim();
     let seconds = text.parse().ok().or_else(|| {

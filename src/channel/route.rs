@@ -1,5 +1,4 @@
-//! The choice of a channel for each message: the one that its campaign names, else the one of its account, and no
-//! other.
+//! The choice of a channel for each message: the one that its campaign names, else only the one of its account.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};

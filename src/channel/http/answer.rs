@@ -10,7 +10,7 @@ use crate::core::manifest::desired::Http as Spec;
 /// The places in an answer where gateways state a reason.
 const WORDS: [&str; 5] = ["/response/message", "/error/message", "/message", "/detail", "/error"];
 
-/// Returns the outcome of the message with our `id`. `by_sender` is true if the request contains the account's `sender`.
+/// Returns the outcome of the message with our `id`. `by_sender` is true if the request has the account's `sender`.
 pub(super) fn outcome(spec: &Spec, reply: &Reply, (id, by_sender): (&str, bool)) -> Outcome {
     let status = reply.status;
     let any = spec.success_statuses.is_empty();

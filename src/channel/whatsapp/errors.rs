@@ -30,8 +30,7 @@ pub fn reaction(code: i64, attempts: u16) -> Reaction {
         33 | 131_045 | 133_010 | 133_006 | 131_037 => Reaction::PauseAccount,
         // The token; the permissions of the app; the recipient list of a test number; marketing switched off.
         190 | 0 | 3 | 10 | 200..=299 | 131_005 | 131_030 | 131_063 => Reaction::PauseChannel,
-        // The template is missing, too long, against policy, malformed, paused or disabled, or its parameters do not
-        // fit.
+        // The template is missing, too long, against policy, malformed, paused or disabled; or its parameters misfit.
         132_000 | 132_001 | 132_005 | 132_007 | 132_012 | 132_018 | 132_015 | 132_016 => Reaction::PauseRun,
         // The person is not on WhatsApp, is the sender itself, or lives in a country that is closed to the business.
         131_026 | 131_021 | 130_497 => Reaction::Leave,

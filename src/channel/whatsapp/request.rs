@@ -34,8 +34,7 @@ impl Body {
     }
 }
 
-/// Returns the body for a person with or without an open conversation. Refuses a message that cannot be sent, without a
-/// call.
+/// Returns the body for a person with or without an open conversation. Refuses without a call if nothing can be sent.
 pub(super) fn body(message: &OutgoingMessage, callback: &Callback) -> Result<Body, Outcome> {
     let content = &message.content;
     let (kind, value) = match (&content.template, message.in_conversation) {
