@@ -1,4 +1,4 @@
-//! Who calls when: not more at once than the other side takes, and nothing that would not be over in time.
+//! The limit of concurrent calls of a channel. No call begins that could outlast its hand-over.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{HAND_OVER, Outcome, Reaction};
 
-/// What is left of a hand-over when the last of its calls must be over.
+/// The part of a hand-over that remains after the latest end of its last call.
 const MARGIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -17,20 +17,20 @@ pub(super) struct CallSlots {
 }
 
 impl CallSlots {
-    /// For `at_once` calls of which none takes longer than `longest`.
+    /// Makes slots for `at_once` concurrent calls, each of which takes `longest` at most.
     pub(super) fn new(at_once: u16, longest: Duration) -> Self {
         Self { places: Semaphore::new(usize::from(at_once)), longest }
     }
 
-    /// When the last call of a hand-over that begins now may begin.
+    /// Returns the latest instant at which a call may begin, for a hand-over that begins now.
     pub(super) fn latest(&self) -> Instant {
         Instant::now() + HAND_OVER.saturating_sub(MARGIN + self.longest)
     }
 
-    /// Waits for its turn.
+    /// Waits for a free slot until `latest`.
     ///
     /// # Errors
-    /// What is known of a message whose turn has not come by then: the lane has to wait, and nothing was tried.
+    /// The outcome of a message that got no slot in time: nothing was sent, and the lane has to wait.
     pub(super) async fn take(&self, latest: Instant) -> Result<SemaphorePermit<'_>, Outcome> {
         if let Ok(Ok(turn)) = timeout_at(latest, self.places.acquire()).await {
             return Ok(turn);

@@ -1,7 +1,7 @@
-//! How messages leave.
+//! Channels, which hand messages over to providers.
 //!
-//! A channel is handed a claimed batch and says of each message what is known of it. It decides nothing else:
-//! what an outcome means is `lifecycle::settlement`'s.
+//! A channel receives a claimed batch and returns one outcome for each message. It decides nothing else:
+//! `core::lifecycle::outcome` defines the consequences of an outcome.
 
 mod concurrency;
 pub mod fake_graph;
@@ -29,18 +29,18 @@ use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
 pub use crate::core::lifecycle::outcome::{Outcome, Reaction, Refusal};
 
-/// The longest the hand-over of a batch may take, in real time. A stop waits longer than that, a lease lasts longer.
+/// The longest hand-over of a batch, in real time. A shutdown waits longer, and a lease lasts longer.
 pub const HAND_OVER: Duration = Duration::from_secs(20);
 
-/// A way for messages to leave.
+/// A way to send messages, such as a provider's API, a mail server or the sandbox.
 #[async_trait]
 pub trait Channel: fmt::Debug + Send + Sync {
-    /// Hands over `messages`; one outcome for each, in the same order.
+    /// Hands over `messages` and returns one outcome for each, in the same order.
     ///
-    /// After [`HAND_OVER`] nobody waits for the answer. Whatever may have left is [`Outcome::Unknown`].
+    /// The caller stops waiting after [`HAND_OVER`]. A message that may have left is [`Outcome::Unknown`].
     async fn hand_over(&self, messages: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome>;
 
-    /// Whether it waits for somebody else, so that what it is handed for one lane must not hold up another.
+    /// Returns true if the channel waits for another server. A batch of one lane must then not delay another lane.
     fn calls_out(&self) -> bool {
         true
     }

@@ -1,8 +1,9 @@
-//! Calls to other people's servers: with a deadline, over TLS, never following a redirect. Addresses and headers may be
-//! secrets, so no error names one.
+//! HTTP calls to third-party servers: with a deadline, over TLS, without redirects. Addresses and headers may be
+//! secrets, so no error contains one.
 //!
-//! Who only wants something taken posts it, and nothing is kept of the answer, which often names what was asked for.
-//! Who lives by the answer exchanges, and is told of every failure whether the other side can have read anything.
+//! [`Outgoing::post_json`] serves callers that need only the status. It drops the body of the answer, which often
+//! repeats parts of the request. [`Outgoing::exchange`] serves callers that need the answer. Its error states if the
+//! other side may have read the request.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::{Arc, OnceLock};
@@ -13,41 +14,41 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use thiserror::Error;
 
-/// The longest a call may take.
+/// The longest duration of a call by [`Outgoing::post_json`].
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// What most bodies are.
+/// The content type of most bodies.
 const JSON: &str = "application/json";
 
-/// What is read of an answer that somebody wants to read.
+/// The number of bytes of an answer that [`Outgoing::exchange`] reads at most.
 pub const MAX_REPLY_BYTES: usize = 64 * 1024;
-/// A connection that waits longer for its next call may be closed from the other side just as the call leaves, and nobody
-/// would know whether it was read.
+/// The longest time that a connection is kept for its next call. The server may close an older connection just as a
+/// request leaves, and the client could not tell if the request was read.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// Calls out. Made ready at the first call: whoever makes none needs no certificates.
+/// A client for calls. It is built at the first call, so a process that makes no call needs no certificates.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     client: Arc<OnceLock<reqwest::Client>>,
     connect_within: Duration,
 }
 
-/// A call whose answer counts.
+/// A call whose answer is read.
 #[derive(Clone)]
 pub struct Call<'a> {
     pub method: Method,
     pub url: &'a str,
-    /// A name and a password that let one in.
+    /// The name and password for basic authentication.
     pub credentials: Option<(&'a str, &'a str)>,
     pub headers: &'a [(&'a str, String)],
-    /// With what it is: `application/json`.
+    /// The content type, such as `application/json`, and the body.
     pub body: Option<(&'a str, &'a str)>,
-    /// For all of it, from the connection to the end of the answer.
+    /// The time limit of the whole call, from the connection to the end of the answer.
     pub within: Duration,
 }
 
 impl<'a> Call<'a> {
-    /// Posts JSON.
+    /// Makes a `POST` request with a JSON body.
     pub fn json(url: &'a str, headers: &'a [(&'a str, String)], body: &'a str, within: Duration) -> Self {
         Self { method: Method::POST, url, credentials: None, headers, body: Some((JSON, body)), within }
     }
@@ -59,12 +60,12 @@ impl fmt::Debug for Call<'_> {
     }
 }
 
-/// What the other side said.
+/// The answer of the server.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub status: u16,
     headers: HeaderMap,
-    /// Up to [`MAX_REPLY_BYTES`] of it.
+    /// The first [`MAX_REPLY_BYTES`] bytes of the body.
     pub body: Vec<u8>,
 }
 
@@ -76,24 +77,24 @@ impl Reply {
         Self { status, headers: headers.iter().filter_map(value).collect(), body: body.into() }
     }
 
-    /// The first header of this name, written in lower case, if it is text.
+    /// Returns the first header of this name, which must be in lower case. Returns `None` if the value is not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Silence {
-    /// Nothing left: no address, no connection.
+    /// Nothing was sent: the address is wrong, or no connection was made.
     #[error("{0}")]
     NotSent(String),
-    /// The other side may have read all of it.
+    /// The server may have read the whole request.
     #[error("{0}")]
     Unknown(String),
 }
 
-/// Why a call came to nothing, as far as is known.
+/// The reason why a call failed.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error("the address is not one: write `https://…`")]
@@ -102,18 +103,18 @@ pub enum Error {
     Call(String),
 }
 
-/// What the other side said, in no words of its own.
+/// The status of an answer, without its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer(StatusCode);
 
 impl Answer {
-    /// It took what it was told.
+    /// Returns true if the status is 2xx.
     pub fn is_success(self) -> bool {
         self.0.is_success()
     }
 }
 
-/// The status, with its name if it is a known one: `404 Not Found`.
+/// Writes the status, with its name if it is a known one: `404 Not Found`.
 impl Display for Answer {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.as_u16())?;
@@ -126,31 +127,31 @@ impl Outgoing {
         Self { client: Arc::default(), connect_within: DEADLINE }
     }
 
-    /// Gives up on connections that are not there after so long, or after half of the `longest` call: when its time is up
-    /// nobody could tell whether anything was sent.
+    /// Makes a client that limits connecting to `connect_within`, or to half of the `longest` call if that is shorter.
+    /// If connecting used up the time of a call, the client could not tell if anything was sent.
     pub fn calling(connect_within: Duration, longest: Duration) -> Self {
         Self { connect_within: connect_within.min(longest / 2), ..Self::new() }
     }
 
-    /// Posts JSON with these headers and waits for the answer.
+    /// Posts JSON with these headers and returns the status of the answer.
     pub async fn post_json(&self, url: &str, headers: &[(&str, String)], body: String) -> Result<Answer, Error> {
         let call = Call::json(url, headers, &body, DEADLINE);
         let request = self.request(&call)?;
         Ok(Answer(request.send().await.map_err(|error| Error::Call(said(error, DEADLINE)))?.status()))
     }
 
-    /// Makes a call and brings the answer, whatever its status.
+    /// Makes a call and returns the answer, whatever its status.
     pub async fn exchange(&self, call: &Call<'_>) -> Result<Reply, Silence> {
         let request = self.request(call).map_err(|error| Silence::NotSent(error.to_string()))?;
         let failed = |error: reqwest::Error| {
-            // Name, connection and TLS come before the first byte of a request.
+            // Name resolution, connection and TLS precede the first byte of a request.
             let unsent = error.is_connect() || error.is_builder();
             let text = said(error, call.within);
             if unsent { Silence::NotSent(text) } else { Silence::Unknown(text) }
         };
         let mut response = request.send().await.map_err(failed)?;
         let mut body = Vec::new();
-        // By now all of it was sent, whatever the error looks like.
+        // The whole request was sent by now, whatever the kind of the error.
         let cut = |error| Silence::Unknown(said(error, call.within));
         while let Some(chunk) = response.chunk().await.map_err(cut)? {
             let room = MAX_REPLY_BYTES - body.len();
@@ -185,7 +186,7 @@ impl Outgoing {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        // Refused when somebody did so already, which is as well.
+        // The call fails if a provider is already installed, which serves as well.
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder()
             .connect_timeout(self.connect_within)
@@ -204,7 +205,7 @@ impl Default for Outgoing {
     }
 }
 
-/// What went wrong with all its causes, without the address.
+/// Describes an error with all its causes, without the address.
 fn said(error: reqwest::Error, within: Duration) -> String {
     if error.is_timeout() {
         let text = if error.is_connect() { "no connection in time".to_owned() } else { no_answer(within) };

@@ -1,17 +1,17 @@
-//! What servers say with their refusals: how long to wait, and why; and what of it nobody is told.
+//! Texts of refusals: the wait and the reason that they state, without personal data and secrets.
 
 use chrono::{DateTime, TimeDelta};
 
 use crate::channel::outgoing::Reply;
 use crate::core::lifecycle::outcome::Outcome;
 
-/// Nobody waits longer for a limit.
+/// The longest wait that a limit may impose.
 const LONGEST: TimeDelta = TimeDelta::hours(24);
-/// Of what was said, in characters.
+/// The longest text of an error, in characters.
 const MAX_ERROR: usize = 300;
 
-/// How long to wait by the header, which says so in seconds or as a date. A date is read by the clock of who wrote it, the
-/// `Date` of the same answer; without one it says nothing.
+/// Returns the wait that the `Retry-After` header states, in seconds or as a date. A date is compared with the `Date`
+/// header of the same answer, because the clock of the server counts. A date without it gives `None`.
 pub(super) fn retry_after(reply: &Reply) -> Option<TimeDelta> {
     let text = reply.header("retry-after")?.trim();
     let seconds = text.parse().ok().or_else(|| {
@@ -21,19 +21,19 @@ pub(super) fn retry_after(reply: &Reply) -> Option<TimeDelta> {
     wait_of(seconds?)
 }
 
-/// So many seconds, if that is a wait.
+/// Returns a wait of `seconds`, at most 24 hours; `None` unless it is positive.
 pub(super) fn wait_of(seconds: i64) -> Option<TimeDelta> {
     (seconds > 0).then(|| TimeDelta::seconds(seconds.min(LONGEST.num_seconds())))
 }
 
-/// On one line, and not longer than anybody reads.
+/// Returns the text on one line, cut to 300 characters.
 pub(super) fn short(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = if line.is_empty() { "no reason was given".to_owned() } else { line };
     if line.chars().count() <= MAX_ERROR { line } else { line.chars().take(MAX_ERROR).chain(['…']).collect() }
 }
 
-/// The same outcome, in no words that lead to a person or let one in.
+/// Replaces `words`, which identify a person or grant access, in the error of an outcome.
 pub(super) fn without<'a>(outcome: Outcome, words: impl Iterator<Item = &'a str>) -> Outcome {
     let words = words.filter(|word| !word.is_empty());
     let clean = |error| words.fold(error, |error: String, word| error.replace(word, "…"));

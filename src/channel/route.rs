@@ -1,4 +1,4 @@
-//! Which message leaves by which channel: the one its campaign names, else the one of its account, and no other.
+//! The choice of a channel for each message: the one that its campaign names, else only the one of its account.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -12,10 +12,10 @@ use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{Name, Timestamp};
 use crate::core::manifest::desired::Channel as Spec;
 
-/// Makes the channel that a manifest describes; without one, the built-in sandbox.
+/// Makes the channel that a manifest describes; without a description, the built-in sandbox.
 pub type Open = Arc<dyn Fn(Option<&Spec>) -> Arc<dyn Channel> + Send + Sync>;
 
-/// The channels of one revision, ready.
+/// The open channels of one revision.
 pub struct Channels {
     named: HashMap<Name, Arc<dyn Channel>>,
     built_in: Arc<dyn Channel>,
@@ -33,20 +33,20 @@ impl Channels {
         Self { named, built_in: open(None) }
     }
 
-    /// Whether one of them waits for somebody else.
+    /// Returns true if one of the channels waits for another server.
     pub fn call_out(&self) -> bool {
         self.built_in.calls_out() || self.named.values().any(|channel| channel.calls_out())
     }
 
-    /// Hands each message to the channel of its campaign or account, the channels side by side; one outcome for each message, in
-    /// the same order.
+    /// Hands each message to the channel of its campaign or account. The channels work concurrently. Returns one
+    /// outcome for each message, in the same order.
     pub async fn hand_over(&self, messages: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome> {
         let mut groups: BTreeMap<Option<&Name>, Vec<usize>> = BTreeMap::new();
         for (place, message) in messages.iter().enumerate() {
             groups.entry(message.channel.as_ref()).or_default().push(place);
         }
         let calls = groups.into_iter().map(|(name, places)| async move {
-            // Nearly always all of them: then nothing is copied.
+            // Nearly always, one channel takes the whole batch, and then nothing is copied.
             let batch: Cow<'_, [OutgoingMessage]> = if places.len() == messages.len() {
                 Cow::Borrowed(messages)
             } else {
@@ -68,7 +68,7 @@ impl Channels {
     }
 }
 
-/// What `channel` says of `batch`. Who does not answer in time, or not for every message, leaves it open what left.
+/// Returns the outcomes of `batch`. All are unknown if the channel answers late, or not for every message.
 async fn in_time(channel: &dyn Channel, batch: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome> {
     let unknown = |error: String| vec![Outcome::Unknown { error }; batch.len()];
     match tokio::time::timeout(HAND_OVER, channel.hand_over(batch, now)).await {

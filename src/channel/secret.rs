@@ -1,15 +1,15 @@
-//! Secrets, read where they are. Nothing is kept: whoever asks again gets what is there by then, so that a token can be
-//! renewed while everything runs.
+//! Secrets from the environment or from files. None is cached: each read returns the current value, so a token can be
+//! renewed while the process runs.
 
 use std::fs;
 
 use crate::config;
 use crate::core::manifest::desired::{MaybeSecret, Secret};
 
-/// Reads a secret, without the blanks around it.
+/// Reads a secret and trims surrounding white space.
 ///
 /// # Errors
-/// A sentence that says where it should be; it does not repeat what is there.
+/// A sentence that names the place of the secret, but never its value.
 pub fn read(secret: &Secret) -> Result<String, String> {
     let (text, place) = match secret {
         Secret::FromEnv(name) => {
@@ -25,7 +25,7 @@ pub fn read(secret: &Secret) -> Result<String, String> {
     if text.is_empty() { Err(format!("{place} is empty")) } else { Ok(text.to_owned()) }
 }
 
-/// Reads what may be a secret.
+/// Reads a value that may be a secret.
 ///
 /// # Errors
 /// As [`read`].

@@ -1,4 +1,4 @@
-//! Nothing leaves this machine by a clock that was set: a week of it may be three minutes.
+//! A channel that sends nothing, for databases with a set clock: a week of such a clock may last three minutes.
 
 use async_trait::async_trait;
 
@@ -6,7 +6,7 @@ use super::{Channel, Outcome, Reaction};
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
 
-/// In place of a channel that calls others, on a database whose clock somebody has set.
+/// The replacement for every channel that calls out, on a database whose clock was set.
 #[derive(Debug)]
 pub struct Withheld;
 

@@ -1,4 +1,4 @@
-//! How the stand-in behaves: what it was told to do with the next calls, with those of one person, and with a share of all.
+//! The behaviour of the fake Graph API: faults for the next calls, for one person, or for a random share of all calls.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -10,24 +10,24 @@ use super::check::Wanted;
 use super::error::ApiError;
 use crate::core::domain::{Timestamp, mix};
 
-/// Free messages may follow what somebody wrote for so long.
+/// The time after an inbound message during which messages without a template may go to its author.
 const CONVERSATION_HOURS: i64 = 24;
 
-/// What holds for all calls.
+/// The settings for all calls.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Behaviour {
-    /// Chance follows it.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// The token that may send. `None`: any.
+    /// The only accepted token; `None` accepts any token.
     pub token: Option<String>,
-    /// How long a call takes, from the first to the second, in milliseconds.
+    /// The shortest and the longest duration of a call, in milliseconds.
     pub latency_ms: [u64; 2],
-    /// What one number takes; above it is 130429.
+    /// The throughput of one number, above which calls fail with error 130429.
     pub messages_per_second: Option<u32>,
-    /// Approved templates and how many parameters their bodies have. `None`: whatever is asked for.
+    /// The approved templates with the number of parameters of their bodies. `None` accepts every template.
     pub templates: Option<BTreeMap<String, usize>>,
-    /// Whether templates only go by `/marketing_messages`.
+    /// True if templates are accepted only by `/marketing_messages`.
     pub marketing_only: bool,
     /// The share of calls whose connection is cut before they are read.
     pub cut_before: f64,
@@ -35,32 +35,32 @@ pub struct Behaviour {
     pub cut_after: f64,
 }
 
-/// What becomes of one call, if not what it should.
+/// A simulated failure of one call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum Fault {
     Error(ApiError),
-    /// The connection is cut, and nothing was accepted.
+    /// The connection is cut before the message is accepted.
     CutBefore,
-    /// The message is accepted, and the connection cut.
+    /// The connection is cut after the message is accepted.
     CutAfter,
-    /// The message is accepted, and there is no answer.
+    /// The message is accepted, but no answer follows.
     Hang,
-    /// The message is accepted, and the answer is none of the Graph API.
+    /// The message is accepted, but the answer is not in the format of the Graph API.
     Garbled,
-    /// Somebody else answers, with this status; nothing was accepted.
+    /// Another server answers with this status; nothing is accepted.
     Stranger(u16),
 }
 
-/// Behaviour with all that it depends on.
+/// The behaviour, with the state on which it depends.
 #[derive(Debug, Default)]
 pub(super) struct Manners {
     pub(super) behaviour: Behaviour,
     pub(super) next: VecDeque<Fault>,
     pub(super) for_phone: HashMap<String, Fault>,
-    /// When somebody last wrote to a number.
+    /// The time of the last inbound message, by number and person.
     pub(super) inbound: HashMap<(String, String), Timestamp>,
-    /// Of each number, the second that is counted and what it took in it.
+    /// The start of the current second and the messages taken in it, by number.
     taken: HashMap<String, (Instant, u32)>,
     drawn: u64,
 }
@@ -70,13 +70,13 @@ impl Manners {
         Self { behaviour, ..Self::default() }
     }
 
-    /// How long this call takes.
+    /// Returns the duration of this call.
     pub(super) fn latency(&mut self) -> Duration {
         let [from, to] = self.behaviour.latency_ms;
         Duration::from_millis(from + self.draw() % (to.saturating_sub(from) + 1))
     }
 
-    /// What was ordered for a call of this person, else for the next one, else what chance says.
+    /// Returns the fault of a call: the one ordered for this person, else for the next call, else a random one.
     pub(super) fn fault(&mut self, to: &str) -> Option<Fault> {
         if let Some(fault) = self.for_phone.get(to) {
             return Some(fault.clone());
@@ -98,7 +98,7 @@ impl Manners {
         mix(mix(self.behaviour.seed) ^ self.drawn)
     }
 
-    /// Whether a sound message may go by this number now.
+    /// Checks that a valid message may be sent by this number now.
     pub(super) fn admit(&mut self, call: &Admission<'_>, wanted: &Wanted) -> Result<(), ApiError> {
         match &wanted.template {
             None => self.in_conversation(call, &wanted.to)?,
@@ -146,7 +146,7 @@ impl Manners {
     }
 }
 
-/// The call of a sound message.
+/// The circumstances of a call with a valid message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Admission<'a> {
     pub(super) number: &'a str,
@@ -155,7 +155,7 @@ pub(super) struct Admission<'a> {
     pub(super) instant: Instant,
 }
 
-/// From 0 to 1.
+/// Maps a number to the range from 0 to 1.
 #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
 pub(super) fn share(number: u64) -> f64 {
     (number >> 11) as f64 / (1_u64 << 53) as f64

@@ -1,23 +1,23 @@
-//! Whether a body is one that the Graph API takes.
+//! The validation of request bodies, as by the Graph API.
 
 use serde_json::Value;
 
 use super::error::ApiError;
 
-/// What a body asks for.
+/// The content of a valid body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
-    /// As it was written.
+    /// The recipient, as written.
     pub(super) to: String,
-    /// Of whoever sends, empty when they gave none.
+    /// The callback data of the sender; empty if there is none.
     pub(super) key: String,
-    /// The template; `None`: something that needs a conversation.
+    /// The name of the template; `None` for a message that needs an open conversation.
     pub(super) template: Option<String>,
-    /// How many parameters the body of the template gets.
+    /// The number of parameters for the body of the template.
     pub(super) parameters: usize,
 }
 
-/// Reads a body as `/messages` does.
+/// Validates a body as `/messages` does.
 pub(super) fn check(body: &Value) -> Result<Wanted, ApiError> {
     if text(body, "messaging_product") != Some("whatsapp") {
         return Err(ApiError::new(100, "The parameter messaging_product is required."));
@@ -47,7 +47,7 @@ pub(super) fn check(body: &Value) -> Result<Wanted, ApiError> {
     Ok(wanted)
 }
 
-/// Returns how many parameters the body gets.
+/// Returns the number of parameters for the body of the template.
 fn component(component: &Value) -> Result<usize, ApiError> {
     let parameters = component.get("parameters").and_then(Value::as_array).ok_or_else(|| missing("parameters"))?;
     parameters.iter().try_for_each(parameter)?;

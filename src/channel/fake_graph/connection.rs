@@ -1,4 +1,4 @@
-//! Connections that can be cut in the middle of a call, as networks do.
+//! Connections that can be cut during a call, as by a network failure.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Cuts the connection of a call: no answer gets through any more.
+/// A switch that cuts the connection of a call: no further answer gets through.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cut(Arc<AtomicBool>);
 
@@ -28,7 +28,7 @@ impl Connected<IncomingStream<'_, Frail>> for Cut {
     }
 }
 
-/// Listens for connections that can be cut.
+/// A listener for connections that can be cut.
 #[derive(Debug)]
 pub(super) struct Frail(pub(super) TcpListener);
 
@@ -46,7 +46,7 @@ impl Listener for Frail {
     }
 }
 
-/// A connection that takes nothing more to send once it is cut.
+/// A connection that refuses every write once it is cut.
 #[derive(Debug)]
 pub(super) struct Stream {
     stream: TcpStream,

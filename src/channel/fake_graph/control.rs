@@ -1,4 +1,4 @@
-//! What a stand-in in a process of its own is asked and told.
+//! The control interface of a fake Graph API that runs in its own process.
 
 use std::sync::Arc;
 
@@ -13,33 +13,33 @@ use super::graph::reply;
 use super::state::{Inner, State};
 use super::webhook::{Hook, Post};
 
-/// One thing to do; as JSON `{"failNext": {"calls": 2, "fault": {"error": {"code": 131026}}}}`.
+/// One order, in JSON such as `{"failNext": {"calls": 2, "fault": {"error": {"code": 131026}}}}`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Order {
-    /// Behave otherwise from now on.
+    /// Replaces the behaviour.
     Behave(Behaviour),
-    /// Do this to the next sound calls.
+    /// Applies a fault to the next valid calls.
     FailNext { calls: usize, fault: Fault },
-    /// Do this to every sound call for a person, `+…`.
+    /// Applies a fault to every valid call for a person, `+…`.
     FailFor { phone: String, fault: Fault },
-    /// Forget every fault that was ordered.
+    /// Removes every ordered fault.
     Heal {},
-    /// Post updates there from now on; what waits for another place is forgotten.
+    /// Posts updates to a new webhook from now on, and drops those that wait for the previous one.
     Tell(Hook),
-    /// Somebody, `+…`, writes to a number; free messages may go to them for a day.
+    /// Simulates a message from a person, `+…`, to a number. The person can then get free-form messages for a day.
     Inbound { number: String, phone: String, text: String },
-    /// Somebody, `+…`, tells WhatsApp to `stop` or `resume` the marketing of a number.
+    /// Simulates that a person, `+…`, chooses to `stop` or `resume` the marketing messages of a number.
     Prefers { number: String, phone: String, value: String },
 }
 
-/// `GET /_ledger`: all that was accepted, in order.
+/// Answers `GET /_ledger` with all accepted messages, in order.
 pub(super) async fn ledger(Shared(state): Shared<Arc<State>>) -> Response<Body> {
     let accepted = json!(state.lock().ledger);
     reply(200, &[], &accepted)
 }
 
-/// `POST /_order`: carries it out before it answers.
+/// Answers `POST /_order` after carrying out the order.
 pub(super) async fn order(Shared(state): Shared<Arc<State>>, body: Bytes) -> Response<Body> {
     match serde_json::from_slice(&body) {
         Ok(order) => {

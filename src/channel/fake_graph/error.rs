@@ -1,9 +1,9 @@
-//! Errors as the Graph API words them.
+//! Errors in the format of the Graph API.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A refusal.
+/// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ApiError {
@@ -14,10 +14,10 @@ pub struct ApiError {
     pub message: String,
     #[serde(default)]
     pub details: String,
-    /// Seconds, as `Retry-After`.
+    /// The `Retry-After` header, in seconds.
     #[serde(default)]
     pub retry_after: Option<u64>,
-    /// Minutes, in `X-Business-Use-Case-Usage`.
+    /// The time to regain access in the `X-Business-Use-Case-Usage` header, in minutes.
     #[serde(default)]
     pub regain_after: Option<u64>,
 }
@@ -47,7 +47,7 @@ impl ApiError {
         }})
     }
 
-    /// Its headers.
+    /// Returns the headers of the answer.
     pub(super) fn headers(&self) -> Vec<(&'static str, String)> {
         let usage = self.regain_after.map(|minutes| {
             json!({"102290129340398": [{"type": "whatsapp", "call_count": 100, "total_cputime": 9, "total_time": 9,

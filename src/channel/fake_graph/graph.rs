@@ -1,4 +1,4 @@
-//! The endpoints of the Graph API.
+//! The endpoints of the fake Graph API.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::error::ApiError;
 use super::ledger::Accepted;
 use super::state::{State, wa_id};
 
-/// `POST /{version}/{number}/messages`.
+/// Answers `POST /{version}/{number}/messages`.
 pub(super) async fn messages(
     shared: Shared<Arc<State>>,
     cut: ConnectInfo<Cut>,
@@ -26,7 +26,7 @@ pub(super) async fn messages(
     Call::begin(&shared.0, &cut.0, &number, false).answer(&headers, &body).await
 }
 
-/// `POST /{version}/{number}/marketing_messages`.
+/// Answers `POST /{version}/{number}/marketing_messages`.
 pub(super) async fn marketing_messages(
     shared: Shared<Arc<State>>,
     cut: ConnectInfo<Cut>,
@@ -44,7 +44,7 @@ struct Call<'a> {
     is_marketing: bool,
 }
 
-/// Whoever hangs up ends their call too.
+/// Ends the count of a call, even if the client disconnects first.
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         self.state.lock().traffic.at_once -= 1;
@@ -105,11 +105,11 @@ impl<'a> Call<'a> {
         if given == token {
             return Ok(());
         }
-        // As Meta does, which is why nobody may keep its words as they are.
+        // Meta repeats the token too, so a client must not store its error texts unchanged.
         Err(ApiError::new(190, format!("Malformed access token {given}")))
     }
 
-    /// Takes the message, unless its number may not send it.
+    /// Accepts the message, unless its number may not send it.
     fn accept(&self, wanted: &Wanted, body: Value) -> Result<String, ApiError> {
         let mut inner = self.state.lock();
         let now = inner.clock.now();
@@ -147,7 +147,7 @@ pub(super) fn reply(status: u16, headers: &[(&'static str, String)], body: &Valu
     response.body(Body::from(body.to_string())).unwrap_or_else(|_| stranger(500))
 }
 
-/// What a proxy or another server would say.
+/// Returns an answer as of a proxy or another server.
 fn stranger(status: u16) -> Response<Body> {
     let mut response = Response::new(Body::from("<html><body>Something else</body></html>"));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

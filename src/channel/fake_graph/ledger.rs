@@ -1,22 +1,22 @@
-//! What was accepted: the truth that everything else is compared with.
+//! The ledger of accepted messages, with which tests compare all other records.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::core::domain::Timestamp;
 
-/// One message that was accepted. Whether the sender knows is another matter.
+/// One accepted message. The sender may not know that it was accepted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Accepted {
-    /// What it is called from now on: `wamid.…`.
+    /// The id that the server assigned: `wamid.…`.
     pub id: String,
-    /// What the sender calls it.
+    /// The callback data of the sender.
     pub key: String,
     /// The number that sent it.
     pub number: String,
     pub to: String,
     pub at: Timestamp,
-    /// Whether it came by `/marketing_messages`.
+    /// True if the message came by `/marketing_messages`.
     pub marketing: bool,
     pub body: Value,
 }

@@ -1,8 +1,8 @@
-//! A stand-in for the Graph API: a server on this machine with the documented shapes, for tests and demos.
+//! The fake Graph API: a local server with the documented request and answer formats, for tests and demos.
 //!
-//! It takes and refuses messages as Meta does, keeps a ledger of what it accepted, and posts signed webhooks. It fails as
-//! it is told to: with any error, for one person or for the next calls, by throttling, slowly, or by cutting connections
-//! before or after a message was accepted. The same seed gives the same chances.
+//! It accepts and refuses messages as Meta does, records accepted messages in a ledger, and posts signed webhooks. It
+//! simulates failures on order: any error, for one person or the next calls; throttling; slow answers; connections cut
+//! before or after a message is accepted. The same seed gives the same random choices.
 
 mod behaviour;
 mod check;
@@ -34,7 +34,7 @@ use self::state::{Inner, State};
 use self::webhook::Post;
 pub use self::webhook::{Hook, signature};
 
-/// The server. It ends when this is dropped.
+/// A running server, which stops when this value is dropped.
 #[derive(Debug)]
 pub struct FakeGraph {
     address: SocketAddr,
@@ -43,7 +43,7 @@ pub struct FakeGraph {
 }
 
 impl FakeGraph {
-    /// Listens on `address`; port 0 takes a free one.
+    /// Listens on `address`; port 0 selects a free port.
     pub async fn start(address: SocketAddr, clock: Clock, behaviour: Behaviour) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -65,32 +65,32 @@ impl FakeGraph {
         Ok(Self { address, state, _server: server })
     }
 
-    /// What a channel has as its `baseUrl`.
+    /// Returns the `baseUrl` for a channel.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// All that was accepted, in order.
+    /// Returns all accepted messages, in order.
     pub fn ledger(&self) -> Vec<Accepted> {
         self.state.lock().ledger.clone()
     }
 
-    /// What came in, whatever became of it.
+    /// Returns the counts of all calls, whatever their outcome.
     pub fn traffic(&self) -> Traffic {
         self.state.lock().traffic
     }
 
-    /// Carries out an order; in force when this returns.
+    /// Carries out an order, which is in force when this returns.
     pub fn order(&self, order: Order) {
         control::carry_out(order, &mut self.state.lock());
     }
 
-    /// Sets its clock.
+    /// Replaces the clock of the server.
     pub fn set_clock(&self, clock: Clock) {
         self.state.lock().clock = clock;
     }
 
-    /// Waits until every update was taken.
+    /// Waits until the webhook has taken every update.
     pub async fn drained(&self) {
         let pending = self.state.lock().hook.as_ref().map(Post::pending);
         if let Some(pending) = pending {

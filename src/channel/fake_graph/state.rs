@@ -1,4 +1,4 @@
-//! The state of the stand-in: clock, behaviour, ledger, traffic and webhook.
+//! The state of the fake Graph API: clock, behaviour, ledger, traffic and webhook.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,7 @@ use super::ledger::Accepted;
 use super::webhook::{Post, Update};
 use crate::core::domain::{Timestamp, mix};
 
-/// What time it is there, and how fast it passes.
+/// The clock of the server: a start time and a speed.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: Timestamp,
@@ -19,7 +19,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// It is `start` now, and time passes `speed` times as fast as it does.
+    /// Makes a clock that shows `start` now and runs `speed` times as fast as real time.
     pub fn new(start: Timestamp, speed: f64) -> Self {
         Self { start, since: Instant::now(), speed }
     }
@@ -30,12 +30,12 @@ impl Clock {
     }
 }
 
-/// Calls that came in.
+/// The counts of incoming calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     pub calls: u64,
     pub at_once: u64,
-    /// The most there ever were.
+    /// The highest value of `at_once` so far.
     pub most_at_once: u64,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Inner {
     pub(super) ledger: Vec<Accepted>,
     pub(super) traffic: Traffic,
     pub(super) hook: Option<Post>,
-    /// Messages of people.
+    /// The number of inbound messages so far, from which their ids are made.
     spoken: u64,
 }
 
@@ -74,7 +74,7 @@ impl Inner {
         self.traffic.most_at_once = self.traffic.most_at_once.max(self.traffic.at_once);
     }
 
-    /// Enters a message in the ledger and tells of it. Says what it is called.
+    /// Enters a message in the ledger and reports its statuses to the webhook.
     pub(super) fn accept(&mut self, accepted: Accepted) {
         if let Some(hook) = &self.hook {
             let status = |status: &str| {
@@ -135,7 +135,7 @@ impl Inner {
     }
 }
 
-/// What WhatsApp calls a person by.
+/// Returns the WhatsApp id of a person: the phone without `+`.
 pub(super) fn wa_id(phone: &str) -> &str {
     phone.trim_start_matches('+')
 }

@@ -1,5 +1,5 @@
-//! Updates on their way to a webhook: signed, in posts of many, late, doubled and shuffled as was asked for, and again
-//! until they are taken.
+//! Delivery of updates to a webhook: signed, in batches, with the configured delays, duplicates and shuffling. A post
+//! is repeated until the webhook accepts it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -21,38 +21,38 @@ use super::behaviour::share;
 use crate::channel::outgoing::{Call, Outgoing};
 use crate::core::domain::mix;
 
-/// Updates of one post at most.
+/// The largest number of updates in one post.
 const POST: usize = 1_000;
-/// Posts at once.
+/// The largest number of concurrent posts.
 const POSTS: usize = 8;
-/// Updates that come so close together share a post.
+/// The time for which an update waits for others to share its post.
 const LINGER: Duration = Duration::from_millis(20);
 const ANSWER: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Where updates go, and how well.
+/// The address of a webhook, and the quality of the delivery.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hook {
     pub url: String,
-    /// Signs what is posted.
+    /// The key that signs the posts.
     pub app_secret: String,
     #[serde(default)]
     pub seed: u64,
     /// The share of messages that are delivered.
     #[serde(default = "all")]
     pub delivered: f64,
-    /// The share of messages that are read, of those that are delivered.
+    /// The share of delivered messages that are read.
     #[serde(default)]
     pub read: f64,
-    /// How late an update is, from the first to the second, in milliseconds.
+    /// The shortest and the longest delay of an update, in milliseconds.
     #[serde(default)]
     pub delay_ms: [u64; 2],
-    /// The share of updates that come twice.
+    /// The share of updates that are delivered twice.
     #[serde(default)]
     pub doubled: f64,
-    /// Whether each update of a message has a delay of its own, so that the last may come first.
+    /// True if the updates of a message have independent delays, so that they may arrive out of order.
     #[serde(default)]
     pub shuffled: bool,
 }
@@ -82,20 +82,20 @@ impl Hook {
     }
 }
 
-/// One thing to tell.
+/// One update for the webhook.
 #[derive(Debug, Clone)]
 pub(super) struct Update {
-    /// `messages`, or `user_preferences`.
+    /// The field of the change: `messages` or `user_preferences`.
     pub(super) field: &'static str,
     pub(super) number: String,
-    /// The list of the change that it belongs to: `statuses`, `messages`…
+    /// The list in the change that contains the update: `statuses`, `messages`…
     pub(super) list: &'static str,
     pub(super) value: Value,
-    /// Of whom it speaks, if that is told beside it.
+    /// The contact of the person, for updates that have one beside them.
     pub(super) contact: Option<Value>,
 }
 
-/// A webhook and what is under way to it.
+/// A webhook with the updates in flight to it.
 #[derive(Debug)]
 pub(super) struct Post {
     hook: Hook,
@@ -105,7 +105,7 @@ pub(super) struct Post {
     _task: JoinSet<()>,
 }
 
-/// Updates that were not taken yet.
+/// The count of updates that the webhook has not accepted yet.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     count: AtomicU64,
@@ -118,7 +118,7 @@ impl Pending {
         self.changed.notify_waiters();
     }
 
-    /// Waits until everything was taken.
+    /// Waits until the webhook has accepted every update.
     pub(super) async fn drained(&self) {
         loop {
             let changed = self.changed.notified();
@@ -143,7 +143,7 @@ impl Post {
         Arc::clone(&self.pending)
     }
 
-    /// Tells of what became of a message: sent, and maybe delivered and read.
+    /// Reports the statuses of a message: sent, and perhaps delivered and read.
     pub(super) fn statuses(&self, number: &str, status: &dyn Fn(&str) -> Value) {
         let mut delay = Duration::ZERO;
         let chance = self.draw();
@@ -156,7 +156,7 @@ impl Post {
         }
     }
 
-    /// Tells of something after a delay, and maybe again after another.
+    /// Reports an update after a delay, and perhaps a duplicate after a longer one.
     pub(super) fn tell(&self, delay: Duration, update: Update) {
         if share(self.draw()) < self.hook.doubled {
             self.enqueue(delay + self.delay(), update.clone());
@@ -181,10 +181,10 @@ impl Post {
     }
 }
 
-/// An update and when it is due; of two at one instant the first goes first.
+/// The due time and the number of an update. At equal times, the lower number goes first.
 type Due = Reverse<(Instant, u64)>;
 
-/// Posts what is due, side by side. Whoever does not take it gets it again.
+/// Posts due updates concurrently, and each post again until the webhook accepts it.
 async fn deliver(hook: Hook, mut updates: UnboundedReceiver<(Instant, Update)>, pending: Arc<Pending>) {
     let (hook, outgoing, room) = (Arc::new(hook), Outgoing::new(), Arc::new(Semaphore::new(POSTS)));
     let (mut order, mut waiting, mut number) = (BinaryHeap::<Due>::new(), BTreeMap::new(), 0_u64);
@@ -219,7 +219,7 @@ async fn deliver(hook: Hook, mut updates: UnboundedReceiver<(Instant, Update)>, 
     }
 }
 
-/// Posts until the other side says 200.
+/// Posts until the webhook answers 200.
 async fn post(outgoing: &Outgoing, hook: &Hook, body: &str) {
     let headers = [("x-hub-signature-256", signature(&hook.app_secret, body.as_bytes()))];
     let mut pause = FIRST_PAUSE;
@@ -233,14 +233,14 @@ async fn post(outgoing: &Outgoing, hook: &Hook, body: &str) {
     }
 }
 
-/// `sha256=` and the HMAC-SHA256 of the body in hexadecimal.
+/// Returns `sha256=` and the HMAC-SHA256 of the body in hexadecimal.
 pub fn signature(app_secret: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(app_secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(body);
     mac.finalize().into_bytes().iter().fold("sha256=".to_owned(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
-/// Updates as one post tells of them: a change for each number and field.
+/// Returns the post for some updates, with one change for each number and field.
 fn envelope(updates: &[Update]) -> Value {
     let mut changes: BTreeMap<(&str, &str), Value> = BTreeMap::new();
     for update in updates {
@@ -261,7 +261,7 @@ fn envelope(updates: &[Update]) -> Value {
     json!({"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": changes}]})
 }
 
-/// JSON with nothing but ASCII in it, as Meta writes it.
+/// Escapes all characters beyond ASCII in JSON, as Meta does.
 fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     let mut units = [0; 2];

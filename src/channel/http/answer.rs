@@ -1,4 +1,4 @@
-//! What an answer of a gateway says of the message.
+//! The reading of gateway answers into outcomes.
 
 use serde_json::Value;
 
@@ -7,10 +7,10 @@ use crate::channel::refusal_text::{retry_after, short};
 use crate::core::lifecycle::outcome::{Outcome, Reaction};
 use crate::core::manifest::desired::Http as Spec;
 
-/// Where gateways say why.
+/// The places in an answer where gateways state a reason.
 const WORDS: [&str; 5] = ["/response/message", "/error/message", "/message", "/detail", "/error"];
 
-/// What is known of a message with our `id`, which asked by the name of its account or by one for all.
+/// Returns the outcome of the message with our `id`. `by_sender` is true if the request has the account's `sender`.
 pub(super) fn outcome(spec: &Spec, reply: &Reply, (id, by_sender): (&str, bool)) -> Outcome {
     let status = reply.status;
     let any = spec.success_statuses.is_empty();
@@ -24,17 +24,17 @@ pub(super) fn outcome(spec: &Spec, reply: &Reply, (id, by_sender): (&str, bool))
         503 if reply.header("retry-after").is_some() => {
             Outcome::refused(said, Reaction::Throttle { after: retry_after(reply) })
         }
-        // Of several instances one may have lost its session.
+        // A gateway with an instance for each account may have lost one session: only that account pauses.
         401 | 403 if by_sender => Outcome::refused(said, Reaction::PauseAccount),
         300..=399 | 401 | 402 | 403 | 407 => Outcome::refused(said, Reaction::PauseChannel),
-        // Who has not read all of it in time may have read enough.
+        // A server that reports 408 did not read the whole request in time, but may have read enough.
         408 => Outcome::Unknown { error: said },
         400..=499 => Outcome::refused(said, Reaction::FailDay),
         _ => Outcome::Unknown { error: said },
     }
 }
 
-/// What is known of a message without an answer.
+/// Returns the outcome of a message without an answer.
 pub(super) fn silence(silence: Silence) -> Outcome {
     match silence {
         Silence::NotSent(error) => Outcome::refused(error, Reaction::Retry { after: None }),
@@ -52,7 +52,7 @@ fn accepted(spec: &Spec, json: Option<&Value>, id: &str, said: &str) -> Outcome 
     Outcome::Accepted { provider_id }
 }
 
-/// The status, with the words of the gateway if it has any.
+/// Returns the status, with the reason of the gateway if it gives one.
 fn said(status: u16, json: Option<&Value>) -> String {
     let words = WORDS.iter().find_map(|pointer| json?.pointer(pointer)?.as_str()).filter(|words| !words.is_empty());
     words.map_or_else(|| format!("answered {status}"), |words| format!("answered {status}: {}", short(words)))

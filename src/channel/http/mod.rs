@@ -1,18 +1,19 @@
-//! Any gateway that takes a request for each message.
+//! The channel for any gateway that takes one HTTP request for each message.
 //!
-//! | what came back | what is known |
+//! | answer | outcome |
 //! |---|---|
-//! | a status of success, with an id where `messageId` says | it was taken |
-//! | a status of success without that id; another 2xx | unknown: it may have left |
-//! | no connection | it did not leave: tried again |
-//! | a connection, and then nothing; 408, 5xx | unknown |
-//! | 429; 503 with `Retry-After` | it did not leave: the lane waits |
-//! | 401, 403 to a request that has the `sender` | so it would be for every message of the account: it pauses |
-//! | 3xx, 401, 402, 403, 407 | so it would be for every message: the channel pauses |
-//! | any other 4xx | the message is at fault: its day is failed |
+//! | a success status, with an id where `messageId` points | accepted |
+//! | a success status without that id; another 2xx | unknown: the message may have left |
+//! | no connection | not sent: tried again |
+//! | a connection, then no answer; 408; 5xx | unknown |
+//! | 429; 503 with `Retry-After` | not sent: the lane waits |
+//! | 401 or 403 to a request that contains the `sender` | every message of the account would fail: the account pauses |
+//! | 3xx, 401, 402, 403, 407 | every message would fail: the channel pauses |
+//! | any other 4xx | the message is at fault: its day fails |
 //!
-//! With an `idempotencyHeader` what is unknown is asked for again at once, while the gateway still knows the id: if it says
-//! that it took the message, it did. Whatever else it says then tells nothing of the first time.
+//! With an `idempotencyHeader`, an unknown outcome is followed at once by the same request, while the gateway still
+//! knows the id. If the gateway then reports success, the message is accepted. Any other answer says nothing about the
+//! first request.
 
 mod answer;
 mod request;
@@ -42,12 +43,12 @@ pub struct Http {
     mark: Option<InstallationId>,
 }
 
-/// What lets one in, as it is now.
+/// The current address and credentials of the gateway.
 struct Access {
     url: RequestTemplate,
     headers: Vec<(String, String)>,
     credentials: Option<(String, String)>,
-    /// What no error may repeat.
+    /// The texts that no error may repeat.
     secrets: Vec<String>,
 }
 
@@ -58,13 +59,13 @@ impl Http {
         Self { body: spec.body_template(), spec, outgoing, turns, mark: None }
     }
 
-    /// Under the mark of an installation, so that a gateway confuses its messages with those of no other.
+    /// Adds the installation id, so that a gateway never confuses the messages of two installations.
     #[must_use]
     pub fn under(self, mark: InstallationId) -> Self {
         Self { mark: Some(mark), ..self }
     }
 
-    /// Reads every secret.
+    /// Reads every secret of the channel.
     fn access(&self) -> Result<Access, String> {
         let said = |key: &str, error: &dyn std::fmt::Display| format!("`{key}`: {error}");
         let url = secret::read_if_secret(&self.spec.url).map_err(|error| said("url", &error))?;
@@ -85,7 +86,7 @@ impl Http {
         Ok(Access { url, headers, credentials, secrets })
     }
 
-    /// Makes a call for the message of this id, by the name of its account or by one for all.
+    /// Makes a call. `asked` holds the id of the message, and true if the request contains the `sender` of the account.
     async fn exchange(&self, call: &Call<'_>, asked: (&str, bool)) -> Outcome {
         match self.outgoing.exchange(call).await {
             Ok(reply) => answer::outcome(&self.spec, &reply, asked),
@@ -93,7 +94,7 @@ impl Http {
         }
     }
 
-    /// Hands over one message. No call begins that would not be over in time.
+    /// Hands over one message. No call begins that could outlast the hand-over.
     async fn send(&self, message: &OutgoingMessage, access: &Access, latest: Instant) -> Outcome {
         let id = Callback::new(self.mark.as_ref(), message.key).to_string();
         let made = match &self.body {
@@ -142,7 +143,7 @@ impl Http {
 impl Channel for Http {
     async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
         let latest = self.turns.latest();
-        // Once a batch: what was renewed counts from then on.
+        // Secrets are read once per batch, so a renewed one takes effect at the next batch.
         match self.access() {
             Ok(access) => join_all(messages.iter().map(|message| self.send(message, &access, latest))).await,
             Err(error) => vec![Outcome::refused(error, Reaction::PauseChannel); messages.len()],

@@ -1,4 +1,4 @@
-//! A message as a gateway wants it.
+//! The rendering of a message as a request to a gateway.
 
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Language;
@@ -6,20 +6,20 @@ use crate::core::lifecycle::outcome::{Outcome, Reaction};
 use crate::core::manifest::desired::{ContentType, Http as Spec, MediumValues, RequestValues, is_near_or_tls};
 use crate::core::template::{Escape, RequestTemplate};
 
-/// A request, ready but for what lets it in.
+/// A rendered request, without its credentials.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) url: String,
     pub(super) body: Option<String>,
-    /// It goes in the name of the account.
+    /// True if the request contains the `sender` of the account.
     pub(super) by_sender: bool,
     phone: String,
 }
 
-/// The address as a template.
+/// Compiles the address as a template.
 ///
 /// # Errors
-/// A sentence, which does not repeat it.
+/// A sentence that does not repeat the address, which may be a secret.
 pub(super) fn address(url: &str) -> Result<RequestTemplate, String> {
     if !["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) {
         return Err("the address is not one: write `https://…`".to_owned());
@@ -31,7 +31,7 @@ pub(super) fn address(url: &str) -> Result<RequestTemplate, String> {
 }
 
 impl Request {
-    /// Fills in the templates. What cannot go is refused here, without a call.
+    /// Fills in the templates. Refuses a message that cannot be sent, without a call.
     pub(super) fn of(
         (message, id): (&OutgoingMessage, &str),
         spec: &Spec,
@@ -63,7 +63,7 @@ impl Request {
         Ok(Self { url, body, by_sender, phone })
     }
 
-    /// What in it names the person.
+    /// Returns the texts that identify the person in the request: the phone as written, and its digits.
     pub(super) fn person(&self) -> impl Iterator<Item = &str> {
         let digits = self.phone.trim_start_matches('+').split('@').next();
         [Some(self.phone.as_str()), digits].into_iter().flatten()

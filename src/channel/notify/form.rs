@@ -1,10 +1,10 @@
-//! A notice in words, and in the forms of its receivers.
+//! The text of a notification, and its body in each receiver's format.
 
 use serde_json::json;
 
 use crate::core::lifecycle::notification::Notification;
 
-/// What programs get.
+/// Returns the JSON body for a webhook.
 pub(super) fn webhook(notice: &Notification) -> String {
     let several = notice.accounts > 1;
     json!({
@@ -27,13 +27,13 @@ pub(super) fn webhook(notice: &Notification) -> String {
     .to_string()
 }
 
-/// What Slack gets. Its three special characters mean themselves.
+/// Returns the JSON body for Slack, with its three special characters escaped.
 pub(super) fn slack(notice: &Notification) -> String {
     let text = text(notice).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     json!({"text": text}).to_string()
 }
 
-/// The notice in a sentence.
+/// Returns the notification as a sentence.
 fn text(notice: &Notification) -> String {
     let Notification { topic, campaign, account, accounts, events, folded, sentence, .. } = notice;
     let told = match (campaign, topic.as_str().strip_prefix("run-")) {
@@ -46,7 +46,7 @@ fn text(notice: &Notification) -> String {
         }
         _ => sentence.clone(),
     };
-    // That it happened once to each account goes without saying.
+    // One event for each account is the usual case, so no count is given.
     let times = (*events > (*accounts).max(1)).then(|| format!("{events} times"));
     let since = (*folded > 0).then(|| "since this was last told".to_owned());
     match times.into_iter().chain(since).collect::<Vec<_>>().as_slice() {

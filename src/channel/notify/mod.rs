@@ -1,4 +1,4 @@
-//! Telling people: a notice in the form its receiver understands, signed, and what follows from the answer.
+//! Delivery of notifications: the body in the receiver's format, the signature, and the retry after a failure.
 
 mod form;
 mod sign;
@@ -14,16 +14,16 @@ use crate::core::domain::Timestamp;
 use crate::core::lifecycle::notification::{Delivery, Notification};
 use crate::core::manifest::desired::NotifierType;
 
-/// The first pause after a failed attempt; each is twice as long as the one before.
+/// The pause after the first failed attempt; each later pause is twice as long as the one before.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
-/// Afterwards nobody wants to know any more.
+/// The age at which a notification is no longer of use and is given up.
 const GIVE_UP: TimeDelta = TimeDelta::hours(24);
 
-/// The longest a delivery takes.
+/// The longest duration of a delivery.
 pub const DEADLINE: Duration = outgoing::DEADLINE;
 
-/// Delivers notices.
+/// Delivers notifications.
 #[derive(Debug, Clone)]
 pub struct Courier {
     outgoing: Outgoing,
@@ -34,7 +34,7 @@ impl Courier {
         Self { outgoing }
     }
 
-    /// Makes one attempt. The receiver may have got it though the answer was lost: it tells by the id.
+    /// Makes one attempt. A failed one may have reached the receiver, which recognizes a repetition by its id.
     pub async fn deliver(&self, notice: &Notification, now: Timestamp) -> Delivery {
         match self.attempt(notice, now).await {
             Ok(()) => Delivery::Done,
@@ -60,7 +60,7 @@ impl Courier {
     }
 }
 
-/// What follows from a failed attempt.
+/// Returns the next attempt after a failed one, or gives up.
 fn after(error: String, attempts: i32, created_at: Timestamp, now: Timestamp) -> Delivery {
     let doublings = u32::try_from(attempts.clamp(1, 20) - 1).unwrap_or_default();
     let pause = (FIRST_PAUSE * 2_i32.pow(doublings)).min(LONGEST_PAUSE);

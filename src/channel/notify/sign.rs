@@ -1,11 +1,11 @@
-//! Signatures by which a receiver knows that a webhook is ours and new.
+//! Signatures of webhooks, by which a receiver checks the origin and the age of a notification.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::core::domain::hex;
 
-/// `v1=` and the HMAC-SHA256 of `timestamp.body` in hexadecimal. The version goes up should we ever sign otherwise.
+/// Returns `v1=` and the HMAC-SHA256 of `timestamp.body` in hexadecimal. A change of the scheme needs a new version.
 pub(super) fn signature(secret: &str, timestamp: i64, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(timestamp.to_string().as_bytes());

@@ -1,4 +1,4 @@
-//! A message as a mail.
+//! The rendering of a message as a mail.
 
 use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
@@ -11,21 +11,21 @@ use crate::core::lifecycle::outcome::{Outcome, Reaction};
 use crate::core::manifest::desired::{Smtp as Spec, UnsubscribeValues};
 use crate::core::template::{Escape, RequestTemplate};
 
-/// A mail, ready to leave.
+/// A mail that is ready to send.
 #[derive(Debug)]
 pub(super) struct Mail {
-    /// Its `Message-ID`, by which bounces speak of it.
+    /// The `Message-ID`, without its angle brackets. Bounces refer to the mail by it.
     pub(super) id: String,
-    /// Where bounces go.
+    /// The envelope sender, to which bounces go.
     pub(super) from: Address,
     pub(super) to: Address,
     pub(super) bytes: Vec<u8>,
-    /// It goes in the name of its account, not in that of all.
+    /// True if the mail is sent in the name of its account, false if in that of the channel.
     pub(super) has_own_sender: bool,
 }
 
 impl Mail {
-    /// Writes the mail. What cannot go is refused here, without a call.
+    /// Renders the mail. Refuses a message that cannot be sent, without a call.
     pub(super) fn of(
         (message, callback): (&OutgoingMessage, &Callback),
         spec: &Spec,
@@ -50,7 +50,7 @@ impl Mail {
             .from(from)
             .to(Mailbox::new(None, to.clone()))
             .subject(subject.split_whitespace().collect::<Vec<_>>().join(" "))
-            // Nobody is away from us (RFC 3834), and what is sent to many says so.
+            // The headers suppress automatic replies (RFC 3834) and declare bulk mail.
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("Precedence", "bulk"));
         if let Some(reply_to) = &spec.reply_to {
@@ -80,7 +80,7 @@ fn recipient(message: &OutgoingMessage) -> Result<Address, Outcome> {
     email.parse().map_err(|_| Outcome::refused("the e-mail address of the person is none", Reaction::Leave))
 }
 
-/// How to be written to no more: at best by one click (RFC 8058), which is posted and needs no answer.
+/// Adds the ways to unsubscribe: at best one click (RFC 8058), which is a POST request and needs no answer.
 fn unsubscribe(
     mail: MessageBuilder,
     (message, callback): (&OutgoingMessage, &Callback),
@@ -117,7 +117,7 @@ fn address(text: &str) -> Result<Address, Outcome> {
     text.parse().map_err(|error| at_fault(&error))
 }
 
-/// What the channel says cannot be sent, whoever it is for.
+/// Refuses a mail for a fault in the channel's settings, which every recipient would meet.
 fn at_fault(error: &dyn std::error::Error) -> Outcome {
     Outcome::refused(error.to_string(), Reaction::PauseChannel)
 }

@@ -1,7 +1,8 @@
-//! Mail, by SMTP.
+//! The channel for mail by SMTP.
 //!
-//! It speaks the protocol step by step, because a lost connection means one thing before the text has left (it is tried
-//! again) and another after (nobody knows). What the code of a reply asks for is `reply`'s to say.
+//! It speaks the protocol step by step, because the meaning of a lost connection depends on the step. Before the text
+//! has left, the mail is tried again; afterwards its outcome is unknown. Module `reply` defines the reaction to each
+//! reply code.
 
 mod mail;
 mod reply;
@@ -26,13 +27,13 @@ use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{Callback, InstallationId, Timestamp};
 use crate::core::manifest::desired::Smtp as Spec;
 
-/// Servers close connections that nobody uses; most wait longer than this.
+/// The longest time that an idle connection is kept. Most servers close idle connections later than this.
 const IDLE: Duration = Duration::from_secs(30);
 
 pub struct Smtp {
     spec: Spec,
     turns: CallSlots,
-    /// Connections that wait for their next message, and since when.
+    /// The idle connections, each with the instant at which it became idle.
     idle: Mutex<Vec<(Session, Instant)>>,
     mark: Option<InstallationId>,
 }
@@ -49,13 +50,13 @@ impl Smtp {
         Self { spec, turns, idle: Mutex::default(), mark: None }
     }
 
-    /// Under the mark of an installation: two have no mail of one id.
+    /// Adds the installation id, so that no two installations use the same `Message-ID`.
     #[must_use]
     pub fn under(self, mark: InstallationId) -> Self {
         Self { mark: Some(mark), ..self }
     }
 
-    /// Hands over one message. None is begun that would not be over in time.
+    /// Hands over one message. No exchange begins that could outlast the hand-over.
     async fn send(
         &self,
         message: &OutgoingMessage,
@@ -96,7 +97,7 @@ impl Smtp {
         }
     }
 
-    /// A connection that still answers.
+    /// Takes an idle connection that still answers, if there is one.
     async fn parked(&self) -> Option<Session> {
         loop {
             let (mut session, since) = self.idle().pop()?;
@@ -115,7 +116,7 @@ impl Smtp {
 impl Channel for Smtp {
     async fn hand_over(&self, messages: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome> {
         let latest = self.turns.latest();
-        // Once a batch: a password that was renewed counts from then on.
+        // The password is read once per batch, so a renewed one takes effect at the next batch.
         let credentials = match &self.spec.credentials {
             None => None,
             Some(auth) => match secret::read(&auth.password) {

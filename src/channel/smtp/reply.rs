@@ -1,4 +1,4 @@
-//! What a reply of a mail server, or none, says of the message.
+//! The reading of mail server replies, or of their absence, into outcomes.
 
 use std::error::Error as _;
 use std::io;
@@ -8,24 +8,24 @@ use lettre::transport::smtp;
 use crate::channel::refusal_text::short;
 use crate::core::lifecycle::outcome::{Outcome, Reaction};
 
-/// How far it came.
+/// The step of the SMTP exchange at which a failure occurred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// The connection, its encryption, and who one is.
+    /// Connecting, encrypting and introducing oneself.
     Greeting,
-    /// A name and a password.
+    /// Authentication by a name and a password.
     Login,
-    /// Who sends.
+    /// `MAIL FROM`, the sender.
     Sender,
-    /// Whom it is for.
+    /// `RCPT TO`, the recipient.
     Recipient,
-    /// Whether the text may come.
+    /// `DATA`, the request to send the text.
     Data,
-    /// The text is on its way, and with its last line it is the server's.
+    /// The transfer of the text. The server owns the mail once it has the last line.
     Text,
 }
 
-/// Why it went no further.
+/// A failed exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     stage: Stage,
@@ -35,18 +35,18 @@ pub(super) struct Failure {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
-    /// The server said so.
+    /// The server replied with this code.
     Code(u16),
-    /// There is no right way to go on, whoever it is for: no encryption, a certificate of somebody else.
+    /// The exchange can succeed for no recipient: no encryption, or a certificate for another name.
     Impossible,
-    /// The connection was lost, or there was no time left.
+    /// The connection was lost, or the time ran out.
     Lost,
 }
 
 impl Failure {
     pub(super) fn of(stage: Stage, error: &smtp::Error) -> Self {
         let source = error.source();
-        // What TLS does not believe comes as data that is invalid.
+        // A certificate that TLS rejects is reported as invalid data.
         let is_disbelief = source.and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind)
             == Some(io::ErrorKind::InvalidData);
         let why = match error.status() {
@@ -58,18 +58,18 @@ impl Failure {
         Self { stage, why, text: short(&text) }
     }
 
-    /// Nothing was said in time.
+    /// Makes the failure for a reply that did not come in time.
     pub(super) fn timeout(stage: Stage) -> Self {
         Self { stage, why: Why::Lost, text: "the mail server did not answer in time".to_owned() }
     }
 
-    /// The server does not understand the address of who sends, or whom it is for.
+    /// Makes the failure for a sender or recipient address beyond ASCII, which the server does not support.
     pub(super) fn odd_address(stage: Stage) -> Self {
         let text = "the mail server takes no addresses with letters beyond ASCII".to_owned();
         Self { stage, why: Why::Code(553), text }
     }
 
-    /// What is known of the message to `person`; it goes in the name of its account, or of all.
+    /// Returns the outcome of the message to `person`, whose address is removed from the error.
     pub(super) fn outcome(self, has_own_sender: bool, person: &str) -> Outcome {
         let text = self.text.replace(person, "…");
         match self.why {
@@ -84,17 +84,17 @@ impl Failure {
     }
 }
 
-/// The reaction to a code of refusal, with the words that follow it.
+/// Returns the reaction to a refusal code, given the text that follows it.
 ///
-/// People leave only for what is said of them: of their mailbox while the server is asked about it, or with an enhanced code
-/// (RFC 3463) that says so. The same 550 said of the sender concerns the sender, and said of the text or of a policy it
-/// costs a day; a server that blocks everybody drives up the rate of failures, which pauses the account.
+/// A person leaves only for a refusal of their own mailbox. Such a refusal answers `RCPT TO`, or has an enhanced code
+/// (RFC 3463) for the mailbox. A 550 about the sender concerns the sender. A 550 about the text or a policy only fails
+/// a day: a server that blocks everybody raises the failure rate, which pauses the account.
 fn reaction(stage: Stage, code: u16, words: &str, has_own_sender: bool) -> Reaction {
     let enhanced = words.split_whitespace().next().unwrap_or_default();
     let is_policy = enhanced.starts_with("5.7.");
     let is_of_person = enhanced.starts_with("5.1.") || enhanced == "5.2.1";
     match (stage, code) {
-        // Who one is: not let in, or not without being asked.
+        // Authentication failed or is required.
         (_, 454 | 530 | 534 | 535 | 538) => Reaction::PauseChannel,
         (_, 400..=499) => Reaction::Retry { after: None },
         (Stage::Greeting | Stage::Login, _) => Reaction::PauseChannel,

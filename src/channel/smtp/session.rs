@@ -1,4 +1,4 @@
-//! One connection to a mail server.
+//! A connection to a mail server.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use super::mail::Mail;
 use super::reply::{Failure, Stage};
 use crate::core::manifest::desired::{Encryption, Smtp as Spec};
 
-/// For a word of courtesy: whether it is still there, and goodbye.
+/// The time limit of optional commands: the check of an idle connection, and the goodbye.
 const COURTESY: Duration = Duration::from_secs(1);
 
 pub(super) struct Session(AsyncSmtpConnection);
 
 impl Session {
-    /// Connects, encrypts and logs in, all of it by then.
+    /// Connects, encrypts and logs in before the deadline `by`.
     pub(super) async fn open(spec: &Spec, credentials: Option<&Credentials>, by: Instant) -> Result<Self, Failure> {
         let connected_by = by.min(Instant::now() + Duration::from(spec.connect_timeout));
         let greeting = said(Stage::Greeting, connected_by, connect(spec)).await?;
@@ -31,7 +31,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Hands over one mail.
+    /// Hands over one mail before the deadline `by`.
     pub(super) async fn deliver(&mut self, mail: &Mail, by: Instant) -> Result<(), Failure> {
         let mut parameters = Vec::new();
         let odd = |address: &Address| !AsRef::<str>::as_ref(address).is_ascii();
@@ -42,7 +42,7 @@ impl Session {
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }
-        // What follows has half the time, so that the text, after which there is no way back, has the other half.
+        // The commands get half of the time. The text keeps the other half, because its transfer cannot be undone.
         let half = by - by.saturating_duration_since(Instant::now()) / 2;
         let from = MailFrom::new(Some(mail.from.clone()), parameters);
         said(Stage::Sender, half, self.0.command(from)).await?;
@@ -52,13 +52,13 @@ impl Session {
         Ok(())
     }
 
-    /// Whether the other side is still there.
+    /// Returns true if the server still answers.
     pub(super) async fn answers(&mut self) -> bool {
         timeout(COURTESY, self.0.test_connected()).await.unwrap_or(false)
     }
 
     pub(super) async fn close(mut self) {
-        // Whether it heard that is its own business.
+        // The result does not matter: the connection is dropped in any case.
         drop(timeout(COURTESY, self.0.abort()).await);
     }
 }
@@ -76,7 +76,7 @@ async fn connect(spec: &Spec) -> Result<AsyncSmtpConnection, Error> {
     Ok(connection)
 }
 
-/// What came of a step, if anything did by then.
+/// Awaits a step until the deadline `by` and returns its result.
 async fn said<T>(stage: Stage, by: Instant, step: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
     match timeout_at(by, step).await {
         Ok(result) => result.map_err(|error| Failure::of(stage, &error)),

@@ -1,4 +1,4 @@
-//! What providers post to us: whether it is theirs, and what it says. Bytes in, updates out; nothing here acts.
+//! Webhook posts of providers: their authentication, and their reading into updates. Nothing here acts.
 
 mod node;
 mod signature;
@@ -12,12 +12,12 @@ use serde::de::IgnoredAny;
 
 use crate::core::domain::{Callback, Timestamp};
 
-/// Whether it can be read at all.
+/// Returns true if `body` is JSON.
 pub fn is_json(body: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
-/// One thing that a provider tells.
+/// One event that a provider reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Update {
     Status(Status),
@@ -26,14 +26,14 @@ pub enum Update {
     Notice(Notice),
 }
 
-/// What became of a message we sent.
+/// A delivery status of a message that the installation sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// As the provider calls the message.
+    /// The provider's id of the message.
     pub provider_id: String,
-    /// What we called it, where the provider tells it back.
+    /// Our callback data of the message, if the provider returns it.
     pub callback: Option<Callback>,
-    /// Whom it was for, as the provider calls them: the digits of a phone that may be written otherwise than ours.
+    /// The provider's id of the recipient: the digits of a phone, which may differ in form from the stored phone.
     pub recipient: Option<String>,
     pub kind: StatusKind,
     pub at: Timestamp,
@@ -44,73 +44,73 @@ pub enum StatusKind {
     Sent,
     Delivered,
     Read,
-    /// A voice message was listened to.
+    /// The recipient played a voice message.
     Played,
     Failed {
-        /// `None`: the provider does not say why.
+        /// The error code; `None` if the provider states no reason.
         code: Option<i64>,
-        /// In its words.
+        /// The error text of the provider.
         text: String,
     },
 }
 
-/// Whoever wrote to us, by all that is told of them; any of it may be missing.
+/// The author of a message or preference, as far as the provider identifies them. Any field may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Person {
-    /// The digits of a phone, as the provider writes it.
+    /// The digits of the phone, as the provider writes it.
     pub phone: Option<String>,
-    /// What the provider calls somebody who shows no phone.
+    /// The provider's id of a person who hides their phone.
     pub user: Option<String>,
-    /// The message of ours that is answered, as the provider calls it.
+    /// The provider's id of our message that the person answers.
     pub context: Option<String>,
 }
 
-/// A message to us.
+/// An inbound message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inbound {
-    /// As the provider calls it: the same when it is told again.
+    /// The provider's id of the message, which stays the same when the provider repeats the report.
     pub id: String,
-    /// Which number of ours it came to.
+    /// The provider's id of our number that received the message.
     pub number: Option<String>,
     pub person: Person,
-    /// What was typed, or what stands on the button; empty for pictures and the like.
+    /// The typed text, caption or button text; empty for messages without text, such as pictures.
     pub text: String,
     pub at: Timestamp,
 }
 
-/// Somebody used the switch for marketing messages that the provider gives them.
+/// A change of the marketing switch that the provider gives to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preference {
     pub number: Option<String>,
     pub person: Person,
-    /// No more of them; else: they are welcome again.
+    /// True if the person stops marketing messages, false if they allow them again.
     pub stop: bool,
     pub at: Timestamp,
 }
 
-/// What concerns an account at the provider, a number or a template.
+/// A provider's notice about its account, a number or a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     pub subject: Subject,
-    /// In the provider's words: `PAUSED`, `APPROVED`, `ACCOUNT_RESTRICTION`, `FLAGGED`…
+    /// The event name of the provider: `PAUSED`, `APPROVED`, `ACCOUNT_RESTRICTION`, `FLAGGED`…
     pub event: String,
-    /// What else is said of it: a reason, a new limit.
+    /// Further information, such as a reason or a new limit.
     pub detail: Option<String>,
     pub meaning: Meaning,
     pub at: Timestamp,
 }
 
-/// What a notice means for whoever sends with what it is about.
+/// The effect of a notice on sending with its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
-    /// Nothing is sent with it any more.
+    /// Nothing may be sent with the subject.
     Stop {
-        /// `None`: until the contrary is told.
+        /// The end of the restriction; `None` if it lasts until a notice lifts it.
         until: Option<Timestamp>,
     },
-    /// It can be sent with again.
+    /// The subject may be used for sending again.
     Lift,
-    /// It is worth knowing, and no more.
+    /// Sending is not affected.
     Nothing,
 }
 
@@ -120,34 +120,34 @@ pub enum Subject {
         name: String,
         language: Option<String>,
     },
-    /// How well a template is received; the event is the new score.
+    /// The quality score of a template; the event is the new score.
     TemplateQuality {
         name: String,
         language: Option<String>,
     },
-    /// A number of ours, by the digits that people dial.
+    /// One of our numbers, by the digits that people dial.
     Number(Option<String>),
-    /// The whole account at the provider, by its id there.
+    /// The whole account at the provider, by the provider's id.
     Account(Option<String>),
 }
 
-/// A number of ours, by all the names it has.
+/// One of our numbers, with all its identifiers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number {
-    /// By which it sends.
+    /// The provider's id of the number, which requests to send use.
     pub id: String,
     /// The digits that people dial.
     pub digits: Option<String>,
-    /// The account at the provider that it belongs to.
+    /// The provider's id of the account that owns the number.
     pub account: Option<String>,
 }
 
-/// What a post says.
+/// The content of one webhook post.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Post {
     pub updates: Vec<Update>,
-    /// The numbers of ours that it speaks of.
+    /// Our numbers that the post mentions.
     pub numbers: BTreeSet<Number>,
-    /// Why some of it could not be read, each once, without anything personal.
+    /// The reasons why parts of the post could not be read: each once, without personal data.
     pub problems: Vec<String>,
 }

@@ -1,16 +1,16 @@
-//! Looking into JSON of which nothing is certain: what is missing, or of another kind than expected, is not there.
+//! Lenient access to untrusted JSON: a value that is missing or of an unexpected type is absent.
 
 use chrono::DateTime;
 use serde_json::Value;
 
 use crate::core::domain::Timestamp;
 
-/// Longer than any name that providers give to anything.
+/// The longest id, in bytes. Every id that providers assign is shorter.
 const LONGEST_ID: usize = 512;
-/// Longer than what anybody reads.
+/// The longest text, in characters. A longer text is cut.
 const LONGEST_TEXT: usize = 5_000;
 
-/// A place in JSON, perhaps an empty one.
+/// A place in a JSON document, which may be empty.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node<'a>(Option<&'a Value>);
 
@@ -27,7 +27,7 @@ impl<'a> Node<'a> {
         self.get(key).0.and_then(Value::as_array).into_iter().flatten().map(Self::of)
     }
 
-    /// The text below `key`, without what no database keeps; nothing when it is empty.
+    /// Returns the text or number below `key`, without NUL, which the database cannot store. An empty text is `None`.
     pub(super) fn text(self, key: &str) -> Option<String> {
         let text = match self.get(key).0? {
             Value::String(text) => text.replace('\0', ""),
@@ -38,7 +38,7 @@ impl<'a> Node<'a> {
         Some(text[..cut].to_owned()).filter(|text| !text.is_empty())
     }
 
-    /// As [`Node::text`], for what something is called: whatever is too long for that is not.
+    /// Returns the id below `key`, as [`Node::text`]; `None` if it is too long to be an id.
     pub(super) fn id(self, key: &str) -> Option<String> {
         self.text(key).filter(|id| id.len() <= LONGEST_ID)
     }
@@ -50,13 +50,13 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Seconds since 1970, as a number or in a text.
+    /// Returns the time below `key`, in seconds since 1970, which may be a number or a text.
     pub(super) fn instant(self, key: &str) -> Option<Timestamp> {
         DateTime::from_timestamp(self.number(key)?, 0)
     }
 }
 
-/// Of a number however it is written.
+/// Returns the ASCII digits of a number in any notation.
 pub(super) fn digits(shown: &str) -> String {
     shown.chars().filter(char::is_ascii_digit).collect()
 }

@@ -1,10 +1,10 @@
-//! How a post proves that it is from the provider.
+//! The authentication of webhook posts.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Whether `signature` is `sha256=` and the HMAC-SHA256 of `body` in hexadecimal. Takes as long for a wrong one as for the
-/// right one, however much of it is right.
+/// Returns true if `signature` is `sha256=` and the HMAC-SHA256 of `body` in hexadecimal. The comparison takes constant
+/// time, whatever part of a signature is right.
 pub fn is_signed(secret: &str, signature: &str, body: &[u8]) -> bool {
     let Some(given) = signature.strip_prefix("sha256=").and_then(bytes) else { return false };
     let mut mac = keyed(secret.as_bytes());
@@ -12,7 +12,7 @@ pub fn is_signed(secret: &str, signature: &str, body: &[u8]) -> bool {
     mac.verify_slice(&given).is_ok()
 }
 
-/// Whether two secrets are the same, as slowly for all that are not.
+/// Returns true if two secrets are equal, compared in constant time.
 pub fn is_same(given: &str, expected: &str) -> bool {
     let (mut ours, mut theirs) = (keyed(b"compare"), keyed(b"compare"));
     ours.update(expected.as_bytes());
@@ -24,7 +24,7 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
-/// The 32 bytes that 64 hexadecimal digits stand for.
+/// Decodes 64 hexadecimal digits into 32 bytes.
 fn bytes(hex: &str) -> Option<[u8; 32]> {
     let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
     let mut bytes = [0; 32];

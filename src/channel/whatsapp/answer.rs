@@ -1,4 +1,4 @@
-//! What an answer of the Graph API says of the message.
+//! The reading of Graph API answers into outcomes.
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -8,28 +8,28 @@ use crate::channel::outgoing::Reply;
 use crate::channel::refusal_text::{retry_after, short, wait_of};
 use crate::core::lifecycle::outcome::{Outcome, Reaction};
 
-/// Marketing is off on the endpoint that was called; there is another for it.
+/// The code for marketing that is off on the called endpoint; another endpoint takes it.
 const MARKETING_ELSEWHERE: i64 = 131_063;
 
-/// An answer, read.
+/// A parsed answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     Accepted {
         id: String,
     },
-    /// Refused, with a code.
+    /// A refusal with an error code.
     Error {
         code: i64,
         text: String,
-        /// When limits are lifted, if that was said.
+        /// The time until limits are lifted, if the answer states it.
         wait: Option<TimeDelta>,
     },
-    /// Refused by whatever answers there, which does not talk like the Graph API.
+    /// A refusal by a server that does not answer like the Graph API.
     Stranger {
         status: u16,
         wait: Option<TimeDelta>,
     },
-    /// It may have been taken.
+    /// An unreadable answer: the message may have been accepted.
     Unclear {
         text: String,
     },
@@ -46,23 +46,23 @@ impl Answer {
             let said = ["/error/message", "/error/error_data/details"].map(|part| at(part).and_then(Value::as_str));
             let said: Vec<&str> = said.into_iter().flatten().filter(|text| !text.is_empty()).collect();
             let said = said.join(": ");
-            // Meta often puts the code before its words.
+            // Meta often repeats the code at the start of the text.
             let text = said.strip_prefix(&format!("(#{code})")).unwrap_or(&said);
             return Self::Error { code, text: short(text), wait: wait(reply) };
         }
         match reply.status {
-            // Who has not read all of it in time may have read enough.
+            // A server that reports 408 did not read the whole request in time, but may have read enough.
             300..=407 | 409..=499 => Self::Stranger { status: reply.status, wait: wait(reply) },
             status => Self::Unclear { text: format!("answered {status} with nothing that can be read") },
         }
     }
 
-    /// Whether the same message may go by the endpoint for marketing.
+    /// Returns true if the same message may go to the marketing endpoint.
     pub(super) fn wants_marketing_endpoint(&self) -> bool {
         matches!(self, Self::Error { code: MARKETING_ELSEWHERE, .. })
     }
 
-    /// What is known of the message, at its hand-over number `attempts`.
+    /// Returns the outcome of the message at hand-over number `attempts`.
     pub(super) fn outcome(self, attempts: u16) -> Outcome {
         match self {
             Self::Accepted { id } => Outcome::Accepted { provider_id: id },
@@ -76,7 +76,7 @@ impl Answer {
             Self::Stranger { status, wait } => {
                 let reaction = match status {
                     429 => Reaction::Throttle { after: wait },
-                    // Another server, or somebody before it: it is so for every message.
+                    // Another server or a proxy answers, and would refuse every message.
                     300..=399 | 401 | 403..=405 | 407 => Reaction::PauseChannel,
                     _ => Reaction::Retry { after: None },
                 };
@@ -87,7 +87,7 @@ impl Answer {
     }
 }
 
-/// How long to wait, by the header in seconds or the one that says of each business account in how many minutes.
+/// Returns the longer wait: that of `Retry-After`, or the minutes in Meta's usage header, stated per business account.
 fn wait(reply: &Reply) -> Option<TimeDelta> {
     let said = retry_after(reply);
     let usage: Option<Value> =
@@ -109,7 +109,7 @@ mod tests {
     const USAGE: &str =
         r#"{"102": [{"call_count": 9, "estimated_time_to_regain_access": 7}], "103": [{"call_count": 1}]}"#;
 
-    /// A name, the status, headers and body.
+    /// A name, the status, the headers and the body.
     type Case<'a> = (&'a str, u16, Vec<(&'static str, &'a str)>, String);
 
     #[test]

@@ -1,54 +1,57 @@
-//! What each error code of the Graph API asks for. The HTTP status beside it says nothing.
+//! The reaction to each error code of the Graph API. The HTTP status beside a code carries no information.
 
 use chrono::TimeDelta;
 
 use crate::core::lifecycle::outcome::Reaction;
 
-/// What a person may get of marketing is counted over a day.
+/// The period over which Meta counts the marketing messages that a person gets.
 const MARKETING_LIMIT: TimeDelta = TimeDelta::hours(24);
 
 /// The person switched marketing messages off, and may switch them on again.
 pub const SWITCHED_OFF: i64 = 131_050;
 
-/// The reaction to `code` at the hand-over that is number `attempts` of its message, from 1.
+/// Returns the reaction to `code` at hand-over number `attempts` of a message, counted from 1.
 ///
-/// What is wrong with a number pauses the account, because accounts mostly have numbers of their own and one of them
-/// unregistered is no reason to silence the others; who sends by a number that many share widens it to the channel.
+/// A fault of a number pauses only the account. Accounts mostly have their own numbers, and one faulty number is no
+/// reason to pause the others. The caller widens the pause to the channel if many accounts share the number: see
+/// [`by_number`].
 pub fn reaction(code: i64, attempts: u16) -> Reaction {
     match code {
-        // The throughput of the number; the limits of the app and the business.
+        // The throughput limit of the number; the rate limits of the app and the business.
         130_429 | 4 | 80_007 => Reaction::Throttle { after: None },
-        // Too many to this person.
+        // Too many messages to this person.
         131_056 => Reaction::Retry { after: Some(person_limit(attempts)) },
-        // Unknown trouble, overload, maintenance: it passes.
+        // Unknown errors, overload, maintenance: they pass.
         1 | 2 | 131_000 | 131_016 | 131_057 | 133_004 => Reaction::Retry { after: None },
-        // The number restricted for spam; the business for templates filed wrongly, or for its policy; locked; unpaid.
+        // The number is restricted for spam; the business filed templates wrongly, broke a policy, is locked, or did
+        // not pay.
         131_048 | 131_064 | 368 | 131_031 | 131_042 => Reaction::PauseAccount,
-        // The number deleted, missing a certificate, not registered, not verified, its name not approved.
+        // The number is deleted, lacks a certificate, is not registered or verified, or has no approved name.
         33 | 131_045 | 133_010 | 133_006 | 131_037 => Reaction::PauseAccount,
-        // The token, the permissions of the app; one's own list of test numbers; marketing switched off.
+        // The token; the permissions of the app; the recipient list of a test number; marketing switched off.
         190 | 0 | 3 | 10 | 200..=299 | 131_005 | 131_030 | 131_063 => Reaction::PauseChannel,
-        // The template: parameters, missing, too long, against policy, misshapen; paused, disabled.
+        // The template is missing, too long, against policy, malformed, paused or disabled; or its parameters misfit.
         132_000 | 132_001 | 132_005 | 132_007 | 132_012 | 132_018 | 132_015 | 132_016 => Reaction::PauseRun,
-        // Not on WhatsApp, the sender itself, a country that is closed to the business.
+        // The person is not on WhatsApp, is the sender itself, or lives in a country that is closed to the business.
         131_026 | 131_021 | 130_497 => Reaction::Leave,
-        // The person stopped marketing; we blocked the person.
+        // The person stopped marketing messages, or the business blocked the person.
         SWITCHED_OFF | 130_403 => Reaction::Suppress,
-        // Part of an experiment of Meta's.
+        // The person is part of an experiment of Meta.
         130_472 => Reaction::SkipDay,
-        // What a person may get of marketing is used up. Who gets none at all would be tried for ever.
+        // The marketing limit of the person is used up. A second refusal ends the attempts, because some people get
+        // none at all.
         131_049 if attempts <= 1 => Reaction::Retry { after: Some(MARKETING_LIMIT) },
         131_049 => Reaction::FailDay,
-        // Free text outside the window: the same message would be refused again. Parameters that are wrong; media.
+        // Free text outside the conversation window would be refused again; so would wrong parameters or media.
         131_047 | 131_051 | 131_008 | 131_009 | 100 | 135_000 | 131_052 | 131_053 => Reaction::FailDay,
-        // Codes are added: each may be transient, once.
+        // Meta adds codes: an unknown one may be transient, so it is tried once more.
         _ if attempts <= 1 => Reaction::Retry { after: None },
         _ => Reaction::FailDay,
     }
 }
 
-/// The reaction to what is said of a hand-over by a number of the account's own, or by one that many share: what is wrong with
-/// that one concerns all of them. The same for what is answered at once and for what is told later.
+/// Widens a pause of the account to the channel if the sending number is shared, because all its accounts have the same
+/// fault. The rule is the same for immediate answers and for later webhooks.
 pub fn by_number(reaction: Reaction, is_shared: bool) -> Reaction {
     match reaction {
         Reaction::PauseAccount if is_shared => Reaction::PauseChannel,
@@ -56,7 +59,7 @@ pub fn by_number(reaction: Reaction, is_shared: bool) -> Reaction {
     }
 }
 
-/// 4 s, 16 s, 64 s…, at most 18 hours.
+/// Returns the wait after a limit for one person: 4 s, 16 s, 64 s…, at most 18 hours.
 fn person_limit(attempts: u16) -> TimeDelta {
     TimeDelta::seconds(1 << (2 * attempts.min(8)))
 }
@@ -65,7 +68,7 @@ fn person_limit(attempts: u16) -> TimeDelta {
 mod tests {
     use super::reaction;
 
-    /// Every code that is documented, in order, the ends of the range of permissions, and one nobody knows.
+    /// Every documented code in order, the bounds of the range of permissions, and some unknown codes.
     const CODES: [i64; 58] = [
         0,
         1,

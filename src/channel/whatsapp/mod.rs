@@ -1,7 +1,7 @@
-//! WhatsApp by the Cloud API of Meta.
+//! The channel for the WhatsApp Cloud API of Meta.
 //!
-//! Meta has no idempotency key. Whatever may have been read is [`Outcome::Unknown`] until a receipt says more, and only
-//! what certainly was not read is tried again.
+//! Meta has no idempotency key. A message that Meta may have read is [`Outcome::Unknown`] until a receipt says more.
+//! Only a message that Meta certainly did not read is sent again.
 
 mod answer;
 mod errors;
@@ -38,13 +38,13 @@ impl WhatsappCloud {
         Self { spec, outgoing, turns, mark: None }
     }
 
-    /// Under the mark of an installation, by which it knows its receipts.
+    /// Adds the installation id, by which an installation recognizes its receipts.
     #[must_use]
     pub fn under(self, mark: InstallationId) -> Self {
         Self { mark: Some(mark), ..self }
     }
 
-    /// Hands over one message. No call begins that would not be over in time.
+    /// Hands over one message. No call begins that could outlast the hand-over.
     async fn send(&self, message: &OutgoingMessage, token: &str, latest: Instant) -> Outcome {
         let (number, is_shared) = match self.number(message) {
             Ok(number) => number,
@@ -84,7 +84,8 @@ impl WhatsappCloud {
         Ok(Answer::of(&self.outgoing.exchange(&call).await?))
     }
 
-    /// The number that sends: that of the account, else the one for all, of which the second value speaks.
+    /// Returns the number that sends: that of the account, else the shared one of the channel. The flag is true if it
+    /// is shared.
     fn number<'a>(&'a self, message: &'a OutgoingMessage) -> Result<(&'a str, bool), Outcome> {
         let own = message.policy.sender.as_deref();
         let number = own.or(self.spec.phone_number_id.as_deref()).ok_or_else(|| {
@@ -104,7 +105,7 @@ impl Channel for WhatsappCloud {
     async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
         let latest = self.turns.latest();
         let all = |error: String, reaction| vec![Outcome::refused(error, reaction); messages.len()];
-        // Once a batch: a token that was renewed counts from then on.
+        // The token is read once per batch, so a renewed token takes effect at the next one.
         let token = match secret::read(&self.spec.access_token) {
             Ok(token) => token,
             Err(error) => return all(format!("`accessToken`: {error}"), Reaction::PauseChannel),
@@ -114,7 +115,8 @@ impl Channel for WhatsappCloud {
     }
 }
 
-/// What follows from an outcome. Meta repeats tokens that it does not know, and may repeat whom it was for.
+/// Completes an outcome. It removes the token and the phone from the error, because Meta may repeat them. It widens the
+/// reaction if the number is shared.
 fn settled(outcome: Outcome, is_shared: bool, token: &str, message: &OutgoingMessage) -> Outcome {
     let phone = message.phone.as_str();
     match without(outcome, [token, phone, phone.trim_start_matches('+')].into_iter()) {

@@ -1,7 +1,8 @@
-//! A message as the Graph API wants it.
+//! The request body that the Graph API takes for a message.
 //!
-//! To whoever wrote within the last day goes what the day says: its text, or its medium with the text below it. To
-//! everybody else goes its template, with the medium as its header. Never both, and never two messages.
+//! A person who wrote within the last day gets the content of the day: its text, or its medium with the text as
+//! caption. Every other person gets the template of the day, with the medium as its header. Each call sends one
+//! message, never both.
 
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::core::manifest::desired::{Button, ButtonType, Media, MediaAt, MediaTy
 
 const TAKES: Takes = Takes::WHATSAPP_CLOUD;
 
-/// A body, ready but for its endpoint.
+/// A request body that fits both endpoints.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Body {
     json: Value,
@@ -20,12 +21,12 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// For `/messages`.
+    /// Returns the body for `/messages`.
     pub(super) fn text(&self) -> String {
         self.json.to_string()
     }
 
-    /// For `/marketing_messages`: as marketing if it can be, else as any other template.
+    /// Returns the body for `/marketing_messages`: sent as marketing if possible, else as any other template.
     pub(super) fn marketing(&self) -> String {
         let mut json = self.json.clone();
         json["product_policy"] = json!("CLOUD_API_FALLBACK");
@@ -33,7 +34,7 @@ impl Body {
     }
 }
 
-/// What goes to somebody with whom there is a conversation, or none. What cannot go is refused here, without a call.
+/// Returns the body for a person with or without an open conversation. Refuses without a call if nothing can be sent.
 pub(super) fn body(message: &OutgoingMessage, callback: &Callback) -> Result<Body, Outcome> {
     let content = &message.content;
     let (kind, value) = match (&content.template, message.in_conversation) {
@@ -48,7 +49,7 @@ pub(super) fn body(message: &OutgoingMessage, callback: &Callback) -> Result<Bod
     let mut json = json!({
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
-        // Without the `+` the country code of the business would be put before it.
+        // Meta would put the country code of the business before a number without `+`.
         "to": message.phone.as_str(),
         "biz_opaque_callback_data": callback.to_string(),
         "type": kind,
@@ -102,7 +103,7 @@ fn of_button(button: &Button) -> Value {
     json!({"type": "button", "sub_type": kind, "index": button.index.to_string(), "parameters": [parameter]})
 }
 
-/// The only medium, which must be one that can be shown with a text.
+/// Returns the only medium, which must be of a kind that takes a text. Refuses several media.
 fn the_one(media: &[Media]) -> Result<Option<&Media>, Outcome> {
     match media {
         [] => Ok(None),
@@ -137,7 +138,8 @@ fn within(text: &str, most: Option<usize>, what: &str) -> Result<(), Outcome> {
     Err(Outcome::refused(error, Reaction::FailDay))
 }
 
-/// Parameters are refused that have line breaks, tabs or many spaces, and with them the template for everybody.
+/// Replaces white space by single spaces. Meta refuses parameters with line breaks, tabs or many spaces, and such a
+/// refusal pauses the template's run.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! What Meta tells of templates, numbers and accounts.
+//! Meta's notices about templates, numbers and accounts.
 
 use chrono::DateTime;
 
@@ -7,7 +7,7 @@ use crate::channel::webhook::node::{Node, digits};
 use crate::channel::webhook::{Meaning, Notice, Subject};
 use crate::core::domain::Timestamp;
 
-/// What a change of `field` says; `None` when it is none of these fields, `Some(None)` when it does not say what happened.
+/// Reads a change of `field`. Returns `None` for any other field, and `Some(None)` if the change names no event.
 #[expect(clippy::option_option, reason = "not ours is another thing than not understood")]
 pub(super) fn notice(field: &str, entry: Node<'_>, value: Node<'_>, received_at: Timestamp) -> Option<Option<Notice>> {
     let said = match field {
@@ -21,7 +21,7 @@ pub(super) fn notice(field: &str, entry: Node<'_>, value: Node<'_>, received_at:
     Some(said.map(|ReportedValue { subject, event, detail, meaning }| Notice { subject, event, detail, meaning, at }))
 }
 
-/// A notice without its instant.
+/// A notice without its time.
 struct ReportedValue {
     subject: Subject,
     event: String,
@@ -69,14 +69,14 @@ fn account(entry: Node<'_>, value: Node<'_>) -> Option<ReportedValue> {
     let violation = value.get("violation_info").text("violation_type");
     let kinds = Some(kinds).filter(|kinds| !kinds.is_empty());
     let detail = joined([kinds, violation, banned, alert.text("alert_description")]);
-    // One number may change hands while the others of its account go on.
+    // One number may change hands while the other numbers of its account go on.
     let number = value.id("phone_number").filter(|_| matches!(&*event, "ACCOUNT_OFFBOARDED" | "ACCOUNT_RECONNECTED"));
     let subject =
         number.map_or_else(|| Subject::Account(entry.id("id")), |shown| Subject::Number(Some(digits(&shown))));
     Some(ReportedValue { subject, event, detail, meaning })
 }
 
-/// When a restriction ends, in seconds or as a date.
+/// Returns the end of a restriction, which is in seconds or a date.
 fn end(restriction: Node<'_>) -> Option<Timestamp> {
     let date = |text: String| {
         let read =
@@ -86,7 +86,7 @@ fn end(restriction: Node<'_>) -> Option<Timestamp> {
     restriction.instant("expiration").or_else(|| restriction.text("expiration").and_then(date))
 }
 
-/// Errors that concern no message in particular.
+/// Returns the errors that concern no particular message.
 pub(super) fn errors<'a>(
     entry: Node<'a>,
     value: Node<'a>,

@@ -1,11 +1,11 @@
-//! What Meta's events mean for whoever sends: which of them stop something, and which let it go on.
+//! The effect of Meta's events on sending: some stop it, some allow it again.
 //!
-//! An event that is not understood means nothing: it is told of, and a hand-over that it stops is refused anyway.
+//! An unknown event has no effect on sending, but is still reported. If it stops messages, Meta refuses them anyway.
 
 use crate::channel::webhook::Meaning;
 use crate::core::domain::Timestamp;
 
-/// Of the status of a template. The title counts where there is one: that a pause is over is told by it.
+/// Returns the meaning of a template status. The title takes precedence, because it reports the end of a pause.
 pub(super) fn of_template(event: &str, title: Option<&str>) -> Meaning {
     if title == Some("UNPAUSE") {
         return Meaning::Lift;
@@ -15,12 +15,12 @@ pub(super) fn of_template(event: &str, title: Option<&str>) -> Meaning {
             Meaning::Stop { until: None }
         }
         "APPROVED" | "REINSTATED" | "UNPAUSED" | "UNARCHIVED" => Meaning::Lift,
-        // At risk, under review, at the limit of how many there may be: what was approved can still be sent.
+        // At risk, under review, or at the limit of templates: an approved template can still be sent.
         _ => Meaning::Nothing,
     }
 }
 
-/// Of a number. That its limit or its throughput changes stops nobody.
+/// Returns the meaning of a number event. A change of the limit or the throughput does not affect sending.
 pub(super) fn of_number(event: &str) -> Meaning {
     match event {
         "FLAGGED" | "RESTRICTED" => Meaning::Stop { until: None },
@@ -29,14 +29,14 @@ pub(super) fn of_number(event: &str) -> Meaning {
     }
 }
 
-/// A restriction of an account, with its end if that was said.
+/// A restriction of an account, with its end if Meta states one.
 #[derive(Debug, Clone)]
 pub(super) struct Restriction {
     pub(super) kind: String,
     pub(super) until: Option<Timestamp>,
 }
 
-/// Of an account: its event, the state of a ban, and what is restricted.
+/// Returns the meaning of an account event, given the state of a ban and the restrictions.
 pub(super) fn of_account(event: &str, ban: Option<&str>, restrictions: &[Restriction]) -> Meaning {
     match event {
         "DISABLED_UPDATE" if ban == Some("REINSTATE") => Meaning::Lift,
@@ -47,7 +47,7 @@ pub(super) fn of_account(event: &str, ban: Option<&str>, restrictions: &[Restric
     }
 }
 
-/// Only what concerns messages stops them; a restriction of which nobody says what it is may.
+/// Returns the meaning of restrictions. Only those on messages stop sending; an unspecified restriction may be one.
 fn restricted(restrictions: &[Restriction]) -> Meaning {
     let of_messages =
         |kind: &str| matches!(kind, "RESTRICTED_BIZ_INITIATED_MESSAGING" | "RESTRICTED_CUSTOMER_INITIATED_MESSAGING");
@@ -55,7 +55,7 @@ fn restricted(restrictions: &[Restriction]) -> Meaning {
     match ends.as_slice() {
         [] if restrictions.is_empty() => Meaning::Stop { until: None },
         [] => Meaning::Nothing,
-        // The last to end; one of which nobody knows the end has none.
+        // The latest end counts. A restriction without an end lasts until it is lifted.
         ends => Meaning::Stop {
             until: ends.iter().copied().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max()),
         },

@@ -1,5 +1,5 @@
-//! The posts of the Cloud API. Unknown fields are passed over, and any field may be missing; what cannot be understood is
-//! told of and takes nothing else with it.
+//! The reading of Cloud API posts. Unknown fields are ignored, and any field may be missing. A part that cannot be read
+//! is reported as a problem and does not affect the other parts.
 
 mod account;
 mod meaning;
@@ -14,7 +14,7 @@ use crate::core::consent;
 use crate::core::consent::Reply;
 use crate::core::domain::Timestamp;
 
-/// Reads a post that came at `received_at`, which counts for updates that do not say when they happened.
+/// Reads a post that arrived at `received_at`. That time is the default for updates without a time.
 pub fn read(body: &[u8], received_at: Timestamp) -> Post {
     let Ok(json) = serde_json::from_slice::<Value>(body) else {
         return Post { problems: vec!["it is not JSON".to_owned()], ..Post::default() };
@@ -139,7 +139,7 @@ impl Reader {
     }
 }
 
-/// Why a message failed: the first error counts, the others repeat it.
+/// Reads the reason of a failure from the first error, because the others repeat it.
 fn failure(status: Node<'_>) -> StatusKind {
     let error = status.list("errors").next();
     let text = error.and_then(|error| {
@@ -150,20 +150,20 @@ fn failure(status: Node<'_>) -> StatusKind {
     StatusKind::Failed { code, text: text.unwrap_or_else(|| "failed".to_owned()) }
 }
 
-/// The number of ours that a change is about.
+/// Returns our number that a change is about.
 fn number(entry: Node<'_>, value: Node<'_>) -> Option<Number> {
     let metadata = value.get("metadata");
     let digits = metadata.text("display_phone_number").map(|shown| digits(&shown));
     Some(Number { id: metadata.id("phone_number_id")?, digits, account: entry.id("id") })
 }
 
-/// Whoever is meant where an update does not say: the one person that the change is about.
+/// Returns the only contact of a change, which is the default person of its updates.
 fn only_contact(value: Node<'_>) -> Option<Node<'_>> {
     let mut contacts = value.list("contacts");
     contacts.next().filter(|_| contacts.next().is_none())
 }
 
-/// That somebody has another number is told in the same list.
+/// Returns false for system messages, which report a change of a person's number in the same list.
 fn is_from_a_person(message: Node<'_>) -> bool {
     message.text("type").as_deref() != Some("system")
 }
@@ -172,8 +172,8 @@ fn is_about_marketing(preference: Node<'_>) -> bool {
     preference.text("category").is_none_or(|category| category == "marketing_messages")
 }
 
-/// What somebody said, by typing or by pressing. A button says what it was given to say if that is STOP or START, else
-/// what stands on it.
+/// Returns the text that a person typed or chose. For a button, it is the payload if that is STOP or START, else the
+/// caption of the button.
 fn said(message: Node<'_>) -> String {
     let interactive = message.get("interactive");
     let pressed = ["button_reply", "list_reply"].map(|kind| interactive.get(kind));
@@ -209,7 +209,7 @@ mod tests {
         time("2026-11-30T15:00:00Z")
     }
 
-    /// 14:00:00 of that day, as Meta says it.
+    /// 14:00:00 of that day, in the format of Meta.
     const AT: &str = "1796047200";
 
     fn post(field: &str, value: &Value) -> Post {
@@ -274,7 +274,7 @@ mod tests {
             let post = read(body.as_bytes(), received());
             assert_eq!((post.updates, post.problems), (vec![], vec![problem.to_owned()]), "{body}");
         }
-        // Of what is no business of ours nothing is told.
+        // Unrelated content causes no problem.
         assert_eq!(post("messages", &json!({"statuses": 7, "messages": {}})), Post::default());
         assert_eq!(post("flows", &json!({"event": "FLOW_STATUS_CHANGE"})), Post::default());
     }
@@ -327,7 +327,7 @@ mod tests {
         let number =
             Number { id: "n1".to_owned(), digits: Some("237600000000".to_owned()), account: Some("waba".to_owned()) };
         assert_eq!(post("messages", &value).numbers, BTreeSet::from([number]));
-        // Of two contacts neither is meant.
+        // Two contacts leave the person unknown.
         let two = json!({"contacts": [{"wa_id": "1"}, {"wa_id": "2"}], "messages": [{"id": "in.3"}]});
         let Some(Update::Inbound(inbound)) = post("messages", &two).updates.pop() else { panic!() };
         assert_eq!((inbound.person, inbound.number, inbound.at), (Person::default(), None, received()));
