@@ -76,7 +76,7 @@ pub struct CampaignSide {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunChange {
     pub campaign: String,
-    /// External id.
+    /// The account's external id.
     pub account: String,
     pub before: Option<RunSide>,
     pub after: Option<RunSide>,
