@@ -44,7 +44,7 @@ struct Row {
     colour: usize,
     /// The span from the first to the last message.
     band: Option<Band>,
-    /// Days on which runs finish, larger for more.
+    /// The days on which runs finish; larger marks stand for more runs.
     marks: Vec<Mark>,
 }
 

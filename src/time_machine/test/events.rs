@@ -54,7 +54,7 @@ async fn record(
     Ok(())
 }
 
-/// Records a receipt for the message of `day`: in the named campaign, otherwise in every campaign of the program.
+/// Records a receipt for the message of `day`: in the named campaign, otherwise in every campaign with the person as a target.
 async fn receipt(
     world: &mut World,
     referral: &str,

@@ -47,7 +47,7 @@ pub enum Error {
 
 /// Runs one test against `tree`, in a database of its own.
 pub async fn run(scratch: &Scratch, tree: &Draft, test: &CampaignTest) -> Result<Report, Error> {
-    /// The world's own connection, one that stages an import, and a spare.
+    /// One connection does the work while another stages an import.
     const CONNECTIONS: u32 = 3;
     let database = scratch.create().await?;
     let told = async {
