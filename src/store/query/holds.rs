@@ -1,11 +1,11 @@
-//! People on hold, as those see them who read what they wrote.
+//! People whose replies await review.
 
 use serde::Serialize;
 
 use super::{Error, Store};
 use crate::core::domain::Timestamp;
 
-/// Somebody whose reply is to be read: `suppress holds -o json`.
+/// A person whose reply awaits review: `suppress holds -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Held {
     /// External id of the account that heard it.
@@ -17,7 +17,7 @@ pub struct Held {
 }
 
 impl Store {
-    /// Who is on hold, the longest first.
+    /// Returns the replies that await review, oldest first.
     pub async fn holds(&self) -> Result<Vec<Held>, Error> {
         sqlx::query_as(
             "select coalesce(a.external_id, h.account_id::text) as account, h.phone, h.text, h.held_at
