@@ -8,10 +8,10 @@ use crate::core::domain::Timestamp;
 /// A person whose reply awaits review: `suppress holds -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Held {
-    /// External id of the account that heard it.
+    /// The external id of the account that received the reply.
     pub account: String,
     pub phone: String,
-    /// What they wrote.
+    /// The text of the reply.
     pub text: String,
     pub held_at: Timestamp,
 }

@@ -32,7 +32,7 @@ pub struct Line {
     pub referral: Option<String>,
     /// The day of the sequence.
     pub day: Option<i16>,
-    /// The phase of a run before the event, or the earlier override.
+    /// The state before the event: a run's phase or an override; `after` is the state after it.
     pub before: Option<String>,
     pub after: Option<String>,
     /// A machine-readable reason for runs; the person's own words for an action of a person.

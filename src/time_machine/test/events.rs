@@ -54,7 +54,7 @@ async fn record(
     Ok(())
 }
 
-/// Records a receipt for the message of `day`: in the named campaign, otherwise in every campaign with the person as a target.
+/// Records a receipt for the message of `day` in the named campaign, otherwise in every campaign with that target.
 async fn receipt(
     world: &mut World,
     referral: &str,
