@@ -70,7 +70,7 @@ impl People {
         for (run, queue) in queues.iter().enumerate() {
             let Some(queue) = queue else { continue };
             for (referral, known) in &queue.people {
-                // Old enough is who is older than that, not who is exactly so old.
+                // Enrollment requires an age strictly greater than `enrollAfter`.
                 let ripe_at = known.registered_at + queue.after + TimeDelta::microseconds(1);
                 let ripe = queue.after.is_zero() || ripe_at <= now;
                 let from = if ripe { Timestamp::MIN_UTC } else { ripe_at };

@@ -1,4 +1,4 @@
-//! Figures as words and tables.
+//! The texts and tables of the pages.
 
 use serde::Serialize;
 

@@ -211,7 +211,7 @@ async fn messages(tx: &mut PgConnection, people: &People, campaign: Option<i32>)
 }
 
 impl MessageRow {
-    /// Returns the entries of a message. A failure without its own instant takes that of the hand-over.
+    /// Returns the entries of a message. A failure has no instant of its own, so its entry takes that of the hand-over.
     fn entries(self) -> Vec<Entry> {
         let day = self.day;
         let tries = match self.attempts {
