@@ -1,7 +1,7 @@
-//! What chance has people do in a simulation: pay after a message, or answer it with STOP.
+//! Random payments and STOP replies of the people in a simulation.
 //!
-//! Every draw is made of the seed, the person, the campaign's name and the day of the sequence, never of what happened
-//! before: the same seed gives the same answers, whatever else an edit of the files changes.
+//! Each draw depends only on the seed, the person, the campaign's name and the day of the sequence, never on earlier
+//! events. The same seed therefore gives the same answers after any other edit of the files.
 
 use std::collections::BTreeMap;
 
@@ -12,23 +12,23 @@ use super::script::Delivery;
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, CampaignId, MessageKey, Name, ReferralId, Timestamp, mix};
 
-/// Whoever pays because of a message does so within so many hours after it, at least one.
+/// The longest delay in hours between a message and the payment that it causes; the shortest is one hour.
 pub const PAYS_WITHIN_HOURS: u64 = 48;
-/// Whoever answers STOP does so within so many hours after the message, at least one.
+/// The longest delay in hours between a message and the STOP reply to it; the shortest is one hour.
 pub const STOPS_WITHIN_HOURS: u64 = 6;
 
-/// Shares from 0 to 1.
+/// Probabilities, each from 0 to 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Rates {
-    /// Of the hand-overs that are refused for good.
+    /// The share of hand-overs that are refused permanently.
     pub failure: f64,
-    /// Of the messages that arrive and after which the person pays, between one hour and [`PAYS_WITHIN_HOURS`] later.
+    /// The share of arrived messages after which the person pays, one hour to [`PAYS_WITHIN_HOURS`] later.
     pub paid: f64,
-    /// Of the messages that arrive and that the person answers with STOP, up to [`STOPS_WITHIN_HOURS`] later.
+    /// The share of arrived messages that the person answers with STOP, one hour to [`STOPS_WITHIN_HOURS`] later.
     pub stop: f64,
 }
 
-/// Somebody who does something.
+/// A person who pays or replies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Actor {
     pub(super) account: AccountId,
@@ -36,7 +36,7 @@ pub(super) struct Actor {
     pub(super) phone: String,
 }
 
-/// What is going to happen, hour by hour.
+/// The payments and replies that are still to come, by instant.
 #[derive(Debug)]
 pub(super) struct Chance {
     seed: u64,
@@ -60,7 +60,7 @@ impl Chance {
         Self { seed, rates, campaigns, payments: BTreeMap::new(), stops: BTreeMap::new() }
     }
 
-    /// Draws what follows from messages that arrived.
+    /// Draws the payments and replies that follow from messages that arrived.
     pub(super) fn draw(&mut self, deliveries: Vec<Delivery>) {
         for Delivery { key, phone, at, .. } in deliveries {
             let MessageKey { target, day } = key;
@@ -80,12 +80,12 @@ impl Chance {
         }
     }
 
-    /// Takes the payments up to `until`, each with its instant.
+    /// Removes and returns the payments up to `until`, each with its instant.
     pub(super) fn payments(&mut self, until: Timestamp) -> Vec<(Timestamp, Actor)> {
         take(&mut self.payments, until)
     }
 
-    /// Takes the replies up to `until`, each with its instant.
+    /// Removes and returns the replies up to `until`, each with its instant.
     pub(super) fn stops(&mut self, until: Timestamp) -> Vec<(Timestamp, Actor)> {
         take(&mut self.stops, until)
     }
@@ -97,14 +97,14 @@ fn take(all: &mut BTreeMap<Timestamp, Vec<Actor>>, until: Timestamp) -> Vec<(Tim
     due.into_iter().flat_map(|(at, actors)| actors.into_iter().map(move |actor| (at, actor))).collect()
 }
 
-/// Whether a number that may be any falls within a share of all of them.
+/// Returns true if a uniformly distributed `number` falls within `share` of the range of `u64`.
 fn falls(number: u64, share: f64) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "a chance needs no more than a double has")]
     let part = (number >> 11) as f64 / (1_u64 << 53) as f64;
     part < share
 }
 
-/// One to `most` hours.
+/// Maps a number to a duration of 1 to `most` hours.
 fn hours(number: u64, most: u64) -> TimeDelta {
     TimeDelta::hours(i64::try_from(1 + number % most).unwrap_or(1))
 }

@@ -1,4 +1,4 @@
-//! Two simulations of the same people side by side: what an edit of the files changes.
+//! A comparison of two simulations of the same people: the effects of an edit of the files.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::report::{Campaign, FORMAT, Report, Run};
 use crate::core::domain::NaiveDate;
 use crate::core::lifecycle::run::Phase;
 
-/// What `simulate --compare -o json` prints. `before` is the tree that was named, `after` the one at hand.
+/// The output of `simulate --compare -o json`. `before` is the tree that `--compare` names, `after` the current tree.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
     pub format: u32,
@@ -19,19 +19,19 @@ pub struct Comparison {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Side {
-    /// What the user calls it.
+    /// The user's name for this side.
     pub name: String,
     pub report: Report,
 }
 
-/// Only what is not the same on both sides.
+/// The values that differ between the two sides.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Difference {
     pub totals: Vec<Change>,
     pub campaigns: Vec<CampaignChange>,
-    /// Runs that finish on another day, or on one side only.
+    /// Runs that finish on different days, or on one side only.
     pub runs: Vec<RunChange>,
-    /// The first of `days`.
+    /// The date of the first entry of `days`.
     pub first_day: Option<NaiveDate>,
     pub days: Vec<DayChange>,
 }
@@ -45,13 +45,13 @@ impl Difference {
 /// A count on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// A field of [`super::report::Totals`], or `exited`: all who left together.
+    /// The name of a field of [`super::report::Totals`], or `exited` for the sum over all exit reasons.
     pub what: &'static str,
     pub before: u64,
     pub after: u64,
 }
 
-/// A campaign on both sides; null where it is not.
+/// A campaign on both sides; a side without it is null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CampaignChange {
     pub name: String,
@@ -68,15 +68,15 @@ pub struct CampaignSide {
     pub active: u64,
     pub first_sent_on: Option<NaiveDate>,
     pub last_sent_on: Option<NaiveDate>,
-    /// The day in UTC; null while a run has not finished.
+    /// The UTC date on which the last run finished; null while a run is unfinished.
     pub finished_on: Option<NaiveDate>,
 }
 
-/// A run on both sides; null where it is not.
+/// A run on both sides; a side without it is null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunChange {
     pub campaign: String,
-    /// External id.
+    /// The account's external id.
     pub account: String,
     pub before: Option<RunSide>,
     pub after: Option<RunSide>,
@@ -85,12 +85,12 @@ pub struct RunChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RunSide {
     pub phase: Phase,
-    /// The day in UTC.
+    /// The UTC date.
     pub finished_on: Option<NaiveDate>,
     pub last_sent_on: Option<NaiveDate>,
 }
 
-/// Messages of one day on both sides.
+/// The messages of one day on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct DayChange {
     pub date: NaiveDate,
@@ -98,7 +98,7 @@ pub struct DayChange {
     pub after: u64,
 }
 
-/// Puts two reports on the same facts, days and seed beside each other.
+/// Compares two reports on the same facts, days and seed.
 pub fn compare(before: Side, after: Side) -> Comparison {
     let (b, a) = (&before.report, &after.report);
     let days = days(b, a);
@@ -135,7 +135,7 @@ fn totals(before: &Report, after: &Report) -> Vec<Change> {
     both.map(change).filter(|change| change.before != change.after).collect()
 }
 
-/// What is on either side by its key, where the two differ.
+/// Joins two maps by key and returns the entries that differ.
 fn differing<K: Ord + Clone, V: PartialEq>(
     before: BTreeMap<K, V>,
     mut after: BTreeMap<K, V>,

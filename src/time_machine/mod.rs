@@ -1,9 +1,9 @@
-//! The time machine: the production rooms on a clock that jumps.
+//! The time machine: the production modules on a virtual clock.
 //!
-//! A [`World`] is a database of its own with the production reconciler, enroller and sender on it, an instant that
-//! only the world moves, and a channel that does what a [`Script`] says. It goes from one due instant to the next,
-//! by the same [`crate::store::NextDue`] that tells the daemon how long to sleep, and never sleeps itself. There is
-//! no second implementation of any rule in here.
+//! A [`World`] has its own database, with the production reconciler, enroller and sender on it. Only the world moves
+//! its clock, and its channel follows a [`Script`]. The world jumps from one due instant to the next and never sleeps.
+//! It takes these instants from [`crate::store::NextDue`], which also tells the daemon how long to sleep. This module
+//! implements no rule a second time.
 
 mod chance;
 pub mod compare;

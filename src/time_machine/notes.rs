@@ -1,4 +1,4 @@
-//! What somebody should know before the figures: who can never send in these days, and why.
+//! Notes that precede a report's figures: campaigns and accounts that cannot send in the period, and why.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::core::domain::{Opening, Timestamp, Zone};
 use crate::core::lifecycle::run::Reason;
 use crate::core::manifest::desired::{Campaign as Spec, DesiredState, Schedule};
 
-/// Makes the sentences about `report`.
+/// Returns the notes about `report`, one sentence each.
 pub(super) fn notes(found: &Found, program: &Program, report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if report.totals.figures.sent == 0 {
@@ -30,7 +30,7 @@ pub(super) fn notes(found: &Found, program: &Program, report: &Report) -> Vec<St
     notes
 }
 
-/// The first thing that keeps a campaign from doing its work.
+/// Returns the first reason why a campaign enrolls or sends nothing, if there is one.
 fn of_campaign(campaign: &Campaign, spec: &Spec, found: &Found, report: &Report) -> Option<String> {
     let name = &campaign.name;
     let state = match spec.state {
@@ -55,7 +55,7 @@ fn of_campaign(campaign: &Campaign, spec: &Spec, found: &Found, report: &Report)
         .then(|| format!("`{name}` takes nobody in these days: whoever matches is in it already, or nobody does."))
 }
 
-/// Whether all accounts of a campaign are such as cannot send at the start.
+/// Returns a note if a campaign sends nothing and none of its accounts can send at the start.
 fn silent(campaign: &Campaign, found: &Found, report: &Report) -> Option<String> {
     let mute: BTreeSet<&str> = found
         .accounts
@@ -70,7 +70,7 @@ fn silent(campaign: &Campaign, found: &Found, report: &Report) -> Option<String>
         .then(|| format!("`{}` sends nothing: of its {accounts}, none can send.", campaign.name))
 }
 
-/// Whether the schedule leaves no moment in these days to any account.
+/// Returns a note if the schedule has no open window for any account in the period.
 fn never_open(name: &str, spec: &Spec, found: &Found, report: &Report) -> Option<String> {
     let own = spec.schedule.timezone.as_ref();
     let mut zones: BTreeMap<&str, &Zone> = BTreeMap::new();
@@ -93,7 +93,7 @@ fn never_open(name: &str, spec: &Spec, found: &Found, report: &Report) -> Option
     }
 }
 
-/// The first instant of a schedule, at `from` or later, at which a window is open; `None`: there is none.
+/// Returns the first instant at or after `from` at which a window of the schedule is open, or `None` if there is none.
 fn first_opening(schedule: &Schedule, zone: &Zone, from: Timestamp) -> Option<Timestamp> {
     let start = schedule.start_at.map_or(from, |start| start.at(zone).max(from));
     let first = match schedule.windows.opening(zone, start) {
@@ -104,7 +104,7 @@ fn first_opening(schedule: &Schedule, zone: &Zone, from: Timestamp) -> Option<Ti
     schedule.end_at.is_none_or(|end| first < end.at(zone)).then_some(first)
 }
 
-/// Runs that stopped because a message could not be made.
+/// Returns a note for each error message with which runs stopped because a message could not be rendered.
 fn faults(report: &Report) -> Vec<String> {
     let mut faults: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for run in report.runs.iter().filter(|run| run.reason == Reason::TemplateError.as_str()) {

@@ -1,4 +1,4 @@
-//! What a simulation found out, as `simulate -o json` prints it. Fields are added, never changed, within one format.
+//! The result of a simulation, as `simulate -o json` prints it. Within one format fields are only added, never changed.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use crate::core::domain::{NaiveDate, Timestamp};
 use crate::core::lifecycle::run::Phase;
 use crate::store::query::report::Unreached;
 
-/// The version of these types.
+/// The version of the format of these types.
 pub const FORMAT: u32 = 1;
 
-/// A simulation from its first instant to its last. Everything is of that time only, unless it says otherwise; days are
-/// local days of the accounts.
+/// A simulation from its first instant to its last. All values concern that period only, unless a field says otherwise.
+/// Days are local days of the accounts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     pub format: u32,
@@ -21,18 +21,18 @@ pub struct Report {
     pub until: Timestamp,
     pub seed: u64,
     pub rates: Rates,
-    /// Plain sentences about what somebody should know first: who can never send, and why.
+    /// Plain sentences to read before the figures, such as campaigns that can never send, and why.
     pub notes: Vec<String>,
     pub totals: Totals,
-    /// Every day, also those without a message.
+    /// Every day of the period, including days without a message.
     pub days: Vec<Day>,
     /// Campaigns with runs, by name.
     pub campaigns: Vec<Campaign>,
-    /// By campaign and account.
+    /// Sorted by campaign and account.
     pub runs: Vec<Run>,
-    /// By id.
+    /// Sorted by id.
     pub accounts: Vec<Account>,
-    /// People to whom no message ever left, by what stood in between, most people first.
+    /// People to whom no message ever left, grouped by reason; the most frequent reason comes first.
     pub unreached: Vec<Reason>,
     pub conflicts: Conflicts,
 }
@@ -40,13 +40,13 @@ pub struct Report {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     pub accounts: u64,
-    /// Referrals, two rows of one account with one phone counted once.
+    /// Distinct people: referrals of one account with the same phone count once.
     pub people: u64,
-    /// People to whom a message left.
+    /// People to whom at least one message left.
     pub reached: u64,
-    /// People to whom no message ever left, before these days included.
+    /// People to whom no message ever left, not even before the period.
     pub unreached: u64,
-    /// As in [`Figures`], over all campaigns.
+    /// The sums over all campaigns.
     #[serde(flatten)]
     pub figures: Figures,
     /// People who paid.
@@ -55,26 +55,26 @@ pub struct Totals {
     pub stopped: u64,
 }
 
-/// What became of targets and messages. Somebody who is in two campaigns is two targets.
+/// Counts of targets and messages. A person in two campaigns counts as two targets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Figures {
-    /// Targets that were taken.
+    /// Targets that were enrolled.
     pub enrolled: u64,
     /// Messages that left.
     pub sent: u64,
     pub failed: u64,
-    /// Messages of which nobody knows whether they left.
+    /// Messages whose outcome is unknown.
     pub uncertain: u64,
-    /// Targets that got every day.
+    /// Targets that received the message of every day.
     pub completed: u64,
-    /// Targets that left before, by reason.
+    /// Targets that exited early, by reason.
     pub exited: BTreeMap<&'static str, u64>,
-    /// Targets that are still on their way at the end.
+    /// Targets that are still active at the end.
     pub active: u64,
 }
 
 impl Figures {
-    /// Both together.
+    /// Returns the sum of both.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         self.enrolled += other.enrolled;
@@ -95,68 +95,68 @@ pub struct Day {
     pub date: NaiveDate,
     /// Messages that left.
     pub sent: u64,
-    /// The same by campaign; those without a message are left out.
+    /// Messages that left, by campaign; campaigns without a message are absent.
     pub campaigns: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Campaign {
     pub name: String,
-    /// `default` or `filtered`; null when its manifest is gone.
+    /// `default` or `filtered`; null if the manifest was removed.
     #[serde(rename = "type")]
     pub kind: Option<&'static str>,
     pub priority: Option<i32>,
     pub runs: u64,
-    /// Runs that completed or were cancelled.
+    /// Runs that were completed or cancelled.
     pub finished_runs: u64,
     #[serde(flatten)]
     pub figures: Figures,
     pub first_sent_on: Option<NaiveDate>,
     pub last_sent_on: Option<NaiveDate>,
-    /// When the last run finished; null while one has not.
+    /// The instant at which the last run finished; null while a run is unfinished.
     pub finished_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Run {
     pub campaign: String,
-    /// External id.
+    /// The account's external id.
     pub account: String,
-    /// At the end, as the reason and its sentence.
+    /// The phase at the end; `reason` and `message` also describe the end.
     pub phase: Phase,
     pub reason: String,
     pub message: String,
     pub enrolled: u64,
     pub sent: u64,
-    /// Targets that are still on their way.
+    /// Targets that are still active at the end.
     pub active: u64,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub first_sent_on: Option<NaiveDate>,
     pub last_sent_on: Option<NaiveDate>,
-    /// When the first of those on their way is due.
+    /// The earliest instant at which an active target is due.
     pub next_due_at: Option<Timestamp>,
 }
 
-/// How an account used its daily quota.
+/// An account's use of its daily quota.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Account {
     /// External id.
     pub id: String,
     pub name: String,
     pub timezone: String,
-    /// Messages it may send a day, all campaigns together; null: as many as it likes.
+    /// The account's daily message quota over all campaigns; null if it has none.
     pub cap: Option<u32>,
     pub sent: u64,
-    /// Days on which something left.
+    /// Days on which at least one message left.
     pub sending_days: u64,
     pub days_at_cap: u64,
-    /// Days at the cap as a share of all days.
+    /// `days_at_cap` divided by the number of all days.
     pub share_at_cap: f64,
-    /// Messages on a day on which something left.
+    /// The average number of messages on a sending day.
     pub average: f64,
     pub busiest: Option<Busiest>,
-    /// What it took of its quota on each of [`Report::days`].
+    /// The quota taken on each of [`Report::days`].
     pub taken: Vec<u64>,
 }
 
@@ -169,18 +169,18 @@ pub struct Busiest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
     pub reason: Unreached,
-    /// The end of a sentence about these people.
+    /// The end of a sentence whose subject is these people.
     pub meaning: &'static str,
     pub people: u64,
 }
 
-/// Where campaigns get into each other's way.
+/// Overlaps of campaigns in people and in quota.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Conflicts {
-    /// Pairs of campaigns that had the same people at the same time. Each of these people gets one message a day, of the
-    /// campaign with the lower priority number.
+    /// Pairs of campaigns that had the same people at the same time. Each of these people gets one message a day, from
+    /// the campaign with the lower priority number.
     pub pairs: Vec<Pair>,
-    /// Accounts that reached their cap while people of several campaigns waited, looked at once an hour.
+    /// Accounts that reached their cap while people of several campaigns waited, sampled once an hour.
     pub shared_caps: Vec<SharedCap>,
 }
 
@@ -188,13 +188,13 @@ pub struct Conflicts {
 pub struct Pair {
     pub campaigns: [String; 2],
     pub people: u64,
-    /// Messages of one of them that left a day later or more, because the other had written that day.
+    /// Messages of either campaign that left at least a day later because the other had sent that day.
     pub put_off: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SharedCap {
-    /// External id.
+    /// The account's external id.
     pub account: String,
     pub campaigns: Vec<String>,
     pub days: u64,

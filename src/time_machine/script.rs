@@ -1,4 +1,4 @@
-//! A channel that does what it is told: it takes messages, refuses them, stays silent, or takes the daemon down.
+//! A scripted channel: it accepts or refuses messages, withholds answers, or crashes the daemon.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,24 +11,24 @@ use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{CampaignId, MessageKey, ReferralId, Timestamp, mix};
 use crate::core::lifecycle::outcome as settlement;
 
-/// What a provider does with one hand-over.
+/// A provider's reaction to one hand-over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reaction {
-    /// Takes it.
+    /// The provider accepts the message.
     Accepted,
-    /// Refuses it, with a code of WhatsApp, or with a word and for good.
+    /// The provider refuses the message, with a WhatsApp code, or permanently with any other word.
     Rejected(String),
-    /// Takes it, but its answer is lost.
+    /// The provider accepts the message, but its answer is lost.
     Timeout,
-    /// Does not take it now.
+    /// The provider refuses the message for now.
     Throttled,
-    /// Does not take it, and asks for this.
+    /// The provider refuses the message and asks for this reaction.
     Refused(settlement::Reaction),
-    /// Takes it, and the daemon dies before it can write that down.
+    /// The provider accepts the message, and the daemon crashes before it records the outcome.
     CrashBeforeOutcome,
 }
 
-/// A reaction to some hand-overs; `None` concerns all.
+/// A reaction to the hand-overs that match all conditions; a condition that is `None` matches all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub referral: Option<ReferralId>,
@@ -36,7 +36,7 @@ pub struct Fault {
     pub day: Option<i16>,
     pub phone: Option<String>,
     pub reaction: Reaction,
-    /// To how many hand-overs; `None`: to all.
+    /// The number of hand-overs that it still affects; `None` means all.
     pub times: Option<u32>,
 }
 
@@ -60,57 +60,58 @@ pub struct Delivery {
     pub at: Timestamp,
 }
 
-/// What the channel of a world does, and what it was handed. Without faults it takes everything.
+/// The script of a world's channel and the messages it delivered. Without faults it accepts everything.
 #[derive(Debug, Default)]
 pub struct Script {
     faults: Mutex<Vec<Fault>>,
-    /// Of a million: so many hand-overs are refused for good, chosen by the seed.
+    /// The number of hand-overs per million that are refused permanently, and the seed that selects them.
     refusals: Option<(u32, u64)>,
     deliveries: Option<Mutex<Vec<Delivery>>>,
     crash: Notify,
 }
 
 impl Script {
-    /// A script that keeps every message that reached a phone.
+    /// Creates a script that keeps every message that reaches a phone.
     pub fn keeping() -> Self {
         Self { deliveries: Some(Mutex::default()), ..Self::default() }
     }
 
-    /// A script that keeps nothing and refuses a share of the hand-overs, from 0 to 1: always the same for a seed.
+    /// Creates a script that keeps no messages and refuses a share of hand-overs, from 0 to 1. A seed always selects
+    /// the same.
     pub fn refusing(share: f64, seed: u64) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
         let of_a_million = (share.clamp(0.0, 1.0) * 1e6).round() as u32;
         Self { refusals: Some((of_a_million, seed)), ..Self::default() }
     }
 
-    /// The same script, keeping every message that reaches a phone.
+    /// Returns the same script, which now keeps every message that reaches a phone.
     #[must_use]
     pub fn remembering(self) -> Self {
         Self { deliveries: Some(Mutex::default()), ..self }
     }
 
-    /// Takes out everything that reached a phone since the last time, in order.
+    /// Removes and returns the messages that reached a phone since the last call, in order.
     pub fn drain(&self) -> Vec<Delivery> {
         self.deliveries.as_ref().map(|deliveries| std::mem::take(&mut *lock(deliveries))).unwrap_or_default()
     }
 
-    /// Changes the faults to come; the first that concerns a hand-over decides how it ends.
+    /// Changes the list of faults. The first fault that matches a hand-over decides its outcome.
     pub fn edit_faults(&self, change: impl FnOnce(&mut Vec<Fault>)) {
         change(&mut lock(&self.faults));
     }
 
-    /// Everything that reached a phone, in order; nothing unless the script is [`Self::keeping`] it.
+    /// Returns every message that reached a phone and was not drained, in order; empty if the script keeps none.
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.deliveries.as_ref().map(|deliveries| lock(deliveries).clone()).unwrap_or_default()
     }
 
-    /// Makes the channels of a world: whatever a manifest describes, this script stands in for it.
+    /// Returns the channel factory of a world, which uses this script for every channel of a manifest.
     pub fn opens(self: Arc<Self>) -> Open {
         let channel: Arc<dyn Channel> = Arc::new(Scripted(self));
         Arc::new(move |_| Arc::clone(&channel))
     }
 
-    /// Resolves when a hand-over takes the daemon down.
+    /// Resolves when a hand-over crashes the daemon.
     pub(super) async fn crashed(&self) {
         self.crash.notified().await;
     }
@@ -129,7 +130,7 @@ impl Script {
         }
     }
 
-    /// `None`: nobody will ever hear the outcome.
+    /// Returns the outcome of one hand-over, or `None` if the daemon crashes before it learns the outcome.
     fn hand_over(&self, message: &OutgoingMessage) -> Option<Outcome> {
         let reaction = self.reaction(message);
         let arrives = matches!(reaction, Reaction::Accepted | Reaction::Timeout | Reaction::CrashBeforeOutcome);
@@ -141,7 +142,7 @@ impl Script {
         Some(match reaction {
             Reaction::Accepted => Outcome::Accepted { provider_id: provider_id(&message.key) },
             Reaction::Rejected(code) => {
-                // A word that is no code of a provider is for good.
+                // A code that is not a provider's number is a permanent refusal.
                 let asks =
                     code.parse().map_or(settlement::Reaction::Leave, |code| whatsapp::reaction(code, message.attempts));
                 Outcome::refused(format!("rejected: {code}"), asks)
@@ -180,17 +181,17 @@ fn provider_id(MessageKey { target, day }: &MessageKey) -> String {
     format!("{}-{}-{}-{day}", target.account.0, target.campaign.0, target.referral.0)
 }
 
-/// A number below a million for one hand-over.
+/// Returns a pseudo-random number below a million for one hand-over.
 fn draw(message: &OutgoingMessage, seed: u64) -> u64 {
     let MessageKey { target, day } = message.key;
-    // The campaign's number would say nothing: it depends on which other campaigns there are.
+    // The campaign's id is left out because it depends on which other campaigns exist.
     let key = target.referral.0.cast_unsigned().rotate_left(20)
         ^ u64::from(day.cast_unsigned()) << 4
         ^ u64::from(message.attempts);
     mix(key ^ mix(seed)) % 1_000_000
 }
 
-/// A lock whose holder panicked guards plain data all the same.
+/// Locks a mutex despite poisoning: it guards plain data that no panic leaves invalid.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

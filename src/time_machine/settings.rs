@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::chance::Rates;
 use crate::core::domain::Timestamp;
 
-/// What is simulated.
+/// The period, seed and rates of a simulation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
     pub from: Timestamp,

@@ -1,4 +1,4 @@
-//! A simulation: the production world played through for some days, with chance standing in for people.
+//! A simulation: the production code run over a period of days, with random draws instead of people's actions.
 
 use std::sync::Arc;
 
@@ -20,33 +20,33 @@ use crate::daemon::reconcile::{By, Outcome};
 use crate::store;
 use crate::store::{FactEvent, Inbound, Store};
 
-/// Chance is asked, and whoever acts is heard, so often. Lanes are taken ahead this far.
+/// The interval at which people's actions are drawn and recorded. Lanes are taken at most this far ahead of the clock.
 const STRIDE: TimeDelta = TimeDelta::hours(1);
 
-/// How far a simulation has come.
+/// The progress of a simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     pub now: Timestamp,
-    /// Messages that left.
+    /// Messages that left so far.
     pub messages: u64,
 }
 
-/// Why there is no report.
+/// The reasons why a simulation returns no report.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(transparent)]
     World(#[from] world::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The files have errors; `manifest::check` tells them.
+    /// The files have errors; `manifest::check` returns them.
     #[error("the files have errors")]
     Broken,
 }
 
-/// Applies `sources` to the database and plays it through. Nobody else may use the database, which is left as it is at
-/// the end.
+/// Applies `sources` to the database and simulates the period of `settings`.
 ///
-/// A simulation in which time does not pass any more ends there, and the report says so.
+/// The database must have no other user; it keeps its state at the end. If time stops passing, the simulation ends
+/// there and the report's notes say so.
 pub async fn simulate(
     store: &Store,
     sources: &Sources,
@@ -72,22 +72,22 @@ pub async fn simulate(
     Ok(report)
 }
 
-/// A world, and what was seen in it.
+/// A world in the course of a simulation, with what was counted in it.
 struct Simulation {
     world: World,
     settings: Settings,
     program: Arc<Program>,
     chance: Chance,
     seen: Observed,
-    /// What is to be said before anything else.
+    /// Notes that precede all others in the report.
     first: Vec<String>,
     messages: u64,
-    /// Messages when the database was last analyzed.
+    /// The value of `messages` when the database was last analyzed.
     analyzed: u64,
 }
 
 impl Simulation {
-    /// Applies the files.
+    /// Starts a simulation and applies the files.
     async fn begin(mut world: World, sources: &Sources, settings: Settings) -> Result<Self, Error> {
         world.store().analyze().await?;
         let plan = world.compare(sources.clone()).await?;
@@ -105,7 +105,7 @@ impl Simulation {
     }
 
     async fn play(&mut self, mut progress: impl FnMut(Progress)) -> Result<(), Error> {
-        // What is due at the very end is due on a day that is not simulated any more.
+        // The end is exclusive: what is due at that instant belongs to a day that is not simulated.
         let end = self.settings.until() - TimeDelta::microseconds(1);
         while self.world.now() < end {
             let hour = (self.world.now() + STRIDE).min(end);
@@ -120,7 +120,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Has the world hear of what people did in the last hour.
+    /// Records the payments and replies of the last hour in the store.
     async fn hear(&mut self) -> Result<(), Error> {
         let now = self.world.now();
         let (payments, stops) = (self.chance.payments(now), self.chance.stops(now));
@@ -143,7 +143,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Notes what cannot be told at the end, and keeps the database quick while it grows.
+    /// Notes full lanes, which no later query can tell, and analyzes the database as it grows to keep its plans good.
     async fn look(&mut self) -> Result<(), Error> {
         let store = self.world.store();
         self.seen.note(store.full_lanes(&self.program.policies, self.world.now()).await?);

@@ -1,4 +1,4 @@
-//! From what the database counted to a report. Pure, but for [`Found::read`].
+//! Conversion of the database's counts into a report; pure except for [`Found::read`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::store;
 use crate::store::Store;
 use crate::store::query::report::{AccountFacts, DayTotals, EndTotals, FullLane, Overlap, RunTotals, Unreached};
 
-/// What the database knows at the end.
+/// The database's counts at the end of a simulation.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) accounts: Vec<AccountFacts>,
@@ -29,7 +29,7 @@ pub(super) struct Found {
     unreached: Vec<(Unreached, u64)>,
 }
 
-/// What only who was there has seen.
+/// Counts of a simulation that the database does not keep.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
     pub(super) paid: u64,
@@ -76,7 +76,7 @@ impl Found {
     }
 }
 
-/// Makes the report, its notes left out.
+/// Builds the report without its notes.
 pub(super) fn report(found: &Found, program: &Program, settings: &Settings, seen: &Observed) -> Report {
     let dates = dates(found, settings);
     let runs = runs(found);
@@ -113,7 +113,7 @@ pub(super) fn report(found: &Found, program: &Program, settings: &Settings, seen
     }
 }
 
-/// Every local day of any account.
+/// Returns every date that is a local day of some account, or of UTC if there are no accounts.
 fn dates(found: &Found, settings: &Settings) -> Vec<NaiveDate> {
     let last = settings.until() - TimeDelta::microseconds(1);
     let (utc_first, utc_last) = (settings.from.date_naive(), last.date_naive());
@@ -133,7 +133,7 @@ fn days(found: &Found, dates: &[NaiveDate]) -> Vec<Day> {
     days.into_values().collect()
 }
 
-/// The days on which something of these left, first and last.
+/// Returns the first and the last day on which messages left.
 fn span(days: &[&DayTotals]) -> (Option<NaiveDate>, Option<NaiveDate>) {
     let sent = || days.iter().filter(|tally| tally.sent > 0).filter_map(|tally| tally.day);
     (sent().min(), sent().max())
@@ -180,7 +180,7 @@ fn campaigns(found: &Found, program: &Program) -> Vec<Campaign> {
     ids.into_iter().map(|(name, ids)| campaign(found, program, name, &ids)).collect()
 }
 
-/// A campaign, with those of its name whose manifests went before it came.
+/// Builds the figures of a campaign name, including earlier campaigns of that name whose manifests were removed.
 fn campaign(found: &Found, program: &Program, name: String, ids: &[CampaignId]) -> Campaign {
     let spec = ids.iter().find_map(|id| program.campaign(*id)).map(|campaign| &campaign.spec);
     let runs: Vec<&RunTotals> = found.runs.iter().filter(|run| ids.contains(&run.campaign)).collect();
@@ -260,7 +260,7 @@ fn account(facts: &AccountFacts, sent: u64, taken: Vec<u64>, dates: &[NaiveDate]
     }
 }
 
-/// `part / whole`, kept to steps of one in `steps`.
+/// Returns `part / whole`, rounded to multiples of `1 / steps`.
 #[expect(clippy::cast_precision_loss, reason = "counts of days and messages are far below 2^52")]
 fn ratio(part: u64, whole: u64, steps: f64) -> f64 {
     if whole == 0 { 0.0 } else { (part as f64 / whole as f64 * steps).round() / steps }

@@ -1,4 +1,4 @@
-//! A world: one database, one clock, and everything the daemon would do, done when it is due.
+//! A world: one database and one virtual clock, on which the daemon's work is done when it is due.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -20,18 +20,18 @@ use crate::facts::import::Report;
 use crate::store;
 use crate::store::{Age, NextDue, Span, Speed, Store};
 
-/// Rounds at one instant after which nothing is going to change any more.
+/// The number of rounds at one instant after which the world is considered stuck.
 const PATIENCE: u32 = 10_000;
-/// The same of rounds in a row that did nothing. Lanes that wait take some: a batch of them a round.
+/// The limit for consecutive rounds that do nothing. Waiting lanes need some of them, one batch of lanes a round.
 const IDLE: u32 = 1_000;
 
-/// A database with a daemon on it whose time is ours.
+/// A database with a daemon whose clock the caller controls.
 #[derive(Debug)]
 pub struct World {
     store: Store,
     script: Arc<Script>,
     now: Timestamp,
-    /// How far lanes may be taken ahead of the clock in one go; see [`Span`].
+    /// The distance that lanes may be taken ahead of the clock in one step; see [`Span`].
     stride: TimeDelta,
     loaded: Loaded,
     in_force: Option<(Arc<Program>, Arc<Channels>)>,
@@ -39,7 +39,7 @@ pub struct World {
     crashes: u32,
 }
 
-/// Why a world cannot go on.
+/// The reasons why a world cannot continue.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(transparent)]
@@ -50,21 +50,22 @@ pub enum Error {
     Reconcile(#[from] reconcile::Error),
     #[error(transparent)]
     Import(#[from] import::Error),
-    /// Time would never pass.
+    /// Something is due at the same instant again and again, so that time would never pass.
     #[error("at {} something is due again and again: {}", .now.to_rfc3339(), what(.due, *.now))]
     Endless { now: Timestamp, due: NextDue },
 }
 
 impl World {
-    /// Begins at an instant, on a database that nobody else uses.
+    /// Creates a world at an instant, on a database without other users.
     pub fn begin(store: Store, script: Arc<Script>, now: Timestamp) -> Self {
         let loaded = Loaded::new(Arc::clone(&script).opens());
         let (stride, seen) = (TimeDelta::zero(), Watermark::default());
         Self { store, script, now, stride, loaded, in_force: None, seen, crashes: 0 }
     }
 
-    /// Lets lanes be taken so far ahead in one go. For each account all happens at the same instants as without; what
-    /// ties accounts together (a phone that is suppressed) must not happen in between, so the caller says how far.
+    /// Lets lanes be taken up to `stride` ahead in one step. Each account's events keep their instants. Events that
+    /// affect several accounts, such as a suppressed phone, must not occur within a stride, so the caller chooses its
+    /// length.
     #[must_use]
     pub fn with_stride(self, stride: TimeDelta) -> Self {
         Self { stride, ..self }
@@ -82,12 +83,12 @@ impl World {
         &self.script
     }
 
-    /// How often a hand-over took the daemon down.
+    /// Returns the number of hand-overs that crashed the daemon.
     pub fn crashes(&self) -> u32 {
         self.crashes
     }
 
-    /// What a reconcile pass over `sources` would do, its effects counted.
+    /// Returns the plan of a reconcile pass over `sources`, with its effects counted, without applying it.
     pub async fn compare(&self, sources: Sources) -> Result<Comparison, Error> {
         let mut comparison = compare(sources.into(), &self.store).await?;
         let Comparison { desired, in_force, plan, .. } = &mut comparison;
@@ -95,7 +96,7 @@ impl World {
         Ok(comparison)
     }
 
-    /// Makes a reconcile pass, as the daemon does when files change or as a person does.
+    /// Runs one reconcile pass, on behalf of the daemon or of a person.
     pub async fn reconcile(&mut self, sources: &Sources, by: By<'_>) -> Result<Pass, Error> {
         let pass = reconcile::reconcile(sources.clone().into(), &self.store, by, self.now).await?;
         self.touch();
@@ -116,29 +117,29 @@ impl World {
         Ok(import::referrals(&self.store, source, self.age()).await?)
     }
 
-    /// To be called after facts or manifests were changed past the world: it looks anew.
+    /// Makes the world reload its state. Call it after facts or manifests change other than through the world.
     pub fn touch(&mut self) {
         self.in_force = None;
     }
 
-    /// The daemon dies and comes back: it remembers nothing.
+    /// Restarts the daemon: all its in-memory state is lost.
     pub fn restart(&mut self) {
         self.loaded = Loaded::new(Arc::clone(&self.script).opens());
         self.seen = Watermark::default();
         self.touch();
     }
 
-    /// What is in force, compiled.
+    /// Returns the compiled program in force and its channels.
     pub async fn in_force(&mut self) -> Result<(Arc<Program>, Arc<Channels>), Error> {
         Ok(self.loaded.in_force(&self.store).await?)
     }
 
-    /// Moves the clock without doing anything meanwhile, as if every daemon had been down.
+    /// Moves the clock without doing any work, as if every daemon had been down.
     pub fn sleep_until(&mut self, instant: Timestamp) {
         self.now = instant;
     }
 
-    /// Does all that happens until `end`, jumping from one due instant to the next.
+    /// Does all work that is due until `end`, jumping from one due instant to the next.
     pub async fn run_until(&mut self, end: Timestamp) -> Result<(), Error> {
         while let Some(next) = self.settle_within(end).await?.filter(|next| *next <= end) {
             self.now = next;
@@ -150,7 +151,7 @@ impl World {
         Ok(())
     }
 
-    /// Does all that is due now. Returns when something is due next.
+    /// Does all work that is due now. Returns the next due instant.
     pub async fn settle(&mut self) -> Result<Option<Timestamp>, Error> {
         self.settle_within(self.now).await
     }
@@ -169,7 +170,7 @@ impl World {
             let did = if looks_anew || is_due(due.maintenance()) {
                 !maintenance(&self.store, &program, &mut self.seen, self.now).await?.is_nothing()
             } else if is_due(due.send) {
-                // Upkeep comes first at its instants: lanes stop short of the next one.
+                // Maintenance comes first at its instants, so lanes stop just before the next one.
                 let quiet = due.maintenance().map_or(end, |at| end.min(at - TimeDelta::microseconds(1)));
                 let span = Span::new(self.now, quiet.min(self.now + self.stride));
                 self.send(&program, &channels, span).await?
@@ -184,8 +185,8 @@ impl World {
         Err(Error::Endless { now: self.now, due: self.store.next_due().await? })
     }
 
-    /// Sends one batch, unless a hand-over takes the daemon down: then it comes back, knowing nothing of it. Says whether
-    /// anything was handed over.
+    /// Sends one batch. If a hand-over crashes the daemon, the daemon restarts without its state. Returns true if
+    /// messages were handed over or the daemon crashed.
     async fn send(&mut self, program: &Program, channels: &Channels, span: Span) -> Result<bool, Error> {
         let crash = self.script.crashed();
         tokio::select! {

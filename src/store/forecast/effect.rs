@@ -1,4 +1,4 @@
-//! What a change of a campaign means for people, counted before anything is written.
+//! The effects of a plan on people, counted before anything is written.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -53,7 +53,7 @@ impl Store {
         Ok(())
     }
 
-    /// What becomes of every account that `plan` concerns, without it and with it.
+    /// Forecasts every account that `plan` affects, without the plan and with it.
     async fn foresee_plan(
         &self,
         plan: &Plan,
@@ -87,7 +87,7 @@ impl Store {
         Ok(Effect { accounts, exit: self.count_active(*id).await?, ..Effect::default() })
     }
 
-    /// Gives each of `seekers` the room that `spec` leaves it: what enrollment will find there.
+    /// Sets the room of each of `seekers` under `spec`, as enrollment would find it.
     pub async fn with_room(
         &self,
         id: CampaignId,
@@ -148,7 +148,7 @@ impl Store {
         Ok(accounts.unsigned_abs())
     }
 
-    /// The accounts that `selector` selects, with as much room as there can be.
+    /// Returns the accounts that `selector` selects, each with unlimited room.
     pub async fn seekers(&self, selector: &AccountSelector, policies: &Policies) -> Result<Vec<Seeker>, Error> {
         let (names, labels) = selection(selector);
         let rows: Vec<(i32, String, String, Value)> = sqlx::query_as(

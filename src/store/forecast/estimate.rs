@@ -1,5 +1,7 @@
-//! What a campaign is going to do, before anybody is enrolled: whom it takes, why not the others, how long it lasts and
-//! who waits because of it. Reads and writes nothing.
+//! Estimates of a campaign before it enrolls anybody.
+//!
+//! An estimate says how many people the campaign enrolls, why it leaves out the others, how long it lasts and which
+//! campaigns it delays. Estimating writes nothing.
 
 use std::collections::BTreeMap;
 
@@ -13,72 +15,73 @@ use crate::core::plan::{Outlives, Slip, outlives, plan, slips};
 use crate::store;
 use crate::store::{Match, Store, Tree, WhyNot};
 
-/// The answer: `relancectl estimate -o json`.
+/// An estimate: `relancectl estimate -o json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Estimate {
     pub format: u8,
     pub campaign: Name,
-    /// What the manifest says; the estimate is made as if it said `active`.
+    /// The state in the manifest; the estimate assumes `active`.
     pub manifest_state: DesiredState,
-    /// Accounts for which it is going to have a run.
+    /// Accounts for which the campaign will have a run.
     pub accounts: u64,
-    /// Days of its sequence.
+    /// The number of days of its sequence.
     pub messages_each: usize,
     /// People who match and for whom there is room now.
     pub matching: u64,
-    /// Everybody else of the accounts, each under their first reason.
+    /// All other people of the accounts, each under the first reason.
     pub not_matching: Vec<Mismatch>,
-    /// The newest of those who match, without what would tell who they are.
+    /// The newest matching people, without data that identifies them.
     pub sample: Vec<Match>,
-    /// People already in its runs.
+    /// People who are already in the campaign's runs.
     pub active: u64,
-    /// People that are going to be taken, those who wait for room or are too young now included.
+    /// People who will be enrolled, including those who wait for room or registered too recently.
     pub enrolled: u64,
-    /// Those of them for whose accounts anything leaves.
+    /// Enrolled people whose accounts can send.
     pub reached: u64,
-    /// The most that are taken on one day.
+    /// The largest number of people enrolled on one day.
     pub enrolled_per_day: u64,
     pub messages: u64,
-    /// The most that leave on one day, over all accounts.
+    /// The largest number of messages on one day, over all accounts.
     pub messages_per_day: u64,
-    /// Whether as many leave on every day, but for the last ones.
+    /// True if the same number of messages leaves every day, except on the last days.
     pub is_even: bool,
-    /// From the first message to the last, by local days.
+    /// Local days from the first message to the last.
     pub days: u64,
     pub first_at: Option<Timestamp>,
     /// The local day of the last message.
     pub last_on: Option<NaiveDate>,
-    /// When the last run ends that does.
+    /// The instant at which the last of the runs that finish does so.
     pub finish_at: Option<Timestamp>,
-    /// How many runs do not end, by what keeps them from it.
+    /// The numbers of runs that never finish, by reason.
     pub never: Vec<Never>,
-    /// What holds up the run that ends last.
+    /// The limit that delays the last run to finish.
     pub limit: Option<Limit>,
-    /// Other campaigns that end at another time with it than without it.
+    /// Other campaigns that finish at a different time because of this one.
     pub slips: Vec<Slip>,
-    /// Runs that would outlive the subscription of their account: its own, and others because of it.
+    /// Runs that would outlive their account's subscription: the campaign's own, and others because of it.
     pub outlives: Vec<Outlives>,
 }
 
-/// People who are not taken.
+/// The number of people who are not enrolled for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mismatch {
     pub reason: WhyNot,
     pub people: u64,
 }
 
-/// Runs without an end.
+/// The number of runs that never finish for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Never {
     pub reason: Endless,
     pub runs: u64,
 }
 
-/// Estimates the campaign `name` of `desired`, which has no errors, with at most `sample` people shown. Other campaigns
-/// are taken as `desired` has them, applied or not.
+/// Estimates the campaign `name` of `desired`, which must have no errors, and shows at most `sample` people.
+///
+/// The estimate takes all other campaigns from `desired`, applied or not.
 ///
 /// # Panics
-/// When `desired` has no such campaign.
+/// Panics if `desired` has no such campaign.
 pub async fn estimate(
     store: &Store,
     desired: &Desired,
@@ -126,7 +129,7 @@ pub async fn estimate(
     })
 }
 
-/// The files as if the campaign were `active`: who asks about a draft wants to know what it is going to do.
+/// Returns the files with the campaign `active`, since an estimate of a draft should describe the active campaign.
 fn running(desired: &Desired, name: &Name) -> Desired {
     let mut desired = desired.clone();
     desired.campaigns.get_mut(name).expect("the campaign is there").state = DesiredState::Active;
@@ -139,7 +142,7 @@ fn gone(desired: &Desired, name: &Name) -> Desired {
     desired
 }
 
-/// Adds up over all accounts: who is taken now, and why the others are not.
+/// Returns the number of people over all accounts who are enrolled now, with the reasons that keep the others out.
 fn count(counts: Vec<(AccountId, Option<WhyNot>, u64)>) -> (u64, Vec<Mismatch>) {
     let mut all: BTreeMap<Option<WhyNot>, u64> = BTreeMap::new();
     for (_, reason, people) in counts {

@@ -1,4 +1,4 @@
-//! What forecasts are made from: accounts, their runs and people, read for many accounts at once.
+//! Input of forecasts: accounts, their runs and people, read for many accounts at once.
 
 pub(super) mod effect;
 pub mod estimate;
@@ -27,16 +27,16 @@ use crate::core::plan::forecast::{Finish, Foreseen, Outlook, Run, admit};
 use crate::core::plan::{Plan, affected};
 use crate::store::runs::selector::accounts_of;
 
-/// Runs looked at in one go, so that a forecast of everybody needs no more memory than one of a few.
+/// The number of runs per batch. It bounds memory: a forecast of all accounts needs no more than one of a few.
 const BATCH: usize = 1_000_000;
-/// Accounts looked at in one go at most.
+/// The maximum number of accounts per batch.
 const ACCOUNTS: usize = 500;
 
-/// A desired state that is or may come into force.
+/// A desired state that is in force or may come into force.
 #[derive(Debug, Clone, Copy)]
 pub struct Tree<'a> {
     pub desired: &'a Desired,
-    /// What leads to it from what is in force.
+    /// The plan that leads from the state in force to `desired`.
     pub plan: &'a Plan,
 }
 
@@ -46,12 +46,12 @@ struct Asked<'a> {
     id: CampaignId,
     spec: &'a Campaign,
     cadence: Cadence,
-    /// Its runs are looked at and enrolled anew when the tree comes into force.
+    /// True if the campaign's runs are checked and enrolled again when the tree comes into force.
     touched: bool,
 }
 
 impl Store {
-    /// Foresees what becomes of the accounts that one of `selectors` selects, under each of `trees`.
+    /// Forecasts, under each of `trees`, the accounts that at least one of `selectors` selects.
     pub async fn forecast(
         &self,
         selectors: &[&AccountSelector],
@@ -76,7 +76,7 @@ impl Store {
                 let mut each = Vec::new();
                 let before = tree.checked_sub(1).map(|before| (&scenes[before], &waiting[before]));
                 for asked in &scene.campaigns {
-                    // Most of a tree is usually the same as in the one before it.
+                    // Most campaigns are usually the same as in the tree before, so their people need no second query.
                     let same = before.and_then(|(scene, waiting)| {
                         let at = *scene.places.get(asked.name)?;
                         (scene.campaigns[at].spec == asked.spec).then(|| waiting[at].clone())
@@ -106,7 +106,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Whom a campaign is going to take, of all for whom it makes or has an unfinished run.
+    /// Returns the people a campaign will enroll, for all accounts that get or have an unfinished run of it.
     async fn waiting(
         &self,
         asked: &Asked<'_>,
@@ -114,7 +114,7 @@ impl Store {
         (members, runs): (&[Member], &Runs),
         now: Timestamp,
     ) -> Result<HashMap<AccountId, Waiting>, Error> {
-        // What its manifest holds goes on where an operator says so.
+        // An operator's override may let a campaign run that its manifest does not.
         let ordered = |member: &Member| !runs.orders(member.lane.account, asked.id).is_empty();
         if asked.spec.state != DesiredState::Active && !members.iter().any(ordered) {
             return Ok(HashMap::new());
@@ -126,7 +126,7 @@ impl Store {
         let seeker = |member: &Member| Seeker {
             account: member.lane.account,
             zone: member.lane.zone.clone(),
-            // Whether the account takes them is another question.
+            // The account's enrollment switch is applied elsewhere.
             enrolls: true,
             room: u64::MAX,
         };
@@ -138,21 +138,21 @@ impl Store {
     }
 }
 
-/// A tree made ready to be looked at.
+/// A tree prepared for the forecast of accounts.
 struct Scene<'a> {
-    /// In the order in which they enroll: those that have a number first, then the new ones.
+    /// The campaigns in the order of enrollment: those with an id first, then the new ones.
     campaigns: Vec<Asked<'a>>,
-    /// Where each of them is in that order.
+    /// The index of each campaign in `campaigns`.
     places: HashMap<&'a Name, usize>,
     order: Order,
     policies: Policies,
-    /// The accounts whose policy is another than before: their runs are looked at and enrolled anew.
+    /// Selectors of the accounts whose policy changes: their runs are checked and enrolled again.
     repoliced: Vec<&'a AccountSelector>,
 }
 
 impl<'a> Scene<'a> {
     fn of(tree: &Tree<'a>, in_force: &'a InForce) -> Self {
-        // What is new has no number yet; below zero there is room for it.
+        // New campaigns have no id yet and get negative ones, which no stored campaign has.
         let known = |name: &Name| in_force.campaigns.get(name).copied();
         let new = tree.desired.campaigns.keys().filter(|name| known(name).is_none());
         let new = new.zip((1..).map(|n: i32| CampaignId(-n)));
@@ -184,7 +184,7 @@ fn asked<'a>(tree: &Tree<'a>, ids: &BTreeMap<Name, CampaignId>) -> Vec<Asked<'a>
 }
 
 impl Scene<'_> {
-    /// Foresees one account.
+    /// Forecasts one account.
     fn look(
         &self,
         member: &Member,

@@ -1,4 +1,4 @@
-//! The people of accounts: who is in which run, and who is going to be taken.
+//! The people of accounts in a forecast: active targets, and people who will be enrolled.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,28 +11,28 @@ use crate::core::plan::forecast::{Group, Place};
 use crate::store::runs::matcher::{Lives, Matcher, Seeker, matching};
 use crate::store::{Error, Store};
 
-/// Neighbours who are due within so short a time stay together.
+/// The largest difference between due instants of neighbours that are counted as one group.
 const ALIKE: TimeDelta = TimeDelta::minutes(1);
 
-/// Whom a campaign takes from one account, now or when they are old enough.
+/// The people a campaign enrolls from one account, now or once their registration is old enough.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Waiting {
     people: Vec<(i64, Known)>,
-    /// How long after registration.
+    /// The minimum time since registration.
     after: TimeDelta,
 }
 
-/// What is known of somebody.
+/// The facts about a person that a forecast needs.
 #[derive(Debug, Clone, Copy)]
 struct Known {
     registered_at: Timestamp,
     paid: bool,
-    /// Whether they agreed; `None` when they have not said.
+    /// The person's consent; `None` if unknown.
     agreed: Option<bool>,
     suppressed: bool,
 }
 
-/// Who is in a run now.
+/// An active target of a run.
 #[derive(Debug, Clone, Copy)]
 struct Active {
     referral: i64,
@@ -42,16 +42,17 @@ struct Active {
     due_at: Timestamp,
 }
 
-/// Everybody of some accounts who has a message ahead.
+/// All people of some accounts with a message ahead.
 #[derive(Debug, Default)]
 pub(super) struct People {
     active: HashMap<AccountId, Vec<Active>>,
-    /// Who was written to on the present local day of their account.
+    /// People to whom a message was sent on the current local day of their account.
     written: HashSet<(AccountId, i64)>,
 }
 
 impl People {
-    /// The people of an account in their places in the runs of `campaigns`, for each of which `queues` says who waits.
+    /// Groups the people of an account by their places in the runs of `campaigns`; `queues` lists the waiting people of
+    /// each.
     pub(super) fn groups(
         &self,
         account: AccountId,
@@ -69,7 +70,7 @@ impl People {
         for (run, queue) in queues.iter().enumerate() {
             let Some(queue) = queue else { continue };
             for (referral, known) in &queue.people {
-                // Old enough is who is older than that, not who is exactly so old.
+                // Enrollment requires an age strictly greater than `enrollAfter`.
                 let ripe_at = known.registered_at + queue.after + TimeDelta::microseconds(1);
                 let ripe = queue.after.is_zero() || ripe_at <= now;
                 let from = if ripe { Timestamp::MIN_UTC } else { ripe_at };
@@ -101,7 +102,7 @@ impl Known {
     }
 }
 
-/// Whether the next in the order of registration may be counted with those before.
+/// Returns true if `next`, the next person in registration order, can be counted with `group`.
 fn is_alike(group: &Group, next: &Group) -> bool {
     let facts = |group: &Group| (group.paid, group.consent, group.suppressed, group.last_written_on);
     let mut places = group.places.iter().zip(&next.places);
@@ -110,13 +111,13 @@ fn is_alike(group: &Group, next: &Group) -> bool {
             (Place::Active { day, due_at }, Place::Active { day: next_day, due_at: next_due_at }) => {
                 day == next_day && (*next_due_at - *due_at).abs() < ALIKE
             }
-            // They come newest first: the later of two instants is that of the first.
+            // People come newest first, so the first of a group has the latest instant.
             (Place::Waiting { from }, Place::Waiting { from: next }) => (*from - *next).abs() < ALIKE,
             (one, other) => one == other,
         })
 }
 
-/// Columns of [`Known`] from `referral r`, all rows of a group in one array each.
+/// The columns of [`Known`] from `referral r`, aggregated into one array each.
 macro_rules! known_columns {
     () => {
         "array_agg(r.id), array_agg(r.registered_at), array_agg(r.paid_at is not null),
@@ -132,8 +133,8 @@ fn known((ids, registered, paid, agreed): KnownColumns) -> impl Iterator<Item = 
 }
 
 impl Store {
-    /// Whom the campaign is going to take of the accounts of `seekers`: who matches, and who is only too young or in
-    /// another run, which passes.
+    /// Returns the people that the campaign will enroll from the accounts of `seekers`. They include people who
+    /// registered too recently or are in another run, since both conditions pass.
     pub(super) async fn waiting_for(
         &self,
         lives: &Lives,
@@ -161,7 +162,7 @@ impl Store {
         Ok(waiting.collect())
     }
 
-    /// Reads who is in a run of the accounts, and which of them and of those who wait were written to today.
+    /// Reads the active targets of the accounts, and which of them and of the waiting people were sent a message today.
     pub(super) async fn people(
         &self,
         members: &[Member],
@@ -169,7 +170,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<People, Error> {
         let mut people = People { active: self.active(members).await?, ..People::default() };
-        // Only where the day has a message at all is it worth asking for whom.
+        // Accounts without a message today need no query for its recipients.
         let (mut accounts, mut referrals, mut days) = (vec![], vec![], vec![]);
         for member in members {
             let (account, today) = (member.lane.account, member.lane.zone.date(now));

@@ -1,4 +1,4 @@
-//! Accounts and their runs as they are now.
+//! The current state of accounts and their runs.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::store::runs::override_rows::overrides_of;
 use crate::store::send::lane_rows::{LaneRow, lane_columns};
 use crate::store::{Error, Store};
 
-/// An account as it is now.
+/// The current state of an account.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) lane: Lane,
@@ -22,7 +22,7 @@ pub(super) struct Member {
     pub(super) labels: serde_json::Value,
 }
 
-/// Runs of accounts, and what is ordered for them.
+/// The runs of accounts, with the overrides that apply to them.
 pub(super) struct Runs {
     rows: HashMap<(AccountId, CampaignId), RunRow>,
     overrides: Overrides,
@@ -38,7 +38,7 @@ impl Runs {
     }
 }
 
-/// What is known of a run.
+/// The stored state of a run.
 #[derive(sqlx::FromRow)]
 pub(super) struct RunRow {
     account_id: i32,
@@ -59,7 +59,7 @@ pub(super) struct RunRow {
 }
 
 impl RunRow {
-    /// `new` with what happened to it; `touched` by what comes into force, it is looked at anew.
+    /// Returns `new` with the run's stored state. If `touched` by the plan, the run is enrolled again at `now`.
     pub(super) fn run<'a>(&self, new: Run<'a>, touched: bool, today: NaiveDate, now: Timestamp) -> Run<'a> {
         let count = |on, count: i32| DayCount { on, count: count.unsigned_abs() }.of(today);
         Run {
@@ -80,10 +80,10 @@ impl RunRow {
 }
 
 impl Store {
-    /// Accounts as they are now, under `policies`.
+    /// Returns the current state of accounts under `policies`.
     pub(super) async fn members(&self, accounts: &[AccountId], policies: &Policies) -> Result<Vec<Member>, Error> {
         const OPERATION: &str = "read accounts for a forecast";
-        // An account that no daemon has seen yet has no lane.
+        // An account that no daemon has processed yet has no lane.
         let rows: Vec<LaneRow> = sqlx::query_as(concat!(
             "select ",
             lane_columns!(),
@@ -106,7 +106,7 @@ impl Store {
         let member = |row: LaneRow| {
             let (name, labels) = (row.external_id.clone(), row.labels.clone());
             let mut lane = row.lane(policies)?;
-            // What stops an account for its own sake is over soon, as far as plans go.
+            // Restrictions of an account are short compared with a forecast, which ignores them.
             (lane.facts.halt, lane.facts.throttled_until, lane.halted_channels) = (None, None, Vec::new());
             Ok(Member { lane, name, labels })
         };

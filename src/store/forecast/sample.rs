@@ -1,4 +1,4 @@
-//! A few of those who match a campaign, without what would tell who they are.
+//! A sample of people who match a campaign, without data that identifies them.
 
 use serde::Serialize;
 
@@ -7,15 +7,15 @@ use crate::core::manifest::desired::Campaign;
 use crate::store::runs::matcher::{Lives, Matcher, Seeker, matching};
 use crate::store::{Error, Store};
 
-/// Somebody who matches, as a pull request may show them.
+/// A matching person in a form that is fit for a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Match {
-    /// As the import named it.
+    /// The referral's external id.
     pub referral: String,
     pub account: String,
     /// The first letter of the name.
     pub initial: String,
-    /// With its middle digits hidden.
+    /// The phone with its middle digits masked.
     pub phone: String,
     pub country: Option<String>,
     pub language: Option<String>,
@@ -23,7 +23,7 @@ pub struct Match {
 }
 
 impl Store {
-    /// The newest of those who match `spec`, at most `most` of them.
+    /// Returns the newest people who match `spec`, at most `most`.
     pub async fn sample_matches(
         &self,
         (name, campaign): (&Name, CampaignId),
@@ -61,7 +61,7 @@ impl Store {
         Ok(rows.into_iter().map(shown).collect())
     }
 
-    /// How many people are in the runs of a campaign.
+    /// Returns the number of active targets of a campaign.
     pub async fn count_active(&self, campaign: CampaignId) -> Result<u64, Error> {
         let active: i64 = sqlx::query_scalar("select count(*) from target where campaign_id = $1 and state = 'active'")
             .bind(campaign.0)

@@ -1,4 +1,4 @@
-//! Whether runs that have not begun would be done before the subscriptions of their accounts end.
+//! Forecasts of the end of runs that have not begun, for comparison with the subscription end of their accounts.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,22 +11,23 @@ use crate::store::generation::in_force;
 use crate::store::lock::lock_lanes;
 use crate::store::{Error, Store, Tree};
 
-/// Runs looked at in one go.
+/// The number of runs per batch.
 const BATCH: i64 = 200;
 
-/// When a run would end, as far as that can be seen.
+/// The forecast end of a run.
 struct Known {
     account: AccountId,
     campaign: CampaignId,
     end: Option<Timestamp>,
-    /// When that was asked for.
+    /// The instant of the request for this forecast.
     since: Timestamp,
 }
 
 impl Store {
-    /// Works out when the runs would end that wait for that, and has them looked at again. Returns how many.
+    /// Forecasts the end of the runs that requested it, and schedules a check of them. Returns the number of these
+    /// runs.
     ///
-    /// Whatever changes while it is worked out asks for it again, and what was worked out is not saved.
+    /// A relevant change during the computation requests the forecast again; the outdated result is not saved.
     pub async fn look_ahead(&self, program: &Program, now: Timestamp) -> Result<u64, Error> {
         let asked: Vec<(i32, i32, String, Timestamp)> = sqlx::query_as(
             "select r.account_id, r.campaign_id, a.external_id, r.ahead_at from run r join account a on a.id = r.account_id
@@ -86,7 +87,7 @@ impl Store {
     }
 }
 
-/// When each run of an account would end; of one that is refused, when it would if it were not.
+/// Returns the forecast end of each requested run of an account; for a refused run, its end without the refusal.
 fn ends(
     account: &Foreseen,
     ids: &BTreeMap<Name, CampaignId>,
@@ -96,7 +97,7 @@ fn ends(
     let seen = |(name, outlook): (&Name, &Outlook)| {
         let end = match refused.get(name) {
             Some(would_end) => would_end.at(),
-            // Whoever has nothing left to write is in time, however late that is.
+            // A run with no messages left is in time, however late it finishes.
             None => [outlook.finish.at(), account.subscription_ends_at].into_iter().flatten().min(),
         };
         let campaign = *ids.get(name)?;

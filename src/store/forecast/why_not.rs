@@ -1,4 +1,4 @@
-//! Why a campaign takes somebody or not: every condition once, with its name.
+//! The conditions for enrollment of a person in a campaign, each defined once with its name.
 
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -9,26 +9,26 @@ use crate::store::rows::strange;
 use crate::store::runs::matcher::{Lives, Matcher, Seeker, conditions, matching, people};
 use crate::store::{Error, Store};
 
-/// Why a campaign does not take somebody. Of several reasons the first in this order is told first.
+/// The reason why a campaign does not enroll a person. If several apply, the first in this order is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhyNot {
-    /// An older row of a person who registered again with this account.
+    /// The row is an older one of a person who registered again with this account.
     NotCurrent,
     Paid,
-    /// The filter asks for people who paid.
+    /// The filter requires people who paid.
     NotPaid,
     Suppressed,
     ConsentMissing,
     OptedOut,
-    /// Is or was in this campaign, or in an earlier one of its name.
+    /// The person is or was in this campaign, or in an earlier one of its name.
     AlreadyTarget,
-    /// `excludeCurrentTargets`: is active in another run of the account.
+    /// `excludeCurrentTargets`: the person is active in another run of the account.
     InAnotherRun,
-    /// Registered less than `enrollAfter` ago.
+    /// The person registered less than `enrollAfter` ago.
     TooYoung,
     Country,
-    /// Registered outside of the filter's `registered`.
+    /// The person registered outside the filter's `registered`.
     Registered,
     Gender,
     Profession,
@@ -37,14 +37,14 @@ pub enum WhyNot {
     Attributes,
     /// Enrollment is off for the account.
     EnrollmentOff,
-    /// Matches, but `limits.targets`, `limits.dailyEnrollments` or `enrollment: once` leaves no room now.
+    /// The person matches, but `limits.targets`, `limits.dailyEnrollments` or `enrollment: once` leaves no room now.
     Cap,
 }
 
 macro_rules! names {
     ($($reason:ident $name:literal $condition:expr;)*) => {
         impl WhyNot {
-            /// Every reason, in its order.
+            /// Every reason, in order.
             pub const ALL: [Self; 18] = [$(Self::$reason,)* Self::Cap];
 
             pub const fn as_str(self) -> &'static str {
@@ -58,7 +58,7 @@ macro_rules! names {
 }
 conditions!(names);
 
-/// The first reason that keeps a referral out, null for who matches.
+/// The first reason that keeps a referral out; null for a match.
 macro_rules! first_reason {
     ($($reason:ident $name:literal $condition:expr;)*) => {
         concat!("case", $(" when (", $condition, ") is not true then '", $name, "'",)* " end")
@@ -66,7 +66,7 @@ macro_rules! first_reason {
 }
 pub(in crate::store) use first_reason;
 
-/// All reasons that keep a referral out, in their order.
+/// All reasons that keep a referral out, in order.
 macro_rules! all_reasons {
     ($($reason:ident $name:literal $condition:expr;)*) => {
         concat!(
@@ -82,7 +82,7 @@ impl WhyNot {
         Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or_else(|| strange("a reason", text))
     }
 
-    /// What it means, as the end of a sentence about several people.
+    /// Returns the meaning as the end of a sentence about several people.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::NotCurrent => "are older rows of people who registered again",
@@ -106,7 +106,7 @@ impl WhyNot {
         }
     }
 
-    /// The same of one person.
+    /// Returns the meaning as the end of a sentence about one person.
     pub const fn of_one(self) -> &'static str {
         match self {
             Self::NotCurrent => "is an older row of somebody who registered again",
@@ -132,8 +132,8 @@ impl WhyNot {
 }
 
 impl Store {
-    /// Counts every referral of `seekers`: by account, who would be taken now (`None`) and why the others would not,
-    /// each under their first reason.
+    /// Counts the referrals of `seekers` by account and first reason; `None` stands for those who would be enrolled
+    /// now.
     pub async fn count_mismatches(
         &self,
         (name, campaign): (&Name, CampaignId),
@@ -171,8 +171,9 @@ impl Store {
         Ok(counts)
     }
 
-    /// Every reason why the campaign would not take `referral`, of the account of `seeker`, now; none for who would be
-    /// taken, and `None` for who is not a referral of this account.
+    /// Returns every reason why the campaign would not enroll `referral` of the account of `seeker` now.
+    ///
+    /// The list is empty if the person would be enrolled. The result is `None` if the account has no such referral.
     pub async fn why_not(
         &self,
         (name, campaign): (&Name, CampaignId),
@@ -204,7 +205,7 @@ impl Store {
     }
 }
 
-/// How many who match are taken before `referral`.
+/// Returns the number of matching people who are enrolled before `referral`.
 async fn newer(db: &mut PgConnection, matcher: Matcher, referral: ReferralId) -> Result<u64, Error> {
     let query = sqlx::query_as(concat!(
         "select count(*)",

@@ -1,4 +1,4 @@
-//! Accounts and how far their day has come, as people see them.
+//! Accounts and their use of the day's quota, as users see them.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -9,10 +9,10 @@ use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, Timestamp};
 use crate::core::manifest::desired::policy::Switch;
 
-/// One account: `get accounts -o json`.
+/// An account: `get accounts -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Account {
-    /// External id.
+    /// The account's external id.
     pub id: String,
     pub name: String,
     pub phone: Option<String>,
@@ -21,24 +21,24 @@ pub struct Account {
     pub timezone: String,
     pub subscription_plan: Option<String>,
     pub subscription_ends_at: Option<Timestamp>,
-    /// `connected`, `disconnected`, `expired`, or null when the export does not say.
+    /// `connected`, `disconnected`, `expired`, or null if the export does not say.
     pub whatsapp_status: Option<String>,
     /// Extra columns of the import, by which manifests select accounts.
     pub labels: Value,
-    /// People, two rows with one phone counted once.
+    /// Distinct people: two rows with the same phone count once.
     pub referrals: i64,
     pub unpaid: i64,
     pub active_runs: i64,
     pub active_targets: i64,
-    /// Messages claimed on the account's local day, which is what the cap counts.
+    /// Messages claimed on the account's local day; the cap applies to this number.
     pub sent_today: u32,
-    /// Whether its campaigns take people.
+    /// The switch for enrollment by the account's campaigns.
     pub enrollment: Switch,
-    /// Whether anything leaves.
+    /// The switch for sending.
     pub sending: Switch,
-    /// The daily cap over all campaigns; null: none.
+    /// The daily cap over all campaigns; null if there is none.
     pub messages_per_day: Option<u32>,
-    /// Nothing leaves before this instant, for the sake of pace.
+    /// The instant before which pacing lets no message leave.
     pub next_slot_at: Option<Timestamp>,
 }
 
@@ -62,7 +62,7 @@ struct AccountRow {
 }
 
 impl Store {
-    /// Accounts of `wanted` (account, limit) by external id.
+    /// Returns accounts of `wanted` (account, limit) by external id.
     pub async fn accounts(&self, program: &Program, wanted: &Wanted, now: Timestamp) -> Result<Vec<Account>, Error> {
         let mut tx = self.looking().await?;
         let rows: Vec<AccountRow> = sqlx::query_as(include_str!("accounts.sql"))

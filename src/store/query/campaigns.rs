@@ -1,4 +1,4 @@
-//! Campaigns, as people see them.
+//! Campaigns as users see them.
 
 use serde::Serialize;
 
@@ -6,19 +6,20 @@ use super::counts::{Counts, count_columns, counted};
 use super::{Error, Store, Wanted};
 use crate::core::domain::Timestamp;
 
-/// One campaign over all its accounts: `get campaigns -o json`.
+/// A campaign over all its accounts: `get campaigns -o json`.
 #[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
 pub struct Campaign {
     pub name: String,
-    /// `default` or `filtered`; null once the manifest is gone, as what follows.
+    /// `default` or `filtered`. It is null after the manifest was removed, and so are `state`, `priority` and
+    /// `sequence`.
     #[serde(rename = "type")]
     #[sqlx(rename = "type")]
     pub kind: Option<String>,
-    /// What the manifest asks for.
+    /// The state in the manifest.
     pub state: Option<String>,
     pub priority: Option<i32>,
     pub sequence: Option<String>,
-    /// How many runs are in which phase.
+    /// The number of runs in each phase.
     #[sqlx(flatten)]
     pub runs: Phases,
     #[serde(flatten)]
@@ -27,11 +28,11 @@ pub struct Campaign {
     pub next_due_at: Option<Timestamp>,
     /// The number of the revision in which the manifest last changed.
     pub revision: Option<i32>,
-    /// When the manifest was removed.
+    /// The instant at which the manifest was removed.
     pub removed_at: Option<Timestamp>,
 }
 
-/// Runs by phase.
+/// The number of runs in each phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Phases {
     pub draft: i64,
@@ -50,13 +51,13 @@ impl Phases {
     }
 }
 
-/// One day of a campaign's sequence: who waits for it, and what became of its messages.
+/// The counts of one day of a campaign's sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct DayCounts {
     pub day: i16,
-    /// Active people whose next message it is.
+    /// Active people whose next message is that of this day.
     pub waiting: i64,
-    /// As in [`Counts`].
+    /// The message counts, as in [`Counts`].
     pub sent: i64,
     pub delivered: i64,
     pub read: i64,
@@ -65,7 +66,7 @@ pub struct DayCounts {
 }
 
 impl Store {
-    /// Campaigns of `wanted` (campaign, limit), those in force first, then by name.
+    /// Returns campaigns of `wanted` (campaign, limit), those in force first, then by name.
     pub async fn campaigns(&self, wanted: &Wanted) -> Result<Vec<Campaign>, Error> {
         sqlx::query_as(concat!(
             "with ",
@@ -96,7 +97,7 @@ impl Store {
         .map_err(Error::during("read the campaigns"))
     }
 
-    /// The days of a campaign that somebody waits for or that were sent.
+    /// Returns the days of a campaign for which people wait or messages were sent.
     pub async fn campaign_days(&self, campaign: &str) -> Result<Vec<DayCounts>, Error> {
         sqlx::query_as(include_str!("campaigns_campaign_days.sql"))
             .bind(campaign)

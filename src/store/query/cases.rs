@@ -1,4 +1,4 @@
-//! Targets looked at one by one, with all that the answer "why not now" rests on.
+//! Single targets, with everything that the answer to "why not now" depends on.
 
 use std::collections::HashMap;
 
@@ -13,16 +13,16 @@ use crate::core::dispatch::program::Program;
 use crate::core::domain::{CampaignId, TargetKey, Timestamp};
 use crate::core::lifecycle::run::Phase;
 
-/// One target in full.
+/// A target with all its details.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     pub target: Target,
     pub circumstances: Circumstances,
-    /// `None` when the target does not wait for a message, or its campaign is not in force.
+    /// `None` if the target waits for no message, or if its campaign is not in force.
     pub asked: Option<Asked>,
 }
 
-/// Who a target is and how its run is: the facts behind the questions of the gate.
+/// The person of a target and the state of its run: the facts behind the gate's questions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Circumstances {
     #[serde(flatten)]
@@ -44,7 +44,9 @@ struct Row {
 }
 
 impl Store {
-    /// The targets of a referral, by external id, as of `now`: in one campaign or in all, by name, the latest of a name
+    /// Returns the targets of a referral, by external id, as of `now`.
+    ///
+    /// They are those of the named campaign, or of all campaigns by name. Among campaigns of one name the latest comes
     /// first.
     pub async fn cases(
         &self,

@@ -1,4 +1,4 @@
-//! Everything that is known of one person, by phone, in every account.
+//! All stored data on one person, by phone, across all accounts.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,28 +11,28 @@ use crate::store::rows::{decode, strange};
 
 const OPERATION: &str = "read what is known of a person";
 
-/// One person: `contact export`. Nothing is masked.
+/// The stored data on one person: `contact export`. Nothing is masked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Contact {
     pub phone: Phone,
-    /// When all that was known then was erased.
+    /// The instant of the last erasure of the person's data.
     pub forgotten_at: Option<Timestamp>,
-    /// Why they are not written to, if they are not.
+    /// The suppression of the phone, if there is one.
     pub suppression: Option<Suppression>,
-    /// What they wrote that waits to be read.
+    /// The person's replies that await review.
     pub holds: Vec<Held>,
     pub referrals: Vec<Fact>,
     pub targets: Vec<Stay>,
     pub messages: Vec<Message>,
 }
 
-/// What an import said of them.
+/// An imported row of the person.
 #[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
 pub struct Fact {
     pub account: String,
-    /// External id.
+    /// The referral's external id.
     pub referral: String,
-    /// Of several rows of one account, the one that counts.
+    /// True for the row in use among several rows of one account.
     pub is_current: bool,
     pub name: String,
     pub email: Option<String>,
@@ -47,11 +47,11 @@ pub struct Fact {
     pub consent_source: Option<String>,
     pub consent_at: Option<Timestamp>,
     pub attributes: Value,
-    /// The age of what the row says.
+    /// The instant to which the row's data refers.
     pub as_of: Timestamp,
 }
 
-/// Their way through one run.
+/// The person's target in one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stay {
     /// `campaign/account/referral`.
@@ -86,7 +86,7 @@ impl Row {
 }
 
 impl Store {
-    /// Everything that is known of whoever has `phone`.
+    /// Returns all stored data on the person with `phone`.
     pub async fn contact(&self, phone: &Phone) -> Result<Contact, Error> {
         let forgotten_at = self.forgotten_at(phone).await?;
         let mut tx = self.looking().await?;

@@ -1,18 +1,18 @@
-//! Counting people and messages.
+//! Counts of people and messages.
 
 use serde::Serialize;
 
-/// What became of the people and messages of one run, or of all runs of a campaign.
+/// The counts of people and messages of one run, or of all runs of a campaign.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Counts {
-    /// People ever taken: active, completed and exited together.
+    /// People ever enrolled: the sum of active, completed and exited.
     pub enrolled: i64,
     pub active: i64,
     pub completed: i64,
     pub exited: i64,
     /// Messages that certainly left: sent, delivered or read.
     pub sent: i64,
-    /// Messages known to have arrived: delivered or read.
+    /// Messages that certainly arrived: delivered or read.
     pub delivered: i64,
     pub read: i64,
     pub failed: i64,
@@ -29,7 +29,7 @@ macro_rules! count_columns {
     };
 }
 
-/// The tables `people` and `mail`: counts by `$key`, of the campaigns named `$1` and the account `$2`; null for all.
+/// The tables `people` and `mail`: counts by `$key` for the campaigns named `$1` and the account `$2`; null means all.
 macro_rules! counted {
     ($key:literal) => {
         concat!(

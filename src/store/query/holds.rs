@@ -1,23 +1,23 @@
-//! People on hold, as those see them who read what they wrote.
+//! People whose replies await review.
 
 use serde::Serialize;
 
 use super::{Error, Store};
 use crate::core::domain::Timestamp;
 
-/// Somebody whose reply is to be read: `suppress holds -o json`.
+/// A person whose reply awaits review: `suppress holds -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Held {
-    /// External id of the account that heard it.
+    /// The external id of the account that received the reply.
     pub account: String,
     pub phone: String,
-    /// What they wrote.
+    /// The text of the reply.
     pub text: String,
     pub held_at: Timestamp,
 }
 
 impl Store {
-    /// Who is on hold, the longest first.
+    /// Returns the replies that await review, oldest first.
     pub async fn holds(&self) -> Result<Vec<Held>, Error> {
         sqlx::query_as(
             "select coalesce(a.external_id, h.account_id::text) as account, h.phone, h.text, h.held_at

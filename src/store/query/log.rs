@@ -1,4 +1,4 @@
-//! The log: what happened to what teams and operators decide, in order, and what happened since it was last read.
+//! The log: events that concern the decisions of teams and operators, in order, with a cursor for later reads.
 
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -7,42 +7,42 @@ use super::{Entry, EntryKind, Error, Store};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::event::EventKind;
 
-/// Which events are wanted; `None` does not restrict.
+/// The filter of the log; `None` does not restrict.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogOf {
-    /// By name: also the revisions that changed it.
+    /// The campaign's name; it also selects the revisions that changed the campaign.
     pub campaign: Option<String>,
-    /// External id.
+    /// The account's external id.
     pub account: Option<String>,
     pub since: Option<Timestamp>,
 }
 
-/// One line of the log: `log -o json`.
+/// A line of the log: `log -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Line {
-    /// Null for what is read off a person's messages.
+    /// Null for lines that are derived from a person's messages.
     pub id: Option<i64>,
     pub at: Timestamp,
     pub kind: LineKind,
-    /// Null: nobody in particular.
+    /// Null if the event has no particular actor.
     pub actor: Option<String>,
     pub campaign: Option<String>,
-    /// External id; null: all, or none.
+    /// The account's external id; null for all accounts, or none.
     pub account: Option<String>,
     pub referral: Option<String>,
-    /// Of the sequence.
+    /// The day of the sequence.
     pub day: Option<i16>,
-    /// The phase of a run, or what was ordered.
+    /// The state before the event: a run's phase or an override; `after` is the state after it.
     pub before: Option<String>,
     pub after: Option<String>,
-    /// Machine-readable for runs; for what a person did, in their words.
+    /// A machine-readable reason for runs; the person's own words for an action of a person.
     pub reason: Option<String>,
     pub sentence: String,
-    /// By which it went, or which it made.
+    /// The revision that applied, or that the event created.
     pub revision: Option<i32>,
 }
 
-/// What a line is about.
+/// The kind of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(untagged)]
 pub enum LineKind {
@@ -71,8 +71,10 @@ impl From<Entry> for Line {
     }
 }
 
-/// How far the log was read. Events are numbered before their transactions end, and these end in any order: what was
-/// read is what was visible, so this is a snapshot, and whatever is not visible in it comes next.
+/// The position up to which the log was read, as a database snapshot.
+///
+/// Events get their numbers before their transactions commit, and transactions commit in any order. Every event that is
+/// not visible in the snapshot therefore counts as new.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(String);
 
@@ -95,7 +97,7 @@ macro_rules! select {
 const OPERATION: &str = "read the log";
 
 impl Store {
-    /// The last `limit` events, oldest first, and where they end.
+    /// Returns the last `limit` events, oldest first, with the cursor after them.
     pub async fn log(&self, of: &LogOf, limit: Option<i64>) -> Result<(Vec<Line>, Cursor), Error> {
         let mut tx = self.looking().await?;
         let cursor = here(&mut tx).await?;
@@ -111,7 +113,7 @@ impl Store {
         Ok((rows.into_iter().map(Row::line).collect(), cursor))
     }
 
-    /// The events that were not there at `cursor`, each exactly once, and where they end.
+    /// Returns the events that were not visible at `cursor`, each exactly once, with the cursor after them.
     pub async fn log_after(&self, of: &LogOf, cursor: &Cursor) -> Result<(Vec<Line>, Cursor), Error> {
         let mut tx = self.looking().await?;
         let next = here(&mut tx).await?;
@@ -130,7 +132,7 @@ impl Store {
     }
 }
 
-/// What is visible in this transaction.
+/// Returns the cursor of this transaction's snapshot.
 async fn here(tx: &mut PgConnection) -> Result<Cursor, Error> {
     let snapshot = sqlx::query_scalar("select pg_current_snapshot()::text").fetch_one(tx).await;
     snapshot.map(Cursor).map_err(Error::during(OPERATION))

@@ -1,4 +1,4 @@
-//! Messages, as people see them.
+//! Messages as users see them.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use super::{Error, Page, Store, Wanted};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::message::State;
 
-/// One message: `get messages -o json`. The phone is not masked: it is for scripts; tables mask it.
+/// A message: `get messages -o json`. Its phone is unmasked for scripts; tables mask it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Message {
     /// `campaign/account/referral/day`.
@@ -20,10 +20,10 @@ pub struct Message {
     pub phone: String,
     pub language: String,
     pub text: String,
-    /// Hand-overs begun, but for those that the provider put off because the sender was too fast or had to pause.
+    /// Hand-overs that began, except those that the provider postponed because the sender was too fast or had to pause.
     pub attempts: i16,
     pub provider_id: Option<String>,
-    /// What the channel said last, if it refused.
+    /// The channel's last error, if it refused the message.
     pub error: Option<String>,
     pub queued_at: Timestamp,
     pub sent_at: Option<Timestamp>,
@@ -43,7 +43,7 @@ macro_rules! wanted_messages {
     };
 }
 
-/// Columns of [`Message`] from `message m`, `campaign c`, `account a` and `referral r`.
+/// The columns of [`Message`] from `message m`, `campaign c`, `account a` and `referral r`.
 macro_rules! message_columns {
     () => {
         "concat_ws('/', c.name, a.external_id, r.external_id, m.day) as id, c.name as campaign, a.external_id as account,
@@ -54,8 +54,9 @@ macro_rules! message_columns {
 pub(super) use message_columns;
 
 impl Store {
-    /// Messages of `wanted` (campaign, account, referral, message, day) in the order they were queued in, then by
-    /// account; with a limit, the latest.
+    /// Returns messages of `wanted` (campaign, account, referral, message, day) in queueing order, then by account.
+    ///
+    /// With a limit, returns the latest.
     pub async fn messages(&self, wanted: &Wanted) -> Result<Page<Message>, Error> {
         let mut tx = self.looking().await?;
         let state = wanted.message.map(State::as_str);

@@ -1,7 +1,6 @@
-//! What people and scripts see of the database: read-only, a file per noun, plain structs that serialise to the
-//! JSON contracts of SPEC §6.
+//! The read-only queries of people and scripts: one file per noun, plain structs that serialize to the JSON of SPEC §6.
 //!
-//! Nothing is counted in advance: counters are counted here, from targets and messages.
+//! No counter is stored: these queries count targets and messages when they run.
 
 mod accounts;
 mod campaigns;
@@ -50,13 +49,13 @@ use super::{Error, Store};
 use crate::core::lifecycle::message;
 use crate::core::lifecycle::run::Phase;
 
-/// Which rows are wanted; `None` does not restrict. A noun uses what it has.
+/// The filter of a query; `None` does not restrict. Each noun uses the fields that apply to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
     pub campaign: Option<String>,
-    /// External id.
+    /// The account's external id.
     pub account: Option<String>,
-    /// External id.
+    /// The referral's external id.
     pub referral: Option<String>,
     pub phase: Option<Phase>,
     pub standing: Option<Standing>,
@@ -65,7 +64,7 @@ pub struct Wanted {
     pub limit: Option<i64>,
 }
 
-/// Rows, and how many there were before the limit.
+/// The returned rows, with their number before the limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T> {
     pub rows: Vec<T>,
@@ -73,23 +72,24 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// All rows there are, or those that fit a limit, with the number that `count` found.
+    /// Creates a page of all rows, or of those within a limit together with the total `count`.
     fn new(rows: Vec<T>, count: Option<i64>) -> Self {
         let total = count.unwrap_or_else(|| i64::try_from(rows.len()).unwrap_or(i64::MAX));
         Self { rows, total }
     }
 
-    /// Whether rows were left out, so that counting them is worth a query.
+    /// Returns true if the limit may have cut rows off, so that counting them is worth a query.
     fn is_full(rows: &[T], limit: Option<i64>) -> bool {
         limit.is_some_and(|limit| i64::try_from(rows.len()).is_ok_and(|rows| rows >= limit))
     }
 }
 
 impl Store {
-    /// A transaction in which all statements see one state and none may write.
+    /// Begins a read-only transaction in which all statements see one snapshot.
     pub(super) async fn looking(&self) -> Result<Transaction<'static, Postgres>, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to look"))?;
-        // Nobody waits for it, and what is made of one answer before the next is asked may take its time.
+        // The idle timeout is off: the transaction blocks no other, and a caller may work for long between two
+        // statements.
         sqlx::raw_sql(
             "set transaction isolation level repeatable read, read only;
              set local idle_in_transaction_session_timeout = 0",

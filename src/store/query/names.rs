@@ -1,11 +1,11 @@
-//! Names that exist: to find what somebody means, and to guess what they meant.
+//! Existing names and ids: lookup, and suggestions for misspelt names.
 
 use std::collections::HashMap;
 
 use super::{Error, Store};
 use crate::core::domain::{AccountId, Phone, ReferralId};
 
-/// What the store goes by where the world outside says the external id of a referral.
+/// The internal key of a referral and its phone, for callers that have the external id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     pub account: AccountId,
@@ -22,7 +22,7 @@ pub struct TargetName {
 }
 
 impl Store {
-    /// The names of all campaigns that ever ran.
+    /// Returns the names of all campaigns that ever ran.
     pub async fn campaign_names(&self) -> Result<Vec<String>, Error> {
         sqlx::query_scalar("select distinct name from campaign order by name")
             .fetch_all(&self.pool)
@@ -30,7 +30,7 @@ impl Store {
             .map_err(Error::during("read the names of the campaigns"))
     }
 
-    /// The external ids of all accounts.
+    /// Returns the external ids of all accounts.
     pub async fn account_names(&self) -> Result<Vec<String>, Error> {
         sqlx::query_scalar("select external_id from account order by external_id")
             .fetch_all(&self.pool)
@@ -38,7 +38,7 @@ impl Store {
             .map_err(Error::during("read the ids of the accounts"))
     }
 
-    /// The external ids of the referrals of one account.
+    /// Returns the external ids of the referrals of one account.
     pub async fn referral_names(&self, account: &str) -> Result<Vec<String>, Error> {
         sqlx::query_scalar(
             "select r.external_id from referral r join account a on a.id = r.account_id
@@ -50,7 +50,7 @@ impl Store {
         .map_err(Error::during("read the ids of the referrals"))
     }
 
-    /// Whether there is such a referral, in any account.
+    /// Returns true if any account has such a referral.
     pub async fn knows_referral(&self, referral: &str) -> Result<bool, Error> {
         sqlx::query_scalar("select exists (select from referral where external_id = $1)")
             .bind(referral)
@@ -59,7 +59,7 @@ impl Store {
             .map_err(Error::during("look for a referral"))
     }
 
-    /// Ids that come right before and after `referral`, in any account: there may be too many to read all of them.
+    /// Returns the ids just before and after `referral` in any account, since there may be too many to read them all.
     pub async fn referral_names_near(&self, referral: &str) -> Result<Vec<String>, Error> {
         sqlx::query_scalar(
             "(select external_id from referral where external_id >= $1 order by external_id limit 100)
@@ -72,7 +72,7 @@ impl Store {
         .map_err(Error::during("look for referrals"))
     }
 
-    /// The accounts among these external ids that there are.
+    /// Returns the existing accounts among these external ids.
     pub async fn find_accounts(&self, ids: &[&str]) -> Result<HashMap<String, AccountId>, Error> {
         let rows: Vec<(String, i32)> =
             sqlx::query_as("select external_id, id from account where external_id = any($1)")
@@ -83,7 +83,7 @@ impl Store {
         Ok(rows.into_iter().map(|(external_id, id)| (external_id, AccountId(id))).collect())
     }
 
-    /// The referrals among these external ids that there are.
+    /// Returns the existing referrals among these external ids.
     pub async fn find_referrals(&self, ids: &[&str]) -> Result<HashMap<String, Identity>, Error> {
         let rows: Vec<(String, i32, i64, String)> =
             sqlx::query_as("select external_id, account_id, id, phone from referral where external_id = any($1)")
@@ -98,8 +98,8 @@ impl Store {
         Ok(rows.into_iter().map(identity).collect())
     }
 
-    /// The target that `campaign/account/referral` names. Ids of accounts and referrals may hold `/` themselves, so
-    /// every way of cutting it is tried.
+    /// Returns the target that `campaign/account/referral` names. External ids may contain `/` themselves, so the query
+    /// tries every split.
     pub async fn find_target(&self, id: &str) -> Result<Option<TargetName>, Error> {
         let Some((campaign, rest)) = id.split_once('/') else { return Ok(None) };
         let (accounts, referrals): (Vec<&str>, Vec<&str>) =

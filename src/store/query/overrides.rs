@@ -1,4 +1,4 @@
-//! Overrides, as people see them.
+//! Overrides as users see them.
 
 use serde::Serialize;
 
@@ -6,24 +6,24 @@ use super::{Error, Store};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::overrides::Action;
 
-/// What an operator ordered: `plan -o json` lists them under `overrides`.
+/// An operator's override, as `plan -o json` lists it under `overrides`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Override {
-    /// Null: all campaigns of the account.
+    /// Null for all campaigns of the account.
     pub campaign: Option<String>,
-    /// External id; null: all accounts of the campaign.
+    /// The account's external id; null for all accounts of the campaign.
     pub account: Option<String>,
     #[sqlx(try_from = "String")]
     pub action: Action,
     pub actor: String,
     pub reason: String,
     pub created_at: Timestamp,
-    /// Null: until it is cleared.
+    /// Null until it is cleared.
     pub until: Option<Timestamp>,
 }
 
 impl Store {
-    /// The overrides that count at `now`, by campaign and account. Those of removed campaigns count no more.
+    /// Returns the overrides in effect at `now`, by campaign and account, without those of removed campaigns.
     pub async fn overrides(&self, now: Timestamp) -> Result<Vec<Override>, Error> {
         sqlx::query_as(
             "select c.name as campaign, a.external_id as account, o.action, o.actor, o.reason, o.created_at, o.until

@@ -1,4 +1,4 @@
-//! People, and what stands between them and the campaigns of their account.
+//! People, with the facts that decide between them and the campaigns of their account.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,10 +7,10 @@ use super::{Error, Store};
 use crate::core::domain::{AccountId, CampaignId, ReferralId, Timestamp};
 use crate::core::lifecycle::run::Phase;
 
-/// Who a referral is: the facts the gate and the filters go by.
+/// The facts of a referral that the gate and the filters use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Person {
-    /// External id, as the account's.
+    /// The referral's external id; `account` is the account's external id.
     pub referral: String,
     pub account: String,
     pub name: String,
@@ -19,15 +19,15 @@ pub struct Person {
     pub country: String,
     pub registered_at: Timestamp,
     pub paid_at: Option<Timestamp>,
-    /// `opted_in`, `opted_out`, or null when nobody asked.
+    /// `opted_in`, `opted_out`, or null if unknown.
     pub consent: Option<String>,
     pub consent_source: Option<String>,
     pub consent_at: Option<Timestamp>,
-    /// When they asked not to be written to, whatever the import says.
+    /// The instant of the person's opt-out, which overrides the import's consent.
     pub suppressed_at: Option<Timestamp>,
-    /// When they wrote what may be an opt-out, if nobody has read it yet.
+    /// The instant of a possible opt-out that still awaits review.
     pub held_at: Option<Timestamp>,
-    /// The account's.
+    /// The account's time zone.
     pub timezone: String,
     #[serde(skip)]
     account_id: i32,
@@ -44,7 +44,7 @@ impl Person {
     }
 }
 
-/// Columns of [`Person`] from `referral r`, `account a` and `suppression s`.
+/// The columns of [`Person`] from `referral r`, `account a` and `suppression s`.
 macro_rules! person_columns {
     () => {
         "r.external_id as referral, a.external_id as account, r.name, r.phone, r.language, r.country, r.registered_at,
@@ -55,15 +55,15 @@ macro_rules! person_columns {
 }
 pub(super) use person_columns;
 
-/// How one run of an account is.
+/// The state of one run of an account.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct RunState {
     campaign_id: i32,
     #[sqlx(try_from = "String")]
     pub phase: Phase,
-    /// For people.
+    /// The reason for the phase, as a sentence for people.
     pub message: String,
-    /// When people are looked for next.
+    /// The instant of the next enrollment pass.
     pub enroll_at: Option<Timestamp>,
 }
 
@@ -74,7 +74,7 @@ impl RunState {
 }
 
 impl Store {
-    /// The person with this external id.
+    /// Returns the person with this external id.
     pub async fn person(&self, referral: &str) -> Result<Option<Person>, Error> {
         sqlx::query_as(concat!(
             "select ",
@@ -88,7 +88,7 @@ impl Store {
         .map_err(Error::during("read a person"))
     }
 
-    /// How the runs of an account are.
+    /// Returns the states of an account's runs.
     pub async fn run_states(&self, account: AccountId) -> Result<Vec<RunState>, Error> {
         sqlx::query_as("select campaign_id, phase, message, enroll_at from run where account_id = $1")
             .bind(account.0)

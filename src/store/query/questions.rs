@@ -1,5 +1,5 @@
-//! The questions that the gate is asked, for those who want to know why: made of the same rows, by the same code, as
-//! when messages are claimed.
+//! The gate's questions, for users who ask for the reasons. They come from the same rows and the same code as when
+//! messages are claimed.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,17 +18,17 @@ use crate::store::send::lane_rows::{
     recipient_columns,
 };
 
-/// What the gate is asked about one target.
+/// The gate's questions about one target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
     pub now: Question,
-    /// The same at the instant at which the target is due, by what is known now; `None` when that has come.
+    /// The question at the due instant, as far as known now; `None` if the target is already due.
     pub when_due: Option<Question>,
-    /// When the message leaves at the earliest, by what is known now; see [`lane::earliest`].
+    /// The earliest instant at which the message leaves, as far as known now; see [`lane::earliest`].
     pub earliest: Option<Timestamp>,
 }
 
-/// What the gate would be asked at `now` about each of `keys` that waits for a message of a campaign in force.
+/// Returns the gate's question at `now` about each of `keys` that waits for a message of a campaign in force.
 pub(super) async fn questions(
     tx: &mut PgConnection,
     program: &Program,
@@ -69,7 +69,7 @@ pub(super) async fn questions(
     Ok(questions)
 }
 
-/// The lanes of `accounts`, which may repeat.
+/// Returns the lanes of `accounts`, which may contain duplicates.
 pub(super) async fn lanes(
     tx: &mut PgConnection,
     program: &Program,
@@ -88,7 +88,7 @@ pub(super) async fn lanes(
     Ok(lanes.map_err(decode("read the lanes"))?.into_iter().map(|lane| (lane.account, lane)).collect())
 }
 
-/// All runs of `accounts`, whatever their phase.
+/// Returns all runs of `accounts`, in any phase.
 pub(super) async fn lane_runs(
     tx: &mut PgConnection,
     accounts: &[i32],

@@ -1,4 +1,4 @@
-//! How far the day of one run has come.
+//! The quota use of one run on the current day.
 
 use serde::Serialize;
 
@@ -8,24 +8,24 @@ use crate::core::dispatch::lane;
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, CampaignId, NaiveDate, Timestamp};
 
-/// The quotas of a run on the account's local day, and what holds the whole run back now.
+/// The quotas of a run on the account's local day, and the reason that holds the whole run back now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunToday {
     pub date: NaiveDate,
     pub timezone: String,
     /// Messages of this run that took quota today.
     pub run_taken: u32,
-    /// Null: no cap.
+    /// Null if there is no cap.
     pub run_cap: Option<u32>,
-    /// The same for the account, all campaigns together.
+    /// The account's messages over all campaigns that took quota today.
     pub account_taken: u32,
     pub account_cap: Option<u32>,
-    /// Null: somebody who is due would be written to now.
+    /// Null if a due target would receive its message now.
     pub hold: Option<Hold>,
 }
 
 impl Store {
-    /// The day of the latest run of that campaign for that account.
+    /// Returns the current day of the latest run of that campaign for that account.
     pub async fn run_today(
         &self,
         program: &Program,

@@ -1,4 +1,4 @@
-//! One person as texts speak of them, and the account they belong to.
+//! A person as template input, with the account they belong to.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::core::domain::{AccountId, Language, Zone};
 use crate::store::rows::{decode, zone};
 use crate::store::send::lane_rows::{RecipientRow, recipient_columns};
 
-/// What the messages to one referral are made of.
+/// The facts from which the messages to one referral are rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Correspondence {
     pub recipient: Recipient,
@@ -25,11 +25,11 @@ impl Correspondence {
     }
 }
 
-/// An account in whose name messages go.
+/// An account in whose name messages are sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Author {
     pub id: AccountId,
-    /// The columns that no export must have.
+    /// The optional columns of the account's export.
     pub attributes: Value,
     name: String,
     language: Option<Language>,
@@ -53,7 +53,7 @@ struct Row {
 }
 
 impl Store {
-    /// The person with this external id, and their account.
+    /// Returns the person with this external id, with their account.
     pub async fn correspondence(&self, referral: &str) -> Result<Option<Correspondence>, Error> {
         const OPERATION: &str = "read a person and their account";
         let row: Option<Row> = sqlx::query_as(concat!(
@@ -78,7 +78,7 @@ impl Store {
         row.map(correspondence).transpose().map_err(decode(OPERATION))
     }
 
-    /// The account with this external id.
+    /// Returns the account with this external id.
     pub async fn author(&self, account: &str) -> Result<Option<Author>, Error> {
         const OPERATION: &str = "read an account";
         let row: Option<(i32, String, Option<String>, String, Value)> =

@@ -1,4 +1,4 @@
-//! Revisions, as people see them.
+//! Revisions as users see them.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,39 +6,39 @@ use serde_json::Value;
 use super::{Error, Store, Wanted};
 use crate::core::domain::Timestamp;
 
-/// One accepted state of the files: `get revisions -o json`.
+/// An accepted state of the files: `get revisions -o json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Revision {
-    /// Its number: what runs name as theirs.
+    /// The revision's number, which runs refer to.
     pub id: i32,
-    /// Of the files.
+    /// The digest of the files.
     pub digest: String,
     pub commit: Option<String>,
     pub author: Option<String>,
-    /// In whose name; null: nobody said.
+    /// The source in whose name it was applied; null if none was given.
     pub source: Option<String>,
-    /// Of a source that nobody named, when it is one of git.
+    /// The git repository, if the files came from one and no source was named.
     pub repository: Option<String>,
     pub accepted_at: Timestamp,
-    /// The person or the daemon who carried it out.
+    /// The person or the daemon that applied it.
     pub applied_by: Option<String>,
-    /// Who said that it is no accident; null when nobody had to.
+    /// The person who approved the changes; null if no approval was needed.
     pub approved_by: Option<String>,
     pub approval_reason: Option<String>,
-    /// What `plan` called it.
+    /// The digest of the plan.
     pub plan_digest: Option<String>,
-    /// What it changed, as in `plan -o json`.
+    /// The changes, as in `plan -o json`.
     pub changes: Value,
 }
 
 impl Revision {
-    /// In whose name it was applied, as people know it: a repository by its address.
+    /// Returns the source for display: a repository by its address.
     pub fn source_shown(&self) -> Option<&str> {
         self.repository.as_deref().or(self.source.as_deref())
     }
 }
 
-/// An object in force.
+/// A manifest in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Manifest {
     pub kind: String,
@@ -59,7 +59,7 @@ macro_rules! select {
 }
 
 impl Store {
-    /// Revisions of `wanted` (limit) in the order they were accepted in; with a limit, the latest.
+    /// Returns revisions of `wanted` (limit) in the order of acceptance; with a limit, the latest.
     pub async fn revisions(&self, wanted: &Wanted) -> Result<Vec<Revision>, Error> {
         sqlx::query_as(select!("(select * from revision order by id desc limit $1)", "order by r.id"))
             .bind(wanted.limit)
@@ -68,7 +68,7 @@ impl Store {
             .map_err(Error::during("read the revisions"))
     }
 
-    /// One revision by its number.
+    /// Returns a revision by its number.
     pub async fn revision(&self, id: i32) -> Result<Option<Revision>, Error> {
         sqlx::query_as(select!("revision", "where r.id = $1"))
             .bind(id)
@@ -77,7 +77,7 @@ impl Store {
             .map_err(Error::during("read a revision"))
     }
 
-    /// What is still in force as this revision left it.
+    /// Returns the manifests that last changed in this revision and are still in force.
     pub async fn manifests_of(&self, revision: i32) -> Result<Vec<Manifest>, Error> {
         sqlx::query_as("select kind, name from manifest where revision_id = $1 order by kind, name")
             .bind(revision)

@@ -1,4 +1,4 @@
-//! Runs, as people see them.
+//! Runs as users see them.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,23 +8,23 @@ use super::{Error, Store, Wanted};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::run::Phase;
 
-/// One run: `get runs -o json`.
+/// A run: `get runs -o json`.
 #[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
 pub struct Run {
     pub campaign: String,
-    /// External id.
+    /// The account's external id.
     pub account: String,
-    /// `default` or `filtered`; null once the manifest is gone.
+    /// `default` or `filtered`; null after the manifest was removed.
     #[serde(rename = "type")]
     #[sqlx(rename = "type")]
     pub kind: Option<String>,
     #[sqlx(try_from = "String")]
     pub phase: Phase,
-    /// Why it is in its phase, for machines.
+    /// The machine-readable reason for the phase.
     pub reason: String,
-    /// The same, for people.
+    /// The reason as a sentence for people.
     pub message: String,
-    /// Null once the manifest is gone.
+    /// Null after the manifest was removed.
     pub priority: Option<i32>,
     #[serde(flatten)]
     #[sqlx(flatten)]
@@ -33,11 +33,11 @@ pub struct Run {
     pub finished_at: Option<Timestamp>,
     /// The earliest instant at which an active target is due.
     pub next_due_at: Option<Timestamp>,
-    /// The number of the revision by which it goes.
+    /// The number of the revision that the run uses.
     pub revision: i32,
 }
 
-/// How many targets of a run ended in one way; a reason of `None` means that they got every day.
+/// The number of a run's targets that ended in one way; a reason of `None` means that they got every day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct EndCount {
     pub exit_reason: Option<String>,
@@ -45,7 +45,7 @@ pub struct EndCount {
 }
 
 impl Store {
-    /// Runs of `wanted` (campaign, account, phase, limit), by campaign and account.
+    /// Returns runs of `wanted` (campaign, account, phase, limit), by campaign and account.
     pub async fn runs(&self, wanted: &Wanted) -> Result<Vec<Run>, Error> {
         sqlx::query_as(concat!(
             "with ",
@@ -72,7 +72,7 @@ impl Store {
         .map_err(Error::during("read the runs"))
     }
 
-    /// How the targets of one run ended, most frequent first.
+    /// Returns the ways in which the targets of one run ended, most frequent first.
     pub async fn ends(&self, campaign: &str, account: &str) -> Result<Vec<EndCount>, Error> {
         sqlx::query_as(
             "select t.exit_reason, count(*) as people
@@ -87,7 +87,7 @@ impl Store {
         .map_err(Error::during("count how targets ended"))
     }
 
-    /// The body of the manifest of a campaign as it is in force, resolved.
+    /// Returns the resolved body of a campaign's manifest in force.
     pub async fn campaign_spec(&self, campaign: &str) -> Result<Option<Value>, Error> {
         sqlx::query_scalar("select body from manifest where kind = 'Campaign' and name = $1")
             .bind(campaign)

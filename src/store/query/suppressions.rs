@@ -1,27 +1,27 @@
-//! Suppressions, as people see them.
+//! Suppressions as users see them.
 
 use serde::Serialize;
 
 use super::{Error, Page, Store};
 use crate::core::domain::Timestamp;
 
-/// A phone that is not written to: `suppress list -o json`. It is not masked: it is for scripts; tables mask it.
+/// A suppressed phone: `suppress list -o json`. It is unmasked for scripts; tables mask it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Suppression {
     pub phone: String,
-    /// By whose word: `reply`, `operator`, `import` or `channel`.
+    /// The source of the suppression: `reply`, `operator`, `import` or `channel`.
     pub source: String,
-    /// The operator, if it was one.
+    /// The operator, if the source is one.
     pub actor: Option<String>,
-    /// In the operator's words.
+    /// The operator's reason.
     pub reason: Option<String>,
-    /// What the person wrote, if they did.
+    /// The person's message, if a reply is the source.
     pub said: Option<String>,
     pub suppressed_at: Timestamp,
 }
 
 impl Store {
-    /// Suppressions in the order they were made in; with a limit, the latest.
+    /// Returns suppressions in the order of creation; with a limit, the latest.
     pub async fn suppressions(&self, limit: Option<i64>) -> Result<Page<Suppression>, Error> {
         let mut tx = self.looking().await?;
         let rows: Vec<Suppression> = sqlx::query_as(

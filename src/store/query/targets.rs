@@ -1,4 +1,4 @@
-//! Targets, as people see them, with the reason why nothing goes out to them.
+//! Targets as users see them, with the reason why no message is sent to them.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::core::lifecycle::target::Exit;
 use crate::store::keys::Keys;
 use crate::store::rows::{decode, strange};
 
-/// One target: `get targets -o json`. Who it is stays out of that contract and is shown in tables only.
+/// A target: `get targets -o json`. The person's identity is not part of that contract and appears in tables only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Target {
     /// `campaign/account/referral`.
@@ -23,14 +23,13 @@ pub struct Target {
     pub campaign: String,
     pub account: String,
     pub referral: String,
-    /// The day that goes out next, or the last one that did.
+    /// The day of the next message, or of the last one that left.
     pub day: i16,
     pub state: Standing,
     pub exit_reason: Option<Exit>,
-    /// Null: ended, or the last message waits for its outcome.
+    /// Null if the target ended, or if its last message waits for its outcome.
     pub next_due_at: Option<Timestamp>,
-    /// For who is due: what the gate holds against writing to them now. Null also for those who are about to be
-    /// written to or to leave.
+    /// The gate's reason for holding a due target back. Null also for a target about to receive a message or to exit.
     pub hold: Option<Hold>,
     #[serde(skip)]
     pub name: String,
@@ -38,14 +37,14 @@ pub struct Target {
     pub phone: String,
 }
 
-/// Why nothing goes out, and when it is worth asking again; null when only an event can change it.
+/// The reason why no message is sent, and the instant to ask again; null if only an event can change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Hold {
     pub reason: gate::Hold,
     pub until: Option<Timestamp>,
 }
 
-/// Whether a target is still on its way.
+/// The state of a target: active or ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
@@ -140,7 +139,7 @@ macro_rules! wanted_targets {
 }
 
 impl Store {
-    /// Targets of `wanted` (campaign, account, referral, standing) by campaign and account, who is due first first.
+    /// Returns targets of `wanted` (campaign, account, referral, standing) by campaign and account, earliest due first.
     pub async fn targets(&self, program: &Program, wanted: &Wanted, now: Timestamp) -> Result<Page<Target>, Error> {
         let mut tx = self.looking().await?;
         let is_due = |row: &TargetRow| row.is_due(now);
@@ -154,8 +153,13 @@ impl Store {
     }
 }
 
+<<<<<<< HEAD
 /// The targets of `wanted` with their keys and what the gate is asked about those who wait for a message and are
 /// `asked` about.
+=======
+/// Returns the targets of `wanted` with their keys. Targets that wait for a message and satisfy `asked` also get the
+/// gate's questions about them.
+>>>>>>> wt-q4
 pub(super) async fn targets_asked(
     tx: &mut PgConnection,
     program: &Program,
@@ -205,7 +209,7 @@ async fn count(tx: &mut PgConnection, wanted: &Wanted) -> Result<i64, Error> {
         .map_err(Error::during("count the targets"))
 }
 
-/// What holds back somebody who is due. There is no question when the campaign is not in force any more.
+/// Returns why a due target is held back. There is no question if the campaign is no longer in force.
 fn hold(question: Option<&Question>) -> Option<Hold> {
     match question.map(gate::decide) {
         Some(Verdict::Hold { reason, until }) => Some(Hold { reason, until }),

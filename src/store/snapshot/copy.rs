@@ -1,11 +1,11 @@
-//! A copy of a database, to be played on. The original is only read.
+//! A copy of a database for simulations; the original is only read.
 
 use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 
 use crate::store::{Error, Store};
 
-/// A table all of whose columns are copied.
+/// A table whose columns are all copied.
 macro_rules! copied {
     ($table:literal) => {
         (
@@ -16,7 +16,7 @@ macro_rules! copied {
     };
 }
 
-/// Has the numbers of a table go on after the highest there is.
+/// A statement that sets a table's id sequence after the highest id in use.
 macro_rules! next_number {
     ($table:literal) => {
         concat!(
@@ -28,8 +28,7 @@ macro_rules! next_number {
     };
 }
 
-/// What is copied, in an order in which everything a row refers to comes before it: a table, how its rows leave the
-/// original, and how they come into the copy.
+/// The copied tables, each after those it refers to: its name, the query on the original and the statement on the copy.
 const TABLES: [(&str, &str, &str); 18] = [
     copied!("account"),
     copied!("referral"),
@@ -44,7 +43,7 @@ const TABLES: [(&str, &str, &str); 18] = [
     copied!("provider_stop"),
     copied!("sender"),
     copied!("target"),
-    // Their texts are most of a database, are personal, and decide nothing.
+    // The texts of messages stay behind: they are most of a database, are personal, and affect no decision.
     (
         "message",
         "copy (select account_id, referral_id, campaign_id, day, state, attempts, quota_date, phone, language, '',
@@ -60,7 +59,7 @@ const TABLES: [(&str, &str, &str); 18] = [
     copied!("facts_generation"),
 ];
 
-/// What a copy can do without.
+/// Tables that a copy does not need.
 #[cfg(test)]
 const LEFT_OUT: [&str; 18] = [
     "sandbox_message",
@@ -83,7 +82,7 @@ const LEFT_OUT: [&str; 18] = [
     "installation",
 ];
 
-/// Every number that is given next is one that nobody has.
+/// Statements after which every newly assigned id is unused.
 const SEQUENCES: [&str; 6] = [
     next_number!("account"),
     next_number!("referral"),
@@ -93,12 +92,13 @@ const SEQUENCES: [&str; 6] = [
     next_number!("override"),
 ];
 
-/// Bytes of a buffer that is worth sending.
+/// The number of buffered bytes that triggers a write.
 const FULL: usize = 256 * 1024;
 
 impl Store {
-    /// Copies facts, desired and actual state as they are at one instant into `copy`, which must be migrated and empty.
-    /// Both must be [`Schema::Present`](super::Schema::Present).
+    /// Copies facts, desired and actual state into `copy`, from one snapshot and in one transaction on the copy.
+    ///
+    /// The copy must be migrated and empty. Both databases must be [`Schema::Present`](super::Schema::Present).
     pub async fn copy_world(&self, copy: &Self) -> Result<(), Error> {
         let mut original = self.looking().await?;
         let mut copy = copy.pool.begin().await.map_err(Error::during("begin to write the copy"))?;

@@ -1,8 +1,18 @@
+<<<<<<< HEAD
 //! An exported state: what a plan needs of a database, without what tells who the people are. It leaves as rows of
 //! JSON, and comes into another database, where the same planner plans on it.
 //!
 //! Names, e-mail addresses, phones, texts and the ids that imports gave to people stay. A phone leaves as a stand-in
 //! that is the same wherever the phone is, so that one person still is one, and that no other export has.
+=======
+//! Snapshots: the part of a database that a plan needs, without data that identifies people.
+//!
+//! A snapshot leaves the database as JSON rows. Another database loads them, and the same planner plans on it there.
+//!
+//! Names, e-mail addresses, phones, texts and the people's external ids stay behind. A pseudonym replaces each phone.
+//! It is the same for every occurrence of the phone within one export, so that one person remains one, and differs
+//! between exports.
+>>>>>>> wt-q4
 
 pub(super) mod copy;
 pub mod file;
@@ -16,10 +26,10 @@ use super::control::desired::in_force;
 use super::{Error, InForce, MIGRATOR, Store};
 use crate::core::domain::Timestamp;
 
-/// Rows handed over in one go.
+/// The number of rows handed over at a time.
 const BATCH: usize = 1_000;
 
-/// A database at one instant, about to leave it.
+/// A read transaction on the database to export, at one instant.
 #[derive(Debug)]
 pub struct Leaving {
     tx: Transaction<'static, Postgres>,
@@ -29,12 +39,12 @@ pub struct Leaving {
     pub commit: Option<String>,
 }
 
-/// An empty database that a state comes into. Nothing is there until [`Arriving::finish`].
+/// A transaction that loads a snapshot into an empty database. Nothing is visible until [`Arriving::finish`] commits.
 #[derive(Debug)]
 pub struct Arriving(Transaction<'static, Postgres>);
 
 impl Store {
-    /// Holds the state of this instant fast, to be read row by row.
+    /// Begins a transaction on the present state, whose rows can then be read.
     pub async fn leaving(&self) -> Result<Leaving, Error> {
         const OPERATION: &str = "read the state to export";
         let mut tx = self.looking().await?;
@@ -44,7 +54,7 @@ impl Store {
             .fetch_optional(&mut *tx)
             .await
             .map_err(Error::during(OPERATION))?;
-        // What the transaction sees happened before: it began with the first of these reads.
+        // The clock is read after the first query, which fixed the transaction's snapshot; all it sees happened before.
         let (at, _) = self.now().await?;
         Ok(Leaving { tx, at, in_force, commit: commit.flatten() })
     }
@@ -55,15 +65,15 @@ impl Store {
         Ok(Arriving(tx))
     }
 
-    /// By which the tables of two programs are known to be the same.
+    /// Returns the version of the schema, by which two programs know that their tables are the same.
     pub fn schema_version() -> i64 {
         MIGRATOR.iter().map(|step| step.version).max().unwrap_or_default()
     }
 }
 
 impl Leaving {
-    /// Hands over the rows of every table, some at a time, with the attributes of people and accounts that are in
-    /// `attributes`, or all of them.
+    /// Passes the rows of every table to `take` in batches. The rows include only those attributes of people and
+    /// accounts that are in `attributes`, or all of them for `None`.
     pub async fn rows<E: From<Error>>(
         mut self,
         attributes: Option<&[String]>,
@@ -90,7 +100,7 @@ impl Leaving {
 }
 
 impl Arriving {
-    /// Puts the rows of `line` into a table; `None` when there is none of the name.
+    /// Inserts the rows of `line` into a table. Returns `None` if a snapshot has no table of that name.
     pub async fn rows(&mut self, table: &str, line: &str) -> Result<Option<u64>, Error> {
         let Some(Table { into, .. }) = TABLES.into_iter().find(|known| known.name == table) else { return Ok(None) };
         let done = sqlx::query(into)
@@ -101,7 +111,7 @@ impl Arriving {
         Ok(Some(done.rows_affected()))
     }
 
-    /// Has the state be there.
+    /// Analyzes the loaded tables and commits them.
     pub async fn finish(mut self) -> Result<(), Error> {
         sqlx::query("analyze account, referral, run, lane, target, message")
             .execute(&mut *self.0)
@@ -111,7 +121,7 @@ impl Arriving {
     }
 }
 
-/// Selected by the server, and known to nobody when the export is over.
+/// Returns a random secret from the server, which is forgotten after the export.
 async fn secret(tx: &mut PgConnection) -> Result<Vec<u8>, Error> {
     sqlx::query_scalar("select uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())")
         .fetch_one(tx)

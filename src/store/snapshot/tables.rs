@@ -1,25 +1,34 @@
-//! What leaves a database in an exported state, table by table: a list of what may, so that what is not listed stays.
+//! The tables and columns of a snapshot: an allow list, so that whatever is not listed stays behind.
 
-/// A table of an exported state.
+/// A table of a snapshot.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Table {
     pub(super) name: &'static str,
+<<<<<<< HEAD
     /// Its rows as JSON objects, nulls left out. Parameters: `$1` the secret of this export, `$2` the attributes that
     /// go with it (null: all of them), `$3` its instant.
+=======
+    /// The query for its rows as JSON objects, nulls left out. Parameters: `$1` is the secret of this export, `$2` the
+    /// attributes to include (null for all), `$3` the instant of the export.
+>>>>>>> wt-q4
     pub(super) out: &'static str,
-    /// Puts rows back that `$1`, a line of the file, has under `rows`. What stayed behind is made up.
+    /// The statement that inserts the rows in `rows` of `$1`, a line of the file. It makes up the columns left behind.
     pub(super) into: &'static str,
 }
 
-/// `select`, a query, as rows of an exported state.
+/// Turns the query `select` into rows of a snapshot.
 macro_rules! rows {
     ($($part:expr),+) => {
         concat!("select json_strip_nulls(row_to_json(x))::text from (", $($part),+, ") x")
     };
 }
 
+<<<<<<< HEAD
 /// One and the same for one phone, and nothing that leads back to it: the secret is drawn for each export and
 /// forgotten.
+=======
+/// The pseudonym of a phone. It cannot be reversed: the secret is random for each export and then forgotten.
+>>>>>>> wt-q4
 macro_rules! stand_in {
     ($phone:literal) => {
         concat!("encode(substr(sha256($1::bytea || convert_to(", $phone, ", 'UTF8')), 1, 12), 'base64')")
@@ -34,7 +43,7 @@ macro_rules! attributes {
     };
 }
 
-/// The columns that are put back as they were.
+/// An insertion of columns that a snapshot contains unchanged.
 macro_rules! into {
     ($table:literal, $columns:literal) => {
         into!($table, $columns, "", "")
@@ -56,9 +65,9 @@ macro_rules! into {
     };
 }
 
-/// In an order in which everything a row refers to comes before it.
+/// The tables of a snapshot, each after those it refers to.
 pub(super) const TABLES: [Table; 12] = [
-    // Not the name, the phone and the e-mail address of a member: campaigns name members by their ids.
+    // A member's name, phone and e-mail address stay behind: campaigns name members by their ids.
     Table {
         name: "account",
         out: rows!(
@@ -73,7 +82,8 @@ pub(super) const TABLES: [Table; 12] = [
             ", '', 'epoch'"
         ),
     },
-    // What filters ask for, and who is the same person. Of a payment only that there was one.
+    // The columns that filters use and that identify duplicates of a person. A payment leaves only the fact that it
+    // exists.
     Table {
         name: "referral",
         out: rows!(
@@ -92,7 +102,7 @@ pub(super) const TABLES: [Table; 12] = [
             ", id::text, '', 'epoch'"
         ),
     },
-    // Of phones that nobody has nothing is decided.
+    // Suppressions of phones that no person has affect no decision.
     Table {
         name: "suppression",
         out: rows!(
@@ -102,7 +112,7 @@ pub(super) const TABLES: [Table; 12] = [
         ),
         into: into!("suppression", "phone", ", source, suppressed_at", ", 'import', 'epoch'"),
     },
-    // Not the author. The newest says whose the database is.
+    // The author stays behind. The newest revision tells whose database it is.
     Table {
         name: "revision",
         out: rows!("select id, digest, \"commit\", accepted_at, source, repository from revision order by id"),
@@ -110,7 +120,7 @@ pub(super) const TABLES: [Table; 12] = [
     },
     Table {
         name: "manifest",
-        // A null that a manifest says is not one that is left out.
+        // Nulls stay in these rows, since a null in a manifest has a meaning.
         out: "select row_to_json(x)::text
               from (select kind, name, body, revision_id from manifest order by kind, name) x",
         into: into!("manifest", "kind, name, body, revision_id"),
@@ -157,7 +167,7 @@ pub(super) const TABLES: [Table; 12] = [
              revision_id, ended_at"
         ),
     },
-    // Who was written to today, wherever it is still or already today; the rest is over and decides nothing.
+    // Messages of the current local day in any time zone; earlier ones affect no decision.
     Table {
         name: "message",
         out: rows!(
@@ -173,7 +183,7 @@ pub(super) const TABLES: [Table; 12] = [
             ", '', '', ''"
         ),
     },
-    // With actor and reason: plans show them.
+    // Actor and reason are included because plans show them.
     Table {
         name: "override",
         out: rows!(
@@ -181,7 +191,7 @@ pub(super) const TABLES: [Table; 12] = [
         ),
         into: into!("override", "id, account_id, campaign_id, action, actor, reason, created_at, until"),
     },
-    // The plan that waits, and who approved it: plans say so.
+    // The plan that awaits approval and its approver are included because plans show them.
     Table {
         name: "refused_plan",
         out: rows!(
@@ -202,7 +212,7 @@ mod tests {
     use super::TABLES;
     use crate::store::MIGRATOR;
 
-    /// What plans do not ask for. Of `generation` the header of the file has what there is.
+    /// Tables that plans do not need. The header of the file has the content of `generation`.
     const LEFT_OUT: [&str; 24] = [
         "sandbox_message",
         "clock",

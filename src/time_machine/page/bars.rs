@@ -13,7 +13,7 @@ const HEIGHT: f64 = 280.0;
 const LEFT: f64 = 56.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 28.0;
-/// Between two bars, as a share of the room of one.
+/// The gap between two bars, as a share of the width of one slot.
 const GAP: f64 = 0.18;
 
 #[derive(Debug, Serialize)]
@@ -21,7 +21,7 @@ pub(super) struct Plot {
     width: String,
     height: String,
     left: String,
-    /// Where bars stand.
+    /// The y coordinate of the baseline.
     ground: String,
     title: String,
     description: String,
@@ -29,7 +29,7 @@ pub(super) struct Plot {
     ticks: Vec<Label>,
     labels: Vec<Label>,
     bars: Vec<Bar>,
-    /// For those who do not see the bars.
+    /// The same figures as text, for readers who cannot see the bars.
     table: Table,
 }
 
@@ -56,14 +56,14 @@ struct Table {
     rows: Vec<Vec<String>>,
 }
 
-/// One thing that is counted day by day.
+/// A named series of counts by day.
 struct Series {
     name: String,
     colour: usize,
     counts: Vec<u64>,
 }
 
-/// A bar a day, its parts the campaigns.
+/// Returns a plot with one bar a day, stacked by campaign.
 pub(super) fn stacked(report: &Report, names: &[String]) -> Plot {
     let series = names.iter().map(|name| Series {
         name: name.clone(),
@@ -73,7 +73,7 @@ pub(super) fn stacked(report: &Report, names: &[String]) -> Plot {
     plot(&report.days, series.collect(), true)
 }
 
-/// Two bars a day.
+/// Returns a plot with two bars a day, one per simulation.
 pub(super) fn beside(before: &Side, after: &Side) -> Plot {
     let series = |colour, side: &Side| Series {
         name: side.name.clone(),

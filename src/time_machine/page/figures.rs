@@ -1,4 +1,4 @@
-//! Figures as words and tables.
+//! The texts and tables of the pages.
 
 use serde::Serialize;
 
@@ -7,12 +7,12 @@ use crate::core::domain::{NaiveDate, Timestamp};
 use crate::time_machine::compare::{CampaignSide, Comparison, RunSide};
 use crate::time_machine::report::{Account, Campaign, Report, Run};
 
-/// Rows of the tables that may be long.
+/// The maximum number of rows in tables that may be long.
 const MOST_ROWS: usize = 500;
-/// What stands for nothing.
+/// The placeholder for an absent value.
 const NONE: &str = "–";
 
-/// A report but for its plots.
+/// A report without its plots.
 #[derive(Debug, Serialize)]
 pub(super) struct Figures {
     heading: String,
@@ -28,7 +28,7 @@ pub(super) struct Figures {
     shared_caps: Table,
 }
 
-/// What differs, but for the plots.
+/// A comparison without its plots.
 #[derive(Debug, Serialize)]
 pub(super) struct Changes {
     heading: String,
@@ -44,7 +44,7 @@ pub(super) struct Changes {
     differing_days: Table,
 }
 
-/// Part of a sentence: what stands between backticks is code.
+/// A part of a sentence; text between backticks is code.
 #[derive(Debug, Serialize)]
 struct Part {
     code: bool,
@@ -66,17 +66,17 @@ struct Card {
 struct Bar {
     people: String,
     text: String,
-    /// Of the longest.
+    /// The width as a percentage of the longest bar.
     percent: String,
 }
 
-/// Cells with what they are: the first `texts` columns are text, the others numbers or dates.
+/// A table whose first `texts` columns are text and whose other columns are numbers or dates.
 #[derive(Debug, Default, Serialize)]
 struct Table {
     head: Vec<&'static str>,
     texts: usize,
     rows: Vec<Vec<String>>,
-    /// Rows that are left out.
+    /// The number of omitted rows.
     more: Option<String>,
 }
 
@@ -329,7 +329,7 @@ fn signed(before: u64, after: u64) -> String {
     if after < before { format!("−{by}") } else { format!("+{by}") }
 }
 
-/// What a count of `Difference::totals` is called.
+/// Returns the label of a count of `Difference::totals`.
 fn label(what: &'static str) -> &'static str {
     match what {
         "sent" => "messages",

@@ -1,4 +1,4 @@
-//! How accounts use their daily quota: a row an account, a square a day.
+//! A plot of the accounts' use of their daily quota: one row per account, one square per day.
 
 use serde::Serialize;
 
@@ -9,12 +9,12 @@ use crate::time_machine::report::{Account, Report};
 const WIDTH: f64 = 920.0;
 const LEFT: f64 = 120.0;
 const TOP: f64 = 20.0;
-/// The height of a row when there are few, and when there are many.
+/// The height of a row in plots with few and with many rows.
 const ROWS: [f64; 2] = [16.0, 11.0];
 const FEW: usize = 40;
-/// Accounts that are drawn: those that use their quota most.
+/// The maximum number of drawn accounts; accounts that use their quota most come first.
 const MOST: usize = 120;
-/// Characters that fit left of a row.
+/// The maximum number of characters of a row's label.
 const NAME: usize = 17;
 
 #[derive(Debug, Serialize)]
@@ -27,13 +27,13 @@ pub(super) struct Plot {
     full_width: String,
     title: String,
     description: String,
-    /// A class for names in low rows.
+    /// The CSS class of labels in low rows.
     small: &'static str,
-    /// What the darkest colour stands for.
+    /// The meaning of the darkest colour.
     full: String,
     labels: Vec<Label>,
     rows: Vec<Row>,
-    /// Accounts that send, but are not drawn.
+    /// The number of accounts that send but are not drawn.
     more: String,
 }
 
@@ -49,7 +49,7 @@ struct Row {
 #[derive(Debug, Serialize)]
 struct Cell {
     x: String,
-    /// 1 to 5, in quarters of the quota; 5 is all of it.
+    /// The quota use in quarters, from 1 to 5; 5 is the whole quota.
     level: u64,
     title: String,
 }

@@ -1,6 +1,6 @@
-//! A report as one page for a browser: no scripts, nothing from the network, light or dark as the reader likes it.
+//! HTML pages for reports: self-contained, without scripts or network access, in a light and a dark scheme.
 //!
-//! Coordinates and texts are made here, tags in the templates beside this file, which escape everything.
+//! This module computes coordinates and texts. The templates beside it hold the markup and escape every value.
 
 mod bars;
 mod colour;
@@ -21,7 +21,7 @@ use self::figures::{Changes, Figures};
 use super::compare::Comparison;
 use super::report::Report;
 
-/// The page of one simulation.
+/// Renders the page of one simulation.
 pub fn report(report: &Report) -> String {
     #[derive(Serialize)]
     struct Page {
@@ -41,7 +41,7 @@ pub fn report(report: &Report) -> String {
     render("report.html", &page)
 }
 
-/// The page of two simulations.
+/// Renders the page that compares two simulations.
 pub fn comparison(comparison: &Comparison) -> String {
     #[derive(Serialize)]
     struct Page {

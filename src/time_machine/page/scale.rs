@@ -1,22 +1,22 @@
-//! From numbers and days to places on a plot.
+//! Conversion of numbers and days to coordinates and labels of a plot.
 
 use serde::Serialize;
 
 use crate::core::domain::NaiveDate;
 
-/// Days of a plot after which a bar is a week.
+/// The number of days above which a bar stands for a week.
 const MOST_BARS: usize = 120;
-/// Labels that fit below a plot.
+/// The maximum number of labels below a plot.
 const MOST_LABELS: usize = 10;
 
-/// A place that a label belongs to.
+/// A label and its coordinate.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Label {
     pub(super) at: String,
     pub(super) text: String,
 }
 
-/// A coordinate as SVG reads it.
+/// Formats a coordinate for SVG.
 pub(super) fn place(at: f64) -> String {
     let text = format!("{at:.1}");
     text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
@@ -31,7 +31,7 @@ pub(super) fn index(n: usize) -> f64 {
     float(n as u64)
 }
 
-/// `12,345`.
+/// Formats a number with separators, such as `12,345`.
 pub(super) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
@@ -44,7 +44,7 @@ pub(super) fn thousands(n: u64) -> String {
     text
 }
 
-/// Round numbers from 0 up to the first that is not below `most`, at most six.
+/// Returns round numbers from 0 to the first that is at least `most`, six at most.
 pub(super) fn ticks(most: u64) -> Vec<u64> {
     let rounds = (0..18).flat_map(|power| [1, 2, 5].map(|round| round * 10_u64.pow(power)));
     let step = rounds.into_iter().find(|step| step * 5 >= most).unwrap_or(most);
@@ -52,17 +52,17 @@ pub(super) fn ticks(most: u64) -> Vec<u64> {
     (0..=steps).map(|n| n * step).collect()
 }
 
-/// Which of so many days or weeks are labelled.
+/// Returns the distance between two labelled bars.
 pub(super) fn every(bars: usize) -> usize {
     [1, 2, 7, 14, 28, 56, 112].into_iter().find(|step| bars.div_ceil(*step) <= MOST_LABELS).unwrap_or(224)
 }
 
-/// How many days a bar stands for.
+/// Returns the number of days that a bar stands for.
 pub(super) fn days_a_bar(days: usize) -> usize {
     if days > MOST_BARS { 7 } else { 1 }
 }
 
-/// `24 Nov`.
+/// Formats a date as day and month, such as `24 Nov`.
 pub(super) fn short(date: NaiveDate) -> String {
     date.format("%-d %b").to_string()
 }

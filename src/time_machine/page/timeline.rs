@@ -1,4 +1,4 @@
-//! When runs send and when they finish: a row a run, or a row a campaign when there are many runs.
+//! A plot of the periods in which runs send and finish: one row per run, or per campaign if there are many runs.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +16,9 @@ const RIGHT: f64 = 16.0;
 const ROW: f64 = 26.0;
 const TOP: f64 = 6.0;
 const BOTTOM: f64 = 26.0;
-/// More runs than this are told by campaign.
+/// The number of runs above which rows are campaigns.
 const MOST_RUNS: usize = 30;
-/// Characters that fit left of a row.
+/// The maximum number of characters of a row's label.
 const NAME: usize = 30;
 
 #[derive(Debug, Serialize)]
@@ -39,12 +39,12 @@ struct Row {
     name: String,
     full_name: String,
     y: String,
-    /// Where the name stands.
+    /// The y coordinate of the label's baseline.
     base: String,
     colour: usize,
-    /// From the first to the last message.
+    /// The span from the first to the last message.
     band: Option<Band>,
-    /// Days on which runs finish, larger for more.
+    /// The days on which runs finish; larger marks stand for more runs.
     marks: Vec<Mark>,
 }
 
@@ -63,7 +63,7 @@ struct Mark {
     title: String,
 }
 
-/// Where instants are.
+/// The horizontal time axis.
 struct Axis {
     from: Timestamp,
     until: Timestamp,
@@ -112,7 +112,7 @@ pub(super) fn plot(report: &Report, names: &[String]) -> Plot {
             .iter()
             .map(|day| day.date)
             .step_by(every(report.days.len()))
-            // The day of the beginning began before it.
+            // The first local day begins before the simulation does.
             .filter(|date| axis.day(*date) > LEFT)
             .map(|date| Label { at: place(axis.day(date)), text: short(date) })
             .collect(),

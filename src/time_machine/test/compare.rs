@@ -1,5 +1,4 @@
-//! What a test expects against what there is, row by row: pure, and the same for messages, targets, runs and changes
-//! of a plan.
+//! A pure comparison of expected rows with found rows, for messages, targets, runs and the changes of a plan.
 
 use serde_json::{Map, Value};
 
@@ -7,18 +6,18 @@ use super::failure::Subject;
 use crate::core::diagnostic::Place;
 use crate::core::manifest::testcase::{At, Field, Row, Rows, Wanted};
 
-/// Rows shown of those that are nearest to what is expected.
+/// The maximum number of shown rows that are nearest to an expectation.
 const NEAREST: usize = 2;
-/// Rows shown of those that are there and should not be.
+/// The maximum number of listed rows.
 const LISTED: usize = 10;
 
-/// A row that there is, in the words of the language.
+/// A found row, in the vocabulary of tests.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Found {
-    /// What it is, for people.
+    /// The row's title for people.
     pub(super) title: String,
     pub(super) fields: Map<String, Value>,
-    /// Whose story explains it.
+    /// The person or run whose history explains the row.
     pub(super) subject: Option<Subject>,
 }
 
@@ -29,12 +28,12 @@ pub(super) struct Mismatch {
     pub(super) message: String,
     pub(super) expected: Value,
     pub(super) found: Value,
-    /// Expected against found, a line each: `-` what is asked for, `+` what is there.
+    /// The differences, one per line: `-` marks expected values, `+` found values.
     pub(super) diff: Vec<String>,
     pub(super) subjects: Vec<Subject>,
 }
 
-/// Holds `rows` against all there are; `noun` is what one of them is called.
+/// Compares the expected `rows` with all found rows; `noun` names one of them.
 pub(super) fn compare(noun: &str, rows: &Rows, found: &[Found]) -> Vec<Mismatch> {
     match rows {
         Rows::Each(wanted) => {
@@ -104,7 +103,7 @@ fn only(noun: &str, place: &Place, wanted: &[At<Row>], found: &[Found]) -> Optio
         missing.len(),
         extra.len()
     );
-    // What the test says of any row is what sets the others apart.
+    // The fields that the test names in any row are those that tell rows apart.
     let mut named: Vec<&str> = Vec::new();
     for field in wanted.iter().flat_map(|row| &row.it) {
         if !named.contains(&field.name.as_str()) {
@@ -133,9 +132,9 @@ fn only(noun: &str, place: &Place, wanted: &[At<Row>], found: &[Found]) -> Optio
     })
 }
 
-/// Pairs as many rows as can be with what there is, each once: for each of `found` its row.
+/// Returns a maximum matching of rows and found rows: for each of `found` the index of its row, if any.
 fn pair(rows: usize, found: usize, fits: impl Fn(usize, usize) -> bool) -> Vec<Option<usize>> {
-    /// Finds a partner for `row`, moving others to theirs where they have several.
+    /// Finds a partner for `row`, and moves other rows to other partners if that frees one.
     fn place(
         row: usize,
         fits: &impl Fn(usize, usize) -> bool,
@@ -173,7 +172,7 @@ fn holds(field: &Field, found: &Found) -> bool {
     }
 }
 
-/// The rows that differ least, and not more than others shown.
+/// Returns the rows that differ least, at most [`NEAREST`].
 fn nearest<'a>(row: &Row, found: &'a [Found]) -> Vec<&'a Found> {
     let mut ranked: Vec<(u32, &Found)> = found.iter().map(|found| (distance(row, found), found)).collect();
     ranked.sort_by_key(|(distance, _)| *distance);
@@ -181,7 +180,7 @@ fn nearest<'a>(row: &Row, found: &'a [Found]) -> Vec<&'a Found> {
     ranked.into_iter().take_while(|(distance, _)| *distance == best).take(NEAREST).map(|(_, found)| found).collect()
 }
 
-/// Who it is counts more than what became of it.
+/// Returns the weighted number of fields that differ. Identifying fields weigh more than fields that describe a state.
 fn distance(row: &Row, found: &Found) -> u32 {
     let weight = |field: &Field| match field.name.as_str() {
         "referral" => 100,
@@ -217,7 +216,7 @@ fn listed(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-/// Those whom the row names, else those of the rows that were found.
+/// Returns the person that the row names, otherwise the subjects of the found rows.
 fn subjects(row: &Row, found: &[&Found]) -> Vec<Subject> {
     let named = row.iter().find_map(|field| match (&field.wanted, field.name.as_str()) {
         (Wanted::Is(Value::String(id)), "referral") => Some(Subject::Person(id.clone())),
@@ -240,7 +239,7 @@ fn condition(field: &Field) -> String {
     }
 }
 
-/// A value as the language writes it.
+/// Returns a value as the language of tests writes it.
 fn value(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "none".to_owned(),
@@ -259,7 +258,7 @@ fn written(row: &Row) -> Value {
     Value::Object(row.iter().map(pair).collect())
 }
 
-/// What was found where the row says something, with who it is.
+/// Returns the fields of a found row that the expectation names, with those that identify the row.
 fn shown(row: &Row, found: &Found) -> Value {
     let is_named = |name: &str| row.iter().any(|field| field.name == name);
     let who = ["referral", "account", "campaign", "day", "kind", "name"];

@@ -1,4 +1,4 @@
-//! What others do in a test, through the verbs by which the real world does it.
+//! The external events of a test, applied through the same store verbs as in production.
 
 use crate::core::domain::{AccountId, MessageKey, Name, TargetKey, Timestamp};
 use crate::core::lifecycle::outcome::{Reaction, Refusal};
@@ -7,7 +7,7 @@ use crate::store::query::Identity;
 use crate::store::{FactEvent, Inbound, Receipt, ReceiptStatus};
 use crate::time_machine::world::{Error, World};
 
-/// Has `event` happen now; a sentence when it cannot.
+/// Applies `event` at the world's current time. Returns a sentence if it cannot be applied.
 pub(super) async fn happen(world: &mut World, event: &Event) -> Result<Option<String>, Error> {
     let now = world.now();
     match event {
@@ -54,7 +54,7 @@ async fn record(
     Ok(())
 }
 
-/// A receipt for the message of that day: in the campaign named, else in every one that takes in the person.
+/// Records a receipt for the message of `day` in the named campaign, otherwise in every campaign with that target.
 async fn receipt(
     world: &mut World,
     referral: &str,

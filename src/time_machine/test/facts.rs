@@ -1,10 +1,10 @@
-//! The invented people of a test as an export, for the production import.
+//! The invented people of a test as an export for the production import.
 
 use serde_json::{Value, json};
 
 use crate::core::manifest::testcase::{AccountSpec, ConsentSpec, ReferralSpec};
 
-/// One line an account.
+/// Returns an NDJSON export with one line per account.
 pub(super) fn accounts<'a>(accounts: impl Iterator<Item = &'a AccountSpec>) -> Vec<u8> {
     export(accounts.map(|account| {
         json!({
@@ -21,7 +21,7 @@ pub(super) fn accounts<'a>(accounts: impl Iterator<Item = &'a AccountSpec>) -> V
     }))
 }
 
-/// One line a referral.
+/// Returns an NDJSON export with one line per referral.
 pub(super) fn referrals<'a>(referrals: impl Iterator<Item = &'a ReferralSpec>) -> Vec<u8> {
     export(referrals.map(|referral| {
         json!({

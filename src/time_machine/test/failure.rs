@@ -1,37 +1,37 @@
-//! The failures of a test, and the events of those concerned.
+//! The failures of a test, with the events of the people and runs concerned.
 
 use serde_json::Value;
 
 use crate::core::diagnostic::Diagnostic;
 use crate::core::domain::Timestamp;
 
-/// One thing that is not as expected.
+/// A difference between an expectation and the world, or a step that could not be done.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// At the expectation, or at the step that could not be done.
+    /// The diagnostic, placed at the expectation or at the step.
     pub finding: Diagnostic,
     /// Null where the test expects no rows.
     pub expected: Value,
     pub found: Value,
-    /// Expected against found, line by line.
+    /// The expected and the found values, line by line.
     pub diff: Vec<String>,
-    /// The last events of those concerned, in their order.
+    /// The last events of the subjects concerned, in order.
     pub events: Vec<Happened>,
 }
 
-/// Something that happened in the world of a test.
+/// An event in the world of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Happened {
     pub to: Subject,
-    /// `None`: how things stand.
+    /// `None` if the entry describes the present state.
     pub at: Option<Timestamp>,
     pub what: String,
 }
 
-/// Whose story it is.
+/// The person or run that an event concerns.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// A referral, by its id.
+    /// A referral, by external id.
     Person(String),
     Run {
         campaign: String,

@@ -1,8 +1,8 @@
-//! `CampaignTest`: a test told to the whole tree, in a [`World`](super::World) of its own.
+//! The runner of `CampaignTest`: it runs a test against the whole tree, in a [`World`](super::World) of its own.
 //!
-//! People come in through the production import, manifests through the production reconciler, and time passes as
-//! it does for the daemon; expectations read what `relancectl get` reads. A test stops at the first step that does
-//! not hold, with all that is wrong there.
+//! People enter through the production import and manifests through the production reconciler. Time passes as it does
+//! for the daemon. Expectations read the rows that `relancectl get` reads. A test stops at the first step that does not
+//! hold and reports everything that is wrong there.
 
 mod compare;
 mod events;
@@ -26,17 +26,17 @@ use thiserror::Error;
 pub use self::failure::{Failure, Happened, Subject};
 use self::story::Story;
 
-/// What became of one test.
+/// The result of one test.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     pub name: Name,
-    /// Of its name.
+    /// The place of the test's name.
     pub place: Place,
-    /// What is wrong at the step it stopped at; nothing when all is as expected.
+    /// The failures of the step at which the test stopped; empty if the test passed.
     pub failures: Vec<Failure>,
 }
 
-/// Why a test could not be run, which says nothing about the tree.
+/// The reasons why a test could not be run; none of them concerns the tree.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(transparent)]
@@ -47,7 +47,7 @@ pub enum Error {
 
 /// Runs one test against `tree`, in a database of its own.
 pub async fn run(scratch: &Scratch, tree: &Draft, test: &CampaignTest) -> Result<Report, Error> {
-    /// One works, one stages an import.
+    /// One connection does the work while another stages an import.
     const CONNECTIONS: u32 = 3;
     let database = scratch.create().await?;
     let told = async {

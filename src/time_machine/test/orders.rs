@@ -1,14 +1,14 @@
-//! What an operator orders in a test, through the verbs by which `relancectl` does it.
+//! The operator's overrides in a test, applied through the same store verbs as `relancectl` uses.
 
 use crate::core::lifecycle::overrides::{Action, Override, Scope};
 use crate::core::manifest::testcase::{Order, Override as Told, OverrideAction};
 use crate::store::Ordered;
 use crate::time_machine::world::{Error, World};
 
-/// Who orders in tests.
+/// The operator's name in tests.
 const ACTOR: &str = "the test";
 
-/// Has the operator order this now; a sentence when it cannot be ordered.
+/// Sets or clears an override at the world's current time. Returns a sentence if that is not possible.
 pub(super) async fn order(world: &mut World, told: &Told) -> Result<Option<String>, Error> {
     let scope = match scope(world, told).await? {
         Ok(scope) => scope,
@@ -40,7 +40,7 @@ pub(super) async fn order(world: &mut World, told: &Told) -> Result<Option<Strin
     })
 }
 
-/// The scope, or why there is none.
+/// Returns the scope of an override, or a sentence that says why there is none.
 async fn scope(world: &mut World, told: &Told) -> Result<Result<Scope, String>, Error> {
     let campaign = match &told.campaign {
         None => None,

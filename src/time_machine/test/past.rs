@@ -1,4 +1,4 @@
-//! What happened to those whom a failed expectation concerns: their history, and how they stand.
+//! The history and the present state of the subjects of a failed expectation.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,12 @@ use super::failure::{Happened, Subject};
 use crate::store::query::{HistoryOf, Standing, Wanted};
 use crate::time_machine::world::{Error, World};
 
-/// Subjects whose past is told.
+/// The maximum number of subjects in a report.
 const SUBJECTS: usize = 3;
-/// The last events of each.
+/// The number of last events per subject.
 const EVENTS: usize = 12;
 
-/// The last events of `subjects`, of each in the order of time, and how they stand.
+/// Returns the last events of each subject in order of time, followed by its present state.
 pub(super) async fn of(world: &mut World, subjects: &[Subject]) -> Result<Vec<Happened>, Error> {
     let mut all = Vec::new();
     let mut seen = BTreeSet::new();

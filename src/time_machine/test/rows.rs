@@ -1,4 +1,4 @@
-//! What there is in a world, as rows in the words of tests.
+//! Conversion of the rows of a world into the vocabulary of tests.
 
 use serde_json::{Map, Value, json};
 

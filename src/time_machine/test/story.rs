@@ -1,4 +1,4 @@
-//! One test, step by step.
+//! The execution of one test, step by step.
 
 use std::sync::Arc;
 
@@ -25,29 +25,29 @@ pub(super) struct Story<'a> {
     test: &'a CampaignTest,
     world: World,
     tree: Draft,
-    /// What the last edit came to.
+    /// The plan and the pass of the last edit.
     last: Option<(Plan, Pass)>,
-    /// Those whose person or campaign is not there yet.
+    /// Faults whose person or campaign does not exist yet.
     faults: Vec<&'a Fault>,
 }
 
-/// What is wrong so far; nothing means that the test goes on.
+/// The failures so far; the test continues while there are none.
 type Wrong = Vec<Failure>;
 
 impl<'a> Story<'a> {
-    /// Puts an empty world at the beginning.
+    /// Creates the world of a test, without people and manifests.
     pub(super) fn begin(store: Store, tree: Draft, test: &'a CampaignTest) -> Self {
         let world = World::begin(store, Arc::new(Script::default()), test.clock);
         Self { test, world, tree, last: None, faults: test.faults.iter().collect() }
     }
 
-    /// Tells it all. Returns what is wrong at the first step that does not hold.
+    /// Runs all steps. Returns the failures of the first step that does not hold.
     pub(super) async fn tell(mut self) -> Result<Wrong, Error> {
         let mut wrong = self.introduce().await?;
         let mut steps = self.test.steps.iter().enumerate();
         while let (true, Some((index, step))) = (wrong.is_empty(), steps.next()) {
             wrong = match self.step(index, step).await {
-                // A world that stands still for ever is what this step made of it.
+                // Time that no longer passes is a failure of this step.
                 Err(endless @ Error::Endless { .. }) => vec![stopped(&step.place, endless.to_string(), Vec::new())],
                 other => other?,
             };
@@ -55,12 +55,12 @@ impl<'a> Story<'a> {
         Ok(wrong)
     }
 
-    /// People first, then the manifests, as at a real start.
+    /// Imports the people and then applies the manifests, in the order of a real start.
     async fn introduce(&mut self) -> Result<Wrong, Error> {
         let CampaignTest { accounts, referrals, overlay, .. } = self.test;
         let export = facts::accounts(accounts.iter().map(|account| &account.it));
         let mut wrong = Wrong::new();
-        // An export without one row is a mistake; a test without people is not.
+        // The import refuses an export without rows, but a test may have no people.
         if !accounts.is_empty() {
             wrong.extend(refused(accounts, &self.world.import_accounts(export).await?.rejected));
         }
@@ -125,8 +125,9 @@ impl<'a> Story<'a> {
         Ok(impossible.map(|sentence| stopped(place, sentence, Vec::new())).into_iter().collect())
     }
 
-    /// Has the files as they are now take effect, as the daemon does. What the steps from `next` on do not expect to be
-    /// broken or refused must not be.
+    /// Applies the current files, as the daemon does.
+    ///
+    /// Errors in the manifests or a refused plan fail the step, unless an expectation from step `next` on expects them.
     async fn apply(&mut self, place: &Place, next: usize) -> Result<Wrong, Error> {
         let sources = self.tree.sources();
         let plan = self.world.compare(sources.clone()).await?.plan;
@@ -149,7 +150,7 @@ impl<'a> Story<'a> {
         Ok(wrong)
     }
 
-    /// Whether an expectation before the next edit says so.
+    /// Returns true if an expectation before the next edit satisfies `says`.
     fn awaits(&self, next: usize, says: impl Fn(&PlanExpectation) -> bool) -> bool {
         let until_the_next = self.test.steps[next..]
             .iter()
@@ -161,7 +162,7 @@ impl<'a> Story<'a> {
         })
     }
 
-    /// Hands the script the faults of those who are there now.
+    /// Gives the script the faults whose person and campaign exist now.
     async fn install_faults(&mut self) -> Result<(), Error> {
         if self.faults.is_empty() {
             return Ok(());
@@ -268,7 +269,7 @@ fn reaction(outcome: &FaultOutcome) -> Reaction {
     }
 }
 
-/// What the import did not take, at the places of those it concerns.
+/// Returns a failure for each row that the import refused, at the place of that row in the test.
 fn refused<T>(facts: &[At<T>], rejected: &[Rejection]) -> Wrong {
     let one = |rejection: &Rejection| {
         let line = usize::try_from(rejection.line).ok()?;
@@ -279,7 +280,7 @@ fn refused<T>(facts: &[At<T>], rejected: &[Rejection]) -> Wrong {
     rejected.iter().filter_map(one).collect()
 }
 
-/// The test has renamed or removed the manifest in a way that only running it shows.
+/// Returns the failure of an edit whose manifest the test removed or renamed before, which only a run reveals.
 fn gone(place: &Place) -> Failure {
     stopped(place, "the manifest is not there at this point".to_owned(), Vec::new())
 }

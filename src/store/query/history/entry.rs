@@ -6,23 +6,23 @@ use serde::Serialize;
 
 use crate::core::domain::Timestamp;
 
-/// Something that happened.
+/// An event in the history of a person or a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
     pub at: Timestamp,
     pub kind: EntryKind,
     pub account: String,
-    /// Null for what concerns a run as a whole.
+    /// Null if the entry concerns a run as a whole.
     pub referral: Option<String>,
     /// Null for facts.
     pub campaign: Option<String>,
-    /// Of the sequence.
+    /// The day of the sequence.
     pub day: Option<i16>,
-    /// For people; without a full stop.
+    /// A sentence for people, without a full stop.
     pub sentence: String,
 }
 
-/// What kind of thing happened; of several at one instant, in this order.
+/// The kind of an entry. Entries of one instant are sorted in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EntryKind {
@@ -33,7 +33,7 @@ pub enum EntryKind {
     RunCreated,
     RunPhase,
     Enrolled,
-    /// A message was handed over, and nobody knows yet what became of it; or it waits for its next attempt.
+    /// A message was handed over and its outcome is unknown, or it waits for its next attempt.
     HandedOver,
     Sent,
     Delivered,
@@ -44,7 +44,7 @@ pub enum EntryKind {
     Exited,
 }
 
-/// One line, for logs and tests: `2026-11-30 14:00 welcome/a1/r1: day 1 delivered`.
+/// Formats an entry as one line for logs and tests: `2026-11-30 14:00 welcome/a1/r1: day 1 delivered`.
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [self.campaign.as_deref(), Some(&*self.account), self.referral.as_deref()];

@@ -1,4 +1,4 @@
-//! What happened, in order: to people, read off the facts, targets and messages; to runs, from the events.
+//! Histories in order of time: of people, from facts, targets and messages; of runs, from events.
 
 pub(super) mod entry;
 mod people;
@@ -7,21 +7,21 @@ mod runs;
 use self::entry::Entry;
 use super::{Error, Store, TargetName};
 
-/// Whose history.
+/// The subject of a history.
 #[derive(Debug, Clone, Copy)]
 pub enum HistoryOf<'a> {
-    /// One person's in one run, with what happened to the run meanwhile.
+    /// A person in one run, with the events of the run meanwhile.
     Target(&'a TargetName),
-    /// That of people, by external id, in all campaigns.
+    /// People by external id, in all campaigns.
     Referrals(&'a [String]),
-    /// What happened to the latest run of a campaign for an account, but not to the people in it.
+    /// The latest run of a campaign for an account, without the people in it.
     Run { campaign: &'a str, account: &'a str },
-    /// What happened to all runs of an account.
+    /// All runs of an account.
     Account(&'a str),
 }
 
 impl Store {
-    /// The last `limit` entries of a history, newest last.
+    /// Returns the last `limit` entries of a history, newest last.
     pub async fn history(&self, of: HistoryOf<'_>, limit: usize) -> Result<Vec<Entry>, Error> {
         let mut tx = self.looking().await?;
         let mut entries = match of {
@@ -37,7 +37,7 @@ impl Store {
             HistoryOf::Run { campaign, account } => runs::latest(&mut tx, Some(campaign), account, limit).await?,
             HistoryOf::Account(account) => runs::latest(&mut tx, None, account, limit).await?,
         };
-        // A stable sort: what happened to one run or message at one instant stays in its order.
+        // The sort is stable, so entries of one run or message at one instant keep their order.
         entries.sort_by_key(|entry| (entry.at, entry.kind));
         entries.drain(..entries.len().saturating_sub(limit));
         Ok(entries)

@@ -11,17 +11,17 @@ use crate::store::Error;
 use crate::store::query::{Standing, TargetName};
 use crate::store::rows::{decode, strange};
 
-/// A message that leaves within this time of its instant is not late: lanes turn, channels take their time.
+/// The delay in seconds up to which a message is not late: waiting for a lane's turn and handing over take time.
 const PUNCTUAL_SECONDS: i64 = 60;
 
-/// People by the parts of their keys.
+/// People as arrays of their key columns.
 #[derive(Debug, Default)]
 pub(super) struct People {
     accounts: Vec<i32>,
     referrals: Vec<i64>,
 }
 
-/// Those who have these external ids.
+/// Returns the people with these external ids.
 pub(super) async fn find(tx: &mut PgConnection, ids: &[String]) -> Result<People, Error> {
     let rows: Vec<(i32, i64)> = sqlx::query_as("select account_id, id from referral where external_id = any($1)")
         .bind(ids)
@@ -32,7 +32,7 @@ pub(super) async fn find(tx: &mut PgConnection, ids: &[String]) -> Result<People
     Ok(People { accounts, referrals })
 }
 
-/// The latest campaign of that name that has this person.
+/// Returns the latest campaign of that name that has this person as a target.
 pub(super) async fn latest(tx: &mut PgConnection, name: &TargetName) -> Result<Option<i32>, Error> {
     sqlx::query_scalar(
         "select max(t.campaign_id) from target t
@@ -46,7 +46,7 @@ pub(super) async fn latest(tx: &mut PgConnection, name: &TargetName) -> Result<O
     .map_err(Error::during("look for a target"))
 }
 
-/// Everything that happened to `people`, in no order; of campaigns in one or in all.
+/// Returns all entries of `people` in no particular order, for one campaign or for all.
 pub(super) async fn history(
     tx: &mut PgConnection,
     people: &People,
@@ -211,7 +211,7 @@ async fn messages(tx: &mut PgConnection, people: &People, campaign: Option<i32>)
 }
 
 impl MessageRow {
-    /// What is known of a message with its instant. A failure has none of its own: it is told of the hand-over.
+    /// Returns the entries of a message. A failure has no instant of its own, so its entry takes that of the hand-over.
     fn entries(self) -> Vec<Entry> {
         let day = self.day;
         let tries = match self.attempts {
@@ -252,7 +252,7 @@ impl MessageRow {
         all.filter_map(entry).collect()
     }
 
-    /// How long after it was due, if that is worth a word.
+    /// Returns a remark on the delay after the due instant, if it is long enough to mention.
     fn late(&self, handed_over: Timestamp) -> Option<String> {
         let due = self.due_at?;
         let waited = handed_over - due;
@@ -261,7 +261,7 @@ impl MessageRow {
     }
 }
 
-/// What happened to runs while `people` were in them.
+/// Returns the phase changes of runs while `people` were in them.
 async fn phases(tx: &mut PgConnection, people: &People, campaign: Option<i32>) -> Result<Vec<PhaseRow>, Error> {
     sqlx::query_as(concat!(
         "select distinct ",

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use crate::core::domain::Timestamp;
 use crate::store::Error;
 
-/// Columns of [`PhaseRow`] from `event e`, `account a` and `campaign c`.
+/// The columns of [`PhaseRow`] from `event e`, `account a` and `campaign c`.
 macro_rules! phase_columns {
     () => {
         "e.id, e.at, a.external_id as account, c.name as campaign, e.before, e.after, e.reason, e.message"
@@ -38,7 +38,7 @@ impl PhaseRow {
     }
 }
 
-/// The last events of the latest run of a campaign for an account; without a campaign those of all its runs.
+/// Returns the last events of a campaign's latest run for an account, or of all the account's runs without a campaign.
 pub(super) async fn latest(
     tx: &mut PgConnection,
     campaign: Option<&str>,

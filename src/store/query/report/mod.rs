@@ -1,4 +1,4 @@
-//! What became of everybody since an instant, counted in whole sets: what a report on a stretch of time is made of.
+//! Counts since an instant over whole sets of people, runs and messages, for reports on a period.
 
 mod people;
 
@@ -17,7 +17,7 @@ use crate::core::manifest::desired::policy::{AccountPolicy, Policies};
 use crate::store::rows::{decode, strange, zone};
 use crate::store::{Error, Store};
 
-/// An account as a report names it.
+/// The facts of an account that a report needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccountFacts {
     pub id: AccountId,
@@ -29,30 +29,34 @@ pub struct AccountFacts {
 }
 
 impl AccountFacts {
-    /// Whether anything could leave for it at `now`, the time of day and quotas aside.
+    /// Returns true if messages could leave for the account at `now`, apart from the time of day and quotas.
     pub fn can_send(&self, now: Timestamp) -> bool {
         self.policy.sending.is_on() && self.facts.unable(now).is_none()
     }
 }
 
+<<<<<<< HEAD
 /// The messages of one run that count on one local day of its account. `None`: they count on none, because nothing
 /// left.
+=======
+/// The messages of one run on one local day of its account. The day is `None` for messages that did not leave.
+>>>>>>> wt-q4
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayTotals {
     pub account: AccountId,
     pub campaign: CampaignId,
     pub day: Option<NaiveDate>,
-    /// Left since the instant, certainly.
+    /// Messages that certainly left since the instant.
     pub sent: u64,
-    /// Took quota of that day, before the instant or since.
+    /// Messages that took quota of that day, before or after the instant.
     pub taken: u64,
-    /// Begun since the instant, and failed.
+    /// Messages that were begun since the instant and failed.
     pub failed: u64,
-    /// Begun since the instant, and nobody knows whether they left.
+    /// Messages that were begun since the instant and whose outcome is unknown.
     pub uncertain: u64,
 }
 
-/// A run and its people.
+/// A run with the counts of its people.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunTotals {
     pub account: AccountId,
@@ -62,13 +66,13 @@ pub struct RunTotals {
     pub message: String,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
-    /// Taken since the instant.
+    /// Targets enrolled since the instant.
     pub enrolled: u64,
     pub active: u64,
     pub next_due_at: Option<Timestamp>,
 }
 
-/// How targets of a campaign ended since the instant; `None`: they got every day.
+/// The number of targets of a campaign that ended in one way since the instant; `None` means they got every day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndTotals {
     pub campaign: CampaignId,
@@ -77,16 +81,16 @@ pub struct EndTotals {
     pub people: u64,
 }
 
-/// People who were in two campaigns of one account at the same time.
+/// The number of people who were in two campaigns of one account at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overlap {
     pub campaigns: [CampaignId; 2],
     pub people: u64,
-    /// Messages of one of them that left on a later day than they were due, because the other had written.
+    /// Messages of either campaign that left on a later day than they were due because the other had sent.
     pub put_off: u64,
 }
 
-/// A lane that can send nothing more today, though people wait in these campaigns.
+/// A lane whose daily quota is used up while people of these campaigns wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FullLane {
     pub account: AccountId,
@@ -95,7 +99,7 @@ pub struct FullLane {
 }
 
 impl Store {
-    /// All accounts, by their numbers.
+    /// Returns all accounts, ordered by id.
     pub async fn account_facts(&self, policies: &Policies) -> Result<Vec<AccountFacts>, Error> {
         const OPERATION: &str = "read the accounts of a report";
         type Row = (i32, String, String, String, Option<Timestamp>, Option<String>, Value);
@@ -115,7 +119,7 @@ impl Store {
         rows.into_iter().map(account).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
     }
 
-    /// The names of all campaigns that ever ran.
+    /// Returns the names of all campaigns that ever ran.
     pub async fn campaign_numbers(&self) -> Result<BTreeMap<CampaignId, String>, Error> {
         let rows: Vec<(i32, String)> = sqlx::query_as("select id, name from campaign")
             .fetch_all(&self.pool)
@@ -124,7 +128,7 @@ impl Store {
         Ok(rows.into_iter().map(|(id, name)| (CampaignId(id), name)).collect())
     }
 
-    /// Registrations and payments that are later than `from`.
+    /// Returns the numbers of registrations and of payments later than `from`.
     pub async fn facts_after(&self, from: Timestamp) -> Result<(u64, u64), Error> {
         let (registrations, payments): (i64, i64) = sqlx::query_as(
             "select count(*) filter (where registered_at > $1), count(*) filter (where paid_at > $1) from referral",
@@ -136,7 +140,7 @@ impl Store {
         Ok((registrations.unsigned_abs(), payments.unsigned_abs()))
     }
 
-    /// Messages since `from`, and those before it that count on a local day which `from` may be on.
+    /// Returns the daily counts of messages since `from`, and of earlier ones on a local day that may contain `from`.
     pub async fn tally_days(&self, from: Timestamp) -> Result<Vec<DayTotals>, Error> {
         type Row = (i32, i32, Option<NaiveDate>, i64, i64, i64, i64);
         let rows: Vec<Row> = sqlx::query_as(
@@ -164,7 +168,7 @@ impl Store {
         Ok(rows.into_iter().map(tally).collect())
     }
 
-    /// Runs that were not over at `from`, by account and campaign.
+    /// Returns the runs that were unfinished at `from`, by account and campaign.
     pub async fn tally_runs(&self, from: Timestamp) -> Result<Vec<RunTotals>, Error> {
         const OPERATION: &str = "count the runs of a report";
         #[derive(sqlx::FromRow)]
@@ -210,7 +214,7 @@ impl Store {
         rows.into_iter().map(tally).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
     }
 
-    /// Targets that ended since `from`.
+    /// Returns the counts of targets that ended since `from`.
     pub async fn tally_ends(&self, from: Timestamp) -> Result<Vec<EndTotals>, Error> {
         const OPERATION: &str = "count how the targets of a report ended";
         let rows: Vec<(i32, i32, Option<String>, i64)> = sqlx::query_as(
@@ -233,11 +237,17 @@ impl Store {
         rows.into_iter().map(tally).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
     }
 
-    /// Pairs of campaigns that had the same people at the same time, at `from` or later.
+    /// Returns the pairs of campaigns that had the same people at the same time, at `from` or later.
     ///
+<<<<<<< HEAD
     /// Whoever is due a second time on a day becomes due when the next one begins, on a full quarter of an hour in
     /// every zone there is: so a message that was put off is told from one that was due then by itself, but for rare
     /// accidents.
+=======
+    /// A person who is due twice on one day becomes due again when the next day begins. In every time zone that is a
+    /// full quarter of an hour. This tells postponed messages from those that were due then anyway, apart from rare
+    /// coincidences.
+>>>>>>> wt-q4
     pub async fn overlaps(&self, from: Timestamp) -> Result<Vec<Overlap>, Error> {
         let rows: Vec<(i32, i32, i64, i64)> = sqlx::query_as(include_str!("report_overlaps.sql"))
             .bind(from)
@@ -252,8 +262,8 @@ impl Store {
         Ok(rows.into_iter().map(overlap).collect())
     }
 
-    /// Lanes whose account has sent as many messages as it may on its present local day, and the active runs in which
-    /// somebody waits all the same.
+    /// Returns the lanes that reached their account's daily cap on its current local day, with the active runs in which
+    /// people still wait.
     pub async fn full_lanes(&self, policies: &Policies, now: Timestamp) -> Result<Vec<FullLane>, Error> {
         const OPERATION: &str = "look for accounts at their cap";
         type Row = (i32, String, String, Value, Option<NaiveDate>, i32, Vec<i32>);

@@ -1,4 +1,4 @@
-//! Who was never written to, and what stood in between.
+//! People who never received a message, with the reasons.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -14,29 +14,30 @@ use crate::store::rows::strange;
 use crate::store::runs::matcher::{Lives, Matcher, conditions, people};
 use crate::store::{Error, Store, WhyNot};
 
-/// Why nobody wrote to a person. Of several campaigns the one that came closest counts: a later reason is closer.
+/// The reason why a person received no message. Of several campaigns the one that came closest counts; a later reason
+/// is closer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unreached {
-    /// No campaign in force is for the account.
+    /// No campaign in force selects the account.
     NoCampaign,
-    /// Did not match.
+    /// The person does not match.
     NotMatched(WhyNot),
-    /// Matches, but the run takes nobody: it is a draft, waits for its start, is paused or over.
+    /// The person matches, but the run enrolls no people: it is a draft, waits for its start, is paused or finished.
     RunNotActive,
-    /// Matches, but `limits` or `enrollment: once` leave no room.
+    /// The person matches, but `limits` or `enrollment: once` leave no room.
     NoRoom,
-    /// Matches, and is taken with a later pass.
+    /// The person matches and will be enrolled in a later pass.
     NextPass,
-    /// Was taken, and left before the first message.
+    /// The person was enrolled and exited before the first message.
     Left(Exit),
-    /// Matches or was taken, and the account cannot send: its subscription is over, or it is not connected.
+    /// The person matches or was enrolled, but the account's subscription is over or it is not connected.
     CannotSend,
-    /// Was taken, and waits for the first message.
+    /// The person was enrolled and waits for the first message.
     Waiting,
 }
 
 impl Unreached {
-    /// The reason for machines.
+    /// Returns the machine-readable reason.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NoCampaign => "no-campaign",
@@ -56,7 +57,7 @@ impl Unreached {
         }
     }
 
-    /// What it means, as the end of a sentence about several people.
+    /// Returns the meaning as the end of a sentence about several people.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::NoCampaign => "belong to an account that no campaign is for",
@@ -83,7 +84,7 @@ impl Serialize for Unreached {
     }
 }
 
-/// The `referral r` for whom no message has left, ever.
+/// The condition that no message has ever left for `referral r`.
 macro_rules! nobody_wrote {
     () => {
         "not exists (select from message m where m.account_id = r.account_id and m.referral_id = r.id
@@ -94,8 +95,13 @@ macro_rules! nobody_wrote {
 type Person = (i32, i64);
 
 impl Store {
+<<<<<<< HEAD
     /// How many people there are, two rows of one account with one phone counted once, and to how many of them a
     /// message has left since `from`.
+=======
+    /// Returns the number of people, and of those to whom a message has left since `from`. Two rows of one account with
+    /// the same phone count as one person.
+>>>>>>> wt-q4
     pub async fn count_people(&self, from: Timestamp) -> Result<(u64, u64), Error> {
         let (people, reached): (i64, i64) = sqlx::query_as(
             "select (select count(*) from referral where is_current),
@@ -109,7 +115,7 @@ impl Store {
         Ok((people.unsigned_abs(), reached.unsigned_abs()))
     }
 
-    /// Everybody to whom no message ever left, counted by what stood in between at `now`.
+    /// Returns the people to whom no message ever left, counted by the reason at `now`.
     pub async fn unreached(&self, program: &Program, now: Timestamp) -> Result<Vec<(Unreached, u64)>, Error> {
         let mut closest: HashMap<Person, Unreached> = HashMap::new();
         let mut note = |person: Person, reason: Unreached| {
@@ -156,7 +162,8 @@ impl Store {
             .map_err(Error::during("look who was never written to"))
     }
 
-    /// Of the people in `seekers` who were never written to: the first reason why the campaign does not take them.
+    /// Returns the people of a campaign's accounts who never received a message, with the first reason against
+    /// enrollment.
     async fn first_reasons(
         &self,
         id: CampaignId,
@@ -189,7 +196,7 @@ impl Store {
             .map_err(Error::during(OPERATION))
     }
 
-    /// The accounts whose run takes people, or has taken all that it may; and whether it still does.
+    /// Returns the accounts whose run enrolls people or has enrolled all it may; true if it still enrolls.
     async fn runs_that_took(&self, id: CampaignId) -> Result<HashMap<i32, bool>, Error> {
         let accounts: Vec<(i32, bool)> = sqlx::query_as(
             "select account_id, phase = $2 from run
@@ -205,7 +212,7 @@ impl Store {
         Ok(accounts.into_iter().collect())
     }
 
-    /// Who is or was a target, but was never written to; with how those left who did.
+    /// Returns the targets that never received a message, with the exit reason of those that exited.
     async fn taken_in_vain(&self) -> Result<Vec<(Person, Option<Exit>)>, Error> {
         const OPERATION: &str = "look who was taken in vain";
         let rows: Vec<(i32, i64, Option<String>)> = sqlx::query_as(concat!(
@@ -227,7 +234,7 @@ impl Store {
     }
 }
 
-/// Why somebody who matches is not in the run of the account; `takes`: as [`Store::runs_that_took`] has it.
+/// Returns why a matching person is not in the account's run; `takes` is a value of [`Store::runs_that_took`].
 fn left_out(spec: &Campaign, takes: Option<bool>) -> Unreached {
     let limits = &spec.limits;
     let limited = limits.targets.is_some() || limits.daily_enrollments.is_some() || spec.enrollment == Enrollment::Once;

@@ -1,7 +1,7 @@
-//! An exported state: a database as a file of text, for plans where the database is not, such as in CI.
+//! Snapshot files: a database as a text file, for plans without access to the database, such as in CI.
 //!
-//! JSON, an object a line. The first line says what the file is ([`Head`]); then come the tables, some rows a line,
-//! nulls left out; the last line counts the rows, so that a file that was cut off is noticed:
+//! The format is JSON with one object per line. The first line describes the file ([`Head`]). The tables follow,
+//! several rows per line and nulls left out. The last line counts the rows, so that a truncated file is detected:
 //!
 //! ```text
 //! {"format":1,"kind":"relance-state","relance":"0.1.0","schema":7,"exported_at":"2026-11-30T08:00:00Z",…}
@@ -10,8 +10,13 @@
 //! {"counts":{"account":1,"referral":40}}
 //! ```
 //!
+<<<<<<< HEAD
 //! What is in it and what is not: [`store::Leaving`](crate::store::Leaving). Both directions stream; a state of any
 //! size needs the memory of a line.
+=======
+//! [`store::Leaving`](crate::store::Leaving) determines the content. Reading and writing stream: a snapshot of any size
+//! needs the memory of one line.
+>>>>>>> wt-q4
 
 mod read;
 mod write;
@@ -27,25 +32,25 @@ use crate::core::plan;
 const FORMAT: u32 = 1;
 const KIND: &str = "relance-state";
 
-/// What an exported state says of itself.
+/// The header of a snapshot file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     pub format: u32,
     pub kind: String,
-    /// The version of relance that wrote it.
+    /// The version of relance that wrote the file.
     pub relance: String,
-    /// The version of the tables.
+    /// The version of the database schema.
     pub schema: i64,
     pub exported_at: Timestamp,
-    /// The newest revision; 0 before the first.
+    /// The newest revision; 0 if there is none.
     pub revision: i32,
     pub commit: Option<String>,
-    /// The imported extra columns that are in it; null: all there are.
+    /// The imported extra columns in the file; null for all.
     pub attributes: Option<Vec<String>>,
 }
 
 impl Head {
-    /// What `desired` asks for and this state was exported without, as a sentence.
+    /// Returns a sentence about the attributes that `desired` needs and the snapshot lacks, or `None` if it lacks none.
     pub fn lacks(&self, desired: &Desired) -> Option<String> {
         let here = self.attributes.as_ref()?;
         let asked = plan::attributes(desired);

@@ -1,4 +1,4 @@
-//! A file becomes a database.
+//! The reader of snapshot files, which loads them into a database.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -35,16 +35,16 @@ pub enum LoadError {
     Store(#[from] store::Error),
 }
 
-/// An exported state whose first line was read, and is fine.
+/// A snapshot file whose header was read and accepted.
 #[derive(Debug)]
 pub struct Reader<R> {
     pub head: Head,
     input: R,
-    /// The one that was read last.
+    /// The number of the last line read.
     line: usize,
 }
 
-/// A line after the first; the rows are for the database to read.
+/// A line after the header; the database parses its rows.
 #[derive(Deserialize)]
 struct Line {
     table: Option<String>,
@@ -52,9 +52,9 @@ struct Line {
 }
 
 impl<R: BufRead> Reader<R> {
-    /// Reads the first line, and refuses what this program cannot load.
+    /// Reads the header and refuses a file that this program cannot load.
     pub fn new(mut input: R) -> Result<Self, LoadError> {
-        /// What every version has said and will say of itself.
+        /// The fields that the header has in every version of the format.
         #[derive(Deserialize)]
         struct Written {
             format: u32,
@@ -62,7 +62,7 @@ impl<R: BufRead> Reader<R> {
             relance: String,
         }
         let mut text = Vec::new();
-        // Whatever it is, its first line may be all of it.
+        // The size is limited because a file of another kind may consist of one huge line.
         io::Read::take(&mut input, 1 << 20).read_until(b'\n', &mut text)?;
         let written: Option<Written> = serde_json::from_slice(&text).ok();
         let Some(Written { format, relance: version, .. }) = written.filter(|found| found.kind == KIND) else {

@@ -1,4 +1,4 @@
-//! A database becomes a file.
+//! The writer of snapshot files, which exports a database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -11,19 +11,19 @@ use crate::core::plan;
 use crate::store;
 use crate::store::Store;
 
-/// Which of the imported extra columns a state has.
+/// The choice of imported extra columns in a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Attributes {
     All,
-    /// Those that campaigns in force ask for, and these.
+    /// The columns that campaigns in force use, and the listed ones.
     Asked(Vec<String>),
 }
 
-/// What was exported.
+/// The result of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
     pub head: Head,
-    /// Rows by table; one without rows is not in it.
+    /// The number of rows by table, without empty tables.
     pub counts: BTreeMap<&'static str, u64>,
 }
 
@@ -35,7 +35,7 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
-/// Writes the state of `store` as it is at one instant.
+/// Writes the state of `store` at one instant.
 pub async fn export(store: &Store, attributes: &Attributes, mut out: impl Write) -> Result<Exported, Error> {
     let leaving = store.leaving().await?;
     let attributes = match attributes {
