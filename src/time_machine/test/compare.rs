@@ -172,7 +172,7 @@ fn holds(field: &Field, found: &Found) -> bool {
     }
 }
 
-/// Returns the rows that differ least, at most [`NEAREST`].
+/// Returns the rows that differ least, at most `NEAREST`.
 fn nearest<'a>(row: &Row, found: &'a [Found]) -> Vec<&'a Found> {
     let mut ranked: Vec<(u32, &Found)> = found.iter().map(|found| (distance(row, found), found)).collect();
     ranked.sort_by_key(|(distance, _)| *distance);
