@@ -153,13 +153,8 @@ impl Store {
     }
 }
 
-<<<<<<< HEAD
-/// The targets of `wanted` with their keys and what the gate is asked about those who wait for a message and are
-/// `asked` about.
-=======
 /// Returns the targets of `wanted` with their keys. Targets that wait for a message and satisfy `asked` also get the
 /// gate's questions about them.
->>>>>>> wt-q4
 pub(super) async fn targets_asked(
     tx: &mut PgConnection,
     program: &Program,

@@ -1,10 +1,3 @@
-<<<<<<< HEAD
-//! An exported state: what a plan needs of a database, without what tells who the people are. It leaves as rows of
-//! JSON, and comes into another database, where the same planner plans on it.
-//!
-//! Names, e-mail addresses, phones, texts and the ids that imports gave to people stay. A phone leaves as a stand-in
-//! that is the same wherever the phone is, so that one person still is one, and that no other export has.
-=======
 //! Snapshots: the part of a database that a plan needs, without data that identifies people.
 //!
 //! A snapshot leaves the database as JSON rows. Another database loads them, and the same planner plans on it there.
@@ -12,7 +5,6 @@
 //! Names, e-mail addresses, phones, texts and the people's external ids stay behind. A pseudonym replaces each phone.
 //! It is the same for every occurrence of the phone within one export, so that one person remains one, and differs
 //! between exports.
->>>>>>> wt-q4
 
 pub(super) mod copy;
 pub mod file;

@@ -4,13 +4,8 @@
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Table {
     pub(super) name: &'static str,
-<<<<<<< HEAD
-    /// Its rows as JSON objects, nulls left out. Parameters: `$1` the secret of this export, `$2` the attributes that
-    /// go with it (null: all of them), `$3` its instant.
-=======
     /// The query for its rows as JSON objects, nulls left out. Parameters: `$1` is the secret of this export, `$2` the
     /// attributes to include (null for all), `$3` the instant of the export.
->>>>>>> wt-q4
     pub(super) out: &'static str,
     /// The statement that inserts the rows in `rows` of `$1`, a line of the file. It makes up the columns left behind.
     pub(super) into: &'static str,
@@ -23,12 +18,7 @@ macro_rules! rows {
     };
 }
 
-<<<<<<< HEAD
-/// One and the same for one phone, and nothing that leads back to it: the secret is drawn for each export and
-/// forgotten.
-=======
 /// The pseudonym of a phone. It cannot be reversed: the secret is random for each export and then forgotten.
->>>>>>> wt-q4
 macro_rules! stand_in {
     ($phone:literal) => {
         concat!("encode(substr(sha256($1::bytea || convert_to(", $phone, ", 'UTF8')), 1, 12), 'base64')")

@@ -35,12 +35,7 @@ impl AccountFacts {
     }
 }
 
-<<<<<<< HEAD
-/// The messages of one run that count on one local day of its account. `None`: they count on none, because nothing
-/// left.
-=======
 /// The messages of one run on one local day of its account. The day is `None` for messages that did not leave.
->>>>>>> wt-q4
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayTotals {
     pub account: AccountId,
@@ -239,15 +234,9 @@ impl Store {
 
     /// Returns the pairs of campaigns that had the same people at the same time, at `from` or later.
     ///
-<<<<<<< HEAD
-    /// Whoever is due a second time on a day becomes due when the next one begins, on a full quarter of an hour in
-    /// every zone there is: so a message that was put off is told from one that was due then by itself, but for rare
-    /// accidents.
-=======
     /// A person who is due twice on one day becomes due again when the next day begins. In every time zone that is a
     /// full quarter of an hour. This tells postponed messages from those that were due then anyway, apart from rare
     /// coincidences.
->>>>>>> wt-q4
     pub async fn overlaps(&self, from: Timestamp) -> Result<Vec<Overlap>, Error> {
         let rows: Vec<(i32, i32, i64, i64)> = sqlx::query_as(include_str!("report_overlaps.sql"))
             .bind(from)

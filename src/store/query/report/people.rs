@@ -95,13 +95,8 @@ macro_rules! nobody_wrote {
 type Person = (i32, i64);
 
 impl Store {
-<<<<<<< HEAD
-    /// How many people there are, two rows of one account with one phone counted once, and to how many of them a
-    /// message has left since `from`.
-=======
     /// Returns the number of people, and of those to whom a message has left since `from`. Two rows of one account with
     /// the same phone count as one person.
->>>>>>> wt-q4
     pub async fn count_people(&self, from: Timestamp) -> Result<(u64, u64), Error> {
         let (people, reached): (i64, i64) = sqlx::query_as(
             "select (select count(*) from referral where is_current),

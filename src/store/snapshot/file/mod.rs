@@ -10,13 +10,8 @@
 //! {"counts":{"account":1,"referral":40}}
 //! ```
 //!
-<<<<<<< HEAD
-//! What is in it and what is not: [`store::Leaving`](crate::store::Leaving). Both directions stream; a state of any
-//! size needs the memory of a line.
-=======
 //! [`store::Leaving`](crate::store::Leaving) determines the content. Reading and writing stream: a snapshot of any size
 //! needs the memory of one line.
->>>>>>> wt-q4
 
 mod read;
 mod write;
