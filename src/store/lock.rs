@@ -9,7 +9,7 @@
 //! 3. Inbound messages, conversations, suppressions, holds and confirmations.
 //! 4. Leases, then lanes. The row of a lane is the lock of its account: it covers the account's runs and targets.
 //! 5. Messages. The lane covers a message that waits for another attempt, so receipts do not lock it.
-//! 6. RunRestriction channels.
+//! 6. Restricted channels.
 //! 7. Provider names of messages and people (`provider_message`, `alias`).
 //!
 //! Webhooks are locked in transactions of their own.
