@@ -159,7 +159,7 @@ fn whole(plan: &Value, found: &mut BTreeSet<String>) {
 
 /// The plan of `statement` for parameters of which nothing is known.
 async fn plan(pool: &PgPool, name: &str, statement: &str) -> Value {
-    let parameters: usize = (1..).take_while(|n| statement.contains(&format!("${n}"))).count();
+    let parameters: usize = (1..=20).take_while(|n| statement.contains(&format!("${n}"))).count();
     let nulls = vec!["null"; parameters].join(", ");
     let known = |n: usize| TYPES.iter().find(|(file, place, _)| (*file, *place) == (name, n)).map(|(.., kind)| *kind);
     let types: Vec<&str> = (1..=parameters).map(|n| known(n).unwrap_or("unknown")).collect();
