@@ -98,7 +98,7 @@ const FULL: usize = 256 * 1024;
 impl Store {
     /// Copies facts, desired and actual state into `copy`, from one snapshot and in one transaction on the copy.
     ///
-    /// The copy must be migrated and empty. Both databases must be [`Schema::Present`](super::Schema::Present).
+    /// The copy must be migrated and empty. Both databases must be [`Schema::Present`](crate::store::Schema::Present).
     pub async fn copy_world(&self, copy: &Self) -> Result<(), Error> {
         let mut original = self.looking().await?;
         let mut copy = copy.pool.begin().await.map_err(Error::during("begin to write the copy"))?;
