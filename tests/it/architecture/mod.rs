@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use self::imports::{Imports, Module};
 
-/// What each room may import besides itself. Rooms above import no room below.
+/// The rooms that each room may import besides itself. Rooms above import no room below.
 const ALLOWED: [(&str, &[&str]); 12] = [
     ("core", &[]),
     ("config", &[]),
@@ -38,7 +38,7 @@ const CONFINED: [(&str, &[&str]); 5] = [
     ("tracing", &["channel", "cli", "daemon", "postgres", "server", "source", "store"]),
 ];
 
-/// What `core` must not name: files, sockets, processes, clocks.
+/// Paths that `core` must not name: files, sockets, processes, clocks.
 const EFFECTS: [&str; 6] = ["std::env", "std::fs", "std::io", "std::net", "std::process", "std::time::SystemTime"];
 
 fn imports() -> &'static Imports {

@@ -8,7 +8,7 @@ exec 3>&1 >/dev/null; PATH=
 relancectl() { printf '%s\0' relancectl "$@" >&3; }
 cargo() { printf '%s\0' cargo "$@" >&3; }
 "#;
-/// What pages ask of cargo, besides running `relancectl`.
+/// The cargo commands of the pages, besides running `relancectl`.
 const CARGO: [&str; 2] = ["test", "bench"];
 
 /// The command lines of a block, without comments and with continued lines joined.
@@ -18,7 +18,7 @@ pub(super) fn lines(text: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// What is wrong with the arguments of a line, if anything.
+/// Returns the fault in the arguments of a line, if any.
 pub(super) fn misuse(line: &str, definition: &clap::Command) -> Option<String> {
     if line.starts_with("alias ") {
         return None;

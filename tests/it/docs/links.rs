@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::page::{Page, root};
 
-/// What every link that leads nowhere says.
+/// Returns a sentence for every link that leads nowhere.
 pub(super) fn faults(pages: &[Page]) -> Vec<String> {
     let mut faults = Vec::new();
     for page in pages {

@@ -24,7 +24,7 @@ const UNLUCKY: &str = "+237655569486";
 /// `ref-0004`: may have said STOP.
 const UNCLEAR: &str = "+237655474942";
 
-/// What a page needs besides.
+/// The setting that a page needs besides the usual one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Setting {
     Usual,

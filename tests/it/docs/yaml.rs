@@ -19,7 +19,7 @@ fn documents(yaml: &str) -> Result<Vec<Value>, String> {
     all.collect::<Result<_, _>>().map_err(|error| error.to_string())
 }
 
-/// What is wrong with a block, if anything.
+/// Returns the fault in a block, if any.
 pub(super) fn fault(block: &Block, how: &Check) -> Option<String> {
     match how {
         Check::Manifests { alone, expect, .. } => {
