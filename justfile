@@ -5,7 +5,7 @@ _default:
 
 # A week of the sample campaigns in about three minutes, on a Postgres of its own
 demo:
-    cargo run --release -- run --demo
+    cargo run -- run --demo
 
 # All tests; they start what they need
 test *ARGS:

@@ -281,8 +281,9 @@ async fn save_campaigns(tx: &mut PgConnection, plan: &Plan, gone: &[i32], now: T
     .map_err(Error::during("remove campaigns"))?;
     let kept = plan.changes.iter().filter(|change| change.kind == Kind::Campaign && change.after.is_some());
     sqlx::query(
-        "insert into campaign (name) select name from unnest($1::text[]) as u (name)
-         where not exists (select from campaign c where c.name = u.name and c.removed_at is null)",
+        "insert into campaign (name) select name from unnest($1::text[]) with ordinality as u (name, place)
+         where not exists (select from campaign c where c.name = u.name and c.removed_at is null)
+         order by place",
     )
     .bind(kept.map(|change| change.name.to_string()).collect::<Vec<_>>())
     .execute(tx)

@@ -17,3 +17,4 @@ made as (
   returning account_id, campaign_id, created_at, phase, reason, message, revision_id)
 insert into event (account_id, campaign_id, at, kind, after, reason, message, revision_id)
 select account_id, campaign_id, created_at, 'run-created', phase, reason, message, revision_id from made
+order by campaign_id, account_id

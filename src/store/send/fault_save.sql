@@ -10,7 +10,7 @@ faulty as (
 events as (
   insert into event (account_id, campaign_id, at, kind, before, after, reason, message, revision_id)
   select account_id, campaign_id, at, 'run-phase', 'active', 'paused', 'template-error', fault, revision_id
-  from faulty)
+  from faulty order by account_id, campaign_id)
 update run r set check_at = least(r.check_at, f.at)
 from (select account_id, min(at) as at from faulty group by 1) f
 where r.account_id = f.account_id and r.reason = 'filtered-campaign-active'

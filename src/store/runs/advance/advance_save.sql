@@ -8,7 +8,8 @@ events as (
   select r.account_id, r.campaign_id, $7, 'run-phase', u.actor, r.phase, u.phase, u.reason, u.told, r.revision_id
   from looked u join run r on r.account_id = u.account_id and r.campaign_id = u.campaign_id
   where (r.phase, r.reason) <> (u.phase, u.reason)
-     or (u.reason = 'operator' and r.message <> u.message))
+     or (u.reason = 'operator' and r.message <> u.message)
+  order by r.account_id, r.campaign_id)
 update run r
 set phase = u.phase, reason = u.reason, message = u.message, check_at = u.check_at,
     started_at = case when u.phase = 'active' then coalesce(r.started_at, $7) else r.started_at end,
