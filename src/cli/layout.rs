@@ -35,7 +35,7 @@ pub(super) fn maybe(value: Option<&str>) -> String {
 /// Describes a person's consent, with any opt-out and any reply that waits for review.
 pub(super) fn consent(person: &Person, now: Timestamp) -> String {
     let said = match (person.suppressed_at, person.consent.as_deref()) {
-        (Some(at), _) => format!("asked not to be written to, {}", when(at, now)),
+        (Some(at), _) => format!("asked to get no messages, {}", when(at, now)),
         (None, consent) => consent.unwrap_or("unknown").to_owned(),
     };
     match person.held_at {

@@ -121,7 +121,7 @@ async fn refuse(store: &Store, phone: &Phone) -> anyhow::Result<()> {
         bail!("{} is suppressed: `relancectl suppress list` says why; nothing was sent", phone.masked());
     }
     if known.forgotten_at.is_some() {
-        bail!("whoever has {} was forgotten; nothing was sent", phone.masked());
+        bail!("the person with {} was erased by `contact forget`; nothing was sent", phone.masked());
     }
     Ok(())
 }
@@ -159,6 +159,6 @@ fn said(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
         Outcome::Accepted { .. } => ("accepted", String::new()),
         Outcome::Refused(Refusal { error, .. }) => ("refused", format!(": {error}")),
-        Outcome::Unknown { error } => ("unknown", format!(": nobody can tell whether it left: {error}")),
+        Outcome::Unknown { error } => ("unknown", format!(": it may have left: {error}")),
     }
 }

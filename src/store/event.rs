@@ -62,6 +62,6 @@ pub(super) async fn tell(tx: &mut PgConnection, events: &[Event], now: Timestamp
     .bind(now)
     .execute(tx)
     .await
-    .map_err(Error::during("write the log"))?;
+    .map_err(Error::during("write events"))?;
     Ok(())
 }

@@ -32,37 +32,37 @@ const OVERRIDES: i64 = 0x7265_6c61_6e63_6503;
 /// Locks the imported facts until the commit: no other transaction merges an import or enrolls. Concurrent imports
 /// could each miss the duplicates of the other.
 pub(super) async fn lock_imports(tx: &mut PgConnection) -> Result<(), Error> {
-    lock_advisory(tx, IMPORTS, "wait for an import").await
+    lock_advisory(tx, IMPORTS, "take the import lock").await
 }
 
 /// Keeps imports from merging until the commit; `false` when one merges at this moment.
 pub(super) async fn try_share_imports(tx: &mut PgConnection) -> Result<bool, Error> {
-    try_share_advisory(tx, IMPORTS, "hold the facts still").await
+    try_share_advisory(tx, IMPORTS, "share the import lock").await
 }
 
 /// Locks the suppressions until the commit: no other transaction changes one, except imports, and none enrolls.
 pub(super) async fn lock_suppressions(tx: &mut PgConnection) -> Result<(), Error> {
-    lock_advisory(tx, SUPPRESSIONS, "wait for whoever enrolls").await
+    lock_advisory(tx, SUPPRESSIONS, "take the suppression lock").await
 }
 
 /// Keeps the suppressions as they are until the commit, except for imports.
 pub(super) async fn share_suppressions(tx: &mut PgConnection) -> Result<(), Error> {
-    share_advisory(tx, SUPPRESSIONS, "wait for whoever changes suppressions").await
+    share_advisory(tx, SUPPRESSIONS, "share the suppression lock").await
 }
 
 /// Keeps the suppressions as they are until the commit, except for imports; `false` when one changes at this moment.
 pub(super) async fn try_share_suppressions(tx: &mut PgConnection) -> Result<bool, Error> {
-    try_share_advisory(tx, SUPPRESSIONS, "hold the suppressions").await
+    try_share_advisory(tx, SUPPRESSIONS, "share the suppression lock").await
 }
 
 /// Locks the overrides until the commit: no other transaction changes one, or advances runs.
 pub(super) async fn lock_overrides(tx: &mut PgConnection) -> Result<(), Error> {
-    lock_advisory(tx, OVERRIDES, "wait for whoever moves runs on").await
+    lock_advisory(tx, OVERRIDES, "take the override lock").await
 }
 
 /// Keeps the overrides as they are until the commit.
 pub(super) async fn share_overrides(tx: &mut PgConnection) -> Result<(), Error> {
-    share_advisory(tx, OVERRIDES, "hold the overrides").await
+    share_advisory(tx, OVERRIDES, "share the override lock").await
 }
 
 /// Makes this the only transaction that enrolls for `campaign`; `false` when another one does.

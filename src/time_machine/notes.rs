@@ -51,8 +51,9 @@ fn of_campaign(campaign: &Campaign, spec: &Spec, found: &Found, report: &Report)
     if let Some(note) = silent(campaign, found, report) {
         return Some(note);
     }
-    (campaign.figures.enrolled == 0 && campaign.figures.active == 0 && campaign.figures.sent == 0)
-        .then(|| format!("`{name}` takes nobody in these days: whoever matches is in it already, or nobody does."))
+    (campaign.figures.enrolled == 0 && campaign.figures.active == 0 && campaign.figures.sent == 0).then(|| {
+        format!("`{name}` enrolls nobody in these days: all people that match are in it already, or nobody matches.")
+    })
 }
 
 /// Returns a note if a campaign sends nothing and none of its accounts can send at the start.

@@ -97,7 +97,7 @@ fn day(today: &RunToday, now: Timestamp) -> Vec<(&'static str, String)> {
     let account = quota(today.account_taken, today.account_cap);
     let mut lines = vec![("Today", format!("{run} messages of this run, {account} of the account ({date})"))];
     lines.push(match today.hold {
-        None => ("Gate", "open: who is due is written to".to_owned()),
+        None => ("Gate", "open: due people get their message".to_owned()),
         Some(hold) => {
             let until = hold.until.map_or_else(String::new, |at| format!(" until {}", when(at, now)));
             ("Gate", format!("closed ({}){until}: {}", hold.reason, hold.reason.meaning()))

@@ -57,7 +57,7 @@ pub(super) fn checks(case: &Case, program: &Program) -> anyhow::Result<Vec<Step>
 }
 
 pub(super) fn table(checks: &[Step]) -> Table {
-    let mut table = Table::new().text(["CHECK", "VERDICT", "GOES BY"]);
+    let mut table = Table::new().text(["CHECK", "VERDICT", "BECAUSE"]);
     for step in checks {
         let tone = match step.verdict {
             "pass" => Tone::Good,

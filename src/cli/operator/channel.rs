@@ -18,7 +18,7 @@ pub(super) async fn resume(name: &str, order: &Order, global: &Global, config: &
     let actor = actor::actor(order.actor.as_deref(), config)?;
     let reason = order.reason.as_deref().unwrap_or_default().trim();
     if reason.is_empty() {
-        bail!("say why, for whoever looks at it later: `--reason`");
+        bail!("give a reason for the log: `--reason`");
     }
     let resumed = store.resume_channel(name, (actor, reason), now).await?;
     if resumed.lifted.is_empty() {

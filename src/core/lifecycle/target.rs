@@ -56,7 +56,7 @@ impl Exit {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Paid => "the person has paid",
-            Self::OptedOut => "the person asked not to be written to",
+            Self::OptedOut => "the person asked to get no messages",
             Self::Cancelled => "the run was cancelled",
             Self::Undeliverable => "they cannot be reached",
             Self::Failed => "two days in a row could not be sent",

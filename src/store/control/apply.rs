@@ -318,7 +318,7 @@ async fn touch_runs(
     .bind(now)
     .execute(tx)
     .await
-    .map_err(Error::during("have runs looked at again"))?;
+    .map_err(Error::during("schedule a check of runs"))?;
     Ok(())
 }
 
@@ -327,5 +327,5 @@ async fn queued(tx: &mut PgConnection) -> Result<Vec<i32>, Error> {
     sqlx::query_scalar("select distinct campaign_id from run where phase = 'scheduled' and reason = 'queued-behind'")
         .fetch_all(tx)
         .await
-        .map_err(Error::during("look who waits in a queue"))
+        .map_err(Error::during("find runs that wait in a queue"))
 }

@@ -37,7 +37,7 @@ impl Store {
     /// Makes `plan` wait for approval, in place of any other plan. Returns true if it is already approved; `None` when
     /// this store is [fenced](Store::fenced) and another daemon took over.
     pub async fn hold_plan(&self, plan: &Plan, refusal: &Refusal, now: Timestamp) -> Result<Option<bool>, Error> {
-        const OPERATION: &str = "have a plan wait for its approval";
+        const OPERATION: &str = "save a plan that waits for approval";
         let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
         if self.overtaken(&mut tx).await? {
             return Ok(None);
@@ -77,7 +77,7 @@ impl Store {
     /// Removes the waiting plan, because no change or no approval is needed any more. Returns `false` when a plan
     /// waits, this store is [fenced](Store::fenced), and another daemon took over.
     pub async fn drop_waiting_plan(&self) -> Result<bool, Error> {
-        const OPERATION: &str = "forget a plan that waited";
+        const OPERATION: &str = "delete a waiting plan";
         // The lease is locked only when there is something to write.
         if self.waiting_plan().await?.is_none() {
             return Ok(true);
@@ -159,6 +159,6 @@ pub(super) async fn carried_out(tx: &mut PgConnection, digest: &str, revision: i
     .bind(revision)
     .execute(tx)
     .await
-    .map_err(Error::during("note that a plan was carried out"))?;
+    .map_err(Error::during("mark a plan as applied"))?;
     Ok(())
 }

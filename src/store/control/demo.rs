@@ -20,7 +20,7 @@ pub enum Contents {
 impl Store {
     /// Returns the kind of data in the database at `url`, of any schema version.
     pub async fn contents(url: &str) -> Result<Contents, Error> {
-        const OPERATION: &str = "look what is in the database";
+        const OPERATION: &str = "read the contents of the database";
         let store = Self::connect(url, 1).await?;
         let contents = if store.is_demo().await? {
             Contents::Demo
@@ -47,7 +47,7 @@ impl Store {
         )
         .fetch_one(&self.pool)
         .await
-        .map_err(Error::during("look for the mark of a demo"))?;
+        .map_err(Error::during("look for the demo's comment"))?;
         Ok(comment.as_deref() == Some(MARK))
     }
 

@@ -72,7 +72,7 @@ impl Store {
             sqlx::query_as("select campaign_id, count(*) from run where finished_at is null group by campaign_id")
                 .fetch_all(&self.pool)
                 .await
-                .map_err(Error::during("count the runs that are not over"))?;
+                .map_err(Error::during("count unfinished runs"))?;
         Ok(rows.into_iter().map(|(id, runs)| (CampaignId(id), runs.unsigned_abs())).collect())
     }
 }

@@ -32,7 +32,7 @@ impl Store {
     /// erasure.
     pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Erased, Error> {
         let phones = [phone.as_str()];
-        let mut tx = self.pool.begin().await.map_err(Error::during("begin to forget a person"))?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin an erasure"))?;
         lock_imports(&mut tx).await?;
         lock_suppressions(&mut tx).await?;
         erase_heard(&mut tx, phone).await?;
@@ -40,7 +40,7 @@ impl Store {
             .bind(phone.as_str())
             .execute(&mut *tx)
             .await
-            .map_err(Error::during("forget a suppression"))?;
+            .map_err(Error::during("delete a suppression"))?;
         hold::end(&mut tx, &phones, None).await?;
         confirmation::withdraw(&mut tx, &phones).await?;
         let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
@@ -54,7 +54,7 @@ impl Store {
         let sentence = format!("forgot a person, with {referrals} rows of imports and {messages} messages: {reason}");
         let event = Event::new(EventKind::ContactForgotten, self.actor(), sentence);
         tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
-        tx.commit().await.map_err(Error::during("commit that a person is forgotten"))?;
+        tx.commit().await.map_err(Error::during("commit an erasure"))?;
         self.erase_webhooks(&names).await?;
         Ok(Erased { referrals, messages, exited })
     }
@@ -70,14 +70,14 @@ async fn erase_heard(tx: &mut PgConnection, phone: &Phone) -> Result<(), Error> 
          delete from conversation c using talked where (c.account_id, c.phone) = (talked.account_id, talked.phone)",
     ] {
         let erased = sqlx::query(sql).bind(phone.as_str()).execute(&mut *tx).await;
-        erased.map_err(Error::during("erase what a person wrote"))?;
+        erased.map_err(Error::during("erase the inbound messages of a person"))?;
     }
     Ok(())
 }
 
 /// Erases the person's provider names, which it returns, and the provider ids of their messages.
 async fn erase_names(tx: &mut PgConnection, phone: &Phone) -> Result<Vec<String>, Error> {
-    const OPERATION: &str = "erase what a person is called";
+    const OPERATION: &str = "erase the names of a person";
     sqlx::query(
         "with called as materialized (
             select p.provider_id from provider_message p

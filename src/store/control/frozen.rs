@@ -7,7 +7,7 @@ use crate::core::manifest::Kind;
 use crate::store::event::{Event, tell};
 use crate::store::{Error, Store};
 
-const OPERATION: &str = "note which manifests are frozen";
+const OPERATION: &str = "save frozen manifests";
 
 /// A manifest that does not take effect as written, or an object that stays although its manifest is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]

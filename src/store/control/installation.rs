@@ -10,7 +10,7 @@ use crate::store::{Error, Store};
 impl Store {
     /// Returns the permanent installation id of this database.
     pub async fn mark(&self) -> Result<InstallationId, Error> {
-        const OPERATION: &str = "read the mark of this database";
+        const OPERATION: &str = "read the id of this installation";
         let known: Option<String> = sqlx::query_scalar("select mark from installation")
             .fetch_optional(&self.pool)
             .await
@@ -47,7 +47,7 @@ impl Store {
         .bind(messages.iter().map(|key| key.day).collect::<Vec<_>>())
         .fetch_all(&self.pool)
         .await
-        .map_err(Error::during("look which messages have no mark"))?;
+        .map_err(Error::during("find messages without our id"))?;
         Ok(rows.into_iter().map(message_key).collect())
     }
 }

@@ -66,7 +66,7 @@ impl Store {
         .bind(LEASE)
         .fetch_optional(&self.pool)
         .await
-        .map_err(Error::during("take over reconciling"))?;
+        .map_err(Error::during("take over the reconciler's lease"))?;
         Ok(token.map(Token))
     }
 
@@ -78,7 +78,7 @@ impl Store {
                 .bind(LEASE)
                 .execute(&self.pool)
                 .await
-                .map_err(Error::during("renew the lease on reconciling"))?;
+                .map_err(Error::during("renew the reconciler's lease"))?;
         Ok(renewed.rows_affected() > 0)
     }
 
@@ -88,7 +88,7 @@ impl Store {
             .bind(token.0)
             .execute(&self.pool)
             .await
-            .map_err(Error::during("give back the lease on reconciling"))?;
+            .map_err(Error::during("release the reconciler's lease"))?;
         Ok(())
     }
 
@@ -98,7 +98,7 @@ impl Store {
             sqlx::query_as("select host, pid from reconciler where until >= clock_timestamp()")
                 .fetch_optional(&self.pool)
                 .await
-                .map_err(Error::during("look who reconciles"))?;
+                .map_err(Error::during("read the reconciler's lease"))?;
         Ok(holder.map(|(host, pid)| Holder { host, pid }))
     }
 
@@ -111,7 +111,7 @@ impl Store {
             sqlx::query_scalar("select token from reconciler where until is not null for update")
                 .fetch_optional(tx)
                 .await
-                .map_err(Error::during("lock the lease on reconciling"))?;
+                .map_err(Error::during("lock the reconciler's lease"))?;
         Ok(current != Some(token.0))
     }
 }
@@ -122,6 +122,6 @@ pub(super) async fn prolong(tx: &mut PgConnection) -> Result<(), Error> {
         .bind(LEASE)
         .execute(tx)
         .await
-        .map_err(Error::during("renew the lease on reconciling"))?;
+        .map_err(Error::during("renew the reconciler's lease"))?;
     Ok(())
 }

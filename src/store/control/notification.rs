@@ -107,7 +107,7 @@ impl Store {
         settled: &[(Notification, Delivery)],
         now: Timestamp,
     ) -> Result<(), Error> {
-        const OPERATION: &str = "save what became of notifications";
+        const OPERATION: &str = "save the outcomes of notifications";
         let mut tx = self.pool.begin().await.map_err(Error::during(OPERATION))?;
         save(&mut tx, settled, now).await.map_err(Error::during(OPERATION))?;
         let given_up = settled.iter().filter_map(|(notice, delivery)| match delivery {
@@ -155,7 +155,7 @@ async fn save(tx: &mut PgConnection, settled: &[(Notification, Delivery)], now: 
 /// Starts new notifiers at the present end of the log, so that they see this transaction's events, and deletes removed
 /// ones.
 pub(super) async fn sync_notifiers(tx: &mut PgConnection) -> Result<(), Error> {
-    const OPERATION: &str = "note the notifiers";
+    const OPERATION: &str = "save the notifiers";
     let gone: Vec<String> = sqlx::query_scalar(
         "select name from notifier n
          where not exists (select from manifest m where m.kind = 'Notifier' and m.name = n.name) order by name for update",

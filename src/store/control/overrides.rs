@@ -98,7 +98,7 @@ impl Store {
 
     /// Counts the runs and people that an order for `scope` concerns.
     pub async fn concerned(&self, scope: Scope) -> Result<Concerned, Error> {
-        let mut db = self.pool.acquire().await.map_err(Error::during("count whom an override concerns"))?;
+        let mut db = self.pool.acquire().await.map_err(Error::during("count the people under an override"))?;
         concerned(&mut db, scope).await
     }
 
@@ -110,7 +110,7 @@ impl Store {
         (sentence, actor): (&str, &str),
         now: Timestamp,
     ) -> Result<Ordered, Error> {
-        let mut tx = self.pool.begin().await.map_err(Error::during("begin to order"))?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin an override"))?;
         lock_overrides(&mut tx).await?;
         let goes_on = order.is_some_and(|order| matches!(order.action, Action::Resume | Action::Start));
         let accounts = accounts_of(&mut tx, scope).await?;
@@ -186,7 +186,7 @@ async fn concerned(tx: &mut PgConnection, scope: Scope) -> Result<Concerned, Err
     .bind(scope.campaign().map(|campaign| campaign.0))
     .fetch_one(tx)
     .await
-    .map_err(Error::during("count whom an override concerns"))
+    .map_err(Error::during("count the people under an override"))
 }
 
 async fn replace(tx: &mut PgConnection, scope: Scope, order: Option<&Override>, now: Timestamp) -> Result<(), Error> {
@@ -234,5 +234,5 @@ async fn groups(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<V
     .bind(now)
     .fetch_all(tx)
     .await
-    .map_err(Error::during("count what became of runs"))
+    .map_err(Error::during("count runs by phase"))
 }

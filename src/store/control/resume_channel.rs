@@ -48,7 +48,7 @@ impl Store {
         let event = Event::new(EventKind::OverrideSet, Some(actor), sentence);
         let event = Event { after: Some("resume".to_owned()), reason: Some(reason.to_owned()), ..event };
         tell(&mut tx, &[event], now).await?;
-        tx.commit().await.map_err(Error::during("commit that a channel is resumed"))?;
+        tx.commit().await.map_err(Error::during("commit a resumed channel"))?;
         Ok(Resumed { lifted, runs: i64::try_from(runs).unwrap_or(i64::MAX) })
     }
 }

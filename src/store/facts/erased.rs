@@ -13,7 +13,7 @@ use crate::store::{Error, Store};
 impl Store {
     /// Returns the time of the erasure of the person with `phone`.
     pub async fn forgotten_at(&self, phone: &Phone) -> Result<Option<Timestamp>, Error> {
-        const OPERATION: &str = "look whether a person was forgotten";
+        const OPERATION: &str = "look for an erased person";
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         let Some(key) = key(&mut db).await? else { return Ok(None) };
         sqlx::query_scalar("select forgotten_at from forgotten where hash = $1")
@@ -26,7 +26,7 @@ impl Store {
     /// Returns those of `names` whose people were erased; a name is the digits of a phone, without `+`, or a provider
     /// name.
     pub async fn forgotten_among(&self, names: &[&str]) -> Result<HashSet<String>, Error> {
-        const OPERATION: &str = "look who was forgotten";
+        const OPERATION: &str = "look for erased people";
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         among(&mut db, names).await
     }
@@ -39,7 +39,7 @@ impl Store {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        const OPERATION: &str = "note whom to leave out";
+        const OPERATION: &str = "save the erased people to leave out";
         sqlx::query(
             "insert into forgotten_key (key) values (uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
              on conflict do nothing",
@@ -75,7 +75,7 @@ pub(in crate::store) async fn among(db: &mut PgConnection, names: &[&str]) -> Re
         .bind(&hashes)
         .fetch_all(db)
         .await
-        .map_err(Error::during("look who was forgotten"))?;
+        .map_err(Error::during("look for erased people"))?;
     let gone: HashSet<Vec<u8>> = gone.into_iter().collect();
     let known = names.iter().zip(&hashes).filter(|(_, hash)| gone.contains(*hash));
     Ok(known.map(|(name, _)| (*name).to_owned()).collect())
@@ -86,7 +86,7 @@ async fn key(db: &mut PgConnection) -> Result<Option<Vec<u8>>, Error> {
     sqlx::query_scalar("select key from forgotten_key")
         .fetch_optional(db)
         .await
-        .map_err(Error::during("read the key to who was forgotten"))
+        .map_err(Error::during("read the key of erasures"))
 }
 
 /// Hashes a name; a phone has the same hash with and without its `+`.
@@ -99,7 +99,7 @@ fn hash(key: &[u8], name: &str) -> Vec<u8> {
 
 /// Removes erased people from the table `staged`, by phone or by id. Hashes are computed only if there was any erasure.
 pub(super) async fn reject(tx: &mut PgConnection) -> Result<Vec<Rejection>, Error> {
-    const OPERATION: &str = "leave out who was forgotten";
+    const OPERATION: &str = "leave out erased people";
     let Some(key) = key(tx).await? else { return Ok(Vec::new()) };
     let hashes: Vec<Vec<u8>> =
         sqlx::query_scalar("select hash from forgotten").fetch_all(&mut *tx).await.map_err(Error::during(OPERATION))?;

@@ -106,7 +106,7 @@ impl Store {
         .bind(seekers.iter().map(|seeker| seeker.account.0).collect::<Vec<_>>())
         .fetch_all(&self.pool)
         .await
-        .map_err(Error::during("read how much room there is"))?;
+        .map_err(Error::during("read the free quota"))?;
         let runs: HashMap<i32, _> = rows.into_iter().map(|row| (row.0, row)).collect();
         for seeker in &mut seekers {
             seeker.room = match runs.get(&seeker.account.0) {

@@ -142,7 +142,7 @@ impl Store {
         seekers: &[Seeker],
         now: Timestamp,
     ) -> Result<HashMap<AccountId, Waiting>, Error> {
-        const OPERATION: &str = "read who is going to be enrolled";
+        const OPERATION: &str = "read people to be enrolled";
         type Row = (i32, Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>);
         let query =
             sqlx::query_as(concat!("select d.account_id, ", known_columns!(), matching!(), " group by d.account_id"));
@@ -206,7 +206,7 @@ impl Store {
         .bind(members.iter().map(|member| member.lane.account.0).collect::<Vec<_>>())
         .fetch_all(&self.pool)
         .await
-        .map_err(Error::during("read who is in a run"))?;
+        .map_err(Error::during("read the people in a run"))?;
         let mut all: HashMap<AccountId, Vec<Active>> = HashMap::new();
         for (account, campaign, ids, registered, paid, agreed, suppressed, days, due_at) in rows {
             let people =
@@ -244,7 +244,7 @@ impl Store {
         .persistent(false)
         .fetch_all(&self.pool)
         .await
-        .map_err(Error::during("read who was written to today"))?;
+        .map_err(Error::during("read the people who got a message today"))?;
         Ok(rows.into_iter().map(|(account, referral)| (AccountId(account), referral)).collect())
     }
 }

@@ -32,7 +32,7 @@ impl Store {
         most: u32,
         now: Timestamp,
     ) -> Result<Vec<Match>, Error> {
-        const OPERATION: &str = "show who matches";
+        const OPERATION: &str = "read matching people";
         type Row = (String, String, String, String, Option<String>, Option<String>, Timestamp);
         let query = sqlx::query_as(concat!(
             "select r.external_id, (select a.external_id from account a where a.id = r.account_id),
@@ -67,7 +67,7 @@ impl Store {
             .bind(campaign.0)
             .fetch_one(&self.pool)
             .await
-            .map_err(Error::during("count who is in a campaign"))?;
+            .map_err(Error::during("count the people in a campaign"))?;
         Ok(active.unsigned_abs())
     }
 }

@@ -37,7 +37,7 @@ impl Store {
         .bind(BATCH)
         .fetch_all(&self.pool)
         .await
-        .map_err(Error::during("look for runs to look ahead of"))?;
+        .map_err(Error::during("find runs to forecast"))?;
         if asked.is_empty() {
             return Ok(0);
         }
@@ -61,7 +61,7 @@ impl Store {
     }
 
     async fn save_ends(&self, program: &Program, seen: &[Known], now: Timestamp) -> Result<u64, Error> {
-        let mut tx = self.pool.begin().await.map_err(Error::during("begin to save a look ahead"))?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to save a forecast"))?;
         let mut accounts: Vec<AccountId> = seen.iter().map(|seen| seen.account).collect();
         accounts.dedup();
         lock_lanes(&mut tx, &accounts).await?;
@@ -81,8 +81,8 @@ impl Store {
         .bind(seen.iter().map(|seen| seen.since).collect::<Vec<_>>())
         .execute(&mut *tx)
         .await
-        .map_err(Error::during("save a look ahead"))?;
-        tx.commit().await.map_err(Error::during("commit a look ahead"))?;
+        .map_err(Error::during("save a forecast"))?;
+        tx.commit().await.map_err(Error::during("commit a forecast"))?;
         Ok(saved.rows_affected())
     }
 }

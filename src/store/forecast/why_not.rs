@@ -88,8 +88,8 @@ impl WhyNot {
             Self::NotCurrent => "are older rows of people who registered again",
             Self::Paid => "have paid",
             Self::NotPaid => "have not paid",
-            Self::Suppressed => "asked not to be written to",
-            Self::ConsentMissing => "have not said whether they may be written to",
+            Self::Suppressed => "asked to get no messages",
+            Self::ConsentMissing => "have not agreed to be contacted",
             Self::OptedOut => "opted out",
             Self::AlreadyTarget => "are or were in this campaign",
             Self::InAnotherRun => "are in another campaign now",
@@ -112,8 +112,8 @@ impl WhyNot {
             Self::NotCurrent => "is an older row of somebody who registered again",
             Self::Paid => "has paid",
             Self::NotPaid => "has not paid",
-            Self::Suppressed => "asked not to be written to",
-            Self::ConsentMissing => "has not said whether they may be written to",
+            Self::Suppressed => "asked to get no messages",
+            Self::ConsentMissing => "has not agreed to be contacted",
             Self::OptedOut => "opted out",
             Self::AlreadyTarget => "is or was in this campaign",
             Self::InAnotherRun => "is in another campaign now",
@@ -141,7 +141,7 @@ impl Store {
         seekers: &[Seeker],
         now: Timestamp,
     ) -> Result<Vec<(AccountId, Option<WhyNot>, u64)>, Error> {
-        const OPERATION: &str = "count who does not match";
+        const OPERATION: &str = "count people that do not match";
         let query = sqlx::query_as(concat!(
             "select d.account_id, ",
             conditions!(first_reason),
@@ -182,7 +182,7 @@ impl Store {
         referral: ReferralId,
         now: Timestamp,
     ) -> Result<Option<Vec<WhyNot>>, Error> {
-        const OPERATION: &str = "look why somebody does not match";
+        const OPERATION: &str = "find why a person does not match";
         let query = sqlx::query_as(concat!("select ", conditions!(all_reasons), people!(), " and r.id = $19"));
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         let lives = Lives::of(&mut db, name, campaign).await?;
@@ -219,7 +219,7 @@ async fn newer(db: &mut PgConnection, matcher: Matcher, referral: ReferralId) ->
         .persistent(false)
         .fetch_one(db)
         .await
-        .map_err(Error::during("count who is taken first"))?;
+        .map_err(Error::during("count the people of earlier campaigns"))?;
     Ok(count.unsigned_abs())
 }
 

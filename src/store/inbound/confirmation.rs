@@ -59,7 +59,7 @@ pub(super) async fn ask(tx: &mut PgConnection, stopped: &[OptedOut<'_>], now: Ti
     .bind(now)
     .execute(tx)
     .await
-    .map_err(Error::during("note who is to be told that they were heard"))?;
+    .map_err(Error::during("save confirmations to send"))?;
     Ok(())
 }
 
@@ -72,7 +72,7 @@ pub(in crate::store) async fn withdraw(tx: &mut PgConnection, phones: &[&str]) -
         .bind(phones)
         .execute(tx)
         .await
-        .map_err(Error::during("withdraw what people were to be told"))?;
+        .map_err(Error::during("withdraw confirmations"))?;
     Ok(())
 }
 
@@ -137,7 +137,7 @@ impl Store {
         .bind(outcomes.iter().map(again).collect::<Vec<_>>())
         .execute(&self.pool)
         .await
-        .map_err(Error::during("save what became of confirmations"))?;
+        .map_err(Error::during("save the outcomes of confirmations"))?;
         Ok(())
     }
 }

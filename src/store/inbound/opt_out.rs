@@ -21,7 +21,7 @@ pub(super) async fn count(tx: &mut PgConnection, phones: &[String], now: Timesta
     .bind(phones)
     .fetch_all(&mut *tx)
     .await
-    .map_err(Error::during("look who wrote to people who have enough"))?;
+    .map_err(Error::during("find the senders of opted-out people"))?;
     if written.is_empty() {
         return Ok(());
     }

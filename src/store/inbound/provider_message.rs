@@ -31,7 +31,7 @@ impl Store {
         .bind(provider_ids)
         .fetch_all(&self.pool)
         .await
-        .map_err(Error::during("look for messages as the provider calls them"))?;
+        .map_err(Error::during("look for messages by the provider's ids"))?;
         let key = |(id, account, campaign, referral, day)| (id, message_key((account, campaign, referral, day)));
         Ok(rows.into_iter().map(key).collect())
     }
@@ -58,7 +58,7 @@ pub(super) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) -> Result<
     .bind(told.values().map(|told| told.key.day).collect::<Vec<_>>())
     .execute(&mut *tx)
     .await
-    .map_err(Error::during("note what messages are called"))?;
+    .map_err(Error::during("save the provider's ids of messages"))?;
     learn_people(tx, told.into_values().filter_map(|told| told.alias).collect()).await
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn learn_people(tx: &mut PgConnection, people: BTreeMap<&str, S
     .bind(people.values().collect::<Vec<_>>())
     .execute(tx)
     .await
-    .map_err(Error::during("note what people are called"))?;
+    .map_err(Error::during("save the provider's names of people"))?;
     Ok(())
 }
 
@@ -89,6 +89,6 @@ pub(super) async fn people_called(tx: &mut PgConnection, ids: &[&str]) -> Result
         .bind(ids)
         .fetch_all(tx)
         .await
-        .map_err(Error::during("look for people as the provider calls them"))?;
+        .map_err(Error::during("look for people by the provider's names"))?;
     Ok(rows.into_iter().map(|(id, phone)| (id, Phone::trusted(phone))).collect())
 }

@@ -37,7 +37,7 @@ impl Store {
         if notices.is_empty() {
             return Ok(Vec::new());
         }
-        let mut tx = self.pool.begin().await.map_err(Error::during("begin to note what a provider tells"))?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to save a provider's notice"))?;
         let mut new = remember(&mut tx, notices, now).await?;
         let mut places = Vec::new();
         for (place, notice) in notices.iter().enumerate() {
@@ -50,7 +50,7 @@ impl Store {
         tell(&mut tx, &places.iter().map(event).collect::<Vec<_>>(), now).await?;
         let told: Vec<&Restriction> = places.iter().filter_map(|place| notices[*place].stop.as_ref()).collect();
         provider_stop::note(&mut tx, &told, by, now).await?;
-        tx.commit().await.map_err(Error::during("commit what a provider tells"))?;
+        tx.commit().await.map_err(Error::during("commit a provider's notice"))?;
         Ok(places)
     }
 }
@@ -67,5 +67,5 @@ async fn remember(tx: &mut PgConnection, notices: &[ProviderNotice], now: Timest
     .bind(now)
     .fetch_all(tx)
     .await
-    .map_err(Error::during("note what a provider tells"))
+    .map_err(Error::during("save a provider's notice"))
 }

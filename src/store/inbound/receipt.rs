@@ -34,7 +34,7 @@ impl Store {
         let receipts = &*self.meant(receipts).await?;
         let failures = failures(receipts);
         self.suppress_failed(&failures, now).await?;
-        let mut tx = self.pool.begin().await.map_err(Error::during("begin to note receipts"))?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to save receipts"))?;
         // Lanes before messages, as everywhere.
         let accounts: BTreeSet<AccountId> = failures.iter().map(|failure| failure.receipt.key.target.account).collect();
         if !accounts.is_empty() {

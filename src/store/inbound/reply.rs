@@ -156,7 +156,7 @@ async fn lift(tx: &mut PgConnection, phones: &[&str]) -> Result<Vec<String>, Err
         .bind(phones)
         .fetch_all(tx)
         .await
-        .map_err(Error::during("lift what a STOP suppressed"))
+        .map_err(Error::during("lift the suppressions of a STOP"))
 }
 
 /// Lifts the suppressions made by provider refusals with these codes, and returns their phones.
@@ -172,5 +172,5 @@ async fn lift_refused(tx: &mut PgConnection, undone: &[&(&str, i64)]) -> Result<
     .bind(undone.iter().map(|(_, code)| code.to_string()).collect::<Vec<_>>())
     .fetch_all(tx)
     .await
-    .map_err(Error::during("lift what a provider had suppressed"))
+    .map_err(Error::during("lift a provider's suppressions"))
 }

@@ -48,7 +48,7 @@ impl Store {
             .bind(body)
             .execute(&self.pool)
             .await
-            .map_err(Error::during("write a webhook down"))?;
+            .map_err(Error::during("store a webhook"))?;
         Ok(())
     }
 
@@ -93,7 +93,7 @@ impl Store {
         .bind(settled.iter().map(|one| one.erase).collect::<Vec<_>>())
         .execute(&self.pool)
         .await
-        .map_err(Error::during("note that webhooks are processed"))?;
+        .map_err(Error::during("mark webhooks as processed"))?;
         Ok(())
     }
 
@@ -119,7 +119,7 @@ impl Store {
         .bind(erase)
         .execute(&self.pool)
         .await
-        .map_err(Error::during("put a webhook off"))?;
+        .map_err(Error::during("postpone a webhook"))?;
         Ok(again)
     }
 
@@ -137,7 +137,7 @@ impl Store {
         .bind(names)
         .execute(&self.pool)
         .await
-        .map_err(Error::during("erase what was posted of a person"))?;
+        .map_err(Error::during("erase the webhooks of a person"))?;
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use crate::core::domain::{NaiveDate, Phone, Timestamp};
 use crate::core::lifecycle::target::Exit;
 use crate::store::rows::{decode, strange};
 
-const OPERATION: &str = "read what is known of a person";
+const OPERATION: &str = "read the data of a person";
 
 /// The stored data on one person: `contact export`. Nothing is masked.
 #[derive(Debug, Clone, PartialEq, Serialize)]

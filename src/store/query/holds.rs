@@ -25,6 +25,6 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await
-        .map_err(Error::during("read who is on hold"))
+        .map_err(Error::during("read people on hold"))
     }
 }

@@ -87,7 +87,7 @@ impl<T> Page<T> {
 impl Store {
     /// Begins a read-only transaction in which all statements see one snapshot.
     pub(super) async fn looking(&self) -> Result<Transaction<'static, Postgres>, Error> {
-        let mut tx = self.pool.begin().await.map_err(Error::during("begin to look"))?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin a check of runs"))?;
         // The idle timeout is off: the transaction blocks no other, and a caller may work for long between two
         // statements.
         sqlx::raw_sql(
@@ -96,7 +96,7 @@ impl Store {
         )
         .execute(&mut *tx)
         .await
-        .map_err(Error::during("begin to look"))?;
+        .map_err(Error::during("begin a check of runs"))?;
         Ok(tx)
     }
 }

@@ -54,10 +54,10 @@ pub(super) async fn questions(
     .bind(keys.referrals)
     .fetch_all(tx)
     .await
-    .map_err(Error::during("read who waits"))?;
+    .map_err(Error::during("read waiting people"))?;
     let mut questions = HashMap::new();
     for row in rows {
-        let (account, person) = row.candidate().map_err(decode("read who waits"))?;
+        let (account, person) = row.candidate().map_err(decode("read waiting people"))?;
         let key = TargetKey { account, campaign: person.campaign, referral: person.referral };
         let run = runs.get(&account).and_then(|runs| runs.iter().find(|run| run.campaign == person.campaign));
         let Some((lane, run)) = lanes.get(&account).zip(run) else { continue };

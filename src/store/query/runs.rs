@@ -84,7 +84,7 @@ impl Store {
         .bind(account)
         .fetch_all(&self.pool)
         .await
-        .map_err(Error::during("count how targets ended"))
+        .map_err(Error::during("count targets by exit reason"))
     }
 
     /// Returns the resolved body of a campaign's manifest in force.

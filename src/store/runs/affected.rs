@@ -66,7 +66,7 @@ impl<'a> Affected<'a> {
         .bind(self.accounts())
         .fetch_all(&mut *tx)
         .await
-        .map_err(Error::during("look whom a stop concerns"))?;
+        .map_err(Error::during("find runs under a restriction"))?;
         let accounts: Vec<AccountId> = accounts.into_iter().map(AccountId).collect();
         lock_lanes(tx, &accounts).await?;
         Ok(accounts)
@@ -98,5 +98,5 @@ async fn ids(tx: &mut PgConnection, numbers: &BTreeSet<(&str, &str)>) -> Result<
     .bind(numbers.iter().map(|(_, name)| *name).collect::<Vec<_>>())
     .fetch_all(tx)
     .await
-    .map_err(Error::during("look which numbers a stop concerns"))
+    .map_err(Error::during("find numbers under a restriction"))
 }

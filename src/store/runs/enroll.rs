@@ -303,6 +303,6 @@ async fn all_active(tx: &mut PgConnection, id: CampaignId, accounts: &[AccountId
     .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
     .fetch_optional(tx)
     .await
-    .map_err(Error::during("look whether the runs are still active"))?;
+    .map_err(Error::during("check that runs are still active"))?;
     Ok(stopped.is_none())
 }

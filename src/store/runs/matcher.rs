@@ -120,7 +120,7 @@ impl Earlier {
             .bind(names)
             .fetch_all(db)
             .await
-            .map_err(Error::during("look for earlier campaigns of the name"))?;
+            .map_err(Error::during("look for earlier campaigns of the same name"))?;
         Ok(Self(rows.into_iter().collect()))
     }
 

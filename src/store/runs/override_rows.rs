@@ -65,7 +65,7 @@ pub(in crate::store) async fn find(
 
 /// Logs expired overrides, each once.
 pub(in crate::store) async fn end_overrides(tx: &mut PgConnection, now: Timestamp) -> Result<(), Error> {
-    const OPERATION: &str = "end the overrides whose time is over";
+    const OPERATION: &str = "end expired overrides";
     let rows: Vec<Row> = sqlx::query_as(
         "update override set is_over = true where until <= $1 and not is_over
          returning account_id, campaign_id, action, actor, reason, until",

@@ -47,7 +47,7 @@ impl Store {
         .bind(names.values().map(|name| name.business.as_deref()).collect::<Vec<_>>())
         .execute(&self.pool)
         .await
-        .map_err(Error::during("note what numbers are called"))?;
+        .map_err(Error::during("save the provider's names of numbers"))?;
         Ok(())
     }
 }
@@ -89,7 +89,7 @@ impl Row {
 /// Reads restrictions; for templates also lifted ones, since the latest report on one language or on all languages
 /// counts. The names of numbers are not read yet.
 pub(super) async fn read(tx: &mut PgConnection, now: Timestamp) -> Result<Restrictions, Error> {
-    const OPERATION: &str = "read what providers stop";
+    const OPERATION: &str = "read the restrictions of providers";
     let rows: Vec<Row> = sqlx::query_as(
         "select channel, kind, name, language, said_at, stops as is_stopped, until, message
          from (select *, is_stopped and coalesce(until > $1, true) as stops from provider_stop) s
@@ -105,7 +105,7 @@ pub(super) async fn read(tx: &mut PgConnection, now: Timestamp) -> Result<Restri
 
 /// Adds the known names of `numbers`, and of the accounts behind channels.
 pub(super) async fn know(tx: &mut PgConnection, stops: &mut Restrictions, numbers: &[String]) -> Result<(), Error> {
-    const OPERATION: &str = "read what numbers are called";
+    const OPERATION: &str = "read the provider's names of numbers";
     let rows: Vec<(String, String, Option<String>, Option<String>)> =
         sqlx::query_as("select channel, number, digits, business from sender where number = any($1)")
             .bind(numbers)
@@ -174,7 +174,7 @@ async fn save(
         .bind(using.iter().map(|(_, campaign)| campaign.0).collect::<Vec<_>>())
         .execute(tx)
         .await
-        .map_err(Error::during("note what a provider stops"))?;
+        .map_err(Error::during("save a provider's restrictions"))?;
     Ok(())
 }
 
@@ -186,6 +186,6 @@ pub(in crate::store) async fn forget(tx: &mut PgConnection, channels: &[&str]) -
     .bind(channels)
     .execute(tx)
     .await
-    .map_err(Error::during("forget what channels were told"))?;
+    .map_err(Error::during("reset the failure counts of channels"))?;
     Ok(())
 }

@@ -90,7 +90,7 @@ pub(in crate::store) async fn lift(tx: &mut PgConnection, lifted: Lifted<'_>) ->
         .bind(way)
         .fetch_all(tx)
         .await
-        .map_err(Error::during("lift what a provider stopped"))
+        .map_err(Error::during("lift a provider's restrictions"))
 }
 
 /// Returns the accounts with a paused run that may resume when a provider or a person lifts a restriction.
@@ -101,6 +101,6 @@ pub(in crate::store) async fn waiting(tx: &mut PgConnection) -> Result<Vec<Accou
     )
     .fetch_all(tx)
     .await
-    .map_err(Error::during("look who waits for a provider"))?;
+    .map_err(Error::during("find runs that wait for a provider"))?;
     Ok(accounts.into_iter().map(AccountId).collect())
 }

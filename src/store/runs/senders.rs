@@ -40,7 +40,7 @@ impl Senders {
 impl Store {
     /// Reads the accounts that have a sender name of their own.
     pub async fn senders(&self, policies: &Policies) -> Result<Senders, Error> {
-        const OPERATION: &str = "look which accounts send in which name";
+        const OPERATION: &str = "read the senders of accounts";
         let selectors: Vec<&AccountSelector> = policies.with_sender().collect();
         if selectors.is_empty() {
             return Ok(Senders::default());

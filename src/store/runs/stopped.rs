@@ -38,7 +38,7 @@ impl Store {
         .bind(MOST)
         .fetch_all(&self.pool)
         .await
-        .map_err(Error::during("look what stopped runs"))?;
+        .map_err(Error::during("read why runs stopped"))?;
         let last = rows.first().map_or(0, |row| row.0);
         let stopped =
             |(_, reason, message, runs): Row| Some(RestrictedRun { reason: reason?, message: message?, runs: runs? });

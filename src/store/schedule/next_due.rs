@@ -57,7 +57,7 @@ impl Store {
         )
         .fetch_one(&self.pool)
         .await
-        .map_err(Error::during("read what is due next"))?;
+        .map_err(Error::during("read the next due instant"))?;
         Ok(NextDue { send, enroll, advance, ahead, expire, purge: purge_at(processed, given_up) })
     }
 }

@@ -63,7 +63,7 @@ pub(in crate::store) async fn wake_sleeping_lanes(
         .bind(now)
         .execute(tx)
         .await
-        .map_err(Error::during("have lanes looked at that may send by a channel"))?;
+        .map_err(Error::during("wake the lanes of a channel"))?;
     Ok(())
 }
 
@@ -103,7 +103,7 @@ pub(in crate::store) async fn look_again(tx: &mut PgConnection, changed: Changed
         .bind(changed.gave_back)
         .execute(tx)
         .await
-        .map_err(Error::during("have runs looked at again"))?;
+        .map_err(Error::during("schedule a check of runs"))?;
     Ok(())
 }
 
@@ -118,7 +118,7 @@ pub(in crate::store) async fn check_runs(
         .bind(now)
         .execute(tx)
         .await
-        .map_err(Error::during("have queues looked at again"))?;
+        .map_err(Error::during("schedule a check of queues"))?;
     Ok(())
 }
 
@@ -133,7 +133,7 @@ pub(in crate::store) async fn check_scope(tx: &mut PgConnection, scope: Scope, n
     .bind(now)
     .execute(tx)
     .await
-    .map_err(Error::during("have runs looked at again"))?;
+    .map_err(Error::during("schedule a check of runs"))?;
     Ok(())
 }
 
@@ -154,7 +154,7 @@ pub(in crate::store) async fn check_each(
     .bind(now)
     .execute(tx)
     .await
-    .map_err(Error::during("have others look"))?;
+    .map_err(Error::during("schedule a check of related runs"))?;
     Ok(touched.rows_affected() > 0)
 }
 
@@ -180,7 +180,7 @@ pub(in crate::store) async fn forget_foreseen(
     .bind(now)
     .execute(tx)
     .await
-    .map_err(Error::during("have refused runs foreseen anew"))?;
+    .map_err(Error::during("ask for new forecasts of refused runs"))?;
     Ok(())
 }
 
@@ -209,7 +209,7 @@ pub(in crate::store) async fn check_concerned(
     .bind(now)
     .execute(tx)
     .await
-    .map_err(Error::during("have runs looked at that a stop concerns"))?;
+    .map_err(Error::during("schedule a check of runs under a restriction"))?;
     Ok(())
 }
 
@@ -222,6 +222,6 @@ pub(in crate::store) async fn wake_waiting(tx: &mut PgConnection, now: Timestamp
     .bind(now)
     .execute(tx)
     .await
-    .map_err(Error::during("have runs looked at that wait for a provider"))?;
+    .map_err(Error::during("schedule a check of runs that wait for a provider"))?;
     Ok(woken.rows_affected())
 }

@@ -109,7 +109,7 @@ pub(in crate::store) async fn read(
 
 /// Reads only the safety settings of the manifests in force.
 async fn policies(tx: &mut PgConnection) -> Result<Policies, Error> {
-    const OPERATION: &str = "read when accounts are stopped";
+    const OPERATION: &str = "read the pauses of accounts";
     let rows: Vec<(String, String, Value)> = sqlx::query_as(
         "select kind, name, body from manifest where kind = 'Defaults' or (kind = 'Account' and body ? 'safety')",
     )
@@ -196,6 +196,6 @@ async fn stop(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<()
         .bind(now)
         .execute(tx)
         .await
-        .map_err(Error::during("halt accounts"))?;
+        .map_err(Error::during("pause accounts"))?;
     Ok(())
 }

@@ -122,7 +122,7 @@ async fn first_attempts(
         let MessageKey { target: TargetKey { account, campaign, referral }, day } = send.key;
         (account, referral, campaign, day)
     });
-    let arguments = Rows::of(&drawn).arguments(revision).map_err(Error::during("write the attempts down"))?;
+    let arguments = Rows::of(&drawn).arguments(revision).map_err(Error::during("save the attempts"))?;
     sqlx::query_with(
         concat!(
             "insert into message (account_id, referral_id, campaign_id, day, state, attempts, quota_date, phone, language,
@@ -148,7 +148,7 @@ async fn further_attempts(
     if drawn.is_empty() {
         return Ok(Vec::new());
     }
-    let arguments = Rows::of(&drawn).arguments(revision).map_err(Error::during("write the attempts down"))?;
+    let arguments = Rows::of(&drawn).arguments(revision).map_err(Error::during("save the attempts"))?;
     let rows: Vec<(i32, i32, i64, i16, i16)> = sqlx::query_as_with(
         concat!(
             "update message m

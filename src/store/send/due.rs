@@ -77,11 +77,11 @@ impl Asked {
         .bind(&self.instants)
         .fetch_all(tx)
         .await
-        .map_err(Error::during("read who is due"))?;
+        .map_err(Error::during("read due targets"))?;
         let mut due: BTreeMap<AccountId, Due> = BTreeMap::new();
         let mut found: HashMap<(i32, i32), i64> = HashMap::new();
         for row in rows {
-            let (account, candidate) = row.candidate().map_err(decode("read who is due"))?;
+            let (account, candidate) = row.candidate().map_err(decode("read due targets"))?;
             *found.entry((account.0, candidate.campaign.0)).or_default() += 1;
             due.entry(account).or_default().candidates.push(candidate);
         }

@@ -64,7 +64,7 @@ impl Faults {
             .bind(self.0.values().map(|fault| Some(fault.template()?.language.as_str())).collect::<Vec<_>>())
             .execute(tx)
             .await
-            .map_err(Error::during("pause runs that are at fault"))?;
+            .map_err(Error::during("pause runs with template faults"))?;
         Ok(())
     }
 }

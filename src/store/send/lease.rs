@@ -81,7 +81,7 @@ async fn doubt(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)]) -> Result<u
     .bind(silent.iter().map(|key| key.day).collect::<Vec<_>>())
     .execute(tx)
     .await
-    .map_err(Error::during("doubt messages that nothing was told of"))?;
+    .map_err(Error::during("mark messages as uncertain"))?;
     Ok(silent.len() as u64)
 }
 
@@ -95,6 +95,6 @@ async fn move_on(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)], now: Time
         .bind(now)
         .execute(tx)
         .await
-        .map_err(Error::during("have targets of lost messages go on"))?;
+        .map_err(Error::during("move targets of uncertain messages on"))?;
     Ok(())
 }

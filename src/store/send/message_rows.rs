@@ -52,7 +52,7 @@ async fn accepted(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) ->
     .bind(ids)
     .execute(tx)
     .await
-    .map_err(Error::during("save what was accepted"))?;
+    .map_err(Error::during("save accepted messages"))?;
     Ok(())
 }
 

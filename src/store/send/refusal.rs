@@ -45,7 +45,7 @@ pub(in crate::store) async fn halted_channels(
             .bind(now)
             .fetch_all(tx)
             .await
-            .map_err(Error::during("read which channels are halted"))?;
+            .map_err(Error::during("read paused channels"))?;
     Ok(rows.into_iter().map(|row| (row.channel.clone(), row)).collect())
 }
 
@@ -148,7 +148,7 @@ pub(in crate::store) async fn lift_halt(
     .bind(now)
     .execute(tx)
     .await
-    .map_err(Error::during("lift the halt of an account"))?;
+    .map_err(Error::during("lift the pause of an account"))?;
     Ok(())
 }
 
@@ -164,7 +164,7 @@ async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, n
     .bind(&names)
     .fetch_all(&mut *tx)
     .await
-    .map_err(Error::during("read the halts of channels"))?;
+    .map_err(Error::during("read the pauses of channels"))?;
     let last: BTreeMap<String, HealthRestriction> = last
         .into_iter()
         .map(|(name, times, until)| (name, HealthRestriction { times: times.unsigned_abs(), until }))
@@ -189,7 +189,7 @@ async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, n
     .bind(now)
     .execute(tx)
     .await
-    .map_err(Error::during("halt channels"))?;
+    .map_err(Error::during("pause channels"))?;
     Ok(())
 }
 
@@ -200,5 +200,5 @@ pub(in crate::store) async fn lift_channels(tx: &mut PgConnection, channels: &[&
         .bind(channels)
         .fetch_all(tx)
         .await
-        .map_err(Error::during("lift the halt of channels"))
+        .map_err(Error::during("lift the pauses of channels"))
 }

@@ -145,7 +145,7 @@ async fn uncertain(
     .bind(account)
     .fetch_all(tx)
     .await
-    .map_err(Error::during("look for uncertain messages"))
+    .map_err(Error::during("find uncertain messages"))
 }
 
 /// Saves the outcome. The send time of a message that left is unknown, so its queue time is used.

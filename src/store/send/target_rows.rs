@@ -74,7 +74,7 @@ impl TargetRows {
         .bind(&self.states)
         .execute(tx)
         .await
-        .map_err(Error::during("close messages of who left"))?;
+        .map_err(Error::during("close messages of targets that left"))?;
         Ok(())
     }
 
@@ -131,7 +131,7 @@ impl Next {
         .bind(&self.due_at)
         .execute(tx)
         .await
-        .map_err(Error::during("have targets go on"))?;
+        .map_err(Error::during("move targets on"))?;
         Ok(())
     }
 }

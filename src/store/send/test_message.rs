@@ -14,7 +14,7 @@ impl Store {
         outcome: Option<&str>,
         now: Timestamp,
     ) -> Result<(), Error> {
-        const OPERATION: &str = "write a test into the log";
+        const OPERATION: &str = "write a test message to the log";
         let event = Event::new(EventKind::TestSent, self.actor(), sentence);
         let event = Event { account: Some(account), after: outcome.map(str::to_owned), ..event };
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;

@@ -118,5 +118,5 @@ async fn secret(tx: &mut PgConnection) -> Result<Vec<u8>, Error> {
     sqlx::query_scalar("select uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())")
         .fetch_one(tx)
         .await
-        .map_err(Error::during("draw the secret of an export"))
+        .map_err(Error::during("create the key of an export"))
 }

@@ -73,7 +73,7 @@ fn run(q: &Question, setting: &Setting<'_>) -> String {
 
 fn paid(person: Person, q: &Question, setting: &Setting<'_>) -> String {
     let paid = format!("{}{}", yes_or_no(person.paid), since(setting.paid_at.filter(|_| person.paid), None));
-    if q.run.exit_on_paid { paid } else { format!("{paid}; the campaign writes to who has paid too") }
+    if q.run.exit_on_paid { paid } else { format!("{paid}; the campaign writes to people who paid too") }
 }
 
 fn consent(person: Person, policy: ConsentPolicy, setting: &Setting<'_>) -> String {
@@ -83,7 +83,7 @@ fn consent(person: Person, policy: ConsentPolicy, setting: &Setting<'_>) -> Stri
     };
     let answered = since(setting.consent_at, setting.consent_source);
     let said = match (person.suppressed, person.consent) {
-        (true, _) => format!("asked not to be written to{}", since(setting.suppressed_at, None)),
+        (true, _) => format!("asked to get no messages{}", since(setting.suppressed_at, None)),
         (false, Some(Consent::OptedIn)) => format!("agreed{answered}"),
         (false, Some(Consent::OptedOut)) => format!("opted out{answered}"),
         (false, None) => "unknown".to_owned(),

@@ -33,7 +33,7 @@ impl NotifierSpec {
             let message = "`secret` means nothing to `slack`, where nothing is signed".to_owned();
             found.push(
                 Diagnostic::new(Code::UnknownKey, place, message)
-                    .help("remove it; whoever knows the `url` can write there"),
+                    .help("remove it; everybody who knows the `url` can write there"),
             );
         }
     }

@@ -96,7 +96,8 @@ pub(in crate::core::manifest) fn unfit(
         found.push((Code::NoSubject, "text", sentence, "add `subject:` in the languages of `text`", without));
     }
     if takes.needs_templates {
-        let sentence = format!("`{channel}` reaches people who did not write lately only by a `whatsappTemplate`");
+        let sentence =
+            format!("`{channel}` needs a `whatsappTemplate` for people who did not write in the last 24 hours");
         let help = "add `whatsappTemplate: {name: …, language: …}`, as Meta approved it";
         found.push((Code::NoWhatsappTemplate, "text", sentence, help, these(days, |day| !day.has_template)));
         let sentence = format!("the header of a `whatsappTemplate` by `{channel}` is a text or a medium");

@@ -100,7 +100,7 @@ impl Endless {
             Self::Disconnected => "the account is not connected",
             Self::SubscriptionExpired => "the account's subscription is over",
             Self::NoWindow => "no sending window ever opens",
-            Self::ConsentMissing => "somebody has not said whether they may be written to",
+            Self::ConsentMissing => "somebody has not agreed to be contacted",
             Self::Continuous => "enrollment is `continuous`, without an `endAt`",
             Self::EnrollmentOff => "enrollment is off for the account",
             Self::TooFar => "not within ten years",

@@ -98,8 +98,8 @@ pub(super) async fn gather(tx: &mut PgConnection) -> Result<u64, Error> {
         .map_err(Error::during("count persons of several rows"))?;
     if duplicates > 0 {
         run(tx, "analyze duplicate", "count persons of several rows").await?;
-        run(tx, SPOKE, "find who speaks").await?;
-        run(tx, CLEAR, "let nobody speak").await?;
+        run(tx, SPOKE, "find primary rows").await?;
+        run(tx, CLEAR, "clear primary rows").await?;
     }
     Ok(count(duplicates))
 }
@@ -108,9 +108,9 @@ pub(super) async fn gather(tx: &mut PgConnection) -> Result<u64, Error> {
 /// accounts with a new primary row.
 pub(super) async fn settle(tx: &mut PgConnection, now: Timestamp) -> Result<Vec<i32>, Error> {
     run(tx, LOCK, "lock the targets of persons of several rows").await?;
-    run(tx, SPEAK, "choose who speaks").await?;
-    run(tx, FOLD, "find targets of who speaks no more").await?;
-    run(tx, MOVE, "hand targets over").await?;
+    run(tx, SPEAK, "choose primary rows").await?;
+    run(tx, FOLD, "find targets of former primary rows").await?;
+    run(tx, MOVE, "move targets to primary rows").await?;
     sqlx::query(END)
         .persistent(false)
         .bind(now)

@@ -170,7 +170,7 @@ pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) ->
         .bind(now)
         .execute(&mut *tx)
         .await
-        .map_err(Error::during("suppress who opted out"))?;
+        .map_err(Error::during("suppress people who opted out"))?;
     let duplicates = person::gather(tx).await?;
     let changed = by_account(tx, UPDATE, "update referrals").await?;
     let inserted = by_account(tx, INSERT, "insert referrals").await?;

@@ -58,7 +58,7 @@ impl Store {
         if all.is_empty() {
             return Ok(InboundResult::default());
         }
-        let mut tx = self.pool.begin().await.map_err(Error::during("begin to hear people"))?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to save inbound messages"))?;
         if all.iter().any(|incoming| consent::read(&incoming.text) != Reply::Other) {
             // Under this lock every earlier reply is committed and visible.
             lock_suppressions(&mut tx).await?;
@@ -79,7 +79,7 @@ impl Store {
         converse(&mut tx, &said).await?;
         let replies = reply(&mut tx, said, now).await?;
         learn_people(&mut tx, learnt).await?;
-        tx.commit().await.map_err(Error::during("commit what was heard"))?;
+        tx.commit().await.map_err(Error::during("commit inbound messages"))?;
         Ok(InboundResult { replies, new: new.len() as u64, unresolved })
     }
 }
@@ -104,7 +104,7 @@ async fn remember(tx: &mut PgConnection, said: &[ReadMessage<'_>], now: Timestam
     .bind(now)
     .fetch_all(tx)
     .await
-    .map_err(Error::during("note what was heard"))?;
+    .map_err(Error::during("save inbound messages"))?;
     Ok(ids.into_iter().collect())
 }
 
@@ -131,7 +131,7 @@ async fn converse(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<(),
     .bind(last.values().copied().collect::<Vec<_>>())
     .execute(tx)
     .await
-    .map_err(Error::during("note who wrote to whom"))?;
+    .map_err(Error::during("save conversations"))?;
     Ok(())
 }
 
@@ -192,7 +192,7 @@ async fn overtaking(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<V
     .bind(said.iter().map(|said| said.incoming.id.as_str()).collect::<Vec<_>>())
     .fetch_all(tx)
     .await
-    .map_err(Error::during("look for later words of the same people"))?;
+    .map_err(Error::during("look for later messages of the same people"))?;
     let later = rows.into_iter().filter_map(|(phone, at, word)| {
         let said = latest.get(phone.as_str())?;
         let overtakes = at > said.at || (at == said.at && word == "stop");

@@ -79,7 +79,7 @@ async fn answered(tx: &mut PgConnection, ids: &[&str]) -> Result<HashMap<String,
     .bind(ids)
     .fetch_all(tx)
     .await
-    .map_err(Error::during("look for messages that are answered"))?;
+    .map_err(Error::during("look for answered messages"))?;
     Ok(rows.into_iter().map(|(id, account, phone)| (id, (AccountId(account), Phone::trusted(phone)))).collect())
 }
 
@@ -97,6 +97,6 @@ async fn last_writers(tx: &mut PgConnection, phones: &[&str]) -> Result<HashMap<
     .bind(phones)
     .fetch_all(tx)
     .await
-    .map_err(Error::during("look who wrote last to people"))?;
+    .map_err(Error::during("find the last sender to people"))?;
     Ok(rows.into_iter().map(|(phone, account)| (phone, AccountId(account))).collect())
 }

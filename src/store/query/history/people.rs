@@ -55,7 +55,7 @@ pub(super) async fn history(
     let mut entries = Vec::new();
     facts(tx, people).await?.into_iter().for_each(|row| row.entries(&mut entries));
     for row in stays(tx, people, campaign).await? {
-        row.entries(&mut entries).map_err(decode("read who was enrolled"))?;
+        row.entries(&mut entries).map_err(decode("read enrolled people"))?;
     }
     entries.extend(messages(tx, people, campaign).await?.into_iter().flat_map(MessageRow::entries));
     entries.extend(phases(tx, people, campaign).await?.into_iter().map(PhaseRow::entry));
@@ -100,7 +100,7 @@ impl FactRow {
             None => None,
         };
         let consent = consent.map(|said| format!("{said}{}", by(self.consent_source.as_deref())));
-        let suppressed = format!("asked not to be written to{}", by(self.suppression.as_deref()));
+        let suppressed = format!("asked to get no messages{}", by(self.suppression.as_deref()));
         let happened = [
             (EntryKind::Registered, Some(self.registered_at), "registered".to_owned()),
             (EntryKind::Consent, self.consent_at.filter(|_| consent.is_some()), consent.unwrap_or_default()),
@@ -143,7 +143,7 @@ async fn stays(tx: &mut PgConnection, people: &People, campaign: Option<i32>) ->
     .bind(campaign)
     .fetch_all(tx)
     .await
-    .map_err(Error::during("read who was enrolled"))
+    .map_err(Error::during("read enrolled people"))
 }
 
 impl StayRow {

@@ -131,7 +131,7 @@ impl Store {
         .bind(from)
         .fetch_one(&self.pool)
         .await
-        .map_err(Error::during("look for facts of later"))?;
+        .map_err(Error::during("look for later facts"))?;
         Ok((registrations.unsigned_abs(), payments.unsigned_abs()))
     }
 
@@ -211,7 +211,7 @@ impl Store {
 
     /// Returns the counts of targets that ended since `from`.
     pub async fn tally_ends(&self, from: Timestamp) -> Result<Vec<EndTotals>, Error> {
-        const OPERATION: &str = "count how the targets of a report ended";
+        const OPERATION: &str = "count the targets of a report by exit reason";
         let rows: Vec<(i32, i32, Option<String>, i64)> = sqlx::query_as(
             "select campaign_id, account_id, exit_reason, count(*) from target where ended_at >= $1
              group by 1, 2, 3 order by 1, 2, 3",
@@ -242,7 +242,7 @@ impl Store {
             .bind(from)
             .fetch_all(&self.pool)
             .await
-            .map_err(Error::during("count who is in two campaigns"))?;
+            .map_err(Error::during("count people in two campaigns"))?;
         let overlap = |(one, other, people, put_off): (i32, i32, i64, i64)| Overlap {
             campaigns: [CampaignId(one), CampaignId(other)],
             people: people.unsigned_abs(),

@@ -154,7 +154,7 @@ impl Store {
         sqlx::query_as(concat!("select r.account_id, r.id from referral r where r.is_current and ", nobody_wrote!()))
             .fetch_all(&self.pool)
             .await
-            .map_err(Error::during("look who was never written to"))
+            .map_err(Error::during("find people without a message"))
     }
 
     /// Returns the people of a campaign's accounts who never received a message, with the first reason against
@@ -165,7 +165,7 @@ impl Store {
         program: &Program,
         now: Timestamp,
     ) -> Result<Vec<(Person, Option<WhyNot>)>, Error> {
-        const OPERATION: &str = "look why people were never written to";
+        const OPERATION: &str = "find why people got no message";
         let Some(campaign) = program.campaign(id) else { return Ok(Vec::new()) };
         let seekers = self.seekers(&campaign.spec.accounts, &program.policies).await?;
         let query = sqlx::query_as(concat!(
@@ -209,7 +209,7 @@ impl Store {
 
     /// Returns the targets that never received a message, with the exit reason of those that exited.
     async fn taken_in_vain(&self) -> Result<Vec<(Person, Option<Exit>)>, Error> {
-        const OPERATION: &str = "look who was taken in vain";
+        const OPERATION: &str = "find people enrolled in vain";
         let rows: Vec<(i32, i64, Option<String>)> = sqlx::query_as(concat!(
             "select r.account_id, r.id, t.exit_reason
              from target t join referral r on r.account_id = t.account_id and r.id = t.referral_id

@@ -17,7 +17,7 @@ use crate::store::rows::{decode, strange, zone};
 use crate::store::runs::scene::{Replaced, Scene, Specs};
 use crate::store::send::refusal::{ChannelRestriction, ChannelRestrictions};
 
-const READ: &str = "read the runs to look at";
+const READ: &str = "read the runs to check";
 
 /// Reads the runs of `accounts` that are due for a look.
 pub(super) async fn due_runs(

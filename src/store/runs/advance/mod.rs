@@ -117,7 +117,7 @@ async fn exit_targets(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> 
         .bind(now)
         .execute(tx)
         .await
-        .map_err(Error::during("have the targets of finished runs leave"))?;
+        .map_err(Error::during("exit the targets of finished runs"))?;
     Ok(())
 }
 

@@ -47,5 +47,5 @@ pub(super) async fn next_in_queues<'a>(
         .bind(asked.iter().map(|(.., place)| place.map(number)).collect::<Vec<_>>())
         .fetch_all(tx)
         .await
-        .map_err(Error::during("look who is next in a queue"))
+        .map_err(Error::during("find the next run of a queue"))
 }
