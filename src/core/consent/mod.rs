@@ -8,6 +8,7 @@
 //! A message goes to review if it has a typo in such a word, asks for silence in other words, or holds `stop` in a
 //! sentence that may be a request. `bus stop` and `stop by tomorrow` are ordinary.
 
+mod answer;
 mod confirmation;
 mod more_near_words;
 mod near_words;
@@ -21,6 +22,7 @@ mod typo;
 mod unclear;
 mod whole;
 
+pub use self::answer::answer;
 pub use self::confirmation::confirmation;
 use self::start_words::START;
 use self::text::clauses;
