@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use sha2::{Digest, Sha256};
 
 use crate::channel::webhook;
-use crate::channel::webhook::{Inbound, Meaning, Notice, Post, Preference, Status, StatusKind, Subject, Update};
+use crate::channel::webhook::{
+    Inbound, InboundKind, Meaning, Notice, Post, Preference, Status, StatusKind, Subject, Update,
+};
 use crate::channel::{Reaction, Refusal, whatsapp};
 use crate::core::domain::{InstallationId, MessageKey, Timestamp, hex};
 use crate::core::lifecycle::restriction as stop;
 use crate::core::lifecycle::restriction::Restriction;
 use crate::core::lifecycle::send_resources::tag;
 use crate::store::{
-    InboundMessage, InboundResult, ProviderNotice, Receipt, ReceiptStatus, SenderName, Senders, Webhook,
+    InboundMessage, InboundResult, ProviderNotice, Receipt, ReceiptStatus, SenderName, Senders, Via, Webhook,
 };
 
 /// The attempt that a later failure belongs to: the first, because the provider makes no second attempt.
@@ -150,7 +152,11 @@ fn message(channel: &str, inbound: &Inbound) -> InboundMessage {
         user: person.user,
         context: person.context,
         text: inbound.text.clone(),
-        is_message: true,
+        via: match inbound.kind {
+            InboundKind::Private => Via::Message,
+            InboundKind::Edit => Via::Edit,
+            InboundKind::Group => Via::Group,
+        },
         undoes: None,
         at: inbound.at,
     }
@@ -172,7 +178,7 @@ fn switch(channel: &str, preference: &Preference) -> InboundMessage {
         user: person.user,
         context: None,
         text: text.to_owned(),
-        is_message: false,
+        via: Via::Setting,
         undoes: (!preference.stop).then_some(whatsapp::SWITCHED_OFF),
         at: preference.at,
     }

@@ -138,7 +138,7 @@ impl<'a> Draft<'a> {
             Is::BirthDate => self.birth_date = value::said(cell, |text| birth_date(text, now))?,
             Is::RegisteredAt => self.registered_at = value::must(cell, time::instant)?,
             Is::PaidAt => self.paid_at = value::said(cell, time::instant)?,
-            Is::Consent => self.consent = value::consent(value::written(cell)?)?,
+            Is::Consent => self.consent = value::consent(value::text(cell)?)?,
             Is::ConsentSource => self.consent_source = value::said(cell, Ok)?,
             Is::ConsentAt => self.consent_at = value::said(cell, time::instant)?,
             Is::UpdatedAt => self.updated_at = value::updated_at(cell, now)?,

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use super::columns::Cell;
 use super::time;
+use crate::core::consent::answer;
 use crate::core::domain::{Consent, Stated, Timestamp, WhatsappStatus, fold};
 
 /// The length limit of a value, in bytes.
@@ -107,12 +108,7 @@ pub(super) fn email(text: &str) -> Result<&str, String> {
 
 /// Parses a consent answer; `Empty` means that the answer is unknown.
 pub(super) fn consent(text: &str) -> Result<Stated<Consent>, String> {
-    match fold(text).replace(['-', ' '], "_").as_str() {
-        "opted_in" => Ok(Stated::Value(Consent::OptedIn)),
-        "opted_out" => Ok(Stated::Value(Consent::OptedOut)),
-        "" | "unknown" => Ok(Stated::Empty),
-        _ => Err("not a consent: use `opted_in`, `opted_out`, or leave it empty".to_owned()),
-    }
+    answer(text).ok_or_else(|| "neither yes nor no: use `opted_in`, `opted_out`, or leave it empty".to_owned())
 }
 
 pub(super) fn whatsapp_status(text: &str) -> Result<WhatsappStatus, String> {
@@ -145,6 +141,7 @@ mod tests {
     fn answers() {
         assert_eq!(consent("Opted-Out"), Ok(Stated::Value(Consent::OptedOut)));
         assert_eq!(consent("unknown"), Ok(Stated::Empty));
-        assert!(consent("yes").is_err());
+        assert_eq!(consent("oui"), Ok(Stated::Value(Consent::OptedIn)));
+        assert!(consent("perhaps").is_err());
     }
 }

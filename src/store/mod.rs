@@ -50,7 +50,7 @@ pub use self::forecast::Tree;
 pub use self::forecast::sample::Match;
 pub use self::forecast::why_not::WhyNot;
 pub use self::inbound::message::InboundResult;
-pub use self::inbound::message::incoming::InboundMessage;
+pub use self::inbound::message::incoming::{InboundMessage, Via};
 pub use self::inbound::provider_notice::ProviderNotice;
 pub use self::inbound::provider_receipt::{Receipt, ReceiptStatus};
 pub use self::inbound::reply::{Inbound, ReplyEffects};

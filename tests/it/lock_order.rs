@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use relance::channel::{Outcome, Reaction, Refusal};
 use relance::core::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, TargetKey, Timestamp};
-use relance::store::{InboundMessage, Listed, Receipt, ReceiptStatus, Senders, Store};
+use relance::store::{InboundMessage, Listed, Receipt, ReceiptStatus, Senders, Store, Via};
 use sqlx::Acquire;
 use tokio::sync::Barrier;
 
@@ -96,7 +96,7 @@ fn incoming(round: usize, at: Timestamp) -> Vec<InboundMessage> {
             user: Some(user(round, person)),
             context: None,
             text: words[n % 2].to_owned(),
-            is_message: true,
+            via: Via::Message,
             undoes: None,
             at,
         }

@@ -164,11 +164,11 @@ async fn a_batch_comes_to_what_its_replies_come_to_one_by_one() {
         ["stop", "stop"],
         ["stop", "hm"],
         ["start", "start"],
-        ["please stop", "stop"],
-        ["please stop", "start"],
-        ["stop", "please stop"],
-        ["start", "please stop"],
-        ["please stop", "don't stop"],
+        ["did you stop?", "stop"],
+        ["did you stop?", "start"],
+        ["stop", "did you stop?"],
+        ["start", "did you stop?"],
+        ["did you stop?", "don't stop"],
     ];
     let holds = "select concat_ws(' ', account_id, phone, text) from person_hold order by 1";
     for words in cases {

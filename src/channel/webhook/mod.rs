@@ -75,7 +75,19 @@ pub struct Inbound {
     pub person: Person,
     /// The typed text, caption or button text; empty for messages without text, such as pictures.
     pub text: String,
+    pub kind: InboundKind,
     pub at: Timestamp,
+}
+
+/// The way in which a person wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InboundKind {
+    /// A private message.
+    Private,
+    /// A new text for an earlier private message.
+    Edit,
+    /// A message to a group, which concerns others too.
+    Group,
 }
 
 /// A change of the marketing switch that the provider gives to a person.

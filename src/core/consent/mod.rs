@@ -1,250 +1,75 @@
-//! The consent in a person's reply: the words for STOP and START.
+//! The consent in a person's reply: the words for STOP and START, and requests that come near.
 //!
-//! Only a whole message counts, after folding of case, accents, punctuation and space. `don't stop` is neither, but it
-//! contains a word for STOP, so it goes to review. A word that means STOP in one language counts as STOP, whatever it
-//! means in another. A word counts as START only if no known language uses it for something else. A person who is
-//! misread gets no messages, and can still send START.
+//! STOP counts as a whole message, after folding of case, accents, punctuation and space; thanks, please, greetings,
+//! numbers and emoji around it change nothing. A word that means STOP in one language counts as STOP, whatever it means
+//! in another. A word counts as START only if it is the whole message and no known language uses it for something else.
+//! A person who is misread gets no messages, and can still send START.
+//!
+//! A message goes to review if it has a typo in such a word, asks for silence in other words, or holds `stop` in a
+//! sentence that may be a request. `bus stop` and `stop by tomorrow` are ordinary.
 
+mod answer;
 mod confirmation;
+mod more_near_words;
+mod near_words;
+mod ordinary_words;
+mod pattern;
+mod polite_words;
+mod start_words;
+mod stop_words;
+mod text;
+mod typo;
+mod unclear;
+mod whole;
 
-use std::collections::BTreeSet;
-use std::sync::LazyLock;
-
+pub use self::answer::answer;
 pub use self::confirmation::confirmation;
-use crate::core::domain::fold;
+use self::start_words::START;
+use self::text::clauses;
+use self::unclear::may_mean_stop;
+use self::whole::is_stop;
 
 /// The meaning of a reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reply {
     /// The person opts out.
     Stop,
     /// The person opts in again.
     Start,
-    /// The reply contains a word for STOP, and only a person can tell its meaning.
+    /// The reply may be an opt-out, and only a person can tell its meaning.
     Unclear,
     /// The reply is neither, as far as a machine can tell.
     Other,
 }
 
-/// The words for STOP by language; a shared word stands with the first language. Accents are left out, as [`bare`]
-/// does.
-const STOP: [&[&str]; 13] = [
-    // English
-    &[
-        "stop",
-        "stop all",
-        "stop now",
-        "unsubscribe",
-        "unsubscribe me",
-        "cancel",
-        "end",
-        "quit",
-        "opt out",
-        "revoke",
-        "remove",
-        "remove me",
-        "no more messages",
-        "leave me alone",
-        "do not contact me",
-        "dont contact me",
-    ],
-    // French
-    &[
-        "arret",
-        "arreter",
-        "arrete",
-        "arretez",
-        "stopper",
-        "stoppez",
-        "desabonner",
-        "desabonnement",
-        "me desabonner",
-        "se desabonner",
-        "desabonnez moi",
-        "desinscrire",
-        "desinscription",
-        "me desinscrire",
-        "se desinscrire",
-        "desinscrivez moi",
-        "annuler",
-        "resilier",
-        "plus de messages",
-        "ne plus recevoir de messages",
-        "ne plus recevoir vos messages",
-        "je ne veux plus de messages",
-        "je ne veux plus recevoir de messages",
-        "je ne veux plus recevoir vos messages",
-        "ne mecrivez plus",
-        "ne me contactez plus",
-        "laissez moi tranquille",
-    ],
-    // Spanish
-    &[
-        "parar",
-        "para",
-        "pare",
-        "paren",
-        "baja",
-        "dar de baja",
-        "darme de baja",
-        "detener",
-        "cancelar",
-        "cancelar suscripcion",
-        "anular",
-        "salir",
-        "basta",
-        "no mas mensajes",
-        "no me escribas mas",
-        "no me escriban mas",
-    ],
-    // Portuguese
-    &["parem", "sair", "cancelar inscricao", "cancelar subscricao", "descadastrar", "remover", "chega de mensagens"],
-    // Arabic
-    &[
-        "توقف",
-        "توقفوا",
-        "قف",
-        "وقف",
-        "اوقف",
-        "اوقفوا",
-        "ايقاف",
-        "الغاء",
-        "الغاء الاشتراك",
-        "الغاء اشتراكي",
-        "الغ الاشتراك",
-        "كفي",
-        "ستوب",
-    ],
-    // German
-    &["stopp", "halt", "abmelden", "abmeldung", "abbestellen", "austragen", "beenden", "ende", "kundigen", "aufhoren"],
-    // Italian
-    &[
-        "ferma",
-        "fermare",
-        "fermati",
-        "annulla",
-        "annullare",
-        "annulla iscrizione",
-        "cancella",
-        "cancellami",
-        "disiscrivi",
-        "disiscrivimi",
-        "disiscriviti",
-        "smettila",
-        "smettetela",
-    ],
-    // Dutch
-    &["stoppen", "afmelden", "uitschrijven"],
-    // Swahili; some also write the Hindi for "all right" as `acha`.
-    &["acha", "simama", "sitisha", "jiondoe"],
-    // Turkish
-    &["durdur", "iptal"],
-    // Russian
-    &["стоп", "отписаться", "отмена"],
-    // Chinese
-    &["停止", "退订", "退訂"],
-    // Hebrew
-    &["הסר", "הסירו", "הסר אותי", "הסירו אותי", "עצור", "עצרו", "הפסק", "הפסיקו"],
-];
-
-/// The words for START. Unlike in [`STOP`], spaces count: `un stop` is not `unstop`.
-///
-/// The list leaves out `yes` and similar words, which may answer anything, and `continue`. It also leaves out Arabic
-/// `ابدا`, which means both `begin!` and `never`.
-const START: [&[&str]; 11] = [
-    // English
-    &["start", "unstop", "resume", "subscribe", "resubscribe", "opt in", "optin"],
-    // French
-    &[
-        "commencer",
-        "recommencer",
-        "demarrer",
-        "reprendre",
-        "mabonner",
-        "m abonner",
-        "me reabonner",
-        "reabonner",
-        "me reinscrire",
-        "reinscrire",
-        "reactiver",
-    ],
-    // Spanish
-    &["empezar", "comenzar", "iniciar", "reanudar", "suscribir", "suscribirme", "darme de alta", "reactivar"],
-    // Portuguese
-    &["comecar", "recomecar", "retomar", "inscrever", "reativar"],
-    // Arabic
-    &["بدء", "البدء", "استيناف", "اشترك", "اشتراك", "تفعيل", "ستارت"],
-    // German
-    &["starten", "anmelden", "wieder anmelden", "fortsetzen"],
-    // Italian
-    &["inizia", "iniziare", "avvia", "riprendi", "riprendere", "iscrivi", "iscrivimi", "riattiva"],
-    // Dutch
-    &["aanmelden", "hervatten"],
-    // Swahili
-    &["anza", "endelea"],
-    // Turkish
-    &["baslat"],
-    // Russian
-    &["старт", "начать", "подписаться"],
-];
-
 /// Returns the meaning of a whole message.
 pub fn read(text: &str) -> Reply {
-    let said = bare(text);
-    // `opt out`, `opt-out` and `optout` count as one word, and so does `S T O P`.
-    if STOPS.contains(&said.replace(' ', "")) {
+    let clauses = clauses(text);
+    let words = clauses.concat();
+    if is_stop(&words) {
         Reply::Stop
-    } else if START.iter().flat_map(|words| words.iter()).any(|word| *word == said) {
+    } else if is_start(&words.join(" ")) {
         Reply::Start
-    } else if has_stop(&said) {
+    } else if may_mean_stop(text, &clauses) {
         Reply::Unclear
     } else {
         Reply::Other
     }
 }
 
-/// Every STOP phrase without its spaces.
-static STOPS: LazyLock<BTreeSet<String>> =
-    LazyLock::new(|| STOP.iter().flat_map(|words| words.iter()).map(|word| word.replace(' ', "")).collect());
-
-/// Returns true if consecutive words of `said` form a STOP phrase.
-fn has_stop(said: &str) -> bool {
-    let longest = STOPS.iter().map(String::len).max().unwrap_or_default();
-    let words: Vec<&str> = said.split(' ').collect();
-    (0..words.len()).any(|first| {
-        let mut run = String::new();
-        words[first..].iter().any(|word| {
-            run += word;
-            run.len() <= longest && STOPS.contains(&run)
-        })
-    })
-}
-
-/// Returns the letters and digits of `text`, folded: without case, accents, punctuation and emoji, with one space
-/// between words.
-///
-/// Arabic also loses vowel signs, tatweel and the marks of alef, and letters that keyboards mix up get one spelling.
-fn bare(text: &str) -> String {
-    const TATWEEL: char = '\u{640}';
-    let letter = |c: char| match c {
-        // This is alef wasla; the other forms of alef are alef with a mark, which folding removes.
-        '\u{671}' => '\u{627}',
-        // These are alef maqsura and the Persian yeh.
-        '\u{649}' | '\u{6cc}' => '\u{64a}',
-        // This is the Persian kaf.
-        '\u{6a9}' => '\u{643}',
-        _ => c,
-    };
-    let counts = |c: &char| (c.is_alphanumeric() && *c != TATWEEL) || *c == ' ';
-    let plain: String = fold(text).chars().filter(counts).map(letter).collect();
-    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+/// Returns true for a word for START. Spaces count: `un stop` is not `unstop`.
+fn is_start(said: &str) -> bool {
+    START.iter().flat_map(|words| words.iter()).any(|word| *word == said)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Reply, START, STOP, bare, read};
+    use super::start_words::START;
+    use super::stop_words::STOP;
+    use super::text::clauses;
+    use super::{Reply, read};
 
     fn all(texts: &[&str], reply: Reply) {
         for text in texts {
@@ -264,7 +89,6 @@ mod tests {
         all(&["Arrêt", "ARRÊTER", "arrêtez !", "« Arrete »", "Se désabonner", "désabonnez-moi"], Reply::Stop);
         all(&["Désinscription", "plus de messages", "Ne m'écrivez plus !", "ne m’écrivez plus"], Reply::Stop);
         all(&["Je ne veux plus recevoir vos messages.", "Laissez-moi tranquille"], Reply::Stop);
-        all(&["je ne veux plus recevoir vos messages merci", "bonsoir, ne me contactez plus"], Reply::Unclear);
         all(&["Commencer", "démarrer", "Reprendre", "m'abonner", "M’abonner", "me réabonner"], Reply::Start);
     }
 
@@ -308,17 +132,55 @@ mod tests {
     }
 
     #[test]
-    fn only_a_whole_message_counts() {
-        all(&["don't stop", "stop it please", "please stop", "stop by tomorrow", "bus stop"], Reply::Unclear);
-        all(&["don't cancel my order", "I want to opt-out, now", "s t o p it", "the end"], Reply::Unclear);
-        all(&["je veux arrêter de fumer", "arrête pas", "plus de messages svp"], Reply::Unclear);
-        all(&["para mim", "lo quiero para hoy", "توقف عن المزاح", "nicht stopp", "basta poco"], Reply::Unclear);
-        all(&["stopp stopp stopp", "start or stop?"], Reply::Unclear);
+    fn thanks_please_numbers_and_emoji_change_no_stop() {
+        all(&["stop merci", "STOP!!!1", "stop1", "Stop svp", "please stop", "Stop 🛑", "stop stop stopp"], Reply::Stop);
+        all(
+            &["UNSUB please", "Bonjour, arrêtez svp, merci", "no thanks, stop", "stop.merci", "توقف من فضلك"],
+            Reply::Stop,
+        );
+        all(&["plus de messages svp", "bonsoir, ne me contactez plus"], Reply::Stop);
+        // Beside a number, such a word may be about anything.
+        all(&["para 2", "baja 3", "cancel 2"], Reply::Unclear);
+    }
+
+    #[test]
+    fn the_labels_of_opt_out_buttons_are_stops() {
+        all(&["Stop promotions", "Arrêter les promotions", "Detener promociones", "Parar promoções"], Reply::Stop);
+        all(
+            &["إيقاف العروض الترويجية", "Unsubscribe from Promos", "Unsubscribe from All", "STOP_PROMOTIONS"],
+            Reply::Stop,
+        );
+        all(&["Werbung beenden", "Interrompi promozioni"], Reply::Stop);
+    }
+
+    #[test]
+    fn a_request_in_other_words_or_with_a_typo_goes_to_review() {
+        all(
+            &["don't stop", "stop it please", "start or stop?", "non stop", "nicht stopp", "s t o p it"],
+            Reply::Unclear,
+        );
+        all(&["don't cancel my order", "I want to opt-out, now", "arrête pas", "J'ai payé. Stop."], Reply::Unclear);
+        all(&["unsuscribe", "stpo", "sotp merci", "st0p", "désincription", "bjaa"], Reply::Unclear);
+        all(
+            &["Ne m'envoie plus rien du tout", "supprime mon numéro", "Supprimez mon numéro", "🛑", "SPAM"],
+            Reply::Unclear,
+        );
+        all(&["abeg no send me message again", "لا تراسلني", "Não quero mais receber"], Reply::Unclear);
+    }
+
+    #[test]
+    fn ordinary_sentences_with_such_a_word_stay_ordinary() {
+        all(&["I'll stop by tomorrow", "Where is the bus stop?", "I work non-stop", "the end"], Reply::Other);
+        all(&["je veux arrêter de fumer", "l'arrêt de bus", "ne t'arrête pas", "je veux plus d'infos"], Reply::Other);
+        all(
+            &["para mim", "lo quiero para hoy", "basta poco", "am Ende des Monats", "top", "Top merci", "stp"],
+            Reply::Other,
+        );
     }
 
     #[test]
     fn parts_of_words_do_not_count() {
-        all(&["stop1", "unstoppable", "weekend", "my friends", "ne t'arrête pas", "لا تتوقف", "parade"], Reply::Other);
+        all(&["unstoppable", "weekend", "my friends", "لا تتوقف", "parade"], Reply::Other);
         all(&["quand commencer ?", "", " ", "?", "👍", "non", "merci"], Reply::Other);
     }
 
@@ -335,9 +197,48 @@ mod tests {
     fn every_word_is_written_as_it_is_compared_and_once() {
         let mut seen = BTreeMap::new();
         for word in STOP.iter().chain(&START).flat_map(|words| words.iter()) {
-            let folded = bare(word);
+            let folded = clauses(word).concat().join(" ");
             assert_eq!(folded, *word, "write `{word}` as it is compared");
             assert_eq!(seen.insert(folded, word), None, "`{word}` is there twice");
         }
+    }
+
+    /// Replies that people wrote, or may write, each with the meaning that a reader gives it.
+    const REPLIES: &str = include_str!("../../../tests/consent/replies.tsv");
+
+    /// A missed request costs a message to somebody who asked for none, so hardly any may be missed. A false alarm costs
+    /// an operator a look, but each holds up a person: one in fifty is what a reader bears. Words for STOP themselves
+    /// leave nothing to judge: all count, and no ordinary sentence is one.
+    #[test]
+    fn requests_for_silence_are_told_from_ordinary_replies_with_few_errors() {
+        let mut counts = BTreeMap::<(&str, Reply), usize>::new();
+        let mut wrong = String::new();
+        for line in REPLIES.lines().filter(|line| !line.starts_with('#')) {
+            let mut fields = line.splitn(3, '\t');
+            let (Some(label), Some(_), Some(text)) = (fields.next(), fields.next(), fields.next()) else {
+                panic!("{line}")
+            };
+            let reply = read(text);
+            *counts.entry((label, reply)).or_default() += 1;
+            let expected = match label {
+                "stop" => Reply::Stop,
+                "hold" => Reply::Unclear,
+                "ordinary" => Reply::Other,
+                other => panic!("no label: {other}"),
+            };
+            if reply != expected {
+                wrong += &format!("\n{line} is read as {reply:?}");
+            }
+        }
+        let count = |label, reply| counts.get(&(label, reply)).copied().unwrap_or_default();
+        let silence = |label| count(label, Reply::Stop) + count(label, Reply::Unclear);
+        let all = |label| counts.iter().filter(|((of, _), _)| *of == label).map(|(_, count)| count).sum::<usize>();
+        let (heard, asked) = (silence("stop") + silence("hold"), all("stop") + all("hold"));
+        assert!(asked > 800 && all("ordinary") > 400, "the list is complete: {counts:?}");
+        assert!(heard * 100 >= asked * 99, "recall under 99 %: {heard} of {asked}{wrong}");
+        let false_alarms = silence("ordinary");
+        assert!(false_alarms * 98 <= heard * 2, "precision under 98 %: {false_alarms} beside {heard}{wrong}");
+        assert_eq!(count("stop", Reply::Stop), all("stop"), "a plain STOP is missed{wrong}");
+        assert_eq!(count("ordinary", Reply::Stop), 0, "an ordinary reply suppresses{wrong}");
     }
 }

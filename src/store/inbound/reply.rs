@@ -27,6 +27,19 @@ pub struct Inbound {
     pub text: String,
 }
 
+/// A reply, and its meaning.
+#[derive(Debug)]
+pub(super) struct ReadReply {
+    pub(super) inbound: Inbound,
+    pub(super) word: Reply,
+}
+
+impl ReadReply {
+    pub(super) fn of(inbound: Inbound) -> Self {
+        Self { word: consent::read(&inbound.text), inbound }
+    }
+}
+
 /// The changes made by replies: phones, each with the account that received the reply and should answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplyEffects {
@@ -49,7 +62,8 @@ impl Store {
     /// in the receiving account, until a STOP, a START, or a reviewer's decision.
     pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<ReplyEffects, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to act on replies"))?;
-        let heard = act_on(&mut tx, replies, &[], now).await?;
+        let replies: Vec<ReadReply> = replies.iter().cloned().map(ReadReply::of).collect();
+        let heard = act_on(&mut tx, &replies, &[], now).await?;
         tx.commit().await.map_err(Error::during("commit replies"))?;
         Ok(heard)
     }
@@ -59,7 +73,7 @@ impl Store {
 /// `undone` person, whom their provider refused with a code, lifts the suppression which that refusal made.
 pub(super) async fn act_on(
     tx: &mut PgConnection,
-    replies: &[Inbound],
+    replies: &[ReadReply],
     undone: &[(&str, i64)],
     now: Timestamp,
 ) -> Result<ReplyEffects, Error> {
@@ -110,10 +124,10 @@ impl Word<'_> {
 struct LatestWords<'a>(BTreeMap<&'a str, Word<'a>>);
 
 impl<'a> LatestWords<'a> {
-    fn of(replies: &'a [Inbound]) -> Self {
+    fn of(replies: &'a [ReadReply]) -> Self {
         let mut said = Self::default();
-        for Inbound { account, phone, text } in replies {
-            let reply = consent::read(text);
+        for ReadReply { inbound: Inbound { account, phone, text }, word } in replies {
+            let reply = *word;
             if reply == Reply::Other {
                 continue;
             }

@@ -229,6 +229,52 @@ async fn whoever_wrote_within_a_day_may_be_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_in_an_edited_message_suppresses_and_is_confirmed() {
+    let mut house = house().await;
+    house.at("2026-11-30T10:00:00Z").await;
+    house.tell("messages", &said("in.1", "237671000001", "Bonjour", "2026-11-30T09:00:00Z")).await;
+    let mut edit = said("in.1", "237671000001", "", "2026-11-30T09:05:00Z");
+    edit["messages"][0]["type"] = json!("edit");
+    let text = json!({"type": "text", "text": {"body": "STOP"}});
+    edit["messages"][0]["edit"] = json!({"original_message_id": "in.1", "message": text});
+    house.tell("messages", &edit).await;
+    assert_eq!(suppressed(&house).await, [PAUL]);
+    assert_eq!(told(&mut house).await, [TOLD]);
+    // The original opened the window, and the edit does not prolong it.
+    let window = "select to_char(last_inbound_at at time zone 'UTC', 'HH24:MI') from conversation";
+    assert_eq!(house.world.column(window).await, ["09:00"]);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_in_a_group_or_taken_back_opens_no_window_and_gets_no_answer() {
+    let mut house = house().await;
+    house.at("2026-11-30T10:00:00Z").await;
+    let group = |id: &str, text: &str| {
+        let mut message = said(id, "237671000001", text, "2026-11-30T09:00:00Z");
+        message["messages"][0]["group_id"] = json!("Y2FwaV9ncm91cDox");
+        message
+    };
+    house.tell("messages", &group("in.1", "hello everybody")).await;
+    let mut revoke = said("in.2", "237671000001", "", "2026-11-30T09:01:00Z");
+    revoke["messages"][0]["type"] = json!("revoke");
+    revoke["messages"][0]["revoke"] = json!({"original_message_id": "in.1"});
+    house.tell("messages", &revoke).await;
+    assert_eq!(house.world.count("person_hold").await, 0);
+    // A STOP to a group may be meant for friends: nothing goes out until somebody has read it.
+    house.tell("messages", &group("in.3", "Stop!")).await;
+    assert_eq!(house.world.column("select phone from person_hold").await, [PAUL]);
+    assert_eq!(suppressed(&house).await, Vec::<String>::new());
+    assert_eq!(house.world.count("conversation").await, 0);
+    assert_eq!(told(&mut house).await, Vec::<String>::new());
+    // A START to a group is no consent.
+    house.tell("messages", &said("in.4", "237671000001", "STOP", "2026-11-30T09:02:00Z")).await;
+    house.tell("messages", &group("in.5", "start")).await;
+    assert_eq!(suppressed(&house).await, [PAUL]);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_of_somebody_whom_nobody_knows_is_heard() {
     let mut house = house().await;
     let mut stop = said("in.1", "237671009999", "STOP", "2026-11-30T08:59:00Z");

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::node::{Node, digits};
-use super::{Inbound, Number, Person, Post, Preference, Status, StatusKind, Update};
+use super::{Inbound, InboundKind, Number, Person, Post, Preference, Status, StatusKind, Update};
 use crate::core::consent;
 use crate::core::consent::Reply;
 use crate::core::domain::Timestamp;
@@ -107,16 +107,21 @@ impl Reader {
 
     fn inbound(&self, value: Node<'_>, message: Node<'_>) -> Option<Inbound> {
         let contact = only_contact(value);
+        let is_edit = is_edit(message);
+        let id = message.id("id")?;
+        let at = message.instant("timestamp").unwrap_or(self.at);
         Some(Inbound {
-            id: message.id("id")?,
+            // The provider may give an edit the id of the message that it changes.
+            id: if is_edit { format!("edit {} {id}", at.timestamp()) } else { id },
             number: value.get("metadata").id("phone_number_id"),
             person: Person {
                 phone: message.id("from").or_else(|| contact?.id("wa_id")),
                 user: message.id("from_user_id").or_else(|| contact?.id("user_id")),
                 context: message.get("context").id("id"),
             },
-            text: said(message),
-            at: message.instant("timestamp").unwrap_or(self.at),
+            text: said(if is_edit { message.get("edit").get("message") } else { message }),
+            kind: kind(message),
+            at,
         })
     }
 
@@ -163,32 +168,42 @@ fn only_contact(value: Node<'_>) -> Option<Node<'_>> {
     contacts.next().filter(|_| contacts.next().is_none())
 }
 
-/// Returns false for system messages, which report a change of a person's number in the same list.
+/// Returns false for system messages, which report a change of a person's number in the same list, and for messages
+/// that a person takes back.
 fn is_from_a_person(message: Node<'_>) -> bool {
-    message.text("type").as_deref() != Some("system")
+    !matches!(message.text("type").as_deref(), Some("system" | "revoke"))
+}
+
+fn is_edit(message: Node<'_>) -> bool {
+    message.text("type").as_deref() == Some("edit")
+}
+
+fn kind(message: Node<'_>) -> InboundKind {
+    let group = message.text("group_id").or_else(|| message.get("context").text("group_id"));
+    match group {
+        Some(_) => InboundKind::Group,
+        None if is_edit(message) => InboundKind::Edit,
+        None => InboundKind::Private,
+    }
 }
 
 fn is_about_marketing(preference: Node<'_>) -> bool {
     preference.text("category").is_none_or(|category| category == "marketing_messages")
 }
 
-/// Returns the text that a person typed or chose. For a button, it is the payload if that is STOP or START, else the
-/// caption of the button.
+/// Returns the text that a person typed or chose. A button says what its payload or its caption says: STOP in either of
+/// them counts, then START, then a request that comes near; otherwise the caption.
 fn said(message: Node<'_>) -> String {
-    let interactive = message.get("interactive");
+    let (button, interactive) = (message.get("button"), message.get("interactive"));
     let pressed = ["button_reply", "list_reply"].map(|kind| interactive.get(kind));
-    let given = message.get("button").text("payload").or_else(|| pressed.iter().find_map(|reply| reply.text("id")));
-    if let Some(given) = given.filter(|given| matches!(consent::read(given), Reply::Stop | Reply::Start)) {
-        return given;
-    }
+    let payload = button.text("payload").or_else(|| pressed.iter().find_map(|reply| reply.text("id")));
+    let label = button.text("text").or_else(|| pressed.iter().find_map(|reply| reply.text("title")));
     let caption = || ["image", "video", "document"].iter().find_map(|kind| message.get(kind).text("caption"));
-    message
-        .get("text")
-        .text("body")
-        .or_else(|| message.get("button").text("text"))
-        .or_else(|| pressed.iter().find_map(|reply| reply.text("title")))
-        .or_else(caption)
-        .unwrap_or_default()
+    let shown = message.get("text").text("body").or(label).or_else(caption).unwrap_or_default();
+    let Some(payload) = payload else { return shown };
+    let (meant, seen) = (consent::read(&payload), consent::read(&shown));
+    let decides = [Reply::Stop, Reply::Start, Reply::Unclear].into_iter().find(|reply| [meant, seen].contains(reply));
+    if decides == Some(meant) { payload } else { shown }
 }
 
 #[cfg(test)]
@@ -198,7 +213,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::read;
-    use crate::channel::webhook::{Inbound, Number, Person, Post, Preference, Status, StatusKind, Update};
+    use crate::channel::webhook::{Inbound, InboundKind, Number, Person, Post, Preference, Status, StatusKind, Update};
     use crate::core::domain::{AccountId, Callback, CampaignId, MessageKey, ReferralId, TargetKey, Timestamp};
 
     fn time(text: &str) -> Timestamp {
@@ -318,6 +333,7 @@ mod tests {
                     context: context.map(str::to_owned),
                 },
                 text: text.to_owned(),
+                kind: InboundKind::Private,
                 at: time("2026-11-30T14:00:00Z"),
             })
         };
@@ -356,6 +372,57 @@ mod tests {
         }
         let none = said(&json!({"id": "1", "type": "system", "system": {"body": "Paul has another number"}}));
         assert!(none.is_empty(), "{none:?}");
+    }
+
+    #[test]
+    fn a_button_says_stop_by_its_payload_or_its_label() {
+        let pressed = |payload: &str, label: &str| {
+            said(&json!({"id": "1", "type": "button", "button": {"payload": payload, "text": label}})).pop().unwrap()
+        };
+        for (payload, label, text) in [
+            ("btn_7", "Stop promotions", "Stop promotions"),
+            ("btn_7", "Arrêter les promotions", "Arrêter les promotions"),
+            ("STOP_PROMOTIONS", "Non merci", "STOP_PROMOTIONS"),
+            ("START", "Stop promotions", "Stop promotions"),
+            ("unsub_v2", "Non merci", "unsub_v2"),
+            ("yes_please", "Oui", "Oui"),
+        ] {
+            assert_eq!(pressed(payload, label), text, "{payload} {label}");
+        }
+    }
+
+    #[test]
+    fn an_edited_message_says_its_new_text_and_one_taken_back_says_nothing() {
+        let read = |message: Value| {
+            let value = json!({"metadata": {"phone_number_id": "n1"}, "messages": [message]});
+            let updates = post("messages", &value).updates;
+            updates
+                .into_iter()
+                .filter_map(|update| if let Update::Inbound(said) = update { Some(said) } else { None })
+                .next()
+        };
+        let edit = |content: Value| {
+            json!({"id": "in.1", "from": "237671000001", "timestamp": AT, "type": "edit",
+                   "edit": {"original_message_id": "in.1", "message": content}})
+        };
+        let texts = [
+            (json!({"type": "text", "text": {"body": "STOP"}}), "STOP"),
+            (json!({"type": "image", "image": {"caption": "Arrêt"}}), "Arrêt"),
+            (json!({}), ""),
+        ];
+        for (content, text) in texts {
+            let said = read(edit(content)).unwrap();
+            assert_eq!((said.text.as_str(), said.kind), (text, InboundKind::Edit));
+            // The message that it changes is known by this id already.
+            assert_ne!(said.id, "in.1");
+        }
+        let taken_back = json!({"id": "in.2", "from": "237671000001", "timestamp": AT, "type": "revoke",
+                                "revoke": {"original_message_id": "in.1"}});
+        assert_eq!(read(taken_back), None);
+        let mut to_group = edit(json!({"type": "text", "text": {"body": "STOP"}}));
+        to_group["group_id"] = json!("G1");
+        let said = read(to_group).unwrap();
+        assert_eq!((said.text.as_str(), said.kind), ("STOP", InboundKind::Group));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Inbound messages as the provider reports them.
 
+use crate::core::consent;
+use crate::core::consent::Reply;
 use crate::core::domain::Timestamp;
 
 /// An inbound message, with everything that the provider reports about it; any part may be missing.
@@ -18,9 +20,40 @@ pub struct InboundMessage {
     /// The provider's id of the message that is answered.
     pub context: Option<String>,
     pub text: String,
-    /// True for a message, which may be answered; false for a setting that the person changed.
-    pub is_message: bool,
+    pub via: Via,
     /// For a setting that is changed back: the code with which the provider refused messages to the person until then.
     pub undoes: Option<i64>,
     pub at: Timestamp,
+}
+
+/// The way in which a person spoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// A private message: it opens the time in which a person may be answered.
+    Message,
+    /// A new text for an earlier private message, which opened that time.
+    Edit,
+    /// A message to a group: nothing private answers it.
+    Group,
+    /// A setting that the person changed: the provider itself confirms it.
+    Setting,
+}
+
+impl Via {
+    /// Returns true if a private answer is expected.
+    pub(super) fn is_private(self) -> bool {
+        matches!(self, Self::Message | Self::Edit)
+    }
+}
+
+impl InboundMessage {
+    /// Returns the meaning of the message. In a group, a STOP may be meant for others, so it needs review, and a START is
+    /// no consent.
+    pub(super) fn word(&self) -> Reply {
+        match (self.via, consent::read(&self.text)) {
+            (Via::Group, Reply::Stop | Reply::Unclear) => Reply::Unclear,
+            (Via::Group, Reply::Start | Reply::Other) => Reply::Other,
+            (Via::Message | Via::Edit | Via::Setting, word) => word,
+        }
+    }
 }

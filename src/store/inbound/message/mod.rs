@@ -11,13 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
-use self::incoming::InboundMessage;
+use self::incoming::{InboundMessage, Via};
 use self::sender::Who;
 use super::confirmation;
 use super::confirmation::OptedOut;
 use super::provider_message::learn_people;
-use super::reply::act_on;
-use crate::core::consent;
+use super::reply::{ReadReply, act_on};
 use crate::core::consent::Reply;
 use crate::core::domain::{AccountId, Phone, Timestamp};
 use crate::store::lock::{lock_suppressions, share_suppressions};
@@ -58,8 +57,8 @@ impl Store {
         if all.is_empty() {
             return Ok(InboundResult::default());
         }
-        let mut tx = self.pool.begin().await.map_err(Error::during("begin to save inbound messages"))?;
-        if all.iter().any(|incoming| consent::read(&incoming.text) != Reply::Other) {
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to hear people"))?;
+        if all.iter().any(|incoming| incoming.word() != Reply::Other) {
             // Under this lock every earlier reply is committed and visible.
             lock_suppressions(&mut tx).await?;
         } else {
@@ -68,7 +67,7 @@ impl Store {
         let (who, learnt) = sender::find(&mut tx, all, senders).await?;
         let said = |(incoming, who): (_, Option<Who>)| {
             let incoming: &InboundMessage = incoming;
-            Some(ReadMessage { incoming, at: incoming.at.min(now), who: who?, word: consent::read(&incoming.text) })
+            Some(ReadMessage { incoming, at: incoming.at.min(now), who: who?, word: incoming.word() })
         };
         let mut said: Vec<ReadMessage<'_>> = all.iter().zip(who).filter_map(said).collect();
         let unresolved = said.iter().filter(|said| said.is_unresolved()).map(|said| said.incoming.id.clone()).collect();
@@ -111,7 +110,7 @@ async fn remember(tx: &mut PgConnection, said: &[ReadMessage<'_>], now: Timestam
 /// Records the time of the last message from each person to each account.
 async fn converse(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<(), Error> {
     let mut last: BTreeMap<(i32, &str), Timestamp> = BTreeMap::new();
-    for said in said.iter().filter(|said| said.incoming.is_message) {
+    for said in said.iter().filter(|said| said.incoming.via == Via::Message) {
         if let Who { account: Some(account), phone: Some(phone) } = &said.who {
             let at = last.entry((account.0, phone.as_str())).or_insert(said.at);
             *at = said.at.max(*at);
@@ -138,7 +137,7 @@ async fn converse(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<(),
 /// Applies the replies in the order in which they were written.
 async fn reply(tx: &mut PgConnection, mut said: Vec<ReadMessage<'_>>, now: Timestamp) -> Result<ReplyEffects, Error> {
     said.sort_by_key(|said| said.at);
-    let mut replies: Vec<Inbound> = said.iter().filter_map(ReadMessage::inbound).collect();
+    let mut replies: Vec<ReadReply> = said.iter().filter_map(ReadMessage::inbound).collect();
     if said.iter().any(|said| said.word != Reply::Other) {
         replies.extend(overtaking(tx, &said).await?);
     }
@@ -149,11 +148,11 @@ async fn reply(tx: &mut PgConnection, mut said: Vec<ReadMessage<'_>>, now: Times
     Ok(heard)
 }
 
-/// Returns the STOP to confirm, if the person's last one was a message: the provider itself confirms a changed setting.
+/// Returns the STOP to confirm, if the person's last one was private: the provider itself confirms a changed setting.
 /// `said` is in the order of time.
 fn to_confirm<'a>((account, phone): &'a (AccountId, Phone), said: &[ReadMessage<'a>]) -> Option<OptedOut<'a>> {
     let is_it = |said: &&ReadMessage<'_>| said.word == Reply::Stop && said.who.phone.as_ref() == Some(phone);
-    let last = said.iter().rfind(is_it).filter(|said| said.incoming.is_message)?;
+    let last = said.iter().rfind(is_it).filter(|said| said.incoming.via.is_private())?;
     let InboundMessage { channel, number, .. } = last.incoming;
     Some(OptedOut { account: *account, phone: phone.as_str(), channel, sender: number.as_deref(), at: last.at })
 }
@@ -170,16 +169,17 @@ impl ReadMessage<'_> {
         Some((self.who.phone.as_ref()?.as_str(), self.incoming.undoes?))
     }
 
-    fn inbound(&self) -> Option<Inbound> {
+    fn inbound(&self) -> Option<ReadReply> {
         // A STOP counts even if its account is unknown.
         let account = self.who.account.unwrap_or(AccountId(0));
-        Some(Inbound { account, phone: self.who.phone.clone()?, text: self.incoming.text.clone() })
+        let inbound = Inbound { account, phone: self.who.phone.clone()?, text: self.incoming.text.clone() };
+        Some(ReadReply { inbound, word: self.word })
     }
 }
 
 /// Returns the already recorded replies that people wrote later than the present ones: these still apply. If times are
 /// equal, STOP counts as the later one.
-async fn overtaking(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<Vec<Inbound>, Error> {
+async fn overtaking(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<Vec<ReadReply>, Error> {
     let mut latest: BTreeMap<&str, &ReadMessage<'_>> = BTreeMap::new();
     for said in said.iter().filter(|said| said.word != Reply::Other) {
         latest.extend(said.who.phone.as_ref().map(|phone| (phone.as_str(), said)));
@@ -196,7 +196,7 @@ async fn overtaking(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<V
     let later = rows.into_iter().filter_map(|(phone, at, word)| {
         let said = latest.get(phone.as_str())?;
         let overtakes = at > said.at || (at == said.at && word == "stop");
-        if overtakes { Some(Inbound { text: word, ..said.inbound()? }) } else { None }
+        if overtakes { Some(ReadReply::of(Inbound { text: word, ..said.inbound()?.inbound })) } else { None }
     });
     Ok(later.collect())
 }
