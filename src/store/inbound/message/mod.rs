@@ -57,7 +57,7 @@ impl Store {
         if all.is_empty() {
             return Ok(InboundResult::default());
         }
-        let mut tx = self.pool.begin().await.map_err(Error::during("begin to hear people"))?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to save inbound messages"))?;
         if all.iter().any(|incoming| incoming.word() != Reply::Other) {
             // Under this lock every earlier reply is committed and visible.
             lock_suppressions(&mut tx).await?;
