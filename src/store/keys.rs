@@ -1,27 +1,36 @@
-//! Keys of targets as columns.
+//! Keys of targets and messages as rows of a batch.
 
-use crate::core::domain::TargetKey;
+use super::columns::columns;
+use crate::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetKey};
 
-/// The parts of target keys as columns.
-#[derive(Debug, Default)]
-pub(super) struct Keys {
-    pub(super) accounts: Vec<i32>,
-    pub(super) campaigns: Vec<i32>,
-    pub(super) referrals: Vec<i64>,
-}
-
-impl Keys {
-    pub(super) fn push(&mut self, key: TargetKey) {
-        self.accounts.push(key.account.0);
-        self.campaigns.push(key.campaign.0);
-        self.referrals.push(key.referral.0);
+columns! {
+    /// The key of a target.
+    pub(super) struct TargetKeyRow {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        referral_id: ReferralId,
     }
 }
 
-impl FromIterator<TargetKey> for Keys {
-    fn from_iter<I: IntoIterator<Item = TargetKey>>(keys: I) -> Self {
-        let mut all = Self::default();
-        keys.into_iter().for_each(|key| all.push(key));
-        all
+impl From<TargetKey> for TargetKeyRow {
+    fn from(TargetKey { account: account_id, campaign: campaign_id, referral: referral_id }: TargetKey) -> Self {
+        Self { account_id, campaign_id, referral_id }
+    }
+}
+
+columns! {
+    /// The key of a message.
+    pub(super) struct MessageKeyRow {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        referral_id: ReferralId,
+        day: i16,
+    }
+}
+
+impl From<MessageKey> for MessageKeyRow {
+    fn from(MessageKey { target, day }: MessageKey) -> Self {
+        let TargetKey { account: account_id, campaign: campaign_id, referral: referral_id } = target;
+        Self { account_id, campaign_id, referral_id, day }
     }
 }

@@ -19,9 +19,10 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 
 use super::Error;
-use super::keys::Keys;
+use super::columns::Batch;
+use super::keys::MessageKeyRow;
 use super::rows::{decode, message_key, strange};
-use crate::core::domain::{AccountId, CampaignId, MessageKey, TargetKey, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, MessageKey, Timestamp};
 use crate::core::lifecycle::message::State;
 
 /// Keys of the advisory locks; the upper bytes keep them apart from those of other programs.
@@ -193,31 +194,28 @@ enum Which {
     All,
 }
 
+const LOCK: Batch<MessageKeyRow> = Batch::of(
+    "select m.account_id, m.campaign_id, m.referral_id, m.day, m.state, m.phone, m.queued_at, m.sent_at, m.delivered_at,
+            m.read_at, m.failed_at, m.provider_id, m.error
+     from (select distinct * from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
+             as u (account_id, campaign_id, referral_id, day)) u
+     join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
+                     = (u.account_id, u.referral_id, u.campaign_id, u.day)
+     where $5 or m.state <> 'queued'
+     order by m.account_id, m.campaign_id, m.referral_id, m.day for update of m",
+);
+
 async fn lock(
     tx: &mut PgConnection,
     messages: impl Iterator<Item = MessageKey>,
     which: Which,
 ) -> Result<BTreeMap<MessageKey, LockedMessage>, Error> {
     const OPERATION: &str = "lock messages";
-    let (targets, days): (Vec<TargetKey>, Vec<i16>) = messages.map(|key| (key.target, key.day)).unzip();
-    let keys: Keys = targets.into_iter().collect();
-    let rows: Vec<Row> = sqlx::query_as(
-        "select m.account_id, m.campaign_id, m.referral_id, m.day, m.state, m.phone, m.queued_at, m.sent_at,
-                m.delivered_at, m.read_at, m.failed_at, m.provider_id, m.error
-         from (select distinct * from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
-                 as u (account_id, campaign_id, referral_id, day)) u
-         join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
-                         = (u.account_id, u.referral_id, u.campaign_id, u.day)
-         where $5 or m.state <> 'queued'
-         order by m.account_id, m.campaign_id, m.referral_id, m.day for update of m",
-    )
-    .bind(keys.accounts)
-    .bind(keys.campaigns)
-    .bind(keys.referrals)
-    .bind(days)
-    .bind(which == Which::All)
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during(OPERATION))?;
+    let rows: Vec<Row> = LOCK
+        .query_as(messages.map(MessageKeyRow::from))
+        .bind(which == Which::All)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during(OPERATION))?;
     rows.into_iter().map(Row::message).collect::<Result<_, _>>().map_err(decode(OPERATION))
 }

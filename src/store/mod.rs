@@ -4,9 +4,13 @@
 //! added space in a query would invalidate. `now` is always an argument. Only [`Store::now`] reads the time, so all
 //! processes on one database share one clock; leader election alone uses real time.
 //!
+//! Rows reach a statement as one array per column. The module `columns` binds them by name, and compares the names with
+//! the statement while the program compiles.
+//!
 //! The module `lock` defines the order in which transactions take their locks.
 
 mod clock;
+mod columns;
 mod control;
 mod conversation;
 mod error;

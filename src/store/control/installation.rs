@@ -3,9 +3,18 @@
 use std::collections::HashSet;
 
 use crate::core::domain::{InstallationId, MessageKey};
-use crate::store::keys::Keys;
+use crate::store::columns::Batch;
+use crate::store::keys::MessageKeyRow;
 use crate::store::rows::{decode, message_key, strange};
 use crate::store::{Error, Store};
+
+const UNMARKED: Batch<MessageKeyRow> = Batch::of(
+    "select m.account_id, m.campaign_id, m.referral_id, m.day
+     from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[]) as u (account_id, campaign_id, referral_id, day)
+     join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
+                     = (u.account_id, u.referral_id, u.campaign_id, u.day)
+     where m.queued_at < (select made_at from installation)",
+);
 
 impl Store {
     /// Returns the permanent installation id of this database.
@@ -33,21 +42,11 @@ impl Store {
 
     /// Returns the messages that were queued before the database had an installation id.
     pub(in crate::store) async fn unmarked(&self, messages: &[MessageKey]) -> Result<HashSet<MessageKey>, Error> {
-        let keys: Keys = messages.iter().map(|key| key.target).collect();
-        let rows: Vec<(i32, i32, i64, i16)> = sqlx::query_as(
-            "select m.account_id, m.campaign_id, m.referral_id, m.day
-             from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[]) as u (account_id, campaign_id, referral_id, day)
-             join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
-                             = (u.account_id, u.referral_id, u.campaign_id, u.day)
-             where m.queued_at < (select made_at from installation)",
-        )
-        .bind(keys.accounts)
-        .bind(keys.campaigns)
-        .bind(keys.referrals)
-        .bind(messages.iter().map(|key| key.day).collect::<Vec<_>>())
-        .fetch_all(&self.pool)
-        .await
-        .map_err(Error::during("find messages without our id"))?;
+        let rows: Vec<(i32, i32, i64, i16)> = UNMARKED
+            .query_as(messages.iter().copied().map(MessageKeyRow::from))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::during("look which messages have no mark"))?;
         Ok(rows.into_iter().map(message_key).collect())
     }
 }

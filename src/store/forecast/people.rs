@@ -8,7 +8,8 @@ use super::runs::Member;
 use crate::core::domain::{AccountId, CampaignId, Consent, NaiveDate, Timestamp};
 use crate::core::manifest::desired::Campaign;
 use crate::core::plan::forecast::{Group, Place};
-use crate::store::runs::matcher::{Lives, Matcher, Seeker, matching};
+use crate::store::columns::Batch;
+use crate::store::runs::matcher::{BoundsRow, Lives, Matcher, Seeker, matching};
 use crate::store::{Error, Store};
 
 /// The largest difference between due instants of neighbours that are counted as one group.
@@ -142,14 +143,14 @@ impl Store {
         seekers: &[Seeker],
         now: Timestamp,
     ) -> Result<HashMap<AccountId, Waiting>, Error> {
-        const OPERATION: &str = "read people to be enrolled";
+        const OPERATION: &str = "read who is going to be enrolled";
+        const MATCHING: Batch<BoundsRow> =
+            Batch::of(concat!("select d.account_id, ", known_columns!(), matching!(), " group by d.account_id"));
         type Row = (i32, Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>);
-        let query =
-            sqlx::query_as(concat!("select d.account_id, ", known_columns!(), matching!(), " group by d.account_id"));
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         let rows: Vec<Row> = Matcher::new(lives, spec, seekers, now)
             .sooner_or_later()
-            .bind(query)
+            .query(&MATCHING)
             .persistent(false)
             .fetch_all(&mut *db)
             .await

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::core::domain::{CampaignId, Name, Phone, Timestamp};
 use crate::core::manifest::desired::Campaign;
-use crate::store::runs::matcher::{Lives, Matcher, Seeker, matching};
+use crate::store::columns::Batch;
+use crate::store::runs::matcher::{BoundsRow, Lives, Matcher, Seeker, matching};
 use crate::store::{Error, Store};
 
 /// A matching person in a form that is fit for a pull request.
@@ -32,18 +33,18 @@ impl Store {
         most: u32,
         now: Timestamp,
     ) -> Result<Vec<Match>, Error> {
-        const OPERATION: &str = "read matching people";
-        type Row = (String, String, String, String, Option<String>, Option<String>, Timestamp);
-        let query = sqlx::query_as(concat!(
+        const OPERATION: &str = "show who matches";
+        const NEWEST: Batch<BoundsRow> = Batch::of(concat!(
             "select r.external_id, (select a.external_id from account a where a.id = r.account_id),
                     left(r.name, 1), r.phone, r.country, r.language, r.registered_at",
             matching!(),
             " and d.room > 0 order by r.registered_at desc, r.id desc limit $19"
         ));
+        type Row = (String, String, String, String, Option<String>, Option<String>, Timestamp);
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         let lives = Lives::of(&mut db, name, campaign).await?;
         let rows: Vec<Row> = Matcher::new(&lives, spec, seekers, now)
-            .bind(query)
+            .query(&NEWEST)
             .bind(i64::from(most))
             .persistent(false)
             .fetch_all(&mut *db)

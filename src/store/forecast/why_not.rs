@@ -5,8 +5,9 @@ use sqlx::PgConnection;
 
 use crate::core::domain::{AccountId, CampaignId, Name, ReferralId, Timestamp};
 use crate::core::manifest::desired::Campaign;
+use crate::store::columns::Batch;
 use crate::store::rows::strange;
-use crate::store::runs::matcher::{Lives, Matcher, Seeker, conditions, matching, people};
+use crate::store::runs::matcher::{BoundsRow, Lives, Matcher, Seeker, conditions, matching, people};
 use crate::store::{Error, Store};
 
 /// The reason why a campaign does not enroll a person. If several apply, the first in this order is reported.
@@ -141,8 +142,8 @@ impl Store {
         seekers: &[Seeker],
         now: Timestamp,
     ) -> Result<Vec<(AccountId, Option<WhyNot>, u64)>, Error> {
-        const OPERATION: &str = "count people that do not match";
-        let query = sqlx::query_as(concat!(
+        const OPERATION: &str = "count who does not match";
+        const COUNT: Batch<BoundsRow> = Batch::of(concat!(
             "select d.account_id, ",
             conditions!(first_reason),
             " as reason, count(*), max(d.room) ",
@@ -152,7 +153,7 @@ impl Store {
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         let lives = Lives::of(&mut db, name, campaign).await?;
         let rows: Vec<(i32, Option<String>, i64, Option<i64>)> = Matcher::new(&lives, spec, seekers, now)
-            .bind(query)
+            .query(&COUNT)
             .persistent(false)
             .fetch_all(&mut *db)
             .await
@@ -182,14 +183,15 @@ impl Store {
         referral: ReferralId,
         now: Timestamp,
     ) -> Result<Option<Vec<WhyNot>>, Error> {
-        const OPERATION: &str = "find why a person does not match";
-        let query = sqlx::query_as(concat!("select ", conditions!(all_reasons), people!(), " and r.id = $19"));
+        const OPERATION: &str = "look why somebody does not match";
+        const REASONS: Batch<BoundsRow> =
+            Batch::of(concat!("select ", conditions!(all_reasons), people!(), " and r.id = $19"));
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         let lives = Lives::of(&mut db, name, campaign).await?;
         let matcher = Matcher::new(&lives, spec, std::slice::from_ref(seeker), now);
         let row: Option<(Vec<String>,)> = matcher
             .clone()
-            .bind(query)
+            .query(&REASONS)
             .bind(referral.0)
             .persistent(false)
             .fetch_optional(&mut *db)
@@ -207,14 +209,14 @@ impl Store {
 
 /// Returns the number of matching people who are enrolled before `referral`.
 async fn newer(db: &mut PgConnection, matcher: Matcher, referral: ReferralId) -> Result<u64, Error> {
-    let query = sqlx::query_as(concat!(
+    const NEWER: Batch<BoundsRow> = Batch::of(concat!(
         "select count(*)",
         matching!(),
         " and (r.registered_at, r.id) > (select p.registered_at, p.id from referral p
                                          where p.account_id = d.account_id and p.id = $19)"
     ));
     let (count,): (i64,) = matcher
-        .bind(query)
+        .query(&NEWER)
         .bind(referral.0)
         .persistent(false)
         .fetch_one(db)

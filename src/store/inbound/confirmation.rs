@@ -12,6 +12,7 @@ use crate::core::dispatch::program::{Rendered, SpokenBy};
 use crate::core::domain::{AccountId, CampaignId, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::outcome::{ATTEMPTS, Outcome, Reaction};
 use crate::core::manifest::desired::policy::{AccountPolicy, Policies};
+use crate::store::columns::{Batch, columns};
 use crate::store::rows::decode;
 use crate::store::{Error, Store};
 
@@ -27,40 +28,33 @@ const NO_DAY: i16 = 0;
 /// The language of people without a known one.
 const USUAL: &str = "en";
 
-/// A STOP to be confirmed.
-#[derive(Debug)]
-pub(super) struct OptedOut<'a> {
-    pub(super) account: AccountId,
-    pub(super) phone: &'a str,
-    pub(super) channel: &'a str,
-    /// The number to which the person wrote.
-    pub(super) sender: Option<&'a str>,
-    pub(super) at: Timestamp,
+columns! {
+    /// A STOP to be confirmed; `sender` is the number to which the person wrote.
+    pub(super) struct OptedOut<'a> {
+        account_id: AccountId,
+        phone: &'a str,
+        channel: &'a str,
+        sender: Option<&'a str>,
+        at: Timestamp,
+    }
 }
 
+const ASK: Batch<OptedOut<'_>> = Batch::of(
+    "insert into confirmation (account_id, phone, channel, sender, language, heard_at, due_at)
+     select u.account_id, u.phone, u.channel, u.sender, coalesce(r.language, a.language), u.at, $6
+     from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+          as u (account_id, phone, channel, sender, at)
+     join account a on a.id = u.account_id
+     left join referral r on (r.account_id, r.phone) = (u.account_id, u.phone) and r.is_current",
+);
+
 /// Queues confirmations for these people, in the transaction that records their STOP.
-pub(super) async fn ask(tx: &mut PgConnection, stopped: &[OptedOut<'_>], now: Timestamp) -> Result<(), Error> {
+pub(super) async fn ask(tx: &mut PgConnection, stopped: Vec<OptedOut<'_>>, now: Timestamp) -> Result<(), Error> {
     if stopped.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "insert into confirmation (account_id, phone, channel, sender, language, heard_at, due_at)
-         select u.account_id, u.phone, u.channel, u.sender, coalesce(r.language, a.language), u.at, $6
-         from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-                as u (account_id, phone, channel, sender, at)
-         join account a on a.id = u.account_id
-         left join referral r on (r.account_id, r.phone) = (u.account_id, u.phone) and r.is_current",
-    )
-    .bind(stopped.iter().map(|one| one.account.0).collect::<Vec<_>>())
-    .bind(stopped.iter().map(|one| one.phone).collect::<Vec<_>>())
-    .bind(stopped.iter().map(|one| one.channel).collect::<Vec<_>>())
-    .bind(stopped.iter().map(|one| one.sender).collect::<Vec<_>>())
-    .bind(stopped.iter().map(|one| one.at).collect::<Vec<_>>())
-    .bind(now)
-    .execute(tx)
-    .await
-    .map_err(Error::during("save confirmations to send"))?;
-    Ok(())
+    let asked = ASK.query(stopped).bind(now).execute(tx).await;
+    asked.map(drop).map_err(Error::during("note who is to be told that they were heard"))
 }
 
 /// Cancels the confirmations not sent yet to these phones.

@@ -6,9 +6,9 @@ use sqlx::PgConnection;
 
 use super::provider_receipt::{Receipt, ReceiptStatus};
 use super::suppression::Listed;
-use crate::core::domain::{MessageKey, Phone, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, Timestamp};
 use crate::core::lifecycle::outcome::{Consequence, Refusal, failed_later};
-use crate::store::keys::Keys;
+use crate::store::columns::{Batch, columns};
 use crate::store::schedule::wake::{Changed, look_again};
 use crate::store::send::refusal::{Counts, Refused, take_effect};
 use crate::store::send::target_rows::{TargetRow, TargetRows};
@@ -32,6 +32,27 @@ pub(super) fn failures(receipts: &[Receipt]) -> Vec<Failure<'_>> {
     of.into_values().collect()
 }
 
+columns! {
+    /// A message that failed, by the provider's report.
+    struct FailureRow<'a> {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        referral_id: ReferralId,
+        day: i16,
+        provider_id: Option<&'a str>,
+    }
+}
+
+const PHONES: Batch<FailureRow<'_>> = Batch::of(
+    "select distinct m.phone
+     from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[])
+          as u (account_id, campaign_id, referral_id, day, provider_id)
+     join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
+                     = (u.account_id, u.referral_id, u.campaign_id, u.day)
+     where m.state in ('sending', 'sent', 'delivered', 'uncertain') and m.phone <> ''
+       and coalesce(m.provider_id = u.provider_id, true)",
+);
+
 impl Store {
     /// Suppresses people who, by the provider's report, refuse messages. This comes first and in its own transaction,
     /// as for outcomes: after a crash the people are suppressed, and the provider repeats the receipt.
@@ -52,24 +73,15 @@ impl Store {
     /// Returns the phones of the messages in `receipts` that have not failed yet and carry the same provider id. Erased
     /// people have no phone any more.
     async fn phones_of(&self, receipts: &[&Receipt]) -> Result<Vec<String>, Error> {
-        let keys: Keys = receipts.iter().map(|receipt| receipt.key.target).collect();
-        sqlx::query_scalar(
-            "select distinct m.phone
-             from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[])
-                    as u (account_id, campaign_id, referral_id, day, provider_id)
-             join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
-                             = (u.account_id, u.referral_id, u.campaign_id, u.day)
-             where m.state in ('sending', 'sent', 'delivered', 'uncertain') and m.phone <> ''
-               and coalesce(m.provider_id = u.provider_id, true)",
-        )
-        .bind(keys.accounts)
-        .bind(keys.campaigns)
-        .bind(keys.referrals)
-        .bind(receipts.iter().map(|receipt| receipt.key.day).collect::<Vec<_>>())
-        .bind(receipts.iter().map(|receipt| receipt.provider_id.as_deref()).collect::<Vec<_>>())
-        .fetch_all(&self.pool)
-        .await
-        .map_err(Error::during("look for the phones of receipts"))
+        let rows = receipts.iter().map(|receipt| FailureRow {
+            account_id: receipt.key.target.account,
+            campaign_id: receipt.key.target.campaign,
+            referral_id: receipt.key.target.referral,
+            day: receipt.key.day,
+            provider_id: receipt.provider_id.as_deref(),
+        });
+        let phones = PHONES.query_scalar(rows).fetch_all(&self.pool).await;
+        phones.map_err(Error::during("look for the phones of receipts"))
     }
 }
 
@@ -84,15 +96,13 @@ pub(super) struct News<'a> {
 
 /// Applies the effects of `failures`. The lanes are locked.
 pub(super) async fn have_effect(tx: &mut PgConnection, failures: &[News<'_>], now: Timestamp) -> Result<(), Error> {
-    let (mut targets, mut changed, mut refused) = (TargetRows::default(), Changed::default(), Vec::new());
+    let (mut targets, mut changed, mut refused) = (TargetRows::default(), Vec::new(), Vec::new());
     for News { failure: Failure { receipt, refusal }, at, handed_at } in failures {
         let key = receipt.key.target;
         let (exit, consequence) = failed_later(refusal.reaction);
         if let Some(exit) = exit {
             targets.push(key, TargetRow::Exited(exit), *at);
-            changed.keys.push(key);
-            changed.at.push(now);
-            changed.gave_back.push(false);
+            changed.push(Changed::of(key, now, false));
         }
         refused.push(Refused {
             run: (key.account, key.campaign),

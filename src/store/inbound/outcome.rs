@@ -6,14 +6,14 @@ use sqlx::PgConnection;
 
 use super::suppression::Listed;
 use crate::core::dispatch::OutgoingMessage;
-use crate::core::domain::{AccountId, NaiveDate, Name, Phone, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, Name, Phone, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::outcome::{Consequence, Following, Outcome, OutcomeEffects};
-use crate::store::keys::Keys;
+use crate::store::columns::{Batch, columns};
 use crate::store::lock::lock_lanes;
 use crate::store::schedule::wake::{Changed, look_again};
 use crate::store::send::lease::return_leases;
 use crate::store::send::message_rows;
-use crate::store::send::quota::give_back;
+use crate::store::send::quota::{Returned, give_back};
 use crate::store::send::refusal::{Counts, Refused, take_effect};
 use crate::store::send::target_rows::{TargetRow, TargetRows};
 use crate::store::{Error, Store};
@@ -70,10 +70,7 @@ async fn follow<'a>(
     now: Timestamp,
 ) -> Result<Vec<Refused<'a>>, Error> {
     let mut targets = TargetRows::default();
-    let mut changed = Changed::default();
-    let (mut back, mut back_days): (Keys, Vec<NaiveDate>) = (Keys::default(), Vec::new());
-    let mut failures = (Keys::default(), Vec::<i16>::new());
-    let mut refused = Vec::new();
+    let (mut changed, mut returned, mut failures, mut refused) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (claimed, outcome, settlement) in settled {
         let (key, at) = (claimed.key.target, now.max(claimed.claimed_at));
         match settlement.following {
@@ -84,19 +81,16 @@ async fn follow<'a>(
                 targets.push(key, row, at);
             }
             Following::DayFailed { failed_days } => {
-                failures.0.push(key);
-                failures.1.push(i16::try_from(failed_days).unwrap_or(i16::MAX));
+                failures.push(FailuresRow::of(key, failed_days));
             }
             Following::Leave(exit) => targets.push(key, TargetRow::Exited(exit), at),
         }
         if settlement.following != Following::Nothing || settlement.give_back {
-            changed.keys.push(key);
-            changed.at.push(at);
-            changed.gave_back.push(settlement.give_back);
+            changed.push(Changed::of(key, at, settlement.give_back));
         }
         if settlement.give_back {
-            back.push(key);
-            back_days.push(claimed.quota_date);
+            let (account_id, campaign_id) = (key.account, key.campaign);
+            returned.push(Returned { account_id, campaign_id, day: claimed.quota_date });
         }
         let (error, counts) = match outcome {
             Outcome::Accepted { .. } => continue,
@@ -113,35 +107,42 @@ async fn follow<'a>(
             counts,
         });
     }
-    if changed.at.is_empty() && refused.is_empty() {
+    if changed.is_empty() && refused.is_empty() {
         return Ok(refused);
     }
-    let concerned = changed.keys.accounts.iter().map(|id| AccountId(*id)).chain(refused.iter().map(|one| one.run.0));
+    let concerned = changed.iter().map(|one| one.account_id).chain(refused.iter().map(|one| one.run.0));
     lock_lanes(tx, &concerned.collect::<Vec<_>>()).await?;
     targets.save(tx).await?;
-    if !failures.1.is_empty() {
-        count_failed_days(tx, failures.0, failures.1).await?;
+    if !failures.is_empty() {
+        COUNT_FAILED_DAYS.query(failures).execute(&mut *tx).await.map_err(Error::during("count failed days"))?;
     }
     look_again(tx, changed).await?;
-    if !back_days.is_empty() {
-        give_back(tx, back, back_days).await?;
+    if !returned.is_empty() {
+        give_back(tx, returned).await?;
     }
     Ok(refused)
 }
 
-async fn count_failed_days(tx: &mut PgConnection, keys: Keys, failed_days: Vec<i16>) -> Result<(), Error> {
-    sqlx::query(
-        "update target t set failed_days = u.failed_days
-         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
-              as u (account_id, campaign_id, referral_id, failed_days)
-         where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)",
-    )
-    .bind(keys.accounts)
-    .bind(keys.campaigns)
-    .bind(keys.referrals)
-    .bind(failed_days)
-    .execute(tx)
-    .await
-    .map_err(Error::during("count failed days"))?;
-    Ok(())
+columns! {
+    /// A target, and the days in a row on which its message failed.
+    struct FailuresRow {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        referral_id: ReferralId,
+        failed_days: i16,
+    }
 }
+
+impl FailuresRow {
+    fn of(key: TargetKey, failed_days: u16) -> Self {
+        let TargetKey { account: account_id, campaign: campaign_id, referral: referral_id } = key;
+        Self { account_id, campaign_id, referral_id, failed_days: i16::try_from(failed_days).unwrap_or(i16::MAX) }
+    }
+}
+
+const COUNT_FAILED_DAYS: Batch<FailuresRow> = Batch::of(
+    "update target t set failed_days = u.failed_days
+     from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
+          as u (account_id, campaign_id, referral_id, failed_days)
+     where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)",
+);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::PgConnection;
 
-use crate::core::domain::{MessageKey, Phone};
-use crate::store::keys::Keys;
+use crate::core::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId};
+use crate::store::columns::{Batch, columns};
 use crate::store::rows::message_key;
 use crate::store::{Error, Store};
 
@@ -37,28 +37,40 @@ impl Store {
     }
 }
 
+columns! {
+    /// The provider's name for a message.
+    struct NameRow<'a> {
+        provider_id: &'a str,
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        referral_id: ReferralId,
+        day: i16,
+    }
+}
+
+const LEARN: Batch<NameRow<'_>> = Batch::of(
+    "insert into provider_message (provider_id, account_id, campaign_id, referral_id, day)
+     select provider_id, account_id, campaign_id, referral_id, day
+     from unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::smallint[])
+          as u (provider_id, account_id, campaign_id, referral_id, day)
+     where not exists (select from provider_message p where p.provider_id = u.provider_id)
+     order by provider_id on conflict (provider_id) do nothing",
+);
+
 /// Records new names, in key order, so that concurrent transactions do not deadlock.
 pub(super) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) -> Result<(), Error> {
     let told: BTreeMap<&str, Told<'_>> = told.into_iter().map(|told| (told.provider_id, told)).collect();
     if told.is_empty() {
         return Ok(());
     }
-    let keys: Keys = told.values().map(|told| told.key.target).collect();
-    sqlx::query(
-        "insert into provider_message (provider_id, account_id, campaign_id, referral_id, day)
-         select * from unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::smallint[])
-           as u (provider_id, account_id, campaign_id, referral_id, day)
-         where not exists (select from provider_message p where p.provider_id = u.provider_id)
-         order by provider_id on conflict (provider_id) do nothing",
-    )
-    .bind(told.keys().collect::<Vec<_>>())
-    .bind(keys.accounts)
-    .bind(keys.campaigns)
-    .bind(keys.referrals)
-    .bind(told.values().map(|told| told.key.day).collect::<Vec<_>>())
-    .execute(&mut *tx)
-    .await
-    .map_err(Error::during("save the provider's ids of messages"))?;
+    let names = told.values().map(|told| NameRow {
+        provider_id: told.provider_id,
+        account_id: told.key.target.account,
+        campaign_id: told.key.target.campaign,
+        referral_id: told.key.target.referral,
+        day: told.key.day,
+    });
+    LEARN.query(names).execute(&mut *tx).await.map_err(Error::during("note what messages are called"))?;
     learn_people(tx, told.into_values().filter_map(|told| told.alias).collect()).await
 }
 

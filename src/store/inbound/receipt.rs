@@ -9,9 +9,9 @@ use super::failed_receipt::{News, failures, have_effect};
 use super::provider_message;
 use super::provider_message::Told;
 use super::provider_receipt::{Receipt, ReceiptStatus};
-use crate::core::domain::{AccountId, MessageKey, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, Timestamp};
 use crate::core::lifecycle::message::step;
-use crate::store::keys::Keys;
+use crate::store::columns::{Batch, columns};
 use crate::store::lock::{LockedMessage, lock_handed_over, lock_lanes};
 use crate::store::{Error, Store};
 
@@ -124,25 +124,41 @@ impl LockedMessage {
     }
 }
 
+columns! {
+    /// A message, after its receipts.
+    struct ReceiptRow<'a> {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        referral_id: ReferralId,
+        day: i16,
+        state: &'a str,
+        sent_at: Option<Timestamp>,
+        delivered_at: Option<Timestamp>,
+        read_at: Option<Timestamp>,
+        failed_at: Option<Timestamp>,
+        provider_id: Option<&'a str>,
+        error: Option<&'a str>,
+    }
+}
+
+const SAVE: Batch<ReceiptRow<'_>> = Batch::of(include_str!("receipt_save.sql"));
+
 async fn save(tx: &mut PgConnection, known: &BTreeMap<MessageKey, LockedMessage>) -> Result<(), Error> {
     if known.is_empty() {
         return Ok(());
     }
-    let keys: Keys = known.keys().map(|key| key.target).collect();
-    sqlx::query(include_str!("receipt_save.sql"))
-        .bind(keys.accounts)
-        .bind(keys.campaigns)
-        .bind(keys.referrals)
-        .bind(known.keys().map(|key| key.day).collect::<Vec<_>>())
-        .bind(known.values().map(|message| message.state.as_str()).collect::<Vec<_>>())
-        .bind(known.values().map(|message| message.sent_at).collect::<Vec<_>>())
-        .bind(known.values().map(|message| message.delivered_at).collect::<Vec<_>>())
-        .bind(known.values().map(|message| message.read_at).collect::<Vec<_>>())
-        .bind(known.values().map(|message| message.provider_id.as_deref()).collect::<Vec<_>>())
-        .bind(known.values().map(|message| message.error.as_deref()).collect::<Vec<_>>())
-        .bind(known.values().map(|message| message.failed_at).collect::<Vec<_>>())
-        .execute(tx)
-        .await
-        .map_err(Error::during("save receipts"))?;
-    Ok(())
+    let rows = known.iter().map(|(key, message)| ReceiptRow {
+        account_id: key.target.account,
+        campaign_id: key.target.campaign,
+        referral_id: key.target.referral,
+        day: key.day,
+        state: message.state.as_str(),
+        sent_at: message.sent_at,
+        delivered_at: message.delivered_at,
+        read_at: message.read_at,
+        failed_at: message.failed_at,
+        provider_id: message.provider_id.as_deref(),
+        error: message.error.as_deref(),
+    });
+    SAVE.query(rows).execute(tx).await.map(drop).map_err(Error::during("save receipts"))
 }

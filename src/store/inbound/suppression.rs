@@ -13,7 +13,6 @@ use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::target::Exit;
 use crate::store::event::{Event, tell};
 use crate::store::facts::erased;
-use crate::store::keys::Keys;
 use crate::store::lock::{lock_lanes, lock_suppression_rows, lock_suppressions};
 use crate::store::schedule::wake::{Changed, look_again, wake};
 use crate::store::send::target_rows::{TargetRow, TargetRows};
@@ -214,16 +213,15 @@ pub(in crate::store) async fn let_go(
     .fetch_all(&mut *tx)
     .await
     .map_err(Error::during("look for the targets of phones"))?;
-    let (mut keys, mut targets) = (Keys::default(), TargetRows::default());
+    let (mut changed, mut targets) = (Vec::new(), TargetRows::default());
     for (account, campaign, referral) in &rows {
         let (account, campaign) = (AccountId(*account), CampaignId(*campaign));
         let key = TargetKey { account, campaign, referral: ReferralId(*referral) };
-        keys.push(key);
+        // The run's quota stays taken until the messages in flight have outcomes.
+        changed.push(Changed::of(key, now, false));
         targets.push(key, TargetRow::Exited(exit), now);
     }
     targets.save(tx).await?;
-    // The run's quota stays taken until the messages in flight have outcomes.
-    let changed = Changed { keys, at: vec![now; rows.len()], gave_back: vec![false; rows.len()] };
     look_again(tx, changed).await?;
     Ok(rows.len() as u64)
 }

@@ -11,7 +11,8 @@ use crate::core::dispatch::lane;
 use crate::core::dispatch::lane::{Lane, LaneRun};
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, TargetKey, Timestamp};
-use crate::store::keys::Keys;
+use crate::store::columns::Batch;
+use crate::store::keys::TargetKeyRow;
 use crate::store::rows::decode;
 use crate::store::send::lane_rows::{
     CandidateRow, LaneRow, LaneRunRow, candidate_columns, candidate_messages, lane_columns, lane_run_columns,
@@ -28,33 +29,34 @@ pub struct Asked {
     pub earliest: Option<Timestamp>,
 }
 
+const WAITING: Batch<TargetKeyRow> = Batch::of(concat!(
+    "select ",
+    candidate_columns!(),
+    ", ",
+    recipient_columns!(),
+    " from unnest($1::int[], $2::int[], $3::bigint[]) as q (account_id, campaign_id, referral_id)
+     join target t using (account_id, campaign_id, referral_id)
+     join referral r on r.account_id = t.account_id and r.id = t.referral_id
+     ",
+    candidate_messages!(),
+    " where t.due_at is not null"
+));
+
 /// Returns the gate's question at `now` about each of `keys` that waits for a message of a campaign in force.
 pub(super) async fn questions(
     tx: &mut PgConnection,
     program: &Program,
-    keys: Keys,
+    keys: Vec<TargetKey>,
     now: Timestamp,
 ) -> Result<HashMap<TargetKey, Asked>, Error> {
-    let lanes = lanes(tx, program, &keys.accounts).await?;
-    let runs = lane_runs(tx, &keys.accounts).await?;
-    let rows: Vec<CandidateRow> = sqlx::query_as(concat!(
-        "select ",
-        candidate_columns!(),
-        ", ",
-        recipient_columns!(),
-        " from unnest($1::int[], $2::int[], $3::bigint[]) as q (account_id, campaign_id, referral_id)
-         join target t using (account_id, campaign_id, referral_id)
-         join referral r on r.account_id = t.account_id and r.id = t.referral_id
-         ",
-        candidate_messages!(),
-        " where t.due_at is not null"
-    ))
-    .bind(keys.accounts)
-    .bind(keys.campaigns)
-    .bind(keys.referrals)
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during("read waiting people"))?;
+    let accounts: Vec<i32> = keys.iter().map(|key| key.account.0).collect();
+    let lanes = lanes(tx, program, &accounts).await?;
+    let runs = lane_runs(tx, &accounts).await?;
+    let rows: Vec<CandidateRow> = WAITING
+        .query_as(keys.into_iter().map(TargetKeyRow::from))
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("read who waits"))?;
     let mut questions = HashMap::new();
     for row in rows {
         let (account, person) = row.candidate().map_err(decode("read waiting people"))?;

@@ -12,7 +12,6 @@ use crate::core::dispatch::gate::{Question, Verdict};
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, CampaignId, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::target::Exit;
-use crate::store::keys::Keys;
 use crate::store::rows::{decode, strange};
 
 /// A target: `get targets -o json`. The person's identity is not part of that contract and appears in tables only.
@@ -181,7 +180,7 @@ pub(super) async fn targets_asked(
     .fetch_all(&mut *tx)
     .await
     .map_err(Error::during("read the targets"))?;
-    let keys: Keys = rows.iter().filter(|row| asked(row)).map(TargetRow::key).collect();
+    let keys = rows.iter().filter(|row| asked(row)).map(TargetRow::key).collect();
     let mut questions = questions(tx, program, keys, now).await?;
     let target = |row: TargetRow| {
         let (key, is_due) = (row.key(), row.is_due(now));

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::matcher::{Lives, Matcher, Seeker, matching};
+use super::matcher::{BoundsRow, Lives, Matcher, Seeker, matching};
 use crate::core::dispatch::lane::DayCount;
 use crate::core::dispatch::program::{CampaignProgram, Program};
 use crate::core::domain::{AccountId, CampaignId, NaiveDate, Timestamp, Zone};
@@ -12,6 +12,7 @@ use crate::core::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pas
 use crate::core::lifecycle::run::{Phase, Reason, may_act};
 use crate::core::manifest::desired::Campaign;
 use crate::core::manifest::desired::policy::Policies;
+use crate::store::columns::{Batch, columns};
 use crate::store::generation::in_force;
 use crate::store::lock::try_lock_enrollment;
 use crate::store::lock::{lock_lanes, try_share_imports, try_share_suppressions};
@@ -83,12 +84,12 @@ impl Store {
         let people_of = |account: AccountId| {
             found.binary_search_by_key(&account, |(account, ..)| *account).map_or(0, |i| found[i].1)
         };
-        let mut passes = Passes::default();
-        for run in &due {
+        let passes = due.iter().map(|run| {
             let ripe = young.binary_search_by_key(&run.account, |(account, _)| *account).map(|i| young[i].1).ok();
-            passes.push(run, spec, people_of(run.account), ripe, now);
-        }
-        passes.save(&mut tx, id, now).await?;
+            PassRow::of(run, spec, people_of(run.account), ripe, now)
+        });
+        let saved = SAVE_PASSES.query(passes).bind(id.0).bind(now).execute(&mut *tx).await;
+        saved.map_err(Error::during("save the enrollment passes"))?;
         wake_lanes_at(&mut tx, found.iter().map(|(account, _, due)| (*account, *due))).await?;
         tx.commit().await.map_err(Error::during("commit an enrollment"))?;
         Ok(Enrolled { runs: due.len(), people: found.iter().map(|(_, people, _)| people).sum() })
@@ -168,23 +169,23 @@ macro_rules! insert_matched {
 }
 
 /// Enrolls the newest people, as many as there is room for.
-const NEWEST: &str = concat!(
+const NEWEST: Batch<BoundsRow> = Batch::of(concat!(
     "with matched as (
        select r.account_id, r.id, r.registered_at, d.room,
               row_number() over (partition by r.account_id order by r.registered_at desc, r.id desc) as rank",
     matching!(),
     ")",
     insert_matched!()
-);
+));
 
 /// Enrolls everybody, in index order.
-const EVERYBODY: &str = concat!(
+const EVERYBODY: Batch<BoundsRow> = Batch::of(concat!(
     "with matched as (
        select r.account_id, r.id, r.registered_at, d.room, 1 as rank",
     matching!(),
     " order by r.account_id, r.id)",
     insert_matched!()
-);
+));
 
 /// Enrolls matching people. Returns their number and the first due time by account.
 async fn insert(
@@ -197,11 +198,11 @@ async fn insert(
 ) -> Result<Vec<(AccountId, u64, Timestamp)>, Error> {
     // Order matters only if not everybody fits; otherwise rows are inserted in index order.
     let limited = seekers.iter().any(|seeker| seeker.room < u64::MAX);
-    let query = sqlx::query_as(if limited { NEWEST } else { EVERYBODY });
+    let statement = if limited { NEWEST } else { EVERYBODY };
     let first_due = campaign.cadence.first(now);
     let lives = Lives::of(tx, &campaign.name, id).await?;
     let rows: Vec<(i32, i64, Timestamp)> = Matcher::new(&lives, &campaign.spec, seekers, now)
-        .bind(query)
+        .query(&statement)
         .bind(first_due)
         .bind(revision)
         .persistent(false)
@@ -236,20 +237,28 @@ async fn youngest(
     Ok(rows.into_iter().map(|(account, registered)| (AccountId(account), ripe(registered))).collect())
 }
 
-/// The results of a pass for its runs, as columns.
-#[derive(Default)]
-struct Passes {
-    accounts: Vec<i32>,
-    found: Vec<i32>,
-    /// 1 for a pass that was not cut short by the daily limit.
-    full: Vec<i32>,
-    days: Vec<NaiveDate>,
-    enrolled: Vec<i32>,
-    enroll_at: Vec<Option<Timestamp>>,
+columns! {
+    /// The result of a pass for a run; `complete` is 1 if the daily limit did not cut the pass short.
+    struct PassRow {
+        account_id: AccountId,
+        found: i32,
+        complete: i32,
+        day: NaiveDate,
+        enrolled: i32,
+        enroll_at: Option<Timestamp>,
+    }
 }
 
-impl Passes {
-    fn push(&mut self, run: &DueRun, spec: &Campaign, found: u64, ripe: Option<Timestamp>, now: Timestamp) {
+const SAVE_PASSES: Batch<PassRow> = Batch::of(
+    "update run r set passes = r.passes + p.complete, last_pass_found = p.found, enrolled_on = p.day,
+                      enrolled = p.enrolled, enroll_at = p.enroll_at, check_at = $8
+     from unnest($1::int[], $2::int[], $3::int[], $4::date[], $5::int[], $6::timestamptz[])
+          as p (account_id, found, complete, day, enrolled, enroll_at)
+     where r.account_id = p.account_id and r.campaign_id = $7",
+);
+
+impl PassRow {
+    fn of(run: &DueRun, spec: &Campaign, found: u64, ripe: Option<Timestamp>, now: Timestamp) -> Self {
         let taken = run.taken();
         let Pass { cut_short, again } = after_pass(spec, run.enrolls, taken, found);
         let midnight = run.zone.next_day(now);
@@ -263,35 +272,15 @@ impl Passes {
             }
         };
         let small = |n: u64| i32::try_from(n).unwrap_or(i32::MAX);
-        self.accounts.push(run.account.0);
-        // A pass without room for everybody does not prove that nobody is left.
-        self.found.push(small(if cut_short { found.max(1) } else { found }));
-        self.full.push(i32::from(!cut_short));
-        self.days.push(run.enrolled.on.map_or(run.today, |on| on.max(run.today)));
-        self.enrolled.push(small(u64::from(taken.today) + found));
-        self.enroll_at.push(again);
-    }
-
-    async fn save(self, tx: &mut PgConnection, id: CampaignId, now: Timestamp) -> Result<(), Error> {
-        sqlx::query(
-            "update run r set passes = r.passes + p.full, last_pass_found = p.found, enrolled_on = p.day,
-                              enrolled = p.enrolled, enroll_at = p.enroll_at, check_at = $8
-             from unnest($2::int[], $3::int[], $4::int[], $5::date[], $6::int[], $7::timestamptz[])
-                  as p (account_id, found, \"full\", day, enrolled, enroll_at)
-             where r.account_id = p.account_id and r.campaign_id = $1",
-        )
-        .bind(id.0)
-        .bind(self.accounts)
-        .bind(self.found)
-        .bind(self.full)
-        .bind(self.days)
-        .bind(self.enrolled)
-        .bind(self.enroll_at)
-        .bind(now)
-        .execute(tx)
-        .await
-        .map_err(Error::during("save the enrollment passes"))?;
-        Ok(())
+        Self {
+            account_id: run.account,
+            // A pass without room for everybody does not prove that nobody is left.
+            found: small(if cut_short { found.max(1) } else { found }),
+            complete: i32::from(!cut_short),
+            day: run.enrolled.on.map_or(run.today, |on| on.max(run.today)),
+            enrolled: small(u64::from(taken.today) + found),
+            enroll_at: again,
+        }
     }
 }
 

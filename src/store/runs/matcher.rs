@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use chrono::{Months, NaiveDate, TimeDelta};
 use serde_json::Value;
-use sqlx::postgres::PgArguments;
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::QueryAs;
-use sqlx::{PgConnection, Postgres};
+use sqlx::{FromRow, PgConnection, Postgres};
 
 use crate::core::domain::{AccountId, CampaignId, Name, Timestamp, Zone};
 use crate::core::manifest::desired::{Campaign, ConsentPolicy, Subscription};
 use crate::store::Error;
+use crate::store::columns::{Batch, columns};
 
 /// Every condition of a match, with the name of the reason for its failure: the one list, in the order in which
 /// reasons are reported. The macro `$form` expands it.
@@ -54,7 +55,7 @@ macro_rules! conditions {
 pub(in crate::store) use conditions;
 
 /// The `from … where …` for every referral of the examined accounts, aliases `r` (referral) and `d` (account
-/// with its bounds). Parameters `$1` to `$18` are those of [`Matcher::bind`]; a statement's own start at `$19`.
+/// with its bounds). Parameters `$1` to `$18` are those of [`Matcher::query`]; a statement's own start at `$19`.
 macro_rules! people {
     () => {
         " from unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::date[], $5::date[], $6::bigint[])
@@ -131,18 +132,24 @@ impl Earlier {
     }
 }
 
+columns! {
+    /// The bounds of an account; `room` is `None` where the account enrolls nobody.
+    pub(in crate::store) struct BoundsRow {
+        account_id: AccountId,
+        registered_from: Option<Timestamp>,
+        registered_before: Option<Timestamp>,
+        born_from: Option<NaiveDate>,
+        born_to: Option<NaiveDate>,
+        room: Option<i64>,
+    }
+}
+
 /// A campaign's filter, with its times computed for each account.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Matcher {
-    accounts: Vec<i32>,
-    registered_from: Vec<Option<Timestamp>>,
-    registered_before: Vec<Option<Timestamp>>,
+    bounds: Vec<BoundsRow>,
     /// Registrations from this instant on are too recent for `enrollAfter`.
     old_enough: Option<Timestamp>,
-    born_from: Vec<Option<NaiveDate>>,
-    born_to: Vec<Option<NaiveDate>>,
-    /// `None` where the account enrolls nobody.
-    rooms: Vec<Option<i64>>,
     legacy: bool,
     paid: Option<bool>,
     countries: Option<Vec<String>>,
@@ -164,20 +171,20 @@ impl Matcher {
         let list = |items: Vec<String>| (!items.is_empty()).then_some(items);
         // A person is n years old from the n-th birthday to the day before the next one.
         let years_before = |day: NaiveDate, years: u16| day.checked_sub_months(Months::new(12 * u32::from(years)));
+        let bounds = |seeker: &Seeker| {
+            let today = seeker.zone.date(now);
+            BoundsRow {
+                account_id: seeker.account,
+                registered_from: filter.registered_from.map(|moment| moment.at(&seeker.zone)),
+                registered_before: filter.registered_to.map(|moment| moment.at(&seeker.zone)),
+                born_from: filter.age_max.and_then(|most| years_before(today, most + 1)?.succ_opt()),
+                born_to: filter.age_min.and_then(|least| years_before(today, least)),
+                room: seeker.enrolls.then(|| i64::try_from(seeker.room).unwrap_or(i64::MAX)),
+            }
+        };
         Self {
-            accounts: seekers.iter().map(|s| s.account.0).collect(),
-            registered_from: seekers.iter().map(|s| filter.registered_from.map(|m| m.at(&s.zone))).collect(),
-            registered_before: seekers.iter().map(|s| filter.registered_to.map(|m| m.at(&s.zone))).collect(),
+            bounds: seekers.iter().map(bounds).collect(),
             old_enough: (!spec.enroll_after.is_zero()).then_some(old_enough),
-            born_from: seekers
-                .iter()
-                .map(|s| {
-                    let oldest = years_before(s.zone.date(now), filter.age_max? + 1)?;
-                    oldest.succ_opt()
-                })
-                .collect(),
-            born_to: seekers.iter().map(|s| years_before(s.zone.date(now), filter.age_min?)).collect(),
-            rooms: seekers.iter().map(|s| s.enrolls.then(|| i64::try_from(s.room).unwrap_or(i64::MAX))).collect(),
             legacy: spec.consent == ConsentPolicy::Legacy,
             paid: match filter.subscription {
                 Subscription::Unpaid => Some(false),
@@ -202,17 +209,12 @@ impl Matcher {
     }
 
     /// Binds `$1` to `$18` of [`matching!`].
-    pub(in crate::store) fn bind<O>(
-        self,
-        query: QueryAs<'_, Postgres, O, PgArguments>,
-    ) -> QueryAs<'_, Postgres, O, PgArguments> {
-        query
-            .bind(self.accounts)
-            .bind(self.registered_from)
-            .bind(self.registered_before)
-            .bind(self.born_from)
-            .bind(self.born_to)
-            .bind(self.rooms)
+    pub(in crate::store) fn query<'q, O>(self, statement: &Batch<BoundsRow>) -> QueryAs<'q, Postgres, O, PgArguments>
+    where
+        O: for<'r> FromRow<'r, PgRow>,
+    {
+        statement
+            .query_as(self.bounds)
             .bind(self.legacy)
             .bind(self.paid)
             .bind(self.countries)

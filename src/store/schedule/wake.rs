@@ -2,10 +2,10 @@
 
 use sqlx::PgConnection;
 
-use crate::core::domain::{AccountId, CampaignId, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, TargetKey, Timestamp};
 use crate::core::lifecycle::overrides::Scope;
 use crate::store::Error;
-use crate::store::keys::Keys;
+use crate::store::columns::{Batch, columns};
 
 /// Wakes the lanes and runs of accounts after their facts changed: they enroll, advance and send.
 ///
@@ -86,25 +86,28 @@ pub(in crate::store) async fn wake_lanes_at(
     Ok(())
 }
 
-/// Targets that changed, each with a flag for returned quota.
-#[derive(Debug, Default)]
-pub(in crate::store) struct Changed {
-    pub(in crate::store) keys: Keys,
-    pub(in crate::store) at: Vec<Timestamp>,
-    pub(in crate::store) gave_back: Vec<bool>,
+columns! {
+    /// A target that changed, and whether its quota was returned.
+    pub(in crate::store) struct Changed {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        at: Timestamp,
+        gave_back: bool,
+    }
 }
 
+impl Changed {
+    pub(in crate::store) fn of(key: TargetKey, at: Timestamp, gave_back: bool) -> Self {
+        Self { account_id: key.account, campaign_id: key.campaign, at, gave_back }
+    }
+}
+
+const LOOK_AGAIN: Batch<Changed> = Batch::of(include_str!("wake_look_again.sql"));
+
 /// Schedules a look at lanes that may send more, and at runs without active targets.
-pub(in crate::store) async fn look_again(tx: &mut PgConnection, changed: Changed) -> Result<(), Error> {
-    sqlx::query(include_str!("wake_look_again.sql"))
-        .bind(changed.keys.accounts)
-        .bind(changed.keys.campaigns)
-        .bind(changed.at)
-        .bind(changed.gave_back)
-        .execute(tx)
-        .await
-        .map_err(Error::during("schedule a check of runs"))?;
-    Ok(())
+pub(in crate::store) async fn look_again(tx: &mut PgConnection, changed: Vec<Changed>) -> Result<(), Error> {
+    let scheduled = LOOK_AGAIN.query(changed).execute(tx).await;
+    scheduled.map(drop).map_err(Error::during("have runs looked at again"))
 }
 
 /// Schedules a check of the unfinished runs of `campaigns` at `now`.

@@ -15,6 +15,7 @@ use crate::core::manifest::desired::Safety;
 use crate::core::manifest::desired::policy::Policies;
 use crate::core::plan::{Kind, Objects};
 use crate::store::Error;
+use crate::store::columns::{Batch, columns};
 use crate::store::event::{Event, tell};
 use crate::store::rows::{count, number};
 
@@ -158,44 +159,70 @@ pub(in crate::store) async fn save(tx: &mut PgConnection, mut lanes: Lanes, now:
     stop(tx, &lanes, now).await
 }
 
-async fn save_tallies(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<(), Error> {
-    let of =
-        |pick: fn(&SendStats) -> u32| lanes.values().map(|lane| number(pick(&lane.send_stats))).collect::<Vec<_>>();
-    sqlx::query(include_str!("account_health_save_tallies.sql"))
-        .bind(lanes.keys().map(|account| account.0).collect::<Vec<_>>())
-        .bind(lanes.values().map(|lane| lane.send_stats.since).collect::<Vec<_>>())
-        .bind(of(|send_stats| send_stats.now.handed))
-        .bind(of(|send_stats| send_stats.now.failed))
-        .bind(of(|send_stats| send_stats.before.handed))
-        .bind(of(|send_stats| send_stats.before.failed))
-        .bind(lanes.values().map(|lane| lane.throttle.map(|stop| stop.until)).collect::<Vec<_>>())
-        .bind(lanes.values().map(|lane| lane.throttle.map_or(0, |stop| number(stop.times))).collect::<Vec<_>>())
-        .bind(now)
-        .bind(lanes.values().map(|lane| lane.send_stats.before_since).collect::<Vec<_>>())
-        .bind(of(|send_stats| send_stats.now.opted_out))
-        .bind(of(|send_stats| send_stats.before.opted_out))
-        .execute(tx)
-        .await
-        .map_err(Error::during("save the health of lanes"))?;
-    Ok(())
+columns! {
+    /// The send statistics of a lane.
+    struct StatsRow {
+        account_id: AccountId,
+        since: Option<Timestamp>,
+        handed: i32,
+        failed: i32,
+        opted_out: i32,
+        before_since: Option<Timestamp>,
+        handed_before: i32,
+        failed_before: i32,
+        opted_out_before: i32,
+        throttled_until: Option<Timestamp>,
+        throttles: i32,
+    }
 }
 
-/// Restrictions accounts. An account that a person must lift stays that way.
+const SAVE_STATS: Batch<StatsRow> = Batch::of(include_str!("account_health_save_tallies.sql"));
+
+async fn save_tallies(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<(), Error> {
+    let rows = lanes.iter().map(|(account, Lane { send_stats: stats, throttle, .. })| StatsRow {
+        account_id: *account,
+        since: stats.since,
+        handed: number(stats.now.handed),
+        failed: number(stats.now.failed),
+        opted_out: number(stats.now.opted_out),
+        before_since: stats.before_since,
+        handed_before: number(stats.before.handed),
+        failed_before: number(stats.before.failed),
+        opted_out_before: number(stats.before.opted_out),
+        throttled_until: throttle.map(|stop| stop.until),
+        throttles: throttle.map_or(0, |stop| number(stop.times)),
+    });
+    let saved = SAVE_STATS.query(rows).bind(now).execute(tx).await;
+    saved.map(drop).map_err(Error::during("save the health of lanes"))
+}
+
+columns! {
+    /// A restriction of an account.
+    struct StopRow<'a> {
+        account_id: AccountId,
+        reason: &'a str,
+        message: &'a str,
+        until: Option<Timestamp>,
+        times: i32,
+    }
+}
+
+const STOP: Batch<StopRow<'_>> = Batch::of(include_str!("account_health_stop.sql"));
+
+/// Restricts accounts. An account that a person must lift stays that way.
 async fn stop(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<(), Error> {
-    let halts: Vec<(i32, &AccountRestriction)> =
-        lanes.iter().filter_map(|(account, lane)| Some((account.0, lane.halt.as_ref()?))).collect();
-    if halts.is_empty() {
+    let halts = lanes.iter().filter_map(|(account, lane)| Some((*account, lane.halt.as_ref()?)));
+    let rows: Vec<StopRow<'_>> = halts
+        .map(|(account_id, halt)| StopRow {
+            account_id,
+            reason: halt.reason.as_str(),
+            message: halt.message.as_str(),
+            until: halt.stop.map(|stop| stop.until),
+            times: halt.stop.map_or(1, |stop| number(stop.times)),
+        })
+        .collect();
+    if rows.is_empty() {
         return Ok(());
     }
-    sqlx::query(include_str!("account_health_stop.sql"))
-        .bind(halts.iter().map(|(account, _)| *account).collect::<Vec<_>>())
-        .bind(halts.iter().map(|(_, halt)| halt.reason.as_str()).collect::<Vec<_>>())
-        .bind(halts.iter().map(|(_, halt)| halt.message.as_str()).collect::<Vec<_>>())
-        .bind(halts.iter().map(|(_, halt)| halt.stop.map(|stop| stop.until)).collect::<Vec<_>>())
-        .bind(halts.iter().map(|(_, halt)| halt.stop.map_or(1, |stop| number(stop.times))).collect::<Vec<_>>())
-        .bind(now)
-        .execute(tx)
-        .await
-        .map_err(Error::during("pause accounts"))?;
-    Ok(())
+    STOP.query(rows).bind(now).execute(tx).await.map(drop).map_err(Error::during("halt accounts"))
 }

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use sqlx::postgres::PgArguments;
-use sqlx::{Arguments, PgConnection};
+use sqlx::PgConnection;
 
 use super::terms::Terms;
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::lane::{Attempt, Lane, Selection, Send};
-use crate::core::domain::{AccountId, MessageKey, NaiveDate, TargetKey, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, MessageKey, NaiveDate, ReferralId, TargetKey, Timestamp};
 use crate::store::Error;
-use crate::store::keys::Keys;
+use crate::store::columns::{Batch, columns};
+use crate::store::keys::MessageKeyRow;
 use crate::store::rows::message_key;
 
 /// A message of a selection, with its lane.
@@ -52,61 +52,68 @@ pub(super) async fn begin(
     Ok(claimed.collect())
 }
 
-/// Messages as columns.
-#[derive(Debug, Default)]
-struct Rows<'a> {
-    keys: Keys,
-    days: Vec<i16>,
-    phones: Vec<&'a str>,
-    languages: Vec<&'a str>,
-    texts: Vec<&'a str>,
-    quota_date: Vec<NaiveDate>,
-    due_at: Vec<Timestamp>,
-    queued_at: Vec<Timestamp>,
+columns! {
+    /// An attempt of a message.
+    struct AttemptRow<'a> {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        referral_id: ReferralId,
+        day: i16,
+        phone: &'a str,
+        language: &'a str,
+        text: &'a str,
+        quota_date: NaiveDate,
+        due_at: Timestamp,
+        queued_at: Timestamp,
+    }
 }
 
-/// The columns of [`Rows`] in bind order, and the revision.
-macro_rules! sends {
-    () => {
-        "unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::date[],
-                $9::timestamptz[], $10::timestamptz[])
-           as s (account_id, campaign_id, referral_id, day, phone, language, text, quota_date, due_at, queued_at)"
-    };
-}
-
-impl<'a> Rows<'a> {
-    fn of(drawn: &[Selected<'a>]) -> Self {
-        let mut rows = Self::default();
-        for (_, draw, send) in drawn {
-            rows.keys.push(send.key.target);
-            rows.days.push(send.key.day);
-            rows.phones.push(send.phone.as_str());
-            rows.languages.push(send.content.language.as_str());
-            rows.texts.push(send.content.text.as_str());
-            rows.quota_date.push(draw.today);
-            rows.due_at.push(send.due_at);
-            rows.queued_at.push(draw.at);
+impl<'a> AttemptRow<'a> {
+    fn of((_, draw, send): Selected<'a>) -> Self {
+        Self {
+            account_id: send.key.target.account,
+            campaign_id: send.key.target.campaign,
+            referral_id: send.key.target.referral,
+            day: send.key.day,
+            phone: send.phone.as_str(),
+            language: send.content.language.as_str(),
+            text: send.content.text.as_str(),
+            quota_date: draw.today,
+            due_at: send.due_at,
+            queued_at: draw.at,
         }
-        rows
-    }
-
-    /// Returns the values in the order of [`sends`], with `revision` last.
-    fn arguments(self, revision: i32) -> Result<PgArguments, sqlx::Error> {
-        let mut all = PgArguments::default();
-        all.add(self.keys.accounts).map_err(sqlx::Error::Encode)?;
-        all.add(self.keys.campaigns).map_err(sqlx::Error::Encode)?;
-        all.add(self.keys.referrals).map_err(sqlx::Error::Encode)?;
-        all.add(self.days).map_err(sqlx::Error::Encode)?;
-        all.add(self.phones).map_err(sqlx::Error::Encode)?;
-        all.add(self.languages).map_err(sqlx::Error::Encode)?;
-        all.add(self.texts).map_err(sqlx::Error::Encode)?;
-        all.add(self.quota_date).map_err(sqlx::Error::Encode)?;
-        all.add(self.due_at).map_err(sqlx::Error::Encode)?;
-        all.add(self.queued_at).map_err(sqlx::Error::Encode)?;
-        all.add(revision).map_err(sqlx::Error::Encode)?;
-        Ok(all)
     }
 }
+
+const SAVE_FIRST: Batch<AttemptRow<'_>> = Batch::of(
+    "insert into message (account_id, referral_id, campaign_id, day, state, attempts, quota_date, phone, language, text,
+                          revision_id, due_at, queued_at)
+     select account_id, referral_id, campaign_id, day, 'sending', 1, quota_date, phone, language, text, $11, due_at,
+            queued_at
+     from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::date[],
+                 $9::timestamptz[], $10::timestamptz[])
+          as s (account_id, campaign_id, referral_id, day, phone, language, text, quota_date, due_at, queued_at)",
+);
+
+const SAVE_FURTHER: Batch<AttemptRow<'_>> = Batch::of(
+    "update message m
+     set state = 'sending', attempts = m.attempts + 1, quota_date = s.quota_date, phone = s.phone,
+         language = s.language, text = s.text, revision_id = $11, error = null
+     from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::date[],
+                 $9::timestamptz[], $10::timestamptz[])
+          as s (account_id, campaign_id, referral_id, day, phone, language, text, quota_date, due_at, queued_at)
+     where (m.account_id, m.referral_id, m.campaign_id, m.day)
+         = (s.account_id, s.referral_id, s.campaign_id, s.day) and m.state = 'queued'
+     returning m.account_id, m.campaign_id, m.referral_id, m.day, m.attempts",
+);
+
+const LEASE: Batch<MessageKeyRow> = Batch::of(
+    "insert into lease (until, account_ids, campaign_ids, referral_ids, days)
+     select $5, array_agg(account_id), array_agg(campaign_id), array_agg(referral_id), array_agg(day)
+     from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[]) as k (account_id, campaign_id, referral_id, day)
+     group by case when $6 then account_id end
+     returning account_ids[1], id",
+);
 
 /// Inserts first attempts in key order. The holder of the lanes has checked that no such rows exist; if that is wrong,
 /// the insert fails and nothing is written.
@@ -122,20 +129,8 @@ async fn first_attempts(
         let MessageKey { target: TargetKey { account, campaign, referral }, day } = send.key;
         (account, referral, campaign, day)
     });
-    let arguments = Rows::of(&drawn).arguments(revision).map_err(Error::during("save the attempts"))?;
-    sqlx::query_with(
-        concat!(
-            "insert into message (account_id, referral_id, campaign_id, day, state, attempts, quota_date, phone, language,
-                                  text, revision_id, due_at, queued_at)
-             select account_id, referral_id, campaign_id, day, 'sending', 1, quota_date, phone, language, text, $11, due_at,
-                    queued_at from ",
-            sends!()
-        ),
-        arguments,
-    )
-    .execute(tx)
-    .await
-    .map_err(Error::during("save the attempts"))?;
+    let saved = SAVE_FIRST.query(drawn.iter().copied().map(AttemptRow::of)).bind(revision).execute(tx).await;
+    saved.map_err(Error::during("save the attempts"))?;
     Ok(drawn.into_iter().map(|(.., send)| (send.key, 1)).collect())
 }
 
@@ -148,23 +143,12 @@ async fn further_attempts(
     if drawn.is_empty() {
         return Ok(Vec::new());
     }
-    let arguments = Rows::of(&drawn).arguments(revision).map_err(Error::during("save the attempts"))?;
-    let rows: Vec<(i32, i32, i64, i16, i16)> = sqlx::query_as_with(
-        concat!(
-            "update message m
-             set state = 'sending', attempts = m.attempts + 1, quota_date = s.quota_date, phone = s.phone,
-                 language = s.language, text = s.text, revision_id = $11, error = null
-             from ",
-            sends!(),
-            " where (m.account_id, m.referral_id, m.campaign_id, m.day)
-                  = (s.account_id, s.referral_id, s.campaign_id, s.day) and m.state = 'queued'
-             returning m.account_id, m.campaign_id, m.referral_id, m.day, m.attempts"
-        ),
-        arguments,
-    )
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during("save further attempts"))?;
+    let rows: Vec<(i32, i32, i64, i16, i16)> = SAVE_FURTHER
+        .query_as(drawn.into_iter().map(AttemptRow::of))
+        .bind(revision)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("save further attempts"))?;
     let attempt = |(account, campaign, referral, day, attempts): (i32, i32, i64, i16, i16)| {
         (message_key((account, campaign, referral, day)), attempts.unsigned_abs())
     };
@@ -180,22 +164,12 @@ async fn lease(
     if attempts.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let keys: Keys = attempts.keys().map(|key| key.target).collect();
-    let leases: Vec<(i32, i64)> = sqlx::query_as(
-        "insert into lease (until, account_ids, campaign_ids, referral_ids, days)
-         select $5, array_agg(account_id), array_agg(campaign_id), array_agg(referral_id), array_agg(day)
-         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[]) as k (account_id, campaign_id, referral_id, day)
-         group by case when $6 then account_id end
-         returning account_ids[1], id",
-    )
-    .bind(keys.accounts)
-    .bind(keys.campaigns)
-    .bind(keys.referrals)
-    .bind(attempts.keys().map(|key| key.day).collect::<Vec<_>>())
-    .bind(terms.until)
-    .bind(terms.apart)
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during("lease the messages"))?;
+    let leases: Vec<(i32, i64)> = LEASE
+        .query_as(attempts.keys().copied().map(MessageKeyRow::from))
+        .bind(terms.until)
+        .bind(terms.apart)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("lease the messages"))?;
     Ok(leases.into_iter().map(|(account, lease)| (AccountId(account), lease)).collect())
 }

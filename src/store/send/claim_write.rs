@@ -11,8 +11,9 @@ use super::{account_health as lane_health, attempt};
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::account_health::SendStats;
 use crate::core::dispatch::lane::{Lane, Selection, Send};
-use crate::core::domain::{AccountId, MessageKey, NaiveDate, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, MessageKey, NaiveDate, Timestamp};
 use crate::store::Error;
+use crate::store::columns::{Batch, columns};
 use crate::store::rows::number;
 
 /// Writes all of `draws`; returns the messages that this claim now holds.
@@ -60,10 +61,24 @@ fn is_over(send: &Send, ours: &HashSet<MessageKey>) -> bool {
     send.next.is_none() && !ours.contains(&send.key)
 }
 
+columns! {
+    /// A run of a claim, and what the claim did to it.
+    struct RunRow {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        day: NaiveDate,
+        taken: i32,
+        ended: bool,
+        halted: bool,
+        at: Timestamp,
+    }
+}
+
+const SAVE_RUNS: Batch<RunRow> = Batch::of(include_str!("claim_write_runs.sql"));
+
 /// Takes the campaigns' quota, and schedules a look at runs whose last sequence ended or that are stopped.
 async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
-    let (mut accounts, mut campaigns, mut days, mut taken, mut ended, mut halted, mut instants) =
-        (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
+    let mut rows = Vec::new();
     let mut faults = Faults::default();
     for (lane, draw) in draws {
         for (campaign, fault) in &draw.faults {
@@ -74,109 +89,97 @@ async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashSe
             let sent = sends.filter(|send| send.key.target.campaign == *campaign).count();
             let over = draw.sends.iter().filter(|send| is_over(send, ours)).map(|send| &send.key.target);
             let left = draw.exits.iter().map(|(key, _)| key).chain(&draw.finished).chain(over);
-            let anybody_left = left.filter(|key| key.campaign == *campaign).count() > 0;
-            let is_halted = draw.halted.contains(campaign);
-            if sent == 0 && !anybody_left && !is_halted {
+            let ended = left.filter(|key| key.campaign == *campaign).count() > 0;
+            let halted = draw.halted.contains(campaign);
+            if sent == 0 && !ended && !halted {
                 continue;
             }
-            accounts.push(lane.account.0);
-            campaigns.push(campaign.0);
-            days.push(draw.today);
-            taken.push(i32::try_from(sent).unwrap_or(i32::MAX));
-            ended.push(anybody_left);
-            halted.push(is_halted);
-            instants.push(draw.at);
+            let taken = i32::try_from(sent).unwrap_or(i32::MAX);
+            let (account_id, campaign_id) = (lane.account, *campaign);
+            rows.push(RunRow { account_id, campaign_id, day: draw.today, taken, ended, halted, at: draw.at });
         }
     }
-    if !accounts.is_empty() {
-        sqlx::query(include_str!("claim_write_runs.sql"))
-            .bind(accounts)
-            .bind(campaigns)
-            .bind(days)
-            .bind(taken)
-            .bind(ended)
-            .bind(halted)
-            .bind(instants)
-            .execute(&mut *tx)
-            .await
-            .map_err(Error::during("save the runs"))?;
+    if !rows.is_empty() {
+        SAVE_RUNS.query(rows).execute(&mut *tx).await.map_err(Error::during("save the runs"))?;
     }
     faults.save(tx).await
 }
 
+columns! {
+    /// A lane of a claim: its quota, its pace and its send statistics.
+    struct LaneRow {
+        account_id: AccountId,
+        day: NaiveDate,
+        taken: i32,
+        slot: Option<Timestamp>,
+        wave: i32,
+        wave_sent: i32,
+        since: Option<Timestamp>,
+        handed: i32,
+        failed: i32,
+        opted_out: i32,
+        before_since: Option<Timestamp>,
+        handed_before: i32,
+        failed_before: i32,
+        opted_out_before: i32,
+    }
+}
+
+columns! {
+    /// A run that may send from an instant on.
+    struct WaitingRow {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        not_before: Timestamp,
+    }
+}
+
+const SAVE_LANES: Batch<(LaneRow, WaitingRow)> = Batch::of_both(include_str!("claim_write_update_lanes.sql"));
+
 /// Takes the accounts' quota, advances their pace, and sets each lane's next wake-up: the earliest instant at which a
 /// person is due in a run that may send.
 async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
-    let (mut accounts, mut days, mut taken, mut slots, mut waves, mut wave_sent) =
-        (vec![], vec![], vec![], vec![], vec![], vec![]);
-    let mut tallies: Vec<SendStats> = Vec::new();
+    let (mut rows, mut waiting) = (Vec::new(), Vec::new());
     let mut unwell: BTreeMap<Timestamp, Vec<AccountId>> = BTreeMap::new();
-    let (mut run_accounts, mut run_campaigns, mut not_before) = (vec![], vec![], vec![]);
     for (lane, draw) in draws {
-        let small = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-        accounts.push(lane.account.0);
-        days.push(draw.today);
         let sent = draw.sends.iter().filter(|send| ours.contains(&send.key)).count();
-        taken.push(small(sent));
-        let send_stats = match u32::try_from(sent) {
+        let stats = match u32::try_from(sent) {
             Ok(0) => lane.send_stats,
             sent => lane.send_stats.handed(sent.unwrap_or(u32::MAX), draw.at, &lane.policy.safety),
         };
-        if send_stats.has_become_unwell(lane.send_stats, &lane.policy.safety) {
+        if stats.has_become_unwell(lane.send_stats, &lane.policy.safety) {
             unwell.entry(draw.at).or_default().push(lane.account);
         }
-        tallies.push(send_stats);
-        slots.push(draw.pace.next_slot_at);
-        waves.push(small(draw.pace.wave));
-        wave_sent.push(number(draw.pace.wave_sent));
-        let faulty = |campaign| draw.faults.iter().any(|(faulty, _)| *faulty == campaign);
-        for (campaign, at) in draw.not_before.iter().filter(|(campaign, _)| !faulty(*campaign)) {
-            if let Some(at) = at {
-                run_accounts.push(lane.account.0);
-                run_campaigns.push(campaign.0);
-                not_before.push(*at);
-            }
-        }
+        rows.push(lane_row(lane, draw, sent, &stats));
+        let is_faulty = |campaign| draw.faults.iter().any(|(faulty, _)| *faulty == campaign);
+        waiting.extend(draw.not_before.iter().filter(|(campaign, _)| !is_faulty(*campaign)).filter_map(
+            |(campaign, at)| Some(WaitingRow { account_id: lane.account, campaign_id: *campaign, not_before: (*at)? }),
+        ));
     }
-    let columns = (accounts, days, taken, slots, waves, wave_sent);
-    update_lanes(tx, columns, &tallies, (run_accounts, run_campaigns, not_before)).await?;
+    let saved = SAVE_LANES.query_both(rows, waiting).execute(&mut *tx).await;
+    saved.map_err(Error::during("save the lanes"))?;
     for (at, accounts) in unwell {
         lane_health::judge(tx, accounts, at).await?;
     }
     Ok(())
 }
 
-type LaneColumns = (Vec<i32>, Vec<NaiveDate>, Vec<i32>, Vec<Option<Timestamp>>, Vec<i32>, Vec<i32>);
-type RunColumns = (Vec<i32>, Vec<i32>, Vec<Timestamp>);
-
-async fn update_lanes(
-    tx: &mut PgConnection,
-    lanes: LaneColumns,
-    tallies: &[SendStats],
-    runs: RunColumns,
-) -> Result<(), Error> {
-    let (accounts, days, taken, slots, waves, wave_sent) = lanes;
-    let (run_accounts, run_campaigns, not_before) = runs;
-    sqlx::query(include_str!("claim_write_update_lanes.sql"))
-        .bind(accounts)
-        .bind(days)
-        .bind(taken)
-        .bind(slots)
-        .bind(waves)
-        .bind(wave_sent)
-        .bind(run_accounts)
-        .bind(run_campaigns)
-        .bind(not_before)
-        .bind(tallies.iter().map(|send_stats| send_stats.since).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|send_stats| number(send_stats.now.handed)).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|send_stats| number(send_stats.now.failed)).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|send_stats| number(send_stats.before.handed)).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|send_stats| number(send_stats.before.failed)).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|send_stats| send_stats.before_since).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|send_stats| number(send_stats.now.opted_out)).collect::<Vec<_>>())
-        .bind(tallies.iter().map(|send_stats| number(send_stats.before.opted_out)).collect::<Vec<_>>())
-        .execute(tx)
-        .await
-        .map_err(Error::during("save the lanes"))?;
-    Ok(())
+fn lane_row(lane: &Lane, draw: &Selection, sent: usize, stats: &SendStats) -> LaneRow {
+    let small = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    LaneRow {
+        account_id: lane.account,
+        day: draw.today,
+        taken: small(sent),
+        slot: draw.pace.next_slot_at,
+        wave: small(draw.pace.wave),
+        wave_sent: number(draw.pace.wave_sent),
+        since: stats.since,
+        handed: number(stats.now.handed),
+        failed: number(stats.now.failed),
+        opted_out: number(stats.now.opted_out),
+        before_since: stats.before_since,
+        handed_before: number(stats.before.handed),
+        failed_before: number(stats.before.failed),
+        opted_out_before: number(stats.before.opted_out),
+    }
 }

@@ -1,6 +1,6 @@
 with next as (
   select q.account_id, min(greatest(q.not_before, t.due_at)) as wake_at
-  from unnest($7::int[], $8::int[], $9::timestamptz[]) as q (account_id, campaign_id, not_before)
+  from unnest($15::int[], $16::int[], $17::timestamptz[]) as q (account_id, campaign_id, not_before)
   cross join lateral (
     select due_at from target t
     where t.account_id = q.account_id and t.campaign_id = q.campaign_id and t.state = 'active'
@@ -14,10 +14,9 @@ set taken = case when u.taken = 0 or l.taken_on >= u.day then l.taken else 0 end
     tally_since = u.since, tally_before_since = u.before_since, handed = u.handed, failed = u.failed,
     handed_before = u.handed_before, failed_before = u.failed_before, opted_out = u.opted_out,
     opted_out_before = u.opted_out_before
-from unnest($1::int[], $2::date[], $3::int[], $4::timestamptz[], $5::int[], $6::int[], $10::timestamptz[],
-            $11::int[], $12::int[], $13::int[], $14::int[], $15::timestamptz[],
-            $16::int[], $17::int[])
-     as u (account_id, day, taken, slot, wave, wave_sent, since, handed, failed, handed_before, failed_before, before_since,
-           opted_out, opted_out_before)
+from unnest($1::int[], $2::date[], $3::int[], $4::timestamptz[], $5::int[], $6::int[], $7::timestamptz[], $8::int[],
+            $9::int[], $10::int[], $11::timestamptz[], $12::int[], $13::int[], $14::int[])
+     as u (account_id, day, taken, slot, wave, wave_sent, since, handed, failed, opted_out, before_since, handed_before,
+           failed_before, opted_out_before)
 left join next on next.account_id = u.account_id
 where l.account_id = u.account_id

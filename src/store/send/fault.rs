@@ -8,6 +8,22 @@ use sqlx::PgConnection;
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
 use crate::core::lifecycle::send_resources::Template;
 use crate::store::Error;
+use crate::store::columns::{Batch, columns};
+
+columns! {
+    /// A run at fault.
+    struct FaultRow<'a> {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        fault: &'a str,
+        at: Timestamp,
+        channel: Option<&'a str>,
+        template: Option<&'a str>,
+        language: Option<&'a str>,
+    }
+}
+
+const SAVE: Batch<FaultRow<'_>> = Batch::of(include_str!("fault_save.sql"));
 
 /// The first fault of each run. The caller holds the lanes of the accounts.
 #[derive(Debug, Default)]
@@ -54,17 +70,15 @@ impl Faults {
         if self.0.is_empty() {
             return Ok(());
         }
-        sqlx::query(include_str!("fault_save.sql"))
-            .bind(self.0.keys().map(|(account, _)| account.0).collect::<Vec<_>>())
-            .bind(self.0.keys().map(|(_, campaign)| campaign.0).collect::<Vec<_>>())
-            .bind(self.0.values().map(|fault| fault.sentence.as_str()).collect::<Vec<_>>())
-            .bind(self.0.values().map(|fault| fault.at).collect::<Vec<_>>())
-            .bind(self.0.values().map(Fault::channel).collect::<Vec<_>>())
-            .bind(self.0.values().map(|fault| Some(fault.template()?.name.as_str())).collect::<Vec<_>>())
-            .bind(self.0.values().map(|fault| Some(fault.template()?.language.as_str())).collect::<Vec<_>>())
-            .execute(tx)
-            .await
-            .map_err(Error::during("pause runs with template faults"))?;
-        Ok(())
+        let rows = self.0.iter().map(|((account_id, campaign_id), fault)| FaultRow {
+            account_id: *account_id,
+            campaign_id: *campaign_id,
+            fault: fault.sentence.as_str(),
+            at: fault.at,
+            channel: fault.channel(),
+            template: fault.template().map(|template| template.name.as_str()),
+            language: fault.template().map(|template| template.language.as_str()),
+        });
+        SAVE.query(rows).execute(tx).await.map(drop).map_err(Error::during("pause runs that are at fault"))
     }
 }

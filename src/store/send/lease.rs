@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashSet};
 use sqlx::PgConnection;
 
 use crate::core::dispatch::OutgoingMessage;
-use crate::core::domain::{AccountId, MessageKey, Timestamp};
+use crate::core::domain::{MessageKey, Timestamp};
 use crate::core::lifecycle::message::State;
 use crate::core::lifecycle::outcome::{Outcome, OutcomeEffects};
-use crate::store::keys::Keys;
+use crate::store::columns::Batch;
+use crate::store::keys::MessageKeyRow;
 use crate::store::lock::{lock_lanes, lock_messages};
 use crate::store::rows::message_key;
 use crate::store::{Error, Store};
@@ -34,10 +35,11 @@ impl Store {
         .fetch_all(&mut *tx)
         .await
         .map_err(Error::during("expire leases"))?;
+        let lost: Vec<MessageKey> = lost.into_iter().map(message_key).collect();
         if lost.is_empty() {
             return Ok(0);
         }
-        lock_lanes(&mut tx, &lost.iter().map(|key| AccountId(key.0)).collect::<Vec<_>>()).await?;
+        lock_lanes(&mut tx, &lost.iter().map(|key| key.target.account).collect::<Vec<_>>()).await?;
         let uncertain = doubt(&mut tx, &lost).await?;
         move_on(&mut tx, &lost, now).await?;
         tx.commit().await.map_err(Error::during("commit expired leases"))?;
@@ -62,39 +64,28 @@ pub(in crate::store) async fn return_leases(
     Ok(ours.into_iter().collect())
 }
 
+const DOUBT: Batch<MessageKeyRow> = Batch::of(
+    "update message m set state = 'uncertain', error = 'no outcome was recorded'
+     from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
+          as u (account_id, campaign_id, referral_id, day)
+     where (m.account_id, m.referral_id, m.campaign_id, m.day)
+         = (u.account_id, u.referral_id, u.campaign_id, u.day)",
+);
+
+const MOVE_ON: Batch<MessageKeyRow> = Batch::of(include_str!("lease_move_on.sql"));
+
 /// Marks lost messages without any receipt as `uncertain`. The lanes are locked.
-async fn doubt(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)]) -> Result<u64, Error> {
-    let states = lock_messages(tx, keys.iter().copied().map(message_key)).await?;
+async fn doubt(tx: &mut PgConnection, keys: &[MessageKey]) -> Result<u64, Error> {
+    let states = lock_messages(tx, keys.iter().copied()).await?;
     let silent: Vec<MessageKey> =
         states.into_iter().filter(|(_, state)| *state == State::Sending).map(|(key, _)| key).collect();
-    let targets: Keys = silent.iter().map(|key| key.target).collect();
-    sqlx::query(
-        "update message m set state = 'uncertain', error = 'no outcome was recorded'
-         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
-              as u (account_id, campaign_id, referral_id, day)
-         where (m.account_id, m.referral_id, m.campaign_id, m.day)
-             = (u.account_id, u.referral_id, u.campaign_id, u.day)",
-    )
-    .bind(targets.accounts)
-    .bind(targets.campaigns)
-    .bind(targets.referrals)
-    .bind(silent.iter().map(|key| key.day).collect::<Vec<_>>())
-    .execute(tx)
-    .await
-    .map_err(Error::during("mark messages as uncertain"))?;
+    let doubted = DOUBT.query(silent.iter().copied().map(MessageKeyRow::from)).execute(tx).await;
+    doubted.map_err(Error::during("doubt messages that nothing was told of"))?;
     Ok(silent.len() as u64)
 }
 
 /// Completes the targets whose last message was lost; for the others the day counts as sent.
-async fn move_on(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)], now: Timestamp) -> Result<(), Error> {
-    sqlx::query(include_str!("lease_move_on.sql"))
-        .bind(keys.iter().map(|key| key.0).collect::<Vec<_>>())
-        .bind(keys.iter().map(|key| key.1).collect::<Vec<_>>())
-        .bind(keys.iter().map(|key| key.2).collect::<Vec<_>>())
-        .bind(keys.iter().map(|key| key.3).collect::<Vec<_>>())
-        .bind(now)
-        .execute(tx)
-        .await
-        .map_err(Error::during("move targets of uncertain messages on"))?;
-    Ok(())
+async fn move_on(tx: &mut PgConnection, keys: &[MessageKey], now: Timestamp) -> Result<(), Error> {
+    let moved = MOVE_ON.query(keys.iter().copied().map(MessageKeyRow::from)).bind(now).execute(tx).await;
+    moved.map(drop).map_err(Error::during("have targets of lost messages go on"))
 }

@@ -3,11 +3,11 @@
 use sqlx::PgConnection;
 
 use crate::core::dispatch::OutgoingMessage;
-use crate::core::domain::Timestamp;
+use crate::core::domain::{AccountId, CampaignId, ReferralId, Timestamp};
 use crate::core::lifecycle::message::{State, step};
 use crate::core::lifecycle::outcome::{Outcome, OutcomeEffects, Refusal};
 use crate::store::Error;
-use crate::store::keys::Keys;
+use crate::store::columns::{Batch, columns};
 use crate::store::lock::lock_messages;
 
 /// A message, its outcome, and what the outcome means.
@@ -22,74 +22,84 @@ pub(in crate::store) async fn save(tx: &mut PgConnection, all: &[Settled<'_>], n
     }
 }
 
+columns! {
+    /// A message that its channel accepted.
+    struct AcceptedRow<'a> {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        referral_id: ReferralId,
+        day: i16,
+        sent_at: Timestamp,
+        provider_id: &'a str,
+    }
+}
+
+const SAVE_ACCEPTED: Batch<AcceptedRow<'_>> = Batch::of(
+    "update message m
+     set state = case when m.state in ('sending', 'uncertain') then 'sent' else m.state end,
+         error = case when m.state in ('sending', 'uncertain') then null else m.error end,
+         sent_at = coalesce(m.sent_at, u.sent_at), provider_id = case when m.phone <> '' then u.provider_id end
+     from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::timestamptz[], $6::text[])
+          as u (account_id, campaign_id, referral_id, day, sent_at, provider_id)
+     where (m.account_id, m.referral_id, m.campaign_id, m.day)
+         = (u.account_id, u.referral_id, u.campaign_id, u.day) and m.state <> 'queued'",
+);
+
 /// Saves a batch that contains only accepted messages, the common case, with the result that [`mixed`] would have.
 async fn accepted(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {
-    let mut keys = Keys::default();
-    let (mut days, mut sent_at, mut ids) = (vec![], vec![], vec![]);
-    for (claimed, outcome, _) in all {
-        if let Outcome::Accepted { provider_id } = outcome {
-            keys.push(claimed.key.target);
-            days.push(claimed.key.day);
-            sent_at.push(now.max(claimed.claimed_at));
-            ids.push(provider_id.as_str());
-        }
-    }
-    sqlx::query(
-        "update message m
-         set state = case when m.state in ('sending', 'uncertain') then 'sent' else m.state end,
-             error = case when m.state in ('sending', 'uncertain') then null else m.error end,
-             sent_at = coalesce(m.sent_at, u.sent_at), provider_id = case when m.phone <> '' then u.provider_id end
-         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::timestamptz[], $6::text[])
-              as u (account_id, campaign_id, referral_id, day, sent_at, provider_id)
-         where (m.account_id, m.referral_id, m.campaign_id, m.day)
-             = (u.account_id, u.referral_id, u.campaign_id, u.day) and m.state <> 'queued'",
-    )
-    .bind(keys.accounts)
-    .bind(keys.campaigns)
-    .bind(keys.referrals)
-    .bind(days)
-    .bind(sent_at)
-    .bind(ids)
-    .execute(tx)
-    .await
-    .map_err(Error::during("save accepted messages"))?;
-    Ok(())
+    let rows = all.iter().filter_map(|(claimed, outcome, _)| match outcome {
+        Outcome::Accepted { provider_id } => Some(AcceptedRow {
+            account_id: claimed.key.target.account,
+            campaign_id: claimed.key.target.campaign,
+            referral_id: claimed.key.target.referral,
+            day: claimed.key.day,
+            sent_at: now.max(claimed.claimed_at),
+            provider_id,
+        }),
+        Outcome::Refused(_) | Outcome::Unknown { .. } => None,
+    });
+    SAVE_ACCEPTED.query(rows).execute(tx).await.map(drop).map_err(Error::during("save what was accepted"))
 }
+
+columns! {
+    /// A message and its outcome.
+    struct OutcomeRow<'a> {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        referral_id: ReferralId,
+        day: i16,
+        state: &'a str,
+        sent_at: Option<Timestamp>,
+        provider_id: Option<&'a str>,
+        error: Option<&'a str>,
+        back: bool,
+        counts: bool,
+    }
+}
+
+const SAVE_MIXED: Batch<OutcomeRow<'_>> = Batch::of(include_str!("message_rows_mixed.sql"));
 
 /// Saves the messages' states. Where a receipt is already ahead, saves only what it does not contain.
 async fn mixed(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {
     lock_messages(tx, all.iter().map(|(claimed, ..)| claimed.key)).await?;
-    let mut keys = Keys::default();
-    let (mut days, mut states, mut sent_at, mut ids, mut errors, mut backs, mut counts) =
-        (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
-    for (claimed, outcome, settlement) in all {
-        let Ok(state) = step(State::Sending, settlement.event) else { continue };
-        let (id, error) = match outcome {
+    let rows = all.iter().filter_map(|(claimed, outcome, settlement)| {
+        let state = step(State::Sending, settlement.event).ok()?;
+        let (provider_id, error) = match outcome {
             Outcome::Accepted { provider_id } => (Some(provider_id.as_str()), None),
             Outcome::Refused(Refusal { error, .. }) | Outcome::Unknown { error } => (None, Some(error.as_str())),
         };
-        keys.push(claimed.key.target);
-        days.push(claimed.key.day);
-        states.push(state.as_str());
-        sent_at.push((state == State::Sent).then_some(now.max(claimed.claimed_at)));
-        ids.push(id);
-        errors.push(error);
-        backs.push(settlement.give_back);
-        counts.push(settlement.counts);
-    }
-    sqlx::query(include_str!("message_rows_mixed.sql"))
-        .bind(keys.accounts)
-        .bind(keys.campaigns)
-        .bind(keys.referrals)
-        .bind(days)
-        .bind(states)
-        .bind(sent_at)
-        .bind(ids)
-        .bind(errors)
-        .bind(backs)
-        .bind(counts)
-        .execute(tx)
-        .await
-        .map_err(Error::during("save outcomes"))?;
-    Ok(())
+        Some(OutcomeRow {
+            account_id: claimed.key.target.account,
+            campaign_id: claimed.key.target.campaign,
+            referral_id: claimed.key.target.referral,
+            day: claimed.key.day,
+            state: state.as_str(),
+            sent_at: (state == State::Sent).then_some(now.max(claimed.claimed_at)),
+            provider_id,
+            error,
+            back: settlement.give_back,
+            counts: settlement.counts,
+        })
+    });
+    SAVE_MIXED.query(rows).execute(tx).await.map(drop).map_err(Error::during("save outcomes"))
 }

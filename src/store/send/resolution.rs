@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
-use super::quota::give_back;
+use super::quota::{Returned, give_back};
 use crate::core::domain::{AccountId, CampaignId, MessageKey, NaiveDate, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::message::{State, step};
 use crate::core::lifecycle::outcome::{Finding, resolve};
+use crate::store::columns::{Batch, columns};
 use crate::store::event::{Event, tell};
-use crate::store::keys::Keys;
+use crate::store::keys::MessageKeyRow;
 use crate::store::lock::{lock_lanes, lock_messages};
 use crate::store::schedule::wake::{Changed, look_again};
 use crate::store::{Error, Store};
@@ -95,10 +96,23 @@ impl Store {
     }
 }
 
+columns! {
+    /// The id of a message, and one split of it.
+    struct IdRow<'a> {
+        id: &'a str,
+        campaign: &'a str,
+        account: &'a str,
+        referral: &'a str,
+        day: i16,
+    }
+}
+
+const BY_IDS: Batch<IdRow<'_>> = Batch::of(include_str!("resolution_by_ids.sql"));
+
 /// Returns the messages with these ids, in key order. Ids of accounts and referrals may contain `/`, so every split is
 /// tried.
 async fn by_ids(tx: &mut PgConnection, ids: &[String]) -> Result<Vec<Row>, Error> {
-    let (mut whole, mut campaigns, mut accounts, mut referrals, mut days) = (vec![], vec![], vec![], vec![], vec![]);
+    let mut rows = Vec::new();
     for id in ids {
         let Some((campaign, rest)) = id.split_once('/') else { continue };
         let Some((rest, day)) = rest.rsplit_once('/').and_then(|(rest, day)| Some((rest, day.parse::<i16>().ok()?)))
@@ -106,22 +120,11 @@ async fn by_ids(tx: &mut PgConnection, ids: &[String]) -> Result<Vec<Row>, Error
             continue;
         };
         for (at, slash) in rest.match_indices('/') {
-            whole.push(id.as_str());
-            campaigns.push(campaign);
-            accounts.push(&rest[..at]);
-            referrals.push(&rest[at + slash.len()..]);
-            days.push(day);
+            let (account, referral) = (&rest[..at], &rest[at + slash.len()..]);
+            rows.push(IdRow { id, campaign, account, referral, day });
         }
     }
-    sqlx::query_as(include_str!("resolution_by_ids.sql"))
-        .bind(whole)
-        .bind(campaigns)
-        .bind(accounts)
-        .bind(referrals)
-        .bind(days)
-        .fetch_all(tx)
-        .await
-        .map_err(Error::during("look for messages"))
+    BY_IDS.query_as(rows).fetch_all(tx).await.map_err(Error::during("look for messages"))
 }
 
 /// Returns all uncertain messages, in key order.
@@ -148,38 +151,33 @@ async fn uncertain(
     .map_err(Error::during("find uncertain messages"))
 }
 
+const SAVE: Batch<MessageKeyRow> = Batch::of(
+    "update message m
+     set state = $5, sent_at = case when $5 = 'sent' then coalesce(m.sent_at, m.queued_at) else m.sent_at end,
+         error = case when $5 = 'sent' then null else 'it never left' end,
+         quota_date = case when $6 then null else m.quota_date end
+     from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
+          as u (account_id, campaign_id, referral_id, day)
+     where (m.account_id, m.referral_id, m.campaign_id, m.day)
+         = (u.account_id, u.referral_id, u.campaign_id, u.day)",
+);
+
 /// Saves the outcome. The send time of a message that left is unknown, so its queue time is used.
 async fn save(tx: &mut PgConnection, rows: &[Row], state: State, gives_back: bool) -> Result<(), Error> {
-    let keys: Keys = rows.iter().map(|row| row.key().target).collect();
-    sqlx::query(
-        "update message m
-         set state = $5, sent_at = case when $5 = 'sent' then coalesce(m.sent_at, m.queued_at) else m.sent_at end,
-             error = case when $5 = 'sent' then null else 'it never left' end,
-             quota_date = case when $6 then null else m.quota_date end
-         from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
-              as u (account_id, campaign_id, referral_id, day)
-         where (m.account_id, m.referral_id, m.campaign_id, m.day)
-             = (u.account_id, u.referral_id, u.campaign_id, u.day)",
-    )
-    .bind(keys.accounts)
-    .bind(keys.campaigns)
-    .bind(keys.referrals)
-    .bind(rows.iter().map(|row| row.day).collect::<Vec<_>>())
-    .bind(state.as_str())
-    .bind(gives_back)
-    .execute(tx)
-    .await
-    .map_err(Error::during("save resolved messages"))?;
-    Ok(())
+    let rows = rows.iter().map(Row::key).map(MessageKeyRow::from);
+    let saved = SAVE.query(rows).bind(state.as_str()).bind(gives_back).execute(tx).await;
+    saved.map(drop).map_err(Error::during("save resolved messages"))
 }
 
 /// Returns the messages' quota, and schedules a look at lanes that may now send more.
 async fn return_quota(tx: &mut PgConnection, rows: &[Row], now: Timestamp) -> Result<(), Error> {
     let counted = || rows.iter().filter_map(|row| Some((row.key().target, row.quota_date?)));
-    give_back(tx, counted().map(|(key, _)| key).collect(), counted().map(|(_, day)| day).collect()).await?;
-    let keys: Keys = counted().map(|(key, _)| key).collect();
-    let n = counted().count();
-    look_again(tx, Changed { keys, at: vec![now; n], gave_back: vec![true; n] }).await
+    let returned = |(key, day): (TargetKey, NaiveDate)| {
+        let (account_id, campaign_id) = (key.account, key.campaign);
+        Returned { account_id, campaign_id, day }
+    };
+    give_back(tx, counted().map(returned).collect()).await?;
+    look_again(tx, counted().map(|(key, _)| Changed::of(key, now, true)).collect()).await
 }
 
 /// Returns one event for each run concerned.

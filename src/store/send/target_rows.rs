@@ -2,28 +2,18 @@
 
 use sqlx::PgConnection;
 
-use crate::core::domain::{TargetKey, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, ReferralId, TargetKey, Timestamp};
+use crate::core::lifecycle::target::Exit;
 use crate::store::Error;
-use crate::store::keys::Keys;
+use crate::store::columns::{Batch, columns};
+use crate::store::keys::TargetKeyRow;
 
-/// Columns of targets that change; see `lifecycle::target`.
+/// Targets that change; see `lifecycle::target`.
 #[derive(Debug, Default)]
 pub(in crate::store) struct TargetRows {
-    keys: Keys,
-    states: Vec<&'static str>,
-    exits: Vec<Option<&'static str>>,
-    days: Vec<Option<i16>>,
-    due_at: Vec<Option<Timestamp>>,
-    at: Vec<Timestamp>,
-    next: Next,
-}
-
-/// Targets that continue with a day, due at an instant: nearly always all of them.
-#[derive(Debug, Default)]
-struct Next {
-    keys: Keys,
-    days: Vec<i16>,
-    due_at: Vec<Timestamp>,
+    changed: Vec<ChangedRow>,
+    /// Targets that continue with a day, due at an instant: nearly always all of them.
+    next: Vec<NextRow>,
 }
 
 /// One change of a target.
@@ -35,103 +25,100 @@ pub(in crate::store) enum TargetRow {
         due_at: Option<Timestamp>,
     },
     Completed,
-    Exited(crate::core::lifecycle::target::Exit),
+    Exited(Exit),
 }
+
+columns! {
+    /// A target that ends, or is not due again.
+    struct ChangedRow {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        referral_id: ReferralId,
+        state: &'static str,
+        exit_reason: Option<&'static str>,
+        day: Option<i16>,
+        due_at: Option<Timestamp>,
+        at: Timestamp,
+    }
+}
+
+columns! {
+    /// The next day of a target.
+    struct NextRow {
+        account_id: AccountId,
+        campaign_id: CampaignId,
+        referral_id: ReferralId,
+        day: i16,
+        due_at: Timestamp,
+    }
+}
+
+const SAVE_CHANGED: Batch<ChangedRow> = Batch::of(
+    "update target t
+     set state = u.state, exit_reason = u.exit_reason, day = coalesce(u.day, t.day), due_at = u.due_at,
+         ended_at = case when u.state = 'active' then null else u.at end
+     from unnest($1::int[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::smallint[], $7::timestamptz[],
+                 $8::timestamptz[])
+          as u (account_id, campaign_id, referral_id, state, exit_reason, day, due_at, at)
+     where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)
+       and t.state = 'active'",
+);
+
+const SAVE_NEXT: Batch<NextRow> = Batch::of(
+    "update target t set day = u.day, due_at = u.due_at
+     from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::timestamptz[])
+          as u (account_id, campaign_id, referral_id, day, due_at)
+     where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)
+       and t.state = 'active'",
+);
+
+const CLOSE_QUEUED: Batch<TargetKeyRow> = Batch::of(
+    "update message m set state = 'failed', error = coalesce(m.error || '; ', '') || 'the person left'
+     from unnest($1::int[], $2::int[], $3::bigint[]) as u (account_id, campaign_id, referral_id)
+     where (m.account_id, m.referral_id, m.campaign_id) = (u.account_id, u.referral_id, u.campaign_id)
+       and m.state = 'queued'",
+);
 
 impl TargetRows {
     /// Records a change that happens at `at`.
     pub(in crate::store) fn push(&mut self, key: TargetKey, row: TargetRow, at: Timestamp) {
-        let (state, exit, day, due_at) = match row {
+        let TargetKey { account: account_id, campaign: campaign_id, referral: referral_id } = key;
+        let (state, exit_reason, day, due_at) = match row {
             TargetRow::Active { day: Some(day), due_at: Some(due_at) } => {
-                self.next.keys.push(key);
-                self.next.days.push(day);
-                self.next.due_at.push(due_at);
+                self.next.push(NextRow { account_id, campaign_id, referral_id, day, due_at });
                 return;
             }
             TargetRow::Active { day, due_at } => ("active", None, day, due_at),
             TargetRow::Completed => ("completed", None, None, None),
             TargetRow::Exited(exit) => ("exited", Some(exit.as_str()), None, None),
         };
-        self.keys.push(key);
-        self.states.push(state);
-        self.exits.push(exit);
-        self.days.push(day);
-        self.due_at.push(due_at);
-        self.at.push(at);
-    }
-
-    /// Fails the queued retries of people who leave: they are never tried again.
-    async fn close_queued(&self, tx: &mut PgConnection) -> Result<(), Error> {
-        sqlx::query(
-            "update message m set state = 'failed', error = coalesce(m.error || '; ', '') || 'the person left'
-             from unnest($1::int[], $2::int[], $3::bigint[], $4::text[]) as u (account_id, campaign_id, referral_id, state)
-             where (m.account_id, m.referral_id, m.campaign_id) = (u.account_id, u.referral_id, u.campaign_id)
-               and u.state <> 'active' and m.state = 'queued'",
-        )
-        .bind(&self.keys.accounts)
-        .bind(&self.keys.campaigns)
-        .bind(&self.keys.referrals)
-        .bind(&self.states)
-        .execute(tx)
-        .await
-        .map_err(Error::during("close messages of targets that left"))?;
-        Ok(())
+        self.changed.push(ChangedRow { account_id, campaign_id, referral_id, state, exit_reason, day, due_at, at });
     }
 
     /// Saves the changes of targets that are still active; ended targets stay unchanged.
     pub(in crate::store) async fn save(self, tx: &mut PgConnection) -> Result<(), Error> {
-        self.next.save(tx).await?;
-        if self.states.is_empty() {
+        if !self.next.is_empty() {
+            SAVE_NEXT.query(self.next).execute(&mut *tx).await.map_err(Error::during("have targets go on"))?;
+        }
+        if self.changed.is_empty() {
             return Ok(());
         }
-        if self.states.iter().any(|state| *state != "active") {
-            self.close_queued(tx).await?;
-        }
-        sqlx::query(
-            "update target t
-             set state = u.state, exit_reason = u.exit_reason, day = coalesce(u.day, t.day), due_at = u.due_at,
-                 ended_at = case when u.state = 'active' then null else u.at end
-             from unnest($1::int[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::smallint[], $7::timestamptz[],
-                         $8::timestamptz[])
-                  as u (account_id, campaign_id, referral_id, state, exit_reason, day, due_at, at)
-             where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)
-               and t.state = 'active'",
-        )
-        .bind(self.keys.accounts)
-        .bind(self.keys.campaigns)
-        .bind(self.keys.referrals)
-        .bind(self.states)
-        .bind(self.exits)
-        .bind(self.days)
-        .bind(self.due_at)
-        .bind(self.at)
-        .execute(tx)
-        .await
-        .map_err(Error::during("save the targets"))?;
-        Ok(())
+        close_queued(tx, &self.changed).await?;
+        SAVE_CHANGED.query(self.changed).execute(tx).await.map(drop).map_err(Error::during("save the targets"))
     }
 }
 
-impl Next {
-    async fn save(&self, tx: &mut PgConnection) -> Result<(), Error> {
-        if self.days.is_empty() {
-            return Ok(());
-        }
-        sqlx::query(
-            "update target t set day = u.day, due_at = u.due_at
-             from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::timestamptz[])
-                  as u (account_id, campaign_id, referral_id, day, due_at)
-             where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)
-               and t.state = 'active'",
-        )
-        .bind(&self.keys.accounts)
-        .bind(&self.keys.campaigns)
-        .bind(&self.keys.referrals)
-        .bind(&self.days)
-        .bind(&self.due_at)
-        .execute(tx)
-        .await
-        .map_err(Error::during("move targets on"))?;
-        Ok(())
+/// Fails the queued retries of people who leave: they are never tried again.
+async fn close_queued(tx: &mut PgConnection, changed: &[ChangedRow]) -> Result<(), Error> {
+    let leaving = changed.iter().filter(|row| row.state != "active").map(|row| TargetKeyRow {
+        account_id: row.account_id,
+        campaign_id: row.campaign_id,
+        referral_id: row.referral_id,
+    });
+    let leaving: Vec<TargetKeyRow> = leaving.collect();
+    if leaving.is_empty() {
+        return Ok(());
     }
+    let closed = CLOSE_QUEUED.query(leaving).execute(tx).await;
+    closed.map(drop).map_err(Error::during("close messages of people who left"))
 }

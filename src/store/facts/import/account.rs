@@ -4,25 +4,36 @@ use std::collections::HashMap;
 
 use sqlx::PgConnection;
 
-use super::copy::Rows;
+use super::copy::{Rows, bits, staging};
 use super::merge::{Merged, count, run};
 use crate::core::domain::{AccountFact, AccountId, Country, Language, Phone, Timestamp, WhatsappStatus};
 use crate::store::Error;
 use crate::store::lock::lock_lanes_of_import;
 use crate::store::schedule::wake::wake;
 
-pub(super) const CREATE: &str = "create temp table staged (
-    line bigint not null, external_id text not null, as_of timestamptz not null,
-    says integer not null, name text not null, phone text, email text, language text, country text,
-    timezone text not null, subscription_plan text, subscription_ends_at timestamptz, whatsapp_status text,
-    attributes jsonb
-) on commit drop";
-
 pub(super) const COPY: &str = "copy staged from stdin (format binary)";
 
-pub(super) fn encode(rows: &mut Rows, line: u64, fact: &AccountFact<'_>, as_of: Timestamp) {
-    // The bits have the order in which `CHANGED` reads them.
-    let says = [
+staging! {
+    fn encode(rows: &mut Rows, line: u64, fact: &AccountFact<'_>, as_of: Timestamp);
+    line "bigint not null" int8(i64::try_from(line).unwrap_or(i64::MAX));
+    external_id "text not null" text(fact.id);
+    as_of "timestamptz not null" instant(fact.updated_at.unwrap_or(as_of));
+    says "integer not null" int4(says(fact));
+    name "text not null" text(fact.name);
+    phone "text" maybe_text(fact.phone.value().map(Phone::as_str));
+    email "text" maybe_text(fact.email.value().copied());
+    language "text" maybe_text(fact.language.value().map(Language::as_str));
+    country "text" maybe_text(fact.country.value().map(Country::as_str));
+    timezone "text not null" text(fact.timezone.as_str());
+    subscription_plan "text" maybe_text(fact.subscription_plan.value().copied());
+    subscription_ends_at "timestamptz" maybe_instant(fact.subscription_ends_at.value());
+    whatsapp_status "text" maybe_text(fact.whatsapp_status.value().copied().map(WhatsappStatus::as_str));
+    attributes "jsonb" attributes(&fact.attributes);
+}
+
+/// Returns the columns that the export contains, as bits in the order in which `CHANGED` reads them.
+fn says(fact: &AccountFact<'_>) -> i32 {
+    bits(&[
         fact.phone.is_said(),
         fact.email.is_said(),
         fact.language.is_said(),
@@ -30,22 +41,7 @@ pub(super) fn encode(rows: &mut Rows, line: u64, fact: &AccountFact<'_>, as_of: 
         fact.subscription_plan.is_said(),
         fact.subscription_ends_at.is_said(),
         fact.whatsapp_status.is_said(),
-    ];
-    rows.row(14)
-        .int8(i64::try_from(line).unwrap_or(i64::MAX))
-        .text(fact.id)
-        .instant(fact.updated_at.unwrap_or(as_of))
-        .int4(super::copy::bits(&says))
-        .text(fact.name)
-        .maybe_text(fact.phone.value().map(Phone::as_str))
-        .maybe_text(fact.email.value().copied())
-        .maybe_text(fact.language.value().map(Language::as_str))
-        .maybe_text(fact.country.value().map(Country::as_str))
-        .text(fact.timezone.as_str())
-        .maybe_text(fact.subscription_plan.value().copied())
-        .maybe_instant(fact.subscription_ends_at.value())
-        .maybe_text(fact.whatsapp_status.value().copied().map(WhatsappStatus::as_str))
-        .attributes(&fact.attributes);
+    ])
 }
 
 /// Every account by its external id.

@@ -105,6 +105,25 @@ impl Rows {
     }
 }
 
+/// Declares the table `staged`: each column once, with its name, its SQL type, and its value in the stream of rows.
+macro_rules! staging {
+    (fn $encode:ident($rows:ident: $of:ty, $($argument:ident: $type:ty),+);
+     $first:ident $first_kind:literal $first_method:ident($first_value:expr);
+     $($column:ident $kind:literal $method:ident($value:expr);)+) => {
+        pub(super) const CREATE: &str = concat!(
+            "create temp table staged (", stringify!($first), " ", $first_kind,
+            $(", ", stringify!($column), " ", $kind,)+
+            ") on commit drop"
+        );
+
+        pub(super) fn $encode($rows: $of, $($argument: $type),+) {
+            const FIELDS: i16 = 1 $(+ { _ = stringify!($column); 1 })+;
+            $rows.row(FIELDS).$first_method($first_value)$(.$method($value))+;
+        }
+    };
+}
+pub(super) use staging;
+
 /// Packs flags into bits, the first into the lowest.
 pub(super) fn bits(flags: &[bool]) -> i32 {
     flags.iter().rev().fold(0, |bits, flag| bits << 1 | i32::from(*flag))

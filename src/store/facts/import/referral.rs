@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::copy::{Rows, bits};
+use super::copy::{Rows, bits, staging};
 use super::merge::{Merged, count, run};
 use super::person;
 use crate::core::domain::{Consent, Gender, Language, ReferralFact, Rejection, Timestamp, fold};
@@ -11,19 +11,36 @@ use crate::store::facts::erased::reject;
 use crate::store::lock::lock_lanes_of_import;
 use crate::store::schedule::wake::wake;
 
-pub(super) const CREATE: &str = "create temp table staged (
-    line bigint not null, external_id text not null, account_id integer not null, as_of timestamptz not null,
-    own_age boolean not null, says integer not null, name text not null, phone text not null, email text,
-    language text, country text not null, gender text, profession text, profession_key text, birth_date date,
-    registered_at timestamptz not null, paid_at timestamptz, consent text, consent_source text,
-    consent_at timestamptz, attributes jsonb
-) on commit drop";
-
 pub(super) const COPY: &str = "copy staged from stdin (format binary)";
 
-pub(super) fn encode(rows: &mut Rows, line: u64, fact: &ReferralFact<'_>, as_of: Timestamp) {
-    // The bits have the order in which `CHANGED` reads them.
-    let says = [
+staging! {
+    fn encode(rows: &mut Rows, line: u64, fact: &ReferralFact<'_>, as_of: Timestamp);
+    line "bigint not null" int8(i64::try_from(line).unwrap_or(i64::MAX));
+    external_id "text not null" text(fact.id);
+    account_id "integer not null" int4(fact.account.0);
+    as_of "timestamptz not null" instant(fact.updated_at.unwrap_or(as_of));
+    own_age "boolean not null" boolean(fact.updated_at.is_some());
+    says "integer not null" int4(says(fact));
+    name "text not null" text(fact.name);
+    phone "text not null" text(fact.phone.as_str());
+    email "text" maybe_text(fact.email.value().copied());
+    language "text" maybe_text(fact.language.value().map(Language::as_str));
+    country "text not null" text(fact.country.as_str());
+    gender "text" maybe_text(fact.gender.value().copied().map(Gender::as_str));
+    profession "text" maybe_text(fact.profession.value().copied());
+    profession_key "text" maybe_text(fact.profession.value().copied().map(fold).as_deref());
+    birth_date "date" maybe_date(fact.birth_date.value());
+    registered_at "timestamptz not null" instant(fact.registered_at);
+    paid_at "timestamptz" maybe_instant(fact.paid_at.value());
+    consent "text" maybe_text(fact.consent.value().copied().map(Consent::as_str));
+    consent_source "text" maybe_text(fact.consent_source.value().copied());
+    consent_at "timestamptz" maybe_instant(fact.consent_at.value());
+    attributes "jsonb" attributes(&fact.attributes);
+}
+
+/// Returns the columns that the export contains, as bits in the order in which `CHANGED` reads them.
+fn says(fact: &ReferralFact<'_>) -> i32 {
+    bits(&[
         fact.email.is_said(),
         fact.language.is_said(),
         fact.gender.is_said(),
@@ -33,30 +50,7 @@ pub(super) fn encode(rows: &mut Rows, line: u64, fact: &ReferralFact<'_>, as_of:
         fact.consent.is_said(),
         fact.consent_source.is_said(),
         fact.consent_at.is_said(),
-    ];
-    let profession = fact.profession.value().copied();
-    rows.row(21)
-        .int8(i64::try_from(line).unwrap_or(i64::MAX))
-        .text(fact.id)
-        .int4(fact.account.0)
-        .instant(fact.updated_at.unwrap_or(as_of))
-        .boolean(fact.updated_at.is_some())
-        .int4(bits(&says))
-        .text(fact.name)
-        .text(fact.phone.as_str())
-        .maybe_text(fact.email.value().copied())
-        .maybe_text(fact.language.value().map(Language::as_str))
-        .text(fact.country.as_str())
-        .maybe_text(fact.gender.value().copied().map(Gender::as_str))
-        .maybe_text(profession)
-        .maybe_text(profession.map(fold).as_deref())
-        .maybe_date(fact.birth_date.value())
-        .instant(fact.registered_at)
-        .maybe_instant(fact.paid_at.value())
-        .maybe_text(fact.consent.value().copied().map(Consent::as_str))
-        .maybe_text(fact.consent_source.value().copied())
-        .maybe_instant(fact.consent_at.value())
-        .attributes(&fact.attributes);
+    ])
 }
 
 /// Rows whose id is stored under another account.

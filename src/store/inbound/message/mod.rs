@@ -144,7 +144,7 @@ async fn reply(tx: &mut PgConnection, mut said: Vec<ReadMessage<'_>>, now: Times
     let undone: Vec<(&str, i64)> = said.iter().filter_map(ReadMessage::undone).collect();
     let heard = act_on(tx, &replies, &undone, now).await?;
     let stopped: Vec<OptedOut<'_>> = heard.stopped.iter().filter_map(|who| to_confirm(who, &said)).collect();
-    confirmation::ask(tx, &stopped, now).await?;
+    confirmation::ask(tx, stopped, now).await?;
     Ok(heard)
 }
 
@@ -154,7 +154,7 @@ fn to_confirm<'a>((account, phone): &'a (AccountId, Phone), said: &[ReadMessage<
     let is_it = |said: &&ReadMessage<'_>| said.word == Reply::Stop && said.who.phone.as_ref() == Some(phone);
     let last = said.iter().rfind(is_it).filter(|said| said.incoming.via.is_private())?;
     let InboundMessage { channel, number, .. } = last.incoming;
-    Some(OptedOut { account: *account, phone: phone.as_str(), channel, sender: number.as_deref(), at: last.at })
+    Some(OptedOut { account_id: *account, phone: phone.as_str(), channel, sender: number.as_deref(), at: last.at })
 }
 
 impl ReadMessage<'_> {

@@ -9,9 +9,10 @@ use crate::core::domain::{CampaignId, Timestamp};
 use crate::core::lifecycle::run::{Phase, Reason};
 use crate::core::lifecycle::target::Exit;
 use crate::core::manifest::desired::{Campaign, Enrollment};
+use crate::store::columns::Batch;
 use crate::store::forecast::why_not::first_reason;
 use crate::store::rows::strange;
-use crate::store::runs::matcher::{Lives, Matcher, conditions, people};
+use crate::store::runs::matcher::{BoundsRow, Lives, Matcher, conditions, people};
 use crate::store::{Error, Store, WhyNot};
 
 /// The reason why a person received no message. Of several campaigns the one that came closest counts; a later reason
@@ -165,20 +166,20 @@ impl Store {
         program: &Program,
         now: Timestamp,
     ) -> Result<Vec<(Person, Option<WhyNot>)>, Error> {
-        const OPERATION: &str = "find why people got no message";
-        let Some(campaign) = program.campaign(id) else { return Ok(Vec::new()) };
-        let seekers = self.seekers(&campaign.spec.accounts, &program.policies).await?;
-        let query = sqlx::query_as(concat!(
+        const OPERATION: &str = "look why people were never written to";
+        const REASONS: Batch<BoundsRow> = Batch::of(concat!(
             "select r.account_id, r.id, ",
             conditions!(first_reason),
             people!(),
             " and r.is_current and ",
             nobody_wrote!()
         ));
+        let Some(campaign) = program.campaign(id) else { return Ok(Vec::new()) };
+        let seekers = self.seekers(&campaign.spec.accounts, &program.policies).await?;
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         let lives = Lives::of(&mut db, &campaign.name, id).await?;
         let rows: Vec<(i32, i64, Option<String>)> = Matcher::new(&lives, &campaign.spec, &seekers, now)
-            .bind(query)
+            .query(&REASONS)
             .persistent(false)
             .fetch_all(&mut *db)
             .await
