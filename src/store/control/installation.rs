@@ -46,7 +46,7 @@ impl Store {
             .query_as(messages.iter().copied().map(MessageKeyRow::from))
             .fetch_all(&self.pool)
             .await
-            .map_err(Error::during("look which messages have no mark"))?;
+            .map_err(Error::during("find messages without our id"))?;
         Ok(rows.into_iter().map(message_key).collect())
     }
 }

@@ -143,7 +143,7 @@ impl Store {
         seekers: &[Seeker],
         now: Timestamp,
     ) -> Result<HashMap<AccountId, Waiting>, Error> {
-        const OPERATION: &str = "read who is going to be enrolled";
+        const OPERATION: &str = "read people to be enrolled";
         const MATCHING: Batch<BoundsRow> =
             Batch::of(concat!("select d.account_id, ", known_columns!(), matching!(), " group by d.account_id"));
         type Row = (i32, Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>);

@@ -33,7 +33,7 @@ impl Store {
         most: u32,
         now: Timestamp,
     ) -> Result<Vec<Match>, Error> {
-        const OPERATION: &str = "show who matches";
+        const OPERATION: &str = "read matching people";
         const NEWEST: Batch<BoundsRow> = Batch::of(concat!(
             "select r.external_id, (select a.external_id from account a where a.id = r.account_id),
                     left(r.name, 1), r.phone, r.country, r.language, r.registered_at",

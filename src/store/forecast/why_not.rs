@@ -142,7 +142,7 @@ impl Store {
         seekers: &[Seeker],
         now: Timestamp,
     ) -> Result<Vec<(AccountId, Option<WhyNot>, u64)>, Error> {
-        const OPERATION: &str = "count who does not match";
+        const OPERATION: &str = "count people that do not match";
         const COUNT: Batch<BoundsRow> = Batch::of(concat!(
             "select d.account_id, ",
             conditions!(first_reason),
@@ -183,7 +183,7 @@ impl Store {
         referral: ReferralId,
         now: Timestamp,
     ) -> Result<Option<Vec<WhyNot>>, Error> {
-        const OPERATION: &str = "look why somebody does not match";
+        const OPERATION: &str = "find why a person does not match";
         const REASONS: Batch<BoundsRow> =
             Batch::of(concat!("select ", conditions!(all_reasons), people!(), " and r.id = $19"));
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;

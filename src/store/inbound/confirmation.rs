@@ -54,7 +54,7 @@ pub(super) async fn ask(tx: &mut PgConnection, stopped: Vec<OptedOut<'_>>, now: 
         return Ok(());
     }
     let asked = ASK.query(stopped).bind(now).execute(tx).await;
-    asked.map(drop).map_err(Error::during("note who is to be told that they were heard"))
+    asked.map(drop).map_err(Error::during("save confirmations to send"))
 }
 
 /// Cancels the confirmations not sent yet to these phones.

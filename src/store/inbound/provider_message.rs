@@ -70,7 +70,7 @@ pub(super) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) -> Result<
         referral_id: told.key.target.referral,
         day: told.key.day,
     });
-    LEARN.query(names).execute(&mut *tx).await.map_err(Error::during("note what messages are called"))?;
+    LEARN.query(names).execute(&mut *tx).await.map_err(Error::during("save the provider's ids of messages"))?;
     learn_people(tx, told.into_values().filter_map(|told| told.alias).collect()).await
 }
 

@@ -56,7 +56,7 @@ pub(super) async fn questions(
         .query_as(keys.into_iter().map(TargetKeyRow::from))
         .fetch_all(tx)
         .await
-        .map_err(Error::during("read who waits"))?;
+        .map_err(Error::during("read waiting people"))?;
     let mut questions = HashMap::new();
     for row in rows {
         let (account, person) = row.candidate().map_err(decode("read waiting people"))?;

@@ -107,7 +107,7 @@ const LOOK_AGAIN: Batch<Changed> = Batch::of(include_str!("wake_look_again.sql")
 /// Schedules a look at lanes that may send more, and at runs without active targets.
 pub(in crate::store) async fn look_again(tx: &mut PgConnection, changed: Vec<Changed>) -> Result<(), Error> {
     let scheduled = LOOK_AGAIN.query(changed).execute(tx).await;
-    scheduled.map(drop).map_err(Error::during("have runs looked at again"))
+    scheduled.map(drop).map_err(Error::during("schedule a check of runs"))
 }
 
 /// Schedules a check of the unfinished runs of `campaigns` at `now`.

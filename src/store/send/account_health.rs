@@ -224,5 +224,5 @@ async fn stop(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<()
     if rows.is_empty() {
         return Ok(());
     }
-    STOP.query(rows).bind(now).execute(tx).await.map(drop).map_err(Error::during("halt accounts"))
+    STOP.query(rows).bind(now).execute(tx).await.map(drop).map_err(Error::during("pause accounts"))
 }

@@ -79,6 +79,6 @@ impl Faults {
             template: fault.template().map(|template| template.name.as_str()),
             language: fault.template().map(|template| template.language.as_str()),
         });
-        SAVE.query(rows).execute(tx).await.map(drop).map_err(Error::during("pause runs that are at fault"))
+        SAVE.query(rows).execute(tx).await.map(drop).map_err(Error::during("pause runs with template faults"))
     }
 }

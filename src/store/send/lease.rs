@@ -80,12 +80,12 @@ async fn doubt(tx: &mut PgConnection, keys: &[MessageKey]) -> Result<u64, Error>
     let silent: Vec<MessageKey> =
         states.into_iter().filter(|(_, state)| *state == State::Sending).map(|(key, _)| key).collect();
     let doubted = DOUBT.query(silent.iter().copied().map(MessageKeyRow::from)).execute(tx).await;
-    doubted.map_err(Error::during("doubt messages that nothing was told of"))?;
+    doubted.map_err(Error::during("mark messages as uncertain"))?;
     Ok(silent.len() as u64)
 }
 
 /// Completes the targets whose last message was lost; for the others the day counts as sent.
 async fn move_on(tx: &mut PgConnection, keys: &[MessageKey], now: Timestamp) -> Result<(), Error> {
     let moved = MOVE_ON.query(keys.iter().copied().map(MessageKeyRow::from)).bind(now).execute(tx).await;
-    moved.map(drop).map_err(Error::during("have targets of lost messages go on"))
+    moved.map(drop).map_err(Error::during("move targets of uncertain messages on"))
 }

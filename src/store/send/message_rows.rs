@@ -58,7 +58,7 @@ async fn accepted(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) ->
         }),
         Outcome::Refused(_) | Outcome::Unknown { .. } => None,
     });
-    SAVE_ACCEPTED.query(rows).execute(tx).await.map(drop).map_err(Error::during("save what was accepted"))
+    SAVE_ACCEPTED.query(rows).execute(tx).await.map(drop).map_err(Error::during("save accepted messages"))
 }
 
 columns! {

@@ -98,7 +98,7 @@ impl TargetRows {
     /// Saves the changes of targets that are still active; ended targets stay unchanged.
     pub(in crate::store) async fn save(self, tx: &mut PgConnection) -> Result<(), Error> {
         if !self.next.is_empty() {
-            SAVE_NEXT.query(self.next).execute(&mut *tx).await.map_err(Error::during("have targets go on"))?;
+            SAVE_NEXT.query(self.next).execute(&mut *tx).await.map_err(Error::during("move targets on"))?;
         }
         if self.changed.is_empty() {
             return Ok(());

@@ -166,7 +166,7 @@ impl Store {
         program: &Program,
         now: Timestamp,
     ) -> Result<Vec<(Person, Option<WhyNot>)>, Error> {
-        const OPERATION: &str = "look why people were never written to";
+        const OPERATION: &str = "find why people got no message";
         const REASONS: Batch<BoundsRow> = Batch::of(concat!(
             "select r.account_id, r.id, ",
             conditions!(first_reason),
