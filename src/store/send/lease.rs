@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{AccountId, MessageKey, Timestamp};
-use crate::core::lifecycle::message::State;
+use crate::core::lifecycle::message::{Event, State, step};
 use crate::core::lifecycle::outcome::{Outcome, OutcomeEffects};
 use crate::store::keys::Keys;
 use crate::store::lock::{lock_lanes, lock_messages};
@@ -66,10 +66,10 @@ pub(in crate::store) async fn return_leases(
 async fn doubt(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)]) -> Result<u64, Error> {
     let states = lock_messages(tx, keys.iter().copied().map(message_key)).await?;
     let silent: Vec<MessageKey> =
-        states.into_iter().filter(|(_, state)| *state == State::Sending).map(|(key, _)| key).collect();
+        states.into_iter().filter(|(_, state)| step(*state, Event::LeaseExpired).is_ok()).map(|(key, _)| key).collect();
     let targets: Keys = silent.iter().map(|key| key.target).collect();
     sqlx::query(
-        "update message m set state = 'uncertain', error = 'no outcome was recorded'
+        "update message m set state = $5, error = 'no outcome was recorded'
          from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[])
               as u (account_id, campaign_id, referral_id, day)
          where (m.account_id, m.referral_id, m.campaign_id, m.day)
@@ -79,6 +79,7 @@ async fn doubt(tx: &mut PgConnection, keys: &[(i32, i32, i64, i16)]) -> Result<u
     .bind(targets.campaigns)
     .bind(targets.referrals)
     .bind(silent.iter().map(|key| key.day).collect::<Vec<_>>())
+    .bind(State::Uncertain.as_str())
     .execute(tx)
     .await
     .map_err(Error::during("doubt messages that nothing was told of"))?;

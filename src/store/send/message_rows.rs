@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
-use crate::core::lifecycle::message::{State, step};
+use crate::core::lifecycle::message::{Event, State, step};
 use crate::core::lifecycle::outcome::{Outcome, OutcomeEffects, Refusal};
 use crate::store::Error;
 use crate::store::keys::Keys;
@@ -57,13 +57,23 @@ async fn accepted(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) ->
 }
 
 /// Saves the messages' states. Where a receipt is already ahead, saves only what it does not contain.
+///
+/// A message that is to be attempted again gets two states: the one that follows, and the one for a target that ended
+/// meanwhile.
 async fn mixed(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {
-    lock_messages(tx, all.iter().map(|(claimed, ..)| claimed.key)).await?;
+    let known = lock_messages(tx, all.iter().map(|(claimed, ..)| claimed.key)).await?;
     let mut keys = Keys::default();
     let (mut days, mut states, mut sent_at, mut ids, mut errors, mut backs, mut counts) =
         (vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
+    let (mut moves, mut abandoned) = (vec![], vec![]);
     for (claimed, outcome, settlement) in all {
-        let Ok(state) = step(State::Sending, settlement.event) else { continue };
+        let Some(before) = known.get(&claimed.key).copied() else { continue };
+        let after = step(before, settlement.event).ok();
+        // These messages are settled by another outcome, which this one repeats or contradicts.
+        if after.is_none() && matches!(before, State::Queued | State::Uncertain) {
+            continue;
+        }
+        let state = after.unwrap_or(before);
         let (id, error) = match outcome {
             Outcome::Accepted { provider_id } => (Some(provider_id.as_str()), None),
             Outcome::Refused(Refusal { error, .. }) | Outcome::Unknown { error } => (None, Some(error.as_str())),
@@ -71,7 +81,9 @@ async fn mixed(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Re
         keys.push(claimed.key.target);
         days.push(claimed.key.day);
         states.push(state.as_str());
-        sent_at.push((state == State::Sent).then_some(now.max(claimed.claimed_at)));
+        moves.push(after.is_some());
+        abandoned.push(after.and_then(|state| step(state, Event::TargetEnded).ok()).map(State::as_str));
+        sent_at.push(matches!(outcome, Outcome::Accepted { .. }).then_some(now.max(claimed.claimed_at)));
         ids.push(id);
         errors.push(error);
         backs.push(settlement.give_back);
@@ -88,6 +100,8 @@ async fn mixed(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Re
         .bind(errors)
         .bind(backs)
         .bind(counts)
+        .bind(moves)
+        .bind(abandoned)
         .execute(tx)
         .await
         .map_err(Error::during("save outcomes"))?;

@@ -1,18 +1,21 @@
 //! Target changes: the next day of those that continue, and the end of the others.
+//!
+//! The statements move active targets and leave ended ones alone. They repeat `lifecycle::target::step` for many rows at
+//! once; `tests/it/lifecycle_table` holds both against each other.
 
 use sqlx::PgConnection;
 
 use crate::core::domain::{TargetKey, Timestamp};
+use crate::core::lifecycle::target::Event;
 use crate::store::Error;
 use crate::store::keys::Keys;
 
-/// Columns of targets that change; see `lifecycle::target`.
+/// Columns of targets that change.
 #[derive(Debug, Default)]
 pub(in crate::store) struct TargetRows {
     keys: Keys,
     states: Vec<&'static str>,
     exits: Vec<Option<&'static str>>,
-    days: Vec<Option<i16>>,
     due_at: Vec<Option<Timestamp>>,
     at: Vec<Timestamp>,
     next: Next,
@@ -26,36 +29,24 @@ struct Next {
     due_at: Vec<Timestamp>,
 }
 
-/// One change of a target.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::store) enum TargetRow {
-    /// Continues with this day (`None`: the same), due at this instant (`None`: its last message is out).
-    Active {
-        day: Option<i16>,
-        due_at: Option<Timestamp>,
-    },
-    Completed,
-    Exited(crate::core::lifecycle::target::Exit),
-}
-
 impl TargetRows {
-    /// Records a change that happens at `at`.
-    pub(in crate::store) fn push(&mut self, key: TargetKey, row: TargetRow, at: Timestamp) {
-        let (state, exit, day, due_at) = match row {
-            TargetRow::Active { day: Some(day), due_at: Some(due_at) } => {
+    /// Records an event of a target at `at`.
+    pub(in crate::store) fn push(&mut self, key: TargetKey, event: Event, at: Timestamp) {
+        let (state, exit, due_at) = match event {
+            Event::Claimed { next: Some((day, due_at)) } | Event::GivenBack { day, due_at } => {
                 self.next.keys.push(key);
-                self.next.days.push(day);
+                self.next.days.push(i16::try_from(day).unwrap_or(i16::MAX));
                 self.next.due_at.push(due_at);
                 return;
             }
-            TargetRow::Active { day, due_at } => ("active", None, day, due_at),
-            TargetRow::Completed => ("completed", None, None, None),
-            TargetRow::Exited(exit) => ("exited", Some(exit.as_str()), None, None),
+            Event::Claimed { next: None } => ("active", None, None),
+            Event::Held { until } => ("active", None, Some(until)),
+            Event::Finished => ("completed", None, None),
+            Event::Left(exit) => ("exited", Some(exit.as_str()), None),
         };
         self.keys.push(key);
         self.states.push(state);
         self.exits.push(exit);
-        self.days.push(day);
         self.due_at.push(due_at);
         self.at.push(at);
     }
@@ -89,11 +80,10 @@ impl TargetRows {
         }
         sqlx::query(
             "update target t
-             set state = u.state, exit_reason = u.exit_reason, day = coalesce(u.day, t.day), due_at = u.due_at,
+             set state = u.state, exit_reason = u.exit_reason, due_at = u.due_at,
                  ended_at = case when u.state = 'active' then null else u.at end
-             from unnest($1::int[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::smallint[], $7::timestamptz[],
-                         $8::timestamptz[])
-                  as u (account_id, campaign_id, referral_id, state, exit_reason, day, due_at, at)
+             from unnest($1::int[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+                  as u (account_id, campaign_id, referral_id, state, exit_reason, due_at, at)
              where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)
                and t.state = 'active'",
         )
@@ -102,7 +92,6 @@ impl TargetRows {
         .bind(self.keys.referrals)
         .bind(self.states)
         .bind(self.exits)
-        .bind(self.days)
         .bind(self.due_at)
         .bind(self.at)
         .execute(tx)
