@@ -27,6 +27,7 @@ mod health;
 mod history;
 mod holds;
 mod import;
+mod lifecycle_table;
 mod lock_order;
 mod log;
 mod look;

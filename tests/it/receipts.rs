@@ -112,22 +112,49 @@ async fn what_is_no_progress_changes_nothing() {
     assert_eq!(note(&world, &[delivered(1, 2, at), delivered(77, 1, at)]).await, 0);
     assert_eq!(note(&world, &[]).await, 0);
     assert_eq!(world.column(row).await, before);
-    // That it failed contradicts it: what was read stays read, and the failure is known once.
+    // A failure contradicts it: what was read stays read, and the failure is recorded once.
     assert_eq!(note(&world, &[failed(1, 1, later)]).await, 1);
     assert_eq!(note(&world, &[failed(1, 1, later)]).await, 0);
     assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:01 read 14:01");
+    assert_eq!(world.targets().await[0], "r1 welcome active day 2");
 }
 
 #[tokio::test]
-async fn a_failure_counts_until_somebody_has_read_it() {
+async fn a_late_failure_after_delivered_or_read_changes_nothing() {
+    let health = "select concat_ws(' ', handed, failed, throttled_until) from lane";
+    for arrival in [delivered as fn(i64, i16, Timestamp) -> Receipt, read] {
+        for in_one_batch in [false, true] {
+            let mut world = world().await;
+            world.run_for(TimeDelta::hours(7)).await;
+            let at = time("2026-11-30T14:01:00Z");
+            let (arrived, failed) = (arrival(1, 1, at), failed(1, 1, at));
+            if in_one_batch {
+                note(&world, &[failed, arrived]).await;
+            } else {
+                note(&world, &[arrived]).await;
+                note(&world, &[failed]).await;
+            }
+            let row = ledger(&world).await;
+            assert!(!row.contains("131026") && !row.starts_with("failed"), "{row}");
+            assert_eq!(world.column(health).await, ["2 0"]);
+            world.run_for(TimeDelta::days(2)).await;
+            assert_eq!(world.targets().await[0], "r1 welcome completed day 2");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_counts_until_the_message_has_arrived() {
     let mut world = world().await;
     world.run_for(TimeDelta::hours(7)).await;
     let at = time("2026-11-30T14:01:00Z");
     assert_eq!(note(&world, &[failed(1, 1, at)]).await, 1);
     assert_eq!(ledger(&world).await, "failed sent 14:00 delivered read 131026");
-    // It did arrive before it failed: that is known from now on, and changes nothing else.
+    assert_eq!(world.targets().await[0], "r1 welcome exited undeliverable day 2");
+    // It arrived all the same. The person has left by then and does not come back.
     assert_eq!(note(&world, &[delivered(1, 1, at)]).await, 1);
-    assert_eq!(ledger(&world).await, "failed sent 14:00 delivered 14:01 read 131026");
+    assert_eq!(ledger(&world).await, "delivered sent 14:00 delivered 14:01 read");
+    assert_eq!(world.targets().await[0], "r1 welcome exited undeliverable day 2");
     assert_eq!(note(&world, &[read(1, 1, time("2026-11-30T14:03:00Z"))]).await, 1);
     assert_eq!(ledger(&world).await, "read sent 14:00 delivered 14:01 read 14:03");
     // It left the house: its quota stays taken.
@@ -275,14 +302,14 @@ async fn in_any_order_and_any_batches_they_come_to_the_same() {
         let referral = i64::try_from(n).unwrap();
         // Which of the three were meant, each of them up to three times.
         let meant = 1 + mix(n) % 15;
-        let all = [taken(referral, 1, at), delivered(referral, 1, at), failed(referral, 1, at), read(referral, 1, at)];
+        let all = [taken(referral, 1, at), failed(referral, 1, at), delivered(referral, 1, at), read(referral, 1, at)];
         for (bit, receipt) in all.into_iter().enumerate() {
             if meant & (1 << bit) > 0 {
                 let times = usize::try_from(1 + mix(n * 31 + meant) % 3).unwrap();
                 heard.extend(vec![receipt; times]);
             }
         }
-        expected.push(["sent", "delivered", "failed", "read"][usize::try_from(meant.ilog2()).unwrap()]);
+        expected.push(["sent", "failed", "delivered", "read"][usize::try_from(meant.ilog2()).unwrap()]);
     }
     let mut order: Vec<u64> = (0..u64::try_from(heard.len()).unwrap()).collect();
     order.sort_by_key(|place| mix(*place ^ 0xabcd));
@@ -294,7 +321,8 @@ async fn in_any_order_and_any_batches_they_come_to_the_same() {
     assert_eq!(
         world
             .one::<i64>(
-                "select count(*) from message where state = 'read' and (error is not null or delivered_at is null)"
+                "select count(*) from message
+                 where state in ('delivered', 'read') and (error is not null or delivered_at is null)"
             )
             .await,
         0

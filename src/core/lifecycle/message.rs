@@ -70,12 +70,16 @@ pub enum Event {
     DeliveryReceipt,
     ReadReceipt,
     FailureReceipt,
-    /// A person found that the message was never handed to the provider.
-    NeverLeft,
+    /// A person found that the provider got the message.
+    FoundSent,
+    /// A person found that the provider never got the message.
+    FoundUnsent,
+    /// The target ended before the next attempt.
+    TargetEnded,
 }
 
 impl Event {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Claimed,
         Self::Accepted,
         Self::Postponed,
@@ -84,7 +88,9 @@ impl Event {
         Self::DeliveryReceipt,
         Self::ReadReceipt,
         Self::FailureReceipt,
-        Self::NeverLeft,
+        Self::FoundSent,
+        Self::FoundUnsent,
+        Self::TargetEnded,
     ];
 }
 
@@ -98,21 +104,18 @@ pub struct Illegal {
 
 /// Returns the state that follows; unlisted pairs are illegal.
 ///
-/// Receipts only move a message forward, in the order sent, delivered, failed, read. The message therefore ends in the
-/// furthest state, in whatever order the receipts arrive. `read` is last because a message that was read has arrived.
+/// Receipts only move a message forward, in the order sent, failed, delivered, read. The message therefore ends in the
+/// furthest state, in whatever order the receipts arrive. A message that arrived did not fail, whatever else is reported.
 pub fn step(state: State, event: Event) -> Result<State, Illegal> {
     use State::{Delivered, Failed, Queued, Read, Sending, Sent, Uncertain};
     Ok(match (state, event) {
         (Queued, Event::Claimed) => Sending,
-        (Sending | Uncertain, Event::Accepted) => Sent,
+        (Sending | Uncertain, Event::Accepted) | (Uncertain, Event::FoundSent) => Sent,
         (Sending, Event::Postponed) => Queued,
-        (Sending, Event::Refused) => Failed,
-        // The person left before the next attempt.
-        (Queued, Event::Refused) => Failed,
         (Sending, Event::LeaseExpired) => Uncertain,
-        (Uncertain, Event::NeverLeft) => Failed,
-        (Sending | Uncertain | Sent, Event::DeliveryReceipt) => Delivered,
-        (Sending | Uncertain | Sent | Delivered, Event::FailureReceipt) => Failed,
+        (Sending, Event::Refused) | (Queued, Event::TargetEnded) | (Uncertain, Event::FoundUnsent) => Failed,
+        (Sending | Uncertain | Sent, Event::FailureReceipt) => Failed,
+        (Sending | Uncertain | Sent | Failed, Event::DeliveryReceipt) => Delivered,
         (Sending | Uncertain | Sent | Delivered | Failed, Event::ReadReceipt) => Read,
         (state, event) => return Err(Illegal { state, event }),
     })
@@ -137,14 +140,14 @@ mod tests {
             }
         }
         insta::assert_snapshot!(table.trim_end(), @"
-                   Claimed         Accepted        Postponed       Refused         LeaseExpired    DeliveryReceipt ReadReceipt     FailureReceipt  NeverLeft
-        queued     sending         -               -               failed          -               -               -               -               -
-        sending    -               sent            queued          failed          uncertain       delivered       read            failed          -
-        sent       -               -               -               -               -               delivered       read            failed          -
-        delivered  -               -               -               -               -               -               read            failed          -
-        read       -               -               -               -               -               -               -               -               -
-        failed     -               -               -               -               -               -               read            -               -
-        uncertain  -               sent            -               -               -               delivered       read            failed          failed
+                   Claimed         Accepted        Postponed       Refused         LeaseExpired    DeliveryReceipt ReadReceipt     FailureReceipt  FoundSent       FoundUnsent     TargetEnded
+        queued     sending         -               -               -               -               -               -               -               -               -               failed
+        sending    -               sent            queued          failed          uncertain       delivered       read            failed          -               -               -
+        sent       -               -               -               -               -               delivered       read            failed          -               -               -
+        delivered  -               -               -               -               -               -               read            -               -               -               -
+        read       -               -               -               -               -               -               -               -               -               -               -
+        failed     -               -               -               -               -               delivered       read            -               -               -               -
+        uncertain  -               sent            -               -               -               delivered       read            failed          sent            failed          -
         ");
     }
 
@@ -163,7 +166,7 @@ mod tests {
     /// Generates receipts in the provider's order, and the same receipts in any order with some repeated. The result of
     /// the attempt stands anywhere between them.
     fn receipts() -> impl Strategy<Value = (Vec<Event>, Vec<Event>)> {
-        let in_order = [Event::DeliveryReceipt, Event::FailureReceipt, Event::ReadReceipt];
+        let in_order = [Event::FailureReceipt, Event::DeliveryReceipt, Event::ReadReceipt];
         let some = proptest::sample::subsequence(in_order.to_vec(), 1..=3);
         let outcome = proptest::sample::select(vec![None, Some(Event::Accepted), Some(Event::LeaseExpired)]);
         (some, outcome).prop_flat_map(|(some, outcome)| {

@@ -1,6 +1,6 @@
 //! Pure state machines of runs, targets and messages, which own every transition.
 //!
-//! SQL that moves many rows at once repeats these rules in its `where`; `tests/it` checks it against them.
+//! SQL that moves many rows at once repeats these rules in its `where`; `tests/it/lifecycle_table` checks it against them.
 
 pub mod enrollment;
 pub mod event;

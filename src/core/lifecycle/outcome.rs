@@ -252,8 +252,8 @@ pub enum Finding {
 /// that person's knowledge.
 pub fn resolve(finding: Finding) -> OutcomeEffects {
     let (event, give_back) = match finding {
-        Finding::Sent => (Event::Accepted, false),
-        Finding::Failed => (Event::NeverLeft, true),
+        Finding::Sent => (Event::FoundSent, false),
+        Finding::Failed => (Event::FoundUnsent, true),
     };
     OutcomeEffects { event, following: Following::Nothing, consequence: None, give_back, counts: true }
 }
@@ -319,7 +319,9 @@ mod tests {
             assert_eq!((settlement.following, settlement.give_back), (Following::Nothing, give_back));
         }
         for state in State::ALL.into_iter().filter(|state| *state != State::Uncertain) {
-            assert!(message::step(state, resolve(Finding::Failed).event).is_err(), "{state}");
+            for finding in [Finding::Sent, Finding::Failed] {
+                assert!(message::step(state, resolve(finding).event).is_err(), "{state}");
+            }
         }
     }
 

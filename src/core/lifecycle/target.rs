@@ -114,6 +114,9 @@ pub fn step(state: State, event: Event) -> Result<State, Illegal> {
         // The outcome of day n arrives while day n+1 waits, or after the last day.
         (Waiting { .. } | LastDayOut { .. }, Event::GivenBack { day, due_at }) => Waiting { day, due_at },
         (Waiting { .. } | LastDayOut { .. }, Event::Finished) => Completed,
+        // A payment after the last day stops nothing: the target has had every message. It leaves only if the attempt failed
+        // and the day is due again.
+        (LastDayOut { .. }, Event::Left(Exit::Paid)) => return Err(Illegal { state, event }),
         (Waiting { .. } | LastDayOut { .. }, Event::Left(exit)) => Exited(exit),
         (state, event) => return Err(Illegal { state, event }),
     })
@@ -139,6 +142,7 @@ mod tests {
             Event::Held { until: at },
             Event::GivenBack { day: 3, due_at: at },
             Event::Finished,
+            Event::Left(Exit::Paid),
             Event::Left(Exit::OptedOut),
         ];
         let rows = states.iter().flat_map(|state| {

@@ -8,10 +8,11 @@ use super::provider_receipt::{Receipt, ReceiptStatus};
 use super::suppression::Listed;
 use crate::core::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, Timestamp};
 use crate::core::lifecycle::outcome::{Consequence, Refusal, failed_later};
+use crate::core::lifecycle::target::Event;
 use crate::store::columns::{Batch, columns};
 use crate::store::schedule::wake::{Changed, look_again};
 use crate::store::send::refusal::{Counts, Refused, take_effect};
-use crate::store::send::target_rows::{TargetRow, TargetRows};
+use crate::store::send::target_rows::TargetRows;
 use crate::store::{Error, Store};
 
 /// A receipt that reports a failure.
@@ -49,7 +50,7 @@ const PHONES: Batch<FailureRow<'_>> = Batch::of(
           as u (account_id, campaign_id, referral_id, day, provider_id)
      join message m on (m.account_id, m.referral_id, m.campaign_id, m.day)
                      = (u.account_id, u.referral_id, u.campaign_id, u.day)
-     where m.state in ('sending', 'sent', 'delivered', 'uncertain') and m.phone <> ''
+     where m.state <> 'queued' and m.failed_at is null and m.phone <> ''
        and coalesce(m.provider_id = u.provider_id, true)",
 );
 
@@ -70,8 +71,9 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the phones of the messages in `receipts` that have not failed yet and carry the same provider id. Erased
-    /// people have no phone any more.
+    /// Returns the phones of the messages in `receipts` for which no failure was reported yet and that carry the same
+    /// provider id. A message that arrived counts too: the report is the person's word, whatever became of the message.
+    /// Erased people have no phone any more.
     async fn phones_of(&self, receipts: &[&Receipt]) -> Result<Vec<String>, Error> {
         let rows = receipts.iter().map(|receipt| FailureRow {
             account_id: receipt.key.target.account,
@@ -101,7 +103,7 @@ pub(super) async fn have_effect(tx: &mut PgConnection, failures: &[News<'_>], no
         let key = receipt.key.target;
         let (exit, consequence) = failed_later(refusal.reaction);
         if let Some(exit) = exit {
-            targets.push(key, TargetRow::Exited(exit), *at);
+            targets.push(key, Event::Left(exit), *at);
             changed.push(Changed::of(key, now, false));
         }
         refused.push(Refused {

@@ -8,6 +8,7 @@ use super::suppression::Listed;
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{AccountId, CampaignId, Name, Phone, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::outcome::{Consequence, Following, Outcome, OutcomeEffects};
+use crate::core::lifecycle::target::Event;
 use crate::store::columns::{Batch, columns};
 use crate::store::lock::lock_lanes;
 use crate::store::schedule::wake::{Changed, look_again};
@@ -15,7 +16,7 @@ use crate::store::send::lease::return_leases;
 use crate::store::send::message_rows;
 use crate::store::send::quota::{Returned, give_back};
 use crate::store::send::refusal::{Counts, Refused, take_effect};
-use crate::store::send::target_rows::{TargetRow, TargetRows};
+use crate::store::send::target_rows::TargetRows;
 use crate::store::{Error, Store};
 
 impl Store {
@@ -75,15 +76,14 @@ async fn follow<'a>(
         let (key, at) = (claimed.key.target, now.max(claimed.claimed_at));
         match settlement.following {
             Following::Nothing => {}
-            Following::Finish | Following::LastDayFailed => targets.push(key, TargetRow::Completed, at),
+            Following::Finish | Following::LastDayFailed => targets.push(key, Event::Finished, at),
             Following::Retry { due_at } => {
-                let row = TargetRow::Active { day: Some(claimed.key.day), due_at: Some(due_at) };
-                targets.push(key, row, at);
+                targets.push(key, Event::GivenBack { day: claimed.key.day.unsigned_abs(), due_at }, at);
             }
             Following::DayFailed { failed_days } => {
                 failures.push(FailuresRow::of(key, failed_days));
             }
-            Following::Leave(exit) => targets.push(key, TargetRow::Exited(exit), at),
+            Following::Leave(exit) => targets.push(key, Event::Left(exit), at),
         }
         if settlement.following != Following::Nothing || settlement.give_back {
             changed.push(Changed::of(key, at, settlement.give_back));

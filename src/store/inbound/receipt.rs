@@ -10,7 +10,7 @@ use super::provider_message;
 use super::provider_message::Told;
 use super::provider_receipt::{Receipt, ReceiptStatus};
 use crate::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, Timestamp};
-use crate::core::lifecycle::message::step;
+use crate::core::lifecycle::message::{State, step};
 use crate::store::columns::{Batch, columns};
 use crate::store::lock::{LockedMessage, lock_handed_over, lock_lanes};
 use crate::store::{Error, Store};
@@ -21,10 +21,11 @@ impl Store {
     /// provider id, and receipts without an installation id for messages that have one: these come from another
     /// installation with the same key.
     ///
-    /// A failure takes effect once, whatever other receipts the message gets: its person leaves, or a run, an account
-    /// or a channel pauses. A failure never causes a resend.
+    /// A failure takes effect once: its person leaves, or a run, an account or a channel pauses. It never causes a resend.
+    /// For a message that has arrived by then, a failure is recorded and nothing follows from it; only a person who
+    /// refuses messages is still suppressed.
     ///
-    /// The result does not depend on the order, the batches or the repetition of receipts. A receipt may precede the
+    /// The messages do not depend on the order, the batches or the repetition of receipts. A receipt may precede the
     /// outcome of its hand-over, which then adds what the receipt does not contain. A time after `now` counts as `now`,
     /// and a time before the hand-over counts as the hand-over.
     pub async fn receipts(&self, receipts: &[Receipt], now: Timestamp) -> Result<u64, Error> {
@@ -55,8 +56,8 @@ impl Store {
         let news = failures.iter().filter_map(|failure| {
             let key = &failure.receipt.key;
             let old = before.get(key).filter(|message| message.failed_at.is_none())?;
-            let handed_at = old.sent_at.unwrap_or(old.queued_at);
-            Some(News { failure: *failure, at: known.get(key)?.failed_at?, handed_at })
+            let new = known.get(key).filter(|message| message.state == State::Failed)?;
+            Some(News { failure: *failure, at: new.failed_at?, handed_at: old.sent_at.unwrap_or(old.queued_at) })
         });
         let news: Vec<_> = news.collect();
         have_effect(&mut tx, &news, now).await?;

@@ -10,12 +10,13 @@ use sqlx::PgConnection;
 use super::{confirmation, opt_out, review as hold};
 use crate::core::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::event::EventKind;
+use crate::core::lifecycle::target;
 use crate::core::lifecycle::target::Exit;
 use crate::store::event::{Event, tell};
 use crate::store::facts::erased;
 use crate::store::lock::{lock_lanes, lock_suppression_rows, lock_suppressions};
 use crate::store::schedule::wake::{Changed, look_again, wake};
-use crate::store::send::target_rows::{TargetRow, TargetRows};
+use crate::store::send::target_rows::TargetRows;
 use crate::store::{Error, Store};
 
 /// The maximum number of phones that a log entry names, masked; beyond it, the entry gives their number.
@@ -219,7 +220,7 @@ pub(in crate::store) async fn let_go(
         let key = TargetKey { account, campaign, referral: ReferralId(*referral) };
         // The run's quota stays taken until the messages in flight have outcomes.
         changed.push(Changed::of(key, now, false));
-        targets.push(key, TargetRow::Exited(exit), now);
+        targets.push(key, target::Event::Left(exit), now);
     }
     targets.save(tx).await?;
     look_again(tx, changed).await?;

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashSet};
 use sqlx::PgConnection;
 
 use super::fault::Faults;
-use super::target_rows::{TargetRow, TargetRows};
+use super::target_rows::TargetRows;
 use super::terms::Terms;
 use super::{account_health as lane_health, attempt};
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::account_health::SendStats;
 use crate::core::dispatch::lane::{Lane, Selection, Send};
 use crate::core::domain::{AccountId, CampaignId, MessageKey, NaiveDate, Timestamp};
+use crate::core::lifecycle::target::Event;
 use crate::store::Error;
 use crate::store::columns::{Batch, columns};
 use crate::store::rows::number;
@@ -35,21 +36,17 @@ async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &Has
     let mut rows = TargetRows::default();
     for (_, draw) in draws {
         for send in &draw.sends {
-            let row = match send.next {
-                Some((day, due_at)) => TargetRow::Active { day: i16::try_from(day).ok(), due_at: Some(due_at) },
-                None if is_over(send, ours) => TargetRow::Completed,
-                None => TargetRow::Active { day: None, due_at: None },
-            };
-            rows.push(send.key.target, row, draw.at);
+            let event = if is_over(send, ours) { Event::Finished } else { Event::Claimed { next: send.next } };
+            rows.push(send.key.target, event, draw.at);
         }
         for (key, exit) in &draw.exits {
-            rows.push(*key, TargetRow::Exited(*exit), draw.at);
+            rows.push(*key, Event::Left(*exit), draw.at);
         }
         for key in &draw.finished {
-            rows.push(*key, TargetRow::Completed, draw.at);
+            rows.push(*key, Event::Finished, draw.at);
         }
         for (key, until) in &draw.held {
-            rows.push(*key, TargetRow::Active { day: None, due_at: Some(*until) }, draw.at);
+            rows.push(*key, Event::Held { until: *until }, draw.at);
         }
     }
     rows.save(tx).await

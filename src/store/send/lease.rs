@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{MessageKey, Timestamp};
-use crate::core::lifecycle::message::State;
+use crate::core::lifecycle::message::{Event, step};
 use crate::core::lifecycle::outcome::{Outcome, OutcomeEffects};
 use crate::store::columns::Batch;
 use crate::store::keys::MessageKeyRow;
@@ -78,7 +78,7 @@ const MOVE_ON: Batch<MessageKeyRow> = Batch::of(include_str!("lease_move_on.sql"
 async fn doubt(tx: &mut PgConnection, keys: &[MessageKey]) -> Result<u64, Error> {
     let states = lock_messages(tx, keys.iter().copied()).await?;
     let silent: Vec<MessageKey> =
-        states.into_iter().filter(|(_, state)| *state == State::Sending).map(|(key, _)| key).collect();
+        states.into_iter().filter(|(_, state)| step(*state, Event::LeaseExpired).is_ok()).map(|(key, _)| key).collect();
     let doubted = DOUBT.query(silent.iter().copied().map(MessageKeyRow::from)).execute(tx).await;
     doubted.map_err(Error::during("mark messages as uncertain"))?;
     Ok(silent.len() as u64)

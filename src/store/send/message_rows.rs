@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{AccountId, CampaignId, ReferralId, Timestamp};
-use crate::core::lifecycle::message::{State, step};
+use crate::core::lifecycle::message::{Event, State, step};
 use crate::core::lifecycle::outcome::{Outcome, OutcomeEffects, Refusal};
 use crate::store::Error;
 use crate::store::columns::{Batch, columns};
@@ -62,7 +62,8 @@ async fn accepted(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) ->
 }
 
 columns! {
-    /// A message and its outcome.
+    /// A message and its outcome. `moves` is false where a receipt is ahead; `abandoned` is the state for a target that
+    /// ended meanwhile.
     struct OutcomeRow<'a> {
         account_id: AccountId,
         campaign_id: CampaignId,
@@ -74,16 +75,26 @@ columns! {
         error: Option<&'a str>,
         back: bool,
         counts: bool,
+        moves: bool,
+        abandoned: Option<&'static str>,
     }
 }
 
 const SAVE_MIXED: Batch<OutcomeRow<'_>> = Batch::of(include_str!("message_rows_mixed.sql"));
 
 /// Saves the messages' states. Where a receipt is already ahead, saves only what it does not contain.
+///
+/// A message that is to be attempted again gets two states: the one that follows, and the one for a target that ended
+/// meanwhile.
 async fn mixed(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {
-    lock_messages(tx, all.iter().map(|(claimed, ..)| claimed.key)).await?;
+    let known = lock_messages(tx, all.iter().map(|(claimed, ..)| claimed.key)).await?;
     let rows = all.iter().filter_map(|(claimed, outcome, settlement)| {
-        let state = step(State::Sending, settlement.event).ok()?;
+        let before = known.get(&claimed.key).copied()?;
+        let after = step(before, settlement.event).ok();
+        // These messages are settled by another outcome, which this one repeats or contradicts.
+        if after.is_none() && matches!(before, State::Queued | State::Uncertain) {
+            return None;
+        }
         let (provider_id, error) = match outcome {
             Outcome::Accepted { provider_id } => (Some(provider_id.as_str()), None),
             Outcome::Refused(Refusal { error, .. }) | Outcome::Unknown { error } => (None, Some(error.as_str())),
@@ -93,12 +104,14 @@ async fn mixed(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Re
             campaign_id: claimed.key.target.campaign,
             referral_id: claimed.key.target.referral,
             day: claimed.key.day,
-            state: state.as_str(),
-            sent_at: (state == State::Sent).then_some(now.max(claimed.claimed_at)),
+            state: after.unwrap_or(before).as_str(),
+            sent_at: matches!(outcome, Outcome::Accepted { .. }).then_some(now.max(claimed.claimed_at)),
             provider_id,
             error,
             back: settlement.give_back,
             counts: settlement.counts,
+            moves: after.is_some(),
+            abandoned: after.and_then(|state| step(state, Event::TargetEnded).ok()).map(State::as_str),
         })
     });
     SAVE_MIXED.query(rows).execute(tx).await.map(drop).map_err(Error::during("save outcomes"))

@@ -74,17 +74,17 @@ impl Store {
         lock_lanes(&mut tx, &accounts).await?;
         let states = lock_messages(&mut tx, rows.iter().map(Row::key)).await?;
         let settlement = resolve(finding);
-        let next = |row: &Row| states.get(&row.key()).and_then(|state| step(*state, settlement.event).ok());
-        let is_uncertain = |row: &Row| states.get(&row.key()) == Some(&State::Uncertain) && next(row).is_some();
+        let resolved = |state: State| step(state, settlement.event).ok();
+        let next = |row: &Row| states.get(&row.key()).and_then(|state| resolved(*state));
         if let Chosen::Ids(ids) = chosen {
             let state =
                 |id: &String| rows.iter().find(|row| row.id == *id).and_then(|row| states.get(&row.key()).copied());
-            let refused: Vec<_> = ids.iter().filter(|id| state(id) != Some(State::Uncertain)).collect();
+            let refused: Vec<_> = ids.iter().filter(|id| state(id).and_then(resolved).is_none()).collect();
             if !refused.is_empty() {
                 return Ok(Resolved::Refused(refused.into_iter().map(|id| (id.clone(), state(id))).collect()));
             }
         }
-        rows.retain(is_uncertain);
+        rows.retain(|row| next(row).is_some());
         let Some(state) = rows.first().and_then(next) else { return Ok(Resolved::Done(0)) };
         save(&mut tx, &rows, state, settlement.give_back).await?;
         if settlement.give_back {

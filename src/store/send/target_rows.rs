@@ -1,9 +1,12 @@
 //! Target changes: the next day of those that continue, and the end of the others.
+//!
+//! The statements move active targets and leave ended ones alone. They repeat `lifecycle::target::step` for many rows at
+//! once; `tests/it/lifecycle_table` holds both against each other.
 
 use sqlx::PgConnection;
 
 use crate::core::domain::{AccountId, CampaignId, ReferralId, TargetKey, Timestamp};
-use crate::core::lifecycle::target::Exit;
+use crate::core::lifecycle::target::Event;
 use crate::store::Error;
 use crate::store::columns::{Batch, columns};
 use crate::store::keys::TargetKeyRow;
@@ -16,18 +19,6 @@ pub(in crate::store) struct TargetRows {
     next: Vec<NextRow>,
 }
 
-/// One change of a target.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::store) enum TargetRow {
-    /// Continues with this day (`None`: the same), due at this instant (`None`: its last message is out).
-    Active {
-        day: Option<i16>,
-        due_at: Option<Timestamp>,
-    },
-    Completed,
-    Exited(Exit),
-}
-
 columns! {
     /// A target that ends, or is not due again.
     struct ChangedRow {
@@ -36,7 +27,6 @@ columns! {
         referral_id: ReferralId,
         state: &'static str,
         exit_reason: Option<&'static str>,
-        day: Option<i16>,
         due_at: Option<Timestamp>,
         at: Timestamp,
     }
@@ -55,11 +45,10 @@ columns! {
 
 const SAVE_CHANGED: Batch<ChangedRow> = Batch::of(
     "update target t
-     set state = u.state, exit_reason = u.exit_reason, day = coalesce(u.day, t.day), due_at = u.due_at,
+     set state = u.state, exit_reason = u.exit_reason, due_at = u.due_at,
          ended_at = case when u.state = 'active' then null else u.at end
-     from unnest($1::int[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::smallint[], $7::timestamptz[],
-                 $8::timestamptz[])
-          as u (account_id, campaign_id, referral_id, state, exit_reason, day, due_at, at)
+     from unnest($1::int[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
+          as u (account_id, campaign_id, referral_id, state, exit_reason, due_at, at)
      where (t.account_id, t.campaign_id, t.referral_id) = (u.account_id, u.campaign_id, u.referral_id)
        and t.state = 'active'",
 );
@@ -80,19 +69,21 @@ const CLOSE_QUEUED: Batch<TargetKeyRow> = Batch::of(
 );
 
 impl TargetRows {
-    /// Records a change that happens at `at`.
-    pub(in crate::store) fn push(&mut self, key: TargetKey, row: TargetRow, at: Timestamp) {
+    /// Records an event of a target at `at`.
+    pub(in crate::store) fn push(&mut self, key: TargetKey, event: Event, at: Timestamp) {
         let TargetKey { account: account_id, campaign: campaign_id, referral: referral_id } = key;
-        let (state, exit_reason, day, due_at) = match row {
-            TargetRow::Active { day: Some(day), due_at: Some(due_at) } => {
+        let (state, exit_reason, due_at) = match event {
+            Event::Claimed { next: Some((day, due_at)) } | Event::GivenBack { day, due_at } => {
+                let day = i16::try_from(day).unwrap_or(i16::MAX);
                 self.next.push(NextRow { account_id, campaign_id, referral_id, day, due_at });
                 return;
             }
-            TargetRow::Active { day, due_at } => ("active", None, day, due_at),
-            TargetRow::Completed => ("completed", None, None, None),
-            TargetRow::Exited(exit) => ("exited", Some(exit.as_str()), None, None),
+            Event::Claimed { next: None } => ("active", None, None),
+            Event::Held { until } => ("active", None, Some(until)),
+            Event::Finished => ("completed", None, None),
+            Event::Left(exit) => ("exited", Some(exit.as_str()), None),
         };
-        self.changed.push(ChangedRow { account_id, campaign_id, referral_id, state, exit_reason, day, due_at, at });
+        self.changed.push(ChangedRow { account_id, campaign_id, referral_id, state, exit_reason, due_at, at });
     }
 
     /// Saves the changes of targets that are still active; ended targets stay unchanged.

@@ -280,8 +280,8 @@ impl Walk {
                 // By the outcome that came late, or by a receipt.
                 Some("uncertain") => ["uncertain", "sent", "delivered", "failed", "read"].contains(&now.as_str()),
                 Some("sent") => ["sent", "delivered", "failed", "read"].contains(&now.as_str()),
-                Some("delivered") => ["delivered", "failed", "read"].contains(&now.as_str()),
-                Some("failed") => ["failed", "read"].contains(&now.as_str()),
+                Some("delivered") => ["delivered", "read"].contains(&now.as_str()),
+                Some("failed") => ["failed", "delivered", "read"].contains(&now.as_str()),
                 Some(before) => before == now,
             };
             let before = self.before.insert(key.clone(), now.clone());
