@@ -1,4 +1,4 @@
-//! The exit codes of the process: SPEC §6.
+//! The exit codes of the process, as `docs/src/guides/scripts.md` lists them.
 
 use std::process::{ExitCode, Termination};
 

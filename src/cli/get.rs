@@ -284,7 +284,7 @@ impl Seen {
             return if *wanted == anything {
                 self.rows.none_yet().to_owned()
             } else {
-                format!("No {noun} is like that; `relancectl get {noun}s` without filters shows all.")
+                format!("No {noun} matches these filters; `relancectl get {noun}s` without filters shows all.")
             };
         }
         let mut text = self.rows.table(wide, self.now).render(colour);

@@ -140,7 +140,7 @@ impl Kept {
         }
     }
 
-    /// Restrictions the server after the time of grace without a user.
+    /// Stops the server after the time of grace without a user.
     async fn while_ready(&mut self) -> Result<Next, Error> {
         match &mut self.launched {
             Some(launch) => launch.was_ready = true,

@@ -144,7 +144,7 @@ impl Server {
         Ok((Self { place, users: Some(users) }, started))
     }
 
-    /// Restrictions the server unless a command uses it.
+    /// Stops the server unless a command uses it.
     pub fn stop(dir: &Path) -> Result<Stop, Error> {
         let place = Place::choose(dir)?;
         if cluster::major(&place)?.is_none() {

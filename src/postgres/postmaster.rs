@@ -125,7 +125,7 @@ fn set(command: &mut Command, settings: &[(&str, &str)]) {
     }
 }
 
-/// Restrictions the server in good order; if that fails, with an immediate shutdown. The caller holds `users.lock`.
+/// Stops the server in good order, or by an immediate shutdown if that fails. The caller holds `users.lock`.
 pub(super) fn stop(place: &Place) -> Result<(), Error> {
     for (how, patience) in [(Signal::INT, FAST), (Signal::QUIT, IMMEDIATE)] {
         let began = Instant::now();

@@ -45,7 +45,7 @@ impl Error {
         move |source| Self::new(operation, source)
     }
 
-    /// The failure of the store that `error` is or was caused by.
+    /// Returns the first store error among `error` and its causes.
     pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         let mut next = Some(error);
         while let Some(error) = next {

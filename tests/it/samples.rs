@@ -15,7 +15,8 @@ use relance::store::Age;
 use crate::support::database::database;
 use crate::support::rows::column;
 
-/// By campaign and account, read off SPEC §4 and the YAML: the newest row of a person, unpaid, agreed, never opted out.
+/// The people of each campaign and account, by the rules of the YAML, independent of the program: the newest row of a
+/// person, unpaid, agreed, never opted out.
 const INDEPENDENT: &str = "
 with person as (
   select distinct on (account_id, phone) * from referral order by account_id, phone, registered_at desc, id desc),

@@ -4,7 +4,7 @@ use crate::cli::layout::section;
 use crate::cli::table::{Cell, Table, time};
 use crate::store::query::Entry;
 
-/// Number of entries shown: more than one person collects in a few campaigns.
+/// The maximum number of entries shown. A person in a few campaigns has fewer.
 pub(super) const HISTORY: usize = 100;
 
 /// Renders a history below a title; `campaigns` adds the campaign of each entry.

@@ -19,7 +19,7 @@ pub enum Action {
     Resume,
     /// Lifts a pause and starts at once, even a draft or a run before its `startAt`.
     Start,
-    /// Restrictions enrollment and sending; targets keep their place.
+    /// Stops enrollment and sending; targets keep their place.
     Pause,
     /// Ends the runs for ever.
     Cancel,

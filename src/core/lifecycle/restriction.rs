@@ -94,8 +94,8 @@ impl Restrictions {
             }
             Subject::Business(business) => {
                 let known = known.and_then(|known| known.business.as_ref());
-                // For an unknown number the manifest names the provider account; otherwise the channel's only account
-                // counts.
+                // An unknown number has the provider account that the manifest names. If it names none, the restriction
+                // applies unless the channel has another account.
                 match known.or_else(|| shared.and_then(|shared| shared.business.as_ref())) {
                     Some(its) => its == business,
                     None => self.businesses.get(channel).is_none_or(|all| all.iter().all(|one| one == business)),

@@ -1,4 +1,5 @@
-//! The read-only queries of people and scripts: one file per noun, plain structs that serialize to the JSON of SPEC §6.
+//! The read-only queries for people and scripts, one file per noun. Their structs serialize to the JSON that
+//! `docs/src/guides/scripts.md` promises.
 //!
 //! No counter is stored: these queries count targets and messages when they run.
 

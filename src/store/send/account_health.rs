@@ -134,7 +134,7 @@ pub(super) async fn judge(tx: &mut PgConnection, accounts: Vec<AccountId>, now: 
     save(tx, lanes, now).await
 }
 
-/// Saves `lanes`. Restrictions those with too many failures or opt-outs, and warns before that point.
+/// Saves `lanes`. Stops those with too many failures or opt-outs, and warns before that point.
 pub(in crate::store) async fn save(tx: &mut PgConnection, mut lanes: Lanes, now: Timestamp) -> Result<(), Error> {
     let mut warnings = Vec::new();
     for (account, lane) in lanes.iter_mut().filter(|(_, lane)| lane.halt.is_none()) {

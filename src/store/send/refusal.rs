@@ -152,7 +152,7 @@ pub(in crate::store) async fn lift_halt(
     Ok(())
 }
 
-/// Restrictions channels. This lock comes last: a transaction that waits for it already holds all its other locks.
+/// Stops channels. This lock comes last: a transaction that waits for it already holds all its other locks.
 async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, now: Timestamp) -> Result<(), Error> {
     if channels.is_empty() {
         return Ok(());

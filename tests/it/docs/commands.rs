@@ -23,7 +23,10 @@ pub(super) fn misuse(line: &str, definition: &clap::Command) -> Option<String> {
     if line.starts_with("alias ") {
         return None;
     }
-    let output = Command::new("/bin/sh").arg("-c").arg(format!("{PRINTING}{line}")).output().unwrap();
+    let mut shell = Command::new("/bin/sh");
+    // A line may redirect to a file, which must not appear in the repository.
+    shell.arg("-c").arg(format!("{PRINTING}{line}")).current_dir(env!("CARGO_TARGET_TMPDIR"));
+    let output = shell.output().unwrap();
     if !output.status.success() {
         return Some(format!("`{line}`: {}", String::from_utf8_lossy(&output.stderr)));
     }

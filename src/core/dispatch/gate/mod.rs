@@ -1,7 +1,7 @@
 //! The gate: the only decision whether a target may get a message now, with its reasons.
 //!
-//! The checks run in the order of SPEC §4: first the run and the account, then the person, then time and quota. The
-//! first check that does not pass decides.
+//! The checks run in this order: the run and the account, then the person, then time and quota. The first check that
+//! does not pass decides. `docs/src/concepts/gate.md` lists them.
 
 mod check;
 mod inputs;

@@ -135,7 +135,7 @@ pub(super) struct StepSpec {
     pub(super) event: Option<EventSpec>,
     pub(super) edit: Option<EditSpec>,
     pub(super) remove: Option<RemoveSpec>,
-    /// Restrictions the daemon abruptly and starts it again.
+    /// Stops the daemon abruptly and starts it again.
     pub(super) restart: Option<RestartSpec>,
     #[serde(rename = "override")]
     pub(super) overriding: Option<OverrideSpec>,

@@ -13,7 +13,7 @@ use crate::core::plan::{Action, Change, Effect, Field, Frozen, Kept, Outlives, P
 const LISTED: usize = 10;
 const INFALLIBLE: &str = "writing to a string cannot fail";
 
-/// Returns the changes as JSON in the format of SPEC §6.
+/// Returns the changes as JSON, in the format of `docs/src/guides/scripts.md`.
 pub fn changes(plan: &Plan) -> Value {
     let change = |change: &Change| {
         json!({
@@ -80,10 +80,7 @@ pub(in crate::core::plan) fn summary(plan: &Plan) -> String {
 /// Returns the manifests of a tree with errors that do not take effect, and the reasons.
 pub fn frozen(frozen: &[Frozen], checked: &Checked) -> String {
     let mut text = String::new();
-    put(
-        &mut text,
-        "The files have errors: `apply` refuses them, and the daemon leaves this as it is and does the rest",
-    );
+    put(&mut text, "The files have errors: `apply` refuses them, and the daemon applies all but these manifests");
     for one in frozen {
         let how = if one.in_force { "frozen at its last good version" } else { "does not come" };
         put(&mut text, &format!("! {} {}: {how}", one.kind, one.name));
