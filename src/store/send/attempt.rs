@@ -80,7 +80,7 @@ impl<'a> Rows<'a> {
         for (_, draw, send) in drawn {
             rows.keys.push(send.key.target);
             rows.days.push(send.key.day);
-            rows.phones.push(send.phone.as_str());
+            rows.phones.push(send.phone.dialled());
             rows.languages.push(send.content.language.as_str());
             rows.texts.push(send.content.text.as_str());
             rows.quota_date.push(draw.today);

@@ -27,7 +27,7 @@ async fn accepted(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) ->
     let mut keys = Keys::default();
     let (mut days, mut sent_at, mut ids) = (vec![], vec![], vec![]);
     for (claimed, outcome, _) in all {
-        if let Outcome::Accepted { provider_id } = outcome {
+        if let Outcome::Accepted { provider_id, .. } = outcome {
             keys.push(claimed.key.target);
             days.push(claimed.key.day);
             sent_at.push(now.max(claimed.claimed_at));
@@ -65,7 +65,7 @@ async fn mixed(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Re
     for (claimed, outcome, settlement) in all {
         let Ok(state) = step(State::Sending, settlement.event) else { continue };
         let (id, error) = match outcome {
-            Outcome::Accepted { provider_id } => (Some(provider_id.as_str()), None),
+            Outcome::Accepted { provider_id, .. } => (Some(provider_id.as_str()), None),
             Outcome::Refused(Refusal { error, .. }) | Outcome::Unknown { error } => (None, Some(error.as_str())),
         };
         keys.push(claimed.key.target);

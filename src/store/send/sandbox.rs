@@ -20,7 +20,7 @@ impl Store {
         .bind(keys.campaigns)
         .bind(keys.referrals)
         .bind(messages.iter().map(|message| message.key.day).collect::<Vec<_>>())
-        .bind(messages.iter().map(|message| message.phone.as_str()).collect::<Vec<_>>())
+        .bind(messages.iter().map(|message| message.phone.dialled()).collect::<Vec<_>>())
         .bind(messages.iter().map(|message| message.content.text.as_str()).collect::<Vec<_>>())
         .bind(now)
         .fetch_all(&self.pool)

@@ -37,7 +37,7 @@ pub(super) fn encode(rows: &mut Rows, line: u64, fact: &AccountFact<'_>, as_of: 
         .instant(fact.updated_at.unwrap_or(as_of))
         .int4(super::copy::bits(&says))
         .text(fact.name)
-        .maybe_text(fact.phone.value().map(Phone::as_str))
+        .maybe_text(fact.phone.value().map(Phone::dialled))
         .maybe_text(fact.email.value().copied())
         .maybe_text(fact.language.value().map(Language::as_str))
         .maybe_text(fact.country.value().map(Country::as_str))
