@@ -52,15 +52,14 @@ impl<'a> Read<'a> {
 
     /// Returns the phone numbers and provider ids of all people in the webhook.
     pub(super) fn people(&self) -> impl Iterator<Item = &str> {
-        let names = self.post.updates.iter().flat_map(|update| match update {
+        self.post.updates.iter().flat_map(|update| match update {
             Update::Status(status) => status.recipient.iter().map(String::as_str).collect(),
             Update::Inbound(Inbound { person, .. }) | Update::Preference(Preference { person, .. }) => {
                 [&person.phone, &person.user].into_iter().flatten().map(String::as_str).collect()
             }
             Update::Rename(rename) => rename.known.iter().chain(&rename.fresh).map(String::as_str).collect(),
             Update::Notice(_) => Vec::new(),
-        });
-        names
+        })
     }
 
     /// Returns the provider ids of messages whose status carries no callback key of ours.

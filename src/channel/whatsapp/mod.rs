@@ -128,6 +128,6 @@ fn settled(outcome: Outcome, is_shared: bool, token: &str, message: &OutgoingMes
             names.retain(|name| name.trim_start_matches('+') != phone.trim_start_matches('+'));
             Outcome::Accepted { provider_id, names }
         }
-        other => other,
+        unknown @ Outcome::Unknown { .. } => unknown,
     }
 }

@@ -71,8 +71,8 @@ pub(in crate::store) async fn among(db: &mut PgConnection, names: &[&str]) -> Re
     }
     let Some(key) = key(db).await? else { return Ok(HashSet::new()) };
     // A provider may write a phone otherwise than in its normal form.
-    let named = |name: &&str| [Some(hash(&key, name)), Phone::reported(name).map(|phone| hash(&key, phone.as_str()))];
-    let hashes: Vec<[Option<Vec<u8>>; 2]> = names.iter().map(named).collect();
+    let both = |name: &&str| [Some(hash(&key, name)), Phone::reported(name).map(|phone| hash(&key, phone.as_str()))];
+    let hashes: Vec<[Option<Vec<u8>>; 2]> = names.iter().map(both).collect();
     let gone: Vec<Vec<u8>> = sqlx::query_scalar("select hash from forgotten where hash = any($1)")
         .bind(hashes.iter().flatten().flatten().collect::<Vec<_>>())
         .fetch_all(db)

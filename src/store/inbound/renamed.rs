@@ -61,9 +61,9 @@ impl Store {
             }
         }
         let held = hold(&mut tx, &moved, now).await?;
-        let named = learn_people(&mut tx, learnt).await?;
+        let phones = learn_people(&mut tx, learnt).await?;
         tx.commit().await.map_err(Error::during("commit new names of people"))?;
-        self.suppress_known_handsets(&named, now).await?;
+        self.suppress_known_handsets(&phones, now).await?;
         Ok(held)
     }
 }

@@ -186,6 +186,24 @@ async fn a_name_that_everybody_has_stops_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_by_a_user_id_that_nobody_told_holds_those_whom_it_may_mean() {
+    let mut house = house().await;
+    house.world.person(Person::new("r4", "+237671000077")).await;
+    house.world.sql(&format!("update referral set country = 'BR' where phone = '{}'", BIA.0)).await;
+    // Paul alone: Bia is in Brazil, and nobody wrote to the fourth.
+    house.tell("messages", &by_user("in.1", "CM.9", "STOP", MONDAY)).await;
+    assert_eq!((holds(&house).await, waiting(&house).await), (vec![format!("0 {PAUL}")], 0));
+    assert!(suppressed(&house).await.is_empty());
+    // Neither does a word that stops nothing, nor a person with another user id.
+    house.world.sql("delete from person_hold").await;
+    house.tell("messages", &by_user("in.2", "CM.9", "Bonjour", MONDAY)).await;
+    house.world.sql(&format!("insert into alias values ('CM.1', '{PAUL}')")).await;
+    house.tell("messages", &by_user("in.3", "CM.9", "STOP", MONDAY)).await;
+    assert_eq!((holds(&house).await, waiting(&house).await), (vec![], 1));
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_user_id_is_the_same_person() {
     let mut house = house().await;
     house.world.sql(&format!("insert into alias values ('CM.full', '{PAUL}')")).await;

@@ -4,6 +4,7 @@
 //! Locks: suppressions first, exclusive if the batch changes them and shared otherwise; then inbound messages and
 //! conversations, each in key order; then the locks of replies; last the provider names of people.
 
+mod doubt;
 pub(in crate::store) mod incoming;
 mod sender;
 

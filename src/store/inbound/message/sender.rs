@@ -4,9 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 
+use super::doubt;
 use super::incoming::InboundMessage;
-use crate::core::consent;
-use crate::core::consent::Reply;
 use crate::core::domain::{AccountId, Phone};
 use crate::store::facts::erased;
 use crate::store::inbound::provider_message::{Names, people_called, stored_name};
@@ -42,8 +41,8 @@ pub(super) async fn find<'a>(
     for incoming in all {
         let answered = incoming.context.as_ref().and_then(|id| answered.get(id.as_str()));
         let spelled = incoming.phone.as_deref().and_then(Phone::reported);
-        let named = names(incoming).filter_map(|name| called.get(name)).flatten();
-        let mut phones = spelled.iter().chain(named).chain(answered.map(|(_, phone)| phone)).cloned();
+        let aliases = names(incoming).filter_map(|name| called.get(name)).flatten();
+        let mut phones = spelled.iter().chain(aliases).chain(answered.map(|(_, phone)| phone)).cloned();
         let phone = phones.next();
         let also = phones.filter(|other| Some(other) != phone.as_ref()).collect();
         if let Some((user, phone)) = incoming.user.as_deref().zip(phone.as_ref()) {
@@ -57,7 +56,7 @@ pub(super) async fn find<'a>(
             alike: BTreeSet::new(),
         });
     }
-    doubt(tx, all, &mut found).await?;
+    doubt::add(tx, all, &mut found).await?;
     let strangers = found.iter().filter(|who| who.account.is_none());
     let phones: Vec<&str> = strangers.flat_map(Who::phones).map(Phone::as_str).collect();
     let writers = last_writers(tx, &phones).await?;
@@ -81,32 +80,6 @@ impl Who {
     pub(super) fn phones(&self) -> impl Iterator<Item = &Phone> {
         self.phone.iter().chain(&self.also)
     }
-}
-
-/// Adds the people who may have written a command, where the digits do not tell: nobody has them, but somebody has
-/// digits that they may stand for.
-async fn doubt(tx: &mut PgConnection, all: &[InboundMessage], found: &mut [Who]) -> Result<(), Error> {
-    let doubtful = |(incoming, who): (&InboundMessage, &Who)| {
-        let is_command = who.also.is_empty() && matches!(consent::read(&incoming.text), Reply::Stop | Reply::Unclear);
-        incoming.phone.as_deref().filter(|_| is_command).map(Phone::alike).unwrap_or_default()
-    };
-    let alike: Vec<BTreeSet<Phone>> = all.iter().zip(&*found).map(doubtful).collect();
-    if alike.iter().all(BTreeSet::is_empty) {
-        return Ok(());
-    }
-    let asked = alike.iter().flatten().chain(found.iter().filter_map(|who| who.phone.as_ref()));
-    let known: Vec<String> = sqlx::query_scalar("select distinct phone from referral where phone = any($1)")
-        .bind(asked.map(Phone::as_str).collect::<Vec<_>>())
-        .fetch_all(tx)
-        .await
-        .map_err(Error::during("look for people whom a number may mean"))?;
-    let known: BTreeSet<Phone> = known.into_iter().map(Phone::trusted).collect();
-    for (who, alike) in found.iter_mut().zip(alike) {
-        if who.phone.as_ref().is_none_or(|phone| !known.contains(phone)) {
-            who.alike = alike.intersection(&known).cloned().collect();
-        }
-    }
-    Ok(())
 }
 
 /// Returns the account and the recipient of the messages with these provider ids.
