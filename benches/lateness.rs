@@ -46,7 +46,7 @@ impl Channel for Recorder {
         let now = Instant::now();
         let people = messages.iter().map(|message| message.key.target);
         self.0.lock().unwrap().extend(people.map(|target| ((target.account.0, target.referral.0), now)));
-        vec![Outcome::Accepted { provider_id: "null".to_owned() }; messages.len()]
+        vec![Outcome::accepted("null".to_owned()); messages.len()]
     }
 }
 

@@ -30,6 +30,6 @@ impl<F: Fn(usize) + Send + Sync> Channel for Null<F> {
 
     async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
         (self.0)(messages.len());
-        vec![Outcome::Accepted { provider_id: "null".to_owned() }; messages.len()]
+        vec![Outcome::accepted("null".to_owned()); messages.len()]
     }
 }

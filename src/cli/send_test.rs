@@ -81,7 +81,7 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
     let outcome = channels.hand_over(&[message], now).await.pop().context("the channel says nothing")?;
     let (word, detail) = said(&outcome);
     store.tell_of_test(author.id, format!("{what}: {word}{detail}"), Some(word), now).await?;
-    let id = if let Outcome::Accepted { provider_id } = &outcome { Some(provider_id) } else { None };
+    let id = if let Outcome::Accepted { provider_id, .. } = &outcome { Some(provider_id) } else { None };
     print::line(&match args.output {
         Format::Text => format!("{word}: {what}{detail}"),
         Format::Json => {

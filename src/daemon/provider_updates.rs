@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::channel::webhook;
 use crate::channel::webhook::{
-    Inbound, InboundKind, Meaning, Notice, Post, Preference, Status, StatusKind, Subject, Update,
+    Inbound, InboundKind, Meaning, Notice, Post, Preference, Rename, Status, StatusKind, Subject, Update,
 };
 use crate::channel::{Reaction, Refusal, whatsapp};
 use crate::core::domain::{InstallationId, MessageKey, Timestamp, hex};
@@ -14,7 +14,7 @@ use crate::core::lifecycle::restriction as stop;
 use crate::core::lifecycle::restriction::Restriction;
 use crate::core::lifecycle::send_resources::tag;
 use crate::store::{
-    InboundMessage, InboundResult, ProviderNotice, Receipt, ReceiptStatus, SenderName, Senders, Via, Webhook,
+    InboundMessage, InboundResult, ProviderNotice, Receipt, ReceiptStatus, Renamed, SenderName, Senders, Via, Webhook,
 };
 
 /// The attempt that a later failure belongs to: the first, because the provider makes no second attempt.
@@ -52,14 +52,14 @@ impl<'a> Read<'a> {
 
     /// Returns the phone numbers and provider ids of all people in the webhook.
     pub(super) fn people(&self) -> impl Iterator<Item = &str> {
-        let names = self.post.updates.iter().flat_map(|update| match update {
-            Update::Status(status) => [status.recipient.as_deref(), None],
+        self.post.updates.iter().flat_map(|update| match update {
+            Update::Status(status) => status.recipient.iter().map(String::as_str).collect(),
             Update::Inbound(Inbound { person, .. }) | Update::Preference(Preference { person, .. }) => {
-                [person.phone.as_deref(), person.user.as_deref()]
+                [&person.phone, &person.user].into_iter().flatten().map(String::as_str).collect()
             }
-            Update::Notice(_) => [None, None],
-        });
-        names.flatten()
+            Update::Rename(rename) => rename.known.iter().chain(&rename.fresh).map(String::as_str).collect(),
+            Update::Notice(_) => Vec::new(),
+        })
     }
 
     /// Returns the provider ids of messages whose status carries no callback key of ours.
@@ -101,7 +101,20 @@ impl<'a> Read<'a> {
         self.post.updates.iter().filter_map(|update| match update {
             Update::Inbound(inbound) => Some(message(&self.webhook.channel, inbound)),
             Update::Preference(preference) => Some(switch(&self.webhook.channel, preference)),
-            Update::Status(_) | Update::Notice(_) => None,
+            Update::Status(_) | Update::Rename(_) | Update::Notice(_) => None,
+        })
+    }
+
+    pub(super) fn renames(&self) -> impl Iterator<Item = Renamed> {
+        self.post.updates.iter().filter_map(|update| match update {
+            Update::Rename(Rename { id, known, fresh, is_number, at }) => Some(Renamed {
+                id: id.clone(),
+                known: known.clone(),
+                fresh: fresh.clone(),
+                is_number: *is_number,
+                at: (*at).min(self.now),
+            }),
+            Update::Status(_) | Update::Inbound(_) | Update::Preference(_) | Update::Notice(_) => None,
         })
     }
 
@@ -114,14 +127,14 @@ impl<'a> Read<'a> {
                 let stop = stop(&self.webhook.channel, notice, &sentence, at);
                 Some(ProviderNotice { id, sentence, at, stop })
             }
-            Update::Status(_) | Update::Inbound(_) | Update::Preference(_) => None,
+            Update::Status(_) | Update::Inbound(_) | Update::Preference(_) | Update::Rename(_) => None,
         })
     }
 
     fn statuses(&self) -> impl Iterator<Item = &Status> {
         self.post.updates.iter().filter_map(|update| match update {
             Update::Status(status) => Some(status),
-            Update::Inbound(_) | Update::Preference(_) | Update::Notice(_) => None,
+            Update::Inbound(_) | Update::Preference(_) | Update::Rename(_) | Update::Notice(_) => None,
         })
     }
 }

@@ -85,6 +85,8 @@ async fn process(
     let ours = store.mark().await?;
     let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called, &ours, senders)).collect();
     let progress = store.receipts(&receipts, now).await?;
+    let renames: Vec<_> = posts.iter().flat_map(Read::renames).collect();
+    let held = store.rename_people(&renames, now).await?;
     let incoming: Vec<_> = posts.iter().flat_map(Read::incoming).collect();
     let heard = if incoming.is_empty() {
         store::InboundResult::default()
@@ -108,7 +110,9 @@ async fn process(
         put_off(store, post, "nothing tells who somebody is that answers a message", now).await?;
     }
     Totals { receipts: receipts.len(), progress, heard: &heard }.tell(&plain);
-    Ok(heard.replies != store::ReplyEffects::default() || new.iter().any(|place| notices[*place].stop.is_some()))
+    Ok(held > 0
+        || heard.replies != store::ReplyEffects::default()
+        || new.iter().any(|place| notices[*place].stop.is_some()))
 }
 
 /// Postpones a webhook. After its last attempt it is kept with its error for a month. Both are logged.

@@ -33,7 +33,7 @@ impl Channel for Sandbox {
             tokio::time::sleep(self.latency).await;
         }
         match self.store.sandbox_accept(messages, now).await {
-            Ok(ids) => ids.into_iter().map(|id| Outcome::Accepted { provider_id: format!("sandbox-{id}") }).collect(),
+            Ok(ids) => ids.into_iter().map(|id| Outcome::accepted(format!("sandbox-{id}"))).collect(),
             // The connection may have failed after the commit, so the outcome is unknown, as with a real provider.
             Err(error) => vec![Outcome::Unknown { error: error.to_string() }; messages.len()],
         }

@@ -57,6 +57,7 @@ pub use self::inbound::message::InboundResult;
 pub use self::inbound::message::incoming::{InboundMessage, Via};
 pub use self::inbound::provider_notice::ProviderNotice;
 pub use self::inbound::provider_receipt::{Receipt, ReceiptStatus};
+pub use self::inbound::renamed::Renamed;
 pub use self::inbound::reply::{Inbound, ReplyEffects};
 pub use self::inbound::suppression::{Listed, Suppressed};
 pub use self::inbound::webhook::{Processed, Webhook};

@@ -136,11 +136,11 @@ impl Script {
         let arrives = matches!(reaction, Reaction::Accepted | Reaction::Timeout | Reaction::CrashBeforeOutcome);
         if let Some(deliveries) = self.deliveries.as_ref().filter(|_| arrives) {
             let OutgoingMessage { key, phone, content, claimed_at, .. } = message;
-            let phone = phone.as_str().to_owned();
+            let phone = phone.dialled().to_owned();
             lock(deliveries).push(Delivery { key: *key, phone, text: content.text.clone(), at: *claimed_at });
         }
         Some(match reaction {
-            Reaction::Accepted => Outcome::Accepted { provider_id: provider_id(&message.key) },
+            Reaction::Accepted => Outcome::accepted(provider_id(&message.key)),
             Reaction::Rejected(code) => {
                 // A code that is not a provider's number is a permanent refusal.
                 let asks =

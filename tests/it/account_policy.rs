@@ -209,7 +209,7 @@ impl Channel for Noting {
     async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
         let mut noted = self.1.lock().unwrap();
         noted.extend(messages.iter().map(|message| (message.key.target.referral, self.0)));
-        messages.iter().map(|_| Outcome::Accepted { provider_id: String::new() }).collect()
+        messages.iter().map(|_| Outcome::accepted(String::new())).collect()
     }
 }
 

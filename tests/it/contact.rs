@@ -170,10 +170,8 @@ async fn nothing_that_is_told_later_brings_back_who_was_forgotten() {
 
 #[tokio::test]
 async fn nor_does_the_answer_to_a_hand_over_that_was_under_way() {
-    let outcomes = [
-        Outcome::Accepted { provider_id: format!("wamid.{DIGITS}") },
-        Outcome::Unknown { error: format!("no answer about {DIGITS}") },
-    ];
+    let outcomes =
+        [Outcome::accepted(format!("wamid.{DIGITS}")), Outcome::Unknown { error: format!("no answer about {DIGITS}") }];
     for outcome in outcomes {
         let mut world = world().await;
         world.settle().await;

@@ -84,7 +84,7 @@ async fn whoever_is_suppressed_waits_for_who_enrolls_and_nobody_waits_for_them()
 async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     let answer = |account| match account {
-        ACCOUNTS => Outcome::Accepted { provider_id: "1".to_owned() },
+        ACCOUNTS => Outcome::accepted("1".to_owned()),
         _ => Outcome::refused("busy", Reaction::Retry { after: None }),
     };
     let (flight, turns) = in_flight(&mut world, answer).await;
@@ -151,7 +151,7 @@ async fn whoever_is_cut_off_while_they_save_saves_again() {
 #[tokio::test]
 async fn where_saving_again_cannot_help_nobody_waits_for_it() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
-    let (flight, turns) = in_flight(&mut world, |_| Outcome::Accepted { provider_id: "1".to_owned() }).await;
+    let (flight, turns) = in_flight(&mut world, |_| Outcome::accepted("1".to_owned())).await;
     world.sql("alter table lease rename to gone").await;
     let began = Instant::now();
     turns.send_replace(ACCOUNTS);

@@ -112,7 +112,7 @@ async fn a_gateway_gets_the_message_in_its_own_form() {
     let mut said = message(1);
     said.content.media =
         vec![Media { kind: MediaType::Image, at: MediaAt::Url("https://example.com/a.png".to_owned()), caption: None }];
-    assert_eq!(one(&channel, said.clone()).await, Outcome::Accepted { provider_id: "3EB0".to_owned() });
+    assert_eq!(one(&channel, said.clone()).await, Outcome::accepted("3EB0".to_owned()));
     let [request] = &receiver.take()[..] else { panic!() };
     assert_eq!(request.line, "PUT /hook/aminata");
     let wanted = json!({
@@ -135,7 +135,7 @@ async fn forms_and_addresses_are_percent_encoded() {
     ));
     let get = channel(&format!("  url: '{}?to={{{{ phone }}}}&s={{{{ sender }}}}'\n  method: GET\n", receiver.url()));
     for channel in [&form, &get] {
-        assert_eq!(one(channel, message(1)).await, Outcome::Accepted { provider_id: "relance.3.1.1.2".to_owned() });
+        assert_eq!(one(channel, message(1)).await, Outcome::accepted("relance.3.1.1.2".to_owned()));
     }
     let [form, get] = &receiver.take()[..] else { panic!() };
     assert_eq!(form.body, "to=%2B237671000001&text=Bonjour%20%22Paul%22%20%5Co%2F%0A%C3%87a%20va%20%3F%0A.");

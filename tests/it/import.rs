@@ -136,6 +136,56 @@ async fn accident_16_an_invalid_time_zone_rejects_one_row_by_line() {
 }
 
 #[tokio::test]
+async fn two_spellings_of_a_handset_in_one_account_are_one_person() {
+    let db = world().await;
+    let report = rows(
+        &db,
+        &[
+            "ar1,a1,Lucia,+54 9 11 2345-6789,AR,2026-10-01T08:00:00Z,,",
+            "ar2,a1,Lucia,+54 11 2345-6789,AR,2026-10-02T08:00:00Z,,",
+            "ar3,a1,Lucia,011 15-2345-6789,AR,2026-10-03T08:00:00Z,,",
+            "mx1,a1,Rosa,+52 1 55 1234 5678,MX,2026-10-01T08:00:00Z,,",
+            "mx2,a1,Rosa,044 55 1234 5678,MX,2026-10-02T08:00:00Z,,",
+            "br1,a1,Bia,+55 31 8888-7777,BR,2026-10-01T08:00:00Z,,",
+            "br2,a1,Bia,+55 31 98888-7777,BR,2026-10-02T08:00:00Z,,",
+            "bj1,a1,Codjo,+229 97 12 34 56,BJ,2026-10-01T08:00:00Z,,",
+            "bj2,a1,Codjo,01 97 12 34 56,BJ,2026-10-02T08:00:00Z,,",
+            "ci1,a1,Koffi,+225 07 66 21 70,CI,2026-10-01T08:00:00Z,,",
+            "ci2,a1,Koffi,07 07 66 21 70,CI,2026-10-02T08:00:00Z,,",
+            "ga1,a1,Obiang,+241 07 12 34 56,GA,2026-10-01T08:00:00Z,,",
+            "ga2,a1,Obiang,+241 077 12 34 56,GA,2026-10-02T08:00:00Z,,",
+            "cm1,a1,Ngo,+237 71 69 78 46,CM,2026-10-01T08:00:00Z,,",
+        ],
+    )
+    .await;
+    assert_eq!(counts(&report), (14, 14, 0, 0, 0), "{:?}", places(&report));
+    let people = "select external_id || ' ' || phone from referral where is_current order by id";
+    let expected = [
+        "ar3 +541123456789",
+        "mx2 +525512345678",
+        "br2 +5531988887777",
+        "bj2 +2290197123456",
+        "ci2 +2250707662170",
+        "ga2 +24177123456",
+        "cm1 +237671697846",
+    ];
+    assert_eq!(texts(&db.pool, people).await, expected);
+    // The number to dial stays as it was written, and only where it is not the normal form.
+    let dialled = "select external_id || ' ' || dialled from referral where dialled is not null order by id";
+    assert_eq!(texts(&db.pool, dialled).await, ["ar1 +5491123456789", "ar3 +5491123456789"]);
+}
+
+#[tokio::test]
+async fn an_opt_out_under_another_spelling_is_the_same_opt_out() {
+    let db = world().await;
+    rows(&db, &["r1,a1,Lucia,+54 9 11 2345-6789,AR,2026-10-01T08:00:00Z,,opted_out"]).await;
+    rows(&db, &["r2,a2,Lucia,+54 11 2345-6789,AR,2026-10-01T08:00:00Z,,opted_in"]).await;
+    assert_eq!(texts(&db.pool, "select phone from suppression").await, ["+541123456789"]);
+    let stopped = "select r.external_id from referral r join suppression s on s.phone = r.phone order by 1";
+    assert_eq!(texts(&db.pool, stopped).await, ["r1", "r2"]);
+}
+
+#[tokio::test]
 async fn importing_twice_writes_nothing() {
     let db = world().await;
     let file = [

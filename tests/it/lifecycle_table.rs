@@ -166,7 +166,7 @@ fn accounts(cells: &[OutgoingMessage]) -> Vec<i32> {
 }
 
 fn accepted() -> Outcome {
-    Outcome::Accepted { provider_id: "an id".to_owned() }
+    Outcome::accepted("an id")
 }
 
 fn postponed() -> Outcome {

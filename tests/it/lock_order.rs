@@ -72,7 +72,7 @@ fn receipts(round: usize, at: Timestamp) -> Vec<Receipt> {
         let key = MessageKey { target: TargetKey { account, campaign: CampaignId(1), referral }, day: 1 };
         let refusal = Refusal { error: "131026".to_owned(), reaction: Reaction::Leave };
         let status = if person.is_multiple_of(2) { ReceiptStatus::Failed(refusal) } else { ReceiptStatus::Delivered };
-        let (provider_id, recipient) = (Some(format!("wamid.{}.{}", account.0, referral.0)), Some(user(round, person)));
+        let (provider_id, recipient) = (Some(format!("wamid.{}.{}", account.0, referral.0)), vec![user(round, person)]);
         Receipt { provider_id, recipient, ..Receipt::new(key, status, at) }
     };
     (0..PEOPLE).map(receipt).collect()
@@ -193,8 +193,7 @@ async fn whoever_waits_for_a_message_has_halted_no_channel() {
     let mut claimed = world.claim_of(4).await.messages;
     claimed.sort_by_key(|message| message.key);
     let refused = Outcome::refused("190: no token", Reaction::PauseChannel);
-    let outcomes: Vec<_> =
-        claimed.into_iter().zip([refused, Outcome::Accepted { provider_id: "1".to_owned() }]).collect();
+    let outcomes: Vec<_> = claimed.into_iter().zip([refused, Outcome::accepted("1".to_owned())]).collect();
     // Somebody notes that the other message failed as well, for the same reason.
     let mut tx = world.pool().begin().await.unwrap();
     sqlx::query("select from message where account_id = 2 for update").execute(&mut *tx).await.unwrap();

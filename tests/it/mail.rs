@@ -60,7 +60,7 @@ async fn a_mail_says_who_it_is_from_and_how_to_get_no_more() {
         ),
     );
     let outcome = one(&channel, message(1)).await;
-    assert_eq!(outcome, Outcome::Accepted { provider_id: "relance.3.1.1.2@example.com".to_owned() });
+    assert_eq!(outcome, Outcome::accepted("relance.3.1.1.2@example.com".to_owned()));
     let [mail] = &server.take()[..] else { panic!() };
     assert_eq!((mail.from.as_str(), mail.to.as_str()), ("bounces@example.com", "person-1@example.org"));
     insta::assert_snapshot!(mail.text);
@@ -74,7 +74,7 @@ async fn the_sender_of_the_account_beats_that_of_the_channel() {
     own.policy = crate::gateway::message(1).policy;
     Arc::make_mut(&mut own.policy).sender = Some("Aminata <aminata@example.net>".to_owned());
     let outcome = one(&channel(server.port, ""), own.clone()).await;
-    assert_eq!(outcome, Outcome::Accepted { provider_id: "relance.3.1.1.2@example.net".to_owned() });
+    assert_eq!(outcome, Outcome::accepted("relance.3.1.1.2@example.net".to_owned()));
     let [mail] = &server.take()[..] else { panic!() };
     assert_eq!(mail.from, "aminata@example.net");
     assert!(mail.text.contains("From: Aminata <aminata@example.net>"), "{}", mail.text);

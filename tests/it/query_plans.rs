@@ -16,15 +16,17 @@ use crate::support::world::World;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 /// The tables that grow with people, messages and events.
-const LARGE: [&str; 4] = ["event", "message", "referral", "target"];
+const LARGE: [&str; 5] = ["alias", "event", "message", "referral", "target"];
 const ACCOUNTS: i32 = 100;
 /// People of each account.
 const PEOPLE: i32 = 300;
 
 /// Files that the loops of the daemon and the webhooks execute.
-const HOT: [&str; 21] = [
+const HOT: [&str; 23] = [
     "control/claim_notifications.sql",
     "inbound/confirmation_claim.sql",
+    "inbound/handset_others.sql",
+    "inbound/message/unnamed.sql",
     "inbound/receipt_save.sql",
     "runs/advance/advance.sql",
     "runs/advance/advance_exit_targets.sql",
@@ -117,6 +119,7 @@ async fn seeded() -> (World, PgPool) {
              from referral r",
         )
         .await;
+    world.sql("insert into alias (id, phone) select 'CM.' || id, phone from referral").await;
     world.sql("update run set enroll_at = null, check_at = null").await;
     world.sql("vacuum analyze").await;
     // `prepare` and its execution need one connection.

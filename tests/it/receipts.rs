@@ -223,7 +223,7 @@ async fn an_outcome_adds_to_the_receipt_that_came_before_it() {
     world.now += TimeDelta::hours(2);
     let claim = world.claim(1_000).await;
     assert_eq!(note(&world, &[delivered(1, 1, world.now), failed(2, 1, world.now)]).await, 2);
-    save(&world, claim, &Outcome::Accepted { provider_id: "wamid".to_owned() }).await;
+    save(&world, claim, &Outcome::accepted("wamid".to_owned())).await;
     assert_eq!(ledger(&world).await, "delivered sent 15:00 delivered 15:00 read");
     let other: Vec<String> =
         world.column("select concat_ws(' ', state, error, provider_id) from message order by 1").await;

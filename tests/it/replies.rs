@@ -80,7 +80,7 @@ async fn a_stop_closes_what_waits_for_another_attempt() {
 #[tokio::test]
 async fn a_message_on_its_way_settles_and_brings_nobody_back() {
     for (outcome, after) in [
-        (Outcome::Accepted { provider_id: "x".to_owned() }, "r1 welcome day 1 sent attempt 1"),
+        (Outcome::accepted("x".to_owned()), "r1 welcome day 1 sent attempt 1"),
         (Outcome::Unknown { error: "?".to_owned() }, "r1 welcome day 1 uncertain attempt 1"),
         (Outcome::refused("busy", Reaction::Retry { after: None }), "r1 welcome day 1 failed attempt 1"),
     ] {

@@ -125,7 +125,7 @@ async fn an_outcome_that_comes_after_the_lease_says_only_that_it_left() {
     assert_eq!(world.store().expire_leases(world.now).await.unwrap(), 3);
     let error = || "late".to_owned();
     let answers = [
-        Outcome::Accepted { provider_id: "x".to_owned() },
+        Outcome::accepted("x".to_owned()),
         Outcome::refused(error(), Reaction::Retry { after: None }),
         Outcome::refused(error(), Reaction::Leave),
     ];

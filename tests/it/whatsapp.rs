@@ -195,7 +195,7 @@ async fn what_is_accepted_is_in_the_ledger_under_our_name() {
     let outcome = meta.one(message(7)).await;
     let ledger = meta.fake_graph.ledger();
     let [Accepted { id, key, number, to, at, marketing, .. }] = &ledger[..] else { panic!("{ledger:?}") };
-    assert_eq!(outcome, Outcome::Accepted { provider_id: id.clone() });
+    assert_eq!(outcome, Outcome::accepted(id.clone()));
     assert_eq!((key.as_str(), number.as_str(), to.as_str()), ("relance.3.1.7.2", NUMBER, "+237671000007"));
     assert_eq!((at.date_naive(), *marketing), (now().date_naive(), false));
     // An installation that has a mark says so.
@@ -218,7 +218,7 @@ async fn templates_go_to_strangers_and_texts_to_those_who_wrote() {
     // Calls go side by side; what is told of a message is what became of that one.
     let mut by_id: Vec<Value> = Vec::new();
     for outcome in &outcomes {
-        let Outcome::Accepted { provider_id } = outcome else { panic!() };
+        let Outcome::Accepted { provider_id, .. } = outcome else { panic!() };
         by_id.push(meta.fake_graph.ledger().into_iter().find(|one| one.id == *provider_id).unwrap().body);
     }
     insta::assert_snapshot!(serde_json::to_string_pretty(&by_id).unwrap());
@@ -469,7 +469,7 @@ async fn calls_go_side_by_side_and_answers_stay_in_order() {
     for (message, outcome) in batches.concat().iter().zip(first.into_iter().chain(second)) {
         let id = ledger.iter().find(|one| one.key == message.key.to_string()).map(|one| one.id.clone());
         match outcome {
-            Outcome::Accepted { provider_id } => assert_eq!(Some(provider_id), id),
+            Outcome::Accepted { provider_id, .. } => assert_eq!(Some(provider_id), id),
             other => assert_eq!((asks_for(&other), id), (Some(Reaction::Leave), None)),
         }
     }

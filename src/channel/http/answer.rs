@@ -43,13 +43,13 @@ pub(super) fn silence(silence: Silence) -> Outcome {
 }
 
 fn accepted(spec: &Spec, json: Option<&Value>, id: &str, said: &str) -> Outcome {
-    let Some(pointer) = &spec.message_id else { return Outcome::Accepted { provider_id: id.to_owned() } };
+    let Some(pointer) = &spec.message_id else { return Outcome::accepted(id.to_owned()) };
     let provider_id = match json.and_then(|json| json.pointer(pointer)) {
         Some(Value::String(text)) if !text.is_empty() => text.clone(),
         Some(Value::Number(number)) => number.to_string(),
         _ => return Outcome::Unknown { error: format!("{said}, without an id at `{pointer}`") },
     };
-    Outcome::Accepted { provider_id }
+    Outcome::accepted(provider_id)
 }
 
 /// Returns the status, with the reason of the gateway if it gives one.

@@ -49,7 +49,7 @@ impl Request {
             let error = "the account has no `sender`, and the channel asks for one";
             return Err(Outcome::refused(error, Reaction::PauseAccount));
         }
-        let phone = spec.phone_format.write(message.phone.as_str());
+        let phone = spec.phone_format.write(message.phone.dialled());
         let values = values(message, &phone, id, sender);
         let at_fault = |key: &str, error: String| Outcome::refused(format!("`{key}`: {error}"), Reaction::PauseChannel);
         let rendered = |key: &str, template: &RequestTemplate| {

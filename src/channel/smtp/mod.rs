@@ -74,7 +74,7 @@ impl Smtp {
             Err(outcome) => return outcome,
         };
         match self.exchange(&mail, credentials).await {
-            Ok(()) => Outcome::Accepted { provider_id: mail.id },
+            Ok(()) => Outcome::accepted(mail.id),
             Err(failure) => failure.outcome(mail.has_own_sender, mail.to.as_ref()),
         }
     }

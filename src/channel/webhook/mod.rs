@@ -23,6 +23,7 @@ pub enum Update {
     Status(Status),
     Inbound(Inbound),
     Preference(Preference),
+    Rename(Rename),
     Notice(Notice),
 }
 
@@ -33,8 +34,9 @@ pub struct Status {
     pub provider_id: String,
     /// Our callback data of the message, if the provider returns it.
     pub callback: Option<Callback>,
-    /// The provider's id of the recipient: the digits of a phone, which may differ in form from the stored phone.
-    pub recipient: Option<String>,
+    /// The provider's names for the recipient: the digits of a phone, which may differ in form from the stored phone, and
+    /// a user id.
+    pub recipient: Vec<String>,
     pub kind: StatusKind,
     pub at: Timestamp,
 }
@@ -97,6 +99,20 @@ pub struct Preference {
     pub person: Person,
     /// True if the person stops marketing messages, false if they allow them again.
     pub stop: bool,
+    pub at: Timestamp,
+}
+
+/// A change of the names by which the provider knows a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rename {
+    /// The provider's id of the report, which stays the same when it is repeated.
+    pub id: String,
+    /// Names until now: digits of phones, and user ids.
+    pub known: Vec<String>,
+    /// Names from now on.
+    pub fresh: Vec<String>,
+    /// True if the person has another number; false if they have another user id.
+    pub is_number: bool,
     pub at: Timestamp,
 }
 

@@ -10,12 +10,16 @@ use crate::core::lifecycle::outcome::{Outcome, Reaction};
 
 /// The code for marketing that is off on the called endpoint; another endpoint takes it.
 const MARKETING_ELSEWHERE: i64 = 131_063;
+/// The longest name of a person, in bytes. Every one that Meta assigns is shorter.
+const LONGEST_NAME: usize = 512;
 
 /// A parsed answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     Accepted {
         id: String,
+        /// The names of the recipient: the number in the form that WhatsApp knows, and the user id.
+        names: Vec<String>,
     },
     /// A refusal with an error code.
     Error {
@@ -25,14 +29,9 @@ pub(super) enum Answer {
         wait: Option<TimeDelta>,
     },
     /// A refusal by a server that does not answer like the Graph API.
-    Stranger {
-        status: u16,
-        wait: Option<TimeDelta>,
-    },
+    Stranger { status: u16, wait: Option<TimeDelta> },
     /// An unreadable answer: the message may have been accepted.
-    Unclear {
-        text: String,
-    },
+    Unclear { text: String },
 }
 
 impl Answer {
@@ -40,7 +39,9 @@ impl Answer {
         let json: Option<Value> = serde_json::from_slice(&reply.body).ok();
         let at = |pointer: &str| json.as_ref().and_then(|json| json.pointer(pointer));
         if let Some(id) = at("/messages/0/id").and_then(Value::as_str).filter(|id| !id.is_empty()) {
-            return Self::Accepted { id: id.to_owned() };
+            let name = |key| at(key).and_then(Value::as_str).filter(|name| (1..=LONGEST_NAME).contains(&name.len()));
+            let names = ["/contacts/0/wa_id", "/contacts/0/user_id"].into_iter().filter_map(name);
+            return Self::Accepted { id: id.to_owned(), names: names.map(str::to_owned).collect() };
         }
         if let Some(code) = at("/error/code").and_then(Value::as_i64) {
             let said = ["/error/message", "/error/error_data/details"].map(|part| at(part).and_then(Value::as_str));
@@ -65,7 +66,7 @@ impl Answer {
     /// Returns the outcome of the message at hand-over number `attempts`.
     pub(super) fn outcome(self, attempts: u16) -> Outcome {
         match self {
-            Self::Accepted { id } => Outcome::Accepted { provider_id: id },
+            Self::Accepted { id, names } => Outcome::Accepted { provider_id: id, names },
             Self::Error { code, text, wait } => {
                 let reaction = match table::reaction(code, attempts) {
                     Reaction::Throttle { after } => Reaction::Throttle { after: wait.or(after) },

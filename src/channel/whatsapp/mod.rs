@@ -115,15 +115,19 @@ impl Channel for WhatsappCloud {
     }
 }
 
-/// Completes an outcome. It removes the token and the phone from the error, because Meta may repeat them. It widens the
+/// Completes an outcome. It keeps only the names that tell something new. It removes the token and the phone from the error, because Meta may repeat them. It widens the
 /// reaction if the number is shared.
 fn settled(outcome: Outcome, is_shared: bool, token: &str, message: &OutgoingMessage) -> Outcome {
-    let phone = message.phone.as_str();
+    let phone = message.phone.dialled();
     match without(outcome, [token, phone, phone.trim_start_matches('+')].into_iter()) {
         Outcome::Refused(mut refusal) => {
             refusal.reaction = by_number(refusal.reaction, is_shared);
             Outcome::Refused(refusal)
         }
-        other => other,
+        Outcome::Accepted { provider_id, mut names } => {
+            names.retain(|name| name.trim_start_matches('+') != phone.trim_start_matches('+'));
+            Outcome::Accepted { provider_id, names }
+        }
+        unknown @ Outcome::Unknown { .. } => unknown,
     }
 }

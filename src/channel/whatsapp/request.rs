@@ -50,7 +50,7 @@ pub(super) fn body(message: &OutgoingMessage, callback: &Callback) -> Result<Bod
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
         // Meta would put the country code of the business before a number without `+`.
-        "to": message.phone.as_str(),
+        "to": message.phone.dialled(),
         "biz_opaque_callback_data": callback.to_string(),
         "type": kind,
     });

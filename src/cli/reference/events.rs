@@ -30,7 +30,9 @@ const fn meaning(kind: EventKind) -> &'static str {
         EventKind::Suppressed => "An operator suppressed one or more phones.",
         EventKind::Unsuppressed => "An operator lifted a suppression.",
         EventKind::MessageResolved => "An operator decided the outcome of uncertain messages.",
-        EventKind::NearOptOut => "A reply may mean STOP. The person is held until somebody reads it.",
+        EventKind::NearOptOut => {
+            "A reply may mean STOP, or a person has another number. They are held until somebody decides."
+        }
         EventKind::HoldReleased => "An operator read the reply and released the person.",
         EventKind::ContactForgotten => "The personal data of one person were erased.",
         EventKind::ProviderNotice => "A provider reported a change of an account, a number or a template.",

@@ -15,7 +15,11 @@ pub const FAILED_DAYS: u16 = 2;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The provider accepted the message under this id.
-    Accepted { provider_id: String },
+    Accepted {
+        provider_id: String,
+        /// The provider's names for the recipient, where they differ from the number that it was given.
+        names: Vec<String>,
+    },
     /// The message was certainly not accepted.
     Refused(Refusal),
     /// It is unknown whether the message was accepted.
@@ -43,10 +47,16 @@ impl Outcome {
             if is_fine(&text) { text } else { text.chars().filter(|c| !c.is_control()).take(LONGEST).collect() }
         };
         match self {
-            Self::Accepted { provider_id } => Self::Accepted { provider_id: clean(provider_id) },
+            Self::Accepted { provider_id, names } => {
+                Self::Accepted { provider_id: clean(provider_id), names: names.into_iter().map(clean).collect() }
+            }
             Self::Refused(Refusal { error, reaction }) => Self::refused(clean(error), reaction),
             Self::Unknown { error } => Self::Unknown { error: clean(error) },
         }
+    }
+
+    pub fn accepted(provider_id: impl Into<String>) -> Self {
+        Self::Accepted { provider_id: provider_id.into(), names: Vec::new() }
     }
 
     pub fn refused(error: impl Into<String>, reaction: Reaction) -> Self {
@@ -278,7 +288,7 @@ mod tests {
     fn table() {
         let refused = |reaction| Outcome::refused("no", reaction);
         let outcomes = [
-            ("accepted", Outcome::Accepted { provider_id: "x".into() }),
+            ("accepted", Outcome::accepted("x")),
             ("unknown", Outcome::Unknown { error: "timeout".into() }),
             ("retry", refused(Reaction::Retry { after: None })),
             ("throttle", refused(Reaction::Throttle { after: None })),
@@ -330,7 +340,7 @@ mod tests {
         let said = format!("no\0 such \u{1b}[2J number {}", "é".repeat(2_000));
         let Outcome::Unknown { error } = (Outcome::Unknown { error: said }).presentable() else { panic!() };
         assert!(error.starts_with("no such [2J number é") && error.chars().count() == 1_000, "{error}");
-        let fine = Outcome::Accepted { provider_id: "wamid.1".to_owned() };
+        let fine = Outcome::accepted("wamid.1");
         assert_eq!(fine.clone().presentable(), fine);
     }
 

@@ -48,7 +48,7 @@ impl Store {
         let exited = let_go(&mut tx, &accounts, (&phones, Exit::Removed), now).await?;
         let messages = erase_messages(&mut tx, phone).await?;
         let mut names = erase_names(&mut tx, phone).await?;
-        names.push(phone.as_str().trim_start_matches('+').to_owned());
+        names.extend(phone.spellings());
         self.remember_hashes(&mut tx, &names, reason, now).await?;
         let referrals = erase_referrals(&mut tx, phone, now).await?;
         let sentence = format!("forgot a person, with {referrals} rows of imports and {messages} messages: {reason}");
@@ -91,7 +91,7 @@ async fn erase_names(tx: &mut PgConnection, phone: &Phone) -> Result<Vec<String>
     .map_err(Error::during(OPERATION))?;
     sqlx::query_scalar(
         "with named as materialized (select id from alias where phone = $1 order by id for update)
-         delete from alias a using named where a.id = named.id returning a.id",
+         delete from alias a using named where (a.id, a.phone) = (named.id, $1) returning a.id",
     )
     .bind(phone.as_str())
     .fetch_all(tx)
@@ -128,7 +128,7 @@ async fn erase_messages(tx: &mut PgConnection, phone: &Phone) -> Result<u64, Err
 async fn erase_referrals(tx: &mut PgConnection, phone: &Phone, now: Timestamp) -> Result<u64, Error> {
     let erased = sqlx::query(
         "update referral
-         set name = '(forgotten)', phone = 'forgotten:' || id, email = null, language = null, gender = null,
+         set name = '(forgotten)', phone = 'forgotten:' || id, dialled = null, email = null, language = null, gender = null,
              profession = null, profession_key = null, birth_date = null, consent = null, consent_source = null,
              consent_at = null, attributes = '{}', is_current = false, forgotten_at = $2
          where phone = $1",

@@ -70,14 +70,16 @@ pub(in crate::store) async fn among(db: &mut PgConnection, names: &[&str]) -> Re
         return Ok(HashSet::new());
     }
     let Some(key) = key(db).await? else { return Ok(HashSet::new()) };
-    let hashes: Vec<Vec<u8>> = names.iter().map(|name| hash(&key, name)).collect();
+    // A provider may write a phone otherwise than in its normal form.
+    let both = |name: &&str| [Some(hash(&key, name)), Phone::reported(name).map(|phone| hash(&key, phone.as_str()))];
+    let hashes: Vec<[Option<Vec<u8>>; 2]> = names.iter().map(both).collect();
     let gone: Vec<Vec<u8>> = sqlx::query_scalar("select hash from forgotten where hash = any($1)")
-        .bind(&hashes)
+        .bind(hashes.iter().flatten().flatten().collect::<Vec<_>>())
         .fetch_all(db)
         .await
         .map_err(Error::during("look for erased people"))?;
     let gone: HashSet<Vec<u8>> = gone.into_iter().collect();
-    let known = names.iter().zip(&hashes).filter(|(_, hash)| gone.contains(*hash));
+    let known = names.iter().zip(&hashes).filter(|(_, both)| both.iter().flatten().any(|hash| gone.contains(hash)));
     Ok(known.map(|(name, _)| (*name).to_owned()).collect())
 }
 

@@ -65,7 +65,8 @@ impl Store {
             }
         }
         for (reason, receipts) in by_reason {
-            let phones: BTreeSet<Phone> = self.phones_of(&receipts).await?.into_iter().map(Phone::trusted).collect();
+            let phones: BTreeSet<Phone> =
+                self.phones_of(&receipts).await?.iter().map(|phone| Phone::dialled_as(phone)).collect();
             self.suppress(&phones, Listed::ByProvider, Some(reason), now).await?;
         }
         Ok(())

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
+use super::provider_message::{Names, learn_people, stored_name};
 use super::suppression::Listed;
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{AccountId, CampaignId, Name, Phone, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::outcome::{Consequence, Following, Outcome, OutcomeEffects};
 use crate::core::lifecycle::target::Event;
 use crate::store::columns::{Batch, columns};
+use crate::store::facts::erased;
 use crate::store::lock::lock_lanes;
 use crate::store::schedule::wake::{Changed, look_again};
 use crate::store::send::lease::return_leases;
@@ -40,7 +42,9 @@ impl Store {
         message_rows::save(&mut tx, &settled, now).await?;
         // Channels stop after messages are locked, as for receipts.
         take_effect(&mut tx, &refused, now).await?;
-        tx.commit().await.map_err(Error::during("commit outcomes"))
+        let named = learn(&mut tx, outcomes).await?;
+        tx.commit().await.map_err(Error::during("commit outcomes"))?;
+        self.suppress_known_handsets(&named, now).await
     }
 
     /// Suppresses people who, by the provider's report, refuse messages. This comes first and in its own transaction: a
@@ -61,6 +65,21 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Records what the provider calls the recipients, and returns their phones. It is the only way to know who says STOP
+/// before a receipt.
+async fn learn(tx: &mut PgConnection, outcomes: &[(OutgoingMessage, Outcome)]) -> Result<BTreeSet<String>, Error> {
+    let mut named = Names::new();
+    for (claimed, outcome) in outcomes {
+        if let Outcome::Accepted { names, .. } = outcome {
+            named.extend(names.iter().map(|name| (stored_name(name), claimed.phone.as_str().to_owned())));
+        }
+    }
+    // A person may have been erased since the claim.
+    let gone = erased::among(tx, &named.iter().map(|(_, phone)| phone.as_str()).collect::<Vec<_>>()).await?;
+    named.retain(|(_, phone)| !gone.contains(phone));
+    learn_people(tx, named).await
 }
 
 /// Moves the targets and returns quota. This is rare: most outcomes change only the message. Returns the refusals that

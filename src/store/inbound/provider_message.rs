@@ -1,21 +1,24 @@
 //! Provider names of messages and of people.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 
+use super::handset::MOST;
 use crate::core::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId};
 use crate::store::columns::{Batch, columns};
 use crate::store::rows::message_key;
 use crate::store::{Error, Store};
 
-/// The provider's id of a message, and its recipient if the provider names them differently.
+/// Provider names of people, each with a phone of theirs.
+pub(super) type Names<'a> = BTreeSet<(&'a str, String)>;
+
+/// The provider's id of a message, and its names for the recipient.
 #[derive(Debug)]
 pub(super) struct Told<'a> {
     pub(super) provider_id: &'a str,
     pub(super) key: MessageKey,
-    /// The provider's name for the person, and their phone.
-    pub(super) alias: Option<(&'a str, String)>,
+    pub(super) names: Names<'a>,
 }
 
 impl Store {
@@ -57,11 +60,12 @@ const LEARN: Batch<NameRow<'_>> = Batch::of(
      order by provider_id on conflict (provider_id) do nothing",
 );
 
-/// Records new names, in key order, so that concurrent transactions do not deadlock.
-pub(super) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) -> Result<(), Error> {
+/// Records new names, in key order, so that concurrent transactions do not deadlock. Returns as [`learn_people`].
+pub(super) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) -> Result<BTreeSet<String>, Error> {
+    let people: Names<'_> = told.iter().flat_map(|told| told.names.iter().cloned()).collect();
     let told: BTreeMap<&str, Told<'_>> = told.into_iter().map(|told| (told.provider_id, told)).collect();
     if told.is_empty() {
-        return Ok(());
+        return Ok(BTreeSet::new());
     }
     let names = told.values().map(|told| NameRow {
         provider_id: told.provider_id,
@@ -71,36 +75,50 @@ pub(super) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) -> Result<
         day: told.key.day,
     });
     LEARN.query(names).execute(&mut *tx).await.map_err(Error::during("save the provider's ids of messages"))?;
-    learn_people(tx, told.into_values().filter_map(|told| told.alias).collect()).await
+    learn_people(tx, people).await
 }
 
-/// Records provider names of people with known phones; the first phone recorded for a name stays.
-pub(super) async fn learn_people(tx: &mut PgConnection, people: BTreeMap<&str, String>) -> Result<(), Error> {
+/// Records provider names of people, and returns their phones, whether the names are new or not: a process may have died
+/// before it acted on them.
+pub(super) async fn learn_people(tx: &mut PgConnection, people: Names<'_>) -> Result<BTreeSet<String>, Error> {
     if people.is_empty() {
-        return Ok(());
+        return Ok(BTreeSet::new());
     }
     sqlx::query(
         "insert into alias (id, phone) select id, phone from unnest($1::text[], $2::text[]) as u (id, phone)
-         where not exists (select from alias a where a.id = u.id)
-         order by id on conflict (id) do nothing",
+         where not exists (select from alias a where (a.id, a.phone) = (u.id, u.phone))
+           and (select count(*) from (select from alias a where a.id = u.id limit $3) known) < $3
+         order by id, phone on conflict do nothing",
     )
-    .bind(people.keys().collect::<Vec<_>>())
-    .bind(people.values().collect::<Vec<_>>())
+    .bind(people.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+    .bind(people.iter().map(|(_, phone)| phone.as_str()).collect::<Vec<_>>())
+    .bind(i64::try_from(MOST).unwrap_or(i64::MAX) + 1)
     .execute(tx)
     .await
     .map_err(Error::during("save the provider's names of people"))?;
-    Ok(())
+    Ok(people.into_iter().map(|(_, phone)| phone).collect())
 }
 
-/// Returns the phones of people by provider name, where it differs from the phone.
-pub(super) async fn people_called(tx: &mut PgConnection, ids: &[&str]) -> Result<HashMap<String, Phone>, Error> {
+/// Returns the phones of people by provider name, except names that too many have.
+pub(super) async fn people_called(tx: &mut PgConnection, ids: &[&str]) -> Result<HashMap<String, Vec<Phone>>, Error> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(String, String)> = sqlx::query_as("select id, phone from alias where id = any($1)")
-        .bind(ids)
-        .fetch_all(tx)
-        .await
-        .map_err(Error::during("look for people by the provider's names"))?;
-    Ok(rows.into_iter().map(|(id, phone)| (id, Phone::trusted(phone))).collect())
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("select id, phone from alias where id = any($1) order by id, phone")
+            .bind(ids)
+            .fetch_all(tx)
+            .await
+            .map_err(Error::during("look for people by the provider's names"))?;
+    let mut called: HashMap<String, Vec<Phone>> = HashMap::new();
+    for (id, phone) in rows {
+        called.entry(id).or_default().push(Phone::trusted(phone));
+    }
+    called.retain(|_, phones| phones.len() <= MOST);
+    Ok(called)
+}
+
+/// Returns a provider's name as it is stored: a number without its `+`.
+pub(super) fn stored_name(name: &str) -> &str {
+    name.strip_prefix('+').unwrap_or(name)
 }

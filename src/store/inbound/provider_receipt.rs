@@ -13,8 +13,8 @@ pub struct Receipt {
     pub is_certain: bool,
     /// The provider's id of the message, if given.
     pub provider_id: Option<String>,
-    /// The provider's name for the recipient, without the `+` of a phone.
-    pub recipient: Option<String>,
+    /// The provider's names for the recipient: a user id, or a number, which it may write otherwise than we dialled it.
+    pub recipient: Vec<String>,
     /// The channel that received the receipt; `None`: the built-in sandbox.
     pub channel: Option<String>,
     pub status: ReceiptStatus,
@@ -33,7 +33,7 @@ pub enum ReceiptStatus {
 impl Receipt {
     /// Creates a receipt with no further details.
     pub fn new(key: MessageKey, status: ReceiptStatus, at: Timestamp) -> Self {
-        Self { key, is_certain: true, provider_id: None, recipient: None, channel: None, status, at }
+        Self { key, is_certain: true, provider_id: None, recipient: Vec::new(), channel: None, status, at }
     }
 }
 

@@ -7,9 +7,9 @@ use sqlx::PgConnection;
 
 use super::failed_receipt::{News, failures, have_effect};
 use super::provider_message;
-use super::provider_message::Told;
+use super::provider_message::{Told, stored_name};
 use super::provider_receipt::{Receipt, ReceiptStatus};
-use crate::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, Timestamp};
 use crate::core::lifecycle::message::{State, step};
 use crate::store::columns::{Batch, columns};
 use crate::store::lock::{LockedMessage, lock_handed_over, lock_lanes};
@@ -61,8 +61,9 @@ impl Store {
         });
         let news: Vec<_> = news.collect();
         have_effect(&mut tx, &news, now).await?;
-        provider_message::learn(&mut tx, told).await?;
+        let named = provider_message::learn(&mut tx, told).await?;
         tx.commit().await.map_err(Error::during("commit receipts"))?;
+        self.suppress_known_handsets(&named, now).await?;
         Ok(known.len() as u64)
     }
 
@@ -119,9 +120,11 @@ impl LockedMessage {
         if self.is_forgotten() {
             return None;
         }
-        let recipient = receipt.recipient.as_deref().filter(|digits| self.phone.strip_prefix('+') != Some(*digits));
-        let alias = recipient.map(|recipient| (recipient, self.phone.clone()));
-        Some(Told { provider_id: receipt.provider_id.as_deref()?, key: receipt.key, alias })
+        let phone = Phone::dialled_as(&self.phone);
+        let names =
+            receipt.recipient.iter().map(|name| stored_name(name)).filter(|name| stored_name(&self.phone) != *name);
+        let names = names.map(|name| (name, phone.as_str().to_owned())).collect();
+        Some(Told { provider_id: receipt.provider_id.as_deref()?, key: receipt.key, names })
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 
 use super::suppression::{By, accounts_of, add, let_go};
-use super::{confirmation, opt_out, review as hold};
+use super::{confirmation, handset, opt_out, review as hold};
 use crate::core::consent;
 use crate::core::consent::Reply;
 use crate::core::domain::{AccountId, Phone, Timestamp};
@@ -28,7 +28,7 @@ pub struct Inbound {
 }
 
 /// A reply, and its meaning.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ReadReply {
     pub(super) inbound: Inbound,
     pub(super) word: Reply,
@@ -63,25 +63,37 @@ impl Store {
     pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<ReplyEffects, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to act on replies"))?;
         let replies: Vec<ReadReply> = replies.iter().cloned().map(ReadReply::of).collect();
-        let heard = act_on(&mut tx, &replies, &[], now).await?;
+        let heard = act_on(&mut tx, Heard { replies: &replies, undone: &[], alike: &[] }, now).await?;
         tx.commit().await.map_err(Error::during("commit replies"))?;
         Ok(heard)
     }
 }
 
-/// Acts as [`Store::reply`], in a transaction that holds no lock that comes later in the lock order. A START from an
-/// `undone` person, whom their provider refused with a code, lifts the suppression which that refusal made.
+/// What [`act_on`] acts on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard<'a> {
+    pub(super) replies: &'a [ReadReply],
+    /// People whom their provider refused with a code and no longer does: their START lifts the suppression which that
+    /// refusal made.
+    pub(super) undone: &'a [(&'a str, i64)],
+    /// Replies with each phone that the author may have.
+    pub(super) alike: &'a [ReadReply],
+}
+
+/// Acts as [`Store::reply`], in a transaction that holds no lock that comes later in the lock order. A reply concerns all
+/// phones of a handset. People who may have replied are under review, whatever the reply says.
 pub(super) async fn act_on(
     tx: &mut PgConnection,
-    replies: &[ReadReply],
-    undone: &[(&str, i64)],
+    Heard { replies, undone, alike }: Heard<'_>,
     now: Timestamp,
 ) -> Result<ReplyEffects, Error> {
-    let said = LatestWords::of(replies);
-    if said.0.is_empty() {
+    let words: Vec<ReadReply> = replies.iter().filter(|reply| reply.word != Reply::Other).cloned().collect();
+    if words.is_empty() && alike.is_empty() {
         return Ok(ReplyEffects::default());
     }
     lock_suppressions(tx).await?;
+    let words = handset::spread(tx, &words).await?;
+    let said = LatestWords::of(&words);
     let (stops, texts) = said.stops();
     let starts = said.phones(|word| word.is(Reply::Start));
     let stopped = add(tx, (&stops, &texts), BY_REPLY, now).await?.new;
@@ -91,8 +103,13 @@ pub(super) async fn act_on(
     confirmation::withdraw(tx, &starts).await?;
     // A clear reply makes a review of earlier replies unnecessary.
     hold::end(tx, &said.phones(|word| word.last.is_some()), None).await?;
-    let held = hold::begin(tx, &said.unclear(), now).await?;
-    let (accounts, revived) = accounts_of(tx, &said.phones(|_| true), &starts).await?;
+    let mut unclear = said.unclear();
+    unclear
+        .extend(alike.iter().map(|one| (one.inbound.account, one.inbound.phone.as_str(), one.inbound.text.as_str())));
+    let held = hold::begin(tx, &unclear, now).await?;
+    let mut phones = said.phones(|_| true);
+    phones.extend(alike.iter().map(|one| one.inbound.phone.as_str()));
+    let (accounts, revived) = accounts_of(tx, &phones, &starts).await?;
     lock_lanes(tx, &accounts).await?;
     let exited = let_go(tx, &accounts, (&said.phones(|word| word.stop), Exit::OptedOut), now).await?;
     opt_out::count(tx, &stopped, now).await?;

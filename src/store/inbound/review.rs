@@ -51,6 +51,16 @@ pub(super) async fn begin(
     heard: &[(AccountId, &str, &str)],
     now: Timestamp,
 ) -> Result<Vec<(AccountId, Phone)>, Error> {
+    begin_for(tx, heard, "their reply may mean that they want no more messages", now).await
+}
+
+/// Starts reviews as [`begin`]. `why` tells the log the reason.
+pub(super) async fn begin_for(
+    tx: &mut PgConnection,
+    heard: &[(AccountId, &str, &str)],
+    why: &str,
+    now: Timestamp,
+) -> Result<Vec<(AccountId, Phone)>, Error> {
     let rows: Vec<(i32, String)> = sqlx::query_as(
         "insert into person_hold (account_id, phone, text, held_at)
          select account_id, phone, text, $4 from unnest($1::int[], $2::text[], $3::text[]) as u (account_id, phone, text)
@@ -66,10 +76,7 @@ pub(super) async fn begin(
     .map_err(Error::during("hold people"))?;
     let held: Vec<(AccountId, Phone)> = keyed(rows);
     let event = |(account, phone): &(AccountId, Phone)| {
-        let sentence = format!(
-            "held {}: their reply may mean that they want no more messages; `relancectl suppress holds` shows it",
-            phone.masked()
-        );
+        let sentence = format!("held {}: {why}; `relancectl suppress holds` shows it", phone.masked());
         Event { account: Some(*account), ..Event::new(EventKind::NearOptOut, None, sentence) }
     };
     tell(tx, &held.iter().map(event).collect::<Vec<_>>(), now).await?;

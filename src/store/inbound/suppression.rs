@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use sqlx::PgConnection;
 
-use super::{confirmation, opt_out, review as hold};
+use super::{confirmation, handset, opt_out, review as hold};
 use crate::core::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::target;
@@ -31,6 +31,8 @@ pub enum Listed {
     InFile,
     /// Reported by a provider: the person told it, or it refuses messages to them.
     ByProvider,
+    /// A STOP of the person, by another number of their handset.
+    ByReply,
 }
 
 /// The result of suppressing phones.
@@ -43,7 +45,7 @@ pub struct Suppressed {
 }
 
 impl Store {
-    /// Suppresses `phones` in every account, as a STOP does: their active targets leave. A START no longer lifts a
+    /// Suppresses `phones`, and the other phones of their handsets, in every account, as a STOP does: their active targets leave. A START no longer lifts a
     /// suppression that a STOP made, once it is repeated here. One transaction.
     pub async fn suppress(
         &self,
@@ -52,9 +54,10 @@ impl Store {
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<Suppressed, Error> {
-        let mut phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to suppress phones"))?;
         lock_suppressions(&mut tx).await?;
+        let phones = handset::whole(&mut tx, phones).await?;
+        let mut phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
         if listed == Listed::ByProvider {
             // A provider's report on a hand-over may arrive after the person's erasure.
             let gone = erased::among(&mut tx, &phones).await?;
@@ -64,6 +67,7 @@ impl Store {
             Listed::ByHand => "operator",
             Listed::InFile => "import",
             Listed::ByProvider => "channel",
+            Listed::ByReply => "reply",
         };
         let said: Vec<Option<&str>> = vec![None; phones.len()];
         let by = By { source, actor: self.actor(), reason };
@@ -94,9 +98,10 @@ impl Store {
         reason: &str,
         now: Timestamp,
     ) -> Result<BTreeSet<Phone>, Error> {
-        let phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to lift suppressions"))?;
         lock_suppressions(&mut tx).await?;
+        let phones = handset::whole(&mut tx, phones).await?;
+        let phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
         lock_suppression_rows(&mut tx, &phones).await?;
         let lifted: Vec<String> = sqlx::query_scalar("delete from suppression where phone = any($1) returning phone")
             .bind(&phones)

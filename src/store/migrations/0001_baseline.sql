@@ -53,6 +53,8 @@ create table referral (
     name           text not null,
     -- In normal form: one spelling for each handset.
     phone          text not null,
+    -- The number to hand to a provider, as the export writes it. Null: the normal form.
+    dialled        text,
     email          text,
     language       text,
     country        text not null,
@@ -350,6 +352,7 @@ create table message (
     attempts     smallint not null check (attempts >= 0),
     -- The local day of the account whose quota it took. Null: given back, because nothing left.
     quota_date    date,
+    -- The number that was handed to the provider. Empty: the person was erased.
     phone        text not null,
     language     text not null,
     text         text not null,
@@ -509,9 +512,14 @@ create table provider_message (
 
 -- People whom the provider calls otherwise than by the phone that we know: user ids, and other spellings of a number.
 create table alias (
-    id    text primary key,
-    phone text not null
+    -- Without the `+` of a number.
+    id    text not null,
+    -- In normal form. A handset may have several: a STOP by one of them concerns all.
+    phone text not null,
+    primary key (id, phone)
 );
+-- Opt-outs and erasures find the other names of a phone.
+create index alias_phone on alias (phone);
 
 -- People who wrote STOP and are told once that it was heard. A row goes when its outcome is known.
 create table confirmation (

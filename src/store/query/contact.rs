@@ -35,6 +35,8 @@ pub struct Fact {
     /// True for the row in use among several rows of one account.
     pub is_current: bool,
     pub name: String,
+    /// The number that messages go to, if the export writes the phone otherwise than in its normal form.
+    pub dialled: Option<String>,
     pub email: Option<String>,
     pub language: Option<String>,
     pub country: String,
@@ -106,7 +108,7 @@ impl Store {
         .await
         .map_err(Error::during(OPERATION))?;
         let referrals = sqlx::query_as(
-            "select a.external_id as account, r.external_id as referral, r.is_current, r.name, r.email, r.language, r.country,
+            "select a.external_id as account, r.external_id as referral, r.is_current, r.name, r.dialled, r.email, r.language, r.country,
                     r.gender, r.profession, r.birth_date, r.registered_at, r.paid_at, r.consent, r.consent_source,
                     r.consent_at, r.attributes, r.as_of
              from referral r join account a on a.id = r.account_id where r.phone = $1 order by 1, 2",

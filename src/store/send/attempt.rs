@@ -75,7 +75,7 @@ impl<'a> AttemptRow<'a> {
             campaign_id: send.key.target.campaign,
             referral_id: send.key.target.referral,
             day: send.key.day,
-            phone: send.phone.as_str(),
+            phone: send.phone.dialled(),
             language: send.content.language.as_str(),
             text: send.content.text.as_str(),
             quota_date: draw.today,

@@ -48,7 +48,7 @@ macro_rules! recipient_columns {
 /// `t.due_at` is not null.
 macro_rules! candidate_columns {
     () => {
-        "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone, r.email,
+        "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone, r.dialled, r.email,
          r.paid_at, r.consent,
          exists (select from suppression s where s.phone = r.phone) as suppressed,
          exists (select from person_hold h where h.account_id in (t.account_id, 0) and h.phone = r.phone) as near_opt_out,
@@ -186,6 +186,7 @@ pub(in crate::store) struct CandidateRow {
     due_at: Timestamp,
     failed_days: i16,
     phone: String,
+    dialled: Option<String>,
     email: Option<String>,
     #[sqlx(flatten)]
     recipient: RecipientRow,
@@ -209,7 +210,7 @@ impl CandidateRow {
             day: self.day.unsigned_abs(),
             due_at: self.due_at,
             failed_days: self.failed_days.unsigned_abs(),
-            phone: Phone::trusted(self.phone),
+            phone: Phone::trusted(self.phone).dialling(self.dialled),
             email: self.email,
             recipient: self.recipient.recipient()?,
             paid: self.paid_at.is_some(),

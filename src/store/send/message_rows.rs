@@ -48,7 +48,7 @@ const SAVE_ACCEPTED: Batch<AcceptedRow<'_>> = Batch::of(
 /// Saves a batch that contains only accepted messages, the common case, with the result that [`mixed`] would have.
 async fn accepted(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Result<(), Error> {
     let rows = all.iter().filter_map(|(claimed, outcome, _)| match outcome {
-        Outcome::Accepted { provider_id } => Some(AcceptedRow {
+        Outcome::Accepted { provider_id, .. } => Some(AcceptedRow {
             account_id: claimed.key.target.account,
             campaign_id: claimed.key.target.campaign,
             referral_id: claimed.key.target.referral,
@@ -96,7 +96,7 @@ async fn mixed(tx: &mut PgConnection, all: &[Settled<'_>], now: Timestamp) -> Re
             return None;
         }
         let (provider_id, error) = match outcome {
-            Outcome::Accepted { provider_id } => (Some(provider_id.as_str()), None),
+            Outcome::Accepted { provider_id, .. } => (Some(provider_id.as_str()), None),
             Outcome::Refused(Refusal { error, .. }) | Outcome::Unknown { error } => (None, Some(error.as_str())),
         };
         Some(OutcomeRow {

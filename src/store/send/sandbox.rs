@@ -33,7 +33,7 @@ impl Store {
             campaign_id: message.key.target.campaign,
             referral_id: message.key.target.referral,
             day: message.key.day,
-            phone: message.phone.as_str(),
+            phone: message.phone.dialled(),
             text: message.content.text.as_str(),
         });
         let accepted = ACCEPT.query_scalar(rows).bind(now).fetch_all(&self.pool).await;

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod door;
+mod handsets;
 mod lifts;
 mod people;
 mod statuses;

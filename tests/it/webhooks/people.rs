@@ -21,13 +21,13 @@ use crate::support::house::{House, MONDAY, account, channel, seconds};
 use crate::support::trees::{ALWAYS, NO_PACE, tree};
 use crate::support::world::{Fault, World};
 
-const PAUL: &str = "+237671000001";
+pub(super) const PAUL: &str = "+237671000001";
 /// As WhatsApp goes on writing numbers of Brazil that have nine digits by now.
-const BIA: (&str, &str) = ("+5511987654321", "551187654321");
+pub(super) const BIA: (&str, &str) = ("+5511987654321", "551187654321");
 
 /// Two accounts with a number each, one person of both, and one of the first whose number is written otherwise; all of them
 /// were written to.
-async fn house() -> House {
+pub(super) async fn house() -> House {
     let mut world = World::at(MONDAY).await;
     let dir = folder();
     for name in ["a1", "a2"] {
@@ -44,17 +44,17 @@ async fn house() -> House {
 }
 
 /// A message to the number of the first account.
-fn said(id: &str, from: &str, text: &str, at: &str) -> Value {
+pub(super) fn said(id: &str, from: &str, text: &str, at: &str) -> Value {
     let message = json!({"id": id, "from": from, "timestamp": seconds(at), "type": "text", "text": {"body": text}});
     json!({"metadata": {"phone_number_id": "901"}, "messages": [message]})
 }
 
-async fn suppressed(house: &House) -> Vec<String> {
+pub(super) async fn suppressed(house: &House) -> Vec<String> {
     house.world.column("select phone from suppression order by 1").await
 }
 
 /// The provider says what it calls the message of day 1 to a referral, and the person.
-async fn call(house: &mut House, account: i32, referral: i64, id: &str, recipient: &str) {
+pub(super) async fn call(house: &mut House, account: i32, referral: i64, id: &str, recipient: &str) {
     let name = format!("select provider_id from message where referral_id = {referral}");
     let ours = house.world.one::<String>(&name).await;
     house.world.sql(&format!("update message set provider_id = '{id}' where provider_id = '{ours}'")).await;

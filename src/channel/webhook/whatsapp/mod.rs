@@ -3,6 +3,7 @@
 
 mod account;
 mod meaning;
+mod system;
 
 use std::collections::BTreeSet;
 
@@ -50,12 +51,16 @@ impl Reader {
             Some("messages") | None => {
                 self.numbers.extend(number(entry, value));
                 for status in value.list("statuses") {
-                    let read = self.status(status);
+                    let read = self.status(value, status);
                     self.note(read.map(Update::Status), "a status without an `id`, or of an unknown kind");
                 }
-                for message in value.list("messages").filter(|message| is_from_a_person(*message)) {
-                    let read = self.inbound(value, message);
-                    self.note(read.map(Update::Inbound), "a message without an `id`");
+                for message in value.list("messages") {
+                    if is_from_a_person(message) {
+                        let read = self.inbound(value, message);
+                        self.note(read.map(Update::Inbound), "a message without an `id`");
+                    } else {
+                        self.updates.extend(system::rename(message, self.at).map(Update::Rename));
+                    }
                 }
                 let notices: Vec<_> = account::errors(entry, value, self.at).map(Update::Notice).collect();
                 self.updates.extend(notices);
@@ -87,7 +92,7 @@ impl Reader {
         }
     }
 
-    fn status(&self, status: Node<'_>) -> Option<Status> {
+    fn status(&self, value: Node<'_>, status: Node<'_>) -> Option<Status> {
         let kind = match status.text("status")?.as_str() {
             "sent" => StatusKind::Sent,
             "delivered" => StatusKind::Delivered,
@@ -99,7 +104,7 @@ impl Reader {
         Some(Status {
             provider_id: status.id("id")?,
             callback: status.text("biz_opaque_callback_data").and_then(|text| text.parse().ok()),
-            recipient: status.id("recipient_id"),
+            recipient: recipient(value, status),
             kind,
             at: status.instant("timestamp").unwrap_or(self.at),
         })
@@ -142,6 +147,24 @@ impl Reader {
             at: preference.instant("timestamp").unwrap_or(self.at),
         })
     }
+}
+
+/// Returns the names of a status's recipient. A contact belongs to it if they have a name in common, or if it is the only
+/// contact of an only status without a phone.
+fn recipient(value: Node<'_>, status: Node<'_>) -> Vec<String> {
+    let mut names: Vec<String> =
+        ["recipient_id", "recipient_user_id"].iter().filter_map(|key| status.id(key)).collect();
+    let of =
+        |contact: Node<'_>| ["wa_id", "user_id"].map(|key| contact.id(key)).into_iter().flatten().collect::<Vec<_>>();
+    let is_only = names.is_empty() && value.list("statuses").count() == 1;
+    let contacts: Vec<Vec<String>> = match only_contact(value).filter(|_| is_only) {
+        Some(contact) => vec![of(contact)],
+        None => value.list("contacts").map(of).filter(|all| all.iter().any(|name| names.contains(name))).collect(),
+    };
+    names.extend(contacts.into_iter().flatten());
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// Reads the reason of a failure from the first error, because the others repeat it.
@@ -255,7 +278,7 @@ mod tests {
         let expected = Status {
             provider_id: "wamid.1".to_owned(),
             callback: Some(Callback::new(None, MessageKey { target, day: 2 })),
-            recipient: Some("237671000001".to_owned()),
+            recipient: vec!["237671000001".to_owned()],
             kind: StatusKind::Delivered,
             at: time("2026-11-30T14:00:00Z"),
         };
@@ -272,7 +295,7 @@ mod tests {
         let post = statuses(&all);
         let status = |id: &str, kind| {
             let provider_id = id.to_owned();
-            Update::Status(Status { provider_id, callback: None, recipient: None, kind, at: received() })
+            Update::Status(Status { provider_id, callback: None, recipient: vec![], kind, at: received() })
         };
         assert_eq!(post.updates, [status("wamid.1", StatusKind::Read), status("wamid.3", StatusKind::Played)]);
         assert_eq!(post.problems, ["a status without an `id`, or of an unknown kind"]);

@@ -20,7 +20,7 @@ staging! {
     as_of "timestamptz not null" instant(fact.updated_at.unwrap_or(as_of));
     says "integer not null" int4(says(fact));
     name "text not null" text(fact.name);
-    phone "text" maybe_text(fact.phone.value().map(Phone::as_str));
+    phone "text" maybe_text(fact.phone.value().map(Phone::dialled));
     email "text" maybe_text(fact.email.value().copied());
     language "text" maybe_text(fact.language.value().map(Language::as_str));
     country "text" maybe_text(fact.country.value().map(Country::as_str));

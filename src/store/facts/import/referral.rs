@@ -23,6 +23,7 @@ staging! {
     says "integer not null" int4(says(fact));
     name "text not null" text(fact.name);
     phone "text not null" text(fact.phone.as_str());
+    dialled "text" maybe_text(fact.phone.other_dialled());
     email "text" maybe_text(fact.email.value().copied());
     language "text" maybe_text(fact.language.value().map(Language::as_str));
     country "text not null" text(fact.country.as_str());
@@ -66,7 +67,7 @@ const MOVED: &str = "with moved as (
 const REPEATED: &str = "create temp table contender on commit drop as
     select line, external_id, account_id, row_number() over best as place,
         first_value(account_id) over (partition by external_id order by line) as owner,
-        row(name, phone, email, language, country, gender, profession, birth_date, registered_at, paid_at, consent,
+        row(name, phone, dialled, email, language, country, gender, profession, birth_date, registered_at, paid_at, consent,
             consent_source, consent_at, attributes)::text as content,
         as_of, paid_at, consent, consent_source, consent_at
     from staged
@@ -103,7 +104,7 @@ const CHANGED: &str = "create temp table changed on commit drop as
         r.consent as old_consent, m.*
     from staged s join referral r on r.external_id = s.external_id
     cross join lateral (select
-        s.name, s.phone, s.country, s.registered_at,
+        s.name, s.phone, s.dialled, s.country, s.registered_at,
         case when s.says & 1 > 0 then s.email else r.email end as email,
         case when s.says & 2 > 0 then s.language else r.language end as language,
         case when s.says & 4 > 0 then s.gender else r.gender end as gender,
@@ -120,10 +121,10 @@ const CHANGED: &str = "create temp table changed on commit drop as
         case when s.attributes is null then r.attributes
              else jsonb_strip_nulls(r.attributes || s.attributes) end as attributes) m
     where s.as_of >= r.as_of
-      and (r.name, r.phone, r.country, r.registered_at, r.email, r.language, r.gender, r.profession, r.profession_key,
+      and (r.name, r.phone, r.dialled, r.country, r.registered_at, r.email, r.language, r.gender, r.profession, r.profession_key,
            r.birth_date, r.paid_at, r.consent, r.consent_source, r.consent_at, r.attributes)
           is distinct from
-          (m.name, m.phone, m.country, m.registered_at, m.email, m.language, m.gender, m.profession, m.profession_key,
+          (m.name, m.phone, m.dialled, m.country, m.registered_at, m.email, m.language, m.gender, m.profession, m.profession_key,
            m.birth_date, m.paid_at, m.consent, m.consent_source, m.consent_at, m.attributes)";
 
 const UPDATE: &str = include_str!("referral_update.sql");
@@ -132,13 +133,20 @@ const UPDATE: &str = include_str!("referral_update.sql");
 const INSERT: &str = include_str!("referral_insert.sql");
 
 /// Adds new opt-outs; the person may have revoked an older one since. Rows are in phone order, as for replies:
-/// transactions that lock phones in opposite orders deadlock.
-const SUPPRESS: &str = "insert into suppression (phone, source, suppressed_at)
-    select phone, 'import', $1 from changed
-    where consent = 'opted_out' and (old_consent is distinct from consent or old_phone <> phone)
+/// transactions that lock phones in opposite orders deadlock. An opt-out concerns every known phone of the handset.
+const SUPPRESS: &str = "with stopped as (
+        select phone from changed
+        where consent = 'opted_out' and (old_consent is distinct from consent or old_phone <> phone)
+        union
+        select phone from staged s
+        where consent = 'opted_out' and not exists (select from referral r where r.external_id = s.external_id)
+    )
+    insert into suppression (phone, source, suppressed_at)
+    select phone, 'import', $1 from stopped
     union
-    select phone, 'import', $1 from staged s
-    where consent = 'opted_out' and not exists (select from referral r where r.external_id = s.external_id)
+    select o.phone, 'import', $1 from stopped s
+    join alias a on a.phone = s.phone join alias o on o.id = a.id
+    where (select count(*) from (select from alias n where n.id = a.id limit 5) named) < 5
     order by phone on conflict (phone) do nothing";
 
 /// Merges the staged rows.

@@ -1,6 +1,6 @@
 with done as (
     update referral r set
-        name = c.name, phone = c.phone, country = c.country, registered_at = c.registered_at, email = c.email,
+        name = c.name, phone = c.phone, dialled = c.dialled, country = c.country, registered_at = c.registered_at, email = c.email,
         language = c.language, gender = c.gender, profession = c.profession, profession_key = c.profession_key,
         birth_date = c.birth_date, paid_at = c.paid_at, consent = c.consent, consent_source = c.consent_source,
         consent_at = c.consent_at, attributes = c.attributes, as_of = c.as_of

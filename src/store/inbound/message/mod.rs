@@ -4,6 +4,7 @@
 //! Locks: suppressions first, exclusive if the batch changes them and shared otherwise; then inbound messages and
 //! conversations, each in key order; then the locks of replies; last the provider names of people.
 
+mod doubt;
 pub(in crate::store) mod incoming;
 mod sender;
 
@@ -16,7 +17,7 @@ use self::sender::Who;
 use super::confirmation;
 use super::confirmation::OptedOut;
 use super::provider_message::learn_people;
-use super::reply::{ReadReply, act_on};
+use super::reply::{Heard, ReadReply, act_on};
 use crate::core::consent::Reply;
 use crate::core::domain::{AccountId, Phone, Timestamp};
 use crate::store::lock::{lock_suppressions, share_suppressions};
@@ -77,8 +78,9 @@ impl Store {
         said.retain(|said| new.contains(&said.incoming.id) && first.insert(said.incoming.id.as_str()));
         converse(&mut tx, &said).await?;
         let replies = reply(&mut tx, said, now).await?;
-        learn_people(&mut tx, learnt).await?;
+        let named = learn_people(&mut tx, learnt).await?;
         tx.commit().await.map_err(Error::during("commit inbound messages"))?;
+        self.suppress_known_handsets(&named, now).await?;
         Ok(InboundResult { replies, new: new.len() as u64, unresolved })
     }
 }
@@ -111,7 +113,9 @@ async fn remember(tx: &mut PgConnection, said: &[ReadMessage<'_>], now: Timestam
 async fn converse(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<(), Error> {
     let mut last: BTreeMap<(i32, &str), Timestamp> = BTreeMap::new();
     for said in said.iter().filter(|said| said.incoming.via == Via::Message) {
-        if let Who { account: Some(account), phone: Some(phone) } = &said.who {
+        for (account, phone) in
+            said.who.account.iter().flat_map(|account| said.who.phones().map(move |phone| (account, phone)))
+        {
             let at = last.entry((account.0, phone.as_str())).or_insert(said.at);
             *at = said.at.max(*at);
         }
@@ -137,12 +141,13 @@ async fn converse(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<(),
 /// Applies the replies in the order in which they were written.
 async fn reply(tx: &mut PgConnection, mut said: Vec<ReadMessage<'_>>, now: Timestamp) -> Result<ReplyEffects, Error> {
     said.sort_by_key(|said| said.at);
-    let mut replies: Vec<ReadReply> = said.iter().filter_map(ReadMessage::inbound).collect();
+    let mut replies: Vec<ReadReply> = said.iter().flat_map(ReadMessage::inbound).collect();
     if said.iter().any(|said| said.word != Reply::Other) {
         replies.extend(overtaking(tx, &said).await?);
     }
     let undone: Vec<(&str, i64)> = said.iter().filter_map(ReadMessage::undone).collect();
-    let heard = act_on(tx, &replies, &undone, now).await?;
+    let alike: Vec<ReadReply> = said.iter().flat_map(ReadMessage::doubtful).collect();
+    let heard = act_on(tx, Heard { replies: &replies, undone: &undone, alike: &alike }, now).await?;
     let stopped: Vec<OptedOut<'_>> = heard.stopped.iter().filter_map(|who| to_confirm(who, &said)).collect();
     confirmation::ask(tx, stopped, now).await?;
     Ok(heard)
@@ -161,7 +166,8 @@ impl ReadMessage<'_> {
     /// Returns true if the sender matters and may still become known: the answered message may be so recent that its
     /// provider id is not recorded yet.
     fn is_unresolved(&self) -> bool {
-        self.who.phone.is_none() && (self.incoming.context.is_some() || self.word != Reply::Other)
+        let is_known = self.who.phone.is_some() || !self.who.alike.is_empty();
+        !is_known && (self.incoming.context.is_some() || self.word != Reply::Other)
     }
 
     /// Returns the phone that the provider no longer refuses, and the code with which it did.
@@ -169,11 +175,21 @@ impl ReadMessage<'_> {
         Some((self.who.phone.as_ref()?.as_str(), self.incoming.undoes?))
     }
 
-    fn inbound(&self) -> Option<ReadReply> {
+    /// Returns the reply of each phone that the person has.
+    fn inbound(&self) -> impl Iterator<Item = ReadReply> {
         // A STOP counts even if its account is unknown.
         let account = self.who.account.unwrap_or(AccountId(0));
-        let inbound = Inbound { account, phone: self.who.phone.clone()?, text: self.incoming.text.clone() };
-        Some(ReadReply { inbound, word: self.word })
+        self.who.phones().map(move |phone| self.by(account, phone))
+    }
+
+    /// Returns the reply of each phone that the person may have. Nobody knows whom it concerns, so all accounts wait.
+    fn doubtful(&self) -> impl Iterator<Item = ReadReply> {
+        self.who.alike.iter().map(|phone| self.by(AccountId(0), phone))
+    }
+
+    fn by(&self, account: AccountId, phone: &Phone) -> ReadReply {
+        let inbound = Inbound { account, phone: phone.clone(), text: self.incoming.text.clone() };
+        ReadReply { inbound, word: self.word }
     }
 }
 
@@ -182,7 +198,7 @@ impl ReadMessage<'_> {
 async fn overtaking(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<Vec<ReadReply>, Error> {
     let mut latest: BTreeMap<&str, &ReadMessage<'_>> = BTreeMap::new();
     for said in said.iter().filter(|said| said.word != Reply::Other) {
-        latest.extend(said.who.phone.as_ref().map(|phone| (phone.as_str(), said)));
+        latest.extend(said.who.phones().map(|phone| (phone.as_str(), said)));
     }
     let rows: Vec<(String, Timestamp, String)> = sqlx::query_as(
         "select distinct on (phone) phone, at, word from inbound
@@ -196,7 +212,8 @@ async fn overtaking(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<V
     let later = rows.into_iter().filter_map(|(phone, at, word)| {
         let said = latest.get(phone.as_str())?;
         let overtakes = at > said.at || (at == said.at && word == "stop");
-        if overtakes { Some(ReadReply::of(Inbound { text: word, ..said.inbound()?.inbound })) } else { None }
+        let repeated = |one: ReadReply| ReadReply::of(Inbound { text: word.clone(), ..one.inbound });
+        overtakes.then(|| said.inbound().map(repeated).collect::<Vec<_>>())
     });
-    Ok(later.collect())
+    Ok(later.flatten().collect())
 }

@@ -1,0 +1,107 @@
+//! Handsets with several phones: a provider's name for a person may belong to more than one phone that we know.
+//!
+//! The normal form of a phone covers the known numbering plans. The names that a provider reports cover the rest. A
+//! STOP concerns every phone of the handset, in whatever order the names become known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::PgConnection;
+
+use super::reply::ReadReply;
+use super::suppression::Listed;
+use crate::core::domain::{Phone, Timestamp};
+use crate::store::{Error, Inbound, Store};
+
+/// The other phones of the handset of each phone, as far as any is known.
+pub(in crate::store) type Others = BTreeMap<String, BTreeSet<String>>;
+
+/// The most phones of a handset. A name with more of them is none: a faulty proxy may call everybody the same.
+pub(super) const MOST: usize = 4;
+
+/// Returns the other phones of the handsets of `phones`: those with the same name at the provider, and those that the
+/// names themselves spell. One statement.
+pub(in crate::store) async fn others(db: &mut PgConnection, phones: &[&str]) -> Result<Others, Error> {
+    if phones.is_empty() {
+        return Ok(Others::new());
+    }
+    let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(include_str!("handset_others.sql"))
+        .bind(phones)
+        .bind(i64::try_from(MOST).unwrap_or(i64::MAX) + 1)
+        .fetch_all(db)
+        .await
+        .map_err(Error::during("look for other phones of a handset"))?;
+    let mut by_name: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for (phone, name, other) in rows {
+        by_name.entry((phone, name)).or_default().extend(other);
+    }
+    let mut all = Others::new();
+    for ((phone, name), mut others) in by_name.into_iter().filter(|(_, others)| others.len() <= MOST) {
+        others.extend(Phone::reported(&name).map(|phone| phone.as_str().to_owned()));
+        others.remove(&phone);
+        if !others.is_empty() {
+            all.entry(phone).or_default().extend(others);
+        }
+    }
+    Ok(all)
+}
+
+/// Adds the other phones of their handsets to `phones`.
+pub(in crate::store) async fn whole(db: &mut PgConnection, phones: &BTreeSet<Phone>) -> Result<BTreeSet<Phone>, Error> {
+    let others = others(db, &phones.iter().map(Phone::as_str).collect::<Vec<_>>()).await?;
+    Ok(phones.iter().cloned().chain(others.into_values().flatten().map(Phone::trusted)).collect())
+}
+
+/// Repeats each reply for the other phones of its handset.
+pub(super) async fn spread(db: &mut PgConnection, replies: &[ReadReply]) -> Result<Vec<ReadReply>, Error> {
+    let others = others(db, &replies.iter().map(|reply| reply.inbound.phone.as_str()).collect::<Vec<_>>()).await?;
+    let repeated = |reply: &ReadReply| {
+        let others = others.get(reply.inbound.phone.as_str()).into_iter().flatten();
+        let by = |phone: &String| Inbound { phone: Phone::trusted(phone.clone()), ..reply.inbound.clone() };
+        let others: Vec<_> = others.map(|phone| ReadReply { inbound: by(phone), word: reply.word }).collect();
+        [reply.clone()].into_iter().chain(others)
+    };
+    Ok(replies.iter().flat_map(repeated).collect())
+}
+
+impl Store {
+    /// Suppresses the whole handset of each of `phones`, if one phone of it is. The caller has just recorded a name for
+    /// each of them; a STOP may have come before.
+    pub(super) async fn suppress_known_handsets(&self, phones: &BTreeSet<String>, now: Timestamp) -> Result<(), Error> {
+        if phones.is_empty() {
+            return Ok(());
+        }
+        let mut db = self.pool.acquire().await.map_err(Error::during("look for suppressed handsets"))?;
+        let others = others(&mut db, &phones.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        let handsets: Vec<BTreeSet<String>> =
+            others.into_iter().map(|(phone, others)| [phone].into_iter().chain(others).collect()).collect();
+        if handsets.is_empty() {
+            return Ok(());
+        }
+        let known: BTreeMap<String, bool> = sqlx::query_as::<_, (String, bool)>(
+            "select phone, source = 'reply' from suppression where phone = any($1)",
+        )
+        .bind(handsets.iter().flatten().collect::<Vec<_>>())
+        .fetch_all(&mut *db)
+        .await
+        .map_err(Error::during("look for suppressed handsets"))?
+        .into_iter()
+        .collect();
+        drop(db);
+        let (mut by_reply, mut otherwise) = (BTreeSet::new(), BTreeSet::new());
+        for handset in handsets {
+            let sources: Vec<bool> = handset.iter().filter_map(|phone| known.get(phone).copied()).collect();
+            if sources.is_empty() {
+                continue;
+            }
+            // A START undoes what a STOP alone suppressed.
+            let list = if sources.iter().all(|is_reply| *is_reply) { &mut by_reply } else { &mut otherwise };
+            list.extend(handset.into_iter().filter(|phone| !known.contains_key(phone)).map(Phone::trusted));
+        }
+        for (phones, listed) in [(by_reply, Listed::ByReply), (otherwise, Listed::ByProvider)] {
+            if !phones.is_empty() {
+                self.suppress(&phones, listed, Some("another number of the same handset is suppressed"), now).await?;
+            }
+        }
+        Ok(())
+    }
+}
