@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use sqlx::PgConnection;
 
 use crate::core::domain::{AccountId, Phone, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::store::event::{Event, tell};
 use crate::store::lock::{lock_lanes, lock_suppressions};
@@ -32,11 +33,10 @@ impl Store {
         let accounts: Vec<AccountId> = ended.iter().map(|(account, _)| *account).collect();
         lock_lanes(&mut tx, &accounts).await?;
         wake(&mut tx, &accounts.iter().map(|account| account.0).collect::<Vec<_>>(), now).await?;
-        let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        let event = |(account, phone): &(AccountId, Phone)| Event {
-            account: Some(*account),
-            reason: reason.map(str::to_owned),
-            ..Event::new(EventKind::HoldReleased, self.actor(), format!("released {}{why}", phone.masked()))
+        let event = |(account, phone): &(AccountId, Phone)| {
+            let reason = reason.map(str::to_owned);
+            let detail = Detail::ReplyReleased { phone: phone.masked(), reason: reason.clone() };
+            Event { account: Some(*account), reason, ..Event::new(EventKind::HoldReleased, self.actor(), detail) }
         };
         tell(&mut tx, &ended.iter().map(event).collect::<Vec<_>>(), now).await?;
         tx.commit().await.map_err(Error::during("commit released people"))?;
@@ -66,11 +66,8 @@ pub(super) async fn begin(
     .map_err(Error::during("hold people"))?;
     let held: Vec<(AccountId, Phone)> = keyed(rows);
     let event = |(account, phone): &(AccountId, Phone)| {
-        let sentence = format!(
-            "held {}: their reply may mean that they want no more messages; `relancectl suppress holds` shows it",
-            phone.masked()
-        );
-        Event { account: Some(*account), ..Event::new(EventKind::NearOptOut, None, sentence) }
+        let detail = Detail::ReplyHeld { phone: phone.masked() };
+        Event { account: Some(*account), ..Event::new(EventKind::NearOptOut, None, detail) }
     };
     tell(tx, &held.iter().map(event).collect::<Vec<_>>(), now).await?;
     Ok(held)

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use crate::core::dispatch::account_health::{Complaint, HealthRestriction, SendStats};
 use crate::core::domain::{AccountId, Name, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::run::Reason;
 use crate::core::manifest::Desired;
@@ -36,7 +38,7 @@ pub(in crate::store) struct Lane {
 #[derive(Debug)]
 pub(super) struct AccountRestriction {
     pub(super) reason: Reason,
-    pub(super) message: String,
+    pub(super) detail: Detail,
     /// `None`: until a person lifts it.
     pub(super) stop: Option<HealthRestriction>,
 }
@@ -137,20 +139,20 @@ pub(super) async fn judge(tx: &mut PgConnection, accounts: Vec<AccountId>, now: 
 pub(in crate::store) async fn save(tx: &mut PgConnection, mut lanes: Lanes, now: Timestamp) -> Result<(), Error> {
     let mut warnings = Vec::new();
     for (account, lane) in lanes.iter_mut().filter(|(_, lane)| lane.halt.is_none()) {
-        if let Some((why, message)) = lane.send_stats.complaint(&lane.safety) {
+        if let Some((why, detail)) = lane.send_stats.complaint(&lane.safety) {
             let reason = match why {
                 Complaint::Failures => Reason::FailureRate,
                 Complaint::OptOuts => Reason::OptOutRate,
             };
             lane.halt = Some(AccountRestriction {
                 reason,
-                message,
+                detail,
                 stop: Some(HealthRestriction::for_failures(lane.last, now)),
             });
             // The statistics start again: the messages that led to this stop say nothing about later ones.
             lane.send_stats = SendStats::default();
-        } else if let Some(sentence) = lane.send_stats.warning(&lane.safety).filter(|_| !lane.warned) {
-            warnings.push(Event { account: Some(*account), ..Event::new(EventKind::OptOutRate, None, sentence) });
+        } else if let Some(warning) = lane.send_stats.warning(&lane.safety).filter(|_| !lane.warned) {
+            warnings.push(Event { account: Some(*account), ..Event::new(EventKind::OptOutRate, None, warning) });
         }
     }
     tell(tx, &warnings, now).await?;
@@ -190,7 +192,7 @@ async fn stop(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<()
     sqlx::query(include_str!("account_health_stop.sql"))
         .bind(halts.iter().map(|(account, _)| *account).collect::<Vec<_>>())
         .bind(halts.iter().map(|(_, halt)| halt.reason.as_str()).collect::<Vec<_>>())
-        .bind(halts.iter().map(|(_, halt)| halt.message.as_str()).collect::<Vec<_>>())
+        .bind(halts.iter().map(|(_, halt)| Json(&halt.detail)).collect::<Vec<_>>())
         .bind(halts.iter().map(|(_, halt)| halt.stop.map(|stop| stop.until)).collect::<Vec<_>>())
         .bind(halts.iter().map(|(_, halt)| halt.stop.map_or(1, |stop| number(stop.times))).collect::<Vec<_>>())
         .bind(now)

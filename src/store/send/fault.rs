@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::send_resources::Template;
 use crate::store::Error;
 
@@ -16,7 +18,7 @@ pub(super) struct Faults(BTreeMap<(AccountId, CampaignId), Fault>);
 /// One failure to send, and its cause.
 #[derive(Debug)]
 struct Fault {
-    sentence: String,
+    detail: Detail,
     at: Timestamp,
     /// The channel whose provider refused it, and the template if known; otherwise any template of the campaign.
     refused: Option<(String, Option<Template>)>,
@@ -33,20 +35,21 @@ impl Fault {
 }
 
 impl Faults {
-    pub(super) fn push(&mut self, run: (AccountId, CampaignId), sentence: String, at: Timestamp) {
-        self.0.entry(run).or_insert(Fault { sentence, at, refused: None });
+    pub(super) fn push(&mut self, run: (AccountId, CampaignId), detail: Detail, at: Timestamp) {
+        self.0.entry(run).or_insert(Fault { detail, at, refused: None });
     }
 
     /// Records a refusal by a channel, with the refused template if known: the provider may accept it again later.
     pub(super) fn refused(
         &mut self,
         run: (AccountId, CampaignId),
-        sentence: &str,
+        error: &str,
         (channel, template): (Option<&str>, Option<Template>),
         at: Timestamp,
     ) {
         let refused = channel.map(|channel| (channel.to_owned(), template));
-        self.0.entry(run).or_insert(Fault { sentence: sentence.to_owned(), at, refused });
+        let detail = Detail::Refused { text: error.to_owned() };
+        self.0.entry(run).or_insert(Fault { detail, at, refused });
     }
 
     /// Pauses the active runs, and schedules a look at the runs that they preempted.
@@ -57,7 +60,7 @@ impl Faults {
         sqlx::query(include_str!("fault_save.sql"))
             .bind(self.0.keys().map(|(account, _)| account.0).collect::<Vec<_>>())
             .bind(self.0.keys().map(|(_, campaign)| campaign.0).collect::<Vec<_>>())
-            .bind(self.0.values().map(|fault| fault.sentence.as_str()).collect::<Vec<_>>())
+            .bind(self.0.values().map(|fault| Json(&fault.detail)).collect::<Vec<_>>())
             .bind(self.0.values().map(|fault| fault.at).collect::<Vec<_>>())
             .bind(self.0.values().map(Fault::channel).collect::<Vec<_>>())
             .bind(self.0.values().map(|fault| Some(fault.template()?.name.as_str())).collect::<Vec<_>>())
