@@ -131,9 +131,9 @@ impl Waiting<'_> {
 
     /// Returns the reason. Adds the earliest send time when the message still waits after this hold ends.
     fn why(&self, reason: Hold, until: Option<Timestamp>) -> String {
-        let Circumstances { run_phase, run_message, .. } = &self.case.circumstances;
+        let Circumstances { run_phase, run_detail, .. } = &self.case.circumstances;
         let why = match reason {
-            Hold::RunNotActive if *run_phase != Phase::Active => format!("the run is {run_phase}: {run_message}"),
+            Hold::RunNotActive if *run_phase != Phase::Active => format!("the run is {run_phase}: {run_detail}"),
             _ => reason.meaning().to_owned(),
         };
         match self.asked.earliest.filter(|at| until.is_some_and(|until| until < *at)) {

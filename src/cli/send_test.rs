@@ -17,6 +17,7 @@ use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::preview::made_up;
 use crate::core::dispatch::program::{Recipient, Rendered};
 use crate::core::domain::{CampaignId, Country, Language, MessageKey, Name, Phone, ReferralId, TargetKey, Timestamp};
+use crate::core::lifecycle::detail::{TestMessage, TestOutcome};
 use crate::core::manifest::desired::policy::AccountPolicy;
 use crate::store::Store;
 use crate::store::query::Author;
@@ -71,21 +72,28 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
     let channel = campaign.channel(&policy).cloned();
     let channels = Channels::open(&compiled.checked.desired.channels, &channels(store.clone()).await?);
     let (now, _) = store.now().await?;
-    let by = channel.as_ref().map_or_else(|| "the built-in sandbox".to_owned(), |name| format!("`{name}`"));
-    let what = format!("a test of day {} of `{}` to {} by {by}", args.day, campaign.name, phone.masked());
+    let test = TestMessage {
+        day: args.day,
+        campaign: campaign.name.to_string(),
+        phone: phone.masked(),
+        channel: channel.as_ref().map(Name::to_string),
+    };
     // The attempt is recorded before it is made, as every other attempt is.
-    store.tell_of_test(author.id, format!("sends {what}"), None, now).await?;
+    store.tell_of_test(author.id, test.clone(), None, now).await?;
     let in_conversation = store.open_windows(&[(author.id, &phone)], now).await?.contains(&true);
     let message = claimed(args, (phone, content), &author, (policy, channel), now);
     let message = OutgoingMessage { in_conversation, ..message };
     let outcome = channels.hand_over(&[message], now).await.pop().context("the channel says nothing")?;
-    let (word, detail) = said(&outcome);
-    store.tell_of_test(author.id, format!("{what}: {word}{detail}"), Some(word), now).await?;
+    let (word, error) = said(&outcome);
+    store.tell_of_test(author.id, test.clone(), Some((word, error)), now).await?;
     let id = if let Outcome::Accepted { provider_id, .. } = &outcome { Some(provider_id) } else { None };
     print::line(&match args.output {
-        Format::Text => format!("{word}: {what}{detail}"),
+        Format::Text => {
+            let parts = [Some(word.as_str()), Some(&test.to_string()), word.meaning(), error];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+        }
         Format::Json => {
-            let error = detail.strip_prefix(": ");
+            let error = error.map(|error| word.meaning().into_iter().chain([error]).collect::<Vec<_>>().join(": "));
             serde_json::to_string_pretty(&json!({"outcome": word, "provider_id": id, "error": error}))?
         }
     });
@@ -154,11 +162,11 @@ fn claimed(
     }
 }
 
-/// Returns the outcome in one word, and the reason.
-fn said(outcome: &Outcome) -> (&'static str, String) {
+/// Returns the outcome in one word, and the error.
+fn said(outcome: &Outcome) -> (TestOutcome, Option<&str>) {
     match outcome {
-        Outcome::Accepted { .. } => ("accepted", String::new()),
-        Outcome::Refused(Refusal { error, .. }) => ("refused", format!(": {error}")),
-        Outcome::Unknown { error } => ("unknown", format!(": it may have left: {error}")),
+        Outcome::Accepted { .. } => (TestOutcome::Accepted, None),
+        Outcome::Refused(Refusal { error, .. }) => (TestOutcome::Refused, Some(error)),
+        Outcome::Unknown { error } => (TestOutcome::Unknown, Some(error)),
     }
 }

@@ -10,6 +10,7 @@ use crate::channel::webhook::{
 };
 use crate::channel::{Reaction, Refusal, whatsapp};
 use crate::core::domain::{InstallationId, MessageKey, Timestamp, hex};
+use crate::core::lifecycle::detail::{Detail, NoticeSubject};
 use crate::core::lifecycle::restriction as stop;
 use crate::core::lifecycle::restriction::Restriction;
 use crate::core::lifecycle::send_resources::tag;
@@ -121,11 +122,11 @@ impl<'a> Read<'a> {
     pub(super) fn notices(&self) -> impl Iterator<Item = ProviderNotice> {
         self.post.updates.iter().filter_map(|update| match update {
             Update::Notice(notice) => {
-                let sentence = sentence(&self.webhook.channel, notice);
-                let id = format!("notice {} {sentence}", notice.at.timestamp()).chars().take(512).collect();
+                let detail = detail(&self.webhook.channel, notice);
+                let id = notice_id(&detail, notice.at);
                 let at = notice.at.min(self.now);
-                let stop = stop(&self.webhook.channel, notice, &sentence, at);
-                Some(ProviderNotice { id, sentence, at, stop })
+                let stop = stop(&self.webhook.channel, notice, &detail, at);
+                Some(ProviderNotice { id, detail, at, stop })
             }
             Update::Status(_) | Update::Inbound(_) | Update::Preference(_) | Update::Rename(_) => None,
         })
@@ -198,7 +199,7 @@ fn switch(channel: &str, preference: &Preference) -> InboundMessage {
 }
 
 /// Returns the restriction that a notice imposes or lifts. Returns `None` if it does neither, or names no subject.
-fn stop(channel: &str, notice: &Notice, sentence: &str, said_at: Timestamp) -> Option<Restriction> {
+fn stop(channel: &str, notice: &Notice, detail: &Detail, said_at: Timestamp) -> Option<Restriction> {
     let (is_stopped, until) = match notice.meaning {
         Meaning::Stop { until } => (true, until),
         Meaning::Lift => (false, None),
@@ -212,25 +213,29 @@ fn stop(channel: &str, notice: &Notice, sentence: &str, said_at: Timestamp) -> O
         Subject::Number(number) => stop::Subject::Number(number.clone()?),
         Subject::Account(id) => stop::Subject::Business(id.clone()?),
     };
-    Some(Restriction { channel: channel.to_owned(), subject, said_at, is_stopped, until, message: sentence.to_owned() })
+    Some(Restriction { channel: channel.to_owned(), subject, said_at, is_stopped, until, detail: detail.clone() })
 }
 
-/// Describes a notice in one sentence for the log.
-fn sentence(channel: &str, notice: &Notice) -> String {
-    let named = |name: &str, language: &Option<String>| {
-        language.as_ref().map_or_else(|| format!("`{name}`"), |language| format!("`{name}` ({language})"))
-    };
-    let event = &notice.event;
-    let said = match &notice.subject {
-        Subject::Template { name, language } => format!("the template {} is {event}", named(name, language)),
-        Subject::TemplateQuality { name, language } => {
-            format!("the quality of the template {} is {event}", named(name, language))
+/// Describes a notice for the log.
+fn detail(channel: &str, notice: &Notice) -> Detail {
+    let subject = match &notice.subject {
+        Subject::Template { name, language } => {
+            NoticeSubject::Template { name: name.clone(), language: language.clone() }
         }
-        Subject::Number(number) => format!("{event} for the number {}", number.as_deref().unwrap_or("of an account")),
-        Subject::Account(id) => format!("{event} for the account {}", id.as_deref().unwrap_or("at the provider")),
+        Subject::TemplateQuality { name, language } => {
+            NoticeSubject::TemplateQuality { name: name.clone(), language: language.clone() }
+        }
+        Subject::Number(number) => NoticeSubject::Number { number: number.clone() },
+        Subject::Account(id) => NoticeSubject::Account { id: id.clone() },
     };
-    let detail = notice.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
-    format!("{channel}: {said}{detail}")
+    let (event, text) = (notice.event.clone(), notice.detail.clone());
+    Detail::ProviderNotice { channel: channel.to_owned(), subject, event, text }
+}
+
+/// Returns the id of a notice, which has none of its own: a digest of its values, the same whenever it is repeated.
+fn notice_id(detail: &Detail, at: Timestamp) -> String {
+    let values = serde_json::json!([at.timestamp(), detail]).to_string();
+    format!("notice {}", hex(&Sha256::digest(values)))
 }
 
 /// The totals of one receiving tick.
@@ -269,23 +274,22 @@ impl Totals<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Meaning, Notice, Subject, sentence};
+    use super::{Meaning, Notice, Subject, detail, notice_id};
+    use crate::core::domain::Timestamp;
+    use crate::core::lifecycle::detail::Detail;
+
+    fn at() -> Timestamp {
+        "2026-11-30T14:00:00Z".parse().unwrap()
+    }
+
+    fn told(subject: Subject, event: &str, words: Option<&str>) -> Detail {
+        let (event, words) = (event.to_owned(), words.map(str::to_owned));
+        detail("whatsapp", &Notice { subject, event, detail: words, meaning: Meaning::Nothing, at: at() })
+    }
 
     #[test]
     fn notices_are_told_in_a_sentence() {
-        let of = |subject, event: &str, detail: Option<&str>| {
-            let (event, detail) = (event.to_owned(), detail.map(str::to_owned));
-            sentence(
-                "whatsapp",
-                &Notice {
-                    subject,
-                    event,
-                    detail,
-                    meaning: Meaning::Nothing,
-                    at: "2026-11-30T14:00:00Z".parse().unwrap(),
-                },
-            )
-        };
+        let of = |subject, event: &str, words: Option<&str>| told(subject, event, words).to_string();
         let (name, language) = ("welcome".to_owned(), Some("fr".to_owned()));
         let template = Subject::Template { name: name.clone(), language };
         assert_eq!(
@@ -298,5 +302,18 @@ mod tests {
         assert_eq!(of(number, "FLAGGED", None), "whatsapp: FLAGGED for the number 237600000000");
         let account = Subject::Account(Some("77".to_owned()));
         assert_eq!(of(account, "DISABLED_UPDATE", None), "whatsapp: DISABLED_UPDATE for the account 77");
+    }
+
+    #[test]
+    fn a_repeated_notice_keeps_its_id_and_every_other_one_has_its_own() {
+        let number = || Subject::Number(Some("237600000000".to_owned()));
+        let id = |event: &str, words| notice_id(&told(number(), event, words), at());
+        assert_eq!(id("FLAGGED", None), id("FLAGGED", None));
+        assert_ne!(id("FLAGGED", None), id("UNFLAGGED", None));
+        assert_ne!(id("FLAGGED", None), id("FLAGGED", Some("LIMIT")));
+        assert_ne!(
+            id("FLAGGED", None),
+            notice_id(&told(number(), "FLAGGED", None), at() + chrono::TimeDelta::seconds(1))
+        );
     }
 }

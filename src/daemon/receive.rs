@@ -99,7 +99,7 @@ async fn process(
         notices => store.note_notices(notices, sender_directory.by_what(store).await?, now).await?,
     };
     for place in &new {
-        tracing::warn!("{}", notices[*place].sentence);
+        tracing::warn!("{}", notices[*place].detail);
     }
     let unresolved: BTreeSet<&str> = heard.unresolved.iter().map(String::as_str).collect();
     let (puzzling, plain): (Vec<&Read<'_>>, Vec<&Read<'_>>) =

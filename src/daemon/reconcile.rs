@@ -188,20 +188,10 @@ pub async fn reconcile(tree: Tree, store: &Store, by: By<'_>, now: Timestamp) ->
 
 /// Returns the objects whose state in force differs from the files: frozen and kept ones.
 fn standstills(comparison: &Comparison) -> Vec<Standstill> {
-    let because = |sentence: String, why: &str| if why.is_empty() { sentence } else { format!("{sentence}; {why}") };
-    let frozen = comparison.frozen.iter().map(|one| Standstill {
-        kind: one.kind,
-        name: one.name.clone(),
-        sentence: because(one.sentence(), &one.why.join("; ")),
-    });
-    let kept = comparison.kept.iter().map(|one| Standstill {
-        kind: one.kind,
-        name: one.name.clone(),
-        sentence: because(
-            format!("the {} `{}` stays in force although its manifest is gone", one.kind, one.name),
-            &one.why,
-        ),
-    });
+    let frozen =
+        comparison.frozen.iter().map(|one| Standstill { kind: one.kind, name: one.name.clone(), detail: one.detail() });
+    let kept =
+        comparison.kept.iter().map(|one| Standstill { kind: one.kind, name: one.name.clone(), detail: one.detail() });
     frozen.chain(kept).collect()
 }
 

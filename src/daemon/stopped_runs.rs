@@ -7,8 +7,8 @@ use crate::store::{RestrictedRun, Store};
 pub(super) async fn tell_stopped(store: &Store, told: &mut Option<i64>) -> Result<(), store::Error> {
     let (last, stopped) = store.stopped_since(*told).await?;
     *told = Some(last);
-    for RestrictedRun { reason, message, runs } in stopped {
-        tracing::warn!(runs, reason, "stopped: {message}");
+    for RestrictedRun { reason, detail, runs } in stopped {
+        tracing::warn!(runs, reason, "stopped: {detail}");
     }
     Ok(())
 }

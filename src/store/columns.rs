@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::{Query, QueryAs, QueryScalar};
+use sqlx::types::Json;
 use sqlx::{Encode, FromRow, Postgres, Type};
 
 use crate::core::domain::{AccountId, CampaignId, NaiveDate, ReferralId, Timestamp};
@@ -62,6 +63,15 @@ values! {
     "text" &str;
     "date" NaiveDate;
     "timestamptz" Timestamp;
+}
+
+impl<T> Value for Json<T> {
+    const KIND: &'static str = "jsonb";
+    type Sql = Self;
+
+    fn sql(self) -> Self {
+        self
+    }
 }
 
 impl<T: Value> Value for Option<T> {

@@ -155,7 +155,7 @@ fn runs(found: &Found) -> Vec<Run> {
                 account: found.account(run.account).external_id.clone(),
                 phase: run.phase,
                 reason: run.reason.clone(),
-                message: run.message.clone(),
+                message: run.detail.to_string(),
                 enrolled: run.enrolled,
                 sent: days.iter().map(|tally| tally.sent).sum(),
                 active: run.active,

@@ -247,7 +247,7 @@ async fn accident_10_a_missing_translation_falls_back_and_a_missing_value_pauses
     world.run_for(TimeDelta::hours(12)).await;
     let mut texts = world.channel.delivered();
     texts.sort();
-    assert_eq!(texts.len(), 3, "{:?}", world.column("select message from run").await);
+    assert_eq!(texts.len(), 3, "{:?}", world.sentences("select detail from run").await);
     assert_eq!(texts[0].1, "Bonjour Paul, jour 1. Répondez STOP pour ne plus recevoir de messages.");
     assert_eq!(texts[1].1, "Hello Paul, day 1. Reply STOP to opt out.");
     assert_eq!(texts[2].1, texts[0].1);
@@ -256,7 +256,7 @@ async fn accident_10_a_missing_translation_falls_back_and_a_missing_value_pauses
     world.apply(&tree("").replace("jour 2.", "jour 2 à {{ attributes.city }}.")).await;
     world.run_for(TimeDelta::days(1)).await;
     assert_eq!(world.runs().await, ["welcome a1 paused template-error", "welcome a2 paused template-error"]);
-    for message in world.column("select message from run").await {
+    for message in world.sentences("select detail from run").await {
         assert!(message.contains("day 2") && message.contains("`fr`"), "{message}");
     }
     assert_eq!(world.targets().await.len(), 3);

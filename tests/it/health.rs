@@ -115,7 +115,7 @@ async fn a_template_that_is_refused_pauses_its_run_until_another_revision() {
     world.apply(&campaigns("").replace("Jour 1.", "Premier jour.")).await;
     world.settle().await;
     assert_eq!(messages(&world).await, ["a1 day 1 sent attempts 1 3", "a2 day 1 sent attempts 1 3"]);
-    let told = "select count(*) from event where reason = 'template-error' and message = 'refused'";
+    let told = "select count(*) from event where reason = 'template-error' and detail ->> 'text' = 'refused'";
     assert_eq!(world.one::<i64>(told).await, 1);
     counters_are_exact(&world).await;
 }
@@ -157,8 +157,8 @@ async fn a_channel_that_takes_nothing_stops_for_everybody_and_is_tried_again_mor
     }
     world.run_for(TimeDelta::minutes(1)).await;
     assert_eq!(world.runs().await, ["c a1 paused channel-unhealthy", "c a2 paused channel-unhealthy"]);
-    let sentence = world.one::<String>("select min(message) from run").await;
-    assert_eq!(sentence, "channel `wa`: refused");
+    let sentences = world.sentences("select distinct detail from run").await;
+    assert_eq!(sentences, ["channel `wa`: refused"]);
     // After ten minutes both try once more, and after twenty further ones they get through.
     world.run_for(TimeDelta::minutes(28)).await;
     assert_eq!(world.channel.delivered().len(), 0);
@@ -192,8 +192,8 @@ async fn an_account_of_which_too_much_fails_stops_for_longer_and_longer() {
     all_ask(&world, 2, 2, Reaction::Leave);
     world.settle().await;
     assert_eq!(world.runs().await, ["c a1 paused failure-rate", "c a2 active running"]);
-    let message = world.one::<String>("select message from run where account_id = 1").await;
-    assert_eq!(message, "3 of its last 25 messages failed");
+    let sentences = world.sentences("select detail from run where account_id = 1").await;
+    assert_eq!(sentences, ["3 of its last 25 messages failed"]);
     world.run_for(TimeDelta::minutes(59)).await;
     assert_eq!(world.runs().await, ["c a1 paused failure-rate", "c a2 active running"]);
     world.run_for(TimeDelta::minutes(1)).await;
@@ -236,8 +236,8 @@ async fn what_was_put_off_makes_no_failure_look_rarer() {
     }
     world.run_for(TimeDelta::minutes(1)).await;
     assert_eq!(world.runs().await[0], "c a1 paused failure-rate");
-    let message = world.one::<String>("select message from run where account_id = 1").await;
-    assert_eq!(message, "3 of its last 25 messages failed");
+    let sentences = world.sentences("select detail from run where account_id = 1").await;
+    assert_eq!(sentences, ["3 of its last 25 messages failed"]);
     assert_eq!(world.one::<i32>("select handed from lane where account_id = 2").await, 25);
 }
 
@@ -278,9 +278,9 @@ async fn says_stop(world: &World, account: i32, n: usize) {
 
 /// Accounts that are stopped, with the sentences, and what was told before.
 async fn stops_and_warnings(world: &World) -> (Vec<String>, Vec<String>) {
-    let halts = "select concat_ws(' ', account_id, reason, message) from account_halt order by 1";
-    let told = "select concat_ws(' ', account_id, message) from event where kind = 'opt-out-rate' order by id";
-    (world.column(halts).await, world.column(told).await)
+    let halts = "select detail, concat_ws(' ', account_id, reason) from account_halt order by account_id";
+    let told = "select detail, account_id::text from event where kind = 'opt-out-rate' order by id";
+    (world.told(halts).await, world.told(told).await)
 }
 
 #[tokio::test]

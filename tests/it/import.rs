@@ -312,8 +312,8 @@ async fn of_twins_the_newest_registration_speaks() {
 /// Campaigns 1 and 2 with an active run each for `a1`.
 const RUNS: &str = "insert into revision (digest, accepted_at, plan) values ('d', now(), '{}');
     insert into campaign (name) values ('one'), ('two');
-    insert into run (account_id, campaign_id, phase, reason, message, created_at, revision_id)
-        select a.id, c.id, 'active', '', '', now(), 1 from account a, campaign c where a.external_id = 'a1';
+    insert into run (account_id, campaign_id, phase, reason, detail, created_at, revision_id)
+        select a.id, c.id, 'active', '', '{}', now(), 1 from account a, campaign c where a.external_id = 'a1';
     insert into lane (account_id) select id from account where external_id = 'a1'";
 
 /// A target on day 2 in campaign 1 for every current referral of `a1`, with the message of day 1.

@@ -203,7 +203,7 @@ async fn whoever_waits_for_a_message_has_halted_no_channel() {
         tokio::task::yield_now().await;
     }
     sqlx::query("set local lock_timeout = '1s'").execute(&mut *tx).await.unwrap();
-    sqlx::query("insert into channel_halt values ('wa', 'also', '2026-11-30Z', '2026-12-01Z', 1) on conflict (channel) do nothing")
+    sqlx::query("insert into channel_halt values ('wa', '{}', '2026-11-30Z', '2026-12-01Z', 1) on conflict (channel) do nothing")
         .execute(&mut *tx)
         .await
         .unwrap();

@@ -8,11 +8,13 @@ use std::process::{Command, Stdio};
 use chrono::TimeDelta;
 use proptest::prelude::Rng;
 use relance::core::domain::Timestamp;
+use relance::core::lifecycle::detail::Detail;
 use relance::daemon::reconcile::{By, Outcome, reconcile};
 use relance::store::Speed;
 use relance::store::query::{Line, LogOf};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use sqlx::types::Json;
 use sqlx::{Postgres, Transaction};
 
 use crate::get::relancectl;
@@ -202,9 +204,9 @@ async fn whoever_reads_on_misses_nothing_and_gets_nothing_twice() {
                     let (tx, mine) = &mut open[at];
                     // Instants say nothing about who is first.
                     let day = 1 + random.next_u32() % 28;
-                    sqlx::query("insert into event (account_id, at, kind, message) values (0, make_timestamptz(2026, 1, $1, 0, 0, 0), 'import', $2)")
+                    sqlx::query("insert into event (account_id, at, kind, detail) values (0, make_timestamptz(2026, 1, $1, 0, 0, 0), 'import', $2)")
                         .bind(i32::try_from(day).unwrap())
-                        .bind(format!("{seed} {step}"))
+                        .bind(Json(Detail::Refused { text: format!("{seed} {step}") }))
                         .execute(&mut **tx)
                         .await
                         .unwrap();

@@ -7,10 +7,12 @@ use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit, Mac};
 use relance::channel::notify::Courier;
 use relance::channel::outgoing::Outgoing;
+use relance::core::lifecycle::detail::Detail;
 use relance::core::lifecycle::notification::{Delivery, Notification};
 use relance::daemon::{Told, deliver};
 use relance::store::{Speed, Store};
 use sha2::Sha256;
+use sqlx::types::Json;
 use sqlx::{PgPool, Postgres, Transaction};
 use tempfile::TempDir;
 
@@ -59,12 +61,12 @@ impl Team {
     /// The campaign pauses in these accounts, in the words of one moment.
     async fn pause(&self, accounts: &[&str], words: &str) {
         sqlx::query(
-            "insert into event (account_id, campaign_id, at, kind, before, after, reason, message, revision_id)
+            "insert into event (account_id, campaign_id, at, kind, before, after, reason, detail, revision_id)
              select a.id, c.id, $1, 'run-phase', 'active', 'paused', 'subscription-expired', $2, 1
              from account a, campaign c where a.external_id = any($3)",
         )
         .bind(self.world.now)
-        .bind(words)
+        .bind(Json(Detail::Refused { text: words.to_owned() }))
         .bind(accounts)
         .execute(self.world.pool())
         .await
@@ -73,9 +75,9 @@ impl Team {
 
     /// A file was imported.
     async fn imported(&self, words: &str) {
-        sqlx::query("insert into event (account_id, at, kind, message) values (0, $1, 'import', $2)")
+        sqlx::query("insert into event (account_id, at, kind, detail) values (0, $1, 'import', $2)")
             .bind(self.world.now)
-            .bind(words)
+            .bind(Json(Detail::Refused { text: words.to_owned() }))
             .execute(self.world.pool())
             .await
             .unwrap();
@@ -348,7 +350,7 @@ async fn an_answer_that_names_the_secret_path_is_not_kept() {
     assert_eq!(team.world.column("select error from notification").await, ["answered 404 Not Found"]);
     team.tick_in(TimeDelta::days(1)).await;
     assert_eq!(receiver.take().len(), 2);
-    let given_up = team.world.column("select message from event where kind = 'notification-given-up'").await;
+    let given_up = team.world.sentences("select detail from event where kind = 'notification-given-up'").await;
     assert!(given_up[0].ends_with("after 2 attempts: answered 404 Not Found"), "{given_up:?}");
 }
 
@@ -411,9 +413,7 @@ async fn a_missing_secret_is_waited_for_and_given_up_after_a_day() {
 
     fs::remove_file(&url).unwrap();
     team.apply("paused", &ops).await;
-    team.world
-        .sql("insert into event (account_id, at, kind, message) values (0, '2026-11-30Z', 'import', 'imported')")
-        .await;
+    team.world.sql("insert into event (account_id, at, kind, detail) values (0, '2026-11-30Z', 'import', '{}')").await;
     team.tell().await;
     let environment = "select error from notification where notifier = 'env'";
     assert!(team.world.one::<String>(environment).await.ends_with("of the environment is not set"));
@@ -421,7 +421,7 @@ async fn a_missing_secret_is_waited_for_and_given_up_after_a_day() {
         team.tick_in(TimeDelta::hours(1)).await;
     }
     let given_up =
-        team.world.column("select message from event where kind = 'notification-given-up' order by id").await;
+        team.world.sentences("select detail from event where kind = 'notification-given-up' order by id").await;
     assert_eq!(given_up.len(), 2);
     assert!(
         given_up.iter().any(|text| text.starts_with("gave up telling `ops` of run-paused (paused in its manifest"))
@@ -441,7 +441,7 @@ async fn no_event_is_skipped_or_counted_twice() {
     for round in 0..40_i64 {
         let mut tx = team.world.pool().begin().await.unwrap();
         for _ in 0..2 {
-            sqlx::query("insert into event (account_id, at, kind, message) values (0, $1, 'import', 'imported')")
+            sqlx::query("insert into event (account_id, at, kind, detail) values (0, $1, 'import', '{}')")
                 .bind(now)
                 .execute(&mut *tx)
                 .await

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use relance::core::domain::{AccountId, Name};
 use relance::core::lifecycle::overrides::{Action, Override, Scope};
 use relance::daemon::{BATCH, send};
-use relance::store::query::HistoryOf;
+use relance::store::query::{HistoryOf, LogOf};
 use relance::store::{Batch, Ordered, Outcome, Span, Speed};
 
 use crate::support::facts::Person;
@@ -261,6 +261,57 @@ async fn a_run_tells_who_ordered_what_and_how_it_ended() {
     30 13:00 the run became active (running): joe took the order back; enrolling and sending
     ");
     assert_eq!(history(&world, "a2").await.len(), 2, "an order for one run is not told of another");
+}
+
+#[tokio::test]
+async fn an_order_that_is_repeated_is_told_once_and_known_by_its_new_id() {
+    let mut world = world(&campaigns(&[("welcome", "active")])).await;
+    let run = scope(&world, "welcome", Some(A1)).await;
+    world.settle().await;
+    for hours in [1, 2] {
+        world.run_for(TimeDelta::hours(hours)).await;
+        give(&mut world, order(run, Action::Pause)).await;
+    }
+    let followed = "select detail ->> 'order' = (select max(id) from override)::text from run where account_id = 1";
+    assert!(world.one::<bool>(followed).await, "the run follows the later order");
+    clear(&mut world, run).await;
+    let history = history(&world, "a1").await;
+    insta::assert_snapshot!(history[2..].join("\n"), @"
+    30 09:00 the run became paused (operator): paused by maria: audit
+    30 11:00 the run became active (running): joe took the order back; enrolling and sending
+    ");
+}
+
+/// A newer version may have written them, or a hand.
+#[tokio::test]
+async fn a_detail_that_this_version_does_not_know_stops_no_pass() {
+    let mut world = world(&campaigns(&[("welcome", "active")])).await;
+    let run = scope(&world, "welcome", Some(A1)).await;
+    world.settle().await;
+    give(&mut world, order(run, Action::Pause)).await;
+    let strange = r#"'{"code": "teleported", "to": "Mars"}'"#;
+    for statement in [
+        format!("update run set detail = {strange}, check_at = '{}'", world.now),
+        format!("update event set detail = {strange}"),
+        format!(
+            "insert into account_halt (account_id, reason, detail, halted_at, times)
+             values (2, 'channel-unhealthy', {strange}, '{}', 1)",
+            world.now
+        ),
+    ] {
+        world.sql(&statement).await;
+    }
+    world.settle().await;
+    assert_eq!(world.runs().await, ["welcome a1 paused operator", "welcome a2 paused channel-unhealthy"]);
+    let unknown = r#"this version does not know the stored detail {"to":"Mars","code":"teleported"}"#;
+    let runs = world.sentences("select detail from run order by account_id").await;
+    assert_eq!(runs, ["paused by maria: audit", unknown]);
+    let same = format!("run where detail = {strange}::jsonb");
+    assert_eq!(world.count(&same).await, 1, "an unknown detail is saved as it was found");
+    let (lines, _) = world.store().log(&LogOf::default(), None).await.unwrap();
+    assert!(lines.iter().any(|line| line.sentence == unknown));
+    clear(&mut world, run).await;
+    assert_eq!(world.runs().await[0], "welcome a1 active running");
 }
 
 #[tokio::test]

@@ -113,9 +113,8 @@ async fn seeded() -> (World, PgPool) {
         .await;
     world
         .sql(
-            "insert into event (account_id, campaign_id, at, kind, before, after, reason, message,
-                                revision_id)
-             select r.account_id, 1, '2026-11-20Z', 'run-phase', 'active', 'paused', 'operator', 'a run paused', 1
+            "insert into event (account_id, campaign_id, at, kind, before, after, reason, detail, revision_id)
+             select r.account_id, 1, '2026-11-20Z', 'run-phase', 'active', 'paused', 'operator', '{}', 1
              from referral r",
         )
         .await;

@@ -67,7 +67,7 @@ async fn secretive() -> World {
     world.apply(&yaml.replace("Jour 1.", "Bonjour {{ name }}, jour 1.")).await;
     world.run_for(TimeDelta::days(1)).await;
     world.sql("insert into suppression values ('+237671000001', 'operator', '2026-11-30Z', 'Secrète', 'a complaint', 'Caché')").await;
-    world.sql("update run set message = 'Paul Caché waits'").await;
+    world.sql(r#"update run set detail = '{"code": "refused", "text": "Paul Caché waits"}'"#).await;
     world.sql("update revision set author = 'Maria Secrète <maria@secret.example>', \"commit\" = 'c0ffee'").await;
     world.sql("update message set error = 'no such number +237671000001', provider_id = 'wamid.SECRET'").await;
     world

@@ -355,9 +355,9 @@ async fn write(db: &TestDatabase, case: &Case) {
             "insert into account (id, external_id, name, timezone, as_of) overriding system value
              values ({id}, 'a{id}', 'A', '{zone}', '2026-01-01Z');
              insert into lane (account_id) values ({id});
-             insert into run (account_id, campaign_id, phase, reason, message, created_at, revision_id, enroll_at, enrolled_on, enrolled)
-             values ({id}, 1, 'active', 'running', '', '2026-01-01Z', 1, '2026-01-01Z', '{day}', {count}),
-                    ({id}, 2, 'active', 'running', '', '2026-01-01Z', 1, null, null, 0);",
+             insert into run (account_id, campaign_id, phase, reason, detail, created_at, revision_id, enroll_at, enrolled_on, enrolled)
+             values ({id}, 1, 'active', 'running', '{{}}', '2026-01-01Z', 1, '2026-01-01Z', '{day}', {count}),
+                    ({id}, 2, 'active', 'running', '{{}}', '2026-01-01Z', 1, null, null, 0);",
             id = at + 1,
         );
     }

@@ -140,8 +140,8 @@ pub(crate) async fn fill(mut world: World, people: u64) -> House {
                     '2026-11-20Z', true
              from generate_series(1, {people}) n"
         ),
-        "insert into run (account_id, campaign_id, phase, reason, message, created_at, revision_id)
-         select id, 1, 'active', 'running', 'so', '2026-11-30Z', 1 from account on conflict do nothing"
+        "insert into run (account_id, campaign_id, phase, reason, detail, created_at, revision_id)
+         select id, 1, 'active', 'running', '{}', '2026-11-30Z', 1 from account on conflict do nothing"
             .to_owned(),
         "insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
          select account_id, 1, id, 'active', 2, '2026-12-01Z', '2026-11-29Z', 1 from referral"

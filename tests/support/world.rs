@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use relance::channel::Channels;
 use relance::core::dispatch::program::Program;
 use relance::core::domain::{MessageKey, Timestamp};
+use relance::core::lifecycle::detail::Detail;
 use relance::core::lifecycle::outcome as settlement;
 use relance::core::lifecycle::overrides::Override;
 use relance::core::manifest::{SourceFile, Sources};
@@ -14,6 +15,8 @@ use relance::daemon::reconcile::{By, Outcome, Pass};
 use relance::store::{Batch, Claim, Ordered, Span, Store, Terms};
 use relance::time_machine;
 use relance::time_machine::{Delivery, Reaction, Script};
+use sqlx::AssertSqlSafe;
+use sqlx::types::Json;
 
 use crate::support::database::{TestDatabase, database};
 use crate::support::rows;
@@ -129,6 +132,19 @@ impl World {
     /// The first column of every row, as text.
     pub(crate) async fn column(&self, query: &str) -> Vec<String> {
         rows::column(self.pool(), query).await
+    }
+
+    /// The sentences of details, the first column of every row.
+    pub(crate) async fn sentences(&self, query: &str) -> Vec<String> {
+        let details: Vec<Json<Detail>> = rows::column(self.pool(), query).await;
+        details.into_iter().map(|Json(detail)| detail.to_string()).collect()
+    }
+
+    /// The second column of every row, a text, and the sentence of the first.
+    pub(crate) async fn told(&self, query: &str) -> Vec<String> {
+        let rows: Vec<(Json<Detail>, String)> =
+            sqlx::query_as(AssertSqlSafe(query.to_owned())).fetch_all(self.pool()).await.unwrap();
+        rows.into_iter().map(|(Json(detail), text)| format!("{text} {detail}")).collect()
     }
 
     pub(crate) async fn one<T>(&self, query: &str) -> T

@@ -19,7 +19,7 @@ pub(super) fn webhook(notice: &Notification) -> String {
         "folded": notice.folded,
         "actor": notice.actor,
         "reason": notice.reason,
-        "sentence": notice.sentence,
+        "sentence": notice.detail.to_string(),
         "revision": notice.revision,
         "first_at": notice.first_at,
         "last_at": notice.last_at,
@@ -35,16 +35,16 @@ pub(super) fn slack(notice: &Notification) -> String {
 
 /// Returns the notification as a sentence.
 fn text(notice: &Notification) -> String {
-    let Notification { topic, campaign, account, accounts, events, folded, sentence, .. } = notice;
+    let Notification { topic, campaign, account, accounts, events, folded, detail, .. } = notice;
     let told = match (campaign, topic.as_str().strip_prefix("run-")) {
         (Some(campaign), Some(what)) => {
             let accounts = match (accounts, account) {
                 (1, Some(account)) => format!("account {account}"),
                 _ => format!("{accounts} accounts"),
             };
-            format!("{campaign} {what} for {accounts}: {sentence}")
+            format!("{campaign} {what} for {accounts}: {detail}")
         }
-        _ => sentence.clone(),
+        _ => detail.to_string(),
     };
     // One event for each account is the usual case, so no count is given.
     let times = (*events > (*accounts).max(1)).then(|| format!("{events} times"));
@@ -59,6 +59,7 @@ fn text(notice: &Notification) -> String {
 mod tests {
     use super::{slack, text, webhook};
     use crate::core::domain::Period;
+    use crate::core::lifecycle::detail::Detail;
     use crate::core::lifecycle::notification::Notification;
     use crate::core::manifest::desired::{Notifier, NotifierType, Secret, Topic};
 
@@ -76,7 +77,7 @@ mod tests {
             folded: 0,
             actor: None,
             reason: Some("subscription-expired".to_owned()),
-            sentence: "the subscription is over".to_owned(),
+            detail: Detail::SubscriptionExpired,
             revision: Some(3),
             first_at: at,
             last_at: at,
@@ -95,25 +96,28 @@ mod tests {
     #[test]
     fn words_for_one_for_many_and_for_what_was_folded() {
         let many = notice();
-        assert_eq!(text(&many), "winter paused for 100 accounts: the subscription is over");
+        assert_eq!(text(&many), "winter paused for 100 accounts: the subscription of its account is over");
         let one = Notification { accounts: 1, events: 12, folded: 12, ..notice() };
         assert_eq!(
             text(&one),
-            "winter paused for account a1: the subscription is over (12 times since this was last told)"
+            "winter paused for account a1: the subscription of its account is over (12 times since this was last told)"
         );
         let more = Notification { events: 100, folded: 100, ..notice() };
-        assert_eq!(text(&more), "winter paused for 100 accounts: the subscription is over (since this was last told)");
+        assert_eq!(
+            text(&more),
+            "winter paused for 100 accounts: the subscription of its account is over (since this was last told)"
+        );
         let plan = Notification {
             topic: Topic::PlanRefused,
             campaign: None,
             account: None,
             accounts: 0,
             events: 2,
-            sentence: "plan 3f9c is not carried out: <5 & gone>".to_owned(),
+            detail: Detail::PlanApproved { plan: "3f9c".to_owned(), reason: "<5 & gone>".to_owned() },
             ..notice()
         };
-        assert_eq!(text(&plan), "plan 3f9c is not carried out: <5 & gone> (2 times)");
-        assert_eq!(slack(&plan), r#"{"text":"plan 3f9c is not carried out: &lt;5 &amp; gone&gt; (2 times)"}"#);
+        assert_eq!(text(&plan), "approved plan 3f9c: <5 & gone> (2 times)");
+        assert_eq!(slack(&plan), r#"{"text":"approved plan 3f9c: &lt;5 &amp; gone&gt; (2 times)"}"#);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(super) fn text(Description { revision, in_force }: &Description, now: Timest
     lines.push(("Source", maybe(revision.source_shown())));
     lines.push(("Plan", maybe(revision.plan_digest.as_deref())));
     lines.push(("Files", revision.digest.clone()));
-    lines.push(("Changed", done::summary(&revision.changes)));
+    lines.push(("Changed", done::summary(&revision.changes).to_string()));
     let left = if in_force.is_empty() {
         "nothing; later revisions changed all of it".to_owned()
     } else {

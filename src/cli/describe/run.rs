@@ -55,7 +55,7 @@ pub(super) fn text(seen: &Description, wide: bool, now: Timestamp, colour: bool)
     let counts = run.counts;
     let shown = phase(run.phase);
     let mut lines = vec![
-        ("Phase", format!("{} ({}): {}", shown.painted(colour), run.reason, one_line(&run.message))),
+        ("Phase", format!("{} ({}): {}", shown.painted(colour), run.reason, one_line(&run.detail.to_string()))),
         ("Type", maybe(run.kind.as_deref())),
         ("Priority", run.priority.map_or_else(|| "-".to_owned(), |priority| priority.to_string())),
         ("Revision", run.revision.to_string()),

@@ -44,7 +44,7 @@ pub(super) fn checks(case: &Case, program: &Program) -> anyhow::Result<Vec<Step>
     let (person, circumstances) = (&case.circumstances.person, &case.circumstances);
     let account = Zone::parse(&person.timezone).map_err(|error| anyhow::anyhow!(error))?;
     let setting = Setting {
-        run: (circumstances.run_phase, &circumstances.run_message),
+        run: (circumstances.run_phase, &circumstances.run_detail),
         windows: &campaign.spec.schedule.windows,
         zone: campaign.zone(&account),
         paid_at: person.paid_at,

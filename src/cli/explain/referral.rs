@@ -105,7 +105,7 @@ async fn enrollment(
     let sentence = if why_not.is_empty() {
         match (run, next_pass_at) {
             (_, Some(at)) => format!("Matches: taken at the next look for people, {}.", when(at, now)),
-            (Some(run), None) => format!("Matches, but nobody is taken: the run is {}: {}.", run.phase, run.message),
+            (Some(run), None) => format!("Matches, but nobody is taken: the run is {}: {}.", run.phase, run.detail),
             (None, None) => "Matches: taken once the account has a run.".to_owned(),
         }
     } else {

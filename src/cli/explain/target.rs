@@ -47,7 +47,7 @@ pub(super) fn text(seen: &Explanation, now: Timestamp, colour: bool) -> String {
     };
     let phone = Phone::trusted(person.phone.clone()).masked();
     let title = format!("Target {}", target.id);
-    let run = format!("{} ({}): {}", circumstances.run_phase, circumstances.run_reason, circumstances.run_message);
+    let run = format!("{} ({}): {}", circumstances.run_phase, circumstances.run_reason, circumstances.run_detail);
     let lines =
         [("Person", format!("{}, {phone}", one_line(&person.name))), ("Run", one_line(&run)), ("Next change", next)];
     let mut text = format!("{}\n\n{}", paint(&answer.sentence, answer.tone(), colour), facts(&title, &lines));

@@ -30,12 +30,13 @@ pub(super) async fn resume(name: &str, order: &Order, global: &Global, config: &
             "channel": name,
             "actor": actor,
             "reason": reason,
-            "lifted": resumed.lifted,
+            "lifted": resumed.lifted.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "runs": resumed.runs,
         }))?,
         Format::Text => {
             let runs = counted(resumed.runs, "run");
-            let lines: Vec<String> = resumed.lifted.iter().map(|why| format!("\n  {}", one_line(why))).collect();
+            let lines: Vec<String> =
+                resumed.lifted.iter().map(|why| format!("\n  {}", one_line(&why.to_string()))).collect();
             format!(
                 "Resumed the channel `{name}`: {runs} that waited are looked at. What stopped it:{}",
                 lines.concat()

@@ -33,7 +33,7 @@ impl OrderReport<'_> {
             "runs": outcome.runs.iter().map(|group| group.runs).sum::<i64>(),
             "people": outcome.runs.iter().map(|group| group.people).sum::<i64>(),
             "exited": outcome.exited,
-            "lifted": outcome.lifted,
+            "lifted": outcome.lifted.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "phases": outcome.runs,
         })
     }
@@ -57,7 +57,7 @@ impl OrderReport<'_> {
         }
         if !self.outcome.lifted.is_empty() {
             text += "\nWhat a provider stopped of it is tried again:";
-            text.extend(self.outcome.lifted.iter().map(|why| format!("\n  {}", one_line(why))));
+            text.extend(self.outcome.lifted.iter().map(|why| format!("\n  {}", one_line(&why.to_string()))));
         }
         text
     }
@@ -111,7 +111,7 @@ impl OrderReport<'_> {
 fn groups<'a>(groups: impl Iterator<Item = &'a Group>) -> String {
     let line = |group: &Group| {
         let verb = if group.runs == 1 { "is" } else { "are" };
-        let (runs, message) = (counted(group.runs, "run"), one_line(&group.message));
+        let (runs, message) = (counted(group.runs, "run"), one_line(&group.detail.to_string()));
         format!("\n  {runs} {verb} {} ({}): {message}", group.phase, group.reason)
     };
     groups.map(line).collect()

@@ -179,7 +179,7 @@ fn runs(rows: &[Run], wide: bool, now: Timestamp) -> Table {
             cells.push(Cell::maybe(row.priority.map(|n| n.to_string())));
             cells.push(Cell::from(row.revision.to_string()));
             cells.extend(times([row.started_at, row.finished_at]));
-            cells.push(Cell::from(&*row.message));
+            cells.push(Cell::from(row.detail.to_string()));
         }
         table.row(cells);
     }
@@ -280,7 +280,7 @@ fn revisions(rows: &[Revision], wide: bool) -> Table {
         let mut cells = vec![Cell::from(row.id.to_string()), Cell::from(time(row.accepted_at))];
         cells.extend([commit, row.author.as_deref(), row.applied_by.as_deref()].map(Cell::maybe));
         cells.push(Cell::maybe(row.approved_by.as_deref()));
-        cells.push(Cell::from(if wide { changes(row) } else { done::summary(&row.changes) }));
+        cells.push(Cell::from(if wide { changes(row) } else { done::summary(&row.changes).to_string() }));
         if wide {
             cells.push(Cell::maybe(row.plan_digest.as_deref()));
             cells.push(Cell::maybe(row.source_shown()));

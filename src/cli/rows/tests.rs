@@ -5,6 +5,7 @@ use serde_json::json;
 use super::Rows;
 use crate::core::dispatch::gate;
 use crate::core::domain::Timestamp;
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::message::State;
 use crate::core::lifecycle::run::Phase;
 use crate::core::lifecycle::target::Exit;
@@ -30,7 +31,7 @@ fn runs() -> Rows {
         kind: Some("filtered".to_owned()),
         phase: Phase::Active,
         reason: "running".to_owned(),
-        message: "enrolling and sending".to_owned(),
+        detail: Detail::Running,
         priority: Some(100),
         counts: Counts { enrolled: 12_345, active: 12_000, exited: 345, sent: 9_876, failed: 3, ..Counts::default() },
         started_at: Some(at("2026-11-28T08:00:00Z")),
@@ -43,7 +44,7 @@ fn runs() -> Rows {
         kind: None,
         phase: Phase::Cancelled,
         reason: "pruned".to_owned(),
-        message: "its manifest is gone".to_owned(),
+        detail: Detail::ManifestGone,
         priority: None,
         counts: Counts::default(),
         finished_at: Some(at("2026-11-29T08:00:00Z")),

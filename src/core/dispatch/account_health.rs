@@ -10,6 +10,7 @@
 use chrono::TimeDelta;
 
 use crate::core::domain::Timestamp;
+use crate::core::lifecycle::detail::Detail;
 use crate::core::manifest::desired::Safety;
 
 /// The first restriction after failures; each further one is twice as long.
@@ -121,20 +122,21 @@ impl SendStats {
         (is.0 && !was.0) || (is.1 && !was.1)
     }
 
-    /// Returns the reason to restrict the account, with a sentence about it.
-    pub fn complaint(self, safety: &Safety) -> Option<(Complaint, String)> {
+    /// Returns the reason to restrict the account, with its figures.
+    pub fn complaint(self, safety: &Safety) -> Option<(Complaint, Detail)> {
         let (handed, failed, opted_out) = self.sums();
         if exceeds(failed, handed, safety.failure_percent, safety) {
-            return Some((Complaint::Failures, format!("{failed} of its last {handed} messages failed")));
+            return Some((Complaint::Failures, Detail::Failures { failed, handed }));
         }
         exceeds(opted_out, handed, safety.opt_out_pause_percent, safety)
-            .then(|| (Complaint::OptOuts, opt_outs(opted_out, handed)))
+            .then_some((Complaint::OptOuts, Detail::OptOuts { people: opted_out, handed }))
     }
 
-    /// Returns a warning sentence if many people opt out.
-    pub fn warning(self, safety: &Safety) -> Option<String> {
+    /// Returns a warning if many people opt out.
+    pub fn warning(self, safety: &Safety) -> Option<Detail> {
         let (handed, _, opted_out) = self.sums();
-        exceeds(opted_out, handed, safety.opt_out_warn_percent, safety).then(|| opt_outs(opted_out, handed))
+        exceeds(opted_out, handed, safety.opt_out_warn_percent, safety)
+            .then_some(Detail::OptOuts { people: opted_out, handed })
     }
 
     fn sums(self) -> (u32, u32, u32) {
@@ -145,11 +147,6 @@ impl SendStats {
 
 fn exceeds(n: u32, handed: u32, percent: u32, safety: &Safety) -> bool {
     handed >= safety.floor && u64::from(n) * 100 > u64::from(handed) * u64::from(percent)
-}
-
-fn opt_outs(n: u32, handed: u32) -> String {
-    let people = if n == 1 { "1 person asks".to_owned() } else { format!("{n} people ask") };
-    format!("{people} for no more messages, of the last {handed}")
 }
 
 /// A restriction that ends by itself.
@@ -200,7 +197,7 @@ fn doubled(first: TimeDelta, times: u32, longest: TimeDelta) -> TimeDelta {
 mod tests {
     use chrono::TimeDelta;
 
-    use super::{Complaint, HealthRestriction, SendStats, slow_down};
+    use super::{Complaint, Detail, HealthRestriction, SendStats, slow_down};
     use crate::core::domain::{Period, Timestamp};
     use crate::core::manifest::desired::Safety;
 
@@ -216,8 +213,8 @@ mod tests {
         let failed = |send_stats: SendStats, n: u32| (0..n).fold(send_stats, |send_stats, _| send_stats.failed(start));
         let few = failed(SendStats::default().handed(19, start, &usual), 19);
         assert_eq!(few.complaint(&usual), None);
-        let (why, sentence) = few.handed(1, start, &usual).complaint(&usual).unwrap();
-        assert_eq!((why, sentence.as_str()), (Complaint::Failures, "19 of its last 20 messages failed"));
+        let complaint = few.handed(1, start, &usual).complaint(&usual);
+        assert_eq!(complaint, Some((Complaint::Failures, Detail::Failures { failed: 19, handed: 20 })));
         let tenth = failed(SendStats::default().handed(100, start, &usual), 10);
         assert_eq!(tenth.complaint(&usual), None);
         assert!(tenth.failed(start).complaint(&usual).is_some());
@@ -248,10 +245,9 @@ mod tests {
                 "{n}"
             );
         }
-        let (why, sentence) = of(20, 2).complaint(&usual).unwrap();
-        assert_eq!((why, sentence.as_str()), (Complaint::OptOuts, "2 people ask for no more messages, of the last 20"));
+        assert_eq!(of(20, 2).complaint(&usual), Some((Complaint::OptOuts, Detail::OptOuts { people: 2, handed: 20 })));
         let strict = Safety { floor: 10, opt_out_warn_percent: 1, opt_out_pause_percent: 20, ..usual };
-        assert_eq!(of(10, 1).warning(&strict).unwrap(), "1 person asks for no more messages, of the last 10");
+        assert_eq!(of(10, 1).warning(&strict), Some(Detail::OptOuts { people: 1, handed: 10 }));
         assert_eq!((of(10, 2).complaint(&strict), of(10, 3).complaint(&strict).is_some()), (None, true));
         let short = Safety { window: Period::hours(2), ..usual };
         let bad = of(20, 20);

@@ -2,6 +2,7 @@
 //!
 //! SQL that moves many rows at once repeats these rules in its `where`; `tests/it/lifecycle_table` checks it against them.
 
+pub mod detail;
 pub mod enrollment;
 pub mod event;
 pub mod message;

@@ -1,5 +1,6 @@
 //! Notifications for notifiers, and the outcome of one delivery attempt.
 
+use super::detail::Detail;
 use crate::core::domain::Timestamp;
 use crate::core::manifest::desired::{Notifier, Topic};
 
@@ -21,7 +22,7 @@ pub struct Notification {
     pub folded: i64,
     pub actor: Option<String>,
     pub reason: Option<String>,
-    pub sentence: String,
+    pub detail: Detail,
     pub revision: Option<i32>,
     pub first_at: Timestamp,
     pub last_at: Timestamp,

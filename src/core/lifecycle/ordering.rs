@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::detail::Detail;
 use super::overrides::Orders;
 use super::run::{Phase, Reason, Status};
 use crate::core::domain::{CampaignId, Name, Timestamp};
@@ -160,8 +161,8 @@ impl Order {
         self.turns.iter().filter(move |(_, turn)| turn.kind == kind).map(|(id, _)| *id)
     }
 
-    /// Returns the campaign among `peers` that a run of `id` waits for, as the end of a sentence.
-    pub fn behind(&self, id: CampaignId, peers: &Peers) -> Option<String> {
+    /// Returns the detail about the campaign among `peers` that a run of `id` waits for.
+    pub fn behind(&self, id: CampaignId, peers: &Peers) -> Option<Detail> {
         let open = |id: &CampaignId| peers.0.contains_key(id);
         let parent = self.turns.get(&id)?.after.filter(open);
         // Waits for the nearest campaign ahead, because a change of the others concerns only that one.
@@ -173,22 +174,19 @@ impl Order {
         };
         let whom = parent.or_else(next)?;
         let (turn, peer) = (self.turns.get(&whom)?, peers.0.get(&whom)?);
-        Some(match peer.phase {
-            Phase::Draft => format!("`{}`, which is a draft", turn.name),
-            phase => format!("`{}`, which is {phase}", turn.name),
-        })
+        Some(Detail::QueuedBehind { campaign: turn.name.to_string(), phase: peer.phase })
     }
 
-    /// Returns which of `peers` a run of `id` pauses for under this account policy, as the end of a sentence.
-    pub fn preempted(&self, id: CampaignId, peers: &Peers, policy: &AccountPolicy) -> Option<String> {
+    /// Returns the detail about the one of `peers` that a run of `id` pauses for under this account policy.
+    pub fn preempted(&self, id: CampaignId, peers: &Peers, policy: &AccountPolicy) -> Option<Detail> {
         if policy.allow_simultaneous_campaigns || self.turns.get(&id)?.kind != CampaignType::Default {
             return None;
         }
         let filtered = |id: &CampaignId| self.turns.get(id).filter(|turn| turn.kind == CampaignType::Filtered);
         let mut preempting = peers.0.iter().filter(|(_, peer)| peer.phase == Phase::Active || peer.returns);
         preempting.find_map(|(id, peer)| {
-            let name = &filtered(id)?.name;
-            Some(if peer.returns { format!("`{name}`, which may go on") } else { format!("`{name}`") })
+            let campaign = filtered(id)?.name.to_string();
+            Some(Detail::MakesWay { campaign, returns: peer.returns })
         })
     }
 }
@@ -209,7 +207,7 @@ impl Peer {
     /// Returns the view that other runs have of a run in `status` under `orders`.
     pub fn of(status: &Status, orders: Orders<'_>, now: Timestamp) -> Self {
         let ordered = status.phase == Phase::Paused && status.reason == Reason::Operator;
-        let returns = ordered && orders.at(now).is_some_and(|order| order.until.is_some());
+        let returns = ordered && orders.at(now).is_some_and(|order| order.order.until.is_some());
         // Another run must not begin beside this one before the look-ahead has decided about it.
         Self { phase: status.phase, returns: returns || status.reason == Reason::LookingAhead }
     }
@@ -230,7 +228,7 @@ impl Peers {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Order, Peer, Peers};
+    use super::{Detail, Order, Peer, Peers};
     use crate::core::domain::{CampaignId, Name};
     use crate::core::lifecycle::run::Phase;
     use crate::core::manifest::desired::policy::AccountPolicy;
@@ -281,16 +279,24 @@ mod tests {
         peers
     }
 
+    fn waits(campaign: &str, phase: Phase) -> Detail {
+        Detail::QueuedBehind { campaign: campaign.to_owned(), phase }
+    }
+
+    fn makes_way(returns: bool) -> Detail {
+        Detail::MakesWay { campaign: "b".to_owned(), returns }
+    }
+
     #[test]
     fn a_queue_lets_as_many_run_as_it_says() {
         let both = peers(&[(C, Phase::Active), (B, Phase::Scheduled), (A, Phase::Draft)]);
-        assert_eq!(queue(1).behind(A, &both).unwrap(), "`b`, which is scheduled");
-        assert_eq!(queue(2).behind(A, &both).unwrap(), "`b`, which is scheduled");
+        assert_eq!(queue(1).behind(A, &both).unwrap(), waits("b", Phase::Scheduled));
+        assert_eq!(queue(2).behind(A, &both).unwrap(), waits("b", Phase::Scheduled));
         assert_eq!(queue(3).behind(A, &both), None);
-        assert_eq!(queue(1).behind(B, &both).unwrap(), "`c`, which is active");
+        assert_eq!(queue(1).behind(B, &both).unwrap(), waits("c", Phase::Active));
         assert_eq!(queue(2).behind(B, &both), None);
         let draft = peers(&[(B, Phase::Draft), (C, Phase::Completed)]);
-        assert_eq!(queue(1).behind(A, &draft).unwrap(), "`b`, which is a draft");
+        assert_eq!(queue(1).behind(A, &draft).unwrap(), waits("b", Phase::Draft));
         assert_eq!(queue(1).behind(B, &draft), None);
     }
 
@@ -308,7 +314,7 @@ mod tests {
     #[test]
     fn a_parent_holds_until_it_is_over_or_was_never_there() {
         let order = queue(3);
-        assert_eq!(order.behind(E, &peers(&[(C, Phase::Paused)])).unwrap(), "`c`, which is paused");
+        assert_eq!(order.behind(E, &peers(&[(C, Phase::Paused)])).unwrap(), waits("c", Phase::Paused));
         assert_eq!(order.behind(E, &peers(&[(A, Phase::Active), (C, Phase::Cancelled)])), None);
         assert_eq!(order.behind(E, &peers(&[])), None);
     }
@@ -317,13 +323,13 @@ mod tests {
     fn a_default_run_makes_way_unless_both_may_run() {
         let active = peers(&[(B, Phase::Active)]);
         let usual = AccountPolicy::default();
-        assert_eq!(order("").preempted(D, &active, &usual).unwrap(), "`b`");
+        assert_eq!(order("").preempted(D, &active, &usual).unwrap(), makes_way(false));
         assert_eq!(order("").preempted(A, &active, &usual), None);
         let others = peers(&[(B, Phase::Paused), (A, Phase::Scheduled)]);
         assert_eq!(order("").preempted(D, &others, &usual), None);
         let mut back = peers(&[]);
         back.set(B, Peer { phase: Phase::Paused, returns: true });
-        assert_eq!(order("").preempted(D, &back, &usual).unwrap(), "`b`, which may go on");
+        assert_eq!(order("").preempted(D, &back, &usual).unwrap(), makes_way(true));
         let both = AccountPolicy { allow_simultaneous_campaigns: true, ..usual };
         assert_eq!(order("").preempted(D, &active, &both), None);
     }

@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
 
 /// The action of an override, ordered by how much it stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Lifts a pause of the manifest.
@@ -41,7 +41,8 @@ impl Action {
         Self::ALL.into_iter().find(|action| action.as_str() == text)
     }
 
-    const fn done(self) -> &'static str {
+    /// Returns the action as done, in the past tense.
+    pub const fn done(self) -> &'static str {
         match self {
             Self::Resume => "resumed",
             Self::Start => "started",
@@ -141,21 +142,22 @@ impl Override {
     fn is_over(&self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
+}
 
-    /// Returns a sentence such as `paused by maria: too many complaints (until 2026-12-01 10:00 UTC)`.
-    pub fn sentence(&self) -> String {
-        let until = self.until.map(|until| format!(" (until {})", until.format("%Y-%m-%d %H:%M UTC")));
-        format!("{} by {}: {}{}", self.action.done(), self.actor, self.reason, until.unwrap_or_default())
-    }
+/// A stored override. It is known by its id: a later order with the same words is another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandingOrder {
+    pub id: i64,
+    pub order: Override,
 }
 
 /// The overrides that may apply to some runs, one for each scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Overrides(BTreeMap<Scope, Override>);
+pub struct Overrides(BTreeMap<Scope, StandingOrder>);
 
-impl FromIterator<Override> for Overrides {
-    fn from_iter<I: IntoIterator<Item = Override>>(all: I) -> Self {
-        Self(all.into_iter().map(|one| (one.scope, one)).collect())
+impl FromIterator<StandingOrder> for Overrides {
+    fn from_iter<I: IntoIterator<Item = StandingOrder>>(all: I) -> Self {
+        Self(all.into_iter().map(|one| (one.order.scope, one)).collect())
     }
 }
 
@@ -169,7 +171,7 @@ impl Overrides {
 
 /// The overrides that apply to one run: its own, its campaign's and its account's.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Orders<'a>([Option<&'a Override>; 3]);
+pub struct Orders<'a>([Option<&'a StandingOrder>; 3]);
 
 impl<'a> Orders<'a> {
     pub fn is_empty(self) -> bool {
@@ -177,25 +179,25 @@ impl<'a> Orders<'a> {
     }
 
     /// Returns the override that wins at `now`.
-    pub fn at(self, now: Timestamp) -> Option<&'a Override> {
-        let [run, wider @ ..] = self.0.map(|one| one.filter(|one| !one.is_over(now)));
-        run.or_else(|| wider.into_iter().flatten().max_by_key(|one| one.action))
+    pub fn at(self, now: Timestamp) -> Option<&'a StandingOrder> {
+        let [run, wider @ ..] = self.0.map(|one| one.filter(|one| !one.order.is_over(now)));
+        run.or_else(|| wider.into_iter().flatten().max_by_key(|one| one.order.action))
     }
 
     /// Returns when the next override expires, so that another may win.
     pub fn change_at(self, now: Timestamp) -> Option<Timestamp> {
-        self.0.into_iter().flatten().filter_map(|one| one.until).filter(|until| *until > now).min()
+        self.0.into_iter().flatten().filter_map(|one| one.order.until).filter(|until| *until > now).min()
     }
 
-    /// Returns true if the override with this `sentence` has expired.
-    pub fn ended(self, sentence: &str, now: Timestamp) -> bool {
-        self.0.into_iter().flatten().any(|one| one.is_over(now) && one.sentence() == sentence)
+    /// Returns true if the override with this id has expired.
+    pub fn has_ended(self, id: i64, now: Timestamp) -> bool {
+        self.0.into_iter().flatten().any(|one| one.id == id && one.order.is_over(now))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Override, Overrides, Scope};
+    use super::{Action, Override, Overrides, Scope, StandingOrder};
     use crate::core::domain::{AccountId, CampaignId, Timestamp};
 
     const ACCOUNT: AccountId = AccountId(1);
@@ -210,9 +212,13 @@ mod tests {
         Override { scope, action, actor: "maria".into(), reason: "too many complaints".into(), until: None }
     }
 
+    fn standing(orders: impl IntoIterator<Item = Override>) -> Overrides {
+        (1..).zip(orders).map(|(id, order)| StandingOrder { id, order }).collect()
+    }
+
     fn counts(orders: &[(Scope, Action)]) -> Option<Action> {
-        let all: Overrides = orders.iter().map(|(scope, action)| order(*scope, *action)).collect();
-        all.about(ACCOUNT, CAMPAIGN).at(at(0)).map(|one| one.action)
+        let all = standing(orders.iter().map(|(scope, action)| order(*scope, *action)));
+        all.about(ACCOUNT, CAMPAIGN).at(at(0)).map(|one| one.order.action)
     }
 
     #[test]
@@ -235,17 +241,15 @@ mod tests {
     #[test]
     fn an_override_ends_by_itself_and_the_next_one_counts() {
         let for_a_time = |scope, action, minutes| Override { until: Some(at(minutes)), ..order(scope, action) };
-        let all: Overrides = [
+        let all = standing([
             for_a_time(RUN, Action::Start, 5),
             for_a_time(Scope::Campaign(CAMPAIGN), Action::Pause, 9),
             order(Scope::Account(ACCOUNT), Action::Resume),
-        ]
-        .into_iter()
-        .collect();
+        ]);
         let seen = |minute| {
             let now = at(minute);
             let orders = all.about(ACCOUNT, CAMPAIGN);
-            (orders.at(now).map(|one| one.action), orders.change_at(now))
+            (orders.at(now).map(|one| one.order.action), orders.change_at(now))
         };
         assert_eq!(seen(4), (Some(Action::Start), Some(at(5))));
         assert_eq!(seen(5), (Some(Action::Pause), Some(at(9))));
@@ -271,10 +275,13 @@ mod tests {
     }
 
     #[test]
-    fn the_sentence_says_who_why_and_until_when() {
-        let pause = order(RUN, Action::Pause);
-        assert_eq!(pause.sentence(), "paused by maria: too many complaints");
-        let until = Override { until: Some(at(120)), ..pause };
-        assert_eq!(until.sentence(), "paused by maria: too many complaints (until 2026-12-01 10:00 UTC)");
+    fn an_order_is_known_by_its_id_and_not_by_its_words() {
+        let ended = Override { until: Some(at(0)), ..order(RUN, Action::Pause) };
+        let alike = Override { scope: Scope::Account(ACCOUNT), ..ended.clone() };
+        let all = standing([ended, Override { until: None, ..alike }]);
+        let orders = all.about(ACCOUNT, CAMPAIGN);
+        assert!(orders.has_ended(1, at(0)));
+        assert!(!orders.has_ended(2, at(0)));
+        assert_eq!(orders.at(at(0)).map(|standing| standing.id), Some(2));
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::detail::Detail;
 use super::send_resources::{Shared, Template};
 use crate::core::domain::Timestamp;
 
@@ -31,7 +32,7 @@ pub struct Restriction {
     pub is_stopped: bool,
     /// The instant at which the restriction ends by itself.
     pub until: Option<Timestamp>,
-    pub message: String,
+    pub detail: Detail,
 }
 
 /// The other names of a number that a channel uses.
@@ -110,7 +111,7 @@ impl Restrictions {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-    use super::{Known, Restriction, Restrictions, Subject};
+    use super::{Detail, Known, Restriction, Restrictions, Subject};
     use crate::core::domain::Timestamp;
     use crate::core::lifecycle::send_resources::{Shared, Template};
 
@@ -119,8 +120,8 @@ mod tests {
     }
 
     fn stop(subject: Subject, minute: u32, is_stopped: bool) -> Restriction {
-        let (channel, message) = ("wa".to_owned(), String::new());
-        Restriction { channel, subject, said_at: at(minute), is_stopped, until: None, message }
+        let (channel, detail) = ("wa".to_owned(), Detail::None);
+        Restriction { channel, subject, said_at: at(minute), is_stopped, until: None, detail }
     }
 
     fn template(language: Option<&str>) -> Subject {

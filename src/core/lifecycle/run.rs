@@ -2,7 +2,8 @@
 //!
 //! `draft → scheduled → active → completed`, `active ⇄ paused`, any unfinished phase `→ cancelled`.
 
-use super::overrides::{Action, Override};
+use super::detail::Detail;
+use super::overrides::{Action, StandingOrder};
 pub use super::phase::{Phase, Reason};
 use crate::core::domain::Timestamp;
 use crate::core::manifest::desired::{DesiredState, Enrollment};
@@ -12,18 +13,22 @@ use crate::core::manifest::desired::{DesiredState, Enrollment};
 pub struct Status {
     pub phase: Phase,
     pub reason: Reason,
-    /// A sentence without a full stop.
-    pub message: String,
+    pub detail: Detail,
 }
 
 impl Status {
-    fn new(phase: Phase, reason: Reason, message: impl Into<String>) -> Self {
-        Self { phase, reason, message: message.into() }
+    fn new(phase: Phase, reason: Reason, detail: Detail) -> Self {
+        Self { phase, reason, detail }
     }
 
     /// Returns the status of a run that was just created and not yet reconciled.
     pub fn created() -> Self {
-        Self::new(Phase::Draft, Reason::Manifest, "just created")
+        Self::new(Phase::Draft, Reason::Manifest, Detail::JustCreated)
+    }
+
+    /// Returns the id of the operator's order that the run follows.
+    pub fn followed(&self) -> Option<i64> {
+        self.detail.order().filter(|_| self.reason == Reason::Operator)
     }
 }
 
@@ -35,15 +40,15 @@ pub struct Situation {
     /// The manifest is gone.
     pub removed: bool,
     /// The operator's override that wins for this run.
-    pub operator: Option<Override>,
+    pub operator: Option<StandingOrder>,
     /// The campaign selects this account.
     pub selected: bool,
     /// The run was active before.
     pub started: bool,
-    /// The campaign that the run waits for, as the end of a sentence; it matters only before the run has started.
-    pub behind: Option<String>,
-    /// The active filtered run that this default run pauses for, as the end of a sentence.
-    pub preempted: Option<String>,
+    /// The detail about the campaign that the run waits for; it matters only before the run has started.
+    pub behind: Option<Detail>,
+    /// The detail about the active filtered run that this default run pauses for.
+    pub preempted: Option<Detail>,
     /// The forecast against the end of the subscription; it matters only before the run has started.
     pub ahead: Ahead,
     /// The reason why the account cannot send.
@@ -68,7 +73,7 @@ pub struct Situation {
     /// At least one target is still in the sequence.
     pub has_active_targets: bool,
     /// The fault of a message that could not be rendered in the current revision.
-    pub template_error: Option<String>,
+    pub template_error: Option<Detail>,
 }
 
 /// The forecast of a run's end against the end of its account's subscription.
@@ -79,15 +84,15 @@ pub enum Ahead {
     Free,
     /// The forecast is missing or too old.
     Unknown,
-    /// The run would end too late; the text says when, as a sentence.
-    Outlives(String),
+    /// The run would end too late; the detail says when.
+    Outlives(Detail),
 }
 
-/// A restriction of an account, with its reason as a sentence.
+/// A restriction of an account or its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRestriction {
     pub reason: Reason,
-    pub message: String,
+    pub detail: Detail,
 }
 
 /// The reason why an account cannot send.
@@ -99,11 +104,11 @@ pub enum Unable {
 
 impl Unable {
     fn status(self) -> Status {
-        let (reason, message) = match self {
-            Self::SubscriptionExpired => (Reason::SubscriptionExpired, "the subscription of its account is over"),
-            Self::Disconnected => (Reason::Disconnected, "its account is not connected"),
+        let (reason, detail) = match self {
+            Self::SubscriptionExpired => (Reason::SubscriptionExpired, Detail::SubscriptionExpired),
+            Self::Disconnected => (Reason::Disconnected, Detail::Disconnected),
         };
-        Status::new(Phase::Paused, reason, message)
+        Status::new(Phase::Paused, reason, detail)
     }
 }
 
@@ -114,105 +119,102 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
         return status.clone();
     }
     if situation.removed {
-        return Status::new(Cancelled, Reason::Pruned, "its manifest is gone");
+        return Status::new(Cancelled, Reason::Pruned, Detail::ManifestGone);
     }
     if situation.wanted == DesiredState::Cancelled {
-        return Status::new(Cancelled, Reason::Manifest, "cancelled in its manifest");
+        return Status::new(Cancelled, Reason::Manifest, Detail::CancelledInManifest);
     }
     let order = situation.operator.as_ref();
-    match order.map(|order| (order.action, order.sentence())) {
-        Some((Action::Cancel, sentence)) => return Status::new(Cancelled, Reason::Operator, sentence),
-        Some((Action::Pause, sentence)) => return Status::new(Paused, Reason::Operator, sentence),
+    match order.map(|order| (order.order.action, order)) {
+        Some((Action::Cancel, order)) => return Status::new(Cancelled, Reason::Operator, order.detail()),
+        Some((Action::Pause, order)) => return Status::new(Paused, Reason::Operator, order.detail()),
         Some((Action::Start | Action::Resume, _)) | None => {}
     }
+    let start = order.filter(|order| order.order.action == Action::Start);
     // The override that keeps the run going against its manifest.
     let mut kept = None;
     if let Some(held) = held(situation) {
-        match order.filter(|order| order.action == Action::Start || held.phase == Paused) {
+        let lifts = if held.phase == Paused { order } else { start };
+        match lifts {
             Some(order) => kept = Some(order),
             None => return held,
         }
     }
     if let Some(end) = situation.end_at.filter(|end| *end <= now) {
-        return Status::new(Completed, Reason::Ended, format!("ended at {}", end.format("%Y-%m-%d %H:%M UTC")));
+        return Status::new(Completed, Reason::Ended, Detail::EndedAt { at: end });
     }
     // This does not end the run: labels come with imports, and a label missing today may be back tomorrow.
     if !situation.selected {
-        return Status::new(Paused, Reason::Manifest, "its account is not one of those the campaign is for");
+        return Status::new(Paused, Reason::Manifest, Detail::NotSelected);
     }
-    if let Some(start) = situation.start_at.filter(|start| *start > now) {
-        let at_once = order.filter(|order| order.action == Action::Start);
-        if at_once.is_none() && !situation.started {
-            let at = start.format("%Y-%m-%d %H:%M UTC");
-            return Status::new(Scheduled, Reason::WaitingForStart, format!("starts at {at}"));
+    if let Some(at) = situation.start_at.filter(|start| *start > now) {
+        if start.is_none() && !situation.started {
+            return Status::new(Scheduled, Reason::WaitingForStart, Detail::StartsAt { at });
         }
-        kept = kept.or(at_once);
+        kept = kept.or(start);
     }
-    if let Some(whom) = situation.behind.as_ref().filter(|_| !situation.started) {
-        match order.filter(|order| order.action == Action::Start) {
-            Some(at_once) => kept = kept.or(Some(at_once)),
-            None => return Status::new(Scheduled, Reason::QueuedBehind, format!("behind {whom}")),
+    if let Some(behind) = situation.behind.as_ref().filter(|_| !situation.started) {
+        match start {
+            Some(start) => kept = kept.or(Some(start)),
+            None => return Status::new(Scheduled, Reason::QueuedBehind, behind.clone()),
         }
     }
     if !situation.started && situation.unable.is_none() {
         let held = match &situation.ahead {
             Ahead::Free => None,
-            Ahead::Unknown => {
-                let message = "looking whether it would be done before the subscription of its account ends";
-                Some(Status::new(Scheduled, Reason::LookingAhead, message))
-            }
-            Ahead::Outlives(sentence) => Some(Status::new(Scheduled, Reason::OutlivesSubscription, sentence)),
+            Ahead::Unknown => Some(Status::new(Scheduled, Reason::LookingAhead, Detail::LookingAhead)),
+            Ahead::Outlives(detail) => Some(Status::new(Scheduled, Reason::OutlivesSubscription, detail.clone())),
         };
-        match (held, order.filter(|order| order.action == Action::Start)) {
-            (Some(_), Some(at_once)) => kept = kept.or(Some(at_once)),
+        match (held, start) {
+            (Some(_), Some(start)) => kept = kept.or(Some(start)),
             (Some(held), None) => return held,
             (None, _) => {}
         }
     }
     if enrollment_closed(situation) && !situation.has_active_targets {
-        return Status::new(Completed, Reason::Drained, "everybody was written to, and nobody is left to enroll");
+        return Status::new(Completed, Reason::Drained, Detail::Drained);
     }
     if let Some(unable) = situation.unable {
         return unable.status();
     }
     // No earlier override lifts a restriction. The order to resume removes it.
-    if let Some(RunRestriction { reason, message }) = &situation.halted {
-        return Status::new(Paused, *reason, message);
+    if let Some(RunRestriction { reason, detail }) = &situation.halted {
+        return Status::new(Paused, *reason, detail.clone());
     }
-    if let Some(whom) = &situation.preempted {
+    if let Some(preempted) = &situation.preempted {
         match order {
             Some(order) => kept = kept.or(Some(order)),
-            None => return Status::new(Paused, Reason::FilteredCampaignActive, format!("makes way for {whom}")),
+            None => return Status::new(Paused, Reason::FilteredCampaignActive, preempted.clone()),
         }
     }
     match (&situation.template_error, kept) {
-        (Some(error), _) => Status::new(Paused, Reason::TemplateError, error),
-        (None, Some(order)) => Status::new(Active, Reason::Operator, order.sentence()),
+        (Some(error), _) => Status::new(Paused, Reason::TemplateError, error.clone()),
+        (None, Some(order)) => Status::new(Active, Reason::Operator, order.detail()),
         (None, None) => running(situation),
     }
 }
 
 /// Returns the status of a run that nothing stops. Its reason names a switch that is off for the account.
 fn running(situation: &Situation) -> Status {
-    let (reason, message) = match (situation.enrolls, situation.sends) {
-        (true, true) => (Reason::Running, "enrolling and sending"),
-        (false, true) => (Reason::EnrollmentOff, "sending; enrollment is off for its account"),
-        (true, false) => (Reason::SendingOff, "enrolling; sending is off for its account"),
-        (false, false) => (Reason::SendingOff, "enrollment and sending are off for its account"),
+    let (reason, detail) = match (situation.enrolls, situation.sends) {
+        (true, true) => (Reason::Running, Detail::Running),
+        (false, true) => (Reason::EnrollmentOff, Detail::EnrollmentOff),
+        (true, false) => (Reason::SendingOff, Detail::SendingOff),
+        (false, false) => (Reason::SendingOff, Detail::EnrollmentAndSendingOff),
     };
-    Status::new(Phase::Active, reason, message)
+    Status::new(Phase::Active, reason, detail)
 }
 
 /// Returns the status of a run whose manifest stops it.
 fn held(situation: &Situation) -> Option<Status> {
-    let (phase, message) = match situation.wanted {
-        DesiredState::Paused => (Phase::Paused, "paused in its manifest"),
+    let (phase, detail) = match situation.wanted {
+        DesiredState::Paused => (Phase::Paused, Detail::PausedInManifest),
         // A run that has started cannot become a draft again, but it must not send either.
-        DesiredState::Draft if situation.started => (Phase::Paused, "set back to draft in its manifest"),
-        DesiredState::Draft => (Phase::Draft, "a draft: nothing is enrolled or sent"),
+        DesiredState::Draft if situation.started => (Phase::Paused, Detail::BackToDraft),
+        DesiredState::Draft => (Phase::Draft, Detail::Draft),
         DesiredState::Active | DesiredState::Cancelled => return None,
     };
-    Some(Status::new(phase, Reason::Manifest, message))
+    Some(Status::new(phase, Reason::Manifest, detail))
 }
 
 /// Returns true if a run in this phase may enroll and send under a manifest that wants `wanted`.
@@ -250,9 +252,9 @@ pub fn enrollment_closed(situation: &Situation) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ahead, Phase, Reason, RunRestriction, Situation, Status, Unable, may_act, next};
+    use super::{Ahead, Detail, Phase, Reason, RunRestriction, Situation, Status, Unable, may_act, next};
     use crate::core::domain::{AccountId, CampaignId, Timestamp};
-    use crate::core::lifecycle::overrides::{Action, Override, Scope};
+    use crate::core::lifecycle::overrides::{Action, Override, Scope, StandingOrder};
     use crate::core::manifest::desired::{DesiredState, Enrollment};
 
     fn now() -> Timestamp {
@@ -286,7 +288,7 @@ mod tests {
     }
 
     fn status(phase: Phase) -> Status {
-        Status { phase, reason: Reason::Running, message: String::new() }
+        Status { phase, reason: Reason::Running, detail: Detail::None }
     }
 
     /// Shows every phase against every situation: read this table before you change a rule.
@@ -294,8 +296,8 @@ mod tests {
     fn table() {
         let drained = Situation { last_pass_found: 0, has_active_targets: false, ..active() };
         let hour = chrono::TimeDelta::hours(1);
-        let halted = Some(RunRestriction { reason: Reason::ChannelUnhealthy, message: "131048: spam".to_owned() });
-        let situations = [
+        let halted = Some(RunRestriction { reason: Reason::ChannelUnhealthy, detail: refused("131048: spam") });
+        let situations = vec![
             ("active", active()),
             ("halted", Situation { halted: halted.clone(), ..active() }),
             ("halted, drained", Situation { halted, ..drained.clone() }),
@@ -309,13 +311,13 @@ mod tests {
             ("start ahead, started", Situation { start_at: Some(now() + hour), ..active() }),
             ("start now", Situation { start_at: Some(now()), started: false, ..active() }),
             ("end now", Situation { end_at: Some(now()), ..active() }),
-            ("behind", Situation { behind: Some("`a`, which is active".into()), started: false, ..active() }),
-            ("behind, started", Situation { behind: Some("`a`, which is active".into()), ..active() }),
-            ("crowded out", Situation { preempted: Some("`a`".into()), ..active() }),
-            ("crowded out, never began", Situation { preempted: Some("`a`".into()), started: false, ..active() }),
+            ("behind", Situation { behind: Some(behind()), started: false, ..active() }),
+            ("behind, started", Situation { behind: Some(behind()), ..active() }),
+            ("crowded out", Situation { preempted: Some(preempted()), ..active() }),
+            ("crowded out, never began", Situation { preempted: Some(preempted()), started: false, ..active() }),
             ("not looked ahead", Situation { ahead: Ahead::Unknown, started: false, ..active() }),
-            ("outlives", Situation { ahead: Ahead::Outlives("x".into()), started: false, ..active() }),
-            ("outlives, started", Situation { ahead: Ahead::Outlives("x".into()), ..active() }),
+            ("outlives", Situation { ahead: Ahead::Outlives(Detail::LookingAhead), started: false, ..active() }),
+            ("outlives, started", Situation { ahead: Ahead::Outlives(Detail::LookingAhead), ..active() }),
             ("expired", Situation { unable: Some(Unable::SubscriptionExpired), ..active() }),
             ("not connected", Situation { unable: Some(Unable::Disconnected), started: false, ..active() }),
             ("not connected, drained", Situation { unable: Some(Unable::Disconnected), ..drained.clone() }),
@@ -329,7 +331,7 @@ mod tests {
             ("no pass yet", Situation { passes: 0, ..drained.clone() }),
             ("pass due", Situation { pass_due: true, ..drained.clone() }),
             ("cap reached", Situation { target_cap_reached: true, last_pass_found: 9, ..drained }),
-            ("template error", Situation { template_error: Some("day 2".into()), ..active() }),
+            ("template error", Situation { template_error: Some(refused("day 2")), ..active() }),
         ];
         let mut table = String::new();
         for (name, situation) in &situations {
@@ -358,12 +360,12 @@ mod tests {
                 Situation { wanted: DesiredState::Paused, start_at: Some(now() + hour), ..fresh.clone() },
             ),
             ("draft, end now", Situation { wanted: DesiredState::Draft, end_at: Some(now()), ..fresh }),
-            ("behind", Situation { behind: Some("`a`".into()), started: false, ..active() }),
-            ("crowded out", Situation { preempted: Some("`a`".into()), ..active() }),
-            ("outlives", Situation { ahead: Ahead::Outlives("x".into()), started: false, ..active() }),
+            ("behind", Situation { behind: Some(behind()), started: false, ..active() }),
+            ("crowded out", Situation { preempted: Some(preempted()), ..active() }),
+            ("outlives", Situation { ahead: Ahead::Outlives(Detail::LookingAhead), started: false, ..active() }),
             ("not connected", Situation { unable: Some(Unable::Disconnected), ..active() }),
             ("drained", Situation { last_pass_found: 0, has_active_targets: false, ..active() }),
-            ("template error", Situation { template_error: Some("day 2".into()), ..active() }),
+            ("template error", Situation { template_error: Some(refused("day 2")), ..active() }),
         ];
         let mut table = String::new();
         for (name, situation) in &situations {
@@ -384,9 +386,9 @@ mod tests {
     #[test]
     fn an_order_says_who_gave_it_and_moves_nothing_that_is_over() {
         let paused = Situation { operator: Some(order(Action::Pause)), ..active() };
-        assert_eq!(next(&status(Phase::Active), &paused, now()).message, "paused by maria: audit");
+        assert_eq!(next(&status(Phase::Active), &paused, now()).detail, order(Action::Pause).detail());
         let resumed = Situation { wanted: DesiredState::Paused, operator: Some(order(Action::Resume)), ..active() };
-        assert_eq!(next(&status(Phase::Paused), &resumed, now()).message, "resumed by maria: audit");
+        assert_eq!(next(&status(Phase::Paused), &resumed, now()).detail, order(Action::Resume).detail());
         for phase in [Phase::Completed, Phase::Cancelled] {
             for action in Action::ALL {
                 let situation = Situation { operator: Some(order(action)), ..active() };
@@ -405,9 +407,22 @@ mod tests {
         assert_eq!(acts(Phase::Scheduled, Reason::WaitingForStart), [false; 4]);
     }
 
-    fn order(action: Action) -> Override {
+    fn order(action: Action) -> StandingOrder {
         let scope = Scope::Run(AccountId(1), CampaignId(1));
-        Override { scope, action, actor: "maria".into(), reason: "audit".into(), until: None }
+        let order = Override { scope, action, actor: "maria".into(), reason: "audit".into(), until: None };
+        StandingOrder { id: 1, order }
+    }
+
+    fn refused(text: &str) -> Detail {
+        Detail::Refused { text: text.to_owned() }
+    }
+
+    fn behind() -> Detail {
+        Detail::QueuedBehind { campaign: "a".to_owned(), phase: Phase::Active }
+    }
+
+    fn preempted() -> Detail {
+        Detail::MakesWay { campaign: "a".to_owned(), returns: false }
     }
 
     fn line(name: &str, situation: &Situation) -> String {

@@ -64,19 +64,6 @@ impl Action {
             Self::Create => "create",
         }
     }
-
-    /// Returns the action as done, in the past tense.
-    pub const fn done(self) -> &'static str {
-        match self {
-            Self::Cancel => "cancelled",
-            Self::Delete => "deleted",
-            Self::Pause => "paused",
-            Self::Resume => "resumed",
-            Self::Rename => "renamed",
-            Self::Update => "updated",
-            Self::Create => "created",
-        }
-    }
 }
 
 /// A value that changes; `None` means absent before, or after.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::core::domain::Name;
+use crate::core::lifecycle::detail::Detail;
 use crate::core::manifest::{Checked, Desired, Kind};
 
 /// The state to plan for, and the objects that keep their version in force.
@@ -41,12 +42,18 @@ pub struct Kept {
 impl Frozen {
     /// Returns a sentence that the manifest does not take effect.
     pub fn sentence(&self) -> String {
-        let Self { kind, name, .. } = self;
-        if self.in_force {
-            format!("the {kind} `{name}` is frozen: what is in force stays")
-        } else {
-            format!("the {kind} `{name}` does not come into force")
-        }
+        Self { why: Vec::new(), ..self.clone() }.detail().to_string()
+    }
+
+    pub fn detail(&self) -> Detail {
+        let Self { kind, name, in_force, why } = self;
+        Detail::ManifestFrozen { kind: *kind, name: name.to_string(), in_force: *in_force, why: why.clone() }
+    }
+}
+
+impl Kept {
+    pub fn detail(&self) -> Detail {
+        Detail::ManifestKept { kind: self.kind, name: self.name.to_string(), why: self.why.clone() }
     }
 }
 

@@ -2,28 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use thiserror::Error;
-
 use super::{Action, Kind, Plan};
 use crate::core::domain::Name;
+use crate::core::lifecycle::detail::LARGE_SHARE_PERCENT;
+pub use crate::core::lifecycle::detail::Refusal;
 
 /// The number of cancelled runs below which a plan is never suspicious.
 const FEW_RUNS: u64 = 3;
-/// The share of all live runs above which cancelling is suspicious.
-const LARGE_SHARE_PERCENT: u64 = 30;
-
-/// The reason why a plan waits for a person's approval.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Refusal {
-    #[error(
-        "there is not one campaign left in the files; an empty tree is taken for an outage, and nothing is cancelled"
-    )]
-    EmptyTree,
-    #[error(
-        "it would cancel {cancelled} of {live} live runs (more than {LARGE_SHARE_PERCENT} %); a person has to say that it is meant"
-    )]
-    MassCancel { cancelled: u64, live: u64 },
-}
 
 /// Refuses plans that look like an accident; `live_runs` counts unfinished runs by campaign.
 pub fn guard(plan: &Plan, campaigns_desired: usize, live_runs: &BTreeMap<Name, u64>) -> Result<(), Refusal> {

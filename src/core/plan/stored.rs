@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::render::text::put_change;
 use super::{Action, Field};
+use crate::core::lifecycle::detail::Changes;
 
 /// A change as [`show::changes`](super::render::text::changes) writes it.
 #[derive(Debug, Deserialize)]
@@ -16,14 +17,20 @@ struct Written {
     fields: Vec<Field>,
 }
 
-/// Returns the applied changes in a line: `1 created, 2 updated`.
-pub fn summary(changes: &Value) -> String {
+/// Counts the applied changes by what was done.
+pub fn summary(changes: &Value) -> Changes {
     let list = changes.as_array().map(Vec::as_slice).unwrap_or_default();
-    let is = |change: &Value, action: Action| change.get("action").is_some_and(|name| name == action.as_str());
-    let counted = Action::ALL.map(|action| (list.iter().filter(|change| is(change, action)).count(), action));
-    let parts: Vec<String> =
-        counted.iter().filter(|(n, _)| *n > 0).map(|(n, action)| format!("{n} {}", action.done())).collect();
-    if parts.is_empty() { "nothing changed".to_owned() } else { parts.join(", ") }
+    let is = |change: &&Value, action: Action| change.get("action").is_some_and(|name| name == action.as_str());
+    let count = |action: Action| list.iter().filter(|change| is(change, action)).count();
+    Changes {
+        cancelled: count(Action::Cancel),
+        deleted: count(Action::Delete),
+        paused: count(Action::Pause),
+        resumed: count(Action::Resume),
+        renamed: count(Action::Rename),
+        updated: count(Action::Update),
+        created: count(Action::Create),
+    }
 }
 
 /// Returns the changes as the plan showed them, without their effect on people.
@@ -70,10 +77,10 @@ mod tests {
         let renames = BTreeMap::from([(name("new"), name("old"))]);
         let plan = plan(&after, &before, &renames);
         let saved = changes(&plan);
-        assert_eq!(summary(&saved), "1 cancelled, 1 deleted, 1 renamed, 1 created");
+        assert_eq!(summary(&saved).to_string(), "1 cancelled, 1 deleted, 1 renamed, 1 created");
         let shown = show::text(&plan);
         assert_eq!(text(&saved).unwrap(), shown.rsplit_once("\n\n").unwrap().0);
-        assert_eq!(summary(&json!([])), "nothing changed");
+        assert_eq!(summary(&json!([])).to_string(), "nothing changed");
         assert!(text(&json!([{"action": "teleport"}])).is_err());
     }
 }

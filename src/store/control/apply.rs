@@ -11,6 +11,7 @@ use super::leader_election::prolong;
 use super::notification::sync_notifiers;
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, CampaignId, Name, SourceId, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::ordering::Order;
 use crate::core::lifecycle::send_resources::SendResources;
@@ -180,10 +181,9 @@ impl Store {
         .fetch_one(&mut *tx)
         .await
         .map_err(Error::during("save a revision"))?;
-        let commit = origin.commit.as_ref().map(|id| format!(" (commit {})", id.get(..10).unwrap_or(id)));
-        let sentence = format!("applied revision {revision}{}: {done}", commit.unwrap_or_default());
+        let detail = Detail::RevisionApplied { revision, commit: origin.commit.clone(), changes: done };
         let author = origin.author.as_deref().or(self.actor());
-        let event = Event::new(EventKind::RevisionApplied, author, sentence);
+        let event = Event::new(EventKind::RevisionApplied, author, detail);
         tell(tx, &[Event { revision: Some(revision), ..event }], now).await?;
         Ok(revision)
     }

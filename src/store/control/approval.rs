@@ -4,6 +4,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::core::domain::Timestamp;
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::plan::render::text as show;
 use crate::core::plan::{Plan, Refusal};
@@ -60,8 +61,8 @@ impl Store {
         .await
         .map_err(Error::during(OPERATION))?;
         if held.rows_affected() > 0 {
-            let sentence = format!("plan {digest} is not carried out: {refusal}");
-            tell(&mut tx, &[Event::new(EventKind::PlanRefused, self.actor(), sentence)], now).await?;
+            let detail = Detail::PlanRefused { plan: digest.clone(), refusal: refusal.clone() };
+            tell(&mut tx, &[Event::new(EventKind::PlanRefused, self.actor(), detail)], now).await?;
         }
         let approved = sqlx::query_scalar(
             "select approved_at is not null from refused_plan where revision_id is null and digest = $1",
@@ -128,8 +129,8 @@ impl Store {
         .await
         .map_err(Error::during(OPERATION))?;
         if let Some(waiting) = approved {
-            let sentence = format!("approved plan {digest}: {reason}");
-            let event = Event::new(EventKind::PlanApproved, Some(actor), sentence);
+            let detail = Detail::PlanApproved { plan: digest.to_owned(), reason: reason.to_owned() };
+            let event = Event::new(EventKind::PlanApproved, Some(actor), detail);
             tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
             tx.commit().await.map_err(Error::during(OPERATION))?;
             return Ok(Approved::Done(waiting));

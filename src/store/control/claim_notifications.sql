@@ -6,5 +6,5 @@ update notification o set attempts = o.attempts + 1, due_at = $2, account_ids = 
 from due d, manifest m
 where o.id = d.id and m.kind = 'Notifier' and m.name = o.notifier
 returning o.id, o.uid, o.notifier, to_jsonb(o.topic) as topic, o.campaign, o.account, o.accounts, o.events,
-          o.folded, o.actor, o.reason, o.sentence, o.revision_id as revision, o.first_at, o.last_at,
+          o.folded, o.actor, o.reason, o.detail, o.revision_id as revision, o.first_at, o.last_at,
           o.attempts, o.created_at, m.body as spec

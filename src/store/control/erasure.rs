@@ -9,6 +9,7 @@
 use sqlx::PgConnection;
 
 use crate::core::domain::{Phone, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::target::Exit;
 use crate::store::event::{Event, tell};
@@ -51,8 +52,8 @@ impl Store {
         names.extend(phone.spellings());
         self.remember_hashes(&mut tx, &names, reason, now).await?;
         let referrals = erase_referrals(&mut tx, phone, now).await?;
-        let sentence = format!("forgot a person, with {referrals} rows of imports and {messages} messages: {reason}");
-        let event = Event::new(EventKind::ContactForgotten, self.actor(), sentence);
+        let detail = Detail::ContactForgotten { rows: referrals, messages, reason: reason.to_owned() };
+        let event = Event::new(EventKind::ContactForgotten, self.actor(), detail);
         tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
         tx.commit().await.map_err(Error::during("commit an erasure"))?;
         self.erase_webhooks(&names).await?;

@@ -1,7 +1,10 @@
 //! Frozen manifests: those that do not take effect as written. They are saved, so that each is logged once across
 //! restarts.
 
+use sqlx::types::Json;
+
 use crate::core::domain::{Name, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::manifest::Kind;
 use crate::store::event::{Event, tell};
@@ -15,7 +18,7 @@ pub struct Standstill {
     pub kind: Kind,
     pub name: Name,
     /// The effect and its reason.
-    pub sentence: String,
+    pub detail: Detail,
 }
 
 impl Store {
@@ -43,18 +46,18 @@ impl Store {
         if self.overtaken(&mut tx).await? {
             return Ok(());
         }
-        let sentences: Vec<&str> = frozen.iter().map(|one| one.sentence.as_str()).collect();
+        let details: Vec<Json<&Detail>> = frozen.iter().map(|one| Json(&one.detail)).collect();
         sqlx::query(
             "with thawed as (
                delete from frozen_manifest
                where (kind, name) not in (select * from unnest($1::text[], $2::text[])))
-             insert into frozen_manifest (kind, name, why, frozen_at)
-             select kind, name, why, $4 from unnest($1::text[], $2::text[], $3::text[]) as u (kind, name, why)
+             insert into frozen_manifest (kind, name, detail, frozen_at)
+             select kind, name, detail, $4 from unnest($1::text[], $2::text[], $3::jsonb[]) as u (kind, name, detail)
              on conflict (kind, name) do nothing",
         )
         .bind(&kinds)
         .bind(&names)
-        .bind(sentences)
+        .bind(details)
         .bind(now)
         .execute(&mut *tx)
         .await
@@ -63,10 +66,10 @@ impl Store {
             |kind: &str, name: &str| frozen.iter().find(|one| one.kind.as_str() == kind && one.name.as_str() == name);
         let event = |(kind, name): &(String, String)| {
             if let Some(one) = of(kind, name) {
-                return Event::new(EventKind::ManifestFrozen, self.actor(), one.sentence.clone());
+                return Event::new(EventKind::ManifestFrozen, self.actor(), one.detail.clone());
             }
-            let sentence = format!("the {kind} `{name}` goes by the files again");
-            Event::new(EventKind::ManifestThawed, self.actor(), sentence)
+            let detail = Detail::ManifestThawed { kind: kind.clone(), name: name.clone() };
+            Event::new(EventKind::ManifestThawed, self.actor(), detail)
         };
         tell(&mut tx, &news.iter().map(event).collect::<Vec<_>>(), now).await?;
         tx.commit().await.map_err(Error::during(OPERATION))

@@ -10,6 +10,7 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, Row};
 
 use crate::core::domain::Timestamp;
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::notification::{Delivery, Notification};
 use crate::core::manifest::desired::Notifier;
@@ -26,6 +27,7 @@ const AT_ONCE: i64 = 4;
 fn notification(row: &PgRow) -> Result<Notification, sqlx::Error> {
     let Json(topic) = row.try_get("topic")?;
     let Json(spec) = row.try_get("spec")?;
+    let Json(detail) = row.try_get("detail")?;
     Ok(Notification {
         id: row.try_get("id")?,
         uid: row.try_get("uid")?,
@@ -38,7 +40,7 @@ fn notification(row: &PgRow) -> Result<Notification, sqlx::Error> {
         folded: row.try_get("folded")?,
         actor: row.try_get("actor")?,
         reason: row.try_get("reason")?,
-        sentence: row.try_get("sentence")?,
+        detail,
         revision: row.try_get("revision")?,
         first_at: row.try_get("first_at")?,
         last_at: row.try_get("last_at")?,
@@ -112,10 +114,15 @@ impl Store {
         save(&mut tx, settled, now).await.map_err(Error::during(OPERATION))?;
         let given_up = settled.iter().filter_map(|(notice, delivery)| match delivery {
             Delivery::GivenUp { error } => {
-                let Notification { notifier, topic, attempts, sentence, .. } = notice;
-                let sentence =
-                    format!("gave up telling `{notifier}` of {topic} ({sentence}) after {attempts} attempts: {error}");
-                Some(Event::new(EventKind::NotificationGivenUp, None, sentence))
+                let Notification { notifier, topic, attempts, detail, .. } = notice;
+                let given_up = Detail::NotificationGivenUp {
+                    notifier: notifier.clone(),
+                    topic: *topic,
+                    detail: Box::new(detail.clone()),
+                    attempts: *attempts,
+                    error: error.clone(),
+                };
+                Some(Event::new(EventKind::NotificationGivenUp, None, given_up))
             }
             Delivery::Done | Delivery::Again { .. } => None,
         });
@@ -186,7 +193,7 @@ const HOLD: &str = "select from notification where notifier = any($1) and attemp
 /// The first notification of a kind goes out at once. Similar events within an interval after it share one more, which
 /// goes out when the interval ends and starts the next. No notification waits for an event that may never come.
 ///
-/// Run events are similar if campaign, reason and actor agree, in any account; other events, if their sentences agree.
+/// Run events are similar if campaign, reason and actor agree, in any account; other events, if their details agree.
 const COLLECT: &str = "
 with read as (
   select n.name, n.cursor, m.body -> 'events' as topics, u.fold
@@ -194,7 +201,7 @@ with read as (
   join manifest m on m.kind = 'Notifier' and m.name = n.name),
 moved as (update notifier set cursor = pg_current_snapshot() where name = any($1)),
 event_of as (
-  select n.name as notifier, n.fold, n.topics, e.at, e.id, e.actor, e.reason, e.message as sentence, e.revision_id,
+  select n.name as notifier, n.fold, n.topics, e.at, e.id, e.actor, e.reason, e.detail, e.revision_id,
          c.name as campaign, a.id as account_id, a.external_id as account,
          case when e.kind <> 'run-phase' then e.kind
               when e.after = 'paused' then 'run-paused'
@@ -206,14 +213,14 @@ event_of as (
   left join campaign c on c.id = e.campaign_id left join account a on a.id = e.account_id),
 keyed as (
   select *, concat_ws(E'\\n', topic, campaign,
-                      case when topic like 'run-%' then concat_ws(E'\\n', reason, actor) else concat_ws(E'\\n', account, sentence) end)
+                      case when topic like 'run-%' then concat_ws(E'\\n', reason, actor) else concat_ws(E'\\n', account, detail) end)
               as fold_key
   from event_of where topics ? topic),
 grouped as (
   select notifier, fold, topic, fold_key, min(campaign) as campaign, min(account) as account,
          coalesce(array_agg(distinct account_id) filter (where account_id is not null), '{}') as account_ids,
          count(*) as events, min(actor) as actor, min(reason) as reason,
-         (array_agg(sentence order by at desc, id desc))[1] as sentence,
+         (array_agg(detail order by at desc, id desc))[1] as detail,
          (array_agg(revision_id order by at desc, id desc))[1] as revision_id, min(at) as first_at, max(at) as last_at
   from keyed group by notifier, fold, topic, fold_key),
 known as (
@@ -224,16 +231,16 @@ known as (
 counted as (
   update notification o
   set events = o.events + k.events, folded = case when o.folded > 0 then o.folded + k.events else 0 end,
-      account_ids = u.account_ids, accounts = cardinality(u.account_ids), sentence = k.sentence,
+      account_ids = u.account_ids, accounts = cardinality(u.account_ids), detail = k.detail,
       revision_id = k.revision_id, last_at = greatest(o.last_at, k.last_at)
   from known k cross join lateral (
     select array(select unnest(n.account_ids) from notification n where n.id = k.id union select unnest(k.account_ids))
              as account_ids) u
   where o.id = k.id and k.is_again and k.is_waiting)
 insert into notification (notifier, topic, fold_key, campaign, account, account_ids, accounts, events, folded, actor,
-                          reason, sentence, revision_id, first_at, last_at, created_at, due_at)
+                          reason, detail, revision_id, first_at, last_at, created_at, due_at)
 select notifier, topic, fold_key, campaign, account, account_ids, cardinality(account_ids), events,
-       case when is_again then events else 0 end, actor, reason, sentence, revision_id, first_at, last_at,
+       case when is_again then events else 0 end, actor, reason, detail, revision_id, first_at, last_at,
        case when is_again then told_next else $2 end,
        case when is_again then greatest(told_next, $2 + $3::interval) else $2 + $3::interval end
 from known where not (is_again and is_waiting) order by first_at";

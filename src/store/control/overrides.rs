@@ -8,8 +8,9 @@ use sqlx::PgConnection;
 
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
-use crate::core::lifecycle::overrides::{Action, Override, Scope};
+use crate::core::lifecycle::overrides::{Action, Override, Scope, StandingOrder};
 use crate::core::lifecycle::run::Phase;
 use crate::store::event::{Event, tell};
 use crate::store::generation::in_force;
@@ -44,8 +45,8 @@ pub struct Outcome {
     pub runs: Vec<Group>,
     /// People who left because of it.
     pub exited: i64,
-    /// Provider restrictions that were lifted, a sentence each.
-    pub lifted: Vec<String>,
+    /// Provider restrictions that were lifted.
+    pub lifted: Vec<Detail>,
 }
 
 /// Runs with the same phase and reason.
@@ -54,8 +55,10 @@ pub struct Group {
     #[sqlx(try_from = "String")]
     pub phase: Phase,
     pub reason: String,
-    /// The sentence of one of the runs.
-    pub message: String,
+    /// The detail of one of the runs.
+    #[serde(rename = "message", serialize_with = "Detail::as_sentence")]
+    #[sqlx(json)]
+    pub detail: Detail,
     pub runs: i64,
     /// Active people in them.
     pub people: i64,
@@ -76,7 +79,7 @@ impl Store {
         if let Some(fault) = order.fault(now) {
             return Ok(Ordered::Refused(fault));
         }
-        self.order(program, (order.scope, Some(order)), (&order.sentence(), &order.actor), now).await
+        self.order(program, (order.scope, Some(order)), &order.actor, now).await
     }
 
     /// Clears the order for `scope` in the name of `actor`: its runs follow their manifests again. One transaction.
@@ -87,13 +90,13 @@ impl Store {
         actor: &str,
         now: Timestamp,
     ) -> Result<Ordered, Error> {
-        self.order(program, (scope, None), (&format!("{actor} took the order back"), actor), now).await
+        self.order(program, (scope, None), actor, now).await
     }
 
     /// Returns the order set for exactly `scope` at `now`.
     pub async fn override_of(&self, scope: Scope, now: Timestamp) -> Result<Option<Override>, Error> {
         let mut db = self.pool.acquire().await.map_err(Error::during("read an override"))?;
-        find(&mut db, scope, now).await
+        Ok(find(&mut db, scope, now).await?.map(|standing| standing.order))
     }
 
     /// Counts the runs and people that an order for `scope` concerns.
@@ -102,12 +105,12 @@ impl Store {
         concerned(&mut db, scope).await
     }
 
-    /// Replaces the order for `scope` by `order`, in the name of `actor`; released runs get `sentence`.
+    /// Replaces the order for `scope` by `order`, in the name of `actor`.
     async fn order(
         &self,
         program: &Program,
         (scope, order): (Scope, Option<&Override>),
-        (sentence, actor): (&str, &str),
+        actor: &str,
         now: Timestamp,
     ) -> Result<Ordered, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin an override"))?;
@@ -123,7 +126,10 @@ impl Store {
         end_overrides(&mut tx, now).await?;
         let before = find(&mut tx, scope, now).await?;
         let people = concerned(&mut tx, scope).await?.people;
-        replace(&mut tx, scope, order, now).await?;
+        let by = match replace(&mut tx, scope, order, now).await? {
+            Some(standing) => standing.detail(),
+            None => Detail::OrderCleared { actor: actor.to_owned() },
+        };
         let mut lifted = Vec::new();
         if goes_on {
             lifted = lift_for(&mut tx, scope, program, now).await?;
@@ -131,10 +137,11 @@ impl Store {
         if let Some(account) = scope.account().filter(|_| goes_on) {
             lift_halt(&mut tx, account, now).await?;
         }
-        tell(&mut tx, &[said(scope, before.as_ref(), order, (sentence, actor))], now).await?;
+        let replaced = before.as_ref().map(|before| Replaced { order: before.id, by: &by, actor });
+        let before = before.as_ref().map(|before| before.order.action);
+        tell(&mut tx, &[said(scope, before, order, (by.clone(), actor))], now).await?;
         check_scope(&mut tx, scope, now).await?;
         let scene = Scene::of(program);
-        let replaced = before.as_ref().map(|before| Replaced { order: before.sentence(), by: sentence, actor });
         for accounts in accounts.chunks(BATCH) {
             let accounts: Vec<i32> = accounts.iter().map(|account| account.0).collect();
             look_at(&mut tx, &accounts, &scene, replaced.as_ref(), now).await?;
@@ -142,20 +149,20 @@ impl Store {
         let runs = groups(&mut tx, scope, now).await?;
         tx.commit().await.map_err(Error::during("commit an override"))?;
         let exited = people - runs.iter().map(|group| group.people).sum::<i64>();
-        Ok(Ordered::Done(Outcome { before: before.map(|before| before.action), runs, exited, lifted }))
+        Ok(Ordered::Done(Outcome { before, runs, exited, lifted }))
     }
 }
 
 /// Builds the event for an order or for its end.
-fn said(scope: Scope, before: Option<&Override>, order: Option<&Override>, (sentence, actor): (&str, &str)) -> Event {
+fn said(scope: Scope, before: Option<Action>, order: Option<&Override>, (by, actor): (Detail, &str)) -> Event {
     let kind = if order.is_some() { EventKind::OverrideSet } else { EventKind::OverrideCleared };
     Event {
         account: scope.account(),
         campaign: scope.campaign(),
-        before: before.map(|order| order.action.to_string()),
+        before: before.map(|action| action.to_string()),
         after: order.map(|order| order.action.to_string()),
         reason: order.map(|order| order.reason.clone()),
-        ..Event::new(kind, Some(actor), sentence.to_owned())
+        ..Event::new(kind, Some(actor), by)
     }
 }
 
@@ -189,7 +196,13 @@ async fn concerned(tx: &mut PgConnection, scope: Scope) -> Result<Concerned, Err
     .map_err(Error::during("count the people under an override"))
 }
 
-async fn replace(tx: &mut PgConnection, scope: Scope, order: Option<&Override>, now: Timestamp) -> Result<(), Error> {
+/// Replaces the order for `scope`, and returns the new one as it is stored.
+async fn replace(
+    tx: &mut PgConnection,
+    scope: Scope,
+    order: Option<&Override>,
+    now: Timestamp,
+) -> Result<Option<StandingOrder>, Error> {
     let (account, campaign) = (scope.account().map(|id| id.0), scope.campaign().map(|id| id.0));
     sqlx::query(
         "delete from override
@@ -200,10 +213,10 @@ async fn replace(tx: &mut PgConnection, scope: Scope, order: Option<&Override>, 
     .execute(&mut *tx)
     .await
     .map_err(Error::during("clear an override"))?;
-    let Some(order) = order else { return Ok(()) };
-    sqlx::query(
+    let Some(order) = order else { return Ok(None) };
+    let id = sqlx::query_scalar(
         "insert into override (account_id, campaign_id, action, actor, reason, created_at, until)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+         values ($1, $2, $3, $4, $5, $6, $7) returning id",
     )
     .bind(account)
     .bind(campaign)
@@ -212,16 +225,16 @@ async fn replace(tx: &mut PgConnection, scope: Scope, order: Option<&Override>, 
     .bind(&order.reason)
     .bind(now)
     .bind(order.until)
-    .execute(tx)
+    .fetch_one(tx)
     .await
     .map_err(Error::during("save an override"))?;
-    Ok(())
+    Ok(Some(StandingOrder { id, order: order.clone() }))
 }
 
 /// Groups the runs of `scope` that had not ended before `now` by phase and reason.
 async fn groups(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<Vec<Group>, Error> {
     sqlx::query_as(
-        "select phase, reason, min(message) as message, count(*) as runs,
+        "select phase, reason, (array_agg(detail order by account_id, campaign_id))[1] as detail, count(*) as runs,
                 sum((select count(*) from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id
                      and t.state = 'active'))::bigint as people
          from run r

@@ -1,8 +1,10 @@
 //! Resumption of a channel by an operator.
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use crate::core::domain::Timestamp;
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::store::event::{Event, tell};
 use crate::store::lock::lock_overrides;
@@ -15,8 +17,8 @@ use crate::store::{Error, Store};
 /// The result of a resumption.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resumed {
-    /// The reasons of the lifted stops: a sentence for the channel, and for each of its numbers and templates.
-    pub lifted: Vec<String>,
+    /// The reasons of the lifted stops: of the channel, and of each of its numbers and templates.
+    pub lifted: Vec<Detail>,
     /// Runs that waited for a provider, of this channel or another: all are examined.
     pub runs: i64,
 }
@@ -44,9 +46,10 @@ impl Store {
         }
         let runs = wake_waiting(&mut tx, now).await?;
         wake_sleeping_lanes(&mut tx, &accounts, now).await?;
-        let sentence = format!("{actor} resumed the channel `{channel}`: {reason}");
-        let event = Event::new(EventKind::OverrideSet, Some(actor), sentence);
-        let event = Event { after: Some("resume".to_owned()), reason: Some(reason.to_owned()), ..event };
+        let (channel, reason) = (channel.to_owned(), reason.to_owned());
+        let detail = Detail::ChannelResumed { channel, actor: actor.to_owned(), reason: reason.clone() };
+        let event = Event::new(EventKind::OverrideSet, Some(actor), detail);
+        let event = Event { after: Some("resume".to_owned()), reason: Some(reason), ..event };
         tell(&mut tx, &[event], now).await?;
         tx.commit().await.map_err(Error::during("commit a resumed channel"))?;
         Ok(Resumed { lifted, runs: i64::try_from(runs).unwrap_or(i64::MAX) })
@@ -54,17 +57,22 @@ impl Store {
 }
 
 /// Clears the refusals of runs by the channel. Their lanes are locked.
-async fn lift_refused(tx: &mut PgConnection, channel: &str) -> Result<Vec<String>, Error> {
-    sqlx::query_scalar(
+async fn lift_refused(tx: &mut PgConnection, channel: &str) -> Result<Vec<Detail>, Error> {
+    let lifted: Vec<(Option<String>, Option<String>, Json<Detail>)> = sqlx::query_as(
         "with lifted as (
            update run set fault_revision_id = null
            where fault_channel = $1 and fault_revision_id is not null and finished_at is null
-           returning case when fault_template is null then message
-                     else format('the template `%s` (%s) was refused', fault_template, fault_language) end as why)
-         select distinct why from lifted order by why",
+           returning fault_template as template, fault_language as language,
+                     case when fault_template is null then detail else '{}' end as detail)
+         select distinct template, language, detail from lifted order by template, language, detail",
     )
     .bind(channel)
     .fetch_all(tx)
     .await
-    .map_err(Error::during("lift the faults of a channel"))
+    .map_err(Error::during("lift the faults of a channel"))?;
+    let why = |(template, language, Json(detail)): (Option<String>, Option<String>, Json<Detail>)| match template {
+        Some(template) => Detail::TemplateRefused { template, language: language.unwrap_or_default() },
+        None => detail,
+    };
+    Ok(lifted.into_iter().map(why).collect())
 }

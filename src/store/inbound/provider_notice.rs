@@ -4,6 +4,7 @@
 use sqlx::PgConnection;
 
 use crate::core::domain::Timestamp;
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::restriction::Restriction;
 use crate::core::lifecycle::send_resources::SendResources;
@@ -16,7 +17,7 @@ use crate::store::{Error, Senders, Store};
 pub struct ProviderNotice {
     /// Stays the same when the notification is repeated.
     pub id: String,
-    pub sentence: String,
+    pub detail: Detail,
     pub at: Timestamp,
     /// The restriction that it imposes or lifts, if any.
     pub stop: Option<Restriction>,
@@ -46,7 +47,7 @@ impl Store {
                 places.push(place);
             }
         }
-        let event = |place: &usize| Event::new(EventKind::ProviderNotice, None, notices[*place].sentence.clone());
+        let event = |place: &usize| Event::new(EventKind::ProviderNotice, None, notices[*place].detail.clone());
         tell(&mut tx, &places.iter().map(event).collect::<Vec<_>>(), now).await?;
         let told: Vec<&Restriction> = places.iter().filter_map(|place| notices[*place].stop.as_ref()).collect();
         provider_stop::note(&mut tx, &told, by, now).await?;

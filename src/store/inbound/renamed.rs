@@ -13,6 +13,7 @@ use super::provider_message::{Names, learn_people, people_called, stored_name};
 use super::review;
 use super::suppression::accounts_of;
 use crate::core::domain::{AccountId, Phone, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::store::facts::erased;
 use crate::store::lock::{lock_lanes, lock_suppressions};
 use crate::store::{Error, Store};
@@ -101,7 +102,7 @@ async fn hold(tx: &mut PgConnection, moved: &[(Phone, String)], now: Timestamp) 
     .collect();
     let moved: Vec<_> = moved.iter().filter(|(phone, _)| known.contains(phone.as_str())).collect();
     let reviews: Vec<_> = moved.iter().map(|(phone, text)| (AccountId(0), phone.as_str(), text.as_str())).collect();
-    let held = review::begin_for(tx, &reviews, "they have another number now", now).await?;
+    let held = review::begin_for(tx, &reviews, |phone| Detail::NumberChanged { phone }, now).await?;
     let (accounts, _) = accounts_of(tx, &reviews.iter().map(|(_, phone, _)| *phone).collect::<Vec<_>>(), &[]).await?;
     lock_lanes(tx, &accounts).await?;
     Ok(held.len())

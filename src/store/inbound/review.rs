@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use sqlx::PgConnection;
 
 use crate::core::domain::{AccountId, Phone, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::store::event::{Event, tell};
 use crate::store::lock::{lock_lanes, lock_suppressions};
@@ -32,11 +33,10 @@ impl Store {
         let accounts: Vec<AccountId> = ended.iter().map(|(account, _)| *account).collect();
         lock_lanes(&mut tx, &accounts).await?;
         wake(&mut tx, &accounts.iter().map(|account| account.0).collect::<Vec<_>>(), now).await?;
-        let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        let event = |(account, phone): &(AccountId, Phone)| Event {
-            account: Some(*account),
-            reason: reason.map(str::to_owned),
-            ..Event::new(EventKind::HoldReleased, self.actor(), format!("released {}{why}", phone.masked()))
+        let event = |(account, phone): &(AccountId, Phone)| {
+            let reason = reason.map(str::to_owned);
+            let detail = Detail::ReplyReleased { phone: phone.masked(), reason: reason.clone() };
+            Event { account: Some(*account), reason, ..Event::new(EventKind::HoldReleased, self.actor(), detail) }
         };
         tell(&mut tx, &ended.iter().map(event).collect::<Vec<_>>(), now).await?;
         tx.commit().await.map_err(Error::during("commit released people"))?;
@@ -51,14 +51,14 @@ pub(super) async fn begin(
     heard: &[(AccountId, &str, &str)],
     now: Timestamp,
 ) -> Result<Vec<(AccountId, Phone)>, Error> {
-    begin_for(tx, heard, "their reply may mean that they want no more messages", now).await
+    begin_for(tx, heard, |phone| Detail::ReplyHeld { phone }, now).await
 }
 
-/// Starts reviews as [`begin`]. `why` tells the log the reason.
+/// Starts reviews as [`begin`]. `why` makes the entry of the log from a masked phone.
 pub(super) async fn begin_for(
     tx: &mut PgConnection,
     heard: &[(AccountId, &str, &str)],
-    why: &str,
+    why: fn(String) -> Detail,
     now: Timestamp,
 ) -> Result<Vec<(AccountId, Phone)>, Error> {
     let rows: Vec<(i32, String)> = sqlx::query_as(
@@ -76,8 +76,8 @@ pub(super) async fn begin_for(
     .map_err(Error::during("hold people"))?;
     let held: Vec<(AccountId, Phone)> = keyed(rows);
     let event = |(account, phone): &(AccountId, Phone)| {
-        let sentence = format!("held {}: {why}; `relancectl suppress holds` shows it", phone.masked());
-        Event { account: Some(*account), ..Event::new(EventKind::NearOptOut, None, sentence) }
+        let detail = why(phone.masked());
+        Event { account: Some(*account), ..Event::new(EventKind::NearOptOut, None, detail) }
     };
     tell(tx, &held.iter().map(event).collect::<Vec<_>>(), now).await?;
     Ok(held)

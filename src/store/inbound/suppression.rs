@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 
 use super::{confirmation, handset, opt_out, review as hold};
 use crate::core::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
+use crate::core::lifecycle::detail::{Detail, Phones};
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::target;
 use crate::core::lifecycle::target::Exit;
@@ -18,9 +19,6 @@ use crate::store::lock::{lock_lanes, lock_suppression_rows, lock_suppressions};
 use crate::store::schedule::wake::{Changed, look_again, wake};
 use crate::store::send::target_rows::TargetRows;
 use crate::store::{Error, Store};
-
-/// The maximum number of phones that a log entry names, masked; beyond it, the entry gives their number.
-const NAMED: usize = 3;
 
 /// The source of a suppression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +80,10 @@ impl Store {
         let mut named: Vec<&str> = new.iter().chain(&kept).map(String::as_str).collect();
         named.sort_unstable();
         if !named.is_empty() {
-            let sentence = sentence("suppressed", &named, reason);
-            let event = Event::new(EventKind::Suppressed, self.actor(), sentence);
-            tell(&mut tx, &[Event { reason: reason.map(str::to_owned), ..event }], now).await?;
+            let reason = reason.map(str::to_owned);
+            let detail = Detail::Suppressed { phones: Phones::of(&named), reason: reason.clone() };
+            let event = Event::new(EventKind::Suppressed, self.actor(), detail);
+            tell(&mut tx, &[Event { reason, ..event }], now).await?;
         }
         tx.commit().await.map_err(Error::during("commit suppressions"))?;
         Ok(Suppressed { added: new.len() as u64, exited })
@@ -115,24 +114,13 @@ impl Store {
         lock_lanes(&mut tx, &accounts).await?;
         wake(&mut tx, &revived, now).await?;
         if !named.is_empty() {
-            let sentence = sentence("no longer suppressed", &named, Some(reason));
-            let event = Event::new(EventKind::Unsuppressed, self.actor(), sentence);
+            let detail = Detail::Unsuppressed { phones: Phones::of(&named), reason: reason.to_owned() };
+            let event = Event::new(EventKind::Unsuppressed, self.actor(), detail);
             tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
         }
         tx.commit().await.map_err(Error::during("commit lifted suppressions"))?;
         Ok(lifted.into_iter().map(Phone::trusted).collect())
     }
-}
-
-/// `suppressed +2376*****01, +2376*****02: they asked by mail`.
-fn sentence(what: &str, phones: &[&str], reason: Option<&str>) -> String {
-    let named = if phones.len() > NAMED {
-        format!("{} phones", phones.len())
-    } else {
-        phones.iter().map(|phone| Phone::trusted((*phone).to_owned()).masked()).collect::<Vec<_>>().join(", ")
-    };
-    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("{what} {named}{why}")
 }
 
 /// The source of a suppression, and the reason for it.
@@ -230,19 +218,4 @@ pub(in crate::store) async fn let_go(
     targets.save(tx).await?;
     look_again(tx, changed).await?;
     Ok(rows.len() as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::sentence;
-
-    #[test]
-    fn a_sentence_names_few_phones_and_none_in_full() {
-        let phones = ["+237671000001", "+237671000002", "+237671000003", "+237671000004"];
-        assert_eq!(
-            sentence("suppressed", &phones[..2], Some("a mail")),
-            "suppressed +2376*****01, +2376*****02: a mail"
-        );
-        assert_eq!(sentence("suppressed", &phones, None), "suppressed 4 phones");
-    }
 }

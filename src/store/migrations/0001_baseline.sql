@@ -15,8 +15,13 @@
 --     look-up for each of a million rows takes as long as the write itself.
 --   - CHECK constraints mirror the state machines of the lifecycle. The program decides; the constraints catch its bugs.
 --   - Instants are bound by the program, which takes them from `clock`; only the reconciler's lease runs by real time.
+--   - A `detail` explains a phase, a restriction or an event: JSON with a `code` and its parameters (`Detail` in
+--     src/core/lifecycle/detail). Sentences are made where they are shown, and never compared.
 --   - Days (`taken_on`, `quota_date`, `enrolled_on`) are local days of the account.
 --   - Account 0 stands for all accounts where a key needs a number: real numbers begin at 1.
+
+-- A detail. A broken or unknown code stops nothing, but every detail is an object.
+create domain explained as jsonb check (jsonb_typeof(value) = 'object');
 
 -- 1 -- Facts ----------------------------------------------------------------------------------------------------------
 -- Imports and events write them. relance itself edits them only to erase a person.
@@ -172,7 +177,7 @@ create table manifest (
 create table frozen_manifest (
     kind      text not null,
     name      text not null,
-    why       text not null,
+    detail    explained not null,
     frozen_at timestamptz not null,
     primary key (kind, name)
 );
@@ -213,9 +218,9 @@ create table run (
     account_id        integer not null references account,
     campaign_id       integer not null references campaign,
     phase             text not null check (phase in ('draft', 'scheduled', 'active', 'paused', 'completed', 'cancelled')),
-    -- The code of the reason, and the sentence for people.
+    -- The code of the reason, and its explanation.
     reason            text not null,
-    message           text not null,
+    detail            explained not null,
     created_at        timestamptz not null,
     started_at        timestamptz,
     finished_at       timestamptz,
@@ -403,7 +408,7 @@ create table sandbox_message (
 create table account_halt (
     account_id integer primary key references account,
     reason     text not null check (reason in ('failure-rate', 'opt-out-rate', 'channel-unhealthy')),
-    message    text not null,
+    detail     explained not null,
     halted_at  timestamptz not null,
     -- Null: until a person lifts it.
     until      timestamptz,
@@ -414,7 +419,7 @@ create table account_halt (
 -- Channels that send nothing, whatever the account.
 create table channel_halt (
     channel   text primary key,
-    message   text not null,
+    detail    explained not null,
     halted_at timestamptz not null,
     until     timestamptz not null,
     times     integer not null
@@ -433,7 +438,7 @@ create table provider_stop (
     is_stopped boolean not null,
     -- Null: until the provider says otherwise.
     until      timestamptz,
-    message    text not null,
+    detail     explained not null,
     primary key (channel, kind, name, language),
     -- Only templates have languages.
     check (language = '' or kind = 'template')
@@ -572,8 +577,8 @@ create table event (
     after       text,
     -- The code of a phase's reason, or the words of the actor.
     reason      text,
-    -- The sentence for people.
-    message     text not null,
+    -- What happened, or the explanation of the phase.
+    detail      explained not null,
     -- The revision by which the run went.
     revision_id integer,
     -- The transaction that wrote it. Ids are given before transactions commit, and these commit in any order. A reader
@@ -616,7 +621,8 @@ create table notification (
     folded       bigint not null,
     actor        text,
     reason       text,
-    sentence     text not null,
+    -- Of the last event.
+    detail       explained not null,
     revision_id  integer,
     first_at     timestamptz not null,
     last_at      timestamptz not null,

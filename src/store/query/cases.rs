@@ -11,6 +11,7 @@ use super::targets::{TargetRow, targets_asked};
 use super::{Error, Store, Target, Wanted};
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{CampaignId, TargetKey, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::run::Phase;
 
 /// A target with all its details.
@@ -33,7 +34,9 @@ pub struct Circumstances {
     #[sqlx(try_from = "String")]
     pub run_phase: Phase,
     pub run_reason: String,
-    pub run_message: String,
+    #[serde(rename = "run_message", serialize_with = "Detail::as_sentence")]
+    #[sqlx(json)]
+    pub run_detail: Detail,
 }
 
 #[derive(sqlx::FromRow)]
@@ -68,7 +71,7 @@ impl Store {
 async fn circumstances(tx: &mut PgConnection, referral: &str) -> Result<HashMap<TargetKey, Circumstances>, Error> {
     let rows: Vec<Row> = sqlx::query_as(concat!(
         "select t.campaign_id, t.enrolled_at, t.ended_at, o.phase as run_phase, o.reason as run_reason,
-                o.message as run_message, ",
+                o.detail as run_detail, ",
         person_columns!(),
         " from referral r join account a on a.id = r.account_id left join suppression s on s.phone = r.phone
          join run o on o.account_id = r.account_id

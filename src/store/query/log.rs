@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 
 use super::{Entry, EntryKind, Error, Store};
 use crate::core::domain::Timestamp;
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 
 /// The filter of the log; `None` does not restrict.
@@ -82,7 +83,7 @@ macro_rules! select {
     ($($more:literal),+) => {
         concat!(
             "select e.id, e.at, e.kind, e.actor, c.name as campaign, a.external_id as account, e.before, e.after, e.reason,
-                    e.message as sentence, e.revision_id as revision
+                    e.detail, e.revision_id as revision
              from event e left join campaign c on c.id = e.campaign_id left join account a on a.id = e.account_id
              where ($1::text is null or c.name = $1
                     or e.kind = 'revision-applied' and exists (
@@ -150,13 +151,15 @@ struct Row {
     before: Option<String>,
     after: Option<String>,
     reason: Option<String>,
-    sentence: String,
+    #[sqlx(json)]
+    detail: Detail,
     revision: Option<i32>,
 }
 
 impl Row {
     fn line(self) -> Line {
-        let Self { id, at, kind, actor, campaign, account, before, after, reason, sentence, revision } = self;
+        let Self { id, at, kind, actor, campaign, account, before, after, reason, detail, revision } = self;
+        let sentence = detail.to_string();
         let (id, kind) = (Some(id), LineKind::Event(kind));
         let (referral, day) = (None, None);
         Line { id, at, kind, actor, campaign, account, referral, day, before, after, reason, sentence, revision }

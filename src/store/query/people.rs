@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{Error, Store};
 use crate::core::domain::{AccountId, CampaignId, ReferralId, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::run::Phase;
 
 /// The facts of a referral that the gate and the filters use.
@@ -61,8 +62,8 @@ pub struct RunState {
     campaign_id: i32,
     #[sqlx(try_from = "String")]
     pub phase: Phase,
-    /// The reason for the phase, as a sentence for people.
-    pub message: String,
+    #[sqlx(json)]
+    pub detail: Detail,
     /// The instant of the next enrollment pass.
     pub enroll_at: Option<Timestamp>,
 }
@@ -90,7 +91,7 @@ impl Store {
 
     /// Returns the states of an account's runs.
     pub async fn run_states(&self, account: AccountId) -> Result<Vec<RunState>, Error> {
-        sqlx::query_as("select campaign_id, phase, message, enroll_at from run where account_id = $1")
+        sqlx::query_as("select campaign_id, phase, detail, enroll_at from run where account_id = $1")
             .bind(account.0)
             .fetch_all(&self.pool)
             .await

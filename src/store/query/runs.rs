@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::counts::{Counts, count_columns, counted};
 use super::{Error, Store, Wanted};
 use crate::core::domain::Timestamp;
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::run::Phase;
 
 /// A run: `get runs -o json`.
@@ -22,8 +23,10 @@ pub struct Run {
     pub phase: Phase,
     /// The machine-readable reason for the phase.
     pub reason: String,
-    /// The reason as a sentence for people.
-    pub message: String,
+    /// The detail of the reason; outputs show its sentence.
+    #[serde(rename = "message", serialize_with = "Detail::as_sentence")]
+    #[sqlx(json)]
+    pub detail: Detail,
     /// Null after the manifest was removed.
     pub priority: Option<i32>,
     #[serde(flatten)]
@@ -51,7 +54,7 @@ impl Store {
             "with ",
             counted!("account_id, campaign_id"),
             " select c.name as campaign, a.external_id as account, f.body ->> 'type' as type, r.phase, r.reason,
-                     r.message, (f.body ->> 'priority')::int as priority, ",
+                     r.detail, (f.body ->> 'priority')::int as priority, ",
             count_columns!(),
             ", r.started_at, r.finished_at, p.next_due_at, r.revision_id as revision
              from run r join campaign c on c.id = r.campaign_id join account a on a.id = r.account_id

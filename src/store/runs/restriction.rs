@@ -5,9 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use super::affected::Affected;
 use crate::core::domain::{CampaignId, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::restriction::{Known, Restriction, Restrictions, Subject};
 use crate::core::lifecycle::send_resources::SendResources;
 use crate::store::rows::{decode, strange};
@@ -70,19 +72,20 @@ struct Row {
     said_at: Timestamp,
     is_stopped: bool,
     until: Option<Timestamp>,
-    message: String,
+    #[sqlx(json)]
+    detail: Detail,
 }
 
 impl Row {
     fn stop(self) -> Result<Restriction, sqlx::Error> {
-        let Self { channel, kind, name, language, said_at, is_stopped, until, message } = self;
+        let Self { channel, kind, name, language, said_at, is_stopped, until, detail } = self;
         let subject = match kind.as_str() {
             "template" => Subject::Template { name, language: Some(language).filter(|tag| !tag.is_empty()) },
             "number" => Subject::Number(name),
             "business" => Subject::Business(name),
             _ => return Err(strange("what a provider stops", &kind)),
         };
-        Ok(Restriction { channel, subject, said_at, is_stopped, until, message })
+        Ok(Restriction { channel, subject, said_at, is_stopped, until, detail })
     }
 }
 
@@ -91,7 +94,7 @@ impl Row {
 pub(super) async fn read(tx: &mut PgConnection, now: Timestamp) -> Result<Restrictions, Error> {
     const OPERATION: &str = "read the restrictions of providers";
     let rows: Vec<Row> = sqlx::query_as(
-        "select channel, kind, name, language, said_at, stops as is_stopped, until, message
+        "select channel, kind, name, language, said_at, stops as is_stopped, until, detail
          from (select *, is_stopped and coalesce(until > $1, true) as stops from provider_stop) s
          where stops or kind = 'template' order by channel, kind, name, language",
     )
@@ -169,7 +172,7 @@ async fn save(
         .bind(stops.iter().map(|stop| stop.said_at).collect::<Vec<_>>())
         .bind(stops.iter().map(|stop| stop.is_stopped).collect::<Vec<_>>())
         .bind(stops.iter().map(|stop| stop.until).collect::<Vec<_>>())
-        .bind(stops.iter().map(|stop| stop.message.as_str()).collect::<Vec<_>>())
+        .bind(stops.iter().map(|stop| Json(&stop.detail)).collect::<Vec<_>>())
         .bind(using.iter().map(|(template, _)| *template).collect::<Vec<_>>())
         .bind(using.iter().map(|(_, campaign)| campaign.0).collect::<Vec<_>>())
         .execute(tx)

@@ -3,9 +3,11 @@
 //! Locks: the lanes of all accounts with waiting runs, then restrictions, then runs.
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, Name, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::overrides::Scope;
 use crate::core::lifecycle::send_resources::Template;
 use crate::store::Error;
@@ -13,14 +15,14 @@ use crate::store::schedule::wake::wake_waiting;
 
 /// Lifts, for an order that resumes `scope`, the failures of its runs and its provider restrictions: the templates of a
 /// campaign, or the number of a single account. Templates are shared by all accounts, so an order for one account does
-/// not lift them. The lanes of `scope`, and of all accounts that [wait](waiting), are locked. Returns the sentences of
+/// not lift them. The lanes of `scope`, and of all accounts that [wait](waiting), are locked. Returns the details of
 /// the lifted restrictions.
 pub(in crate::store) async fn lift_for(
     tx: &mut PgConnection,
     scope: Scope,
     program: &Program,
     now: Timestamp,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Detail>, Error> {
     lift_faults(tx, scope).await?;
     let mut lifted = Vec::new();
     if let (None, Some(campaign)) = (scope.account(), scope.campaign()) {
@@ -71,8 +73,8 @@ pub(in crate::store) enum Lifted<'a> {
 }
 
 /// Lifts provider restrictions after a person's check; later reports count again. The lanes of all accounts that
-/// [wait](waiting) are locked. Returns the sentences of the lifted restrictions.
-pub(in crate::store) async fn lift(tx: &mut PgConnection, lifted: Lifted<'_>) -> Result<Vec<String>, Error> {
+/// [wait](waiting) are locked. Returns the details of the lifted restrictions.
+pub(in crate::store) async fn lift(tx: &mut PgConnection, lifted: Lifted<'_>) -> Result<Vec<Detail>, Error> {
     let (mut names, mut languages, mut way, mut number, mut channel) = (Vec::new(), Vec::new(), None, None, None);
     match lifted {
         Lifted::Templates(by, templates) => {
@@ -82,7 +84,7 @@ pub(in crate::store) async fn lift(tx: &mut PgConnection, lifted: Lifted<'_>) ->
         Lifted::Number(name) => number = Some(name),
         Lifted::Channel(name) => channel = Some(name),
     }
-    sqlx::query_scalar(include_str!("restriction_lift.sql"))
+    let lifted: Vec<Json<Detail>> = sqlx::query_scalar(include_str!("restriction_lift.sql"))
         .bind(channel)
         .bind(number)
         .bind(names)
@@ -90,7 +92,8 @@ pub(in crate::store) async fn lift(tx: &mut PgConnection, lifted: Lifted<'_>) ->
         .bind(way)
         .fetch_all(tx)
         .await
-        .map_err(Error::during("lift a provider's restrictions"))
+        .map_err(Error::during("lift a provider's restrictions"))?;
+    Ok(lifted.into_iter().map(|Json(detail)| detail).collect())
 }
 
 /// Returns the accounts with a paused run that may resume when a provider or a person lifts a restriction.

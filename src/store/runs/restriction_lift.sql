@@ -6,5 +6,5 @@ where s.is_stopped and (
   or (s.kind = 'template' and s.channel = coalesce($5, s.channel) and exists (
         select from unnest($3::text[], $4::text[]) as u (name, language)
         where u.name = s.name and s.language in ('', u.language))))
-returning s.channel, s.kind, s.name, s.language, s.message)
-select message from lifted order by channel, kind, name, language
+returning s.channel, s.kind, s.name, s.language, s.detail)
+select detail from lifted order by channel, kind, name, language

@@ -1,11 +1,11 @@
 with news as (
-  insert into provider_stop as s (channel, kind, name, language, said_at, is_stopped, until, message)
+  insert into provider_stop as s (channel, kind, name, language, said_at, is_stopped, until, detail)
   select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[],
-                       $7::timestamptz[], $8::text[])
+                       $7::timestamptz[], $8::jsonb[])
   order by 1, 2, 3, 4
   on conflict (channel, kind, name, language) do update
     set said_at = excluded.said_at, is_stopped = excluded.is_stopped, until = excluded.until,
-        message = excluded.message
+        detail = excluded.detail
     where (s.said_at, s.is_stopped) < (excluded.said_at, excluded.is_stopped)
   returning channel, kind, name, language, is_stopped)
 update run r set fault_revision_id = null

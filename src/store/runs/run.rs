@@ -1,6 +1,7 @@
 //! Runs: created for every account that a campaign selects, and advanced when due.
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use super::advance::advance;
 use super::override_rows::end_overrides;
@@ -50,7 +51,7 @@ pub(in crate::store) async fn ensure(
         .bind(serde_json::Value::Array(specs.iter().map(|(id, spec)| selector(*id, &spec.accounts)).collect()))
         .bind(status.phase.as_str())
         .bind(status.reason.as_str())
-        .bind(status.message)
+        .bind(Json(status.detail))
         .bind(now)
         .bind(revision)
         .persistent(false)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::core::dispatch::program::Program;
 use crate::core::domain::CampaignId;
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::ordering::Order;
 use crate::core::lifecycle::send_resources::SendResources;
 use crate::core::manifest::desired::Campaign;
@@ -30,9 +31,9 @@ pub(in crate::store) fn specs(program: &Program) -> Specs<'_> {
     program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect()
 }
 
-/// An operator's order that is being replaced, and the sentence about its replacement.
+/// An operator's order that is being replaced, by its id, and the detail of its replacement.
 pub(in crate::store) struct Replaced<'a> {
-    pub(in crate::store) order: String,
-    pub(in crate::store) by: &'a str,
+    pub(in crate::store) order: i64,
+    pub(in crate::store) by: &'a Detail,
     pub(in crate::store) actor: &'a str,
 }

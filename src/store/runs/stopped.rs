@@ -1,5 +1,8 @@
 //! Recently paused runs, for operators who watch a daemon.
 
+use sqlx::types::Json;
+
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::run::Reason;
 use crate::store::{Error, Store};
 
@@ -12,23 +15,22 @@ const REASONS: [Reason; 4] = [Reason::TemplateError, Reason::ChannelUnhealthy, R
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestrictedRun {
     pub reason: String,
-    /// A sentence.
-    pub message: String,
+    pub detail: Detail,
     pub runs: i64,
 }
 
 /// The id of the last event, and a [`RestrictedRun`] or nothing.
-type Row = (i64, Option<String>, Option<String>, Option<i64>);
+type Row = (i64, Option<String>, Option<Json<Detail>>, Option<i64>);
 
 impl Store {
     /// Returns the runs paused for a problem after the event with this id, and the id of the last event; `None` counts
     /// nothing that happened before this call.
     pub async fn stopped_since(&self, event: Option<i64>) -> Result<(i64, Vec<RestrictedRun>), Error> {
         let rows: Vec<Row> = sqlx::query_as(
-            "select last.id, s.reason, s.message, s.runs
+            "select last.id, s.reason, s.detail, s.runs
              from (select coalesce(max(id), 0) as id from event) last
              left join lateral (
-               select e.reason, e.message, count(*) as runs from event e
+               select e.reason, e.detail, count(*) as runs from event e
                where e.id > coalesce($1, last.id) and e.id <= last.id and e.kind = 'run-phase' and e.after = 'paused'
                  and e.reason = any($2)
                group by 1, 2 order by 3 desc, 1, 2 limit $3) s on true",
@@ -40,8 +42,10 @@ impl Store {
         .await
         .map_err(Error::during("read why runs stopped"))?;
         let last = rows.first().map_or(0, |row| row.0);
-        let stopped =
-            |(_, reason, message, runs): Row| Some(RestrictedRun { reason: reason?, message: message?, runs: runs? });
+        let stopped = |(_, reason, detail, runs): Row| {
+            let Json(detail) = detail?;
+            Some(RestrictedRun { reason: reason?, detail, runs: runs? })
+        };
         Ok((last, rows.into_iter().filter_map(stopped).collect()))
     }
 }

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use crate::core::dispatch::account_health::{Complaint, HealthRestriction, SendStats};
 use crate::core::domain::{AccountId, Name, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::run::Reason;
 use crate::core::manifest::Desired;
@@ -37,7 +39,7 @@ pub(in crate::store) struct Lane {
 #[derive(Debug)]
 pub(super) struct AccountRestriction {
     pub(super) reason: Reason,
-    pub(super) message: String,
+    pub(super) detail: Detail,
     /// `None`: until a person lifts it.
     pub(super) stop: Option<HealthRestriction>,
 }
@@ -138,20 +140,20 @@ pub(super) async fn judge(tx: &mut PgConnection, accounts: Vec<AccountId>, now: 
 pub(in crate::store) async fn save(tx: &mut PgConnection, mut lanes: Lanes, now: Timestamp) -> Result<(), Error> {
     let mut warnings = Vec::new();
     for (account, lane) in lanes.iter_mut().filter(|(_, lane)| lane.halt.is_none()) {
-        if let Some((why, message)) = lane.send_stats.complaint(&lane.safety) {
+        if let Some((why, detail)) = lane.send_stats.complaint(&lane.safety) {
             let reason = match why {
                 Complaint::Failures => Reason::FailureRate,
                 Complaint::OptOuts => Reason::OptOutRate,
             };
             lane.halt = Some(AccountRestriction {
                 reason,
-                message,
+                detail,
                 stop: Some(HealthRestriction::for_failures(lane.last, now)),
             });
             // The statistics start again: the messages that led to this stop say nothing about later ones.
             lane.send_stats = SendStats::default();
-        } else if let Some(sentence) = lane.send_stats.warning(&lane.safety).filter(|_| !lane.warned) {
-            warnings.push(Event { account: Some(*account), ..Event::new(EventKind::OptOutRate, None, sentence) });
+        } else if let Some(warning) = lane.send_stats.warning(&lane.safety).filter(|_| !lane.warned) {
+            warnings.push(Event { account: Some(*account), ..Event::new(EventKind::OptOutRate, None, warning) });
         }
     }
     tell(tx, &warnings, now).await?;
@@ -201,7 +203,7 @@ columns! {
     struct StopRow<'a> {
         account_id: AccountId,
         reason: &'a str,
-        message: &'a str,
+        detail: Json<&'a Detail>,
         until: Option<Timestamp>,
         times: i32,
     }
@@ -216,7 +218,7 @@ async fn stop(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<()
         .map(|(account_id, halt)| StopRow {
             account_id,
             reason: halt.reason.as_str(),
-            message: halt.message.as_str(),
+            detail: Json(&halt.detail),
             until: halt.stop.map(|stop| stop.until),
             times: halt.stop.map_or(1, |stop| number(stop.times)),
         })

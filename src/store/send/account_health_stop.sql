@@ -1,10 +1,10 @@
 with halted as (
-  insert into account_halt (account_id, reason, message, halted_at, until, times)
-  select account_id, reason, message, $6, until, times
-  from unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[], $5::int[])
-       as u (account_id, reason, message, until, times)
+  insert into account_halt (account_id, reason, detail, halted_at, until, times)
+  select account_id, reason, detail, $6, until, times
+  from unnest($1::int[], $2::text[], $3::jsonb[], $4::timestamptz[], $5::int[])
+       as u (account_id, reason, detail, until, times)
   on conflict (account_id) do update
-    set reason = excluded.reason, message = excluded.message, halted_at = excluded.halted_at,
+    set reason = excluded.reason, detail = excluded.detail, halted_at = excluded.halted_at,
         until = excluded.until, times = excluded.times
     where account_halt.until is not null
   returning account_id)

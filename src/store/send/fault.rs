@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::send_resources::Template;
 use crate::store::Error;
 use crate::store::columns::{Batch, columns};
@@ -15,7 +17,7 @@ columns! {
     struct FaultRow<'a> {
         account_id: AccountId,
         campaign_id: CampaignId,
-        fault: &'a str,
+        fault: Json<&'a Detail>,
         at: Timestamp,
         channel: Option<&'a str>,
         template: Option<&'a str>,
@@ -32,7 +34,7 @@ pub(super) struct Faults(BTreeMap<(AccountId, CampaignId), Fault>);
 /// One failure to send, and its cause.
 #[derive(Debug)]
 struct Fault {
-    sentence: String,
+    detail: Detail,
     at: Timestamp,
     /// The channel whose provider refused it, and the template if known; otherwise any template of the campaign.
     refused: Option<(String, Option<Template>)>,
@@ -49,20 +51,21 @@ impl Fault {
 }
 
 impl Faults {
-    pub(super) fn push(&mut self, run: (AccountId, CampaignId), sentence: String, at: Timestamp) {
-        self.0.entry(run).or_insert(Fault { sentence, at, refused: None });
+    pub(super) fn push(&mut self, run: (AccountId, CampaignId), detail: Detail, at: Timestamp) {
+        self.0.entry(run).or_insert(Fault { detail, at, refused: None });
     }
 
     /// Records a refusal by a channel, with the refused template if known: the provider may accept it again later.
     pub(super) fn refused(
         &mut self,
         run: (AccountId, CampaignId),
-        sentence: &str,
+        error: &str,
         (channel, template): (Option<&str>, Option<Template>),
         at: Timestamp,
     ) {
         let refused = channel.map(|channel| (channel.to_owned(), template));
-        self.0.entry(run).or_insert(Fault { sentence: sentence.to_owned(), at, refused });
+        let detail = Detail::Refused { text: error.to_owned() };
+        self.0.entry(run).or_insert(Fault { detail, at, refused });
     }
 
     /// Pauses the active runs, and schedules a look at the runs that they preempted.
@@ -73,7 +76,7 @@ impl Faults {
         let rows = self.0.iter().map(|((account_id, campaign_id), fault)| FaultRow {
             account_id: *account_id,
             campaign_id: *campaign_id,
-            fault: fault.sentence.as_str(),
+            fault: Json(&fault.detail),
             at: fault.at,
             channel: fault.channel(),
             template: fault.template().map(|template| template.name.as_str()),

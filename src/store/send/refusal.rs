@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use super::account_health as lane_health;
 use super::account_health::AccountRestriction;
 use super::fault::Faults;
 use crate::core::dispatch::account_health::{HealthRestriction, slow_down};
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::outcome::{Consequence, Reaction};
 use crate::core::lifecycle::run::{Reason, RunRestriction};
 use crate::core::lifecycle::send_resources::Template;
@@ -23,7 +25,8 @@ pub(in crate::store) type ChannelRestrictions = BTreeMap<String, ChannelRestrict
 #[derive(Debug, sqlx::FromRow)]
 pub(in crate::store) struct ChannelRestriction {
     channel: String,
-    message: String,
+    #[sqlx(json)]
+    detail: Detail,
     pub(in crate::store) until: Timestamp,
 }
 
@@ -31,7 +34,7 @@ impl ChannelRestriction {
     pub(in crate::store) fn halted(&self) -> RunRestriction {
         RunRestriction {
             reason: Reason::ChannelUnhealthy,
-            message: format!("channel `{}`: {}", self.channel, self.message),
+            detail: Detail::ChannelStopped { channel: self.channel.clone(), why: Box::new(self.detail.clone()) },
         }
     }
 }
@@ -41,7 +44,7 @@ pub(in crate::store) async fn halted_channels(
     now: Timestamp,
 ) -> Result<ChannelRestrictions, Error> {
     let rows: Vec<ChannelRestriction> =
-        sqlx::query_as("select channel, message, until from channel_halt where until > $1")
+        sqlx::query_as("select channel, detail, until from channel_halt where until > $1")
             .bind(now)
             .fetch_all(tx)
             .await
@@ -112,8 +115,8 @@ pub(in crate::store) async fn take_effect(
                 faults.refused((*account, *campaign), error, (*channel, template.map(Template::of)), now);
             }
             Some(Consequence::PauseAccount) => {
-                let reason = Reason::ChannelUnhealthy;
-                lane.halt = Some(AccountRestriction { reason, message: (*error).to_owned(), stop: None });
+                let (reason, detail) = (Reason::ChannelUnhealthy, Detail::Refused { text: (*error).to_owned() });
+                lane.halt = Some(AccountRestriction { reason, detail, stop: None });
             }
             Some(Consequence::PauseChannel) => {
                 if let Some(channel) = channel {
@@ -171,19 +174,20 @@ async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, n
         .collect();
     // Messages that left before the stop do not prolong it.
     let anew = channels.iter().filter(|(name, _)| last.get(**name).is_none_or(|stop| stop.until <= now));
-    let stops: Vec<(&str, &str, HealthRestriction)> = anew
-        .map(|(name, error)| (*name, *error, HealthRestriction::of_channel(last.get(*name).copied(), now)))
+    let refused = |error: &str| Detail::Refused { text: error.to_owned() };
+    let stops: Vec<(&str, Detail, HealthRestriction)> = anew
+        .map(|(name, error)| (*name, refused(error), HealthRestriction::of_channel(last.get(*name).copied(), now)))
         .collect();
     sqlx::query(
-        "insert into channel_halt (channel, message, halted_at, until, times)
-         select channel, message, $5, until, times
-         from unnest($1::text[], $2::text[], $3::timestamptz[], $4::int[]) as u (channel, message, until, times)
+        "insert into channel_halt (channel, detail, halted_at, until, times)
+         select channel, detail, $5, until, times
+         from unnest($1::text[], $2::jsonb[], $3::timestamptz[], $4::int[]) as u (channel, detail, until, times)
          on conflict (channel) do update
-           set message = excluded.message, halted_at = excluded.halted_at, until = excluded.until, times = excluded.times
+           set detail = excluded.detail, halted_at = excluded.halted_at, until = excluded.until, times = excluded.times
            where channel_halt.until <= $5",
     )
     .bind(stops.iter().map(|(name, ..)| *name).collect::<Vec<_>>())
-    .bind(stops.iter().map(|(_, error, _)| *error).collect::<Vec<_>>())
+    .bind(stops.iter().map(|(_, detail, _)| Json(detail)).collect::<Vec<_>>())
     .bind(stops.iter().map(|(.., stop)| stop.until).collect::<Vec<_>>())
     .bind(stops.iter().map(|(.., stop)| number(stop.times)).collect::<Vec<_>>())
     .bind(now)
@@ -195,10 +199,12 @@ async fn halt_channels(tx: &mut PgConnection, channels: &BTreeMap<&str, &str>, n
 
 /// Lifts the stops of channels that a person has checked or reconfigured, and returns the reasons of the stops. The
 /// lanes that wait for them are locked, and the caller schedules a look at their runs.
-pub(in crate::store) async fn lift_channels(tx: &mut PgConnection, channels: &[&str]) -> Result<Vec<String>, Error> {
-    sqlx::query_scalar("delete from channel_halt where channel = any($1) returning message")
-        .bind(channels)
-        .fetch_all(tx)
-        .await
-        .map_err(Error::during("lift the pauses of channels"))
+pub(in crate::store) async fn lift_channels(tx: &mut PgConnection, channels: &[&str]) -> Result<Vec<Detail>, Error> {
+    let lifted: Vec<Json<Detail>> =
+        sqlx::query_scalar("delete from channel_halt where channel = any($1) returning detail")
+            .bind(channels)
+            .fetch_all(tx)
+            .await
+            .map_err(Error::during("lift the pauses of channels"))?;
+    Ok(lifted.into_iter().map(|Json(detail)| detail).collect())
 }

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 
 use super::quota::{Returned, give_back};
 use crate::core::domain::{AccountId, CampaignId, MessageKey, NaiveDate, ReferralId, TargetKey, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::message::{State, step};
 use crate::core::lifecycle::outcome::{Finding, resolve};
@@ -187,19 +188,19 @@ fn events(rows: &[Row], state: State, actor: Option<&str>, reason: Option<&str>)
         let TargetKey { account, campaign, .. } = row.key().target;
         runs.entry((account, campaign)).or_default().push(row);
     }
-    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
     let event = |((account, campaign), rows): ((AccountId, CampaignId), Vec<&Row>)| {
-        let what = match rows[..] {
-            [row] => format!("the fate of {}", row.id),
-            _ => format!("the fate of {} messages", rows.len()),
+        let reason = reason.map(str::to_owned);
+        let detail = match rows[..] {
+            [row] => Detail::MessageResolved { message: row.id.clone(), state, reason: reason.clone() },
+            _ => Detail::MessagesResolved { messages: rows.len() as u64, state, reason: reason.clone() },
         };
         Event {
             account: Some(account),
             campaign: Some(campaign),
             before: Some(State::Uncertain.as_str().to_owned()),
             after: Some(state.as_str().to_owned()),
-            reason: reason.map(str::to_owned),
-            ..Event::new(EventKind::MessageResolved, actor, format!("{what} is known: {state}{why}"))
+            reason,
+            ..Event::new(EventKind::MessageResolved, actor, detail)
         }
     };
     runs.into_iter().map(event).collect()

@@ -52,5 +52,5 @@ async fn person(world: &mut World, id: &str) -> Result<Vec<String>, Error> {
 async fn run(world: &World, campaign: &str, account: &str) -> Result<Vec<String>, Error> {
     let wanted = Wanted { campaign: Some(campaign.to_owned()), account: Some(account.to_owned()), ..Wanted::default() };
     let runs = world.store().runs(&wanted).await?;
-    Ok(runs.into_iter().map(|run| format!("is {} ({}): {}", run.phase, run.reason, run.message)).collect())
+    Ok(runs.into_iter().map(|run| format!("is {} ({}): {}", run.phase, run.reason, run.detail)).collect())
 }

@@ -50,7 +50,7 @@ pub(super) fn run(row: &Run) -> Found {
             "account": row.account,
             "phase": row.phase,
             "reason": row.reason,
-            "message": row.message,
+            "message": row.detail.to_string(),
             "enrolled": row.counts.enrolled,
             "active": row.counts.active,
             "completed": row.counts.completed,

@@ -70,14 +70,15 @@ async fn whoever_has_one_run_go_on_has_not_looked_at_the_template_of_all() {
     let one = house.resume(Scope::Run(AccountId(1), CampaignId(1))).await;
     assert_eq!((one.lifted, house.stopped().await), (vec![], TEMPLATE.map(str::to_owned).to_vec()));
     let all = house.resume(Scope::Campaign(CampaignId(1))).await;
-    assert_eq!(all.lifted, ["wa: the template `welcome` (fr) is PAUSED"]);
+    let lifted: Vec<String> = all.lifted.iter().map(ToString::to_string).collect();
+    assert_eq!(lifted, ["wa: the template `welcome` (fr) is PAUSED"]);
     assert_eq!(house.stopped().await, NONE);
     // Of the same name elsewhere, where this campaign sends nothing.
     house.world.sql("update provider_stop set is_stopped = true, channel = 'other'").await;
     let dir = folder();
     let by_channel = tree(&channel(&dir)).replace("sequenceRef: templates", "channelRef: wa, sequenceRef: templates");
     house.world.apply(&by_channel).await;
-    assert_eq!(house.resume(Scope::Campaign(CampaignId(1))).await.lifted, Vec::<String>::new());
+    assert_eq!(house.resume(Scope::Campaign(CampaignId(1))).await.lifted, []);
     house.close().await;
 }
 
@@ -105,7 +106,7 @@ async fn a_lane_that_a_halted_channel_put_to_sleep_is_woken_with_it() {
     // A claim met the halt, and nobody has looked at the runs since.
     house
         .world
-        .sql("insert into channel_halt values ('wa', '190: no token', '2026-11-30T08:00Z', '2026-12-01Z', 1)")
+        .sql(r#"insert into channel_halt values ('wa', '{"code": "refused", "text": "190: no token"}', '2026-11-30T08:00Z', '2026-12-01Z', 1)"#)
         .await;
     house.world.sql("update lane set wake_at = '2026-12-01Z'").await;
     let now = house.world.now;
@@ -119,7 +120,7 @@ async fn whoever_resumes_a_channel_waits_for_whoever_moves_runs_on() {
     let mut house = house().await;
     house
         .world
-        .sql("insert into channel_halt values ('wa', '190: no token', '2026-11-30T08:00Z', '2026-12-01Z', 1)")
+        .sql(r#"insert into channel_halt values ('wa', '{"code": "refused", "text": "190: no token"}', '2026-11-30T08:00Z', '2026-12-01Z', 1)"#)
         .await;
     // Somebody has read that it is halted, and is about to say so of runs that wait for nothing yet.
     let mut moving = house.world.pool().begin().await.unwrap();

@@ -143,8 +143,8 @@ async fn old_posts_are_removed_after_a_week() {
     for _ in 0..2 {
         house.tell("message_template_status_update", &value).await;
     }
-    let told = "select message from event where kind = 'provider-notice'";
-    assert_eq!(house.world.column(told).await, ["wa: the template `welcome` (fr) is PAUSED"]);
+    let told = "select detail from event where kind = 'provider-notice'";
+    assert_eq!(house.world.sentences(told).await, ["wa: the template `welcome` (fr) is PAUSED"]);
     let counts = "select concat((select count(*) from webhook), ' ', (select count(*) from inbound))";
     for (now, left) in
         [("2026-12-07T08:59:00Z", "3 1"), ("2026-12-07T09:00:00Z", "0 1"), ("2027-01-05T08:00:00Z", "0 1")]

@@ -140,8 +140,8 @@ async fn a_template_that_is_paused_pauses_who_uses_it_until_it_is_approved_again
         let minute = house.world.count("inbound").await;
         house.template(minute, stop, Some("pt_BR")).await;
         assert_eq!(house.stopped().await, TEMPLATE, "{stop}");
-        let said: String = house.world.one("select min(message) from run where phase = 'paused'").await;
-        assert_eq!(said, format!("wa: the template `welcome` (pt_BR) is {stop}"));
+        let said = house.world.sentences("select distinct detail from run where phase = 'paused'").await;
+        assert_eq!(said, [format!("wa: the template `welcome` (pt_BR) is {stop}")]);
         house.template(minute + 1, lift, Some("pt_BR")).await;
         assert_eq!(house.stopped().await, NONE, "{lift}");
     }
@@ -255,8 +255,8 @@ async fn an_account_that_is_disabled_or_restricted_stops_its_numbers_until_it_is
     let ban = |state: &str| json!({"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": state}});
     house.business(1, &ban("DISABLE")).await;
     assert_eq!(house.stopped().await, ALL);
-    let said: String = house.world.one("select min(message) from run where phase = 'paused'").await;
-    assert_eq!(said, "wa: DISABLED_UPDATE for the account waba: DISABLE");
+    let said = house.world.sentences("select distinct detail from run where phase = 'paused'").await;
+    assert_eq!(said, ["wa: DISABLED_UPDATE for the account waba: DISABLE"]);
     house.business(2, &ban("REINSTATE")).await;
     assert_eq!(house.stopped().await, NONE);
     // One that belongs to another account there goes on.
@@ -289,7 +289,7 @@ async fn whoever_has_looked_lifts_all_that_stops_a_channel_and_the_log_says_who(
     house.business(1, &json!({"event": "ACCOUNT_DELETED"})).await;
     house
         .world
-        .sql("insert into channel_halt values ('wa', '190: no token', '2026-11-30T08:00Z', '2026-12-01Z', 1)")
+        .sql(r#"insert into channel_halt values ('wa', '{"code": "refused", "text": "190: no token"}', '2026-11-30T08:00Z', '2026-12-01Z', 1)"#)
         .await;
     house.world.facts_changed().await;
     house.world.settle().await;
@@ -305,15 +305,15 @@ async fn whoever_has_looked_lifts_all_that_stops_a_channel_and_the_log_says_who(
     insta::assert_snapshot!(session(&house.world.url(), &commands));
     house.world.settle().await;
     assert_eq!(house.stopped().await, NONE);
-    let told = house.world.column("select actor || ': ' || message from event where kind = 'override-set'").await;
-    assert_eq!(told, ["maria: maria resumed the channel `wa`: renewed the token"]);
+    let told = house.world.told("select detail, actor from event where kind = 'override-set'").await;
+    assert_eq!(told, ["maria maria resumed the channel `wa`: renewed the token"]);
     house.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_channel_that_is_made_anew_is_tried_anew() {
     let mut house = house().await;
-    let halt = "insert into channel_halt values ('wa', '190: no token', '2026-11-30T08:00Z', '2026-12-01Z', 1)";
+    let halt = r#"insert into channel_halt values ('wa', '{"code": "refused", "text": "190: no token"}', '2026-11-30T08:00Z', '2026-12-01Z', 1)"#;
     house.world.sql(halt).await;
     house.world.facts_changed().await;
     house.world.settle().await;

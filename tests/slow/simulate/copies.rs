@@ -61,12 +61,12 @@ async fn lived_in() -> TestDatabase {
     let pause = "insert into override (account_id, action, actor, reason, created_at, until)
                  select id, 'pause', 'maria', 'audit', '2026-12-01Z', '2026-12-02Z' from account limit 1";
     let halts = "with account_halt as (
-                   insert into account_halt (account_id, reason, message, halted_at, until, times)
-                   select id, 'failure-rate', 'bad', '2026-11-01Z', '2026-11-02Z', 1 from account limit 1)
-                 insert into channel_halt (channel, message, halted_at, until, times)
-                 values ('wa', 'bad', '2026-11-01Z', '2026-11-02Z', 1)";
+                   insert into account_halt (account_id, reason, detail, halted_at, until, times)
+                   select id, 'failure-rate', '{}', '2026-11-01Z', '2026-11-02Z', 1 from account limit 1)
+                 insert into channel_halt (channel, detail, halted_at, until, times)
+                 values ('wa', '{}', '2026-11-01Z', '2026-11-02Z', 1)";
     let stops = "with sender as (insert into sender values ('wa', '901', '237600000901', 'waba'))
-                 insert into provider_stop values ('wa', 'template', 'welcome', 'fr', '2026-11-01Z', true, null, 'paused')";
+                 insert into provider_stop values ('wa', 'template', 'welcome', 'fr', '2026-11-01Z', true, null, '{}')";
     for facts in [pause, halts, stops] {
         sqlx::query(facts).execute(&database.pool).await.unwrap();
     }

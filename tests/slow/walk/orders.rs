@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use relance::core::domain::{AccountId, CampaignId, Name, Timestamp};
-use relance::core::lifecycle::overrides::{Action, Override, Overrides, Scope};
+use relance::core::lifecycle::overrides::{Action, Override, Overrides, Scope, StandingOrder};
 use relance::store::Ordered;
 
 use super::{ACCOUNTS, CAMPAIGNS, Walk};
@@ -48,8 +48,9 @@ impl Walk {
         at: Timestamp,
     ) -> Option<Action> {
         let (_, orders) = self.orders.iter().rev().find(|(so_far, _)| *so_far <= place)?;
-        let orders: Overrides = orders.iter().cloned().collect();
-        orders.about(account, campaign).at(at).map(|order| order.action)
+        let standing = |(id, order)| StandingOrder { id, order };
+        let orders: Overrides = (1..).zip(orders.iter().cloned()).map(standing).collect();
+        orders.about(account, campaign).at(at).map(|standing| standing.order.action)
     }
 
     async fn clear(&mut self, scope: Scope) {

@@ -40,11 +40,11 @@ const NEVER: [(&str, &str); 13] = [
         "an event does not follow from the one before, or changes nothing",
         "select concat_ws(' ', id, before, after, reason) from (
            select *, lag(after) over run as last_phase, lag(reason) over run as last_reason,
-                     lag(message) over run as last_message from event
+                     lag(detail) over run as last_detail from event
            where kind in ('run-created', 'run-phase')
            window run as (partition by account_id, campaign_id order by id)) e
          where before is distinct from last_phase
-            or (after, reason, message) = (last_phase, last_reason, last_message)",
+            or (after, reason, detail - 'order') = (last_phase, last_reason, last_detail - 'order')",
     ),
     (
         "two messages of one day for one person",

@@ -3,14 +3,15 @@
 use super::check::Check;
 use super::question::{LaneRestriction, Person, Question, Quota};
 use crate::core::domain::{Consent, NaiveDate, Opening, Timestamp, Windows, Zone};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::run::Phase;
 use crate::core::manifest::desired::ConsentPolicy;
 
 /// The facts that the words need and the checks do not.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting<'a> {
-    /// The run's recorded phase, and its message.
-    pub run: (Phase, &'a str),
+    /// The run's recorded phase, and its detail.
+    pub run: (Phase, &'a Detail),
     pub windows: &'a Windows,
     /// The zone of the windows.
     pub zone: &'a Zone,
@@ -58,9 +59,9 @@ pub(super) fn inputs(check: Check, q: &Question, setting: &Setting<'_>) -> Strin
 }
 
 fn run(q: &Question, setting: &Setting<'_>) -> String {
-    let (phase, sentence) = setting.run;
+    let (phase, detail) = setting.run;
     let run = if phase == q.run.phase {
-        format!("{phase}: {sentence}")
+        format!("{phase}: {detail}")
     } else {
         format!("{phase} on record, but its manifest does not want it to run")
     };
@@ -140,6 +141,7 @@ mod tests {
     use crate::core::dispatch::gate::check::Check;
     use crate::core::dispatch::gate::question::{Account, Person, Question, Quota, Run};
     use crate::core::domain::{Consent, NaiveDate, Opening, Timestamp, Weekday, Window, Windows, Zone};
+    use crate::core::lifecycle::detail::Detail;
     use crate::core::lifecycle::run::Phase;
     use crate::core::manifest::desired::ConsentPolicy;
 
@@ -180,7 +182,7 @@ mod tests {
         let windows = Windows { windows: vec![window], blackouts: vec![] };
         let zone = Zone::parse("Africa/Douala").unwrap();
         let mut setting = Setting {
-            run: (Phase::Active, "enrolling and sending"),
+            run: (Phase::Active, &Detail::Running),
             windows: &windows,
             zone: &zone,
             paid_at: None,
@@ -224,7 +226,7 @@ mod tests {
         let third = third.iter().filter(|(check, _)| *check == Check::Consent);
         let first = told(&other, |setting| setting.paid_at = Some(at("2026-11-25T08:00:00Z")));
         let second = told(&stopped, |setting| {
-            setting.run = (Phase::Paused, "paused in its manifest");
+            setting.run = (Phase::Paused, &Detail::PausedInManifest);
             setting.suppressed_at = Some(at("2026-11-26T08:00:00Z"));
         });
         let lines: Vec<String> = first

@@ -46,6 +46,7 @@ pub fn steps(question: &Question, setting: &Setting<'_>) -> Vec<Step> {
 mod tests {
     use super::{Account, Check, Hold, LaneRestriction, Person, Question, Quota, Run, Setting, Verdict, decide, steps};
     use crate::core::domain::{Consent, Opening, Timestamp, Windows, Zone};
+    use crate::core::lifecycle::detail::Detail;
     use crate::core::lifecycle::run::Phase;
     use crate::core::lifecycle::target::Exit;
     use crate::core::manifest::desired::ConsentPolicy;
@@ -164,7 +165,7 @@ mod tests {
         let deciding = |question: &Question| {
             let (windows, zone) = (Windows { windows: vec![], blackouts: vec![] }, Zone::utc());
             let setting = Setting {
-                run: (Phase::Active, ""),
+                run: (Phase::Active, &Detail::None),
                 windows: &windows,
                 zone: &zone,
                 paid_at: None,

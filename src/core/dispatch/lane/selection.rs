@@ -9,6 +9,7 @@ use crate::core::dispatch::pacing;
 use crate::core::dispatch::pacing::Pace;
 use crate::core::dispatch::program::{CampaignProgram, Program, Rendered};
 use crate::core::domain::{CampaignId, MessageKey, NaiveDate, Name, Phone, ReferralId, TargetKey, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::target::Exit;
 
 /// The due people of a lane: from each run at most its batch limit.
@@ -32,7 +33,7 @@ pub struct Selection {
     /// The runs that an account restriction stops. Their next reconciliation pauses them.
     pub halted: Vec<CampaignId>,
     /// The messages that could not be rendered: their runs pause.
-    pub faults: Vec<(CampaignId, String)>,
+    pub faults: Vec<(CampaignId, Detail)>,
     /// The instant of the selection.
     pub at: Timestamp,
     /// The account's local day, in which the messages count.
@@ -158,9 +159,9 @@ impl<'a> Turn<'a> {
             }
             Verdict::Send => match self.asking.send(campaign, target, candidate) {
                 Ok(send) => self.take(send),
-                Err(fault) => {
+                Err(text) => {
                     self.closed.insert(run.campaign);
-                    self.draw.faults.push((run.campaign, fault));
+                    self.draw.faults.push((run.campaign, Detail::NotRendered { text }));
                 }
             },
         }

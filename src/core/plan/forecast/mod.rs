@@ -51,7 +51,7 @@ pub fn admit(
         let Some(end) = account.facts.subscription_ends_at.filter(|end| *end > now) else { return (outlooks, refused) };
         let outlives = |at: &usize| {
             let run = &runs[*at];
-            let at_once = run.orders.at(now).is_some_and(|order| order.action == Action::Start);
+            let at_once = run.orders.at(now).is_some_and(|order| order.order.action == Action::Start);
             let asked =
                 !at_once && !run.started && !run.refused && run.spec.past_subscription == PastSubscription::Refuse;
             asked && outlooks[*at].outlives(end)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::outlook::{Endless, Finish, Limit, Outlook};
 use super::run::Run;
 use crate::core::domain::{NaiveDate, Opening, Timestamp, Zone};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass};
 use crate::core::lifecycle::ordering::{Order, Peer, Peers};
 use crate::core::lifecycle::run::{Ahead, Phase, Reason, Situation, Status, Unable, next};
@@ -51,7 +52,7 @@ impl<'a> State<'a> {
         let zone = schedule.timezone.as_ref().unwrap_or(account);
         let reason = if run.faulty { Reason::TemplateError } else { Reason::Manifest };
         Self {
-            status: Status { phase: run.phase, reason, message: String::new() },
+            status: Status { phase: run.phase, reason, detail: Detail::None },
             zone,
             start_at: schedule.start_at.map(|moment| moment.at(zone)),
             end_at: schedule.end_at.map(|moment| moment.at(zone)),
@@ -90,7 +91,7 @@ impl<'a> State<'a> {
             started,
             behind: among.order.behind(self.run.id, among.peers),
             preempted: among.order.preempted(self.run.id, among.peers, among.policy),
-            ahead: if self.run.refused { Ahead::Outlives(String::new()) } else { Ahead::Free },
+            ahead: if self.run.refused { Ahead::Outlives(Detail::None) } else { Ahead::Free },
             unable: among.unable,
             // The forecast assumes that restrictions of the account are over by then; otherwise plans do not matter.
             halted: None,
@@ -104,7 +105,7 @@ impl<'a> State<'a> {
             last_pass_found: self.last_pass_found,
             target_cap_reached: spec.limits.targets.is_some_and(|cap| self.taken.ever >= u64::from(cap)),
             has_active_targets: anybody_active,
-            template_error: faulty.then(String::new),
+            template_error: faulty.then_some(Detail::None),
         };
         let before = self.status.phase;
         self.status = next(&self.status, &situation, now);

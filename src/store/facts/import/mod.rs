@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use self::copy::Rows;
 use self::merge::{Merged, run};
 use crate::core::domain::{AccountFact, AccountId, ReferralFact, Timestamp};
+use crate::core::lifecycle::detail::{Detail, Facts};
 use crate::core::lifecycle::event::EventKind;
 use crate::store::event::{Event, tell};
 use crate::store::lock::lock_imports;
@@ -110,7 +111,7 @@ impl Store {
         };
         lock_imports(&mut tx).await?;
         let merged = account::merge(&mut tx, age.now, staged.rows).await?;
-        self.tell_import(&mut tx, "accounts", staged.refused, &merged, age.now).await?;
+        self.tell_import(&mut tx, Facts::Accounts, staged.refused, &merged, age.now).await?;
         tx.commit().await.map_err(Error::during("commit the import"))?;
         Ok(Ok((staged.result, merged)))
     }
@@ -139,26 +140,24 @@ impl Store {
         };
         lock_imports(&mut tx).await?;
         let merged = referral::merge(&mut tx, age.now, staged.rows).await?;
-        self.tell_import(&mut tx, "referrals", staged.refused, &merged, age.now).await?;
+        self.tell_import(&mut tx, Facts::Referrals, staged.refused, &merged, age.now).await?;
         tx.commit().await.map_err(Error::during("commit the import"))?;
         Ok(Ok((staged.result, merged)))
     }
 
-    /// Logs an import of `what`; `refused` of its rows were not staged.
+    /// Logs an import of `facts`; `refused` of its rows were not staged.
     async fn tell_import(
         &self,
         tx: &mut PgConnection,
-        what: &str,
+        facts: Facts,
         refused: u64,
         merged: &Merged,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let Merged { inserted, updated, unchanged, rejected } = merged;
+        let Merged { inserted, updated, unchanged, ref rejected } = *merged;
         let rejected = refused + rejected.len() as u64;
-        let sentence = format!(
-            "imported {what}: {inserted} inserted, {updated} updated, {unchanged} unchanged, {rejected} rejected"
-        );
-        tell(tx, &[Event::new(EventKind::Import, self.actor(), sentence)], now).await
+        let detail = Detail::Imported { facts, inserted, updated, unchanged, rejected };
+        tell(tx, &[Event::new(EventKind::Import, self.actor(), detail)], now).await
     }
 }
 

@@ -3,12 +3,13 @@
 use sqlx::PgConnection;
 
 use crate::core::domain::Timestamp;
+use crate::core::lifecycle::detail::Detail;
 use crate::store::Error;
 
 /// The columns of [`PhaseRow`] from `event e`, `account a` and `campaign c`.
 macro_rules! phase_columns {
     () => {
-        "e.id, e.at, a.external_id as account, c.name as campaign, e.before, e.after, e.reason, e.message"
+        "e.id, e.at, a.external_id as account, c.name as campaign, e.before, e.after, e.reason, e.detail"
     };
 }
 use super::entry::{Entry, EntryKind};
@@ -22,18 +23,19 @@ pub(super) struct PhaseRow {
     before: Option<String>,
     after: String,
     reason: String,
-    message: String,
+    #[sqlx(json)]
+    detail: Detail,
 }
 
 impl PhaseRow {
     pub(super) fn entry(self) -> Entry {
-        let Self { at, account, campaign, before, after, reason, message } = self;
+        let Self { at, account, campaign, before, after, reason, detail } = self;
         let (kind, what) = match before {
             None => (EntryKind::RunCreated, "was made as"),
             Some(before) if before == after => (EntryKind::RunPhase, "stays"),
             Some(_) => (EntryKind::RunPhase, "became"),
         };
-        let sentence = format!("the run {what} {after} ({reason}): {message}");
+        let sentence = format!("the run {what} {after} ({reason}): {detail}");
         Entry { at, kind, account, referral: None, campaign: Some(campaign), day: None, sentence }
     }
 }

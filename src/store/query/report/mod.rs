@@ -11,6 +11,7 @@ pub use self::people::Unreached;
 use crate::core::dispatch::gate;
 use crate::core::dispatch::lane::DayCount;
 use crate::core::domain::{AccountId, CampaignId, NaiveDate, Timestamp, Zone};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::run::Phase;
 use crate::core::lifecycle::target::Exit;
 use crate::core::manifest::desired::policy::{AccountPolicy, Policies};
@@ -58,7 +59,7 @@ pub struct RunTotals {
     pub campaign: CampaignId,
     pub phase: Phase,
     pub reason: String,
-    pub message: String,
+    pub detail: Detail,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     /// Targets enrolled since the instant.
@@ -172,7 +173,8 @@ impl Store {
             campaign_id: i32,
             phase: String,
             reason: String,
-            message: String,
+            #[sqlx(json)]
+            detail: Detail,
             started_at: Option<Timestamp>,
             finished_at: Option<Timestamp>,
             enrolled: i64,
@@ -180,7 +182,7 @@ impl Store {
             next_due_at: Option<Timestamp>,
         }
         let rows: Vec<Row> = sqlx::query_as(
-            "select r.account_id, r.campaign_id, r.phase, r.reason, r.message, r.started_at, r.finished_at,
+            "select r.account_id, r.campaign_id, r.phase, r.reason, r.detail, r.started_at, r.finished_at,
                     coalesce(t.enrolled, 0) as enrolled, coalesce(t.active, 0) as active, t.next_due_at
              from run r left join (
                select account_id, campaign_id, count(*) filter (where enrolled_at >= $1) as enrolled,
@@ -198,7 +200,7 @@ impl Store {
                 campaign: CampaignId(row.campaign_id),
                 phase: Phase::parse(&row.phase).ok_or_else(|| strange("a phase", &row.phase))?,
                 reason: row.reason,
-                message: row.message,
+                detail: row.detail,
                 started_at: row.started_at,
                 finished_at: row.finished_at,
                 enrolled: row.enrolled.unsigned_abs(),

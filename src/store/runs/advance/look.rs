@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 
 use crate::core::dispatch::gate;
 use crate::core::domain::{AccountId, CampaignId, Moment, Timestamp};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::ordering::{Order, Peer, Peers};
 use crate::core::lifecycle::overrides::{Orders, Overrides};
 use crate::core::lifecycle::restriction::{Restriction, Restrictions};
@@ -43,7 +44,8 @@ pub(super) struct RunRow {
     pub(super) campaign_id: i32,
     phase: String,
     reason: String,
-    message: String,
+    #[sqlx(json)]
+    detail: Detail,
     started_at: Option<Timestamp>,
     timezone: String,
     subscription_ends_at: Option<Timestamp>,
@@ -56,7 +58,8 @@ pub(super) struct RunRow {
     external_id: String,
     labels: serde_json::Value,
     halt_reason: Option<String>,
-    halt_message: Option<String>,
+    #[sqlx(json(nullable))]
+    halt_detail: Option<Detail>,
     halted_until: Option<Timestamp>,
     taken: i64,
     active: bool,
@@ -74,8 +77,8 @@ pub(super) struct Look {
     pub(super) concerns: bool,
     /// True if the end of the run must be computed.
     pub(super) ahead: bool,
-    /// The sentence of its event; empty if there is none.
-    pub(super) told: String,
+    /// The detail of its event.
+    pub(super) told: Detail,
     /// The operator who caused the change.
     pub(super) actor: Option<String>,
     /// The time of the next look, even if nothing happens before.
@@ -153,7 +156,7 @@ pub(super) async fn peers(
         let phase = Phase::parse(&phase).ok_or_else(|| strange("a phase", &phase)).map_err(decode(READ))?;
         let reason = Reason::parse(&reason).ok_or_else(|| strange("a reason", &reason)).map_err(decode(READ))?;
         let orders = overrides.about(AccountId(account), CampaignId(campaign));
-        let status = Status { phase, reason, message: String::new() };
+        let status = Status { phase, reason, detail: Detail::None };
         all.entry(account).or_default().set(CampaignId(campaign), Peer::of(&status, orders, now));
     }
     Ok(all)
@@ -168,7 +171,7 @@ pub(super) fn senders(rows: &[RunRow], scene: &Scene<'_>) -> Vec<String> {
 
 /// Builds the pause of a number that its provider restricts.
 fn halted_by(stop: &Restriction) -> RunRestriction {
-    RunRestriction { reason: Reason::ChannelUnhealthy, message: stop.message.clone() }
+    RunRestriction { reason: Reason::ChannelUnhealthy, detail: stop.detail.clone() }
 }
 
 impl RunRow {
@@ -181,7 +184,7 @@ impl RunRow {
     ) -> Result<Look, sqlx::Error> {
         let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
         let reason = Reason::parse(&self.reason).ok_or_else(|| strange("a reason", &self.reason))?;
-        let status = Status { phase, reason, message: self.message.clone() };
+        let status = Status { phase, reason, detail: self.detail.clone() };
         let facts = gate::Account::new(self.subscription_ends_at, self.connected);
         let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
         let policy = scene.policies.of(&self.external_id, &self.labels);
@@ -223,8 +226,8 @@ impl RunRow {
                 .is_some_and(|cap| self.taken >= i64::from(cap)),
             has_active_targets: self.active,
             template_error: (self.faulty && status.reason == Reason::TemplateError)
-                .then(|| status.message.clone())
-                .or_else(|| template.map(|stop| stop.message.clone())),
+                .then(|| status.detail.clone())
+                .or_else(|| template.map(|stop| stop.detail.clone())),
         };
         let after = next(&status, &situation, now);
         let moves = match after.phase {
@@ -236,8 +239,8 @@ impl RunRow {
             Phase::Completed | Phase::Cancelled => [None; 4],
         };
         let check_at = moves.into_iter().flatten().filter(|at| *at > now).min();
-        // A changed order of an operator may change only the sentence.
-        let reordered = reason == Reason::Operator && status.message != after.message;
+        // Another order of an operator may change only the detail.
+        let reordered = reason == Reason::Operator && status.detail != after.detail;
         let concerns = reordered || Peer::of(&status, orders, now) != Peer::of(&after, orders, now);
         let old = self.look_again_at().is_none_or(|at| at <= now);
         let ahead = matches!(after.reason, Reason::LookingAhead | Reason::OutlivesSubscription) && old;
@@ -250,11 +253,11 @@ impl RunRow {
 impl RunRow {
     /// Returns the reason the account is stopped, if it is.
     fn halted(&self) -> Result<Option<RunRestriction>, sqlx::Error> {
-        let Some((reason, message)) = self.halt_reason.as_deref().zip(self.halt_message.clone()) else {
+        let Some((reason, detail)) = self.halt_reason.as_deref().zip(self.halt_detail.clone()) else {
             return Ok(None);
         };
         let reason = Reason::parse(reason).ok_or_else(|| strange("a reason", reason))?;
-        Ok(Some(RunRestriction { reason, message }))
+        Ok(Some(RunRestriction { reason, detail }))
     }
 
     /// Says if the run would end before the subscription does, where its campaign requires that.
@@ -262,19 +265,12 @@ impl RunRow {
         let Some(end) = self.subscription_ends_at.filter(|_| spec.past_subscription == PastSubscription::Refuse) else {
             return Ahead::Free;
         };
-        let until = end.format("%Y-%m-%d");
         match (self.look_again_at().filter(|at| *at > now), self.foreseen_end) {
             // The run keeps its status while its end is computed again.
-            (None, _) if reason == Reason::OutlivesSubscription => Ahead::Outlives(self.message.clone()),
+            (None, _) if reason == Reason::OutlivesSubscription => Ahead::Outlives(self.detail.clone()),
             (None, _) => Ahead::Unknown,
             (Some(_), Some(finish)) if finish <= end => Ahead::Free,
-            (Some(_), Some(finish)) => {
-                let finish = finish.format("%Y-%m-%d");
-                Ahead::Outlives(format!("would end on {finish}, and the subscription of its account ends on {until}"))
-            }
-            (Some(_), None) => {
-                Ahead::Outlives(format!("would not end before the subscription of its account does, on {until}"))
-            }
+            (Some(_), finish) => Ahead::Outlives(Detail::OutlivesSubscription { finish, end }),
         }
     }
 
@@ -284,23 +280,26 @@ impl RunRow {
     }
 }
 
-/// Returns the sentence of a change: the reason for the new phase, and the fate of an operator's order if one applied.
+/// Returns the detail of a change: the reason for the new phase, and the fate of an operator's order if one applied.
 fn told(
     before: &Status,
     after: &Status,
     orders: Orders<'_>,
     replaced: Option<&Replaced<'_>>,
     now: Timestamp,
-) -> String {
-    if before.reason == Reason::Operator && before.message != after.message {
-        if let Some(replaced) = replaced.filter(|one| one.order == before.message && one.by != after.message) {
-            return format!("{}; {}", replaced.by, after.message);
+) -> Detail {
+    let followed = before.followed().filter(|_| before.detail != after.detail);
+    let end = match (followed, replaced) {
+        (Some(order), Some(replaced)) if replaced.order == order => {
+            Some(replaced.by).filter(|by| **by != after.detail).cloned()
         }
-        if orders.ended(&before.message, now) {
-            return format!("the time of the order is over; {}", after.message);
-        }
+        (Some(order), _) if orders.has_ended(order, now) => Some(Detail::OrderTimeOver),
+        _ => None,
+    };
+    match end {
+        Some(end) => Detail::AfterOrder { end: Box::new(end), then: Box::new(after.detail.clone()) },
+        None => after.detail.clone(),
     }
-    after.message.clone()
 }
 
 /// Returns the operator whose order the run now follows, or who released it.
@@ -312,8 +311,8 @@ fn actor(
     now: Timestamp,
 ) -> Option<String> {
     if after.reason == Reason::Operator {
-        return orders.at(now).map(|order| order.actor.clone());
+        return orders.at(now).map(|standing| standing.order.actor.clone());
     }
-    let replaced = replaced.filter(|one| before.reason == Reason::Operator && one.order == before.message);
+    let replaced = replaced.filter(|one| before.followed() == Some(one.order));
     replaced.map(|one| one.actor.to_owned())
 }

@@ -6,6 +6,7 @@ mod queue;
 use std::collections::{BTreeSet, HashMap};
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use self::look::{Look, Looking, due_runs, peers, senders};
 use self::queue::next_in_queues;
@@ -128,13 +129,13 @@ async fn save(tx: &mut PgConnection, looks: &[Look], now: Timestamp) -> Result<(
         .bind(looks.iter().map(|look| look.campaign.0).collect::<Vec<_>>())
         .bind(looks.iter().map(|look| look.after.phase.as_str()).collect::<Vec<_>>())
         .bind(looks.iter().map(|look| look.after.reason.as_str()).collect::<Vec<_>>())
-        .bind(looks.iter().map(|look| look.after.message.as_str()).collect::<Vec<_>>())
+        .bind(looks.iter().map(|look| Json(&look.after.detail)).collect::<Vec<_>>())
         .bind(looks.iter().map(|look| look.check_at).collect::<Vec<_>>())
         .bind(now)
         .bind(
             looks.iter().filter(|look| look.after.phase != look.before).map(|look| look.account.0).collect::<Vec<_>>(),
         )
-        .bind(looks.iter().map(|look| look.told.as_str()).collect::<Vec<_>>())
+        .bind(looks.iter().map(|look| Json(&look.told)).collect::<Vec<_>>())
         .bind(looks.iter().map(|look| look.ahead).collect::<Vec<_>>())
         .bind(looks.iter().map(|look| look.actor.as_deref()).collect::<Vec<_>>())
         .execute(tx)
