@@ -105,7 +105,7 @@ async fn the_commands_speak_of_one_plan() {
     let (_, error, _) = run(&["approve", "0123", "--reason", "meant", "--actor", "awa"]);
     assert!(error.contains(&format!("not what the daemon plans any more: that is `{digest}`")), "{error}");
     for (args, said) in [
-        (&["approve", digest, "--reason", "meant"], "nobody says who"),
+        (&["approve", digest, "--reason", "meant"], "no actor is known"),
         (&["approve", digest, "--reason", " "], "`--reason` is empty"),
     ] {
         let args = if said.contains("--reason") { [&args[..], &["--actor", "awa"]].concat() } else { args.to_vec() };

@@ -75,7 +75,7 @@ impl Stage {
             assert_eq!(stage.fault(line, &check), None);
         }
         stage.world.channel.fail(UNLUCKY, setting.faults());
-        stage.world.run_for(TimeDelta::hours(30)).await;
+        stage.world.run_for(TimeDelta::hours(25)).await;
         match setting {
             Setting::Usual => {}
             Setting::RefusedChannel => stage.wait_for_refusal().await,
