@@ -218,6 +218,10 @@ async fn a_gateway_of_plain_text_says_in_words_what_it_refused() {
         receiver.answer(&[answer]);
         assert_eq!(reaction(one(&text, message(1)).await), wanted, "{answer:?}");
     }
+    // Such a text may repeat the request, so the error has only the words of the rule.
+    receiver.answer(&[said(200, "ERR 105 for +237671000001")]);
+    let wanted = Outcome::refused("answered 200, with `ERR 105`", Reaction::PauseChannel);
+    assert_eq!(one(&text, message(1)).await, wanted);
     receiver.answer(&[said(200, "OK 17")]);
     assert!(matches!(one(&text, message(1)).await, Outcome::Accepted { .. }));
 }

@@ -71,7 +71,7 @@ impl Example {
 
     async fn follows(&self, cases: &[(Said, Follows)]) {
         for ((status, header, body), wanted) in cases {
-            self.receiver.answer(&[Answer::Says(*status, *header, *body)]);
+            self.receiver.answer(&[Answer::Says(*status, header, body)]);
             let [outcome] = &self.channel.hand_over(&[message(1)], now()).await[..] else { panic!() };
             let found = match outcome {
                 Outcome::Accepted { provider_id } => {

@@ -7,7 +7,7 @@ use crate::channel::outgoing::{Reply, Silence};
 use crate::channel::refusal_text::{retry_after, short};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::outcome::{Outcome, Reaction};
-use crate::core::manifest::desired::{Http as Spec, Meaning};
+use crate::core::manifest::desired::{AnswerRule, Http as Spec, Meaning};
 
 /// The places in an answer where gateways state a reason.
 const WORDS: [&str; 11] = [
@@ -40,7 +40,7 @@ pub(super) fn outcome(spec: &Spec, reply: &Reply, asked: Asked<'_>) -> Outcome {
     let answer = Answer { spec, reply, json, asked };
     let body = String::from_utf8_lossy(&reply.body);
     let rule = spec.errors.iter().find(|rule| rule.applies(reply.status, answer.json.as_ref(), &body));
-    rule.map_or_else(|| answer.by_status(), |rule| answer.by_meaning(rule.means))
+    rule.map_or_else(|| answer.by_status(), |rule| answer.by_rule(rule))
 }
 
 /// Returns the outcome of a message without an answer.
@@ -61,8 +61,8 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    fn by_meaning(&self, means: Meaning) -> Outcome {
-        let reaction = match means {
+    fn by_rule(&self, rule: &AnswerRule) -> Outcome {
+        let reaction = match rule.means {
             Meaning::Sent => {
                 let provider_id = self.id().unwrap_or_else(|| self.asked.id.to_owned());
                 return Outcome::Accepted { provider_id };
@@ -75,7 +75,12 @@ impl Answer<'_> {
             Meaning::PauseAccount => Reaction::PauseAccount,
             Meaning::PauseChannel => Reaction::PauseChannel,
         };
-        Outcome::refused(self.said(), reaction)
+        // A body of plain text may repeat the request, so only the words of the rule are kept.
+        let error = match (&rule.contains, &self.json) {
+            (Some(part), None) => format!("{}, with `{part}`", self.said()),
+            (_, _) => self.said(),
+        };
+        Outcome::refused(error, reaction)
     }
 
     fn by_status(&self) -> Outcome {
@@ -83,7 +88,7 @@ impl Answer<'_> {
         let any = self.spec.success_statuses.is_empty();
         let is_success = if any { (200..300).contains(&status) } else { self.spec.success_statuses.contains(&status) };
         match status {
-            _ if is_success => self.accepted(said),
+            _ if is_success => self.accepted(&said),
             200..=299 => Outcome::Unknown { error: format!("{said}, which is none of `successStatuses`") },
             429 => Outcome::refused(said, Reaction::Throttle { after: self.wait() }),
             503 if self.reply.header("retry-after").is_some() => {
@@ -100,7 +105,7 @@ impl Answer<'_> {
     }
 
     /// Returns the outcome of an answer with a status of success.
-    fn accepted(&self, said: String) -> Outcome {
+    fn accepted(&self, said: &str) -> Outcome {
         if let Some(success) = &self.spec.success {
             let pointer = &success.pointer;
             match self.json.as_ref().and_then(|json| json.pointer(pointer)) {
