@@ -1,11 +1,10 @@
 //! HTTP calls to third-party servers: with a deadline, over TLS, without redirects. Addresses and headers may be
 //! secrets, so no error contains one.
 //!
-//! [`Outgoing::post_json`] serves callers that need only the status. It drops the body of the answer, which often
-//! repeats parts of the request. [`Outgoing::exchange`] serves callers that need the answer. Its error states if the
-//! other side may have read the request.
+//! The error of [`Outgoing::exchange`] states if the other side may have read the request. The body of an answer often
+//! repeats parts of the request, so a caller that does not need it ignores it.
 
-use std::fmt::{self, Display, Formatter};
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use thiserror::Error;
 
-/// The longest duration of a call by [`Outgoing::post_json`].
+/// The longest duration of a call whose caller sets no limit of its own.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The content type of most bodies.
@@ -55,7 +54,7 @@ impl<'a> Call<'a> {
 }
 
 impl fmt::Debug for Call<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("within", &self.within).finish_non_exhaustive()
     }
 }
@@ -77,6 +76,12 @@ impl Reply {
         Self { status, headers: headers.iter().filter_map(value).collect(), body: body.into() }
     }
 
+    /// Returns the status, with its name if it is a known one: `404 Not Found`.
+    pub fn status_line(&self) -> String {
+        let name = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        name.map_or_else(|| self.status.to_string(), |name| format!("{} {name}", self.status))
+    }
+
     /// Returns the first header of this name, which must be in lower case. Returns `None` if the value is not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -94,32 +99,13 @@ pub enum Silence {
     Unknown(String),
 }
 
-/// The reason why a call failed.
+/// The reason why a request could not be built.
 #[derive(Debug, Error)]
-pub enum Error {
+enum Unfit {
     #[error("the address is not one: write `https://…`")]
     Address,
     #[error("{0}")]
     Call(String),
-}
-
-/// The status of an answer, without its body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer(StatusCode);
-
-impl Answer {
-    /// Returns true if the status is 2xx.
-    pub fn is_success(self) -> bool {
-        self.0.is_success()
-    }
-}
-
-/// Writes the status, with its name if it is a known one: `404 Not Found`.
-impl Display for Answer {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.as_u16())?;
-        self.0.canonical_reason().map_or(Ok(()), |name| write!(f, " {name}"))
-    }
 }
 
 impl Outgoing {
@@ -131,13 +117,6 @@ impl Outgoing {
     /// If connecting used up the time of a call, the client could not tell if anything was sent.
     pub fn calling(connect_within: Duration, longest: Duration) -> Self {
         Self { connect_within: connect_within.min(longest / 2), ..Self::new() }
-    }
-
-    /// Posts JSON with these headers and returns the status of the answer.
-    pub async fn post_json(&self, url: &str, headers: &[(&str, String)], body: String) -> Result<Answer, Error> {
-        let call = Call::json(url, headers, &body, DEADLINE);
-        let request = self.request(&call)?;
-        Ok(Answer(request.send().await.map_err(|error| Error::Call(said(error, DEADLINE)))?.status()))
     }
 
     /// Makes a call and returns the answer, whatever its status.
@@ -163,8 +142,8 @@ impl Outgoing {
         Ok(Reply { status: response.status().as_u16(), headers: response.headers().clone(), body })
     }
 
-    fn request(&self, call: &Call<'_>) -> Result<reqwest::RequestBuilder, Error> {
-        let url = reqwest::Url::parse(call.url).map_err(|_| Error::Address)?;
+    fn request(&self, call: &Call<'_>) -> Result<reqwest::RequestBuilder, Unfit> {
+        let url = reqwest::Url::parse(call.url).map_err(|_| Unfit::Address)?;
         let request = self.client()?.request(call.method.clone(), url).timeout(call.within);
         let request = match call.body {
             Some((content_type, body)) => request.header("content-type", content_type).body(body.to_owned()),
@@ -176,13 +155,13 @@ impl Outgoing {
         };
         call.headers.iter().try_fold(request, |request, (name, value)| {
             let mut value = HeaderValue::from_str(value)
-                .map_err(|_| Error::Call(format!("the value of the header `{name}` cannot be sent")))?;
+                .map_err(|_| Unfit::Call(format!("the value of the header `{name}` cannot be sent")))?;
             value.set_sensitive(true);
             Ok(request.header(*name, value))
         })
     }
 
-    fn client(&self) -> Result<&reqwest::Client, Error> {
+    fn client(&self) -> Result<&reqwest::Client, Unfit> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
@@ -194,7 +173,7 @@ impl Outgoing {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("relance/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Error::Call(said(error, DEADLINE)))?;
+            .map_err(|error| Unfit::Call(said(error, DEADLINE)))?;
         Ok(self.client.get_or_init(|| client))
     }
 }

@@ -190,8 +190,40 @@ async fn limits_slow_the_lane_and_what_lets_nobody_in_pauses_the_channel() {
     assert_eq!(receiver.take().len(), 8);
     // Where each account has an instance of its own, one of them that lost its session stops no other.
     let instances = channel(&format!("  url: '{}/{{{{ sender }}}}'\n  body: '{{}}'\n", receiver.url()));
-    receiver.answer(&[Answer::Status(401)]);
-    assert_eq!(reaction(one(&instances, message(1)).await), Reaction::PauseAccount);
+    for status in [401, 403, 404] {
+        receiver.answer(&[Answer::Status(status)]);
+        assert_eq!(reaction(one(&instances, message(1)).await), Reaction::PauseAccount, "{status}");
+    }
+}
+
+/// Old gateways of SMS answer with text, and with 200 whatever happened.
+#[tokio::test]
+async fn a_gateway_of_plain_text_says_in_words_what_it_refused() {
+    let receiver = Receiver::start();
+    let text = to(
+        &receiver,
+        "  errors:
+    - {contains: 'ERR 105', means: pauseChannel}
+    - {contains: 'ERR 110', means: suppress}
+    - {status: 200, contains: ERR, means: fail}
+",
+    );
+    let said = |status, words| Answer::Says(status, "content-type: text/plain", words);
+    for (answer, wanted) in [
+        (said(200, "ERR 105: insufficient credit"), Reaction::PauseChannel),
+        (said(200, "err 110: opted out"), Reaction::Suppress),
+        (said(200, "ERR 7"), Reaction::FailDay),
+        (said(402, "ERR 110"), Reaction::Suppress),
+    ] {
+        receiver.answer(&[answer]);
+        assert_eq!(reaction(one(&text, message(1)).await), wanted, "{answer:?}");
+    }
+    // Such a text may repeat the request, so the error has only the words of the rule.
+    receiver.answer(&[said(200, "ERR 105 for +237671000001")]);
+    let wanted = Outcome::refused("answered 200, with `ERR 105`", Reaction::PauseChannel);
+    assert_eq!(one(&text, message(1)).await, wanted);
+    receiver.answer(&[said(200, "OK 17")]);
+    assert!(matches!(one(&text, message(1)).await, Outcome::Accepted { .. }));
 }
 
 #[tokio::test]

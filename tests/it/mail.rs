@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use relance::channel::{Channel, Outcome, Reaction, Smtp};
 use relance::core::dispatch::OutgoingMessage;
 use relance::core::manifest::desired::Channel as Spec;
@@ -108,19 +109,38 @@ async fn only_a_text_that_was_on_its_way_may_have_arrived() {
 }
 
 #[tokio::test]
-async fn a_refusal_asks_for_what_its_code_says() {
+async fn a_refusal_asks_for_what_its_stage_code_and_words_say() {
     let (server, dir) = (MailServer::start(), folder());
     let password = with_password(&dir);
-    let retry = Reaction::Retry { after: None };
+    let retry = Reaction::Retry { after: Some(TimeDelta::minutes(30)) };
+    let slow = Reaction::Throttle { after: None };
     for (moment, says, wanted) in [
-        (Moment::Greeting, "421 4.3.2 later", retry),
+        (Moment::Greeting, "421 4.3.2 later", slow),
         (Moment::Greeting, "554 5.3.2 no service", Reaction::PauseChannel),
         (Moment::Auth, "535 5.7.8 wrong", Reaction::PauseChannel),
+        (Moment::Auth, "454 4.7.0 Temporary authentication failure", Reaction::PauseChannel),
+        (Moment::Auth, "454 4.7.0 Too many login attempts", slow),
+        (Moment::Sender, "451 4.3.0 later", slow),
         (Moment::Recipient, "450 4.2.1 later", retry),
         (Moment::Recipient, "550 5.1.1 <person-1@example.org>: nobody", Reaction::Leave),
-        (Moment::Recipient, "550 5.7.1 relaying denied", Reaction::FailDay),
+        (Moment::Recipient, "550 5.7.1 relaying denied", Reaction::PauseChannel),
+        (
+            Moment::Recipient,
+            "550-Verification failed for <hello@example.com>\r\n550 Sender verify failed",
+            Reaction::PauseChannel,
+        ),
+        (
+            Moment::Recipient,
+            "504 5.5.2 <vm>: Helo command rejected: need fully-qualified hostname",
+            Reaction::PauseChannel,
+        ),
         (Moment::Data, "451 4.3.0 aborted", retry),
         (Moment::Text, "452 4.3.1 full", retry),
+        (
+            Moment::Text,
+            "454 Throttling failure: Daily message quota exceeded.",
+            Reaction::Throttle { after: Some(TimeDelta::hours(1)) },
+        ),
         (Moment::Text, "554 5.7.1 spam", Reaction::FailDay),
         (Moment::Text, "550 5.1.1 nobody after all", Reaction::Leave),
     ] {
@@ -129,6 +149,116 @@ async fn a_refusal_asks_for_what_its_code_says() {
         assert_eq!(refusal.reaction, wanted, "{says}");
         assert!(!refusal.error.contains("person-1@") && refusal.error.starts_with(&says[..3]), "{}", refusal.error);
         assert_eq!(server.take(), []);
+    }
+}
+
+#[tokio::test]
+async fn what_everybody_would_be_refused_is_asked_for_once() {
+    let (server, dir) = (MailServer::start(), folder());
+    let channel = channel(server.port, &format!("  concurrency: 1\n{}", with_password(&dir)));
+    let messages: Vec<OutgoingMessage> = (1..=20).map(message).collect();
+    for (moment, says, wanted) in [
+        (Moment::Auth, "535 5.7.8 wrong", Reaction::PauseChannel),
+        (Moment::Recipient, "550 relay not permitted", Reaction::PauseChannel),
+        (
+            Moment::Text,
+            "454 Throttling failure: Maximum sending rate exceeded.",
+            Reaction::Throttle { after: Some(TimeDelta::seconds(2)) },
+        ),
+    ] {
+        let before = server.connections();
+        server.fail(moment, Fault::Says(says));
+        for outcome in channel.hand_over(&messages, now()).await {
+            assert_eq!(reaction(outcome), wanted, "{says}");
+        }
+        assert_eq!((server.take().len(), server.connections() - before), (0, 1), "{says}");
+    }
+    // One person's refusal is nobody else's.
+    server.fail(Moment::Recipient, Fault::Says("550 5.1.1 no such user"));
+    let outcomes = channel.hand_over(&messages, now()).await;
+    let sent = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Accepted { .. })).count();
+    assert_eq!((sent, server.take().len()), (19, 19));
+}
+
+#[tokio::test]
+async fn a_connection_that_took_enough_costs_no_attempt() {
+    let server = MailServer::start();
+    server.end_after(1);
+    let channel = channel(server.port, "  concurrency: 1\n");
+    let messages: Vec<OutgoingMessage> = (1..=5).map(message).collect();
+    let outcomes = channel.hand_over(&messages, now()).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Accepted { .. })), "{outcomes:?}");
+    assert_eq!((server.take().len(), server.connections()), (5, 5));
+    // A kept connection that ends without a word, or with the text refused, is replaced as well.
+    for (moment, fault) in [
+        (Moment::Sender, Fault::HangUp),
+        (Moment::Recipient, Fault::HangUp),
+        (Moment::Text, Fault::Says("421 4.3.2 closing")),
+        (Moment::Sender, Fault::Says("452 4.5.3 Too many messages in this session")),
+    ] {
+        server.end_after(100);
+        assert!(matches!(one(&channel, message(6)).await, Outcome::Accepted { .. }));
+        server.fail(moment, fault);
+        assert!(matches!(one(&channel, message(7)).await, Outcome::Accepted { .. }), "{moment:?} {fault:?}");
+        assert_eq!(server.take().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_domain_beyond_ascii_needs_no_help_of_the_server() {
+    let server = MailServer::start();
+    let channel = channel(
+        server.port,
+        "  replyTo: Antworten <antwort@bücher.example>
+  bounceAddress: zurück@bücher.example
+  unsubscribeMailto: stop@bücher.example
+",
+    );
+    let to = |email: &str| OutgoingMessage { email: Some(email.to_owned()), ..message(1) };
+    // The bounce address needs a server that takes letters before the `@`, and this one does not.
+    assert_eq!(reaction(one(&channel, to("a@example.org")).await), Reaction::PauseChannel);
+    let channel = self::channel(
+        server.port,
+        "  replyTo: Antworten <antwort@bücher.example>\n  unsubscribeMailto: stop@bücher.example\n",
+    );
+    for (email, wanted) in [
+        ("a@bücher.example", "a@xn--bcher-kva.example"),
+        ("a@BÜCHER.example", "a@xn--bcher-kva.example"),
+        ("a@почта.рф", "a@xn--80a1acny.xn--p1ai"),
+        ("a@xn--bcher-kva.example", "a@xn--bcher-kva.example"),
+    ] {
+        assert!(matches!(one(&channel, to(email)).await, Outcome::Accepted { .. }), "{email}");
+        let [mail] = &server.take()[..] else { panic!() };
+        assert_eq!(mail.to, wanted);
+        assert!(mail.text.is_ascii() && mail.text.contains("Reply-To: Antworten <antwort@xn--bcher-kva.example>"));
+        assert!(mail.text.contains("<mailto:stop@xn--bcher-kva.example?subject=unsubscribe>"), "{}", mail.text);
+    }
+    // Letters before the `@` have no other form. Only that person leaves.
+    assert_eq!(reaction(one(&channel, to("hélène@example.org")).await), Reaction::Leave);
+    let mut own = message(1);
+    own.policy = crate::gateway::message(1).policy;
+    Arc::make_mut(&mut own.policy).sender = Some("Aminata <aminata@bücher.example>".to_owned());
+    let sent = Outcome::Accepted { provider_id: "relance.3.1.1.2@xn--bcher-kva.example".to_owned() };
+    assert_eq!(one(&channel, own).await, sent);
+    let [mail] = &server.take()[..] else { panic!() };
+    assert_eq!(mail.from, "aminata@xn--bcher-kva.example");
+    assert!(mail.text.contains("From: Aminata <aminata@xn--bcher-kva.example>"), "{}", mail.text);
+}
+
+#[tokio::test]
+async fn the_client_introduces_itself_by_a_full_name() {
+    let server = MailServer::start();
+    for (key, wanted) in [
+        ("  heloName: mail.example.com\n", Some("EHLO mail.example.com")),
+        ("  heloName: '[192.0.2.1]'\n", Some("EHLO [192.0.2.1]")),
+        ("  heloName: '[IPv6:2001:db8::1]'\n", Some("EHLO [IPv6:2001:db8::1]")),
+        ("", None),
+    ] {
+        assert!(matches!(one(&channel(server.port, key), message(1)).await, Outcome::Accepted { .. }));
+        let said = server.commands().into_iter().find(|command| command.starts_with("EHLO")).unwrap();
+        // The name of this machine has a dot, or its address is said.
+        assert_eq!(wanted.unwrap_or(&said), said);
+        assert!(said.contains('.') || said.contains("IPv6:"), "{said}");
     }
 }
 
@@ -152,9 +282,9 @@ async fn one_connection_does_for_many_messages() {
     assert_eq!((server.take().len(), server.connections()), (6, 1));
     // One that was closed in the meantime costs nothing but a new one.
     server.fail(Moment::Text, Fault::Says("421 4.3.2 closing"));
-    assert_eq!(reaction(one(&channel, message(7)).await), Reaction::Retry { after: None });
+    assert!(matches!(one(&channel, message(7)).await, Outcome::Accepted { .. }));
     assert!(matches!(one(&channel, message(8)).await, Outcome::Accepted { .. }));
-    assert_eq!((server.take().len(), server.connections()), (1, 2));
+    assert_eq!((server.take().len(), server.connections()), (2, 2));
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod facts;
 mod fake_graph;
 mod fetch;
 mod gateway;
+mod gateway_examples;
 mod get;
 mod gitops;
 mod health;

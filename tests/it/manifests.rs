@@ -55,7 +55,7 @@ fn examples_of_channels_are_sound() {
         assert_eq!(checked.desired.channels.len(), 1);
         count += 1;
     }
-    assert_eq!(count, 4);
+    assert_eq!(count, 8);
 }
 
 #[test]

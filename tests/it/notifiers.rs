@@ -340,6 +340,33 @@ async fn what_is_not_taken_is_tried_again_over_restarts_with_one_id() {
     assert!(requests.iter().all(|request| request.body == requests[0].body));
 }
 
+/// Slack switches off those who go on beyond its limit.
+#[tokio::test]
+async fn a_receiver_that_says_when_gets_nothing_before_not_even_other_news() {
+    let (mut team, receiver) = (Team::new().await, Receiver::start());
+    let url = team.secret("url", &receiver.url());
+    let later = "date: Mon, 30 Nov 2026 08:00:00 GMT\r\nretry-after: Mon, 30 Nov 2026 08:30:00 GMT";
+    receiver.answer(&[Answer::Says(429, "retry-after: 3600", ""), Answer::Says(503, later, "")]);
+    team.apply("active", &notifier("team", "slack", &url, ", events: [run-started, import]")).await;
+    team.tick_in(TimeDelta::zero()).await;
+    assert_eq!(team.tick_in(TimeDelta::seconds(2)).await, 1);
+    assert_eq!(texts(&receiver.take()), ["winter started for 3 accounts: enrolling and sending"]);
+    // Something else happens, and waits as well.
+    team.imported("2 read").await;
+    for _ in 0..59 {
+        team.tick_in(TimeDelta::minutes(1)).await;
+        assert_eq!(receiver.take().len(), 0);
+    }
+    team.tick_in(TimeDelta::minutes(1)).await;
+    let first = receiver.take().len();
+    team.tick_in(TimeDelta::minutes(29)).await;
+    assert_eq!((first > 0, receiver.take().len()), (true, 0), "the second answer asks for half an hour more");
+    team.tick_in(TimeDelta::minutes(1)).await;
+    team.tick_in(TimeDelta::minutes(1)).await;
+    assert!(!receiver.take().is_empty());
+    assert_eq!(team.world.column("select error from notification where delivered_at is null").await, [""; 0]);
+}
+
 #[tokio::test]
 async fn an_answer_that_names_the_secret_path_is_not_kept() {
     let (mut team, receiver) = (Team::new().await, Receiver::start());

@@ -42,6 +42,8 @@ pub(crate) struct Mail {
 
 #[derive(Debug, Default)]
 struct State {
+    /// After so many mails, a connection ends with 421 at the next `MAIL`.
+    most_mails: Option<usize>,
     mails: Vec<Mail>,
     commands: Vec<String>,
     connections: usize,
@@ -79,6 +81,11 @@ impl MailServer {
         self.state.lock().unwrap().faults.push_back((moment, fault));
     }
 
+    /// Takes so many mails by one connection and ends it with 421 at the next.
+    pub(crate) fn end_after(&self, mails: usize) {
+        self.state.lock().unwrap().most_mails = Some(mails);
+    }
+
     pub(crate) fn take(&self) -> Vec<Mail> {
         std::mem::take(&mut self.state.lock().unwrap().mails)
     }
@@ -106,6 +113,7 @@ impl Conversation<'_> {
         let mut reader = BufReader::new(self.stream.try_clone().unwrap());
         self.reply(Moment::Greeting, "220 here")?;
         let (mut from, mut to) = (String::new(), String::new());
+        let mut taken = 0;
         loop {
             let line = line(&mut reader)?;
             self.state.lock().unwrap().commands.push(line.clone());
@@ -113,6 +121,10 @@ impl Conversation<'_> {
             match verb {
                 "EHLO" => self.say("250-here\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN")?,
                 "AUTH" => self.reply(Moment::Auth, "235 2.7.0 welcome")?,
+                "MAIL" if self.state.lock().unwrap().most_mails.is_some_and(|most| taken >= most) => {
+                    self.say("421 4.7.0 maximum message count per session reached")?;
+                    return Err(Over);
+                }
                 "MAIL" => {
                     from = address(&line);
                     self.reply(Moment::Sender, "250 2.1.0 ok")?;
@@ -129,6 +141,7 @@ impl Conversation<'_> {
                         // It is the server's from now on, whatever comes back.
                         self.state.lock().unwrap().mails.push(Mail { from: from.clone(), to: to.clone(), text });
                     }
+                    taken += 1;
                     self.act(refused, "250 2.0.0 queued")?;
                 }
                 "QUIT" => {

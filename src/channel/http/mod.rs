@@ -2,12 +2,14 @@
 //!
 //! | answer | outcome |
 //! |---|---|
-//! | a success status, with an id where `messageId` points | accepted |
-//! | a success status without that id; another 2xx | unknown: the message may have left |
+//! | one that meets a rule of `errors` | what the first such rule means |
+//! | a success status, with a value of `success` and an id where `messageId` points | accepted |
+//! | a success status with another value where `success` points | not sent: its day fails |
+//! | a success status without that id or value; another 2xx | unknown: the message may have left |
 //! | no connection | not sent: tried again |
 //! | a connection, then no answer; 408; 5xx | unknown |
 //! | 429; 503 with `Retry-After` | not sent: the lane waits |
-//! | 401 or 403 to a request that contains the `sender` | every message of the account would fail: the account pauses |
+//! | 401, 403 or 404 to a request that contains the `sender` | every message of the account would fail: the account pauses |
 //! | 3xx, 401, 402, 403, 407 | every message would fail: the channel pauses |
 //! | any other 4xx | the message is at fault: its day fails |
 //!
@@ -22,6 +24,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use self::answer::Asked;
 use self::request::Request;
 use super::concurrency::CallSlots;
 use super::refusal_text::without;
@@ -86,8 +89,7 @@ impl Http {
         Ok(Access { url, headers, credentials, secrets })
     }
 
-    /// Makes a call. `asked` holds the id of the message, and true if the request contains the `sender` of the account.
-    async fn exchange(&self, call: &Call<'_>, asked: (&str, bool)) -> Outcome {
+    async fn exchange(&self, call: &Call<'_>, asked: Asked<'_>) -> Outcome {
         match self.outgoing.exchange(call).await {
             Ok(reply) => answer::outcome(&self.spec, &reply, asked),
             Err(silence) => answer::silence(silence),
@@ -95,7 +97,7 @@ impl Http {
     }
 
     /// Hands over one message. No call begins that could outlast the hand-over.
-    async fn send(&self, message: &OutgoingMessage, access: &Access, latest: Instant) -> Outcome {
+    async fn send(&self, message: &OutgoingMessage, access: &Access, (latest, now): (Instant, Timestamp)) -> Outcome {
         let id = Callback::new(self.mark.as_ref(), message.key).to_string();
         let made = match &self.body {
             None => Request::of((message, &id), &self.spec, &access.url, None),
@@ -125,13 +127,14 @@ impl Http {
             body: request.body.as_deref().map(|body| (self.spec.content_type.as_str(), body)),
             within: self.spec.timeout.into(),
         };
-        let mut outcome = self.exchange(&call, (&id, request.by_sender)).await;
+        let asked = Asked { id: &id, by_sender: request.by_sender, now };
+        let mut outcome = self.exchange(&call, asked).await;
         for _ in 1..ATTEMPTS {
             let is_unknown = matches!(outcome, Outcome::Unknown { .. });
             if self.spec.idempotency_header.is_none() || !is_unknown || Instant::now() >= latest {
                 break;
             }
-            if let accepted @ Outcome::Accepted { .. } = self.exchange(&call, (&id, request.by_sender)).await {
+            if let accepted @ Outcome::Accepted { .. } = self.exchange(&call, asked).await {
                 outcome = accepted;
             }
         }
@@ -141,11 +144,11 @@ impl Http {
 
 #[async_trait]
 impl Channel for Http {
-    async fn hand_over(&self, messages: &[OutgoingMessage], _: Timestamp) -> Vec<Outcome> {
+    async fn hand_over(&self, messages: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome> {
         let latest = self.turns.latest();
         // Secrets are read once per batch, so a renewed one takes effect at the next batch.
         match self.access() {
-            Ok(access) => join_all(messages.iter().map(|message| self.send(message, &access, latest))).await,
+            Ok(access) => join_all(messages.iter().map(|message| self.send(message, &access, (latest, now)))).await,
             Err(error) => vec![Outcome::refused(error, Reaction::PauseChannel); messages.len()],
         }
     }

@@ -56,14 +56,14 @@ fn text(notice: &Notification) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::{slack, text, webhook};
     use crate::core::domain::Period;
     use crate::core::lifecycle::detail::Detail;
     use crate::core::lifecycle::notification::Notification;
     use crate::core::manifest::desired::{Notifier, NotifierType, Secret, Topic};
 
-    fn notice() -> Notification {
+    pub(in crate::channel::notify) fn notice() -> Notification {
         let at = "2026-11-30T08:00:00Z".parse().unwrap();
         Notification {
             id: 1,

@@ -54,9 +54,10 @@ impl Mail {
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("Precedence", "bulk"));
         if let Some(reply_to) = &spec.reply_to {
-            mail = mail.reply_to(reply_to.parse().map_err(|error| at_fault(&error))?);
+            let reply_to: Mailbox = reply_to.parse().map_err(|error| at_fault(&error))?;
+            mail = mail.reply_to(in_ascii(reply_to));
         }
-        let mail = unsubscribe(mail, (message, callback), spec, &to)?;
+        let mail = unsubscribe(mail, (message, callback), spec)?;
         let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(message.content.text.clone());
         let bytes = mail.singlepart(text).map_err(|error| at_fault(&error))?.formatted();
         Ok(Self { id, from: bounces, to, bytes, has_own_sender: own.is_some() })
@@ -68,16 +69,32 @@ fn sender(text: Option<&str>) -> Result<Mailbox, Outcome> {
         let error = "nobody to send as: the account has no `sender`, and the channel no `from`";
         Outcome::refused(error, Reaction::PauseAccount)
     })?;
-    text.parse().map_err(|_| {
+    let mailbox: Mailbox = text.parse().map_err(|_| {
         let error = format!("the `sender` `{text}` is not an address of mail");
         Outcome::refused(error, Reaction::PauseAccount)
-    })
+    })?;
+    Ok(in_ascii(mailbox))
 }
 
 fn recipient(message: &OutgoingMessage) -> Result<Address, Outcome> {
     let email = message.email.as_deref().map(str::trim).filter(|email| !email.is_empty());
     let email = email.ok_or_else(|| Outcome::refused("the person has no e-mail address", Reaction::Leave))?;
-    email.parse().map_err(|_| Outcome::refused("the e-mail address of the person is none", Reaction::Leave))
+    let address: Address =
+        email.parse().map_err(|_| Outcome::refused("the e-mail address of the person is none", Reaction::Leave))?;
+    Ok(with_ascii_domain(address))
+}
+
+fn in_ascii(mailbox: Mailbox) -> Mailbox {
+    Mailbox { email: with_ascii_domain(mailbox.email), ..mailbox }
+}
+
+/// Writes the domain of an address as `xn--…`, which every server takes. Letters before the `@` have no such form.
+fn with_ascii_domain(address: Address) -> Address {
+    if address.domain().is_ascii() {
+        return address;
+    }
+    let domain = idna::domain_to_ascii(address.domain()).ok();
+    domain.and_then(|domain| Address::new(address.user(), domain).ok()).unwrap_or(address)
 }
 
 /// Adds the ways to unsubscribe: at best one click (RFC 8058), which is a POST request and needs no answer.
@@ -85,12 +102,12 @@ fn unsubscribe(
     mail: MessageBuilder,
     (message, callback): (&OutgoingMessage, &Callback),
     spec: &Spec,
-    to: &Address,
 ) -> Result<MessageBuilder, Outcome> {
     let mut ways = Vec::new();
     if let Some(url) = &spec.unsubscribe_url {
         let values = UnsubscribeValues {
-            email: to.as_ref(),
+            // As the team knows it.
+            email: message.email.as_deref().unwrap_or_default().trim(),
             message_id: &callback.to_string(),
             language: Language::as_str(&message.content.language),
             account: message.key.target.account.0.into(),
@@ -99,7 +116,7 @@ fn unsubscribe(
         ways.push(format!("<{}>", template.render(values).map_err(|error| at_fault(&error))?));
     }
     if let Some(mailto) = &spec.unsubscribe_mailto {
-        ways.push(format!("<mailto:{mailto}?subject=unsubscribe>"));
+        ways.push(format!("<mailto:{}?subject=unsubscribe>", address(mailto)?));
     }
     if ways.is_empty() {
         return Ok(mail);
@@ -114,7 +131,7 @@ fn header(name: &'static str, value: &str) -> HeaderValue {
 }
 
 fn address(text: &str) -> Result<Address, Outcome> {
-    text.parse().map_err(|error| at_fault(&error))
+    text.parse().map(with_ascii_domain).map_err(|error| at_fault(&error))
 }
 
 /// Refuses a mail for a fault in the channel's settings, which every recipient would meet.

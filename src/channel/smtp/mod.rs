@@ -1,15 +1,21 @@
 //! The channel for mail by SMTP.
 //!
 //! It speaks the protocol step by step, because the meaning of a lost connection depends on the step. Before the text
-//! has left, the mail is tried again; afterwards its outcome is unknown. Module `reply` defines the reaction to each
-//! reply code.
+//! has left, the mail is tried again; afterwards its outcome is unknown. Module `table` defines the reaction to each
+//! refusal.
+//!
+//! A server may end a connection after some mails. A mail that meets the end of a kept connection goes out by a new
+//! one at once. A refusal that every mail would meet is not asked for again by the rest of its batch: many failed
+//! logins would lock the account.
 
 mod mail;
 mod reply;
 mod session;
+mod table;
+mod words;
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +26,7 @@ use tokio::time::Instant;
 use self::mail::Mail;
 use self::reply::Failure;
 use self::session::Session;
+use self::table::Attempt;
 use super::concurrency::CallSlots;
 use super::{Channel, Outcome, Reaction};
 use crate::channel::secret;
@@ -57,34 +64,47 @@ impl Smtp {
     }
 
     /// Hands over one message. No exchange begins that could outlast the hand-over.
-    async fn send(
-        &self,
-        message: &OutgoingMessage,
-        credentials: Option<&Credentials>,
-        now: Timestamp,
-        latest: Instant,
-    ) -> Outcome {
+    async fn send(&self, message: &OutgoingMessage, batch: &Batch, now: Timestamp) -> Outcome {
         let callback = Callback::new(self.mark.as_ref(), message.key);
         let mail = match Mail::of((message, &callback), &self.spec, now) {
             Ok(mail) => mail,
             Err(outcome) => return outcome,
         };
-        let _turn = match self.turns.take(latest).await {
+        let _turn = match self.turns.take(batch.latest).await {
             Ok(turn) => turn,
             Err(outcome) => return outcome,
         };
-        match self.exchange(&mail, credentials).await {
+        if let Some(refused) = batch.refused.get() {
+            return refused.clone();
+        }
+        let attempt = Attempt { has_own_sender: mail.has_own_sender, number: message.attempts };
+        match self.exchange(&mail, batch.credentials.as_ref()).await {
             Ok(()) => Outcome::accepted(mail.id),
-            Err(failure) => failure.outcome(mail.has_own_sender, mail.to.as_ref()),
+            Err(failure) => {
+                let outcome = failure.outcome(attempt, mail.to.as_ref());
+                if concerns_all(&outcome, attempt) {
+                    // The first refusal serves as well as a later one.
+                    drop(batch.refused.set(outcome.clone()));
+                }
+                outcome
+            }
         }
     }
 
     async fn exchange(&self, mail: &Mail, credentials: Option<&Credentials>) -> Result<(), Failure> {
         let by = Instant::now() + Duration::from(self.spec.timeout);
-        let mut session = match self.parked().await {
-            Some(session) => session,
-            None => Session::open(&self.spec, credentials, by).await?,
-        };
+        if let Some(session) = self.parked().await {
+            match self.deliver(session, mail, by).await {
+                Err(failure) if failure.is_of_connection() => {}
+                other => return other,
+            }
+        }
+        let session = Session::open(&self.spec, credentials, by).await?;
+        self.deliver(session, mail, by).await
+    }
+
+    /// Delivers the mail by a connection, and keeps the connection if it worked.
+    async fn deliver(&self, mut session: Session, mail: &Mail, by: Instant) -> Result<(), Failure> {
         match session.deliver(mail, by).await {
             Ok(()) => {
                 self.idle().push((session, Instant::now()));
@@ -112,6 +132,32 @@ impl Smtp {
     }
 }
 
+/// The state that the messages of one hand-over share.
+struct Batch {
+    credentials: Option<Credentials>,
+    latest: Instant,
+    /// The refusal that every mail of the batch would meet.
+    refused: OnceLock<Outcome>,
+}
+
+/// Returns true if every other mail of the batch would be refused as well.
+fn concerns_all(outcome: &Outcome, attempt: Attempt) -> bool {
+    match outcome {
+        Outcome::Refused(refusal) => match refusal.reaction {
+            Reaction::PauseChannel => true,
+            Reaction::Throttle { .. } => !attempt.has_own_sender,
+            Reaction::Retry { .. }
+            | Reaction::SkipDay
+            | Reaction::FailDay
+            | Reaction::Leave
+            | Reaction::Suppress
+            | Reaction::PauseRun
+            | Reaction::PauseAccount => false,
+        },
+        Outcome::Accepted { .. } | Outcome::Unknown { .. } => false,
+    }
+}
+
 #[async_trait]
 impl Channel for Smtp {
     async fn hand_over(&self, messages: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome> {
@@ -127,6 +173,7 @@ impl Channel for Smtp {
                 }
             },
         };
-        join_all(messages.iter().map(|message| self.send(message, credentials.as_ref(), now, latest))).await
+        let batch = Batch { credentials, latest, refused: OnceLock::new() };
+        join_all(messages.iter().map(|message| self.send(message, &batch, now))).await
     }
 }

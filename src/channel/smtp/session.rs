@@ -1,5 +1,6 @@
 //! A connection to a mail server.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use lettre::Address;
@@ -8,10 +9,12 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use tokio::net::{UdpSocket, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::mail::Mail;
-use super::reply::{Failure, Stage};
+use super::reply::Failure;
+use super::table::Stage;
 use crate::core::manifest::desired::{Encryption, Smtp as Spec};
 
 /// The time limit of optional commands: the check of an idle connection, and the goodbye.
@@ -23,7 +26,7 @@ impl Session {
     /// Connects, encrypts and logs in before the deadline `by`.
     pub(super) async fn open(spec: &Spec, credentials: Option<&Credentials>, by: Instant) -> Result<Self, Failure> {
         let connected_by = by.min(Instant::now() + Duration::from(spec.connect_timeout));
-        let greeting = said(Stage::Greeting, connected_by, connect(spec)).await?;
+        let greeting = said(Stage::Connect, connected_by, connect(spec)).await?;
         let mut session = Self(greeting);
         if let Some(credentials) = credentials {
             said(Stage::Login, by, session.0.auth(DEFAULT_MECHANISMS, credentials)).await?;
@@ -38,7 +41,7 @@ impl Session {
         let odd = [(Stage::Sender, odd(&mail.from)), (Stage::Recipient, odd(&mail.to))];
         if let Some((stage, _)) = odd.into_iter().find(|(_, odd)| *odd) {
             if !self.0.server_info().supports_feature(Extension::SmtpUtfEight) {
-                return Err(Failure::odd_address(stage));
+                return Err(Failure::not_ascii(stage));
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }
@@ -64,7 +67,10 @@ impl Session {
 }
 
 async fn connect(spec: &Spec) -> Result<AsyncSmtpConnection, Error> {
-    let name = ClientId::default();
+    let name = match &spec.helo_name {
+        Some(name) => client_id(name),
+        None => own_name(spec).await,
+    };
     let tls = || TlsParameters::new(spec.host.clone());
     let at_once = if spec.encryption == Encryption::Tls { Some(tls()?) } else { None };
     let server = (spec.host.as_str(), spec.port);
@@ -74,6 +80,42 @@ async fn connect(spec: &Spec) -> Result<AsyncSmtpConnection, Error> {
         connection.starttls(tls()?, &name).await?;
     }
     Ok(connection)
+}
+
+/// Returns the full name of this machine, else its address towards the server. Servers refuse a name without a dot,
+/// such as the id of a container; an address is always allowed (RFC 5321, 4.1.4).
+async fn own_name(spec: &Spec) -> ClientId {
+    match ClientId::default() {
+        ClientId::Domain(name) if !name.contains('.') => own_address(spec).await.map_or_else(local, of_ip),
+        name => name,
+    }
+}
+
+/// Returns the address from which this machine reaches the server. Nothing is sent.
+async fn own_address(spec: &Spec) -> Option<IpAddr> {
+    let server = lookup_host((spec.host.as_str(), spec.port)).await.ok()?.next()?;
+    let any = if server.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await.ok()?;
+    socket.connect(server).await.ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+fn local() -> ClientId {
+    ClientId::Ipv4(Ipv4Addr::LOCALHOST)
+}
+
+fn of_ip(address: IpAddr) -> ClientId {
+    match address {
+        IpAddr::V4(address) => ClientId::Ipv4(address),
+        IpAddr::V6(address) => ClientId::Ipv6(address),
+    }
+}
+
+/// Reads a host name, or an address in brackets.
+fn client_id(name: &str) -> ClientId {
+    let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let address = address.map(|address| address.trim_start_matches("IPv6:"));
+    address.and_then(|address| address.parse().ok()).map_or_else(|| ClientId::Domain(name.to_owned()), of_ip)
 }
 
 /// Awaits a step until the deadline `by` and returns its result.

@@ -90,7 +90,8 @@ impl Answer {
 
 /// Returns the longer wait: that of `Retry-After`, or the minutes in Meta's usage header, stated per business account.
 fn wait(reply: &Reply) -> Option<TimeDelta> {
-    let said = retry_after(reply);
+    // Meta's servers always send their own date.
+    let said = retry_after(reply, None);
     let usage: Option<Value> =
         reply.header("x-business-use-case-usage").and_then(|text| serde_json::from_str(text).ok());
     let uses = usage.iter().filter_map(Value::as_object).flat_map(|accounts| accounts.values());

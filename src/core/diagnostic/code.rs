@@ -143,6 +143,8 @@ codes! {
         "Messages leave less than 30 seconds apart by a gateway that WhatsApp does not approve of. Numbers are banned for writing like a machine. Let `pacing.every` be 30s or more, with some `jitter`.";
     ManyNewPeople = "RL0416" "many-new-people" Warning
         "The campaign may take in more than 20 new people a day for one account, by a gateway that WhatsApp does not approve of. A number that is new there and writes to many strangers is banned within days. Set `limits.dailyEnrollments` to 20 or less; if the numbers of the channel have been in use for months, say `newNumbers: false` in the channel.";
+    NeedsSmtputf8 = "RL0419" "needs-smtputf8" Warning
+        "The address has letters beyond ASCII before the `@`. Such a letter has no other form, so the mail server must support SMTPUTF8, and so must the servers of the recipients. A server without it refuses every mail, and the channel pauses. A domain beyond ASCII needs no such help: it goes out as `xn--…`.";
 
     // 05xx: schedules
     EndsBeforeStart = "RL0501" "ends-before-start" Error

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::answers::{AnswerRule, Success};
 use super::secret::{MaybeSecret, Secret};
 use crate::core::domain::Period;
 
@@ -65,6 +66,10 @@ pub struct Http {
     pub message_id: Option<String>,
     /// The status codes of success; empty means 200 to 299.
     pub success_statuses: BTreeSet<u16>,
+    /// The part of the answer that states success, for gateways that refuse with a status of success.
+    pub success: Option<Success>,
+    /// Rules for answers, the first of which that applies counts. Without one, the status decides.
+    pub errors: Vec<AnswerRule>,
     /// The header, in lower case, that carries the message id; the gateway sends each id only once.
     pub idempotency_header: Option<String>,
     /// The gateway drives WhatsApp without Meta's approval, which can get the number banned.
@@ -131,6 +136,8 @@ pub struct Smtp {
     pub host: String,
     pub port: u16,
     pub encryption: Encryption,
+    /// The name by which the client introduces itself. `None` means the name or the address of the machine.
+    pub helo_name: Option<String>,
     pub credentials: Option<BasicAuth>,
     /// The sender address of accounts without a `sender`. With `None` they cannot send.
     pub from: Option<String>,

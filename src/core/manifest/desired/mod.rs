@@ -6,6 +6,7 @@
 
 mod account_selector;
 pub(super) mod address;
+mod answers;
 mod campaign;
 pub(super) mod channel;
 pub(super) mod channel_limits;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::account_selector::AccountSelector;
 pub use self::address::is_near_or_tls;
+pub use self::answers::{AnswerRule, Meaning, Success, Values};
 pub use self::campaign::{
     Campaign, CampaignType, ConsentPolicy, DesiredState, Enrollment, Filter, Limits, PastSubscription, Schedule,
     Subscription,

@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::core::domain::{Clock, Country, Language, Moment, Name, Period, Weekday, Zone};
 use crate::core::manifest::desired::policy::Switch;
 use crate::core::manifest::desired::{
-    AccountSelector, ButtonType, CampaignType, ConsentPolicy, DesiredState, Enrollment, MediaType, PastSubscription,
-    Subscription,
+    AccountSelector, ButtonType, CampaignType, ConsentPolicy, DesiredState, Enrollment, Meaning, MediaType,
+    PastSubscription, Subscription,
 };
 
 /// Returns the schema of texts by language, at least one.
@@ -70,6 +70,7 @@ texts! {
     Switch: "Switch", {"type": "string", "enum": ["on", "off"]};
     ButtonType: "ButtonType", {"type": "string", "enum": ["quickReply", "url", "copyCode"]};
     MediaType: "MediaType", {"type": "string", "enum": ["image", "video", "document", "audio"]};
+    Meaning: "Meaning", {"type": "string", "enum": ["sent", "slow", "retry", "fail", "undeliverable", "suppress", "pauseAccount", "pauseChannel"]};
     AccountSelector: "Accounts", {
         "type": ["string", "object"],
         "if": {"type": "string"},
@@ -99,8 +100,8 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::{
-        CampaignType, ConsentPolicy, DesiredState, Enrollment, MediaType, PastSubscription, Subscription, Switch,
-        Weekday,
+        CampaignType, ConsentPolicy, DesiredState, Enrollment, Meaning, MediaType, PastSubscription, Subscription,
+        Switch, Weekday,
     };
 
     fn every_word_can_be_read<T: JsonSchema + DeserializeOwned>() {
@@ -120,6 +121,7 @@ mod tests {
         every_word_can_be_read::<ConsentPolicy>();
         every_word_can_be_read::<PastSubscription>();
         every_word_can_be_read::<MediaType>();
+        every_word_can_be_read::<Meaning>();
         every_word_can_be_read::<Switch>();
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::answers;
 use super::report::Report;
 use super::spec::{CONCURRENCY, ChannelSpec};
 use crate::core::diagnostic::{Code, did_you_mean};
@@ -23,11 +24,7 @@ pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     check_url(spec, report);
     check_body(spec, report);
     check_headers(spec, report);
-    if let Some(pointer) = spec.message_id.as_ref().filter(|pointer| !pointer.starts_with('/')) {
-        let message = format!("`{pointer}` is not a JSON pointer");
-        let help = format!("begin it with a slash, a slash for each step: `/{}`", pointer.replace('.', "/"));
-        report.say(Code::InvalidValue, "messageId", message, &help);
-    }
+    answers::check(spec, report);
 }
 
 /// Resolves the channel; returns `None` when a required key is missing, which `check` reports.
@@ -44,6 +41,8 @@ pub(super) fn resolve(spec: &ChannelSpec) -> Option<Channel> {
         phone_format: spec.phone_format.unwrap_or_default(),
         message_id: spec.message_id.clone(),
         success_statuses: spec.success_statuses.iter().flatten().copied().collect(),
+        success: spec.success.clone(),
+        errors: spec.errors.clone().unwrap_or_default(),
         idempotency_header: spec.idempotency_header.as_ref().map(|name| name.to_ascii_lowercase()),
         unofficial: spec.unofficial.unwrap_or(true),
         new_numbers: spec.new_numbers.unwrap_or(true),

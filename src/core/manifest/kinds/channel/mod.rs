@@ -1,5 +1,6 @@
 //! `kind: Channel`: its schema, and its checks per channel type.
 
+mod answers;
 mod http;
 mod report;
 mod smtp;

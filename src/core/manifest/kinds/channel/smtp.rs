@@ -28,6 +28,11 @@ pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
         }
         Some(_) => {}
     }
+    if let Some(name) = spec.helo_name.as_deref().filter(|name| !is_full_name(name)) {
+        let message = format!("`{name}` is not the full name of a host, and many servers refuse it");
+        let help = "write a name with its domain, as in `mail.example.com`, or an address in brackets: `[192.0.2.1]`";
+        report.say(Code::InvalidValue, "heloName", message, help);
+    }
     match (&spec.username, &spec.password) {
         (Some(_), None) => {
             let help = "add `password: {fromEnv: NAME}` or `{fromFile: PATH}`";
@@ -48,15 +53,21 @@ pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     for (key, text) in mailboxes {
         let Some(text) = text else { continue };
         let may_have_name = ["from", "replyTo"].contains(&key);
-        let is_fine = text.parse::<Mailbox>().is_ok_and(|mailbox| may_have_name || mailbox.name.is_none());
-        if !is_fine {
-            let help = if may_have_name {
-                "write `name@example.com` or `Name <name@example.com>`"
-            } else {
-                "write `name@example.com`"
-            };
-            report.say(Code::InvalidValue, key, format!("`{text}` is not an address of mail"), help);
+        let mailbox = text.parse::<Mailbox>().ok().filter(|mailbox| may_have_name || mailbox.name.is_none());
+        if let Some(mailbox) = mailbox {
+            if !mailbox.email.user().is_ascii() {
+                let message = format!("the mail server must support SMTPUTF8 for `{text}`");
+                let help = "use letters of ASCII before the `@`, unless your mail server supports it";
+                report.say(Code::NeedsSmtputf8, key, message, help);
+            }
+            continue;
         }
+        let help = if may_have_name {
+            "write `name@example.com` or `Name <name@example.com>`"
+        } else {
+            "write `name@example.com`"
+        };
+        report.say(Code::InvalidValue, key, format!("`{text}` is not an address of mail"), help);
     }
     check_unsubscribe_url(spec, report);
 }
@@ -75,6 +86,7 @@ pub(super) fn resolve(spec: &ChannelSpec) -> Option<Channel> {
         host: spec.host.clone()?,
         port: spec.port.unwrap_or(usual_port),
         encryption,
+        helo_name: spec.helo_name.clone(),
         credentials: credentials.map(|(username, password)| BasicAuth { username, password }),
         from: spec.from.clone(),
         reply_to: spec.reply_to.clone(),
@@ -119,6 +131,21 @@ fn check_unsubscribe_url(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
 /// Returns true if the text can stand between `<` and `>`.
 fn is_one_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte))
+}
+
+/// Returns true for `mail.example.com`, `[192.0.2.1]` and `[IPv6:2001:db8::1]`.
+fn is_full_name(text: &str) -> bool {
+    if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<core::net::Ipv4Addr>().is_ok()
+            || address.strip_prefix("IPv6:").is_some_and(|address| address.parse::<core::net::Ipv6Addr>().is_ok());
+    }
+    let is_label = |label: &str| {
+        let is_sound = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        !label.is_empty() && label.len() <= 63 && is_sound && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let labels: Vec<&str> = text.split('.').collect();
+    // An address without brackets is not a name.
+    labels.len() > 1 && labels.iter().all(|label| is_label(label)) && text.parse::<core::net::IpAddr>().is_err()
 }
 
 fn is_host(text: &str) -> bool {

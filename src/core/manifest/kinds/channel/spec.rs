@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::core::domain::Period;
 use crate::core::manifest::desired::{
-    BasicAuth, ContentType, Encryption, HttpMethod, MaybeSecret, PhoneFormat, Secret,
+    AnswerRule, BasicAuth, ContentType, Encryption, HttpMethod, MaybeSecret, PhoneFormat, Secret, Success,
 };
 use crate::core::manifest::kinds::formats;
 
@@ -66,6 +66,14 @@ pub(in crate::core::manifest) struct ChannelSpec {
     /// `http`: the status codes that mean that the gateway accepted the message; 200 to 299 by default.
     #[schemars(length(min = 1), inner(range(min = 200, max = 299)))]
     pub(super) success_statuses: Option<Vec<u16>>,
+    /// `http`: the place in the answer that states success, and its values of success, as in
+    /// `{pointer: /messages/0/status, values: ["0"]}`. Any other value there fails the day, unless a rule of `errors`
+    /// says more. An answer without the place leaves the message uncertain.
+    pub(super) success: Option<Success>,
+    /// `http`: rules for answers, as in `{status: 400, match: /code, equals: 21610, means: suppress}`. The first rule
+    /// that applies counts, whatever the status. Without one, `success` and the status decide.
+    #[schemars(length(min = 1))]
+    pub(super) errors: Option<Vec<AnswerRule>>,
     /// `http`: the header that carries the message id of relance, for gateways that send each id only once. With it, a
     /// lost response, a 408 or a 5xx is retried at once. A message that is still uncertain then waits for a receipt or
     /// a person. Without this header, every such message waits.
@@ -84,6 +92,10 @@ pub(in crate::core::manifest) struct ChannelSpec {
     /// `smtp`: `tls` encrypts from the first byte and is the default. `starttls` upgrades before anything is sent, and
     /// fails if it cannot. `none` is for a server on this machine only.
     pub(super) encryption: Option<Encryption>,
+    /// `smtp`: the full name by which the client introduces itself, such as `mail.example.com`, or its address, such as
+    /// `[192.0.2.1]`. By default the host name, or the address of the machine if the host name has no dot.
+    #[schemars(length(min = 1))]
+    pub(super) helo_name: Option<String>,
     /// `smtp`: the user name.
     pub(super) username: Option<String>,
     /// `smtp`: the password.
@@ -156,6 +168,8 @@ impl ChannelType {
                 "phoneFormat",
                 "messageId",
                 "successStatuses",
+                "success",
+                "errors",
                 "idempotencyHeader",
                 "unofficial",
                 "newNumbers",
@@ -167,6 +181,7 @@ impl ChannelType {
                 "host",
                 "port",
                 "encryption",
+                "heloName",
                 "username",
                 "password",
                 "from",
