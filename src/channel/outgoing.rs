@@ -125,13 +125,13 @@ impl Outgoing {
         let failed = |error: reqwest::Error| {
             // Name resolution, connection and TLS precede the first byte of a request.
             let unsent = error.is_connect() || error.is_builder();
-            let text = said(error, call.within);
+            let text = describe(error, call.within);
             if unsent { Silence::NotSent(text) } else { Silence::Unknown(text) }
         };
         let mut response = request.send().await.map_err(failed)?;
         let mut body = Vec::new();
         // The whole request was sent by now, whatever the kind of the error.
-        let cut = |error| Silence::Unknown(said(error, call.within));
+        let cut = |error| Silence::Unknown(describe(error, call.within));
         while let Some(chunk) = response.chunk().await.map_err(cut)? {
             let room = MAX_REPLY_BYTES - body.len();
             body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
@@ -173,7 +173,7 @@ impl Outgoing {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("relance/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Unfit::Call(said(error, DEADLINE)))?;
+            .map_err(|error| Unfit::Call(describe(error, DEADLINE)))?;
         Ok(self.client.get_or_init(|| client))
     }
 }
@@ -185,7 +185,7 @@ impl Default for Outgoing {
 }
 
 /// Describes an error with all its causes, without the address.
-fn said(error: reqwest::Error, within: Duration) -> String {
+fn describe(error: reqwest::Error, within: Duration) -> String {
     if error.is_timeout() {
         let text = if error.is_connect() { "no connection in time".to_owned() } else { no_answer(within) };
         return text;

@@ -110,8 +110,8 @@ mod tests {
     fn no_error_names_a_person_or_lets_one_in() {
         let words = || ["hunter2", "+237671000001", "237671000001", ""].into_iter();
         let text = || "answered 400: +237671000001 (237671000001) by hunter2".to_owned();
-        let said = without(Outcome::refused(text(), Reaction::FailDay), words());
-        assert_eq!(said, Outcome::refused("answered 400: … (…) by …", Reaction::FailDay));
+        let refused = without(Outcome::refused(text(), Reaction::FailDay), words());
+        assert_eq!(refused, Outcome::refused("answered 400: … (…) by …", Reaction::FailDay));
         let unknown = without(Outcome::Unknown { error: text() }, words());
         assert_eq!(unknown, Outcome::Unknown { error: "answered 400: … (…) by …".to_owned() });
     }

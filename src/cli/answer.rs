@@ -66,7 +66,7 @@ impl Answer {
                 over(Word::NotInForce, format!("Day {day} waits: the campaign is not in force any more."))
             }
             (Standing::Active, Some(due), Some(asked)) => {
-                let (verdict, sentence) = Waiting { case, asked, due, now }.said();
+                let (verdict, sentence) = Waiting { case, asked, due, now }.verdict_text();
                 Self { verdict, sentence, next: next(due, &asked.now, now), earliest: asked.earliest }
             }
         }
@@ -91,7 +91,7 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    fn said(&self) -> (Word, String) {
+    fn verdict_text(&self) -> (Word, String) {
         let (day, due) = (self.case.target.day, when(self.due, self.now));
         if let Some(then) = &self.asked.when_due {
             return (Word::NotDue, format!("Day {day} is due {due}{}", self.ahead(then)));

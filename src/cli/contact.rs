@@ -146,7 +146,7 @@ fn said(Erased { referrals, messages, exited }: Erased) -> String {
 }
 
 fn text(contact: &look::Contact, now: Timestamp) -> String {
-    let look::Contact { phone, forgotten_at, suppression, holds, referrals, targets, messages } = contact;
+    let look::Contact { phone, erased_at, suppression, holds, referrals, targets, messages } = contact;
     let suppressed = suppression.as_ref().map_or_else(
         || "no".to_owned(),
         |it| {
@@ -156,13 +156,13 @@ fn text(contact: &look::Contact, now: Timestamp) -> String {
         },
     );
     let mut lines = vec![("Suppressed", suppressed)];
-    lines.extend(forgotten_at.map(|at| ("Erased", when(at, now))));
+    lines.extend(erased_at.map(|at| ("Erased", when(at, now))));
     let hold =
         |it: &look::Held| ("On hold", format!("in {} since {}: {}", it.account, time(it.held_at), one_line(&it.text)));
     lines.extend(holds.iter().map(hold));
     let mut text = facts(&format!("Contact {phone}"), &lines);
     for fact in referrals {
-        text += &section(&format!("Referral {} of account {}", fact.referral, fact.account), &told(fact, now));
+        text += &section(&format!("Referral {} of account {}", fact.referral, fact.account), &fact_lines(fact, now));
     }
     if referrals.is_empty() {
         text += &section("Referrals", "none: nobody here has this phone");
@@ -178,7 +178,7 @@ fn text(contact: &look::Contact, now: Timestamp) -> String {
     text + &footer(now)
 }
 
-fn told(fact: &look::Fact, now: Timestamp) -> String {
+fn fact_lines(fact: &look::Fact, now: Timestamp) -> String {
     let consent = [fact.consent.clone(), fact.consent_source.clone(), fact.consent_at.map(time)];
     let consent: Vec<String> = consent.into_iter().flatten().collect();
     let attributes = match &fact.attributes {

@@ -99,14 +99,14 @@ mod tests {
     #[test]
     fn an_unknown_name_says_what_was_meant() {
         let names = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let said = |name: &str, list: &[&str]| match one_of("campaign", name, &names(list), "none yet") {
+        let answer = |name: &str, list: &[&str]| match one_of("campaign", name, &names(list), "none yet") {
             Ok(()) => "known".to_owned(),
             Err(error) => error.to_string(),
         };
-        assert_eq!(said("welcome", &["welcome"]), "known");
-        assert_eq!(said("wellcome", &["welcome", "sleepers"]), "no campaign `wellcome`; did you mean `welcome`?");
-        assert_eq!(said("x", &["welcome", "sleepers"]), "no campaign `x`; there are: welcome, sleepers");
-        assert_eq!(said("x", &[]), "no campaign `x`: none yet");
-        assert_eq!(said("x", &["longer"; 11]), "no campaign `x`; `relancectl get campaigns` lists them");
+        assert_eq!(answer("welcome", &["welcome"]), "known");
+        assert_eq!(answer("wellcome", &["welcome", "sleepers"]), "no campaign `wellcome`; did you mean `welcome`?");
+        assert_eq!(answer("x", &["welcome", "sleepers"]), "no campaign `x`; there are: welcome, sleepers");
+        assert_eq!(answer("x", &[]), "no campaign `x`: none yet");
+        assert_eq!(answer("x", &["longer"; 11]), "no campaign `x`; `relancectl get campaigns` lists them");
     }
 }

@@ -34,13 +34,13 @@ pub(super) fn maybe(value: Option<&str>) -> String {
 
 /// Describes a person's consent, with any opt-out and any reply that waits for review.
 pub(super) fn consent(person: &Person, now: Timestamp) -> String {
-    let said = match (person.suppressed_at, person.consent.as_deref()) {
+    let consent_words = match (person.suppressed_at, person.consent.as_deref()) {
         (Some(at), _) => format!("asked to get no messages, {}", when(at, now)),
         (None, consent) => consent.unwrap_or("unknown").to_owned(),
     };
     match person.held_at {
-        Some(at) => format!("{said}; wrote what may be an opt-out and waits to be read, {}", when(at, now)),
-        None => said,
+        Some(at) => format!("{consent_words}; wrote what may be an opt-out and waits to be read, {}", when(at, now)),
+        None => consent_words,
     }
 }
 

@@ -46,7 +46,7 @@ pub struct Args {
 }
 
 pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow::Result<Exit> {
-    let (ids, finding) = args.said()?;
+    let (ids, finding) = args.parsed()?;
     let actor = actor::actor(args.actor.as_deref(), config)?;
     let reason = args.reason.as_deref().map(actor::reason).transpose()?;
     let database = Database::open(global, config, 2).await?;
@@ -86,7 +86,7 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
 
 impl Args {
     /// Splits the words into the message ids and the outcome.
-    fn said(&self) -> anyhow::Result<(&[String], Finding)> {
+    fn parsed(&self) -> anyhow::Result<(&[String], Finding)> {
         let Some((last, ids)) = self.words.split_last() else { bail!("name messages, and say what became of them") };
         let finding = match last.as_str() {
             "sent" => Finding::Sent,

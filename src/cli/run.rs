@@ -172,17 +172,19 @@ async fn serve(server: Option<Server>, stop: &CancellationToken) {
 /// Makes the channels of this version. On a clock that is not the real one, withholds every channel that leaves this
 /// machine.
 pub(super) async fn channels(store: Store) -> anyhow::Result<Open> {
-    let mark = store.mark().await?;
+    let installation_id = store.installation_id().await?;
     let is_real_time = store.is_real_time().await?;
     Ok(Arc::new(move |spec| -> Arc<dyn Channel> {
-        let mark = mark.clone();
+        let installation_id = installation_id.clone();
         match spec {
             Some(spec) if !is_real_time && !spec.is_local() => Arc::new(Withheld),
             None => Arc::new(Sandbox::new(store.clone(), Duration::ZERO)),
             Some(Spec::Sandbox { latency }) => Arc::new(Sandbox::new(store.clone(), Duration::from(*latency))),
-            Some(Spec::WhatsappCloud(spec)) => Arc::new(WhatsappCloud::new((**spec).clone()).under(mark)),
-            Some(Spec::Http(spec)) => Arc::new(Http::new((**spec).clone()).under(mark)),
-            Some(Spec::Smtp(spec)) => Arc::new(Smtp::new((**spec).clone()).under(mark)),
+            Some(Spec::WhatsappCloud(spec)) => {
+                Arc::new(WhatsappCloud::new((**spec).clone()).for_installation(installation_id))
+            }
+            Some(Spec::Http(spec)) => Arc::new(Http::new((**spec).clone()).for_installation(installation_id)),
+            Some(Spec::Smtp(spec)) => Arc::new(Smtp::new((**spec).clone()).for_installation(installation_id)),
         }
     }))
 }

@@ -84,7 +84,7 @@ pub(super) async fn run(args: &Args, global: &Global, config: &Config) -> anyhow
     let message = claimed(args, (phone, content), &author, (policy, channel), now);
     let message = OutgoingMessage { in_conversation, ..message };
     let outcome = channels.hand_over(&[message], now).await.pop().context("the channel says nothing")?;
-    let (word, error) = said(&outcome);
+    let (word, error) = in_words(&outcome);
     store.tell_of_test(author.id, test.clone(), Some((word, error)), now).await?;
     let id = if let Outcome::Accepted { provider_id, .. } = &outcome { Some(provider_id) } else { None };
     print::line(&match args.output {
@@ -128,7 +128,7 @@ async fn refuse(store: &Store, phone: &Phone) -> anyhow::Result<()> {
     if known.suppression.is_some() {
         bail!("{} is suppressed: `relancectl suppress list` says why; nothing was sent", phone.masked());
     }
-    if known.forgotten_at.is_some() {
+    if known.erased_at.is_some() {
         bail!("the person with {} was erased by `contact forget`; nothing was sent", phone.masked());
     }
     Ok(())
@@ -163,7 +163,7 @@ fn claimed(
 }
 
 /// Returns the outcome in one word, and the error.
-fn said(outcome: &Outcome) -> (TestOutcome, Option<&str>) {
+fn in_words(outcome: &Outcome) -> (TestOutcome, Option<&str>) {
     match outcome {
         Outcome::Accepted { .. } => (TestOutcome::Accepted, None),
         Outcome::Refused(Refusal { error, .. }) => (TestOutcome::Refused, Some(error)),

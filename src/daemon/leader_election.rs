@@ -30,7 +30,7 @@ pub(super) struct LeaderElection {
 
 /// The last facts logged about other daemons; each is logged once.
 #[derive(Debug, Default)]
-struct Told {
+struct Reported {
     /// The daemon that reconciles.
     other: Option<Holder>,
     /// The reason why no daemon of this source may reconcile.
@@ -57,9 +57,9 @@ impl LeaderElection {
 
     /// Takes the lease when it is free and renews it, until `stop` is cancelled.
     pub(super) async fn run(&self, stop: &CancellationToken) {
-        let mut told = Told::default();
+        let mut reported = Reported::default();
         while !stop.is_cancelled() {
-            if let Err(error) = self.tick(&mut told).await {
+            if let Err(error) = self.tick(&mut reported).await {
                 // The token stays: the store rejects it if another daemon took the lease.
                 log_failure("lease", &error);
             }
@@ -81,17 +81,17 @@ impl LeaderElection {
     }
 
     /// Makes one attempt to take or renew the lease.
-    async fn tick(&self, told: &mut Told) -> Result<(), store::Error> {
+    async fn tick(&self, reported: &mut Reported) -> Result<(), store::Error> {
         let foreign = Foreign::to(self.store.owner().await?.as_ref(), &self.source);
         if let Some(foreign) = &foreign {
             // The lease belongs to a daemon of the source that the database follows.
             self.step_down().await;
-            if told.foreign.as_ref() != Some(foreign) {
+            if reported.foreign.as_ref() != Some(foreign) {
                 tracing::error!("{foreign}; until then this daemon does not reconcile");
             }
         }
-        told.foreign = foreign;
-        if told.foreign.is_some() {
+        reported.foreign = foreign;
+        if reported.foreign.is_some() {
             return Ok(());
         }
         let held = *self.held.borrow();
@@ -103,14 +103,14 @@ impl LeaderElection {
             tracing::warn!("the lease on reconciling was lost (token {token})");
         }
         if let Some(token) = self.store.take_over(&self.me).await? {
-            told.other = None;
+            reported.other = None;
             tracing::info!("reconciling from here on (token {token})");
             self.held.send_replace(Some(token));
         } else if let Some(other) = self.store.reconciler().await?
-            && told.other.as_ref() != Some(&other)
+            && reported.other.as_ref() != Some(&other)
         {
             tracing::info!("another daemon reconciles ({other}); this one takes over when it is gone");
-            told.other = Some(other);
+            reported.other = Some(other);
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ pub use self::dispatcher::Dispatcher;
 pub use self::enroll::enroll;
 pub use self::loaded_program::{Error as LoadError, Loaded};
 pub use self::maintenance::{Kept, Watermark, maintenance};
-pub use self::notify::{Told, deliver};
+pub use self::notify::{Reported, deliver};
 pub use self::receive::{Received, receive};
 pub use self::sandbox::Sandbox;
 pub use self::send::{BATCH, Sent, send};

@@ -18,7 +18,7 @@ const _: () = assert!(DEADLINE.as_secs() * 3 < LEASE.as_secs());
 
 /// The last error logged for each notifier that cannot be reached; the same error is not logged again.
 #[derive(Debug, Default)]
-pub struct Told(BTreeMap<String, String>);
+pub struct Reported(BTreeMap<String, String>);
 
 /// Delivers the notifications due at `now`. Returns the number of attempts.
 ///
@@ -27,7 +27,7 @@ pub struct Told(BTreeMap<String, String>);
 pub async fn deliver(
     store: &Store,
     courier: &Courier,
-    told: &mut Told,
+    reported: &mut Reported,
     (now, speed): (Timestamp, Speed),
 ) -> Result<usize, store::Error> {
     store.collect_notifications(now).await?;
@@ -43,12 +43,12 @@ pub async fn deliver(
     let settled: Vec<(Notification, Delivery)> = join_all(notices.into_iter().map(deliver)).await;
     store.settle_notifications(&settled, now).await?;
     for (notice, delivery) in &settled {
-        told.note(notice, delivery);
+        reported.note(notice, delivery);
     }
     Ok(settled.len())
 }
 
-impl Told {
+impl Reported {
     fn note(&mut self, notice: &Notification, delivery: &Delivery) {
         let name = &notice.notifier;
         match delivery {

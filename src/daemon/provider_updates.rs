@@ -83,7 +83,7 @@ impl<'a> Read<'a> {
     ) -> impl Iterator<Item = Receipt> {
         self.statuses().filter_map(|status| {
             let (key, is_certain) = match &status.callback {
-                Some(callback) => (callback.of(ours)?, callback.mark.is_some()),
+                Some(callback) => (callback.of(ours)?, callback.installation.is_some()),
                 None => (*called.get(&status.provider_id)?, true),
             };
             Some(Receipt {
@@ -243,7 +243,7 @@ fn notice_id(detail: &Detail, at: Timestamp) -> String {
 pub(super) struct Totals<'a> {
     pub(super) receipts: usize,
     pub(super) progress: u64,
-    pub(super) heard: &'a InboundResult,
+    pub(super) inbound_result: &'a InboundResult,
 }
 
 impl Totals<'_> {
@@ -259,12 +259,12 @@ impl Totals<'_> {
                 );
             }
         }
-        let replies = &self.heard.replies;
+        let replies = &self.inbound_result.replies;
         tracing::info!(
             webhooks = done.len(),
             receipts = self.receipts,
             progress = self.progress,
-            heard = self.heard.new,
+            inbound_result = self.inbound_result.new,
             stopped = replies.stopped.len(),
             started = replies.started.len(),
             "received"

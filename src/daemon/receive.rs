@@ -41,7 +41,7 @@ pub async fn receive(
     let lease = TimeDelta::from_std(LEASE.mul_f64(speed.0.max(1.0))).unwrap_or(TimeDelta::MAX);
     let webhooks = store.claim_webhooks(now, now + lease).await?;
     let mut posts: Vec<Read<'_>> = webhooks.iter().map(|webhook| Read::of(webhook, now)).collect();
-    let gone = store.forgotten_among(&posts.iter().flat_map(Read::people).collect::<Vec<_>>()).await?;
+    let gone = store.erased_among(&posts.iter().flat_map(Read::people).collect::<Vec<_>>()).await?;
     for post in &mut posts {
         let names_one = post.people().any(|name| gone.contains(name));
         post.erase = names_one;
@@ -82,13 +82,13 @@ async fn process(
     // Only failures depend on the number that a message went by.
     let nobody = store::Senders::default();
     let senders = if posts.iter().any(Read::has_failures) { sender_directory.senders(store).await? } else { &nobody };
-    let ours = store.mark().await?;
+    let ours = store.installation_id().await?;
     let receipts: Vec<_> = posts.iter().flat_map(|post| post.receipts(&called, &ours, senders)).collect();
     let progress = store.receipts(&receipts, now).await?;
     let renames: Vec<_> = posts.iter().flat_map(Read::renames).collect();
     let held = store.rename_people(&renames, now).await?;
     let incoming: Vec<_> = posts.iter().flat_map(Read::incoming).collect();
-    let heard = if incoming.is_empty() {
+    let inbound_result = if incoming.is_empty() {
         store::InboundResult::default()
     } else {
         store.hear(&incoming, sender_directory.senders(store).await?, now).await?
@@ -101,7 +101,7 @@ async fn process(
     for place in &new {
         tracing::warn!("{}", notices[*place].detail);
     }
-    let unresolved: BTreeSet<&str> = heard.unresolved.iter().map(String::as_str).collect();
+    let unresolved: BTreeSet<&str> = inbound_result.unresolved.iter().map(String::as_str).collect();
     let (puzzling, plain): (Vec<&Read<'_>>, Vec<&Read<'_>>) =
         posts.iter().partition(|post| post.incoming().any(|one| unresolved.contains(one.id.as_str())));
     let processed = |post: &&Read<'_>| Processed { id: post.webhook.id, problem: post.problem(), erase: post.erase };
@@ -109,9 +109,9 @@ async fn process(
     for post in puzzling {
         put_off(store, post, "nothing tells who somebody is that answers a message", now).await?;
     }
-    Totals { receipts: receipts.len(), progress, heard: &heard }.tell(&plain);
+    Totals { receipts: receipts.len(), progress, inbound_result: &inbound_result }.tell(&plain);
     Ok(held > 0
-        || heard.replies != store::ReplyEffects::default()
+        || inbound_result.replies != store::ReplyEffects::default()
         || new.iter().any(|place| notices[*place].stop.is_some()))
 }
 

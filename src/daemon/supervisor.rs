@@ -17,7 +17,8 @@ use super::last_pass::Settled;
 use super::leader_election::LeaderElection;
 use super::stopped_runs::tell_stopped;
 use super::{
-    BATCH, Dispatcher, Kept, Loaded, Received, SenderDirectory, Told, Watermark, confirm, deliver, maintenance, receive,
+    BATCH, Dispatcher, Kept, Loaded, Received, Reported, SenderDirectory, Watermark, confirm, deliver, maintenance,
+    receive,
 };
 use crate::channel::Open;
 use crate::channel::notify::Courier;
@@ -138,7 +139,7 @@ impl Supervisor {
     async fn reconcile_loop(&self, mut held: watch::Receiver<Option<Token>>, stop: &CancellationToken) {
         let changed = Arc::new(Notify::new());
         let mut watch = Watch::new(Arc::clone(&changed));
-        let (mut told, mut seen, mut settled) = (String::new(), None, Settled::default());
+        let (mut reported, mut seen, mut settled) = (String::new(), None, Settled::default());
         while let Some(token) = granted(&mut held, stop).await {
             // The watch starts before the files are read: a change in between raises an event.
             if let Source::Directories(named) = &self.source {
@@ -156,7 +157,7 @@ impl Supervisor {
                     if matches!((&pass.outcome, &self.source), (Outcome::Refused(_), Source::Directories(_))) {
                         pause = PERIOD;
                     }
-                    self.report(&pass, &mut told);
+                    self.report(&pass, &mut reported);
                 }
                 Err(reconcile::Error::Outdated) => continue,
                 Err(reconcile::Error::Store(error @ store::Error::Serialization { .. })) => {
@@ -171,12 +172,12 @@ impl Supervisor {
                         pause = RETRY;
                     }
                     let text = error.to_string();
-                    if text != told {
+                    if text != reported {
                         let seconds = pause.as_secs();
                         let error = &error as &dyn StdError;
                         tracing::error!(error, "cannot reconcile; what is in force stays; next try in {seconds} s");
                     }
-                    told = text;
+                    reported = text;
                 }
             }
             tokio::select! {
@@ -216,7 +217,7 @@ impl Supervisor {
     }
 
     /// Logs the outcome of a pass. A complaint that persists is logged once.
-    fn report(&self, pass: &Pass, told: &mut String) {
+    fn report(&self, pass: &Pass, reported: &mut String) {
         if let Outcome::Applied { revision, plan } = &pass.outcome {
             self.wake.notify_waiters();
             tracing::info!(revision, changes = plan.changes.len(), "applied a new revision");
@@ -225,21 +226,21 @@ impl Supervisor {
             }
         }
         let text = pass.complaint();
-        if text.is_empty() && !told.is_empty() {
+        if text.is_empty() && !reported.is_empty() {
             tracing::info!("the files are in order again");
         }
-        if text != *told {
+        if text != *reported {
             for line in text.lines() {
                 tracing::error!("{line}");
             }
         }
-        *told = text;
+        *reported = text;
     }
 
     async fn enroll_loop(&self, stop: &CancellationToken) {
-        let (mut loaded, mut seen, mut told) = (Loaded::new(Arc::clone(&self.open)), Watermark::default(), None);
+        let (mut loaded, mut seen, mut reported) = (Loaded::new(Arc::clone(&self.open)), Watermark::default(), None);
         while !stop.is_cancelled() {
-            if let Err(error) = tell_stopped(&self.store, &mut told).await {
+            if let Err(error) = tell_stopped(&self.store, &mut reported).await {
                 log_failure("tell what stopped", &error);
             }
             match self.enroll_tick(&mut loaded, &mut seen).await {
@@ -325,9 +326,9 @@ impl Supervisor {
 
     /// Delivers notifications, apart from all other work, so that a notifier that does not answer delays no other loop.
     async fn deliver_loop(&self, courier: &Courier, stop: &CancellationToken) {
-        let mut told = Told::default();
+        let mut reported = Reported::default();
         while !stop.is_cancelled() {
-            match self.deliver_tick(courier, &mut told).await {
+            match self.deliver_tick(courier, &mut reported).await {
                 Ok(0) => tokio::select! {
                     () = stop.cancelled() => {}
                     () = tokio::time::sleep(PERIOD) => {}
@@ -341,9 +342,9 @@ impl Supervisor {
         }
     }
 
-    async fn deliver_tick(&self, courier: &Courier, told: &mut Told) -> Result<usize, store::Error> {
+    async fn deliver_tick(&self, courier: &Courier, reported: &mut Reported) -> Result<usize, store::Error> {
         let at = self.store.now().await?;
-        deliver(&self.store, courier, told, at).await
+        deliver(&self.store, courier, reported, at).await
     }
 
     /// Processes the stored webhooks, apart from all other work.

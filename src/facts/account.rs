@@ -93,16 +93,16 @@ impl<'a> Draft<'a> {
             // A phone cannot be parsed without a valid country, so only the country is reported as wrong.
             Is::Phone => {
                 if let Ok(country) = country {
-                    self.phone = value::said(cell, |text| Phone::parse(text, *country))?;
+                    self.phone = value::given(cell, |text| Phone::parse(text, *country))?;
                 }
             }
-            Is::Email => self.email = value::said(cell, value::email)?,
-            Is::Language => self.language = value::said(cell, Language::parse)?,
-            Is::Country => self.country = value::said(cell, Country::parse)?,
+            Is::Email => self.email = value::given(cell, value::email)?,
+            Is::Language => self.language = value::given(cell, Language::parse)?,
+            Is::Country => self.country = value::given(cell, Country::parse)?,
             Is::Timezone => self.timezone = value::must(cell, Zone::parse)?,
-            Is::SubscriptionPlan => self.subscription_plan = value::said(cell, Ok)?,
-            Is::SubscriptionEndsAt => self.subscription_ends_at = value::said(cell, time::instant)?,
-            Is::WhatsappStatus => self.whatsapp_status = value::said(cell, value::whatsapp_status)?,
+            Is::SubscriptionPlan => self.subscription_plan = value::given(cell, Ok)?,
+            Is::SubscriptionEndsAt => self.subscription_ends_at = value::given(cell, time::instant)?,
+            Is::WhatsappStatus => self.whatsapp_status = value::given(cell, value::whatsapp_status)?,
             Is::UpdatedAt => self.updated_at = value::updated_at(cell, now)?,
         }
         Ok(())

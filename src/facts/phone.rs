@@ -33,7 +33,7 @@ fn phone(row: &Cells<'_, Is>, country: Option<Country>) -> Row<Phone> {
     let cell = |is| row.cells.iter().find(|cell| cell.column == Some(is));
     let missing = || Rejection::new(row.line, "phone", "", "missing");
     let country = match cell(Is::Country) {
-        Some(cell) => value::said(cell, Country::parse)
+        Some(cell) => value::given(cell, Country::parse)
             .map_err(|reason| Rejection::new(row.line, cell.name, cell.text, reason))?
             .value()
             .copied()

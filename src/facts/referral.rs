@@ -130,17 +130,17 @@ impl<'a> Draft<'a> {
                 }
                 self.phone = country.map(|country| Phone::parse(text, Some(country))).transpose()?;
             }
-            Is::Email => self.email = value::said(cell, value::email)?,
-            Is::Language => self.language = value::said(cell, Language::parse)?,
+            Is::Email => self.email = value::given(cell, value::email)?,
+            Is::Language => self.language = value::given(cell, Language::parse)?,
             Is::Country => self.country = value::must(cell, Country::parse)?,
-            Is::Gender => self.gender = value::said(cell, Gender::parse)?,
-            Is::Profession => self.profession = value::said(cell, Ok)?,
-            Is::BirthDate => self.birth_date = value::said(cell, |text| birth_date(text, now))?,
+            Is::Gender => self.gender = value::given(cell, Gender::parse)?,
+            Is::Profession => self.profession = value::given(cell, Ok)?,
+            Is::BirthDate => self.birth_date = value::given(cell, |text| birth_date(text, now))?,
             Is::RegisteredAt => self.registered_at = value::must(cell, time::instant)?,
-            Is::PaidAt => self.paid_at = value::said(cell, time::instant)?,
+            Is::PaidAt => self.paid_at = value::given(cell, time::instant)?,
             Is::Consent => self.consent = value::consent(value::text(cell)?)?,
-            Is::ConsentSource => self.consent_source = value::said(cell, Ok)?,
-            Is::ConsentAt => self.consent_at = value::said(cell, time::instant)?,
+            Is::ConsentSource => self.consent_source = value::given(cell, Ok)?,
+            Is::ConsentAt => self.consent_at = value::given(cell, time::instant)?,
             Is::UpdatedAt => self.updated_at = value::updated_at(cell, now)?,
         }
         Ok(())

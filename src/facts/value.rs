@@ -51,7 +51,7 @@ pub(super) fn id<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
 }
 
 /// Parses an optional value.
-pub(super) fn said<'a, C, T>(
+pub(super) fn given<'a, C, T>(
     cell: &Cell<'a, C>,
     parse: impl FnOnce(&'a str) -> Result<T, String>,
 ) -> Result<Stated<T>, String> {
@@ -79,7 +79,7 @@ pub(super) fn attribute<'a, C>(cell: &Cell<'a, C>) -> Result<(&'a str, Option<&'
 
 /// Parses the age that a row states for itself. A future age would keep all later rows out, so it is refused.
 pub(super) fn updated_at<C>(cell: &Cell<'_, C>, now: Timestamp) -> Result<Option<Timestamp>, String> {
-    match said(cell, time::instant)?.value() {
+    match given(cell, time::instant)?.value() {
         Some(at) if *at > now + CLOCK_SKEW => Err("a time in the future".to_owned()),
         at => Ok(at.copied()),
     }

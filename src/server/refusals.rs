@@ -114,17 +114,17 @@ impl Folds {
     }
 
     fn take_due(&mut self, now: Instant) -> Vec<(Key, u64)> {
-        let due = |told: Instant| now.saturating_duration_since(told) >= FOLD;
+        let due = |logged_at: Instant| now.saturating_duration_since(logged_at) >= FOLD;
         let counted: Vec<(Key, u64)> = self
             .0
             .iter_mut()
-            .filter(|(_, (told, more))| due(*told) && *more > 0)
-            .map(|(key, (told, more))| {
-                *told = now;
+            .filter(|(_, (logged_at, more))| due(*logged_at) && *more > 0)
+            .map(|(key, (logged_at, more))| {
+                *logged_at = now;
                 (key.clone(), std::mem::take(more))
             })
             .collect();
-        self.0.retain(|_, (told, _)| !due(*told));
+        self.0.retain(|_, (logged_at, _)| !due(*logged_at));
         counted
     }
 

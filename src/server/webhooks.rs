@@ -42,10 +42,10 @@ pub(super) async fn shake_hands(
 
 fn welcome(shared: &Shared, channel: &str, asked: &BTreeMap<String, String>) -> Result<String, Refused> {
     let door = shared.webhook_channels.of(channel).ok_or(Reason::UnknownChannel)?;
-    let said = |key: &str| asked.get(key).map_or("", String::as_str);
+    let parameter = |key: &str| asked.get(key).map_or("", String::as_str);
     let expected = key(door.verify_token.as_ref(), "verifyToken")?;
-    if said("hub.mode") == "subscribe" && webhook::is_same(said("hub.verify_token"), &expected) {
-        Ok(said("hub.challenge").to_owned())
+    if parameter("hub.mode") == "subscribe" && webhook::is_same(parameter("hub.verify_token"), &expected) {
+        Ok(parameter("hub.challenge").to_owned())
     } else {
         Err(Reason::WrongToken.into())
     }

@@ -94,7 +94,7 @@ impl Way {
     async fn in_force(&mut self) -> (Arc<Program>, Arc<Channels>) {
         let (program, _) = self.world.program().await;
         let store = self.world.store().clone();
-        let mark = store.mark().await.unwrap();
+        let installation = store.installation_id().await.unwrap();
         let specs = store.in_force().await.unwrap().desired.channels;
         let open: Open = Arc::new(move |spec| -> Arc<dyn Channel> {
             let spec = match spec {
@@ -106,7 +106,7 @@ impl Way {
                     "timeout": "10s", "connectTimeout": "5s", "concurrency": 1}))
                 .unwrap(),
             };
-            Arc::new(WhatsappCloud::new(spec).under(mark.clone()))
+            Arc::new(WhatsappCloud::new(spec).for_installation(installation.clone()))
         });
         (program, Arc::new(Channels::open(&specs, &open)))
     }

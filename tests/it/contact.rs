@@ -84,8 +84,8 @@ async fn posted(world: &World, field: &str, value: &Value, attempts: i32) {
 
 /// What the provider says of them: of their message, in their words, and of a switch that they turned.
 async fn told(world: &World, of: &str) {
-    world.store().mark().await.unwrap();
-    let key: String = world.one("select format('relance.%s.1.1.1.1', mark) from installation").await;
+    world.store().installation_id().await.unwrap();
+    let key: String = world.one("select format('relance.%s.1.1.1.1', id) from installation").await;
     let status = |status: &str| {
         json!({"id": format!("wamid.{of}"), "status": status, "recipient_id": DIGITS, "timestamp": "1764500000",
                "biz_opaque_callback_data": key,
@@ -116,7 +116,7 @@ async fn import(world: &World, rows: &str) -> Report {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_who_is_forgotten_but_counts() {
+async fn nothing_is_left_of_who_is_erased_but_counts() {
     let mut world = known().await;
     let before = everything(&world).await;
     assert!(SECRETS.iter().all(|secret| before.contains(secret)), "{before}");
@@ -217,7 +217,7 @@ async fn no_import_brings_back_who_was_forgotten() {
         report.rejected.iter().map(|it| format!("{} {} {}", it.line, it.column, it.value)).collect();
     assert_eq!(rejected, ["2 phone +2376*****01", "3 phone +2376*****01", "4 phone +2376*****33"]);
     let people = world.column("select external_id || ' ' || name from referral order by 1").await;
-    assert_eq!(people, ["r1 (forgotten)", "r2 Paul", "r3 (forgotten)", "r8 Somebody else"]);
+    assert_eq!(people, ["r1 (erased)", "r2 Paul", "r3 (erased)", "r8 Somebody else"]);
     // The phone of somebody nobody knows yet is left out as well.
     let stranger = Phone::trusted("+237671000099".to_owned());
     assert_eq!(world.store().forget(&stranger, "they asked", world.now).await.unwrap(), Erased::default());

@@ -74,7 +74,7 @@ impl Example {
             self.receiver.answer(&[Answer::Says(*status, header, body)]);
             let [outcome] = &self.channel.hand_over(&[message(1)], now()).await[..] else { panic!() };
             let found = match outcome {
-                Outcome::Accepted { provider_id } => {
+                Outcome::Accepted { provider_id, .. } => {
                     assert_eq!(*wanted, Sent(wanted.id()), "{status} {body}: {outcome:?}");
                     assert_eq!(provider_id, wanted.id(), "{status} {body}");
                     continue;

@@ -152,7 +152,7 @@ async fn who_writes_at_the_same_time_never_waits_in_a_circle() {
     assert_eq!(world.one::<i64>("select deadlocks from pg_stat_database where datname = current_database()").await, 0);
     // They did what they were to do.
     assert_eq!(world.count("lease").await, 0);
-    assert_eq!(world.count("referral where forgotten_at is null").await, 0);
+    assert_eq!(world.count("referral where erased_at is null").await, 0);
     assert_eq!(world.count("message where state in ('sending', 'sent')").await, 0);
 }
 

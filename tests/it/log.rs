@@ -131,7 +131,7 @@ async fn everything_that_is_decided_is_told_once_with_who_and_why() {
         "message-resolved",
         "near-opt-out",
         "hold-released",
-        "contact-forgotten",
+        "contact-erased",
         "provider-notice",
         "opt-out-rate",
         "test-sent",

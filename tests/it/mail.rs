@@ -238,7 +238,7 @@ async fn a_domain_beyond_ascii_needs_no_help_of_the_server() {
     let mut own = message(1);
     own.policy = crate::gateway::message(1).policy;
     Arc::make_mut(&mut own.policy).sender = Some("Aminata <aminata@bücher.example>".to_owned());
-    let sent = Outcome::Accepted { provider_id: "relance.3.1.1.2@xn--bcher-kva.example".to_owned() };
+    let sent = Outcome::accepted("relance.3.1.1.2@xn--bcher-kva.example");
     assert_eq!(one(&channel, own).await, sent);
     let [mail] = &server.take()[..] else { panic!() };
     assert_eq!(mail.from, "aminata@xn--bcher-kva.example");

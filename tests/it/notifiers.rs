@@ -9,7 +9,7 @@ use relance::channel::notify::Courier;
 use relance::channel::outgoing::Outgoing;
 use relance::core::lifecycle::detail::Detail;
 use relance::core::lifecycle::notification::{Delivery, Notification};
-use relance::daemon::{Told, deliver};
+use relance::daemon::{Reported, deliver};
 use relance::store::{Speed, Store};
 use sha2::Sha256;
 use sqlx::types::Json;
@@ -87,7 +87,7 @@ impl Team {
     async fn tick_in(&mut self, time: TimeDelta) -> usize {
         self.world.now += time;
         let at = (self.world.now, Speed(1.0));
-        deliver(self.world.store(), &self.courier, &mut Told::default(), at).await.unwrap()
+        deliver(self.world.store(), &self.courier, &mut Reported::default(), at).await.unwrap()
     }
 
     /// Ticks until all that is settled by then is told.

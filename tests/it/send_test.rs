@@ -111,7 +111,7 @@ async fn a_test_goes_the_real_way_and_counts_nowhere() {
     assert!(values(0).contains("Alex Sample") && values(0).contains("Aminata"), "{}", values(0));
     assert!(values(1).contains("Awa") && values(1).contains("Douala"), "{}", values(1));
     // Nobody takes it for a message to anybody, the provider's receipts neither.
-    let ours = world.store().mark().await.unwrap();
+    let ours = world.store().installation_id().await.unwrap();
     let key = |told: &str| told.parse::<Callback>().unwrap().of(&ours).unwrap();
     let keys: Vec<MessageKey> = ledger.iter().map(|one| key(&one.key)).collect();
     assert!(keys.iter().all(|key| key.target.referral.0 < 0 && key.target.campaign.0 == 0), "{keys:?}");

@@ -53,7 +53,7 @@ async fn two_failed_days_in_a_row_are_the_end() {
 }
 
 #[tokio::test]
-async fn a_failed_day_is_forgotten_after_one_that_went_well() {
+async fn a_failed_day_is_erased_after_one_that_went_well() {
     let mut world = world_of(1).await;
     let busy = [Fault::Busy; 3];
     let days = [&busy[..], &[Fault::Fine], &busy, &[Fault::NoAnswer], &busy, &[Fault::Fine]].concat();
@@ -65,7 +65,7 @@ async fn a_failed_day_is_forgotten_after_one_that_went_well() {
 }
 
 #[tokio::test]
-async fn a_failed_day_is_forgotten_after_one_that_nobody_knows_of() {
+async fn a_failed_day_is_erased_after_one_that_nobody_knows_of() {
     let mut world = world_of(1).await;
     world.channel.fail(&phone(1), &[Fault::Busy; 3]);
     world.apply(&tree(4, NO_PACE, &[("c", "")])).await;

@@ -198,8 +198,8 @@ async fn what_is_accepted_is_in_the_ledger_under_our_name() {
     assert_eq!(outcome, Outcome::accepted(id.clone()));
     assert_eq!((key.as_str(), number.as_str(), to.as_str()), ("relance.3.1.7.2", NUMBER, "+237671000007"));
     assert_eq!((at.date_naive(), *marketing), (now().date_naive(), false));
-    // An installation that has a mark says so.
-    let channel = meta.channel().under(InstallationId::parse("5f0c33a1").unwrap());
+    // An installation that has an id says so.
+    let channel = meta.channel().for_installation(InstallationId::parse("5f0c33a1").unwrap());
     assert!(is_accepted(&channel.hand_over(&[message(8)], now()).await[0]));
     assert_eq!(meta.fake_graph.ledger()[1].key, "relance.5f0c33a1.3.1.8.2");
 }

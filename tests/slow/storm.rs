@@ -46,7 +46,7 @@ struct Storm {
 
 /// What one finds of the messages when nobody runs.
 const FATES: &str =
-    "select concat_ws('.', 'relance', (select mark from installation), account_id, campaign_id, referral_id, day) as key, state
+    "select concat_ws('.', 'relance', (select id from installation), account_id, campaign_id, referral_id, day) as key, state
      from message";
 
 fn tree(fake_graph: &str) -> String {

@@ -77,50 +77,50 @@ impl Answer<'_> {
         };
         // A body of plain text may repeat the request, so only the words of the rule are kept.
         let error = match (&rule.contains, &self.json) {
-            (Some(part), None) => format!("{}, with `{part}`", self.said()),
-            (_, _) => self.said(),
+            (Some(part), None) => format!("{}, with `{part}`", self.description()),
+            (_, _) => self.description(),
         };
         Outcome::refused(error, reaction)
     }
 
     fn by_status(&self) -> Outcome {
-        let (status, said) = (self.reply.status, self.said());
+        let (status, description) = (self.reply.status, self.description());
         let any = self.spec.success_statuses.is_empty();
         let is_success = if any { (200..300).contains(&status) } else { self.spec.success_statuses.contains(&status) };
         match status {
-            _ if is_success => self.accepted(&said),
-            200..=299 => Outcome::Unknown { error: format!("{said}, which is none of `successStatuses`") },
-            429 => Outcome::refused(said, Reaction::Throttle { after: self.wait() }),
+            _ if is_success => self.accepted(&description),
+            200..=299 => Outcome::Unknown { error: format!("{description}, which is none of `successStatuses`") },
+            429 => Outcome::refused(description, Reaction::Throttle { after: self.wait() }),
             503 if self.reply.header("retry-after").is_some() => {
-                Outcome::refused(said, Reaction::Throttle { after: self.wait() })
+                Outcome::refused(description, Reaction::Throttle { after: self.wait() })
             }
             // A gateway with an instance for each account may have lost one, or its session: only that account pauses.
-            401 | 403 | 404 if self.asked.by_sender => Outcome::refused(said, Reaction::PauseAccount),
-            300..=399 | 401 | 402 | 403 | 407 => Outcome::refused(said, Reaction::PauseChannel),
+            401 | 403 | 404 if self.asked.by_sender => Outcome::refused(description, Reaction::PauseAccount),
+            300..=399 | 401 | 402 | 403 | 407 => Outcome::refused(description, Reaction::PauseChannel),
             // A server that reports 408 did not read the whole request in time, but may have read enough.
-            408 => Outcome::Unknown { error: said },
-            400..=499 => Outcome::refused(said, Reaction::FailDay),
-            _ => Outcome::Unknown { error: said },
+            408 => Outcome::Unknown { error: description },
+            400..=499 => Outcome::refused(description, Reaction::FailDay),
+            _ => Outcome::Unknown { error: description },
         }
     }
 
     /// Returns the outcome of an answer with a status of success.
-    fn accepted(&self, said: &str) -> Outcome {
+    fn accepted(&self, description: &str) -> Outcome {
         if let Some(success) = &self.spec.success {
             let pointer = &success.pointer;
             match self.json.as_ref().and_then(|json| json.pointer(pointer)) {
                 Some(value) if success.values.have(value) => {}
                 Some(value) => {
                     let value = short(&value.to_string());
-                    return Outcome::refused(format!("{said}, with {value} at `{pointer}`"), Reaction::FailDay);
+                    return Outcome::refused(format!("{description}, with {value} at `{pointer}`"), Reaction::FailDay);
                 }
-                None => return Outcome::Unknown { error: format!("{said}, with nothing at `{pointer}`") },
+                None => return Outcome::Unknown { error: format!("{description}, with nothing at `{pointer}`") },
             }
         }
         match (self.id(), &self.spec.message_id) {
             (Some(provider_id), _) => Outcome::accepted(provider_id),
             (None, None) => Outcome::accepted(self.asked.id.to_owned()),
-            (None, Some(pointer)) => Outcome::Unknown { error: format!("{said}, without an id at `{pointer}`") },
+            (None, Some(pointer)) => Outcome::Unknown { error: format!("{description}, without an id at `{pointer}`") },
         }
     }
 
@@ -138,7 +138,7 @@ impl Answer<'_> {
     }
 
     /// Returns the status, with the reason of the gateway if it gives one.
-    fn said(&self) -> String {
+    fn description(&self) -> String {
         let status = self.reply.status;
         let words = WORDS.iter().find_map(|pointer| self.json.as_ref()?.pointer(pointer)?.as_str());
         match words.filter(|words| !words.is_empty()) {
@@ -205,8 +205,8 @@ mod tests {
         ] {
             table += &format!("{status} {body}\n");
             for (name, spec) in [("plain", &plain), ("strict", &strict)] {
-                let said = outcome(spec, &Reply::new(status, &[], body), asked(false));
-                table += &format!("  {name:<10} {said:?}\n");
+                let description = outcome(spec, &Reply::new(status, &[], body), asked(false));
+                table += &format!("  {name:<10} {description:?}\n");
             }
         }
         insta::assert_snapshot!(table);
@@ -283,17 +283,26 @@ mod tests {
     #[test]
     fn a_status_of_success_is_believed_only_with_a_value_of_success() {
         let strict = spec(r#"{"success": {"pointer": "/m/0/status", "values": ["0", "7"]}, "messageId": "/m/0/id"}"#);
-        let said = |status, body: &str| outcome(&strict, &Reply::new(status, &[], body), asked(false));
+        let description = |status, body: &str| outcome(&strict, &Reply::new(status, &[], body), asked(false));
         let accepted = Outcome::accepted("A");
-        assert_eq!(said(200, r#"{"m": [{"status": "0", "id": "A"}]}"#), accepted);
-        assert_eq!(said(201, r#"{"m": [{"status": 7, "id": "A"}]}"#), accepted);
+        assert_eq!(description(200, r#"{"m": [{"status": "0", "id": "A"}]}"#), accepted);
+        assert_eq!(description(201, r#"{"m": [{"status": 7, "id": "A"}]}"#), accepted);
         let refused = |error: &str| Outcome::refused(error, Reaction::FailDay);
-        assert_eq!(said(200, r#"{"m": [{"status": "4"}]}"#), refused("answered 200, with \"4\" at `/m/0/status`"));
+        assert_eq!(
+            description(200, r#"{"m": [{"status": "4"}]}"#),
+            refused("answered 200, with \"4\" at `/m/0/status`")
+        );
         let unknown = |error: &str| Outcome::Unknown { error: error.to_owned() };
-        assert_eq!(said(200, "<html>"), unknown("answered 200, with nothing at `/m/0/status`"));
-        assert_eq!(said(200, r#"{"m": [{"status": "0"}]}"#), unknown("answered 200, without an id at `/m/0/id`"));
+        assert_eq!(description(200, "<html>"), unknown("answered 200, with nothing at `/m/0/status`"));
+        assert_eq!(
+            description(200, r#"{"m": [{"status": "0"}]}"#),
+            unknown("answered 200, without an id at `/m/0/id`")
+        );
         // The status still counts where it is none of success.
-        assert_eq!(said(401, r#"{"m": [{"status": "0"}]}"#), Outcome::refused("answered 401", Reaction::PauseChannel));
+        assert_eq!(
+            description(401, r#"{"m": [{"status": "0"}]}"#),
+            Outcome::refused("answered 401", Reaction::PauseChannel)
+        );
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub struct Http {
     body: Option<Result<RequestTemplate, Problem>>,
     outgoing: Outgoing,
     turns: CallSlots,
-    mark: Option<InstallationId>,
+    installation: Option<InstallationId>,
 }
 
 /// The current address and credentials of the gateway.
@@ -59,30 +59,30 @@ impl Http {
     pub fn new(spec: Spec) -> Self {
         let outgoing = Outgoing::calling(spec.connect_timeout.into(), spec.timeout.into());
         let turns = CallSlots::new(spec.concurrency, spec.timeout.into());
-        Self { body: spec.body_template(), spec, outgoing, turns, mark: None }
+        Self { body: spec.body_template(), spec, outgoing, turns, installation: None }
     }
 
     /// Adds the installation id, so that a gateway never confuses the messages of two installations.
     #[must_use]
-    pub fn under(self, mark: InstallationId) -> Self {
-        Self { mark: Some(mark), ..self }
+    pub fn for_installation(self, installation: InstallationId) -> Self {
+        Self { installation: Some(installation), ..self }
     }
 
     /// Reads every secret of the channel.
     fn access(&self) -> Result<Access, String> {
-        let said = |key: &str, error: &dyn std::fmt::Display| format!("`{key}`: {error}");
-        let url = secret::read_if_secret(&self.spec.url).map_err(|error| said("url", &error))?;
+        let in_field = |key: &str, error: &dyn std::fmt::Display| format!("`{key}`: {error}");
+        let url = secret::read_if_secret(&self.spec.url).map_err(|error| in_field("url", &error))?;
         let mut secrets: Vec<String> = self.spec.url.plain().is_none().then(|| url.clone()).into_iter().collect();
-        let url = request::address(&url).map_err(|error| said("url", &error))?;
+        let url = request::address(&url).map_err(|error| in_field("url", &error))?;
         let mut headers = Vec::new();
         for (name, value) in &self.spec.headers {
-            let read = secret::read_if_secret(value).map_err(|error| said(name, &error))?;
+            let read = secret::read_if_secret(value).map_err(|error| in_field(name, &error))?;
             secrets.extend(value.plain().is_none().then(|| read.clone()));
             headers.push((name.clone(), read));
         }
         let mut credentials = None;
         if let Some(auth) = &self.spec.basic_auth {
-            let password = secret::read(&auth.password).map_err(|error| said("basicAuth", &error))?;
+            let password = secret::read(&auth.password).map_err(|error| in_field("basicAuth", &error))?;
             secrets.push(password.clone());
             credentials = Some((auth.username.clone(), password));
         }
@@ -98,7 +98,7 @@ impl Http {
 
     /// Hands over one message. No call begins that could outlast the hand-over.
     async fn send(&self, message: &OutgoingMessage, access: &Access, (latest, now): (Instant, Timestamp)) -> Outcome {
-        let id = Callback::new(self.mark.as_ref(), message.key).to_string();
+        let id = Callback::new(self.installation.as_ref(), message.key).to_string();
         let made = match &self.body {
             None => Request::of((message, &id), &self.spec, &access.url, None),
             Some(Ok(body)) => Request::of((message, &id), &self.spec, &access.url, Some(body)),

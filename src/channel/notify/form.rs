@@ -36,7 +36,7 @@ pub(super) fn slack(notice: &Notification) -> String {
 /// Returns the notification as a sentence.
 fn text(notice: &Notification) -> String {
     let Notification { topic, campaign, account, accounts, events, folded, detail, .. } = notice;
-    let told = match (campaign, topic.as_str().strip_prefix("run-")) {
+    let sentence = match (campaign, topic.as_str().strip_prefix("run-")) {
         (Some(campaign), Some(what)) => {
             let accounts = match (accounts, account) {
                 (1, Some(account)) => format!("account {account}"),
@@ -50,8 +50,8 @@ fn text(notice: &Notification) -> String {
     let times = (*events > (*accounts).max(1)).then(|| format!("{events} times"));
     let since = (*folded > 0).then(|| "since this was last told".to_owned());
     match times.into_iter().chain(since).collect::<Vec<_>>().as_slice() {
-        [] => told,
-        beside => format!("{told} ({})", beside.join(" ")),
+        [] => sentence,
+        beside => format!("{sentence} ({})", beside.join(" ")),
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Smtp {
     turns: CallSlots,
     /// The idle connections, each with the instant at which it became idle.
     idle: Mutex<Vec<(Session, Instant)>>,
-    mark: Option<InstallationId>,
+    installation: Option<InstallationId>,
 }
 
 impl fmt::Debug for Smtp {
@@ -54,18 +54,18 @@ impl fmt::Debug for Smtp {
 impl Smtp {
     pub fn new(spec: Spec) -> Self {
         let turns = CallSlots::new(spec.concurrency, spec.timeout.into());
-        Self { spec, turns, idle: Mutex::default(), mark: None }
+        Self { spec, turns, idle: Mutex::default(), installation: None }
     }
 
     /// Adds the installation id, so that no two installations use the same `Message-ID`.
     #[must_use]
-    pub fn under(self, mark: InstallationId) -> Self {
-        Self { mark: Some(mark), ..self }
+    pub fn for_installation(self, installation: InstallationId) -> Self {
+        Self { installation: Some(installation), ..self }
     }
 
     /// Hands over one message. No exchange begins that could outlast the hand-over.
     async fn send(&self, message: &OutgoingMessage, batch: &Batch, now: Timestamp) -> Outcome {
-        let callback = Callback::new(self.mark.as_ref(), message.key);
+        let callback = Callback::new(self.installation.as_ref(), message.key);
         let mail = match Mail::of((message, &callback), &self.spec, now) {
             Ok(mail) => mail,
             Err(outcome) => return outcome,

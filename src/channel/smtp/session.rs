@@ -26,10 +26,10 @@ impl Session {
     /// Connects, encrypts and logs in before the deadline `by`.
     pub(super) async fn open(spec: &Spec, credentials: Option<&Credentials>, by: Instant) -> Result<Self, Failure> {
         let connected_by = by.min(Instant::now() + Duration::from(spec.connect_timeout));
-        let greeting = said(Stage::Connect, connected_by, connect(spec)).await?;
+        let greeting = within(Stage::Connect, connected_by, connect(spec)).await?;
         let mut session = Self(greeting);
         if let Some(credentials) = credentials {
-            said(Stage::Login, by, session.0.auth(DEFAULT_MECHANISMS, credentials)).await?;
+            within(Stage::Login, by, session.0.auth(DEFAULT_MECHANISMS, credentials)).await?;
         }
         Ok(session)
     }
@@ -48,10 +48,10 @@ impl Session {
         // The commands get half of the time. The text keeps the other half, because its transfer cannot be undone.
         let half = by - by.saturating_duration_since(Instant::now()) / 2;
         let from = MailFrom::new(Some(mail.from.clone()), parameters);
-        said(Stage::Sender, half, self.0.command(from)).await?;
-        said(Stage::Recipient, half, self.0.command(Rcpt::new(mail.to.clone(), Vec::new()))).await?;
-        said(Stage::Data, half, self.0.command(Data)).await?;
-        said(Stage::Text, by, self.0.message(&mail.bytes)).await?;
+        within(Stage::Sender, half, self.0.command(from)).await?;
+        within(Stage::Recipient, half, self.0.command(Rcpt::new(mail.to.clone(), Vec::new()))).await?;
+        within(Stage::Data, half, self.0.command(Data)).await?;
+        within(Stage::Text, by, self.0.message(&mail.bytes)).await?;
         Ok(())
     }
 
@@ -119,7 +119,7 @@ fn client_id(name: &str) -> ClientId {
 }
 
 /// Awaits a step until the deadline `by` and returns its result.
-async fn said<T>(stage: Stage, by: Instant, step: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+async fn within<T>(stage: Stage, by: Instant, step: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
     match timeout_at(by, step).await {
         Ok(result) => result.map_err(|error| Failure::of(stage, &error)),
         Err(_) => Err(Failure::timeout(stage)),

@@ -28,20 +28,20 @@ pub struct WhatsappCloud {
     spec: Spec,
     outgoing: Outgoing,
     turns: CallSlots,
-    mark: Option<InstallationId>,
+    installation: Option<InstallationId>,
 }
 
 impl WhatsappCloud {
     pub fn new(spec: Spec) -> Self {
         let outgoing = Outgoing::calling(spec.connect_timeout.into(), spec.timeout.into());
         let turns = CallSlots::new(spec.concurrency, spec.timeout.into());
-        Self { spec, outgoing, turns, mark: None }
+        Self { spec, outgoing, turns, installation: None }
     }
 
     /// Adds the installation id, by which an installation recognizes its receipts.
     #[must_use]
-    pub fn under(self, mark: InstallationId) -> Self {
-        Self { mark: Some(mark), ..self }
+    pub fn for_installation(self, installation: InstallationId) -> Self {
+        Self { installation: Some(installation), ..self }
     }
 
     /// Hands over one message. No call begins that could outlast the hand-over.
@@ -50,7 +50,7 @@ impl WhatsappCloud {
             Ok(number) => number,
             Err(outcome) => return outcome,
         };
-        let callback = Callback::new(self.mark.as_ref(), message.key);
+        let callback = Callback::new(self.installation.as_ref(), message.key);
         let body = match request::body(message, &callback) {
             Ok(body) => body,
             Err(outcome) => return outcome,

@@ -59,13 +59,13 @@ pub(super) async fn prepare(
     let start: Timestamp = "2026-11-30T07:00:00Z".parse().context("the demo's clock")?;
     store.set_clock(start, SPEED).await?;
     let age = Age { as_of: start, now: start };
-    said("accounts", &import::accounts(&store, accounts, age).await?);
-    said("referrals", &import::referrals(&store, referrals, age).await?);
+    imported("accounts", &import::accounts(&store, accounts, age).await?);
+    imported("referrals", &import::referrals(&store, referrals, age).await?);
     print::note("demo: one hour passes each second; look on with `relancectl get messages --watch`");
     Ok(Database { store, server: Some(server) })
 }
 
-fn said(what: &str, report: &Report) {
+fn imported(what: &str, report: &Report) {
     let (taken, refused) = (report.inserted, report.rejected.len());
     print::note(&format!("demo: imported {taken} {what} from `samples/`, refused {refused}"));
 }

@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn periods_as_people_say_them() {
-        let said = ["0s", "90s", "90m", "6h", "24h", "7d"].map(|text| spell(Period::parse(text).unwrap()));
-        assert_eq!(said, ["at once", "90 s", "90 min", "6 h", "24 h", "7 days"]);
+        let spelled = ["0s", "90s", "90m", "6h", "24h", "7d"].map(|text| spell(Period::parse(text).unwrap()));
+        assert_eq!(spelled, ["at once", "90 s", "90 min", "6 h", "24 h", "7 days"]);
     }
 }

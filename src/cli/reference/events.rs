@@ -34,7 +34,7 @@ const fn meaning(kind: EventKind) -> &'static str {
             "A reply may mean STOP, or a person has another number. They are held until somebody decides."
         }
         EventKind::HoldReleased => "An operator read the reply and released the person.",
-        EventKind::ContactForgotten => "The personal data of one person were erased.",
+        EventKind::ContactErased => "The personal data of one person were erased.",
         EventKind::ProviderNotice => "A provider reported a change of an account, a number or a template.",
         EventKind::OptOutRate => "The opt-out rate of an account went above a threshold.",
         EventKind::TestSent => "An operator sent a test message with `send-test`.",

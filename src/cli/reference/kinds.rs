@@ -103,10 +103,10 @@ mod tests {
 
     #[test]
     fn a_default_is_taken_out_of_the_sentence() {
-        let told = |text, rest: &str, default| assert_eq!(split(text), (rest.to_owned(), default));
-        told("The version; `v1` when left out.", "The version.", "`v1`");
-        told("`active` when left out.", "", "`active`");
-        told("2m when left out; `0s` turns pacing off.", "`0s` turns pacing off.", "2m");
-        told("All of it: none when left out. More.", "All of it: none when left out. More.", "");
+        let check = |text, rest: &str, default| assert_eq!(split(text), (rest.to_owned(), default));
+        check("The version; `v1` when left out.", "The version.", "`v1`");
+        check("`active` when left out.", "", "`active`");
+        check("2m when left out; `0s` turns pacing off.", "`0s` turns pacing off.", "2m");
+        check("All of it: none when left out. More.", "All of it: none when left out. More.", "");
     }
 }

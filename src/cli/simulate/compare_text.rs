@@ -34,12 +34,14 @@ pub(super) fn render(comparison: &Comparison, colour: bool) -> String {
 /// Summarizes the difference in part of a sentence.
 fn first(comparison: &Comparison) -> String {
     let difference = &comparison.difference;
-    let told = |what: &str, noun: &str| {
+    let counted_noun = |what: &str, noun: &str| {
         let change = difference.totals.iter().find(|change| change.what == what)?;
         Some(format!("{} {noun}", signed(change)))
     };
-    let mut parts: Vec<String> =
-        [told("sent", "messages"), told("reached", "people written to")].into_iter().flatten().collect();
+    let mut parts: Vec<String> = [counted_noun("sent", "messages"), counted_noun("reached", "people written to")]
+        .into_iter()
+        .flatten()
+        .collect();
     let moved = whole(difference.runs.len() as u64);
     if moved > 0 {
         parts.push(format!(

@@ -70,8 +70,8 @@ fn headline(report: &Report) -> String {
     }
     if report.rates.paid > 0.0 || report.rates.stop > 0.0 || report.rates.failure > 0.0 {
         let figures = [(totals.paid, "pay"), (totals.stopped, "answer STOP"), (totals.figures.failed, "messages fail")];
-        let told: Vec<String> = figures.iter().map(|(n, what)| format!("{} {what}", thousands(whole(*n)))).collect();
-        lines.push(format!("By chance (seed {}): {}.", report.seed, told.join(", ")));
+        let counts: Vec<String> = figures.iter().map(|(n, what)| format!("{} {what}", thousands(whole(*n)))).collect();
+        lines.push(format!("By chance (seed {}): {}.", report.seed, counts.join(", ")));
     }
     lines.join("\n")
 }

@@ -119,7 +119,7 @@ async fn add(args: &AddArgs, global: &Global, config: &Config) -> anyhow::Result
     let done = database.store.acting(Some(actor)).suppress(&phones, Listed::ByHand, reason, now).await?;
     let known = phones.len() as u64 - done.added;
     print::line(&match args.manner.output {
-        Format::Text => said(done, known),
+        Format::Text => summary(done, known),
         Format::Json => {
             let Suppressed { added, exited } = done;
             serde_json::to_string_pretty(&json!({ "suppressed": added, "already": known, "exited": exited }))?
@@ -190,7 +190,7 @@ async fn import(args: ImportArgs, global: &Global, config: &Config) -> anyhow::R
     }
     print::line(&match args.manner.output {
         Format::Text => {
-            let text = format!("{read} read, {} rejected. {}", rejected.len(), said(done, known));
+            let text = format!("{read} read, {} rejected. {}", rejected.len(), summary(done, known));
             if rejected.is_empty() { text } else { format!("{text}\n\n{}", import::rejections(rejected)) }
         }
         Format::Json => {
@@ -203,7 +203,7 @@ async fn import(args: ImportArgs, global: &Global, config: &Config) -> anyhow::R
     Ok(if rejected.is_empty() { Exit::Fine } else { Exit::Findings })
 }
 
-fn said(done: Suppressed, known: u64) -> String {
+fn summary(done: Suppressed, known: u64) -> String {
     let Suppressed { added, exited } = done;
     let mut text = format!("Suppressed {}", counted(whole(added), "phone"));
     if known > 0 {

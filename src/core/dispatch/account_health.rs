@@ -19,7 +19,7 @@ const FIRST_FAILURE_STOP: TimeDelta = TimeDelta::hours(1);
 const FIRST_CHANNEL_STOP: TimeDelta = TimeDelta::minutes(10);
 const LONGEST_STOP: TimeDelta = TimeDelta::hours(24);
 /// The restriction length starts again at the shortest after this long without one.
-const FORGOTTEN: TimeDelta = TimeDelta::hours(24);
+const RESET_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// The first wait after throttling; each further wait in a row is twice as long.
 const FIRST_WAIT: TimeDelta = TimeDelta::seconds(2);
@@ -169,7 +169,7 @@ impl HealthRestriction {
     }
 
     fn after(last: Option<Self>, first: TimeDelta, now: Timestamp) -> Self {
-        let last = last.filter(|last| now < last.until + FORGOTTEN);
+        let last = last.filter(|last| now < last.until + RESET_AFTER);
         let times = last.map_or(0, |last| last.times) + 1;
         Self { times, until: now + doubled(first, times, LONGEST_STOP) }
     }

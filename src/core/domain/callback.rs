@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::MessageKey;
-use super::id::{MARK, NotAMessage};
+use super::id::{NotAMessage, PREFIX};
 
 /// An installation id: eight hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,26 +26,26 @@ impl InstallationId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callback {
     /// `None` means that the message was sent before installation ids existed.
-    pub mark: Option<InstallationId>,
+    pub installation: Option<InstallationId>,
     pub key: MessageKey,
 }
 
 impl Callback {
-    pub fn new(mark: Option<&InstallationId>, key: MessageKey) -> Self {
-        Self { mark: mark.cloned(), key }
+    pub fn new(installation: Option<&InstallationId>, key: MessageKey) -> Self {
+        Self { installation: installation.cloned(), key }
     }
 
     /// Returns the message, if this installation may have sent it.
     pub fn of(&self, ours: &InstallationId) -> Option<MessageKey> {
-        self.mark.as_ref().is_none_or(|mark| mark == ours).then_some(self.key)
+        self.installation.as_ref().is_none_or(|installation| installation == ours).then_some(self.key)
     }
 }
 
 impl fmt::Display for Callback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.mark {
+        match &self.installation {
             None => self.key.fmt(f),
-            Some(mark) => write!(f, "{MARK}.{}.{}", mark.0, self.key.numbers()),
+            Some(installation) => write!(f, "{PREFIX}.{}.{}", installation.0, self.key.numbers()),
         }
     }
 }
@@ -55,12 +55,12 @@ impl FromStr for Callback {
 
     fn from_str(text: &str) -> Result<Self, NotAMessage> {
         if let Ok(key) = text.parse() {
-            return Ok(Self { mark: None, key });
+            return Ok(Self { installation: None, key });
         }
-        let rest = text.strip_prefix(MARK).and_then(|rest| rest.strip_prefix('.')).ok_or(NotAMessage)?;
-        let (mark, numbers) = rest.split_once('.').ok_or(NotAMessage)?;
-        let mark = InstallationId::parse(mark).ok_or(NotAMessage)?;
-        Ok(Self { mark: Some(mark), key: format!("{MARK}.{numbers}").parse()? })
+        let rest = text.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('.')).ok_or(NotAMessage)?;
+        let (installation, numbers) = rest.split_once('.').ok_or(NotAMessage)?;
+        let installation = InstallationId::parse(installation).ok_or(NotAMessage)?;
+        Ok(Self { installation: Some(installation), key: format!("{PREFIX}.{numbers}").parse()? })
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(new.to_string().parse(), Ok(new.clone()));
         assert_eq!((new.of(&ours), new.of(&theirs)), (Some(old.key), None));
         // Receipts still arrive for messages sent before installation ids existed.
-        assert_eq!((old.of(&ours), old.mark), (Some(new.key), None));
+        assert_eq!((old.of(&ours), old.installation), (Some(new.key), None));
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl<T> Stated<T> {
         }
     }
 
-    pub fn is_said(&self) -> bool {
+    pub fn is_given(&self) -> bool {
         !matches!(self, Self::Nothing)
     }
 }

@@ -54,7 +54,7 @@ impl MessageKey {
 /// Writes `relance.3.1.4711.2`. Providers get a [`Callback`](super::Callback) instead.
 impl fmt::Display for MessageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{MARK}.{}", self.numbers())
+        write!(f, "{PREFIX}.{}", self.numbers())
     }
 }
 
@@ -71,7 +71,7 @@ impl FromStr for MessageKey {
             part.and_then(|part| part.parse().ok()).ok_or(NotAMessage)
         }
         let mut parts = text.split('.');
-        if parts.next() != Some(MARK) {
+        if parts.next() != Some(PREFIX) {
             return Err(NotAMessage);
         }
         let (account, campaign) = (AccountId(number(parts.next())?), CampaignId(number(parts.next())?));
@@ -83,7 +83,7 @@ impl FromStr for MessageKey {
 }
 
 /// The prefix of all message ids.
-pub(super) const MARK: &str = "relance";
+pub(super) const PREFIX: &str = "relance";
 
 #[cfg(test)]
 mod tests {

@@ -35,7 +35,7 @@ pub enum EventKind {
     /// A person has reviewed the inbound message.
     HoldReleased,
     /// All data about a person was erased.
-    ContactForgotten,
+    ContactErased,
     /// A provider reported a change of an account, a number or a template.
     ProviderNotice,
     /// Many people opt out of the messages of an account.
@@ -63,7 +63,7 @@ impl EventKind {
         Self::MessageResolved,
         Self::NearOptOut,
         Self::HoldReleased,
-        Self::ContactForgotten,
+        Self::ContactErased,
         Self::ProviderNotice,
         Self::OptOutRate,
         Self::TestSent,
@@ -88,7 +88,7 @@ impl EventKind {
             Self::MessageResolved => "message-resolved",
             Self::NearOptOut => "near-opt-out",
             Self::HoldReleased => "hold-released",
-            Self::ContactForgotten => "contact-forgotten",
+            Self::ContactErased => "contact-erased",
             Self::ProviderNotice => "provider-notice",
             Self::OptOutRate => "opt-out-rate",
             Self::TestSent => "test-sent",

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::thread;
 
 use super::program;
-use super::program::{Repository, said};
+use super::program::{Repository, git_output};
 use crate::core::manifest::{MAX_FILE_BYTES, SourceFile, Sources};
 use crate::source::directory::{MAX_TOTAL_BYTES, is_manifest, shown};
 
@@ -17,8 +17,8 @@ use crate::source::directory::{MAX_TOTAL_BYTES, is_manifest, shown};
 pub enum Error {
     #[error("cannot run `git`")]
     NoGit(#[source] io::Error),
-    #[error("`{reference}` is no commit that git knows here: {said}")]
-    Unknown { reference: String, said: String },
+    #[error("`{reference}` is no commit that git knows here: {git_output}")]
+    Unknown { reference: String, git_output: String },
     #[error("there is no `{}` in `{reference}`", path.display())]
     Missing { reference: String, path: PathBuf },
     /// A symbolic link may lead outside the commit.
@@ -26,8 +26,8 @@ pub enum Error {
     SymbolicLink { reference: String, path: PathBuf },
     #[error("the manifests of `{reference}` are larger than {MAX_TOTAL_BYTES} bytes together")]
     TooMuch { reference: String },
-    #[error("git does not give the files of `{reference}`: {said}")]
-    Failed { reference: String, said: String },
+    #[error("git does not give the files of `{reference}`: {git_output}")]
+    Failed { reference: String, git_output: String },
 }
 
 /// Reads every manifest below `roots` in the commit `reference`; the roots are relative to `folder`.
@@ -60,7 +60,7 @@ pub(super) fn load_from(repository: Repository, reference: &str, given: &[PathBu
 
 fn git(repository: Repository, args: &[&OsStr]) -> Result<Result<Vec<u8>, String>, Error> {
     let output = program::git(repository).args(args).output().map_err(Error::NoGit)?;
-    Ok(if output.status.success() { Ok(output.stdout) } else { Err(said(&output.stderr)) })
+    Ok(if output.status.success() { Ok(output.stdout) } else { Err(git_output(&output.stderr)) })
 }
 
 /// Returns the author of a commit.
@@ -77,7 +77,7 @@ fn resolve(repository: Repository, reference: &str) -> Result<String, Error> {
     let args = ["rev-parse", "--verify", "--end-of-options", &tree].map(OsStr::new);
     match git(repository, &args)? {
         Ok(id) => Ok(String::from_utf8_lossy(&id).trim().to_owned()),
-        Err(said) => Err(Error::Unknown { reference: reference.to_owned(), said }),
+        Err(git_output) => Err(Error::Unknown { reference: reference.to_owned(), git_output }),
     }
 }
 
@@ -93,7 +93,8 @@ fn list(
     if *root != *"" {
         args.push(root.as_os_str());
     }
-    let listed = git(repository, &args)?.map_err(|said| Error::Failed { reference: reference.to_owned(), said })?;
+    let listed =
+        git(repository, &args)?.map_err(|git_output| Error::Failed { reference: reference.to_owned(), git_output })?;
     let mut found = false;
     // Each entry is `mode type id<TAB>path<NUL>`.
     for entry in listed.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
@@ -129,7 +130,7 @@ fn read(repository: Repository, reference: &str, ids: &[&str]) -> Result<Vec<Vec
         .map_err(Error::NoGit)?;
     let (asking, answers) = (child.stdin.take(), child.stdout.take());
     let (mut asking, answers) = (asking.expect("it is piped"), answers.expect("it is piped"));
-    let failed = |error: io::Error| Error::Failed { reference: reference.to_owned(), said: error.to_string() };
+    let failed = |error: io::Error| Error::Failed { reference: reference.to_owned(), git_output: error.to_string() };
     let contents = thread::scope(|scope| {
         // A thread writes the requests, because git answers before it has read them all.
         scope.spawn(move || ids.iter().try_for_each(|id| writeln!(asking, "{id}")));

@@ -68,7 +68,7 @@ pub(super) async fn output(mut command: Command, limit: Duration) -> io::Result<
 }
 
 /// Returns git's message on one line and without its `fatal: `.
-pub(super) fn said(stderr: &[u8]) -> String {
+pub(super) fn git_output(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let lines = text.lines().map(|line| line.trim().trim_start_matches("fatal: ")).filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("; ")
@@ -103,7 +103,7 @@ mod tests {
     use std::process::Command;
     use std::time::Duration;
 
-    use super::{Repository, git, output, said};
+    use super::{Repository, git, git_output, output};
 
     #[tokio::test]
     async fn what_takes_too_long_is_killed_with_what_it_started() {
@@ -122,6 +122,6 @@ mod tests {
         command.arg("--version");
         let output = output(command, Duration::from_mins(1)).await.unwrap().unwrap();
         assert!(output.stdout.starts_with(b"git version"));
-        assert_eq!(said(b"warning: slow\n\nfatal: no such thing\n"), "warning: slow; no such thing");
+        assert_eq!(git_output(b"warning: slow\n\nfatal: no such thing\n"), "warning: slow; no such thing");
     }
 }

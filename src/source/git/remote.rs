@@ -16,7 +16,7 @@ use super::commit;
 use super::commit::load_from;
 use super::identity::identity;
 use super::program;
-use super::program::{Repository, said};
+use super::program::{Repository, git_output};
 use crate::core::diagnostic::did_you_mean;
 use crate::core::domain::hex;
 use crate::source::{Commit, Tree};
@@ -40,7 +40,7 @@ pub enum RemoteError {
     Unreachable {
         url: String,
         #[source]
-        said: GitOutput,
+        git_output: GitOutput,
     },
     #[error("nothing was ever pushed to the git repository `{url}`")]
     Empty { url: String },
@@ -53,7 +53,7 @@ pub enum RemoteError {
         url: String,
         commit: String,
         #[source]
-        said: GitOutput,
+        git_output: GitOutput,
     },
     #[error("nobody in `{}` has signed the commit {commit} of `{url}`: it is not taken", signers.display())]
     Signature {
@@ -61,7 +61,7 @@ pub enum RemoteError {
         commit: String,
         signers: PathBuf,
         #[source]
-        said: GitOutput,
+        git_output: GitOutput,
     },
     #[error("there is not one manifest (`*.yaml`) below `{paths}` in the commit {commit} of `{url}`")]
     NoManifests { url: String, commit: String, paths: String },
@@ -161,11 +161,11 @@ impl Remote {
         command
             .args([file.as_str()].iter().chain(&others).flat_map(|setting| ["-c", setting]))
             .args(["verify-commit", id]);
-        self.run(command, VERIFY).await?.map(drop).map_err(|said| RemoteError::Signature {
+        self.run(command, VERIFY).await?.map(drop).map_err(|git_output| RemoteError::Signature {
             url: self.shown(),
             commit: id.to_owned(),
             signers: signers.clone(),
-            said: GitOutput(if said.is_empty() { "it has no signature".to_owned() } else { said }),
+            git_output: GitOutput(if git_output.is_empty() { "it has no signature".to_owned() } else { git_output }),
         })
     }
 
@@ -192,7 +192,7 @@ impl Remote {
         command.args(["ls-remote", "--quiet"]).args(args);
         match self.run(command, ASK).await? {
             Ok(listed) => Ok(String::from_utf8_lossy(&listed).into_owned()),
-            Err(said) => Err(RemoteError::Unreachable { url: self.shown(), said: GitOutput(said) }),
+            Err(git_output) => Err(RemoteError::Unreachable { url: self.shown(), git_output: GitOutput(git_output) }),
         }
     }
 
@@ -220,7 +220,7 @@ impl Remote {
         fetch.args(["fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]);
         fetch.args(["--", &self.url, &format!("+{id}:{TIP}")]);
         for command in [init, fetch] {
-            self.run(command, FETCH).await?.map_err(|said| self.not_fetched(id, said))?;
+            self.run(command, FETCH).await?.map_err(|git_output| self.not_fetched(id, git_output))?;
         }
         Ok(())
     }
@@ -250,13 +250,13 @@ impl Remote {
     async fn run(&self, command: Command, limit: Duration) -> Result<Result<Vec<u8>, String>, RemoteError> {
         Ok(match program::output(command, limit).await.map_err(RemoteError::NoGit)? {
             Some(output) if output.status.success() => Ok(output.stdout),
-            Some(output) => Err(self.without_secret(&said(&output.stderr))),
+            Some(output) => Err(self.without_secret(&git_output(&output.stderr))),
             None => Err(format!("it does not answer within {} s", limit.as_secs())),
         })
     }
 
-    fn not_fetched(&self, id: &str, said: String) -> RemoteError {
-        RemoteError::Fetch { url: self.shown(), commit: id.to_owned(), said: GitOutput(said) }
+    fn not_fetched(&self, id: &str, git_output: String) -> RemoteError {
+        RemoteError::Fetch { url: self.shown(), commit: id.to_owned(), git_output: GitOutput(git_output) }
     }
 
     fn broken_copy(&self, source: io::Error) -> RemoteError {

@@ -52,8 +52,8 @@ impl Store {
         names.extend(phone.spellings());
         self.remember_hashes(&mut tx, &names, reason, now).await?;
         let referrals = erase_referrals(&mut tx, phone, now).await?;
-        let detail = Detail::ContactForgotten { rows: referrals, messages, reason: reason.to_owned() };
-        let event = Event::new(EventKind::ContactForgotten, self.actor(), detail);
+        let detail = Detail::ContactErased { rows: referrals, messages, reason: reason.to_owned() };
+        let event = Event::new(EventKind::ContactErased, self.actor(), detail);
         tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
         tx.commit().await.map_err(Error::during("commit an erasure"))?;
         self.erase_webhooks(&names).await?;
@@ -129,9 +129,9 @@ async fn erase_messages(tx: &mut PgConnection, phone: &Phone) -> Result<u64, Err
 async fn erase_referrals(tx: &mut PgConnection, phone: &Phone, now: Timestamp) -> Result<u64, Error> {
     let erased = sqlx::query(
         "update referral
-         set name = '(forgotten)', phone = 'forgotten:' || id, dialled = null, email = null, language = null, gender = null,
+         set name = '(erased)', phone = 'erased:' || id, dialled = null, email = null, language = null, gender = null,
              profession = null, profession_key = null, birth_date = null, consent = null, consent_source = null,
-             consent_at = null, attributes = '{}', is_current = false, forgotten_at = $2
+             consent_at = null, attributes = '{}', is_current = false, erased_at = $2
          where phone = $1",
     )
     .bind(phone.as_str())

@@ -139,7 +139,7 @@ impl Store {
         }
         let replaced = before.as_ref().map(|before| Replaced { order: before.id, by: &by, actor });
         let before = before.as_ref().map(|before| before.order.action);
-        tell(&mut tx, &[said(scope, before, order, (by.clone(), actor))], now).await?;
+        tell(&mut tx, &[order_event(scope, before, order, (by.clone(), actor))], now).await?;
         check_scope(&mut tx, scope, now).await?;
         let scene = Scene::of(program);
         for accounts in accounts.chunks(BATCH) {
@@ -154,7 +154,7 @@ impl Store {
 }
 
 /// Builds the event for an order or for its end.
-fn said(scope: Scope, before: Option<Action>, order: Option<&Override>, (by, actor): (Detail, &str)) -> Event {
+fn order_event(scope: Scope, before: Option<Action>, order: Option<&Override>, (by, actor): (Detail, &str)) -> Event {
     let kind = if order.is_some() { EventKind::OverrideSet } else { EventKind::OverrideCleared };
     Event {
         account: scope.account(),

@@ -12,11 +12,11 @@ use crate::store::{Error, Store};
 
 impl Store {
     /// Returns the time of the erasure of the person with `phone`.
-    pub async fn forgotten_at(&self, phone: &Phone) -> Result<Option<Timestamp>, Error> {
+    pub async fn erased_at(&self, phone: &Phone) -> Result<Option<Timestamp>, Error> {
         const OPERATION: &str = "look for an erased person";
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         let Some(key) = key(&mut db).await? else { return Ok(None) };
-        sqlx::query_scalar("select forgotten_at from forgotten where hash = $1")
+        sqlx::query_scalar("select erased_at from erasure where hash = $1")
             .bind(hash(&key, phone.as_str()))
             .fetch_optional(&mut *db)
             .await
@@ -25,7 +25,7 @@ impl Store {
 
     /// Returns those of `names` whose people were erased; a name is the digits of a phone, without `+`, or a provider
     /// name.
-    pub async fn forgotten_among(&self, names: &[&str]) -> Result<HashSet<String>, Error> {
+    pub async fn erased_among(&self, names: &[&str]) -> Result<HashSet<String>, Error> {
         const OPERATION: &str = "look for erased people";
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         among(&mut db, names).await
@@ -41,7 +41,7 @@ impl Store {
     ) -> Result<(), Error> {
         const OPERATION: &str = "save the erased people to leave out";
         sqlx::query(
-            "insert into forgotten_key (key) values (uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+            "insert into erasure_key (key) values (uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
              on conflict do nothing",
         )
         .execute(&mut *tx)
@@ -49,7 +49,7 @@ impl Store {
         .map_err(Error::during(OPERATION))?;
         let key = key(tx).await?.unwrap_or_default();
         sqlx::query(
-            "insert into forgotten (hash, actor, reason, forgotten_at) select hash, $2, $3, $4 from unnest($1::bytea[]) as hash
+            "insert into erasure (hash, actor, reason, erased_at) select hash, $2, $3, $4 from unnest($1::bytea[]) as hash
              on conflict do nothing",
         )
         .bind(names.iter().map(|name| hash(&key, name)).collect::<Vec<_>>())
@@ -73,7 +73,7 @@ pub(in crate::store) async fn among(db: &mut PgConnection, names: &[&str]) -> Re
     // A provider may write a phone otherwise than in its normal form.
     let both = |name: &&str| [Some(hash(&key, name)), Phone::reported(name).map(|phone| hash(&key, phone.as_str()))];
     let hashes: Vec<[Option<Vec<u8>>; 2]> = names.iter().map(both).collect();
-    let gone: Vec<Vec<u8>> = sqlx::query_scalar("select hash from forgotten where hash = any($1)")
+    let gone: Vec<Vec<u8>> = sqlx::query_scalar("select hash from erasure where hash = any($1)")
         .bind(hashes.iter().flatten().flatten().collect::<Vec<_>>())
         .fetch_all(db)
         .await
@@ -85,7 +85,7 @@ pub(in crate::store) async fn among(db: &mut PgConnection, names: &[&str]) -> Re
 
 /// Returns the key of the hashes; `None` before the first erasure.
 async fn key(db: &mut PgConnection) -> Result<Option<Vec<u8>>, Error> {
-    sqlx::query_scalar("select key from forgotten_key")
+    sqlx::query_scalar("select key from erasure_key")
         .fetch_optional(db)
         .await
         .map_err(Error::during("read the key of erasures"))
@@ -104,7 +104,7 @@ pub(super) async fn reject(tx: &mut PgConnection) -> Result<Vec<Rejection>, Erro
     const OPERATION: &str = "leave out erased people";
     let Some(key) = key(tx).await? else { return Ok(Vec::new()) };
     let hashes: Vec<Vec<u8>> =
-        sqlx::query_scalar("select hash from forgotten").fetch_all(&mut *tx).await.map_err(Error::during(OPERATION))?;
+        sqlx::query_scalar("select hash from erasure").fetch_all(&mut *tx).await.map_err(Error::during(OPERATION))?;
     let hashes: HashSet<Vec<u8>> = hashes.into_iter().collect();
     let mut known = Vec::new();
     let mut phones =
@@ -118,7 +118,7 @@ pub(super) async fn reject(tx: &mut PgConnection) -> Result<Vec<Rejection>, Erro
     let rows: Vec<(i64, String)> = sqlx::query_as(
         "delete from staged s
          where s.phone = any($1)
-            or s.external_id in (select external_id from referral where forgotten_at is not null)
+            or s.external_id in (select external_id from referral where erased_at is not null)
          returning s.line, s.phone",
     )
     .bind(known)
@@ -127,7 +127,7 @@ pub(super) async fn reject(tx: &mut PgConnection) -> Result<Vec<Rejection>, Erro
     .await
     .map_err(Error::during(OPERATION))?;
     let rejection = |(line, phone): (i64, String)| {
-        let reason = "the person was forgotten (`relancectl contact forget`), and no import brings them back";
+        let reason = "the person was erased (`relancectl contact forget`), and no import brings them back";
         Rejection::new(u64::try_from(line).unwrap_or_default(), "phone", &Phone::trusted(phone).masked(), reason)
     };
     Ok(rows.into_iter().map(rejection).collect())

@@ -15,7 +15,7 @@ pub(super) type Names<'a> = BTreeSet<(&'a str, String)>;
 
 /// The provider's id of a message, and its names for the recipient.
 #[derive(Debug)]
-pub(super) struct Told<'a> {
+pub(super) struct KnownAs<'a> {
     pub(super) provider_id: &'a str,
     pub(super) key: MessageKey,
     pub(super) names: Names<'a>,
@@ -61,18 +61,19 @@ const LEARN: Batch<NameRow<'_>> = Batch::of(
 );
 
 /// Records new names, in key order, so that concurrent transactions do not deadlock. Returns as [`learn_people`].
-pub(super) async fn learn(tx: &mut PgConnection, told: Vec<Told<'_>>) -> Result<BTreeSet<String>, Error> {
-    let people: Names<'_> = told.iter().flat_map(|told| told.names.iter().cloned()).collect();
-    let told: BTreeMap<&str, Told<'_>> = told.into_iter().map(|told| (told.provider_id, told)).collect();
-    if told.is_empty() {
+pub(super) async fn learn(tx: &mut PgConnection, known_as: Vec<KnownAs<'_>>) -> Result<BTreeSet<String>, Error> {
+    let people: Names<'_> = known_as.iter().flat_map(|known_as| known_as.names.iter().cloned()).collect();
+    let known_as: BTreeMap<&str, KnownAs<'_>> =
+        known_as.into_iter().map(|known_as| (known_as.provider_id, known_as)).collect();
+    if known_as.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let names = told.values().map(|told| NameRow {
-        provider_id: told.provider_id,
-        account_id: told.key.target.account,
-        campaign_id: told.key.target.campaign,
-        referral_id: told.key.target.referral,
-        day: told.key.day,
+    let names = known_as.values().map(|known_as| NameRow {
+        provider_id: known_as.provider_id,
+        account_id: known_as.key.target.account,
+        campaign_id: known_as.key.target.campaign,
+        referral_id: known_as.key.target.referral,
+        day: known_as.key.day,
     });
     LEARN.query(names).execute(&mut *tx).await.map_err(Error::during("save the provider's ids of messages"))?;
     learn_people(tx, people).await

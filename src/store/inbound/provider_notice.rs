@@ -49,8 +49,8 @@ impl Store {
         }
         let event = |place: &usize| Event::new(EventKind::ProviderNotice, None, notices[*place].detail.clone());
         tell(&mut tx, &places.iter().map(event).collect::<Vec<_>>(), now).await?;
-        let told: Vec<&Restriction> = places.iter().filter_map(|place| notices[*place].stop.as_ref()).collect();
-        provider_stop::note(&mut tx, &told, by, now).await?;
+        let restrictions: Vec<&Restriction> = places.iter().filter_map(|place| notices[*place].stop.as_ref()).collect();
+        provider_stop::note(&mut tx, &restrictions, by, now).await?;
         tx.commit().await.map_err(Error::during("commit a provider's notice"))?;
         Ok(places)
     }

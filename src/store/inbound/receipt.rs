@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::failed_receipt::{News, failures, have_effect};
 use super::provider_message;
-use super::provider_message::{Told, stored_name};
+use super::provider_message::{KnownAs, stored_name};
 use super::provider_receipt::{Receipt, ReceiptStatus};
 use crate::core::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, Timestamp};
 use crate::core::lifecycle::message::{State, step};
@@ -43,13 +43,13 @@ impl Store {
         }
         // A message that waits for a retry was certainly not accepted; it is changed under lane locks, in any order.
         let before = lock_handed_over(&mut tx, receipts.iter().map(|receipt| receipt.key)).await?;
-        let (mut known, mut told) = (before.clone(), Vec::new());
+        let (mut known, mut known_as) = (before.clone(), Vec::new());
         for receipt in receipts {
             let Some(message) = known.get_mut(&receipt.key).filter(|message| message.is_meant(receipt)) else {
                 continue;
             };
             message.note(receipt, now);
-            told.extend(message.told(receipt));
+            known_as.extend(message.known_as(receipt));
         }
         known.retain(|key, message| before.get(key) != Some(message));
         save(&mut tx, &known).await?;
@@ -61,7 +61,7 @@ impl Store {
         });
         let news: Vec<_> = news.collect();
         have_effect(&mut tx, &news, now).await?;
-        let named = provider_message::learn(&mut tx, told).await?;
+        let named = provider_message::learn(&mut tx, known_as).await?;
         tx.commit().await.map_err(Error::during("commit receipts"))?;
         self.suppress_known_handsets(&named, now).await?;
         Ok(known.len() as u64)
@@ -73,8 +73,12 @@ impl Store {
         if doubtful.is_empty() {
             return Ok(Cow::Borrowed(receipts));
         }
-        let unmarked = self.unmarked(&doubtful).await?;
-        Ok(receipts.iter().filter(|one| one.is_certain || unmarked.contains(&one.key)).cloned().collect())
+        let without_installation_id = self.without_installation_id(&doubtful).await?;
+        Ok(receipts
+            .iter()
+            .filter(|one| one.is_certain || without_installation_id.contains(&one.key))
+            .cloned()
+            .collect())
     }
 }
 
@@ -87,20 +91,20 @@ impl LockedMessage {
     }
 
     /// Returns true if the person was erased: only the message's progress is recorded.
-    fn is_forgotten(&self) -> bool {
+    fn is_erased(&self) -> bool {
         self.phone.is_empty()
     }
 
     fn note(&mut self, receipt: &Receipt, now: Timestamp) {
         let at = receipt.at.max(self.queued_at).min(now);
         let earliest = |known: &mut Option<Timestamp>| *known = Some(known.map_or(at, |known| known.min(at)));
-        if self.provider_id.is_none() && !self.is_forgotten() {
+        if self.provider_id.is_none() && !self.is_erased() {
             self.provider_id.clone_from(&receipt.provider_id);
         }
         if let Ok(state) = step(self.state, receipt.status.event()) {
             self.state = state;
             self.error = match &receipt.status {
-                ReceiptStatus::Failed(refusal) if !self.is_forgotten() => Some(refusal.error.clone()),
+                ReceiptStatus::Failed(refusal) if !self.is_erased() => Some(refusal.error.clone()),
                 _ => None,
             };
         }
@@ -116,15 +120,15 @@ impl LockedMessage {
     }
 
     /// Returns the provider names that `receipt` contains.
-    fn told<'a>(&self, receipt: &'a Receipt) -> Option<Told<'a>> {
-        if self.is_forgotten() {
+    fn known_as<'a>(&self, receipt: &'a Receipt) -> Option<KnownAs<'a>> {
+        if self.is_erased() {
             return None;
         }
         let phone = Phone::dialled_as(&self.phone);
         let names =
             receipt.recipient.iter().map(|name| stored_name(name)).filter(|name| stored_name(&self.phone) != *name);
         let names = names.map(|name| (name, phone.as_str().to_owned())).collect();
-        Some(Told { provider_id: receipt.provider_id.as_deref()?, key: receipt.key, names })
+        Some(KnownAs { provider_id: receipt.provider_id.as_deref()?, key: receipt.key, names })
     }
 }
 

@@ -63,9 +63,9 @@ impl Store {
     pub async fn reply(&self, replies: &[Inbound], now: Timestamp) -> Result<ReplyEffects, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to act on replies"))?;
         let replies: Vec<ReadReply> = replies.iter().cloned().map(ReadReply::of).collect();
-        let heard = act_on(&mut tx, Heard { replies: &replies, undone: &[], alike: &[] }, now).await?;
+        let sender_of = act_on(&mut tx, Heard { replies: &replies, undone: &[], alike: &[] }, now).await?;
         tx.commit().await.map_err(Error::during("commit replies"))?;
-        Ok(heard)
+        Ok(sender_of)
     }
 }
 
@@ -93,30 +93,30 @@ pub(super) async fn act_on(
     }
     lock_suppressions(tx).await?;
     let words = handset::spread(tx, &words).await?;
-    let said = LatestWords::of(&words);
-    let (stops, texts) = said.stops();
-    let starts = said.phones(|word| word.is(Reply::Start));
+    let latest = LatestWords::of(&words);
+    let (stops, texts) = latest.stops();
+    let starts = latest.phones(|word| word.is(Reply::Start));
     let stopped = add(tx, (&stops, &texts), BY_REPLY, now).await?.new;
     let mut started = lift(tx, &starts).await?;
     let undone: Vec<&(&str, i64)> = undone.iter().filter(|(phone, _)| starts.contains(phone)).collect();
     started.extend(lift_refused(tx, &undone).await?);
     confirmation::withdraw(tx, &starts).await?;
     // A clear reply makes a review of earlier replies unnecessary.
-    hold::end(tx, &said.phones(|word| word.last.is_some()), None).await?;
-    let mut unclear = said.unclear();
+    hold::end(tx, &latest.phones(|word| word.last.is_some()), None).await?;
+    let mut unclear = latest.unclear();
     unclear
         .extend(alike.iter().map(|one| (one.inbound.account, one.inbound.phone.as_str(), one.inbound.text.as_str())));
     let held = hold::begin(tx, &unclear, now).await?;
-    let mut phones = said.phones(|_| true);
+    let mut phones = latest.phones(|_| true);
     phones.extend(alike.iter().map(|one| one.inbound.phone.as_str()));
     let (accounts, revived) = accounts_of(tx, &phones, &starts).await?;
     lock_lanes(tx, &accounts).await?;
-    let exited = let_go(tx, &accounts, (&said.phones(|word| word.stop), Exit::OptedOut), now).await?;
+    let exited = let_go(tx, &accounts, (&latest.phones(|word| word.stop), Exit::OptedOut), now).await?;
     opt_out::count(tx, &stopped, now).await?;
     // A START may allow enrollment in new runs, and lets targets under review continue.
     wake(tx, &revived, now).await?;
-    let heard = |phones: Vec<String>| phones.into_iter().filter_map(|phone| said.heard(phone)).collect();
-    Ok(ReplyEffects { stopped: heard(stopped), started: heard(started), held, exited })
+    let sender_of = |phones: Vec<String>| phones.into_iter().filter_map(|phone| latest.sender_of(phone)).collect();
+    Ok(ReplyEffects { stopped: sender_of(stopped), started: sender_of(started), held, exited })
 }
 
 /// The replies of one phone in a batch.
@@ -142,13 +142,13 @@ struct LatestWords<'a>(BTreeMap<&'a str, Word<'a>>);
 
 impl<'a> LatestWords<'a> {
     fn of(replies: &'a [ReadReply]) -> Self {
-        let mut said = Self::default();
+        let mut latest = Self::default();
         for ReadReply { inbound: Inbound { account, phone, text }, word } in replies {
             let reply = *word;
             if reply == Reply::Other {
                 continue;
             }
-            let word = said.0.entry(phone.as_str()).or_default();
+            let word = latest.0.entry(phone.as_str()).or_default();
             if reply == Reply::Unclear {
                 word.unclear.entry(*account).or_insert(text);
                 continue;
@@ -156,7 +156,7 @@ impl<'a> LatestWords<'a> {
             let stop = word.stop || reply == Reply::Stop;
             *word = Word { last: Some((reply, *account, text)), stop, unclear: BTreeMap::new() };
         }
-        said
+        latest
     }
 
     fn phones(&self, which: impl Fn(&Word<'_>) -> bool) -> Vec<&'a str> {
@@ -170,11 +170,11 @@ impl<'a> LatestWords<'a> {
     }
 
     fn unclear(&self) -> Vec<(AccountId, &'a str, &'a str)> {
-        let all = self.0.iter().flat_map(|(phone, word)| word.unclear.iter().map(move |heard| (*phone, heard)));
+        let all = self.0.iter().flat_map(|(phone, word)| word.unclear.iter().map(move |sender_of| (*phone, sender_of)));
         all.map(|(phone, (account, text))| (*account, phone, *text)).collect()
     }
 
-    fn heard(&self, phone: String) -> Option<(AccountId, Phone)> {
+    fn sender_of(&self, phone: String) -> Option<(AccountId, Phone)> {
         let (_, account, _) = self.0.get(phone.as_str())?.last?;
         Some((account, Phone::trusted(phone)))
     }

@@ -48,16 +48,16 @@ impl Store {
 /// text stays.
 pub(super) async fn begin(
     tx: &mut PgConnection,
-    heard: &[(AccountId, &str, &str)],
+    replies: &[(AccountId, &str, &str)],
     now: Timestamp,
 ) -> Result<Vec<(AccountId, Phone)>, Error> {
-    begin_for(tx, heard, |phone| Detail::ReplyHeld { phone }, now).await
+    begin_for(tx, replies, |phone| Detail::ReplyHeld { phone }, now).await
 }
 
 /// Starts reviews as [`begin`]. `why` makes the entry of the log from a masked phone.
 pub(super) async fn begin_for(
     tx: &mut PgConnection,
-    heard: &[(AccountId, &str, &str)],
+    replies: &[(AccountId, &str, &str)],
     why: fn(String) -> Detail,
     now: Timestamp,
 ) -> Result<Vec<(AccountId, Phone)>, Error> {
@@ -67,9 +67,9 @@ pub(super) async fn begin_for(
          order by account_id, phone
          on conflict (account_id, phone) do nothing returning account_id, phone",
     )
-    .bind(heard.iter().map(|(account, ..)| account.0).collect::<Vec<_>>())
-    .bind(heard.iter().map(|(_, phone, _)| *phone).collect::<Vec<_>>())
-    .bind(heard.iter().map(|(.., text)| *text).collect::<Vec<_>>())
+    .bind(replies.iter().map(|(account, ..)| account.0).collect::<Vec<_>>())
+    .bind(replies.iter().map(|(_, phone, _)| *phone).collect::<Vec<_>>())
+    .bind(replies.iter().map(|(.., text)| *text).collect::<Vec<_>>())
     .bind(now)
     .fetch_all(&mut *tx)
     .await

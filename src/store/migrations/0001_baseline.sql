@@ -81,7 +81,7 @@ create table referral (
     -- Rows of one account with one phone are one person. The newest registration is current and stands for all of them.
     is_current     boolean not null,
     -- The person was erased. The row keeps only its account and registration, so that counts of past runs stay right.
-    forgotten_at   timestamptz,
+    erased_at   timestamptz,
     primary key (account_id, id)
 );
 -- Imports and events find the row of an external id.
@@ -93,7 +93,7 @@ create index referral_phone on referral (phone);
 -- Every import looks through the few other rows of a person for one that has become the newest.
 create index referral_echo on referral (account_id, phone) where not is_current;
 -- Imports leave out the rows of erased people.
-create index referral_forgotten on referral (external_id) where forgotten_at is not null;
+create index referral_erased on referral (external_id) where erased_at is not null;
 
 -- 2 -- Consent --------------------------------------------------------------------------------------------------------
 
@@ -123,16 +123,16 @@ create table person_hold (
 create index person_hold_phone on person_hold (phone);
 
 -- People who were erased. No import brings them back.
-create table forgotten (
+create table erasure (
     -- A keyed hash of the phone, or of the provider's name for the person. The table alone does not tell who they were.
     hash         bytea primary key,
     actor        text,
     reason       text not null,
-    forgotten_at timestamptz not null
+    erased_at timestamptz not null
 );
 
 -- The key of these hashes, made when the first person is erased.
-create table forgotten_key (
+create table erasure_key (
     only_row boolean primary key default true check (only_row),
     key      bytea not null
 );
@@ -555,7 +555,7 @@ create domain event_kind as text check (value in (
     -- Manifests and plans.
     'revision-applied', 'plan-refused', 'plan-approved', 'manifest-frozen', 'manifest-thawed',
     -- Facts and people.
-    'import', 'suppressed', 'unsuppressed', 'near-opt-out', 'hold-released', 'contact-forgotten', 'opt-out-rate',
+    'import', 'suppressed', 'unsuppressed', 'near-opt-out', 'hold-released', 'contact-erased', 'opt-out-rate',
     -- Messages, providers and notifications.
     'message-resolved', 'test-sent', 'provider-notice', 'notification-given-up'
 ));
@@ -686,7 +686,7 @@ create table clock (
 -- through the same provider account. It is made on first use, and a restored copy keeps it.
 create table installation (
     only_row boolean primary key default true check (only_row),
-    mark     text not null check (mark ~ '^[0-9a-f]{8}$'),
+    id       text not null check (id ~ '^[0-9a-f]{8}$'),
     -- Messages queued before this instant carry no id.
     made_at  timestamptz not null
 );

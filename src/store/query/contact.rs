@@ -16,7 +16,7 @@ const OPERATION: &str = "read the data of a person";
 pub struct Contact {
     pub phone: Phone,
     /// The instant of the last erasure of the person's data.
-    pub forgotten_at: Option<Timestamp>,
+    pub erased_at: Option<Timestamp>,
     /// The suppression of the phone, if there is one.
     pub suppression: Option<Suppression>,
     /// The person's replies that await review.
@@ -90,7 +90,7 @@ impl Row {
 impl Store {
     /// Returns all stored data on the person with `phone`.
     pub async fn contact(&self, phone: &Phone) -> Result<Contact, Error> {
-        let forgotten_at = self.forgotten_at(phone).await?;
+        let erased_at = self.erased_at(phone).await?;
         let mut tx = self.looking().await?;
         let suppression = sqlx::query_as(
             "select phone, source, actor, reason, said, suppressed_at from suppression where phone = $1",
@@ -140,6 +140,6 @@ impl Store {
         .await
         .map_err(Error::during(OPERATION))?;
         let targets = targets.into_iter().map(Row::stay).collect::<Result<_, _>>().map_err(decode(OPERATION))?;
-        Ok(Contact { phone: phone.clone(), forgotten_at, suppression, holds, referrals, targets, messages })
+        Ok(Contact { phone: phone.clone(), erased_at, suppression, holds, referrals, targets, messages })
     }
 }

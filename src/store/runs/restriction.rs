@@ -131,16 +131,16 @@ pub(super) async fn know(tx: &mut PgConnection, stops: &mut Restrictions, number
     Ok(())
 }
 
-/// Saves the latest of `told` for each subject, and schedules a look at affected runs. A report older than the saved
+/// Saves the latest of `reported` for each subject, and schedules a look at affected runs. A report older than the saved
 /// one changes nothing; of two with the same time, the one that restricts counts.
 pub(in crate::store) async fn note(
     tx: &mut PgConnection,
-    told: &[&Restriction],
+    reported: &[&Restriction],
     (means, senders): (&SendResources, &Senders),
     now: Timestamp,
 ) -> Result<(), Error> {
     let mut last: BTreeMap<(&str, &Subject), &Restriction> = BTreeMap::new();
-    for stop in told {
+    for stop in reported {
         let known = last.entry((&stop.channel, &stop.subject)).or_insert(stop);
         if (known.said_at, known.is_stopped) < (stop.said_at, stop.is_stopped) {
             *known = stop;

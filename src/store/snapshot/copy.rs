@@ -77,8 +77,8 @@ const LEFT_OUT: [&str; 18] = [
     "conversation",
     "confirmation",
     "person_hold",
-    "forgotten",
-    "forgotten_key",
+    "erasure",
+    "erasure_key",
     "installation",
 ];
 

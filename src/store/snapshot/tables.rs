@@ -226,8 +226,8 @@ mod tests {
         "conversation",
         "confirmation",
         "person_hold",
-        "forgotten",
-        "forgotten_key",
+        "erasure",
+        "erasure_key",
         "installation",
     ];
 

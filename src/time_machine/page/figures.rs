@@ -131,12 +131,13 @@ fn subtitle(report: &Report) -> String {
     let rates = &report.rates;
     let chance =
         [(rates.failure, "of the hand-overs fail"), (rates.paid, "pay after a message"), (rates.stop, "answer STOP")];
-    let told: Vec<String> = chance
+    let chances: Vec<String> = chance
         .iter()
         .filter(|(share, _)| *share > 0.0)
         .map(|(share, what)| format!("{} % {what}", (share * 10_000.0).round() / 100.0))
         .collect();
-    let chance = if told.is_empty() { "nobody pays, stops or is out of reach".to_owned() } else { told.join(", ") };
+    let chance =
+        if chances.is_empty() { "nobody pays, stops or is out of reach".to_owned() } else { chances.join(", ") };
     format!(
         "{} people of {} accounts; by chance, {chance} (seed {}). Days are local days of the accounts.",
         thousands(report.totals.people),

@@ -110,7 +110,7 @@ fn only(noun: &str, place: &Place, wanted: &[At<Row>], found: &[Found]) -> Optio
             named.push(&field.name);
         }
     }
-    let told = |found: &Found| -> String {
+    let describe = |found: &Found| -> String {
         let values = named.iter().map(|name| format!("{name}: {}", value(found.fields.get(*name))));
         if named.is_empty() { found.title.clone() } else { values.collect::<Vec<_>>().join(", ") }
     };
@@ -118,7 +118,7 @@ fn only(noun: &str, place: &Place, wanted: &[At<Row>], found: &[Found]) -> Optio
     let diff = missing
         .iter()
         .map(|row| format!("- {}", asked(&row.it)))
-        .chain(extra.iter().map(|found| format!("+ {}", told(found))))
+        .chain(extra.iter().map(|found| format!("+ {}", describe(found))))
         .collect();
     let mut concerned: Vec<Subject> = missing.iter().flat_map(|row| subjects(&row.it, &[])).collect();
     concerned.extend(extra.iter().filter_map(|found| found.subject.clone()));

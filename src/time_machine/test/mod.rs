@@ -50,13 +50,13 @@ pub async fn run(scratch: &Scratch, tree: &Draft, test: &CampaignTest) -> Result
     /// One connection does the work while another stages an import.
     const CONNECTIONS: u32 = 3;
     let database = scratch.create().await?;
-    let told = async {
+    let played = async {
         let store = Store::open(&scratch.url(&database), CONNECTIONS).await.map_err(world::Error::from)?;
         let failures = Story::begin(store.clone(), tree.clone(), test).tell().await;
         store.close().await;
         failures
     };
-    let failures = told.await;
+    let failures = played.await;
     scratch.remove(&database).await?;
     Ok(Report { name: test.name.clone(), place: test.place.clone(), failures: failures? })
 }

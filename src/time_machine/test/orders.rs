@@ -1,7 +1,7 @@
 //! The operator's overrides in a test, applied through the same store verbs as `relancectl` uses.
 
 use crate::core::lifecycle::overrides::{Action, Override, Scope};
-use crate::core::manifest::testcase::{Order, Override as Told, OverrideAction};
+use crate::core::manifest::testcase::{Order, Override as Wanted, OverrideAction};
 use crate::store::Ordered;
 use crate::time_machine::world::{Error, World};
 
@@ -9,14 +9,14 @@ use crate::time_machine::world::{Error, World};
 const ACTOR: &str = "the test";
 
 /// Sets or clears an override at the world's current time. Returns a sentence if that is not possible.
-pub(super) async fn order(world: &mut World, told: &Told) -> Result<Option<String>, Error> {
-    let scope = match scope(world, told).await? {
+pub(super) async fn order(world: &mut World, wanted: &Wanted) -> Result<Option<String>, Error> {
+    let scope = match scope(world, wanted).await? {
         Ok(scope) => scope,
         Err(sentence) => return Ok(Some(sentence)),
     };
     let now = world.now();
     let (program, _) = world.in_force().await?;
-    let ordered = match &told.order {
+    let ordered = match &wanted.order {
         Order::Give { action, reason, lasting } => {
             let order = Override {
                 scope,
@@ -41,15 +41,15 @@ pub(super) async fn order(world: &mut World, told: &Told) -> Result<Option<Strin
 }
 
 /// Returns the scope of an override, or a sentence that says why there is none.
-async fn scope(world: &mut World, told: &Told) -> Result<Result<Scope, String>, Error> {
-    let campaign = match &told.campaign {
+async fn scope(world: &mut World, wanted: &Wanted) -> Result<Result<Scope, String>, Error> {
+    let campaign = match &wanted.campaign {
         None => None,
         Some(name) => match world.store().in_force().await?.campaigns.get(name) {
             None => return Ok(Err(format!("the campaign `{name}` is not there at this point"))),
             Some(id) => Some(*id),
         },
     };
-    let account = match &told.account {
+    let account = match &wanted.account {
         None => None,
         Some(id) => match world.store().find_accounts(&[id]).await?.remove(id.as_str()) {
             None => return Ok(Err(format!("`{id}` is not there: the import refused them"))),

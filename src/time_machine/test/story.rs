@@ -105,8 +105,8 @@ impl<'a> Story<'a> {
                     return Ok(wrong);
                 }
             }
-            Step::Override(told) => {
-                if let Some(impossible) = orders::order(&mut self.world, told).await? {
+            Step::Override(wanted) => {
+                if let Some(impossible) = orders::order(&mut self.world, wanted).await? {
                     return Ok(vec![stopped(&step.place, impossible, Vec::new())]);
                 }
             }

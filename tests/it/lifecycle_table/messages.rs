@@ -147,7 +147,7 @@ async fn ends_of_targets(cells: &mut Cells, table: &mut Table) {
     cells.compare_messages(table, "the person is suppressed", &line, &[Event::TargetEnded]).await;
     let line = cells.messages_in_every_state(When::InTime).await;
     cells.forget(&messages(&line)).await;
-    cells.compare_messages(table, "the person is forgotten", &line, &[Event::TargetEnded]).await;
+    cells.compare_messages(table, "the person is erased", &line, &[Event::TargetEnded]).await;
     let line = cells.messages_in_every_state(When::InTime).await;
     cells.cancel(&messages(&line)).await;
     cells.compare_messages(table, "the run is cancelled", &line, &[Event::TargetEnded]).await;

@@ -206,7 +206,7 @@ async fn orders(cells: &mut Cells, table: &mut Table) {
     cells.compare_targets(table, "the person is suppressed", &line, always(Event::Left(Exit::OptedOut))).await;
     let line = cells.targets_in_every_state(FirstDay).await;
     cells.forget(&messages(&line)).await;
-    cells.compare_targets(table, "the person is forgotten", &line, always(Event::Left(Exit::Removed))).await;
+    cells.compare_targets(table, "the person is erased", &line, always(Event::Left(Exit::Removed))).await;
     let line = cells.targets_in_every_state(FirstDay).await;
     cells.cancel(&messages(&line)).await;
     cells.compare_targets(table, "the run is cancelled", &line, always(Event::Left(Exit::Cancelled))).await;

@@ -42,7 +42,7 @@ async fn a_template_that_is_refused_after_the_message_was_taken_is_tried_again_w
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fault_is_forgotten_when_its_run_goes_on_and_does_not_come_back_with_the_next() {
+async fn a_fault_is_erased_when_its_run_goes_on_and_does_not_come_back_with_the_next() {
     let mut house = house().await;
     for n in 1..=2 {
         house.world.channel.fail(&format!("+23767100000{n}"), &[Fault::Asks(Reaction::PauseRun)]);

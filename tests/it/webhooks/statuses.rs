@@ -53,7 +53,7 @@ async fn a_message_is_found_by_what_we_call_it_or_by_what_the_provider_does() {
 async fn of_several_installations_on_one_account_each_hears_of_its_own() {
     let mut house = ten().await;
     let store = house.world.store();
-    let (ours, again) = tokio::join!(store.mark(), store.mark());
+    let (ours, again) = tokio::join!(store.installation_id(), store.installation_id());
     assert_eq!(ours.as_ref().unwrap(), &again.unwrap());
     let key = MessageKey {
         target: TargetKey { account: AccountId(3), campaign: CampaignId(1), referral: ReferralId(10) },

@@ -94,9 +94,9 @@ impl House {
 
     /// What we call the messages, and what the provider does.
     pub(super) async fn names(&self) -> Vec<(String, String)> {
-        self.world.store().mark().await.unwrap();
+        self.world.store().installation_id().await.unwrap();
         let names =
-            "select concat_ws('.', 'relance', mark, account_id, campaign_id, referral_id, day) || ' ' || provider_id
+            "select concat_ws('.', 'relance', id, account_id, campaign_id, referral_id, day) || ' ' || provider_id
                      from message, installation order by account_id, campaign_id, referral_id, day";
         let names = self.world.column(names).await;
         names

@@ -36,8 +36,8 @@ async fn dump(database: &TestDatabase, blank: bool) -> Vec<String> {
             "conversation",
             "confirmation",
             "person_hold",
-            "forgotten",
-            "forgotten_key",
+            "erasure",
+            "erasure_key",
             "installation",
         ];
         if blank && left_out.contains(&table.as_str()) {

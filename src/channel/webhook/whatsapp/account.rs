@@ -10,7 +10,7 @@ use crate::core::domain::Timestamp;
 /// Reads a change of `field`. Returns `None` for any other field, and `Some(None)` if the change names no event.
 #[expect(clippy::option_option, reason = "not ours is another thing than not understood")]
 pub(super) fn notice(field: &str, entry: Node<'_>, value: Node<'_>, received_at: Timestamp) -> Option<Option<Notice>> {
-    let said = match field {
+    let reported = match field {
         "message_template_status_update" => template_status(value),
         "message_template_quality_update" => template_quality(value),
         "phone_number_quality_update" => number_quality(value),
@@ -18,7 +18,13 @@ pub(super) fn notice(field: &str, entry: Node<'_>, value: Node<'_>, received_at:
         _ => return None,
     };
     let at = entry.instant("time").unwrap_or(received_at);
-    Some(said.map(|ReportedValue { subject, event, detail, meaning }| Notice { subject, event, detail, meaning, at }))
+    Some(reported.map(|ReportedValue { subject, event, detail, meaning }| Notice {
+        subject,
+        event,
+        detail,
+        meaning,
+        at,
+    }))
 }
 
 /// A notice without its time.

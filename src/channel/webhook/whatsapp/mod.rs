@@ -124,7 +124,7 @@ impl Reader {
                 user: message.id("from_user_id").or_else(|| contact?.id("user_id")),
                 context: message.get("context").id("id"),
             },
-            text: said(if is_edit { message.get("edit").get("message") } else { message }),
+            text: text_of(if is_edit { message.get("edit").get("message") } else { message }),
             kind: kind(message),
             at,
         })
@@ -216,7 +216,7 @@ fn is_about_marketing(preference: Node<'_>) -> bool {
 
 /// Returns the text that a person typed or chose. A button says what its payload or its caption says: STOP in either of
 /// them counts, then START, then a request that comes near; otherwise the caption.
-fn said(message: Node<'_>) -> String {
+fn text_of(message: Node<'_>) -> String {
     let (button, interactive) = (message.get("button"), message.get("interactive"));
     let pressed = ["button_reply", "list_reply"].map(|kind| interactive.get(kind));
     let payload = button.text("payload").or_else(|| pressed.iter().find_map(|reply| reply.text("id")));
@@ -264,10 +264,12 @@ mod tests {
         )
     }
 
-    fn said(message: &Value) -> Vec<String> {
+    fn text_of(message: &Value) -> Vec<String> {
         let value = json!({"metadata": {"phone_number_id": "n1"}, "messages": [message]});
         let updates = post("messages", &value).updates.into_iter();
-        updates.filter_map(|update| if let Update::Inbound(said) = update { Some(said.text) } else { None }).collect()
+        updates
+            .filter_map(|update| if let Update::Inbound(text_of) = update { Some(text_of.text) } else { None })
+            .collect()
     }
 
     #[test]
@@ -391,16 +393,16 @@ mod tests {
             (json!({"id": "1", "type": "unsupported", "errors": [{"code": 131_051}]}), ""),
             (json!({"id": "1"}), ""),
         ] {
-            assert_eq!(said(&message), [text], "{message}");
+            assert_eq!(text_of(&message), [text], "{message}");
         }
-        let none = said(&json!({"id": "1", "type": "system", "system": {"body": "Paul has another number"}}));
+        let none = text_of(&json!({"id": "1", "type": "system", "system": {"body": "Paul has another number"}}));
         assert!(none.is_empty(), "{none:?}");
     }
 
     #[test]
     fn a_button_says_stop_by_its_payload_or_its_label() {
         let pressed = |payload: &str, label: &str| {
-            said(&json!({"id": "1", "type": "button", "button": {"payload": payload, "text": label}})).pop().unwrap()
+            text_of(&json!({"id": "1", "type": "button", "button": {"payload": payload, "text": label}})).pop().unwrap()
         };
         for (payload, label, text) in [
             ("btn_7", "Stop promotions", "Stop promotions"),
@@ -421,7 +423,7 @@ mod tests {
             let updates = post("messages", &value).updates;
             updates
                 .into_iter()
-                .filter_map(|update| if let Update::Inbound(said) = update { Some(said) } else { None })
+                .filter_map(|update| if let Update::Inbound(text_of) = update { Some(text_of) } else { None })
                 .next()
         };
         let edit = |content: Value| {
@@ -434,18 +436,18 @@ mod tests {
             (json!({}), ""),
         ];
         for (content, text) in texts {
-            let said = read(edit(content)).unwrap();
-            assert_eq!((said.text.as_str(), said.kind), (text, InboundKind::Edit));
+            let text_of = read(edit(content)).unwrap();
+            assert_eq!((text_of.text.as_str(), text_of.kind), (text, InboundKind::Edit));
             // The message that it changes is known by this id already.
-            assert_ne!(said.id, "in.1");
+            assert_ne!(text_of.id, "in.1");
         }
         let taken_back = json!({"id": "in.2", "from": "237671000001", "timestamp": AT, "type": "revoke",
                                 "revoke": {"original_message_id": "in.1"}});
         assert_eq!(read(taken_back), None);
         let mut to_group = edit(json!({"type": "text", "text": {"body": "STOP"}}));
         to_group["group_id"] = json!("G1");
-        let said = read(to_group).unwrap();
-        assert_eq!((said.text.as_str(), said.kind), ("STOP", InboundKind::Group));
+        let text_of = read(to_group).unwrap();
+        assert_eq!((text_of.text.as_str(), text_of.kind), ("STOP", InboundKind::Group));
     }
 
     #[test]

@@ -173,7 +173,7 @@ mod tests {
         }
     }
 
-    fn told(question: &Question, change: impl Fn(&mut Setting<'_>)) -> Vec<(Check, String)> {
+    fn inputs_of(question: &Question, change: impl Fn(&mut Setting<'_>)) -> Vec<(Check, String)> {
         let window = Window {
             days: vec![Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri],
             from: "08:00".parse().unwrap(),
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_every_check_goes_by() {
-        let lines: Vec<String> = told(&question(), |_| {})
+        let lines: Vec<String> = inputs_of(&question(), |_| {})
             .into_iter()
             .map(|(check, inputs)| format!("{}: {inputs}", check.as_str()))
             .collect();
@@ -222,10 +222,10 @@ mod tests {
         stopped.person = Some(Person { suppressed: true, ..paid });
         stopped.opening = Opening::Never;
         let unread = Question { person: Some(Person { near_opt_out: true, ..paid }), ..other };
-        let third = told(&unread, |setting| setting.held_at = Some(at("2026-11-27T08:00:00Z")));
+        let third = inputs_of(&unread, |setting| setting.held_at = Some(at("2026-11-27T08:00:00Z")));
         let third = third.iter().filter(|(check, _)| *check == Check::Consent);
-        let first = told(&other, |setting| setting.paid_at = Some(at("2026-11-25T08:00:00Z")));
-        let second = told(&stopped, |setting| {
+        let first = inputs_of(&other, |setting| setting.paid_at = Some(at("2026-11-25T08:00:00Z")));
+        let second = inputs_of(&stopped, |setting| {
             setting.run = (Phase::Paused, &Detail::PausedInManifest);
             setting.suppressed_at = Some(at("2026-11-26T08:00:00Z"));
         });

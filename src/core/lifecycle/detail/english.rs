@@ -119,7 +119,7 @@ impl fmt::Display for Detail {
                 write!(f, "released {phone}")?;
                 words(f, reason.as_deref())
             }
-            Self::ContactForgotten { rows, messages, reason } => {
+            Self::ContactErased { rows, messages, reason } => {
                 write!(f, "forgot a person, with {rows} rows of imports and {messages} messages: {reason}")
             }
 

@@ -188,7 +188,7 @@ pub enum Detail {
         phone: String,
         reason: Option<String>,
     },
-    ContactForgotten {
+    ContactErased {
         rows: u64,
         messages: u64,
         reason: String,

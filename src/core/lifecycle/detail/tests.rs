@@ -115,7 +115,7 @@ fn of_others() -> Vec<Detail> {
         Detail::ReplyHeld { phone: text("+2376*****01") },
         Detail::NumberChanged { phone: text("+2376*****01") },
         Detail::ReplyReleased { phone: text("+2376*****01"), reason: Some(text("a joke")) },
-        Detail::ContactForgotten { rows: 2, messages: 5, reason: text("a letter") },
+        Detail::ContactErased { rows: 2, messages: 5, reason: text("a letter") },
         Detail::MessageResolved { message: text("winter/a1/r1/2"), state: State::Sent, reason: None },
         Detail::MessagesResolved { messages: 9, state: State::Failed, reason: Some(text("an outage")) },
         Detail::TestBegun { test: test(Some("wa")) },

@@ -148,7 +148,7 @@ impl PolicyLayer<'_> {
 
 impl Account {
     /// Returns every value that the manifest sets.
-    pub(in crate::core::manifest) fn said(&self) -> impl Iterator<Item = PolicyLayer<'_>> {
+    pub(in crate::core::manifest) fn layers(&self) -> impl Iterator<Item = PolicyLayer<'_>> {
         let all = [
             self.messages_per_day.map(PolicyLayer::MessagesPerDay),
             self.pacing.as_ref().map(PolicyLayer::Pacing),
@@ -229,8 +229,8 @@ impl Policies {
             return Arc::clone(&self.usual);
         }
         let mut policy = AccountPolicy::clone(&self.usual);
-        for said in over.into_iter().flat_map(|at| self.manifests[at].1.said()) {
-            said.put(&mut policy);
+        for layers in over.into_iter().flat_map(|at| self.manifests[at].1.layers()) {
+            layers.put(&mut policy);
         }
         Arc::new(policy)
     }
@@ -248,7 +248,8 @@ impl Policies {
             (key::CHANNEL, json!(policy.channel)),
             (key::SENDER, json!(policy.sender)),
         ];
-        let last = |key: &str| over.iter().rev().find(|at| self.manifests[**at].1.said().any(|said| said.key() == key));
+        let last =
+            |key: &str| over.iter().rev().find(|at| self.manifests[**at].1.layers().any(|layers| layers.key() == key));
         let origin = |(setting, value): (&'static str, Value)| Origin {
             setting,
             value,

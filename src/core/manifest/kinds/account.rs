@@ -63,7 +63,7 @@ impl AccountSpec {
         if let Some(safety) = self.safety {
             safety.check(document, found);
         }
-        if self.resolve().said().next().is_none() {
+        if self.resolve().layers().next().is_none() {
             let message = "the `Account` sets nothing";
             found.push(
                 Diagnostic::new(Code::NoEffect, document.key_place("/spec"), message)

@@ -19,14 +19,14 @@ pub(in crate::core::manifest) struct Clash<'a> {
 /// Finds manifests that name the same account and set the same key. It returns one key per pair.
 pub(in crate::core::manifest) fn of_names(accounts: &BTreeMap<Name, Account>) -> Vec<Clash<'_>> {
     let mut first_to_say: HashMap<(&str, &str), &Name> = HashMap::new();
-    let mut told: BTreeSet<[&Name; 2]> = BTreeSet::new();
+    let mut clash_texts: BTreeSet<[&Name; 2]> = BTreeSet::new();
     let mut found = Vec::new();
     for (name, manifest) in accounts {
         let AccountSelector::Names(ids) = &manifest.accounts else { continue };
-        for (id, said) in ids.iter().flat_map(|id| manifest.said().map(move |said| (id.as_str(), said))) {
-            let first = *first_to_say.entry((id, said.key())).or_insert(name);
-            if first != name && told.insert([first, name]) {
-                found.push(Clash { between: [first, name], key: said.key(), account: id });
+        for (id, layer) in ids.iter().flat_map(|id| manifest.layers().map(move |layer| (id.as_str(), layer))) {
+            let first = *first_to_say.entry((id, layer.key())).or_insert(name);
+            if first != name && clash_texts.insert([first, name]) {
+                found.push(Clash { between: [first, name], key: layer.key(), account: id });
             }
         }
     }
@@ -52,11 +52,11 @@ pub(in crate::core::manifest) fn of_labels(accounts: &BTreeMap<Name, Account>) -
         let meeting =
             others.flat_map(|(_, group)| group.iter().filter(|(other, _)| meet(other))).flat_map(|(_, all)| all);
         for (other, earlier) in same.chain(meeting) {
-            let differs = manifest.said().find(|said| {
-                let is_other = earlier.said().any(|one| one.key() == said.key() && one != *said);
-                is_other && !is_decided(accounts, [manifest, earlier], said.key())
+            let differs = manifest.layers().find(|layer| {
+                let is_other = earlier.layers().any(|one| one.key() == layer.key() && one != *layer);
+                is_other && !is_decided(accounts, [manifest, earlier], layer.key())
             });
-            found.extend(differs.map(|said| Clash { between: [*other, name], key: said.key(), account: "" }));
+            found.extend(differs.map(|layer| Clash { between: [*other, name], key: layer.key(), account: "" }));
         }
         groups.entry(keys).or_default().entry(labels).or_default().push((name, manifest));
     }
@@ -67,7 +67,7 @@ pub(in crate::core::manifest) fn of_labels(accounts: &BTreeMap<Name, Account>) -
 /// Returns true if a manifest with more labels decides the key for every account that matches both.
 fn is_decided(accounts: &BTreeMap<Name, Account>, both: [&Account; 2], key: &str) -> bool {
     let [Some(one), Some(other)] = both.map(|account| account.accounts.labels()) else { return false };
-    accounts.values().filter(|account| account.said().any(|said| said.key() == key)).any(|account| {
+    accounts.values().filter(|account| account.layers().any(|layer| layer.key() == key)).any(|account| {
         let has = |(key, value): (&String, &String)| one.get(key).or_else(|| other.get(key)) == Some(value);
         account.accounts.labels().is_some_and(|more| more.len() > one.len() && more.iter().all(has))
     })
@@ -86,7 +86,7 @@ mod tests {
         all.iter().map(account).collect()
     }
 
-    fn told(clashes: &[Clash<'_>]) -> Vec<String> {
+    fn clash_texts(clashes: &[Clash<'_>]) -> Vec<String> {
         clashes.iter().map(|c| format!("{} {} {} {}", c.between[0], c.between[1], c.key, c.account)).collect()
     }
 
@@ -98,7 +98,7 @@ mod tests {
             ("c", r#"{"accounts": {"names": ["a2", "a3"]}, "sending": "off"}"#),
             ("d", r#"{"accounts": {"matchLabels": {"x": "y"}}, "sending": "on"}"#),
         ]);
-        assert_eq!(told(&of_names(&accounts)), ["a c sending a2"]);
+        assert_eq!(clash_texts(&of_names(&accounts)), ["a c sending a2"]);
     }
 
     #[test]
@@ -113,6 +113,6 @@ mod tests {
             ("g", r#"{"accounts": {"matchLabels": {"y": "1", "z": "1"}}, "sending": "off"}"#),
         ]);
         // `a` and `c` agree; `e` decides between `c` and `d`; no account matches both `e` and `f`.
-        assert_eq!(told(&of_labels(&accounts)), ["a d sending ", "b c sending ", "e g sending "]);
+        assert_eq!(clash_texts(&of_labels(&accounts)), ["a d sending ", "b c sending ", "e g sending "]);
     }
 }

@@ -34,13 +34,13 @@ staging! {
 /// Returns the columns that the export contains, as bits in the order in which `CHANGED` reads them.
 fn says(fact: &AccountFact<'_>) -> i32 {
     bits(&[
-        fact.phone.is_said(),
-        fact.email.is_said(),
-        fact.language.is_said(),
-        fact.country.is_said(),
-        fact.subscription_plan.is_said(),
-        fact.subscription_ends_at.is_said(),
-        fact.whatsapp_status.is_said(),
+        fact.phone.is_given(),
+        fact.email.is_given(),
+        fact.language.is_given(),
+        fact.country.is_given(),
+        fact.subscription_plan.is_given(),
+        fact.subscription_ends_at.is_given(),
+        fact.whatsapp_status.is_given(),
     ])
 }
 

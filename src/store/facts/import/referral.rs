@@ -42,15 +42,15 @@ staging! {
 /// Returns the columns that the export contains, as bits in the order in which `CHANGED` reads them.
 fn says(fact: &ReferralFact<'_>) -> i32 {
     bits(&[
-        fact.email.is_said(),
-        fact.language.is_said(),
-        fact.gender.is_said(),
-        fact.profession.is_said(),
-        fact.birth_date.is_said(),
-        fact.paid_at.is_said(),
-        fact.consent.is_said(),
-        fact.consent_source.is_said(),
-        fact.consent_at.is_said(),
+        fact.email.is_given(),
+        fact.language.is_given(),
+        fact.gender.is_given(),
+        fact.profession.is_given(),
+        fact.birth_date.is_given(),
+        fact.paid_at.is_given(),
+        fact.consent.is_given(),
+        fact.consent_source.is_given(),
+        fact.consent_at.is_given(),
     ])
 }
 

@@ -66,18 +66,22 @@ impl Store {
             share_suppressions(&mut tx).await?;
         }
         let (who, learnt) = sender::find(&mut tx, all, senders).await?;
-        let said = |(incoming, who): (_, Option<Who>)| {
+        let message = |(incoming, who): (_, Option<Who>)| {
             let incoming: &InboundMessage = incoming;
             Some(ReadMessage { incoming, at: incoming.at.min(now), who: who?, word: incoming.word() })
         };
-        let mut said: Vec<ReadMessage<'_>> = all.iter().zip(who).filter_map(said).collect();
-        let unresolved = said.iter().filter(|said| said.is_unresolved()).map(|said| said.incoming.id.clone()).collect();
-        said.retain(|said| !said.is_unresolved());
-        let new = remember(&mut tx, &said, now).await?;
+        let mut message: Vec<ReadMessage<'_>> = all.iter().zip(who).filter_map(message).collect();
+        let unresolved = message
+            .iter()
+            .filter(|message| message.is_unresolved())
+            .map(|message| message.incoming.id.clone())
+            .collect();
+        message.retain(|message| !message.is_unresolved());
+        let new = remember(&mut tx, &message, now).await?;
         let mut first = BTreeSet::new();
-        said.retain(|said| new.contains(&said.incoming.id) && first.insert(said.incoming.id.as_str()));
-        converse(&mut tx, &said).await?;
-        let replies = reply(&mut tx, said, now).await?;
+        message.retain(|message| new.contains(&message.incoming.id) && first.insert(message.incoming.id.as_str()));
+        converse(&mut tx, &message).await?;
+        let replies = reply(&mut tx, message, now).await?;
         let named = learn_people(&mut tx, learnt).await?;
         tx.commit().await.map_err(Error::during("commit inbound messages"))?;
         self.suppress_known_handsets(&named, now).await?;
@@ -86,8 +90,12 @@ impl Store {
 }
 
 /// Records the messages, and returns the ids of those that are new.
-async fn remember(tx: &mut PgConnection, said: &[ReadMessage<'_>], now: Timestamp) -> Result<BTreeSet<String>, Error> {
-    let word = |said: &ReadMessage<'_>| match said.word {
+async fn remember(
+    tx: &mut PgConnection,
+    message: &[ReadMessage<'_>],
+    now: Timestamp,
+) -> Result<BTreeSet<String>, Error> {
+    let word = |message: &ReadMessage<'_>| match message.word {
         Reply::Stop => Some("stop"),
         Reply::Start => Some("start"),
         Reply::Unclear | Reply::Other => None,
@@ -98,10 +106,10 @@ async fn remember(tx: &mut PgConnection, said: &[ReadMessage<'_>], now: Timestam
            as u (id, phone, at, word)
          order by id on conflict (message_id) do nothing returning message_id",
     )
-    .bind(said.iter().map(|said| said.incoming.id.as_str()).collect::<Vec<_>>())
-    .bind(said.iter().map(|said| said.who.phone.as_ref().map(Phone::as_str)).collect::<Vec<_>>())
-    .bind(said.iter().map(|said| said.at).collect::<Vec<_>>())
-    .bind(said.iter().map(word).collect::<Vec<_>>())
+    .bind(message.iter().map(|message| message.incoming.id.as_str()).collect::<Vec<_>>())
+    .bind(message.iter().map(|message| message.who.phone.as_ref().map(Phone::as_str)).collect::<Vec<_>>())
+    .bind(message.iter().map(|message| message.at).collect::<Vec<_>>())
+    .bind(message.iter().map(word).collect::<Vec<_>>())
     .bind(now)
     .fetch_all(tx)
     .await
@@ -110,14 +118,14 @@ async fn remember(tx: &mut PgConnection, said: &[ReadMessage<'_>], now: Timestam
 }
 
 /// Records the time of the last message from each person to each account.
-async fn converse(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<(), Error> {
+async fn converse(tx: &mut PgConnection, message: &[ReadMessage<'_>]) -> Result<(), Error> {
     let mut last: BTreeMap<(i32, &str), Timestamp> = BTreeMap::new();
-    for said in said.iter().filter(|said| said.incoming.via == Via::Message) {
+    for message in message.iter().filter(|message| message.incoming.via == Via::Message) {
         for (account, phone) in
-            said.who.account.iter().flat_map(|account| said.who.phones().map(move |phone| (account, phone)))
+            message.who.account.iter().flat_map(|account| message.who.phones().map(move |phone| (account, phone)))
         {
-            let at = last.entry((account.0, phone.as_str())).or_insert(said.at);
-            *at = said.at.max(*at);
+            let at = last.entry((account.0, phone.as_str())).or_insert(message.at);
+            *at = message.at.max(*at);
         }
     }
     if last.is_empty() {
@@ -139,25 +147,29 @@ async fn converse(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<(),
 }
 
 /// Applies the replies in the order in which they were written.
-async fn reply(tx: &mut PgConnection, mut said: Vec<ReadMessage<'_>>, now: Timestamp) -> Result<ReplyEffects, Error> {
-    said.sort_by_key(|said| said.at);
-    let mut replies: Vec<ReadReply> = said.iter().flat_map(ReadMessage::inbound).collect();
-    if said.iter().any(|said| said.word != Reply::Other) {
-        replies.extend(overtaking(tx, &said).await?);
+async fn reply(
+    tx: &mut PgConnection,
+    mut message: Vec<ReadMessage<'_>>,
+    now: Timestamp,
+) -> Result<ReplyEffects, Error> {
+    message.sort_by_key(|message| message.at);
+    let mut replies: Vec<ReadReply> = message.iter().flat_map(ReadMessage::inbound).collect();
+    if message.iter().any(|message| message.word != Reply::Other) {
+        replies.extend(overtaking(tx, &message).await?);
     }
-    let undone: Vec<(&str, i64)> = said.iter().filter_map(ReadMessage::undone).collect();
-    let alike: Vec<ReadReply> = said.iter().flat_map(ReadMessage::doubtful).collect();
-    let heard = act_on(tx, Heard { replies: &replies, undone: &undone, alike: &alike }, now).await?;
-    let stopped: Vec<OptedOut<'_>> = heard.stopped.iter().filter_map(|who| to_confirm(who, &said)).collect();
+    let undone: Vec<(&str, i64)> = message.iter().filter_map(ReadMessage::undone).collect();
+    let alike: Vec<ReadReply> = message.iter().flat_map(ReadMessage::doubtful).collect();
+    let effects = act_on(tx, Heard { replies: &replies, undone: &undone, alike: &alike }, now).await?;
+    let stopped: Vec<OptedOut<'_>> = effects.stopped.iter().filter_map(|who| to_confirm(who, &message)).collect();
     confirmation::ask(tx, stopped, now).await?;
-    Ok(heard)
+    Ok(effects)
 }
 
 /// Returns the STOP to confirm, if the person's last one was private: the provider itself confirms a changed setting.
-/// `said` is in the order of time.
-fn to_confirm<'a>((account, phone): &'a (AccountId, Phone), said: &[ReadMessage<'a>]) -> Option<OptedOut<'a>> {
-    let is_it = |said: &&ReadMessage<'_>| said.word == Reply::Stop && said.who.phone.as_ref() == Some(phone);
-    let last = said.iter().rfind(is_it).filter(|said| said.incoming.via.is_private())?;
+/// `message` is in the order of time.
+fn to_confirm<'a>((account, phone): &'a (AccountId, Phone), message: &[ReadMessage<'a>]) -> Option<OptedOut<'a>> {
+    let is_it = |message: &&ReadMessage<'_>| message.word == Reply::Stop && message.who.phone.as_ref() == Some(phone);
+    let last = message.iter().rfind(is_it).filter(|message| message.incoming.via.is_private())?;
     let InboundMessage { channel, number, .. } = last.incoming;
     Some(OptedOut { account_id: *account, phone: phone.as_str(), channel, sender: number.as_deref(), at: last.at })
 }
@@ -195,25 +207,25 @@ impl ReadMessage<'_> {
 
 /// Returns the already recorded replies that people wrote later than the present ones: these still apply. If times are
 /// equal, STOP counts as the later one.
-async fn overtaking(tx: &mut PgConnection, said: &[ReadMessage<'_>]) -> Result<Vec<ReadReply>, Error> {
+async fn overtaking(tx: &mut PgConnection, message: &[ReadMessage<'_>]) -> Result<Vec<ReadReply>, Error> {
     let mut latest: BTreeMap<&str, &ReadMessage<'_>> = BTreeMap::new();
-    for said in said.iter().filter(|said| said.word != Reply::Other) {
-        latest.extend(said.who.phones().map(|phone| (phone.as_str(), said)));
+    for message in message.iter().filter(|message| message.word != Reply::Other) {
+        latest.extend(message.who.phones().map(|phone| (phone.as_str(), message)));
     }
     let rows: Vec<(String, Timestamp, String)> = sqlx::query_as(
         "select distinct on (phone) phone, at, word from inbound
          where phone = any($1) and word is not null and message_id <> all($2) order by phone, at desc, word desc",
     )
     .bind(latest.keys().collect::<Vec<_>>())
-    .bind(said.iter().map(|said| said.incoming.id.as_str()).collect::<Vec<_>>())
+    .bind(message.iter().map(|message| message.incoming.id.as_str()).collect::<Vec<_>>())
     .fetch_all(tx)
     .await
     .map_err(Error::during("look for later messages of the same people"))?;
     let later = rows.into_iter().filter_map(|(phone, at, word)| {
-        let said = latest.get(phone.as_str())?;
-        let overtakes = at > said.at || (at == said.at && word == "stop");
+        let message = latest.get(phone.as_str())?;
+        let overtakes = at > message.at || (at == message.at && word == "stop");
         let repeated = |one: ReadReply| ReadReply::of(Inbound { text: word.clone(), ..one.inbound });
-        overtakes.then(|| said.inbound().map(repeated).collect::<Vec<_>>())
+        overtakes.then(|| message.inbound().map(repeated).collect::<Vec<_>>())
     });
     Ok(later.flatten().collect())
 }

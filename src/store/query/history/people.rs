@@ -99,7 +99,7 @@ impl FactRow {
             Some(Consent::OptedOut) => Some("opted out"),
             None => None,
         };
-        let consent = consent.map(|said| format!("{said}{}", by(self.consent_source.as_deref())));
+        let consent = consent.map(|words| format!("{words}{}", by(self.consent_source.as_deref())));
         let suppressed = format!("asked to get no messages{}", by(self.suppression.as_deref()));
         let happened = [
             (EntryKind::Registered, Some(self.registered_at), "registered".to_owned()),
@@ -256,8 +256,8 @@ impl MessageRow {
     fn late(&self, handed_over: Timestamp) -> Option<String> {
         let due = self.due_at?;
         let waited = handed_over - due;
-        let said = || format!("it was due {} earlier, {}", rough(waited), due.format("%Y-%m-%d %H:%M UTC"));
-        (waited.num_seconds() >= PUNCTUAL_SECONDS).then(said)
+        let words = || format!("it was due {} earlier, {}", rough(waited), due.format("%Y-%m-%d %H:%M UTC"));
+        (waited.num_seconds() >= PUNCTUAL_SECONDS).then(words)
     }
 }
 
