@@ -41,6 +41,7 @@ mod ownership;
 mod plan;
 mod preview;
 mod query_plans;
+mod query_scans;
 mod receipts;
 mod reconcile;
 mod reference;

@@ -1,7 +1,7 @@
 //! Hot statements find their rows by an index: none of them reads a whole table of people, messages or events.
 //!
 //! Covers the statements that stand in a file of their own. They are planned for parameters that the planner does not
-//! know. Statements in Rust code are not covered.
+//! know. The tests of `query_scans` execute the statements that stand in Rust code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,7 +16,7 @@ use crate::support::world::World;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 /// The tables that grow with people, messages and events.
-const LARGE: [&str; 5] = ["alias", "event", "message", "referral", "target"];
+pub(crate) const LARGE: [&str; 5] = ["alias", "event", "message", "referral", "target"];
 const ACCOUNTS: i32 = 100;
 /// People of each account.
 const PEOPLE: i32 = 300;
@@ -71,7 +71,7 @@ const TYPES: [(&str, usize, &str); 4] = [
 ];
 
 /// A database in which reading a whole table is visibly the wrong plan, under a single connection.
-async fn seeded() -> (World, PgPool) {
+pub(crate) async fn seeded() -> (World, PgPool) {
     let mut world = World::at(MONDAY).await;
     world
         .sql(&format!(

@@ -1,12 +1,19 @@
 //! The table of messages.
 
+use std::io::Cursor;
+
+use chrono::TimeDelta;
 use relance::channel::{Outcome, Reaction};
 use relance::core::dispatch::OutgoingMessage;
 use relance::core::lifecycle::message::{Event, State, step};
 use relance::core::lifecycle::outcome::Finding;
-use relance::store::{Chosen, ReceiptStatus};
+use relance::facts::{Source, import};
+use relance::store::{Age, Chosen, ReceiptStatus};
 
-use super::{Cells, TUESDAY, Table, accepted, failed, postponed, unanswered};
+use super::{CAMPAIGN, Cells, LAST_DAY, TUESDAY, Table, accepted, failed, postponed, unanswered};
+use crate::support::facts::Person;
+use crate::support::trees::{NO_PACE, tree};
+use crate::support::world::{Fault, World};
 
 /// The moment of an outcome: while the lease is held, or after another outcome or the end of the lease.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -197,4 +204,24 @@ async fn messages_move_as_the_machine_says() {
     let legal = pairs.filter(|(state, event)| step(*state, *event).is_ok());
     table.check(&legal.map(|(state, event)| pair(state, event)).collect::<Vec<_>>());
     insta::assert_snapshot!(table.text);
+}
+
+#[tokio::test]
+async fn a_retry_of_a_row_that_another_row_replaces_is_closed() {
+    let mut world = World::at("2026-11-30T08:00:00Z").await;
+    world.account("a1").await;
+    for (id, phone) in [("r1", "+237671000001"), ("r2", "+237671000002")] {
+        world.person(Person::new(id, phone)).await;
+        world.channel.fail(phone, &[Fault::Busy]);
+    }
+    world.apply(&tree(LAST_DAY, NO_PACE, &[("c", CAMPAIGN)])).await;
+    world.run_for(TimeDelta::minutes(61)).await;
+    assert_eq!(world.messages().await, ["r1 c day 1 queued attempt 1", "r2 c day 1 queued attempt 1"]);
+    let row = "id,account_id,name,phone,country,registered_at,consent
+r1,a1,Paul,+237671000002,CM,2026-11-20T10:00:00Z,opted_in\n";
+    let source = Source::stream("test", Cursor::new(row.as_bytes().to_vec()));
+    let age = Age { as_of: world.now, now: world.now };
+    import::referrals(world.store(), source, age).await.unwrap();
+    assert_eq!(world.targets().await, ["r1 c exited removed day 1", "r2 c active day 1"]);
+    assert_eq!(world.messages().await, ["r1 c day 1 failed attempt 1", "r2 c day 1 queued attempt 1"]);
 }

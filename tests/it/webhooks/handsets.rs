@@ -221,9 +221,9 @@ async fn a_person_with_a_new_number_is_held_and_their_stop_reaches_the_old_one()
     let change = system("in.1", &PAUL[1..], &json!({"type": "user_changed_number", "wa_id": "237671000044"}));
     house.tell("messages", &change).await;
     assert_eq!(holds(&house).await, [format!("0 {PAUL}")]);
-    let log = "select message from event where kind = 'near-opt-out'";
+    let log = "select detail from event where kind = 'near-opt-out'";
     let told = "held +2376*****01: they have another number now; `relancectl suppress holds` shows it";
-    assert_eq!(house.world.column(log).await, [told]);
+    assert_eq!(house.world.sentences(log).await, [told]);
     // Nothing goes to the old number, and a repeated report holds nobody whom an operator has released.
     house.world.sql("delete from person_hold").await;
     house.tell("messages", &change).await;

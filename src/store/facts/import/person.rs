@@ -84,9 +84,16 @@ const MOVE: &str = "update message m set referral_id = f.primary_id from folded 
     update target t set referral_id = f.primary_id from folded f
     where f.moves and t.account_id = f.account_id and t.campaign_id = f.campaign_id and t.referral_id = f.referral_id";
 
-const END: &str = "update target t set state = 'exited', exit_reason = 'removed', due_at = null, ended_at = $1
-    from folded f where not f.moves and t.state = 'active'
-      and t.account_id = f.account_id and t.campaign_id = f.campaign_id and t.referral_id = f.referral_id";
+/// Ends the doubled targets. Their retries are never attempted again.
+const END: &str = "with gone as (
+      update target t set state = 'exited', exit_reason = 'removed', due_at = null, ended_at = $1
+      from folded f where not f.moves and t.state = 'active'
+        and t.account_id = f.account_id and t.campaign_id = f.campaign_id and t.referral_id = f.referral_id
+      returning t.account_id, t.referral_id, t.campaign_id)
+    update message m set state = 'failed', error = coalesce(m.error || '; ', '') || 'the person left'
+    from gone g
+    where (m.account_id, m.referral_id, m.campaign_id) = (g.account_id, g.referral_id, g.campaign_id)
+      and m.state = 'queued'";
 
 /// Finds the people whose rows must be compared. It runs before the merge and reads `staged` and `changed`.
 pub(super) async fn gather(tx: &mut PgConnection) -> Result<u64, Error> {
