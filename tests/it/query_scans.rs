@@ -152,7 +152,15 @@ async fn the_verbs_of_the_daemon_read_no_large_table_as_a_whole() {
     scans.after("enroll").await;
 
     let terms = Terms::until(now + TimeDelta::minutes(2));
-    let claim = store.claim(&program, BATCH, Span::now(now), terms).await.unwrap();
+    // A claim looks at as many lanes as may fill a batch; most of them have nobody due.
+    let mut claim = Claim::default();
+    loop {
+        let mut next = store.claim(&program, BATCH, Span::now(now), terms).await.unwrap();
+        if next.lanes == 0 {
+            break;
+        }
+        claim.messages.append(&mut next.messages);
+    }
     assert!(claim.messages.len() > 100, "{} messages", claim.messages.len());
     scans.after("claim").await;
     store.save_outcomes(&outcomes(claim), now).await.unwrap();
@@ -179,7 +187,7 @@ async fn the_verbs_of_the_daemon_read_no_large_table_as_a_whole() {
     scans.after("receipts without an installation id").await;
 
     let active = "select r.phone from target t join referral r on (r.account_id, r.id) = (t.account_id, t.referral_id)
-                  where t.account_id = 2 and t.state = 'active' order by r.id";
+                  where t.account_id = 20 and t.state = 'active' order by r.id";
     let phones: Vec<String> = rows::column(&pool, active).await;
     scans.skip().await;
     let heard = [incoming("in.1", &phones[0], "STOP", now), incoming("in.2", &phones[1], "merci", now)];

@@ -56,8 +56,11 @@ impl Store {
     pub async fn collect_notifications(&self, now: Timestamp) -> Result<bool, Error> {
         const OPERATION: &str = "collect notifications";
         let is_news: bool = sqlx::query_scalar(
-            "select exists (select from notifier n join event e on e.xid >= pg_snapshot_xmin(n.cursor)
-                            and not pg_visible_in_snapshot(e.xid, n.cursor))",
+            // The order makes the planner follow the index: it cannot know that few events come after a cursor.
+            "select exists (select from notifier n cross join lateral (
+               select from event e
+               where e.xid >= pg_snapshot_xmin(n.cursor) and not pg_visible_in_snapshot(e.xid, n.cursor)
+               order by e.xid limit 1) news)",
         )
         .fetch_one(&self.pool)
         .await
