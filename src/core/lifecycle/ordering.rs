@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::overrides::Orders;
 use super::run::{Phase, Reason, Status};
 use crate::core::domain::{CampaignId, Name, Timestamp};
-use crate::core::manifest::Desired;
 use crate::core::manifest::desired::CampaignType;
 use crate::core::manifest::desired::policy::AccountPolicy;
+use crate::core::manifest::{Desired, Kind};
 
 /// The position of a campaign, the same in every account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Order {
     /// The campaigns with a `runAfter`, by the campaign that it names.
     children: BTreeMap<CampaignId, Vec<CampaignId>>,
     defaults: Vec<CampaignId>,
+    /// A stored queue does not tell its campaigns. Any filtered campaign without a place may be one of them.
+    hides_a_queue: bool,
 }
 
 impl Order {
@@ -48,7 +50,10 @@ impl Order {
     pub fn of(desired: &Desired, ids: &BTreeMap<Name, CampaignId>) -> Self {
         let mut order = Self::default();
         let mut places: BTreeMap<CampaignId, (usize, usize)> = BTreeMap::new();
-        for queue in desired.queues.values() {
+        let unusable = |wanted| desired.unusable.iter().filter(move |((kind, _), _)| *kind == wanted);
+        let stored: Vec<_> = unusable(Kind::Queue).map(|(_, queue)| queue.queue()).collect();
+        order.hides_a_queue = stored.contains(&None);
+        for queue in desired.queues.values().chain(stored.iter().flatten()) {
             let campaigns: Vec<CampaignId> = queue.campaigns.iter().filter_map(|name| ids.get(name)).copied().collect();
             places.extend(campaigns.iter().enumerate().map(|(at, id)| (*id, (order.queues.len(), at))));
             let parallelism = usize::try_from(queue.parallelism).unwrap_or(usize::MAX);
@@ -62,6 +67,11 @@ impl Order {
             }
             let turn = Turn { name: name.clone(), kind: campaign.kind, after, place: places.get(id).copied() };
             order.turns.insert(*id, turn);
+        }
+        for ((_, name), campaign) in unusable(Kind::Campaign) {
+            let Some(id) = ids.get(name) else { continue };
+            let (kind, place) = (campaign.campaign_type(), places.get(id).copied());
+            order.turns.insert(*id, Turn { name: name.clone(), kind, after: None, place });
         }
         order.defaults = order.of_kind(CampaignType::Default).collect();
         let mut seen = BTreeSet::new();
@@ -171,7 +181,11 @@ impl Order {
             let others = self.queues[self.place(id)?.0].parallelism.checked_sub(1)?;
             (ahead.take(others).count() == others).then_some(next)
         };
-        let whom = parent.or_else(next)?;
+        let Some(whom) = parent.or_else(next) else {
+            let turn = self.turns.get(&id)?;
+            let may_be_queued = self.hides_a_queue && turn.place.is_none() && turn.kind == CampaignType::Filtered;
+            return may_be_queued.then(|| "a queue that cannot be read".to_owned());
+        };
         let (turn, peer) = (self.turns.get(&whom)?, peers.0.get(&whom)?);
         Some(match peer.phase {
             Phase::Draft => format!("`{}`, which is a draft", turn.name),

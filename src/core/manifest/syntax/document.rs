@@ -62,6 +62,12 @@ impl Document<'_> {
         self.range
     }
 
+    /// Returns the document as written, without the white space around it. Its place in a file with several documents
+    /// makes no difference.
+    pub(in crate::core::manifest) fn text(&self) -> &[u8] {
+        self.file.source.bytes.get(self.range.start..self.range.end).unwrap_or_default().trim_ascii()
+    }
+
     pub(in crate::core::manifest) fn forget(&mut self) {
         self.root = OnceLock::new();
     }

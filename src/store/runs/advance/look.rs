@@ -6,10 +6,12 @@ use chrono::TimeDelta;
 use sqlx::PgConnection;
 
 use crate::core::dispatch::gate;
+use crate::core::dispatch::program::FrozenCampaign;
 use crate::core::domain::{AccountId, CampaignId, Moment, Timestamp};
 use crate::core::lifecycle::ordering::{Order, Peer, Peers};
 use crate::core::lifecycle::overrides::{Orders, Overrides};
 use crate::core::lifecycle::restriction::{Restriction, Restrictions};
+use crate::core::lifecycle::run;
 use crate::core::lifecycle::run::{Ahead, Phase, Reason, RunRestriction, Situation, Status, next};
 use crate::core::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment, PastSubscription};
 use crate::store::Error;
@@ -18,6 +20,10 @@ use crate::store::runs::scene::{Replaced, Scene, Specs};
 use crate::store::send::refusal::{ChannelRestriction, ChannelRestrictions};
 
 const READ: &str = "read the runs to look at";
+
+/// The time after which runs of frozen campaigns are examined again: a daemon of another version may be able to use what
+/// this one cannot.
+const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(10);
 
 /// Reads the runs of `accounts` that are due for a look.
 pub(super) async fn due_runs(
@@ -102,6 +108,14 @@ impl Looking<'_> {
         for row in rows {
             let (account, campaign) = (AccountId(row.account_id), CampaignId(row.campaign_id));
             let spec = self.scene.specs.get(&campaign).copied();
+            let frozen = self.scene.frozen.get(&campaign);
+            if let Some(frozen) = frozen.filter(|_| spec.is_none() && !row.removed) {
+                let look = row.freeze(frozen, self.now).map_err(decode(READ))?;
+                let peer = Peer::of(&look.after, self.overrides.about(account, campaign), self.now);
+                peers.entry(account.0).or_default().set(campaign, peer);
+                looks.push(look);
+                continue;
+            }
             // A campaign unknown to this process cannot be judged.
             if spec.is_none() && !row.removed {
                 continue;
@@ -184,6 +198,7 @@ impl RunRow {
         let status = Status { phase, reason, message: self.message.clone() };
         let facts = gate::Account::new(self.subscription_ends_at, self.connected);
         let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
+        let frozen = scene.frozen.get(&campaign);
         let policy = scene.policies.of(&self.external_id, &self.labels);
         let zone = match spec.and_then(|spec| spec.schedule.timezone.clone()) {
             Some(zone) => zone,
@@ -224,7 +239,8 @@ impl RunRow {
             has_active_targets: self.active,
             template_error: (self.faulty && status.reason == Reason::TemplateError)
                 .then(|| status.message.clone())
-                .or_else(|| template.map(|stop| stop.message.clone())),
+                .or_else(|| template.map(|stop| stop.message.clone()))
+                .or_else(|| frozen.map(|frozen| frozen.why.clone())),
         };
         let after = next(&status, &situation, now);
         let moves = match after.phase {
@@ -235,7 +251,8 @@ impl RunRow {
             Phase::Draft => [None, None, None, orders.change_at(now)],
             Phase::Completed | Phase::Cancelled => [None; 4],
         };
-        let check_at = moves.into_iter().flatten().filter(|at| *at > now).min();
+        let again = frozen.map(|_| now + LOOK_AGAIN);
+        let check_at = moves.into_iter().chain([again]).flatten().filter(|at| *at > now).min();
         // A changed order of an operator may change only the sentence.
         let reordered = reason == Reason::Operator && status.message != after.message;
         let concerns = reordered || Peer::of(&status, orders, now) != Peer::of(&after, orders, now);
@@ -248,6 +265,25 @@ impl RunRow {
 }
 
 impl RunRow {
+    /// Pauses the run of a campaign that cannot be used.
+    fn freeze(self, frozen: &FrozenCampaign, now: Timestamp) -> Result<Look, sqlx::Error> {
+        let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
+        let reason = Reason::parse(&self.reason).ok_or_else(|| strange("a reason", &self.reason))?;
+        let status = Status { phase, reason, message: self.message };
+        let after = run::frozen(&status, &frozen.why);
+        Ok(Look {
+            account: AccountId(self.account_id),
+            campaign: CampaignId(self.campaign_id),
+            before: phase,
+            concerns: after.phase != phase,
+            ahead: false,
+            told: after.message.clone(),
+            actor: None,
+            check_at: Some(now + LOOK_AGAIN),
+            after,
+        })
+    }
+
     /// Returns the reason the account is stopped, if it is.
     fn halted(&self) -> Result<Option<RunRestriction>, sqlx::Error> {
         let Some((reason, message)) = self.halt_reason.as_deref().zip(self.halt_message.clone()) else {
