@@ -71,5 +71,9 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> a
             return Ok(Exit::Findings);
         }
     }
-    Ok(Exit::Fine)
+    // The rest is applied, but a person has to look at these.
+    for one in pass.frozen.iter().filter(|one| one.unusable) {
+        print::note(&format!("{}: {}", one.sentence(), one.why.join("; ")));
+    }
+    Ok(if pass.frozen.iter().any(|one| one.unusable) { Exit::Findings } else { Exit::Fine })
 }

@@ -30,7 +30,10 @@ impl Compiled {
             print::note(&format!("nothing is shown: `{name}`, or what it refers to, has errors"));
             return Ok(None);
         }
-        let program = Program::compile(&checked.desired, &[(name, NUMBER)].into(), 0, 0)?;
+        let program = Program::compile(&checked.desired, &[(name, NUMBER)].into(), 0, 0);
+        if let Some(frozen) = program.frozen.get(&NUMBER) {
+            bail!("{}", frozen.why);
+        }
         Ok(Some(Self { sources, checked, program }))
     }
 

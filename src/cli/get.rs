@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use super::database::Database;
 use super::output::Output;
 use super::rows::Rows;
-use super::table::{counted, thousands, time};
+use super::table::{counted, one_line, thousands, time};
 use super::{Exit, Global, in_force, known, overrides, print};
 use crate::config::Config;
 use crate::core::dispatch::program::Program;
@@ -220,8 +220,22 @@ impl Looker<'_> {
             Noun::Targets | Noun::Messages | Noun::Accounts | Noun::Revisions => Vec::new(),
         };
         let (rows, total) = match noun {
-            Noun::Campaigns => (Rows::Campaigns(store.campaigns(wanted).await?), None),
-            Noun::Runs => (Rows::Runs(store.runs(wanted).await?), None),
+            Noun::Campaigns => {
+                let mut rows = store.campaigns(wanted).await?;
+                let program = self.program().await?;
+                for row in rows.iter_mut().filter(|row| row.removed_at.is_none()) {
+                    row.frozen = program.why_frozen(&row.name).map(ToString::to_string);
+                }
+                (Rows::Campaigns(rows), None)
+            }
+            Noun::Runs => {
+                let mut rows = store.runs(wanted).await?;
+                let program = self.program().await?;
+                for row in rows.iter_mut().filter(|row| row.finished_at.is_none()) {
+                    row.frozen = program.why_frozen(&row.campaign).map(ToString::to_string);
+                }
+                (Rows::Runs(rows), None)
+            }
             Noun::Targets => {
                 let Page { rows, total } = store.targets(&*self.program().await?, wanted, now).await?;
                 (Rows::Targets(rows), Some(total))
@@ -290,6 +304,13 @@ impl Seen {
         let mut text = self.rows.table(wide, self.now).render(colour);
         if !self.overrides.is_empty() {
             text += &format!("\n\nOverrides by operators:\n{}", overrides::lines(&self.overrides));
+        }
+        let frozen = self.rows.frozen();
+        if !frozen.is_empty() {
+            text += "\n\nFrozen, since what is stored cannot be used; `relancectl plan` has the remedy:";
+        }
+        for (campaign, why) in frozen {
+            write!(text, "\n  {campaign}: {}", one_line(why)).expect("writing to a string cannot fail");
         }
         let shown = i64::try_from(self.rows.len()).unwrap_or(i64::MAX);
         let count = match self.total {

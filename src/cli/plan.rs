@@ -13,7 +13,7 @@ use super::{Exit, Global, overrides, plan_from, print};
 use crate::config::Config;
 use crate::core::domain::Timestamp;
 use crate::core::plan::render::text as show;
-use crate::core::plan::{Refusal, markdown};
+use crate::core::plan::{Frozen, Refusal, markdown};
 use crate::daemon::reconcile::{Comparison, compare};
 use crate::source::Tree;
 use crate::store::query::Override;
@@ -118,13 +118,21 @@ async fn planned_on(
 
 /// Returns the sections printed beside the plan, each with a title and lines.
 fn sections(comparison: &Comparison, overrides: &[Override], head: Option<&Head>) -> Vec<String> {
-    let Comparison { checked, frozen, kept, .. } = comparison;
+    let Comparison { checked, frozen, kept, in_force, .. } = comparison;
     let mut sections = Vec::new();
+    let (stuck, frozen): (Vec<&Frozen>, Vec<&Frozen>) = frozen.iter().partition(|one| one.unusable);
     if checked.has_errors() || !frozen.is_empty() {
-        sections.push(show::frozen(frozen, checked));
+        sections.push(show::frozen(&frozen, checked));
+    }
+    if !stuck.is_empty() {
+        sections.push(show::unusable(&stuck));
     }
     if !kept.is_empty() {
         sections.push(show::kept(kept));
+    }
+    if !in_force.unknown.is_empty() {
+        let unknown = in_force.unknown.join(", ");
+        sections.push(format!("Stored objects that this version does not know, and leaves alone\n  {unknown}"));
     }
     if !overrides.is_empty() {
         sections.push(format!("Overrides by operators, which beat the files:\n{}", overrides::lines(overrides)));

@@ -3,10 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use thiserror::Error;
-
 use crate::channel::{Channels, Open};
-use crate::core::dispatch::program::{Broken, Program};
+use crate::core::dispatch::program::Program;
 use crate::store;
 use crate::store::Store;
 
@@ -17,14 +15,6 @@ pub struct Loaded {
     held: Option<(Arc<Program>, Arc<Channels>)>,
 }
 
-#[derive(Debug, Error)]
-pub enum Error {
-    #[error("cannot load the manifests in force")]
-    Store(#[from] store::Error),
-    #[error("a manifest in force does not compile")]
-    Broken(#[from] Broken),
-}
-
 impl Loaded {
     /// Creates an empty copy; `open` opens the channels.
     pub fn new(open: Open) -> Self {
@@ -32,14 +22,18 @@ impl Loaded {
     }
 
     /// Returns the program and channels in force. It loads them anew when the generation has changed.
-    pub async fn in_force(&mut self, store: &Store) -> Result<(Arc<Program>, Arc<Channels>), Error> {
+    pub async fn in_force(&mut self, store: &Store) -> Result<(Arc<Program>, Arc<Channels>), store::Error> {
         let generation = store.generation().await?;
         if let Some((program, channels)) = self.held.as_ref().filter(|(program, _)| program.generation == generation) {
             return Ok((Arc::clone(program), Arc::clone(channels)));
         }
         let now = store.in_force().await?;
-        let program = Arc::new(Program::compile(&now.desired, &now.campaigns, now.generation, now.revision)?);
+        let program = Arc::new(Program::compile(&now.desired, &now.campaigns, now.generation, now.revision));
         let channels = Arc::new(Channels::open(&now.desired.channels, &self.open));
+        for campaign in program.frozen.values() {
+            let (name, why) = (campaign.name.as_str(), &campaign.why);
+            tracing::warn!(campaign.name = name, "the campaign `{name}` is frozen: {why}");
+        }
         self.held = Some((Arc::clone(&program), Arc::clone(&channels)));
         Ok((program, channels))
     }

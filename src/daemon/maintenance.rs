@@ -42,6 +42,7 @@ pub async fn maintenance(
 ) -> Result<Kept, store::Error> {
     let generations = Watermark(Some((store.facts_generation().await?, program.generation)));
     if *seen != generations && store.ensure_runs(program, now).await? {
+        store.check_frozen(program, now).await?;
         *seen = generations;
     }
     let NextDue { expire, advance, ahead, enroll: pass, purge, .. } = store.next_due().await?;

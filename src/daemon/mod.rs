@@ -23,7 +23,7 @@ mod supervisor;
 pub use self::confirmations::confirm;
 pub use self::dispatcher::Dispatcher;
 pub use self::enroll::enroll;
-pub use self::loaded_program::{Error as LoadError, Loaded};
+pub use self::loaded_program::Loaded;
 pub use self::maintenance::{Kept, Watermark, maintenance};
 pub use self::notify::{Reported, deliver};
 pub use self::receive::{Received, receive};

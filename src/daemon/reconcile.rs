@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use crate::core::diagnostic::Diagnostic;
+use crate::core::dispatch::program;
 use crate::core::domain::{Name, SourceId, Timestamp};
 use crate::core::manifest;
+use crate::core::manifest::desired::Unusable;
 use crate::core::manifest::{Checked, Desired, Sources};
 use crate::core::plan;
 use crate::core::plan::{Action, Freeze, Frozen, Kept, Plan, Refusal};
@@ -150,9 +152,11 @@ pub async fn compare(tree: Tree, store: &Store) -> Result<Comparison, Error> {
     let Tree { sources, commit, claim } = tree;
     let (commit, author) = commit.map_or((None, None), |commit| (Some(commit.id), commit.author));
     let source = claim.as_ref().map(|claim| claim.source.clone());
-    let origin = Origin { digest: source::digest(&sources), commit, author, source };
     let checked = manifest::check(&sources);
+    let versions = checked.versions.clone();
+    let origin = Origin { digest: source::digest(&sources), commit, author, source, versions };
     let mut in_force = store.in_force().await?;
+    retire_uncompilable(&mut in_force, &checked.desired);
     let renames = plan::renames(&checked, &in_force.desired);
     in_force.rename(&renames);
     let foreign = claim.as_ref().and_then(|claim| Foreign::to(in_force.owner.as_ref(), &claim.source));
@@ -169,6 +173,16 @@ pub async fn compare(tree: Tree, store: &Store) -> Result<Comparison, Error> {
         live_runs = in_force.campaigns.iter().filter_map(|(name, id)| Some((name.clone(), *live.get(id)?))).collect();
     }
     Ok(Comparison { sources, checked, desired, frozen, kept, in_force, plan, live_runs, origin, foreign, takes_over })
+}
+
+/// Takes stored objects out of use whose templates do not compile.
+fn retire_uncompilable(in_force: &mut InForce, files: &Desired) {
+    for ((kind, name), defect) in program::uncompilable(&in_force.desired, files) {
+        let Some(key) = plan::Kind::of(kind).map(|kind| (kind, name.clone())) else { continue };
+        let stored = in_force.objects.get(&key).cloned().unwrap_or_default();
+        let source = in_force.sources.get(&key).cloned().unwrap_or_default();
+        in_force.desired.retire((kind, name), Unusable { defect, stored, source });
+    }
 }
 
 /// Makes one pass on behalf of `by`.

@@ -5,6 +5,7 @@ use crate::core::domain::{AccountId, CampaignId, MessageKey, ReferralId, TargetK
 
 columns! {
     /// The key of a target.
+    #[expect(clippy::struct_field_names, reason = "the fields are the columns")]
     pub(super) struct TargetKeyRow {
         account_id: AccountId,
         campaign_id: CampaignId,

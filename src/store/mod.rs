@@ -28,6 +28,7 @@ mod schedule;
 mod schema;
 mod send;
 pub mod snapshot;
+mod stored_objects;
 
 use std::sync::Arc;
 use std::time::Duration;

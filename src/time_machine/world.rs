@@ -13,7 +13,7 @@ use crate::core::domain::Timestamp;
 use crate::core::manifest::Sources;
 use crate::daemon::reconcile;
 use crate::daemon::reconcile::{By, Comparison, Pass, compare};
-use crate::daemon::{BATCH, LoadError, Loaded, Watermark, maintenance, send};
+use crate::daemon::{BATCH, Loaded, Watermark, maintenance, send};
 use crate::facts::Source;
 use crate::facts::import;
 use crate::facts::import::Report;
@@ -44,8 +44,6 @@ pub struct World {
 pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
-    #[error(transparent)]
-    Load(#[from] LoadError),
     #[error(transparent)]
     Reconcile(#[from] reconcile::Error),
     #[error(transparent)]

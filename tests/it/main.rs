@@ -56,6 +56,7 @@ mod signatures;
 mod source;
 mod state;
 mod store_errors;
+mod stored_objects;
 mod suppress;
 mod webhooks;
 mod whatsapp;

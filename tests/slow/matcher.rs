@@ -415,7 +415,7 @@ fn program(campaign: Campaign, off: Option<usize>) -> Program {
         sequences: [(name("days"), sequence)].into(),
         ..Desired::default()
     };
-    Program::compile(&desired, &[(name("c"), CampaignId(1))].into(), 0, 1).unwrap()
+    Program::compile(&desired, &[(name("c"), CampaignId(1))].into(), 0, 1)
 }
 
 /// Checks one case; returns how many people it takes.

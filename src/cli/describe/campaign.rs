@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::cli::layout::{facts, footer, maybe, section, when};
 use crate::cli::rows::{changes, quota};
-use crate::cli::table::{Cell, Table, Tone, counted, paint, thousands};
-use crate::cli::{known, overrides};
+use crate::cli::table::{Cell, Table, Tone, counted, one_line, paint, thousands};
+use crate::cli::{in_force, known, overrides};
 use crate::core::domain::Timestamp;
 use crate::core::manifest::desired;
 use crate::core::manifest::desired::{AccountSelector, CampaignType, Enrollment, Filter, Subscription};
@@ -15,7 +15,8 @@ use crate::store::query::{Campaign, DayCounts, Override, Revision, Wanted};
 #[derive(Debug, Serialize)]
 pub(super) struct Description {
     campaign: Campaign,
-    /// The campaign in force, with references and defaults resolved; null once the manifest is removed.
+    /// The campaign in force, with references and defaults resolved; null once the manifest is removed, and while it
+    /// cannot be read.
     spec: Option<desired::Campaign>,
     revision: Option<Revision>,
     days: Vec<DayCounts>,
@@ -26,8 +27,10 @@ pub(super) struct Description {
 pub(super) async fn look(store: &Store, name: &str, now: Timestamp) -> anyhow::Result<Description> {
     known::campaign(store, name).await?;
     let wanted = Wanted { campaign: Some(name.to_owned()), ..Wanted::default() };
-    let campaign = store.campaigns(&wanted).await?.into_iter().next().expect("a campaign that is known has a row");
-    let spec = store.campaign_spec(name).await?.map(serde_json::from_value).transpose()?;
+    let mut campaign = store.campaigns(&wanted).await?.into_iter().next().expect("a campaign that is known has a row");
+    let program = in_force::program(store).await?;
+    campaign.frozen = program.why_frozen(name).filter(|_| campaign.removed_at.is_none()).map(ToString::to_string);
+    let spec = program.spec(name).cloned();
     let revision = match campaign.revision {
         Some(id) => store.revision(id).await?,
         None => None,
@@ -43,6 +46,9 @@ pub(super) fn text(seen: &Description, _wide: bool, now: Timestamp, colour: bool
     let mut lines = Vec::new();
     if let Some(removed) = campaign.removed_at {
         lines.push(("Removed", paint(&when(removed, now), Tone::Waiting, colour)));
+    }
+    if let Some(frozen) = &campaign.frozen {
+        lines.push(("Frozen", paint(&one_line(frozen), Tone::Bad, colour)));
     }
     if let Some(spec) = spec {
         lines.extend(summary(spec));

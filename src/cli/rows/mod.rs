@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::table::{Cell, Table, Tone, counted, relative, shorten, thousands, time};
@@ -38,6 +40,15 @@ impl Rows {
             Self::Messages(rows) => rows.len(),
             Self::Accounts(rows) => rows.len(),
             Self::Revisions(rows) => rows.len(),
+        }
+    }
+
+    /// Returns the campaigns among the rows that cannot run, each with the reason.
+    pub(super) fn frozen(&self) -> BTreeMap<&str, &str> {
+        match self {
+            Self::Campaigns(rows) => rows.iter().filter_map(|row| Some((&*row.name, row.frozen.as_deref()?))).collect(),
+            Self::Runs(rows) => rows.iter().filter_map(|row| Some((&*row.campaign, row.frozen.as_deref()?))).collect(),
+            Self::Targets(_) | Self::Messages(_) | Self::Accounts(_) | Self::Revisions(_) => BTreeMap::new(),
         }
     }
 

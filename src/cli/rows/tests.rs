@@ -38,6 +38,7 @@ fn runs() -> Rows {
         finished_at: None,
         next_due_at: Some(at("2026-11-30T14:30:00Z")),
         revision: 4,
+        frozen: None,
     };
     let removed = Run {
         account: "a2".to_owned(),

@@ -10,9 +10,9 @@ use super::detail::Detail;
 use super::overrides::Orders;
 use super::run::{Phase, Reason, Status};
 use crate::core::domain::{CampaignId, Name, Timestamp};
-use crate::core::manifest::Desired;
 use crate::core::manifest::desired::CampaignType;
 use crate::core::manifest::desired::policy::AccountPolicy;
+use crate::core::manifest::{Desired, Kind};
 
 /// The position of a campaign, the same in every account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Order {
     /// The campaigns with a `runAfter`, by the campaign that it names.
     children: BTreeMap<CampaignId, Vec<CampaignId>>,
     defaults: Vec<CampaignId>,
+    /// A stored queue does not tell its campaigns. Any filtered campaign without a place may be one of them.
+    hides_a_queue: bool,
 }
 
 impl Order {
@@ -49,7 +51,10 @@ impl Order {
     pub fn of(desired: &Desired, ids: &BTreeMap<Name, CampaignId>) -> Self {
         let mut order = Self::default();
         let mut places: BTreeMap<CampaignId, (usize, usize)> = BTreeMap::new();
-        for queue in desired.queues.values() {
+        let unusable = |wanted| desired.unusable.iter().filter(move |((kind, _), _)| *kind == wanted);
+        let stored: Vec<_> = unusable(Kind::Queue).map(|(_, queue)| queue.queue()).collect();
+        order.hides_a_queue = stored.contains(&None);
+        for queue in desired.queues.values().chain(stored.iter().flatten()) {
             let campaigns: Vec<CampaignId> = queue.campaigns.iter().filter_map(|name| ids.get(name)).copied().collect();
             places.extend(campaigns.iter().enumerate().map(|(at, id)| (*id, (order.queues.len(), at))));
             let parallelism = usize::try_from(queue.parallelism).unwrap_or(usize::MAX);
@@ -63,6 +68,11 @@ impl Order {
             }
             let turn = Turn { name: name.clone(), kind: campaign.kind, after, place: places.get(id).copied() };
             order.turns.insert(*id, turn);
+        }
+        for ((_, name), campaign) in unusable(Kind::Campaign) {
+            let Some(id) = ids.get(name) else { continue };
+            let (kind, place) = (campaign.campaign_type(), places.get(id).copied());
+            order.turns.insert(*id, Turn { name: name.clone(), kind, after: None, place });
         }
         order.defaults = order.of_kind(CampaignType::Default).collect();
         let mut seen = BTreeSet::new();
@@ -172,7 +182,11 @@ impl Order {
             let others = self.queues[self.place(id)?.0].parallelism.checked_sub(1)?;
             (ahead.take(others).count() == others).then_some(next)
         };
-        let whom = parent.or_else(next)?;
+        let Some(whom) = parent.or_else(next) else {
+            let turn = self.turns.get(&id)?;
+            let may_be_queued = self.hides_a_queue && turn.place.is_none() && turn.kind == CampaignType::Filtered;
+            return may_be_queued.then_some(Detail::BehindUnreadableQueue);
+        };
         let (turn, peer) = (self.turns.get(&whom)?, peers.0.get(&whom)?);
         Some(Detail::QueuedBehind { campaign: turn.name.to_string(), phase: peer.phase })
     }
@@ -228,14 +242,22 @@ impl Peers {
 mod tests {
     use std::collections::BTreeMap;
 
+    use serde_json::json;
+
     use super::{Detail, Order, Peer, Peers};
     use crate::core::domain::{CampaignId, Name};
     use crate::core::lifecycle::run::Phase;
     use crate::core::manifest::desired::policy::AccountPolicy;
-    use crate::core::manifest::{SourceFile, Sources, check};
+    use crate::core::manifest::desired::{Defect, Unusable};
+    use crate::core::manifest::{Desired, Kind, SourceFile, Sources, check};
 
     /// Builds an ordering in which `d` is the default campaign and `e` runs after `c`.
     fn order(more: &str) -> Order {
+        let (desired, ids) = campaigns(more);
+        Order::of(&desired, &ids)
+    }
+
+    fn campaigns(more: &str) -> (Desired, BTreeMap<Name, CampaignId>) {
         let campaign = |(name, spec): (&str, &str)| {
             format!(
                 "---\napiVersion: relance/v1\nkind: Campaign\nmetadata: {{name: {name}}}\n\
@@ -253,9 +275,17 @@ mod tests {
         let checked =
             check(&Sources { files: vec![SourceFile { path: "a.yaml".to_owned(), bytes: yaml.into_bytes() }] });
         assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
-        let ids: BTreeMap<Name, CampaignId> =
-            checked.desired.campaigns.keys().cloned().zip((1..).map(CampaignId)).collect();
-        Order::of(&checked.desired, &ids)
+        let ids = checked.desired.campaigns.keys().cloned().zip((1..).map(CampaignId)).collect();
+        (checked.desired, ids)
+    }
+
+    /// Builds the same ordering beside a stored queue that cannot be used.
+    fn stored_queue(body: serde_json::Value) -> Order {
+        let (mut desired, ids) = campaigns("");
+        let defect = Defect::UnknownField { field: "zeal".to_owned() };
+        let queue = Unusable { defect, stored: body, source: String::new() };
+        desired.unusable.insert((Kind::Queue, Name::parse("q").unwrap()), queue);
+        Order::of(&desired, &ids)
     }
 
     fn queue(parallelism: u32) -> Order {
@@ -298,6 +328,19 @@ mod tests {
         let draft = peers(&[(B, Phase::Draft), (C, Phase::Completed)]);
         assert_eq!(queue(1).behind(A, &draft).unwrap(), waits("b", Phase::Draft));
         assert_eq!(queue(1).behind(B, &draft), None);
+    }
+
+    #[test]
+    fn a_stored_queue_that_cannot_be_used_still_holds_its_campaigns_back() {
+        let all = peers(&[(C, Phase::Active), (B, Phase::Scheduled), (A, Phase::Scheduled)]);
+        let readable = stored_queue(json!({"campaigns": ["c", "b"], "zeal": true}));
+        assert_eq!(readable.behind(B, &all).unwrap(), waits("c", Phase::Active));
+        assert_eq!(readable.behind(A, &all), None);
+        // Any filtered campaign may be in a queue that does not tell its campaigns.
+        let hidden = stored_queue(json!(7));
+        assert_eq!(hidden.behind(A, &all).unwrap(), Detail::BehindUnreadableQueue);
+        assert_eq!(hidden.behind(E, &all).unwrap(), waits("c", Phase::Active));
+        assert_eq!(hidden.behind(D, &all), None);
     }
 
     #[test]

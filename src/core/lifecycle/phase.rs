@@ -85,6 +85,8 @@ pub enum Reason {
     ChannelUnhealthy,
     /// A message could not be rendered; a new revision lifts the pause.
     TemplateError,
+    /// The stored campaign cannot be used; a new version of its manifest lifts the pause.
+    Frozen,
     /// Nobody is left to enroll, and no target is active.
     Drained,
     /// `endAt` has passed.
@@ -94,7 +96,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Manifest,
         Self::Operator,
         Self::WaitingForStart,
@@ -111,6 +113,7 @@ impl Reason {
         Self::OptOutRate,
         Self::ChannelUnhealthy,
         Self::TemplateError,
+        Self::Frozen,
         Self::Drained,
         Self::Ended,
         Self::Pruned,
@@ -134,6 +137,7 @@ impl Reason {
             Self::OptOutRate => "opt-out-rate",
             Self::ChannelUnhealthy => "channel-unhealthy",
             Self::TemplateError => "template-error",
+            Self::Frozen => "frozen",
             Self::Drained => "drained",
             Self::Ended => "ended",
             Self::Pruned => "pruned",

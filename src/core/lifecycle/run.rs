@@ -194,6 +194,16 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
     }
 }
 
+/// Returns the status of a run whose stored campaign cannot be used.
+///
+/// An active run pauses. Any other run stays as it is, because nobody knows what its campaign wants.
+pub fn frozen(status: &Status, why: &Detail) -> Status {
+    match (status.phase, status.reason) {
+        (Phase::Active, _) | (Phase::Paused, Reason::Frozen) => Status::new(Phase::Paused, Reason::Frozen, why.clone()),
+        (Phase::Draft | Phase::Scheduled | Phase::Paused | Phase::Completed | Phase::Cancelled, _) => status.clone(),
+    }
+}
+
 /// Returns the status of a run that nothing stops. Its reason names a switch that is off for the account.
 fn running(situation: &Situation) -> Status {
     let (reason, detail) = match (situation.enrolls, situation.sends) {

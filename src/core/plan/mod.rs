@@ -12,6 +12,7 @@ mod guard;
 mod objects;
 pub mod render;
 pub mod stored;
+mod stored_object;
 
 pub use self::affected::affected;
 pub use self::ahead::{outlives, slips};
@@ -21,3 +22,4 @@ pub use self::freeze::{Freeze, Frozen, Kept, freeze, renames};
 pub use self::guard::{Refusal, guard};
 pub use self::objects::{Kind, Objects};
 pub use self::render::markdown::markdown;
+pub use self::stored_object::{FORMAT, StoredObject};

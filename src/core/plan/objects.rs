@@ -11,8 +11,8 @@ use crate::core::manifest::Desired;
 
 /// The key under which an object says that it stays without its manifest. It stands beside the spec, so that plans show
 /// its changes.
-const PRUNE: &str = "prune";
-const DISABLED: &str = "disabled";
+pub(super) const PRUNE: &str = "prune";
+pub(super) const DISABLED: &str = "disabled";
 
 /// The kinds of objects with their own changes in a plan. Filters and schedules are part of the campaigns that use
 /// them.
@@ -80,6 +80,7 @@ pub type Objects = BTreeMap<(Kind, Name), Value>;
 
 impl Desired {
     /// Returns this state as objects. There is always one `Defaults`, under the name `defaults`.
+    /// Unusable objects are as they are stored.
     pub fn to_objects(&self) -> Objects {
         let mut objects = Objects::from([((Kind::Defaults, defaults_name()), body(&self.defaults))]);
         objects.extend(of_kind(Kind::Campaign, &self.campaigns));
@@ -94,28 +95,13 @@ impl Desired {
                 body.insert(PRUNE.to_owned(), DISABLED.into());
             }
         }
+        // They stay as they are stored, so a plan never changes or removes them.
+        let unusable = self
+            .unusable
+            .iter()
+            .filter_map(|((kind, name), unusable)| Some(((Kind::of(*kind)?, name.clone()), unusable.stored.clone())));
+        objects.extend(unusable);
         objects
-    }
-
-    /// Returns the state that `objects` describe.
-    pub fn from_objects(objects: &Objects) -> Result<Self, serde_json::Error> {
-        let mut desired = Self::default();
-        for ((kind, name), body) in objects {
-            let body = body.clone();
-            if body.get(PRUNE).is_some_and(|prune| prune == DISABLED) {
-                desired.protected.insert((kind.manifest(), name.clone()));
-            }
-            match kind {
-                Kind::Campaign => drop(desired.campaigns.insert(name.clone(), serde_json::from_value(body)?)),
-                Kind::Sequence => drop(desired.sequences.insert(name.clone(), serde_json::from_value(body)?)),
-                Kind::Channel => drop(desired.channels.insert(name.clone(), serde_json::from_value(body)?)),
-                Kind::Queue => drop(desired.queues.insert(name.clone(), serde_json::from_value(body)?)),
-                Kind::Notifier => drop(desired.notifiers.insert(name.clone(), serde_json::from_value(body)?)),
-                Kind::Account => drop(desired.accounts.insert(name.clone(), serde_json::from_value(body)?)),
-                Kind::Defaults => desired.defaults = serde_json::from_value(body)?,
-            }
-        }
-        Ok(desired)
     }
 }
 

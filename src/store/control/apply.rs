@@ -9,15 +9,16 @@ use sqlx::PgConnection;
 use super::approval::carried_out;
 use super::leader_election::prolong;
 use super::notification::sync_notifiers;
-use crate::core::dispatch::program::Program;
+use crate::core::dispatch::program::{Program, frozen};
 use crate::core::domain::{AccountId, CampaignId, Name, SourceId, Timestamp};
 use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::ordering::Order;
 use crate::core::lifecycle::send_resources::SendResources;
+use crate::core::manifest;
 use crate::core::manifest::Desired;
 use crate::core::plan::render::text as show;
-use crate::core::plan::{Kind, Plan, affected, stored as done};
+use crate::core::plan::{Change, FORMAT, Kind, Plan, affected, stored as done};
 use crate::store::event::{Event, tell};
 use crate::store::generation::in_force;
 use crate::store::lock::{share_overrides, try_share_imports};
@@ -42,6 +43,8 @@ pub struct Origin {
     pub author: Option<String>,
     /// The source applied; `None`: the database keeps its present source.
     pub source: Option<SourceId>,
+    /// The digest of the manifests that each object is made from.
+    pub versions: BTreeMap<(manifest::Kind, Name), String>,
 }
 
 /// The result of applying a plan.
@@ -102,7 +105,7 @@ impl Store {
         let spoken_of = accounts_spoken_of(&mut tx, plan, desired).await?;
         let campaigns = [gone.as_slice(), &changed, &waiting].concat();
         let accounts = lock_accounts_of(&mut tx, &campaigns, &spoken_of).await?;
-        save_manifests(&mut tx, plan, revision).await?;
+        save_manifests(&mut tx, plan, origin, revision).await?;
         if plan.changes.iter().any(|change| change.kind == Kind::Notifier) {
             sync_notifiers(&mut tx).await?;
         }
@@ -113,6 +116,7 @@ impl Store {
         wake_lanes(&mut tx, &accounts, now).await?;
         let ids = campaign_ids(&mut tx).await?;
         let order = Order::of(desired, &ids);
+        let frozen = frozen(desired, &ids);
         let specs: Specs<'_> = ids.iter().filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?))).collect();
         let planned = |name: &Name| plan.changes.iter().any(|c| c.kind == Kind::Campaign && c.name == *name);
         let planned: Specs<'_> = ids
@@ -123,8 +127,13 @@ impl Store {
         ensure(&mut tx, &planned, revision, now).await?;
         // The daemon advances runs beyond one batch; until then the gate blocks them. The gate does not block preempted
         // default runs, because that decision depends on many runs at once.
-        let scene =
-            Scene { specs, order: &order, policies: &desired.policies(), means: &SendResources::of(desired, &ids) };
+        let scene = Scene {
+            specs,
+            order: &order,
+            policies: &desired.policies(),
+            means: &SendResources::of(desired, &ids),
+            frozen: &frozen,
+        };
         for _ in 0..if all { MOST_BATCHES } else { 1 } {
             if advance(&mut tx, &scene, now).await?.is_none() {
                 break;
@@ -206,9 +215,9 @@ async fn rename_campaigns(tx: &mut PgConnection, plan: &Plan) -> Result<(), Erro
     Ok(())
 }
 
-async fn save_manifests(tx: &mut PgConnection, plan: &Plan, revision: i32) -> Result<(), Error> {
+async fn save_manifests(tx: &mut PgConnection, plan: &Plan, origin: &Origin, revision: i32) -> Result<(), Error> {
     let (gone, kept): (Vec<_>, Vec<_>) = plan.changes.iter().partition(|change| change.after.is_none());
-    let columns = |changes: &[&crate::core::plan::Change]| -> (Vec<&'static str>, Vec<String>) {
+    let columns = |changes: &[&Change]| -> (Vec<&'static str>, Vec<String>) {
         changes.iter().map(|change| (change.kind.as_str(), change.name.to_string())).unzip()
     };
     let (mut kinds, mut names) = columns(&gone);
@@ -227,15 +236,22 @@ async fn save_manifests(tx: &mut PgConnection, plan: &Plan, revision: i32) -> Re
     .map_err(Error::during("remove manifests"))?;
     let (kinds, names) = columns(&kept);
     let bodies: Vec<&Value> = kept.iter().filter_map(|change| change.after.as_ref()).collect();
+    let version = |change: &Change| origin.versions.get(&(change.kind.manifest(), change.name.clone()));
+    let sources: Vec<&str> = kept.iter().map(|change| version(change).map_or("", String::as_str)).collect();
     sqlx::query(
-        "insert into manifest (kind, name, body, revision_id)
-         select kind, name, body, $4 from unnest($1::text[], $2::text[], $3::jsonb[]) as u (kind, name, body)
-         on conflict (kind, name) do update set body = excluded.body, revision_id = excluded.revision_id",
+        "insert into manifest (kind, name, body, revision_id, format, source)
+         select kind, name, body, $4, $5, source
+         from unnest($1::text[], $2::text[], $3::jsonb[], $6::text[]) as u (kind, name, body, source)
+         on conflict (kind, name) do update
+           set body = excluded.body, revision_id = excluded.revision_id, format = excluded.format,
+               source = excluded.source",
     )
     .bind(kinds)
     .bind(names)
     .bind(bodies)
     .bind(revision)
+    .bind(FORMAT)
+    .bind(sources)
     .execute(tx)
     .await
     .map_err(Error::during("save manifests"))?;

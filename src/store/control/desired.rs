@@ -2,20 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::core::domain::{CampaignId, Name, SourceId};
 use crate::core::manifest;
 use crate::core::manifest::Desired;
 use crate::core::plan::{Kind, Objects};
+use crate::store::stored_objects::stored_objects;
 use crate::store::{Error, Store};
 
 /// The state in force, with the generation by which a later write checks that it still is.
 #[derive(Debug, Clone, Default)]
 pub struct InForce {
     pub desired: Desired,
+    /// The objects as stored, usable or not.
     pub objects: Objects,
+    /// The digests of the manifests that the objects were made from.
+    pub sources: BTreeMap<(Kind, Name), String>,
+    /// The names of stored objects whose kind or name this version does not know. Nothing reads or changes them.
+    pub unknown: Vec<String>,
     pub generation: i64,
     /// The newest revision; 0 before the first.
     pub revision: i32,
@@ -32,6 +37,8 @@ impl InForce {
         for (new, old) in renames {
             moved(&mut self.desired.campaigns, old, new.clone());
             moved(&mut self.objects, &(Kind::Campaign, old.clone()), (Kind::Campaign, new.clone()));
+            moved(&mut self.sources, &(Kind::Campaign, old.clone()), (Kind::Campaign, new.clone()));
+            moved(&mut self.desired.unusable, &(kind, old.clone()), (kind, new.clone()));
             moved(&mut self.campaigns, old, new.clone());
             if self.desired.protected.remove(&(kind, old.clone())) {
                 self.desired.protected.insert((kind, new.clone()));
@@ -84,23 +91,17 @@ pub(in crate::store) async fn in_force(tx: &mut PgConnection) -> Result<InForce,
             .fetch_one(&mut *tx)
             .await
             .map_err(Error::during("read the generation"))?;
-    let rows: Vec<(String, String, Value)> = sqlx::query_as("select kind, name, body from manifest")
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(Error::during("read the manifests in force"))?;
+    let (stored, unknown) = stored_objects(tx, "select kind, name, format, body::text, source from manifest").await?;
     let campaigns: Vec<(String, i32)> = sqlx::query_as("select name, id from campaign where removed_at is null")
         .fetch_all(&mut *tx)
         .await
         .map_err(Error::during("read the campaigns"))?;
     let owner = owner(tx).await?;
-    let objects: Objects = rows
-        .into_iter()
-        .filter_map(|(kind, name, body)| Some(((Kind::parse(&kind)?, Name::parse(&name).ok()?), body)))
-        .collect();
-    let desired = Desired::from_objects(&objects)
-        .map_err(|error| Error::new("read the manifests in force", sqlx::Error::Decode(error.into())))?;
+    let sources = stored.iter().map(|one| ((one.kind, one.name.clone()), one.source.clone())).collect();
+    let (desired, objects) = Desired::from_stored(stored);
     let campaigns = campaigns.into_iter().filter_map(|(name, id)| Some((Name::parse(&name).ok()?, CampaignId(id))));
-    Ok(InForce { desired, objects, generation, revision, campaigns: campaigns.collect(), owner })
+    let campaigns = campaigns.collect();
+    Ok(InForce { desired, objects, sources, unknown, generation, revision, campaigns, owner })
 }
 
 async fn owner(db: &mut PgConnection) -> Result<Option<SourceId>, Error> {

@@ -163,11 +163,17 @@ create table revision (
     check (repository is null or source is not null)
 );
 
--- The manifests in force, resolved: one row for each object.
+-- The manifests in force, resolved: one row for each object. Each is decoded on its own. One that cannot be used stays
+-- as it is, and stops nothing but what needs it.
 create table manifest (
     kind        text not null,
     name        text not null,
+    -- The version of the form of `body`. A program reads only the version that it writes.
+    format      integer not null,
     body        jsonb not null,
+    -- The digest of the manifests that it was made from, as written. It tells if the files hold a newer version, even if
+    -- `body` cannot be read.
+    source      text not null,
     -- The revision that changed it last.
     revision_id integer not null references revision,
     primary key (kind, name)

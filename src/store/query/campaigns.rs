@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::counts::{Counts, count_columns, counted};
+use super::counts::{Counts, count_columns, counted, priority_column};
 use super::{Error, Store, Wanted};
 use crate::core::domain::Timestamp;
 
@@ -30,6 +30,11 @@ pub struct Campaign {
     pub revision: Option<i32>,
     /// The instant at which the manifest was removed.
     pub removed_at: Option<Timestamp>,
+    /// Why the campaign cannot run, although its manifest is in force: something stored cannot be used.
+    /// Absent otherwise.
+    #[sqlx(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
 }
 
 /// The number of runs in each phase.
@@ -72,7 +77,9 @@ impl Store {
             "with ",
             counted!("campaign_id"),
             " select c.name, f.body ->> 'type' as type, f.body ->> 'state' as state,
-                     (f.body ->> 'priority')::int as priority, f.body ->> 'sequence' as sequence, r.*, ",
+                     ",
+            priority_column!(),
+            ", f.body ->> 'sequence' as sequence, r.*, ",
             count_columns!(),
             ", p.next_due_at, f.revision_id as revision, c.removed_at
              from campaign c left join people p on p.campaign_id = c.id left join mail m on m.campaign_id = c.id

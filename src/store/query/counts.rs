@@ -20,6 +20,13 @@ pub struct Counts {
     pub uncertain: i64,
 }
 
+/// The column `priority` of a campaign from `manifest f`. A damaged body has none, instead of failing the query.
+macro_rules! priority_column {
+    () => {
+        "case when f.body ->> 'priority' ~ '^-?[0-9]{1,9}$' then (f.body ->> 'priority')::int end as priority"
+    };
+}
+
 /// The columns of [`Counts`] from `people p` and `mail m`, see [`counted`].
 macro_rules! count_columns {
     () => {
@@ -54,4 +61,4 @@ macro_rules! counted {
     };
 }
 
-pub(super) use {count_columns, counted};
+pub(super) use {count_columns, counted, priority_column};

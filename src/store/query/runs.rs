@@ -1,9 +1,8 @@
 //! Runs as users see them.
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::counts::{Counts, count_columns, counted};
+use super::counts::{Counts, count_columns, counted, priority_column};
 use super::{Error, Store, Wanted};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::detail::Detail;
@@ -38,6 +37,11 @@ pub struct Run {
     pub next_due_at: Option<Timestamp>,
     /// The number of the revision that the run uses.
     pub revision: i32,
+    /// Why its campaign cannot run, although its manifest is in force: something stored cannot be used.
+    /// Absent otherwise.
+    #[sqlx(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
 }
 
 /// The number of a run's targets that ended in one way; a reason of `None` means that they got every day.
@@ -54,7 +58,9 @@ impl Store {
             "with ",
             counted!("account_id, campaign_id"),
             " select c.name as campaign, a.external_id as account, f.body ->> 'type' as type, r.phase, r.reason,
-                     r.detail, (f.body ->> 'priority')::int as priority, ",
+                     r.detail, ",
+            priority_column!(),
+            ", ",
             count_columns!(),
             ", r.started_at, r.finished_at, p.next_due_at, r.revision_id as revision
              from run r join campaign c on c.id = r.campaign_id join account a on a.id = r.account_id
@@ -88,14 +94,5 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during("count targets by exit reason"))
-    }
-
-    /// Returns the resolved body of a campaign's manifest in force.
-    pub async fn campaign_spec(&self, campaign: &str) -> Result<Option<Value>, Error> {
-        sqlx::query_scalar("select body from manifest where kind = 'Campaign' and name = $1")
-            .bind(campaign)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(Error::during("read a campaign's manifest"))
     }
 }

@@ -1,5 +1,6 @@
 //! Accounts whose `Account` manifests a plan changes: only these are examined again.
 
+use serde::Deserialize;
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -7,10 +8,8 @@ use super::selector::accounts_of;
 use crate::core::domain::AccountId;
 use crate::core::manifest::Desired;
 use crate::core::manifest::desired::AccountSelector;
-use crate::core::manifest::desired::policy::Account;
 use crate::core::plan::{Kind, Plan};
 use crate::store::Error;
-use crate::store::rows::decode;
 
 /// Returns the selectors of the manifests that `plan` changes, in both `trees`: before and after the plan.
 pub(in crate::store) fn spoken_of<'a>(
@@ -28,7 +27,6 @@ pub(in crate::store) async fn accounts_spoken_of(
     plan: &Plan,
     desired: &Desired,
 ) -> Result<Vec<AccountId>, Error> {
-    const OPERATION: &str = "read the accounts in force";
     let changed = plan.changes.iter().filter(|change| change.kind == Kind::Account);
     let names: Vec<String> = changed.map(|change| change.name.to_string()).collect();
     if names.is_empty() {
@@ -39,10 +37,13 @@ pub(in crate::store) async fn accounts_spoken_of(
         .bind(names)
         .fetch_all(&mut *tx)
         .await
-        .map_err(Error::during(OPERATION))?;
-    let before: Result<Vec<Account>, _> = bodies.into_iter().map(serde_json::from_value).collect();
-    let before = before.map_err(|error| decode(OPERATION)(sqlx::Error::Decode(error.into())))?;
-    let after = spoken_of(plan, [desired, &Desired::default()]).cloned().collect::<Vec<_>>();
-    let selectors: Vec<&AccountSelector> = before.iter().map(|account| &account.accounts).chain(&after).collect();
+        .map_err(Error::during("read the accounts in force"))?;
+    // A stored selector that cannot be read may select any account.
+    let selector = |body: &Value| body.get("accounts").and_then(|selector| AccountSelector::deserialize(selector).ok());
+    let before: Vec<AccountSelector> =
+        bodies.iter().map(|body| selector(body).unwrap_or(AccountSelector::All)).collect();
+    let nothing = Desired::default();
+    let after = spoken_of(plan, [desired, &nothing]);
+    let selectors: Vec<&AccountSelector> = before.iter().chain(after).collect();
     accounts_of(tx, &selectors).await
 }

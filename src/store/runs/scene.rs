@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::core::dispatch::program::Program;
+use crate::core::dispatch::program::{FrozenCampaigns, Program};
 use crate::core::domain::CampaignId;
 use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::ordering::Order;
@@ -19,16 +19,25 @@ pub(in crate::store) struct Scene<'a> {
     pub(in crate::store) order: &'a Order,
     pub(in crate::store) policies: &'a Policies,
     pub(in crate::store) means: &'a SendResources,
+    /// The campaigns that cannot run. Those whose spec is known are among `specs` too.
+    pub(in crate::store) frozen: &'a FrozenCampaigns,
 }
 
 impl<'a> Scene<'a> {
     pub(in crate::store) fn of(program: &'a Program) -> Self {
-        Self { specs: specs(program), order: &program.order, policies: &program.policies, means: &program.means }
+        Self {
+            specs: specs(program),
+            order: &program.order,
+            policies: &program.policies,
+            means: &program.means,
+            frozen: &program.frozen,
+        }
     }
 }
 
 pub(in crate::store) fn specs(program: &Program) -> Specs<'_> {
-    program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).collect()
+    let frozen = program.frozen.iter().filter_map(|(id, campaign)| Some((*id, campaign.spec.as_ref()?)));
+    program.campaigns().map(|(id, campaign)| (id, &campaign.spec)).chain(frozen).collect()
 }
 
 /// An operator's order that is being replaced, by its id, and the detail of its replacement.

@@ -9,7 +9,8 @@ use crate::store::{Error, Store};
 /// The maximum number of reasons; the log has all of them.
 const MOST: i64 = 10;
 /// Reasons that point to a problem with channels, numbers or templates.
-const REASONS: [Reason; 4] = [Reason::TemplateError, Reason::ChannelUnhealthy, Reason::FailureRate, Reason::OptOutRate];
+const REASONS: [Reason; 5] =
+    [Reason::TemplateError, Reason::Frozen, Reason::ChannelUnhealthy, Reason::FailureRate, Reason::OptOutRate];
 
 /// Runs that paused for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 use sqlx::PgConnection;
 
+use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, CampaignId, TargetKey, Timestamp};
 use crate::core::lifecycle::overrides::Scope;
-use crate::store::Error;
 use crate::store::columns::{Batch, columns};
+use crate::store::{Error, Store};
 
 /// Wakes the lanes and runs of accounts after their facts changed: they enroll, advance and send.
 ///
@@ -123,6 +124,22 @@ pub(in crate::store) async fn check_runs(
         .await
         .map_err(Error::during("schedule a check of queues"))?;
     Ok(())
+}
+
+impl Store {
+    /// Schedules a check of the active runs of campaigns that `program` freezes, which then pause.
+    pub async fn check_frozen(&self, program: &Program, now: Timestamp) -> Result<(), Error> {
+        if program.frozen.is_empty() {
+            return Ok(());
+        }
+        sqlx::query("update run set check_at = least(check_at, $2) where campaign_id = any($1) and phase = 'active'")
+            .bind(program.frozen.keys().map(|id| id.0).collect::<Vec<_>>())
+            .bind(now)
+            .execute(&self.pool)
+            .await
+            .map_err(Error::during("schedule a check of frozen runs"))?;
+        Ok(())
+    }
 }
 
 /// Schedules a check of the unfinished runs of `scope` at `now`.

@@ -8,18 +8,18 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::core::dispatch::account_health::{Complaint, HealthRestriction, SendStats};
-use crate::core::domain::{AccountId, Name, Timestamp};
+use crate::core::domain::{AccountId, Timestamp};
 use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::run::Reason;
 use crate::core::manifest::Desired;
 use crate::core::manifest::desired::Safety;
 use crate::core::manifest::desired::policy::Policies;
-use crate::core::plan::{Kind, Objects};
 use crate::store::Error;
 use crate::store::columns::{Batch, columns};
 use crate::store::event::{Event, tell};
 use crate::store::rows::{count, number};
+use crate::store::stored_objects::stored_objects;
 
 /// One lane, before it is saved again.
 #[derive(Debug)]
@@ -112,19 +112,13 @@ pub(in crate::store) async fn read(
 
 /// Reads only the safety settings of the manifests in force.
 async fn policies(tx: &mut PgConnection) -> Result<Policies, Error> {
-    const OPERATION: &str = "read the pauses of accounts";
-    let rows: Vec<(String, String, Value)> = sqlx::query_as(
-        "select kind, name, body from manifest where kind = 'Defaults' or (kind = 'Account' and body ? 'safety')",
+    let (stored, _) = stored_objects(
+        tx,
+        "select kind, name, format, body::text, source from manifest
+         where kind = 'Defaults' or (kind = 'Account' and body ? 'safety')",
     )
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during(OPERATION))?;
-    let object =
-        |(kind, name, body): (String, String, Value)| Some(((Kind::parse(&kind)?, Name::parse(&name).ok()?), body));
-    let objects: Objects = rows.into_iter().filter_map(object).collect();
-    let desired =
-        Desired::from_objects(&objects).map_err(|error| Error::new(OPERATION, sqlx::Error::Decode(error.into())))?;
-    Ok(desired.policies())
+    .await?;
+    Ok(Desired::from_stored(stored).0.policies())
 }
 
 /// Applies health rules to accounts that have handed over enough messages for a rate to be meaningful.

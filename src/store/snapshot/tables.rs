@@ -112,8 +112,8 @@ pub(super) const TABLES: [Table; 12] = [
         name: "manifest",
         // Nulls stay in these rows, since a null in a manifest has a meaning.
         out: "select row_to_json(x)::text
-              from (select kind, name, body, revision_id from manifest order by kind, name) x",
-        into: into!("manifest", "kind, name, body, revision_id"),
+              from (select kind, name, format, body, source, revision_id from manifest order by kind, name) x",
+        into: into!("manifest", "kind, name, format, body, source, revision_id"),
     },
     Table {
         name: "campaign",

@@ -423,8 +423,7 @@ mod tests {
             let updates = post("messages", &value).updates;
             updates
                 .into_iter()
-                .filter_map(|update| if let Update::Inbound(text_of) = update { Some(text_of) } else { None })
-                .next()
+                .find_map(|update| if let Update::Inbound(text_of) = update { Some(text_of) } else { None })
         };
         let edit = |content: Value| {
             json!({"id": "in.1", "from": "237671000001", "timestamp": AT, "type": "edit",

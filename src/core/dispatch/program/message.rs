@@ -189,7 +189,7 @@ spec: {type: filtered, sequenceRef: week}
         let file = SourceFile { path: "tree.yaml".to_owned(), bytes: TREE.as_bytes().to_vec() };
         let checked = manifest::check(&Sources { files: vec![file] });
         let ids = BTreeMap::from([(Name::parse("welcome").unwrap(), CampaignId(1))]);
-        Program::compile(&checked.desired, &ids, 0, 0).unwrap()
+        Program::compile(&checked.desired, &ids, 0, 0)
     }
 
     fn person(language: Option<&str>) -> Recipient {

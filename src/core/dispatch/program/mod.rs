@@ -1,17 +1,22 @@
 //! The desired state compiled for sending: what a dispatcher holds in memory, with one program for each campaign.
 
+mod frozen;
 mod message;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+pub use self::frozen::{FrozenCampaign, FrozenCampaigns, frozen, uncompilable};
+use self::frozen::{uncompilable_day, why};
 pub use self::message::{Fault, Recipient, Referrer, Rendered, SpokenBy};
 use crate::core::dispatch::cadence::Cadence;
 use crate::core::domain::{CampaignId, Language, Name, Zone};
+use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::ordering::Order;
 use crate::core::lifecycle::send_resources::SendResources;
+use crate::core::manifest::Kind;
 use crate::core::manifest::desired::policy::{AccountPolicy, Policies};
-use crate::core::manifest::desired::{Campaign, Channel, Day, Desired, Sequence};
+use crate::core::manifest::desired::{Campaign, Channel, Day, Defect, Desired, Sequence};
 use crate::core::template::{Problem, Template};
 
 /// The compiled programs of all campaigns that have an id in the database.
@@ -29,66 +34,75 @@ pub struct Program {
     pub means: SendResources,
     /// The channels that accept free text only within an open conversation.
     pub conversational: BTreeSet<Name>,
+    /// The campaigns that cannot run.
+    pub frozen: FrozenCampaigns,
     campaigns: HashMap<CampaignId, Arc<CampaignProgram>>,
 }
 
 impl Program {
     /// Compiles `desired`; `ids` holds the campaigns that the database knows.
     ///
-    /// # Errors
-    ///
-    /// Returns the campaign that cannot be compiled. The manifest check rejects such a campaign earlier.
-    pub fn compile(
-        desired: &Desired,
-        ids: &BTreeMap<Name, CampaignId>,
-        generation: i64,
-        revision: i32,
-    ) -> Result<Self, Broken> {
+    /// A campaign that cannot be compiled is frozen, and the others run. The manifest check rejects such a campaign, so
+    /// it comes from a damaged row or from another version.
+    pub fn compile(desired: &Desired, ids: &BTreeMap<Name, CampaignId>, generation: i64, revision: i32) -> Self {
         // Campaigns that share a sequence share its compiled days.
-        let mut shared: HashMap<(&Name, u16), Arc<DayProgram>> = HashMap::new();
+        let mut shared: HashMap<(&Name, u16), Result<Arc<DayProgram>, Defect>> = HashMap::new();
         for (name, sequence) in &desired.sequences {
             for (number, day) in &sequence.days {
-                let day =
-                    DayProgram::compile(day).map_err(|error| Broken { name: name.clone(), day: *number, error })?;
-                shared.insert((name, *number), Arc::new(day));
+                let day = DayProgram::compile(day).map(Arc::new);
+                shared.insert((name, *number), day.map_err(|problem| uncompilable_day(*number, &problem)));
             }
         }
+        let mut frozen = frozen(desired, ids);
         let mut campaigns = HashMap::new();
         for (name, campaign) in &desired.campaigns {
             let (Some(id), Some(sequence)) = (ids.get(name), desired.sequences.get(&campaign.sequence)) else {
                 continue;
             };
+            if frozen.contains_key(id) {
+                continue;
+            }
             let program = CampaignProgram::compile(name, campaign, sequence, |day| {
-                shared.get(&(&campaign.sequence, day)).map(Arc::clone)
-            })?;
-            campaigns.insert(*id, Arc::new(program));
+                shared.get(&(&campaign.sequence, day)).cloned()
+            });
+            match program {
+                Ok(program) => drop(campaigns.insert(*id, Arc::new(program))),
+                Err((kind, defect)) => {
+                    let why = why(kind, if kind == Kind::Sequence { &campaign.sequence } else { name }, defect);
+                    frozen.insert(*id, FrozenCampaign { name: name.clone(), why, spec: Some(campaign.clone()) });
+                }
+            }
         }
         let order = Order::of(desired, ids);
         let means = SendResources::of(desired, ids);
         let conversational =
             desired.channels.iter().filter(|(_, channel)| matches!(channel, Channel::WhatsappCloud(_)));
         let conversational = conversational.map(|(name, _)| name.clone()).collect();
-        Ok(Self { generation, revision, policies: desired.policies(), order, means, conversational, campaigns })
+        let policies = desired.policies();
+        Self { generation, revision, policies, order, means, conversational, frozen, campaigns }
+    }
+
+    /// Returns the reason why the campaign of this name cannot run, if so.
+    pub fn why_frozen(&self, name: &str) -> Option<&Detail> {
+        let mut frozen = self.frozen.values();
+        frozen.find(|campaign| campaign.name.as_str() == name).map(|campaign| &campaign.why)
     }
 
     pub fn campaign(&self, id: CampaignId) -> Option<&CampaignProgram> {
         self.campaigns.get(&id).map(AsRef::as_ref)
     }
 
+    /// Returns the campaign of this name, whether it can run or not; `None` if it cannot be read.
+    pub fn spec(&self, name: &str) -> Option<&Campaign> {
+        let frozen = self.frozen.values().find(|campaign| campaign.name.as_str() == name);
+        let running = self.campaigns.values().find(|campaign| campaign.name.as_str() == name);
+        running.map(|campaign| &campaign.spec).or(frozen.and_then(|campaign| campaign.spec.as_ref()))
+    }
+
     /// Returns the campaigns in no particular order.
     pub fn campaigns(&self) -> impl Iterator<Item = (CampaignId, &CampaignProgram)> {
         self.campaigns.iter().map(|(id, program)| (*id, program.as_ref()))
     }
-}
-
-/// A template that does not compile.
-#[derive(Debug, thiserror::Error)]
-#[error("day {day} of `{name}` does not compile")]
-pub struct Broken {
-    name: Name,
-    day: u16,
-    #[source]
-    error: Problem,
 }
 
 /// One campaign, ready to run.
@@ -141,21 +155,20 @@ impl DayProgram {
 }
 
 impl CampaignProgram {
+    /// Compiles one campaign, or returns the defect of a template and the kind of the object that has it.
     fn compile(
         name: &Name,
         campaign: &Campaign,
         sequence: &Sequence,
-        shared: impl Fn(u16) -> Option<Arc<DayProgram>>,
-    ) -> Result<Self, Broken> {
+        shared: impl Fn(u16) -> Option<Result<Arc<DayProgram>, Defect>>,
+    ) -> Result<Self, (Kind, Defect)> {
         let mut days = Vec::new();
         for number in sequence.days.keys() {
             let day = match (campaign.days.get(number), shared(*number)) {
-                (Some(own), _) => DayProgram::compile(own).map(Arc::new).map_err(|error| Broken {
-                    name: name.clone(),
-                    day: *number,
-                    error,
-                })?,
-                (None, Some(day)) => day,
+                (Some(own), _) => DayProgram::compile(own)
+                    .map(Arc::new)
+                    .map_err(|problem| (Kind::Campaign, uncompilable_day(*number, &problem)))?,
+                (None, Some(day)) => day.map_err(|defect| (Kind::Sequence, defect))?,
                 (None, None) => continue,
             };
             days.push(day);

@@ -40,6 +40,7 @@ impl fmt::Display for Detail {
             }
             Self::QueuedBehind { campaign, phase: Phase::Draft } => write!(f, "behind `{campaign}`, which is a draft"),
             Self::QueuedBehind { campaign, phase } => write!(f, "behind `{campaign}`, which is {phase}"),
+            Self::BehindUnreadableQueue => f.write_str("behind a queue that cannot be read"),
             Self::MakesWay { campaign, returns: false } => write!(f, "makes way for `{campaign}`"),
             Self::MakesWay { campaign, returns: true } => write!(f, "makes way for `{campaign}`, which may go on"),
 
@@ -56,6 +57,9 @@ impl fmt::Display for Detail {
             }
 
             Self::NotRendered { text } | Self::Refused { text } => f.write_str(text),
+            Self::StoredUnusable { kind, name, defect } => {
+                write!(f, "the stored {kind} `{name}` cannot be used: {defect}")
+            }
             Self::TemplateRefused { template, language } => {
                 write!(f, "the template `{template}` ({language}) was refused")
             }
@@ -88,6 +92,10 @@ impl fmt::Display for Detail {
             }
             Self::ManifestFrozen { kind, name, in_force: false, why } => {
                 write!(f, "the {kind} `{name}` does not come into force")?;
+                because(f, &why.join("; "))
+            }
+            Self::StoredFrozen { kind, name, why } => {
+                write!(f, "the {kind} `{name}` is frozen: it stays as it is stored, and nothing of it runs")?;
                 because(f, &why.join("; "))
             }
             Self::ManifestKept { kind, name, why } => {

@@ -17,7 +17,7 @@ use super::overrides::{Action, Override, StandingOrder};
 use super::phase::Phase;
 use crate::core::domain::Timestamp;
 use crate::core::manifest::Kind;
-use crate::core::manifest::desired::Topic;
+use crate::core::manifest::desired::{Defect, Topic};
 
 /// The explanation of a phase, a restriction or an event. [`Display`](std::fmt::Display) gives its English sentence,
 /// without a full stop.
@@ -62,6 +62,8 @@ pub enum Detail {
         campaign: String,
         phase: Phase,
     },
+    /// The run may wait in a stored queue that does not tell its campaigns.
+    BehindUnreadableQueue,
     /// The default run pauses for a filtered campaign. `returns`: that campaign is not active, but may go on soon.
     MakesWay {
         campaign: String,
@@ -103,6 +105,12 @@ pub enum Detail {
     /// A hand-over failed; the words of the channel or its provider.
     Refused {
         text: String,
+    },
+    /// A stored object cannot be used, so the campaigns that need it are frozen.
+    StoredUnusable {
+        kind: Kind,
+        name: String,
+        defect: Defect,
     },
     TemplateRefused {
         template: String,
@@ -147,6 +155,12 @@ pub enum Detail {
         kind: Kind,
         name: String,
         in_force: bool,
+        why: Vec<String>,
+    },
+    /// A stored object cannot be used: this one, or one that it needs.
+    StoredFrozen {
+        kind: Kind,
+        name: String,
         why: Vec<String>,
     },
     ManifestKept {

@@ -7,7 +7,7 @@ use crate::core::lifecycle::message::State;
 use crate::core::lifecycle::overrides::Action;
 use crate::core::lifecycle::run::Phase;
 use crate::core::manifest::Kind;
-use crate::core::manifest::desired::Topic;
+use crate::core::manifest::desired::{Defect, Topic};
 
 fn text(text: &str) -> String {
     text.to_owned()
@@ -45,6 +45,7 @@ fn of_runs() -> Vec<Detail> {
         Detail::OutlivesSubscription { finish: None, end: at },
         Detail::QueuedBehind { campaign: campaign(), phase: Phase::Draft },
         Detail::QueuedBehind { campaign: campaign(), phase: Phase::Active },
+        Detail::BehindUnreadableQueue,
         Detail::MakesWay { campaign: campaign(), returns: false },
         Detail::MakesWay { campaign: campaign(), returns: true },
         ordered(),
@@ -67,7 +68,12 @@ fn of_faults() -> Vec<Detail> {
         text: words.map(text),
     };
     let template = || (text("welcome"), Some(text("fr")));
+    let unusable = |defect| Detail::StoredUnusable { kind: Kind::Sequence, name: text("days"), defect };
     vec![
+        unusable(Defect::Format { found: 2, known: 1 }),
+        unusable(Defect::UnknownField { field: text("limits.zeal") }),
+        unusable(Defect::Malformed { text: text("missing field `days`") }),
+        unusable(Defect::Uncompilable { day: 2, text: text("unexpected end of input") }),
         Detail::NotRendered { text: text("day 2 in `fr`: `attributes.city` is not defined") },
         refused(),
         Detail::TemplateRefused { template: text("welcome"), language: text("fr") },
@@ -105,6 +111,7 @@ fn of_others() -> Vec<Detail> {
         Detail::PlanApproved { plan: text("3f9c"), reason: text("the season is over") },
         Detail::ManifestFrozen { kind: Kind::Campaign, name: name(), in_force: true, why: vec![text("a"), text("b")] },
         Detail::ManifestFrozen { kind: Kind::Campaign, name: name(), in_force: false, why: vec![] },
+        Detail::StoredFrozen { kind: Kind::Campaign, name: name(), why: vec![text("a"), text("b")] },
         Detail::ManifestKept { kind: Kind::Campaign, name: name(), why: text("`relance/prune` is `disabled`") },
         Detail::ManifestThawed { kind: text("Campaign"), name: name() },
         Detail::Imported { facts: Facts::Accounts, inserted: 1, updated: 2, unchanged: 3, rejected: 4 },

@@ -18,6 +18,7 @@ pub mod policy;
 mod safety;
 mod secret;
 mod sequence;
+mod unusable;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +42,7 @@ use self::policy::{Account, AccountPolicy, Policies};
 pub use self::safety::Safety;
 pub use self::secret::{MaybeSecret, Secret};
 pub use self::sequence::{Button, ButtonType, Day, Media, MediaAt, MediaType, Part, Sequence, WhatsappTemplate};
+pub use self::unusable::{Defect, Unusable};
 use super::kind::Kind;
 use crate::core::domain::Name;
 
@@ -60,6 +62,9 @@ pub struct Desired {
     /// Resources that stay in force when their manifest is removed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub protected: BTreeSet<(Kind, Name)>,
+    /// Resources whose stored version cannot be used. They are in none of the maps above.
+    #[serde(skip)]
+    pub unusable: BTreeMap<(Kind, Name), Unusable>,
 }
 
 impl Desired {
@@ -75,7 +80,34 @@ impl Desired {
 
     /// Returns the policies of accounts.
     pub fn policies(&self) -> Policies {
-        Policies::new(&self.defaults, &self.accounts)
+        let policies = Policies::new(&self.defaults, &self.accounts);
+        let unknown = self.unusable.iter().filter_map(|((kind, _), unusable)| match kind {
+            Kind::Defaults => Some(AccountSelector::All),
+            Kind::Account => Some(unusable.accounts()),
+            Kind::Campaign
+            | Kind::Filter
+            | Kind::Schedule
+            | Kind::Sequence
+            | Kind::Channel
+            | Kind::Queue
+            | Kind::Notifier
+            | Kind::CampaignTest => None,
+        });
+        policies.stopping(unknown.collect())
+    }
+
+    /// Takes a resource out of use, because what is stored of it cannot be used after all.
+    pub fn retire(&mut self, (kind, name): (Kind, Name), unusable: Unusable) {
+        match kind {
+            Kind::Campaign => drop(self.campaigns.remove(&name)),
+            Kind::Sequence => drop(self.sequences.remove(&name)),
+            Kind::Channel => drop(self.channels.remove(&name)),
+            Kind::Queue => drop(self.queues.remove(&name)),
+            Kind::Account => drop(self.accounts.remove(&name)),
+            Kind::Notifier => drop(self.notifiers.remove(&name)),
+            Kind::Defaults | Kind::Filter | Kind::Schedule | Kind::CampaignTest => {}
+        }
+        self.unusable.insert((kind, name), unusable);
     }
 
     /// Returns true if the resource exists. `Defaults` always exist.

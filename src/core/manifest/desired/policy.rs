@@ -193,6 +193,8 @@ pub struct Policies {
     by_name: HashMap<String, Vec<usize>>,
     /// Indexes of manifests by their first label: key, then value.
     by_label: HashMap<String, HashMap<String, Vec<usize>>>,
+    /// The accounts that neither enroll nor send, because a stored policy of theirs cannot be used.
+    stopped: Vec<AccountSelector>,
 }
 
 impl Policies {
@@ -222,15 +224,26 @@ impl Policies {
         Self { manifests, ..policies }
     }
 
+    /// Stops the accounts of these selectors: their limits are unknown, so nothing may go out by them.
+    #[must_use]
+    pub(super) fn stopping(self, stopped: Vec<AccountSelector>) -> Self {
+        Self { stopped, ..self }
+    }
+
     /// Returns the policy of the account with this id and these extra columns.
     pub fn of(&self, id: &str, columns: &Value) -> Arc<AccountPolicy> {
         let over = self.over(id, columns);
-        if over.is_empty() {
+        let is_stopped = self.stopped.iter().any(|stopped| stopped.selects(id, columns));
+        if over.is_empty() && !is_stopped {
             return Arc::clone(&self.usual);
         }
         let mut policy = AccountPolicy::clone(&self.usual);
         for layers in over.into_iter().flat_map(|at| self.manifests[at].1.layers()) {
             layers.put(&mut policy);
+        }
+        if is_stopped {
+            policy.enrollment = Switch::Off;
+            policy.sending = Switch::Off;
         }
         Arc::new(policy)
     }

@@ -10,6 +10,7 @@ use super::blame;
 use super::checked::Checked;
 use super::desired::resolve;
 use super::read::{Reading, read};
+use super::versions::versions;
 use crate::core::diagnostic;
 use crate::core::domain::Name;
 use crate::core::manifest::kind::Kind;
@@ -34,6 +35,7 @@ pub fn check(sources: &Sources) -> Checked {
         manifests.extend(reading.manifests);
     }
     checked.hides_defaults = hides_defaults && !grounds.values().flatten().any(|ground| ground.of.0 == Kind::Defaults);
+    checked.versions = versions(&manifests);
     annotations::collect(&manifests, &mut checked);
     resolve(manifests, &mut checked);
     annotations::settle(&mut checked);

@@ -36,6 +36,8 @@ pub struct Checked {
     pub unread: BTreeSet<Name>,
     /// The reasons for each entry of `broken`, as sentences with places.
     pub why: BTreeMap<(Kind, Name), Vec<String>>,
+    /// The digest of each resource as written. The database keeps it beside the object that was made from it.
+    pub versions: BTreeMap<(Kind, Name), String>,
     pub(in crate::core::manifest) blame: Blame,
 }
 

@@ -12,3 +12,4 @@ pub(super) mod locate;
 mod order;
 mod read;
 mod references;
+mod versions;

@@ -62,6 +62,16 @@ impl Document<'_> {
         self.range
     }
 
+    /// Returns the document as written, without the marker before it and the white space around it. Its place in a file
+    /// with several documents makes no difference.
+    pub(in crate::core::manifest) fn text(&self) -> &[u8] {
+        let text = self.file.source.bytes.get(self.range.start..self.range.end).unwrap_or_default().trim_ascii();
+        text.strip_prefix(b"---")
+            .filter(|rest| rest.starts_with(b"\n") || rest.starts_with(b"\r"))
+            .unwrap_or(text)
+            .trim_ascii()
+    }
+
     pub(in crate::core::manifest) fn forget(&mut self) {
         self.root = OnceLock::new();
     }

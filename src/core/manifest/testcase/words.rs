@@ -22,7 +22,7 @@ pub const HOLDS: [&str; 13] = [
     "throttled",
 ];
 pub const PHASES: [&str; 6] = ["draft", "scheduled", "active", "paused", "completed", "cancelled"];
-pub const RUN_REASONS: [&str; 19] = [
+pub const RUN_REASONS: [&str; 20] = [
     "manifest",
     "operator",
     "waiting-for-start",
@@ -39,6 +39,7 @@ pub const RUN_REASONS: [&str; 19] = [
     "opt-out-rate",
     "channel-unhealthy",
     "template-error",
+    "frozen",
     "drained",
     "ended",
     "pruned",

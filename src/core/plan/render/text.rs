@@ -78,7 +78,7 @@ pub(in crate::core::plan) fn summary(plan: &Plan) -> String {
 }
 
 /// Returns the manifests of a tree with errors that do not take effect, and the reasons.
-pub fn frozen(frozen: &[Frozen], checked: &Checked) -> String {
+pub fn frozen(frozen: &[&Frozen], checked: &Checked) -> String {
     let mut text = String::new();
     put(&mut text, "The files have errors: `apply` refuses them, and the daemon applies all but these manifests");
     for one in frozen {
@@ -94,6 +94,18 @@ pub fn frozen(frozen: &[Frozen], checked: &Checked) -> String {
         put(&mut text, &format!("! {error}"));
     }
     text.truncate(text.trim_end().len());
+    text
+}
+
+/// Returns the objects that wait, because something stored cannot be used.
+pub fn unusable(frozen: &[&Frozen]) -> String {
+    let mut text = "What is stored cannot be used: this stays as it is stored, and the rest goes ahead".to_owned();
+    for Frozen { kind, name, why, .. } in frozen {
+        write!(text, "\n! {kind} {name}: frozen").expect(INFALLIBLE);
+        for why in why {
+            write!(text, "\n      {why}").expect(INFALLIBLE);
+        }
+    }
     text
 }
 

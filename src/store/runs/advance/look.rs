@@ -6,11 +6,13 @@ use chrono::TimeDelta;
 use sqlx::PgConnection;
 
 use crate::core::dispatch::gate;
+use crate::core::dispatch::program::FrozenCampaign;
 use crate::core::domain::{AccountId, CampaignId, Moment, Timestamp};
 use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::ordering::{Order, Peer, Peers};
 use crate::core::lifecycle::overrides::{Orders, Overrides};
 use crate::core::lifecycle::restriction::{Restriction, Restrictions};
+use crate::core::lifecycle::run;
 use crate::core::lifecycle::run::{Ahead, Phase, Reason, RunRestriction, Situation, Status, next};
 use crate::core::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment, PastSubscription};
 use crate::store::Error;
@@ -19,6 +21,10 @@ use crate::store::runs::scene::{Replaced, Scene, Specs};
 use crate::store::send::refusal::{ChannelRestriction, ChannelRestrictions};
 
 const READ: &str = "read the runs to check";
+
+/// The time after which runs of frozen campaigns are examined again: a daemon of another version may be able to use what
+/// this one cannot.
+const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(10);
 
 /// Reads the runs of `accounts` that are due for a look.
 pub(super) async fn due_runs(
@@ -105,6 +111,14 @@ impl Looking<'_> {
         for row in rows {
             let (account, campaign) = (AccountId(row.account_id), CampaignId(row.campaign_id));
             let spec = self.scene.specs.get(&campaign).copied();
+            let frozen = self.scene.frozen.get(&campaign);
+            if let Some(frozen) = frozen.filter(|_| spec.is_none() && !row.removed) {
+                let look = row.freeze(frozen, self.now).map_err(decode(READ))?;
+                let peer = Peer::of(&look.after, self.overrides.about(account, campaign), self.now);
+                peers.entry(account.0).or_default().set(campaign, peer);
+                looks.push(look);
+                continue;
+            }
             // A campaign unknown to this process cannot be judged.
             if spec.is_none() && !row.removed {
                 continue;
@@ -187,6 +201,7 @@ impl RunRow {
         let status = Status { phase, reason, detail: self.detail.clone() };
         let facts = gate::Account::new(self.subscription_ends_at, self.connected);
         let (account, campaign) = (AccountId(self.account_id), CampaignId(self.campaign_id));
+        let frozen = scene.frozen.get(&campaign);
         let policy = scene.policies.of(&self.external_id, &self.labels);
         let zone = match spec.and_then(|spec| spec.schedule.timezone.clone()) {
             Some(zone) => zone,
@@ -227,7 +242,8 @@ impl RunRow {
             has_active_targets: self.active,
             template_error: (self.faulty && status.reason == Reason::TemplateError)
                 .then(|| status.detail.clone())
-                .or_else(|| template.map(|stop| stop.detail.clone())),
+                .or_else(|| template.map(|stop| stop.detail.clone()))
+                .or_else(|| frozen.map(|frozen| frozen.why.clone())),
         };
         let after = next(&status, &situation, now);
         let moves = match after.phase {
@@ -238,7 +254,8 @@ impl RunRow {
             Phase::Draft => [None, None, None, orders.change_at(now)],
             Phase::Completed | Phase::Cancelled => [None; 4],
         };
-        let check_at = moves.into_iter().flatten().filter(|at| *at > now).min();
+        let again = frozen.filter(|_| !after.phase.is_final()).map(|_| now + LOOK_AGAIN);
+        let check_at = moves.into_iter().chain([again]).flatten().filter(|at| *at > now).min();
         // Another order of an operator may change only the detail.
         let reordered = reason == Reason::Operator && status.detail != after.detail;
         let concerns = reordered || Peer::of(&status, orders, now) != Peer::of(&after, orders, now);
@@ -251,6 +268,25 @@ impl RunRow {
 }
 
 impl RunRow {
+    /// Pauses the run of a campaign that cannot be used.
+    fn freeze(self, frozen: &FrozenCampaign, now: Timestamp) -> Result<Look, sqlx::Error> {
+        let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
+        let reason = Reason::parse(&self.reason).ok_or_else(|| strange("a reason", &self.reason))?;
+        let status = Status { phase, reason, detail: self.detail };
+        let after = run::frozen(&status, &frozen.why);
+        Ok(Look {
+            account: AccountId(self.account_id),
+            campaign: CampaignId(self.campaign_id),
+            before: phase,
+            concerns: after.phase != phase,
+            ahead: false,
+            told: after.detail.clone(),
+            actor: None,
+            check_at: (!after.phase.is_final()).then_some(now + LOOK_AGAIN),
+            after,
+        })
+    }
+
     /// Returns the reason the account is stopped, if it is.
     fn halted(&self) -> Result<Option<RunRestriction>, sqlx::Error> {
         let Some((reason, detail)) = self.halt_reason.as_deref().zip(self.halt_detail.clone()) else {
