@@ -44,6 +44,7 @@ mod query_plans;
 mod receipts;
 mod reconcile;
 mod reference;
+mod refused_rows;
 mod replies;
 mod resolve;
 mod samples;
