@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::database::Database;
 use super::{Exit, Global, print};
 use crate::config::Config;
-use crate::core::domain::Rejection;
+use crate::core::domain::{Heard, Rejection};
 use crate::facts;
 use crate::facts::import::Report;
 use crate::facts::{Source, import};
@@ -116,10 +116,17 @@ fn rejects(path: &Path, rejected: &[Rejection]) -> anyhow::Result<()> {
 }
 
 fn text(report: &Report) -> String {
-    let Report { read, inserted, updated, unchanged, rejected } = report;
+    let Report { read, inserted, updated, unchanged, rejected, heard } = report;
     let refused = rejected.len();
-    let summary =
+    let mut summary =
         format!("{read} read: {inserted} inserted, {updated} updated, {unchanged} unchanged, {refused} rejected");
+    if heard.is_any() {
+        let Heard { opted_out, paid, held } = heard;
+        summary += &format!("\nheard in rejected rows: {opted_out} opted out, {paid} paid, {held} held");
+    }
+    if heard.held > 0 {
+        summary += " (`relancectl suppress holds` shows them)";
+    }
     if rejected.is_empty() { summary } else { format!("{summary}\n\n{}", rejections(rejected)) }
 }
 
@@ -147,15 +154,17 @@ pub(super) fn rejections(rejected: &[Rejection]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Report, text};
-    use crate::core::domain::Rejection;
+    use crate::core::domain::{Heard, Rejection};
 
     #[test]
     fn a_summary_shows_the_first_rejections_of_each_column() {
         let rejection = |line| Rejection::new(line, "phone", "12345", "not a valid phone number of `CM`");
         let rejected = (2..9).map(rejection).chain([Rejection::new(9, "gender", "robot", "not a gender")]).collect();
-        let report = Report { read: 10, inserted: 2, updated: 0, unchanged: 0, rejected };
+        let heard = Heard { opted_out: 2, paid: 1, held: 1 };
+        let report = Report { read: 10, inserted: 2, updated: 0, unchanged: 0, rejected, heard };
         insta::assert_snapshot!(text(&report), @"
         10 read: 2 inserted, 0 updated, 0 unchanged, 8 rejected
+        heard in rejected rows: 2 opted out, 1 paid, 1 held (`relancectl suppress holds` shows them)
 
          COLUMN  REJECTED  LINE  VALUE  REASON
          gender         1     9  robot  not a gender

@@ -44,7 +44,7 @@ pub fn accounts(
     mut take: impl FnMut(u64, Row<AccountFact<'_>>) -> Result<(), Interrupted>,
 ) -> Result<u64, Error> {
     reader::read(source, &COLUMNS, |line, row| {
-        let row = row.and_then(|row| account(&row, now));
+        let row = row.map_err(|torn| torn.rejection).and_then(|row| account(&row, now));
         let good = row.is_ok();
         take(line, row).map(|()| good)
     })

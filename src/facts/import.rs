@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::core::domain::{Country, Phone, Rejection};
+use crate::core::domain::{Country, Heard, Phone, Rejection};
 use crate::facts;
 use crate::facts::{Interrupted, Row, Source};
 use crate::store;
@@ -20,6 +20,8 @@ pub struct Report {
     pub unchanged: u64,
     /// The rejections by line.
     pub rejected: Vec<Rejection>,
+    /// What rejected rows state against messages, and what was done about it.
+    pub heard: Heard,
 }
 
 /// The reason why nothing from a file was imported.
@@ -48,7 +50,8 @@ pub async fn accounts(store: &Store, source: Source, age: Age) -> Result<Report,
     Ok(report(read, rejected, merged))
 }
 
-/// Imports an export of referrals. Their accounts must have been imported before.
+/// Imports an export of referrals. Their accounts must have been imported before. An opt-out or a payment in a refused
+/// row counts, and an unreadable one holds the person.
 ///
 /// # Errors
 ///
@@ -57,7 +60,8 @@ pub async fn referrals(store: &Store, source: Source, age: Age) -> Result<Report
     let imported = store.import_referrals(age, move |accounts, stage| {
         let mut rejected = Vec::new();
         let account = |id: &str| accounts.get(id).copied();
-        let read = facts::referrals(source, &account, age.now, |line, row| {
+        let read = facts::referrals(source, &account, age.now, |line, row, signal| {
+            stage.signals.extend(signal);
             sift(row, &mut rejected, |fact| stage.referral(line, &fact))
         })?;
         stage.refused(rejected.len());
@@ -113,5 +117,6 @@ fn sift<F>(
 fn report(read: u64, mut rejected: Vec<Rejection>, merged: Merged) -> Report {
     rejected.extend(merged.rejected);
     rejected.sort_by_key(|rejection| rejection.line);
-    Report { read, inserted: merged.inserted, updated: merged.updated, unchanged: merged.unchanged, rejected }
+    let Merged { inserted, updated, unchanged, heard, .. } = merged;
+    Report { read, inserted, updated, unchanged, rejected, heard }
 }

@@ -13,6 +13,7 @@ mod ndjson;
 mod phone;
 mod reader;
 mod referral;
+mod signal;
 mod time;
 mod value;
 mod window;

@@ -23,7 +23,7 @@ pub fn phones(
     mut take: impl FnMut(u64, Row<Phone>) -> Result<(), Interrupted>,
 ) -> Result<u64, Error> {
     reader::read(source, &COLUMNS, |line, row| {
-        let row = row.and_then(|row| phone(&row, country));
+        let row = row.map_err(|torn| torn.rejection).and_then(|row| phone(&row, country));
         let good = row.is_ok();
         take(line, row).map(|()| good)
     })

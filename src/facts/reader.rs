@@ -76,18 +76,50 @@ pub(super) struct Cells<'a, C> {
     pub(super) cells: &'a [Cell<'a, C>],
 }
 
+/// A row that was refused before its cells were checked, and the cells that can be read nevertheless.
+pub(super) struct Torn<'a, C> {
+    pub(super) rejection: Rejection,
+    pub(super) pieces: Vec<Piece<'a, C>>,
+}
+
+/// A cell of a torn row. A field too many or too few moves the fields after it: each is then read twice.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'a, C> {
+    /// The place of the column in the header.
+    pub(super) place: usize,
+    /// The fields were counted from the last one.
+    pub(super) from_end: bool,
+    pub(super) cell: Cell<'a, C>,
+}
+
+/// Returns the cells of a whole row as pieces.
+pub(super) fn pieces_of<'a, C: Copy>(cells: &[Cell<'a, C>]) -> Vec<Piece<'a, C>> {
+    cells.iter().enumerate().map(|(place, cell)| Piece { place, from_end: false, cell: *cell }).collect()
+}
+
+/// The text of a cell that cannot be shown as text.
+const UNREADABLE: &str = "\u{fffd}";
+
+impl<C> Torn<'_, C> {
+    fn whole(rejection: Rejection) -> Self {
+        Self { rejection, pieces: Vec::new() }
+    }
+}
+
+type Parts<'a, C> = Result<Cells<'a, C>, Torn<'a, C>>;
+
 /// Passes every row of `source` to `row`, in order, and returns the number of rows.
 ///
 /// `row` returns true if the row was good.
 pub(super) fn read<C: Copy + PartialEq>(
     source: Source,
     known: &'static [Column<C>],
-    mut row: impl FnMut(u64, Row<Cells<'_, C>>) -> Result<bool, Interrupted>,
+    mut row: impl FnMut(u64, Parts<'_, C>) -> Result<bool, Interrupted>,
 ) -> Result<u64, Error> {
     let Source { name, input, format, .. } = source;
     let mut bad = 0;
     let file = name.clone();
-    let mut row = move |line, cells: Row<Cells<'_, C>>| {
+    let mut row = move |line, cells: Parts<'_, C>| {
         let good = row(line, cells).map_err(|Interrupted| Error::Interrupted)?;
         bad += u64::from(!good);
         if bad > MAX_BAD {
@@ -154,7 +186,7 @@ fn header<C: Copy + PartialEq>(file: &str, csv: &mut Csv, known: &'static [Colum
 fn csv_rows<C: Copy>(
     csv: &mut Csv,
     places: &Places<C>,
-    row: &mut impl FnMut(u64, Row<Cells<'_, C>>) -> Result<(), Error>,
+    row: &mut impl FnMut(u64, Parts<'_, C>) -> Result<(), Error>,
     failed: impl Fn(io::Error) -> Error,
 ) -> Result<u64, Error> {
     let mut read = 0;
@@ -162,37 +194,54 @@ fn csv_rows<C: Copy>(
         read += 1;
         match record {
             Record::Broken { line, start, reason } => {
-                row(line, Err(Rejection::new(line, Rejection::ROW, &String::from_utf8_lossy(start), reason)))?;
+                let rejection = Rejection::new(line, Rejection::ROW, &String::from_utf8_lossy(start), reason);
+                row(line, Err(Torn::whole(rejection)))?;
             }
             Record::Fields { line, fields } => match cells(line, fields, places) {
                 Ok(cells) => row(line, Ok(Cells { line, cells: &cells }))?,
-                Err(rejection) => row(line, Err(rejection))?,
+                Err(torn) => row(line, Err(torn))?,
             },
         }
     }
     Ok(read)
 }
 
-fn cells<'a, C: Copy>(line: u64, fields: Fields<'a>, places: &'a Places<C>) -> Row<Vec<Cell<'a, C>>> {
+fn cells<'a, C: Copy>(line: u64, fields: Fields<'a>, places: &'a Places<C>) -> Result<Vec<Cell<'a, C>>, Torn<'a, C>> {
     if fields.len() != places.len() {
         let start = fields.iter().next().map(String::from_utf8_lossy).unwrap_or_default();
         let reason = format!("the row has {} fields, the header {}", fields.len(), places.len());
-        return Err(Rejection::new(line, Rejection::ROW, &start, reason));
+        let rejection = Rejection::new(line, Rejection::ROW, &start, reason);
+        return Err(Torn { rejection, pieces: pieces(fields, places) });
     }
     let mut cells = Vec::with_capacity(places.len());
     for (field, place) in fields.iter().zip(places) {
         let Some((name, column)) = place else { continue };
-        let text = std::str::from_utf8(field)
-            .map_err(|_| Rejection::new(line, name, &String::from_utf8_lossy(field), "not UTF-8"))?;
+        let Ok(text) = std::str::from_utf8(field) else {
+            let rejection = Rejection::new(line, name, &String::from_utf8_lossy(field), "not UTF-8");
+            return Err(Torn { rejection, pieces: pieces(fields, places) });
+        };
         cells.push(Cell { column: *column, name, text, plain: false });
     }
     Ok(cells)
 }
 
+/// Reads the fields in the order of the header and, if their number differs, from the last one too.
+fn pieces<'a, C: Copy>(fields: Fields<'a>, places: &'a Places<C>) -> Vec<Piece<'a, C>> {
+    let fields: Vec<&[u8]> = fields.iter().collect();
+    let piece = |place: usize, field: &'a [u8], from_end| {
+        let (name, column) = places[place].as_ref()?;
+        let text = std::str::from_utf8(field).unwrap_or(UNREADABLE);
+        Some(Piece { place, from_end, cell: Cell { column: *column, name, text, plain: false } })
+    };
+    let from_start = fields.iter().enumerate().take(places.len()).filter_map(|(at, field)| piece(at, field, false));
+    let back = fields.iter().rev().zip((0..places.len()).rev()).filter(|_| fields.len() != places.len());
+    from_start.chain(back.filter_map(|(field, at)| piece(at, field, true))).collect()
+}
+
 fn ndjson_rows<C: Copy + PartialEq>(
     lines: &mut Lines,
     mut columns: Columns<C>,
-    row: &mut impl FnMut(u64, Row<Cells<'_, C>>) -> Result<(), Error>,
+    row: &mut impl FnMut(u64, Parts<'_, C>) -> Result<(), Error>,
     failed: impl Fn(io::Error) -> Error,
 ) -> Result<u64, Error> {
     let mut read = 0;
@@ -200,18 +249,19 @@ fn ndjson_rows<C: Copy + PartialEq>(
         read += 1;
         let number = line.number;
         let Some(length) = line.length else {
-            row(number, Err(Rejection::new(number, Rejection::ROW, "", "longer than 64 KiB")))?;
+            row(number, Err(Torn::whole(Rejection::new(number, Rejection::ROW, "", "longer than 64 KiB"))))?;
             continue;
         };
         let bytes = lines.bytes(length);
         match serde_json::from_slice::<Object<'_>>(bytes) {
             Ok(object) => match members(number, &object, &mut columns) {
                 Ok(cells) => row(number, Ok(Cells { line: number, cells: &cells }))?,
-                Err(rejection) => row(number, Err(rejection))?,
+                Err(torn) => row(number, Err(torn))?,
             },
             Err(error) => {
                 let text = String::from_utf8_lossy(bytes);
-                row(number, Err(Rejection::new(number, Rejection::ROW, text.trim(), json_fault(&error))))?;
+                let rejection = Rejection::new(number, Rejection::ROW, text.trim(), json_fault(&error));
+                row(number, Err(Torn::whole(rejection)))?;
             }
         }
         lines.done(length);
@@ -233,25 +283,33 @@ fn members<'a, C: Copy + PartialEq>(
     line: u64,
     object: &'a Object<'_>,
     columns: &mut Columns<C>,
-) -> Row<Vec<Cell<'a, C>>> {
+) -> Result<Vec<Cell<'a, C>>, Torn<'a, C>> {
     let mut cells: Vec<Cell<'a, C>> = Vec::with_capacity(object.0.len());
+    let mut fault = None;
+    let mut take = |column, name: &'a str, value: &'a Value<'_>| {
+        cells.push(scalar(line, column, name, value).unwrap_or_else(|rejection| {
+            fault.get_or_insert(rejection);
+            Cell { column, name, text: UNREADABLE, plain: false }
+        }));
+    };
     for (name, value) in &object.0 {
         let column = columns.find(name);
         match value {
             Value::Object(nested) if column.is_none() && name == "attributes" => {
                 for (name, value) in &nested.0 {
-                    cells.push(scalar(line, None, name, value)?);
+                    take(None, name, value);
                 }
             }
-            value => cells.push(scalar(line, column, name, value)?),
+            value => take(column, name, value),
         }
     }
     let twice = (1..cells.len()).find(|at| {
         let (this, before) = (&cells[*at], &cells[..*at]);
         before.iter().any(|cell| cell.name == this.name || (this.column.is_some() && cell.column == this.column))
     });
-    match twice {
-        Some(at) => Err(Rejection::new(line, cells[at].name, cells[at].text, "the column stands there twice")),
+    let twice = twice.map(|at| Rejection::new(line, cells[at].name, cells[at].text, "the column stands there twice"));
+    match fault.or(twice) {
+        Some(rejection) => Err(Torn { rejection, pieces: pieces_of(&cells) }),
         None => Ok(cells),
     }
 }

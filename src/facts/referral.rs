@@ -5,13 +5,14 @@ use chrono::NaiveDate;
 use super::columns::{Cell, Column};
 use super::reader;
 use super::reader::{Cells, Source};
+use super::signal::signal;
 use super::{Error, Interrupted, Row, time, value};
 use crate::core::domain::{
-    AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Stated, Timestamp,
+    AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Signal, Stated, Timestamp,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Is {
+pub(super) enum Is {
     Id,
     Account,
     Name,
@@ -51,18 +52,24 @@ static COLUMNS: [Column<Is>; 16] = [
 
 /// Passes every row of an export of referrals to `take`, in order, and returns the number of rows.
 ///
-/// `account` finds the known accounts by their ids in exports; a referral of any other account is refused. `now` serves
-/// to refuse a birth date or an age in the future.
+/// A refused row comes with what it states against messages. `account` finds the known accounts by their ids in exports;
+/// a referral of any other account is refused. `now` serves to refuse a birth date or an age in the future.
 pub fn referrals(
     source: Source,
     account: &dyn Fn(&str) -> Option<AccountId>,
     now: Timestamp,
-    mut take: impl FnMut(u64, Row<ReferralFact<'_>>) -> Result<(), Interrupted>,
+    mut take: impl FnMut(u64, Row<ReferralFact<'_>>, Option<Signal>) -> Result<(), Interrupted>,
 ) -> Result<u64, Error> {
     reader::read(source, &COLUMNS, |line, row| {
-        let row = row.and_then(|row| referral(&row, account, now));
+        let (row, signal) = match row {
+            Ok(row) => match referral(&row, account, now) {
+                Ok(fact) => (Ok(fact), None),
+                Err(rejection) => (Err(rejection), signal(line, &reader::pieces_of(row.cells), account, now)),
+            },
+            Err(torn) => (Err(torn.rejection), signal(line, &torn.pieces, account, now)),
+        };
         let good = row.is_ok();
-        take(line, row).map(|()| good)
+        take(line, row, signal).map(|()| good)
     })
 }
 

@@ -476,7 +476,9 @@ async fn the_command_line_reads_a_spreadsheet_s_export_and_standard_input() {
     assert_eq!(done.status.code(), Some(1), "{}", String::from_utf8_lossy(&done.stderr));
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
     let rejected = Rejection::new(6, "phone", "12345", "not a valid phone number of `CM`");
-    let expected = serde_json::json!({"read": 3, "inserted": 2, "updated": 0, "unchanged": 0, "rejected": [rejected]});
+    let heard = serde_json::json!({"opted_out": 0, "paid": 0, "held": 0});
+    let expected = serde_json::json!({"read": 3, "inserted": 2, "updated": 0, "unchanged": 0, "rejected": [rejected],
+                                      "heard": heard});
     assert_eq!(report, expected);
     let written = std::fs::read_to_string(rejects.path()).unwrap();
     assert_eq!(written, "line,column,value,reason\n6,phone,12345,not a valid phone number of `CM`\n");

@@ -45,6 +45,7 @@ mod query_scans;
 mod receipts;
 mod reconcile;
 mod reference;
+mod refused_rows;
 mod replies;
 mod resolve;
 mod samples;

@@ -49,11 +49,12 @@ const HOT: [&str; 23] = [
 ];
 
 /// Files that may read whole tables, and why.
-const COLD: [(&str, &str); 7] = [
+const COLD: [(&str, &str); 8] = [
     ("facts/import/account_repeated.sql", "reads a temporary table of the import alone"),
     ("facts/import/referral_inherit.sql", "an import touches everybody"),
     ("facts/import/referral_insert.sql", "an import touches everybody"),
     ("facts/import/referral_update.sql", "an import touches everybody"),
+    ("facts/import/signal_concerned.sql", "an import may refuse every row"),
     ("query/accounts.sql", "counts the people of all listed accounts, at a person's request"),
     ("query/campaigns_campaign_days.sql", "counts all messages of a campaign, at a person's request"),
     ("query/report/report_overlaps.sql", "counts over the whole time of a report"),

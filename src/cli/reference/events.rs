@@ -31,7 +31,7 @@ const fn meaning(kind: EventKind) -> &'static str {
         EventKind::Unsuppressed => "An operator lifted a suppression.",
         EventKind::MessageResolved => "An operator decided the outcome of uncertain messages.",
         EventKind::NearOptOut => {
-            "A reply may mean STOP, or a person has another number. They are held until somebody decides."
+            "A reply or a row of an import may mean STOP, or a person has another number. They are held until somebody decides."
         }
         EventKind::HoldReleased => "An operator read the reply and released the person.",
         EventKind::ContactErased => "The personal data of one person were erased.",

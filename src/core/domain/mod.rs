@@ -15,6 +15,7 @@ mod name;
 mod period;
 mod phone;
 mod seed;
+mod signal;
 mod source_id;
 
 pub use chrono::{DateTime, NaiveDate, Utc};
@@ -32,6 +33,7 @@ pub use self::name::Name;
 pub use self::period::{Period, rough};
 pub use self::phone::Phone;
 pub use self::seed::mix;
+pub use self::signal::{Heard, Signal};
 pub use self::source_id::SourceId;
 
 /// An instant in UTC with microsecond precision, as in Postgres.

@@ -65,7 +65,9 @@ impl Hold {
             Self::Disconnected => "the account's WhatsApp is not connected",
             Self::RunRestriction => "the account, or the channel it sends by, was stopped for its own sake",
             Self::ConsentMissing => "there is no consent on record",
-            Self::NearOptOut => "their reply may mean that they want no more messages; somebody must read it",
+            Self::NearOptOut => {
+                "their reply, or a row of an import, may mean that they want no more messages; somebody must read it"
+            }
             Self::OutsideWindow => "it is outside the hours in which the campaign may write",
             Self::AccountCap => "the account has reached its messages of the day",
             Self::CampaignCap => "the run has reached its messages of the day",

@@ -104,12 +104,16 @@ impl fmt::Display for Detail {
             }
             Self::ManifestThawed { kind, name } => write!(f, "the {kind} `{name}` goes by the files again"),
 
-            Self::Imported { facts, inserted, updated, unchanged, rejected } => {
+            Self::Imported { facts, inserted, updated, unchanged, rejected, opted_out, paid, held } => {
                 f.write_str(match facts {
                     Facts::Accounts => "imported accounts: ",
                     Facts::Referrals => "imported referrals: ",
                 })?;
-                write!(f, "{inserted} inserted, {updated} updated, {unchanged} unchanged, {rejected} rejected")
+                write!(f, "{inserted} inserted, {updated} updated, {unchanged} unchanged, {rejected} rejected")?;
+                if opted_out + paid + held > 0 {
+                    write!(f, "; heard in rejected rows: {opted_out} opted out, {paid} paid, {held} held")?;
+                }
+                Ok(())
             }
             Self::Suppressed { phones, reason } => {
                 write!(f, "suppressed {phones}")?;
@@ -122,6 +126,14 @@ impl fmt::Display for Detail {
             }
             Self::NumberChanged { phone } => {
                 write!(f, "held {phone}: they have another number now; `relancectl suppress holds` shows it")
+            }
+            Self::RowsHeld { people } => {
+                let plural = if *people == 1 { "person" } else { "people" };
+                write!(
+                    f,
+                    "held {people} {plural}: an import has a row with a consent or a payment that is not clear; "
+                )?;
+                f.write_str("`relancectl suppress holds` shows it")
             }
             Self::ReplyReleased { phone, reason } => {
                 write!(f, "released {phone}")?;

@@ -181,6 +181,10 @@ pub enum Detail {
         updated: u64,
         unchanged: u64,
         rejected: u64,
+        /// Rejected rows that were heard all the same.
+        opted_out: u64,
+        paid: u64,
+        held: u64,
     },
     Suppressed {
         phones: Phones,
@@ -197,6 +201,10 @@ pub enum Detail {
     /// A person changed their number and waits for review. The phone is masked.
     NumberChanged {
         phone: String,
+    },
+    /// People of an account wait for review, for rows of an import that cannot be read.
+    RowsHeld {
+        people: u64,
     },
     ReplyReleased {
         phone: String,

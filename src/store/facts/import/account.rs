@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use super::copy::{Rows, bits, staging};
 use super::merge::{Merged, count, run};
-use crate::core::domain::{AccountFact, AccountId, Country, Language, Phone, Timestamp, WhatsappStatus};
+use crate::core::domain::{AccountFact, AccountId, Country, Heard, Language, Phone, Timestamp, WhatsappStatus};
 use crate::store::Error;
 use crate::store::lock::lock_lanes_of_import;
 use crate::store::schedule::wake::wake;
@@ -109,7 +109,13 @@ pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) ->
     lock_lanes_of_import(tx, &touched, false).await?;
     wake(tx, &touched, now).await?;
     let updated = changed + count(gone - same);
-    Ok(Merged { inserted, updated, unchanged: staged - inserted - updated, rejected: Vec::new() })
+    Ok(Merged {
+        inserted,
+        updated,
+        unchanged: staged - inserted - updated,
+        rejected: Vec::new(),
+        heard: Heard::default(),
+    })
 }
 
 async fn ids_of(tx: &mut PgConnection, sql: &'static str, operation: &'static str) -> Result<Vec<i32>, Error> {

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::core::domain::Rejection;
+use crate::core::domain::{Heard, Rejection};
 use crate::store::Error;
 
 /// The result of merging the staged rows.
@@ -13,6 +13,8 @@ pub struct Merged {
     pub unchanged: u64,
     /// Rows that are well-formed, but contradict what is stored.
     pub rejected: Vec<Rejection>,
+    /// What refused rows state against messages.
+    pub heard: Heard,
 }
 
 /// Runs statements that take no arguments.

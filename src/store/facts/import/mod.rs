@@ -9,6 +9,7 @@
 //! - A column that is missing from the export, and not set by a row, keeps its value.
 //! - A stored opt-out is never revived, and an empty `paid_at` does not erase a stored one, unless the row has its own,
 //!   newer `updated_at`.
+//! - A refused row is heard where it speaks against messages: see `signal`.
 //! - A fact recorded by a later event (`store::fact`) stays, even if the row is newer than all other stored facts.
 
 mod account;
@@ -16,6 +17,7 @@ mod copy;
 pub(in crate::store) mod merge;
 mod person;
 mod referral;
+mod signal;
 
 use std::collections::HashMap;
 
@@ -24,7 +26,7 @@ use tokio::sync::mpsc;
 
 use self::copy::Rows;
 use self::merge::{Merged, run};
-use crate::core::domain::{AccountFact, AccountId, ReferralFact, Timestamp};
+use crate::core::domain::{AccountFact, AccountId, ReferralFact, Signal, Timestamp};
 use crate::core::lifecycle::detail::{Detail, Facts};
 use crate::core::lifecycle::event::EventKind;
 use crate::store::event::{Event, tell};
@@ -48,6 +50,8 @@ pub struct Stage {
     as_of: Timestamp,
     staged: u64,
     refused: u64,
+    /// What refused rows state against messages.
+    pub signals: Vec<Signal>,
     sender: mpsc::Sender<Vec<u8>>,
 }
 
@@ -57,7 +61,7 @@ pub struct Closed;
 
 impl Stage {
     fn new(as_of: Timestamp, sender: mpsc::Sender<Vec<u8>>) -> Self {
-        Self { rows: Rows::new(), as_of, staged: 0, refused: 0, sender }
+        Self { rows: Rows::new(), as_of, staged: 0, refused: 0, signals: Vec::new(), sender }
     }
 
     pub fn account(&mut self, line: u64, fact: &AccountFact<'_>) -> Result<(), Closed> {
@@ -139,7 +143,7 @@ impl Store {
             Err(refused) => return Ok(Err(refused)),
         };
         lock_imports(&mut tx).await?;
-        let merged = referral::merge(&mut tx, age.now, staged.rows).await?;
+        let merged = referral::merge(&mut tx, age, staged.rows, staged.signals).await?;
         self.tell_import(&mut tx, Facts::Referrals, staged.refused, &merged, age.now).await?;
         tx.commit().await.map_err(Error::during("commit the import"))?;
         Ok(Ok((staged.result, merged)))
@@ -154,9 +158,10 @@ impl Store {
         merged: &Merged,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let Merged { inserted, updated, unchanged, ref rejected } = *merged;
+        let Merged { inserted, updated, unchanged, ref rejected, heard } = *merged;
         let rejected = refused + rejected.len() as u64;
-        let detail = Detail::Imported { facts, inserted, updated, unchanged, rejected };
+        let (opted_out, paid, held) = (heard.opted_out, heard.paid, heard.held);
+        let detail = Detail::Imported { facts, inserted, updated, unchanged, rejected, opted_out, paid, held };
         tell(tx, &[Event::new(EventKind::Import, self.actor(), detail)], now).await
     }
 }
@@ -165,6 +170,7 @@ struct Staged<T> {
     result: T,
     rows: u64,
     refused: u64,
+    signals: Vec<Signal>,
 }
 
 async fn prepare(tx: &mut PgConnection) -> Result<(), Error> {
@@ -189,16 +195,19 @@ where
     let reading = tokio::task::spawn_blocking(move || {
         let mut stage = Stage::new(as_of, sender);
         // When the database side ended early, its error is the one to report.
-        read(&mut stage).map(|result| (result, stage.refused, stage.end().unwrap_or_default()))
+        read(&mut stage).map(|result| {
+            let signals = std::mem::take(&mut stage.signals);
+            (result, stage.refused, signals, stage.end().unwrap_or_default())
+        })
     });
     let mut copying = tx.copy_in_raw(copy).await.map_err(Error::during(OPERATION))?;
     while let Some(buffer) = receiver.recv().await {
         copying.send(buffer).await.map_err(Error::during(OPERATION))?;
     }
     match reading.await {
-        Ok(Ok((result, refused, rows))) => {
+        Ok(Ok((result, refused, signals, rows))) => {
             copying.finish().await.map_err(Error::during(OPERATION))?;
-            Ok(Ok(Staged { result, rows, refused }))
+            Ok(Ok(Staged { result, rows, refused, signals }))
         }
         Ok(Err(refused)) => {
             copying.abort("the file was refused").await.map_err(Error::during(OPERATION))?;

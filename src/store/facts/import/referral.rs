@@ -4,8 +4,10 @@ use sqlx::PgConnection;
 
 use super::copy::{Rows, bits, staging};
 use super::merge::{Merged, count, run};
-use super::person;
-use crate::core::domain::{Consent, Gender, Language, ReferralFact, Rejection, Timestamp, fold};
+use super::{Age, person, signal};
+use crate::core::domain::{
+    AccountId, Consent, Gender, Language, Phone, ReferralFact, Rejection, Signal, Timestamp, fold,
+};
 use crate::store::Error;
 use crate::store::facts::erased::reject;
 use crate::store::lock::lock_lanes_of_import;
@@ -58,9 +60,10 @@ fn says(fact: &ReferralFact<'_>) -> i32 {
 const MOVED: &str = "with moved as (
         delete from staged s using referral r
         where r.external_id = s.external_id and r.account_id <> s.account_id
-        returning s.line, s.account_id, r.account_id as owner
+        returning s.line, s.account_id, r.account_id as owner, s.external_id, s.phone, s.as_of, s.paid_at, s.consent
     )
-    select line, a.external_id, o.external_id
+    select line, a.external_id as account, o.external_id as owner, moved.external_id as id, account_id, moved.phone,
+        moved.as_of, paid_at, coalesce(consent = 'opted_out', false) as opted_out
     from moved join account a on a.id = account_id join account o on o.id = owner";
 
 /// Ids that occur more than once in the file.
@@ -77,9 +80,10 @@ const REPEATED: &str = "create temp table contender on commit drop as
 /// Rows among these whose account differs from that of the first row.
 const MOVED_WITHIN: &str = "with moved as (
         delete from staged s using contender c where c.line = s.line and c.account_id <> c.owner
-        returning s.line, c.account_id, c.owner
+        returning s.line, c.account_id, c.owner, s.external_id, s.phone, s.as_of, s.paid_at, s.consent
     )
-    select line, a.external_id, o.external_id
+    select line, a.external_id as account, o.external_id as owner, moved.external_id as id, account_id, moved.phone,
+        moved.as_of, paid_at, coalesce(consent = 'opted_out', false) as opted_out
     from moved join account a on a.id = account_id join account o on o.id = owner";
 
 const RANK_AGAIN: &str = "delete from contender where account_id <> owner;
@@ -132,16 +136,17 @@ const UPDATE: &str = include_str!("referral_update.sql");
 /// A person's only row becomes primary at once; the others wait for `person::settle`.
 const INSERT: &str = include_str!("referral_insert.sql");
 
-/// Adds new opt-outs; the person may have revoked an older one since. Rows are in phone order, as for replies:
-/// transactions that lock phones in opposite orders deadlock. An opt-out concerns every known phone of the handset.
-const SUPPRESS: &str = "with stopped as (
-        select phone from changed
-        where consent = 'opted_out' and (old_consent is distinct from consent or old_phone <> phone)
-        union
-        select phone from staged s
-        where consent = 'opted_out' and not exists (select from referral r where r.external_id = s.external_id)
-    )
-    insert into suppression (phone, source, suppressed_at)
+/// New opt-outs; the person may have revoked an older one since.
+const STOPPED: &str = "create temp table stopped on commit drop as
+    select phone from changed
+    where consent = 'opted_out' and (old_consent is distinct from consent or old_phone <> phone)
+    union
+    select phone from staged s
+    where consent = 'opted_out' and not exists (select from referral r where r.external_id = s.external_id)";
+
+/// Suppresses opt-outs. Rows are in phone order, as for replies: transactions that lock phones in opposite orders
+/// deadlock. An opt-out concerns every known phone of the handset.
+const SUPPRESS: &str = "insert into suppression (phone, source, suppressed_at)
     select phone, 'import', $1 from stopped
     union
     select o.phone, 'import', $1 from stopped s
@@ -149,14 +154,20 @@ const SUPPRESS: &str = "with stopped as (
     where (select count(*) from (select from alias n where n.id = a.id limit 5) named) < 5
     order by phone on conflict (phone) do nothing";
 
-/// Merges the staged rows.
-pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) -> Result<Merged, Error> {
+/// Merges the staged rows, and hears the signals of refused ones.
+pub(super) async fn merge(
+    tx: &mut PgConnection,
+    age: Age,
+    staged: u64,
+    mut signals: Vec<Signal>,
+) -> Result<Merged, Error> {
+    let now = age.now;
     run(tx, "analyze staged", "count the staged rows").await?;
     let mut rejected = reject(tx).await?;
-    rejected.extend(moved(tx, MOVED).await?);
+    rejected.extend(moved(tx, MOVED, &mut signals).await?);
     let mut differing = 0;
     if run(tx, REPEATED, "find repeated rows").await? > 0 {
-        rejected.extend(moved(tx, MOVED_WITHIN).await?);
+        rejected.extend(moved(tx, MOVED_WITHIN, &mut signals).await?);
         run(tx, RANK_AGAIN, "rank repeated rows").await?;
         run(tx, INHERIT, "keep opt-outs and payments of repeated rows").await?;
         let (gone, same): (i64, i64) = sqlx::query_as(OVERTAKEN)
@@ -167,16 +178,20 @@ pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) ->
         differing = count(gone - same);
     }
     run(tx, CHANGED, "find changed referrals").await?;
+    run(tx, STOPPED, "find people who opted out").await?;
+    let duplicates = person::gather(tx).await?;
+    let changed = by_account(tx, UPDATE, "update referrals").await?;
+    let inserted = by_account(tx, INSERT, "insert referrals").await?;
+    let concerned = signal::gather(tx, &signals, age.as_of).await?;
     sqlx::query(SUPPRESS)
         .persistent(false)
         .bind(now)
         .execute(&mut *tx)
         .await
         .map_err(Error::during("suppress people who opted out"))?;
-    let duplicates = person::gather(tx).await?;
-    let changed = by_account(tx, UPDATE, "update referrals").await?;
-    let inserted = by_account(tx, INSERT, "insert referrals").await?;
+    let heard = if concerned { signal::hear(tx, now).await? } else { signal::Done::default() };
     let mut touched: Vec<i32> = changed.iter().chain(&inserted).map(|(account, _)| *account).collect();
+    touched.extend(heard.accounts);
     touched.sort_unstable();
     touched.dedup();
     // All lanes are locked in one pass. Two passes could deadlock with a transaction that locks them in order.
@@ -190,20 +205,46 @@ pub(super) async fn merge(tx: &mut PgConnection, now: Timestamp, staged: u64) ->
     let total = |rows: &[(i32, i64)]| rows.iter().map(|(_, rows)| count(*rows)).sum::<u64>();
     let (inserted, updated) = (total(&inserted), total(&changed) + differing);
     let unchanged = staged - inserted - updated - rejected.len() as u64;
-    Ok(Merged { inserted, updated, unchanged, rejected })
+    Ok(Merged { inserted, updated, unchanged, rejected, heard: heard.rows })
 }
 
-async fn moved(tx: &mut PgConnection, sql: &'static str) -> Result<Vec<Rejection>, Error> {
-    let rows: Vec<(i64, String, String)> = sqlx::query_as(sql)
+#[derive(sqlx::FromRow)]
+struct Moved {
+    line: i64,
+    account: String,
+    owner: String,
+    id: String,
+    account_id: i32,
+    phone: String,
+    as_of: Timestamp,
+    paid_at: Option<Timestamp>,
+    opted_out: bool,
+}
+
+/// Refuses rows, and adds what they state against messages to `signals`.
+async fn moved(tx: &mut PgConnection, sql: &'static str, signals: &mut Vec<Signal>) -> Result<Vec<Rejection>, Error> {
+    let rows: Vec<Moved> = sqlx::query_as(sql)
         .persistent(false)
         .fetch_all(tx)
         .await
         .map_err(Error::during("find rows that changed their account"))?;
-    let rejection = |(line, account, owner): (i64, String, String)| {
-        let reason = format!("the id belongs to account `{owner}`: a referral cannot move to another account");
-        Rejection::new(count(line), "account_id", &account, reason)
+    let rejection = |row: &Moved| {
+        let reason = format!("the id belongs to account `{}`: a referral cannot move to another account", row.owner);
+        Rejection::new(count(row.line), "account_id", &row.account, reason)
     };
-    Ok(rows.into_iter().map(rejection).collect())
+    let rejected = rows.iter().map(rejection).collect();
+    let signal = |row: Moved| Signal {
+        line: count(row.line),
+        id: Some(row.id),
+        account: Some(AccountId(row.account_id)),
+        phone: Some(Phone::trusted(row.phone)),
+        opted_out: row.opted_out,
+        paid_at: row.paid_at,
+        unreadable: None,
+        updated_at: Some(row.as_of),
+    };
+    signals.extend(rows.into_iter().map(signal).filter(Signal::is_any));
+    Ok(rejected)
 }
 
 async fn by_account(
