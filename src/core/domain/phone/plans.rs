@@ -1,7 +1,8 @@
 //! Numbering plans that changed, and handsets that two numbers reach.
 //!
-//! The digits below begin with the calling code and have no `+`. Sources: the operational bulletins of the ITU on each
-//! plan, and the numbers that WhatsApp reports (`wa_id`), which keep the form of the day on which a person registered.
+//! The digits below begin with the calling code and have no `+`. The table repeats the published changes of each plan;
+//! tests hold every new form against the phone library. WhatsApp reports numbers (`wa_id`) in the form of the day on
+//! which a person registered, so old forms stay in use for years.
 
 /// Translates the digits after one calling code; `None`: no older form.
 type Rule = fn(&str) -> Option<String>;
