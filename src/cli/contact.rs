@@ -120,7 +120,7 @@ async fn forget(args: &ForgetArgs, global: &Global, config: &Config) -> anyhow::
     let (now, _) = store.now().await?;
     let done = store.forget(&phone, reason, now).await?;
     print::line(&match args.output {
-        Format::Text => said(done),
+        Format::Text => summary(done),
         Format::Json => {
             let Erased { referrals, messages, exited } = done;
             serde_json::to_string_pretty(&json!({ "referrals": referrals, "messages": messages, "exited": exited }))?
@@ -136,7 +136,7 @@ impl Who {
     }
 }
 
-fn said(Erased { referrals, messages, exited }: Erased) -> String {
+fn summary(Erased { referrals, messages, exited }: Erased) -> String {
     if referrals == 0 {
         return "Nobody here has that phone; no import will bring them.".to_owned();
     }

@@ -31,10 +31,10 @@ mod tests {
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
         let texts = ["+237671000001", "671000002", "x"].map(str::to_owned);
-        let said = "`671000002`: without a country a phone number must begin with `+` and the calling code; \
+        let expected = "`671000002`: without a country a phone number must begin with `+` and the calling code; \
                     `x`: not a phone number: it may hold digits, a leading `+`, spaces and `-.()/` only; \
                     `--country` reads national numbers";
-        assert_eq!(parse(&texts, None).unwrap_err().to_string(), said);
+        assert_eq!(parse(&texts, None).unwrap_err().to_string(), expected);
         let phones = parse(&texts[..2], Country::parse("CM").ok()).unwrap();
         assert_eq!(phones.iter().map(Phone::as_str).collect::<Vec<_>>(), ["+237671000001", "+237671000002"]);
     }

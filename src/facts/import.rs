@@ -20,7 +20,7 @@ pub struct Report {
     pub unchanged: u64,
     /// The rejections by line.
     pub rejected: Vec<Rejection>,
-    /// What rejected rows state against messages, and what was done about it.
+    /// The numbers of rejected rows whose opt-out or payment has an effect.
     pub heard: Heard,
 }
 

@@ -1,7 +1,8 @@
-//! What a refused row of an export still states against messages.
+//! Reads opt-outs and payments in refused rows of an export.
 //!
-//! A cell that stands in two places of a torn row, or twice in a JSON object, is read in both. Readings that differ make
-//! the cell unreadable, unless none of them speaks against messages. Cells around it may tell the right place.
+//! A torn row has a field too many or too few, so a column may be found in two places. A JSON object may have a key
+//! twice. Both cells are read, and different readings make the column unreadable, unless none is an opt-out, a payment
+//! or unreadable itself. Neighbouring cells may show which place is right.
 
 use super::columns::Cell;
 use super::reader::Piece;
@@ -9,7 +10,7 @@ use super::referral::Is;
 use super::{time, value};
 use crate::core::domain::{AccountId, Consent, Country, Phone, Rejection, Signal, Stated, Timestamp};
 
-/// Returns what the cells of a refused row state against messages, if they state anything.
+/// Returns the opt-out, the payment or the unreadable cell of a refused row, if it has any of them.
 pub(super) fn signal(
     line: u64,
     pieces: &[Piece<'_, Is>],
@@ -66,7 +67,7 @@ fn one<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
     values.all(|value| value == first).then_some(first)
 }
 
-/// Returns the value of a cell if it speaks against messages.
+/// Returns the value of a column if it is an opt-out or a payment, as `against` decides.
 ///
 /// # Errors
 /// Returns the name and the text of a cell that cannot be read, or that is read in two ways.
@@ -88,8 +89,8 @@ fn agreed<'a, T: PartialEq>(
     Err(worst.map(|cell| format!("{} `{}`", cell.name, quoted(cell))).unwrap_or_default())
 }
 
-/// Leaves out cells that stand in the wrong place of a torn row. A field too many or too few stands at one place: what
-/// is before it counts from the start, and what is after it from the end. `sound` recognises cells by their text.
+/// Leaves out cells in the wrong place of a torn row. A field too many or too few stands at one place: cells before it
+/// are counted from the start, and cells after it from the end. `sound` recognises cells by their text.
 fn placed<'a>(pieces: &[Piece<'a, Is>], sound: impl Fn(&Cell<'a, Is>) -> bool) -> Vec<Piece<'a, Is>> {
     let is_sound = |place, from_end| {
         pieces.iter().any(|piece| piece.place == place && piece.from_end == from_end && sound(&piece.cell))
@@ -99,7 +100,7 @@ fn placed<'a>(pieces: &[Piece<'a, Is>], sound: impl Fn(&Cell<'a, Is>) -> bool) -
         places.filter(move |place| is_sound(*place, from_end) && !is_sound(*place, !from_end))
     };
     let (start, end) = (only(false).max(), only(true).min());
-    // A row that ends early lacks its last cells: what stands there from its end says nothing.
+    // A row that ends early lacks its last cells, so an unreadable cell counted from the end is ignored there.
     let is_cut = |piece: &Piece<'a, Is>| {
         let missing = !pieces.iter().any(|other| !other.from_end && other.place == piece.place);
         missing && piece.from_end && !reads(&piece.cell)

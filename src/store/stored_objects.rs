@@ -6,8 +6,8 @@ use super::Error;
 use crate::core::domain::Name;
 use crate::core::plan::{Kind, StoredObject};
 
-/// Reads the objects that `sql` selects: kind, name, format, body as text, and source. Returns the names of those that
-/// are of no known kind beside them. The body is decoded later, object by object.
+/// Reads the objects that `sql` selects: kind, name, format, body as text, and source. The second
+/// list names rows with an unknown kind or an invalid name. The body is decoded later, object by object.
 pub(super) async fn stored_objects(
     db: &mut PgConnection,
     sql: &'static str,

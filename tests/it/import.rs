@@ -159,19 +159,19 @@ async fn two_spellings_of_a_handset_in_one_account_are_one_person() {
     )
     .await;
     assert_eq!(counts(&report), (14, 14, 0, 0, 0), "{:?}", places(&report));
-    let people = "select external_id || ' ' || phone from referral where is_current order by id";
+    let people = "select external_id || ' ' || phone from referral where is_current order by external_id";
     let expected = [
         "ar3 +541123456789",
-        "mx2 +525512345678",
-        "br2 +5531988887777",
         "bj2 +2290197123456",
+        "br2 +5531988887777",
         "ci2 +2250707662170",
-        "ga2 +24177123456",
         "cm1 +237671697846",
+        "ga2 +24177123456",
+        "mx2 +525512345678",
     ];
     assert_eq!(texts(&db.pool, people).await, expected);
     // The number to dial stays as it was written, and only where it is not the normal form.
-    let dialled = "select external_id || ' ' || dialled from referral where dialled is not null order by id";
+    let dialled = "select external_id || ' ' || dialled from referral where dialled is not null order by 1";
     assert_eq!(texts(&db.pool, dialled).await, ["ar1 +5491123456789", "ar3 +5491123456789"]);
 }
 

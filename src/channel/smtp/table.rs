@@ -43,7 +43,7 @@ enum Concern {
     Machine,
     /// The address or the domain of the sender.
     Sender,
-    /// The number of mails, and the time after which more may go out, if it can be told.
+    /// A rate or quota of the sender, and the wait before the next mail, if the text implies one.
     Limit(Option<TimeDelta>),
     /// The mailbox of the recipient, which does not exist or wants nothing.
     Mailbox,
@@ -69,7 +69,7 @@ pub(super) fn reaction(stage: Stage, code: u16, text: &str, attempt: Attempt) ->
         Concern::Sender if !own => Reaction::PauseChannel,
         Concern::Sender if is_permanent => Reaction::PauseAccount,
         Concern::Sender => Reaction::Throttle { after: None },
-        // A limit of the shared sender stops everybody. A limit of one sender ends by itself, so nobody has to act.
+        // A permanent limit of the shared sender stops all accounts. That of an account's own sender ends by itself.
         Concern::Limit(_) if is_permanent && !own => Reaction::PauseChannel,
         Concern::Limit(wait) if is_permanent => Reaction::Throttle { after: wait.or(Some(QUOTA_PAUSE)) },
         Concern::Limit(wait) => Reaction::Throttle { after: wait },
@@ -80,50 +80,50 @@ pub(super) fn reaction(stage: Stage, code: u16, text: &str, attempt: Attempt) ->
     }
 }
 
-/// Returns true if the refusal ends a connection that the server had enough of. The mail may go out by another one.
+/// Returns true if the server takes no more mail on this connection. A new connection may carry the mail.
 pub(super) fn ends_connection(code: u16, text: &str) -> bool {
     code == 421 || ((400..500).contains(&code) && Words::of(text).speaks_of(words::CONNECTION))
 }
 
-fn concern(stage: Stage, code: u16, said: &Words) -> Concern {
+fn concern(stage: Stage, code: u16, reply: &Words) -> Concern {
     let is_permanent = code >= 500;
-    let limit = || Concern::Limit(said.wait_for_limit());
-    if !is_permanent && said.speaks_of(words::GREYLIST) {
-        return Concern::Greylist(said.stated_wait());
+    let limit = || Concern::Limit(reply.wait_for_limit());
+    if !is_permanent && reply.speaks_of(words::GREYLIST) {
+        return Concern::Greylist(reply.stated_wait());
     }
     match (stage, code) {
         (_, 530 | 534 | 535 | 538) | (Stage::Connect | Stage::Login, 500..) => return Concern::Machine,
-        (Stage::Login, _) if said.speaks_of(words::LIMIT) => return limit(),
+        (Stage::Login, _) if reply.speaks_of(words::LIMIT) => return limit(),
         // A login that fails for now, or that needs another password.
         (Stage::Login, 432 | 454) => return Concern::Machine,
         (Stage::Login, _) => return limit(),
         _ => {}
     }
-    if said.speaks_of(words::SENDER) {
+    if reply.speaks_of(words::SENDER) {
         return Concern::Sender;
     }
     let has_recipient = matches!(stage, Stage::Recipient | Stage::Data | Stage::Text);
-    if has_recipient && (code == 552 || said.enhanced == Some((2, 2)) || said.speaks_of(words::OF_MAIL)) {
+    if has_recipient && (code == 552 || reply.enhanced == Some((2, 2)) || reply.speaks_of(words::OF_MAIL)) {
         return Concern::Mail;
     }
-    if has_recipient && (said.speaks_of(words::BY_RECIPIENT) || is_code_of_mailbox(said.enhanced)) {
+    if has_recipient && (reply.speaks_of(words::BY_RECIPIENT) || is_code_of_mailbox(reply.enhanced)) {
         return Concern::Mailbox;
     }
-    if said.speaks_of(words::MACHINE) {
+    if reply.speaks_of(words::MACHINE) {
         return Concern::Machine;
     }
-    if said.speaks_of(words::LIMIT) || matches!(said.enhanced, Some((4, 5) | (5, 3) | (7, 28))) {
+    if reply.speaks_of(words::LIMIT) || matches!(reply.enhanced, Some((4, 5) | (5, 3) | (7, 28))) {
         return limit();
     }
-    if is_code_of_sender(said.enhanced) {
+    if is_code_of_sender(reply.enhanced) {
         return Concern::Sender;
     }
     // A policy (5.7.x) may name the recipient without a word about the mailbox.
-    let is_policy = said.enhanced.is_some_and(|(subject, _)| subject == 7);
-    if has_recipient && !is_policy && said.speaks_of(words::MAILBOX) {
+    let is_policy = reply.enhanced.is_some_and(|(subject, _)| subject == 7);
+    if has_recipient && !is_policy && reply.speaks_of(words::MAILBOX) {
         return Concern::Mailbox;
     }
-    match (stage, code, said.enhanced) {
+    match (stage, code, reply.enhanced) {
         (_, 500.., Some((4, _))) => Concern::Sender,
         // The dialogue itself failed, or the server takes no mail at all.
         (_, 500 | 502..=504, _) | (_, 500.., Some((3, 2))) => Concern::Machine,

@@ -1,6 +1,6 @@
-//! The words of mail servers, by the subject that they speak of.
+//! Phrases in the refusals of mail servers, by subject.
 //!
-//! A phrase is in lower case, without punctuation, and begins at the beginning of a word.
+//! A phrase is in lower case, has no punctuation and starts at a word boundary. A space at its end ends the last word.
 
 use chrono::TimeDelta;
 
@@ -177,7 +177,7 @@ pub(super) const LIMIT: &[&str] = &[
     "volume of email",
 ];
 
-/// The mailbox is full, or the mail went round in a circle. A limit of the sender is named otherwise.
+/// The mailbox is full, or the mail is in a forwarding loop. Quotas of the sender are in [`LIMIT`].
 pub(super) const OF_MAIL: &[&str] = &[
     "loop",
     "too many hops",
@@ -213,7 +213,7 @@ pub(super) const BY_RECIPIENT: &[&str] = &[
     "resolver rst",
 ];
 
-/// The mailbox of the recipient does not exist, or not any more.
+/// The mailbox of the recipient does not exist or is disabled.
 pub(super) const MAILBOX: &[&str] = &[
     "user unknown",
     "unknown user",
@@ -297,7 +297,7 @@ impl Words {
         phrases.iter().any(|phrase| self.text.contains(&format!(" {phrase}")))
     }
 
-    /// Returns the time after which a limit allows more, as far as its words tell.
+    /// Returns the wait after a limit, by the period that its words name. A daily limit waits for an hour.
     pub(super) fn wait_for_limit(&self) -> Option<TimeDelta> {
         if self.speaks_of(&["daily", "per day", "24 hour"]) {
             Some(TimeDelta::hours(1))

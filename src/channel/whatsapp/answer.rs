@@ -44,11 +44,11 @@ impl Answer {
             return Self::Accepted { id: id.to_owned(), names: names.map(str::to_owned).collect() };
         }
         if let Some(code) = at("/error/code").and_then(Value::as_i64) {
-            let said = ["/error/message", "/error/error_data/details"].map(|part| at(part).and_then(Value::as_str));
-            let said: Vec<&str> = said.into_iter().flatten().filter(|text| !text.is_empty()).collect();
-            let said = said.join(": ");
+            let texts = ["/error/message", "/error/error_data/details"].map(|part| at(part).and_then(Value::as_str));
+            let texts: Vec<&str> = texts.into_iter().flatten().filter(|text| !text.is_empty()).collect();
+            let texts = texts.join(": ");
             // Meta often repeats the code at the start of the text.
-            let text = said.strip_prefix(&format!("(#{code})")).unwrap_or(&said);
+            let text = texts.strip_prefix(&format!("(#{code})")).unwrap_or(&texts);
             return Self::Error { code, text: short(text), wait: wait(reply) };
         }
         match reply.status {
@@ -91,14 +91,14 @@ impl Answer {
 /// Returns the longer wait: that of `Retry-After`, or the minutes in Meta's usage header, stated per business account.
 fn wait(reply: &Reply) -> Option<TimeDelta> {
     // Meta's servers always send their own date.
-    let said = retry_after(reply, None);
+    let texts = retry_after(reply, None);
     let usage: Option<Value> =
         reply.header("x-business-use-case-usage").and_then(|text| serde_json::from_str(text).ok());
     let uses = usage.iter().filter_map(Value::as_object).flat_map(|accounts| accounts.values());
     let uses = uses.filter_map(Value::as_array).flatten();
     let minutes = uses.filter_map(|one| one.get("estimated_time_to_regain_access")?.as_i64()).max();
     let regained = minutes.and_then(|minutes| wait_of(minutes.saturating_mul(60)));
-    said.into_iter().chain(regained).max()
+    texts.into_iter().chain(regained).max()
 }
 
 #[cfg(test)]

@@ -122,17 +122,17 @@ const UNKNOWN: [&str; 10] =
 
 /// Returns the consent that a cell states; `Empty` means that it is unknown, and `None` that the cell cannot be read.
 pub fn answer(text: &str) -> Option<Stated<Consent>> {
-    let said: String = fold(text).chars().filter(|c| c.is_alphanumeric()).collect();
-    if UNKNOWN.contains(&said.as_str()) {
-        // A cell of nothing but signs may mean anything: `✗` is no unknown answer.
+    let folded: String = fold(text).chars().filter(|c| c.is_alphanumeric()).collect();
+    if UNKNOWN.contains(&folded.as_str()) {
+        // A cell that consists of other signs, such as `✗`, may mean anything, so it cannot be read.
         return text
             .chars()
             .all(|c| c.is_alphanumeric() || c.is_whitespace() || "-_/.".contains(c))
             .then_some(Stated::Empty);
     }
-    if YES.contains(&said.as_str()) {
+    if YES.contains(&folded.as_str()) {
         Some(Stated::Value(Consent::OptedIn))
-    } else if NO.contains(&said.as_str()) || read(text) == Reply::Stop {
+    } else if NO.contains(&folded.as_str()) || read(text) == Reply::Stop {
         Some(Stated::Value(Consent::OptedOut))
     } else {
         None

@@ -31,12 +31,12 @@ mod tests {
 
     #[test]
     fn it_is_in_the_language_of_the_person_or_in_english_and_says_how_to_undo_it() {
-        let said = |tag: &str| confirmation(&Language::parse(tag).unwrap());
-        assert!(said("pt-BR").starts_with("Você"));
-        assert!(said("fr").starts_with("Vous"));
-        assert!(said("ln").starts_with("You"));
+        let text_in = |tag: &str| confirmation(&Language::parse(tag).unwrap());
+        assert!(text_in("pt-BR").starts_with("Você"));
+        assert!(text_in("fr").starts_with("Vous"));
+        assert!(text_in("ln").starts_with("You"));
         for (tag, text) in TEXTS {
-            assert_eq!(said(tag), text);
+            assert_eq!(text_in(tag), text);
             assert!(text.contains("START"), "{tag}");
         }
     }

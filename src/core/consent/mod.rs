@@ -58,8 +58,8 @@ pub fn read(text: &str) -> Reply {
 }
 
 /// Returns true for a word for START. Spaces count: `un stop` is not `unstop`.
-fn is_start(said: &str) -> bool {
-    START.iter().flat_map(|words| words.iter()).any(|word| *word == said)
+fn is_start(phrase: &str) -> bool {
+    START.iter().flat_map(|words| words.iter()).any(|word| *word == phrase)
 }
 
 #[cfg(test)]
@@ -233,11 +233,11 @@ mod tests {
         let count = |label, reply| counts.get(&(label, reply)).copied().unwrap_or_default();
         let silence = |label| count(label, Reply::Stop) + count(label, Reply::Unclear);
         let all = |label| counts.iter().filter(|((of, _), _)| *of == label).map(|(_, count)| count).sum::<usize>();
-        let (heard, asked) = (silence("stop") + silence("hold"), all("stop") + all("hold"));
+        let (silenced, asked) = (silence("stop") + silence("hold"), all("stop") + all("hold"));
         assert!(asked > 800 && all("ordinary") > 400, "the list is complete: {counts:?}");
-        assert!(heard * 100 >= asked * 99, "recall under 99 %: {heard} of {asked}{wrong}");
+        assert!(silenced * 100 >= asked * 99, "recall under 99 %: {silenced} of {asked}{wrong}");
         let false_alarms = silence("ordinary");
-        assert!(false_alarms * 98 <= heard * 2, "precision under 98 %: {false_alarms} beside {heard}{wrong}");
+        assert!(false_alarms * 98 <= silenced * 2, "precision under 98 %: {false_alarms} beside {silenced}{wrong}");
         assert_eq!(count("stop", Reply::Stop), all("stop"), "a plain STOP is missed{wrong}");
         assert_eq!(count("ordinary", Reply::Stop), 0, "an ordinary reply suppresses{wrong}");
     }

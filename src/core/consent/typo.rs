@@ -1,32 +1,32 @@
 //! Words that are one letter away from each other.
 
-/// Returns true if one letter more, less, other or swapped with its neighbour makes `said` into `word`.
-pub(super) fn is_one_off(said: &str, word: &str) -> bool {
-    let (said, word, same) = letters(said, word);
-    let (said, word) = (&said[same..], &word[same..]);
-    !(said.is_empty() && word.is_empty())
-        && (is_swapped(said, word)
-            || (said.len() == word.len() && said[1..] == word[1..])
-            || without_first(said) == Some(word)
-            || without_first(word) == Some(said))
+/// Returns true if one letter of `typed` must be added, removed, replaced or swapped with its neighbour to get `word`.
+pub(super) fn is_one_off(typed: &str, word: &str) -> bool {
+    let (typed, word, same) = letters(typed, word);
+    let (typed, word) = (&typed[same..], &word[same..]);
+    !(typed.is_empty() && word.is_empty())
+        && (is_swapped(typed, word)
+            || (typed.len() == word.len() && typed[1..] == word[1..])
+            || without_first(typed) == Some(word)
+            || without_first(word) == Some(typed))
 }
 
-/// Returns true if `said` is `word` with two neighbours swapped, or a letter doubled: no other word looks like that.
-pub(super) fn is_slip(said: &str, word: &str) -> bool {
-    let (said, word, same) = letters(said, word);
-    let doubled = same > 0 && said.get(same) == Some(&said[same - 1]) && said[same + 1..] == word[same..];
-    doubled || is_swapped(&said[same..], &word[same..])
+/// Returns true if `typed` is `word` with two neighbours swapped, or a letter doubled: no other word looks like that.
+pub(super) fn is_slip(typed: &str, word: &str) -> bool {
+    let (typed, word, same) = letters(typed, word);
+    let doubled = same > 0 && typed.get(same) == Some(&typed[same - 1]) && typed[same + 1..] == word[same..];
+    doubled || is_swapped(&typed[same..], &word[same..])
 }
 
 /// Returns the letters of both, and the number of equal ones at their beginning.
-fn letters(said: &str, word: &str) -> (Vec<char>, Vec<char>, usize) {
-    let (said, word): (Vec<char>, Vec<char>) = (said.chars().collect(), word.chars().collect());
-    let same = said.iter().zip(&word).take_while(|(one, other)| one == other).count();
-    (said, word, same)
+fn letters(typed: &str, word: &str) -> (Vec<char>, Vec<char>, usize) {
+    let (typed, word): (Vec<char>, Vec<char>) = (typed.chars().collect(), word.chars().collect());
+    let same = typed.iter().zip(&word).take_while(|(one, other)| one == other).count();
+    (typed, word, same)
 }
 
-fn is_swapped(said: &[char], word: &[char]) -> bool {
-    match (said, word) {
+fn is_swapped(typed: &[char], word: &[char]) -> bool {
+    match (typed, word) {
         ([first, second, rest @ ..], [one, two, others @ ..]) => first == two && second == one && rest == others,
         _ => false,
     }

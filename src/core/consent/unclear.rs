@@ -16,11 +16,11 @@ const FORBIDDING: [char; 7] = ['🛑', '⛔', '🚫', '🔕', '🖕', '❌', '�
 const FEW: usize = 3;
 /// The most words of a message that is compared letter by letter.
 const SHORT: usize = 8;
-/// The most words of a clause in which one of [`ALONE`] is not overheard.
+/// The maximum number of words of a clause in which a word of [`ALONE`] counts.
 const BRIEF: usize = 4;
 /// Words for STOP that count anywhere in a brief clause.
 const ALONE: [&str; 8] = ["stop", "stopp", "stopping", "arret", "arrete", "arretez", "arreter", "spam"];
-/// Words with fewer letters are words of their own when one letter changes.
+/// The minimum number of letters for a typo to be recognized; a changed letter in a shorter word makes another word.
 const LONG: usize = 6;
 /// Shorter words for STOP in which one changed letter is still recognized.
 const DISTINCT: [&str; 4] = ["stop", "stopp", "unsub", "arret"];
@@ -77,18 +77,18 @@ fn is_misspelled(words: &[String]) -> bool {
     }
     let whole: String = rest.iter().map(|word| word.as_str()).collect();
     let words = words.concat();
-    [whole, words].iter().any(|said| is_near_phrase(said))
+    [whole, words].iter().any(|typed| is_near_phrase(typed))
         || rest.iter().all(|word| is_near_phrase(word) || is_stop(&[(*word).clone()]))
 }
 
-fn is_near_phrase(said: &str) -> bool {
-    if LOOK_ALIKES.contains(&said) || is_polite(said) {
+fn is_near_phrase(typed: &str) -> bool {
+    if LOOK_ALIKES.contains(&typed) || is_polite(typed) {
         return false;
     }
     PHRASES.iter().any(|phrase| {
         let letters = phrase.chars().count();
-        ((letters >= LONG || DISTINCT.contains(&phrase.as_str())) && is_one_off(said, phrase))
-            || (MIDDLING.contains(&letters) && is_slip(said, phrase))
+        ((letters >= LONG || DISTINCT.contains(&phrase.as_str())) && is_one_off(typed, phrase))
+            || (MIDDLING.contains(&letters) && is_slip(typed, phrase))
     })
 }
 

@@ -20,7 +20,8 @@ fn closed(tables: &[&[&str]]) -> BTreeSet<String> {
     tables.iter().flat_map(|words| words.iter()).map(|word| word.replace(' ', "")).collect()
 }
 
-/// Returns true if the words are STOP phrases, one or more, and otherwise only polite words and numbers.
+/// Returns true if the words are STOP phrases, one or more, and otherwise only polite words and numbers. Beside a
+/// number, ambiguous phrases do not count.
 pub(super) fn is_stop(words: &[String]) -> bool {
     let is_number = |word: &String| word.chars().all(char::is_numeric);
     let rest: Vec<String> = words.iter().filter(|word| !is_number(word)).cloned().collect();
@@ -28,7 +29,7 @@ pub(super) fn is_stop(words: &[String]) -> bool {
         && if rest.len() == words.len() { consists_of(&rest, |_| true) } else { is_strong_stop(&rest) }
 }
 
-/// Returns true as [`is_stop`], if no STOP phrase is an ambiguous word.
+/// Returns true if the words are unambiguous STOP phrases, one or more, and otherwise only polite words.
 pub(super) fn is_strong_stop(words: &[String]) -> bool {
     words.len() <= MOST_WORDS && consists_of(words, |phrase| !AMBIGUOUS.contains(&phrase))
 }
@@ -39,7 +40,7 @@ pub(super) fn is_polite(word: &str) -> bool {
 }
 
 fn consists_of(words: &[String], counts: impl Fn(&str) -> bool) -> bool {
-    // For each position: it is reached by whole phrases, and a STOP phrase is among them.
+    // For each position: `None` unless whole phrases reach it, then true if a STOP phrase is among them.
     let mut reached = vec![None; words.len() + 1];
     reached[0] = Some(false);
     for first in 0..words.len() {

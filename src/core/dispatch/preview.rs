@@ -71,17 +71,17 @@ mod tests {
     fn a_fallback_says_why() {
         let zone = Zone::utc();
         let tag = |tag: &str| Language::parse(tag).unwrap();
-        let said = |by, own: Option<&str>, accounts: Option<&str>| {
+        let reason = |by, own: Option<&str>, accounts: Option<&str>| {
             let accounts = accounts.map(tag);
             let from = Referrer { name: MADE_UP_REFERRER, language: accounts.as_ref(), zone: &zone };
             fallback(by, &made_up(own.map(tag), []), from).unwrap_or_default()
         };
         let table = [
-            said(SpokenBy::Recipient, Some("fr"), None),
-            said(SpokenBy::Referrer, Some("sw"), Some("en")),
-            said(SpokenBy::Referrer, None, Some("en")),
-            said(SpokenBy::Nobody, Some("sw"), Some("ff")),
-            said(SpokenBy::Nobody, None, None),
+            reason(SpokenBy::Recipient, Some("fr"), None),
+            reason(SpokenBy::Referrer, Some("sw"), Some("en")),
+            reason(SpokenBy::Referrer, None, Some("en")),
+            reason(SpokenBy::Nobody, Some("sw"), Some("ff")),
+            reason(SpokenBy::Nobody, None, None),
         ];
         insta::assert_snapshot!(table.join("\n"), @"
             the account's language: there is no text in the person's `sw`

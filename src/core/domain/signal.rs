@@ -1,4 +1,4 @@
-//! Reasons against messages that a refused row of an export still states.
+//! Opt-outs and payments in refused rows of an export.
 
 use serde::Serialize;
 

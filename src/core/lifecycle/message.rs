@@ -182,10 +182,10 @@ mod tests {
     proptest! {
         #[test]
         fn receipts_come_to_the_same_in_any_order(
-            (meant, heard) in receipts(),
+            (meant, received) in receipts(),
             state in proptest::sample::select(vec![State::Sending, State::Sent, State::Uncertain]),
         ) {
-            prop_assert_eq!(fold(state, &heard), fold(state, &meant));
+            prop_assert_eq!(fold(state, &received), fold(state, &meant));
         }
     }
 }

@@ -337,8 +337,8 @@ mod tests {
 
     #[test]
     fn what_others_say_can_be_kept() {
-        let said = format!("no\0 such \u{1b}[2J number {}", "é".repeat(2_000));
-        let Outcome::Unknown { error } = (Outcome::Unknown { error: said }).presentable() else { panic!() };
+        let long = format!("no\0 such \u{1b}[2J number {}", "é".repeat(2_000));
+        let Outcome::Unknown { error } = (Outcome::Unknown { error: long }).presentable() else { panic!() };
         assert!(error.starts_with("no such [2J number é") && error.chars().count() == 1_000, "{error}");
         let fine = Outcome::accepted("wamid.1");
         assert_eq!(fine.clone().presentable(), fine);

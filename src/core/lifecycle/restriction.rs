@@ -78,8 +78,8 @@ impl Restrictions {
             }
             Subject::Number(_) | Subject::Business(_) => false,
         };
-        let said = self.all.iter().filter(|stop| stop.channel == channel && is_it(&stop.subject));
-        said.max_by_key(|stop| (stop.said_at, stop.is_stopped)).filter(|stop| stop.is_stopped)
+        let about = self.all.iter().filter(|stop| stop.channel == channel && is_it(&stop.subject));
+        about.max_by_key(|stop| (stop.said_at, stop.is_stopped)).filter(|stop| stop.is_stopped)
     }
 
     /// Returns the restriction of a sender's number on `channel`, or of the provider account behind it.

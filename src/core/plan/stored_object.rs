@@ -1,4 +1,4 @@
-//! The decoding of stored objects, one by one: a defect of one concerns no other.
+//! Decodes stored objects one by one, so that a defect stops only its own object.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -89,9 +89,9 @@ fn malformed(error: &serde_json::Error) -> Defect {
 fn unknown(stored: &Value, known: &Value) -> Option<String> {
     match (stored, known) {
         (Value::Object(stored), Value::Object(known)) => {
-            let said = stored.iter().filter(|(_, value)| !value.is_null());
+            let present = stored.iter().filter(|(_, value)| !value.is_null());
             // A missing `prune` is found last, since it stands beside the spec.
-            let mut missing = said.filter_map(|(key, value)| match known.get(key) {
+            let mut missing = present.filter_map(|(key, value)| match known.get(key) {
                 None => Some(key.clone()),
                 Some(other) => unknown(value, other).map(|field| format!("{key}.{field}")),
             });

@@ -236,8 +236,8 @@ mod tests {
             let error = Template::compile(source).unwrap().render(&vars(&attributes)).unwrap_err();
             assert_eq!(error.range.clone().map(|range| &source[range]), Some(wanted));
             let whole = wanted == "attributes.town";
-            let said = if whole { format!("`{wanted}`") } else { format!("a value at `{wanted}`") };
-            assert_eq!(error.to_string(), format!("{said} is not defined"));
+            let subject = if whole { format!("`{wanted}`") } else { format!("a value at `{wanted}`") };
+            assert_eq!(error.to_string(), format!("{subject} is not defined"));
         }
     }
 

@@ -15,7 +15,7 @@ use crate::store::{Error, Inbound, Store};
 /// The other phones of the handset of each phone, as far as any is known.
 pub(in crate::store) type Others = BTreeMap<String, BTreeSet<String>>;
 
-/// The most phones of a handset. A name with more of them is none: a faulty proxy may call everybody the same.
+/// The maximum number of phones of a handset. A name of more phones is ignored: a faulty proxy may send one for all.
 pub(super) const MOST: usize = 4;
 
 /// Returns the other phones of the handsets of `phones`: those with the same name at the provider, and those that the
@@ -64,8 +64,8 @@ pub(super) async fn spread(db: &mut PgConnection, replies: &[ReadReply]) -> Resu
 }
 
 impl Store {
-    /// Suppresses the whole handset of each of `phones`, if one phone of it is. The caller has just recorded a name for
-    /// each of them; a STOP may have come before.
+    /// Suppresses every phone of the handsets of `phones` if one phone of the handset is suppressed. The caller has
+    /// just recorded names for `phones`, and an earlier STOP may concern them.
     pub(super) async fn suppress_known_handsets(&self, phones: &BTreeSet<String>, now: Timestamp) -> Result<(), Error> {
         if phones.is_empty() {
             return Ok(());
@@ -93,7 +93,7 @@ impl Store {
             if sources.is_empty() {
                 continue;
             }
-            // A START undoes what a STOP alone suppressed.
+            // A START lifts only suppressions by a reply, so a handset with another source is listed apart.
             let list = if sources.iter().all(|is_reply| *is_reply) { &mut by_reply } else { &mut otherwise };
             list.extend(handset.into_iter().filter(|phone| !known.contains_key(phone)).map(Phone::trusted));
         }

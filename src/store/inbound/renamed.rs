@@ -1,7 +1,7 @@
 //! People whom the provider calls otherwise from now on: they have another user id, or another number.
 //!
 //! A new name belongs to the phones of the old one, so that a STOP by it reaches them. A person with another number is
-//! under review besides: the old number may be a stranger's by now, and nobody asked the new one.
+//! also put under review: the old number may belong to a stranger by now, and the new one gave no consent.
 //!
 //! Locks: as for inbound messages.
 

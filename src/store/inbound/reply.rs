@@ -69,12 +69,12 @@ impl Store {
     }
 }
 
-/// What [`act_on`] acts on.
+/// The input of [`act_on`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Heard<'a> {
     pub(super) replies: &'a [ReadReply],
-    /// People whom their provider refused with a code and no longer does: their START lifts the suppression which that
-    /// refusal made.
+    /// Phones that the provider no longer refuses, each with the code of its refusals. A START lifts the suppression
+    /// that such a refusal made.
     pub(super) undone: &'a [(&'a str, i64)],
     /// Replies with each phone that the author may have.
     pub(super) alike: &'a [ReadReply],
@@ -126,7 +126,7 @@ struct Word<'a> {
     last: Option<(Reply, AccountId, &'a str)>,
     /// The phone said STOP at some point, whatever followed.
     stop: bool,
-    /// The unclear replies since then, by the account that received each first.
+    /// The first unclear reply to each account since then.
     unclear: BTreeMap<AccountId, &'a str>,
 }
 

@@ -148,21 +148,21 @@ fn table() {
     let mut table = String::new();
     for (code, words) in all() {
         writeln!(table, "{code} {words}").unwrap();
-        let said = |stage| {
+        let row = |stage| {
             let [shared, own] = [SHARED, OWN].map(|attempt| short(reaction(stage, code, words, attempt)));
             if shared == own { shared } else { format!("{shared}, by a sender of its own {own}") }
         };
         // Stages with one reaction share a line.
         let mut lines: Vec<(String, Vec<String>)> = Vec::new();
         for stage in STAGES {
-            let (said, name) = (said(stage), format!("{stage:?}"));
-            match lines.iter_mut().find(|(known, _)| *known == said) {
+            let (row, name) = (row(stage), format!("{stage:?}"));
+            match lines.iter_mut().find(|(known, _)| *known == row) {
                 Some((_, stages)) => stages.push(name),
-                None => lines.push((said, vec![name])),
+                None => lines.push((row, vec![name])),
             }
         }
-        for (said, stages) in lines {
-            writeln!(table, "  {}: {said}", stages.join(" ")).unwrap();
+        for (row, stages) in lines {
+            writeln!(table, "  {}: {row}", stages.join(" ")).unwrap();
         }
     }
     insta::assert_snapshot!(table);

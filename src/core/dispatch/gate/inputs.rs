@@ -83,7 +83,7 @@ fn consent(person: Person, policy: ConsentPolicy, setting: &Setting<'_>) -> Stri
         ConsentPolicy::Legacy => "legacy",
     };
     let answered = since(setting.consent_at, setting.consent_source);
-    let said = match (person.suppressed, person.consent) {
+    let consent_words = match (person.suppressed, person.consent) {
         (true, _) => format!("asked to get no messages{}", since(setting.suppressed_at, None)),
         (false, Some(Consent::OptedIn)) => format!("agreed{answered}"),
         (false, Some(Consent::OptedOut)) => format!("opted out{answered}"),
@@ -94,7 +94,7 @@ fn consent(person: Person, policy: ConsentPolicy, setting: &Setting<'_>) -> Stri
     } else {
         String::new()
     };
-    format!("{said}{wrote}; policy `{policy}`")
+    format!("{consent_words}{wrote}; policy `{policy}`")
 }
 
 fn window(q: &Question, setting: &Setting<'_>) -> String {

@@ -208,7 +208,7 @@ spec: {type: filtered, sequenceRef: week}
         let (program, zone) = (program(), Zone::utc());
         let campaign = program.campaign(CampaignId(1)).unwrap();
         let english = Language::parse("en").unwrap();
-        let said = |own: Option<&str>, accounts: Option<&Language>| {
+        let chosen = |own: Option<&str>, accounts: Option<&Language>| {
             let message = campaign.message(1, &person(own), Referrer { name: "A", language: accounts, zone: &zone });
             let message = message.unwrap();
             let caption = message.media[1].caption.clone().unwrap();
@@ -216,11 +216,11 @@ spec: {type: filtered, sequenceRef: week}
             (message.text.split('.').next().unwrap().to_owned(), message.subject.unwrap(), caption, message.spoken_by)
         };
         let french = |by| ("Bonjour Paul".to_owned(), "Bienvenue, Paul".to_owned(), "Douala, fr".to_owned(), by);
-        assert_eq!(said(Some("fr-CM"), Some(&english)), french(SpokenBy::Recipient));
-        assert_eq!(said(Some("sw"), None), french(SpokenBy::Nobody));
+        assert_eq!(chosen(Some("fr-CM"), Some(&english)), french(SpokenBy::Recipient));
+        assert_eq!(chosen(Some("sw"), None), french(SpokenBy::Nobody));
         // The day has no English subject.
         let expected = ("Hello Paul".to_owned(), "Bienvenue, Paul".to_owned(), "Douala, en".to_owned());
-        assert_eq!(said(None, Some(&english)), (expected.0, expected.1, expected.2, SpokenBy::Referrer));
+        assert_eq!(chosen(None, Some(&english)), (expected.0, expected.1, expected.2, SpokenBy::Referrer));
     }
 
     #[test]

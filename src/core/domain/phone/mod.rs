@@ -1,7 +1,7 @@
 //! Phone numbers.
 //!
-//! A person may be written in many ways: a handset has one normal form, by which it is stored, compared and found.
-//! [`plans`] knows numbers that changed, and [`written`] the notations.
+//! One handset may have several numbers and notations. Its one normal form is stored, compared and searched for.
+//! [`plans`] translates numbers of older plans, and [`written`] reads notations.
 
 mod plans;
 mod written;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Country;
 
-/// The shortest number after the calling code that is compared with others.
+/// The minimum number of digits after the calling code for [`Phone::alike`].
 const SHORTEST_LINE: usize = 6;
 
 /// A phone number in E.164: `+` and at most 15 digits. It is text, never a number.
@@ -26,14 +26,14 @@ const SHORTEST_LINE: usize = 6;
 #[serde(try_from = "String", into = "String")]
 pub struct Phone {
     normal: String,
-    /// The valid number that was written, if it is not the normal form.
+    /// The number to dial, in its present plan, if it is not the normal form.
     dialled: Option<String>,
 }
 
 impl Phone {
     /// Parses a number in any common notation. It accepts E.164, `00` for `+` in every country, a missing `+`, and the
-    /// national form of `country`. Digits may be of any script, with spaces, dashes, dots and parentheses. It accepts
-    /// numbers from before a change of the numbering plan, and returns the present ones.
+    /// national form of `country`. Digits may be Western, Arabic, Persian, Devanagari or full-width, with spaces and
+    /// `-.()/` between them. It accepts numbers of older numbering plans, and returns the present ones.
     ///
     /// The national form is tried first. Digits that begin with the country's own calling code count as international
     /// only if they are no valid national number.
@@ -70,7 +70,7 @@ impl Phone {
         international(digits.trim_start_matches('+'))
     }
 
-    /// Returns the numbers that a reported one may stand for beside [`Phone::reported`], if it cannot be told which.
+    /// Returns further numbers that reported digits may stand for, beside the number of [`Phone::reported`].
     pub fn alike(text: &str) -> BTreeSet<Self> {
         let Ok(digits) = written::digits(text) else { return BTreeSet::new() };
         let digits = digits.trim_start_matches('+');
@@ -155,7 +155,7 @@ fn older(digits: &str) -> Option<Phone> {
 }
 
 fn checked(digits: &str) -> Option<Phone> {
-    // A number is as good as the same handset's other one: the library knows some of Argentina in one form alone.
+    // The normal form is not checked, because the library accepts some Argentine numbers in one form only.
     valid(&format!("+{digits}"), None).map(Phone::reached)
 }
 
@@ -167,7 +167,7 @@ fn valid(digits: &str, region: Option<Region>) -> Option<String> {
         .then(|| PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned())
 }
 
-/// Adds what to do about a number whose plan has changed.
+/// Adds advice to the reason if the number may be of an older plan.
 fn advised(reason: String, digits: &str) -> String {
     if plans::may_be_older(digits) {
         return format!("{reason}; its numbering plan has changed: write the number as it is dialled today");

@@ -77,7 +77,7 @@ const CHANGED: [(&str, Rule); 13] = [
         };
         Some(format!("225{prefix}{rest}"))
     }),
-    // Benin, 2024.
+    // Benin, 2024: `01` before all numbers.
     ("229", |rest| (rest.len() == 8).then(|| format!("22901{rest}"))),
     // Mauritius, 2013: mobile numbers got an eighth digit.
     ("230", |rest| (rest.len() == 7).then(|| format!("2305{rest}"))),
@@ -128,15 +128,15 @@ pub(super) fn may_be_older(digits: &str) -> bool {
     lines.any(|line| (7..=11).contains(&line.len()))
 }
 
-/// Returns the other valid number of the same handset that stands for both: in Argentina, the one without the `9` that
-/// is dialled from abroad. Both reach it, and no number is fixed and mobile.
+/// Returns the normal form if it is another number of the same handset. In Argentina, this is the number without the
+/// `9` that is dialled from abroad: both reach the handset, and no number is both fixed and mobile.
 pub(super) fn same_handset(digits: &str) -> Option<String> {
     let line = digits.strip_prefix("549").filter(|line| line.len() == 10)?;
     Some(format!("54{line}"))
 }
 
-/// Returns the digits that `digits` may stand for, beside what they say: numbers of a plan that this table lacks, with
-/// one or two digits more, fewer, or in exchange. `code` is the length of the calling code.
+/// Returns candidates for digits of a plan that this table lacks. Behind the calling code, one or two digits are added
+/// or removed, or one is replaced by two. `code` is the length of the calling code.
 pub(super) fn alike(digits: &str, code: usize) -> impl Iterator<Item = String> {
     let (code, line) = digits.split_at(code);
     let prefixes = (0..10).map(|n| format!("{n}")).chain((0..100).map(|n| format!("{n:02}")));

@@ -7,8 +7,8 @@ const SCHEMES: [&str; 3] = ["tel:", "sms:", "whatsapp:"];
 /// The domains that WhatsApp gateways put behind the digits of a person.
 const DOMAINS: [&str; 2] = ["@s.whatsapp.net", "@c.us"];
 
-/// Returns the digits of `text` in ASCII, with a leading `+` if the text begins with `+` or `00`, or if a gateway wrote
-/// it: these always write the calling code.
+/// Returns the digits of `text` in ASCII, with a leading `+` if the text begins with `+` or `00`, or ends with
+/// the domain of a gateway: gateways always write the calling code.
 pub(super) fn digits(text: &str) -> Result<String, String> {
     let (text, is_full) = bare(text.trim());
     let mut digits = String::with_capacity(text.len() + 1);

@@ -62,7 +62,7 @@ pub enum Detail {
         campaign: String,
         phase: Phase,
     },
-    /// The run may wait in a stored queue that does not tell its campaigns.
+    /// The run may wait in a stored queue whose list of campaigns cannot be read.
     BehindUnreadableQueue,
     /// The default run pauses for a filtered campaign. `returns`: that campaign is not active, but may go on soon.
     MakesWay {
@@ -181,7 +181,7 @@ pub enum Detail {
         updated: u64,
         unchanged: u64,
         rejected: u64,
-        /// Rejected rows that were heard all the same.
+        /// Rejected rows with an effect: an opt-out is recorded, a payment is recorded, or people are held.
         opted_out: u64,
         paid: u64,
         held: u64,
@@ -202,7 +202,7 @@ pub enum Detail {
     NumberChanged {
         phone: String,
     },
-    /// People of an account wait for review, for rows of an import that cannot be read.
+    /// People of an account wait for review, because the consent or payment in rows of an import is not clear.
     RowsHeld {
         people: u64,
     },

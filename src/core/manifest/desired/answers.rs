@@ -148,7 +148,7 @@ impl AnswerRule {
                 (Some(part), Some(longer)) => contains(longer, part),
                 (Some(_), None) => false,
             },
-            // A body with a given value may lack the text, and a body that is given is not told apart.
+            // An answer with a value at the pointer of `other` may lack the text of this rule.
             (None, Some(_)) => self.contains.is_none(),
             (Some(_), None) => false,
             (Some(place), Some(other_place)) => place == other_place && self.covers_value(other),

@@ -10,15 +10,17 @@ pub(in crate::core::manifest) const API_VERSION: &str = "relance/v1";
 
 /// Checks only the kind and the name of a manifest inside another one.
 pub(in crate::core::manifest) fn nested_name(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) {
-    within(document, at, found, |inner, said| {
-        nested_kind(inner, said)?;
+    within(document, at, found, |inner, inner_found| {
+        nested_kind(inner, inner_found)?;
         match inner.node("/metadata/name").and_then(Node::text).map(Name::parse) {
             Some(Ok(_)) => {}
-            Some(Err(reason)) => said.push(Diagnostic::new(Code::InvalidName, inner.place("/metadata/name"), reason)),
+            Some(Err(reason)) => {
+                inner_found.push(Diagnostic::new(Code::InvalidName, inner.place("/metadata/name"), reason))
+            }
             None => {
                 let message = "the manifest has no `name`";
                 let help = "add `metadata: {name: …}`";
-                said.push(Diagnostic::new(Code::MissingKey, inner.place("/metadata"), message).help(help));
+                inner_found.push(Diagnostic::new(Code::MissingKey, inner.place("/metadata"), message).help(help));
             }
         }
         Some(())
@@ -44,9 +46,9 @@ pub(in crate::core::manifest) fn within<T>(
     look: impl FnOnce(&Document<'_>, &mut Vec<Diagnostic>) -> Option<T>,
 ) -> Option<T> {
     let inner = document.below(at)?;
-    let mut said = Vec::new();
-    let seen = look(&inner, &mut said);
-    for mut diagnostic in said {
+    let mut inner_found = Vec::new();
+    let seen = look(&inner, &mut inner_found);
+    for mut diagnostic in inner_found {
         diagnostic.place.pointer.insert_str(0, at);
         found.push(diagnostic);
     }

@@ -169,8 +169,8 @@ fn describe(error: &YamlError, rest: &str, before: &str) -> (Code, String, Optio
     }
 }
 
-fn too_complex(said: &str) -> (Code, String, Option<String>) {
-    let message = format!("the document is too complex to be a manifest: {}", said.to_lowercase());
+fn too_complex(reason: &str) -> (Code, String, Option<String>) {
+    let message = format!("the document is too complex to be a manifest: {}", reason.to_lowercase());
     let help = format!("stay below {MAX_DEPTH} levels and {MAX_NODES} values, and write out what aliases stand for");
     (Code::YamlTooComplex, message, Some(help))
 }
@@ -201,7 +201,7 @@ fn first_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     let line = line.strip_prefix("error: ").unwrap_or(line);
     match line.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
-        Some((_, said)) => said.to_owned(),
+        Some((_, reason)) => reason.to_owned(),
         None => line.split(" at line ").next().unwrap_or(line).to_owned(),
     }
 }

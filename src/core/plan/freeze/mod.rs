@@ -31,8 +31,8 @@ pub struct Frozen {
     pub name: Name,
     /// True if the last good version stays in force; false if there is none, so the object is not created.
     pub in_force: bool,
-    /// True if a stored object cannot be used: this one, or one that it needs. It stays as it is stored, and nothing of
-    /// it runs.
+    /// True if the stored form of this object, or of one that it needs, cannot be used. This object stays as it is
+    /// stored and does not run.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unusable: bool,
     /// The reasons as sentences; errors include their place.
@@ -188,8 +188,8 @@ impl Mix<'_> {
         }
     }
 
-    /// Keeps the sequence and channel of a campaign that cannot be used, although they are not in the files; all of them
-    /// if their names cannot be read.
+    /// Keeps the sequence and channel that an unusable campaign needs, if they are not in the files. If their names
+    /// cannot be read, it keeps all stored sequences and channels.
     fn keep_what_may_be_needed(&mut self, campaign: &Unusable, why: &[String]) {
         let needs = campaign.needs();
         let is_needed = |key: &(Kind, Name)| match &needs {

@@ -88,9 +88,9 @@ pub fn frozen(frozen: &[&Frozen], checked: &Checked) -> String {
             put(&mut text, &format!("      {why}"));
         }
     }
-    let told: BTreeSet<&str> = frozen.iter().flat_map(|one| &one.why).map(String::as_str).collect();
+    let listed: BTreeSet<&str> = frozen.iter().flat_map(|one| &one.why).map(String::as_str).collect();
     let errors = checked.diagnostics.iter().filter(|found| found.is_error()).map(ToString::to_string);
-    for error in errors.filter(|error| !told.contains(error.as_str())) {
+    for error in errors.filter(|error| !listed.contains(error.as_str())) {
         put(&mut text, &format!("! {error}"));
     }
     text.truncate(text.trim_end().len());

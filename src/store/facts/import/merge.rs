@@ -13,7 +13,7 @@ pub struct Merged {
     pub unchanged: u64,
     /// Rows that are well-formed, but contradict what is stored.
     pub rejected: Vec<Rejection>,
-    /// What refused rows state against messages.
+    /// The numbers of refused rows whose opt-out or payment has an effect.
     pub heard: Heard,
 }
 

@@ -9,7 +9,7 @@
 //! - A column that is missing from the export, and not set by a row, keeps its value.
 //! - A stored opt-out is never revived, and an empty `paid_at` does not erase a stored one, unless the row has its own,
 //!   newer `updated_at`.
-//! - A refused row is heard where it speaks against messages: see `signal`.
+//! - An opt-out or a payment in a refused row still counts: see `signal`.
 //! - A fact recorded by a later event (`store::fact`) stays, even if the row is newer than all other stored facts.
 
 mod account;
@@ -50,7 +50,7 @@ pub struct Stage {
     as_of: Timestamp,
     staged: u64,
     refused: u64,
-    /// What refused rows state against messages.
+    /// The opt-outs and payments in refused rows.
     pub signals: Vec<Signal>,
     sender: mpsc::Sender<Vec<u8>>,
 }

@@ -6,7 +6,7 @@
 //! - An opt-out suppresses the row's phone, whether anybody has it or not, and the phone of the stored referral.
 //! - A payment is a fact of one account. If the row's account cannot be read, it counts if one account alone knows the
 //!   phone; else the people of all accounts that know it are held.
-//! - An id of another account and another phone may be somebody else's: the referral of that id is held.
+//! - If the stored referral of the row's id has another account and another phone, the id may be wrong: it is held.
 //! - As for good rows, a row older than the stored one of its id says nothing, and an opt-out that is already stored
 //!   does not suppress again.
 
@@ -48,7 +48,7 @@ const LOAD: Batch<SignalRow<'_>> = Batch::of(
        as u (line, external_id, account_id, phone, opted_out, paid_at, unreadable, as_of)",
 );
 
-/// Signals of erased people, and of rows that are older than what is stored.
+/// Removes the signals of erased people, and those of rows older than the stored referral.
 const DROP: &str = "delete from signal s using referral r
     where r.external_id = s.external_id and (r.erased_at is not null or s.as_of < r.as_of);
     analyze signal";
@@ -113,12 +113,12 @@ const COUNT: &str = "select
 #[derive(Debug, Default)]
 pub(super) struct Done {
     pub(super) rows: Heard,
-    /// The accounts with a person who leaves or waits.
+    /// The accounts with a newly recorded opt-out or payment, or with a held person.
     pub(super) accounts: Vec<i32>,
 }
 
-/// Finds the people whom `signals` concern, and adds to `stopped` who opted out. It runs once good rows are merged.
-/// `as_of` is the age of rows without one of their own. Returns false if there are no signals.
+/// Finds the people of `signals`, and adds the phones of opt-outs to `stopped`. It runs after good rows are merged.
+/// Rows without `updated_at` have the age `as_of`. Returns false if there are no signals.
 pub(super) async fn gather(tx: &mut PgConnection, signals: &[Signal], as_of: Timestamp) -> Result<bool, Error> {
     if signals.is_empty() {
         return Ok(false);

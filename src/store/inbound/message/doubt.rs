@@ -1,4 +1,4 @@
-//! Commands whose sender cannot be told: the people who may have written them.
+//! Possible senders of STOPs and unclear replies whose sender is not certain.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +11,11 @@ use crate::core::consent::Reply;
 use crate::core::domain::Phone;
 use crate::store::Error;
 
-/// The most people whom one message may mean. Among more, nobody can find the sender, and a stranger could hold a whole
-/// account.
+/// The maximum number of people whom one message of an unknown user id holds. Among more, a reviewer cannot find the
+/// sender, and a stranger could hold a whole account.
 const MOST: usize = 50;
 
-/// Adds the people who may have written a command that stops messages, where nothing tells who did.
+/// Adds the possible senders of STOPs and unclear replies, unless the names known for a person identify the sender.
 pub(super) async fn add(tx: &mut PgConnection, all: &[InboundMessage], found: &mut [Who]) -> Result<(), Error> {
     let stops = |incoming: &InboundMessage| matches!(consent::read(&incoming.text), Reply::Stop | Reply::Unclear);
     let doubtful: Vec<usize> =
@@ -27,7 +27,7 @@ pub(super) async fn add(tx: &mut PgConnection, all: &[InboundMessage], found: &m
     by_account(tx, all, found, &doubtful).await
 }
 
-/// Adds known people whose digits the reported ones may stand for, if nobody has these.
+/// Adds known phones that the reported digits may stand for, unless a known person has exactly these digits.
 async fn by_digits(
     tx: &mut PgConnection,
     all: &[InboundMessage],
@@ -55,8 +55,8 @@ async fn by_digits(
     Ok(())
 }
 
-/// Adds, for a user id that nobody told, the people of its country to whom the account wrote and whose user ids are
-/// unknown. A message that is answered may still become known, so it waits.
+/// Adds, for an unknown user id, the people of its country to whom the account wrote and whose user ids are unknown. An
+/// answer to a message is left out, because that message may still become known.
 async fn by_account(
     tx: &mut PgConnection,
     all: &[InboundMessage],

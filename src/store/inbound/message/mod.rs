@@ -194,7 +194,7 @@ impl ReadMessage<'_> {
         self.who.phones().map(move |phone| self.by(account, phone))
     }
 
-    /// Returns the reply of each phone that the person may have. Nobody knows whom it concerns, so all accounts wait.
+    /// Returns a reply for each phone that the person may have. They are held in all accounts.
     fn doubtful(&self) -> impl Iterator<Item = ReadReply> {
         self.who.alike.iter().map(|phone| self.by(AccountId(0), phone))
     }
