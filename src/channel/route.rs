@@ -56,7 +56,8 @@ impl Channels {
                 None => in_time(self.built_in.as_ref(), &batch, now).await,
                 Some(Some(channel)) => in_time(channel.as_ref(), &batch, now).await,
                 Some(None) => {
-                    let gone = Outcome::refused("its channel is gone", Reaction::Retry { after: None });
+                    // Nobody is at fault: people keep their day until the channel is back.
+                    let gone = Outcome::refused("its channel is gone", Reaction::PauseChannel);
                     vec![gone; batch.len()]
                 }
             };

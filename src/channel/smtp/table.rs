@@ -99,14 +99,19 @@ fn concern(stage: Stage, code: u16, reply: &Words) -> Concern {
         (Stage::Login, _) => return limit(),
         _ => {}
     }
+    let has_recipient = matches!(stage, Stage::Recipient | Stage::Data | Stage::Text);
+    let by_server = reply.speaks_of(words::BY_SERVER);
+    if has_recipient && !by_server && reply.speaks_of(words::OF_PERSON) {
+        return Concern::Mailbox;
+    }
     if reply.speaks_of(words::SENDER) {
         return Concern::Sender;
     }
-    let has_recipient = matches!(stage, Stage::Recipient | Stage::Data | Stage::Text);
     if has_recipient && (code == 552 || reply.enhanced == Some((2, 2)) || reply.speaks_of(words::OF_MAIL)) {
         return Concern::Mail;
     }
-    if has_recipient && (reply.speaks_of(words::BY_RECIPIENT) || is_code_of_mailbox(reply.enhanced)) {
+    let by_recipient = !by_server && reply.speaks_of(words::BY_RECIPIENT);
+    if has_recipient && (by_recipient || is_code_of_mailbox(reply.enhanced)) {
         return Concern::Mailbox;
     }
     if reply.speaks_of(words::MACHINE) {

@@ -65,6 +65,11 @@ pub(super) const SENDER: &[&str] = &[
 
 /// This machine, its name, its address, its login or its right to send.
 pub(super) const MACHINE: &[&str] = &[
+    "your account",
+    "your domain",
+    "your mailbox",
+    "you are no longer",
+    "you are not ",
     // Its name.
     "helo ",
     "ehlo ",
@@ -198,6 +203,24 @@ pub(super) const OF_MAIL: &[&str] = &[
     "boite pleine",
     "boîte pleine",
 ];
+
+/// The server of the recipient refuses, by its own policy about the sender.
+pub(super) const BY_SERVER: &[&str] = &[
+    "by recipient domain",
+    "by recipient server",
+    "by recipient mail",
+    "by recipient system",
+    "by recipient policy",
+    "by recipient s ",
+    "by the recipient domain",
+    "by the recipient server",
+    "by the recipient mail",
+    "by the recipient system",
+    "by the recipient s ",
+];
+
+/// The person refuses the sender.
+pub(super) const OF_PERSON: &[&str] = &["by recipient", "by the recipient", "recipient has blocked"];
 
 /// The recipient wants nothing, or nothing from strangers.
 pub(super) const BY_RECIPIENT: &[&str] = &[

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 
 use super::reply::ReadReply;
 use super::suppression::Listed;
+use crate::core::consent::Reply;
 use crate::core::domain::{Phone, Timestamp};
 use crate::store::{Error, Inbound, Store};
 
@@ -21,18 +22,25 @@ pub(super) const MOST: usize = 4;
 /// Returns the other phones of the handsets of `phones`: those with the same name at the provider, and those that the
 /// names themselves spell. One statement.
 pub(in crate::store) async fn others(db: &mut PgConnection, phones: &[&str]) -> Result<Others, Error> {
+    others_of(db, phones, true).await
+}
+
+/// As [`others`]; `with_left` counts phones that a person has left for another number, in both directions.
+async fn others_of(db: &mut PgConnection, phones: &[&str], with_left: bool) -> Result<Others, Error> {
     if phones.is_empty() {
         return Ok(Others::new());
     }
-    let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(include_str!("handset_others.sql"))
+    let rows: Vec<(String, String, bool, Option<String>, bool)> = sqlx::query_as(include_str!("handset_others.sql"))
         .bind(phones)
         .bind(i64::try_from(MOST).unwrap_or(i64::MAX) + 1)
         .fetch_all(db)
         .await
         .map_err(Error::during("look for other phones of a handset"))?;
     let mut by_name: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for (phone, name, other) in rows {
-        by_name.entry((phone, name)).or_default().extend(other);
+    for (phone, name, is_left, other, other_is_left) in rows {
+        if with_left || !is_left {
+            by_name.entry((phone, name)).or_default().extend(other.filter(|_| with_left || !other_is_left));
+        }
     }
     let mut all = Others::new();
     for ((phone, name), mut others) in by_name.into_iter().filter(|(_, others)| others.len() <= MOST) {
@@ -51,10 +59,16 @@ pub(in crate::store) async fn whole(db: &mut PgConnection, phones: &BTreeSet<Pho
     Ok(phones.iter().cloned().chain(others.into_values().flatten().map(Phone::trusted)).collect())
 }
 
-/// Repeats each reply for the other phones of its handset.
+/// Repeats each reply for the other phones of its handset. A START does not reach numbers that the person has left, nor
+/// the one they left it for: another person may have the number by now.
 pub(super) async fn spread(db: &mut PgConnection, replies: &[ReadReply]) -> Result<Vec<ReadReply>, Error> {
-    let others = others(db, &replies.iter().map(|reply| reply.inbound.phone.as_str()).collect::<Vec<_>>()).await?;
+    let of = |wanted: bool| {
+        let chosen = replies.iter().filter(move |reply| (reply.word == Reply::Start) == wanted);
+        chosen.map(|reply| reply.inbound.phone.as_str()).collect::<Vec<_>>()
+    };
+    let others = (others_of(db, &of(false), true).await?, others_of(db, &of(true), false).await?);
     let repeated = |reply: &ReadReply| {
+        let others = if reply.word == Reply::Start { &others.1 } else { &others.0 };
         let others = others.get(reply.inbound.phone.as_str()).into_iter().flatten();
         let by = |phone: &String| Inbound { phone: Phone::trusted(phone.clone()), ..reply.inbound.clone() };
         let others: Vec<_> = others.map(|phone| ReadReply { inbound: by(phone), word: reply.word }).collect();
@@ -97,7 +111,7 @@ impl Store {
             let list = if sources.iter().all(|is_reply| *is_reply) { &mut by_reply } else { &mut otherwise };
             list.extend(handset.into_iter().filter(|phone| !known.contains_key(phone)).map(Phone::trusted));
         }
-        for (phones, listed) in [(by_reply, Listed::ByReply), (otherwise, Listed::ByProvider)] {
+        for (phones, listed) in [(by_reply, Listed::ByReply), (otherwise, Listed::ByHandset)] {
             if !phones.is_empty() {
                 self.suppress(&phones, listed, Some("another number of the same handset is suppressed"), now).await?;
             }

@@ -1,7 +1,10 @@
 with own as (
-    select u.phone, a.id from unnest($1::text[]) as u (phone) join alias a on a.phone = u.phone
-    union
-    select u.phone, ltrim(u.phone, '+') from unnest($1::text[]) as u (phone)
+    select u.phone, a.id, bool_and(a.is_left) as is_left
+    from unnest($1::text[]) as u (phone) join alias a on a.phone = u.phone
+    group by u.phone, a.id
+    union all
+    select u.phone, ltrim(u.phone, '+'), false from unnest($1::text[]) as u (phone)
+    where not exists (select from alias a where a.phone = u.phone and a.id = ltrim(u.phone, '+'))
 )
-select own.phone, own.id, a.phone as other
-from own left join lateral (select phone from alias where id = own.id order by phone limit $2) a on true
+select own.phone, own.id, own.is_left, a.phone as other, coalesce(a.is_left, false) as other_is_left
+from own left join lateral (select phone, is_left from alias where id = own.id order by phone limit $2) a on true

@@ -100,14 +100,20 @@ pub(super) async fn learn_people(tx: &mut PgConnection, people: Names<'_>) -> Re
     Ok(people.into_iter().map(|(_, phone)| phone).collect())
 }
 
-/// Returns the phones of people by provider name, except names that too many have.
-pub(super) async fn people_called(tx: &mut PgConnection, ids: &[&str]) -> Result<HashMap<String, Vec<Phone>>, Error> {
+/// Returns the phones of people by provider name, except names that too many have. Phones that a person has left for
+/// another number count only `with_left`.
+pub(super) async fn people_called(
+    tx: &mut PgConnection,
+    ids: &[&str],
+    with_left: bool,
+) -> Result<HashMap<String, Vec<Phone>>, Error> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let rows: Vec<(String, String)> =
-        sqlx::query_as("select id, phone from alias where id = any($1) order by id, phone")
+        sqlx::query_as("select id, phone from alias where id = any($1) and ($2 or not is_left) order by id, phone")
             .bind(ids)
+            .bind(with_left)
             .fetch_all(tx)
             .await
             .map_err(Error::during("look for people by the provider's names"))?;

@@ -42,11 +42,12 @@ impl Store {
         lock_suppressions(&mut tx).await?;
         let names: Vec<&str> =
             all.iter().flat_map(|one| one.known.iter().chain(&one.fresh)).map(|name| stored_name(name)).collect();
-        let called = people_called(&mut tx, &names).await?;
+        let called = people_called(&mut tx, &names, true).await?;
         let gone = erased::among(&mut tx, &names).await?;
         let new = note(&mut tx, all, now).await?;
         let (mut learnt, mut moved) = (Names::new(), Vec::new());
-        for one in all.iter().filter(|one| new.contains(&one.id)) {
+        // Names are learnt again when a report is repeated: a process may have died before it acted on them.
+        for one in all {
             let names = || one.known.iter().chain(&one.fresh).map(|name| stored_name(name));
             if names().any(|name| gone.contains(name)) {
                 continue;
@@ -56,17 +57,32 @@ impl Store {
             let phones: BTreeSet<Phone> = spelled.chain(aliased).collect();
             let fresh = one.fresh.iter().map(|name| stored_name(name));
             learnt.extend(fresh.flat_map(|name| phones.iter().map(move |phone| (name, phone.as_str().to_owned()))));
-            if let Some(number) = one.fresh.iter().find_map(|name| Phone::reported(name)).filter(|_| one.is_number) {
+            let is_news = one.is_number && new.contains(&one.id);
+            if let Some(number) = one.fresh.iter().find_map(|name| Phone::reported(name)).filter(|_| is_news) {
                 let text = format!("WhatsApp reports that the person has another number now: {}", number.masked());
                 moved.extend(phones.into_iter().filter(|phone| *phone != number).map(|phone| (phone, text.clone())));
             }
         }
         let held = hold(&mut tx, &moved, now).await?;
+        let left: Vec<&str> =
+            all.iter().filter(|one| one.is_number).flat_map(|one| &one.fresh).map(|name| stored_name(name)).collect();
         let phones = learn_people(&mut tx, learnt).await?;
+        leave_behind(&mut tx, &left).await?;
         tx.commit().await.map_err(Error::during("commit new names of people"))?;
         self.suppress_known_handsets(&phones, now).await?;
         Ok(held)
     }
+}
+
+/// Marks the earlier phones of people under a new number. A STOP by the new number concerns them, a START does not:
+/// somebody else may have them by now.
+async fn leave_behind(tx: &mut PgConnection, numbers: &[&str]) -> Result<(), Error> {
+    sqlx::query("update alias set is_left = true where id = any($1) and '+' || id <> phone")
+        .bind(numbers)
+        .execute(tx)
+        .await
+        .map(drop)
+        .map_err(Error::during("save earlier numbers of people"))
 }
 
 /// Records the reports, and returns the ids of those that are new.

@@ -31,6 +31,8 @@ pub enum Listed {
     ByProvider,
     /// A STOP of the person, by another number of their handset.
     ByReply,
+    /// Another phone of the handset is suppressed, and nobody said anything new.
+    ByHandset,
 }
 
 /// The result of suppressing phones.
@@ -56,7 +58,7 @@ impl Store {
         lock_suppressions(&mut tx).await?;
         let phones = handset::whole(&mut tx, phones).await?;
         let mut phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
-        if listed == Listed::ByProvider {
+        if matches!(listed, Listed::ByProvider | Listed::ByHandset) {
             // A provider's report on a hand-over may arrive after the person's erasure.
             let gone = erased::among(&mut tx, &phones).await?;
             phones.retain(|phone| !gone.contains(*phone));
@@ -64,7 +66,7 @@ impl Store {
         let source = match listed {
             Listed::ByHand => "operator",
             Listed::InFile => "import",
-            Listed::ByProvider => "channel",
+            Listed::ByProvider | Listed::ByHandset => "channel",
             Listed::ByReply => "reply",
         };
         let said: Vec<Option<&str>> = vec![None; phones.len()];

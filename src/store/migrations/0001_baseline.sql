@@ -527,6 +527,8 @@ create table alias (
     id    text not null,
     -- In normal form. A handset may have several: a STOP by one of them concerns all.
     phone text not null,
+    -- The person has left this phone for the number that is the id. STOP crosses this, START does not.
+    is_left boolean not null default false,
     primary key (id, phone)
 );
 -- Opt-outs and erasures find the other names of a phone.

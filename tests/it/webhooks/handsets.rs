@@ -235,6 +235,21 @@ async fn a_person_with_a_new_number_is_held_and_their_stop_reaches_the_old_one()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_from_a_new_number_leaves_the_old_one_to_whoever_has_it_now() {
+    let mut house = house().await;
+    let change = system("in.1", &PAUL[1..], &json!({"type": "user_changed_number", "wa_id": "237671000044"}));
+    house.tell("messages", &change).await;
+    house.tell("messages", &said("in.2", "237671000044", "START", "2026-11-30T07:00:00Z")).await;
+    assert_eq!(holds(&house).await, [format!("0 {PAUL}")]);
+    // Somebody else has the old number and writes STOP.
+    house.tell("messages", &said("in.3", &PAUL[1..], "STOP", "2026-11-30T07:30:00Z")).await;
+    assert_eq!(suppressed(&house).await, [PAUL, "+237671000044"]);
+    house.tell("messages", &said("in.4", "237671000044", "START", MONDAY)).await;
+    assert_eq!(suppressed(&house).await, [PAUL]);
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_held_person_with_a_new_number_gets_no_further_day() {
     let mut house = house().await;
     let change = system("in.1", &PAUL[1..], &json!({"type": "user_changed_number", "wa_id": "237671000044"}));

@@ -66,7 +66,10 @@ impl Desired {
 
     /// Finds `Account` manifests, and `Defaults`, whose channel is missing.
     fn without_channel(&self) -> Vec<Misfit> {
-        let missing = |channel: &&Name| !self.channels.contains_key(*channel);
+        // A stored channel that cannot be used still exists: it stops what goes by it, and no other edit.
+        let missing = |channel: &&Name| {
+            !self.channels.contains_key(*channel) && !self.unusable.contains_key(&(Kind::Channel, (*channel).clone()))
+        };
         let of_all = self.defaults.channel.as_ref().filter(missing).map(|channel| Misfit {
             between: vec![(Kind::Channel, channel.clone())],
             sentence: format!("`Defaults` needs the channel `{channel}`"),

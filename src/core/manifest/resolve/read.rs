@@ -130,10 +130,10 @@ impl<'a> Reading<'a> {
 
 /// Checks a manifest inside another one, as far as possible without the tree.
 fn nested(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) -> Option<(Kind, Name)> {
-    header::within(document, at, found, |inner, inner_found| {
-        let kind = header::nested_kind(inner, inner_found)?;
-        header::api_version(inner, inner_found);
-        drop(spec(inner, kind, inner_found));
+    header::within(document, at, found, |inner, inside| {
+        let kind = header::nested_kind(inner, inside)?;
+        header::api_version(inner, inside);
+        drop(spec(inner, kind, inside));
         Some((kind, Name::parse(inner.node("/metadata/name")?.text()?).ok()?))
     })
 }
@@ -142,7 +142,7 @@ fn nested(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) -> Opt
 fn spec(document: &Document<'_>, kind: Kind, found: &mut Vec<Diagnostic>) -> Option<Spec> {
     let mut value = document.root().to_json();
     let mut shape = shape::check(document, kind, checker(kind), &value);
-    let mut inner_found = Vec::new();
+    let mut inside = Vec::new();
     if !shape.found.is_empty() {
         shape::prune(&mut value, &mut shape.bad);
     }
@@ -150,7 +150,7 @@ fn spec(document: &Document<'_>, kind: Kind, found: &mut Vec<Diagnostic>) -> Opt
     found.append(&mut shape.found);
     let spec = match take_spec(value, kind) {
         Ok(spec) => {
-            check_spec(&spec, document, &mut inner_found);
+            check_spec(&spec, document, &mut inside);
             Some(spec)
         }
         Err(error) => {
@@ -164,14 +164,14 @@ fn spec(document: &Document<'_>, kind: Kind, found: &mut Vec<Diagnostic>) -> Opt
         }
     };
     if matches!(kind, Kind::Sequence | Kind::Campaign) {
-        days::check_texts(document, "/spec/days", &mut inner_found);
+        days::check_texts(document, "/spec/days", &mut inside);
     }
     // A removed bad value may be the reason why a key seems to be missing.
     let concerned = |at: &str| {
         let below = |bad: &String| bad.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         shape.bad.iter().any(below)
     };
-    found.extend(inner_found.into_iter().filter(|d| !concerned(&d.place.pointer)));
+    found.extend(inside.into_iter().filter(|d| !concerned(&d.place.pointer)));
     spec
 }
 

@@ -10,17 +10,15 @@ pub(in crate::core::manifest) const API_VERSION: &str = "relance/v1";
 
 /// Checks only the kind and the name of a manifest inside another one.
 pub(in crate::core::manifest) fn nested_name(document: &Document<'_>, at: &str, found: &mut Vec<Diagnostic>) {
-    within(document, at, found, |inner, inner_found| {
-        nested_kind(inner, inner_found)?;
+    within(document, at, found, |inner, inside| {
+        nested_kind(inner, inside)?;
         match inner.node("/metadata/name").and_then(Node::text).map(Name::parse) {
             Some(Ok(_)) => {}
-            Some(Err(reason)) => {
-                inner_found.push(Diagnostic::new(Code::InvalidName, inner.place("/metadata/name"), reason))
-            }
+            Some(Err(reason)) => inside.push(Diagnostic::new(Code::InvalidName, inner.place("/metadata/name"), reason)),
             None => {
                 let message = "the manifest has no `name`";
                 let help = "add `metadata: {name: …}`";
-                inner_found.push(Diagnostic::new(Code::MissingKey, inner.place("/metadata"), message).help(help));
+                inside.push(Diagnostic::new(Code::MissingKey, inner.place("/metadata"), message).help(help));
             }
         }
         Some(())
@@ -46,9 +44,9 @@ pub(in crate::core::manifest) fn within<T>(
     look: impl FnOnce(&Document<'_>, &mut Vec<Diagnostic>) -> Option<T>,
 ) -> Option<T> {
     let inner = document.below(at)?;
-    let mut inner_found = Vec::new();
-    let seen = look(&inner, &mut inner_found);
-    for mut diagnostic in inner_found {
+    let mut inside = Vec::new();
+    let seen = look(&inner, &mut inside);
+    for mut diagnostic in inside {
         diagnostic.place.pointer.insert_str(0, at);
         found.push(diagnostic);
     }

@@ -140,7 +140,12 @@ fn defect_and_remedy(kind: Kind, name: &Name, unusable: &Unusable) -> Vec<String
 /// Returns true if the files hold a good version of an unusable object, other than the one that it was made from. The
 /// same version does not replace it: another program may have stored it, and understand it.
 fn heals(checked: &Checked, key: &(Kind, Name), unusable: &Unusable) -> bool {
-    let is_sound = checked.desired.has(key.0, &key.1) && !checked.broken.contains(key);
+    let is_broken = match key.0 {
+        // There is one `Defaults`, whatever its manifest is called.
+        Kind::Defaults => checked.hides_defaults || checked.broken.iter().any(|(kind, _)| *kind == Kind::Defaults),
+        _ => checked.broken.contains(key),
+    };
+    let is_sound = checked.desired.has(key.0, &key.1) && !is_broken;
     is_sound && checked.versions.get(key) != Some(&unusable.source)
 }
 

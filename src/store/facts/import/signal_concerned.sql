@@ -19,7 +19,8 @@ insert into concerned (line, account_id, id, phone, sure)
 select line, account_id, id, phone, bool_and(sure and (stated or alone))
 from (
     select h.line, r.account_id, r.id, r.phone, h.sure, h.account_id is not null as stated,
-        min(r.account_id) over lines = max(r.account_id) over lines as alone
+        min(r.account_id) over lines = max(r.account_id) over lines
+            and not exists (select from signal s where s.line = h.line and s.external_id is not null) as alone
     from handset h
     join referral r on r.phone = h.phone and (h.account_id is null or r.account_id = h.account_id)
     where r.erased_at is null

@@ -34,7 +34,7 @@ pub(super) async fn find<'a>(
     senders: &Senders,
 ) -> Result<(Vec<Option<Who>>, Names<'a>), Error> {
     let names = |one: &'a InboundMessage| [&one.phone, &one.user].into_iter().flatten().map(|name| stored_name(name));
-    let called = people_called(tx, &all.iter().flat_map(names).collect::<Vec<_>>()).await?;
+    let called = people_called(tx, &all.iter().flat_map(names).collect::<Vec<_>>(), false).await?;
     let answered = answered(tx, &all.iter().filter_map(|one| one.context.as_deref()).collect::<Vec<_>>()).await?;
     let mut learnt = Names::new();
     let mut found: Vec<Who> = Vec::with_capacity(all.len());
