@@ -123,6 +123,9 @@ fn concern(stage: Stage, code: u16, reply: &Words) -> Concern {
     if is_code_of_sender(reply.enhanced) {
         return Concern::Sender;
     }
+    if is_permanent && reply.speaks_of(words::OURS) {
+        return Concern::Machine;
+    }
     // A policy (5.7.x) may name the recipient without a word about the mailbox.
     let is_policy = reply.enhanced.is_some_and(|(subject, _)| subject == 7);
     if has_recipient && !is_policy && reply.speaks_of(words::MAILBOX) {

@@ -65,11 +65,6 @@ pub(super) const SENDER: &[&str] = &[
 
 /// This machine, its name, its address, its login or its right to send.
 pub(super) const MACHINE: &[&str] = &[
-    "your account",
-    "your domain",
-    "your mailbox",
-    "you are no longer",
-    "you are not ",
     // Its name.
     "helo ",
     "ehlo ",
@@ -235,6 +230,9 @@ pub(super) const BY_RECIPIENT: &[&str] = &[
     "not wish to receive",
     "resolver rst",
 ];
+
+/// Our own account or domain.
+pub(super) const OURS: &[&str] = &["your account", "your domain", "your mailbox", "you are no longer"];
 
 /// The mailbox of the recipient does not exist or is disabled.
 pub(super) const MAILBOX: &[&str] = &[

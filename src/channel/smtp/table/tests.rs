@@ -201,6 +201,20 @@ fn people_leave_only_for_words_about_their_own_mailbox() {
 }
 
 #[test]
+fn words_about_our_account_and_words_of_the_person_are_told_apart() {
+    let at_recipient = |words| reaction(Stage::Recipient, 550, words, SHARED);
+    for ours in ["Your account has been disabled", "Your account is no longer allowed to send"] {
+        assert_eq!(at_recipient(ours), Reaction::PauseChannel, "{ours}");
+    }
+    assert_eq!(at_recipient("5.7.1 Sender blocked by recipient"), Reaction::Leave);
+    for policy in
+        ["5.7.1 Message rejected by recipient domain policy", "5.7.1 Message rejected by the recipient's server"]
+    {
+        assert_ne!(at_recipient(policy), Reaction::Leave, "{policy}");
+    }
+}
+
+#[test]
 fn a_limit_slows_the_lane_at_every_stage_and_only_a_login_makes_454_a_fault() {
     for (code, words) in LIMITS {
         for stage in STAGES {
