@@ -1,6 +1,6 @@
 //! The words for START, as whole messages.
 
-/// The words for START. Unlike in [`STOP`], spaces count: `un stop` is not `unstop`.
+/// The words for START. Unlike in `STOP`, spaces count: `un stop` is not `unstop`.
 ///
 /// The list leaves out `yes` and similar words, which may answer anything, and `continue`. It also leaves out Arabic
 /// `ابدا`, which means both `begin!` and `never`.

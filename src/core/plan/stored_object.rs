@@ -29,7 +29,7 @@ pub struct StoredObject {
 
 impl Desired {
     /// Reads stored objects. Returns the state that they describe, and their bodies. Objects that cannot be read become
-    /// [`Desired::unusable`].
+    /// `Desired::unusable`.
     pub fn from_stored(stored: impl IntoIterator<Item = StoredObject>) -> (Self, Objects) {
         let (mut desired, mut objects) = (Self::default(), Objects::new());
         for StoredObject { kind, name, format, body, source } in stored {
