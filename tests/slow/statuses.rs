@@ -47,8 +47,9 @@ fn updates(people: u64, count: u64) -> Vec<Value> {
         &["sent", "delivered"],
         &["sent", "failed"],
         &["delivered", "read", "played"],
-        &["sent", "delivered", "failed", "read"],
-        &["sent", "delivered", "failed"],
+        // A failure that overtakes `delivered` takes effect, and one that follows does not: their order matters.
+        &["sent", "delivered", "read", "played"],
+        &["sent", "delivered", "played"],
     ];
     let mut all = Vec::new();
     for n in 1..=people {

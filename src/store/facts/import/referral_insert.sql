@@ -7,6 +7,7 @@ with done as (
         jsonb_strip_nulls(coalesce(attributes, '{}')), as_of,
         not exists (select from duplicate t where t.account_id = s.account_id and t.phone = s.phone)
     from staged s where not exists (select from referral r where r.external_id = s.external_id)
+    order by line
     returning account_id
 )
 select account_id, count(*) from done group by account_id
