@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::channel::webhook;
 use crate::channel::webhook::{
-    Inbound, InboundKind, Meaning, Notice, Post, Preference, Rename, Status, StatusKind, Subject, Update,
+    Inbound, InboundKind, Meaning, Notice, Post, Preference, Rename, Status, StatusKind, Update,
 };
 use crate::channel::{Reaction, Refusal, whatsapp};
 use crate::core::domain::{InstallationId, MessageKey, Timestamp, hex};
@@ -206,30 +206,20 @@ fn stop(channel: &str, notice: &Notice, detail: &Detail, said_at: Timestamp) -> 
         Meaning::Nothing => return None,
     };
     let subject = match &notice.subject {
-        Subject::Template { name, language } => {
+        NoticeSubject::Template { name, language } => {
             stop::Subject::Template { name: name.clone(), language: language.as_deref().map(tag) }
         }
-        Subject::TemplateQuality { .. } => return None,
-        Subject::Number(number) => stop::Subject::Number(number.clone()?),
-        Subject::Account(id) => stop::Subject::Business(id.clone()?),
+        NoticeSubject::TemplateQuality { .. } => return None,
+        NoticeSubject::Number { number } => stop::Subject::Number(number.clone()?),
+        NoticeSubject::Account { id } => stop::Subject::Business(id.clone()?),
     };
     Some(Restriction { channel: channel.to_owned(), subject, said_at, is_stopped, until, detail: detail.clone() })
 }
 
 /// Describes a notice for the log.
 fn detail(channel: &str, notice: &Notice) -> Detail {
-    let subject = match &notice.subject {
-        Subject::Template { name, language } => {
-            NoticeSubject::Template { name: name.clone(), language: language.clone() }
-        }
-        Subject::TemplateQuality { name, language } => {
-            NoticeSubject::TemplateQuality { name: name.clone(), language: language.clone() }
-        }
-        Subject::Number(number) => NoticeSubject::Number { number: number.clone() },
-        Subject::Account(id) => NoticeSubject::Account { id: id.clone() },
-    };
     let (event, text) = (notice.event.clone(), notice.detail.clone());
-    Detail::ProviderNotice { channel: channel.to_owned(), subject, event, text }
+    Detail::ProviderNotice { channel: channel.to_owned(), subject: notice.subject.clone(), event, text }
 }
 
 /// Returns the id of a notice, which has none of its own: a digest of its values, the same whenever it is repeated.
@@ -264,7 +254,7 @@ impl Totals<'_> {
             webhooks = done.len(),
             receipts = self.receipts,
             progress = self.progress,
-            inbound_result = self.inbound_result.new,
+            inbound = self.inbound_result.new,
             stopped = replies.stopped.len(),
             started = replies.started.len(),
             "received"
@@ -274,7 +264,7 @@ impl Totals<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Meaning, Notice, Subject, detail, notice_id};
+    use super::{Meaning, Notice, NoticeSubject, detail, notice_id};
     use crate::core::domain::Timestamp;
     use crate::core::lifecycle::detail::Detail;
 
@@ -282,7 +272,7 @@ mod tests {
         "2026-11-30T14:00:00Z".parse().unwrap()
     }
 
-    fn told(subject: Subject, event: &str, words: Option<&str>) -> Detail {
+    fn told(subject: NoticeSubject, event: &str, words: Option<&str>) -> Detail {
         let (event, words) = (event.to_owned(), words.map(str::to_owned));
         detail("whatsapp", &Notice { subject, event, detail: words, meaning: Meaning::Nothing, at: at() })
     }
@@ -291,22 +281,22 @@ mod tests {
     fn notices_are_told_in_a_sentence() {
         let of = |subject, event: &str, words: Option<&str>| told(subject, event, words).to_string();
         let (name, language) = ("welcome".to_owned(), Some("fr".to_owned()));
-        let template = Subject::Template { name: name.clone(), language };
+        let template = NoticeSubject::Template { name: name.clone(), language };
         assert_eq!(
             of(template, "PAUSED", Some("FIRST_PAUSE")),
             "whatsapp: the template `welcome` (fr) is PAUSED: FIRST_PAUSE"
         );
-        let quality = Subject::TemplateQuality { name, language: None };
+        let quality = NoticeSubject::TemplateQuality { name, language: None };
         assert_eq!(of(quality, "RED", None), "whatsapp: the quality of the template `welcome` is RED");
-        let number = Subject::Number(Some("237600000000".to_owned()));
+        let number = NoticeSubject::Number { number: Some("237600000000".to_owned()) };
         assert_eq!(of(number, "FLAGGED", None), "whatsapp: FLAGGED for the number 237600000000");
-        let account = Subject::Account(Some("77".to_owned()));
+        let account = NoticeSubject::Account { id: Some("77".to_owned()) };
         assert_eq!(of(account, "DISABLED_UPDATE", None), "whatsapp: DISABLED_UPDATE for the account 77");
     }
 
     #[test]
     fn a_repeated_notice_keeps_its_id_and_every_other_one_has_its_own() {
-        let number = || Subject::Number(Some("237600000000".to_owned()));
+        let number = || NoticeSubject::Number { number: Some("237600000000".to_owned()) };
         let id = |event: &str, words| notice_id(&told(number(), event, words), at());
         assert_eq!(id("FLAGGED", None), id("FLAGGED", None));
         assert_ne!(id("FLAGGED", None), id("UNFLAGGED", None));

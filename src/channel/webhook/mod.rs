@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use serde::de::IgnoredAny;
 
 use crate::core::domain::{Callback, Timestamp};
+use crate::core::lifecycle::detail::NoticeSubject;
 
 /// Returns true if `body` is JSON.
 pub fn is_json(body: &[u8]) -> bool {
@@ -119,7 +120,7 @@ pub struct Rename {
 /// A provider's notice about its account, a number or a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    pub subject: Subject,
+    pub subject: NoticeSubject,
     /// The event name of the provider: `PAUSED`, `APPROVED`, `ACCOUNT_RESTRICTION`, `FLAGGED`…
     pub event: String,
     /// Further information, such as a reason or a new limit.
@@ -140,23 +141,6 @@ pub enum Meaning {
     Lift,
     /// Sending is not affected.
     Nothing,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subject {
-    Template {
-        name: String,
-        language: Option<String>,
-    },
-    /// The quality score of a template; the event is the new score.
-    TemplateQuality {
-        name: String,
-        language: Option<String>,
-    },
-    /// One of our numbers, by the digits that people dial.
-    Number(Option<String>),
-    /// The whole account at the provider, by the provider's id.
-    Account(Option<String>),
 }
 
 /// One of our numbers, with all its identifiers.

@@ -4,8 +4,9 @@ use chrono::DateTime;
 
 use super::meaning::{Restriction, of_account, of_number, of_template};
 use crate::channel::webhook::node::{Node, digits};
-use crate::channel::webhook::{Meaning, Notice, Subject};
+use crate::channel::webhook::{Meaning, Notice};
 use crate::core::domain::Timestamp;
+use crate::core::lifecycle::detail::NoticeSubject;
 
 /// Reads a change of `field`. Returns `None` for any other field, and `Some(None)` if the change names no event.
 #[expect(clippy::option_option, reason = "not ours is another thing than not understood")]
@@ -29,7 +30,7 @@ pub(super) fn notice(field: &str, entry: Node<'_>, value: Node<'_>, received_at:
 
 /// A notice without its time.
 struct ReportedValue {
-    subject: Subject,
+    subject: NoticeSubject,
     event: String,
     detail: Option<String>,
     meaning: Meaning,
@@ -42,7 +43,7 @@ fn template_status(value: Node<'_>) -> Option<ReportedValue> {
     let reason = value.text("reason").filter(|reason| reason != "NONE");
     let (name, language) = (value.id("message_template_name")?, value.id("message_template_language"));
     let detail = joined([title, info.text("description"), reason]);
-    Some(ReportedValue { subject: Subject::Template { name, language }, event, detail, meaning })
+    Some(ReportedValue { subject: NoticeSubject::Template { name, language }, event, detail, meaning })
 }
 
 fn template_quality(value: Node<'_>) -> Option<ReportedValue> {
@@ -50,7 +51,7 @@ fn template_quality(value: Node<'_>) -> Option<ReportedValue> {
     let detail = value.text("previous_quality_score").map(|score| format!("it was {score}"));
     let event = value.text("new_quality_score")?;
     Some(ReportedValue {
-        subject: Subject::TemplateQuality { name, language },
+        subject: NoticeSubject::TemplateQuality { name, language },
         event,
         detail,
         meaning: Meaning::Nothing,
@@ -61,7 +62,7 @@ fn number_quality(value: Node<'_>) -> Option<ReportedValue> {
     let event = value.text("event")?;
     let detail = value.text("current_limit").or_else(|| value.text("max_daily_conversations_per_business"));
     let number = value.id("display_phone_number").map(|shown| digits(&shown));
-    Some(ReportedValue { subject: Subject::Number(number), meaning: of_number(&event), event, detail })
+    Some(ReportedValue { subject: NoticeSubject::Number { number }, meaning: of_number(&event), event, detail })
 }
 
 fn account(entry: Node<'_>, value: Node<'_>) -> Option<ReportedValue> {
@@ -77,8 +78,10 @@ fn account(entry: Node<'_>, value: Node<'_>) -> Option<ReportedValue> {
     let detail = joined([kinds, violation, banned, alert.text("alert_description")]);
     // One number may change hands while the other numbers of its account go on.
     let number = value.id("phone_number").filter(|_| matches!(&*event, "ACCOUNT_OFFBOARDED" | "ACCOUNT_RECONNECTED"));
-    let subject =
-        number.map_or_else(|| Subject::Account(entry.id("id")), |shown| Subject::Number(Some(digits(&shown))));
+    let subject = number.map_or_else(
+        || NoticeSubject::Account { id: entry.id("id") },
+        |shown| NoticeSubject::Number { number: Some(digits(&shown)) },
+    );
     Some(ReportedValue { subject, event, detail, meaning })
 }
 
@@ -102,7 +105,13 @@ pub(super) fn errors<'a>(
         let detail = error.get("error_data").text("details").or_else(|| error.text("message"));
         let event = format!("error {}", error.number("code")?);
         let at = entry.instant("time").unwrap_or(received_at);
-        Some(Notice { subject: Subject::Account(entry.id("id")), event, detail, meaning: Meaning::Nothing, at })
+        Some(Notice {
+            subject: NoticeSubject::Account { id: entry.id("id") },
+            event,
+            detail,
+            meaning: Meaning::Nothing,
+            at,
+        })
     })
 }
 
@@ -116,10 +125,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::channel::webhook::whatsapp::read;
-    use crate::channel::webhook::{Meaning, Notice, Subject, Update};
+    use crate::channel::webhook::{Meaning, Notice, Update};
     use crate::core::domain::Timestamp;
+    use crate::core::lifecycle::detail::NoticeSubject;
 
-    fn notices(field: &str, value: &Value) -> Vec<(Subject, String, Option<String>)> {
+    fn notices(field: &str, value: &Value) -> Vec<(NoticeSubject, String, Option<String>)> {
         let body =
             json!({"entry": [{"id": "waba", "time": 1_796_047_200, "changes": [{"field": field, "value": value}]}]});
         let post = read(body.to_string().as_bytes(), "2026-11-30T15:00:00Z".parse().unwrap());
@@ -141,27 +151,27 @@ mod tests {
         assert_eq!(
             notices("message_template_status_update", &paused),
             [(
-                Subject::Template { name: name.clone(), language: language.clone() },
+                NoticeSubject::Template { name: name.clone(), language: language.clone() },
                 "PAUSED".to_owned(),
                 Some("FIRST_PAUSE, for 3 hours".to_owned())
             )]
         );
         let red = json!({"previous_quality_score": "YELLOW", "new_quality_score": "RED",
                          "message_template_name": "welcome", "message_template_language": "fr"});
-        let subject = Subject::TemplateQuality { name, language };
+        let subject = NoticeSubject::TemplateQuality { name, language };
         assert_eq!(
             notices("message_template_quality_update", &red),
             [(subject, "RED".to_owned(), Some("it was YELLOW".to_owned()))]
         );
         let number = json!({"display_phone_number": "237600000000", "event": "DOWNGRADE", "current_limit": "TIER_250"});
-        let subject = Subject::Number(Some("237600000000".to_owned()));
+        let subject = NoticeSubject::Number { number: Some("237600000000".to_owned()) };
         assert_eq!(
             notices("phone_number_quality_update", &number),
             [(subject, "DOWNGRADE".to_owned(), Some("TIER_250".to_owned()))]
         );
         let restricted = json!({"event": "ACCOUNT_RESTRICTION",
                                 "restriction_info": [{"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING"}]});
-        let subject = Subject::Account(Some("waba".to_owned()));
+        let subject = NoticeSubject::Account { id: Some("waba".to_owned()) };
         let detail = Some("RESTRICTED_BIZ_INITIATED_MESSAGING".to_owned());
         assert_eq!(
             notices("account_update", &restricted),
@@ -193,9 +203,12 @@ mod tests {
         }
         assert_eq!(restricted(json!("soon")), Meaning::Stop { until: None });
         let gone = json!({"event": "ACCOUNT_OFFBOARDED", "phone_number": "+237 600 000 000"});
-        assert_eq!(read(&gone), (Subject::Number(Some("237600000000".to_owned())), Meaning::Stop { until: None }));
+        assert_eq!(
+            read(&gone),
+            (NoticeSubject::Number { number: Some("237600000000".to_owned()) }, Meaning::Stop { until: None })
+        );
         let banned = json!({"event": "DISABLED_UPDATE", "phone_number": "237600000000", "ban_info": {"waba_ban_state": "REINSTATE"}});
-        assert_eq!(read(&banned), (Subject::Account(Some("waba".to_owned())), Meaning::Lift));
+        assert_eq!(read(&banned), (NoticeSubject::Account { id: Some("waba".to_owned()) }, Meaning::Lift));
     }
 
     #[test]

@@ -74,10 +74,11 @@ pub enum NoticeSubject {
         name: String,
         language: Option<String>,
     },
+    /// A number of ours, as the digits that people dial.
     Number {
         number: Option<String>,
     },
-    /// The whole account at the provider.
+    /// The whole account at the provider, by the provider's id.
     Account {
         id: Option<String>,
     },
