@@ -35,7 +35,7 @@ pub enum Error {
 
 /// Returns the directories to read: the given ones, else `campaigns` and `templates` in the working directory.
 ///
-/// One of the two may be missing.
+/// A missing `templates` is left out.
 pub fn roots(given: &[PathBuf]) -> Vec<PathBuf> {
     if !given.is_empty() {
         return given.to_vec();

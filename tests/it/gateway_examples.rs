@@ -15,10 +15,10 @@ use crate::support::daemon::folder;
 use crate::support::receiver::{Answer, Receiver, Request};
 use crate::support::trees::sources;
 
-/// What a gateway says: the status, a header, the body.
+/// An answer of a gateway: the status, a header, the body.
 type Said = (u16, &'static str, &'static str);
 
-/// What follows.
+/// The outcome that an answer must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Follows {
     Sent(&'static str),

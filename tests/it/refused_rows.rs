@@ -1,4 +1,4 @@
-//! What stops messages survives a row that is refused for another fault.
+//! Opt-outs, withdrawn consent and payments in rows of an import that are refused for another fault.
 
 use std::io::Cursor;
 

@@ -143,7 +143,7 @@ pub enum Meaning {
     Nothing,
 }
 
-/// One of our numbers, with all its identifiers.
+/// A number of ours, with all its identifiers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number {
     /// The provider's id of the number, which requests to send use.

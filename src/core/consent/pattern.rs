@@ -13,7 +13,7 @@ enum Part {
     /// Up to this many further words.
     Gap(usize),
     Any,
-    /// One of these words.
+    /// A word of this list.
     Word(Vec<&'static str>),
 }
 

@@ -45,8 +45,8 @@ pub struct Suppressed {
 }
 
 impl Store {
-    /// Suppresses `phones`, and the other phones of their handsets, in every account, as a STOP does: their active targets leave. A START no longer lifts a
-    /// suppression that a STOP made, once it is repeated here. One transaction.
+    /// Suppresses `phones`, and the other phones of their handsets, in every account, as a STOP does: their active targets
+    /// leave. A START no longer lifts a suppression that a STOP made, once it is repeated here. One transaction.
     pub async fn suppress(
         &self,
         phones: &BTreeSet<Phone>,

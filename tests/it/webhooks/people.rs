@@ -185,7 +185,7 @@ async fn whoever_shows_no_phone_is_known_by_what_they_answer() {
                  from conversation";
     // They wrote to an account that is known by the message they answered, and then by who wrote to them last.
     assert_eq!(house.world.column(wrote).await.last().unwrap(), &format!("1 {PAUL} 09:09"));
-    // Who says nothing that matters is nobody's unresolved.
+    // A message without a word for us is not unresolved, even if its author is unknown.
     let mut hello = answer("in.3", None, "bonjour");
     hello["contacts"] = json!([]);
     hello["messages"][0]["from_user_id"] = json!("CM.43");
