@@ -37,7 +37,7 @@ const HOT: [&str; 23] = [
     "runs/restriction_save.sql",
     "runs/run_ensure.sql",
     "schedule/wake_look_again.sql",
-    "send/account_health_save_tallies.sql",
+    "send/account_health_save_stats.sql",
     "send/account_health_stop.sql",
     "send/claim_write_runs.sql",
     "send/claim_write_update_lanes.sql",

@@ -151,7 +151,7 @@ pub(in crate::store) async fn save(tx: &mut PgConnection, mut lanes: Lanes, now:
         }
     }
     tell(tx, &warnings, now).await?;
-    save_tallies(tx, &lanes, now).await?;
+    save_stats(tx, &lanes, now).await?;
     stop(tx, &lanes, now).await
 }
 
@@ -172,9 +172,9 @@ columns! {
     }
 }
 
-const SAVE_STATS: Batch<StatsRow> = Batch::of(include_str!("account_health_save_tallies.sql"));
+const SAVE_STATS: Batch<StatsRow> = Batch::of(include_str!("account_health_save_stats.sql"));
 
-async fn save_tallies(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<(), Error> {
+async fn save_stats(tx: &mut PgConnection, lanes: &Lanes, now: Timestamp) -> Result<(), Error> {
     let rows = lanes.iter().map(|(account, Lane { send_stats: stats, throttle, .. })| StatsRow {
         account_id: *account,
         since: stats.since,

@@ -21,17 +21,19 @@ type Selected<'a> = (&'a Lane, &'a Selection, &'a Send);
 /// failure; any other stays unchanged and is not claimed.
 pub(super) async fn begin(
     tx: &mut PgConnection,
-    draws: &[(&Lane, Selection)],
+    selections: &[(&Lane, Selection)],
     revision: i32,
     terms: Terms<'_>,
 ) -> Result<Vec<OutgoingMessage>, Error> {
-    let all: Vec<Selected<'_>> =
-        draws.iter().flat_map(|(lane, draw)| draw.sends.iter().map(move |send| (*lane, draw, send))).collect();
+    let all: Vec<Selected<'_>> = selections
+        .iter()
+        .flat_map(|(lane, selection)| selection.sends.iter().map(move |send| (*lane, selection, send)))
+        .collect();
     let (first, further) = all.iter().copied().partition(|(.., send)| send.attempt == Attempt::First);
     let mut attempts = first_attempts(tx, first, revision).await?;
     attempts.extend(further_attempts(tx, further, revision).await?);
     let leases = lease(tx, &attempts, terms).await?;
-    let claimed = all.into_iter().filter_map(|(lane, draw, send)| {
+    let claimed = all.into_iter().filter_map(|(lane, selection, send)| {
         let lease = if terms.apart { leases.get(&lane.account) } else { leases.values().next() };
         Some(OutgoingMessage {
             key: send.key,
@@ -44,8 +46,8 @@ pub(super) async fn begin(
             attempts: *attempts.get(&send.key)?,
             failed_days: send.failed_days,
             last: send.next.is_none(),
-            quota_date: draw.today,
-            claimed_at: draw.at,
+            quota_date: selection.today,
+            claimed_at: selection.at,
             policy: Arc::clone(&lane.policy),
         })
     });
@@ -69,7 +71,7 @@ columns! {
 }
 
 impl<'a> AttemptRow<'a> {
-    fn of((_, draw, send): Selected<'a>) -> Self {
+    fn of((_, selection, send): Selected<'a>) -> Self {
         Self {
             account_id: send.key.target.account,
             campaign_id: send.key.target.campaign,
@@ -78,9 +80,9 @@ impl<'a> AttemptRow<'a> {
             phone: send.phone.dialled(),
             language: send.content.language.as_str(),
             text: send.content.text.as_str(),
-            quota_date: draw.today,
+            quota_date: selection.today,
             due_at: send.due_at,
-            queued_at: draw.at,
+            queued_at: selection.at,
         }
     }
 }
@@ -119,32 +121,32 @@ const LEASE: Batch<MessageKeyRow> = Batch::of(
 /// the insert fails and nothing is written.
 async fn first_attempts(
     tx: &mut PgConnection,
-    mut drawn: Vec<Selected<'_>>,
+    mut selected: Vec<Selected<'_>>,
     revision: i32,
 ) -> Result<HashMap<MessageKey, u16>, Error> {
-    if drawn.is_empty() {
+    if selected.is_empty() {
         return Ok(HashMap::new());
     }
-    drawn.sort_unstable_by_key(|(.., send)| {
+    selected.sort_unstable_by_key(|(.., send)| {
         let MessageKey { target: TargetKey { account, campaign, referral }, day } = send.key;
         (account, referral, campaign, day)
     });
-    let saved = SAVE_FIRST.query(drawn.iter().copied().map(AttemptRow::of)).bind(revision).execute(tx).await;
+    let saved = SAVE_FIRST.query(selected.iter().copied().map(AttemptRow::of)).bind(revision).execute(tx).await;
     saved.map_err(Error::during("save the attempts"))?;
-    Ok(drawn.into_iter().map(|(.., send)| (send.key, 1)).collect())
+    Ok(selected.into_iter().map(|(.., send)| (send.key, 1)).collect())
 }
 
 /// Claims the earlier attempts that are due for a retry.
 async fn further_attempts(
     tx: &mut PgConnection,
-    drawn: Vec<Selected<'_>>,
+    selected: Vec<Selected<'_>>,
     revision: i32,
 ) -> Result<Vec<(MessageKey, u16)>, Error> {
-    if drawn.is_empty() {
+    if selected.is_empty() {
         return Ok(Vec::new());
     }
     let rows: Vec<(i32, i32, i64, i16, i16)> = SAVE_FURTHER
-        .query_as(drawn.into_iter().map(AttemptRow::of))
+        .query_as(selected.into_iter().map(AttemptRow::of))
         .bind(revision)
         .fetch_all(tx)
         .await

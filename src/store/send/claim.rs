@@ -51,21 +51,21 @@ impl Store {
         let mut due = asked.due(&mut tx, program).await?;
         let crowd = due.values().map(|due| due.candidates.len()).max().unwrap_or_default();
         let none = Vec::new();
-        let draws: Vec<(&Lane, Selection)> = lanes
+        let selections: Vec<(&Lane, Selection)> = lanes
             .iter()
             .filter(|turn| !passed_over.contains(&turn.lane.account))
             .map(|ClaimedLane { lane, at }| {
                 let due = due.remove(&lane.account).unwrap_or_default();
-                (lane, lane::draw(lane, runs.get(&lane.account).unwrap_or(&none), due, program, *at))
+                (lane, lane::select(lane, runs.get(&lane.account).unwrap_or(&none), due, program, *at))
             })
             .collect();
-        let mut messages = super::claim_write::save(&mut tx, &draws, program.revision, terms).await?;
+        let mut messages = super::claim_write::save(&mut tx, &selections, program.revision, terms).await?;
         let asks = |message: &&mut OutgoingMessage| {
             message.channel.as_ref().is_some_and(|channel| program.conversational.contains(channel))
         };
         conversation::mark(&mut tx, messages.iter_mut().filter(asks).collect()).await?;
         tx.commit().await.map_err(Error::during("commit a claim"))?;
-        Ok(Claim { messages, lanes: draws.len(), passed_over: passed_over.len(), crowd, stale: false })
+        Ok(Claim { messages, lanes: selections.len(), passed_over: passed_over.len(), crowd, stale: false })
     }
 }
 

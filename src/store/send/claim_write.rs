@@ -17,36 +17,40 @@ use crate::store::Error;
 use crate::store::columns::{Batch, columns};
 use crate::store::rows::number;
 
-/// Writes all of `draws`; returns the messages that this claim now holds.
+/// Writes all of `selections`; returns the messages that this claim now holds.
 pub(super) async fn save(
     tx: &mut PgConnection,
-    draws: &[(&Lane, Selection)],
+    selections: &[(&Lane, Selection)],
     revision: i32,
     terms: Terms<'_>,
 ) -> Result<Vec<OutgoingMessage>, Error> {
-    let messages = attempt::begin(tx, draws, revision, terms).await?;
+    let messages = attempt::begin(tx, selections, revision, terms).await?;
     let ours: HashSet<MessageKey> = messages.iter().map(|message| message.key).collect();
-    targets(tx, draws, &ours).await?;
-    runs(tx, draws, &ours).await?;
-    lanes(tx, draws, &ours).await?;
+    targets(tx, selections, &ours).await?;
+    runs(tx, selections, &ours).await?;
+    lanes(tx, selections, &ours).await?;
     Ok(messages)
 }
 
-async fn targets(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
+async fn targets(
+    tx: &mut PgConnection,
+    selections: &[(&Lane, Selection)],
+    ours: &HashSet<MessageKey>,
+) -> Result<(), Error> {
     let mut rows = TargetRows::default();
-    for (_, draw) in draws {
-        for send in &draw.sends {
+    for (_, selection) in selections {
+        for send in &selection.sends {
             let event = if is_over(send, ours) { Event::Finished } else { Event::Claimed { next: send.next } };
-            rows.push(send.key.target, event, draw.at);
+            rows.push(send.key.target, event, selection.at);
         }
-        for (key, exit) in &draw.exits {
-            rows.push(*key, Event::Left(*exit), draw.at);
+        for (key, exit) in &selection.exits {
+            rows.push(*key, Event::Left(*exit), selection.at);
         }
-        for key in &draw.finished {
-            rows.push(*key, Event::Finished, draw.at);
+        for key in &selection.finished {
+            rows.push(*key, Event::Finished, selection.at);
         }
-        for (key, until) in &draw.held {
-            rows.push(*key, Event::Held { until: *until }, draw.at);
+        for (key, until) in &selection.held {
+            rows.push(*key, Event::Held { until: *until }, selection.at);
         }
     }
     rows.save(tx).await
@@ -74,26 +78,30 @@ columns! {
 const SAVE_RUNS: Batch<RunRow> = Batch::of(include_str!("claim_write_runs.sql"));
 
 /// Takes the campaigns' quota, and schedules a look at runs whose last sequence ended or that are stopped.
-async fn runs(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
+async fn runs(
+    tx: &mut PgConnection,
+    selections: &[(&Lane, Selection)],
+    ours: &HashSet<MessageKey>,
+) -> Result<(), Error> {
     let mut rows = Vec::new();
     let mut faults = Faults::default();
-    for (lane, draw) in draws {
-        for (campaign, fault) in &draw.faults {
-            faults.push((lane.account, *campaign), fault.clone(), draw.at);
+    for (lane, selection) in selections {
+        for (campaign, fault) in &selection.faults {
+            faults.push((lane.account, *campaign), fault.clone(), selection.at);
         }
-        for (campaign, _) in &draw.not_before {
-            let sends = draw.sends.iter().filter(|send| ours.contains(&send.key));
+        for (campaign, _) in &selection.not_before {
+            let sends = selection.sends.iter().filter(|send| ours.contains(&send.key));
             let sent = sends.filter(|send| send.key.target.campaign == *campaign).count();
-            let over = draw.sends.iter().filter(|send| is_over(send, ours)).map(|send| &send.key.target);
-            let left = draw.exits.iter().map(|(key, _)| key).chain(&draw.finished).chain(over);
+            let over = selection.sends.iter().filter(|send| is_over(send, ours)).map(|send| &send.key.target);
+            let left = selection.exits.iter().map(|(key, _)| key).chain(&selection.finished).chain(over);
             let ended = left.filter(|key| key.campaign == *campaign).count() > 0;
-            let halted = draw.halted.contains(campaign);
+            let halted = selection.halted.contains(campaign);
             if sent == 0 && !ended && !halted {
                 continue;
             }
             let taken = i32::try_from(sent).unwrap_or(i32::MAX);
             let (account_id, campaign_id) = (lane.account, *campaign);
-            rows.push(RunRow { account_id, campaign_id, day: draw.today, taken, ended, halted, at: draw.at });
+            rows.push(RunRow { account_id, campaign_id, day: selection.today, taken, ended, halted, at: selection.at });
         }
     }
     if !rows.is_empty() {
@@ -135,21 +143,25 @@ const SAVE_LANES: Batch<(LaneRow, WaitingRow)> = Batch::of_both(include_str!("cl
 
 /// Takes the accounts' quota, advances their pace, and sets each lane's next wake-up: the earliest instant at which a
 /// person is due in a run that may send.
-async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashSet<MessageKey>) -> Result<(), Error> {
+async fn lanes(
+    tx: &mut PgConnection,
+    selections: &[(&Lane, Selection)],
+    ours: &HashSet<MessageKey>,
+) -> Result<(), Error> {
     let (mut rows, mut waiting) = (Vec::new(), Vec::new());
     let mut unwell: BTreeMap<Timestamp, Vec<AccountId>> = BTreeMap::new();
-    for (lane, draw) in draws {
-        let sent = draw.sends.iter().filter(|send| ours.contains(&send.key)).count();
+    for (lane, selection) in selections {
+        let sent = selection.sends.iter().filter(|send| ours.contains(&send.key)).count();
         let stats = match u32::try_from(sent) {
             Ok(0) => lane.send_stats,
-            sent => lane.send_stats.handed(sent.unwrap_or(u32::MAX), draw.at, &lane.policy.safety),
+            sent => lane.send_stats.handed(sent.unwrap_or(u32::MAX), selection.at, &lane.policy.safety),
         };
         if stats.has_become_unwell(lane.send_stats, &lane.policy.safety) {
-            unwell.entry(draw.at).or_default().push(lane.account);
+            unwell.entry(selection.at).or_default().push(lane.account);
         }
-        rows.push(lane_row(lane, draw, sent, &stats));
-        let is_faulty = |campaign| draw.faults.iter().any(|(faulty, _)| *faulty == campaign);
-        waiting.extend(draw.not_before.iter().filter(|(campaign, _)| !is_faulty(*campaign)).filter_map(
+        rows.push(lane_row(lane, selection, sent, &stats));
+        let is_faulty = |campaign| selection.faults.iter().any(|(faulty, _)| *faulty == campaign);
+        waiting.extend(selection.not_before.iter().filter(|(campaign, _)| !is_faulty(*campaign)).filter_map(
             |(campaign, at)| Some(WaitingRow { account_id: lane.account, campaign_id: *campaign, not_before: (*at)? }),
         ));
     }
@@ -161,15 +173,15 @@ async fn lanes(tx: &mut PgConnection, draws: &[(&Lane, Selection)], ours: &HashS
     Ok(())
 }
 
-fn lane_row(lane: &Lane, draw: &Selection, sent: usize, stats: &SendStats) -> LaneRow {
+fn lane_row(lane: &Lane, selection: &Selection, sent: usize, stats: &SendStats) -> LaneRow {
     let small = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     LaneRow {
         account_id: lane.account,
-        day: draw.today,
+        day: selection.today,
         taken: small(sent),
-        slot: draw.pace.next_slot_at,
-        wave: small(draw.pace.wave),
-        wave_sent: number(draw.pace.wave_sent),
+        slot: selection.pace.next_slot_at,
+        wave: small(selection.pace.wave),
+        wave_sent: number(selection.pace.wave_sent),
         since: stats.since,
         handed: number(stats.now.handed),
         failed: number(stats.now.failed),

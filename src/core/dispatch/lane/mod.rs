@@ -7,7 +7,7 @@ mod selection;
 
 use std::sync::Arc;
 
-pub use self::selection::{Due, Selection, Send, draw};
+pub use self::selection::{Due, Selection, Send, select};
 use crate::core::dispatch::account_health::SendStats;
 use crate::core::dispatch::gate;
 use crate::core::dispatch::gate::{Hold, LaneRestriction, Question, Quota, Verdict};
@@ -132,7 +132,7 @@ pub fn batch_limit(lane: &Lane, run: &LaneRun, program: &Program, now: Timestamp
     }
 }
 
-/// Returns the gate question of [`draw()`] for its first candidate; `None` if the campaign is not in force.
+/// Returns the gate question of [`select()`] for its first candidate; `None` if the campaign is not in force.
 pub fn question(
     lane: &Lane,
     run: &LaneRun,

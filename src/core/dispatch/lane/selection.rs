@@ -62,7 +62,7 @@ pub struct Send {
 /// Decides for every due person, in their order.
 ///
 /// People of a higher priority go first. If more of them are due than were read, the others wait for a later selection.
-pub fn draw(lane: &Lane, runs: &[LaneRun], due: Due, program: &Program, now: Timestamp) -> Selection {
+pub fn select(lane: &Lane, runs: &[LaneRun], due: Due, program: &Program, now: Timestamp) -> Selection {
     let mut turn = Turn::new(lane, runs, program, now);
     let mut last = None;
     for candidate in due.candidates {
@@ -94,7 +94,7 @@ struct Turn<'a> {
     run_taken: BTreeMap<CampaignId, u32>,
     written: HashSet<ReferralId>,
     closed: HashSet<CampaignId>,
-    draw: Selection,
+    selection: Selection,
 }
 
 impl<'a> Turn<'a> {
@@ -108,7 +108,7 @@ impl<'a> Turn<'a> {
             run_taken: runs.iter().map(|run| (run.campaign, run.taken.of(today))).collect(),
             written: HashSet::new(),
             closed: HashSet::new(),
-            draw: Selection { at: now, today, pace: lane.pace_at(now), ..Selection::default() },
+            selection: Selection { at: now, today, pace: lane.pace_at(now), ..Selection::default() },
         }
     }
 
@@ -121,7 +121,7 @@ impl<'a> Turn<'a> {
     fn question(&self, (run, campaign): Place<'_>) -> Question {
         let taken = self.run_taken.get(&run.campaign).copied().unwrap_or_default();
         let question = self.asking.question(campaign, run, self.lane_taken, taken);
-        Question { next_slot_at: self.draw.pace.next_slot_at, ..question }
+        Question { next_slot_at: self.selection.pace.next_slot_at, ..question }
     }
 
     /// Returns true if a person of a higher priority was not read and could get a message.
@@ -138,20 +138,20 @@ impl<'a> Turn<'a> {
         let account = self.asking.lane.account;
         let target = TargetKey { account, campaign: run.campaign, referral: candidate.referral };
         if candidate.day > campaign.cadence.days() {
-            self.draw.finished.push(target);
+            self.selection.finished.push(target);
             return None;
         }
-        let mut person = candidate.person(self.draw.today);
+        let mut person = candidate.person(self.selection.today);
         if self.written.contains(&candidate.referral) {
-            person.last_written_on = Some(self.draw.today);
+            person.last_written_on = Some(self.selection.today);
         }
         let question = Question { person: Some(person), ..self.question(place) };
         match gate::decide(&question) {
-            Verdict::Exit(exit) => self.draw.exits.push((target, exit)),
+            Verdict::Exit(exit) => self.selection.exits.push((target, exit)),
             Verdict::Hold { reason, until } => {
                 let scope = reason.scope();
                 match scope {
-                    Scope::Person => self.draw.held.push((target, until.unwrap_or(question.day_ends_at))),
+                    Scope::Person => self.selection.held.push((target, until.unwrap_or(question.day_ends_at))),
                     Scope::Run => drop(self.closed.insert(run.campaign)),
                     Scope::Account => {}
                 }
@@ -161,7 +161,7 @@ impl<'a> Turn<'a> {
                 Ok(send) => self.take(send),
                 Err(text) => {
                     self.closed.insert(run.campaign);
-                    self.draw.faults.push((run.campaign, Detail::NotRendered { text }));
+                    self.selection.faults.push((run.campaign, Detail::NotRendered { text }));
                 }
             },
         }
@@ -173,8 +173,8 @@ impl<'a> Turn<'a> {
         *self.run_taken.entry(send.key.target.campaign).or_default() += 1;
         self.written.insert(send.key.target.referral);
         let Asking { lane, now } = self.asking;
-        self.draw.pace = pacing::after_message(&lane.policy.pacing, self.draw.pace, now, seed(&send.key));
-        self.draw.sends.push(send);
+        self.selection.pace = pacing::after_message(&lane.policy.pacing, self.selection.pace, now, seed(&send.key));
+        self.selection.sends.push(send);
     }
 
     /// Returns the result, with the instant to ask each run again.
@@ -186,14 +186,14 @@ impl<'a> Turn<'a> {
                 Some(Verdict::Send | Verdict::Exit(_)) => Some(self.asking.now),
                 Some(Verdict::Hold { reason, until }) => {
                     if reason == Hold::RunRestriction {
-                        self.draw.halted.push(run.campaign);
+                        self.selection.halted.push(run.campaign);
                     }
                     until
                 }
             };
-            self.draw.not_before.push((run.campaign, not_before));
+            self.selection.not_before.push((run.campaign, not_before));
         }
-        self.draw
+        self.selection
     }
 }
 
