@@ -147,7 +147,7 @@ async fn send(store: &Store, program: &Program, channels: &Arc<Channels>, now: T
             }
         };
         join_all((0..SENDERS).map(|_| claims())).await;
-        flight.land().await;
+        flight.drain().await;
     }
     sent.into_inner()
 }

@@ -57,26 +57,26 @@ mod tests {
         Claim { lanes, passed_over, crowd, ..Claim::default() }
     }
 
-    fn asks(reach: AdaptiveBatch) -> (u32, u32) {
-        let Batch { lanes, people, .. } = reach.within(BATCH);
+    fn asks(adaptive_batch: AdaptiveBatch) -> (u32, u32) {
+        let Batch { lanes, people, .. } = adaptive_batch.within(BATCH);
         (lanes, people)
     }
 
     #[test]
     fn it_settles_where_a_batch_is_filled() {
         // Hundreds of people wait in each of a hundred lanes.
-        let reach = AdaptiveBatch::default();
-        assert_eq!(asks(reach), (512, 256));
-        let reach = reach.after(&found(4, 96, 256), BATCH);
-        assert_eq!(asks(reach), (6, 256));
-        assert_eq!(reach.after(&found(4, 2, 256), BATCH), reach);
+        let adaptive_batch = AdaptiveBatch::default();
+        assert_eq!(asks(adaptive_batch), (512, 256));
+        let adaptive_batch = adaptive_batch.after(&found(4, 96, 256), BATCH);
+        assert_eq!(asks(adaptive_batch), (6, 256));
+        assert_eq!(adaptive_batch.after(&found(4, 2, 256), BATCH), adaptive_batch);
         // Then each lane has few people: more lanes fit, twice as many each time.
-        let reach = reach.after(&found(4, 2, 3), BATCH);
-        assert_eq!(asks(reach), (6, 6));
-        let reach = reach.after(&found(6, 0, 3), BATCH);
-        assert_eq!(asks(reach), (12, 6));
+        let adaptive_batch = adaptive_batch.after(&found(4, 2, 3), BATCH);
+        assert_eq!(asks(adaptive_batch), (6, 6));
+        let adaptive_batch = adaptive_batch.after(&found(6, 0, 3), BATCH);
+        assert_eq!(asks(adaptive_batch), (12, 6));
         // A lane that fills its request is asked for more.
-        assert_eq!(asks(reach.after(&found(12, 0, 6), BATCH)), (24, 12));
+        assert_eq!(asks(adaptive_batch.after(&found(12, 0, 6), BATCH)), (24, 12));
     }
 
     #[test]

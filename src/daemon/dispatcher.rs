@@ -61,7 +61,7 @@ struct State {
 struct InFlight {
     lanes: HashSet<AccountId>,
     messages: usize,
-    reach: AdaptiveBatch,
+    adaptive_batch: AdaptiveBatch,
 }
 
 /// Completed hand-overs whose outcomes are not saved yet.
@@ -164,15 +164,17 @@ impl Dispatcher {
         self.room().await;
         let apart = channels.call_out();
         let batch = if apart { Batch { people: batch.people.min(TOGETHER), ..batch } } else { batch };
-        let (busy, reach): (Vec<AccountId>, _) = {
+        let (busy, adaptive_batch): (Vec<AccountId>, _) = {
             let in_flight = self.state.in_flight();
-            (in_flight.lanes.iter().copied().collect(), in_flight.reach)
+            (in_flight.lanes.iter().copied().collect(), in_flight.adaptive_batch)
         };
         let (now, until) = (clock.now(), clock.now() + lease(speed));
-        let claim =
-            self.store.claim(program, reach.within(batch), Span::now(now), Terms { until, apart, busy: &busy }).await?;
+        let claim = self
+            .store
+            .claim(program, adaptive_batch.within(batch), Span::now(now), Terms { until, apart, busy: &busy })
+            .await?;
         let sent = Sent { messages: claim.messages.len(), lanes: claim.lanes };
-        self.state.in_flight().reach = reach.after(&claim, batch);
+        self.state.in_flight().adaptive_batch = adaptive_batch.after(&claim, batch);
         for messages in groups(claim.messages, apart) {
             let hold = self.hold(&messages, apart);
             let (channels, savers) = (Arc::clone(channels), self.savers.clone());
@@ -191,12 +193,12 @@ impl Dispatcher {
     }
 
     /// Waits until all messages in flight have completed and their outcomes are saved or given up.
-    pub async fn land(&self) {
+    pub async fn drain(&self) {
         self.wait_until(|in_flight| in_flight.messages == 0).await;
     }
 
     /// Waits for the next completion after this call.
-    pub fn landing(&self) -> impl Future<Output = ()> {
+    pub fn next_completion(&self) -> impl Future<Output = ()> {
         self.state.changed.notified()
     }
 

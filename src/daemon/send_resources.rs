@@ -11,10 +11,10 @@ use crate::store::{SenderName, Senders, Store};
 /// The senders and send resources of the last lookup.
 #[derive(Debug, Default)]
 pub struct SenderDirectory {
-    /// The manifest generation of `policies` and `means`.
+    /// The manifest generation of `policies` and `resources`.
     generation: Option<i64>,
     policies: Policies,
-    means: SendResources,
+    resources: SendResources,
     /// The manifest and facts generations of `senders`.
     senders_as_of: Option<(i64, i64)>,
     senders: Senders,
@@ -38,7 +38,7 @@ impl SenderDirectory {
     /// Returns the send resources of the campaigns, and the accounts by their numbers.
     pub(super) async fn by_what(&mut self, store: &Store) -> Result<(&SendResources, &Senders), store::Error> {
         self.senders(store).await?;
-        Ok((&self.means, &self.senders))
+        Ok((&self.resources, &self.senders))
     }
 
     /// Stores the names of numbers that are not stored yet.
@@ -62,7 +62,7 @@ impl SenderDirectory {
             let now = store.in_force().await?;
             self.generation = Some(now.generation);
             self.policies = now.desired.policies();
-            self.means = SendResources::of(&now.desired, &now.campaigns);
+            self.resources = SendResources::of(&now.desired, &now.campaigns);
         }
         Ok(())
     }

@@ -98,14 +98,14 @@ impl Supervisor {
             let (this, stop) = (self.clone(), stop.clone());
             loops.spawn(async move { this.enroll_loop(&stop).await });
         }
-        let flight = Dispatcher::new(self.store.clone());
+        let dispatcher = Dispatcher::new(self.store.clone());
         // These loops share one set of channels, so that the concurrency limits of a channel hold for the whole
         // process.
         let loaded = Arc::new(Mutex::new(Loaded::new(Arc::clone(&self.open))));
         for _ in 0..if self.roles.send { SENDERS } else { 0 } {
-            let (this, flight, stop) = (self.clone(), flight.clone(), stop.clone());
+            let (this, dispatcher, stop) = (self.clone(), dispatcher.clone(), stop.clone());
             let loaded = Arc::clone(&loaded);
-            loops.spawn(async move { this.send_loop(&loaded, &flight, &stop).await });
+            loops.spawn(async move { this.send_loop(&loaded, &dispatcher, &stop).await });
         }
         if self.roles.send {
             let (this, stop) = (self.clone(), stop.clone());
@@ -129,11 +129,11 @@ impl Supervisor {
 
     /// Reconciles while this process holds the lease of the leader election.
     async fn reconcile_in_turn(&self, stop: &CancellationToken) {
-        let candidate = LeaderElection::new(self.store.clone(), self.claim.source.clone());
-        let me = candidate.me().to_string();
+        let election = LeaderElection::new(self.store.clone(), self.claim.source.clone());
+        let me = election.me().to_string();
         let this = Self { store: self.store.acting(Some(&me)), ..self.clone() };
-        tokio::join!(candidate.run(stop), this.reconcile_loop(candidate.held(), stop));
-        candidate.step_down().await;
+        tokio::join!(election.run(stop), this.reconcile_loop(election.held(), stop));
+        election.step_down().await;
     }
 
     async fn reconcile_loop(&self, mut held: watch::Receiver<Option<Token>>, stop: &CancellationToken) {
@@ -267,14 +267,14 @@ impl Supervisor {
     }
 
     /// Claims and dispatches messages until `stop` is cancelled, then waits for the messages in flight.
-    async fn send_loop(&self, loaded: &Mutex<Loaded>, flight: &Dispatcher, stop: &CancellationToken) {
-        while stop.run_until_cancelled(flight.room()).await.is_some() {
-            let landing = flight.landing();
-            match self.send_tick(loaded, flight).await {
+    async fn send_loop(&self, loaded: &Mutex<Loaded>, dispatcher: &Dispatcher, stop: &CancellationToken) {
+        while stop.run_until_cancelled(dispatcher.room()).await.is_some() {
+            let next_completion = dispatcher.next_completion();
+            match self.send_tick(loaded, dispatcher).await {
                 // A lane whose message has completed since the claim may be due again.
                 Ok(0) => tokio::select! {
                     () = self.rest(stop, |due| due.send) => {}
-                    () = landing => {}
+                    () = next_completion => {}
                 },
                 Ok(_) => {}
                 Err(error) => {
@@ -283,17 +283,17 @@ impl Supervisor {
                 }
             }
         }
-        flight.land().await;
+        dispatcher.drain().await;
     }
 
     async fn send_tick(
         &self,
         loaded: &Mutex<Loaded>,
-        flight: &Dispatcher,
+        dispatcher: &Dispatcher,
     ) -> Result<usize, Box<dyn StdError + Send + Sync>> {
         let (program, channels) = loaded.lock().await.in_force(&self.store).await?;
         let at = self.store.now().await?;
-        let sent = flight.send(&program, &channels, BATCH, at).await?;
+        let sent = dispatcher.send(&program, &channels, BATCH, at).await?;
         if sent.messages > 0 {
             tracing::info!(messages = sent.messages, lanes = sent.lanes, "handing over");
         }

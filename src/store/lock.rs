@@ -4,7 +4,8 @@
 //! in the order of this list, and locks the rows of one table in the order of their keys. An `update` or a `delete`
 //! locks rows in any order, so a `select … order by … for update` goes before it.
 //!
-//! 1. The generation of the manifests, then the lease on reconciling. Only [`Store::apply`](super::Store::apply) takes both.
+//! 1. The generation of the manifests, then the lease on reconciling. Only [`Store::apply`](super::Store::apply) takes
+//!    both.
 //! 2. The advisory lock of imports, then either that of suppressions or that of overrides.
 //! 3. Inbound messages, conversations, suppressions, holds and confirmations.
 //! 4. Leases, then lanes. The row of a lane is the lock of its account: it covers the account's runs and targets.
@@ -113,8 +114,8 @@ pub(super) async fn lock_lanes(tx: &mut PgConnection, accounts: &[AccountId]) ->
     Ok(())
 }
 
-/// Locks the lanes of an import: those of `accounts` and, with `duplicates`, those of every account in the table `duplicate`. The
-/// claim skips these lanes until the commit.
+/// Locks the lanes of an import: those of `accounts` and, with `duplicates`, those of every account in the table
+/// `duplicate`. The claim skips these lanes until the commit.
 pub(super) async fn lock_lanes_of_import(
     tx: &mut PgConnection,
     accounts: &[i32],

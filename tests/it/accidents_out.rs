@@ -118,7 +118,7 @@ impl Way {
             let now = self.world.now;
             let kept = maintenance(self.world.store(), &program, &mut self.seen, now).await.unwrap();
             let sent = self.flight.send(&program, &channels, BATCH, (now, REAL)).await.unwrap();
-            self.flight.land().await;
+            self.flight.drain().await;
             if kept.is_nothing() && sent.lanes == 0 {
                 return;
             }
@@ -213,9 +213,9 @@ async fn accident_03_and_04_a_cap_of_two_lets_two_out_whoever_races_and_whatever
             tokio::spawn(async move {
                 let flight = Dispatcher::new(store);
                 while flight.send(&program, &channels, BATCH, (now, REAL)).await.unwrap().lanes > 0 {
-                    flight.land().await;
+                    flight.drain().await;
                 }
-                flight.land().await;
+                flight.drain().await;
             })
         });
         for one in racing.collect::<Vec<_>>() {
@@ -302,7 +302,7 @@ async fn accident_12_flights_that_overlap_send_everything_once() {
                 maintenance(&store, &program, &mut seen, now).await.unwrap();
                 flight.send(&program, &channels, BATCH, (now, REAL)).await.unwrap();
             }
-            flight.land().await;
+            flight.drain().await;
         })
     });
     for one in racing.collect::<Vec<_>>() {
@@ -328,7 +328,7 @@ async fn accident_13_a_run_is_not_finished_while_anything_is_on_its_way() {
     }
     let early = "select exists (select from run where phase = 'completed') and exists (select from message where state = 'sending')";
     assert!(!way.world.one::<bool>(early).await);
-    way.flight.land().await;
+    way.flight.drain().await;
     way.pass(TimeDelta::minutes(1)).await;
     assert_eq!(way.world.runs().await, ["c a1 completed drained"]);
     assert_eq!(way.accepted().len(), 2);
@@ -369,7 +369,7 @@ async fn accident_15_of_all_codes_two_opt_people_out_and_no_other() {
     let one_each = Batch { people: 1, ..BATCH };
     let sent = way.flight.send(&program, &channels, one_each, (way.world.now, REAL)).await.unwrap();
     assert_eq!(sent.messages, CODES.len() + 1);
-    way.flight.land().await;
+    way.flight.drain().await;
     let opted_out = |code: i64| matches!(code, 131_050 | 130_403);
     let expected: Vec<String> =
         codes().filter(|(code, _)| opted_out(*code)).map(|(_, account)| phone(account, 0)).collect();

@@ -75,7 +75,7 @@ async fn whoever_is_suppressed_waits_for_who_enrolls_and_nobody_waits_for_them()
     until(&world, &format!("select state = 'queued' from message where account_id = {ACCOUNTS}")).await;
     assert_eq!(world.count("suppression").await, 0);
     enrollment.commit().await.unwrap();
-    flight.land().await;
+    flight.drain().await;
     assert_eq!(world.count("suppression").await, 4);
     assert_eq!(world.count("message where state = 'failed'").await, 4);
 }
@@ -99,7 +99,7 @@ async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account
     until(&world, &format!("select state = 'sent' from message where account_id = {ACCOUNTS}")).await;
     assert_eq!(world.count("message where state = 'sending'").await, 4);
     apply.commit().await.unwrap();
-    flight.land().await;
+    flight.drain().await;
     assert_eq!(world.count("message where state = 'queued'").await, 4);
 }
 
@@ -123,7 +123,7 @@ async fn a_claim_that_some_lanes_fill_leaves_the_others_to_whoever_claims_beside
     let mut looked_at = Vec::new();
     for _ in 0..7 {
         let sent = flight.send(&program, &channels, batch, now).await.unwrap();
-        flight.land().await;
+        flight.drain().await;
         looked_at.push((sent.messages, sent.lanes));
     }
     // Two lanes fill a batch, and those for which there was no room come next. In the end each has four people: two lanes do
@@ -144,7 +144,7 @@ async fn whoever_is_cut_off_while_they_save_saves_again() {
     assert_eq!(world.one::<i64>(cut).await, 2);
     until(&world, &waiting(2)).await;
     apply.commit().await.unwrap();
-    flight.land().await;
+    flight.drain().await;
     assert_eq!(world.one::<i64>("select count(*) from message where state = 'queued'").await, 5);
 }
 
@@ -155,7 +155,7 @@ async fn where_saving_again_cannot_help_nobody_waits_for_it() {
     world.sql("alter table lease rename to gone").await;
     let began = Instant::now();
     turns.send_replace(ACCOUNTS);
-    flight.land().await;
+    flight.drain().await;
     // Attempts to save are made for more than ten seconds while Postgres is away.
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     assert_eq!(world.one::<i64>("select count(*) from message where state = 'sending'").await, 5);

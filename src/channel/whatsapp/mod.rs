@@ -115,8 +115,8 @@ impl Channel for WhatsappCloud {
     }
 }
 
-/// Completes an outcome. It keeps only the names that tell something new. It removes the token and the phone from the error, because Meta may repeat them. It widens the
-/// reaction if the number is shared.
+/// Completes an outcome. It keeps only the names that tell something new. It removes the token and the phone from the
+/// error, because Meta may repeat them. It widens the reaction if the number is shared.
 fn settled(outcome: Outcome, is_shared: bool, token: &str, message: &OutgoingMessage) -> Outcome {
     let phone = message.phone.dialled();
     match without(outcome, [token, phone, phone.trim_start_matches('+')].into_iter()) {

@@ -42,7 +42,7 @@ pub struct SendResources {
 impl SendResources {
     /// Returns the send resources that `desired` asks for; templates only of the campaigns that have an id in `ids`.
     pub fn of(desired: &Desired, ids: &BTreeMap<Name, CampaignId>) -> Self {
-        let mut means = Self::default();
+        let mut resources = Self::default();
         for (name, campaign) in &desired.campaigns {
             let shared = desired.sequences.get(&campaign.sequence).into_iter().flat_map(|sequence| &sequence.days);
             // A campaign's own day replaces the same day of its sequence.
@@ -51,17 +51,17 @@ impl SendResources {
             let templates: BTreeSet<Template> =
                 days.filter_map(|day| day.whatsapp_template.as_ref()).map(Template::of).collect();
             if let Some(id) = ids.get(name).filter(|_| !templates.is_empty()) {
-                means.templates.insert(*id, templates);
+                resources.templates.insert(*id, templates);
             }
         }
         for (name, channel) in &desired.channels {
             if let Channel::WhatsappCloud(spec) = channel {
                 let shared =
                     Shared { number: spec.phone_number_id.clone(), business: spec.business_account_id.clone() };
-                means.channels.insert(name.clone(), shared);
+                resources.channels.insert(name.clone(), shared);
             }
         }
-        means
+        resources
     }
 
     /// Returns the templates of a campaign.

@@ -131,7 +131,7 @@ impl Store {
             specs,
             order: &order,
             policies: &desired.policies(),
-            means: &SendResources::of(desired, &ids),
+            resources: &SendResources::of(desired, &ids),
             frozen: &frozen,
         };
         for _ in 0..if all { MOST_BATCHES } else { 1 } {

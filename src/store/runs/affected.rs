@@ -28,7 +28,7 @@ impl<'a> Affected<'a> {
 
     pub(super) async fn by(
         stops: &[&'a Restriction],
-        (means, senders): (&SendResources, &Senders),
+        (resources, senders): (&SendResources, &Senders),
         tx: &mut PgConnection,
     ) -> Result<Self, Error> {
         let mut this = Self::default();
@@ -36,7 +36,7 @@ impl<'a> Affected<'a> {
         for stop in stops {
             match &stop.subject {
                 Subject::Template { name, .. } => {
-                    this.using.extend(means.using(name).into_iter().map(|campaign| (name.as_str(), campaign)));
+                    this.using.extend(resources.using(name).into_iter().map(|campaign| (name.as_str(), campaign)));
                 }
                 Subject::Number(name) => {
                     numbers.insert((&stop.channel, name));
@@ -48,7 +48,7 @@ impl<'a> Affected<'a> {
             return Ok(this);
         }
         for (channel, number) in ids(tx, &numbers).await? {
-            let shared = Name::parse(&channel).ok().and_then(|channel| means.shared(&channel)?.number.as_deref());
+            let shared = Name::parse(&channel).ok().and_then(|channel| resources.shared(&channel)?.number.as_deref());
             this.everybody |= shared == Some(number.as_str());
             this.accounts.extend(senders.named(&number));
         }

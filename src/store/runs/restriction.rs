@@ -136,7 +136,7 @@ pub(super) async fn know(tx: &mut PgConnection, stops: &mut Restrictions, number
 pub(in crate::store) async fn note(
     tx: &mut PgConnection,
     reported: &[&Restriction],
-    (means, senders): (&SendResources, &Senders),
+    (resources, senders): (&SendResources, &Senders),
     now: Timestamp,
 ) -> Result<(), Error> {
     let mut last: BTreeMap<(&str, &Subject), &Restriction> = BTreeMap::new();
@@ -150,7 +150,7 @@ pub(in crate::store) async fn note(
         return Ok(());
     }
     let stops: Vec<&Restriction> = last.into_values().collect();
-    let affected = Affected::by(&stops, (means, senders), tx).await?;
+    let affected = Affected::by(&stops, (resources, senders), tx).await?;
     affected.lock(tx).await?;
     save(tx, &stops, &affected.using).await?;
     affected.look_again(tx, now).await

@@ -26,7 +26,7 @@ pub(in crate::store) async fn lift_for(
     lift_faults(tx, scope).await?;
     let mut lifted = Vec::new();
     if let (None, Some(campaign)) = (scope.account(), scope.campaign()) {
-        let templates: Vec<&Template> = program.means.templates(campaign).collect();
+        let templates: Vec<&Template> = program.resources.templates(campaign).collect();
         let by = program.campaign(campaign).and_then(|campaign| campaign.spec.channel.as_ref());
         lifted = lift(tx, Lifted::Templates(by, &templates)).await?;
     }

@@ -18,7 +18,7 @@ pub(in crate::store) struct Scene<'a> {
     pub(in crate::store) specs: Specs<'a>,
     pub(in crate::store) order: &'a Order,
     pub(in crate::store) policies: &'a Policies,
-    pub(in crate::store) means: &'a SendResources,
+    pub(in crate::store) resources: &'a SendResources,
     /// The campaigns that cannot run. Those whose spec is known are among `specs` too.
     pub(in crate::store) frozen: &'a FrozenCampaigns,
 }
@@ -29,7 +29,7 @@ impl<'a> Scene<'a> {
             specs: specs(program),
             order: &program.order,
             policies: &program.policies,
-            means: &program.means,
+            resources: &program.resources,
             frozen: &program.frozen,
         }
     }

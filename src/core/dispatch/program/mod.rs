@@ -31,7 +31,7 @@ pub struct Program {
     /// The ordering of the campaigns.
     pub order: Order,
     /// The send resources of the campaigns.
-    pub means: SendResources,
+    pub resources: SendResources,
     /// The channels that accept free text only within an open conversation.
     pub conversational: BTreeSet<Name>,
     /// The campaigns that cannot run.
@@ -74,12 +74,12 @@ impl Program {
             }
         }
         let order = Order::of(desired, ids);
-        let means = SendResources::of(desired, ids);
+        let resources = SendResources::of(desired, ids);
         let conversational =
             desired.channels.iter().filter(|(_, channel)| matches!(channel, Channel::WhatsappCloud(_)));
         let conversational = conversational.map(|(name, _)| name.clone()).collect();
         let policies = desired.policies();
-        Self { generation, revision, policies, order, means, conversational, frozen, campaigns }
+        Self { generation, revision, policies, order, resources, conversational, frozen, campaigns }
     }
 
     /// Returns the reason why the campaign of this name cannot run, if so.

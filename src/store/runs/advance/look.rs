@@ -179,7 +179,7 @@ pub(super) async fn peers(
 /// Returns the numbers by which accounts of `rows` may send.
 pub(super) fn senders(rows: &[RunRow], scene: &Scene<'_>) -> Vec<String> {
     let sender = |row: &RunRow| scene.policies.of(&row.external_id, &row.labels).sender.clone();
-    let own: BTreeSet<String> = rows.iter().filter_map(sender).chain(scene.means.numbers()).collect();
+    let own: BTreeSet<String> = rows.iter().filter_map(sender).chain(scene.resources.numbers()).collect();
     own.into_iter().collect()
 }
 
@@ -209,9 +209,9 @@ impl RunRow {
         };
         let by = spec.and_then(|spec| spec.channel.as_ref()).or(policy.channel.as_ref());
         let channel = by.and_then(|name| channels.get(name.as_str()));
-        let shared = by.and_then(|name| scene.means.shared(name));
+        let shared = by.and_then(|name| scene.resources.shared(name));
         let sender = by.and_then(|name| stops.of_sender(name.as_str(), policy.sender.as_deref(), shared));
-        let template = by.and_then(|name| stops.of_templates(name.as_str(), scene.means.templates(campaign)));
+        let template = by.and_then(|name| stops.of_templates(name.as_str(), scene.resources.templates(campaign)));
         let halted =
             self.halted()?.or_else(|| channel.map(ChannelRestriction::halted)).or_else(|| sender.map(halted_by));
         let ends = [self.halted_until, channel.map(|channel| channel.until), sender.and_then(|stop| stop.until)];
