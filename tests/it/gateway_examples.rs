@@ -329,6 +329,19 @@ async fn vonage_refuses_inside_a_200() {
 async fn infobip_says_by_group_and_name_what_it_refused() {
     let example = Example::of("infobip.yaml", "https://xxxxx.api.infobip.com");
     let said = |body| (200, NO_HEADER, body);
+    macro_rules! status {
+        ($group:literal, $group_name:literal, $name:literal) => {
+            said(concat!(
+                r#"{"messages": [{"messageId": "44", "status": {"groupId": "#,
+                $group,
+                r#", "groupName": ""#,
+                $group_name,
+                r#"", "name": ""#,
+                $name,
+                r#""}}]}"#
+            ))
+        };
+    }
     let cases = [
         (
             said(
@@ -342,48 +355,13 @@ async fn infobip_says_by_group_and_name_what_it_refused() {
             ),
             PAUSE_CHANNEL,
         ),
-        (
-            said(
-                r#"{"messages": [{"messageId": "44", "status": {"groupId": 5, "groupName": "REJECTED", "name": "REJECTED_SENDER"}}]}"#,
-            ),
-            PAUSE_CHANNEL,
-        ),
-        (
-            said(
-                r#"{"messages": [{"messageId": "44", "status": {"groupId": 5, "groupName": "REJECTED", "name": "REJECTED_DESTINATION"}}]}"#,
-            ),
-            LEAVE,
-        ),
-        (
-            said(
-                r#"{"messages": [{"messageId": "44", "status": {"groupId": 5, "groupName": "REJECTED", "name": "REJECTED_DND"}}]}"#,
-            ),
-            LEAVE,
-        ),
-        (
-            said(
-                r#"{"messages": [{"messageId": "44", "status": {"groupId": 5, "groupName": "REJECTED", "name": "REJECTED_FLOODING_FILTER"}}]}"#,
-            ),
-            SLOW,
-        ),
-        (
-            said(
-                r#"{"messages": [{"messageId": "44", "status": {"groupId": 5, "groupName": "REJECTED", "name": "REJECTED_SYSTEM_ERROR"}}]}"#,
-            ),
-            RETRY,
-        ),
-        (
-            said(
-                r#"{"messages": [{"messageId": "44", "status": {"groupId": 5, "groupName": "REJECTED", "name": "REJECTED_MESSAGE_TOO_LONG"}}]}"#,
-            ),
-            FAIL,
-        ),
-        (
-            said(
-                r#"{"messages": [{"messageId": "44", "status": {"groupId": 2, "groupName": "UNDELIVERABLE", "name": "UNDELIVERABLE_REJECTED_OPERATOR"}}]}"#,
-            ),
-            LEAVE,
-        ),
+        (status!(5, "REJECTED", "REJECTED_SENDER"), PAUSE_CHANNEL),
+        (status!(5, "REJECTED", "REJECTED_DESTINATION"), LEAVE),
+        (status!(5, "REJECTED", "REJECTED_DND"), LEAVE),
+        (status!(5, "REJECTED", "REJECTED_FLOODING_FILTER"), SLOW),
+        (status!(5, "REJECTED", "REJECTED_SYSTEM_ERROR"), RETRY),
+        (status!(5, "REJECTED", "REJECTED_MESSAGE_TOO_LONG"), FAIL),
+        (status!(2, "UNDELIVERABLE", "UNDELIVERABLE_REJECTED_OPERATOR"), LEAVE),
         (said("{}"), Uncertain),
         ((401, NO_HEADER, r#"{"requestError": {"serviceException": {"messageId": "UNAUTHORIZED"}}}"#), PAUSE_CHANNEL),
         ((429, "retry-after: 30", ""), slow(30)),

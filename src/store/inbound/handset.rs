@@ -62,13 +62,13 @@ pub(in crate::store) async fn whole(db: &mut PgConnection, phones: &BTreeSet<Pho
 /// Repeats each reply for the other phones of its handset. A START does not reach numbers that the person has left, nor
 /// the one they left it for: another person may have the number by now.
 pub(super) async fn spread(db: &mut PgConnection, replies: &[ReadReply]) -> Result<Vec<ReadReply>, Error> {
-    let of = |wanted: bool| {
-        let chosen = replies.iter().filter(move |reply| (reply.word == Reply::Start) == wanted);
+    let of = |is_start: bool| {
+        let chosen = replies.iter().filter(move |reply| (reply.word == Reply::Start) == is_start);
         chosen.map(|reply| reply.inbound.phone.as_str()).collect::<Vec<_>>()
     };
-    let others = (others_of(db, &of(false), true).await?, others_of(db, &of(true), false).await?);
+    let (of_others, of_starts) = (others(db, &of(false)).await?, others_of(db, &of(true), false).await?);
     let repeated = |reply: &ReadReply| {
-        let others = if reply.word == Reply::Start { &others.1 } else { &others.0 };
+        let others = if reply.word == Reply::Start { &of_starts } else { &of_others };
         let others = others.get(reply.inbound.phone.as_str()).into_iter().flatten();
         let by = |phone: &String| Inbound { phone: Phone::trusted(phone.clone()), ..reply.inbound.clone() };
         let others: Vec<_> = others.map(|phone| ReadReply { inbound: by(phone), word: reply.word }).collect();
