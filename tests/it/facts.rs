@@ -197,7 +197,7 @@ const LEFT: &str = "select concat_ws(' ', external_id, paid_at, is_current) from
 async fn an_event_does_what_an_import_of_the_same_would() {
     let (mut told, mut imported) = (world().await, world().await);
     for world in [&mut told, &mut imported] {
-        // An earlier registration of the person r2: the newest row goes on speaking for them.
+        // An earlier registration of the person r2, whose payment counts for the later one too.
         let early = "r0,a1,Paul,671000002,CM,2026-11-01T10:00:00Z,";
         import_referrals(world, MONDAY, &format!("{HEADER}\n{early}\n")).await;
         world.run_for(TimeDelta::hours(30)).await;
@@ -214,7 +214,7 @@ async fn an_event_does_what_an_import_of_the_same_would() {
         world.run_for(TimeDelta::days(2)).await;
     }
     assert_eq!(told.targets().await, imported.targets().await);
-    assert_eq!(told.targets().await, ["r1 welcome exited paid day 2", "r2 welcome completed day 2"]);
+    assert_eq!(told.targets().await, ["r1 welcome exited paid day 2", "r2 welcome exited paid day 2"]);
 }
 
 #[tokio::test]
@@ -241,4 +241,66 @@ async fn thousands_are_recorded_at_once() {
     assert_eq!(record(&world, &events).await, 6_000);
     assert_eq!(world.count("referral where paid_at is not null").await, 6_000);
     assert_eq!(world.store().facts_generation().await.unwrap(), 1);
+}
+
+/// Two rows of one person, who registered before the payments of these tests, in two spellings.
+const TWO_ROWS: &str = "id,account_id,name,phone,country,registered_at,paid_at,consent\n\
+                        r8,a1,Paul,+237671000008,CM,2026-11-20T10:00:00Z,,opted_in\n\
+                        r9,a1,Paul,671 00 00 08,CM,2026-11-21T10:00:00Z,,opted_in\n";
+
+async fn payers(world: &World) -> Vec<String> {
+    world.column("select external_id from referral where paid_at is not null order by 1").await
+}
+
+#[tokio::test]
+async fn a_payment_of_an_older_row_stops_the_messages_of_the_person() {
+    let mut world = world().await;
+    import_referrals(&world, MONDAY, TWO_ROWS).await;
+    world.run_for(TimeDelta::hours(30)).await;
+    let sent = world.channel.delivered().len();
+    assert_eq!(sent, 3, "one message for each person");
+    assert_eq!(record(&world, &[paid(&world, "r8", "2026-12-01T13:00:00Z").await]).await, 1);
+    assert_eq!(payers(&world).await, ["r8", "r9"]);
+    world.run_for(TimeDelta::days(2)).await;
+    assert_eq!(world.channel.delivered().len(), sent + 2, "the other two got their second day");
+}
+
+#[tokio::test]
+async fn a_payment_in_an_export_counts_for_every_row_that_registered_before_it() {
+    let world = world().await;
+    import_referrals(&world, MONDAY, TWO_ROWS).await;
+    let paid = "r8,a1,Paul,+237671000008,CM,2026-11-20T10:00:00Z,2026-11-25T10:00:00Z\n";
+    import_referrals(&world, MONDAY, &format!("{HEADER}\n{paid}")).await;
+    assert_eq!(payers(&world).await, ["r8", "r9"]);
+    // A row that an export adds later.
+    import_referrals(&world, MONDAY, &format!("{HEADER}\nr7,a1,Paul,00237671000008,CM,2026-11-22T10:00:00Z,\n")).await;
+    assert_eq!(payers(&world).await, ["r7", "r8", "r9"]);
+    // A row of another account, and a registration after the payment, are not paid.
+    world.account("a2").await;
+    import_referrals(
+        &world,
+        MONDAY,
+        &format!(
+            "{HEADER}\nr6,a1,Paul,+237671000008,CM,2026-11-26T10:00:00Z,\n\
+                  r5,a2,Paul,+237671000008,CM,2026-11-20T10:00:00Z,\n"
+        ),
+    )
+    .await;
+    assert_eq!(payers(&world).await, ["r7", "r8", "r9"]);
+}
+
+#[tokio::test]
+async fn a_younger_export_that_takes_a_payment_back_keeps_that_of_another_row() {
+    let world = world().await;
+    let rows = |paid_8: &str, at: &str| {
+        format!(
+            "id,account_id,name,phone,country,registered_at,paid_at,updated_at\n\
+             r8,a1,Paul,+237671000008,CM,2026-11-20T10:00:00Z,{paid_8},{at}\n\
+             r9,a1,Paul,671000008,CM,2026-11-21T10:00:00Z,,{at}\n"
+        )
+    };
+    import_referrals(&world, MONDAY, &rows("2026-11-25T10:00:00Z", "2026-11-26T10:00:00Z")).await;
+    assert_eq!(payers(&world).await, ["r8", "r9"]);
+    import_referrals(&world, MONDAY, &rows("2026-11-25T10:00:00Z", "2026-11-27T10:00:00Z")).await;
+    assert_eq!(payers(&world).await, ["r8", "r9"]);
 }

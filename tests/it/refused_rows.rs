@@ -223,3 +223,14 @@ async fn a_refused_row_brings_back_nothing_of_an_erased_person() {
     assert_eq!(report.heard, Heard::default());
     assert_eq!((suppressed(&world).await, held(&world).await), (vec![], vec![]));
 }
+
+#[tokio::test]
+async fn a_payment_in_a_refused_row_counts_for_every_row_of_the_person() {
+    let world = world().await;
+    let known = "q7,a1,Ada,+237671000607,,CM,,2026-11-20T10:00:00Z,,opted_in\n\
+                 q8,a1,Ada,671000607,,CM,,2026-11-21T10:00:00Z,,opted_in";
+    assert!(import(&world, known).await.rejected.is_empty());
+    let refused = "q7,a1,Ada,+237671000607,,CM,yesterday,2026-11-20T10:00:00Z,2026-11-28T10:00:00Z,opted_in";
+    assert_eq!(import(&world, refused).await.rejected.len(), 1);
+    assert_eq!(paid(&world).await, ["q7", "q8"]);
+}

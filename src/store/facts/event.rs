@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
+use super::payment;
 use crate::core::domain::{AccountId, ReferralId, Timestamp};
 use crate::store::lock::{lock_imports, lock_lanes};
 use crate::store::schedule::wake::wake;
@@ -34,9 +35,12 @@ impl Store {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to record facts"))?;
         lock_imports(&mut tx).await?;
         let mut touched = facts.save_payments(&mut tx, now).await?;
+        let paid: Vec<_> = facts.payments.keys().copied().collect();
+        let shared = payment::share(&mut tx, &paid).await?;
         touched.extend(facts.save_subscriptions(&mut tx, now).await?);
         touched.extend(facts.save_connections(&mut tx, now).await?);
         let changed = touched.len() as u64;
+        touched.extend(shared);
         touched.sort_unstable();
         touched.dedup();
         lock_lanes(&mut tx, &touched.iter().copied().map(AccountId).collect::<Vec<_>>()).await?;

@@ -10,6 +10,7 @@ use crate::core::domain::{
 };
 use crate::store::Error;
 use crate::store::facts::erased::reject;
+use crate::store::facts::payment;
 use crate::store::lock::lock_lanes_of_import;
 use crate::store::schedule::wake::wake;
 
@@ -105,7 +106,7 @@ const OVERTAKEN: &str = "with gone as (
 
 const CHANGED: &str = "create temp table changed on commit drop as
     select r.account_id, r.id, s.as_of, r.phone as old_phone, r.registered_at as old_registered_at,
-        r.consent as old_consent, m.*
+        r.consent as old_consent, r.paid_at as old_paid_at, m.*
     from staged s join referral r on r.external_id = s.external_id
     cross join lateral (select
         s.name, s.phone, s.dialled, s.country, s.registered_at,
@@ -192,6 +193,7 @@ pub(super) async fn merge(
     let heard = if concerned { signal::hear(tx, now).await? } else { signal::Done::default() };
     let mut touched: Vec<i32> = changed.iter().chain(&inserted).map(|(account, _)| *account).collect();
     touched.extend(heard.accounts);
+    touched.extend(payment::share_of_import(tx, concerned).await?);
     touched.sort_unstable();
     touched.dedup();
     // All lanes are locked in one pass. Two passes could deadlock with a transaction that locks them in order.
