@@ -2,9 +2,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use super::print;
 
@@ -27,8 +32,7 @@ impl OutFile {
         }
         match fs::metadata(path) {
             Ok(found) if !found.is_file() => {
-                let file = OpenOptions::new().write(true).open(path).with_context(cannot)?;
-                return Ok(Self::Direct(BufWriter::new(file)));
+                return Ok(Self::Direct(BufWriter::new(open(path).with_context(cannot)?)));
             }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -77,6 +81,32 @@ pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<bool> {
     let mut out = OutFile::create(path)?;
     let written = writeln!(out, "{text}").and_then(|()| out.finish());
     written.with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Opens what is no regular file. A pipe gets some time for its reader.
+fn open(path: &Path) -> io::Result<File> {
+    /// The longest wait for the reader of a pipe.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    /// The pause between two attempts.
+    const PAUSE: Duration = Duration::from_millis(50);
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let began = Instant::now();
+    loop {
+        match OpenOptions::new().write(true).custom_flags(flags).open(path) {
+            Ok(file) => {
+                rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
+                return Ok(file);
+            }
+            // The pipe has no reader.
+            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+                if began.elapsed() > PATIENCE {
+                    return Err(io::Error::other(format!("nobody read the pipe within {} s", PATIENCE.as_secs())));
+                }
+                sleep(PAUSE);
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Returns the path behind symbolic links, of which the last may lead to a file that does not exist yet.

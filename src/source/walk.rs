@@ -88,7 +88,15 @@ impl Found {
             }
             match fs::metadata(&path) {
                 Ok(target) if target.is_dir() => drop(below.insert(path, target)),
-                Ok(target) => self.add_manifest(path, target.file_type())?,
+                Ok(target) => {
+                    // An edit behind a link is an event only in the folder of its target.
+                    if is_manifest(&path)
+                        && let Some(folder) = path.canonicalize().ok().as_deref().and_then(Path::parent)
+                    {
+                        self.folders.insert(folder.to_owned());
+                    }
+                    self.add_manifest(path, target.file_type())?;
+                }
                 // An entry may vanish. A dangling link is an error only in place of a manifest.
                 Err(_) if !is_manifest(&path) || is_gone(&path) => {}
                 Err(source) => return Err(Error::Unreadable { path, source }),
