@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
+use crate::core::domain::hex;
 use crate::core::lifecycle::outcome::Outcome;
 
 /// The replacement of a word.
@@ -67,7 +68,7 @@ fn encodings(word: &str) -> Vec<String> {
     // Gateways print an encoded credential inside JSON or a URL, too.
     let standard = STANDARD.encode(word);
     forms.extend([standard.replace('/', "\\/"), percent(&standard, |byte| format!("%{byte:02X}"))]);
-    let hex: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(word.as_bytes());
     forms.extend([hex.to_ascii_uppercase(), hex]);
     forms.retain(|form| !form.is_empty());
     forms

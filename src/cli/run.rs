@@ -157,9 +157,10 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
         }
     }
     drop(guest);
-    match tokio::time::timeout(CLOSE, database.close()).await {
-        Ok(closed) => closed?,
-        Err(_) => tracing::warn!("the database did not let go in time"),
+    if let Ok(closed) = tokio::time::timeout(CLOSE, database.close()).await {
+        closed?;
+    } else {
+        tracing::warn!("the database did not let go in time");
     }
     tracing::info!("stopped");
     Ok(Exit::Fine)

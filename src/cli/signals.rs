@@ -70,7 +70,7 @@ impl Signals {
         }
     }
 
-    #[expect(clippy::exit, reason = "the process must end although parts of it may be blocked for ever")]
+    /// Ends the process although parts of it may be blocked for ever.
     async fn obey(mut self, stop: &CancellationToken) {
         self.next().await;
         stop.cancel();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// The duration of a pass after which the reconciler counts as stuck. A pass over 10,000 campaigns takes a second.
-const STUCK: Duration = Duration::from_secs(60);
+const STUCK: Duration = Duration::from_mins(1);
 /// The interval between two looks.
 const LOOK: Duration = Duration::from_secs(5);
 

@@ -44,7 +44,7 @@ impl RequestTemplate {
             Ok(used.unwrap_or_default())
         };
         let used = within_bounds(source, parse)??;
-        Ok(Self { used, environment })
+        Ok(Self { environment, used })
     }
 
     /// Returns true if the template uses the variable.

@@ -14,7 +14,7 @@ use crate::source::directory::{MAX_TOTAL_BYTES, shown};
 use crate::source::walk::{MAX_ENTRIES, MAX_FILES, is_manifest};
 
 /// The time limit of one run of git on the objects of a repository.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// The longest output that is read as a whole.
 const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
 /// The longest entry of a listing, with its path.

@@ -97,7 +97,7 @@ pub(super) fn streamed<T>(
     let group = Group::of(&child);
     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (stdin, Some(stdout), Some(stderr)) = pipes else { return Err(io::Error::other("git has no output")) };
-    let (result, killed, errors) = thread::scope(|scope| {
+    let (result, is_late, errors) = thread::scope(|scope| {
         // A thread writes, because git answers before it has read everything; it ends with the command.
         scope.spawn(move || stdin.map(|mut stdin| io::Write::write_all(&mut stdin, input)));
         let errors = scope.spawn(move || {
@@ -124,12 +124,12 @@ pub(super) fn streamed<T>(
             done.send(()).ok();
         }
         drop(done);
-        let killed = killer.join().unwrap_or(true);
-        ((result, status), killed, errors.join().unwrap_or_default())
+        let is_late = killer.join().unwrap_or(true);
+        ((result, status), is_late, errors.join().unwrap_or_default())
     });
     let (result, status) = result;
     let status = status.map_or_else(|| child.wait(), Ok)?;
-    Ok(Streamed { read: (!killed).then_some(result), succeeded: status.success(), stderr: errors })
+    Ok(Streamed { read: (!is_late).then_some(result), succeeded: status.success(), stderr: errors })
 }
 
 /// Returns git's message on one line and without its `fatal: `.

@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_pattern_finds_the_phone_in_any_spelling_and_whole_names() {
         let phone = Phone::trusted("+237671000001".to_owned());
-        let pattern = pattern(&phone, &["Paul O'Neil (fils)".to_owned(), "".to_owned()]);
+        let pattern = pattern(&phone, &["Paul O'Neil (fils)".to_owned(), String::new()]);
         assert_eq!(
             pattern,
             "(?:^|\\W)O\\'Neil(?:\\W|$)|(?:^|\\W)Paul(?:\\W|$)|(?:^|\\W)Paul\\s+O\\'Neil\\s+\\(fils\\)(?:\\W|$)|\
