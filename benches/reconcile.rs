@@ -22,7 +22,7 @@ use relance::core::domain::{SourceId, Timestamp};
 use relance::core::plan::Plan;
 use relance::daemon::Sandbox;
 use relance::daemon::reconcile::{By, Outcome, compare, reconcile};
-use relance::daemon::{Loaded, Roles, Supervisor, maintenance};
+use relance::daemon::{Loaded, Pulse, Roles, Supervisor, maintenance};
 use relance::facts;
 use relance::facts::import;
 use relance::source::{Claim, Source};
@@ -223,6 +223,7 @@ async fn daemon(store: &Store, source: Source, edited: &Path, psql: &mut PgConne
         roles: Roles { send: false, enroll: false, serve: false, ..Roles::ALL },
         wake: Arc::new(Notify::new()),
         posted: Arc::default(),
+        pulse: Pulse::default(),
     };
     let stop = CancellationToken::new();
     let (running, stopped) = (supervisor.clone(), stop.clone());

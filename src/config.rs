@@ -20,10 +20,12 @@ pub struct Config {
     pub cache: Option<PathBuf>,
     /// `PATH`.
     pub path: Vec<PathBuf>,
-    /// `NO_COLOR` is not empty.
+    /// `NO_COLOR` is not empty, or `TERM` is `dumb`: a terminal that shows escape codes as they are.
     pub no_color: bool,
     /// `RELANCE_LOG`: the events to log, as a filter for `tracing_subscriber::EnvFilter`.
     pub log: Option<String>,
+    /// `TMPDIR`, else the system's folder for temporary files.
+    pub temporary: PathBuf,
     /// `USER`: the actor of orders from this terminal.
     pub user: Option<String>,
 }
@@ -44,7 +46,9 @@ impl Config {
             offline: env::var_os("RELANCE_OFFLINE").is_some_and(|value| !value.is_empty() && value != "0"),
             cache: cache(),
             path: env::split_paths(env::var_os("PATH").as_deref().unwrap_or(OsStr::new(""))).collect(),
-            no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+                || env::var_os("TERM").is_some_and(|terminal| terminal == "dumb"),
+            temporary: env::temp_dir(),
             log: env::var("RELANCE_LOG").ok(),
             user: env::var("USER").ok().filter(|user| !user.trim().is_empty()),
         }

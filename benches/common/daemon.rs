@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use relance::channel::Open;
 use relance::core::domain::SourceId;
-use relance::daemon::{Roles, Supervisor};
+use relance::daemon::{Pulse, Roles, Supervisor};
 use relance::source::{Claim, Source};
 use relance::store::Store;
 use tokio::sync::Notify;
@@ -21,5 +21,6 @@ pub(crate) fn daemon(store: &Store, open: Open, roles: Roles) -> Supervisor {
         roles,
         wake: Arc::new(Notify::new()),
         posted: Arc::default(),
+        pulse: Pulse::default(),
     }
 }

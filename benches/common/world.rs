@@ -75,7 +75,7 @@ pub(crate) async fn import_people(store: &Store, people: Range<u32>, accounts: u
 /// Applies `tree` and returns the program in force.
 pub(crate) async fn apply(store: &Store, tree: &str, open: &Open, now: Timestamp) -> Arc<Program> {
     let files = vec![SourceFile { path: "tree.yaml".to_owned(), bytes: tree.as_bytes().to_vec() }];
-    let checked = manifest::check(&Sources { files });
+    let checked = manifest::check(&Sources::from(files));
     assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
     let in_force = store.in_force().await.unwrap();
     let plan = plan::plan(&checked.desired.to_objects(), &in_force.objects, &BTreeMap::new());

@@ -6,6 +6,7 @@
 mod concurrency;
 pub mod fake_graph;
 mod http;
+mod masking;
 pub mod notify;
 pub mod outgoing;
 mod refusal_text;

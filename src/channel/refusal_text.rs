@@ -1,10 +1,9 @@
-//! Texts of refusals: the wait and the reason that they state, without personal data and secrets.
+//! Texts of refusals: the wait and the reason that they state.
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta};
 
 use crate::channel::outgoing::Reply;
 use crate::core::domain::Timestamp;
-use crate::core::lifecycle::outcome::Outcome;
 
 /// The longest wait that a limit may impose.
 const LONGEST: TimeDelta = TimeDelta::hours(24);
@@ -51,27 +50,12 @@ pub(super) fn short(text: &str) -> String {
     if line.chars().count() <= MAX_ERROR { line } else { line.chars().take(MAX_ERROR).chain(['…']).collect() }
 }
 
-/// Replaces `words`, which identify a person or grant access, in the error of an outcome.
-pub(super) fn without<'a>(outcome: Outcome, words: impl Iterator<Item = &'a str>) -> Outcome {
-    let words = words.filter(|word| !word.is_empty());
-    let clean = |error| words.fold(error, |error: String, word| error.replace(word, "…"));
-    match outcome {
-        Outcome::Refused(mut refusal) => {
-            refusal.error = clean(refusal.error);
-            Outcome::Refused(refusal)
-        }
-        Outcome::Unknown { error } => Outcome::Unknown { error: clean(error) },
-        accepted @ Outcome::Accepted { .. } => accepted,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
 
-    use super::{retry_after, without};
+    use super::retry_after;
     use crate::channel::outgoing::Reply;
-    use crate::core::lifecycle::outcome::{Outcome, Reaction};
 
     type Header<'a> = (&'static str, &'a str);
 
@@ -104,15 +88,5 @@ mod tests {
             assert_eq!(wait(headers), expected.map(TimeDelta::seconds), "{headers:?}");
         }
         assert_eq!(retry_after(&reply(&[at("Wed, 21 Oct 2026 07:29:30 GMT")]), None), None);
-    }
-
-    #[test]
-    fn no_error_names_a_person_or_lets_one_in() {
-        let words = || ["hunter2", "+237671000001", "237671000001", ""].into_iter();
-        let text = || "answered 400: +237671000001 (237671000001) by hunter2".to_owned();
-        let refused = without(Outcome::refused(text(), Reaction::FailDay), words());
-        assert_eq!(refused, Outcome::refused("answered 400: … (…) by …", Reaction::FailDay));
-        let unknown = without(Outcome::Unknown { error: text() }, words());
-        assert_eq!(unknown, Outcome::Unknown { error: "answered 400: … (…) by …".to_owned() });
     }
 }

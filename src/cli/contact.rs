@@ -1,6 +1,5 @@
 //! `relancectl contact`: shows, exports and erases everything known about one person.
 
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -11,7 +10,7 @@ use super::database::Database;
 use super::layout::{facts, footer, maybe, section, when};
 use super::output::Format;
 use super::table::{counted, one_line, time, whole};
-use super::{Exit, Global, actor, phones, print};
+use super::{Exit, Global, actor, out_file, phones, print};
 use crate::config::Config;
 use crate::core::domain::{Country, Phone, Timestamp};
 use crate::store::{Erased, query as look};
@@ -49,7 +48,7 @@ pub struct ShowArgs {
 pub struct ExportArgs {
     #[command(flatten)]
     who: Who,
-    /// Write to this file instead of standard output
+    /// Write to this file instead of standard output, which `-` stands for
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -100,8 +99,9 @@ async fn export(args: &ExportArgs, global: &Global, config: &Config) -> anyhow::
         print::line(&json);
         return Ok(Exit::Fine);
     };
-    fs::write(path, json + "\n").with_context(|| format!("cannot write `{}`", path.display()))?;
-    print::note(&format!("contact: wrote `{}`", path.display()));
+    if out_file::write(path, &json)? {
+        print::note(&format!("contact: wrote `{}`", path.display()));
+    }
     Ok(Exit::Fine)
 }
 

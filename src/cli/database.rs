@@ -4,9 +4,9 @@ use std::env;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
-use super::{Global, print, server_programs};
+use super::{Global, print, server_programs, workspace};
 use crate::config::Config;
 use crate::postgres as embedded;
 use crate::postgres::{Durability, GRACE, Options, Server, Started};
@@ -84,13 +84,41 @@ pub(super) async fn look(global: &Global, config: &Config, connections: u32) -> 
 
 /// Finds or starts the private server, and prints a line when it starts one.
 pub(super) async fn private(config: &Config) -> anyhow::Result<Server> {
-    start(options(config, DIR, Durability::Full)?).await
+    let server = start(options(config, DIR, Durability::Full)?).await?;
+    workspace::close()?;
+    Ok(server)
 }
 
 /// Does the same as [`private`], for data that may be lost in a crash of the machine.
 pub(super) async fn disposable(config: &Config) -> anyhow::Result<Server> {
-    let options = options(config, SCRATCH_DIR, Durability::Disposable)?;
-    start(Options { grace: SCRATCH_GRACE, ..options }).await
+    let mut options = options(config, SCRATCH_DIR, Durability::Disposable)?;
+    let is_here = workspace::may_be_written();
+    if !is_here {
+        let temporary = &config.temporary;
+        let nowhere = || format!("this folder cannot be written, and neither can {}", temporary.display());
+        options.dir = workspace::elsewhere(temporary).with_context(nowhere)?;
+    }
+    let place = options.dir.clone();
+    let server =
+        start(Options { grace: SCRATCH_GRACE, ..options }).await.map_err(|error| match error.downcast_ref() {
+            // The advice to name a database would not help: these databases are never in one that was named.
+            Some(embedded::Error::NamelessUser { uid }) => anyhow!(nameless(*uid)),
+            _ if is_here => error,
+            _ => error.context(format!("no server for temporary databases in {}", place.display())),
+        })?;
+    if is_here {
+        workspace::close()?;
+    }
+    Ok(server)
+}
+
+/// Returns what a user without an entry in the user database can do.
+fn nameless(uid: u32) -> String {
+    format!(
+        "user {uid} has no entry in the user database, without which PostgreSQL cannot make a cluster\n  \
+         add one: echo 'relance:x:{uid}:0::/tmp:/sbin/nologin' >> /etc/passwd\n  \
+         or allow user namespaces and install `unshare` (util-linux), with which relance does without"
+    )
 }
 
 async fn start(options: Options) -> anyhow::Result<Server> {

@@ -95,6 +95,9 @@ async fn reset(config: &Config, yes: bool) -> anyhow::Result<Exit> {
     if Server::status(Path::new(database::DIR))?.in_use {
         bail!("another relancectl uses the private Postgres: stop that one first");
     }
+    if yes {
+        spawn_blocking(|| Server::take_over(Path::new(database::DIR))).await??;
+    }
     let server = database::private(config).await?;
     if !yes && Store::contents(&server.url(embedded::DATABASE)).await? == Contents::RealData {
         bail!("the database holds real data; if all of it may go, say `relancectl db reset --yes`");

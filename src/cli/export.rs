@@ -1,13 +1,12 @@
 //! `relancectl export`: writes the contents of the database to a file.
 
-use std::fs::{self, File};
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::database::Looked;
+use super::out_file::OutFile;
 use super::table::{counted, time, whole};
 use super::{Exit, Global, database, print};
 use crate::config::Config;
@@ -23,7 +22,7 @@ pub enum Export {
 
 #[derive(Debug, Args)]
 pub struct StateArgs {
-    /// Write to this file instead of standard output
+    /// Write to this file instead of standard output, which `-` stands for
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Also export this imported extra column, repeatable [default: only the columns that campaigns in force filter by]
@@ -59,14 +58,11 @@ async fn state(args: StateArgs, global: &Global, config: &Config) -> anyhow::Res
         state::export(&store, &attributes, print::stream()).await?;
         return Ok(Exit::Fine);
     };
-    // The export goes to a file beside the target, so that an older export stays intact until this one is complete.
-    let mut unfinished = path.clone().into_os_string();
-    unfinished.push(".part");
-    let file =
-        File::create(&unfinished).with_context(|| format!("cannot write `{}`", Path::new(&unfinished).display()))?;
-    let exported = state::export(&store, &attributes, BufWriter::new(file)).await?;
-    fs::rename(&unfinished, path).with_context(|| format!("cannot write `{}`", path.display()))?;
-    print::note(&format!("export: wrote `{}`: {}", path.display(), what(&exported)));
+    let mut file = OutFile::create(path)?;
+    let exported = state::export(&store, &attributes, &mut file).await?;
+    if file.finish().with_context(|| format!("cannot write `{}`", path.display()))? {
+        print::note(&format!("export: wrote `{}`: {}", path.display(), what(&exported)));
+    }
     Ok(Exit::Fine)
 }
 

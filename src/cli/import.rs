@@ -21,6 +21,8 @@ use crate::store::Age;
 
 /// Number of rejections that the summary shows for each column.
 const EXAMPLES: usize = 3;
+/// The number of columns whose rejections are shown.
+const COLUMNS: usize = 50;
 
 #[derive(Debug, clap::Args)]
 pub struct Import {
@@ -138,7 +140,7 @@ pub(super) fn rejections(rejected: &[Rejection]) -> String {
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["COLUMN", "REJECTED", "LINE", "VALUE", "REASON"]);
-    for (column, rejections) in &columns {
+    for (column, rejections) in columns.iter().take(COLUMNS) {
         for (at, rejection) in rejections.iter().take(EXAMPLES).enumerate() {
             let (column, count) = if at == 0 { (*column, rejections.len().to_string()) } else { ("", String::new()) };
             let value = rejection.value.replace(char::is_control, " ");
@@ -148,7 +150,8 @@ pub(super) fn rejections(rejected: &[Rejection]) -> String {
     for column in table.column_iter_mut().skip(1).take(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    table.trim_fmt()
+    let more = columns.len().saturating_sub(COLUMNS);
+    table.trim_fmt() + &if more == 0 { String::new() } else { format!("\n … and {more} more columns") }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod layout;
 mod log;
 mod logging;
 mod operator;
+mod out_file;
 mod output;
 mod overrides;
 mod phones;
@@ -41,14 +42,17 @@ mod schema;
 mod scratch;
 mod send_test;
 pub mod server_programs;
+mod signals;
 mod simulate;
 mod source;
 mod suppress;
 mod table;
 mod test;
 mod validate;
+mod workspace;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use self::exit::Exit;
 pub use self::global::Global;
@@ -134,6 +138,30 @@ pub enum Command {
     FakeGraph(fake_graph::FakeGraphArgs),
 }
 
+/// Parses the command line of this process. A mistake ends the process with a sentence.
+///
+/// Hidden commands are for the program itself, so they are never suggested.
+#[must_use]
+pub fn parse() -> Cli {
+    let hidden: Vec<String> =
+        Cli::command().get_subcommands().filter(|it| it.is_hide_set()).map(|it| it.get_name().to_owned()).collect();
+    Cli::try_parse().unwrap_or_else(|mut error| {
+        let suggested = match error.get(ContextKind::SuggestedSubcommand) {
+            Some(ContextValue::String(name)) => vec![name.clone()],
+            Some(ContextValue::Strings(names)) => names.clone(),
+            _ => Vec::new(),
+        };
+        if suggested.iter().any(|name| hidden.contains(name)) {
+            let names = suggested.into_iter().filter(|name| !hidden.contains(name)).collect::<Vec<_>>();
+            error.remove(ContextKind::SuggestedSubcommand);
+            if !names.is_empty() {
+                error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(names));
+            }
+        }
+        error.exit()
+    })
+}
+
 /// Runs one command line and returns the exit code of the process.
 pub async fn run(cli: Cli) -> Exit {
     let global = &cli.global;
@@ -169,7 +197,8 @@ pub async fn run(cli: Cli) -> Exit {
         Command::KeepPostgres(command) => keep_postgres::run(command).await,
         Command::FakeGraph(args) => fake_graph::run(args).await,
     };
-    result.unwrap_or_else(|error| {
+    let finished = result.and_then(|exit| print::finish().map(|()| exit));
+    finished.unwrap_or_else(|error| {
         print::error(&error);
         Exit::Environment
     })

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -12,16 +12,18 @@ use tokio_util::sync::CancellationToken;
 use super::database::Database;
 use super::demo::Demo;
 use super::demo::whatsapp::Guest;
+use super::signals::stop_on_signals;
 use super::source::SourceArgs;
 use super::{Exit, Global, demo, logging};
 use crate::channel::notify::Courier;
 use crate::channel::outgoing::Outgoing;
 use crate::channel::whatsapp::WhatsappCloud;
-use crate::channel::{Channel, Http, Open, Smtp, Withheld};
+use crate::channel::{Channel, HAND_OVER, Http, Open, Smtp, Withheld};
 use crate::config::Config;
+use crate::core::diagnostic::did_you_mean;
 use crate::core::domain::Period;
 use crate::core::manifest::desired::Channel as Spec;
-use crate::daemon::{Roles, Sandbox, Supervisor};
+use crate::daemon::{Pulse, Roles, Sandbox, Supervisor};
 use crate::server::Server;
 use crate::source::Source;
 use crate::store::{Speed, Store};
@@ -29,7 +31,10 @@ use crate::store::{Speed, Store};
 /// Database connections of a daemon: one for each loop, some for webhook requests, and some spare.
 const CONNECTIONS: u32 = 12;
 /// The time a shutdown waits for hand-overs in flight. Unrecorded ones become uncertain.
-const DRAIN: Duration = Duration::from_secs(30);
+const DRAIN: Duration = Duration::from_secs(22);
+/// The time a shutdown waits for the connections and the private server, which its keeper stops otherwise.
+const CLOSE: Duration = Duration::from_secs(5);
+const _: () = assert!(HAND_OVER.as_secs() < DRAIN.as_secs(), "a shutdown waits longer than a hand-over takes");
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -40,9 +45,11 @@ pub struct RunArgs {
     /// Run the clock this many times as fast as real time; only for databases that send nothing real
     #[arg(long, value_name = "N", conflicts_with = "demo")]
     speed: Option<f64>,
-    /// Roles of this process
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Reconcile, Role::Enroll, Role::Send])]
-    roles: Vec<Role>,
+    /// Roles of this process, with commas or spaces between them: `reconcile` (watch the files and apply them; among
+    /// several daemons, one at a time does), `enroll` (enroll people and move runs on), `send` (send messages, and the
+    /// notifications that notifiers request), `serve` (receive webhooks; needs --listen, which implies it)
+    #[arg(long, value_name = "ROLES", default_value = "reconcile,enroll,send", value_parser = parse_roles)]
+    roles: Parsed,
     /// Address to listen at for webhooks, as in `127.0.0.1:8080`; port 0 takes a free one
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
@@ -56,16 +63,28 @@ pub struct RunArgs {
     log_format: logging::Format,
 }
 
+/// The roles of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parsed(Vec<Role>);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Role {
-    /// Watch the files and apply them; among several daemons, one at a time does
     Reconcile,
-    /// Enroll people and move runs through their lifecycle
     Enroll,
-    /// Send messages, and the notifications that notifiers request
     Send,
-    /// Receive webhooks; needs --listen, which implies it
     Serve,
+}
+
+/// Parses roles with commas, spaces or both between them.
+fn parse_roles(text: &str) -> Result<Parsed, String> {
+    const KNOWN: [&str; 4] = ["reconcile", "enroll", "send", "serve"];
+    let words = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
+    let role = |word: &str| {
+        let hint = did_you_mean(word, KNOWN).unwrap_or_else(|| format!("roles are `{}`", KNOWN.join("`, `")));
+        Role::from_str(word, true).map_err(|_| format!("there is no role `{word}`; {hint}"))
+    };
+    let roles = words.map(role).collect::<Result<Vec<_>, _>>()?;
+    if roles.is_empty() { Err(format!("name a role at least: `{}`", KNOWN.join("`, `"))) } else { Ok(Parsed(roles)) }
 }
 
 pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyhow::Result<Exit> {
@@ -77,7 +96,10 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     // The fake Graph API needs an address to which it reports receipts.
     let anywhere = (args.demo == Some(Demo::Whatsapp)).then_some(SocketAddr::from(([127, 0, 0, 1], 0)));
     let listen = args.listen.or(anywhere);
-    let roles = roles(&args.roles, listen)?;
+    let roles = roles(&args.roles.0, listen)?;
+    if let Some(url) = global.database_url() {
+        Store::refuse_few_connections(url, CONNECTIONS).await?;
+    }
     let database = if args.demo.is_some() {
         demo::prepare(global, config, &global.directories(), CONNECTIONS).await?
     } else {
@@ -111,25 +133,35 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
         roles,
         wake: Arc::new(Notify::new()),
         posted,
+        pulse: Pulse::default(),
     };
     let (now, speed) = database.store.now().await?;
     if speed != Speed(1.0) && args.demo.is_none() {
         tracing::warn!("the clock of this database runs {} times as fast as time does", speed.0);
     }
     tracing::info!(clock = %now.format("%Y-%m-%d %H:%M:%S UTC"), speed = speed.0, "running");
-    let work = async { tokio::join!(supervisor.run(&stop), serve(server, &stop)) };
-    tokio::pin!(work);
-    tokio::select! {
-        _ = &mut work => {}
-        () = stop.cancelled() => {
-            tracing::info!("stopping: no new claims, waiting for what is being handed over");
-            if tokio::time::timeout(DRAIN, work).await.is_err() {
-                tracing::warn!("some hand-overs did not end in time; their messages will be uncertain");
+    let pulse = supervisor.pulse.clone();
+    let server = server.map(|server| server.complaining(Arc::new(move || pulse.complaint())));
+    // What is left of the work ends with this block, and gives its connections back.
+    {
+        let work = async { tokio::join!(supervisor.run(&stop), serve(server, &stop)) };
+        tokio::pin!(work);
+        tokio::select! {
+            _ = &mut work => {}
+            () = stop.cancelled() => {
+                tracing::info!("stopping: no new claims, waiting for what is being handed over");
+                if tokio::time::timeout(DRAIN, work).await.is_err() {
+                    tracing::warn!("some hand-overs did not end in time; their messages will be uncertain");
+                }
             }
         }
     }
     drop(guest);
-    database.close().await?;
+    if let Ok(closed) = tokio::time::timeout(CLOSE, database.close()).await {
+        closed?;
+    } else {
+        tracing::warn!("the database did not let go in time");
+    }
     tracing::info!("stopped");
     Ok(Exit::Fine)
 }
@@ -144,6 +176,13 @@ fn some_time(text: &str) -> Result<Period, String> {
 async fn hurry(store: &Store, speed: f64) -> anyhow::Result<()> {
     if !(speed.is_finite() && (0.001..=100_000.0).contains(&speed)) {
         bail!("--speed {speed} is out of range: use 0.001 to 100000");
+    }
+    // A clock that was set before is that of a database for trials.
+    if store.has_people().await? && store.is_real_time().await? && !store.is_demo().await? {
+        bail!(
+            "--speed is for trials, and the database here has people: their messages would never leave, and their days \
+             would be over in minutes; begin with an empty database"
+        );
     }
     let (now, _) = store.now().await?;
     store.set_clock(now, Speed(speed)).await?;
@@ -189,20 +228,19 @@ pub(super) async fn channels(store: Store) -> anyhow::Result<Open> {
     }))
 }
 
-/// Returns a token that the first SIGINT or SIGTERM cancels.
-fn stop_on_signals() -> anyhow::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
+#[cfg(test)]
+mod tests {
+    use super::{Parsed, Role, parse_roles};
 
-    let stop = CancellationToken::new();
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let token = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+    #[test]
+    fn roles_are_separated_by_commas_or_spaces() {
+        let both = Parsed(vec![Role::Reconcile, Role::Send]);
+        for text in ["reconcile,send", "reconcile, send", " reconcile send ", "reconcile,,send,", "Reconcile ,\tSEND"] {
+            assert_eq!(parse_roles(text).as_ref(), Ok(&both), "{text:?}");
         }
-        token.cancel();
-    });
-    Ok(stop)
+        assert_eq!(parse_roles("reconcile, sned").unwrap_err(), "there is no role `sned`; did you mean `send`?");
+        for text in ["", " ", ",", "all"] {
+            assert!(parse_roles(text).is_err(), "{text:?}");
+        }
+    }
 }

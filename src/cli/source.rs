@@ -6,7 +6,7 @@ use std::path::{self, Component, Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::Global;
+use super::{Global, workspace};
 use crate::core::domain::{Name, SourceId};
 use crate::source::{Claim, Remote, Source};
 
@@ -56,6 +56,7 @@ impl SourceArgs {
                 "--dir names directories here, and --git a repository elsewhere: for directories in it, write --path"
             );
         }
+        workspace::close()?;
         let remote = Remote::new(url.clone(), self.reference.clone(), self.paths.clone(), Path::new(COPIES));
         Ok(Source::Git(match &self.allowed_signers {
             None => remote,

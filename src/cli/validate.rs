@@ -1,5 +1,6 @@
 //! `relancectl validate`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -10,7 +11,7 @@ use super::{Exit, Global, print};
 use crate::config::Config;
 use crate::core::diagnostic::{json, text};
 use crate::core::manifest;
-use crate::core::manifest::{Checked, Sources};
+use crate::core::manifest::{Checked, SourceFile, Sources};
 use crate::source;
 
 #[derive(Debug, clap::Args)]
@@ -57,9 +58,13 @@ pub(super) fn json_of(checked: &Checked) -> serde_json::Result<String> {
 /// Prints every finding with its source lines, then the summary.
 pub(super) fn show(sources: &Sources, checked: &Checked, config: &Config) {
     let colour = print::colour(config);
-    let bytes: HashMap<&str, &[u8]> = sources.files.iter().map(|file| (&*file.path, &*file.bytes)).collect();
+    let masked = sources.files.iter().map(|SourceFile { path, bytes }| {
+        let bytes = text::without_secrets(bytes, path, &checked.diagnostics);
+        (path.as_str(), bytes)
+    });
+    let bytes: HashMap<&str, Cow<'_, [u8]>> = masked.collect();
     for one in &checked.diagnostics {
-        print::line(&text::render(one, |path| bytes.get(path).copied(), colour));
+        print::line(&text::render(one, |path| bytes.get(path).map(|bytes| &**bytes), colour));
         print::line("");
     }
     print::line(&text::summary(&checked.diagnostics, checked.files, checked.manifests));

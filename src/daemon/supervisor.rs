@@ -17,8 +17,8 @@ use super::last_pass::Settled;
 use super::leader_election::LeaderElection;
 use super::stopped_runs::tell_stopped;
 use super::{
-    BATCH, Dispatcher, Kept, Loaded, Received, Reported, SenderDirectory, Watermark, confirm, deliver, maintenance,
-    receive,
+    BATCH, Dispatcher, Kept, Loaded, Pulse, Received, Reported, SenderDirectory, Watermark, confirm, deliver,
+    maintenance, receive,
 };
 use crate::channel::Open;
 use crate::channel::notify::Courier;
@@ -78,6 +78,8 @@ pub struct Supervisor {
     pub wake: Arc<Notify>,
     /// Signals that a webhook was stored.
     pub posted: Arc<Notify>,
+    /// The pulse of the reconciler.
+    pub pulse: Pulse,
 }
 
 impl fmt::Debug for Supervisor {
@@ -132,7 +134,7 @@ impl Supervisor {
         let election = LeaderElection::new(self.store.clone(), self.claim.source.clone());
         let me = election.me().to_string();
         let this = Self { store: self.store.acting(Some(&me)), ..self.clone() };
-        tokio::join!(election.run(stop), this.reconcile_loop(election.held(), stop));
+        tokio::join!(election.run(stop), this.reconcile_loop(election.held(), stop), this.pulse.watch(stop));
         election.step_down().await;
     }
 
@@ -142,14 +144,19 @@ impl Supervisor {
         let (mut reported, mut seen, mut settled) = (String::new(), None, Settled::default());
         while let Some(token) = granted(&mut held, stop).await {
             // The watch starts before the files are read: a change in between raises an event.
+            self.pulse.begin();
             if let Source::Directories(named) = &self.source {
-                watch.rearm(&source::roots(named));
+                let rearmed = stop.run_until_cancelled(source::rearmed(watch, named)).await;
+                let Some(rearmed) = rearmed else { break };
+                watch = rearmed;
             }
             let mut pause = self.until_next_look();
             // A remote repository may never answer, and stopping in the middle of a read loses nothing.
             let Some(tree) = stop.run_until_cancelled(self.source.read_at_rest()).await else { break };
             tell_commit(&tree, &mut seen);
-            match self.reconcile_tick(tree, token, &mut settled).await {
+            let pass = self.reconcile_tick(tree, token, &mut settled).await;
+            self.pulse.end(matches!(pass, Err(reconcile::Error::Source(ReadError::Silent))));
+            match pass {
                 Ok(None) => {}
                 Ok(Some(pass)) => {
                     // An approval raises no event, so local files are read again soon. A remote is not polled every

@@ -62,15 +62,31 @@ impl<C: Copy + PartialEq> Columns<C> {
     pub(super) fn check(&mut self, file: &str, line: u64, header: &[String]) -> Result<(), Error> {
         let refuse = |reason| Err(Error::Refused { name: file.to_owned(), line, reason });
         let keys: Vec<String> = header.iter().map(|name| key(name)).collect();
+        let is_known = |key: &String| self.known.iter().any(|column| self::key(column.name) == *key);
+        // The first row of a file without a header is a person.
+        let personal = |name: &str| name.contains('@') || name.chars().any(|c| c.is_ascii_digit());
+        if !keys.iter().any(is_known) && header.iter().any(|name| personal(name)) {
+            let required = self.known.iter().filter(|column| column.required);
+            let required: Vec<_> = required.map(|column| format!("`{}`", column.name)).collect();
+            return refuse(format!(
+                "the first row is no header: it must name the columns, {} at least",
+                required.join(", ")
+            ));
+        }
         if let Some(at) = (1..keys.len()).find(|at| !keys[*at].is_empty() && keys[..*at].contains(&keys[*at])) {
-            return refuse(format!("two columns are called `{}`", header[at]));
+            let name = if personal(&header[at]) { "…" } else { &header[at] };
+            return refuse(format!("two columns are called `{name}`"));
         }
         let missing = self.known.iter().filter(|column| column.required && !keys.contains(&key(column.name)));
         let missing: Vec<_> = missing.map(|column| format!("`{}`", column.name)).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        let found: Vec<_> = header.iter().take(40).map(|name| format!("`{name}`")).collect();
+        let found: Vec<_> = header
+            .iter()
+            .take(40)
+            .map(|name| if personal(name) { "`…`".to_owned() } else { format!("`{name}`") })
+            .collect();
         let plural = if missing.len() == 1 { "" } else { "s" };
         refuse(format!("no column{plural} {}; the header has {}", missing.join(", "), found.join(", ")))
     }

@@ -19,6 +19,9 @@ const CTYPE: &str = if cfg!(target_os = "macos") { "UTF-8" } else { "C.UTF-8" };
 /// The message of `initdb` for a user without a name, as some container platforms assign them.
 const NAMELESS: &str = "could not look up effective user ID";
 
+/// The program of util-linux that runs another one in namespaces of its own.
+const UNSHARE: &str = "unshare";
+
 /// Returns the major version of the cluster in `place`, if there is one.
 pub(super) fn major(place: &Place) -> Result<Option<u32>, Error> {
     let file = place.data().join("PG_VERSION");
@@ -36,31 +39,54 @@ pub(super) fn create(place: &Place, binaries: &Binaries, durability: Durability)
         fs::remove_dir_all(&new).map_err(Error::io("remove", &new))?;
     }
     let settings = ["-U", NAME, "-A", "trust", "-E", "UTF8", "--locale=C", "--lc-ctype", CTYPE, "--no-instructions"];
-    initdb(place, binaries, &new, &[&settings[..], &["--no-sync"]].concat())?;
-    create_database(place, binaries, &new)?;
+    let settings = [&settings[..], &["--no-sync"]].concat();
+    let named = match initdb(place, binaries, Named::ByEntry, &new, &settings) {
+        Err(Error::NamelessUser { .. }) => {
+            initdb(place, binaries, Named::ByNamespace, &new, &settings)?;
+            Named::ByNamespace
+        }
+        made => made.map(|()| Named::ByEntry)?,
+    };
+    create_database(place, binaries, named, &new)?;
     if durability == Durability::Full {
-        initdb(place, binaries, &new, &["--sync-only"])?;
+        initdb(place, binaries, named, &new, &["--sync-only"])?;
     }
     fs::rename(&new, place.data()).map_err(Error::io("rename", &new))?;
     File::open(&place.dir).and_then(|dir| dir.sync_all()).map_err(Error::io("save", &place.dir))
 }
 
-fn initdb(place: &Place, binaries: &Binaries, data: &Path, args: &[&str]) -> Result<(), Error> {
-    let mut command = program(place, binaries, "initdb");
+/// The name of the user that programs run as, which `initdb` and a single-user server ask for. A server does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    /// The user has an entry in the user database.
+    ByEntry,
+    /// The user has none, and gets the name of another one in a user namespace.
+    ByNamespace,
+}
+
+fn initdb(place: &Place, binaries: &Binaries, named: Named, data: &Path, args: &[&str]) -> Result<(), Error> {
+    let mut command = run_as(place, binaries, named, "initdb");
     let output = command.arg("-D").arg(data).args(args).stdin(Stdio::null()).output();
-    let output = output.map_err(Error::io("run", &binaries.program("initdb")))?;
+    let nameless = || Error::NamelessUser { uid: place.user.uid() };
+    let output = match (output, named) {
+        (Ok(output), _) => output,
+        (Err(_), Named::ByNamespace) => return Err(nameless()),
+        (Err(error), Named::ByEntry) => return Err(Error::io("run", &binaries.program("initdb"))(error)),
+    };
     match failure(&output) {
-        Some(text) if text.contains(NAMELESS) => Err(Error::NamelessUser { uid: place.user.uid() }),
+        Some(text) if text.contains(NAMELESS) => Err(nameless()),
+        // The system does not allow namespaces.
+        Some(text) if text.starts_with(UNSHARE) => Err(nameless()),
         Some(output) => Err(Error::Initdb { output }),
         None => Ok(()),
     }
 }
 
 /// Creates the database without a server, so that the cluster appears complete.
-fn create_database(place: &Place, binaries: &Binaries, data: &Path) -> Result<(), Error> {
+fn create_database(place: &Place, binaries: &Binaries, named: Named, data: &Path) -> Result<(), Error> {
     let running = Error::io("run", &binaries.program("postgres"));
     let output = || {
-        let mut child = program(place, binaries, "postgres")
+        let mut child = run_as(place, binaries, named, "postgres")
             .args(["--single", "-F", "-c", "exit_on_error=on", "-D"])
             .arg(data)
             .arg("postgres")
@@ -76,6 +102,19 @@ fn create_database(place: &Place, binaries: &Binaries, data: &Path) -> Result<()
     match failure(&output().map_err(running)?) {
         Some(output) => Err(Error::Initdb { output }),
         None => Ok(()),
+    }
+}
+
+fn run_as(place: &Place, binaries: &Binaries, named: Named, name: &str) -> Command {
+    match named {
+        Named::ByEntry => program(place, binaries, name),
+        Named::ByNamespace => {
+            let mut command = Command::new(UNSHARE);
+            command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C").current_dir(&place.dir);
+            // Every system has `nobody`, and the files still belong to the user.
+            command.args(["--map-user=65534", "--map-group=65534"]).arg(binaries.program(name));
+            command
+        }
     }
 }
 

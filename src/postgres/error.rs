@@ -51,6 +51,13 @@ pub enum Error {
     NamelessUser { uid: u32 },
     #[error("{} belongs to user {owner}: run this as that user or as root, or move the folder away", .dir.display())]
     NotOurs { dir: PathBuf, owner: u32 },
+    #[error("{} is a link or no plain file, and is not touched: remove it", .path.display())]
+    Link { path: PathBuf },
+    #[error(
+        "the database in {} was made for another folder of this path, which is gone: it may hold real people\n  \
+         delete it: relancectl db reset --yes", .dir.display()
+    )]
+    OtherWorkspace { dir: PathBuf },
     #[error("PostgreSQL could not make a cluster: {output}")]
     Initdb { output: String },
     #[error("PostgreSQL did not start; {} ends with\n  {tail}", .log.display())]

@@ -1,6 +1,7 @@
 //! The log of a server and its keeper, which shows why a start failed.
 
-use std::{fs, io};
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use super::Error;
 use super::place::Place;
@@ -13,7 +14,7 @@ const TAIL_LINES: usize = 10;
 
 impl Place {
     pub(super) fn log_bytes(&self) -> u64 {
-        fs::metadata(self.log()).map_or(0, |log| log.len())
+        fs::symlink_metadata(self.log()).map_or(0, |log| log.len())
     }
 
     /// Empties a long log. Only a process that starts the server may do so, because others hold positions in the log.
@@ -25,9 +26,11 @@ impl Place {
     /// Returns the log after the first `bytes`.
     pub(super) fn log_since(&self, bytes: u64) -> String {
         let read = || -> io::Result<String> {
-            let log = fs::read(self.log())?;
-            let from = usize::try_from(bytes).unwrap_or(usize::MAX).min(log.len());
-            Ok(String::from_utf8_lossy(&log[from..]).into_owned())
+            let mut log = self.open(&self.log()).map_err(io::Error::other)?;
+            log.seek(SeekFrom::Start(bytes))?;
+            let mut said = Vec::new();
+            log.take(MOST_BYTES).read_to_end(&mut said)?;
+            Ok(String::from_utf8_lossy(&said).into_owned())
         };
         read().unwrap_or_default()
     }

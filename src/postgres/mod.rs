@@ -16,6 +16,7 @@ mod error;
 mod fetch;
 mod keeper;
 mod log;
+mod mark;
 mod memory;
 mod place;
 mod postmaster;
@@ -140,8 +141,20 @@ impl Server {
         // The lock waits for a keeper that is stopping the server.
         let users = place.users_lock()?;
         users.lock_shared().map_err(Error::io("lock", &place.dir))?;
+        mark::agree(&place, cluster::major(&place)?.is_some())?;
         let started = bring_up(&place, options)?;
         Ok((Self { place, users: Some(users) }, started))
+    }
+
+    /// Takes over a server's folder outside of the workspace that another workspace of the same path left.
+    pub fn take_over(dir: &Path) -> Result<(), Error> {
+        let place = Place::choose(dir)?;
+        if cluster::major(&place)?.is_none() {
+            return Ok(());
+        }
+        let alone = place.start_lock()?;
+        alone.lock().map_err(Error::io("lock", &place.dir))?;
+        mark::share(&place)
     }
 
     /// Stops the server unless a command uses it.

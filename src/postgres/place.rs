@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Access;
+use rustix::fs::{Access, OFlags};
 use sha2::{Digest, Sha256};
 
 use super::Error;
@@ -19,6 +19,9 @@ pub(super) const PORT: u16 = 5432;
 /// The limit for the socket's folder. The kernel allows 104 bytes on macOS and 108 on Linux, including
 /// `/.s.PGSQL.5432`.
 const SOCKET_DIR_BYTES: usize = 85;
+
+/// The number of names for the socket's folder, of which others may have taken some.
+const SOCKET_DIRS: usize = 1_000;
 
 /// The folder of one server, and the user that it runs as.
 #[derive(Debug, Clone)]
@@ -34,6 +37,8 @@ pub(super) struct Place {
 pub struct Moved {
     user: String,
     closed: PathBuf,
+    /// The requested folder.
+    pub(super) asked: PathBuf,
 }
 
 impl fmt::Display for Moved {
@@ -45,21 +50,18 @@ impl fmt::Display for Moved {
 impl Place {
     /// Returns the place of the server requested in `dir`. Every command gets the same answer, and nothing is created.
     pub(super) fn choose(dir: &Path) -> Result<Self, Error> {
+        refuse_foreign_links(dir)?;
         let dir = real(dir).map_err(Error::io("find", dir))?;
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let user = RunAs::choose(fs::metadata(&dir).ok().as_ref(), &dir, &passwd)?;
         let (dir, moved) = match &user {
             RunAs::Account(account) => match closed_to(account, &dir) {
-                Some(closed) => (outside(&dir), Some(Moved { user: account.name.clone(), closed })),
+                Some(closed) => (outside(&dir), Some(Moved { user: account.name.clone(), closed, asked: dir })),
                 None => (dir, None),
             },
             RunAs::Ourselves => (dir, None),
         };
-        let socket_dir = if fits_a_socket(&dir) {
-            dir.clone()
-        } else {
-            PathBuf::from(format!("/tmp/relance-{}-{}", user.uid(), digest(&dir)))
-        };
+        let socket_dir = if fits_a_socket(&dir) { dir.clone() } else { socket_dir(&dir, &user) };
         Ok(Self { dir, socket_dir, user, moved })
     }
 
@@ -70,10 +72,12 @@ impl Place {
         }
         self.private_dir(&self.dir)?;
         let ignored = self.dir.join(".gitignore");
-        if !ignored.exists() {
-            fs::write(&ignored, "*\n").map_err(Error::io("write", &ignored))?;
+        match OpenOptions::new().write(true).create_new(true).open(&ignored) {
+            Ok(mut file) => file.write_all(b"*\n").map_err(Error::io("write", &ignored)),
+            // A link in its place is not followed, wherever it leads.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(Error::io("write", &ignored)(error)),
         }
-        Ok(())
     }
 
     /// Creates the folder of the socket. The caller holds `users.lock`, because the process that stops the server
@@ -130,26 +134,73 @@ impl Place {
         Ok(self.keeper_lock()?.try_lock_shared().is_err())
     }
 
-    /// Opens a file of the place for appending, and creates it if it is missing.
+    /// Opens a file of the place for reading and appending, and creates it if it is missing.
+    ///
+    /// The folder may belong to another user than the current one, root. A link or a second name there could lead to
+    /// any file of root, so only a plain file with one name is opened and given away.
     pub(super) fn open(&self, path: &Path) -> Result<File, Error> {
-        let file = OpenOptions::new().append(true).create(true).open(path).map_err(Error::io("open", path))?;
-        self.user.give(path)?;
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+        let mut options = OpenOptions::new();
+        let file = options.read(true).append(true).create(true).mode(0o600).custom_flags(flags).open(path);
+        let file = file.map_err(|error| match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+            Some(rustix::io::Errno::LOOP) => Error::Link { path: path.to_owned() },
+            _ => Error::io("open", path)(error),
+        })?;
+        let found = file.metadata().map_err(Error::io("look at", path))?;
+        if !found.is_file() || found.nlink() != 1 {
+            return Err(Error::Link { path: path.to_owned() });
+        }
+        self.user.give(&file, path)?;
         Ok(file)
+    }
+
+    fn give_dir(&self, dir: &Path) -> Result<(), Error> {
+        let flags = (OFlags::NOFOLLOW | OFlags::DIRECTORY).bits().cast_signed();
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(dir).map_err(Error::io("open", dir))?;
+        self.user.give(&opened, dir)
     }
 
     fn private_dir(&self, dir: &Path) -> Result<(), Error> {
         match DirBuilder::new().mode(0o700).create(dir) {
-            Ok(()) => self.user.give(dir),
+            Ok(()) => self.give_dir(dir),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let found = fs::symlink_metadata(dir).map_err(Error::io("look at", dir))?;
                 match found.uid() {
                     uid if uid == self.user.uid() && found.is_dir() => Ok(()),
-                    0 if rustix::process::geteuid().is_root() && found.is_dir() => self.user.give(dir),
+                    0 if rustix::process::geteuid().is_root() && is_of_a_server(dir) => self.give_dir(dir),
                     owner => Err(Error::NotOurs { dir: dir.to_owned(), owner }),
                 }
             }
             Err(error) => Err(Error::io("create", dir)(error)),
         }
+    }
+}
+
+/// Returns the folder for the socket of a server in `dir`. The path of `dir` may be too long for a socket.
+///
+/// Everybody may create files in `/tmp`. A name that another user took is passed over, so that nobody can keep the
+/// server from starting. A folder that is ours goes first: the server may run there.
+fn socket_dir(dir: &Path, user: &RunAs) -> PathBuf {
+    let names = (0..SOCKET_DIRS).map(|number| {
+        let more = if number == 0 { String::new() } else { format!("-{number}") };
+        PathBuf::from(format!("/tmp/relance-{}-{}{more}", user.uid(), digest(dir)))
+    });
+    let names: Vec<PathBuf> = names.collect();
+    let found = |path: &&PathBuf| fs::symlink_metadata(path);
+    let ours = names.iter().find(|path| found(path).is_ok_and(|it| it.is_dir() && it.uid() == user.uid()));
+    let free = names.iter().find(|path| found(path).is_err());
+    ours.or(free).unwrap_or(&names[0]).clone()
+}
+
+/// Refuses a path through a symbolic link of another user, which may lead to any folder that only we may change.
+fn refuse_foreign_links(dir: &Path) -> Result<(), Error> {
+    let me = rustix::process::geteuid().as_raw();
+    let path = std::path::absolute(dir).map_err(Error::io("find", dir))?;
+    let is_foreign =
+        |part: &Path| fs::symlink_metadata(part).is_ok_and(|it| it.is_symlink() && it.uid() != me && it.uid() != 0);
+    match path.ancestors().find(|part| is_foreign(part)) {
+        Some(link) => Err(Error::Link { path: link.to_owned() }),
+        None => Ok(()),
     }
 }
 
@@ -180,6 +231,15 @@ fn outside(dir: &Path) -> PathBuf {
     } else {
         PathBuf::from(format!("/tmp/relance-0-{}-data", digest(dir)))
     }
+}
+
+/// Returns true if a folder holds nothing but what a server's folder may hold. Any other folder is never given away.
+fn is_of_a_server(dir: &Path) -> bool {
+    const NAMES: [&str; 8] =
+        ["data", "data.new", "postgres.log", "start.lock", "users.lock", "keeper.lock", "workspace", ".gitignore"];
+    let is_known =
+        |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| NAMES.iter().any(|name| entry.file_name() == *name));
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.all(is_known))
 }
 
 fn fits_a_socket(dir: &Path) -> bool {

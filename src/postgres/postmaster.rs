@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -56,7 +57,7 @@ impl State {
             return Self::Crashed;
         };
         match test_kill_process(pid) {
-            Ok(()) | Err(Errno::PERM) if is_postgres(pid) => {}
+            Ok(()) | Err(Errno::PERM) if is_postgres(pid, place.user.uid()) => {}
             Ok(()) | Err(Errno::PERM) => return Self::Replaced,
             Err(_) => return Self::Crashed,
         }
@@ -147,8 +148,11 @@ pub(super) fn stop(place: &Place) -> Result<(), Error> {
     Err(Error::NotStopped { dir: place.dir.clone() })
 }
 
-/// Returns true if a process can be a server, as far as the system knows. Pids are used again, in containers soon.
-fn is_postgres(pid: Pid) -> bool {
-    let name = fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero()));
-    name.map_or(true, |name| name.trim() == "postgres")
+/// Returns true if a process can be the server of a user, as far as the system knows. Pids are used again, in containers
+/// soon. The user may write any pid into the file, and must not stop the processes of others by it.
+fn is_postgres(pid: Pid, uid: u32) -> bool {
+    let process = format!("/proc/{}", pid.as_raw_nonzero());
+    let name = fs::read_to_string(format!("{process}/comm"));
+    let is_theirs = fs::metadata(&process).map_or(true, |found| found.uid() == uid);
+    is_theirs && name.map_or(true, |name| name.trim() == "postgres")
 }

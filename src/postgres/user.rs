@@ -1,7 +1,7 @@
 //! The user that Postgres runs as: the current user, unless it is root, which Postgres refuses.
 
-use std::fs::Metadata;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::fs::{File, Metadata};
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -59,11 +59,11 @@ impl RunAs {
         }
     }
 
-    /// Gives a created file or folder to this user.
-    pub(super) fn give(&self, path: &Path) -> Result<(), Error> {
+    /// Gives an open file or folder to this user. The path is only named in errors: it may lead elsewhere by now.
+    pub(super) fn give(&self, file: &File, path: &Path) -> Result<(), Error> {
         match self {
             Self::Ourselves => Ok(()),
-            Self::Account(account) => chown(path, Some(account.uid), Some(account.gid))
+            Self::Account(account) => fchown(file, Some(account.uid), Some(account.gid))
                 .map_err(Error::io("give to the user that runs PostgreSQL:", path)),
         }
     }

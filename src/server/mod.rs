@@ -12,11 +12,12 @@ mod shared;
 mod webhook_channels;
 mod webhooks;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::get;
+use axum::{Extension, Router};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -36,7 +37,18 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     limits: Limits,
+    complaint: Complaint,
     shared: Arc<Shared>,
+}
+
+/// Returns a sentence while a part of the process is stuck.
+#[derive(Clone)]
+struct Complaint(Arc<dyn Fn() -> Option<String> + Send + Sync>);
+
+impl fmt::Debug for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Complaint")
+    }
 }
 
 #[derive(Debug, Error)]
@@ -60,13 +72,25 @@ impl Server {
         let webhook_channels = WebhookChannels::default();
         webhook_channels.refresh(&store).await?;
         let shared = Shared { store, posted, webhook_channels, refusals: Refusals::default(), room: Room::new() };
-        Ok(Self { listener, address, limits: Limits::default(), shared: Arc::new(shared) })
+        Ok(Self {
+            listener,
+            address,
+            limits: Limits::default(),
+            complaint: Complaint(Arc::new(|| None)),
+            shared: Arc::new(shared),
+        })
     }
 
     /// Replaces the default limits.
     #[must_use]
     pub fn within(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Counts the process as not ready while `complaint` returns a sentence.
+    #[must_use]
+    pub fn complaining(self, complaint: Arc<dyn Fn() -> Option<String> + Send + Sync>) -> Self {
+        Self { complaint: Complaint(complaint), ..self }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -77,7 +101,7 @@ impl Server {
     pub async fn run(self, stop: &CancellationToken) {
         let router = Router::new()
             .route("/healthz", get(health::lives))
-            .route("/readyz", get(health::is_ready))
+            .route("/readyz", get(health::is_ready).layer(Extension(self.complaint.clone())))
             .route("/webhooks/{channel}", get(webhooks::shake_hands).post(webhooks::post))
             .with_state(Arc::clone(&self.shared));
         let served = connections::serve(self.listener, router, self.limits, stop);

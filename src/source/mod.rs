@@ -2,10 +2,13 @@
 
 mod directory;
 mod git;
+mod walk;
 mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use crate::core::domain::SourceId;
 use crate::core::manifest::Sources;
@@ -18,6 +21,10 @@ pub use self::watch::Watch;
 ///
 /// A checkout or an editor writes file after file. A campaign that moves between two files must not be missed.
 const REST: Duration = Duration::from_millis(150);
+/// The longest reading of directories. A network volume that is away may never answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The number of readings at a time. One that never ends keeps its thread.
+static READERS: Semaphore = Semaphore::const_new(4);
 /// The most readings of files that keep changing.
 const RESTLESS: u32 = 40;
 
@@ -61,6 +68,9 @@ pub enum ReadError {
     Directory(#[from] Error),
     #[error(transparent)]
     Git(#[from] RemoteError),
+    /// A volume does not answer.
+    #[error("the files do not answer within {} s: is a volume away?", PATIENCE.as_secs())]
+    Silent,
     #[error("the files change all the time: is something writing to them?")]
     Restless,
 }
@@ -77,7 +87,10 @@ impl Source {
     /// Reads the current manifests.
     pub async fn read(&self) -> Result<Tree, ReadError> {
         match self {
-            Self::Directories(named) => Ok(load(&roots(named))?.into()),
+            Self::Directories(named) => {
+                let named = named.clone();
+                Ok(patiently(move || load(&roots(&named))).await??.into())
+            }
             Self::Git(remote) => Ok(remote.pull().await?),
         }
     }
@@ -100,6 +113,29 @@ impl Source {
         }
         Err(ReadError::Restless)
     }
+}
+
+/// Returns the watch, now over the directories that `named` leads to; a new one if the file system does not answer.
+pub async fn rearmed(mut watch: Watch, named: &[PathBuf]) -> Watch {
+    let (named, changed) = (named.to_owned(), watch.changed());
+    let rearm = move || {
+        watch.rearm(&roots(&named));
+        watch
+    };
+    patiently(rearm).await.unwrap_or_else(|_| Watch::new(changed))
+}
+
+/// Reads on a thread that may block, and waits for it no longer than [`PATIENCE`].
+async fn patiently<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Result<T, ReadError> {
+    let reading = async {
+        let reader = READERS.acquire().await.map_err(|_| ReadError::Silent)?;
+        let reading = tokio::task::spawn_blocking(move || {
+            let _reader = reader;
+            read()
+        });
+        Ok(reading.await.expect("reading files does not panic"))
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap_or(Err(ReadError::Silent))
 }
 
 impl Tree {

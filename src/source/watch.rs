@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify_debouncer_full::notify::{EventKind, RecommendedWatcher, RecursiveMode};
-use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use notify_debouncer_full::notify::{Config, EventKind, RecommendedWatcher, RecursiveMode};
+use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer_opt};
 use tokio::sync::Notify;
+
+use super::walk::folders;
 
 /// The time to wait for further events, because editors and checkouts write in bursts.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 
-/// The watched directories, each with or without its subdirectories. Device and inode identify a directory, so a
-/// replacement is noticed.
-type Watched = BTreeMap<PathBuf, (u64, u64, bool)>;
+/// The watched directories. Device and inode identify a directory, so a replacement is noticed.
+type Watched = BTreeMap<PathBuf, (u64, u64)>;
 
 /// A watch over directories that follows replaced directories and swapped links.
 pub struct Watch {
@@ -33,13 +34,18 @@ impl std::fmt::Debug for Watch {
 }
 
 impl Watch {
-    /// Creates a watch without directories; see [`Watch::rearm`].
+    /// Creates a watch without directories; see [`rearmed`](super::rearmed).
     pub fn new(changed: Arc<Notify>) -> Self {
         Self { changed, watched: Watched::new(), debouncer: None }
     }
 
+    /// Returns the notification of changes.
+    pub(super) fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
     /// Watches the directories that `directories` now lead to.
-    pub fn rearm(&mut self, directories: &[PathBuf]) {
+    pub(super) fn rearm(&mut self, directories: &[PathBuf]) {
         let wanted = wanted(directories);
         if wanted == self.watched && self.debouncer.is_some() {
             return;
@@ -61,24 +67,26 @@ fn start(
     watched: &Watched,
     changed: Arc<Notify>,
 ) -> notify_debouncer_full::notify::Result<Debouncer<RecommendedWatcher, RecommendedCache>> {
-    let mut debouncer = new_debouncer(DEBOUNCE, None, move |result: DebounceEventResult| {
+    let heard = move |result: DebounceEventResult| {
         // The reader itself raises access events. An error means that events were lost.
         let hint = result.map_or(true, |events| events.iter().any(|event| !matches!(event.kind, EventKind::Access(_))));
         if hint {
             changed.notify_one();
         }
-    })?;
-    for (path, (_, _, below)) in watched {
-        let mode = if *below { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
+    };
+    // Each directory is watched on its own, because a recursive watch follows links along every way to a directory.
+    let config = Config::default().with_follow_symlinks(false);
+    let mut debouncer = new_debouncer_opt(DEBOUNCE, None, heard, RecommendedCache::new(), config)?;
+    for path in watched.keys() {
         // The directory is gone since it was listed: its parent is watched too.
-        if let Err(error) = debouncer.watch(path, mode) {
+        if let Err(error) = debouncer.watch(path, RecursiveMode::NonRecursive) {
             tracing::debug!(path = %path.display(), %error, "cannot watch");
         }
     }
     Ok(debouncer)
 }
 
-/// Returns the real directories with their subdirectories, and the parent of every path and link on the way.
+/// Returns the real directories below the paths, and the parent of every path and link on the way.
 ///
 /// Swapping a link or replacing a directory is an event only in its parent.
 fn wanted(paths: &[PathBuf]) -> Watched {
@@ -87,27 +95,26 @@ fn wanted(paths: &[PathBuf]) -> Watched {
         let Ok(mut path) = std::path::absolute(path) else { continue };
         for _ in 0..40 {
             if let Some(parent) = path.ancestors().skip(1).find(|parent| parent.is_dir()) {
-                add(&mut watched, parent, false);
+                add(&mut watched, parent);
             }
             let link = path.ancestors().find(|part| part.is_symlink()).map(Path::to_owned);
             let Some((link, to)) = link.and_then(|link| Some((link.clone(), std::fs::read_link(link).ok()?))) else {
                 break;
             };
             let parent = link.parent().unwrap_or(&link);
-            add(&mut watched, parent, false);
+            add(&mut watched, parent);
             let rest = path.strip_prefix(&link).unwrap_or(Path::new("")).to_owned();
             path = parent.join(to).join(rest);
         }
-        if let Ok(real) = path.canonicalize() {
-            add(&mut watched, &real, true);
+        for folder in folders(&path) {
+            add(&mut watched, &folder);
         }
     }
     watched
 }
 
-fn add(watched: &mut Watched, path: &Path, below: bool) {
+fn add(watched: &mut Watched, path: &Path) {
     if let Ok(meta) = std::fs::metadata(path) {
-        let entry = watched.entry(path.to_owned()).or_insert((meta.dev(), meta.ino(), below));
-        entry.2 |= below;
+        watched.insert(path.to_owned(), (meta.dev(), meta.ino()));
     }
 }

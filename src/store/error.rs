@@ -23,6 +23,9 @@ pub enum Error {
     /// Another version of the program made the schema. Only that version can use the database.
     #[error("cannot {operation}")]
     Schema { operation: &'static str, source: sqlx::Error },
+    /// The URL or the server behind it cannot serve; the sentence says why, and the way out.
+    #[error("cannot use the database: {0}")]
+    Server(String),
     /// The program or the data is wrong. The same call fails again.
     #[error("cannot {operation}")]
     Invariant { operation: &'static str, source: sqlx::Error },
@@ -64,7 +67,7 @@ impl Error {
             | Self::Conflict { .. }
             | Self::Serialization { .. }
             | Self::StatementTimeout { .. } => true,
-            Self::Schema { .. } | Self::Invariant { .. } => false,
+            Self::Schema { .. } | Self::Server(_) | Self::Invariant { .. } => false,
         }
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! The module `lock` defines the order in which transactions take their locks.
 
+mod address;
 mod clock;
 mod columns;
 mod control;
@@ -27,15 +28,16 @@ mod runs;
 mod schedule;
 mod schema;
 mod send;
+mod server;
 pub mod snapshot;
 mod stored_objects;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{Connection, PgConnection, PgPool};
 
 pub use self::clock::Speed;
 pub use self::control::apply::{Applied, Origin};
@@ -99,7 +101,10 @@ impl Store {
     /// When the server cannot be reached, or its schema is newer than this program or older than the first release.
     pub async fn open(url: &str, connections: u32) -> Result<Self, Error> {
         let store = Self::connect(url, connections).await?;
-        store.migrate().await?;
+        // A reader may lack the right to migrate, and a current schema needs nothing.
+        if store.schema().await? != Schema::Present {
+            store.migrate().await?;
+        }
         store.adopt_log().await?;
         Ok(store)
     }
@@ -108,8 +113,7 @@ impl Store {
     async fn connect(url: &str, connections: u32) -> Result<Self, Error> {
         const OPERATION: &str = "connect to the database";
         // A pool would retry until its timeout, and then report only the timeout.
-        let first = PgConnection::connect(url).await.map_err(Error::during(OPERATION))?;
-        first.close().await.map_err(Error::during(OPERATION))?;
+        server::refuse_unusable(url).await?;
         let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
         let options = options.after_connect(|connection, _| {
             Box::pin(async move { sqlx::query(PAUSED).execute(connection).await.map(|_| ()) })

@@ -66,7 +66,7 @@ impl Store {
         Err(Error::new(operation, error.into()))
     }
 
-    async fn schema(&self) -> Result<Schema, Error> {
+    pub(super) async fn schema(&self) -> Result<Schema, Error> {
         const OPERATION: &str = "read the version of the database";
         let made: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
             .fetch_one(&self.pool)

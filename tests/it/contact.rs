@@ -249,3 +249,44 @@ async fn somebody_looks_and_erases() {
     );
     insta::assert_snapshot!(told);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erasure_reaches_what_people_typed() {
+    let world = known().await;
+    let told = session(
+        &world.url(),
+        &[
+            &[
+                "suppress",
+                "add",
+                PHONE,
+                "--actor",
+                "maria",
+                "--reason",
+                "M. Caché asked by phone from +237 671-00-00-01",
+            ],
+            &["suppress", "add", "+237671000077", "--actor", "maria", "--reason", "same house as CACHÉ"],
+        ],
+    );
+    assert!(told.contains("Suppressed"), "{told}");
+    for statement in [
+        "insert into override (account_id, action, actor, reason, created_at)
+         values (1, 'pause', 'maria', 'Paul Caché complained', '2026-11-30Z')",
+        "insert into override (account_id, action, actor, reason, created_at)
+         values (2, 'pause', 'maria', 'a holiday', '2026-11-30Z')",
+        "insert into refused_plan (digest, refusal, changes, refused_at, approved_at, approved_by, approval_reason)
+         values ('d', 'r', '[]', '2026-11-30Z', '2026-11-30Z', 'maria', 'for (237) 671.000.001')",
+        "update message set error = 'no route to 00237671000001'",
+    ] {
+        world.sql(statement).await;
+    }
+    world.store().forget(&phone(), "letter of Paul Caché, 671 000 001", world.now).await.unwrap();
+    let after = everything(&world).await;
+    for word in ["Caché", "CACHÉ", "671-00-00-01", "671.000.001", "671 000 001", "671000001"] {
+        assert!(!after.contains(word), "{word}: {after}");
+    }
+    // What names somebody else stays, and the log can still be read.
+    assert!(after.contains("a holiday"), "{after}");
+    let log = session(&world.url(), &[&["log", "-n", "5"]]);
+    assert!(log.contains("(erased)"), "{log}");
+}

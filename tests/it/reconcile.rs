@@ -236,7 +236,7 @@ fn reworded((days, defaults, campaigns): &(u16, Choices, Vec<Choices>)) -> (u16,
 
 fn check(yaml: &str) -> Checked {
     let files = vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }];
-    let checked = manifest::check(&Sources { files });
+    let checked = manifest::check(&Sources::from(files));
     assert!(!checked.has_errors(), "{yaml}\n{:#?}", checked.diagnostics);
     checked
 }

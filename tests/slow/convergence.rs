@@ -53,7 +53,7 @@ impl Case {
 }
 
 fn sources(yaml: &str) -> Sources {
-    Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }] }
+    Sources::from(vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }])
 }
 
 /// Breaks the first campaign of the tree, or something that has no name.

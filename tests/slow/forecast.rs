@@ -240,8 +240,7 @@ impl Case {
     /// Applies a tree; gives back what was foreseen of it just before.
     pub(crate) async fn apply(&mut self, yaml: &str) -> Vec<Foreseen> {
         self.story.push(format!("at {}\n{yaml}", self.world.now()));
-        let sources =
-            Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }] };
+        let sources = Sources::from(vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }]);
         let checked = manifest::check(&sources);
         self.before = self.happened().await;
         let in_force = self.db.store.in_force().await.unwrap();

@@ -7,6 +7,7 @@ pub(crate) mod facts;
 pub(crate) mod followed;
 pub(crate) mod house;
 pub(crate) mod mail_server;
+pub(crate) mod pooler;
 pub(crate) mod receiver;
 pub(crate) mod rows;
 pub(crate) mod trees;

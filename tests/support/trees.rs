@@ -42,5 +42,5 @@ pub(crate) const ALWAYS: &str = "schedule: {firstAfter: 0s, windows: [{from: '00
 /// A tree of these files, each with its path.
 pub(crate) fn sources(files: &[(&str, &[u8])]) -> Sources {
     let file = |(path, bytes): &(&str, &[u8])| SourceFile { path: (*path).to_owned(), bytes: bytes.to_vec() };
-    Sources { files: files.iter().map(file).collect() }
+    files.iter().map(file).collect::<Vec<_>>().into()
 }

@@ -290,5 +290,5 @@ impl World {
 }
 
 pub(crate) fn sources(yaml: &str) -> Sources {
-    Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }] }
+    Sources::from(vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }])
 }

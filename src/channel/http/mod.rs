@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use self::answer::Asked;
 use self::request::Request;
 use super::concurrency::CallSlots;
-use super::refusal_text::without;
+use super::masking::{basic, without};
 use super::{Channel, Outcome, Reaction};
 use crate::channel::outgoing::{Call, Method, Outgoing};
 use crate::channel::secret;
@@ -69,21 +69,21 @@ impl Http {
     }
 
     /// Reads every secret of the channel.
-    fn access(&self) -> Result<Access, String> {
+    async fn access(&self) -> Result<Access, String> {
         let in_field = |key: &str, error: &dyn std::fmt::Display| format!("`{key}`: {error}");
-        let url = secret::read_if_secret(&self.spec.url).map_err(|error| in_field("url", &error))?;
+        let url = secret::read_if_secret(&self.spec.url).await.map_err(|error| in_field("url", &error))?;
         let mut secrets: Vec<String> = self.spec.url.plain().is_none().then(|| url.clone()).into_iter().collect();
         let url = request::address(&url).map_err(|error| in_field("url", &error))?;
         let mut headers = Vec::new();
         for (name, value) in &self.spec.headers {
-            let read = secret::read_if_secret(value).map_err(|error| in_field(name, &error))?;
+            let read = secret::read_if_secret(value).await.map_err(|error| in_field(name, &error))?;
             secrets.extend(value.plain().is_none().then(|| read.clone()));
             headers.push((name.clone(), read));
         }
         let mut credentials = None;
         if let Some(auth) = &self.spec.basic_auth {
-            let password = secret::read(&auth.password).map_err(|error| in_field("basicAuth", &error))?;
-            secrets.push(password.clone());
+            let password = secret::read(&auth.password).await.map_err(|error| in_field("basicAuth", &error))?;
+            secrets.extend([password.clone(), basic(&auth.username, &password)]);
             credentials = Some((auth.username.clone(), password));
         }
         Ok(Access { url, headers, credentials, secrets })
@@ -147,7 +147,7 @@ impl Channel for Http {
     async fn hand_over(&self, messages: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome> {
         let latest = self.turns.latest();
         // Secrets are read once per batch, so a renewed one takes effect at the next batch.
-        match self.access() {
+        match self.access().await {
             Ok(access) => join_all(messages.iter().map(|message| self.send(message, &access, (latest, now)))).await,
             Err(error) => vec![Outcome::refused(error, Reaction::PauseChannel); messages.len()],
         }

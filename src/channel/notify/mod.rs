@@ -74,7 +74,7 @@ impl Courier {
 
     async fn attempt(&self, notice: &Notification, now: Timestamp) -> Result<(), Failure> {
         let spec = &notice.spec;
-        let url = secret::read(&spec.url)?;
+        let url = secret::read(&spec.url).await?;
         let body = match spec.kind {
             NotifierType::Webhook => form::webhook(notice),
             NotifierType::Slack => form::slack(notice),
@@ -83,7 +83,7 @@ impl Courier {
         if let Some(key) = &spec.secret {
             let timestamp = now.timestamp();
             headers.push(("relance-timestamp", timestamp.to_string()));
-            headers.push(("relance-signature", sign::signature(&secret::read(key)?, timestamp, &body)));
+            headers.push(("relance-signature", sign::signature(&secret::read(key).await?, timestamp, &body)));
         }
         let call = Call::json(&url, &headers, &body, DEADLINE);
         let reply = self.outgoing.exchange(&call).await.map_err(|silence| silence.to_string())?;

@@ -28,6 +28,7 @@ use self::reply::Failure;
 use self::session::Session;
 use self::table::Attempt;
 use super::concurrency::CallSlots;
+use super::masking::{plain, without};
 use super::{Channel, Outcome, Reaction};
 use crate::channel::secret;
 use crate::core::dispatch::OutgoingMessage;
@@ -82,6 +83,7 @@ impl Smtp {
             Ok(()) => Outcome::accepted(mail.id),
             Err(failure) => {
                 let outcome = failure.outcome(attempt, mail.to.as_ref());
+                let outcome = without(outcome, batch.secrets.iter().map(String::as_str));
                 if concerns_all(&outcome, attempt) {
                     // The first refusal serves as well as a later one.
                     drop(batch.refused.set(outcome.clone()));
@@ -135,6 +137,8 @@ impl Smtp {
 /// The state that the messages of one hand-over share.
 struct Batch {
     credentials: Option<Credentials>,
+    /// The texts that no error may repeat.
+    secrets: Vec<String>,
     latest: Instant,
     /// The refusal that every mail of the batch would meet.
     refused: OnceLock<Outcome>,
@@ -163,17 +167,21 @@ impl Channel for Smtp {
     async fn hand_over(&self, messages: &[OutgoingMessage], now: Timestamp) -> Vec<Outcome> {
         let latest = self.turns.latest();
         // The password is read once per batch, so a renewed one takes effect at the next batch.
+        let mut secrets = Vec::new();
         let credentials = match &self.spec.credentials {
             None => None,
-            Some(auth) => match secret::read(&auth.password) {
-                Ok(password) => Some(Credentials::new(auth.username.clone(), password)),
+            Some(auth) => match secret::read(&auth.password).await {
+                Ok(password) => {
+                    secrets = vec![plain(&auth.username, &password), password.clone()];
+                    Some(Credentials::new(auth.username.clone(), password))
+                }
                 Err(error) => {
                     let refused = Outcome::refused(format!("`password`: {error}"), Reaction::PauseChannel);
                     return vec![refused; messages.len()];
                 }
             },
         };
-        let batch = Batch { credentials, latest, refused: OnceLock::new() };
+        let batch = Batch { credentials, secrets, latest, refused: OnceLock::new() };
         join_all(messages.iter().map(|message| self.send(message, &batch, now))).await
     }
 }

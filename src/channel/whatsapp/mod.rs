@@ -15,7 +15,7 @@ use self::answer::Answer;
 pub use self::errors::{SWITCHED_OFF, by_number, reaction};
 use self::request::Body;
 use super::concurrency::CallSlots;
-use super::refusal_text::without;
+use super::masking::without;
 use super::{Channel, Outcome, Reaction};
 use crate::channel::outgoing::{Call, Outgoing, Silence};
 use crate::channel::secret;
@@ -106,7 +106,7 @@ impl Channel for WhatsappCloud {
         let latest = self.turns.latest();
         let all = |error: String, reaction| vec![Outcome::refused(error, reaction); messages.len()];
         // The token is read once per batch, so a renewed token takes effect at the next one.
-        let token = match secret::read(&self.spec.access_token) {
+        let token = match secret::read(&self.spec.access_token).await {
             Ok(token) => token,
             Err(error) => return all(format!("`accessToken`: {error}"), Reaction::PauseChannel),
         };

@@ -8,15 +8,11 @@ mod progress;
 mod text;
 mod tree;
 
-use std::fs;
-
-use anyhow::Context;
-
 use self::args::Format;
 pub(super) use self::args::SimulateArgs;
 use self::facts::Ground;
 use self::tree::Tree;
-use super::{Exit, Global, print, scratch, validate};
+use super::{Exit, Global, out_file, print, scratch, validate};
 use crate::config::Config;
 use crate::store::Store;
 use crate::time_machine::compare::{Comparison, Side, compare};
@@ -61,8 +57,9 @@ pub(super) async fn run(args: &SimulateArgs, global: &Global, config: &Config) -
     let text = render(&outcome, args, config)?;
     match &args.out {
         Some(path) => {
-            fs::write(path, text + "\n").with_context(|| format!("cannot write `{}`", path.display()))?;
-            print::note(&format!("simulate: wrote `{}`", path.display()));
+            if out_file::write(path, &text)? {
+                print::note(&format!("simulate: wrote `{}`", path.display()));
+            }
         }
         None => print::line(&text),
     }

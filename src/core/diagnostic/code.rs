@@ -46,7 +46,7 @@ codes! {
     DuplicateKey = "RL0103" "duplicate-key" Error
         "A mapping has the same key twice. Most YAML readers silently keep the last one, so that half of what you wrote would be ignored: here it is an error. Remove one of the two, or merge them.";
     YamlTooComplex = "RL0104" "yaml-too-complex" Error
-        "The document goes over a limit: nesting of 24 levels, the number of values of one file, or the expansion of aliases (`*name`). The limits stop files that are small on disk and unfold to gigabytes. Real manifests stay far below; split the file if yours does not.";
+        "The document goes over a limit: nesting of 24 levels, the number of values of one file, or the expansion of aliases (`*name`), of which a whole tree may repeat 32 MiB. The limits stop files that are small on disk and unfold to gigabytes. Real manifests stay far below; split the file if yours does not.";
     FileTooLarge = "RL0105" "file-too-large" Error
         "The file is larger than 4 MiB and was not read. Split it: several files and folders mean the same as one file.";
     UnquotedNumber = "RL0106" "unquoted-number" Error
@@ -57,6 +57,8 @@ codes! {
         "The document uses a part of YAML that manifests do not: tags such as `!secret`, keys that are lists or mappings, numbers that are not finite. Write plain text, numbers, booleans, lists and mappings.";
     TooManyProblems = "RL0109" "too-many-problems" Error
         "The file has so many problems that the rest of it was not looked at. Usually it is no manifest at all, but some other YAML that strayed into the directory.";
+    NotAFile = "RL0110" "not-a-file" Error
+        "The path has the name of a manifest and is a pipe, a socket or a device. A read of it may wait for ever, so it is never read. It may stand in place of a manifest, so nothing counts as removed meanwhile. Remove it, or give it another name.";
 
     // 02xx: shape
     UnsupportedApiVersion = "RL0201" "unsupported-api-version" Error
@@ -82,7 +84,7 @@ codes! {
     NoEffect = "RL0212" "no-effect" Warning
         "The manifest, or a value in it, changes nothing: an `Account` that sets nothing, or a `sender` in a tree none of whose channels has senders.";
     LiteralSecret = "RL0213" "literal-secret" Error
-        "A secret is written out in the manifest. Manifests are in git, where everybody who can read the repository reads it, for ever. Say where it is instead: `{fromEnv: NAME}` for a variable of the daemon's environment, `{fromFile: PATH}` for a file beside it. What was committed once should be replaced by another secret.";
+        "A secret is written out in the manifest. Manifests are in git, where everybody who can read the repository reads it, for ever. The finding does not repeat it. Say where it is instead: `{fromEnv: NAME}` for a variable of the daemon's environment, `{fromFile: PATH}` for a file beside it. What was committed once should be replaced by another secret.";
 
     // 03xx: references between manifests
     UnknownReference = "RL0301" "unknown-reference" Error
@@ -112,7 +114,7 @@ codes! {
 
     // 04xx: templates and days
     TemplateSyntax = "RL0401" "template-syntax" Error
-        "The text is not a valid minijinja template: `{{ name }}` prints a variable, `{% if … %}` … `{% endif %}` is a condition. Write `{{ '{{' }}` for literal braces.";
+        "The text is not a valid minijinja template: `{{ name }}` prints a variable, `{% if … %}` … `{% endif %}` is a condition. Write `{{ '{{' }}` for literal braces. An expression has 500 parts at most, a template 500 statements and 256 KiB.";
     UnknownVariable = "RL0402" "unknown-variable" Error
         "The template uses a variable that does not exist. There are: `name`, `referrerName`, `day`, `daysTotal`, `country`, `profession`, `language`, `registeredAt`, `optOutHint`, and `attributes.*` for the extra columns of an import.";
     TemplateFails = "RL0403" "template-fails" Error

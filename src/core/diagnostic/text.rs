@@ -1,14 +1,31 @@
 //! Findings as text for people: the sentence, the lines concerned with carets, and the help.
 
+use std::borrow::Cow;
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::{Diagnostic, Place, Severity};
+use super::{Code, Diagnostic, Place, Severity, Span};
 
 /// The maximum number of lines shown; a longer place shows only its first line.
 const LINES_SHOWN: usize = 6;
 /// The maximum width; longer lines are cut around the place.
 const WIDTH: usize = 160;
+
+/// Returns the bytes of a file with every literal secret that was found in it masked, from its first byte to the end of
+/// its line. The length is the same, so places stay right.
+pub fn without_secrets<'s>(bytes: &'s [u8], file: &str, found: &[Diagnostic]) -> Cow<'s, [u8]> {
+    let mut masked = Cow::Borrowed(bytes);
+    for secret in found.iter().filter(|one| one.code == Code::LiteralSecret && &*one.place.file == file) {
+        let Span { start, end } = secret.place.span;
+        let (start, end) = (start.min(bytes.len()), end.min(bytes.len()));
+        // A list or mapping is marked by its first line; what it holds comes after the mark.
+        let rest = bytes[end..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| end + at);
+        let keep = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        masked.to_mut()[start..rest].iter_mut().filter(|byte| !keep(byte)).for_each(|byte| *byte = b'*');
+    }
+    masked
+}
 
 /// Renders one finding; `source` returns the bytes of a file by the path of the place.
 pub fn render<'s>(found: &Diagnostic, source: impl Fn(&str) -> Option<&'s [u8]>, colour: bool) -> String {

@@ -115,7 +115,7 @@ pub struct ReferralFact<'a> {
 pub struct Rejection {
     /// The line of the file where the row begins, from 1; a header counts.
     pub line: u64,
-    /// The column as the header spells it, or [`Rejection::ROW`] when the row as a whole is wrong.
+    /// The column as the header spells it, shortened, or [`Rejection::ROW`] when the row as a whole is wrong.
     pub column: String,
     /// The value of the cell, shortened.
     pub value: String,
@@ -130,10 +130,13 @@ impl Rejection {
     const SHOWN: usize = 80;
 
     pub fn new(line: u64, column: &str, value: &str, reason: impl Into<String>) -> Self {
-        let value = match value.char_indices().nth(Self::SHOWN) {
-            Some((end, _)) => format!("{}…", &value[..end]),
-            None => value.to_owned(),
-        };
-        Self { line, column: column.to_owned(), value, reason: reason.into() }
+        Self { line, column: Self::shortened(column), value: Self::shortened(value), reason: reason.into() }
+    }
+
+    fn shortened(text: &str) -> String {
+        match text.char_indices().nth(Self::SHOWN) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text.to_owned(),
+        }
     }
 }

@@ -272,8 +272,7 @@ mod tests {
             ("e", "type: filtered, runAfter: c"),
         ];
         let yaml = campaigns.map(campaign).concat() + more;
-        let checked =
-            check(&Sources { files: vec![SourceFile { path: "a.yaml".to_owned(), bytes: yaml.into_bytes() }] });
+        let checked = check(&Sources::from(vec![SourceFile { path: "a.yaml".to_owned(), bytes: yaml.into_bytes() }]));
         assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
         let ids = checked.desired.campaigns.keys().cloned().zip((1..).map(CampaignId)).collect();
         (checked.desired, ids)

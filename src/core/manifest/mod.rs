@@ -23,5 +23,5 @@ pub use self::resolve::checked::Checked;
 pub use self::resolve::edit::{Draft, campaigns, kinds, overlay};
 pub use self::resolve::locate::locate;
 pub use self::schema::{schema, schema_file_name};
-pub use self::syntax::sources::{MAX_FILE_BYTES, SourceFile, Sources};
+pub use self::syntax::sources::{MAX_FILE_BYTES, SourceFile, Sources, Unread};
 pub use self::syntax::written::Written;

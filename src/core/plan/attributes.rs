@@ -58,7 +58,7 @@ metadata: {name: trial}
 spec: {accounts: {matchLabels: {plan: trial, region: west}}, enrollment: off}
 ";
         let file = SourceFile { path: "tree.yaml".to_owned(), bytes: tree.into() };
-        let checked = manifest::check(&Sources { files: vec![file] });
+        let checked = manifest::check(&Sources::from(vec![file]));
         assert!(!checked.has_errors(), "{:?}", checked.diagnostics);
         let asked = attributes(&checked.desired);
         let asked: Vec<_> = asked.iter().map(|(key, (kind, name))| (*key, kind.as_str(), name.as_str())).collect();

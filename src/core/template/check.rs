@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use minijinja::value::Object;
 use minijinja::{Environment, Error, ErrorKind, Value};
 
+use super::bounds::within_bounds;
 use super::{NUL, VARIABLES, environment, sentence};
 use crate::core::diagnostic::did_you_mean;
 
@@ -61,10 +62,15 @@ pub struct Findings {
 
 /// Finds syntax errors, unknown variables, and everything that fails for a sample person.
 pub fn check(source: &str) -> Findings {
-    static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
     if !source.contains('{') {
         return Findings::default();
     }
+    within_bounds(source, || check_parsed(source))
+        .unwrap_or_else(|problem| Findings { problems: vec![problem], has_opt_out_hint: false })
+}
+
+fn check_parsed(source: &str) -> Findings {
+    static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
     let environment: &Environment<'_> = &ENVIRONMENT;
     let template = match environment.template_from_str(source) {
         Ok(template) => template,

@@ -3,6 +3,7 @@
 //! An undefined variable is an error, both in a check and in a rendering. Fuel limits the time and memory of each
 //! rendering. Values are not escaped, since messages are plain text.
 
+mod bounds;
 mod check;
 mod request;
 
@@ -11,6 +12,7 @@ use std::ops::Range;
 
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
+use self::bounds::within_bounds;
 pub use self::check::{Findings, Problem, ProblemKind, check};
 pub use self::request::{Escape, RequestTemplate};
 use crate::core::domain::Language;
@@ -103,7 +105,8 @@ impl Template {
     /// Returns the first mistake of the template; [`check()`] finds more of them.
     pub fn compile(source: &str) -> Result<Self, Problem> {
         let mut environment = environment();
-        environment.add_template_owned("", source.to_owned()).map_err(|error| Problem::syntax(&error))?;
+        let parse = || environment.add_template_owned("", source.to_owned()).map_err(|error| Problem::syntax(&error));
+        within_bounds(source, parse)??;
         Ok(Self(environment))
     }
 
@@ -126,8 +129,8 @@ impl Template {
     /// Returns the names of the attributes that the template uses literally.
     pub fn attributes(&self) -> impl Iterator<Item = String> {
         let template = self.0.get_template("").expect("it was compiled under this name");
-        let used = template.undeclared_variables(true).into_iter();
-        used.filter_map(|name| name.strip_prefix("attributes.").map(str::to_owned))
+        let used = within_bounds(template.source(), || template.undeclared_variables(true)).unwrap_or_default();
+        used.into_iter().filter_map(|name| name.strip_prefix("attributes.").map(str::to_owned))
     }
 }
 
@@ -137,6 +140,8 @@ fn environment<'source>() -> Environment<'source> {
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(50);
+    // Only its fields outlive a turn of a loop, so only they could nest a value without limit.
+    environment.remove_global("namespace");
     environment
 }
 

@@ -8,6 +8,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value};
 use serde::Serialize;
 
+use super::bounds::within_bounds;
 use super::{Problem, RenderError, environment};
 
 /// The escaping of inserted values.
@@ -37,9 +38,13 @@ impl RequestTemplate {
             Escape::Json => environment.set_auto_escape_callback(|_| AutoEscape::Json),
             Escape::Percent => environment.set_formatter(|out, _, value| Ok(out.write_str(&percent(value))?)),
         }
-        environment.add_template_owned("", source.to_owned()).map_err(|error| Problem::syntax(&error))?;
-        let used = environment.get_template("").map(|template| template.undeclared_variables(false));
-        Ok(Self { used: used.unwrap_or_default(), environment })
+        let parse = || {
+            environment.add_template_owned("", source.to_owned()).map_err(|error| Problem::syntax(&error))?;
+            let used = environment.get_template("").map(|template| template.undeclared_variables(false));
+            Ok(used.unwrap_or_default())
+        };
+        let used = within_bounds(source, parse)??;
+        Ok(Self { environment, used })
     }
 
     /// Returns true if the template uses the variable.

@@ -2,16 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
-use std::process::Stdio;
-use std::thread;
+use std::time::Duration;
 
 use super::program;
 use super::program::{Repository, git_output};
 use crate::core::manifest::{MAX_FILE_BYTES, SourceFile, Sources};
-use crate::source::directory::{MAX_TOTAL_BYTES, is_manifest, shown};
+use crate::source::directory::{MAX_TOTAL_BYTES, shown};
+use crate::source::walk::{MAX_ENTRIES, MAX_FILES, is_manifest};
+
+/// The time limit of one run of git on the objects of a repository.
+const LIMIT: Duration = Duration::from_mins(1);
+/// The longest output that is read as a whole.
+const MAX_OUTPUT_BYTES: u64 = 64 * 1024;
+/// The longest entry of a listing, with its path.
+const MAX_ENTRY_BYTES: u64 = 16 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -26,6 +33,10 @@ pub enum Error {
     SymbolicLink { reference: String, path: PathBuf },
     #[error("the manifests of `{reference}` are larger than {MAX_TOTAL_BYTES} bytes together")]
     TooMuch { reference: String },
+    #[error("the tree of `{reference}` lists more than {MAX_ENTRIES} entries or {MAX_FILES} manifests")]
+    TooMany { reference: String },
+    #[error("git did not give the files of `{reference}` within {} s", LIMIT.as_secs())]
+    TooSlow { reference: String },
     #[error("git does not give the files of `{reference}`: {git_output}")]
     Failed { reference: String, git_output: String },
 }
@@ -55,19 +66,32 @@ pub(super) fn load_from(repository: Repository, reference: &str, given: &[PathBu
     let ids: Vec<&str> = blobs.values().map(String::as_str).collect();
     let contents = read(repository, reference, &ids)?;
     let files = blobs.keys().zip(contents).map(|(path, bytes)| SourceFile { path: shown(path), bytes });
-    Ok(Sources { files: files.collect() })
+    Ok(files.collect::<Vec<_>>().into())
 }
 
-fn git(repository: Repository, args: &[&OsStr]) -> Result<Result<Vec<u8>, String>, Error> {
-    let output = program::git(repository).args(args).output().map_err(Error::NoGit)?;
-    Ok(if output.status.success() { Ok(output.stdout) } else { Err(git_output(&output.stderr)) })
+/// Runs git and returns its output, which is short.
+fn git(repository: Repository, reference: &str, args: &[&OsStr]) -> Result<Result<Vec<u8>, String>, Error> {
+    let mut command = program::git(repository);
+    command.args(args);
+    let read = |output: &mut BufReader<_>| {
+        let mut text = Vec::new();
+        output.take(MAX_OUTPUT_BYTES).read_to_end(&mut text).map(|_| text)
+    };
+    let streamed = program::streamed(command, LIMIT, &[], read).map_err(Error::NoGit)?;
+    let text =
+        streamed.read.ok_or_else(|| Error::TooSlow { reference: reference.to_owned() })?.map_err(Error::NoGit)?;
+    Ok(if streamed.succeeded { Ok(text) } else { Err(git_output(&streamed.stderr)) })
 }
 
 /// Returns the author of a commit.
 pub(super) fn author(repository: Repository, id: &str) -> io::Result<Option<String>> {
-    let args = ["log", "-1", "--no-show-signature", "--format=%an", id];
-    let output = program::git(repository).args(args).output()?;
-    let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let args = ["log", "-1", "--no-show-signature", "--format=%an", id].map(OsStr::new);
+    let name = match git(repository, id, &args) {
+        Ok(Ok(name)) => name,
+        Err(Error::NoGit(error)) => return Err(error),
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    };
+    let name = String::from_utf8_lossy(&name).trim().to_owned();
     Ok(Some(name).filter(|name| !name.is_empty()))
 }
 
@@ -75,7 +99,7 @@ pub(super) fn author(repository: Repository, id: &str) -> io::Result<Option<Stri
 fn resolve(repository: Repository, reference: &str) -> Result<String, Error> {
     let tree = format!("{reference}^{{tree}}");
     let args = ["rev-parse", "--verify", "--end-of-options", &tree].map(OsStr::new);
-    match git(repository, &args)? {
+    match git(repository, reference, &args)? {
         Ok(id) => Ok(String::from_utf8_lossy(&id).trim().to_owned()),
         Err(git_output) => Err(Error::Unknown { reference: reference.to_owned(), git_output }),
     }
@@ -93,17 +117,41 @@ fn list(
     if *root != *"" {
         args.push(root.as_os_str());
     }
-    let listed =
-        git(repository, &args)?.map_err(|git_output| Error::Failed { reference: reference.to_owned(), git_output })?;
-    let mut found = false;
-    // Each entry is `mode type id<TAB>path<NUL>`.
-    for entry in listed.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
+    let mut command = program::git(repository);
+    command.args(&args);
+    let listed = program::streamed(command, LIMIT, &[], |output| entries(output, root, reference, blobs));
+    let listed = listed.map_err(Error::NoGit)?;
+    let found = listed.read.ok_or_else(|| Error::TooSlow { reference: reference.to_owned() })??;
+    if !listed.succeeded {
+        return Err(Error::Failed { reference: reference.to_owned(), git_output: git_output(&listed.stderr) });
+    }
+    Ok(found)
+}
+
+/// Reads the entries of a listing, `mode type id<TAB>path<NUL>` each, as long as they stay within the limits.
+///
+/// A few trees that contain each other many times list more paths than any memory holds.
+fn entries(
+    output: &mut impl BufRead,
+    root: &Path,
+    reference: &str,
+    blobs: &mut BTreeMap<PathBuf, String>,
+) -> Result<bool, Error> {
+    let failed = |error: io::Error| Error::Failed { reference: reference.to_owned(), git_output: error.to_string() };
+    let mut entry = Vec::new();
+    for count in 0.. {
+        entry.clear();
+        if output.by_ref().take(MAX_ENTRY_BYTES).read_until(0, &mut entry).map_err(failed)? == 0 {
+            return Ok(count > 0);
+        }
+        if entry.pop() != Some(0) || count == MAX_ENTRIES || blobs.len() > MAX_FILES {
+            return Err(Error::TooMany { reference: reference.to_owned() });
+        }
         let Some(tab) = entry.iter().position(|byte| *byte == b'\t') else { continue };
         let path = Path::new(OsStr::from_bytes(&entry[tab + 1..]));
         let head = String::from_utf8_lossy(&entry[..tab]).into_owned();
         let mut parts = head.split(' ');
         let (Some(mode), Some(kind), Some(id)) = (parts.next(), parts.next(), parts.next()) else { continue };
-        found = true;
         let below = path.strip_prefix(root).unwrap_or(path);
         if below.iter().any(|part| part.as_bytes().starts_with(b".")) {
             continue;
@@ -116,29 +164,24 @@ fn list(
             blobs.insert(path.to_owned(), id.to_owned());
         }
     }
-    Ok(found)
+    Ok(true)
 }
 
 /// Returns the contents of `ids`, in their order.
 fn read(repository: Repository, reference: &str, ids: &[&str]) -> Result<Vec<Vec<u8>>, Error> {
-    let mut child = program::git(repository)
-        .args(["cat-file", "--batch"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(Error::NoGit)?;
-    let (asking, answers) = (child.stdin.take(), child.stdout.take());
-    let (mut asking, answers) = (asking.expect("it is piped"), answers.expect("it is piped"));
+    let mut command = program::git(repository);
+    command.args(["cat-file", "--batch"]);
+    let mut asked = ids.join("\n").into_bytes();
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    asked.push(b'\n');
     let failed = |error: io::Error| Error::Failed { reference: reference.to_owned(), git_output: error.to_string() };
-    let contents = thread::scope(|scope| {
-        // A thread writes the requests, because git answers before it has read them all.
-        scope.spawn(move || ids.iter().try_for_each(|id| writeln!(asking, "{id}")));
-        let mut answers = BufReader::new(answers);
+    let read = |answers: &mut BufReader<_>| {
         let mut total = 0;
         let mut contents = Vec::with_capacity(ids.len());
         for _ in ids {
-            let bytes = answer(&mut answers).map_err(failed)?;
+            let bytes = answer(answers).map_err(failed)?;
             total += bytes.len();
             if total > MAX_TOTAL_BYTES {
                 return Err(Error::TooMuch { reference: reference.to_owned() });
@@ -146,13 +189,9 @@ fn read(repository: Repository, reference: &str, ids: &[&str]) -> Result<Vec<Vec
             contents.push(bytes);
         }
         Ok(contents)
-    });
-    if contents.is_err() {
-        // The rest of its output does not matter, and it may have ended already.
-        drop(child.kill());
-    }
-    child.wait().map_err(failed)?;
-    contents
+    };
+    let streamed = program::streamed(command, LIMIT, &asked, read).map_err(Error::NoGit)?;
+    streamed.read.ok_or_else(|| Error::TooSlow { reference: reference.to_owned() })?
 }
 
 /// Reads one answer, `id type size<LF>contents<LF>`. A file beyond the size limit of manifests is cut off.

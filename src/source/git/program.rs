@@ -1,9 +1,10 @@
 //! The git program as relance starts it: without a shell, without prompts or hooks, and with a time limit.
 
-use std::io;
+use std::io::{self, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ const OF_ANOTHER_REPOSITORY: [&str; 7] = [
     "GIT_OBJECT_DIRECTORY",
     "GIT_WORK_TREE",
 ];
+
+/// The most text of an error that is kept.
+const MAX_STDERR_BYTES: u64 = 64 * 1024;
 
 /// The repository with the commits.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +69,67 @@ pub(super) async fn output(mut command: Command, limit: Duration) -> io::Result<
             output.map(Some)
         }
     }
+}
+
+/// The result of [`streamed`].
+pub(super) struct Streamed<T> {
+    /// The result of the reader; `None` if the command was killed after its time.
+    pub(super) read: Option<T>,
+    pub(super) succeeded: bool,
+    pub(super) stderr: Vec<u8>,
+}
+
+/// Runs `command`, writes `input` to it, and passes its output to `read` as it comes. Kills the command after `limit`,
+/// and as soon as `read` returns.
+///
+/// Blocks. `read` decides how much of the output there is to read and to keep.
+pub(super) fn streamed<T>(
+    mut command: Command,
+    limit: Duration,
+    input: &[u8],
+    read: impl FnOnce(&mut BufReader<ChildStdout>) -> T,
+) -> io::Result<Streamed<T>> {
+    command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if !input.is_empty() {
+        command.stdin(Stdio::piped());
+    }
+    let mut child = command.spawn()?;
+    let group = Group::of(&child);
+    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (stdin, Some(stdout), Some(stderr)) = pipes else { return Err(io::Error::other("git has no output")) };
+    let (result, is_late, errors) = thread::scope(|scope| {
+        // A thread writes, because git answers before it has read everything; it ends with the command.
+        scope.spawn(move || stdin.map(|mut stdin| io::Write::write_all(&mut stdin, input)));
+        let errors = scope.spawn(move || {
+            let mut text = Vec::new();
+            drop(stderr.take(MAX_STDERR_BYTES).read_to_end(&mut text));
+            text
+        });
+        let (done, ended) = mpsc::channel::<()>();
+        let killer = scope.spawn(move || {
+            let end = ended.recv_timeout(limit);
+            if end.is_ok() {
+                group.ended();
+            }
+            // Otherwise the drop of the group kills it: its time is over, or the rest of its output does not matter.
+            end == Err(mpsc::RecvTimeoutError::Timeout)
+        });
+        let mut stdout = BufReader::new(stdout);
+        let result = read(&mut stdout);
+        // A command that has written everything ends by itself, so its status is its own.
+        let rest = stdout.read(&mut [0]).unwrap_or_default();
+        let status = if rest == 0 { child.wait().ok() } else { None };
+        if status.is_some() {
+            // The killer may have come first.
+            done.send(()).ok();
+        }
+        drop(done);
+        let is_late = killer.join().unwrap_or(true);
+        ((result, status), is_late, errors.join().unwrap_or_default())
+    });
+    let (result, status) = result;
+    let status = status.map_or_else(|| child.wait(), Ok)?;
+    Ok(Streamed { read: (!is_late).then_some(result), succeeded: status.success(), stderr: errors })
 }
 
 /// Returns git's message on one line and without its `fatal: `.

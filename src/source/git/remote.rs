@@ -133,11 +133,11 @@ impl Remote {
 
     /// Returns the manifests of a commit; fetches it if it is missing.
     async fn fetched(&self, id: &str) -> Result<Tree, RemoteError> {
-        if let Some(tree) = self.load(id)? {
+        if let Some(tree) = self.loaded(id).await? {
             return Ok(tree);
         }
         if let Ok(()) = self.fetch(id).await
-            && let Some(tree) = self.load(id)?
+            && let Some(tree) = self.loaded(id).await?
         {
             return Ok(tree);
         }
@@ -148,7 +148,7 @@ impl Remote {
         }
         self.fetch(id).await?;
         let unread = || self.not_fetched(id, "what was fetched cannot be read".to_owned());
-        self.load(id)?.ok_or_else(unread)
+        self.loaded(id).await?.ok_or_else(unread)
     }
 
     /// Refuses a commit without an allowed signature.
@@ -223,6 +223,12 @@ impl Remote {
             self.run(command, FETCH).await?.map_err(|git_output| self.not_fetched(id, git_output))?;
         }
         Ok(())
+    }
+
+    /// Does [`Self::load`] on a thread that may block.
+    async fn loaded(&self, id: &str) -> Result<Option<Tree>, RemoteError> {
+        let (this, id) = (self.clone(), id.to_owned());
+        tokio::task::spawn_blocking(move || this.load(&id)).await.expect("reading a commit does not panic")
     }
 
     /// Returns the manifests of a commit; `None` if the copy lacks it or a part of it.

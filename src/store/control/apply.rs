@@ -173,9 +173,12 @@ impl Store {
         let changes = show::changes(plan);
         let done = done::summary(&changes);
         let revision = sqlx::query_scalar(
-            "insert into revision (digest, \"commit\", author, accepted_at, plan, token, applied_by, plan_digest,
+            // A number from a sequence would be lost with every transaction that fails. The lock on the generation
+            // keeps two applies from taking the same one.
+            "insert into revision (id, digest, \"commit\", author, accepted_at, plan, token, applied_by, plan_digest,
                                    source, repository)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id",
+             overriding system value
+             select coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 from revision returning id",
         )
         .bind(&origin.digest)
         .bind(&origin.commit)

@@ -40,6 +40,14 @@ impl Store {
         Ok(contents)
     }
 
+    /// Returns true if anybody was ever imported.
+    pub async fn has_people(&self) -> Result<bool, Error> {
+        sqlx::query_scalar("select exists (select from account) or exists (select from referral)")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(Error::during("look for people"))
+    }
+
     /// Returns true if this is a demo database.
     pub async fn is_demo(&self) -> Result<bool, Error> {
         let comment: Option<String> = sqlx::query_scalar(

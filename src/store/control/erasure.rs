@@ -29,13 +29,14 @@ pub struct Erased {
 
 impl Store {
     /// Erases the person with `phone` in every account, and makes imports leave them out, even if no account has the
-    /// phone now. Uses one transaction, and a second one for webhooks; after a crash in between, the caller repeats the
+    /// phone now. Uses one transaction, and further ones for webhooks and free text; after a crash in between, the caller repeats the
     /// erasure.
     pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Erased, Error> {
         let phones = [phone.as_str()];
         let mut tx = self.pool.begin().await.map_err(Error::during("begin an erasure"))?;
         lock_imports(&mut tx).await?;
         lock_suppressions(&mut tx).await?;
+        let called = called(&mut tx, phone).await?;
         erase_heard(&mut tx, phone).await?;
         sqlx::query("delete from suppression where phone = $1")
             .bind(phone.as_str())
@@ -57,8 +58,21 @@ impl Store {
         tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
         tx.commit().await.map_err(Error::during("commit an erasure"))?;
         self.erase_webhooks(&names).await?;
+        self.erase_free_text(phone, &called).await?;
         Ok(Erased { referrals, messages, exited })
     }
+}
+
+/// Returns the names and e-mail addresses of the person.
+async fn called(tx: &mut PgConnection, phone: &Phone) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar(
+        "select distinct u.word from referral r cross join lateral (values (r.name), (r.email)) as u (word)
+         where r.phone = $1 and r.erased_at is null and u.word is not null",
+    )
+    .bind(phone.as_str())
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("read the names of a person"))
 }
 
 /// Erases the person's inbound messages and their times.

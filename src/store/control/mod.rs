@@ -5,6 +5,7 @@ pub(super) mod approval;
 pub(super) mod demo;
 pub(super) mod desired;
 pub(super) mod erasure;
+mod erasure_text;
 pub(super) mod frozen;
 pub(super) mod installation;
 pub(super) mod leader_election;

@@ -137,8 +137,12 @@ impl<'a> Story<'a> {
                 vec![stopped(place, format!("the plan is refused: {refusal}"), Vec::new())]
             }
             _ if !pass.errors.is_empty() && !self.awaits(next, |plan| plan.broken == Some(true)) => {
-                let bytes = |path: &str| sources.bytes(path);
-                let shown: Vec<String> = pass.errors.iter().map(|error| text::render(error, bytes, false)).collect();
+                let shown = |error: &Diagnostic| {
+                    let bytes = sources.bytes(&error.place.file).unwrap_or_default();
+                    let bytes = text::without_secrets(bytes, &error.place.file, &pass.errors);
+                    text::render(error, |path| (*path == *error.place.file).then_some(&*bytes), false)
+                };
+                let shown: Vec<String> = pass.errors.iter().map(shown).collect();
                 let lines = shown.join("\n\n").lines().map(str::to_owned).collect();
                 vec![stopped(place, "with this the manifests have errors".to_owned(), lines)]
             }

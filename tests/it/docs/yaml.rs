@@ -11,7 +11,7 @@ use super::page::{Block, Check, root};
 /// The sample tree without its tests.
 fn tree() -> Sources {
     let tree = source::load(&[root().join("campaigns"), root().join("templates")]).unwrap();
-    Sources { files: tree.files.into_iter().filter(|file| !file.path.contains("/tests/")).collect() }
+    tree.files.into_iter().filter(|file| !file.path.contains("/tests/")).collect::<Vec<_>>().into()
 }
 
 fn documents(yaml: &str) -> Result<Vec<Value>, String> {

@@ -88,7 +88,7 @@ fn settings(days: u32, rates: Rates) -> Settings {
 }
 
 fn sources(yaml: &str) -> Sources {
-    Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }] }
+    Sources::from(vec![SourceFile { path: "tree.yaml".to_owned(), bytes: yaml.as_bytes().to_vec() }])
 }
 
 async fn fill(store: &Store) {

@@ -187,7 +187,7 @@ spec: {type: filtered, sequenceRef: week}
 
     fn program() -> Program {
         let file = SourceFile { path: "tree.yaml".to_owned(), bytes: TREE.as_bytes().to_vec() };
-        let checked = manifest::check(&Sources { files: vec![file] });
+        let checked = manifest::check(&Sources::from(vec![file]));
         let ids = BTreeMap::from([(Name::parse("welcome").unwrap(), CampaignId(1))]);
         Program::compile(&checked.desired, &ids, 0, 0)
     }

@@ -56,7 +56,7 @@ impl Draft {
             path: format!("{kind}/{name}"),
             bytes: format!("{value:#}").into_bytes(),
         };
-        Sources { files: self.manifests.iter().map(file).collect() }
+        self.manifests.iter().map(file).collect::<Vec<_>>().into()
     }
 }
 
@@ -79,7 +79,7 @@ pub fn overlay(sources: &Sources, file: SourceFile) -> Sources {
     }
     files.retain(|other| !other.bytes.is_empty());
     files.push(file);
-    Sources { files }
+    Sources { files, unread: sources.unread.clone() }
 }
 
 /// Returns the names of the readable campaigns in a file.
@@ -156,7 +156,7 @@ mod tests {
         apiVersion: relance/v1\nkind: Filter\nmetadata: {name: a}\nspec: {professions: [007, 'no', \"1e3\"]}\n";
 
     fn tree() -> Sources {
-        Sources { files: vec![SourceFile { path: "a.yaml".to_owned(), bytes: TREE.as_bytes().to_vec() }] }
+        Sources::from(vec![SourceFile { path: "a.yaml".to_owned(), bytes: TREE.as_bytes().to_vec() }])
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::core::domain::{Language, Name};
 use crate::core::manifest::desired::Part;
 use crate::core::manifest::kind::Kind;
 use crate::core::manifest::syntax::document::{Document, File, join};
+use crate::core::manifest::syntax::expansion::Expansion;
 use crate::core::manifest::syntax::sources::Sources;
 use crate::core::manifest::syntax::yaml::Node;
 
@@ -20,7 +21,8 @@ pub fn locate(
     range: Option<&Range<usize>>,
 ) -> Option<Place> {
     let files: Vec<File<'_>> = sources.files.iter().map(File::new).collect();
-    let manifests: Vec<_> = files.iter().flat_map(|file| read(file).manifests).collect();
+    let expansion = Expansion::default();
+    let manifests: Vec<_> = files.iter().flat_map(|file| read(file, &expansion).manifests).collect();
     owners.iter().find_map(|owner| {
         let manifest = manifests.iter().find(|manifest| (manifest.kind, &manifest.name) == *owner)?;
         let document = &manifest.document;
@@ -72,7 +74,7 @@ metadata: {name: welcome}
 spec: {type: filtered, sequenceRef: week, days: [{day: 1, text: {fr: 'b'}}]}
 ";
         let file = SourceFile { path: "tree.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
-        let sources = Sources { files: vec![file] };
+        let sources = Sources::from(vec![file]);
         let (campaign, sequence) = (Name::parse("welcome").unwrap(), Name::parse("week").unwrap());
         let owners = [(Kind::Campaign, &campaign), (Kind::Sequence, &sequence)];
         let fr = Part::Text(Language::parse("fr").unwrap());

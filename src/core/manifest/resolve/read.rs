@@ -14,6 +14,7 @@ use crate::core::manifest::parsed::{Manifest, Spec};
 use crate::core::manifest::schema::checker;
 use crate::core::manifest::schema::shape;
 use crate::core::manifest::syntax::document::{Document, File, join};
+use crate::core::manifest::syntax::expansion::Expansion;
 use crate::core::manifest::syntax::header;
 use crate::core::manifest::syntax::sources::MAX_FILE_BYTES;
 use crate::core::manifest::syntax::yaml;
@@ -37,7 +38,8 @@ pub(in crate::core::manifest) struct Reading<'a> {
     pub(in crate::core::manifest) documents: usize,
 }
 
-pub(in crate::core::manifest) fn read<'a>(file: &'a File<'a>) -> Reading<'a> {
+/// Reads one file; what its aliases repeat is taken from `expansion`.
+pub(in crate::core::manifest) fn read<'a>(file: &'a File<'a>, expansion: &Expansion) -> Reading<'a> {
     let mut reading = Reading::default();
     let bytes = &file.source.bytes;
     let refused =
@@ -64,7 +66,7 @@ pub(in crate::core::manifest) fn read<'a>(file: &'a File<'a>) -> Reading<'a> {
                     reading.hide();
                     break;
                 }
-                reading.document(file, text, range);
+                reading.document((file, text, range), expansion);
             }
         }
         Err(error) => {
@@ -79,8 +81,11 @@ pub(in crate::core::manifest) fn read<'a>(file: &'a File<'a>) -> Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn document(&mut self, file: &'a File<'a>, text: &str, range: Span) {
-        match yaml::parse(text, range) {
+    fn document(&mut self, (file, text, range): (&'a File<'a>, &str, Span), expansion: &Expansion) {
+        let parsed = yaml::parse(text, range).and_then(|nodes| {
+            if expansion.take(&nodes, range) { Ok(nodes) } else { Err(yaml::Failure::of_aliases(range)) }
+        });
+        match parsed {
             Ok(nodes) => {
                 for (index, root) in nodes.into_iter().enumerate() {
                     self.documents += 1;

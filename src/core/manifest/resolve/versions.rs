@@ -85,7 +85,7 @@ spec: {type: filtered, days: [{day: 1, text: {fr: b}}]}
     fn changed(before: &str, after: &str) -> Vec<String> {
         let versions = |text: &str| {
             let files = vec![SourceFile { path: "tree.yaml".to_owned(), bytes: text.as_bytes().to_vec() }];
-            check(&Sources { files }).versions
+            check(&Sources::from(files)).versions
         };
         let (before, after) = (versions(before), versions(after));
         let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();

@@ -10,10 +10,26 @@ pub struct SourceFile {
     pub bytes: Vec<u8>,
 }
 
+/// An entry with the name of a manifest that is no regular file, such as a pipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The path as shown to people.
+    pub path: String,
+    /// The kind with its article: `a pipe`.
+    pub kind: &'static str,
+}
+
 /// The files of one tree at one time, ordered by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
     pub files: Vec<SourceFile>,
+    pub unread: Vec<Unread>,
+}
+
+impl From<Vec<SourceFile>> for Sources {
+    fn from(files: Vec<SourceFile>) -> Self {
+        Self { files, unread: Vec::new() }
+    }
 }
 
 impl Sources {

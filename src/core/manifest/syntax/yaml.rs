@@ -52,6 +52,14 @@ pub(in crate::core::manifest) struct Failure {
     pub(in crate::core::manifest) help: Option<String>,
 }
 
+impl Failure {
+    /// Returns the failure of a document in a tree whose aliases repeat too much.
+    pub(in crate::core::manifest) fn of_aliases(range: Span) -> Self {
+        let (code, message, help) = too_complex("the aliases of the tree repeat more than 32 MiB");
+        Self { code, message, span: Span::new(range.start, range.start), help }
+    }
+}
+
 /// Returns the byte ranges of the documents of a file, in order.
 pub(in crate::core::manifest) fn documents(text: &str) -> Vec<Span> {
     let mut cuts = vec![0];
@@ -216,6 +224,19 @@ impl Node {
             Kind::Map(entries) => entries
                 .iter()
                 .find_map(|(key, value)| if key.name.contains('\0') { Some(key.span) } else { value.nul() }),
+        }
+    }
+
+    /// Returns the number of values, with keys, and the bytes of their texts.
+    pub(in crate::core::manifest) fn weight(&self) -> (usize, usize) {
+        let sum = |(values, text): (usize, usize), (more, longer): (usize, usize)| (values + more, text + longer);
+        match &self.kind {
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) => (1, 0),
+            Kind::Text(text) => (1, text.len()),
+            Kind::List(items) => items.iter().map(Self::weight).fold((1, 0), sum),
+            Kind::Map(entries) => {
+                entries.iter().map(|(key, value)| sum((1, key.name.len()), value.weight())).fold((1, 0), sum)
+            }
         }
     }
 

@@ -17,7 +17,7 @@ fn tree(manifests: &[&str]) -> Checked {
         _ => format!("{manifest}\n"),
     });
     let bytes = documents.collect::<Vec<_>>().join("---\n").into_bytes();
-    manifest::check(&Sources { files: vec![SourceFile { path: "tree.yaml".to_owned(), bytes }] })
+    manifest::check(&Sources::from(vec![SourceFile { path: "tree.yaml".to_owned(), bytes }]))
 }
 
 /// Reads objects as the database holds them, made from manifests with the digest `source`.
@@ -153,7 +153,7 @@ fn while_something_cannot_be_named_nothing_is_missing() {
     assert_eq!(desired, sound(&[DAYS, A, B_EDITED, "Queue q {campaigns: [a, b]}"]));
     // A campaign without a name is not the `Defaults`.
     let bytes = format!("{HEAD}Campaign\nmetadata: {{}}\nspec: {{type: filtered}}\n").into_bytes();
-    let checked = manifest::check(&Sources { files: vec![SourceFile { path: "x.yaml".to_owned(), bytes }] });
+    let checked = manifest::check(&Sources::from(vec![SourceFile { path: "x.yaml".to_owned(), bytes }]));
     assert!(checked.unnamed && !checked.hides_defaults);
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::answers;
+use super::literal_secrets;
+use super::literal_secrets::is_secret_header;
 use super::report::Report;
 use super::spec::{CONCURRENCY, ChannelSpec};
 use crate::core::diagnostic::{Code, did_you_mean};
@@ -14,9 +16,6 @@ use crate::core::template::{Escape, RequestTemplate};
 /// The variables of a request.
 const VARIABLES: [&str; 8] = ["phone", "text", "messageId", "sender", "language", "day", "account", "media"];
 
-/// Parts of header names that mark the value as a secret, because it grants access.
-const LETS_IN: [&str; 9] =
-    ["authorization", "apikey", "api-key", "api_key", "token", "secret", "password", "cookie", "credential"];
 /// Headers that the HTTP client sets itself.
 const OURS: [&str; 5] = ["content-type", "content-length", "host", "transfer-encoding", "connection"];
 
@@ -24,6 +23,7 @@ pub(super) fn check(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     check_url(spec, report);
     check_body(spec, report);
     check_headers(spec, report);
+    literal_secrets::check(spec, report);
     answers::check(spec, report);
 }
 
@@ -61,7 +61,7 @@ fn check_url(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
     let Some(url) = url.plain() else { return };
     let is_web = ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme));
     if !is_web || address::authority(url).is_empty() || url.contains(char::is_control) {
-        report.say(Code::InvalidValue, "url", format!("`{url}` is not an address"), "write `https://…`");
+        report.say(Code::InvalidValue, "url", "`url` is not an address", "write `https://…`");
     } else if address::authority(url).contains('@') {
         let message = "whatever lets one in is a secret, and a manifest never holds one";
         report.say(
@@ -74,7 +74,8 @@ fn check_url(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
         let help = "variables belong behind the host; give each host a channel of its own";
         report.say(Code::InvalidValue, "url", "the host of `url` depends on the message", help);
     } else if !address::is_near_or_tls(url) {
-        let message = format!("phones and texts would go to `{url}` for everybody on the way to read");
+        let host = address::authority(url);
+        let message = format!("phones and texts would go to `{host}` for everybody on the way to read");
         let help = "write `https://…`; only a private address or a name without a dot goes without";
         report.say(Code::InvalidValue, "url", message, help);
     } else {
@@ -176,7 +177,7 @@ fn check_headers(spec: &ChannelSpec, report: &mut Report<'_, '_>) {
             report.say_of_key(Code::DuplicateKey, &key, message, "remove one of them");
         }
         let Some(MaybeSecret::Plain(value)) = value else { continue };
-        if LETS_IN.iter().any(|word| folded.contains(word)) {
+        if is_secret_header(name, value) {
             let message = format!("`{name}` is a secret, and a manifest never holds one");
             let help = "write `{fromEnv: NAME}` or `{fromFile: PATH}`, and put the secret there";
             report.say(Code::LiteralSecret, &key, message, help);

@@ -2,6 +2,7 @@
 
 mod answers;
 mod http;
+mod literal_secrets;
 mod report;
 mod smtp;
 mod spec;
