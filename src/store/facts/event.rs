@@ -1,12 +1,13 @@
 //! Facts that arrive as single events: they record at once what a later import would contain.
 //!
-//! Events take the locks of an import and wake the same runs. An event counts as of the moment it was recorded: an
+//! People who paid leave at once. Events take the locks of an import and wake the same runs. An event counts as of the moment it was recorded: an
 //! older export does not undo it. An event never takes back a payment.
 
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
+use super::paid;
 use crate::core::domain::{AccountId, ReferralId, Timestamp};
 use crate::store::lock::{lock_imports, lock_lanes};
 use crate::store::schedule::wake::wake;
@@ -40,6 +41,7 @@ impl Store {
         touched.sort_unstable();
         touched.dedup();
         lock_lanes(&mut tx, &touched.iter().copied().map(AccountId).collect::<Vec<_>>()).await?;
+        paid::leave(&mut tx, facts.payers(), now).await?;
         wake(&mut tx, &touched, now).await?;
         tx.commit().await.map_err(Error::during("commit facts"))?;
         Ok(changed)
@@ -71,6 +73,11 @@ impl Facts {
             }
         }
         facts
+    }
+
+    /// Returns the people who paid, as accounts and referrals.
+    fn payers(&self) -> (Vec<i32>, Vec<i64>) {
+        self.payments.keys().map(|(account, referral)| (account.0, referral.0)).unzip()
     }
 
     /// Returns the account of every referral whose payment is new.

@@ -3,3 +3,4 @@
 pub(super) mod erased;
 pub(super) mod event;
 pub(super) mod import;
+mod paid;

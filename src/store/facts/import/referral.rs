@@ -10,6 +10,7 @@ use crate::core::domain::{
 };
 use crate::store::Error;
 use crate::store::facts::erased::reject;
+use crate::store::facts::paid;
 use crate::store::lock::lock_lanes_of_import;
 use crate::store::schedule::wake::wake;
 
@@ -201,6 +202,7 @@ pub(super) async fn merge(
     }
     touched.sort_unstable();
     touched.dedup();
+    paid::leave_by_import(tx, (duplicates > 0, concerned), now).await?;
     wake(tx, &touched, now).await?;
     let total = |rows: &[(i32, i64)]| rows.iter().map(|(_, rows)| count(*rows)).sum::<u64>();
     let (inserted, updated) = (total(&inserted), total(&changed) + differing);
