@@ -44,10 +44,10 @@ async fn due(world: &World) -> Vec<String> {
 }
 
 fn days(days: &[&str]) -> String {
-    let lines: String =
-        days.iter().enumerate().map(|(at, day)| format!("    - {{day: {}, {day}}}\n", at + 1)).collect();
+    let line = |(at, day): (usize, &&str)| format!("    - {{day: {}, {day}}}\n", at + 1);
+    let lines: Vec<String> = days.iter().enumerate().map(line).collect();
     let whole = tree(0, NO_PACE, &[("c", CAMPAIGN)]);
-    whole.replace("  days:\n", &format!("  days:\n{lines}"))
+    whole.replace("  days:\n", &format!("  days:\n{}", lines.concat()))
 }
 
 const ONE: &str = "text: {fr: 'Premier. {{ optOutHint }}'}";

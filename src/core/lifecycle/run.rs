@@ -274,11 +274,10 @@ pub fn reopened(phase: Phase, by: Detail) -> Option<Status> {
 /// that it is in nobody's way until they are free.
 pub fn waits_for_people(situation: &Situation) -> bool {
     let found_nobody = situation.passes >= 1 && situation.last_pass_found == 0 && !situation.pass_due;
-    let lacks = if situation.started {
-        found_nobody && (!situation.ever_enrolled || situation.busy_elsewhere)
-    } else {
-        situation.nobody_matches
-    };
+    // Enrollment `once` is closed by its first full pass, whoever is busy then.
+    let busy = situation.busy_elsewhere && situation.enrollment == Enrollment::UntilDrained;
+    let lacks =
+        if situation.started { found_nobody && (!situation.ever_enrolled || busy) } else { situation.nobody_matches };
     let may_enroll = situation.filtered && !situation.target_cap_reached;
     may_enroll && !situation.has_active_targets && lacks
 }
