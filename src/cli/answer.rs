@@ -1,5 +1,6 @@
 //! The one-sentence answer to "why does this person not get their message?".
 
+use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::layout::when;
@@ -8,6 +9,8 @@ use crate::core::dispatch::gate::{Hold, Question, Verdict, decide};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::run::Phase;
 use crate::core::lifecycle::target::Exit;
+use crate::core::plan::forecast::{NextMessage, Wait};
+use crate::store::Store;
 use crate::store::query::{Asked, Case, Circumstances, Standing};
 
 /// The state of a target, with the next change to expect.
@@ -21,6 +24,9 @@ pub(super) struct Answer {
     /// The earliest instant the message can leave, as known now; null when it does not leave or waits for an event.
     pub(super) earliest: Option<Timestamp>,
 }
+
+/// A forecast counts in steps, so a smaller difference says nothing.
+const FORESEEN_LATER: TimeDelta = TimeDelta::hours(1);
 
 /// The answer in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -72,6 +78,25 @@ impl Answer {
         }
     }
 
+    /// Answers for `case` as of `now`, with the forecast of its account: other campaigns may begin or end before the
+    /// message is due, and other people may go first.
+    pub(super) async fn foreseen(case: &Case, store: &Store, now: Timestamp) -> anyhow::Result<Self> {
+        let answer = Self::new(case, now);
+        let (target, (_, referral)) = (&case.target, case.circumstances.person.keys());
+        let (Some(earliest), Some(due)) = (answer.earliest, target.next_due_at) else { return Ok(answer) };
+        let next = store.next_message(&target.account, (&target.campaign, referral), now).await?;
+        Ok(match next {
+            Some(next) if next.at.is_none_or(|at| at > earliest + FORESEEN_LATER) => {
+                let goes = next.at.map_or("does not go out".to_owned(), |at| format!("goes out {}", when(at, now)));
+                let (day, due, why) = (target.day, when(due, now), foreseen_why(&next));
+                let is = if target.next_due_at.is_some_and(|due| due > now) { "is" } else { "was" };
+                let sentence = format!("Day {day} {is} due {due}; as foreseen it {goes}{why}.");
+                Self { sentence, earliest: next.at, ..answer }
+            }
+            _ => answer,
+        })
+    }
+
     pub(super) fn tone(&self) -> Tone {
         match self.verdict {
             Word::Send | Word::NotDue | Word::AwaitingOutcome => Tone::Good,
@@ -79,6 +104,17 @@ impl Answer {
             Word::Exit => Tone::Bad,
             Word::Completed | Word::Exited => Tone::Faint,
         }
+    }
+}
+
+/// Returns the reason for which a forecast message leaves later, with the sign before it.
+fn foreseen_why(next: &NextMessage) -> String {
+    match (&next.waits, next.ahead) {
+        (Some(Wait::Run(status)), _) => format!(", because the run will be {}: {}", status.phase, status.detail),
+        (_, 1) => ", because 1 message goes first".to_owned(),
+        (_, ahead) if ahead > 0 => format!(", because {ahead} messages go first"),
+        (Some(Wait::Gate(hold)), _) => format!(", because {}", hold.meaning()),
+        (None, _) => String::new(),
     }
 }
 

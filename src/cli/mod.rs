@@ -99,6 +99,8 @@ pub enum Command {
     Start(operator::Args),
     /// End a campaign's runs permanently; everybody in them leaves
     Cancel(operator::CancelArgs),
+    /// Let the completed runs of a campaign enroll again; people who were in them stay out
+    Reopen(operator::reopen::ReopenArgs),
     /// Record the outcome of uncertain messages; this sends nothing again
     Resolve(resolve::Args),
     /// Manage the phones that no campaign may write to
@@ -181,6 +183,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Resume(args) => operator::resume(&args, global, &config).await,
         Command::Start(args) => operator::run(Action::Start, &args, global, &config).await,
         Command::Cancel(args) => operator::cancel(&args, global, &config).await,
+        Command::Reopen(args) => operator::reopen::run(&args, global, &config).await,
         Command::Resolve(args) => resolve::run(&args, global, &config).await,
         Command::Suppress(command) => suppress::run(command, global, &config).await,
         Command::Contact(command) => contact::run(command, global, &config).await,

@@ -48,6 +48,7 @@ pub use self::control::erasure::Erased;
 pub use self::control::frozen::Standstill;
 pub use self::control::leader_election::{Holder, Token};
 pub use self::control::overrides::{Concerned, Group, Ordered, Outcome};
+pub use self::control::reopen::{Opened, Reopened};
 pub use self::control::resume_channel::Resumed;
 pub use self::error::Error;
 pub use self::facts::event::FactEvent;

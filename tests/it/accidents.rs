@@ -181,12 +181,12 @@ async fn accident_07_whoever_finished_is_never_enrolled_again() {
 }
 
 #[tokio::test]
-async fn accident_08_an_emptied_campaign_completes_though_nobody_is_due() {
+async fn accident_08_a_campaign_without_people_is_not_active_though_nobody_is_due() {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     world.apply(&tree("")).await;
     world.settle().await;
-    assert_eq!(world.runs().await, ["welcome a1 completed drained"]);
+    assert_eq!(world.runs().await, ["welcome a1 scheduled waiting-for-people"]);
 }
 
 #[tokio::test]

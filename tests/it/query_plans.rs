@@ -22,8 +22,9 @@ const ACCOUNTS: i32 = 100;
 const PEOPLE: i32 = 300;
 
 /// Files that the loops of the daemon and the webhooks execute.
-const HOT: [&str; 23] = [
+const HOT: [&str; 25] = [
     "control/claim_notifications.sql",
+    "control/reopen.sql",
     "inbound/confirmation_claim.sql",
     "inbound/handset_others.sql",
     "inbound/message/unnamed.sql",
@@ -36,6 +37,7 @@ const HOT: [&str; 23] = [
     "runs/restriction_lift.sql",
     "runs/restriction_save.sql",
     "runs/run_ensure.sql",
+    "runs/under_way.sql",
     "schedule/wake_look_again.sql",
     "send/account_health_save_stats.sql",
     "send/account_health_stop.sql",

@@ -432,6 +432,7 @@ async fn agree(db: &TestDatabase, case: &Case) -> Result<usize, TestCaseError> {
             zone: Zone::parse(zone).unwrap(),
             enrolls: case.off != Some(at),
             room: case.room(at) as u64,
+            is_over: false,
         })
         .collect();
     let counted =

@@ -97,7 +97,8 @@ async fn enrollment(
     let (account, referral) = person.keys();
     let zone = Zone::parse(&person.timezone).map_err(|error| anyhow!(error))?;
     let (name, spec) = (&campaign.name, &campaign.spec);
-    let seekers = store.with_room(number, spec, vec![Seeker { account, zone, enrolls, room: 0 }], now).await?;
+    let seekers =
+        store.with_room(number, spec, vec![Seeker { account, zone, enrolls, room: 0, is_over: false }], now).await?;
     let seeker = seekers.first().ok_or_else(|| anyhow!("account `{}` was just removed", person.account))?;
     let why_not = store.why_not((name, number), spec, seeker, referral, now).await?;
     let why_not = why_not.ok_or_else(|| anyhow!("`{}` was just removed", person.referral))?;
@@ -108,6 +109,13 @@ async fn enrollment(
             (Some(run), None) => format!("Matches, but nobody is taken: the run is {}: {}.", run.phase, run.detail),
             (None, None) => "Matches: taken once the account has a run.".to_owned(),
         }
+    } else if let (Some(run), [WhyNot::RunOver]) = (run, why_not.as_slice()) {
+        let reopen = if run.phase == Phase::Completed {
+            format!("; `relancectl reopen {name} --account {}` lets it enroll again", person.account)
+        } else {
+            String::new()
+        };
+        format!("Matches, but nobody is taken: the run is {}: {}{reopen}.", run.phase, run.detail)
     } else {
         let reasons: Vec<&str> = why_not.iter().map(|reason| reason.of_one()).collect();
         format!("Not in it: {}.", reasons.join("; "))

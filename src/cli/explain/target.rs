@@ -29,13 +29,8 @@ pub(super) async fn look(store: &Store, id: &str, now: Timestamp) -> anyhow::Res
     let case = known::case(store, &name, &program, now).await?;
     let history = store.history(HistoryOf::Target(&name), HISTORY).await?;
     let gate = checks(&case, &program)?;
-    Ok(Explanation {
-        answer: Answer::new(&case, now),
-        gate,
-        target: case.target,
-        circumstances: case.circumstances,
-        history,
-    })
+    let answer = Answer::foreseen(&case, store, now).await?;
+    Ok(Explanation { answer, gate, target: case.target, circumstances: case.circumstances, history })
 }
 
 pub(super) fn text(seen: &Explanation, now: Timestamp, colour: bool) -> String {

@@ -1,7 +1,9 @@
-//! `relancectl pause`, `resume`, `start` and `cancel`: orders that override the manifests until they are cleared.
+//! `relancectl pause`, `resume`, `start` and `cancel`: orders that override the manifests until they are cleared; and
+//! `reopen`.
 
 mod channel;
 mod order;
+pub(super) mod reopen;
 mod said;
 
 use anyhow::{Context, bail};

@@ -108,7 +108,7 @@ impl OrderReport<'_> {
 }
 
 /// Lists the phases of the runs, one line each.
-fn groups<'a>(groups: impl Iterator<Item = &'a Group>) -> String {
+pub(super) fn groups<'a>(groups: impl Iterator<Item = &'a Group>) -> String {
     let line = |group: &Group| {
         let verb = if group.runs == 1 { "is" } else { "are" };
         let (runs, message) = (counted(group.runs, "run"), one_line(&group.detail.to_string()));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::core::domain::{Period, Timestamp};
 use crate::core::manifest::desired::{Campaign, Day, Sequence};
 
@@ -9,6 +11,14 @@ use crate::core::manifest::desired::{Campaign, Day, Sequence};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cadence {
     waits: Vec<Period>,
+}
+
+/// The hand-over of a day: when it was due, and when it was claimed.
+#[derive(Debug, Clone, Copy)]
+pub struct Handed {
+    pub day: u16,
+    pub due_at: Timestamp,
+    pub at: Timestamp,
 }
 
 impl Cadence {
@@ -37,6 +47,23 @@ impl Cadence {
         now + Duration::from(self.after(1))
     }
 
+    /// Returns when day 1 is due for one person of a pass: a microsecond per second of age keeps the newest first.
+    ///
+    /// The statement that enrolls people repeats this sum.
+    pub fn first_of(&self, now: Timestamp, registered_at: Timestamp) -> Timestamp {
+        let age = (now - registered_at).max(TimeDelta::zero());
+        self.first(now) + TimeDelta::microseconds(age.num_milliseconds() / 1000)
+    }
+
+    /// Returns when `day` is due for a person who waits for it, by their enrollment or their last message.
+    pub fn due(&self, day: u16, enrolled_at: Timestamp, registered_at: Timestamp, last: Option<Handed>) -> Timestamp {
+        let after = |last: Handed| self.next(day.checked_sub(1)?, last.due_at, last.at);
+        match last.and_then(after) {
+            Some((_, due_at)) => due_at,
+            None => self.first_of(enrolled_at, registered_at),
+        }
+    }
+
     /// Returns the day after `day` with its due time; `None` after the last one.
     ///
     /// The wait counts from when `day` was due, so a person's hour does not drift from day to day. It counts from `now`
@@ -51,7 +78,7 @@ impl Cadence {
 
 #[cfg(test)]
 mod tests {
-    use super::Cadence;
+    use super::{Cadence, Handed};
     use crate::core::domain::{Period, Timestamp};
 
     #[test]
@@ -63,5 +90,27 @@ mod tests {
         assert_eq!(cadence.next(1, noon, at("2026-12-01T15:00:00Z")), Some((2, at("2026-12-02T12:00:00Z"))));
         assert_eq!(cadence.next(2, noon, at("2026-12-05T15:00:00Z")), Some((3, at("2026-12-07T15:00:00Z"))));
         assert_eq!(cadence.next(3, noon, noon), None);
+    }
+
+    #[test]
+    fn a_person_who_waits_is_due_by_their_last_message_and_the_waits_in_force() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let (noon, registered) = (at("2026-12-01T12:00:00Z"), at("2026-11-30T12:00:00Z"));
+        let handed = |late: &str| Some(Handed { day: 1, due_at: noon, at: at(late) });
+        for (hours, due, late) in
+            [(24, "2026-12-02T12:00:00Z", "2026-12-02T13:00:00Z"), (72, "2026-12-04T12:00:00Z", "")]
+        {
+            let cadence = Cadence { waits: vec![Period::hours(hours), Period::hours(hours)] };
+            assert_eq!(cadence.due(2, noon, registered, handed("2026-12-01T12:10:00Z")), at(due));
+            if !late.is_empty() {
+                // The message left so late that its successor counts from it.
+                assert_eq!(
+                    cadence.due(2, noon, registered, handed("2026-12-02T13:00:00Z")),
+                    at(late) + chrono::TimeDelta::hours(24)
+                );
+            }
+            let first = cadence.due(1, noon, registered, None);
+            assert_eq!(first, cadence.first(noon) + chrono::TimeDelta::microseconds(24 * 3_600));
+        }
     }
 }

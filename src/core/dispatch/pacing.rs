@@ -24,7 +24,9 @@ pub struct Pace {
 /// so the same message always gets the same jitter.
 pub fn after_message(pacing: &Pacing, pace: Pace, now: Timestamp, seed: u64) -> Pace {
     let (every, next) = follow(pacing, pace, 1);
-    Pace { next_slot_at: slot(now, every, pacing.jitter, seed), ..next }
+    let jitter = mix(seed) % (pacing.jitter.as_seconds() * 1000 + 1);
+    let paced = !is_zero(every, pacing.jitter);
+    Pace { next_slot_at: paced.then(|| slot(now, every, jitter)), ..next }
 }
 
 /// Limits `pace` by the current `pacing`: a slot of an earlier, slower pacing does not outlive its correction.
@@ -45,13 +47,23 @@ pub struct Stretch {
 
 /// Returns how many messages are sent from `now`, which the pace admits, until before `until`: from one to `most`.
 ///
-/// The result equals repeated calls of [`after_message`], but is computed wave by wave and with the average jitter.
-pub fn stretch(pacing: &Pacing, mut pace: Pace, now: Timestamp, until: Timestamp, most: u32) -> Stretch {
+/// The result equals repeated calls of [`after_message`]. Without jitter it is computed wave by wave. With jitter each
+/// message counts, because the last slot before `until` comes as often as it does in reality; `sent` counts the
+/// messages before, and decides the jitter.
+pub fn stretch(
+    pacing: &Pacing,
+    mut pace: Pace,
+    (now, until): (Timestamp, Timestamp),
+    (most, sent): (u32, u64),
+) -> Stretch {
+    if !pacing.jitter.is_zero() {
+        return jittered(pacing, pace, (now, until), (most, sent));
+    }
     let (mut at, mut messages) = (now, 0);
     loop {
         let wave = wave(pacing, pace).map(|(_, wave)| wave);
         let even = wave.map_or(u32::MAX, |wave| wave.messages.saturating_sub(pace.wave_sent).max(1));
-        let every = mean(wave.map_or(pacing.every, |wave| wave.every), pacing.jitter);
+        let every = TimeDelta::seconds(seconds(wave.map_or(pacing.every, |wave| wave.every)));
         let fit = match every.num_milliseconds() {
             0 => u32::MAX,
             millis => u32::try_from(((until - at).num_milliseconds() - 1).max(0) / millis + 1).unwrap_or(u32::MAX),
@@ -60,11 +72,30 @@ pub fn stretch(pacing: &Pacing, mut pace: Pace, now: Timestamp, until: Timestamp
         messages += sent;
         let last_at = at + every * i32::try_from(sent.saturating_sub(1)).unwrap_or(i32::MAX);
         let (gap, next) = follow(pacing, pace, sent);
-        at = last_at + mean(gap, pacing.jitter);
-        pace = Pace { next_slot_at: (!is_zero(gap, pacing.jitter)).then_some(at), ..next };
+        at = last_at + TimeDelta::seconds(seconds(gap));
+        pace = Pace { next_slot_at: (!gap.is_zero()).then_some(at), ..next };
         if messages >= most || at >= until {
             return Stretch { messages, last_at, pace };
         }
+    }
+}
+
+/// Counts message by message, each with a jitter of its own.
+fn jittered(
+    pacing: &Pacing,
+    mut pace: Pace,
+    (now, until): (Timestamp, Timestamp),
+    (most, sent): (u32, u64),
+) -> Stretch {
+    let (mut at, mut messages) = (now, 0);
+    loop {
+        pace = after_message(pacing, pace, at, sent + u64::from(messages));
+        messages += 1;
+        let slot = pace.next_slot_at.unwrap_or(at);
+        if messages >= most || slot >= until {
+            return Stretch { messages, last_at: at, pace };
+        }
+        at = slot;
     }
 }
 
@@ -88,20 +119,14 @@ fn is_zero(every: Period, jitter: Period) -> bool {
     every.is_zero() && jitter.is_zero()
 }
 
-/// Returns the average time from one slot to the next.
-fn mean(every: Period, jitter: Period) -> TimeDelta {
-    TimeDelta::milliseconds(
-        i64::try_from(every.as_seconds() * 1000 + jitter.as_seconds() * 500).unwrap_or(i64::MAX / 1_000_000),
-    )
+fn seconds(period: Period) -> i64 {
+    i64::try_from(period.as_seconds()).unwrap_or(i64::MAX / 1_000_000_000)
 }
 
-fn slot(now: Timestamp, every: Period, jitter: Period, seed: u64) -> Option<Timestamp> {
-    if is_zero(every, jitter) {
-        return None;
-    }
-    let extra_millis = mix(seed) % (jitter.as_seconds() * 1000 + 1);
+/// Returns the slot after a message at `now`, with so much jitter.
+fn slot(now: Timestamp, every: Period, extra_millis: u64) -> Timestamp {
     let millis = every.as_seconds() * 1000 + extra_millis;
-    Some(now + TimeDelta::milliseconds(i64::try_from(millis).unwrap_or(i64::MAX / 1_000_000)))
+    now + TimeDelta::milliseconds(i64::try_from(millis).unwrap_or(i64::MAX / 1_000_000))
 }
 
 #[cfg(test)]
@@ -165,13 +190,29 @@ mod tests {
                 (messages, last_at) = (messages + 1, now);
                 now = pace.next_slot_at.unwrap_or(now);
             }
-            let found = stretch(&pacing, Pace::default(), start, until, most);
+            let found = stretch(&pacing, Pace::default(), (start, until), (most, 0));
             assert_eq!(found, Stretch { messages, last_at, pace }, "{pacing:?} {most} {seconds}");
         }
-        // The average is half of the jitter.
-        let jittered = Pacing { every: Period::minutes(2), jitter: Period::minutes(1), waves: vec![] };
-        let day = stretch(&jittered, Pace::default(), start, start + chrono::TimeDelta::hours(12), u32::MAX);
-        assert_eq!(day.messages, 12 * 60 * 60 / 150);
+    }
+
+    #[test]
+    fn a_narrow_window_has_as_many_slots_as_in_reality_on_average() {
+        let start: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
+        for (every, jitter, hours) in [(4, 8, 2), (2, 1, 12), (7, 20, 1), (1, 1, 1)] {
+            let pacing = Pacing { every: Period::minutes(every), jitter: Period::minutes(jitter), waves: vec![] };
+            let until = start + chrono::TimeDelta::hours(hours);
+            let (mut real, mut foreseen) = (0, 0);
+            for day in 0..4_000 {
+                foreseen += stretch(&pacing, Pace::default(), (start, until), (u32::MAX, u64::from(foreseen))).messages;
+                let (mut now, mut slot) = (start, 0);
+                while now < until {
+                    now = after_message(&pacing, Pace::default(), now, day * 1_000 + slot).next_slot_at.unwrap();
+                    (real, slot) = (real + 1, slot + 1);
+                }
+            }
+            let (real, foreseen) = (f64::from(real), f64::from(foreseen));
+            assert!((real - foreseen).abs() / real < 0.01, "{pacing:?}: {real} really, {foreseen} foreseen");
+        }
     }
 
     fn cases(kinds: &[Vec<Wave>]) -> Vec<(u64, Vec<Wave>, u32, i64)> {

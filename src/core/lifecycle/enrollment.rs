@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use crate::core::domain::Timestamp;
 use crate::core::manifest::desired::{Campaign, Enrollment};
 
 /// The longest time between two looks at the runs of an account, however quiet it is.
@@ -23,6 +24,8 @@ pub struct Taken {
 pub struct Pass {
     /// The daily limit was full, or enrollment is off, so more people may match than were enrolled.
     pub cut_short: bool,
+    /// The people found, as the lifecycle counts them. A pass that was cut short does not prove that nobody is left.
+    pub found: u64,
     pub again: Again,
 }
 
@@ -35,6 +38,32 @@ pub enum Again {
     Tomorrow,
     /// The pass is due when another person may match.
     Later,
+}
+
+/// The instants at which another person may match, if nothing else happens.
+#[derive(Debug, Clone, Copy)]
+pub struct Changes {
+    pub now: Timestamp,
+    /// When the account's local day ends.
+    pub midnight: Timestamp,
+    /// When the first person who registered too recently is old enough.
+    pub ripe_at: Option<Timestamp>,
+}
+
+/// Returns when the next pass is due after one that ended with `again`.
+pub fn next_pass(spec: &Campaign, again: Again, changes: Changes) -> Option<Timestamp> {
+    match again {
+        Again::Never => None,
+        Again::AtOnce => Some(changes.now),
+        Again::Tomorrow => Some(changes.midnight),
+        Again::Later => Some(next_match(spec, changes)),
+    }
+}
+
+/// Returns when another person may match.
+pub fn next_match(spec: &Campaign, Changes { now, midnight, ripe_at }: Changes) -> Timestamp {
+    let birthdays = spec.filter.has_ages().then_some(midnight);
+    [ripe_at, birthdays].into_iter().flatten().fold(now + BACKSTOP, Timestamp::min)
 }
 
 /// Returns how many people a run may still enroll now.
@@ -51,7 +80,7 @@ pub fn room(spec: &Campaign, taken: Taken) -> u64 {
 /// If the account does not enroll, the pass proves nothing, and a change of that setting makes the next one due.
 pub fn after_pass(spec: &Campaign, enrolls: bool, taken: Taken, found: u64) -> Pass {
     if !enrolls {
-        return Pass { cut_short: true, again: Again::Never };
+        return Pass { cut_short: true, found: found.max(1), again: Again::Never };
     }
     let reached = |limit: Option<u32>, count: u64| limit.is_some_and(|limit| count >= u64::from(limit));
     let day_full = reached(spec.limits.daily_enrollments, u64::from(taken.today) + found);
@@ -66,5 +95,5 @@ pub fn after_pass(spec: &Campaign, enrolls: bool, taken: Taken, found: u64) -> P
         Enrollment::UntilDrained if found > 0 => Again::AtOnce,
         Enrollment::UntilDrained | Enrollment::Once | Enrollment::Continuous => Again::Later,
     };
-    Pass { cut_short, again }
+    Pass { cut_short, found: if cut_short { found.max(1) } else { found }, again }
 }

@@ -175,20 +175,38 @@ impl Order {
     pub fn behind(&self, id: CampaignId, peers: &Peers) -> Option<Detail> {
         let open = |id: &CampaignId| peers.0.contains_key(id);
         let parent = self.turns.get(&id)?.after.filter(open);
-        // Waits for the nearest campaign ahead, because a change of the others concerns only that one.
-        let next = || {
-            let mut ahead = self.ahead(id).iter().copied().filter(open);
-            let next = ahead.next_back()?;
-            let others = self.queues[self.place(id)?.0].parallelism.checked_sub(1)?;
-            (ahead.take(others).count() == others).then_some(next)
-        };
-        let Some(whom) = parent.or_else(next) else {
+        let Some(whom) = parent.or_else(|| self.next_in_queue(id, peers)) else {
             let turn = self.turns.get(&id)?;
             let may_be_queued = self.hides_a_queue && turn.place.is_none() && turn.kind == CampaignType::Filtered;
             return may_be_queued.then_some(Detail::BehindUnreadableQueue);
         };
         let (turn, peer) = (self.turns.get(&whom)?, peers.0.get(&whom)?);
         Some(Detail::QueuedBehind { campaign: turn.name.to_string(), phase: peer.phase })
+    }
+
+    /// Returns the campaign of its queue that a run of `id` waits for, if as many as may run come before it.
+    ///
+    /// Those are the unfinished campaigns ahead, and those after it that began while it waited for people.
+    fn next_in_queue(&self, id: CampaignId, peers: &Peers) -> Option<CampaignId> {
+        let (queue, at) = self.place(id)?;
+        let Queue { campaigns, parallelism } = &self.queues[queue];
+        let mut ahead = campaigns[..at].iter().copied().filter(|id| peers.0.contains_key(id));
+        // Waits for the nearest campaign ahead, because a change of the others concerns only that one.
+        let nearest = ahead.next_back();
+        let before = usize::from(nearest.is_some()) + ahead.take(parallelism.saturating_sub(1)).count();
+        let Some(free) = parallelism.checked_sub(before).filter(|free| *free > 0) else { return nearest };
+        let begun = |id: &CampaignId| peers.0.get(id).is_some_and(|peer| peer.has_begun());
+        let later: Vec<CampaignId> = campaigns[at + 1..].iter().copied().filter(begun).take(free).collect();
+        (later.len() == free).then(|| later.last().copied())?
+    }
+
+    /// Returns the campaigns after each of `ids` in its queue: one may have begun while it waited for people.
+    pub fn later(&self, ids: impl Iterator<Item = CampaignId>) -> BTreeSet<CampaignId> {
+        let mut first: BTreeMap<usize, usize> = BTreeMap::new();
+        for (queue, at) in ids.filter_map(|id| self.place(id)) {
+            first.entry(queue).and_modify(|first| *first = at.min(*first)).or_insert(at);
+        }
+        first.into_iter().flat_map(|(queue, at)| &self.queues[queue].campaigns[at + 1..]).copied().collect()
     }
 
     /// Returns the detail about the one of `peers` that a run of `id` pauses for under this account policy.
@@ -211,9 +229,11 @@ pub struct Peer {
     pub phase: Phase,
     /// The run is paused until a known time, or is about to begin.
     pub returns: bool,
+    /// Nobody matches the run yet, so it is in nobody's way.
+    pub waits_for_people: bool,
 }
 
-/// The runs of one account that are not over.
+/// The runs of one account that others may wait for: those that are not over, and do not wait for people.
 #[derive(Debug, Clone, Default)]
 pub struct Peers(BTreeMap<CampaignId, Peer>);
 
@@ -223,17 +243,33 @@ impl Peer {
         let ordered = status.phase == Phase::Paused && status.reason == Reason::Operator;
         let returns = ordered && orders.at(now).is_some_and(|order| order.order.until.is_some());
         // Another run must not begin beside this one before the look-ahead has decided about it.
-        Self { phase: status.phase, returns: returns || status.reason == Reason::LookingAhead }
+        Self {
+            phase: status.phase,
+            returns: returns || status.reason == Reason::LookingAhead,
+            waits_for_people: status.reason == Reason::WaitingForPeople,
+        }
+    }
+}
+
+impl Peer {
+    /// Returns true if other runs may wait for this one, or pause for it.
+    pub const fn is_in_the_way(self) -> bool {
+        !self.phase.is_final() && !self.waits_for_people
+    }
+
+    /// Returns true if the run holds its place in a queue against those ahead of it.
+    const fn has_begun(self) -> bool {
+        matches!(self.phase, Phase::Active | Phase::Paused)
     }
 }
 
 impl Peers {
-    /// Records the state of a run, and removes a run that is over.
+    /// Records the state of a run, and removes a run that is in nobody's way: it is over, or waits for people.
     pub fn set(&mut self, id: CampaignId, peer: Peer) {
-        if peer.phase.is_final() {
-            self.0.remove(&id);
-        } else {
+        if peer.is_in_the_way() {
             self.0.insert(id, peer);
+        } else {
+            self.0.remove(&id);
         }
     }
 }
@@ -303,7 +339,7 @@ mod tests {
     fn peers(all: &[(CampaignId, Phase)]) -> Peers {
         let mut peers = Peers::default();
         for (id, phase) in all {
-            peers.set(*id, Peer { phase: *phase, returns: false });
+            peers.set(*id, Peer { phase: *phase, returns: false, waits_for_people: false });
         }
         peers
     }
@@ -354,6 +390,25 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_waits_for_people_is_in_nobodys_way_and_does_not_overtake_later() {
+        let waiting = |id, others: &[(CampaignId, Phase)]| {
+            let mut peers = peers(others);
+            peers.set(id, Peer { phase: Phase::Scheduled, returns: false, waits_for_people: true });
+            peers
+        };
+        assert_eq!(queue(1).behind(B, &waiting(C, &[(B, Phase::Draft)])), None);
+        assert_eq!(queue(1).behind(E, &waiting(C, &[])), None);
+        // Later campaigns that began meanwhile count against those that may run at once.
+        let begun = waiting(C, &[(B, Phase::Active), (A, Phase::Scheduled)]);
+        assert_eq!(queue(1).behind(C, &begun).unwrap(), waits("b", Phase::Active));
+        assert_eq!(queue(2).behind(C, &begun), None);
+        let both = waiting(C, &[(B, Phase::Paused), (A, Phase::Active)]);
+        assert_eq!(queue(2).behind(C, &both).unwrap(), waits("a", Phase::Active));
+        assert_eq!(queue(3).behind(C, &both), None);
+        assert_eq!(queue(1).later([C, B].into_iter()), [A, B].into());
+    }
+
+    #[test]
     fn a_parent_holds_until_it_is_over_or_was_never_there() {
         let order = queue(3);
         assert_eq!(order.behind(E, &peers(&[(C, Phase::Paused)])).unwrap(), waits("c", Phase::Paused));
@@ -370,7 +425,7 @@ mod tests {
         let others = peers(&[(B, Phase::Paused), (A, Phase::Scheduled)]);
         assert_eq!(order("").preempted(D, &others, &usual), None);
         let mut back = peers(&[]);
-        back.set(B, Peer { phase: Phase::Paused, returns: true });
+        back.set(B, Peer { phase: Phase::Paused, returns: true, waits_for_people: false });
         assert_eq!(order("").preempted(D, &back, &usual).unwrap(), makes_way(true));
         let both = AccountPolicy { allow_simultaneous_campaigns: true, ..usual };
         assert_eq!(order("").preempted(D, &active, &both), None);

@@ -64,6 +64,8 @@ pub enum Reason {
     WaitingForStart,
     /// A campaign ahead in a queue, or in its `runAfter`, is not over for the account.
     QueuedBehind,
+    /// Nobody matches this filtered run now; it begins with the first person who does.
+    WaitingForPeople,
     /// The forecast that compares the run's end with the account's subscription is still due.
     LookingAhead,
     /// The run would end after the account's subscription.
@@ -96,11 +98,12 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Manifest,
         Self::Operator,
         Self::WaitingForStart,
         Self::QueuedBehind,
+        Self::WaitingForPeople,
         Self::LookingAhead,
         Self::OutlivesSubscription,
         Self::Running,
@@ -125,6 +128,7 @@ impl Reason {
             Self::Operator => "operator",
             Self::WaitingForStart => "waiting-for-start",
             Self::QueuedBehind => "queued-behind",
+            Self::WaitingForPeople => "waiting-for-people",
             Self::LookingAhead => "looking-ahead",
             Self::OutlivesSubscription => "outlives-subscription",
             Self::Running => "running",

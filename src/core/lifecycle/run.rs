@@ -62,6 +62,14 @@ pub struct Situation {
     pub start_at: Option<Timestamp>,
     pub end_at: Option<Timestamp>,
     pub enrollment: Enrollment,
+    /// The campaign is a filtered one.
+    pub filtered: bool,
+    /// Nobody matches the campaign now; it matters only before the run has started.
+    pub nobody_matches: bool,
+    /// The run has enrolled somebody, ever.
+    pub ever_enrolled: bool,
+    /// The last pass left out people who match, because they are active in another run.
+    pub busy_elsewhere: bool,
     /// The enrollment passes made so far.
     pub passes: u32,
     /// A pass is due, so the result of the last one no longer counts.
@@ -159,6 +167,11 @@ pub fn next(status: &Status, situation: &Situation, now: Timestamp) -> Status {
             None => return Status::new(Scheduled, Reason::QueuedBehind, behind.clone()),
         }
     }
+    if waits_for_people(situation) {
+        let busy = situation.started && situation.busy_elsewhere;
+        let detail = if busy { Detail::PeopleBusy } else { Detail::NobodyMatches };
+        return Status::new(Scheduled, Reason::WaitingForPeople, detail);
+    }
     if !situation.started && situation.unable.is_none() {
         let held = match &situation.ahead {
             Ahead::Free => None,
@@ -248,12 +261,33 @@ pub fn acting(phase: Phase, reason: Reason, wanted: DesiredState) -> Phase {
     }
 }
 
+/// Returns the status of a completed run whose enrollment an operator opens again; `None` for any other run.
+///
+/// The caller then moves the run to the phase that follows, as a run that has not begun.
+pub fn reopened(phase: Phase, by: Detail) -> Option<Status> {
+    (phase == Phase::Completed).then(|| Status::new(Phase::Scheduled, Reason::Operator, by))
+}
+
+/// Returns true if this filtered run needs a person to begin, or to begin again.
+///
+/// A run that began and found nobody goes back to waiting. A run whose last people are busy in other runs does too, so
+/// that it is in nobody's way until they are free.
+pub fn waits_for_people(situation: &Situation) -> bool {
+    let found_nobody = situation.passes >= 1 && situation.last_pass_found == 0 && !situation.pass_due;
+    // Enrollment `once` is closed by its first full pass, whoever is busy then.
+    let busy = situation.busy_elsewhere && situation.enrollment == Enrollment::UntilDrained;
+    let lacks =
+        if situation.started { found_nobody && (!situation.ever_enrolled || busy) } else { situation.nobody_matches };
+    let may_enroll = situation.filtered && !situation.target_cap_reached;
+    may_enroll && !situation.has_active_targets && lacks
+}
+
 /// Returns true if this run will never enroll another person.
 pub fn enrollment_closed(situation: &Situation) -> bool {
     match situation.enrollment {
         Enrollment::Once => situation.passes >= 1 || situation.target_cap_reached,
         Enrollment::UntilDrained => {
-            let found_nobody = situation.last_pass_found == 0 && !situation.pass_due;
+            let found_nobody = situation.last_pass_found == 0 && !situation.busy_elsewhere && !situation.pass_due;
             situation.passes >= 1 && (found_nobody || situation.target_cap_reached)
         }
         Enrollment::Continuous => false,
@@ -261,192 +295,4 @@ pub fn enrollment_closed(situation: &Situation) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Ahead, Detail, Phase, Reason, RunRestriction, Situation, Status, Unable, may_act, next};
-    use crate::core::domain::{AccountId, CampaignId, Timestamp};
-    use crate::core::lifecycle::overrides::{Action, Override, Scope, StandingOrder};
-    use crate::core::manifest::desired::{DesiredState, Enrollment};
-
-    fn now() -> Timestamp {
-        "2026-12-01T08:00:00Z".parse().unwrap()
-    }
-
-    fn active() -> Situation {
-        Situation {
-            wanted: DesiredState::Active,
-            removed: false,
-            operator: None,
-            selected: true,
-            started: true,
-            behind: None,
-            preempted: None,
-            ahead: Ahead::Free,
-            unable: None,
-            halted: None,
-            enrolls: true,
-            sends: true,
-            start_at: None,
-            end_at: None,
-            enrollment: Enrollment::UntilDrained,
-            passes: 1,
-            pass_due: false,
-            last_pass_found: 3,
-            target_cap_reached: false,
-            has_active_targets: true,
-            template_error: None,
-        }
-    }
-
-    fn status(phase: Phase) -> Status {
-        Status { phase, reason: Reason::Running, detail: Detail::None }
-    }
-
-    /// Shows every phase against every situation: read this table before you change a rule.
-    #[test]
-    fn table() {
-        let drained = Situation { last_pass_found: 0, has_active_targets: false, ..active() };
-        let hour = chrono::TimeDelta::hours(1);
-        let halted = Some(RunRestriction { reason: Reason::ChannelUnhealthy, detail: refused("131048: spam") });
-        let situations = vec![
-            ("active", active()),
-            ("halted", Situation { halted: halted.clone(), ..active() }),
-            ("halted, drained", Situation { halted, ..drained.clone() }),
-            ("draft", Situation { wanted: DesiredState::Draft, ..active() }),
-            ("draft, never started", Situation { wanted: DesiredState::Draft, started: false, ..active() }),
-            ("paused", Situation { wanted: DesiredState::Paused, ..active() }),
-            ("cancelled", Situation { wanted: DesiredState::Cancelled, ..active() }),
-            ("removed", Situation { removed: true, ..active() }),
-            ("not selected", Situation { selected: false, ..active() }),
-            ("start ahead", Situation { start_at: Some(now() + hour), started: false, ..active() }),
-            ("start ahead, started", Situation { start_at: Some(now() + hour), ..active() }),
-            ("start now", Situation { start_at: Some(now()), started: false, ..active() }),
-            ("end now", Situation { end_at: Some(now()), ..active() }),
-            ("behind", Situation { behind: Some(behind()), started: false, ..active() }),
-            ("behind, started", Situation { behind: Some(behind()), ..active() }),
-            ("crowded out", Situation { preempted: Some(preempted()), ..active() }),
-            ("crowded out, never began", Situation { preempted: Some(preempted()), started: false, ..active() }),
-            ("not looked ahead", Situation { ahead: Ahead::Unknown, started: false, ..active() }),
-            ("outlives", Situation { ahead: Ahead::Outlives(Detail::LookingAhead), started: false, ..active() }),
-            ("outlives, started", Situation { ahead: Ahead::Outlives(Detail::LookingAhead), ..active() }),
-            ("expired", Situation { unable: Some(Unable::SubscriptionExpired), ..active() }),
-            ("not connected", Situation { unable: Some(Unable::Disconnected), started: false, ..active() }),
-            ("not connected, drained", Situation { unable: Some(Unable::Disconnected), ..drained.clone() }),
-            ("drained", drained.clone()),
-            ("drained, continuous", Situation { enrollment: Enrollment::Continuous, ..drained.clone() }),
-            ("drained, paused", Situation { wanted: DesiredState::Paused, ..drained.clone() }),
-            ("enrollment off", Situation { enrolls: false, ..active() }),
-            ("sending off", Situation { sends: false, ..active() }),
-            ("both off", Situation { enrolls: false, sends: false, ..active() }),
-            ("once", Situation { enrollment: Enrollment::Once, has_active_targets: false, ..active() }),
-            ("no pass yet", Situation { passes: 0, ..drained.clone() }),
-            ("pass due", Situation { pass_due: true, ..drained.clone() }),
-            ("cap reached", Situation { target_cap_reached: true, last_pass_found: 9, ..drained }),
-            ("template error", Situation { template_error: Some(refused("day 2")), ..active() }),
-        ];
-        let mut table = String::new();
-        for (name, situation) in &situations {
-            table += &line(name, situation);
-        }
-        insta::assert_snapshot!(table);
-    }
-
-    /// Shows the operators' overrides against the manifests' desired states.
-    #[test]
-    fn orders() {
-        let hour = chrono::TimeDelta::hours(1);
-        let fresh = Situation { started: false, ..active() };
-        let situations = [
-            ("active", active()),
-            ("draft", Situation { wanted: DesiredState::Draft, ..fresh.clone() }),
-            ("draft, started", Situation { wanted: DesiredState::Draft, ..active() }),
-            ("paused", Situation { wanted: DesiredState::Paused, ..active() }),
-            ("cancelled", Situation { wanted: DesiredState::Cancelled, ..active() }),
-            ("removed", Situation { removed: true, ..active() }),
-            ("not selected", Situation { selected: false, ..active() }),
-            ("start ahead", Situation { start_at: Some(now() + hour), ..fresh.clone() }),
-            ("start ahead, started", Situation { start_at: Some(now() + hour), ..active() }),
-            (
-                "paused, start ahead",
-                Situation { wanted: DesiredState::Paused, start_at: Some(now() + hour), ..fresh.clone() },
-            ),
-            ("draft, end now", Situation { wanted: DesiredState::Draft, end_at: Some(now()), ..fresh }),
-            ("behind", Situation { behind: Some(behind()), started: false, ..active() }),
-            ("crowded out", Situation { preempted: Some(preempted()), ..active() }),
-            ("outlives", Situation { ahead: Ahead::Outlives(Detail::LookingAhead), started: false, ..active() }),
-            ("not connected", Situation { unable: Some(Unable::Disconnected), ..active() }),
-            ("drained", Situation { last_pass_found: 0, has_active_targets: false, ..active() }),
-            ("template error", Situation { template_error: Some(refused("day 2")), ..active() }),
-        ];
-        let mut table = String::new();
-        for (name, situation) in &situations {
-            table += &format!("{name:<22}");
-            for action in Action::ALL {
-                let situation = Situation { operator: Some(order(action)), ..situation.clone() };
-                let after = next(&status(Phase::Active), &situation, now());
-                let was = format!("{} {}", after.phase, after.reason.as_str());
-                table += &format!(" {:>6} → {was:<27}", action.as_str());
-                let again = next(&after, &situation, now());
-                assert_eq!(again, after, "{name}: looking again changes nothing");
-            }
-            table = table.trim_end().to_owned() + "\n";
-        }
-        insta::assert_snapshot!(table);
-    }
-
-    #[test]
-    fn an_order_says_who_gave_it_and_moves_nothing_that_is_over() {
-        let paused = Situation { operator: Some(order(Action::Pause)), ..active() };
-        assert_eq!(next(&status(Phase::Active), &paused, now()).detail, order(Action::Pause).detail());
-        let resumed = Situation { wanted: DesiredState::Paused, operator: Some(order(Action::Resume)), ..active() };
-        assert_eq!(next(&status(Phase::Paused), &resumed, now()).detail, order(Action::Resume).detail());
-        for phase in [Phase::Completed, Phase::Cancelled] {
-            for action in Action::ALL {
-                let situation = Situation { operator: Some(order(action)), ..active() };
-                assert_eq!(next(&status(phase), &situation, now()).phase, phase);
-            }
-        }
-    }
-
-    #[test]
-    fn a_run_that_is_not_yet_moved_on_acts_only_as_its_manifest_or_an_operator_wants() {
-        use DesiredState::{Active, Cancelled, Draft, Paused};
-        let acts = |phase, reason| [Active, Draft, Paused, Cancelled].map(|wanted| may_act(phase, reason, wanted));
-        assert_eq!(acts(Phase::Active, Reason::Running), [true, false, false, false]);
-        assert_eq!(acts(Phase::Active, Reason::Operator), [true, true, true, false]);
-        assert_eq!(acts(Phase::Paused, Reason::Operator), [false; 4]);
-        assert_eq!(acts(Phase::Scheduled, Reason::WaitingForStart), [false; 4]);
-    }
-
-    fn order(action: Action) -> StandingOrder {
-        let scope = Scope::Run(AccountId(1), CampaignId(1));
-        let order = Override { scope, action, actor: "maria".into(), reason: "audit".into(), until: None };
-        StandingOrder { id: 1, order }
-    }
-
-    fn refused(text: &str) -> Detail {
-        Detail::Refused { text: text.to_owned() }
-    }
-
-    fn behind() -> Detail {
-        Detail::QueuedBehind { campaign: "a".to_owned(), phase: Phase::Active }
-    }
-
-    fn preempted() -> Detail {
-        Detail::MakesWay { campaign: "a".to_owned(), returns: false }
-    }
-
-    fn line(name: &str, situation: &Situation) -> String {
-        let mut line = format!("{name:<22}");
-        for phase in Phase::ALL {
-            let after = next(&status(phase), situation, now());
-            line += &format!(" {:>9}→{:<27}", phase.as_str(), format!("{} {}", after.phase, after.reason.as_str()));
-        }
-        line.trim_end().to_owned() + "\n"
-    }
-
-    #[test]
-    fn looking_again_changes_nothing() {
-        let once = next(&status(Phase::Draft), &active(), now());
-        assert_eq!(next(&once, &active(), now()), once);
-    }
-}
+mod tests;

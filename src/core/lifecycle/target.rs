@@ -90,7 +90,7 @@ pub enum Event {
     /// The last day has its outcome, or the sequence became shorter than the target's day.
     Finished,
     Left(Exit),
-    /// The gate holds the target until `until`.
+    /// The target waits until `until`: the gate holds it, or an edit changed its waits.
     Held {
         until: Timestamp,
     },

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 
 use super::diff::{Action, Outlives, Plan, Slip};
-use super::forecast::{Finish, Foreseen, Total};
+use super::forecast::{Finish, Foreseen, Outlook, Total};
 use super::objects::Kind;
 use crate::core::domain::{Name, Timestamp};
 use crate::core::manifest::Desired;
-use crate::core::manifest::desired::{CampaignType, DesiredState};
+use crate::core::manifest::desired::DesiredState;
 
 /// The smallest move of an end that is reported.
 const NOTABLE: TimeDelta = TimeDelta::days(1);
@@ -51,11 +51,16 @@ pub fn slips(foreseen: &[Foreseen], desired: &Desired) -> Vec<Slip> {
     let mut moved: BTreeMap<&Name, Vec<(Finish, Finish)>> = BTreeMap::new();
     for account in foreseen {
         let [before, after] = account.trees.as_slice() else { continue };
-        for (name, now) in after {
+        // A run that pauses when the subscription ends is compared as if it were renewed; that it pauses is said elsewhere.
+        let finish = |tree: usize, name: &Name, outlook: &Outlook| {
+            account.pausing[tree].get(name).copied().unwrap_or(outlook.finish)
+        };
+        for (name, outlook) in after {
             let Some(once) = before.get(name) else { continue };
             let active = desired.campaigns.get(name).is_some_and(|spec| spec.state == DesiredState::Active);
-            if active && is_moved(once.finish, now.finish) {
-                moved.entry(name).or_default().push((once.finish, now.finish));
+            let (once, now) = (finish(0, name, once), finish(1, name, outlook));
+            if active && is_moved(once, now) {
+                moved.entry(name).or_default().push((once, now));
             }
         }
     }
@@ -80,7 +85,7 @@ fn is_moved(before: Finish, after: Finish) -> bool {
     }
 }
 
-/// Returns the runs of filtered campaigns that outlive a subscription under the last tree.
+/// Returns the runs that outlive a subscription under the last tree.
 ///
 /// The result has all such runs of the `named` campaigns; of other campaigns, only runs that did not outlive it under
 /// the tree before.
@@ -88,21 +93,22 @@ pub fn outlives(foreseen: &[Foreseen], desired: &Desired, named: &BTreeSet<Name>
     let mut found = Vec::new();
     for account in foreseen {
         let (Some(end), Some(after)) = (account.subscription_ends_at, account.trees.last()) else { continue };
-        let refused = account.refused.last();
-        for (name, outlook) in after {
-            let filtered = desired.campaigns.get(name).is_some_and(|spec| spec.kind == CampaignType::Filtered);
+        let (refused, pausing) = (account.refused.last(), account.pausing.last());
+        for name in after.keys().filter(|name| desired.campaigns.contains_key(name)) {
             let at = account.trees.len().checked_sub(2);
-            let before = at.and_then(|at| account.trees[at].get(name));
-            let was_refused = at.is_some_and(|at| account.refused[at].contains_key(name));
-            let known = !named.contains(name) && (was_refused || before.is_some_and(|before| before.outlives(end)));
-            let would_end = refused.and_then(|refused| refused.get(name)).copied();
-            if filtered && !known && (would_end.is_some() || outlook.outlives(end)) {
+            let was = |at: usize| account.refused[at].contains_key(name) || account.pausing[at].contains_key(name);
+            if !named.contains(name) && at.is_some_and(was) {
+                continue;
+            }
+            let of = |runs: Option<&BTreeMap<Name, Finish>>| runs.and_then(|runs| runs.get(name)).copied();
+            let refused = of(refused);
+            if let Some(finish) = refused.or_else(|| of(pausing)) {
                 found.push(Outlives {
                     campaign: name.clone(),
                     account: account.name.clone(),
                     subscription_ends_at: end,
-                    finish_at: would_end.unwrap_or(outlook.finish).at(),
-                    refused: would_end.is_some(),
+                    finish_at: finish.at(),
+                    refused: refused.is_some(),
                 });
             }
         }

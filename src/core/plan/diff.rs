@@ -84,6 +84,16 @@ pub struct Effect {
     pub enroll: u64,
     /// The active people who would leave.
     pub exit: u64,
+    /// The people for whom the sequence ends now, because their remaining days are taken away.
+    pub complete: u64,
+    /// The people who wait for a message that becomes due at another time.
+    pub due_again: u64,
+    /// The people who will read a text again, because a day before it was put in.
+    pub read_again: u64,
+    /// The runs under way for which a later `startAt` changes nothing.
+    pub begun: u64,
+    /// The runs that are over, which the change does not reach.
+    pub over: u64,
     /// The most messages on one local day, over all accounts; `None` if the runs do not run.
     pub messages_per_day: Option<u64>,
     /// The end of the last run that ends.
@@ -103,7 +113,7 @@ pub struct Slip {
     pub after: Option<Timestamp>,
 }
 
-/// A run of a filtered campaign that is not done when its account's subscription ends.
+/// A run that is not done when its account's subscription ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Outlives {
     pub campaign: Name,

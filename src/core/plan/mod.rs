@@ -13,6 +13,7 @@ mod objects;
 pub mod render;
 pub mod stored;
 mod stored_object;
+pub mod under_way;
 
 pub use self::affected::affected;
 pub use self::ahead::{outlives, slips};

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::approval::carried_out;
+use super::desired::in_force as in_force_before;
 use super::leader_election::prolong;
 use super::notification::sync_notifiers;
 use crate::core::dispatch::program::{Program, frozen};
@@ -18,7 +19,7 @@ use crate::core::lifecycle::send_resources::SendResources;
 use crate::core::manifest;
 use crate::core::manifest::Desired;
 use crate::core::plan::render::text as show;
-use crate::core::plan::{Change, FORMAT, Kind, Plan, affected, stored as done};
+use crate::core::plan::{Action, Change, FORMAT, Kind, Plan, affected, stored as done};
 use crate::store::event::{Event, tell};
 use crate::store::generation::in_force;
 use crate::store::lock::{share_overrides, try_share_imports};
@@ -27,6 +28,7 @@ use crate::store::runs::advance::advance;
 use crate::store::runs::restriction as provider_stop;
 use crate::store::runs::run::{ensure, lock_accounts_of};
 use crate::store::runs::scene::{Scene, Specs, specs};
+use crate::store::runs::under_way::{Edits, move_people, under_way};
 use crate::store::schedule::wake::{check_runs, wake_lanes};
 use crate::store::send::refusal::lift_channels;
 use crate::store::{Error, Store, Token};
@@ -97,6 +99,7 @@ impl Store {
         let digest = plan.digest();
         let revision = self.insert_revision(&mut tx, (plan, &digest), origin, now).await?;
         carried_out(&mut tx, &digest, revision).await?;
+        let before = if edits_days(plan) { Some(in_force_before(&mut tx).await?) } else { None };
         rename_campaigns(&mut tx, plan).await?;
         let gone = ids_of(&mut tx, removed(plan)).await?;
         let changed = ids_of(&mut tx, affected(plan, desired).into_iter().map(Name::to_string).collect()).await?;
@@ -114,6 +117,16 @@ impl Store {
         touch_runs(&mut tx, (&changed, revision), &spoken_of, now).await?;
         check_runs(&mut tx, &waiting, now).await?;
         wake_lanes(&mut tx, &accounts, now).await?;
+        if let Some(before) = before {
+            let old: BTreeMap<CampaignId, &Name> = before.campaigns.iter().map(|(name, id)| (*id, name)).collect();
+            let touched = affected(plan, desired);
+            let edit = |(name, id): (&Name, &CampaignId)| {
+                Some((*id, under_way((old.get(id)?, &before.desired), (name, desired))?))
+            };
+            let ids = campaign_ids(&mut tx).await?;
+            let edits: Edits = ids.iter().filter(|(name, _)| touched.contains(name)).filter_map(edit).collect();
+            move_people(&mut tx, &edits, &accounts, now).await?;
+        }
         let ids = campaign_ids(&mut tx).await?;
         let order = Order::of(desired, &ids);
         let frozen = frozen(desired, &ids);
@@ -199,6 +212,13 @@ impl Store {
         tell(tx, &[Event { revision: Some(revision), ..event }], now).await?;
         Ok(revision)
     }
+}
+
+/// Returns true if the plan may change the days of people under way, or when they are due.
+fn edits_days(plan: &Plan) -> bool {
+    let edits =
+        |change: &Change| change.action != Action::Create && matches!(change.kind, Kind::Campaign | Kind::Sequence);
+    plan.changes.iter().any(|change| edits(change) && change.after.is_some())
 }
 
 /// Renames campaigns; their ids and runs stay.

@@ -11,5 +11,6 @@ pub(super) mod installation;
 pub(super) mod leader_election;
 pub(super) mod notification;
 pub(super) mod overrides;
+pub(super) mod reopen;
 pub(super) mod restored;
 pub(super) mod resume_channel;

@@ -232,7 +232,7 @@ async fn replace(
 }
 
 /// Groups the runs of `scope` that had not ended before `now` by phase and reason.
-async fn groups(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<Vec<Group>, Error> {
+pub(super) async fn groups(tx: &mut PgConnection, scope: Scope, now: Timestamp) -> Result<Vec<Group>, Error> {
     sqlx::query_as(
         "select phase, reason, (array_agg(detail order by account_id, campaign_id))[1] as detail, count(*) as runs,
                 sum((select count(*) from target t where t.account_id = r.account_id and t.campaign_id = r.campaign_id

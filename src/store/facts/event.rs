@@ -1,13 +1,13 @@
 //! Facts that arrive as single events: they record at once what a later import would contain.
 //!
-//! Events take the locks of an import and wake the same runs. An event counts as of the moment it was recorded: an
+//! People who paid leave at once. Events take the locks of an import and wake the same runs. An event counts as of the moment it was recorded: an
 //! older export does not undo it. An event never takes back a payment.
 
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
-use super::payment;
+use super::{paid, payment};
 use crate::core::domain::{AccountId, ReferralId, Timestamp};
 use crate::store::lock::{lock_imports, lock_lanes};
 use crate::store::schedule::wake::wake;
@@ -40,10 +40,11 @@ impl Store {
         touched.extend(facts.save_subscriptions(&mut tx, now).await?);
         touched.extend(facts.save_connections(&mut tx, now).await?);
         let changed = touched.len() as u64;
-        touched.extend(shared);
+        touched.extend(shared.iter().map(|(account, _)| *account));
         touched.sort_unstable();
         touched.dedup();
         lock_lanes(&mut tx, &touched.iter().copied().map(AccountId).collect::<Vec<_>>()).await?;
+        paid::leave(&mut tx, facts.payers().chain(shared).unzip(), now).await?;
         wake(&mut tx, &touched, now).await?;
         tx.commit().await.map_err(Error::during("commit facts"))?;
         Ok(changed)
@@ -75,6 +76,11 @@ impl Facts {
             }
         }
         facts
+    }
+
+    /// Returns the people who paid, as accounts and referrals.
+    fn payers(&self) -> impl Iterator<Item = (i32, i64)> {
+        self.payments.keys().map(|(account, referral)| (account.0, referral.0))
     }
 
     /// Returns the account of every referral whose payment is new.

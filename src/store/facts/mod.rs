@@ -3,4 +3,5 @@
 pub(super) mod erased;
 pub(super) mod event;
 pub(super) mod import;
+mod paid;
 pub(super) mod payment;

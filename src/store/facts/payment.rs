@@ -7,8 +7,8 @@ use sqlx::PgConnection;
 use crate::core::domain::{AccountId, ReferralId};
 use crate::store::Error;
 
-/// Copies payments between the rows of the people in `person`, a query for `account_id` and `phone`. Returns the accounts
-/// of rows that changed.
+/// Copies payments between the rows of the people in `person`, a query for `account_id` and `phone`. Returns the
+/// accounts and ids of rows that changed.
 macro_rules! share_payments {
     ($person:literal) => {
         concat!(
@@ -23,8 +23,8 @@ macro_rules! share_payments {
              done as (
                update referral r set paid_at = paid.at, paid_as_of = greatest(r.paid_as_of, paid.as_of)
                from paid where (r.account_id, r.id) = (paid.account_id, paid.id)
-               returning r.account_id)
-             select distinct account_id from done order by account_id"
+               returning r.account_id, r.id)
+             select account_id, id from done order by account_id, id"
         )
     };
 }
@@ -51,21 +51,21 @@ const OF_ROWS: &str = share_payments!(
 );
 
 /// Shares the payments of an import; `has_refused` if its refused rows concern people. It runs after rows are merged.
-pub(super) async fn share_of_import(tx: &mut PgConnection, has_refused: bool) -> Result<Vec<i32>, Error> {
-    let mut accounts = Vec::new();
+pub(super) async fn share_of_import(tx: &mut PgConnection, has_refused: bool) -> Result<Vec<(i32, i64)>, Error> {
+    let mut rows = Vec::new();
     for sql in [Some(OF_IMPORT), has_refused.then_some(OF_REFUSED_ROWS)].into_iter().flatten() {
-        let touched: Result<Vec<i32>, _> = sqlx::query_scalar(sql).persistent(false).fetch_all(&mut *tx).await;
-        accounts.extend(touched.map_err(Error::during("share payments among rows of one person"))?);
+        let shared: Result<Vec<(i32, i64)>, _> = sqlx::query_as(sql).persistent(false).fetch_all(&mut *tx).await;
+        rows.extend(shared.map_err(Error::during("share payments among rows of one person"))?);
     }
-    Ok(accounts)
+    Ok(rows)
 }
 
 /// Shares the payments of `rows`.
-pub(super) async fn share(tx: &mut PgConnection, rows: &[(AccountId, ReferralId)]) -> Result<Vec<i32>, Error> {
+pub(super) async fn share(tx: &mut PgConnection, rows: &[(AccountId, ReferralId)]) -> Result<Vec<(i32, i64)>, Error> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    sqlx::query_scalar(OF_ROWS)
+    sqlx::query_as(OF_ROWS)
         .bind(rows.iter().map(|(account, _)| account.0).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, referral)| referral.0).collect::<Vec<_>>())
         .fetch_all(tx)

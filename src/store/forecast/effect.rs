@@ -48,6 +48,7 @@ impl Store {
             };
             change.effect = Some(effect);
         }
+        self.reach(plan, desired, in_force, now).await?;
         let foreseen = self.foresee_plan(plan, desired, in_force, now).await?;
         plan.look_ahead(&foreseen, desired);
         Ok(())
@@ -87,7 +88,7 @@ impl Store {
         Ok(Effect { accounts, exit: self.count_active(*id).await?, ..Effect::default() })
     }
 
-    /// Sets the room of each of `seekers` under `spec`, as enrollment would find it.
+    /// Sets the room of each of `seekers` under `spec`, as enrollment would find it, and whether its run is over.
     pub async fn with_room(
         &self,
         id: CampaignId,
@@ -109,6 +110,7 @@ impl Store {
         .map_err(Error::during("read the free quota"))?;
         let runs: HashMap<i32, _> = rows.into_iter().map(|row| (row.0, row)).collect();
         for seeker in &mut seekers {
+            seeker.is_over = runs.get(&seeker.account.0).is_some_and(|(_, is_over, ..)| *is_over);
             seeker.room = match runs.get(&seeker.account.0) {
                 None => room(spec, Taken::default()),
                 Some((_, true, ..)) => 0,
@@ -164,7 +166,7 @@ impl Store {
         rows.into_iter()
             .map(|(id, timezone, name, labels)| {
                 let enrolls = policies.of(&name, &labels).enrollment.is_on();
-                Ok(Seeker { account: AccountId(id), zone: zone(&timezone)?, enrolls, room: u64::MAX })
+                Ok(Seeker { account: AccountId(id), zone: zone(&timezone)?, enrolls, room: u64::MAX, is_over: false })
             })
             .collect::<Result<_, sqlx::Error>>()
             .map_err(decode("read the accounts of a campaign"))

@@ -6,24 +6,29 @@ mod people;
 mod runs;
 pub(super) mod sample;
 pub(super) mod subscription_end;
+mod under_way;
 pub(super) mod why_not;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use self::people::{People, Waiting};
+use self::people::{Moved, People, Waiting};
 use self::runs::{Member, Runs};
 use super::runs::account_policy::spoken_of;
 use super::runs::matcher::{Earlier, Seeker};
+use super::runs::under_way as edited;
+use super::runs::under_way::{Edits, under_way};
 use super::{Error, InForce, Store};
 use crate::core::dispatch::cadence::Cadence;
 use crate::core::dispatch::pacing;
-use crate::core::domain::{AccountId, CampaignId, Name, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, Name, ReferralId, Timestamp};
 use crate::core::lifecycle::ordering::Order;
 use crate::core::manifest::Desired;
 use crate::core::manifest::desired::policy::Policies;
 use crate::core::manifest::desired::{AccountSelector, Campaign, DesiredState};
 use crate::core::plan::forecast;
-use crate::core::plan::forecast::{Finish, Foreseen, Outlook, Run, admit};
+use crate::core::plan::forecast::{
+    Admitted, Finish, Foreseen, NextMessage, Outlook, Place, Run, Watch, admit, next_message,
+};
 use crate::core::plan::{Plan, affected};
 use crate::store::runs::selector::accounts_of;
 
@@ -39,6 +44,9 @@ pub struct Tree<'a> {
     /// The plan that leads from the state in force to `desired`.
     pub plan: &'a Plan,
 }
+
+/// A campaign and the person whose next message is asked for.
+type Watched<'a> = (&'a str, ReferralId);
 
 /// A campaign of a tree.
 struct Asked<'a> {
@@ -59,6 +67,31 @@ impl Store {
         in_force: &InForce,
         now: Timestamp,
     ) -> Result<Vec<Foreseen>, Error> {
+        Ok(self.look(selectors, trees, in_force, None, now).await?.0)
+    }
+
+    /// Forecasts the next message of a person who waits for it in a campaign; `None` if they do not.
+    pub async fn next_message(
+        &self,
+        account: &str,
+        (campaign, referral): (&str, ReferralId),
+        now: Timestamp,
+    ) -> Result<Option<NextMessage>, Error> {
+        let in_force = self.in_force().await?;
+        let selector = AccountSelector::Names(vec![account.to_owned()]);
+        let tree = Tree { desired: &in_force.desired, plan: &Plan::default() };
+        Ok(self.look(&[&selector], &[tree], &in_force, Some((campaign, referral)), now).await?.1)
+    }
+
+    async fn look(
+        &self,
+        selectors: &[&AccountSelector],
+        trees: &[Tree<'_>],
+        in_force: &InForce,
+        watched: Option<Watched<'_>>,
+        now: Timestamp,
+    ) -> Result<(Vec<Foreseen>, Option<NextMessage>), Error> {
+        let mut next = None;
         let policies = in_force.desired.policies();
         let scenes: Vec<Scene<'_>> = trees.iter().map(|tree| Scene::of(tree, in_force)).collect();
         let names: BTreeSet<&Name> = scenes.iter().flat_map(|scene| scene.places.keys().copied()).collect();
@@ -89,10 +122,26 @@ impl Store {
                 waiting.push(each);
             }
             let people = self.people(&members, &waiting, now).await?;
+            let mut moved = Vec::new();
+            for scene in &scenes {
+                let mut db =
+                    self.pool.acquire().await.map_err(Error::during("read the people whom an edit reaches"))?;
+                moved.push(Moved::of(edited::moved(&mut db, &scene.edits, accounts).await?));
+            }
             for member in &members {
-                let looks = scenes.iter().zip(&waiting);
-                let (trees, refused) =
-                    looks.map(|(scene, waiting)| scene.look(member, &runs, &people, waiting, now)).unzip();
+                let looks = scenes.iter().zip(&moved).zip(&waiting);
+                let looked: Vec<Looked> = looks
+                    .map(|((scene, moved), waiting)| {
+                        scene.look(member, &runs, (&people, moved), (waiting, watched), now)
+                    })
+                    .collect();
+                let (mut trees, mut refused, mut pausing) = (Vec::new(), Vec::new(), Vec::new());
+                for one in looked {
+                    trees.push(one.outlooks);
+                    refused.push(one.refused);
+                    pausing.push(one.pausing);
+                    next = next.or(one.next);
+                }
                 found.push(Foreseen {
                     account: member.lane.account,
                     name: member.name.clone(),
@@ -100,10 +149,11 @@ impl Store {
                     subscription_ends_at: member.lane.facts.subscription_ends_at,
                     trees,
                     refused,
+                    pausing,
                 });
             }
         }
-        Ok(found)
+        Ok((found, next))
     }
 
     /// Returns the people a campaign will enroll, for all accounts that get or have an unfinished run of it.
@@ -129,6 +179,7 @@ impl Store {
             // The account's enrollment switch is applied elsewhere.
             enrolls: true,
             room: u64::MAX,
+            is_over: false,
         };
         let seekers: Vec<Seeker> = open.map(seeker).collect();
         if seekers.is_empty() {
@@ -136,6 +187,16 @@ impl Store {
         }
         self.waiting_for(&earlier.lives(asked.name, asked.id), asked.spec, &seekers, now).await
     }
+}
+
+/// The forecast of one account under one tree, by campaign.
+#[derive(Default)]
+struct Looked {
+    outlooks: BTreeMap<Name, Outlook>,
+    refused: BTreeMap<Name, Finish>,
+    pausing: BTreeMap<Name, Finish>,
+    /// The next message of the watched person.
+    next: Option<NextMessage>,
 }
 
 /// A tree prepared for the forecast of accounts.
@@ -146,6 +207,8 @@ struct Scene<'a> {
     places: HashMap<&'a Name, usize>,
     order: Order,
     policies: Policies,
+    /// The edits that move people under way.
+    edits: Edits,
     /// Selectors of the accounts whose policy changes: their runs are checked and enrolled again.
     repoliced: Vec<&'a AccountSelector>,
 }
@@ -160,9 +223,14 @@ impl<'a> Scene<'a> {
         let ids: BTreeMap<Name, CampaignId> = old.chain(new).map(|(name, id)| (name.clone(), id)).collect();
         let order = Order::of(tree.desired, &ids);
         let campaigns = asked(tree, &ids);
+        let edit = |asked: &Asked<'_>| {
+            let edit = under_way((asked.name, &in_force.desired), (asked.name, tree.desired));
+            Some((asked.id, edit.filter(|_| asked.touched && asked.id.0 > 0)?))
+        };
+        let edits = campaigns.iter().filter_map(edit).collect();
         let places = campaigns.iter().enumerate().map(|(at, asked)| (asked.name, at)).collect();
         let repoliced = spoken_of(tree.plan, [tree.desired, &in_force.desired]).collect();
-        Self { campaigns, places, order, policies: tree.desired.policies(), repoliced }
+        Self { campaigns, places, order, edits, policies: tree.desired.policies(), repoliced }
     }
 }
 
@@ -189,10 +257,10 @@ impl Scene<'_> {
         &self,
         member: &Member,
         runs: &Runs,
-        people: &People,
-        waiting: &[HashMap<AccountId, Waiting>],
+        (people, moved): (&People, &Moved),
+        (waiting, watched): (&[HashMap<AccountId, Waiting>], Option<Watched<'_>>),
         now: Timestamp,
-    ) -> (BTreeMap<Name, Outlook>, BTreeMap<Name, Finish>) {
+    ) -> Looked {
         let policy = self.policies.of(&member.name, &member.labels);
         let (lane, today) = (&member.lane, member.lane.zone.date(now));
         let account = forecast::Account {
@@ -224,11 +292,21 @@ impl Scene<'_> {
             queues.push(waiting.get(&lane.account));
         }
         if each.is_empty() {
-            return (BTreeMap::new(), BTreeMap::new());
+            return Looked::default();
         }
-        let groups = people.groups(lane.account, &ids, &queues, (now, today));
-        let (outlooks, refused) = admit(&account, &each, &groups, now);
-        let refused = refused.into_iter().map(|(run, finish)| (names[run].clone(), finish)).collect();
-        (names.into_iter().zip(outlooks).collect(), refused)
+        let groups =
+            people.groups(lane.account, (&ids, moved), &queues, watched.map(|(_, referral)| referral.0), (now, today));
+        let next = watched.and_then(|(campaign, referral)| {
+            let run = names.iter().position(|name| name.as_str() == campaign)?;
+            let group = groups.iter().find(|group| group.referrals == [referral.0])?;
+            let Place::Active { due_at, .. } = group.places[run] else { return None };
+            Some(next_message(&account, &each, &groups, Watch { run, referral: referral.0, due_at }, now))
+        });
+        let Admitted { outlooks, refused, pausing } = admit(&account, &each, &groups, now);
+        let by_name = |runs: BTreeMap<usize, Finish>| {
+            runs.into_iter().map(|(run, finish)| (names[run].clone(), finish)).collect()
+        };
+        let (refused, pausing) = (by_name(refused), by_name(pausing));
+        Looked { outlooks: names.into_iter().zip(outlooks).collect(), refused, pausing, next }
     }
 }

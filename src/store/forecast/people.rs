@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::TimeDelta;
 
 use super::runs::Member;
-use crate::core::domain::{AccountId, CampaignId, Consent, NaiveDate, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, Consent, NaiveDate, TargetKey, Timestamp};
+use crate::core::lifecycle::target::Event;
 use crate::core::manifest::desired::Campaign;
 use crate::core::plan::forecast::{Group, Place};
 use crate::store::columns::Batch;
@@ -43,6 +44,28 @@ struct Active {
     due_at: Timestamp,
 }
 
+/// The people under way whom an edit moves: their new due time, or `None` for people whose days are over.
+#[derive(Debug, Default)]
+pub(super) struct Moved(HashMap<(AccountId, CampaignId, i64), Option<Timestamp>>);
+
+impl Moved {
+    pub(super) fn of(events: Vec<(TargetKey, Event)>) -> Self {
+        let moved = |(key, event): (TargetKey, Event)| {
+            let due_at = if let Event::Held { until } = event { Some(until) } else { None };
+            ((key.account, key.campaign, key.referral.0), due_at)
+        };
+        Self(events.into_iter().map(moved).collect())
+    }
+
+    fn place(&self, account: AccountId, active: &Active) -> Place {
+        match self.0.get(&(account, active.campaign, active.referral)) {
+            None => Place::Active { day: active.day, due_at: active.due_at },
+            Some(Some(due_at)) => Place::Active { day: active.day, due_at: *due_at },
+            Some(None) => Place::Over,
+        }
+    }
+}
+
 /// All people of some accounts with a message ahead.
 #[derive(Debug, Default)]
 pub(super) struct People {
@@ -53,12 +76,13 @@ pub(super) struct People {
 
 impl People {
     /// Groups the people of an account by their places in the runs of `campaigns`; `queues` lists the waiting people of
-    /// each.
+    /// each. The person `alone` gets a group of their own.
     pub(super) fn groups(
         &self,
         account: AccountId,
-        campaigns: &[CampaignId],
+        (campaigns, moved): (&[CampaignId], &Moved),
         queues: &[Option<&Waiting>],
+        alone: Option<i64>,
         (now, today): (Timestamp, NaiveDate),
     ) -> Vec<Group> {
         let mut all: BTreeMap<i64, (Known, Vec<Place>)> = BTreeMap::new();
@@ -66,7 +90,7 @@ impl People {
         for active in self.active.get(&account).into_iter().flatten() {
             let Some(run) = campaigns.iter().position(|id| *id == active.campaign) else { continue };
             let (_, places) = all.entry(active.referral).or_insert_with(|| (active.known, outside()));
-            places[run] = Place::Active { day: active.day, due_at: active.due_at };
+            places[run] = moved.place(account, active);
         }
         for (run, queue) in queues.iter().enumerate() {
             let Some(queue) = queue else { continue };
@@ -87,7 +111,9 @@ impl People {
             let written = self.written.contains(&(account, referral));
             let group = known.group(referral, places, written.then_some(today));
             match groups.last_mut() {
-                Some(last) if is_alike(last, &group) => last.people += 1,
+                Some(last) if is_alike(last, &group) && !is_alone(last, referral, alone) => {
+                    last.referrals.push(referral);
+                }
                 _ => groups.push(group),
             }
         }
@@ -99,8 +125,13 @@ impl Known {
     fn group(self, referral: i64, places: Vec<Place>, last_written_on: Option<NaiveDate>) -> Group {
         let consent = self.agreed.map(|agreed| if agreed { Consent::OptedIn } else { Consent::OptedOut });
         let Self { registered_at, paid, suppressed, .. } = self;
-        Group { people: 1, registered_at, referral, paid, consent, suppressed, last_written_on, places }
+        Group { referrals: vec![referral], registered_at, paid, consent, suppressed, last_written_on, places }
     }
+}
+
+/// Returns true if the person `alone` is in `group` or comes next.
+fn is_alone(group: &Group, next: i64, alone: Option<i64>) -> bool {
+    alone.is_some_and(|alone| next == alone || group.referrals.contains(&alone))
 }
 
 /// Returns true if `next`, the next person in registration order, can be counted with `group`.

@@ -40,6 +40,7 @@ impl Runs {
 
 /// The stored state of a run.
 #[derive(sqlx::FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "columns of a query")]
 pub(super) struct RunRow {
     account_id: i32,
     campaign_id: i32,
@@ -52,9 +53,11 @@ pub(super) struct RunRow {
     taken: i32,
     passes: i32,
     last_pass_found: Option<i32>,
+    busy: bool,
     enrolled_on: Option<NaiveDate>,
     enrolled: i32,
     enroll_at: Option<Timestamp>,
+    check_at: Option<Timestamp>,
     ever: i64,
 }
 
@@ -73,6 +76,8 @@ impl RunRow {
                 today: count(self.enrolled_on, self.enrolled),
             },
             last_pass_found: self.last_pass_found.unwrap_or_default().unsigned_abs(),
+            busy: self.busy,
+            look_at: self.check_at.filter(|_| !touched),
             enroll_at: if touched { Some(now) } else { self.enroll_at },
             ..new
         }
@@ -121,7 +126,8 @@ impl Store {
         let rows: Vec<RunRow> = sqlx::query_as(
             "select r.account_id, r.campaign_id, r.phase, r.reason, r.started_at is not null as started,
                     r.finished_at is not null as finished, coalesce(r.fault_revision_id = r.revision_id, false) as faulty,
-                    r.taken_on, r.taken, r.passes, r.last_pass_found, r.enrolled_on, r.enrolled, r.enroll_at,
+                    r.taken_on, r.taken, r.passes, r.last_pass_found, r.busy, r.enrolled_on, r.enrolled,
+                    r.enroll_at, r.check_at,
                     (select count(*) from target t
                      where t.account_id = r.account_id and t.campaign_id = r.campaign_id and r.finished_at is null) as ever
              from run r where r.account_id = any($1)",

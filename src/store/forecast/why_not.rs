@@ -38,6 +38,8 @@ pub enum WhyNot {
     Attributes,
     /// Enrollment is off for the account.
     EnrollmentOff,
+    /// The person matches, but the campaign's run for the account is over.
+    RunOver,
     /// The person matches, but `limits.targets`, `limits.dailyEnrollments` or `enrollment: once` leaves no room now.
     Cap,
 }
@@ -46,11 +48,12 @@ macro_rules! names {
     ($($reason:ident $name:literal $condition:expr;)*) => {
         impl WhyNot {
             /// Every reason, in order.
-            pub const ALL: [Self; 18] = [$(Self::$reason,)* Self::Cap];
+            pub const ALL: [Self; 19] = [$(Self::$reason,)* Self::RunOver, Self::Cap];
 
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$reason => $name,)*
+                    Self::RunOver => "run-over",
                     Self::Cap => "cap",
                 }
             }
@@ -103,6 +106,7 @@ impl WhyNot {
             Self::Language => "speak another language, or it is not known",
             Self::Attributes => "have other attributes",
             Self::EnrollmentOff => "match, but enrollment is off for their account",
+            Self::RunOver => "match, but the campaign's run for their account is over",
             Self::Cap => "match, but there is no room for them now",
         }
     }
@@ -127,6 +131,7 @@ impl WhyNot {
             Self::Language => "speaks another language, or it is not known",
             Self::Attributes => "has other attributes",
             Self::EnrollmentOff => "enrollment is off for the account",
+            Self::RunOver => "matches, but the campaign's run for the account is over",
             Self::Cap => "matches, but there is no room now",
         }
     }
@@ -164,8 +169,9 @@ impl Store {
             let reason = reason.as_deref().map(WhyNot::parse).transpose().map_err(Error::during(OPERATION))?;
             let taken = if reason.is_none() { count.min(room.unwrap_or_default()) } else { count };
             let left = count - taken;
-            counts
-                .extend([(reason, taken), (Some(WhyNot::Cap), left)].map(|(why, n)| (account, why, n.unsigned_abs())));
+            let is_over = seekers.iter().any(|seeker| seeker.account == account && seeker.is_over);
+            let full = if is_over { WhyNot::RunOver } else { WhyNot::Cap };
+            counts.extend([(reason, taken), (Some(full), left)].map(|(why, n)| (account, why, n.unsigned_abs())));
         }
         counts.retain(|(_, _, count)| *count > 0);
         counts.sort_by_key(|(account, reason, _)| (*account, *reason));
@@ -200,7 +206,12 @@ impl Store {
         let Some((reasons,)) = row else { return Ok(None) };
         let reasons: Result<Vec<WhyNot>, sqlx::Error> = reasons.iter().map(|reason| WhyNot::parse(reason)).collect();
         let mut reasons = reasons.map_err(Error::during(OPERATION))?;
-        if reasons.is_empty() && seeker.room < u64::MAX && newer(&mut db, matcher, referral).await? >= seeker.room {
+        if reasons.is_empty() && seeker.is_over {
+            reasons.push(WhyNot::RunOver);
+        } else if reasons.is_empty()
+            && seeker.room < u64::MAX
+            && newer(&mut db, matcher, referral).await? >= seeker.room
+        {
             reasons.push(WhyNot::Cap);
         }
         Ok(Some(reasons))

@@ -237,6 +237,8 @@ create table run (
     -- Enrollment: complete passes so far, people found by the last one, people enrolled on the local day `enrolled_on`.
     passes            integer not null default 0,
     last_pass_found   integer,
+    -- The last pass left out people who match, because they are active in another run.
+    busy              boolean not null default false,
     enrolled_on       date,
     enrolled          integer not null default 0,
     -- When enrollment looks at this run next. Null: only an event makes it look.
@@ -348,8 +350,9 @@ create table target (
     -- Nothing is due for a target that has ended.
     check (state = 'active' or due_at is null)
 ) with (fillfactor = 80);
--- The claim reads the people of a run who are due, the longest overdue first. Counts of active people use it too.
-create index target_due on target (account_id, campaign_id, due_at) where state = 'active';
+-- The claim reads the people of a run who are due, the longest overdue first, and by id where they are due at one instant.
+-- Counts of active people use it too.
+create index target_due on target (account_id, campaign_id, due_at, referral_id) where state = 'active';
 
 -- The message of one target on one day: at most one row, for ever.
 create table message (

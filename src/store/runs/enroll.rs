@@ -4,11 +4,12 @@ use chrono::TimeDelta;
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::first_match::busy;
 use super::matcher::{BoundsRow, Lives, Matcher, Seeker, matching};
 use crate::core::dispatch::lane::DayCount;
 use crate::core::dispatch::program::{CampaignProgram, Program};
 use crate::core::domain::{AccountId, CampaignId, NaiveDate, Timestamp, Zone};
-use crate::core::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass, room};
+use crate::core::lifecycle::enrollment::{Changes, Pass, Taken, after_pass, next_pass, room};
 use crate::core::lifecycle::run::{Phase, Reason, may_act};
 use crate::core::manifest::desired::Campaign;
 use crate::core::manifest::desired::policy::Policies;
@@ -73,6 +74,8 @@ impl Store {
         let seekers: Vec<Seeker> = due.iter().map(|run| run.seeker(spec)).collect();
         let found = insert(&mut tx, id, campaign, &seekers, program.revision, now).await?;
         let young = youngest(&mut tx, spec, &seekers, now).await?;
+        let lives = Lives::of(&mut tx, &campaign.name, id).await?;
+        let busy = busy(&mut tx, &lives, spec, &seekers, now).await?;
 
         // The new targets are not visible yet. From here on no other transaction changes these accounts. If a run
         // stopped or a plan was applied meanwhile, the whole pass is rolled back and repeated.
@@ -86,7 +89,7 @@ impl Store {
         };
         let passes = due.iter().map(|run| {
             let ripe = young.binary_search_by_key(&run.account, |(account, _)| *account).map(|i| young[i].1).ok();
-            PassRow::of(run, spec, people_of(run.account), ripe, now)
+            PassRow::of(run, spec, (people_of(run.account), busy.contains(&run.account)), ripe, now)
         });
         let saved = SAVE_PASSES.query(passes).bind(id.0).bind(now).execute(&mut *tx).await;
         saved.map_err(Error::during("save the enrollment passes"))?;
@@ -99,7 +102,7 @@ impl Store {
 impl DueRun {
     fn seeker(&self, spec: &Campaign) -> Seeker {
         let (enrolls, room) = (self.enrolls, room(spec, self.taken()));
-        Seeker { account: self.account, zone: self.zone.clone(), enrolls, room }
+        Seeker { account: self.account, zone: self.zone.clone(), enrolls, room, is_over: false }
     }
 
     fn taken(&self) -> Taken {
@@ -213,7 +216,7 @@ async fn insert(
 }
 
 /// Returns, by account, the time at which the first of those who registered too recently can be enrolled.
-async fn youngest(
+pub(super) async fn youngest(
     tx: &mut PgConnection,
     spec: &Campaign,
     seekers: &[Seeker],
@@ -246,40 +249,38 @@ columns! {
         day: NaiveDate,
         enrolled: i32,
         enroll_at: Option<Timestamp>,
+        busy: bool,
     }
 }
 
 const SAVE_PASSES: Batch<PassRow> = Batch::of(
     "update run r set passes = r.passes + p.complete, last_pass_found = p.found, enrolled_on = p.day,
-                      enrolled = p.enrolled, enroll_at = p.enroll_at, check_at = $8
-     from unnest($1::int[], $2::int[], $3::int[], $4::date[], $5::int[], $6::timestamptz[])
-          as p (account_id, found, complete, day, enrolled, enroll_at)
-     where r.account_id = p.account_id and r.campaign_id = $7",
+                      enrolled = p.enrolled, enroll_at = p.enroll_at, busy = p.busy, check_at = $9
+     from unnest($1::int[], $2::int[], $3::int[], $4::date[], $5::int[], $6::timestamptz[],
+                 $7::boolean[])
+          as p (account_id, found, complete, day, enrolled, enroll_at, busy)
+     where r.account_id = p.account_id and r.campaign_id = $8",
 );
 
 impl PassRow {
-    fn of(run: &DueRun, spec: &Campaign, found: u64, ripe: Option<Timestamp>, now: Timestamp) -> Self {
+    fn of(
+        run: &DueRun,
+        spec: &Campaign,
+        (people, busy): (u64, bool),
+        ripe_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
         let taken = run.taken();
-        let Pass { cut_short, again } = after_pass(spec, run.enrolls, taken, found);
-        let midnight = run.zone.next_day(now);
-        let again = match again {
-            Again::Never => None,
-            Again::AtOnce => Some(now),
-            Again::Tomorrow => Some(midnight),
-            Again::Later => {
-                let changes = [ripe, spec.filter.has_ages().then_some(midnight)];
-                Some(changes.into_iter().flatten().fold(now + BACKSTOP, Timestamp::min))
-            }
-        };
+        let Pass { cut_short, found, again } = after_pass(spec, run.enrolls, taken, people);
         let small = |n: u64| i32::try_from(n).unwrap_or(i32::MAX);
         Self {
             account_id: run.account,
-            // A pass without room for everybody does not prove that nobody is left.
-            found: small(if cut_short { found.max(1) } else { found }),
+            found: small(found),
             complete: i32::from(!cut_short),
             day: run.enrolled.on.map_or(run.today, |on| on.max(run.today)),
-            enrolled: small(u64::from(taken.today) + found),
-            enroll_at: again,
+            enrolled: small(u64::from(taken.today) + people),
+            enroll_at: next_pass(spec, again, Changes { now, midnight: run.zone.next_day(now), ripe_at }),
+            busy,
         }
     }
 }

@@ -54,14 +54,24 @@ macro_rules! conditions {
 }
 pub(in crate::store) use conditions;
 
+/// The examined accounts with their bounds, alias `d`. Parameters `$1` to `$6`.
+macro_rules! seekers {
+    () => {
+        " unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::date[], $5::date[], $6::bigint[])
+              as d (account_id, registered_from, registered_before, born_from, born_to, room) "
+    };
+}
+pub(in crate::store) use seekers;
+
 /// The `from … where …` for every referral of the examined accounts, aliases `r` (referral) and `d` (account
 /// with its bounds). Parameters `$1` to `$18` are those of [`Matcher::query`]; a statement's own start at `$19`.
 macro_rules! people {
     () => {
-        " from unnest($1::int[], $2::timestamptz[], $3::timestamptz[], $4::date[], $5::date[], $6::bigint[])
-              as d (account_id, registered_from, registered_before, born_from, born_to, room)
-          join referral r on r.account_id = d.account_id
-          where $17::timestamptz is not null "
+        concat!(
+            " from ",
+            $crate::store::runs::matcher::seekers!(),
+            " join referral r on r.account_id = d.account_id where $17::timestamptz is not null "
+        )
     };
 }
 pub(in crate::store) use people;
@@ -91,6 +101,8 @@ pub struct Seeker {
     pub enrolls: bool,
     /// The number of people that the run may still enroll now.
     pub room: u64,
+    /// The campaign's run for the account is over.
+    pub is_over: bool,
 }
 
 /// A campaign, and the removed earlier campaigns of its name.
@@ -206,6 +218,11 @@ impl Matcher {
     /// Also matches people who are only too young or only in another run, since both conditions pass with time.
     pub(in crate::store) fn sooner_or_later(self) -> Self {
         Self { old_enough: None, exclude_current: false, ..self }
+    }
+
+    /// Also matches people who are in another run.
+    pub(in crate::store) fn busy_or_not(self) -> Self {
+        Self { exclude_current: false, ..self }
     }
 
     /// Binds `$1` to `$18` of [`matching!`].

@@ -66,7 +66,7 @@ impl Asked {
                 select * from target t
                 where t.account_id = q.account_id and t.campaign_id = q.campaign_id and t.state = 'active'
                   and t.due_at <= q.at
-                order by t.due_at limit q.most) t
+                order by t.due_at, t.referral_id limit q.most) t
              join referral r on r.account_id = t.account_id and r.id = t.referral_id
              ",
             candidate_messages!()

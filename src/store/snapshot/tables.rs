@@ -125,14 +125,14 @@ pub(super) const TABLES: [Table; 12] = [
         name: "run",
         out: rows!(
             "select account_id, campaign_id, phase, reason, created_at, started_at, finished_at, revision_id,
-                    fault_revision_id, taken_on, taken, passes, last_pass_found, enrolled_on, enrolled, enroll_at,
+                    fault_revision_id, taken_on, taken, passes, last_pass_found, busy, enrolled_on, enrolled, enroll_at,
                     check_at, foreseen_at, foreseen_end, ahead_at
              from run order by account_id, campaign_id"
         ),
         into: into!(
             "run",
             "account_id, campaign_id, phase, reason, created_at, started_at, finished_at, revision_id,
-             fault_revision_id, taken_on, taken, passes, last_pass_found, enrolled_on, enrolled, enroll_at, check_at,
+             fault_revision_id, taken_on, taken, passes, last_pass_found, busy, enrolled_on, enrolled, enroll_at, check_at,
              foreseen_at, foreseen_end, ahead_at",
             ", detail",
             r#", '{"code": "none"}'"#

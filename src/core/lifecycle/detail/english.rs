@@ -38,6 +38,10 @@ impl fmt::Display for Detail {
             Self::OutlivesSubscription { finish: None, end } => {
                 write!(f, "would not end before the subscription of its account does, on {}", date(end))
             }
+            Self::NobodyMatches => f.write_str("matches nobody yet, and begins with the first person who matches"),
+            Self::PeopleBusy => {
+                f.write_str("everybody who matches is in another campaign, and it goes on when they are free")
+            }
             Self::QueuedBehind { campaign, phase: Phase::Draft } => write!(f, "behind `{campaign}`, which is a draft"),
             Self::QueuedBehind { campaign, phase } => write!(f, "behind `{campaign}`, which is {phase}"),
             Self::BehindUnreadableQueue => f.write_str("behind a queue that cannot be read"),
@@ -49,6 +53,7 @@ impl fmt::Display for Detail {
                 until.map_or(Ok(()), |until| write!(f, " (until {})", utc(&until)))
             }
             Self::OrderCleared { actor } => write!(f, "{actor} took the order back"),
+            Self::Reopened { actor, reason } => write!(f, "reopened by {actor}: {reason}"),
             Self::OrderTimeOver => f.write_str("the time of the order is over"),
             Self::OrderExpired { order } => write!(f, "the time of an order is over: {order}"),
             Self::AfterOrder { end, then } => write!(f, "{end}; {then}"),

@@ -57,6 +57,9 @@ pub enum Detail {
         finish: Option<Timestamp>,
         end: Timestamp,
     },
+    NobodyMatches,
+    /// Everybody who matches is active in another run.
+    PeopleBusy,
     /// The run waits for a campaign that is in `phase`.
     QueuedBehind {
         campaign: String,
@@ -81,6 +84,11 @@ pub enum Detail {
     },
     OrderCleared {
         actor: String,
+    },
+    /// An operator opened the enrollment of a completed run again.
+    Reopened {
+        actor: String,
+        reason: String,
     },
     OrderTimeOver,
     OrderExpired {

@@ -22,11 +22,12 @@ pub const HOLDS: [&str; 13] = [
     "throttled",
 ];
 pub const PHASES: [&str; 6] = ["draft", "scheduled", "active", "paused", "completed", "cancelled"];
-pub const RUN_REASONS: [&str; 20] = [
+pub const RUN_REASONS: [&str; 21] = [
     "manifest",
     "operator",
     "waiting-for-start",
     "queued-behind",
+    "waiting-for-people",
     "looking-ahead",
     "outlives-subscription",
     "running",

@@ -1,17 +1,17 @@
 //! The people of an account, grouped by their runs and by what they wait for.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use crate::core::domain::{Consent, NaiveDate, Timestamp};
 
 /// People in the same situation. They stay together until there is room for only some of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    pub people: u32,
+    /// The referral ids of its members, in the order in which they go.
+    pub referrals: Vec<i64>,
     /// The newest registration in the group. Among waiting groups, the newer is enrolled first.
     pub registered_at: Timestamp,
-    /// The referral id of one member. Among groups due at the same instant, the lower id goes first.
-    pub referral: i64,
     pub paid: bool,
     pub consent: Option<Consent>,
     pub suppressed: bool,
@@ -19,6 +19,17 @@ pub struct Group {
     pub last_written_on: Option<NaiveDate>,
     /// Their place in each run.
     pub places: Vec<Place>,
+}
+
+impl Group {
+    pub fn people(&self) -> u32 {
+        u32::try_from(self.referrals.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Returns the member who goes first.
+    fn first(&self) -> i64 {
+        self.referrals.first().copied().unwrap_or_default()
+    }
 }
 
 /// The place of people in one run.
@@ -39,7 +50,7 @@ pub enum Place {
     Over,
 }
 
-/// The position of a group in a run: first the longest overdue, then the lowest referral id, then the group.
+/// The position of a group in a run: first the longest overdue, then the id of its first member, then the group.
 pub(super) type Turn = (Timestamp, i64, usize);
 
 /// All groups, and for each run the waiting and the due groups.
@@ -66,11 +77,11 @@ struct Members {
 
 impl Crowd {
     pub(super) fn new(mut groups: Vec<Group>, runs: usize) -> Self {
-        groups.sort_by_key(|group| std::cmp::Reverse((group.registered_at, group.referral)));
+        groups.sort_by_key(|group| std::cmp::Reverse((group.registered_at, group.first())));
         let mut crowd = Self { groups: Vec::new(), runs: (0..runs).map(|_| Members::default()).collect() };
         let mut rank = 0;
         for group in groups {
-            let people = u64::from(group.people);
+            let people = u64::from(group.people());
             crowd.add(group, rank);
             rank += people;
         }
@@ -107,7 +118,7 @@ impl Crowd {
 
     /// Returns true if anybody in the run is held for good.
     pub(super) fn is_stuck(&self, run: usize) -> bool {
-        let stuck = |ranked: &Ranked| ranked.group.people > 0 && ranked.group.places[run] == Place::Stuck;
+        let stuck = |ranked: &Ranked| ranked.group.people() > 0 && ranked.group.places[run] == Place::Stuck;
         self.groups.iter().any(stuck)
     }
 
@@ -117,24 +128,51 @@ impl Crowd {
         places.filter(|(other, _)| *other != run).any(|(_, place)| is_active(*place))
     }
 
-    /// Splits the newest `people` off the group; returns the index of the new group.
+    /// Splits the first `people` off the group; returns the index of the new group.
     pub(super) fn part(&mut self, id: usize, people: u32) -> usize {
-        let Ranked { group, rank } = &mut self.groups[id];
-        if people >= group.people {
+        if people >= self.groups[id].group.people() {
             return id;
         }
-        group.people -= people;
-        let (part, first) = (Group { people, ..group.clone() }, *rank);
-        *rank += u64::from(people);
-        for (members, _) in self.runs.iter_mut().zip(&part.places).filter(|(_, place)| is_waiting(**place)) {
-            members.waiting.remove(&(first, id));
-            members.waiting.insert((*rank, id));
+        let count = usize::try_from(people).unwrap_or(usize::MAX);
+        let (part, rank) = self.change(id, |ranked| {
+            let rest = ranked.group.referrals.split_off(count);
+            let part =
+                Group { referrals: std::mem::replace(&mut ranked.group.referrals, rest), ..ranked.group.clone() };
+            let rank = ranked.rank;
+            ranked.rank += u64::from(people);
+            (part, rank)
+        });
+        self.add(part, rank)
+    }
+
+    /// Orders the members by id, as people who are due at one instant go.
+    pub(super) fn order_by_id(&mut self, id: usize) {
+        if !self.groups[id].group.referrals.is_sorted() {
+            self.change(id, |ranked| ranked.group.referrals.sort_unstable());
         }
-        // The new group's members are counted again when it is added.
-        for (members, _) in self.runs.iter_mut().zip(&part.places).filter(|(_, place)| is_active(**place)) {
-            members.active -= u64::from(people);
+    }
+
+    /// Returns how many of the first group in the run go before the first member of another group that is due at the
+    /// same instant.
+    pub(super) fn before_next(&self, run: usize, turn: Turn) -> u32 {
+        let (due_at, _, id) = turn;
+        let mut after = self.runs[run].due.range((Bound::Excluded(turn), Bound::Unbounded));
+        let members = &self.groups[id].group.referrals;
+        let next = after.next().filter(|(other, ..)| *other == due_at).map_or(i64::MAX, |(_, first, _)| *first);
+        let before = members.iter().take_while(|member| **member < next).count().max(1);
+        u32::try_from(before).unwrap_or(u32::MAX)
+    }
+
+    /// Changes a group and its positions in all runs.
+    fn change<T>(&mut self, id: usize, change: impl FnOnce(&mut Ranked) -> T) -> T {
+        for run in 0..self.runs.len() {
+            self.leave(run, id);
         }
-        self.add(part, first)
+        let changed = change(&mut self.groups[id]);
+        for run in 0..self.runs.len() {
+            self.enter(run, id);
+        }
+        changed
     }
 
     pub(super) fn write(&mut self, id: usize, on: NaiveDate) {
@@ -171,11 +209,11 @@ impl Crowd {
         let members = &mut self.runs[run];
         match group.places[run] {
             Place::Waiting { .. } => drop(members.waiting.insert((*rank, id))),
-            Place::Active { due_at, .. } => drop(members.due.insert((due_at, group.referral, id))),
+            Place::Active { due_at, .. } => drop(members.due.insert((due_at, group.first(), id))),
             Place::Outside | Place::Stuck | Place::Over => {}
         }
         if is_active(group.places[run]) {
-            members.active += u64::from(group.people);
+            members.active += u64::from(group.people());
         }
     }
 
@@ -184,17 +222,13 @@ impl Crowd {
         let members = &mut self.runs[run];
         match group.places[run] {
             Place::Waiting { .. } => drop(members.waiting.remove(&(*rank, id))),
-            Place::Active { due_at, .. } => drop(members.due.remove(&(due_at, group.referral, id))),
+            Place::Active { due_at, .. } => drop(members.due.remove(&(due_at, group.first(), id))),
             Place::Outside | Place::Stuck | Place::Over => {}
         }
         if is_active(group.places[run]) {
-            members.active -= u64::from(group.people);
+            members.active -= u64::from(group.people());
         }
     }
-}
-
-const fn is_waiting(place: Place) -> bool {
-    matches!(place, Place::Waiting { .. })
 }
 
 const fn is_active(place: Place) -> bool {

@@ -4,9 +4,10 @@ use chrono::TimeDelta;
 
 use super::agenda::Agenda;
 use super::crowd::{Crowd, Group, Place, Turn};
+use super::next_message::{NextMessage, Wait, Watch};
 use super::outlook::{Limit, Outlook};
 use super::run::{Account, Run};
-use super::state::{Among, Clock, Facts, State};
+use super::state::{Among, Candidates, Clock, Facts, State};
 use crate::core::dispatch::gate;
 use crate::core::dispatch::gate::{Hold, Question, Quota, Scope, Verdict};
 use crate::core::dispatch::pacing::{Pace, stretch};
@@ -41,6 +42,12 @@ pub(super) struct Lane<'a> {
     pace: Pace,
     /// The local day, and the account's messages on it.
     taken: (NaiveDate, u32),
+    /// The account sends nothing after the end of its subscription.
+    ends: bool,
+    /// The messages so far.
+    sent: u64,
+    /// The person who is watched, and what is known of their next message.
+    watched: Option<(Watch, NextMessage)>,
 }
 
 impl<'a> Lane<'a> {
@@ -59,13 +66,27 @@ impl<'a> Lane<'a> {
             clock: Clock::start(account.zone, now),
             pace: account.pace,
             taken: (account.zone.date(now), account.taken),
+            ends: false,
+            sent: 0,
+            watched: None,
         }
     }
 
-    /// Simulates until nothing happens any more, at most until `horizon`.
-    pub(super) fn run(mut self, horizon: Timestamp) -> Vec<Outlook> {
-        let mut too_far = false;
-        loop {
+    /// Stops at the end of the subscription, which [`Lane::new`] takes for renewed.
+    pub(super) fn until_subscription_ends(self) -> Self {
+        Self { ends: true, ..self }
+    }
+
+    /// Simulates until the watched person gets their next message, at most until `horizon`.
+    pub(super) fn watch(mut self, watch: Watch, horizon: Timestamp) -> NextMessage {
+        self.watched = Some((watch, NextMessage::default()));
+        self.go(horizon);
+        self.watched.map(|(_, next)| next).unwrap_or_default()
+    }
+
+    /// Simulates until nothing happens any more or the watched message is out. Returns `true` if `horizon` came first.
+    fn go(&mut self, horizon: Timestamp) -> bool {
+        while self.watched.as_ref().is_none_or(|(_, next)| next.at.is_none()) {
             if self.advance() | self.enroll() {
                 continue;
             }
@@ -75,12 +96,18 @@ impl<'a> Lane<'a> {
             }
             let Some(next) = self.next_event() else { break };
             if next > horizon {
-                too_far = true;
-                break;
+                return true;
             }
             self.clock.set(self.account.zone, next.max(self.clock.now + TICK));
         }
-        let (facts, policy) = (self.facts(), self.account.policy);
+        false
+    }
+
+    /// Simulates until nothing happens any more, at most until `horizon`.
+    pub(super) fn run(mut self, horizon: Timestamp) -> Vec<Outlook> {
+        let too_far = self.go(horizon);
+        let (facts, policy) = (self.account.facts, self.account.policy);
+        let expired = facts.subscription_ends_at.is_some_and(|end| end <= self.clock.began);
         let runs = self.runs.into_iter().enumerate();
         runs.map(|(run, state)| {
             state.outlook(Facts {
@@ -88,7 +115,7 @@ impl<'a> Lane<'a> {
                 sending_off: !policy.sending.is_on(),
                 enrollment_off: !policy.enrollment.is_on(),
                 disconnected: !facts.connected,
-                expired: facts.subscription_ends_at.is_some(),
+                expired,
                 anybody_due: self.crowd.first(run).is_some(),
                 anybody_stuck: self.crowd.is_stuck(run),
             })
@@ -111,16 +138,33 @@ impl<'a> Lane<'a> {
     /// Advances one run; returns `true` if it changed.
     fn look(&mut self, run: usize) -> bool {
         let now = self.clock.now;
-        let unable = self.facts().unable(now);
-        let state = &mut self.runs[run];
-        if state.is_over() {
+        let facts = self.facts();
+        let unable = facts.unable(now);
+        if self.runs[run].is_over() {
             return false;
         }
+        let asks = self.runs[run].needs_people(self.crowd.active(run) > 0);
+        let candidates = if asks { self.candidates(run) } else { Candidates::default() };
+        let state = &mut self.runs[run];
         let before = state.peer(now);
         let among = Among { order: self.account.order, peers: &self.peers, policy: self.account.policy, unable };
-        let moved = state.advance(self.crowd.active(run) > 0, among, now);
+        let began = state.run.started;
+        let moved = state.advance((self.crowd.active(run) > 0, candidates), among, &self.clock);
         let after = state.peer(now);
-        self.agenda.note(run, state.run.spec.priority, state.is_active(), state.alarm(now));
+        if let Some((watch, next)) = self.watched.as_mut().filter(|(watch, next)| watch.run == run && next.at.is_none())
+        {
+            // What is over before the message is due does not delay it.
+            if !state.is_active() {
+                next.waits = Some(Wait::Run(state.status.clone()));
+            } else if now < watch.due_at {
+                next.waits = None;
+            }
+        }
+        self.agenda.note(run, state.run.spec.priority, state.is_active(), state.alarm(facts.subscription_ends_at, now));
+        // A run that goes back to waiting is looked at again, as one that has not begun.
+        if began && !state.run.started {
+            self.agenda.touch(run);
+        }
         if moved && state.is_over() {
             self.crowd.close(run);
         }
@@ -130,6 +174,25 @@ impl<'a> Lane<'a> {
             self.agenda.touch_all(order.concerned_by(id).chain(order.freed_by(id, &self.peers)));
         }
         moved
+    }
+
+    /// Returns the people who wait for a run that has not begun.
+    fn candidates(&self, run: usize) -> Candidates {
+        let (now, excludes) = (self.clock.now, self.runs[run].run.spec.filter.exclude_current_targets);
+        let mut found = Candidates::default();
+        for id in self.crowd.waiting(run) {
+            match self.crowd.place(run, id) {
+                Place::Waiting { from } if from > now => {
+                    found.ripe_at = Some(found.ripe_at.map_or(from, |at| at.min(from)));
+                }
+                Place::Waiting { .. } if excludes && self.crowd.is_elsewhere(run, id) => found.busy = true,
+                _ => {
+                    found.somebody = true;
+                    break;
+                }
+            }
+        }
+        found
     }
 
     /// Makes the passes that are due; returns `true` if there was one.
@@ -149,30 +212,28 @@ impl<'a> Lane<'a> {
         let enrolls = self.account.policy.enrollment.is_on();
         let room = if enrolls { room(spec, self.runs[run].taken(self.clock.today)) } else { 0 };
         let mut room = u32::try_from(room).unwrap_or(u32::MAX);
-        let (mut found, mut ripe_at, mut left) = (0, None::<Timestamp>, false);
-        let first_due = self.runs[run].run.cadence.first(now);
+        let (mut found, mut left) = (0, Candidates::default());
         for id in self.crowd.waiting(run).collect::<Vec<_>>() {
             let Place::Waiting { from } = self.crowd.place(run, id) else { continue };
             if from > now {
-                ripe_at = Some(ripe_at.map_or(from, |at| at.min(from)));
+                left.ripe_at = Some(left.ripe_at.map_or(from, |at| at.min(from)));
                 continue;
             }
-            let people = self.crowd.group(id).people.min(room);
+            let people = self.crowd.group(id).people().min(room);
             let excluded = spec.filter.exclude_current_targets && self.crowd.is_elsewhere(run, id);
             if excluded || people == 0 {
-                left = true;
+                left.busy |= excluded;
+                left.somebody |= !excluded;
                 continue;
             }
-            left |= people < self.crowd.group(id).people;
+            left.somebody |= people < self.crowd.group(id).people();
             room -= people;
             found += people;
             let part = self.crowd.part(id, people);
-            // As in enrollment, a microsecond for each second of age keeps the newest people first.
-            let age = (now - self.crowd.group(part).registered_at).num_seconds().max(0);
-            let due_at = first_due + TimeDelta::microseconds(age);
+            let due_at = self.runs[run].run.cadence.first_of(now, self.crowd.group(part).registered_at);
             self.place_at(run, part, Place::Active { day: 1, due_at });
         }
-        self.runs[run].pass(enrolls, found, (ripe_at, left), &self.clock);
+        self.runs[run].pass(enrolls, found, left, &self.clock);
     }
 
     /// Moves a group, and marks the run, because its phase depends on whether anybody is left in it.
@@ -223,6 +284,7 @@ impl<'a> Lane<'a> {
             Verdict::Hold { reason, until } => match (reason.scope(), until) {
                 (Scope::Person, Some(due_at)) => {
                     self.runs[run].limited(Limit::OtherRun, self.clock.today);
+                    self.crowd.order_by_id(id);
                     self.place_at(run, id, Place::Active { day, due_at });
                 }
                 (Scope::Person, None) => self.place_at(run, id, Place::Stuck),
@@ -252,7 +314,8 @@ impl<'a> Lane<'a> {
     }
 
     /// Sends to as many members of the group as quota and, at a pace, the time until the next event allow.
-    fn send(&mut self, run: usize, (due_at, _, id): Turn, question: &Question) {
+    fn send(&mut self, run: usize, turn: Turn, question: &Question) {
+        let (due_at, _, id) = turn;
         let Place::Active { day, .. } = self.crowd.place(run, id) else { return };
         let Clock { now, today, .. } = self.clock;
         let cadence = self.runs[run].run.cadence;
@@ -260,13 +323,25 @@ impl<'a> Lane<'a> {
         let late_at = cadence.next(day, due_at, due_at).map(|(_, planned)| planned);
         let alike = late_at.map(|late_at| if late_at > now { late_at } else { now + GRAIN });
         let until = alike.into_iter().fold(self.undisturbed(run), Timestamp::min);
-        let most = self.crowd.group(id).people;
+        let most = self.crowd.before_next(run, turn);
         let most = most.min(question.account_quota.left()).min(question.campaign_quota.left());
-        let stretch = stretch(&self.account.policy.pacing, self.pace, now, until, most);
+        let stretch = stretch(&self.account.policy.pacing, self.pace, (now, until), (most, self.sent));
+        self.sent += u64::from(stretch.messages);
         let part = self.crowd.part(id, stretch.messages);
         self.crowd.write(part, today);
+        if let Some((watch, next)) = &mut self.watched {
+            match next.at {
+                None if watch.run == run && self.crowd.group(part).referrals == [watch.referral] => next.at = Some(now),
+                None if now >= watch.due_at => next.ahead += u64::from(stretch.messages),
+                _ => {}
+            }
+        }
         let next = cadence.next(day, due_at, now);
         let place = next.map_or(Place::Over, |(day, due_at)| Place::Active { day, due_at });
+        // People who are late are due at one instant again, and then go by their ids.
+        if late_at.is_some_and(|late_at| late_at <= now) {
+            self.crowd.order_by_id(part);
+        }
         self.place_at(run, part, place);
         self.runs[run].wrote(stretch.messages, now, today);
         let taken = if self.taken.0 == today { self.taken.1 } else { 0 };
@@ -295,6 +370,13 @@ impl<'a> Lane<'a> {
     }
 
     fn note(&mut self, run: usize, hold: Hold, until: Option<Timestamp>) {
+        let now = self.clock.now;
+        if let Some((_, next)) = self.watched.as_mut().filter(|(watch, _)| watch.run == run && watch.due_at <= now) {
+            // A run that was not active explains more than what follows when it is active again.
+            if !matches!(next.waits, Some(Wait::Run(_))) {
+                next.waits = Some(Wait::Gate(hold));
+            }
+        }
         let (state, clock) = (&mut self.runs[run], &self.clock);
         match hold {
             Hold::AccountCap => state.limited(Limit::AccountCap, clock.today),
@@ -397,10 +479,10 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Returns the account's present facts; the forecast ignores the later end of its subscription.
+    /// Returns the account's facts. A later end of its subscription counts only in a forecast up to that end.
     fn facts(&self) -> gate::Account {
         let facts = self.account.facts;
-        let ended = facts.subscription_ends_at.filter(|end| *end <= self.clock.began);
+        let ended = facts.subscription_ends_at.filter(|end| self.ends || *end <= self.clock.began);
         gate::Account { subscription_ends_at: ended, ..facts }
     }
 }

@@ -59,6 +59,8 @@ pub enum Endless {
     Preempted,
     /// A campaign ahead of the run does not end.
     Behind,
+    /// Nobody matches the campaign, so the run does not begin.
+    WaitingForPeople,
     /// The run does not start, because it would end after the account's subscription.
     OutlivesSubscription,
     /// The campaign no longer selects this account.
@@ -67,6 +69,8 @@ pub enum Endless {
     SendingOff,
     Disconnected,
     SubscriptionExpired,
+    /// The account's subscription ends before the run does.
+    SubscriptionEnds,
     /// No window ever opens.
     NoWindow,
     /// A person in the run has not answered the consent question.
@@ -82,6 +86,12 @@ pub enum Endless {
 impl Endless {
     /// Returns a sentence such as `2 runs do not end: the account is not connected`.
     pub fn sentence(self, runs: u64) -> String {
+        if self == Self::WaitingForPeople {
+            return match runs {
+                1 => "1 run waits for people: it matches nobody".to_owned(),
+                _ => format!("{runs} runs wait for people: they match nobody"),
+            };
+        }
         let (run, does) = if runs == 1 { ("run", "does") } else { ("runs", "do") };
         let what = if self == Self::OutlivesSubscription { "begin" } else { "end" };
         format!("{runs} {run} {does} not {what}: {}", self.as_phrase())
@@ -92,6 +102,7 @@ impl Endless {
             Self::Draft => "the campaign is a draft",
             Self::Paused => "the campaign is paused",
             Self::Preempted => "it makes way for a filtered campaign that does not end",
+            Self::WaitingForPeople => "it matches nobody",
             Self::Behind => "a campaign before it does not end",
             Self::OutlivesSubscription => "the subscription of the account ends before it would be done",
             Self::NotSelected => "the campaign is not for the account any more",
@@ -99,6 +110,7 @@ impl Endless {
             Self::SendingOff => "sending is off for the account",
             Self::Disconnected => "the account is not connected",
             Self::SubscriptionExpired => "the account's subscription is over",
+            Self::SubscriptionEnds => "it pauses when the subscription of the account ends",
             Self::NoWindow => "no sending window ever opens",
             Self::ConsentMissing => "somebody has not agreed to be contacted",
             Self::Continuous => "enrollment is `continuous`, without an `endAt`",
@@ -152,6 +164,8 @@ pub struct Foreseen {
     pub subscription_ends_at: Option<Timestamp>,
     /// For each state, the runs by campaign that are not over or will be created.
     pub trees: Vec<BTreeMap<Name, Outlook>>,
+    /// For each state, the runs that pause when the subscription ends, with the end that they would have otherwise.
+    pub pausing: Vec<BTreeMap<Name, Finish>>,
     /// For each state, the runs that do not start because they would outlive the subscription, with their end.
     pub refused: Vec<BTreeMap<Name, Finish>>,
 }

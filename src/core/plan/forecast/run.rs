@@ -46,7 +46,11 @@ pub struct Run<'a> {
     pub sent: u32,
     pub taken: Taken,
     pub last_pass_found: u32,
+    /// The last pass left out people who are active in another run.
+    pub busy: bool,
     pub enroll_at: Option<Timestamp>,
+    /// When a run that waits for people looks for them next.
+    pub look_at: Option<Timestamp>,
 }
 
 impl<'a> Run<'a> {
@@ -65,7 +69,9 @@ impl<'a> Run<'a> {
             sent: 0,
             taken: Taken::default(),
             last_pass_found: 0,
+            busy: false,
             enroll_at: None,
+            look_at: None,
         }
     }
 }

@@ -6,11 +6,11 @@ use super::outlook::{Endless, Finish, Limit, Outlook};
 use super::run::Run;
 use crate::core::domain::{NaiveDate, Opening, Timestamp, Zone};
 use crate::core::lifecycle::detail::Detail;
-use crate::core::lifecycle::enrollment::{Again, BACKSTOP, Pass, Taken, after_pass};
+use crate::core::lifecycle::enrollment::{Again, BACKSTOP, Changes, Pass, Taken, after_pass, next_match, next_pass};
 use crate::core::lifecycle::ordering::{Order, Peer, Peers};
 use crate::core::lifecycle::run::{Ahead, Phase, Reason, Situation, Status, Unable, next};
-use crate::core::manifest::desired::Enrollment;
 use crate::core::manifest::desired::policy::AccountPolicy;
+use crate::core::manifest::desired::{CampaignType, Enrollment};
 
 /// A run at the current instant of the forecast.
 #[derive(Debug)]
@@ -26,7 +26,10 @@ pub(super) struct State<'a> {
     /// The local day of `taken.today`.
     taken_on: NaiveDate,
     last_pass_found: u32,
+    busy: bool,
     pub(super) pass_at: Option<Timestamp>,
+    /// When a run that waits for people looks for them next.
+    look_at: Option<Timestamp>,
     enrolled_now: u64,
     enrolled: BTreeMap<NaiveDate, u64>,
     first_at: Option<Timestamp>,
@@ -35,6 +38,24 @@ pub(super) struct State<'a> {
     limits: BTreeMap<NaiveDate, Limit>,
     /// The local day on which a person last waited for the pace.
     paced_on: Option<NaiveDate>,
+}
+
+/// The people whom a run may still enroll.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Candidates {
+    /// Somebody matches now.
+    pub(super) somebody: bool,
+    /// Somebody matches, but is active in another run.
+    pub(super) busy: bool,
+    /// When the first of those who registered too recently can be enrolled.
+    pub(super) ripe_at: Option<Timestamp>,
+}
+
+impl Candidates {
+    /// Returns true if a later look may find anybody. Nobody registers in a forecast.
+    const fn are_left(self) -> bool {
+        self.somebody || self.busy || self.ripe_at.is_some()
+    }
 }
 
 /// The state outside a run that its phase depends on.
@@ -60,7 +81,9 @@ impl<'a> State<'a> {
             taken: run.taken,
             taken_on: account.date(now),
             last_pass_found: run.last_pass_found,
+            busy: run.busy,
             pass_at: run.enroll_at,
+            look_at: run.look_at,
             enrolled_now: 0,
             enrolled: BTreeMap::new(),
             first_at: None,
@@ -81,7 +104,13 @@ impl<'a> State<'a> {
     }
 
     /// Moves the run to the phase that follows from its situation; returns `true` if the phase changed.
-    pub(super) fn advance(&mut self, anybody_active: bool, among: Among<'_>, now: Timestamp) -> bool {
+    pub(super) fn advance(
+        &mut self,
+        (anybody_active, candidates): (bool, Candidates),
+        among: Among<'_>,
+        clock: &Clock,
+    ) -> bool {
+        let now = clock.now;
         let Run { spec, orders, started, selected, faulty, .. } = self.run;
         let situation = Situation {
             wanted: spec.state,
@@ -100,6 +129,10 @@ impl<'a> State<'a> {
             start_at: self.start_at,
             end_at: self.end_at,
             enrollment: spec.enrollment,
+            filtered: spec.kind == CampaignType::Filtered,
+            nobody_matches: !candidates.somebody,
+            ever_enrolled: self.taken.ever > 0,
+            busy_elsewhere: if started { self.busy } else { candidates.busy },
             passes: self.taken.passes,
             pass_due: self.pass_at.is_some_and(|at| at <= now),
             last_pass_found: self.last_pass_found,
@@ -118,12 +151,34 @@ impl<'a> State<'a> {
             self.finish_at = Some(now);
             self.pass_at = None;
         }
+        self.wait_for_people(candidates, clock);
         phase != before
     }
 
+    /// Makes a run that waits for people one that has not begun, and plans its next look for them.
+    fn wait_for_people(&mut self, candidates: Candidates, clock: &Clock) {
+        if self.status.reason != Reason::WaitingForPeople {
+            self.look_at = None;
+            return;
+        }
+        if self.run.started {
+            (self.run.started, self.taken.passes, self.last_pass_found, self.busy) = (false, 0, 0, false);
+        }
+        self.pass_at = None;
+        if self.look_at.is_none_or(|at| at <= clock.now) {
+            let changes = clock.changes(candidates.ripe_at);
+            self.look_at = candidates.are_left().then(|| next_match(self.run.spec, changes));
+        }
+    }
+
+    /// Returns true if the run may wait for people: it has yet to begin, or nobody is left in it.
+    pub(super) fn needs_people(&self, anybody_active: bool) -> bool {
+        self.run.spec.kind == CampaignType::Filtered && (!self.run.started || !anybody_active)
+    }
+
     /// Returns when the run may change by itself, after `now`.
-    pub(super) fn alarm(&self, now: Timestamp) -> Option<Timestamp> {
-        let moves = [self.start_at, self.end_at, self.run.orders.change_at(now)];
+    pub(super) fn alarm(&self, subscription_ends_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        let moves = [self.start_at, self.end_at, self.look_at, subscription_ends_at, self.run.orders.change_at(now)];
         moves.into_iter().flatten().filter(|at| *at > now && !self.is_over()).min()
     }
 
@@ -139,37 +194,26 @@ impl<'a> State<'a> {
 
     /// Records a pass that enrolled `found` people, none where the account does not enroll.
     ///
-    /// `ripe_at` is when the next waiting people may be enrolled; `left` says whether anybody waits at all.
-    pub(super) fn pass(
-        &mut self,
-        enrolls: bool,
-        found: u32,
-        (ripe_at, left): (Option<Timestamp>, bool),
-        clock: &Clock,
-    ) {
+    /// `left` are the people whom it left out.
+    pub(super) fn pass(&mut self, enrolls: bool, found: u32, left: Candidates, clock: &Clock) {
         let taken = self.taken(clock.today);
-        let Pass { cut_short, again } = after_pass(self.run.spec, enrolls, taken, u64::from(found));
+        let Pass { cut_short, found: counted, again } = after_pass(self.run.spec, enrolls, taken, u64::from(found));
         self.taken = Taken {
             passes: taken.passes + u32::from(!cut_short),
             ever: taken.ever + u64::from(found),
             today: taken.today + found,
         };
         self.taken_on = clock.today;
-        self.last_pass_found = if cut_short { found.max(1) } else { found };
-        self.pass_at = match again {
-            Again::Never => None,
-            Again::AtOnce => Some(clock.now),
-            Again::Tomorrow => Some(clock.day_ends_at),
-            Again::Later => {
-                let backstop = left.then_some(clock.now + BACKSTOP);
-                [ripe_at, backstop].into_iter().flatten().min()
-            }
-        };
+        self.last_pass_found = u32::try_from(counted).unwrap_or(u32::MAX);
+        self.busy = left.busy;
+        let next = next_pass(self.run.spec, again, clock.changes(left.ripe_at));
+        // Nobody registers in a forecast, so a later pass over nobody changes nothing.
+        self.pass_at = next.filter(|_| again != Again::Later || left.are_left());
         if found > 0 {
             *self.enrolled.entry(clock.today).or_default() += u64::from(found);
             self.enrolled_now += if clock.now == clock.began { u64::from(found) } else { 0 };
         }
-        if cut_short && left && enrolls {
+        if cut_short && left.somebody && enrolls {
             self.limited(Limit::Enrollment, clock.today);
         }
     }
@@ -248,8 +292,10 @@ impl<'a> State<'a> {
             (Phase::Draft, _) => Endless::Draft,
             (Phase::Paused, Reason::TemplateError) => Endless::TemplateError,
             (Phase::Paused, Reason::Disconnected) => Endless::Disconnected,
-            (Phase::Paused, Reason::SubscriptionExpired) => Endless::SubscriptionExpired,
+            (Phase::Paused, Reason::SubscriptionExpired) if facts.expired => Endless::SubscriptionExpired,
+            (Phase::Paused, Reason::SubscriptionExpired) => Endless::SubscriptionEnds,
             (Phase::Paused, Reason::FilteredCampaignActive) => Endless::Preempted,
+            (Phase::Scheduled, Reason::WaitingForPeople) => Endless::WaitingForPeople,
             (Phase::Scheduled, Reason::QueuedBehind) => Endless::Behind,
             (Phase::Scheduled, Reason::OutlivesSubscription) => Endless::OutlivesSubscription,
             (Phase::Paused, _) if !self.run.selected => Endless::NotSelected,
@@ -281,6 +327,10 @@ impl Clock {
     pub(super) fn start(zone: &Zone, now: Timestamp) -> Self {
         let today = zone.date(now);
         Self { began: now, began_on: today, now, today, day_ends_at: zone.next_day(now) }
+    }
+
+    fn changes(&self, ripe_at: Option<Timestamp>) -> Changes {
+        Changes { now: self.now, midnight: self.day_ends_at, ripe_at }
     }
 
     pub(super) fn set(&mut self, zone: &Zone, now: Timestamp) {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::{Account, Endless, Finish, Group, Limit, Outlook, Place, Run, forecast};
+use super::{Account, Endless, Finish, Group, Limit, NextMessage, Outlook, Place, Run, Watch, forecast, next_message};
 use crate::core::dispatch::cadence::Cadence;
 use crate::core::dispatch::gate;
 use crate::core::dispatch::pacing::Pace;
@@ -64,11 +65,13 @@ fn sequence(days: u16) -> Sequence {
     }
 }
 
+/// Returns people with ids that no other group has.
 fn people(count: u32, places: &[Place]) -> Group {
+    static NEXT: AtomicI64 = AtomicI64::new(1);
+    let first = NEXT.fetch_add(i64::from(count), Ordering::Relaxed);
     Group {
-        people: count,
+        referrals: (first..first + i64::from(count)).collect(),
         registered_at: at("2026-11-01T00:00:00Z"),
-        referral: 0,
         paid: false,
         consent: Some(Consent::OptedIn),
         suppressed: false,
@@ -115,6 +118,23 @@ impl Case {
         let order = Order::default();
         let account = Account { zone: &zone, policy: &policy, order: &order, facts, taken: 0, pace: Pace::default() };
         forecast(&account, runs, groups, self.now)
+    }
+}
+
+impl Case {
+    fn next_message(&self, runs: &[Run<'_>], groups: Vec<Group>, referral: i64) -> NextMessage {
+        let policy =
+            AccountPolicy { messages_per_day: self.cap, pacing: self.pacing.clone(), ..AccountPolicy::default() };
+        let (zone, order) = (Zone::parse("Africa/Douala").unwrap(), Order::default());
+        let facts = gate::Account::new(None, self.connected);
+        let account = Account { zone: &zone, policy: &policy, order: &order, facts, taken: 0, pace: Pace::default() };
+        // The watched person stands alone, as the store reads them.
+        let alone = |group: Group| {
+            let (watched, others): (Vec<i64>, Vec<i64>) = group.referrals.iter().partition(|id| **id == referral);
+            [watched, others].map(|referrals| Group { referrals, ..group.clone() })
+        };
+        let groups: Vec<Group> = groups.into_iter().flat_map(alone).filter(|group| group.people() > 0).collect();
+        next_message(&account, runs, &groups, Watch { run: 0, referral, due_at: self.now }, self.now)
     }
 }
 
@@ -225,14 +245,18 @@ fn an_end_cuts_off_what_is_left() {
 
 #[test]
 fn the_pace_is_what_a_day_can_hold() {
-    // A message every 2 minutes and 30 seconds on average makes 288 messages in 12 hours.
+    // A message every 2 minutes and 30 seconds on average makes 288 messages in 12 hours, more or less by chance.
     let pacing = Pacing { every: Period::minutes(2), jitter: Period::minutes(1), waves: vec![] };
     let case = Case { cap: None, pacing, ..Case::default() };
     let found = case.look(&[campaign()], vec![people(1_000, &[WAITING])]);
-    assert_eq!(
-        summaries(&found),
-        ["2026-12-01 to 2026-12-25, 25 days, 7000 messages, 288 a day, done 12-25 10:37, Pace"]
+    let text = summary(&found[0]);
+    assert!(
+        text.starts_with("2026-12-01 to 2026-12-25, 25 days, 7000 messages, ") && text.ends_with(", Pace"),
+        "{text}"
     );
+    let full = found[0].messages.values().take(24);
+    assert!(full.clone().all(|messages| (275..=301).contains(messages)), "{:?}", found[0].messages);
+    assert!((6_850..=6_980).contains(&full.sum::<u32>()), "{:?}", found[0].messages);
 }
 
 #[test]
@@ -270,15 +294,42 @@ fn those_who_are_too_young_come_when_they_are_old_enough() {
     let young = people(3, &[Place::Waiting { from: at("2026-12-02T10:00:00Z") }]);
     let found = Case::default().look(&[campaign()], vec![people(2, &[WAITING]), young.clone()]);
     assert_eq!(found[0].enrolled.values().copied().collect::<Vec<_>>(), [2, 3]);
-    // Without other people, the run is over before these may be enrolled.
-    let found = Case::default().look(&[campaign()], vec![young]);
+    // Without other people, the run begins with these.
+    let found = Case::default().look(&[campaign()], vec![young.clone()]);
+    assert_eq!(found[0].enrolled, [("2026-12-02".parse().unwrap(), 3)].into());
+    assert!(summary(&found[0]).contains("done 12-08 11:00"), "{}", summary(&found[0]));
+    // A default campaign that enrolls until it is drained does not wait for them.
+    let default = Campaign { kind: CampaignType::Default, ..campaign() };
+    let found = Case::default().look(&[default], vec![young]);
     assert_eq!((found[0].enrolled.values().sum::<u64>(), found[0].finish), (0, Finish::At(now())));
 }
 
 #[test]
-fn nothing_to_do_is_done_at_once() {
+fn a_filtered_campaign_without_people_waits_and_a_default_one_is_done_at_once() {
     let found = Case::default().look(&[campaign()], vec![]);
+    assert_eq!(summaries(&found), ["nothing, 0 days, 0 messages, 0 a day, never: WaitingForPeople, Cadence"]);
+    let default = Campaign { kind: CampaignType::Default, ..campaign() };
+    let found = Case::default().look(&[default], vec![]);
     assert_eq!(summaries(&found), ["nothing, 0 days, 0 messages, 0 a day, done 12-01 05:00, Cadence"]);
+}
+
+#[test]
+fn people_who_are_due_at_one_instant_go_in_the_order_of_their_ids_whatever_their_groups() {
+    let due = Place::Active { day: 1, due_at: now() };
+    let group = |ids: &[i64], registered_at: &str| Group {
+        referrals: ids.to_vec(),
+        registered_at: at(registered_at),
+        ..people(0, &[due])
+    };
+    let groups = [group(&[1, 4, 5], "2026-11-01T00:00:00Z"), group(&[2, 3, 6], "2026-11-02T00:00:00Z")];
+    let (sequence, spec) = (sequence(1), campaign());
+    let cadence = Cadence::of(&spec, &sequence);
+    let run = Run { started: true, phase: Phase::Active, ..Run::new(CampaignId(1), &spec, &cadence) };
+    let two_a_day = Case { cap: Some(2), ..Case::default() };
+    for (id, day) in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (6, 3)] {
+        let next = two_a_day.next_message(&[run], groups.to_vec(), id);
+        assert_eq!(next.at.map(|at| at.format("%d").to_string()), Some(format!("{day:02}")), "{id}");
+    }
 }
 
 #[test]

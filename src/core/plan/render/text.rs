@@ -127,6 +127,29 @@ pub(in crate::core::plan) fn in_people(effect: &Effect) -> String {
         let leave = if effect.exit == 1 { "leaves" } else { "leave" };
         parts.push(format!("{} {leave}", people(effect.exit)));
     }
+    if effect.complete > 0 {
+        let have = if effect.complete == 1 { "has" } else { "have" };
+        parts.push(format!("{} {have} no day left and complete now", people(effect.complete)));
+    }
+    if effect.due_again > 0 {
+        let wait = if effect.due_again == 1 { "waits" } else { "wait" };
+        parts.push(format!("{} who {wait} get the next message at another time", people(effect.due_again)));
+    }
+    if effect.read_again > 0 {
+        let verb = if effect.read_again == 1 { "reads" } else { "read" };
+        parts.push(format!("{} {verb} a text again that they have had", people(effect.read_again)));
+    }
+    if effect.begun > 0 {
+        let (have, them) = if effect.begun == 1 { ("has", "it") } else { ("have", "them") };
+        let runs = counted(effect.begun, "run");
+        parts.push(format!("{runs} {have} begun: `startAt` changes nothing for {them}, pause {them} instead"));
+    }
+    if effect.over > 0 && effect.over >= effect.accounts {
+        parts.push("its runs are over: this edit reaches nobody".to_owned());
+    } else if effect.over > 0 {
+        let (are, them) = if effect.over == 1 { ("is", "it") } else { ("are", "them") };
+        parts.push(format!("{} {are} over: this edit does not reach {them}", counted(effect.over, "run")));
+    }
     if let Some(messages) = effect.messages_per_day.filter(|messages| *messages > 0) {
         parts.push(format!("at most {} a day", counted(messages, "message")));
     }

@@ -10,7 +10,7 @@ use crate::core::domain::{
 };
 use crate::store::Error;
 use crate::store::facts::erased::reject;
-use crate::store::facts::payment;
+use crate::store::facts::{paid, payment};
 use crate::store::lock::lock_lanes_of_import;
 use crate::store::schedule::wake::wake;
 
@@ -193,7 +193,8 @@ pub(super) async fn merge(
     let heard = if concerned { signal::hear(tx, now).await? } else { signal::Done::default() };
     let mut touched: Vec<i32> = changed.iter().chain(&inserted).map(|(account, _)| *account).collect();
     touched.extend(heard.accounts);
-    touched.extend(payment::share_of_import(tx, concerned).await?);
+    let shared = payment::share_of_import(tx, concerned).await?;
+    touched.extend(shared.iter().map(|(account, _)| *account));
     touched.sort_unstable();
     touched.dedup();
     // All lanes are locked in one pass. Two passes could deadlock with a transaction that locks them in order.
@@ -203,6 +204,8 @@ pub(super) async fn merge(
     }
     touched.sort_unstable();
     touched.dedup();
+    paid::leave_by_import(tx, (duplicates > 0, concerned), now).await?;
+    paid::leave(tx, shared.into_iter().unzip(), now).await?;
     wake(tx, &touched, now).await?;
     let total = |rows: &[(i32, i64)]| rows.iter().map(|(_, rows)| count(*rows)).sum::<u64>();
     let (inserted, updated) = (total(&inserted), total(&changed) + differing);

@@ -13,10 +13,14 @@ events as (
   order by r.account_id, r.campaign_id)
 update run r
 set phase = u.phase, reason = u.reason, detail = u.detail, check_at = u.check_at,
-    started_at = case when u.phase = 'active' then coalesce(r.started_at, $7) else r.started_at end,
+    started_at = case when u.phase = 'active' then coalesce(r.started_at, $7)
+                      when u.reason <> 'waiting-for-people' then r.started_at end,
+    passes = case when u.reason = 'waiting-for-people' then 0 else r.passes end,
+    last_pass_found = case when u.reason <> 'waiting-for-people' then r.last_pass_found end,
+    busy = r.busy and u.reason <> 'waiting-for-people',
     ahead_at = case when u.ahead then coalesce(r.ahead_at, $7) end,
     finished_at = case when u.phase in ('completed', 'cancelled') then coalesce(r.finished_at, $7) end,
     fault_revision_id = case when u.phase <> 'active' then r.fault_revision_id end,
     enroll_at = case when u.phase = 'active' and r.phase <> 'active' then $7
-                     when u.phase in ('completed', 'cancelled') then null else r.enroll_at end
+                     when u.phase in ('completed', 'cancelled') or u.reason = 'waiting-for-people' then null else r.enroll_at end
 from looked u where r.account_id = u.account_id and r.campaign_id = u.campaign_id

@@ -17,6 +17,8 @@ use crate::core::lifecycle::run::{Ahead, Phase, Reason, RunRestriction, Situatio
 use crate::core::manifest::desired::{Campaign, CampaignType, DesiredState, Enrollment, PastSubscription};
 use crate::store::Error;
 use crate::store::rows::{decode, strange, zone};
+use crate::store::runs::first_match::FirstMatches;
+use crate::store::runs::matcher::Seeker;
 use crate::store::runs::scene::{Replaced, Scene, Specs};
 use crate::store::send::refusal::{ChannelRestriction, ChannelRestrictions};
 
@@ -43,7 +45,7 @@ pub(super) async fn due_runs(
         .map_err(Error::during(READ))
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(Clone, sqlx::FromRow)]
 #[expect(clippy::struct_excessive_bools, reason = "columns of a query")]
 pub(super) struct RunRow {
     pub(super) account_id: i32,
@@ -60,6 +62,7 @@ pub(super) struct RunRow {
     connected: bool,
     passes: i32,
     last_pass_found: Option<i32>,
+    busy: bool,
     pass_due: bool,
     external_id: String,
     labels: serde_json::Value,
@@ -69,6 +72,7 @@ pub(super) struct RunRow {
     halted_until: Option<Timestamp>,
     taken: i64,
     active: bool,
+    enrolled: bool,
     faulty: bool,
     removed: bool,
 }
@@ -89,6 +93,8 @@ pub(super) struct Look {
     pub(super) actor: Option<String>,
     /// The time of the next look, even if nothing happens before.
     pub(super) check_at: Option<Timestamp>,
+    /// The status depends on whether anybody matches, and that is not known yet.
+    pub(super) undecided: Option<Seeker>,
 }
 
 /// The inputs that all runs share.
@@ -101,6 +107,8 @@ pub(super) struct Looking<'a> {
     /// Restrictions imposed by providers.
     pub(super) stops: &'a Restrictions,
     pub(super) replaced: Option<&'a Replaced<'a>>,
+    /// The runs for which it is known whether anybody matches.
+    pub(super) matches: &'a FirstMatches,
     pub(super) now: Timestamp,
 }
 
@@ -149,19 +157,22 @@ pub(super) async fn peers(
         .map(|r| r.account_id)
         .collect();
     let preempting: Vec<i32> = if crowded.is_empty() { vec![] } else { order.preempting().map(|id| id.0).collect() };
-    if parents.is_empty() && preempting.is_empty() {
+    let later = order.later(rows.iter().filter(|row| row.started_at.is_none()).map(|row| CampaignId(row.campaign_id)));
+    if parents.is_empty() && preempting.is_empty() && later.is_empty() {
         return Ok(HashMap::new());
     }
     let found: Vec<(i32, i32, String, String)> = sqlx::query_as(
         "select account_id, campaign_id, phase, reason from run
          where account_id = any($1) and finished_at is null
-           and (campaign_id = any($2) or (account_id = any($3) and campaign_id = any($4)
+           and (campaign_id = any($2) or (campaign_id = any($5) and phase in ('active', 'paused'))
+                or (account_id = any($3) and campaign_id = any($4)
                                           and (phase = 'active' or reason in ('operator', 'looking-ahead'))))",
     )
     .bind(rows.iter().map(|row| row.account_id).collect::<Vec<_>>())
     .bind(parents.into_iter().collect::<Vec<_>>())
     .bind(crowded.into_iter().collect::<Vec<_>>())
     .bind(preempting)
+    .bind(later.into_iter().map(|id| id.0).collect::<Vec<_>>())
     .fetch_all(tx)
     .await
     .map_err(Error::during(READ))?;
@@ -193,7 +204,7 @@ impl RunRow {
         self,
         spec: Option<&Campaign>,
         orders: Orders<'_>,
-        Looking { scene, channels, stops, replaced, now, .. }: Looking<'_>,
+        Looking { scene, channels, stops, replaced, matches, now, .. }: Looking<'_>,
         peers: &Peers,
     ) -> Result<Look, sqlx::Error> {
         let phase = Phase::parse(&self.phase).ok_or_else(|| strange("a phase", &self.phase))?;
@@ -217,6 +228,7 @@ impl RunRow {
         let ends = [self.halted_until, channel.map(|channel| channel.until), sender.and_then(|stop| stop.until)];
         let lifted_at = ends.into_iter().flatten().filter(|at| *at > now).min();
         let moment = |moment: Option<Moment>| moment.map(|moment| moment.at(&zone));
+        let first = matches.get(&(account, campaign));
         let situation = Situation {
             wanted: spec.map_or(DesiredState::Cancelled, |spec| spec.state),
             removed: self.removed,
@@ -233,6 +245,10 @@ impl RunRow {
             start_at: moment(spec.and_then(|spec| spec.schedule.start_at)),
             end_at: moment(spec.and_then(|spec| spec.schedule.end_at)),
             enrollment: spec.map_or(Enrollment::Once, |spec| spec.enrollment),
+            filtered: spec.is_some_and(|spec| spec.kind == CampaignType::Filtered),
+            nobody_matches: first.is_some_and(|first| !first.somebody),
+            ever_enrolled: self.enrolled,
+            busy_elsewhere: first.map_or(self.busy, |first| first.busy),
             passes: self.passes.unsigned_abs(),
             pass_due: self.pass_due,
             last_pass_found: self.last_pass_found.unwrap_or_default().unsigned_abs(),
@@ -246,6 +262,9 @@ impl RunRow {
                 .or_else(|| frozen.map(|frozen| frozen.why.clone())),
         };
         let after = next(&status, &situation, now);
+        let lonely = || next(&status, &Situation { nobody_matches: true, ..situation.clone() }, now);
+        let asks = first.is_none() && situation.filtered && !situation.started && lonely() != after;
+        let undecided = if asks { Some(self.seeker()?) } else { None };
         let moves = match after.phase {
             Phase::Scheduled => [situation.start_at, situation.end_at, self.look_again_at(), orders.change_at(now)],
             Phase::Active | Phase::Paused => {
@@ -255,7 +274,12 @@ impl RunRow {
             Phase::Completed | Phase::Cancelled => [None; 4],
         };
         let again = frozen.filter(|_| !after.phase.is_final()).map(|_| now + LOOK_AGAIN);
+        let waits = after.reason == Reason::WaitingForPeople;
+        let match_at = first.filter(|_| waits).map(|first| first.again_at);
+        let again = [again, match_at].into_iter().flatten().min();
         let check_at = moves.into_iter().chain([again]).flatten().filter(|at| *at > now).min();
+        // A run that had begun becomes one that has not, and is looked at as such.
+        let check_at = if waits && situation.started { Some(now) } else { check_at };
         // Another order of an operator may change only the detail.
         let reordered = reason == Reason::Operator && status.detail != after.detail;
         let concerns = reordered || Peer::of(&status, orders, now) != Peer::of(&after, orders, now);
@@ -263,7 +287,7 @@ impl RunRow {
         let ahead = matches!(after.reason, Reason::LookingAhead | Reason::OutlivesSubscription) && old;
         let told = told(&status, &after, orders, replaced, now);
         let actor = actor(&status, &after, orders, replaced, now);
-        Ok(Look { account, campaign, before: phase, after, concerns, ahead, told, actor, check_at })
+        Ok(Look { account, campaign, before: phase, after, concerns, ahead, told, actor, check_at, undecided })
     }
 }
 
@@ -283,8 +307,15 @@ impl RunRow {
             told: after.detail.clone(),
             actor: None,
             check_at: (!after.phase.is_final()).then_some(now + LOOK_AGAIN),
+            undecided: None,
             after,
         })
+    }
+
+    /// Returns the account as one that looks for its first person; limits do not matter for that.
+    fn seeker(&self) -> Result<Seeker, sqlx::Error> {
+        let zone = zone(&self.timezone)?;
+        Ok(Seeker { account: AccountId(self.account_id), zone, enrolls: true, room: u64::MAX, is_over: false })
     }
 
     /// Returns the reason the account is stopped, if it is.

@@ -3,7 +3,7 @@
 mod look;
 mod queue;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -13,9 +13,11 @@ use self::queue::next_in_queues;
 use super::restriction as provider_stop;
 use crate::core::domain::{AccountId, CampaignId, Timestamp};
 use crate::core::lifecycle::ordering::Order;
-use crate::core::lifecycle::run::Phase;
+use crate::core::lifecycle::run::{Phase, Reason};
 use crate::core::lifecycle::target::Exit;
 use crate::store::Error;
+use crate::store::runs::first_match::{FirstMatches, first_matches};
+use crate::store::runs::matcher::Seeker;
 use crate::store::runs::override_rows::overrides_of;
 use crate::store::runs::scene::{Replaced, Scene};
 use crate::store::schedule::wake::{check_each, forget_foreseen};
@@ -66,8 +68,30 @@ pub(in crate::store) async fn look_at(
         }
         rows.sort_by_key(|row| (row.account_id, scene.order.rank(CampaignId(row.campaign_id))));
         let peers = peers(tx, &rows, scene.order, &overrides, now).await?;
-        let looks = Looking { scene, overrides: &overrides, channels: &channels, stops: &stops, replaced, now }
-            .all(rows, peers)?;
+        let mut matches = FirstMatches::new();
+        // A run that waits for people lets the next one of its queue begin, which may wait too.
+        let looks = loop {
+            let looking = Looking {
+                scene,
+                overrides: &overrides,
+                channels: &channels,
+                stops: &stops,
+                replaced,
+                matches: &matches,
+                now,
+            };
+            let looks = looking.all(rows.clone(), peers.clone())?;
+            let mut asked: BTreeMap<CampaignId, Vec<Seeker>> = BTreeMap::new();
+            for look in &looks {
+                if let Some(seeker) = &look.undecided {
+                    asked.entry(look.campaign).or_default().push(seeker.clone());
+                }
+            }
+            if asked.is_empty() {
+                break looks;
+            }
+            matches.extend(first_matches(tx, scene, asked, now).await?);
+        };
         changed += looks.iter().filter(|look| look.after.phase != look.before).count() as u64;
         exit_targets(tx, &looks, now).await?;
         save(tx, &looks, now).await?;
@@ -93,7 +117,12 @@ async fn touch_concerned(tx: &mut PgConnection, looks: &[Look], order: &Order, n
     // In a queue, later runs are examined after earlier ones.
     let seen = |account, campaign| places.contains_key(&(account, campaign));
     let next = next_in_queues(tx, changed().map(|(_, look)| look), order, seen).await?;
-    concerned.extend(next.into_iter().filter(|(account, campaign)| !seen(AccountId(*account), CampaignId(*campaign))));
+    // A run may also wait for a later one of its queue that began first.
+    let queued = |run: (i32, i32)| {
+        let place = places.get(&(AccountId(run.0), CampaignId(run.1)));
+        place.is_none_or(|place| looks[*place].after.reason == Reason::QueuedBehind)
+    };
+    concerned.extend(next.into_iter().filter(|run| queued(*run)));
     if concerned.is_empty() {
         return Ok(false);
     }

@@ -6,5 +6,5 @@ join queue q on q.id = c.queue
 cross join lateral (
   select m.id from unnest(q.campaigns[coalesce(c.place + 2, 1):]) with ordinality as m (id, place)
   where exists (select from run r where r.account_id = c.account and r.campaign_id = m.id
-                                    and r.finished_at is null)
+                                    and r.finished_at is null and r.reason <> 'waiting-for-people')
   order by m.place limit case when c.place is null then q.most else 1 end) next

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use super::look::Look;
 use crate::core::domain::{AccountId, CampaignId};
 use crate::core::lifecycle::ordering::Order;
+use crate::core::lifecycle::run::Reason;
 use crate::store::Error;
 
 /// Returns the runs that may now be first in their queue, or that directly follow a changed run. `seen` returns true
@@ -26,7 +27,7 @@ pub(super) async fn next_in_queues<'a>(
         if follower.is_some_and(|follower| !seen(look.account, *follower)) {
             asked.insert((look.account.0, queue, Some(place)));
         }
-        if look.after.phase.is_final() {
+        if look.after.phase.is_final() || look.after.reason == Reason::WaitingForPeople {
             asked.insert((look.account.0, queue, None));
         }
     }
