@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::database::Database;
 use super::source::SourceArgs;
-use super::{Exit, Global, print, validate};
+use super::{Exit, Global, columns, print, validate};
 use crate::config::Config;
 use crate::core::plan::Plan;
 use crate::core::plan::render::text as show;
@@ -33,16 +33,20 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> a
     let store = database.store.acting(config.user.as_deref());
     let claim = args.source.claim(&source, args.take_over);
     let by = By::Person { mass_change: args.allow_mass_change, digest: args.digest.as_deref() };
-    let pass = loop {
+    let (pass, sources) = loop {
         let tree = source.read().await?.claimed(claim.clone());
+        let sources = tree.sources.clone();
         let (now, _) = database.store.now().await?;
         match reconcile(tree, &store, by, now).await {
             Err(reconcile::Error::Outdated | reconcile::Error::Store(store::Error::Serialization { .. })) => {}
-            pass => break pass?,
+            pass => break (pass?, sources),
         }
     };
     match pass.outcome {
-        Outcome::InSync => print::line(&show::text(&Plan::default())),
+        Outcome::InSync => {
+            let whole = !pass.frozen.iter().any(|one| one.unusable);
+            print::line(&show::text_with(&Plan::default(), &[], whole));
+        }
         Outcome::Applied { revision, plan } => {
             print::line(&show::text(&plan));
             print::line(&format!("\nApplied as revision {revision}."));
@@ -70,6 +74,9 @@ pub(super) async fn run(args: &ApplyArgs, global: &Global, config: &Config) -> a
             print::note("nothing is applied: the files have errors");
             return Ok(Exit::Findings);
         }
+    }
+    for warning in columns::unknown(&store, &sources).await? {
+        print::note(&warning.to_string());
     }
     // The rest is applied, but a person has to look at these.
     for one in pass.frozen.iter().filter(|one| one.unusable) {

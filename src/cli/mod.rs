@@ -4,6 +4,7 @@ mod actor;
 mod answer;
 mod apply;
 mod approve;
+mod columns;
 mod compiled;
 mod contact;
 mod database;

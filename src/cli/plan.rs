@@ -9,8 +9,9 @@ use serde_json::json;
 use super::database::Database;
 use super::source::SourceArgs;
 use super::table::time;
-use super::{Exit, Global, overrides, plan_from, print};
+use super::{Exit, Global, columns, overrides, plan_from, print};
 use crate::config::Config;
+use crate::core::diagnostic::Diagnostic;
 use crate::core::domain::Timestamp;
 use crate::core::plan::render::text as show;
 use crate::core::plan::{Frozen, Refusal, markdown};
@@ -89,23 +90,26 @@ async fn planned_on(
     let overrides = store.overrides(now).await?;
     store.count_effects(plan, desired, in_force, now).await?;
     let waiting = store.waiting_plan().await?;
+    // An exported state does not know the columns of imports.
+    let unknown = if head.is_none() { columns::unknown(store, &comparison.sources).await? } else { Vec::new() };
     let Comparison { checked, plan, foreign, .. } = &comparison;
     let (refused, warning) = match (foreign, comparison.guard()) {
         (Some(foreign), _) => (Some(foreign.to_string()), Some(foreign.to_string())),
         (None, Err(refusal)) => (Some(refusal.to_string()), Some(waits(&refusal, &plan.digest(), waiting.as_ref()))),
         (None, Ok(())) => (None, None),
     };
-    let sections = || sections(&comparison, &overrides, head);
+    let sections = || sections(&comparison, &overrides, &unknown, head);
+    let whole = !checked.has_errors() && comparison.frozen.is_empty();
     match args.output {
         Format::Text => {
-            print::line(&show::text_with(plan, &sections()));
+            print::line(&show::text_with(plan, &sections(), whole));
             if let Some(warning) = &warning {
                 print::note(&format!("\n{warning}"));
             }
         }
-        Format::Markdown => print::line(&markdown(plan, warning.as_deref(), &sections())),
+        Format::Markdown => print::line(&markdown(plan, warning.as_deref(), &sections(), whole)),
         Format::Json => {
-            print::line(&json_of(&comparison, &overrides, refused.as_deref(), now)?);
+            print::line(&json_of(&comparison, &overrides, &unknown, refused.as_deref(), now)?);
         }
     }
     Ok(match refused {
@@ -117,7 +121,12 @@ async fn planned_on(
 }
 
 /// Returns the sections printed beside the plan, each with a title and lines.
-fn sections(comparison: &Comparison, overrides: &[Override], head: Option<&Head>) -> Vec<String> {
+fn sections(
+    comparison: &Comparison,
+    overrides: &[Override],
+    unknown: &[Diagnostic],
+    head: Option<&Head>,
+) -> Vec<String> {
     let Comparison { checked, frozen, kept, in_force, .. } = comparison;
     let mut sections = Vec::new();
     let (stuck, frozen): (Vec<&Frozen>, Vec<&Frozen>) = frozen.iter().partition(|one| one.unusable);
@@ -133,6 +142,10 @@ fn sections(comparison: &Comparison, overrides: &[Override], head: Option<&Head>
     if !in_force.unknown.is_empty() {
         let unknown = in_force.unknown.join(", ");
         sections.push(format!("Stored objects that this version does not know, and leaves alone\n  {unknown}"));
+    }
+    if !unknown.is_empty() {
+        let lines: Vec<String> = unknown.iter().map(|one| format!("  {one}")).collect();
+        sections.push(format!("Columns that no import ever had\n{}", lines.join("\n")));
     }
     if !overrides.is_empty() {
         sections.push(format!("Overrides by operators, which beat the files:\n{}", overrides::lines(overrides)));
@@ -160,6 +173,7 @@ fn waits(refusal: &Refusal, digest: &str, waiting: Option<&Waiting>) -> String {
 fn json_of(
     comparison: &Comparison,
     overrides: &[Override],
+    unknown: &[Diagnostic],
     refused: Option<&str>,
     now: Timestamp,
 ) -> serde_json::Result<String> {
@@ -174,6 +188,7 @@ fn json_of(
         "slips": plan.slips,
         "outlives": plan.outlives,
         "errors": errors,
+        "warnings": unknown.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "frozen": frozen,
         "kept": kept,
         "overrides": overrides,

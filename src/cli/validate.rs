@@ -37,7 +37,8 @@ pub(super) fn run(global: &Global, args: &Args, config: &Config) -> anyhow::Resu
     let roots = source::roots(if args.paths.is_empty() { &global.dirs } else { &args.paths });
     let sources = source::load(&roots)?;
     let checked = manifest::check(&sources);
-    if checked.manifests == 0 {
+    // A tree whose only files cannot be read has findings, and they say more.
+    if checked.manifests == 0 && checked.diagnostics.is_empty() {
         let looked: Vec<String> = roots.iter().map(|root| format!("`{}`", root.display())).collect();
         bail!("there is not one manifest in {}: is that the right place?", looked.join(", "));
     }

@@ -9,6 +9,7 @@ use std::io;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::window::Window;
+use crate::core::domain::visible;
 
 /// The length limit of a record, in bytes. A longer one most likely has an unclosed quote.
 const MAX_RECORD: usize = 64 * 1024;
@@ -21,7 +22,7 @@ pub(super) enum Record<'a> {
     Broken { line: u64, start: &'a [u8], reason: &'static str },
 }
 
-/// The unquoted fields of a record.
+/// The unquoted fields of a record, without invisible characters.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a> {
     text: &'a [u8],
@@ -44,6 +45,7 @@ pub(super) struct Csv {
     core: Reader,
     text: Vec<u8>,
     ends: Vec<usize>,
+    tidied: Vec<u8>,
     /// The number of fields in the header. A record over several lines with another number has a stray quote.
     width: Option<usize>,
 }
@@ -55,14 +57,30 @@ enum Framed {
 }
 
 impl Csv {
-    /// Starts at the header, whose separator (`,` `;` or tab) applies to the file.
+    /// Starts at the header. A line such as `sep=;` before it states the separator of the file, else the header shows
+    /// it: `,` `;` `|` or a tab. Blank lines before the header are skipped.
     pub(super) fn new(mut window: Window) -> io::Result<Self> {
-        window.skip_empty_lines()?;
-        while !window.ended() && !window.bytes().contains(&b'\n') && window.bytes().len() < MAX_RECORD {
-            window.more()?;
+        let mut separator = None;
+        loop {
+            window.skip_empty_lines()?;
+            while !window.ended() && !window.bytes().contains(&b'\n') && window.bytes().len() < MAX_RECORD {
+                window.more()?;
+            }
+            let line = window.bytes().split(|b| *b == b'\n').next().unwrap_or_default();
+            let found = stated(line);
+            let is_last = line.len() == window.bytes().len();
+            if is_last || (found.is_none() && !is_blank(line)) {
+                break;
+            }
+            separator = separator.or(found);
+            window.skip_line()?;
         }
-        let core = ReaderBuilder::new().delimiter(separator(window.bytes())).build();
-        Ok(Self { window, core, text: vec![0; MAX_RECORD], ends: vec![0; MAX_FIELDS], width: None })
+        let stated = separator
+            .filter(|separator| window.bytes().split(|b| *b == b'\n').next().unwrap_or_default().contains(separator));
+        let delimiter = stated.unwrap_or_else(|| counted(window.bytes()));
+        let core = ReaderBuilder::new().delimiter(delimiter).build();
+        let (text, ends) = (vec![0; MAX_RECORD], vec![0; MAX_FIELDS]);
+        Ok(Self { window, core, text, ends, tidied: Vec::new(), width: None })
     }
 
     /// Returns the next record; empty lines are skipped.
@@ -77,11 +95,35 @@ impl Csv {
                 }
                 self.window.take(bytes, lines);
                 self.width = self.width.or(Some(fields));
+                let text = self.tidy(text, fields);
                 let fields = Fields { text: &self.text[..text], ends: &self.ends[..fields] };
                 Ok(Some(Record::Fields { line, fields }))
             }
             Framed::Broken(reason) => self.give_up(line, reason),
         }
+    }
+
+    /// Takes invisible characters, and the formula `="…"` around text, out of the fields of a record of `length` bytes.
+    /// Returns the new length.
+    fn tidy(&mut self, length: usize, fields: usize) -> usize {
+        // Each of these bytes begins one of the characters in question.
+        let suspect = |b: &u8| matches!(b, b'=' | 0xc2 | 0xcd | 0xe1..=0xe3 | 0xef | 0xf3);
+        if !self.text[..length].iter().any(suspect) {
+            return length;
+        }
+        self.tidied.clear();
+        let mut start = 0;
+        for end in &mut self.ends[..fields] {
+            let field = &self.text[start..*end];
+            start = *end;
+            let text = std::str::from_utf8(field).map(visible);
+            let text = text.as_ref().map_or(field, |text| text.as_bytes());
+            let formula = text.trim_ascii().strip_prefix(b"=\"").and_then(|rest| rest.strip_suffix(b"\""));
+            self.tidied.extend_from_slice(formula.unwrap_or(text));
+            *end = self.tidied.len();
+        }
+        self.text[..self.tidied.len()].copy_from_slice(&self.tidied);
+        self.tidied.len()
     }
 
     fn give_up(&mut self, line: u64, reason: &'static str) -> io::Result<Option<Record<'_>>> {
@@ -137,10 +179,27 @@ impl Csv {
     }
 }
 
+/// Returns the separator of a line such as `sep=;`, by which Excel tells it. Programs that know nothing of such a line
+/// fill it up with separators, or put it in quotes.
+fn stated(line: &[u8]) -> Option<u8> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = line.strip_prefix(b"\"").unwrap_or(line);
+    let (start, rest) = line.split_at_checked(4)?;
+    let (separator, rest) = rest.split_first()?;
+    let is_separator = |b: &u8| matches!(b, b',' | b';' | b'\t' | b'|' | b' ' | b'"');
+    let is_stated = start.eq_ignore_ascii_case(b"sep=") && rest.iter().all(is_separator);
+    (is_stated && (separator.is_ascii_punctuation() || *separator == b'\t') && *separator != b'"').then_some(*separator)
+}
+
+/// Returns true for a line of nothing but separators and blanks.
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|b| b.is_ascii_whitespace() || matches!(b, b',' | b';' | b'|' | b'"'))
+}
+
 /// Returns the separator that the header uses most, outside quotes.
-fn separator(bytes: &[u8]) -> u8 {
+fn counted(bytes: &[u8]) -> u8 {
     let header = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
+    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0), (b'|', 0)];
     let mut quoted = false;
     for byte in header {
         quoted ^= *byte == b'"';
@@ -182,6 +241,27 @@ mod tests {
         assert_eq!(read("a\tb\n1\t\"x\ny\"\n\n2\tz\n3\t"), expected);
         assert_eq!(read("a,b\r1,2\r3,4"), ["1: a|b", "2: 1|2", "3: 3|4"]);
         assert_eq!(read("\n\na,b\n1,2"), ["3: a|b", "4: 1|2"]);
+    }
+
+    #[test]
+    fn a_line_that_states_the_separator_and_blank_lines_before_the_header_are_none_of_the_rows() {
+        let expected = ["2: a|b", "3: 1|x"];
+        assert_eq!(read("sep=;\na;b\n1;x\n"), expected);
+        assert_eq!(read("SEP=\t\r\na\tb\r\n1\tx\r\n"), expected);
+        assert_eq!(read("\"sep=|\"\na|b\n1|x\n"), expected);
+        assert_eq!(read("sep=,,\na,b\n1,x\n"), expected);
+        assert_eq!(read("sep=;\na,b\n1,x\n"), expected, "the header knows better");
+        assert_eq!(read(";;\na;b\n1;x\n"), expected);
+        assert_eq!(read("  \na;b\n1;x\n"), expected);
+        assert_eq!(read("\n\nsep=;\n\n;\na;b"), ["6: a|b"]);
+        assert_eq!(read("a|b\n1|x\n"), ["1: a|b", "2: 1|x"]);
+        assert_eq!(read("sepia,b\n1,x\n"), ["1: sepia|b", "2: 1|x"]);
+    }
+
+    #[test]
+    fn fields_come_without_invisible_characters_and_formulas_around_text() {
+        let text = "\u{200b}id,na\u{ad}me\n=\"007\",\u{feff}Zo\u{200b}é\n\"=\"\"08\"\"\",=1\n";
+        assert_eq!(read(text), ["1: id|name", "2: 007|Zoé", "3: 08|=1"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::window::Window;
+use crate::core::domain::visible;
 
 /// The length limit of a line, in bytes.
 const MAX_LINE: usize = 64 * 1024;
@@ -119,11 +120,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
-        Ok(Value::Text(Cow::Borrowed(value)))
+        Ok(Value::Text(visible(value)))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(Value::Text(Cow::Owned(value.to_owned())))
+        Ok(Value::Text(Cow::Owned(visible(value).into_owned())))
     }
 
     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
@@ -134,6 +135,10 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members: Vec<(Cow<'de, str>, Value<'de>)> = Vec::with_capacity(16);
         while let Some(Text(key)) = map.next_key()? {
+            let key = match visible(&key) {
+                Cow::Borrowed(_) => key,
+                Cow::Owned(seen) => Cow::Owned(seen),
+            };
             if members.iter().any(|(known, _)| *known == key) {
                 return Err(serde::de::Error::custom(format!("`{key}` stands there twice")));
             }

@@ -2,9 +2,10 @@
 
 use super::columns::Column;
 use super::reader;
-use super::reader::{Cells, Source};
+use super::row::Cells;
+use super::source::Source;
 use super::{Error, Interrupted, Row, value};
-use crate::core::domain::{Country, Phone, Rejection};
+use crate::core::domain::{Country, Phone};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Is {
@@ -12,7 +13,10 @@ enum Is {
     Country,
 }
 
-static COLUMNS: [Column<Is>; 2] = [Column::required("phone", Is::Phone), Column::optional("country", Is::Country)];
+static COLUMNS: [Column<Is>; 2] = [
+    Column::required("phone", Is::Phone, "phone number"),
+    Column::optional("country", Is::Country, "country of the phone"),
+];
 
 /// Passes every phone of a list to `take`, in order, and returns the number of rows.
 ///
@@ -22,28 +26,34 @@ pub fn phones(
     country: Option<Country>,
     mut take: impl FnMut(u64, Row<Phone>) -> Result<(), Interrupted>,
 ) -> Result<u64, Error> {
-    reader::read(source, &COLUMNS, |line, row| {
-        let row = row.map_err(|torn| torn.rejection).and_then(|row| phone(&row, country));
-        let good = row.is_ok();
-        take(line, row).map(|()| good)
+    reader::read(source, &COLUMNS, |row| {
+        let (line, row) = match row {
+            Ok(row) => (row.line, phone(row, country)),
+            Err(torn) => (torn.rejection.line, Err(vec![torn.rejection])),
+        };
+        let faults = row.as_ref().err().map_or(0, Vec::len);
+        take(line, row).map(|()| faults)
     })
 }
 
-fn phone(row: &Cells<'_, Is>, country: Option<Country>) -> Row<Phone> {
-    let cell = |is| row.cells.iter().find(|cell| cell.column == Some(is));
-    let missing = || Rejection::new(row.line, "phone", "", "missing");
-    let country = match cell(Is::Country) {
-        Some(cell) => value::given(cell, Country::parse)
-            .map_err(|reason| Rejection::new(row.line, cell.name, cell.text, reason))?
-            .value()
-            .copied()
-            .or(country),
-        None => country,
-    };
-    let cell = cell(Is::Phone).ok_or_else(missing)?;
-    value::must(cell, |text| Phone::parse(text, country))
-        .map_err(|reason| Rejection::new(row.line, cell.name, cell.text, reason))?
-        .ok_or_else(missing)
+fn phone(mut row: Cells<'_, Is>, country: Option<Country>) -> Row<Phone> {
+    // Other columns may hold anything.
+    row.faults.retain(|fault| row.cells.iter().any(|cell| cell.column.is_some() && cell.name == fault.column));
+    let written =
+        row.find(Is::Country).map_or(Ok(None), |cell| value::given(cell, Country::parse).map(|it| it.value().copied()));
+    let of_row = written.as_ref().ok().map(|written| written.or(country));
+    let mut phone = None;
+    let faults = row.faults(&COLUMNS, |cell| match (cell.column, of_row) {
+        (Some(Is::Phone), Some(country)) => {
+            phone = value::must(cell, |text| Phone::parse(text, country))?;
+            Ok(())
+        }
+        // A phone cannot be parsed without a valid country, so only the country is reported as wrong.
+        (Some(Is::Phone), None) => value::written(cell).map(drop),
+        (Some(Is::Country), _) => written.clone().map(drop),
+        (None, _) => Ok(()),
+    });
+    phone.filter(|_| faults.is_empty()).ok_or(faults)
 }
 
 #[cfg(test)]
@@ -61,7 +71,7 @@ mod tests {
         let rows = phones(source, country, |line, row| {
             found.push(match row {
                 Ok(phone) => format!("{line}: {phone}"),
-                Err(rejection) => format!("{line}! {} {}", rejection.column, rejection.reason),
+                Err(faults) => format!("{line}! {} {}", faults[0].column, faults[0].reason),
             });
             Ok(())
         });

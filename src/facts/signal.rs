@@ -5,36 +5,42 @@
 //! or unreadable itself. Neighbouring cells may show which place is right.
 
 use super::columns::Cell;
-use super::reader::Piece;
-use super::referral::Is;
-use super::{time, value};
-use crate::core::domain::{AccountId, Consent, Country, Phone, Rejection, Signal, Stated, Timestamp};
+use super::referral::{Is, Known};
+use super::row::Piece;
+use super::time::{Days, Times};
+use super::value;
+use crate::core::domain::{Consent, Country, Phone, Rejection, Signal, Stated, Timestamp, Zone};
 
 /// Returns the opt-out, the payment or the unreadable cell of a refused row, if it has any of them.
 pub(super) fn signal(
     line: u64,
     pieces: &[Piece<'_, Is>],
-    account: &dyn Fn(&str) -> Option<AccountId>,
+    account: Known<'_, '_>,
+    days: Days,
     now: Timestamp,
 ) -> Option<Signal> {
+    // A payment counts whenever it was, so without a known account any zone will do.
+    let zone = one(all(pieces, Is::Account).filter_map(|cell| account(value::id(cell).ok()?)));
+    let zone = zone.map_or_else(Zone::utc, |account| account.zone.clone());
+    let times = Times { days, zone: Some(&zone) };
     let country = one(all(pieces, Is::Country).filter_map(|cell| Country::parse(cell.text.trim()).ok()));
-    let known = |cell: &Cell<'_, Is>| value::id(cell).ok().and_then(account);
+    let known = |cell: &Cell<'_, Is>| Some(account(value::id(cell).ok()?)?.id);
     let phone = |cell: &Cell<'_, Is>| Phone::parse(cell.text.trim(), country).ok();
     let sound = |cell: &Cell<'_, Is>| match cell.column {
         Some(Is::Account) => known(cell).is_some(),
         Some(Is::Phone) => phone(cell).is_some(),
         Some(Is::Country) => Country::parse(cell.text.trim()).is_ok(),
-        Some(Is::RegisteredAt) => time::instant(cell.text.trim()).is_ok(),
+        Some(Is::RegisteredAt) => times.instant(cell.text.trim()).is_ok(),
         _ => false,
     };
-    let pieces = &placed(pieces, sound);
+    let pieces = &placed(pieces, sound, |cell| reads(cell, times));
     let consent = agreed(
         pieces,
         Is::Consent,
         |cell| value::text(cell).and_then(value::consent),
         |consent| *consent == Stated::Value(Consent::OptedOut),
     );
-    let paid_at = agreed(pieces, Is::PaidAt, |cell| value::given(cell, time::instant), |paid| paid.value().is_some());
+    let paid_at = agreed(pieces, Is::PaidAt, |cell| paid(cell, times), |paid| paid.value().is_some());
     let signal = Signal {
         line,
         id: one(all(pieces, Is::Id).filter_map(|cell| value::id(cell).ok())).map(str::to_owned),
@@ -43,18 +49,24 @@ pub(super) fn signal(
         opted_out: matches!(consent, Ok(Some(_))),
         paid_at: paid_at.as_ref().ok().copied().flatten().and_then(|paid| paid.value().copied()),
         unreadable: consent.err().or(paid_at.err()),
-        updated_at: one(all(pieces, Is::UpdatedAt).filter_map(|cell| value::updated_at(cell, now).ok().flatten())),
+        updated_at: one(
+            all(pieces, Is::UpdatedAt).filter_map(|cell| value::updated_at(cell, times, now).ok().flatten())
+        ),
     };
     signal.is_any().then_some(signal)
 }
 
 /// Returns true unless the cell is a consent or a payment that cannot be read.
-fn reads(cell: &Cell<'_, Is>) -> bool {
+fn reads(cell: &Cell<'_, Is>, times: Times<'_>) -> bool {
     match cell.column {
         Some(Is::Consent) => value::text(cell).and_then(value::consent).is_ok(),
-        Some(Is::PaidAt) => value::given(cell, time::instant).is_ok(),
+        Some(Is::PaidAt) => paid(cell, times).is_ok(),
         _ => true,
     }
+}
+
+fn paid(cell: &Cell<'_, Is>, times: Times<'_>) -> Result<Stated<Timestamp>, String> {
+    value::given(cell, |text| times.instant(text))
 }
 
 fn all<'a, 'p>(pieces: &'p [Piece<'a, Is>], is: Is) -> impl Iterator<Item = &'p Cell<'a, Is>> {
@@ -90,8 +102,13 @@ fn agreed<'a, T: PartialEq>(
 }
 
 /// Leaves out cells in the wrong place of a torn row. A field too many or too few stands at one place: cells before it
-/// are counted from the start, and cells after it from the end. `sound` recognises cells by their text.
-fn placed<'a>(pieces: &[Piece<'a, Is>], sound: impl Fn(&Cell<'a, Is>) -> bool) -> Vec<Piece<'a, Is>> {
+/// are counted from the start, and cells after it from the end. `sound` recognises cells by their text, and `reads` those
+/// of consents and payments that can be read.
+fn placed<'a>(
+    pieces: &[Piece<'a, Is>],
+    sound: impl Fn(&Cell<'a, Is>) -> bool,
+    reads: impl Fn(&Cell<'a, Is>) -> bool,
+) -> Vec<Piece<'a, Is>> {
     let is_sound = |place, from_end| {
         pieces.iter().any(|piece| piece.place == place && piece.from_end == from_end && sound(&piece.cell))
     };

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::columns::Cell;
-use super::time;
+use super::time::Times;
 use crate::core::consent::answer;
 use crate::core::domain::{Consent, Stated, Timestamp, WhatsappStatus, fold};
 
@@ -14,8 +14,15 @@ const MAX_ID: usize = 200;
 /// The most that the clock of a source may be ahead of the database's.
 const CLOCK_SKEW: TimeDelta = TimeDelta::days(1);
 
+/// The beginnings of cells whose formula failed.
+const FORMULA_ERRORS: [&str; 11] =
+    ["#N/A", "#NA", "#NAME?", "#NOM?", "#REF!", "#VALUE!", "#VALEUR!", "#DIV/0!", "#NUM!", "#NULL!", "#####"];
+
 /// Returns the value without surrounding blanks.
 pub(super) fn text<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
+    if cell.broken {
+        return Err("not text".to_owned());
+    }
     if cell.text.len() > MAX_VALUE {
         return Err(format!("longer than {MAX_VALUE} bytes"));
     }
@@ -30,7 +37,11 @@ pub(super) fn written<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
     if cell.plain {
         return Err("a JSON number or boolean, where text belongs: put it in quotes".to_owned());
     }
-    text(cell)
+    let text = text(cell)?;
+    if text.starts_with('#') && FORMULA_ERRORS.iter().any(|error| text.starts_with(error)) {
+        return Err("the error of a formula, not a value: correct the cell in the spreadsheet".to_owned());
+    }
+    Ok(text)
 }
 
 pub(super) fn id<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
@@ -44,10 +55,22 @@ pub(super) fn id<'a, C>(cell: &Cell<'a, C>) -> Result<&'a str, String> {
     if text.chars().any(char::is_control) {
         return Err("holds a control character".to_owned());
     }
+    if is_rounded(text) {
+        return Err(
+            "scientific notation, in which a spreadsheet has dropped digits: format the column as text".to_owned()
+        );
+    }
     if cell.plain && !text.bytes().all(|b| b.is_ascii_digit()) {
         return Err("neither text nor a whole number".to_owned());
     }
     Ok(text)
+}
+
+/// Returns true for `1.23457E+14`, which stands for many numbers.
+fn is_rounded(text: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let parts = text.split_once(['E', 'e']).and_then(|(number, power)| Some((number, power.strip_prefix('+')?)));
+    parts.is_some_and(|(number, power)| is_number(&number.replacen(['.', ','], "", 1)) && is_number(power))
 }
 
 /// Parses an optional value.
@@ -78,8 +101,8 @@ pub(super) fn attribute<'a, C>(cell: &Cell<'a, C>) -> Result<(&'a str, Option<&'
 }
 
 /// Parses the age that a row states for itself. A future age would keep all later rows out, so it is refused.
-pub(super) fn updated_at<C>(cell: &Cell<'_, C>, now: Timestamp) -> Result<Option<Timestamp>, String> {
-    match given(cell, time::instant)?.value() {
+pub(super) fn updated_at<C>(cell: &Cell<'_, C>, times: Times<'_>, now: Timestamp) -> Result<Option<Timestamp>, String> {
+    match given(cell, |text| times.instant(text))?.value() {
         Some(at) if *at > now + CLOCK_SKEW => Err("a time in the future".to_owned()),
         at => Ok(at.copied()),
     }

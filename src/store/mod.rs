@@ -53,7 +53,7 @@ pub use self::control::resume_channel::Resumed;
 pub use self::error::Error;
 pub use self::facts::event::FactEvent;
 pub use self::facts::import::merge::Merged;
-pub use self::facts::import::{Age, Closed, Stage};
+pub use self::facts::import::{Age, Closed, Ending, Stage};
 pub use self::forecast::Tree;
 pub use self::forecast::sample::Match;
 pub use self::forecast::why_not::WhyNot;

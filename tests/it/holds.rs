@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use relance::core::domain::{AccountId, Phone};
-use relance::store::query::{LineKind, LogOf};
+use relance::store::query::{LineKind, LogOf, Wanted};
 use relance::store::{Listed, ReplyEffects};
 
 use crate::operator::{session, still};
@@ -68,6 +68,32 @@ async fn nothing_goes_out_from_the_account_that_heard_it_until_somebody_has_read
         "Some(\"a1\") Some(\"maria\") released +2376*****01: they like it",
     ];
     assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn the_hold_shows_whenever_the_target_is_due() {
+    let mut world = world().await;
+    let shown = async |world: &mut World| {
+        let (program, _) = world.program().await;
+        let all = Wanted { referral: Some("r1".to_owned()), ..Wanted::default() };
+        let rows = world.store().targets(&program, &all, world.now).await.unwrap().rows;
+        rows.iter().map(|row| row.hold.map_or("none", |hold| hold.reason.as_str())).collect::<Vec<_>>().join(" ")
+    };
+    world.settle().await;
+    assert_eq!(shown(&mut world).await, "none");
+    reply(&world, 1, UNCLEAR).await;
+    world.settle().await;
+    // Before day 1 is due, when it is, and on the days after, each of which puts it off.
+    for hours in [0, 7, 24, 30, 49] {
+        world.run_for(TimeDelta::hours(hours)).await;
+        assert_eq!(shown(&mut world).await, "near-opt-out", "after {hours} hours more");
+    }
+    world.store().release(&phone(), Some(AccountId(1)), None, world.now).await.unwrap();
+    world.sql("update referral set consent = null where external_id = 'r1'").await;
+    assert_eq!(shown(&mut world).await, "consent-missing");
+    world.sql("update referral set consent = 'opted_in' where external_id = 'r1'").await;
+    world.run_for(TimeDelta::hours(1)).await;
+    assert!(["none", "outside-window"].contains(&shown(&mut world).await.as_str()));
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn a_row_with_a_field_too_many_or_too_few_is_heard_at_the_right_place_or_h
         "q1,a1,Ada, the elder,+237671000601,,CM,,2026-11-20T10:00:00Z,,opted_out\n\
          q2,a1,Ben,+237671000602,CM,,2026-11-20T10:00:00Z,2026-11-28T10:00:00Z,opted_in\n\
          q3,a1,Cyr,+237671000603,,CM,,2026-11-20T10:00:00Z,2026-11-28T10:00:00Z\n\
-         q4,a1,Dia,+237671000604,,CM,,2026-11-20T10:00:00Z,,opted_out,,\n\
+         q4,a1,Dia,+237671000604,,CM,,2026-11-20T10:00:00Z,,opted_out,x,\n\
          q5,a1,Eli,+237671000605",
     )
     .await;
@@ -118,6 +118,46 @@ async fn a_row_with_a_field_too_many_or_too_few_is_heard_at_the_right_place_or_h
         "what may be a payment or an opt-out holds, and a row that ends early does not"
     );
     assert_eq!(report.heard, Heard { opted_out: 1, paid: 1, held: 2 });
+}
+
+#[tokio::test]
+async fn a_row_that_only_blank_fields_make_too_long_is_whole_and_one_that_they_hide_is_heard() {
+    let world = world().await;
+    let report = import(
+        &world,
+        "q1,a1,Ada,+237671000601,,CM,,2026-11-20T10:00:00Z,,opted_out,,\n\
+         q2,a1,Ben,+237671000602,,CM,,2026-11-20T10:00:00Z,2026-11-28T10:00:00Z,,\n\
+         q3,a1,Cyr, the elder,+237671000603,,CM,,2026-11-20T10:00:00Z,,\n\
+         q4,a1,Dia, the elder,+237671000604,,CM,,2026-11-20T10:00:00Z,2026-11-28T10:00:00Z,",
+    )
+    .await;
+    assert_eq!((report.rejected_rows(), report.updated), (2, 2));
+    assert_eq!(suppressed(&world).await, ["+237671000601 import"]);
+    assert_eq!(paid(&world).await, ["q2", "q4"], "the registration of q3 is no payment");
+    assert_eq!(held(&world).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_stops_messages_is_heard_whatever_a_spreadsheet_did_to_the_row() {
+    let world = world().await;
+    // A phone as a float and in scientific notation, the error of a formula, Windows-1252, an invisible character in the
+    // answer, a local time.
+    let rows = [
+        &b"q1,a1,Ada,237671000601.0,,CM,,2026-11-20T10:00:00Z,,opted_out\n"[..],
+        b"q2,a1,Ben,2.37671E+11,,CM,,2026-11-20T10:00:00Z,2026-11-28T10:00:00Z,\n",
+        b"q3,a1,#NAME?,+237671000603,,CM,,2026-11-20T10:00:00Z,,unsubscribed\n",
+        b"q4,a1,Dor\xe9,+237671000604,,CM,,2026-11-20T10:00:00Z,,opted_out\n",
+        b"q5,a1,Eli,+237671000605,eli@example,CM,,2026-11-20T10:00:00Z,,\xe2\x80\x8bopted\xe2\x80\x8b_out\n",
+        b"q6,a1,Fay,+237671000606,fay@example,CM,,2026-11-20 10:00,2026-11-28 10:00,\n",
+    ];
+    let file = [HEADER.as_bytes(), &rows.concat()].concat();
+    let source = Source::stream("test", Cursor::new(file));
+    let age = Age { as_of: world.now, now: world.now };
+    let report = import::referrals(world.store(), source, age).await.unwrap();
+    assert_eq!((report.rejected_rows(), report.heard), (6, Heard { opted_out: 4, paid: 2, held: 0 }));
+    let phones = ["01", "03", "04", "05"].map(|end| format!("+2376710006{end} import"));
+    assert_eq!(suppressed(&world).await, phones);
+    assert_eq!(paid(&world).await, ["q2", "q6"]);
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ pub(super) async fn prepare(
 }
 
 fn imported(what: &str, report: &Report) {
-    let (taken, refused) = (report.inserted, report.rejected.len());
+    let (taken, refused) = (report.inserted, report.rejected_rows());
     print::note(&format!("demo: imported {taken} {what} from `samples/`, refused {refused}"));
 }
 

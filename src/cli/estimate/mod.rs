@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 
 use super::database::Database;
 use super::output::Format;
-use super::{Exit, Global, known, print, validate};
+use super::{Exit, Global, columns, known, print, validate};
 use crate::config::Config;
 use crate::core::domain::Name;
 use crate::core::manifest::desired::DesiredState;
@@ -58,6 +58,9 @@ pub(super) async fn run(args: &EstimateArgs, global: &Global, config: &Config) -
     match args.output {
         Format::Json => print::line(&serde_json::to_string_pretty(&estimate)?),
         Format::Text => print::line(&text::text(&estimate, now, print::colour(config))),
+    }
+    for warning in columns::unknown(&database.store, &sources).await? {
+        print::note(&warning.to_string());
     }
     Ok(Exit::Fine)
 }

@@ -80,7 +80,7 @@ async fn exports(
     let age = Age { as_of: now.max(from), now: now.max(from) };
     let mut notes = Vec::new();
     let mut note = |what: &str, path: &Path, report: &Report| {
-        let refused = i64::try_from(report.rejected.len()).unwrap_or(i64::MAX);
+        let refused = i64::try_from(report.rejected_rows()).unwrap_or(i64::MAX);
         if refused > 0 {
             let rows = counted(refused, "row");
             let path = path.display();

@@ -14,7 +14,7 @@ use super::output::Format;
 use super::table::{counted, people, thousands, whole};
 use super::{Exit, Global, actor, import, known, phones, print};
 use crate::config::Config;
-use crate::core::domain::{Country, Phone};
+use crate::core::domain::{Country, Phone, Rejection};
 use crate::facts::Source;
 use crate::facts::import::Listing;
 use crate::store::{Listed, Suppressed};
@@ -184,13 +184,14 @@ async fn import(args: ImportArgs, global: &Global, config: &Config) -> anyhow::R
     let (now, _) = database.store.now().await?;
     let done = database.store.acting(Some(actor)).suppress(&listing.phones, Listed::InFile, reason, now).await?;
     let Listing { read, rejected, .. } = &listing;
-    let known = read - rejected.len() as u64 - done.added;
+    let refused = Rejection::rows(rejected);
+    let known = read - refused - done.added;
     if let Some(path) = &args.rejects {
         import::write_rejects(path, rejected)?;
     }
     print::line(&match args.manner.output {
         Format::Text => {
-            let text = format!("{read} read, {} rejected. {}", rejected.len(), summary(done, known));
+            let text = format!("{read} read, {refused} rejected. {}", summary(done, known));
             if rejected.is_empty() { text } else { format!("{text}\n\n{}", import::rejections(rejected)) }
         }
         Format::Json => {

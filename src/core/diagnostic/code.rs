@@ -54,11 +54,13 @@ codes! {
     NotAMapping = "RL0107" "not-a-mapping" Error
         "A manifest is a mapping with `apiVersion`, `kind`, `metadata` and `spec`; this document is a list or a single value. Separate several manifests with a line `---` instead of writing them as a list.";
     UnsupportedYaml = "RL0108" "unsupported-yaml" Error
-        "The document uses a part of YAML that manifests do not: tags such as `!secret`, keys that are lists or mappings, numbers that are not finite. Write plain text, numbers, booleans, lists and mappings.";
+        "The document uses a part of YAML that manifests do not: tags such as `!secret`, keys that are empty, lists or mappings, numbers that are not finite. Write plain text, numbers, booleans, lists and mappings.";
     TooManyProblems = "RL0109" "too-many-problems" Error
         "The file has so many problems that the rest of it was not looked at. Usually it is no manifest at all, but some other YAML that strayed into the directory.";
     NotAFile = "RL0110" "not-a-file" Error
         "The path has the name of a manifest and is a pipe, a socket or a device. A read of it may wait for ever, so it is never read. It may stand in place of a manifest, so nothing counts as removed meanwhile. Remove it, or give it another name.";
+    CommentInText = "RL0111" "comment-in-text" Warning
+        "A text without quotes ends before ` #`: YAML takes the rest of the line for a comment. `fr: Salut #2` is `Salut` alone. Put the text in quotes if the `#` belongs to it. Else write the comment on a line of its own.";
 
     // 02xx: shape
     UnsupportedApiVersion = "RL0201" "unsupported-api-version" Error
@@ -163,6 +165,8 @@ codes! {
         "`age.min` is greater than `age.max`: the filter matches nobody.";
     EmptyRegistrationRange = "RL0602" "empty-registration-range" Error
         "`registered.to` is not after `registered.from`: the filter matches nobody. `from` is included, `to` is not.";
+    UnknownColumn = "RL0603" "unknown-column" Warning
+        "A filter by `attributes`, or a selector by `matchLabels`, names a column that no import ever had, so it matches nobody. Names of columns are compared exactly, with their case and their accents. `plan`, `apply` and `estimate` tell it, because only the database knows the columns.";
 
     // 07xx: tests
     TestExpectsNothing = "RL0701" "test-expects-nothing" Error

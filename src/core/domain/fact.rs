@@ -67,6 +67,13 @@ impl WhatsappStatus {
     }
 }
 
+/// A stored account to which rows of an export refer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownAccount {
+    pub id: AccountId,
+    pub zone: Zone,
+}
+
 /// One account, from one row of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountFact<'a> {
@@ -110,7 +117,7 @@ pub struct ReferralFact<'a> {
     pub updated_at: Option<Timestamp>,
 }
 
-/// The reason why one row of an export was refused.
+/// A fault of one row of an export, for which the row was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rejection {
     /// The line of the file where the row begins, from 1; a header counts.
@@ -138,5 +145,10 @@ impl Rejection {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text.to_owned(),
         }
+    }
+
+    /// Returns the number of rows with these faults, which are in the order of lines.
+    pub fn rows(faults: &[Self]) -> u64 {
+        faults.chunk_by(|one, next| one.line == next.line).count() as u64
     }
 }

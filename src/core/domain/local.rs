@@ -16,6 +16,11 @@ use super::Timestamp;
 /// The number of days searched for an opening; beyond it a window counts as never open.
 const HORIZON_DAYS: i64 = 400;
 
+/// Names that zone files of a machine have, and that are no zones: its own zone, rules for others, placeholders.
+const NO_ZONES: [&str; 5] = ["localtime", "posixrules", "factory", "etc/unknown", "leapseconds"];
+/// Folders of zone files that count leap seconds, or repeat the files beside them.
+const NO_ZONE_FOLDERS: [&str; 2] = ["right/", "posix/"];
+
 static BUNDLED: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
 /// An existing IANA time zone.
@@ -33,7 +38,9 @@ impl Zone {
     /// Returns a sentence that names the zone and shows a valid one.
     pub fn parse(name: &str) -> Result<Self, String> {
         let refuse = || format!("`{name}` is not a time zone: use an IANA name such as `Africa/Douala`");
-        if name.is_empty() || name.len() > 64 {
+        let folded = name.to_ascii_lowercase();
+        let is_none = NO_ZONES.contains(&folded.as_str()) || NO_ZONE_FOLDERS.iter().any(|it| folded.starts_with(it));
+        if name.is_empty() || name.len() > 64 || is_none {
             return Err(refuse());
         }
         // This machine may know fewer names than the one that accepted the zone; the bundled rules know all of them.
@@ -202,7 +209,7 @@ impl Weekday {
 }
 
 /// A sending window on some days of the week; the start is included, the end is not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Window {
     pub days: Vec<Weekday>,
     pub from: Clock,
@@ -277,15 +284,19 @@ impl Windows {
             }
             let spans = self.windows.iter().filter(|w| w.days.contains(&Weekday::of(date)));
             let spans = spans.map(|w| (zone.instant(w.from.on(date)), zone.instant(w.to.on(date))));
-            let mut next: Option<Timestamp> = None;
+            let (mut open, mut next): (Option<Timestamp>, Option<Timestamp>) = (None, None);
             for (from, to) in spans.filter(|(from, to)| from < to && now < *to) {
                 if from <= now {
-                    return Opening::Open(to);
+                    // Windows may overlap, and their order means nothing.
+                    open = open.max(Some(to));
+                } else {
+                    next = Some(next.map_or(from, |at| at.min(from)));
                 }
-                next = Some(next.map_or(from, |at| at.min(from)));
             }
-            if let Some(at) = next {
-                return Opening::Opens(at);
+            match (open, next) {
+                (Some(until), _) => return Opening::Open(until),
+                (None, Some(at)) => return Opening::Opens(at),
+                (None, None) => {}
             }
         }
         Opening::Never
@@ -334,6 +345,11 @@ mod tests {
         assert_eq!(kiritimati.date(noon).to_string(), "2026-12-02");
         assert_eq!(kiritimati.next_day(noon), at("2026-12-02T10:00:00Z"));
         assert!(Zone::parse("Africa/Duala").is_err());
+        for file in
+            ["localtime", "LOCALTIME", "posixrules", "Factory", "Etc/Unknown", "right/Europe/Paris", "posix/UTC"]
+        {
+            assert!(Zone::parse(file).is_err(), "{file} is a file and no zone");
+        }
     }
 
     #[test]

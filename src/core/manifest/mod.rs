@@ -18,6 +18,7 @@ pub use self::desired::Desired;
 pub use self::desired::language::{Choice, choose};
 pub use self::kind::Kind;
 pub use self::lint::consistency::Misfit;
+pub use self::resolve::attributes::{Attributes, unknown_columns};
 pub use self::resolve::check::check;
 pub use self::resolve::checked::Checked;
 pub use self::resolve::edit::{Draft, campaigns, kinds, overlay};

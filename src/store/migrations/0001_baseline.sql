@@ -95,6 +95,25 @@ create index referral_echo on referral (account_id, phone) where not is_current;
 -- Imports leave out the rows of erased people.
 create index referral_erased on referral (external_id) where erased_at is not null;
 
+-- The headers of exports that `import --map` has named, for the next file of the same kind.
+create table import_column (
+    facts       text not null check (facts in ('accounts', 'referrals')),
+    -- The header without case and accents.
+    header_key  text not null,
+    header      text not null,
+    -- A documented column, or `attributes.` and the name of an attribute.
+    column_name text not null,
+    mapped_at   timestamptz not null,
+    primary key (facts, header_key)
+);
+
+-- The columns of exports that became attributes, so that a filter on a column that no import had is told.
+create table imported_attribute (
+    facts text not null check (facts in ('accounts', 'referrals')),
+    name  text not null,
+    primary key (facts, name)
+);
+
 -- 2 -- Consent --------------------------------------------------------------------------------------------------------
 
 -- Phones that must not be written to, whatever an import says later.

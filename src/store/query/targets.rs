@@ -28,7 +28,8 @@ pub struct Target {
     pub exit_reason: Option<Exit>,
     /// Null if the target ended, or if its last message waits for its outcome.
     pub next_due_at: Option<Timestamp>,
-    /// The gate's reason for holding a due target back. Null also for a target about to receive a message or to exit.
+    /// The gate's reason for holding a due target back, or for holding its person whenever it will be due. Null also for
+    /// a target about to receive a message or to exit.
     pub hold: Option<Hold>,
     #[serde(skip)]
     pub name: String,
@@ -88,6 +89,9 @@ pub(super) struct TargetRow {
     state: String,
     exit_reason: Option<String>,
     due_at: Option<Timestamp>,
+    /// The person has an unread reply, or no consent. The gate then puts their targets off from day to day, so they are
+    /// rarely due.
+    may_be_held: bool,
 }
 
 impl TargetRow {
@@ -141,8 +145,8 @@ impl Store {
     /// Returns targets of `wanted` (campaign, account, referral, standing) by campaign and account, earliest due first.
     pub async fn targets(&self, program: &Program, wanted: &Wanted, now: Timestamp) -> Result<Page<Target>, Error> {
         let mut tx = self.looking().await?;
-        let is_due = |row: &TargetRow| row.is_due(now);
-        let rows: Vec<Target> = targets_asked(&mut tx, program, wanted, is_due, now)
+        let is_asked = |row: &TargetRow| row.is_due(now) || (row.waits() && row.may_be_held);
+        let rows: Vec<Target> = targets_asked(&mut tx, program, wanted, is_asked, now)
             .await?
             .into_iter()
             .map(|(_, target, _)| target)
@@ -166,7 +170,9 @@ pub(super) async fn targets_asked(
         wanted_targets!(),
         ")
          select t.account_id, t.campaign_id, t.referral_id, c.name as campaign, a.external_id as account,
-                r.external_id as referral, r.name, r.phone, t.day, t.state, t.exit_reason, t.due_at
+                r.external_id as referral, r.name, r.phone, t.day, t.state, t.exit_reason, t.due_at,
+                r.consent is null or exists (select from person_hold h
+                    where h.account_id in (t.account_id, 0) and h.phone = r.phone) as may_be_held
          from these t join campaign c on c.id = t.campaign_id join account a on a.id = t.account_id
          join referral r on r.account_id = t.account_id and r.id = t.referral_id
          order by c.name, a.external_id, c.id desc, t.due_at nulls last, r.external_id limit $5"
@@ -185,7 +191,7 @@ pub(super) async fn targets_asked(
     let target = |row: TargetRow| {
         let (key, is_due) = (row.key(), row.is_due(now));
         let asked = questions.remove(&key);
-        let hold = if is_due { hold(asked.as_ref().map(|asked| &asked.now)) } else { None };
+        let hold = hold(asked.as_ref().map(|asked| &asked.now), is_due);
         Ok((key, row.target(hold)?, asked))
     };
     rows.into_iter().map(target).collect::<Result<_, sqlx::Error>>().map_err(decode("read the targets"))
@@ -203,11 +209,15 @@ async fn count(tx: &mut PgConnection, wanted: &Wanted) -> Result<i64, Error> {
         .map_err(Error::during("count the targets"))
 }
 
-/// Returns why a due target is held back. There is no question if the campaign is no longer in force.
-fn hold(question: Option<&Question>) -> Option<Hold> {
+/// Returns why a target is held back. There is no question about a due target if the campaign is no longer in force.
+/// Before a target is due only a hold counts that no passing of time ends.
+fn hold(question: Option<&Question>, is_due: bool) -> Option<Hold> {
     match question.map(gate::decide) {
-        Some(Verdict::Hold { reason, until }) => Some(Hold { reason, until }),
+        Some(Verdict::Hold { reason, until }) => {
+            let lasts = reason.scope() == gate::Scope::Person && until.is_none();
+            (is_due || lasts).then_some(Hold { reason, until })
+        }
         Some(Verdict::Send | Verdict::Exit(_)) => None,
-        None => Some(Hold { reason: gate::Hold::RunNotActive, until: None }),
+        None => is_due.then_some(Hold { reason: gate::Hold::RunNotActive, until: None }),
     }
 }

@@ -1,7 +1,11 @@
 //! The digits of a phone number in any notation.
 
+use crate::core::domain::invisible::{is_invisible, is_joiner};
+
 /// The limit of digits in any notation: E.164 has 15, and `00` and a trunk zero may precede them.
 const MAX_DIGITS: usize = 20;
+/// The minimum number of digits before a decimal point: fewer are a group of a phone number, such as `555.12`.
+const SHORTEST_AMOUNT: usize = 7;
 /// The schemes that contact cards and gateways put before a number.
 const SCHEMES: [&str; 3] = ["tel:", "sms:", "whatsapp:"];
 /// The domains that WhatsApp gateways put behind the digits of a person.
@@ -13,7 +17,11 @@ pub(super) fn digits(text: &str) -> Result<String, String> {
     let (text, is_full) = bare(text.trim());
     let mut digits = String::with_capacity(text.len() + 1);
     // Spreadsheets put an apostrophe before text that looks like a number.
-    for c in text.trim_start_matches('\'').chars() {
+    let text = text.trim_start_matches('\'');
+    if let Some(reason) = damage(text) {
+        return Err(reason.to_owned());
+    }
+    for c in text.chars() {
         match c {
             '+' | '＋' if digits.is_empty() => digits.push('+'),
             c if digit(c).is_some() => digits.extend(digit(c)),
@@ -51,6 +59,34 @@ fn bare(text: &str) -> (&str, bool) {
     }
 }
 
+/// Returns the reason if a spreadsheet stored the number as an amount, and so changed its digits or added some.
+fn damage(text: &str) -> Option<&'static str> {
+    if !text.contains(['.', ',', '\u{66b}', 'e', 'E']) {
+        return None;
+    }
+    let plain: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace() && !is_invisible(*c))
+        .map(|c| digit(c).unwrap_or(if c == '\u{66b}' { '.' } else { c }))
+        .collect();
+    let plain = plain.trim_start_matches(['+', '＋', '-']);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if let Some((number, power)) = plain.split_once(['e', 'E']) {
+        let power = power.trim_start_matches(['+', '-']);
+        return (is_number(&number.replace(['.', ','], "")) && is_number(power)).then_some(
+            "scientific notation, in which a spreadsheet has dropped digits: format the column as text and export again",
+        );
+    }
+    let (whole, decimals) = plain.rsplit_once(['.', ','])?;
+    // The other sign may separate thousands. The same sign twice separates the pairs of a phone number.
+    let thousands = if plain[whole.len()..].starts_with('.') { ',' } else { '.' };
+    let whole = whole.replace(thousands, "");
+    let is_amount = is_number(decimals) && (decimals.len() <= 2 || decimals.bytes().all(|b| b == b'0'));
+    (is_number(&whole) && whole.len() >= SHORTEST_AMOUNT && is_amount).then_some(
+        "a number with decimals, as a spreadsheet or a script stores phones: format the column as text and export again",
+    )
+}
+
 fn digit(c: char) -> Option<char> {
     let zero = match c {
         '0'..='9' => return Some(c),
@@ -65,6 +101,5 @@ fn digit(c: char) -> Option<char> {
 
 /// Returns true for punctuation between digits, and for the invisible marks that phones add to copied numbers.
 fn filler(c: char) -> bool {
-    matches!(c, '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ad}' | '\u{feff}')
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+    matches!(c, '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2015}' | '\u{2212}') || is_invisible(c) || is_joiner(c)
 }

@@ -15,11 +15,13 @@ use crate::core::manifest::syntax::document::Document;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::core::manifest) struct FilterSpec {
     /// The countries of people, as ISO 3166-1 alpha-2 codes.
+    #[schemars(length(min = 1))]
     pub(in crate::core::manifest) countries: Option<Vec<Country>>,
     pub(in crate::core::manifest) registered: Option<Registered>,
     /// The gender of people; `all` by default.
     pub(in crate::core::manifest) gender: Option<GenderSpec>,
     /// The professions of people, compared without case or accents.
+    #[schemars(length(min = 1))]
     pub(in crate::core::manifest) professions: Option<Vec<String>>,
     pub(in crate::core::manifest) age: Option<Age>,
     /// The payment status of people; `unpaid` by default.
@@ -27,8 +29,10 @@ pub(in crate::core::manifest) struct FilterSpec {
     /// `true` leaves out people who are active in another run of the same account; false by default.
     pub(in crate::core::manifest) exclude_current_targets: Option<bool>,
     /// The languages of people, as BCP 47 tags; `fr` also matches `fr-CM`.
+    #[schemars(length(min = 1))]
     pub(in crate::core::manifest) languages: Option<Vec<Language>>,
     /// Exact values of extra columns of the import.
+    #[schemars(length(min = 1))]
     pub(in crate::core::manifest) attributes: Option<BTreeMap<String, String>>,
 }
 

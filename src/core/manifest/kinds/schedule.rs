@@ -101,10 +101,12 @@ impl ScheduleSpec {
     }
 
     pub(in crate::core::manifest) fn resolve(&self) -> Schedule {
-        let windows = match &self.windows {
+        let mut windows: Vec<Window> = match &self.windows {
             Some(windows) => windows.iter().map(WindowSpec::resolve).collect(),
             None => vec![business_hours()],
         };
+        windows.sort_unstable();
+        windows.dedup();
         let mut blackouts = self.blackouts.clone().unwrap_or_default();
         blackouts.sort_unstable();
         blackouts.dedup();

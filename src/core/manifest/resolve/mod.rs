@@ -2,6 +2,7 @@
 
 mod account;
 mod annotations;
+pub(super) mod attributes;
 mod blame;
 mod campaign;
 pub(super) mod check;
@@ -12,4 +13,5 @@ pub(super) mod locate;
 mod order;
 mod read;
 mod references;
+mod unseen;
 mod versions;

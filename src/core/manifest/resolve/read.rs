@@ -3,7 +3,8 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::core::diagnostic::{Code, Diagnostic, Span};
+use super::unseen;
+use crate::core::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::core::domain::Name;
 use crate::core::manifest::kind::Kind;
 use crate::core::manifest::kinds::annotations;
@@ -15,6 +16,7 @@ use crate::core::manifest::schema::checker;
 use crate::core::manifest::schema::shape;
 use crate::core::manifest::syntax::document::{Document, File, join};
 use crate::core::manifest::syntax::expansion::Expansion;
+use crate::core::manifest::syntax::fault::Failure;
 use crate::core::manifest::syntax::header;
 use crate::core::manifest::syntax::sources::MAX_FILE_BYTES;
 use crate::core::manifest::syntax::yaml;
@@ -68,6 +70,7 @@ pub(in crate::core::manifest) fn read<'a>(file: &'a File<'a>, expansion: &Expans
                 }
                 reading.document((file, text, range), expansion);
             }
+            unseen::invisible_characters(text, &mut reading.found);
         }
         Err(error) => {
             let at = error.valid_up_to();
@@ -82,9 +85,8 @@ pub(in crate::core::manifest) fn read<'a>(file: &'a File<'a>, expansion: &Expans
 
 impl<'a> Reading<'a> {
     fn document(&mut self, (file, text, range): (&'a File<'a>, &str, Span), expansion: &Expansion) {
-        let parsed = yaml::parse(text, range).and_then(|nodes| {
-            if expansion.take(&nodes, range) { Ok(nodes) } else { Err(yaml::Failure::of_aliases(range)) }
-        });
+        let parsed = yaml::parse(text, range)
+            .and_then(|nodes| if expansion.take(&nodes, range) { Ok(nodes) } else { Err(Failure::of_aliases(range)) });
         match parsed {
             Ok(nodes) => {
                 for (index, root) in nodes.into_iter().enumerate() {
@@ -115,6 +117,7 @@ impl<'a> Reading<'a> {
         };
         header::api_version(&document, &mut self.found);
         let spec = spec(&document, kind, &mut self.found);
+        unseen::comments_in_text(&document, kind, before, &mut self.found);
         let annotations = annotations::read(&document, kind, name.as_ref(), &mut self.found);
         let broken = self.found[before..].iter().any(Diagnostic::is_error);
         if let Some(name) = name {
@@ -254,6 +257,8 @@ fn check_sequence(sequence: &SequenceSpec, document: &Document<'_>, found: &mut 
     days::check_numbers(document, "/spec/days", &sequence.days, true, found);
     match &sequence.fallback_language {
         Some(fallback) => days::check_fallback(document, "/spec/days", &sequence.days, fallback, found),
+        // A misspelt key is reported as unknown, with this key as the help.
+        None if misspelt(document, "/spec", "fallbackLanguage") => {}
         None if sole_language(&sequence.days).is_none() => {
             let message = "`spec` has no `fallbackLanguage`";
             let help = "add `fallbackLanguage:`, a language that every day has; people without a text in theirs get it";
@@ -261,6 +266,11 @@ fn check_sequence(sequence: &SequenceSpec, document: &Document<'_>, found: &mut 
         }
         None => {}
     }
+}
+
+fn misspelt(document: &Document<'_>, at: &str, key: &str) -> bool {
+    let keys = document.node(at).map(Node::entries).unwrap_or_default();
+    keys.iter().any(|(found, _)| nearest(&found.name, [key]).is_some())
 }
 
 fn repeated_keys(document: &Document<'_>, node: &Node, at: &str, found: &mut Vec<Diagnostic>) {

@@ -6,12 +6,14 @@ use serde_json::Value;
 
 use super::Checker;
 use super::formats::Format;
-use crate::core::diagnostic::{Code, Diagnostic, did_you_mean};
+use crate::core::diagnostic::{Code, Diagnostic, did_you_mean, nearest};
 use crate::core::manifest::kind::Kind;
 use crate::core::manifest::syntax::document::{Document, join};
 
 /// The limit of schema errors per document, since people read no more.
 const MAX_ERRORS: usize = 100;
+/// The depths at which keys of a manifest belong, apart from those inside a value.
+const DEPTHS: [&str; 3] = ["", "/metadata", "/spec"];
 
 /// The errors of a value, and the pointers of the parts to remove so that the rest can be read.
 #[derive(Debug, Default)]
@@ -55,7 +57,11 @@ impl Look<'_, '_> {
                 return;
             }
             Wrong::Required { property } => {
-                shape.found.push(self.missing_key(property.as_str().unwrap_or_default()));
+                let key = property.as_str().unwrap_or_default();
+                // A misspelt or misplaced key is reported as unknown, and the help says what it should be.
+                if !self.is_misspelt(key) && !self.is_misplaced(key) {
+                    shape.found.push(self.missing_key(key));
+                }
                 return;
             }
             Wrong::PropertyNames { error } => {
@@ -86,17 +92,41 @@ impl Look<'_, '_> {
             Some(step) => format!("`{step}`"),
         };
         let at_other_depth = || {
-            let elsewhere = ["", "/metadata", "/spec"].into_iter().find(|at| {
-                let at = at.replace('/', "/properties/");
-                self.schema.pointer(&join(&format!("{at}/properties"), key)).is_some()
-            })?;
+            let elsewhere = DEPTHS.into_iter().find(|at| self.knows(at, key))?;
             let to = elsewhere.trim_start_matches('/');
-            Some(if to.is_empty() { format!("it belongs beside `{key}`") } else { format!("it belongs under `{to}`") })
+            let place = if to.is_empty() { "at the top of the manifest".to_owned() } else { format!("under `{to}`") };
+            // A manifest that has the key at its place has a second one here.
+            Some(match self.document.node(&join(elsewhere, key)) {
+                Some(_) => format!("`{key}` is already {place}: remove this one, and move what is below it there"),
+                None => format!("it belongs {place}"),
+            })
         };
         let help = did_you_mean(key, known.iter().copied())
             .or_else(at_other_depth)
             .or_else(|| (!known.is_empty()).then(|| format!("known here: `{}`", known.join("`, `"))));
         Diagnostic::new(Code::UnknownKey, place, format!("unknown key `{key}` in {owner}")).help_if(help)
+    }
+
+    /// Returns true if a key beside the missing one is unknown, and so near that its help names the missing one.
+    fn is_misspelt(&self, missing: &str) -> bool {
+        let Some(known) = self.sibling("properties").and_then(Value::as_object) else { return false };
+        let value = self.error.instance();
+        let unknown =
+            value.as_object().into_iter().flatten().map(|(key, _)| key).filter(|key| !known.contains_key(*key));
+        let is_closed = self.sibling("additionalProperties") == Some(&Value::Bool(false));
+        is_closed && unknown.into_iter().any(|key| nearest(key, known.keys().map(String::as_str)) == Some(missing))
+    }
+
+    /// Returns true if the missing key stands at another depth, where it is unknown.
+    fn is_misplaced(&self, missing: &str) -> bool {
+        let stands = |at: &&str| self.document.node(&join(at, missing)).is_some() && !self.knows(at, missing);
+        DEPTHS.contains(&self.at) && DEPTHS.iter().any(|at| *at != self.at && stands(at))
+    }
+
+    /// Returns true if the schema knows a key at one of the upper depths.
+    fn knows(&self, at: &str, key: &str) -> bool {
+        let at = at.replace('/', "/properties/");
+        self.schema.pointer(&join(&format!("{at}/properties"), key)).is_some()
     }
 
     fn missing_key(&self, key: &str) -> Diagnostic {

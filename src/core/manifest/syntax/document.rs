@@ -120,6 +120,19 @@ impl Document<'_> {
         if node.is_scalar() { self.written(node.span()).unwrap_or_default() } else { "" }
     }
 
+    /// Returns the comment on the same line behind a scalar without quotes.
+    pub(in crate::core::manifest) fn comment_behind(&self, node: &Node) -> Option<&str> {
+        let span = node.span();
+        let raw = self.written(span)?;
+        if raw.is_empty() || raw.starts_with(['"', '\'', '|', '>', '*']) {
+            return None;
+        }
+        let end = span.start + raw.trim_end().len();
+        let rest = self.written(Span::new(end, self.range.end))?.lines().next()?;
+        let comment = rest.trim_start_matches([' ', '\t']).strip_prefix('#')?;
+        rest.starts_with([' ', '\t']).then(|| comment.trim_end())
+    }
+
     fn written(&self, span: Span) -> Option<&str> {
         self.file.source.bytes.get(span.start..span.end).and_then(|bytes| std::str::from_utf8(bytes).ok())
     }

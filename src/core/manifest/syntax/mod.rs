@@ -2,6 +2,7 @@
 
 pub(super) mod document;
 pub(super) mod expansion;
+pub(super) mod fault;
 pub(super) mod header;
 pub(super) mod sources;
 pub(super) mod written;

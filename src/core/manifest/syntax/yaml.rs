@@ -10,14 +10,15 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::options::DuplicateKeyPolicy;
-use serde_saphyr::{Error as YamlError, Options, Spanned};
+use serde_saphyr::{Options, Spanned};
 
+use super::fault::{Failure, failure};
 use crate::core::diagnostic::{Code, Span};
 
 /// The nesting limit. Manifests nest about eight levels; each level takes about 35 kB of stack in a debug build.
-const MAX_DEPTH: usize = 24;
+pub(super) const MAX_DEPTH: usize = 24;
 /// The limit of values in one document, keys included. A regular file of the maximum size has fewer.
-const MAX_NODES: usize = 400_000;
+pub(super) const MAX_NODES: usize = 400_000;
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,42 +44,59 @@ pub(in crate::core::manifest) struct Key {
     pub(in crate::core::manifest) span: Span,
 }
 
-/// The reason why a document could not be read.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::core::manifest) struct Failure {
-    pub(in crate::core::manifest) code: Code,
-    pub(in crate::core::manifest) message: String,
-    pub(in crate::core::manifest) span: Span,
-    pub(in crate::core::manifest) help: Option<String>,
-}
-
-impl Failure {
-    /// Returns the failure of a document in a tree whose aliases repeat too much.
-    pub(in crate::core::manifest) fn of_aliases(range: Span) -> Self {
-        let (code, message, help) = too_complex("the aliases of the tree repeat more than 32 MiB");
-        Self { code, message, span: Span::new(range.start, range.start), help }
-    }
-}
-
 /// Returns the byte ranges of the documents of a file, in order.
+///
+/// A range begins at the marker of its document, or behind it if a byte order mark follows: joined files have one there,
+/// and the parser takes it at the beginning only.
 pub(in crate::core::manifest) fn documents(text: &str) -> Vec<Span> {
-    let mut cuts = vec![0];
-    let mut at = 0;
-    let mut only_preamble = true;
-    for line in text.split_inclusive('\n') {
-        let marker =
-            line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace));
-        if marker && !only_preamble {
-            cuts.push(at);
-        }
-        let plain = line.trim_start_matches('\u{feff}');
-        // `%YAML` directives and comments belong to the document that follows.
-        let preamble = plain.trim().is_empty() || plain.starts_with(['#', '%']);
-        only_preamble = if marker { false } else { only_preamble && preamble };
-        at += line.len();
+    /// The part of a file in which a line stands.
+    #[derive(PartialEq)]
+    enum In {
+        /// Comments and `%YAML` directives, which belong to the document that follows.
+        Preamble,
+        /// The line behind a marker.
+        FirstLine,
+        Document,
     }
-    cuts.push(text.len());
-    cuts.windows(2).map(|pair| Span::new(pair[0], pair[1])).collect()
+    let mut spans = vec![Span::new(0, 0)];
+    let mut at = 0;
+    let mut place = In::Preamble;
+    for line in text.split_inclusive('\n') {
+        let plain = line.trim_start_matches('\u{feff}');
+        let marks = |marker| {
+            plain
+                .strip_prefix(marker)
+                .is_some_and(|rest: &str| rest.is_empty() || rest.starts_with(char::is_whitespace))
+        };
+        let here = Span::new(at, at);
+        let next = at + line.len();
+        if marks("---") {
+            if place != In::Preamble {
+                spans.push(here);
+            }
+            let rest = plain[3..].trim();
+            place = if rest.is_empty() || rest.starts_with('#') { In::FirstLine } else { In::Document };
+        } else if line.starts_with("...") && line[3..].trim().is_empty() && place != In::Preamble {
+            // The document ends here, and directives of the next one may follow.
+            if let Some(last) = spans.last_mut() {
+                last.end = next;
+            }
+            spans.push(Span::new(next, next));
+            place = In::Preamble;
+        } else {
+            match spans.last_mut() {
+                Some(last) if place == In::FirstLine && line.len() > plain.len() => last.start = at,
+                _ => {}
+            }
+            let is_preamble = plain.trim().is_empty() || plain.starts_with(['#', '%']);
+            place = if place == In::Preamble && is_preamble { In::Preamble } else { In::Document };
+        }
+        at = next;
+        if let Some(last) = spans.last_mut() {
+            last.end = at;
+        }
+    }
+    spans
 }
 
 /// Parses one range that [`documents`] returned; returns no document when it holds only comments.
@@ -94,7 +112,7 @@ pub(in crate::core::manifest) fn parse(text: &str, range: Span) -> Result<Vec<No
         });
     }
     let mut nodes: Vec<Node> = serde_saphyr::from_str_multiple_with_options(document, options())
-        .map_err(|error| failure(&error, document, range))?;
+        .map_err(|error| failure(&error, text, range))?;
     for node in &mut nodes {
         node.shift(range.start);
     }
@@ -126,91 +144,6 @@ fn options() -> Options {
         strict_booleans: true,
         reject_unsupported_tags: true,
         with_snippet: false,
-    }
-}
-
-fn failure(error: &YamlError, document: &str, range: Span) -> Failure {
-    let error = error.without_snippet();
-    let mut at = error.location().map_or(document.len(), |at| offset(at, document)).min(document.len());
-    while !document.is_char_boundary(at) {
-        at -= 1;
-    }
-    // The end of the document has nothing to point at, so the last visible character is used.
-    if document[at..].trim().is_empty() {
-        let kept = document[..at].trim_end();
-        at = kept.char_indices().next_back().map_or(0, |(last, _)| last);
-    }
-    let long = document[at..].chars().next().map_or(0, char::len_utf8);
-    let (code, message, help) = describe(error, &document[at..], document[..at].lines().last().unwrap_or_default());
-    Failure { code, message, span: Span::new(range.start + at, range.start + at + long), help }
-}
-
-/// Returns the byte offset of an error; some errors know only their line and column.
-fn offset(at: serde_saphyr::Location, document: &str) -> usize {
-    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    if let Some(at) = at.span().byte_offset() {
-        return number(at);
-    }
-    let before: usize = document.split_inclusive('\n').take(number(at.line()).saturating_sub(1)).map(str::len).sum();
-    let line = document[before..].chars().take(number(at.column()).saturating_sub(1));
-    before + line.map(char::len_utf8).sum::<usize>()
-}
-
-fn describe(error: &YamlError, rest: &str, before: &str) -> (Code, String, Option<String>) {
-    match error {
-        YamlError::Budget { .. }
-        | YamlError::AliasReplayCounterOverflow { .. }
-        | YamlError::AliasReplayLimitExceeded { .. }
-        | YamlError::AliasExpansionLimitExceeded { .. }
-        | YamlError::AliasReplayStackDepthExceeded { .. }
-        | YamlError::RecursiveReferencesRequireWeakTypes { .. } => too_complex(&first_line(&error.to_string())),
-        YamlError::UnsupportedTag { tag, .. } => {
-            (Code::UnsupportedYaml, format!("the tag `{tag}` is not supported"), Some("remove it".to_owned()))
-        }
-        YamlError::NonFiniteFloat { .. } => (
-            Code::UnsupportedYaml,
-            "a number must be finite".to_owned(),
-            Some("put it in quotes if it is text".to_owned()),
-        ),
-        YamlError::ExternalMessage { msg, .. } => syntax(msg, rest, before),
-        other => syntax(&first_line(&other.to_string()), rest, before),
-    }
-}
-
-fn too_complex(reason: &str) -> (Code, String, Option<String>) {
-    let message = format!("the document is too complex to be a manifest: {}", reason.to_lowercase());
-    let help = format!("stay below {MAX_DEPTH} levels and {MAX_NODES} values, and write out what aliases stand for");
-    (Code::YamlTooComplex, message, Some(help))
-}
-
-fn syntax(message: &str, rest: &str, before: &str) -> (Code, String, Option<String>) {
-    let message = message.trim_end_matches('.');
-    // The scanner enforces some limits before the budget does.
-    if message.contains("limit exceeded") {
-        return too_complex(message);
-    }
-    // The parser reports only that it cannot represent the value; the help names the likely cause.
-    let help = if message.contains("unclosed") {
-        Some("add what closes it: `]`, `}` or a quote".to_owned())
-    } else if rest.starts_with('\t') || before.trim_start_matches(' ').starts_with('\t') {
-        Some("indent with spaces, not tabs".to_owned())
-    } else if rest.starts_with(['@', '`', '%', '*', '&', '!', '{', '[']) {
-        Some("put text that begins with a special character in quotes".to_owned())
-    } else if rest.starts_with(':') || message.contains("mapping values") {
-        Some("put text that contains `: ` in quotes".to_owned())
-    } else {
-        None
-    };
-    (Code::InvalidYaml, format!("this is not valid YAML: {message}"), help)
-}
-
-/// Returns the first line of the message without the position, which is shown separately.
-fn first_line(message: &str) -> String {
-    let line = message.lines().next().unwrap_or_default();
-    let line = line.strip_prefix("error: ").unwrap_or(line);
-    match line.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
-        Some((_, reason)) => reason.to_owned(),
-        None => line.split(" at line ").next().unwrap_or(line).to_owned(),
     }
 }
 
@@ -416,10 +349,10 @@ impl<'de> Visitor<'de> for KindVisitor {
 mod tests {
     use serde_json::json;
 
-    use super::{Kind, Node, documents, parse};
+    use super::{Failure, Kind, Node, documents, parse};
     use crate::core::diagnostic::{Code, Span};
 
-    fn read(text: &str) -> Result<Vec<Node>, super::Failure> {
+    fn read(text: &str) -> Result<Vec<Node>, Failure> {
         parse(text, Span::new(0, text.len()))
     }
 
@@ -462,6 +395,25 @@ mod tests {
         assert_eq!((parts.len(), keys.join("")), (4, "abc".to_owned()));
         let at = nodes.last().unwrap().span();
         assert_eq!(&text[at.start..at.end], "c");
+    }
+
+    #[test]
+    fn an_end_marker_or_a_byte_order_mark_begins_a_document_of_its_own() {
+        for (text, expected) in [
+            ("a: 1\n...\n%YAML 1.2\n---\nb: 2\n", "ab"),
+            ("a: 1\n---\n\u{feff}b: 2\n", "ab"),
+            ("a: 1\n--- # c\n\u{feff}# d\nb: 2\n", "ab"),
+            ("\u{feff}a: 1\n\u{feff}---\nb: 2\n", "ab"),
+            ("a: 1\n...\n", "a"),
+            ("a: 1\n...\n# c\n---\nb: 2\n...\nc: 3\n", "abc"),
+            ("%YAML 1.2\n---\na: 1\n...\n", "a"),
+        ] {
+            let nodes: Vec<_> = documents(text).iter().flat_map(|part| parse(text, *part).unwrap()).collect();
+            let keys: Vec<&str> = nodes.iter().flat_map(|node| node.entries()).map(|(key, _)| &*key.name).collect();
+            assert_eq!(keys.concat(), expected, "{text:?}");
+            let last = nodes.last().unwrap().span();
+            assert_eq!(&text[last.start..last.end], &expected[expected.len() - 1..], "{text:?}");
+        }
     }
 
     #[test]

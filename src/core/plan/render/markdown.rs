@@ -23,8 +23,9 @@ const LISTED: usize = 50;
 
 /// Returns the comment; its last line is the summary.
 ///
-/// `warning` says why the plan is not applied. `sections` come before the summary; each is a title and lines.
-pub fn markdown(plan: &Plan, warning: Option<&str>, sections: &[String]) -> String {
+/// `warning` says why the plan is not applied. `sections` come before the summary; each is a title and lines. `whole` is
+/// false if a part of the files was not compared.
+pub fn markdown(plan: &Plan, warning: Option<&str>, sections: &[String], whole: bool) -> String {
     let mut head = format!("{MARKER}\n### Plan `{}`\n", plan.digest());
     if let Some(warning) = warning {
         head += &format!("\n> [!WARNING]\n{}", quoted(warning));
@@ -32,7 +33,7 @@ pub fn markdown(plan: &Plan, warning: Option<&str>, sections: &[String]) -> Stri
     let ahead = ahead(&plan.slips, &plan.outlives, LISTED);
     let days_ahead = (!ahead.is_empty()).then(|| format!("In the days ahead\n{}", ahead.trim()));
     let mut tail: String = days_ahead.iter().chain(sections).map(|section| section_of(section)).collect();
-    tail += &format!("\n{}", summary(plan));
+    tail += &format!("\n{}", summary(plan, whole));
     let body = changes(plan, LONGEST.saturating_sub(head.len() + tail.len()));
     head + &body + &tail
 }
@@ -182,9 +183,11 @@ mod tests {
         ];
         let plan = Plan { changes, ..Plan::default() };
         let sections = ["These are kept\n= Campaign x: because".to_owned()];
-        insta::assert_snapshot!(markdown(&plan, Some("it would cancel 4 of 5 live runs"), &sections));
-        let nothing = markdown(&Plan::default(), None, &[]);
+        insta::assert_snapshot!(markdown(&plan, Some("it would cancel 4 of 5 live runs"), &sections, true));
+        let nothing = markdown(&Plan::default(), None, &[], true);
         assert!(nothing.ends_with("\nNo changes. The database has what the files ask for."), "{nothing}");
+        let part = markdown(&Plan::default(), None, &[], false);
+        assert!(part.contains("\nNo changes among the manifests that could be compared."), "{part}");
     }
 
     #[test]
@@ -202,7 +205,7 @@ mod tests {
         let changes = cancels.chain((0..4_700).map(edit)).collect();
         let plan = Plan { changes, ..Plan::default() };
         let long = format!("Overrides\n{}", "a pause, since `all` is well ```\n".repeat(5_000));
-        let comment = markdown(&plan, Some("it would cancel 300 of 300 live runs"), &[long.clone(), long]);
+        let comment = markdown(&plan, Some("it would cancel 300 of 300 live runs"), &[long.clone(), long], true);
         assert!(comment.len() < 65_536, "{}", comment.len());
         assert!(comment.len() > 40_000, "there is room for more than {}", comment.len());
         assert_eq!(comment.lines().next(), Some(MARKER));

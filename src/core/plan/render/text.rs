@@ -30,11 +30,12 @@ pub fn changes(plan: &Plan) -> Value {
 
 /// Returns the plan for a terminal; the last line is the summary.
 pub fn text(plan: &Plan) -> String {
-    text_with(plan, &[])
+    text_with(plan, &[], true)
 }
 
-/// Returns the plan as [`text`] does, with further sections before the summary.
-pub fn text_with(plan: &Plan, sections: &[String]) -> String {
+/// Returns the plan as [`text`] does, with further sections before the summary. `whole` is false if a part of the files
+/// was not compared.
+pub fn text_with(plan: &Plan, sections: &[String], whole: bool) -> String {
     let mut text = String::new();
     for change in &plan.changes {
         let (kind, name) = (change.kind.as_str(), change.name.as_str());
@@ -49,7 +50,7 @@ pub fn text_with(plan: &Plan, sections: &[String]) -> String {
         put(&mut text, section);
     }
     text += if text.is_empty() { "" } else { "\n" };
-    text + &summary(plan)
+    text + &summary(plan, whole)
 }
 
 /// Writes one change and its fields, a line each.
@@ -67,14 +68,19 @@ pub(in crate::core::plan) fn put_change(
     }
 }
 
-/// Returns the summary line, which names the plan.
-pub(in crate::core::plan) fn summary(plan: &Plan) -> String {
+/// Returns the summary line, which names the plan. `whole` is false if a part of the files was not compared.
+pub(in crate::core::plan) fn summary(plan: &Plan, whole: bool) -> String {
+    const REST: &str = "Broken and frozen manifests were not compared.";
     if plan.is_empty() {
-        return "No changes. The database has what the files ask for.".to_owned();
+        return match whole {
+            true => "No changes. The database has what the files ask for.".to_owned(),
+            false => format!("No changes among the manifests that could be compared. {REST}"),
+        };
     }
     let counted: Vec<String> =
         plan.summary().iter().filter(|(_, n)| **n > 0).map(|(action, n)| format!("{n} to {action}")).collect();
-    format!("Plan {}: {}.", plan.digest(), counted.join(", "))
+    let summary = format!("Plan {}: {}.", plan.digest(), counted.join(", "));
+    if whole { summary } else { format!("{summary} {REST}") }
 }
 
 /// Returns the manifests of a tree with errors that do not take effect, and the reasons.

@@ -6,7 +6,9 @@ use sqlx::PgConnection;
 
 use super::copy::{Rows, bits, staging};
 use super::merge::{Merged, count, run};
-use crate::core::domain::{AccountFact, AccountId, Country, Heard, Language, Phone, Timestamp, WhatsappStatus};
+use crate::core::domain::{
+    AccountFact, AccountId, Country, Heard, KnownAccount, Language, Phone, Timestamp, WhatsappStatus, Zone,
+};
 use crate::store::Error;
 use crate::store::lock::lock_lanes_of_import;
 use crate::store::schedule::wake::wake;
@@ -45,12 +47,18 @@ fn says(fact: &AccountFact<'_>) -> i32 {
 }
 
 /// Every account by its external id.
-pub(super) async fn ids(tx: &mut PgConnection) -> Result<HashMap<String, AccountId>, Error> {
-    let rows: Vec<(String, i32)> = sqlx::query_as("select external_id, id from account")
+pub(super) async fn known(tx: &mut PgConnection) -> Result<HashMap<String, KnownAccount>, Error> {
+    let rows: Vec<(String, i32, String)> = sqlx::query_as("select external_id, id, timezone from account")
         .fetch_all(tx)
         .await
         .map_err(Error::during("read the accounts"))?;
-    Ok(rows.into_iter().map(|(external, id)| (external, AccountId(id))).collect())
+    let mut zones: HashMap<String, Zone> = HashMap::new();
+    let known = rows.into_iter().map(|(external, id, timezone)| {
+        // A zone that this machine no longer knows concerns only times without an offset.
+        let zone = zones.entry(timezone).or_insert_with_key(|name| Zone::parse(name).unwrap_or_else(|_| Zone::utc()));
+        (external, KnownAccount { id: AccountId(id), zone: zone.clone() })
+    });
+    Ok(known.collect())
 }
 
 /// Deletes rows superseded by a younger or later one with the same id, and counts those with equal content.

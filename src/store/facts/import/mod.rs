@@ -14,19 +14,20 @@
 
 mod account;
 mod copy;
+pub(in crate::store) mod mapping;
 pub(in crate::store) mod merge;
 mod person;
 mod referral;
 mod signal;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, Transaction};
 use tokio::sync::mpsc;
 
 use self::copy::Rows;
 use self::merge::{Merged, run};
-use crate::core::domain::{AccountFact, AccountId, ReferralFact, Signal, Timestamp};
+use crate::core::domain::{AccountFact, KnownAccount, ReferralFact, Rejection, Signal, Timestamp};
 use crate::core::lifecycle::detail::{Detail, Facts};
 use crate::core::lifecycle::event::EventKind;
 use crate::store::event::{Event, tell};
@@ -36,11 +37,31 @@ use crate::store::{Error, Store};
 /// The maximum number of buffers between the reading thread and Postgres.
 const IN_FLIGHT: usize = 4;
 
+/// The limit of remembered extra columns of one import. A file with other columns on every line must not fill the memory.
+const MAX_ATTRIBUTES: usize = 1000;
+
 /// The age of rows without one of their own, and the time of the import.
 #[derive(Debug, Clone, Copy)]
 pub struct Age {
     pub as_of: Timestamp,
     pub now: Timestamp,
+}
+
+/// The end of an import's transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Commit,
+    /// Writes nothing: the numbers are those that the import would have.
+    Rollback,
+}
+
+impl Ending {
+    async fn of(self, tx: Transaction<'_, Postgres>) -> Result<(), Error> {
+        match self {
+            Self::Commit => tx.commit().await.map_err(Error::during("commit the import")),
+            Self::Rollback => tx.rollback().await.map_err(Error::during("roll back the import")),
+        }
+    }
 }
 
 /// A stage for rows, from a reading thread to the database.
@@ -52,6 +73,8 @@ pub struct Stage {
     refused: u64,
     /// The opt-outs and payments in refused rows.
     pub signals: Vec<Signal>,
+    /// The names of extra columns.
+    attributes: BTreeSet<String>,
     sender: mpsc::Sender<Vec<u8>>,
 }
 
@@ -61,22 +84,40 @@ pub struct Closed;
 
 impl Stage {
     fn new(as_of: Timestamp, sender: mpsc::Sender<Vec<u8>>) -> Self {
-        Self { rows: Rows::new(), as_of, staged: 0, refused: 0, signals: Vec::new(), sender }
+        Self {
+            rows: Rows::new(),
+            as_of,
+            staged: 0,
+            refused: 0,
+            signals: Vec::new(),
+            attributes: BTreeSet::new(),
+            sender,
+        }
     }
 
     pub fn account(&mut self, line: u64, fact: &AccountFact<'_>) -> Result<(), Closed> {
         account::encode(&mut self.rows, line, fact, self.as_of);
+        self.note(&fact.attributes);
         self.sent()
     }
 
     pub fn referral(&mut self, line: u64, fact: &ReferralFact<'_>) -> Result<(), Closed> {
         referral::encode(&mut self.rows, line, fact, self.as_of);
+        self.note(&fact.attributes);
         self.sent()
     }
 
+    fn note(&mut self, attributes: &[(&str, Option<&str>)]) {
+        for (name, _) in attributes {
+            if self.attributes.len() < MAX_ATTRIBUTES && !self.attributes.contains(*name) {
+                self.attributes.insert((*name).to_owned());
+            }
+        }
+    }
+
     /// Records, for the log, the number of rows of the file that were not staged.
-    pub fn refused(&mut self, rows: usize) {
-        self.refused = rows as u64;
+    pub fn refused(&mut self, rows: u64) {
+        self.refused = rows;
     }
 
     fn sent(&mut self) -> Result<(), Closed> {
@@ -100,6 +141,7 @@ impl Store {
     pub async fn import_accounts<T, E>(
         &self,
         age: Age,
+        ending: Ending,
         read: impl FnOnce(&mut Stage) -> Result<T, E> + Send + 'static,
     ) -> Result<Result<(T, Merged), E>, Error>
     where
@@ -115,8 +157,9 @@ impl Store {
         };
         lock_imports(&mut tx).await?;
         let merged = account::merge(&mut tx, age.now, staged.rows).await?;
+        mapping::remember_attributes(&mut tx, Facts::Accounts, &staged.attributes).await?;
         self.tell_import(&mut tx, Facts::Accounts, staged.refused, &merged, age.now).await?;
-        tx.commit().await.map_err(Error::during("commit the import"))?;
+        ending.of(tx).await?;
         Ok(Ok((staged.result, merged)))
     }
 
@@ -127,7 +170,8 @@ impl Store {
     pub async fn import_referrals<T, E>(
         &self,
         age: Age,
-        read: impl FnOnce(&HashMap<String, AccountId>, &mut Stage) -> Result<T, E> + Send + 'static,
+        ending: Ending,
+        read: impl FnOnce(&HashMap<String, KnownAccount>, &mut Stage) -> Result<T, E> + Send + 'static,
     ) -> Result<Result<(T, Merged), E>, Error>
     where
         T: Send + 'static,
@@ -136,7 +180,7 @@ impl Store {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin the import"))?;
         prepare(&mut tx).await?;
         run(&mut tx, referral::CREATE, "create the staging table").await?;
-        let accounts = account::ids(&mut tx).await?;
+        let accounts = account::known(&mut tx).await?;
         let read = move |stage: &mut Stage| read(&accounts, stage);
         let staged = match stage(&mut tx, referral::COPY, age.as_of, read).await? {
             Ok(staged) => staged,
@@ -144,8 +188,9 @@ impl Store {
         };
         lock_imports(&mut tx).await?;
         let merged = referral::merge(&mut tx, age, staged.rows, staged.signals).await?;
+        mapping::remember_attributes(&mut tx, Facts::Referrals, &staged.attributes).await?;
         self.tell_import(&mut tx, Facts::Referrals, staged.refused, &merged, age.now).await?;
-        tx.commit().await.map_err(Error::during("commit the import"))?;
+        ending.of(tx).await?;
         Ok(Ok((staged.result, merged)))
     }
 
@@ -159,7 +204,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), Error> {
         let Merged { inserted, updated, unchanged, ref rejected, heard } = *merged;
-        let rejected = refused + rejected.len() as u64;
+        let rejected = refused + Rejection::rows(rejected);
         let (opted_out, paid, held) = (heard.opted_out, heard.paid, heard.held);
         let detail = Detail::Imported { facts, inserted, updated, unchanged, rejected, opted_out, paid, held };
         tell(tx, &[Event::new(EventKind::Import, self.actor(), detail)], now).await
@@ -171,6 +216,7 @@ struct Staged<T> {
     rows: u64,
     refused: u64,
     signals: Vec<Signal>,
+    attributes: Vec<String>,
 }
 
 async fn prepare(tx: &mut PgConnection) -> Result<(), Error> {
@@ -197,7 +243,8 @@ where
         // When the database side ended early, its error is the one to report.
         read(&mut stage).map(|result| {
             let signals = std::mem::take(&mut stage.signals);
-            (result, stage.refused, signals, stage.end().unwrap_or_default())
+            let attributes = std::mem::take(&mut stage.attributes).into_iter().collect();
+            (result, stage.refused, signals, attributes, stage.end().unwrap_or_default())
         })
     });
     let mut copying = tx.copy_in_raw(copy).await.map_err(Error::during(OPERATION))?;
@@ -205,9 +252,9 @@ where
         copying.send(buffer).await.map_err(Error::during(OPERATION))?;
     }
     match reading.await {
-        Ok(Ok((result, refused, signals, rows))) => {
+        Ok(Ok((result, refused, signals, attributes, rows))) => {
             copying.finish().await.map_err(Error::during(OPERATION))?;
-            Ok(Ok(Staged { result, rows, refused, signals }))
+            Ok(Ok(Staged { result, rows, refused, signals, attributes }))
         }
         Ok(Err(refused)) => {
             copying.abort("the file was refused").await.map_err(Error::during(OPERATION))?;

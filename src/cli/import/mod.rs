@@ -1,11 +1,13 @@
 //! `relancectl import`.
 
+mod columns;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,10 +16,11 @@ use super::database::Database;
 use super::{Exit, Global, print};
 use crate::config::Config;
 use crate::core::domain::{Heard, Rejection};
+use crate::core::lifecycle::detail::Facts;
 use crate::facts;
 use crate::facts::import::Report;
-use crate::facts::{Source, import};
-use crate::store::Age;
+use crate::facts::{Days, Reading, Source, import};
+use crate::store::{Age, Ending};
 
 /// Number of rejections that the summary shows for each column.
 const EXAMPLES: usize = 3;
@@ -25,15 +28,35 @@ const EXAMPLES: usize = 3;
 const COLUMNS: usize = 50;
 
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = columns::help())]
 pub struct Import {
     /// Content of the file
     what: What,
     /// CSV or NDJSON file; `-` reads standard input
-    file: PathBuf,
+    #[arg(required_unless_present = "template")]
+    file: Option<PathBuf>,
     /// Time of the export: rows older than the known state change nothing [default: now]
     #[arg(long, value_name = "TIME")]
     as_of: Option<String>,
-    /// Write every rejected row to this file, as CSV
+    /// Read the whole file and say what would change, but write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Column that a header stands for, such as `Téléphone=phone`; the database remembers it for the next import
+    #[arg(long, value_name = "HEADER=COLUMN")]
+    map: Vec<String>,
+    /// Forget the headers that earlier imports of this kind have mapped
+    #[arg(long)]
+    forget_map: bool,
+    /// Order of day, month and year in dates, such as `dd/mm/yyyy` [default: yyyy-mm-dd]
+    #[arg(long, value_name = "FORM", value_parser = Days::parse)]
+    date_format: Option<Days>,
+    /// Encoding of the file, such as `windows-1252` [default: UTF-8, or UTF-16 if it is recognised]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+    /// Print a CSV header with all columns, and import nothing
+    #[arg(long, conflicts_with_all = ["file", "dry_run", "map", "forget_map"])]
+    template: bool,
+    /// Write every fault of a rejected row to this file, as CSV
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
     /// Output format
@@ -47,6 +70,22 @@ enum What {
     Referrals,
 }
 
+impl What {
+    const fn facts(self) -> Facts {
+        match self {
+            Self::Accounts => Facts::Accounts,
+            Self::Referrals => Facts::Referrals,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Referrals => "referrals",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Output {
     Text,
@@ -54,11 +93,15 @@ enum Output {
 }
 
 pub(super) async fn run(import: Import, global: &Global, config: &Config) -> anyhow::Result<Exit> {
-    let source = if import.file == Path::new("-") {
-        Source::stream("<stdin>", io::stdin())
-    } else {
-        Source::open(&import.file)?
+    let facts = import.what.facts();
+    let Some(file) = &import.file else {
+        print::line(&columns::template(facts));
+        return Ok(Exit::Fine);
     };
+    let map = import.map.iter().map(|text| facts::mapping(facts, text).map_err(|error| anyhow!("--map: {error}")));
+    let map: Vec<(String, String)> = map.collect::<anyhow::Result<_>>()?;
+    let encoding = import.encoding.as_deref().map(Reading::encoding).transpose().map_err(anyhow::Error::msg)?;
+    let source = if file == Path::new("-") { Source::stream("<stdin>", io::stdin()) } else { Source::open(file)? };
     let database = Database::open(global, config, 2).await?;
     database.refuse_demo().await?;
     let store = &database.store.acting(config.user.as_deref());
@@ -70,16 +113,25 @@ pub(super) async fn run(import: Import, global: &Global, config: &Config) -> any
     if as_of > now {
         bail!("--as-of `{as_of}` is in the future");
     }
+    let named = map.iter().map(|(header, _)| header.clone()).collect();
+    let mapped = columns::mapped(store, facts, &map, import.forget_map).await?;
+    let reading = Reading { encoding, days: import.date_format.unwrap_or_default(), columns: mapped, named };
     let bar = bar(source.size());
     let wrapped = bar.clone();
-    let source = source.through(move |input| Box::new(wrapped.wrap_read(input)));
-    let age = Age { as_of, now };
-    let report = match import.what {
-        What::Accounts => import::accounts(store, source, age).await,
-        What::Referrals => import::referrals(store, source, age).await,
-    };
+    let source = source.read_as(reading).through(move |input| Box::new(wrapped.wrap_read(input)));
+    let ending = if import.dry_run { Ending::Rollback } else { Ending::Commit };
+    let report = import::import(store, facts, source, Age { as_of, now }, ending).await;
     bar.finish_and_clear();
-    let report = report?;
+    let report = report.map_err(|error| match &error {
+        import::Error::Facts(fault) => match columns::advice(fault, import.what.as_str()) {
+            Some(advice) => anyhow!("{error}\n{advice}"),
+            None => error.into(),
+        },
+        import::Error::Store(_) => error.into(),
+    })?;
+    if !import.dry_run {
+        columns::remember(store, facts, &map, import.forget_map).await?;
+    }
     if let Some(path) = &import.rejects {
         write_rejects(path, &report.rejected)?;
     }
@@ -101,7 +153,7 @@ fn bar(size: Option<u64>) -> ProgressBar {
     bar
 }
 
-/// Writes every rejected row to a file.
+/// Writes every fault of a rejected row to a file.
 pub(super) fn write_rejects(path: &Path, rejected: &[Rejection]) -> anyhow::Result<()> {
     rejects(path, rejected).with_context(|| format!("cannot write `{}`", path.display()))
 }
@@ -118,21 +170,22 @@ fn rejects(path: &Path, rejected: &[Rejection]) -> anyhow::Result<()> {
 }
 
 fn text(report: &Report) -> String {
-    let Report { read, inserted, updated, unchanged, rejected, heard } = report;
-    let refused = rejected.len();
+    let Report { dry_run, read, inserted, updated, unchanged, rejected, heard } = report;
+    let refused = report.rejected_rows();
+    let (done, heard_in) = if *dry_run { ("dry run, nothing was written: ", "to be heard") } else { ("", "heard") };
     let mut summary =
-        format!("{read} read: {inserted} inserted, {updated} updated, {unchanged} unchanged, {refused} rejected");
+        format!("{done}{read} read: {inserted} inserted, {updated} updated, {unchanged} unchanged, {refused} rejected");
     if heard.is_any() {
         let Heard { opted_out, paid, held } = heard;
-        summary += &format!("\nheard in rejected rows: {opted_out} opted out, {paid} paid, {held} held");
+        summary += &format!("\n{heard_in} in rejected rows: {opted_out} opted out, {paid} paid, {held} held");
     }
-    if heard.held > 0 {
+    if heard.held > 0 && !dry_run {
         summary += " (`relancectl suppress holds` shows them)";
     }
     if rejected.is_empty() { summary } else { format!("{summary}\n\n{}", rejections(rejected)) }
 }
 
-/// Lists the first rejected rows of each column.
+/// Lists the first faults of each column.
 pub(super) fn rejections(rejected: &[Rejection]) -> String {
     let mut columns: BTreeMap<&str, Vec<&Rejection>> = BTreeMap::new();
     for rejection in rejected {
@@ -164,7 +217,7 @@ mod tests {
         let rejection = |line| Rejection::new(line, "phone", "12345", "not a valid phone number of `CM`");
         let rejected = (2..9).map(rejection).chain([Rejection::new(9, "gender", "robot", "not a gender")]).collect();
         let heard = Heard { opted_out: 2, paid: 1, held: 1 };
-        let report = Report { read: 10, inserted: 2, updated: 0, unchanged: 0, rejected, heard };
+        let report = Report { dry_run: false, read: 10, inserted: 2, updated: 0, unchanged: 0, rejected, heard };
         insta::assert_snapshot!(text(&report), @"
         10 read: 2 inserted, 0 updated, 0 unchanged, 8 rejected
         heard in rejected rows: 2 opted out, 1 paid, 1 held (`relancectl suppress holds` shows them)
