@@ -26,7 +26,7 @@ pub use self::enroll::enroll;
 pub use self::loaded_program::Loaded;
 pub use self::maintenance::{Kept, Watermark, maintenance};
 pub use self::notify::{Reported, deliver};
-pub use self::receive::{Received, receive};
+pub use self::receive::{Listener, Received, receive};
 pub use self::sandbox::Sandbox;
 pub use self::send::{BATCH, Sent, send};
 pub use self::send_resources::SenderDirectory;

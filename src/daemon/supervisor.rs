@@ -2,6 +2,7 @@
 //! ends.
 //! A wake-up carries no data. A failed tick is logged and repeated.
 
+use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -17,8 +18,8 @@ use super::last_pass::Settled;
 use super::leader_election::LeaderElection;
 use super::stopped_runs::tell_stopped;
 use super::{
-    BATCH, Dispatcher, Kept, Loaded, Received, Reported, SenderDirectory, Watermark, confirm, deliver, maintenance,
-    receive,
+    BATCH, Dispatcher, Kept, Listener, Loaded, Received, Reported, SenderDirectory, Watermark, confirm, deliver,
+    maintenance, receive,
 };
 use crate::channel::Open;
 use crate::channel::notify::Courier;
@@ -36,6 +37,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 const RESCAN: Duration = Duration::from_secs(30);
 /// The pause after a failed tick.
 const RETRY: Duration = Duration::from_secs(1);
+/// The time that a receiving tick may take before STOPs of later webhooks no longer wait for it.
+const LISTEN: Duration = Duration::from_millis(200);
 /// The number of sending loops. While one waits for the database or the channel, the other claims.
 const SENDERS: usize = 2;
 
@@ -349,9 +352,15 @@ impl Supervisor {
 
     /// Processes the stored webhooks, apart from all other work.
     async fn receive_loop(&self, stop: &CancellationToken) {
-        let mut sender_directory = SenderDirectory::default();
+        let (mut sender_directory, mut listener) = (SenderDirectory::default(), Listener::default());
+        let mut has_freed = false;
         while !stop.is_cancelled() {
-            match self.receive_tick(&mut sender_directory).await {
+            let received = tokio::select! {
+                received = self.receive_tick(&mut sender_directory, &mut has_freed) => received,
+                never = self.listen_meanwhile(&mut listener) => match never {},
+            };
+            listener.forget();
+            match received {
                 Ok(Received { posts: 0, .. }) => tokio::select! {
                     () = stop.cancelled() => {}
                     () = self.posted.notified() => {}
@@ -368,9 +377,32 @@ impl Supervisor {
         }
     }
 
-    async fn receive_tick(&self, sender_directory: &mut SenderDirectory) -> Result<Received, store::Error> {
+    /// Makes a tick. The first one begins with the webhooks of a process that may have died.
+    async fn receive_tick(
+        &self,
+        sender_directory: &mut SenderDirectory,
+        has_freed: &mut bool,
+    ) -> Result<Received, store::Error> {
         let at = self.store.now().await?;
+        if !*has_freed {
+            self.store.free_webhooks(at.0).await?;
+            *has_freed = true;
+        }
         receive(&self.store, sender_directory, at).await
+    }
+
+    /// Puts the STOPs of waiting webhooks in force until the caller drops it.
+    async fn listen_meanwhile(&self, listener: &mut Listener) -> Infallible {
+        loop {
+            tokio::time::sleep(LISTEN).await;
+            let result = match self.store.now().await {
+                Ok((now, _)) => listener.listen(&self.store, now).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
+                log_failure("listen", &error);
+            }
+        }
     }
 
     /// Waits after a failed tick until the next attempt. It does not wait after a serialization failure, which Postgres

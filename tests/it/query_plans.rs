@@ -22,11 +22,12 @@ const ACCOUNTS: i32 = 100;
 const PEOPLE: i32 = 300;
 
 /// Files that the loops of the daemon and the webhooks execute.
-const HOT: [&str; 23] = [
+const HOT: [&str; 24] = [
     "control/claim_notifications.sql",
     "inbound/confirmation_claim.sql",
     "inbound/handset_others.sql",
     "inbound/message/unnamed.sql",
+    "inbound/moved_find.sql",
     "inbound/receipt_save.sql",
     "runs/advance/advance.sql",
     "runs/advance/advance_exit_targets.sql",

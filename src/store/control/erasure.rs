@@ -14,7 +14,7 @@ use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::target::Exit;
 use crate::store::event::{Event, tell};
 use crate::store::inbound::suppression::{accounts_of, let_go};
-use crate::store::inbound::{confirmation, review as hold};
+use crate::store::inbound::{confirmation, pending_stop, review as hold};
 use crate::store::lock::{lock_imports, lock_lanes, lock_suppressions};
 use crate::store::{Error, Store};
 
@@ -42,6 +42,7 @@ impl Store {
             .execute(&mut *tx)
             .await
             .map_err(Error::during("delete a suppression"))?;
+        pending_stop::lift(&mut tx, &phones).await?;
         hold::end(&mut tx, &phones, None).await?;
         confirmation::withdraw(&mut tx, &phones).await?;
         let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
