@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::failure::log_failure;
 use super::last_pass::Settled;
 use super::leader_election::LeaderElection;
-use super::stopped_runs::tell_stopped;
+use super::maintenance::tick;
 use super::{
-    BATCH, Dispatcher, Kept, Listener, Loaded, Received, Reported, SenderDirectory, Watermark, confirm, deliver,
-    maintenance, receive,
+    BATCH, Chore, Dispatcher, Kept, Listener, Loaded, Received, Reported, SenderDirectory, Watermark, confirm, deliver,
+    receive,
 };
 use crate::channel::Open;
 use crate::channel::notify::Courier;
@@ -97,14 +97,13 @@ impl Supervisor {
             let (this, stop) = (self.clone(), stop.clone());
             loops.spawn(async move { this.reconcile_in_turn(&stop).await });
         }
-        if self.roles.enroll {
-            let (this, stop) = (self.clone(), stop.clone());
-            loops.spawn(async move { this.enroll_loop(&stop).await });
+        // All loops share one set of channels, so that the concurrency limits of a channel hold for the whole process.
+        let loaded = Arc::new(Mutex::new(Loaded::new(Arc::clone(&self.open))));
+        for chore in Chore::ALL.into_iter().filter(|_| self.roles.enroll) {
+            let (this, loaded, stop) = (self.clone(), Arc::clone(&loaded), stop.clone());
+            loops.spawn(async move { this.chore_loop(chore, &loaded, &stop).await });
         }
         let dispatcher = Dispatcher::new(self.store.clone());
-        // These loops share one set of channels, so that the concurrency limits of a channel hold for the whole
-        // process.
-        let loaded = Arc::new(Mutex::new(Loaded::new(Arc::clone(&self.open))));
         for _ in 0..if self.roles.send { SENDERS } else { 0 } {
             let (this, dispatcher, stop) = (self.clone(), dispatcher.clone(), stop.clone());
             let loaded = Arc::clone(&loaded);
@@ -240,33 +239,30 @@ impl Supervisor {
         *reported = text;
     }
 
-    async fn enroll_loop(&self, stop: &CancellationToken) {
-        let (mut loaded, mut seen, mut reported) = (Loaded::new(Arc::clone(&self.open)), Watermark::default(), None);
+    /// Does one chore of maintenance, apart from all other work.
+    async fn chore_loop(&self, chore: Chore, loaded: &Mutex<Loaded>, stop: &CancellationToken) {
+        let mut seen = Watermark::default();
         while !stop.is_cancelled() {
-            if let Err(error) = tell_stopped(&self.store, &mut reported).await {
-                log_failure("tell what stopped", &error);
-            }
-            match self.enroll_tick(&mut loaded, &mut seen).await {
-                Ok(kept) if kept.is_nothing() => {
-                    self.rest(stop, NextDue::maintenance).await;
-                }
+            match self.chore_tick(chore, loaded, &mut seen).await {
+                Ok(kept) if kept.is_nothing() => self.rest(stop, |due| chore.due(due)).await,
                 Ok(_) => self.wake.notify_waiters(),
                 Err(error) => {
-                    log_failure("enroll", &*error);
+                    log_failure(chore.as_str(), &*error);
                     self.failed(&*error, stop).await;
                 }
             }
         }
     }
 
-    async fn enroll_tick(
+    async fn chore_tick(
         &self,
-        loaded: &mut Loaded,
+        chore: Chore,
+        loaded: &Mutex<Loaded>,
         seen: &mut Watermark,
     ) -> Result<Kept, Box<dyn StdError + Send + Sync>> {
-        let (program, _) = loaded.in_force(&self.store).await?;
+        let (program, _) = loaded.lock().await.in_force(&self.store).await?;
         let (now, _) = self.store.now().await?;
-        Ok(maintenance(&self.store, &program, seen, now).await?)
+        Ok(tick(chore, (&self.store, &program), seen, now).await?)
     }
 
     /// Claims and dispatches messages until `stop` is cancelled, then waits for the messages in flight.

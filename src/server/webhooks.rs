@@ -37,13 +37,13 @@ pub(super) async fn shake_hands(
     Path(channel): Path<String>,
     Query(asked): Query<BTreeMap<String, String>>,
 ) -> Answer {
-    answer(&shared, &channel, welcome(&shared, &channel, &asked))
+    answer(&shared, &channel, welcome(&shared, &channel, &asked).await)
 }
 
-fn welcome(shared: &Shared, channel: &str, asked: &BTreeMap<String, String>) -> Result<String, Refused> {
+async fn welcome(shared: &Shared, channel: &str, asked: &BTreeMap<String, String>) -> Result<String, Refused> {
     let door = shared.webhook_channels.of(channel).ok_or(Reason::UnknownChannel)?;
     let parameter = |key: &str| asked.get(key).map_or("", String::as_str);
-    let expected = key(door.verify_token.as_ref(), "verifyToken")?;
+    let expected = key(door.verify_token.as_ref(), "verifyToken").await?;
     if parameter("hub.mode") == "subscribe" && webhook::is_same(parameter("hub.verify_token"), &expected) {
         Ok(parameter("hub.challenge").to_owned())
     } else {
@@ -67,7 +67,7 @@ async fn take(shared: &Shared, channel: &str, request: Request) -> Result<(), Re
     }
     let arrived = tokio::time::timeout(WAIT_FOR_BODY, shared.room.read(body)).await;
     let (body, _room) = arrived.map_err(|_| Reason::TooSlow)??;
-    if !webhook::is_signed(&key(door.app_secret.as_ref(), "appSecret")?, signature, &body) {
+    if !webhook::is_signed(&key(door.app_secret.as_ref(), "appSecret").await?, signature, &body) {
         return Err(Reason::WrongSignature.into());
     }
     if !webhook::is_json(&body) {
@@ -87,7 +87,7 @@ fn length(headers: &HeaderMap) -> Option<usize> {
 /// the duplicate changes nothing.
 async fn keep(shared: &Shared, channel: &str, body: &[u8]) -> Result<(), Refused> {
     let write = async {
-        let _turn = shared.room.writers.acquire().await;
+        let _turn = shared.room.turn(body.len()).await;
         let (now, _) = shared.store.now().await?;
         shared.store.keep_webhook(channel, body, now).await
     };
@@ -98,9 +98,15 @@ async fn keep(shared: &Shared, channel: &str, body: &[u8]) -> Result<(), Refused
     }
 }
 
-/// Returns the current value of `secret`.
-fn key(secret: Option<&Secret>, name: &str) -> Result<String, Refused> {
-    let read = secret.map_or_else(|| Err(format!("the channel has no `{name}`")), secret::read);
+/// Returns the current value of `secret`. A slow file holds up no other request.
+async fn key(secret: Option<&Secret>, name: &str) -> Result<String, Refused> {
+    let read = match secret.cloned() {
+        None => Err(format!("the channel has no `{name}`")),
+        Some(secret) => match tokio::task::spawn_blocking(move || secret::read(&secret)).await {
+            Ok(read) => read,
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        },
+    };
     read.map_err(|error| Refused(Reason::NoSecret, Some(error)))
 }
 

@@ -77,7 +77,14 @@ impl Source {
     /// Reads the current manifests.
     pub async fn read(&self) -> Result<Tree, ReadError> {
         match self {
-            Self::Directories(named) => Ok(load(&roots(named))?.into()),
+            Self::Directories(named) => {
+                // A slow disk holds up no other work of the process.
+                let roots = roots(named);
+                match tokio::task::spawn_blocking(move || load(&roots)).await {
+                    Ok(loaded) => Ok(loaded?.into()),
+                    Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+                }
+            }
             Self::Git(remote) => Ok(remote.pull().await?),
         }
     }

@@ -29,8 +29,8 @@ pub struct Erased {
 
 impl Store {
     /// Erases the person with `phone` in every account, and makes imports leave them out, even if no account has the
-    /// phone now. Uses one transaction, and a second one for webhooks; after a crash in between, the caller repeats the
-    /// erasure.
+    /// phone now. Uses one transaction, and others for webhooks and the sandbox, which are read as a whole; after a crash in
+    /// between, the caller repeats the erasure.
     pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Erased, Error> {
         let phones = [phone.as_str()];
         let mut tx = self.pool.begin().await.map_err(Error::during("begin an erasure"))?;
@@ -58,7 +58,24 @@ impl Store {
         tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
         tx.commit().await.map_err(Error::during("commit an erasure"))?;
         self.erase_webhooks(&names).await?;
+        self.erase_sandbox(phone).await?;
         Ok(Erased { referrals, messages, exited })
+    }
+}
+
+impl Store {
+    /// Erases what the sandbox was handed for the person, now or by a row that an erasure emptied.
+    async fn erase_sandbox(&self, phone: &Phone) -> Result<(), Error> {
+        sqlx::query(
+            "update sandbox_message set phone = '', text = ''
+             where phone <> '' and (phone = $1 or (account_id, referral_id) in (
+                     select account_id, id from referral where erased_at is not null))",
+        )
+        .bind(phone.as_str())
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(Error::during("erase the sandbox messages of a person"))
     }
 }
 
@@ -113,10 +130,7 @@ async fn erase_messages(tx: &mut PgConnection, phone: &Phone) -> Result<u64, Err
     .await
     .map_err(Error::during(OPERATION))?;
     let erased = sqlx::query(
-        "with sandbox as (
-           update sandbox_message set phone = '', text = ''
-           where phone = $1 or (account_id, referral_id) in (select account_id, id from referral where phone = $1))
-         update message m set phone = '', text = '', provider_id = null, error = null
+        "update message m set phone = '', text = '', provider_id = null, error = null
          from referral r where r.phone = $1 and r.account_id = m.account_id and r.id = m.referral_id",
     )
     .bind(phone.as_str())

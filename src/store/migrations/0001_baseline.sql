@@ -412,6 +412,8 @@ create table lease (
     referral_ids bigint[] not null,
     days         smallint[] not null
 );
+-- Maintenance finds the leases that ran out.
+create index lease_until on lease (until);
 
 -- Messages that the sandbox channel was handed, in order. It accepts duplicates, so that a bug becomes visible.
 create table sandbox_message (
@@ -521,8 +523,8 @@ create table inbound (
     word        text check (word in ('stop', 'start')),
     received_at timestamptz not null
 );
--- A late STOP or START finds the later words of the same person.
-create index inbound_word on inbound (phone, at) where word is not null;
+-- A late STOP or START finds the later words of the same person, and an erasure all messages.
+create index inbound_phone on inbound (phone, at);
 -- Maintenance deletes them after a month.
 create index inbound_received on inbound (received_at);
 
@@ -533,6 +535,8 @@ create table conversation (
     last_inbound_at timestamptz not null,
     primary key (account_id, phone)
 );
+-- An erasure finds the conversations of a person.
+create index conversation_phone on conversation (phone);
 
 -- Our messages by the provider's ids. A reply that quotes one of them thereby names its account and person.
 create table provider_message (
