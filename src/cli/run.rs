@@ -29,7 +29,7 @@ use crate::source::Source;
 use crate::store::{Speed, Store};
 
 /// Database connections of a daemon: one for each loop, some for webhook requests, and some spare.
-const CONNECTIONS: u32 = 12;
+const CONNECTIONS: u32 = 20;
 /// The time a shutdown waits for hand-overs in flight. Unrecorded ones become uncertain.
 const DRAIN: Duration = Duration::from_secs(22);
 /// The time a shutdown waits for the connections and the private server, which its keeper stops otherwise.

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use super::adaptive_batch::AdaptiveBatch;
 use super::failure::log_failure;
 use super::send::{Sent, lease, save};
-use crate::channel::{Channels, Outcome};
+use crate::channel::{Channels, Outcome, Reaction};
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::program::Program;
 use crate::core::domain::{AccountId, Timestamp};
@@ -27,6 +27,8 @@ const MOST: usize = 8_192;
 /// The largest number of messages of one lane that are in flight where the channels call out. A process that dies in
 /// the middle leaves up to that many of them uncertain.
 const TOGETHER: u32 = 32;
+/// The wait for earlier messages of a lane. A hand-over after it still ends within the lease.
+const TURN: Duration = Duration::from_secs(20);
 /// The number of outcomes at which a saving transaction takes no further group. The last group may exceed it.
 const SAVED_TOGETHER: usize = 1_024;
 /// The number of concurrent saving transactions of each kind.
@@ -117,6 +119,28 @@ struct Hold {
     messages: usize,
 }
 
+impl Hold {
+    /// Takes `lane`, unless another hand-over has it: two loops may claim a lane one after the other before either of them
+    /// is seen to have it. Claims skip a lane that is taken, until the guard is dropped.
+    fn take(&mut self, lane: AccountId) -> bool {
+        let is_free = self.state.in_flight().lanes.insert(lane);
+        self.lanes.extend(is_free.then_some(lane));
+        is_free
+    }
+
+    /// Waits until no other hand-over has `lane`, and takes it.
+    async fn take_in_turn(&mut self, lane: AccountId) {
+        let state = Arc::clone(&self.state);
+        loop {
+            let changed = state.changed.notified();
+            if self.take(lane) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
         let mut in_flight = self.state.in_flight();
@@ -176,10 +200,21 @@ impl Dispatcher {
         let sent = Sent { messages: claim.messages.len(), lanes: claim.lanes };
         self.state.in_flight().adaptive_batch = adaptive_batch.after(&claim, batch);
         for messages in groups(claim.messages, apart) {
-            let hold = self.hold(&messages, apart);
+            let mut hold = self.hold(&messages);
+            let lane = messages.first().map(|one| one.key.target.account).filter(|_| apart);
+            let taken = lane.filter(|lane| !hold.take(*lane));
             let (channels, savers) = (Arc::clone(channels), self.savers.clone());
             tokio::spawn(async move {
-                let outcomes = channels.hand_over(&messages, now).await;
+                let is_in_time = match taken {
+                    Some(lane) => tokio::time::timeout(TURN, hold.take_in_turn(lane)).await.is_ok(),
+                    None => true,
+                };
+                let outcomes = if is_in_time {
+                    channels.hand_over(&messages, now).await
+                } else {
+                    let error = "earlier messages of the account are still on their way";
+                    vec![Outcome::refused(error, Reaction::Throttle { after: None }); messages.len()]
+                };
                 let outcomes = messages.into_iter().zip(outcomes).collect();
                 savers.save(Completed { outcomes, at: clock.now(), hold });
             });
@@ -212,14 +247,10 @@ impl Dispatcher {
         }
     }
 
-    /// Counts `messages` as in flight. With `apart`, claims skip their lane until the guard is dropped.
-    fn hold(&self, messages: &[OutgoingMessage], apart: bool) -> Hold {
-        let lanes =
-            if apart { messages.first().map(|one| one.key.target.account).into_iter().collect() } else { vec![] };
-        let mut in_flight = self.state.in_flight();
-        in_flight.lanes.extend(&lanes);
-        in_flight.messages += messages.len();
-        Hold { state: Arc::clone(&self.state), lanes, messages: messages.len() }
+    /// Counts `messages` as in flight until the guard is dropped.
+    fn hold(&self, messages: &[OutgoingMessage]) -> Hold {
+        self.state.in_flight().messages += messages.len();
+        Hold { state: Arc::clone(&self.state), lanes: Vec::new(), messages: messages.len() }
     }
 }
 
@@ -298,5 +329,32 @@ impl Clock {
     fn now(self) -> Timestamp {
         let passed: Duration = self.read.elapsed().mul_f64(self.speed.0.max(0.0));
         self.now + TimeDelta::from_std(passed).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Hold, State};
+    use crate::core::domain::AccountId;
+
+    #[tokio::test]
+    async fn a_lane_that_two_loops_claimed_is_handed_over_by_one_after_the_other() {
+        let state = Arc::new(State::default());
+        let hold = || Hold { state: Arc::clone(&state), lanes: Vec::new(), messages: 0 };
+        let (mut first, mut second, lane) = (hold(), hold(), AccountId(1));
+        assert!(first.take(lane) && !second.take(lane) && second.take(AccountId(2)));
+        let waiting = tokio::spawn(async move {
+            second.take_in_turn(lane).await;
+            second
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(first);
+        let second = waiting.await.unwrap();
+        assert_eq!(second.lanes, [AccountId(2), lane]);
+        drop(second);
+        assert!(hold().take(lane));
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::blocking::blocking;
 use crate::channel::{Channels, Open};
 use crate::core::dispatch::program::Program;
 use crate::store;
@@ -28,7 +29,9 @@ impl Loaded {
             return Ok((Arc::clone(program), Arc::clone(channels)));
         }
         let now = store.in_force().await?;
-        let program = Arc::new(Program::compile(&now.desired, &now.campaigns, now.generation, now.revision));
+        let compile = move || (Program::compile(&now.desired, &now.campaigns, now.generation, now.revision), now);
+        let (program, now) = blocking(compile).await;
+        let program = Arc::new(program);
         let channels = Arc::new(Channels::open(&now.desired.channels, &self.open));
         for campaign in program.frozen.values() {
             let (name, why) = (campaign.name.as_str(), &campaign.why);

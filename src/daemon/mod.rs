@@ -2,6 +2,7 @@
 //! of work and returns; the supervisor owns the loops.
 
 mod adaptive_batch;
+mod blocking;
 mod confirmations;
 mod dispatcher;
 mod enroll;
@@ -25,10 +26,10 @@ pub use self::confirmations::confirm;
 pub use self::dispatcher::Dispatcher;
 pub use self::enroll::enroll;
 pub use self::loaded_program::Loaded;
-pub use self::maintenance::{Kept, Watermark, maintenance};
+pub use self::maintenance::{Chore, Kept, Watermark, maintenance};
 pub use self::notify::{Reported, deliver};
 pub use self::pulse::Pulse;
-pub use self::receive::{Received, receive};
+pub use self::receive::{Listener, Received, receive};
 pub use self::sandbox::Sandbox;
 pub use self::send::{BATCH, Sent, send};
 pub use self::send_resources::SenderDirectory;

@@ -1,5 +1,8 @@
 //! One receiving tick: claims stored webhooks, parses them and applies their effects.
 //!
+//! STOPs come before everything else: they are in force before the locks of the other effects are free. While a tick waits
+//! for such locks, a [`Listener`] puts the STOPs of later webhooks in force too.
+//!
 //! Every effect is idempotent, and webhooks are marked as processed last. If a process dies in between, another process
 //! repeats its webhooks.
 
@@ -46,6 +49,7 @@ pub async fn receive(
         let names_one = post.people().any(|name| gone.contains(name));
         post.erase = names_one;
     }
+    stop_at_once(store, sender_directory, &posts, now).await?;
     let mut received = Received { posts: posts.len(), words: false };
     match process(store, sender_directory, &posts, now).await {
         Ok(words) => received.words = words,
@@ -63,6 +67,56 @@ pub async fn receive(
         }
     }
     Ok(received)
+}
+
+/// Reads webhooks that wait while this process is busy with earlier ones, and puts their STOPs in force. It claims none,
+/// so that any process may go on to process them.
+#[derive(Debug, Default)]
+pub struct Listener {
+    sender_directory: SenderDirectory,
+    /// The webhooks that were read. A STOP of an unknown sender waits for its turn.
+    heard: BTreeSet<i64>,
+}
+
+impl Listener {
+    /// Reads the webhooks that wait at `now` and were not read yet, at most one batch. Returns their number.
+    pub async fn listen(&mut self, store: &Store, now: Timestamp) -> Result<usize, store::Error> {
+        let heard: Vec<i64> = self.heard.iter().copied().collect();
+        let webhooks = store.waiting_webhooks(&heard, now).await?;
+        let posts: Vec<Read<'_>> = webhooks.iter().map(|webhook| Read::of(webhook, now)).collect();
+        stop_at_once(store, &mut self.sender_directory, &posts, now).await?;
+        self.heard.extend(webhooks.iter().map(|webhook| webhook.id));
+        Ok(webhooks.len())
+    }
+
+    /// Forgets what it read: the tick that it listened beside is over.
+    pub(super) fn forget(&mut self) {
+        self.heard.clear();
+    }
+}
+
+/// Puts the STOPs of `posts` in force. A post that cannot be used keeps no other from its turn.
+async fn stop_at_once(
+    store: &Store,
+    sender_directory: &mut SenderDirectory,
+    posts: &[Read<'_>],
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    let incoming: Vec<_> = posts.iter().flat_map(Read::incoming).filter(store::InboundMessage::is_stop).collect();
+    if incoming.is_empty() {
+        return Ok(());
+    }
+    let stopped = match sender_directory.senders(store).await {
+        Ok(senders) => store.stop_at_once(&incoming, senders, now).await,
+        Err(error) => Err(error),
+    };
+    match stopped {
+        Err(error) if !error.is_transient() => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "cannot put STOPs in force together");
+            Ok(())
+        }
+        stopped => stopped,
+    }
 }
 
 /// Applies the effects of `posts`. Returns whether replies or notices changed who may be written to.

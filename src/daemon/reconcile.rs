@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use super::blocking::blocking;
 use crate::core::diagnostic::Diagnostic;
 use crate::core::dispatch::program;
 use crate::core::domain::{Name, SourceId, Timestamp};
@@ -152,21 +153,25 @@ pub async fn compare(tree: Tree, store: &Store) -> Result<Comparison, Error> {
     let Tree { sources, commit, claim } = tree;
     let (commit, author) = commit.map_or((None, None), |commit| (Some(commit.id), commit.author));
     let source = claim.as_ref().map(|claim| claim.source.clone());
-    let checked = manifest::check(&sources);
-    let versions = checked.versions.clone();
-    let origin = Origin { digest: source::digest(&sources), commit, author, source, versions };
+    let check = move || (manifest::check(&sources), source::digest(&sources), sources);
+    let (checked, digest, sources) = blocking(check).await;
+    let origin = Origin { digest, commit, author, source, versions: checked.versions.clone() };
     let mut in_force = store.in_force().await?;
-    retire_uncompilable(&mut in_force, &checked.desired);
-    let renames = plan::renames(&checked, &in_force.desired);
-    in_force.rename(&renames);
+    let prepare = move || {
+        retire_uncompilable(&mut in_force, &checked.desired);
+        let renames = plan::renames(&checked, &in_force.desired);
+        in_force.rename(&renames);
+        let freeze = plan::freeze(&checked, &in_force.desired);
+        let plan = plan::plan(&freeze.desired.to_objects(), &in_force.objects, &renames);
+        (checked, in_force, freeze, plan)
+    };
+    let (checked, in_force, Freeze { desired, frozen, kept }, plan) = blocking(prepare).await;
     let foreign = claim.as_ref().and_then(|claim| Foreign::to(in_force.owner.as_ref(), &claim.source));
     // A state that was applied before databases recorded a source is claimed by the first source whose pass finds it in
     // order.
     let is_unclaimed = claim.is_some() && in_force.owner.is_none() && in_force.revision > 0;
     let takes_over = is_unclaimed || foreign.is_some() && claim.is_some_and(|Claim { take_over, .. }| take_over);
     let foreign = foreign.filter(|_| !takes_over);
-    let Freeze { desired, frozen, kept } = plan::freeze(&checked, &in_force.desired);
-    let plan = plan::plan(&desired.to_objects(), &in_force.objects, &renames);
     let mut live_runs = BTreeMap::new();
     if plan.changes.iter().any(|change| change.action == Action::Cancel) {
         let live = store.live_runs().await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::channel::{Channel, Outcome};
+use crate::channel::{Channel, Outcome, Reaction};
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Timestamp;
 use crate::store::Store;
@@ -33,7 +33,12 @@ impl Channel for Sandbox {
             tokio::time::sleep(self.latency).await;
         }
         match self.store.sandbox_accept(messages, now).await {
-            Ok(ids) => ids.into_iter().map(|id| Outcome::accepted(format!("sandbox-{id}"))).collect(),
+            Ok(Some(ids)) => ids.into_iter().map(|id| Outcome::accepted(format!("sandbox-{id}"))).collect(),
+            // Nothing left, and nobody is at fault.
+            Ok(None) => {
+                let busy = Outcome::refused("no database connection was free", Reaction::Throttle { after: None });
+                vec![busy; messages.len()]
+            }
             // The connection may have failed after the commit, so the outcome is unknown, as with a real provider.
             Err(error) => vec![Outcome::Unknown { error: error.to_string() }; messages.len()],
         }

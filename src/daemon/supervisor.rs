@@ -2,6 +2,7 @@
 //! ends.
 //! A wake-up carries no data. A failed tick is logged and repeated.
 
+use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -15,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::failure::log_failure;
 use super::last_pass::Settled;
 use super::leader_election::LeaderElection;
-use super::stopped_runs::tell_stopped;
+use super::maintenance::tick;
 use super::{
-    BATCH, Dispatcher, Kept, Loaded, Pulse, Received, Reported, SenderDirectory, Watermark, confirm, deliver,
-    maintenance, receive,
+    BATCH, Chore, Dispatcher, Kept, Listener, Loaded, Pulse, Received, Reported, SenderDirectory, Watermark, confirm,
+    deliver, receive,
 };
 use crate::channel::Open;
 use crate::channel::notify::Courier;
@@ -36,6 +37,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 const RESCAN: Duration = Duration::from_secs(30);
 /// The pause after a failed tick.
 const RETRY: Duration = Duration::from_secs(1);
+/// The time that a receiving tick may take before STOPs of later webhooks no longer wait for it.
+const LISTEN: Duration = Duration::from_millis(200);
 /// The number of sending loops. While one waits for the database or the channel, the other claims.
 const SENDERS: usize = 2;
 
@@ -96,14 +99,13 @@ impl Supervisor {
             let (this, stop) = (self.clone(), stop.clone());
             loops.spawn(async move { this.reconcile_in_turn(&stop).await });
         }
-        if self.roles.enroll {
-            let (this, stop) = (self.clone(), stop.clone());
-            loops.spawn(async move { this.enroll_loop(&stop).await });
+        // All loops share one set of channels, so that the concurrency limits of a channel hold for the whole process.
+        let loaded = Arc::new(Mutex::new(Loaded::new(Arc::clone(&self.open))));
+        for chore in Chore::ALL.into_iter().filter(|_| self.roles.enroll) {
+            let (this, loaded, stop) = (self.clone(), Arc::clone(&loaded), stop.clone());
+            loops.spawn(async move { this.chore_loop(chore, &loaded, &stop).await });
         }
         let dispatcher = Dispatcher::new(self.store.clone());
-        // These loops share one set of channels, so that the concurrency limits of a channel hold for the whole
-        // process.
-        let loaded = Arc::new(Mutex::new(Loaded::new(Arc::clone(&self.open))));
         for _ in 0..if self.roles.send { SENDERS } else { 0 } {
             let (this, dispatcher, stop) = (self.clone(), dispatcher.clone(), stop.clone());
             let loaded = Arc::clone(&loaded);
@@ -244,33 +246,30 @@ impl Supervisor {
         *reported = text;
     }
 
-    async fn enroll_loop(&self, stop: &CancellationToken) {
-        let (mut loaded, mut seen, mut reported) = (Loaded::new(Arc::clone(&self.open)), Watermark::default(), None);
+    /// Does one chore of maintenance, apart from all other work.
+    async fn chore_loop(&self, chore: Chore, loaded: &Mutex<Loaded>, stop: &CancellationToken) {
+        let mut seen = Watermark::default();
         while !stop.is_cancelled() {
-            if let Err(error) = tell_stopped(&self.store, &mut reported).await {
-                log_failure("tell what stopped", &error);
-            }
-            match self.enroll_tick(&mut loaded, &mut seen).await {
-                Ok(kept) if kept.is_nothing() => {
-                    self.rest(stop, NextDue::maintenance).await;
-                }
+            match self.chore_tick(chore, loaded, &mut seen).await {
+                Ok(kept) if kept.is_nothing() => self.rest(stop, |due| chore.due(due)).await,
                 Ok(_) => self.wake.notify_waiters(),
                 Err(error) => {
-                    log_failure("enroll", &*error);
+                    log_failure(chore.as_str(), &*error);
                     self.failed(&*error, stop).await;
                 }
             }
         }
     }
 
-    async fn enroll_tick(
+    async fn chore_tick(
         &self,
-        loaded: &mut Loaded,
+        chore: Chore,
+        loaded: &Mutex<Loaded>,
         seen: &mut Watermark,
     ) -> Result<Kept, Box<dyn StdError + Send + Sync>> {
-        let (program, _) = loaded.in_force(&self.store).await?;
+        let (program, _) = loaded.lock().await.in_force(&self.store).await?;
         let (now, _) = self.store.now().await?;
-        Ok(maintenance(&self.store, &program, seen, now).await?)
+        Ok(tick(chore, (&self.store, &program), seen, now).await?)
     }
 
     /// Claims and dispatches messages until `stop` is cancelled, then waits for the messages in flight.
@@ -356,9 +355,15 @@ impl Supervisor {
 
     /// Processes the stored webhooks, apart from all other work.
     async fn receive_loop(&self, stop: &CancellationToken) {
-        let mut sender_directory = SenderDirectory::default();
+        let (mut sender_directory, mut listener) = (SenderDirectory::default(), Listener::default());
+        let mut has_freed = false;
         while !stop.is_cancelled() {
-            match self.receive_tick(&mut sender_directory).await {
+            let received = tokio::select! {
+                received = self.receive_tick(&mut sender_directory, &mut has_freed) => received,
+                never = self.listen_meanwhile(&mut listener) => match never {},
+            };
+            listener.forget();
+            match received {
                 Ok(Received { posts: 0, .. }) => tokio::select! {
                     () = stop.cancelled() => {}
                     () = self.posted.notified() => {}
@@ -375,9 +380,32 @@ impl Supervisor {
         }
     }
 
-    async fn receive_tick(&self, sender_directory: &mut SenderDirectory) -> Result<Received, store::Error> {
+    /// Makes a tick. The first one begins with the webhooks of a process that may have died.
+    async fn receive_tick(
+        &self,
+        sender_directory: &mut SenderDirectory,
+        has_freed: &mut bool,
+    ) -> Result<Received, store::Error> {
         let at = self.store.now().await?;
+        if !*has_freed {
+            self.store.free_webhooks(at.0).await?;
+            *has_freed = true;
+        }
         receive(&self.store, sender_directory, at).await
+    }
+
+    /// Puts the STOPs of waiting webhooks in force until the caller drops it.
+    async fn listen_meanwhile(&self, listener: &mut Listener) -> Infallible {
+        loop {
+            tokio::time::sleep(LISTEN).await;
+            let result = match self.store.now().await {
+                Ok((now, _)) => listener.listen(&self.store, now).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
+                log_failure("listen", &error);
+            }
+        }
     }
 
     /// Waits after a failed tick until the next attempt. It does not wait after a serialization failure, which Postgres

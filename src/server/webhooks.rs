@@ -37,8 +37,7 @@ pub(super) async fn shake_hands(
     Path(channel): Path<String>,
     Query(asked): Query<BTreeMap<String, String>>,
 ) -> Answer {
-    let welcomed = welcome(&shared, &channel, &asked).await;
-    answer(&shared, &channel, welcomed)
+    answer(&shared, &channel, welcome(&shared, &channel, &asked).await)
 }
 
 async fn welcome(shared: &Shared, channel: &str, asked: &BTreeMap<String, String>) -> Result<String, Refused> {
@@ -88,7 +87,7 @@ fn length(headers: &HeaderMap) -> Option<usize> {
 /// the duplicate changes nothing.
 async fn keep(shared: &Shared, channel: &str, body: &[u8]) -> Result<(), Refused> {
     let write = async {
-        let _turn = shared.room.writers.acquire().await;
+        let _turn = shared.room.turn(body.len()).await;
         let (now, _) = shared.store.now().await?;
         shared.store.keep_webhook(channel, body, now).await
     };

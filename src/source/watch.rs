@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use notify_debouncer_full::notify;
 use notify_debouncer_full::notify::{Config, EventKind, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer_opt};
 use tokio::sync::Notify;
@@ -25,6 +26,8 @@ pub struct Watch {
     changed: Arc<Notify>,
     watched: Watched,
     debouncer: Option<Debouncer<RecommendedWatcher, RecommendedCache>>,
+    /// The last failure that was logged: a lasting one is logged once.
+    reported: String,
 }
 
 impl std::fmt::Debug for Watch {
@@ -36,7 +39,7 @@ impl std::fmt::Debug for Watch {
 impl Watch {
     /// Creates a watch without directories; see [`rearmed`](super::rearmed).
     pub fn new(changed: Arc<Notify>) -> Self {
-        Self { changed, watched: Watched::new(), debouncer: None }
+        Self { changed, watched: Watched::new(), debouncer: None, reported: String::new() }
     }
 
     /// Returns the notification of changes.
@@ -54,12 +57,40 @@ impl Watch {
             Ok(debouncer) => {
                 self.debouncer = Some(debouncer);
                 self.watched = wanted;
+                self.reported.clear();
             }
             Err(error) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "cannot watch the files; they are read every 30 s");
+                let text = format!("cannot watch the files, which are read every 30 s: {}", reason(&error));
+                if text != self.reported {
+                    tracing::warn!("{text}");
+                }
+                self.reported = text;
             }
         }
+    }
+}
+
+/// Describes why files cannot be watched, with the remedy if the limits of the system are reached.
+fn reason(error: &notify::Error) -> String {
+    match exhausted(error) {
+        Some(limit) => format!(
+            "the limit `fs.inotify.{limit}` of the system is reached; raise it, for example with \
+             `sysctl -w fs.inotify.{limit}=524288`"
+        ),
+        None => error.to_string(),
+    }
+}
+
+/// Returns the limit of the system that is reached, if that is the cause of `error`.
+fn exhausted(error: &notify::Error) -> Option<&'static str> {
+    // Linux: no space for another watch, or too many instances.
+    const NO_SPACE: i32 = 28;
+    const TOO_MANY: i32 = 24;
+    match &error.kind {
+        notify::ErrorKind::MaxFilesWatch => Some("max_user_watches"),
+        notify::ErrorKind::Io(error) if error.raw_os_error() == Some(NO_SPACE) => Some("max_user_watches"),
+        notify::ErrorKind::Io(error) if error.raw_os_error() == Some(TOO_MANY) => Some("max_user_instances"),
+        _ => None,
     }
 }
 
@@ -78,9 +109,11 @@ fn start(
     let config = Config::default().with_follow_symlinks(false);
     let mut debouncer = new_debouncer_opt(DEBOUNCE, None, heard, RecommendedCache::new(), config)?;
     for path in watched.keys() {
-        // The directory is gone since it was listed: its parent is watched too.
-        if let Err(error) = debouncer.watch(path, RecursiveMode::NonRecursive) {
-            tracing::debug!(path = %path.display(), %error, "cannot watch");
+        match debouncer.watch(path, RecursiveMode::NonRecursive) {
+            Ok(()) => {}
+            Err(error) if exhausted(&error).is_some() => return Err(error),
+            // The directory is gone since it was listed: its parent is watched too.
+            Err(error) => tracing::debug!(path = %path.display(), %error, "cannot watch"),
         }
     }
     Ok(debouncer)
@@ -116,5 +149,27 @@ fn wanted(paths: &[PathBuf]) -> Watched {
 fn add(watched: &mut Watched, path: &Path) {
     if let Ok(meta) = std::fs::metadata(path) {
         watched.insert(path.to_owned(), (meta.dev(), meta.ino()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use notify_debouncer_full::notify::{Error, ErrorKind};
+
+    use super::reason;
+
+    #[test]
+    fn an_exhausted_limit_of_the_system_is_told_with_its_remedy() {
+        let io = |code| Error::new(ErrorKind::Io(io::Error::from_raw_os_error(code)));
+        for (error, limit) in [
+            (Error::new(ErrorKind::MaxFilesWatch), "max_user_watches"),
+            (io(28), "max_user_watches"),
+            (io(24), "max_user_instances"),
+        ] {
+            assert!(reason(&error).contains(&format!("sysctl -w fs.inotify.{limit}=")), "{}", reason(&error));
+        }
+        assert!(!reason(&io(2)).contains("sysctl"));
     }
 }

@@ -12,6 +12,8 @@
 //! 5. Messages. The lane covers a message that waits for another attempt, so receipts do not lock it.
 //! 6. Restricted channels.
 //! 7. Provider names of messages and people (`provider_message`, `alias`).
+//! 8. The advisory lock of pending STOPs, shared by a claim just before its commit. A transaction that has it exclusively
+//!    has no other lock and waits for none.
 //!
 //! Webhooks are locked in transactions of their own.
 
@@ -30,6 +32,7 @@ use crate::core::lifecycle::message::State;
 const IMPORTS: i64 = 0x7265_6c61_6e63_6501;
 const SUPPRESSIONS: i64 = 0x7265_6c61_6e63_6502;
 const OVERRIDES: i64 = 0x7265_6c61_6e63_6503;
+const PENDING_STOPS: i64 = 0x7265_6c61_6e63_6504;
 
 /// Locks the imported facts until the commit: no other transaction merges an import or enrolls. Concurrent imports
 /// could each miss the duplicates of the other.
@@ -55,6 +58,16 @@ pub(super) async fn share_suppressions(tx: &mut PgConnection) -> Result<(), Erro
 /// Keeps the suppressions as they are until the commit, except for imports; `false` when one changes at this moment.
 pub(super) async fn try_share_suppressions(tx: &mut PgConnection) -> Result<bool, Error> {
     try_share_advisory(tx, SUPPRESSIONS, "share the suppression lock").await
+}
+
+/// Locks the pending STOPs until the commit: no claim commits meanwhile.
+pub(super) async fn lock_pending_stops(tx: &mut PgConnection) -> Result<(), Error> {
+    lock_advisory(tx, PENDING_STOPS, "take the lock of pending STOPs").await
+}
+
+/// Keeps the pending STOPs as they are until the commit, which must follow at once.
+pub(super) async fn share_pending_stops(tx: &mut PgConnection) -> Result<(), Error> {
+    share_advisory(tx, PENDING_STOPS, "share the lock of pending STOPs").await
 }
 
 /// Locks the overrides until the commit: no other transaction changes one, or advances runs.

@@ -260,3 +260,22 @@ async fn a_message_leaves_by_the_channel_of_its_campaign_else_of_its_account_els
     assert_eq!(channels(common, "", &one).await, ["account", "common"]);
     assert_eq!(channels(common, own, &one).await, ["campaign", "campaign"]);
 }
+
+#[tokio::test]
+async fn an_edit_of_the_defaults_moves_one_batch_of_runs_on_and_leaves_the_others_to_the_daemon() {
+    let mut world = World::at(MONDAY).await;
+    world
+        .sql(
+            "insert into account (external_id, name, language, country, timezone, as_of)
+             select 'a' || n, 'Aminata', 'fr', 'CM', 'Africa/Douala', '2026-11-01Z' from generate_series(1, 2100) n",
+        )
+        .await;
+    world.apply(&campaign(NO_PACE, &[])).await;
+    world.settle().await;
+    let due = "run where check_at <= '2026-11-30T08:00:00Z'";
+    assert_eq!(world.count(due).await, 0);
+    world.apply(&campaign(&format!("{NO_PACE}, limits: {{messagesPerDay: 7}}"), &[])).await;
+    assert_eq!((world.count("run").await, world.count(due).await), (2_100, 100));
+    world.settle().await;
+    assert_eq!(world.count(due).await, 0);
+}

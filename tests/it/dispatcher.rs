@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use relance::channel::{Channel, Channels, Open, Outcome, Reaction};
 use relance::core::dispatch::OutgoingMessage;
 use relance::core::domain::Timestamp;
-use relance::daemon::{BATCH, Dispatcher};
-use relance::store::{Batch, Speed};
+use relance::daemon::{BATCH, Dispatcher, Sandbox};
+use relance::store::{Batch, Speed, Store};
+use sqlx::postgres::PgPoolOptions;
 use tokio::sync::watch;
 
 use crate::support::facts::Person;
@@ -58,7 +59,7 @@ async fn in_flight(world: &mut World, answer: fn(i32) -> Outcome) -> (Dispatcher
 }
 
 #[tokio::test]
-async fn whoever_is_suppressed_waits_for_who_enrolls_and_nobody_waits_for_them() {
+async fn the_effects_of_a_suppression_wait_for_an_enrollment_and_nobody_waits_for_them() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     let answer = |account| match account {
         ACCOUNTS => Outcome::refused("busy", Reaction::Retry { after: None }),
@@ -73,10 +74,11 @@ async fn whoever_is_suppressed_waits_for_who_enrolls_and_nobody_waits_for_them()
         .unwrap();
     land_while_two_wait(&world, &turns).await;
     until(&world, &format!("select state = 'queued' from message where account_id = {ACCOUNTS}")).await;
-    assert_eq!(world.count("suppression").await, 0);
+    // The suppressions are in force all the same.
+    assert_eq!(world.count("suppression where is_pending").await, 2);
     enrollment.commit().await.unwrap();
     flight.drain().await;
-    assert_eq!(world.count("suppression").await, 4);
+    assert_eq!(world.count("suppression where not is_pending").await, 4);
     assert_eq!(world.count("message where state = 'failed'").await, 4);
 }
 
@@ -183,4 +185,25 @@ fn waiting(count: i32) -> String {
     format!(
         "select count(*) = {count} from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     )
+}
+
+#[tokio::test]
+async fn a_hand_over_that_gets_no_connection_left_certainly_nothing() {
+    let mut world = World::at("2026-11-30T08:00:00Z").await;
+    world.account("a1").await;
+    world.person(Person::new("r1", "+237671000001")).await;
+    world.apply(&tree(2, NO_PACE, &[("c", ALWAYS)])).await;
+    world.settle().await;
+    world.now += chrono::TimeDelta::seconds(1);
+    let claimed = world.claim(1).await.messages;
+    assert_eq!(claimed.len(), 1);
+    let pool = PgPoolOptions::new().max_connections(1).connect(&world.url()).await.unwrap();
+    let others = pool.acquire().await.unwrap();
+    let sandbox = Sandbox::new(Store::of(pool.clone()), Duration::ZERO);
+    let outcomes = sandbox.hand_over(&claimed, world.now).await;
+    let [Outcome::Refused(refusal)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!(refusal.reaction, Reaction::Throttle { after: None });
+    drop(others);
+    assert!(matches!(sandbox.hand_over(&claimed, world.now).await[..], [Outcome::Accepted { .. }]));
+    assert_eq!(world.count("sandbox_message").await, 1);
 }

@@ -53,6 +53,51 @@ async fn the_commands_print_what_the_store_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_rows_are_printed_page_by_page_as_one_document() {
+    let world = world().await;
+    let url = world.url();
+    world
+        .sql(
+            "insert into referral (account_id, external_id, name, phone, language, country, registered_at, consent, as_of,
+                                   is_current)
+             select 1, 'x' || n, 'Paul', '+2376990' || (10000 + n), 'fr', 'CM', '2026-11-20Z', 'opted_in', '2026-11-01Z', true
+             from generate_series(1, 2500) n",
+        )
+        .await;
+    world
+        .sql(
+            "insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
+             select 1, 1, id, 'active', 2, '2026-12-01Z', '2026-11-20Z', 1 from referral where external_id like 'x%'",
+        )
+        .await;
+    world
+        .sql(
+            "insert into message (account_id, referral_id, campaign_id, day, state, attempts, quota_date, phone, language,
+                                  text, revision_id, queued_at, sent_at)
+             select 1, id, 1, 1, 'sent', 1, '2026-11-20', phone, 'fr', 'Jour', 1, timestamptz '2026-11-20Z' + id * interval '1 s',
+                    '2026-11-21Z' from referral where external_id like 'x%'",
+        )
+        .await;
+    for noun in ["targets", "messages"] {
+        let (json, error, code) = relancectl(&url, &["get", noun, "-o", "json"]);
+        assert_eq!((error.as_str(), code), ("", Some(0)), "{noun}");
+        let all: Vec<Value> = serde_json::from_str(&json).unwrap();
+        let mut ids: Vec<&str> = all.iter().map(|row| row["id"].as_str().unwrap()).collect();
+        let told = ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!((ids.len(), told.len()), (2_503, 2_503), "{noun}");
+        // A limit takes another way, and shows the same rows in the same order.
+        let (limited, ..) = relancectl(&url, &["get", noun, "-o", "json", "--limit", "3000"]);
+        assert_eq!(serde_json::from_str::<Vec<Value>>(&limited).unwrap(), all, "{noun}");
+        let (table, ..) = relancectl(&url, &["get", noun, "--limit", "0"]);
+        assert!(table.contains("2,503") && !table.contains("showing"), "{}", &table[table.len() - 200..]);
+    }
+    let (none, _, code) = relancectl(&url, &["get", "messages", "-o", "json", "--referral", "r1", "--day", "7"]);
+    assert_eq!((none.trim(), code), ("[]", Some(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unknown_names_are_usage_errors_that_help() {
     let world = world().await;
     let url = world.url();

@@ -447,6 +447,28 @@ async fn what_was_told_before_there_were_enough_messages_counts_when_there_are()
 }
 
 #[tokio::test]
+async fn a_stop_is_told_once_even_if_its_transaction_commits_after_a_later_one() {
+    let world = World::at("2026-11-30T08:00:00Z").await;
+    let paused = |reason: &str| {
+        format!(
+            "insert into event (account_id, campaign_id, at, kind, before, after, reason, detail, revision_id)
+             values (1, 1, '2026-11-30Z', 'run-phase', 'active', 'paused', '{reason}', '{{\"code\": \"none\"}}', 1)"
+        )
+    };
+    let (seen, _) = world.store().stopped_since(None).await.unwrap();
+    // The first to get a number commits last.
+    let mut slow = world.pool().begin().await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(paused("template-error"))).execute(&mut *slow).await.unwrap();
+    world.sql(&paused("failure-rate")).await;
+    let (seen, told) = world.store().stopped_since(Some(&seen)).await.unwrap();
+    assert_eq!(told.iter().map(|one| one.reason.as_str()).collect::<Vec<_>>(), ["failure-rate"]);
+    slow.commit().await.unwrap();
+    let (seen, told) = world.store().stopped_since(Some(&seen)).await.unwrap();
+    assert_eq!(told.iter().map(|one| one.reason.as_str()).collect::<Vec<_>>(), ["template-error"]);
+    assert_eq!(world.store().stopped_since(Some(&seen)).await.unwrap().1, []);
+}
+
+#[tokio::test]
 async fn what_nobody_answers_counts_as_failed() {
     let mut world = world_of(25, "").await;
     for n in 1..=25 {
@@ -456,10 +478,10 @@ async fn what_nobody_answers_counts_as_failed() {
     assert_eq!(none, []);
     world.run_for(TimeDelta::minutes(10)).await;
     // Whoever watches a daemon is told, once.
-    let (last, told) = world.store().stopped_since(Some(last)).await.unwrap();
+    let (last, told) = world.store().stopped_since(Some(&last)).await.unwrap();
     let [RestrictedRun { reason, runs: 1, .. }] = &told[..] else { panic!("{told:?}") };
     assert_eq!(reason, "failure-rate");
-    assert_eq!(world.store().stopped_since(Some(last)).await.unwrap(), (last, vec![]));
+    assert_eq!(world.store().stopped_since(Some(&last)).await.unwrap().1, []);
     assert_eq!(world.column("select account_id || ' ' || reason from account_halt").await, ["1 failure-rate"]);
     let uncertain = "select count(*) from message where state = 'uncertain'";
     assert_eq!(world.one::<i64>(uncertain).await, 25);

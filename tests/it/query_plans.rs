@@ -16,7 +16,8 @@ use crate::support::world::World;
 
 const MONDAY: &str = "2026-11-30T08:00:00Z";
 /// The tables that grow with people, messages and events.
-pub(crate) const LARGE: [&str; 5] = ["alias", "event", "message", "referral", "target"];
+pub(crate) const LARGE: [&str; 8] =
+    ["alias", "conversation", "event", "inbound", "message", "provider_message", "referral", "target"];
 const ACCOUNTS: i32 = 100;
 /// People of each account.
 const PEOPLE: i32 = 300;
@@ -28,6 +29,8 @@ const HOT: [&str; 25] = [
     "inbound/confirmation_claim.sql",
     "inbound/handset_others.sql",
     "inbound/message/unnamed.sql",
+    "inbound/moved_find.sql",
+    "inbound/provider_message_news.sql",
     "inbound/receipt_save.sql",
     "runs/advance/advance.sql",
     "runs/advance/advance_exit_targets.sql",
@@ -51,12 +54,13 @@ const HOT: [&str; 25] = [
 ];
 
 /// Files that may read whole tables, and why.
-const COLD: [(&str, &str); 8] = [
+const COLD: [(&str, &str); 9] = [
     ("facts/import/account_repeated.sql", "reads a temporary table of the import alone"),
     ("facts/import/referral_inherit.sql", "an import touches everybody"),
     ("facts/import/referral_insert.sql", "an import touches everybody"),
     ("facts/import/referral_update.sql", "an import touches everybody"),
     ("facts/import/signal_concerned.sql", "an import may refuse every row"),
+    ("forecast/effect_counts.sql", "counts the accounts and people of a plan, at a person's request"),
     ("query/accounts.sql", "counts the people of all listed accounts, at a person's request"),
     ("query/campaigns_campaign_days.sql", "counts all messages of a campaign, at a person's request"),
     ("query/report/report_overlaps.sql", "counts over the whole time of a report"),
@@ -122,6 +126,19 @@ pub(crate) async fn seeded() -> (World, PgPool) {
         )
         .await;
     world.sql("insert into alias (id, phone) select 'CM.' || id, phone from referral").await;
+    world
+        .sql(
+            "insert into inbound (message_id, phone, at, received_at)
+             select 'seed.' || id, phone, '2026-11-20Z', '2026-11-20Z' from referral",
+        )
+        .await;
+    world.sql("insert into conversation select account_id, phone, '2026-11-20Z' from referral").await;
+    world
+        .sql(
+            "insert into provider_message
+             select provider_id, account_id, campaign_id, referral_id, day from message",
+        )
+        .await;
     world.sql("update run set enroll_at = null, check_at = null").await;
     world.sql("vacuum analyze").await;
     // `prepare` and its execution need one connection.

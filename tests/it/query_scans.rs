@@ -229,6 +229,24 @@ async fn the_verbs_of_the_daemon_read_no_large_table_as_a_whole() {
 }
 
 #[tokio::test]
+async fn the_erasure_of_a_person_and_the_stops_of_a_busy_process_read_no_large_table_as_a_whole() {
+    let (world, store, mut scans) = counted().await;
+    let phone: String = rows::one(&scans.pool, "select phone from referral where external_id = 'r7-9'").await;
+    scans.skip().await;
+    let stop = incoming("in.stop", &phone, "STOP", world.now);
+    store.stop_at_once(slice::from_ref(&stop), &Senders::default(), world.now).await.unwrap();
+    scans.after("stop at once").await;
+    assert_eq!(store.waiting_webhooks(&[], world.now).await.unwrap().len(), 0);
+    let (seen, _) = store.stopped_since(None).await.unwrap();
+    store.stopped_since(Some(&seen)).await.unwrap();
+    scans.after("what stopped since a snapshot").await;
+    let erased = store.forget(&Phone::trusted(phone), "a letter", world.now).await.unwrap();
+    assert_eq!((erased.referrals, erased.messages), (1, 2));
+    scans.after("contact forget").await;
+    assert_eq!(scans.found, BTreeSet::new());
+}
+
+#[tokio::test]
 async fn queries_about_an_account_or_a_person_read_no_large_table_as_a_whole() {
     let (mut world, pool) = seeded().await;
     let (program, _) = world.program().await;

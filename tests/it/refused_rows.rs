@@ -228,6 +228,32 @@ async fn a_refused_opt_out_reaches_every_phone_of_the_handset() {
 }
 
 #[tokio::test]
+async fn an_imported_opt_out_reaches_phones_that_only_the_digits_of_a_name_spell() {
+    // The name of the handset is the number of another person, of nobody, or another spelling of the number.
+    let names =
+        [("237671000602", "+237671000602"), ("237699000000", "+237699000000"), ("23771000602", "+237671000602")];
+    for (name, other) in names {
+        for is_refused in [true, false] {
+            for (named, opted_out) in [("+237671000601", "+237671000601"), ("+237671000601", other)] {
+                let world = world().await;
+                world.sql(&format!("insert into alias (id, phone) values ('{name}', '{named}')")).await;
+                let mail = if is_refused { "ada@example" } else { "" };
+                let row = format!("q9,a1,Ada,{opted_out},{mail},CM,,2026-11-20T10:00:00Z,,opted_out");
+                let report = import(&world, &row).await;
+                assert_eq!(report.rejected.len(), usize::from(is_refused));
+                let both = [format!("{named} import"), format!("{other} import")];
+                assert_eq!(suppressed(&world).await, both, "{name} {opted_out} {is_refused}");
+            }
+        }
+    }
+    // A name of too many phones tells nothing.
+    let world = world().await;
+    world.sql("insert into alias select '1', '+23767100060' || n from generate_series(1, 6) n").await;
+    import(&world, "q9,a1,Ada,+237671000601,,CM,,2026-11-20T10:00:00Z,,opted_out").await;
+    assert_eq!(suppressed(&world).await, ["+237671000601 import"]);
+}
+
+#[tokio::test]
 async fn the_same_refused_rows_again_change_nothing_more() {
     let world = world().await;
     let rows = "q1,a1,Ada,+237671000601,ada@example,CM,,2026-11-20T10:00:00Z,2026-11-28T10:00:00Z,perhaps\n\

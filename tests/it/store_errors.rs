@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::TcpListener;
 
 use chrono::TimeDelta;
-use relance::core::domain::{Phone, Timestamp};
+use relance::core::domain::{AccountId, Phone, Timestamp};
 use relance::daemon::BATCH;
-use relance::store::{Claim, Error, Listed, Span, Store, Suppressed, Terms};
+use relance::store::{Claim, Error, Inbound, Listed, ReplyEffects, Span, Store, Suppressed, Terms};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 
@@ -35,6 +35,17 @@ async fn world() -> World {
 fn suppress(store: &Store, now: Timestamp) -> JoinHandle<Result<Suppressed, Error>> {
     let (store, phones) = (store.clone(), PHONES.map(|phone| Phone::trusted(phone.to_owned())));
     tokio::spawn(async move { store.suppress(&BTreeSet::from(phones), Listed::ByHand, None, now).await })
+}
+
+/// Begins to act on a STOP of both people, which takes the lock of their account too.
+fn stop(store: &Store, now: Timestamp) -> JoinHandle<Result<ReplyEffects, Error>> {
+    let said = |phone: &str| Inbound {
+        account: AccountId(1),
+        phone: Phone::trusted(phone.to_owned()),
+        text: "STOP".to_owned(),
+    };
+    let (store, replies) = (store.clone(), PHONES.map(said));
+    tokio::spawn(async move { store.reply(&replies, now).await })
 }
 
 async fn claim(store: &Store, world: &mut World) -> JoinHandle<Result<Claim, Error>> {
@@ -104,7 +115,7 @@ async fn whoever_loses_a_deadlock_may_try_again_at_once() {
     let mut other = world.pool().begin().await.unwrap();
     sqlx::query(add).bind(second).execute(&mut *other).await.unwrap();
     // The verb has the first phone and waits for the second.
-    let suppressing = suppress(world.store(), world.now);
+    let stopping = stop(world.store(), world.now);
     wait_for(1, &world).await;
     let wanting = tokio::spawn(async move {
         sqlx::query(add).bind(first).execute(&mut *backwards).await.unwrap();
@@ -112,11 +123,11 @@ async fn whoever_loses_a_deadlock_may_try_again_at_once() {
     });
     wait_for(2, &world).await;
     other.rollback().await.unwrap();
-    let error = suppressing.await.unwrap().unwrap_err();
+    let error = stopping.await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Serialization { operation: "lock the lanes", .. }), "{error:?}");
     wanting.await.unwrap();
-    let suppressed = suppress(world.store(), world.now).await.unwrap().unwrap();
-    assert_eq!(suppressed, Suppressed { added: 2, exited: 2 });
+    let effects = stop(world.store(), world.now).await.unwrap().unwrap();
+    assert_eq!((effects.stopped.len(), effects.exited), (2, 2));
 }
 
 #[tokio::test]

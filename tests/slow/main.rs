@@ -20,6 +20,7 @@ mod robustness;
 mod simulate;
 mod state;
 mod statuses;
+mod stop;
 mod storm;
 mod swaps;
 mod takeover;

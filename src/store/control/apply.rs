@@ -33,9 +33,6 @@ use crate::store::schedule::wake::{check_runs, wake_lanes};
 use crate::store::send::refusal::lift_channels;
 use crate::store::{Error, Store, Token};
 
-/// An upper bound on the batches of any installation.
-const MOST_BATCHES: usize = 10_000;
-
 /// The origin of a revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -63,8 +60,8 @@ pub enum Applied {
 }
 
 impl Store {
-    /// Applies `plan`, which leads from generation `from` to `desired`, and advances every run it affects. One
-    /// transaction. Nothing is written when `from` is no longer in force, or when this store is [fenced](Store::fenced)
+    /// Applies `plan`, which leads from generation `from` to `desired`, and advances the runs it affects, at most one batch.
+    /// One transaction. Nothing is written when `from` is no longer in force, or when this store is [fenced](Store::fenced)
     /// and another daemon took over.
     ///
     /// A person needs no lease: the lock on the generation serializes all applies, and a plan applies only to its base.
@@ -138,8 +135,8 @@ impl Store {
             .filter_map(|(name, id)| Some((*id, desired.campaigns.get(name)?)))
             .collect();
         ensure(&mut tx, &planned, revision, now).await?;
-        // The daemon advances runs beyond one batch; until then the gate blocks them. The gate does not block preempted
-        // default runs, because that decision depends on many runs at once.
+        // The daemon advances runs beyond one batch in transactions of their own, so that no operator waits for all of them.
+        // Until then the gate blocks them, except preempted default runs, which depend on many runs at once.
         let scene = Scene {
             specs,
             order: &order,
@@ -147,11 +144,7 @@ impl Store {
             resources: &SendResources::of(desired, &ids),
             frozen: &frozen,
         };
-        for _ in 0..if all { MOST_BATCHES } else { 1 } {
-            if advance(&mut tx, &scene, now).await?.is_none() {
-                break;
-            }
-        }
+        advance(&mut tx, &scene, now).await?;
         sqlx::query("update generation set desired = desired + 1")
             .execute(&mut *tx)
             .await

@@ -14,7 +14,7 @@ use crate::core::lifecycle::event::EventKind;
 use crate::core::lifecycle::target::Exit;
 use crate::store::event::{Event, tell};
 use crate::store::inbound::suppression::{accounts_of, let_go};
-use crate::store::inbound::{confirmation, review as hold};
+use crate::store::inbound::{confirmation, pending_stop, review as hold};
 use crate::store::lock::{lock_imports, lock_lanes, lock_suppressions};
 use crate::store::{Error, Store};
 
@@ -29,8 +29,8 @@ pub struct Erased {
 
 impl Store {
     /// Erases the person with `phone` in every account, and makes imports leave them out, even if no account has the
-    /// phone now. Uses one transaction, and further ones for webhooks and free text; after a crash in between, the caller repeats the
-    /// erasure.
+    /// phone now. Uses one transaction, and further ones for webhooks, the sandbox and free text; after a crash in between,
+    /// the caller repeats the erasure.
     pub async fn forget(&self, phone: &Phone, reason: &str, now: Timestamp) -> Result<Erased, Error> {
         let phones = [phone.as_str()];
         let mut tx = self.pool.begin().await.map_err(Error::during("begin an erasure"))?;
@@ -43,6 +43,7 @@ impl Store {
             .execute(&mut *tx)
             .await
             .map_err(Error::during("delete a suppression"))?;
+        pending_stop::lift(&mut tx, &phones).await?;
         hold::end(&mut tx, &phones, None).await?;
         confirmation::withdraw(&mut tx, &phones).await?;
         let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
@@ -58,6 +59,7 @@ impl Store {
         tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
         tx.commit().await.map_err(Error::during("commit an erasure"))?;
         self.erase_webhooks(&names).await?;
+        self.erase_sandbox(phone).await?;
         self.erase_free_text(phone, &called).await?;
         Ok(Erased { referrals, messages, exited })
     }
@@ -73,6 +75,22 @@ async fn called(tx: &mut PgConnection, phone: &Phone) -> Result<Vec<String>, Err
     .fetch_all(tx)
     .await
     .map_err(Error::during("read the names of a person"))
+}
+
+impl Store {
+    /// Erases what the sandbox was handed for the person, now or by a row that an erasure emptied.
+    async fn erase_sandbox(&self, phone: &Phone) -> Result<(), Error> {
+        sqlx::query(
+            "update sandbox_message set phone = '', text = ''
+             where phone <> '' and (phone = $1 or (account_id, referral_id) in (
+                     select account_id, id from referral where erased_at is not null))",
+        )
+        .bind(phone.as_str())
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(Error::during("erase the sandbox messages of a person"))
+    }
 }
 
 /// Erases the person's inbound messages and their times.
@@ -126,10 +144,7 @@ async fn erase_messages(tx: &mut PgConnection, phone: &Phone) -> Result<u64, Err
     .await
     .map_err(Error::during(OPERATION))?;
     let erased = sqlx::query(
-        "with sandbox as (
-           update sandbox_message set phone = '', text = ''
-           where phone = $1 or (account_id, referral_id) in (select account_id, id from referral where phone = $1))
-         update message m set phone = '', text = '', provider_id = null, error = null
+        "update message m set phone = '', text = '', provider_id = null, error = null
          from referral r where r.phone = $1 and r.account_id = m.account_id and r.id = m.referral_id",
     )
     .bind(phone.as_str())

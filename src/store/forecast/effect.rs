@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::Value;
 
 use crate::core::dispatch::lane::DayCount;
-use crate::core::domain::{AccountId, CampaignId, NaiveDate, Name, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, NaiveDate, Timestamp};
 use crate::core::lifecycle::enrollment::{Taken, room};
 use crate::core::manifest::Desired;
 use crate::core::manifest::desired::policy::Policies;
 use crate::core::manifest::desired::{AccountSelector, Campaign};
 use crate::core::plan::forecast::Foreseen;
-use crate::core::plan::{Action, Effect, Kind, Plan, affected};
+use crate::core::plan::{Action, Change, Effect, Kind, Plan, affected};
 use crate::store::rows::{decode, zone};
 use crate::store::runs::account_policy::spoken_of;
 use crate::store::runs::selector::selection;
@@ -26,27 +26,10 @@ impl Store {
         in_force: &InForce,
         now: Timestamp,
     ) -> Result<(), Error> {
-        for change in &mut plan.changes {
-            let effect = match (change.kind, change.action) {
-                (Kind::Campaign, Action::Cancel) => self.cancelling(&change.name, in_force).await?,
-                (Kind::Campaign, _) => match desired.campaigns.get(&change.name) {
-                    Some(spec) => Effect { accounts: self.count_accounts(&spec.accounts).await?, ..Effect::default() },
-                    None => continue,
-                },
-                (Kind::Sequence, Action::Update) => self.rewording(&change.name, desired, in_force).await?,
-                (Kind::Account, _) => {
-                    let either =
-                        [desired, &in_force.desired].into_iter().find_map(|tree| tree.accounts.get(&change.name));
-                    match either {
-                        Some(account) => {
-                            Effect { accounts: self.count_accounts(&account.accounts).await?, ..Effect::default() }
-                        }
-                        None => continue,
-                    }
-                }
-                (Kind::Sequence | Kind::Channel | Kind::Queue | Kind::Notifier | Kind::Defaults, _) => continue,
-            };
-            change.effect = Some(effect);
+        let counted = |(place, change): (usize, &Change)| Some((place, Counted::of(change, desired, in_force)?));
+        let counted: Vec<(usize, Counted<'_>)> = plan.changes.iter().enumerate().filter_map(counted).collect();
+        for (place, effect) in self.count(&counted).await? {
+            plan.changes[place].effect = Some(effect);
         }
         self.reach(plan, desired, in_force, now).await?;
         let foreseen = self.foresee_plan(plan, desired, in_force, now).await?;
@@ -76,16 +59,24 @@ impl Store {
         self.forecast(&selectors, &trees, in_force, now).await
     }
 
-    async fn cancelling(&self, name: &Name, in_force: &InForce) -> Result<Effect, Error> {
-        let Some(id) = in_force.campaigns.get(name) else { return Ok(Effect::default()) };
-        let accounts: i64 =
-            sqlx::query_scalar("select count(*) from run where campaign_id = $1 and finished_at is null")
-                .bind(id.0)
-                .fetch_one(&self.pool)
-                .await
-                .map_err(Error::during("count the runs of a campaign"))?;
-        let accounts = accounts.unsigned_abs();
-        Ok(Effect { accounts, exit: self.count_active(*id).await?, ..Effect::default() })
+    /// Counts the accounts and people of all changes, in one statement.
+    async fn count(&self, counted: &[(usize, Counted<'_>)]) -> Result<Vec<(usize, Effect)>, Error> {
+        if counted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(include_str!("effect_counts.sql"))
+            .bind(Value::Array(counted.iter().map(|(place, counted)| counted.row(*place)).collect()))
+            .persistent(false)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(Error::during("count the accounts of a plan"))?;
+        let found: HashMap<i64, (i64, i64)> = rows.into_iter().map(|row| (row.0, (row.1, row.2))).collect();
+        let effect = |(place, _): &(usize, Counted<'_>)| {
+            let key = i64::try_from(*place).unwrap_or(i64::MAX);
+            let (accounts, exit) = found.get(&key).copied().unwrap_or_default();
+            (*place, Effect { accounts: accounts.unsigned_abs(), exit: exit.unsigned_abs(), ..Effect::default() })
+        };
+        Ok(counted.iter().map(effect).collect())
     }
 
     /// Sets the room of each of `seekers` under `spec`, as enrollment would find it, and whether its run is over.
@@ -123,33 +114,6 @@ impl Store {
         Ok(seekers)
     }
 
-    async fn rewording(&self, sequence: &Name, desired: &Desired, in_force: &InForce) -> Result<Effect, Error> {
-        let users = desired.campaigns.iter().filter(|(_, spec)| spec.sequence == *sequence);
-        let users: BTreeSet<i32> = users.filter_map(|(name, _)| in_force.campaigns.get(name)).map(|id| id.0).collect();
-        let accounts: i64 = sqlx::query_scalar(
-            "select count(distinct account_id) from run where campaign_id = any($1) and finished_at is null",
-        )
-        .bind(users.into_iter().collect::<Vec<_>>())
-        .fetch_one(&self.pool)
-        .await
-        .map_err(Error::during("count the accounts of a sequence"))?;
-        Ok(Effect { accounts: accounts.unsigned_abs(), ..Effect::default() })
-    }
-
-    async fn count_accounts(&self, selector: &AccountSelector) -> Result<u64, Error> {
-        let (names, labels) = selection(selector);
-        let accounts: i64 = sqlx::query_scalar(
-            "select count(*) from account a
-             where ($1::text[] is null or a.external_id = any($1)) and ($2::jsonb is null or a.attributes @> $2)",
-        )
-        .bind(names)
-        .bind(labels)
-        .fetch_one(&self.pool)
-        .await
-        .map_err(Error::during("count the accounts of a campaign"))?;
-        Ok(accounts.unsigned_abs())
-    }
-
     /// Returns the accounts that `selector` selects, each with unlimited room.
     pub async fn seekers(&self, selector: &AccountSelector, policies: &Policies) -> Result<Vec<Seeker>, Error> {
         let (names, labels) = selection(selector);
@@ -170,5 +134,50 @@ impl Store {
             })
             .collect::<Result<_, sqlx::Error>>()
             .map_err(decode("read the accounts of a campaign"))
+    }
+}
+
+/// The accounts and people that a change concerns.
+enum Counted<'a> {
+    Selected(&'a AccountSelector),
+    /// The accounts with unfinished runs of these campaigns, and the people who leave them.
+    Runs {
+        campaigns: BTreeSet<i32>,
+        exit: bool,
+    },
+}
+
+impl<'a> Counted<'a> {
+    /// Returns `None` for a change that concerns nobody by itself.
+    fn of(change: &Change, desired: &'a Desired, in_force: &'a InForce) -> Option<Self> {
+        let runs = |campaigns, exit| Self::Runs { campaigns, exit };
+        match (change.kind, change.action) {
+            (Kind::Campaign, Action::Cancel) => {
+                Some(runs(in_force.campaigns.get(&change.name).map(|id| id.0).into_iter().collect(), true))
+            }
+            (Kind::Campaign, _) => desired.campaigns.get(&change.name).map(|spec| Self::Selected(&spec.accounts)),
+            (Kind::Sequence, Action::Update) => {
+                let users = desired.campaigns.iter().filter(|(_, spec)| spec.sequence == change.name);
+                Some(runs(users.filter_map(|(name, _)| in_force.campaigns.get(name)).map(|id| id.0).collect(), false))
+            }
+            (Kind::Account, _) => {
+                let trees = [desired, &in_force.desired];
+                let account = trees.into_iter().find_map(|tree| tree.accounts.get(&change.name))?;
+                Some(Self::Selected(&account.accounts))
+            }
+            (Kind::Sequence | Kind::Channel | Kind::Queue | Kind::Notifier | Kind::Defaults, _) => None,
+        }
+    }
+
+    fn row(&self, place: usize) -> Value {
+        match self {
+            Self::Selected(selector) => {
+                let (names, labels) = selection(selector);
+                serde_json::json!({"place": place, "names": names, "labels": labels})
+            }
+            Self::Runs { campaigns, exit } => {
+                serde_json::json!({"place": place, "campaigns": campaigns, "exits": exit})
+            }
+        }
     }
 }

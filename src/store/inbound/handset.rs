@@ -1,7 +1,8 @@
 //! Handsets with several phones: a provider's name for a person may belong to more than one phone that we know.
 //!
 //! The normal form of a phone covers the known numbering plans. The names that a provider reports cover the rest. A
-//! STOP concerns every phone of the handset, in whatever order the names become known.
+//! STOP concerns every phone of the handset, in whatever order the names become known. This module alone says which
+//! phones are one handset: replies, suppressions and imports ask it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,8 @@ pub(in crate::store) type Others = BTreeMap<String, BTreeSet<String>>;
 
 /// The maximum number of phones of a handset. A name of more phones is ignored: a faulty proxy may send one for all.
 pub(super) const MOST: usize = 4;
+/// The maximum number of phones of one look-up.
+const AT_ONCE: usize = 5_000;
 
 /// Returns the other phones of the handsets of `phones`: those with the same name at the provider, and those that the
 /// names themselves spell. One statement.
@@ -25,14 +28,31 @@ pub(in crate::store) async fn others(db: &mut PgConnection, phones: &[&str]) -> 
     others_of(db, phones, true).await
 }
 
+/// As [`others`], a few thousand phones at a time.
+pub(in crate::store) async fn others_of_many(db: &mut PgConnection, phones: &[String]) -> Result<Others, Error> {
+    let mut all = Others::new();
+    for some in phones.chunks(AT_ONCE) {
+        all.extend(others(db, &some.iter().map(String::as_str).collect::<Vec<_>>()).await?);
+    }
+    Ok(all)
+}
+
 /// As [`others`]; `with_left` counts phones that a person has left for another number, in both directions.
-async fn others_of(db: &mut PgConnection, phones: &[&str], with_left: bool) -> Result<Others, Error> {
+pub(super) async fn others_of(db: &mut PgConnection, phones: &[&str], with_left: bool) -> Result<Others, Error> {
     if phones.is_empty() {
         return Ok(Others::new());
     }
+    // A name may be the number itself, in its present form or in that of an older plan.
+    let spelled = |phone: &&str| {
+        let phone = (*phone).to_owned();
+        Phone::trusted(phone.clone()).spellings().into_iter().map(move |name| (phone.clone(), name))
+    };
+    let (spelled, names): (Vec<String>, Vec<String>) = phones.iter().flat_map(spelled).unzip();
     let rows: Vec<(String, String, bool, Option<String>, bool)> = sqlx::query_as(include_str!("handset_others.sql"))
         .bind(phones)
         .bind(i64::try_from(MOST).unwrap_or(i64::MAX) + 1)
+        .bind(spelled)
+        .bind(names)
         .fetch_all(db)
         .await
         .map_err(Error::during("look for other phones of a handset"))?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
-use super::provider_message::{Names, learn_people, stored_name};
+use super::provider_message::{Names, news, save_people, stored_name};
 use super::suppression::Listed;
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{AccountId, CampaignId, Name, Phone, ReferralId, TargetKey, Timestamp};
@@ -67,8 +67,8 @@ impl Store {
     }
 }
 
-/// Records what the provider calls the recipients, and returns their phones. It is the only way to know who says STOP
-/// before a receipt.
+/// Records what the provider calls the recipients, and returns the phones with news. It is the only way to know who says
+/// STOP before a receipt. Names that are known cost one statement.
 async fn learn(tx: &mut PgConnection, outcomes: &[(OutgoingMessage, Outcome)]) -> Result<BTreeSet<String>, Error> {
     let mut named = Names::new();
     for (claimed, outcome) in outcomes {
@@ -76,10 +76,11 @@ async fn learn(tx: &mut PgConnection, outcomes: &[(OutgoingMessage, Outcome)]) -
             named.extend(names.iter().map(|name| (stored_name(name), claimed.phone.as_str().to_owned())));
         }
     }
+    let mut named = news(tx, named).await?;
     // A person may have been erased since the claim.
     let gone = erased::among(tx, &named.iter().map(|(_, phone)| phone.as_str()).collect::<Vec<_>>()).await?;
     named.retain(|(_, phone)| !gone.contains(phone));
-    learn_people(tx, named).await
+    save_people(tx, named).await
 }
 
 /// Moves the targets and returns quota. This is rare: most outcomes change only the message. Returns the refusals that

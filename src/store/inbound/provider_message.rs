@@ -79,9 +79,32 @@ pub(super) async fn learn(tx: &mut PgConnection, known_as: Vec<KnownAs<'_>>) -> 
     learn_people(tx, people).await
 }
 
-/// Records provider names of people, and returns their phones, whether the names are new or not: a process may have died
-/// before it acted on them.
+/// Records those provider names of people that are [`news`], and returns their phones.
 pub(super) async fn learn_people(tx: &mut PgConnection, people: Names<'_>) -> Result<BTreeSet<String>, Error> {
+    let people = news(tx, people).await?;
+    save_people(tx, people).await
+}
+
+/// Returns the names that are not known, or whose handset is suppressed in part: a process may have died before it acted
+/// on them. One statement, and nearly always nothing.
+pub(super) async fn news<'a>(tx: &mut PgConnection, mut people: Names<'a>) -> Result<Names<'a>, Error> {
+    if people.is_empty() {
+        return Ok(people);
+    }
+    let news: Vec<(String, String)> = sqlx::query_as(include_str!("provider_message_news.sql"))
+        .bind(people.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+        .bind(people.iter().map(|(_, phone)| phone.as_str()).collect::<Vec<_>>())
+        .bind(i64::try_from(MOST).unwrap_or(i64::MAX) + 1)
+        .fetch_all(tx)
+        .await
+        .map_err(Error::during("look for new names of people"))?;
+    let news: BTreeSet<(&str, &str)> = news.iter().map(|(name, phone)| (name.as_str(), phone.as_str())).collect();
+    people.retain(|(name, phone)| news.contains(&(*name, phone.as_str())));
+    Ok(people)
+}
+
+/// Records provider names of people, and returns their phones.
+pub(super) async fn save_people(tx: &mut PgConnection, people: Names<'_>) -> Result<BTreeSet<String>, Error> {
     if people.is_empty() {
         return Ok(BTreeSet::new());
     }

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::PgConnection;
 
 use super::failed_receipt::{News, failures, have_effect};
-use super::provider_message;
 use super::provider_message::{KnownAs, stored_name};
 use super::provider_receipt::{Receipt, ReceiptStatus};
+use super::{moved, provider_message};
 use crate::core::domain::{AccountId, CampaignId, MessageKey, Phone, ReferralId, Timestamp};
 use crate::core::lifecycle::message::{State, step};
 use crate::store::columns::{Batch, columns};
@@ -32,6 +32,16 @@ impl Store {
         if receipts.is_empty() {
             return Ok(0);
         }
+        loop {
+            let present = self.at_present(receipts).await?;
+            if let Some(changed) = self.record_receipts(&present, now).await? {
+                return Ok(changed);
+            }
+        }
+    }
+
+    /// Records receipts. Returns `None`, having written nothing, if an import has just moved one of their targets.
+    async fn record_receipts(&self, receipts: &[Receipt], now: Timestamp) -> Result<Option<u64>, Error> {
         let receipts = &*self.meant(receipts).await?;
         let failures = failures(receipts);
         self.suppress_failed(&failures, now).await?;
@@ -43,6 +53,10 @@ impl Store {
         }
         // A message that waits for a retry was certainly not accepted; it is changed under lane locks, in any order.
         let before = lock_handed_over(&mut tx, receipts.iter().map(|receipt| receipt.key)).await?;
+        let missing: Vec<&Receipt> = receipts.iter().filter(|receipt| !before.contains_key(&receipt.key)).collect();
+        if !missing.is_empty() && !moved::find(&mut tx, &missing).await?.is_empty() {
+            return Ok(None);
+        }
         let (mut known, mut known_as) = (before.clone(), Vec::new());
         for receipt in receipts {
             let Some(message) = known.get_mut(&receipt.key).filter(|message| message.is_meant(receipt)) else {
@@ -64,7 +78,7 @@ impl Store {
         let named = provider_message::learn(&mut tx, known_as).await?;
         tx.commit().await.map_err(Error::during("commit receipts"))?;
         self.suppress_known_handsets(&named, now).await?;
-        Ok(known.len() as u64)
+        Ok(Some(known.len() as u64))
     }
 
     /// Returns the certain receipts, and those for messages without an installation id.

@@ -15,7 +15,7 @@ use crate::store::schedule::wake::wake;
 use crate::store::{Error, Store};
 
 /// The source for replies of the person.
-const BY_REPLY: By<'_> = By { source: "reply", actor: None, reason: None };
+pub(super) const BY_REPLY: By<'_> = By { source: "reply", actor: None, reason: None };
 
 /// A message from a person to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,11 +183,16 @@ impl<'a> LatestWords<'a> {
 /// Lifts the suppressions made by a reply, and returns their phones.
 async fn lift(tx: &mut PgConnection, phones: &[&str]) -> Result<Vec<String>, Error> {
     lock_suppression_rows(tx, phones).await?;
-    sqlx::query_scalar("delete from suppression where phone = any($1) and source = 'reply' returning phone")
-        .bind(phones)
-        .fetch_all(tx)
-        .await
-        .map_err(Error::during("lift the suppressions of a STOP"))
+    // The START answers a pending STOP before it had its effects.
+    sqlx::query_scalar(
+        "with lifted as (
+           delete from suppression where phone = any($1) and source = 'reply' returning phone, is_pending)
+         select phone from lifted where not is_pending",
+    )
+    .bind(phones)
+    .fetch_all(tx)
+    .await
+    .map_err(Error::during("lift the suppressions of a STOP"))
 }
 
 /// Lifts the suppressions made by provider refusals with these codes, and returns their phones.

@@ -1,5 +1,7 @@
 //! Suppressions: phones that get no message of any campaign, by the person's word, an operator's, or a list.
 //!
+//! They are in force at once, before the locks of their other effects are free: see [`pending_stop`].
+//!
 //! Locks, in the order of an import: suppressions by phone, then the lanes of all accounts concerned in one pass.
 //! Before both, enrollment is excluded: otherwise a person enrolled during the suppression would be missed.
 
@@ -7,7 +9,7 @@ use std::collections::BTreeSet;
 
 use sqlx::PgConnection;
 
-use super::{confirmation, handset, opt_out, review as hold};
+use super::{confirmation, handset, opt_out, pending_stop, review as hold};
 use crate::core::domain::{AccountId, CampaignId, Phone, ReferralId, TargetKey, Timestamp};
 use crate::core::lifecycle::detail::{Detail, Phones};
 use crate::core::lifecycle::event::EventKind;
@@ -54,23 +56,22 @@ impl Store {
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<Suppressed, Error> {
-        let mut tx = self.pool.begin().await.map_err(Error::during("begin to suppress phones"))?;
-        lock_suppressions(&mut tx).await?;
-        let phones = handset::whole(&mut tx, phones).await?;
-        let mut phones: Vec<&str> = phones.iter().map(Phone::as_str).collect();
-        if matches!(listed, Listed::ByProvider | Listed::ByHandset) {
-            // A provider's report on a hand-over may arrive after the person's erasure.
-            let gone = erased::among(&mut tx, &phones).await?;
-            phones.retain(|phone| !gone.contains(*phone));
-        }
         let source = match listed {
             Listed::ByHand => "operator",
             Listed::InFile => "import",
             Listed::ByProvider | Listed::ByHandset => "channel",
             Listed::ByReply => "reply",
         };
-        let said: Vec<Option<&str>> = vec![None; phones.len()];
         let by = By { source, actor: self.actor(), reason };
+        let mut db = self.pool.acquire().await.map_err(Error::during("look for phones to suppress"))?;
+        let first = concerned(&mut db, phones, listed).await?;
+        drop(db);
+        self.stop_listed_first(&first, by, now).await?;
+        let mut tx = self.pool.begin().await.map_err(Error::during("begin to suppress phones"))?;
+        lock_suppressions(&mut tx).await?;
+        let all = concerned(&mut tx, phones, listed).await?;
+        let phones: Vec<&str> = all.iter().map(Phone::as_str).collect();
+        let said: Vec<Option<&str>> = vec![None; phones.len()];
         let Added { new, kept } = add(&mut tx, (&phones, &said), by, now).await?;
         hold::end(&mut tx, &phones, None).await?;
         let (accounts, _) = accounts_of(&mut tx, &phones, &[]).await?;
@@ -87,6 +88,7 @@ impl Store {
             let event = Event::new(EventKind::Suppressed, self.actor(), detail);
             tell(&mut tx, &[Event { reason, ..event }], now).await?;
         }
+        pending_stop::settle_listed(&mut tx, &first.iter().chain(&all).map(Phone::as_str).collect::<Vec<_>>()).await?;
         tx.commit().await.map_err(Error::during("commit suppressions"))?;
         Ok(Suppressed { added: new.len() as u64, exited })
     }
@@ -111,6 +113,7 @@ impl Store {
             .map_err(Error::during("lift suppressions"))?;
         let mut named: Vec<&str> = lifted.iter().map(String::as_str).collect();
         named.sort_unstable();
+        pending_stop::lift(&mut tx, &phones).await?;
         confirmation::withdraw(&mut tx, &named).await?;
         let (accounts, revived) = accounts_of(&mut tx, &phones, &named).await?;
         lock_lanes(&mut tx, &accounts).await?;
@@ -123,6 +126,17 @@ impl Store {
         tx.commit().await.map_err(Error::during("commit lifted suppressions"))?;
         Ok(lifted.into_iter().map(Phone::trusted).collect())
     }
+}
+
+/// Returns `phones` and the others of their handsets. A provider's report on a hand-over may arrive after the erasure of
+/// a person, who is left out.
+async fn concerned(db: &mut PgConnection, phones: &BTreeSet<Phone>, listed: Listed) -> Result<BTreeSet<Phone>, Error> {
+    let mut phones = handset::whole(db, phones).await?;
+    if matches!(listed, Listed::ByProvider | Listed::ByHandset) {
+        let gone = erased::among(db, &phones.iter().map(Phone::as_str).collect::<Vec<_>>()).await?;
+        phones.retain(|phone| !gone.contains(phone.as_str()));
+    }
+    Ok(phones)
 }
 
 /// The source of a suppression, and the reason for it.
@@ -151,13 +165,22 @@ pub(super) async fn add(
     by: By<'_>,
     now: Timestamp,
 ) -> Result<Added, Error> {
+    let pending: Vec<String> = sqlx::query_scalar(
+        "select phone from suppression where phone = any($1) and is_pending order by phone for update",
+    )
+    .bind(phones)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(Error::during("lock pending suppressions"))?;
     let rows: Vec<(String, bool)> = sqlx::query_as(
         "insert into suppression as s (phone, source, actor, reason, said, suppressed_at)
          select phone, $3, $4, $5, said, $6 from unnest($1::text[], $2::text[]) as u (phone, said) order by phone
          on conflict (phone) do update
-           set source = excluded.source, actor = excluded.actor, reason = excluded.reason
-           where s.source = 'reply' and excluded.source <> 'reply'
-         returning phone, xmax = 0",
+           set source = case when s.source = 'reply' then excluded.source else s.source end,
+               actor = case when s.source = 'reply' then excluded.actor else s.actor end,
+               reason = case when s.source = 'reply' then excluded.reason else s.reason end, is_pending = false
+           where s.is_pending or (s.source = 'reply' and excluded.source <> 'reply')
+         returning phone, xmax = 0 or phone = any($7)",
     )
     .bind(phones)
     .bind(said)
@@ -165,6 +188,7 @@ pub(super) async fn add(
     .bind(by.actor)
     .bind(by.reason)
     .bind(now)
+    .bind(pending)
     .fetch_all(tx)
     .await
     .map_err(Error::during("suppress phones"))?;

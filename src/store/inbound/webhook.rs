@@ -62,7 +62,7 @@ impl Store {
              taken as (
                select id from (select id, sum(bytes) over (order by due_at, id) - bytes as before from due) d
                where before < $4)
-             update webhook w set attempts = w.attempts + 1, due_at = $2 from taken where w.id = taken.id
+             update webhook w set attempts = w.attempts + 1, due_at = $2, is_claimed = true from taken where w.id = taken.id
              returning w.id, w.channel, w.received_at, w.body, w.attempts",
         )
         .bind(now)
@@ -76,6 +76,42 @@ impl Store {
         Ok(claimed)
     }
 
+    /// Returns waiting requests that no process has, the oldest first, except those with an id in `except`. It claims none.
+    pub async fn waiting_webhooks(&self, except: &[i64], now: Timestamp) -> Result<Vec<Webhook>, Error> {
+        sqlx::query_as(
+            "with due as (
+               select id, due_at, octet_length(body) as bytes from webhook where due_at <= $1 and id <> all($2)
+               order by due_at, id limit $3),
+             taken as (
+               select id from (select id, sum(bytes) over (order by due_at, id) - bytes as before from due) d
+               where before < $4)
+             select w.id, w.channel, w.received_at, w.body, w.attempts from taken join webhook w on w.id = taken.id
+             order by w.id",
+        )
+        .bind(now)
+        .bind(except)
+        .bind(AT_ONCE)
+        .bind(BYTES_AT_ONCE)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read waiting webhooks"))
+    }
+
+    /// Makes the requests that other processes claimed wait again, since such a process may have died. If it lives, the
+    /// requests are processed twice, which changes nothing.
+    pub async fn free_webhooks(&self, now: Timestamp) -> Result<u64, Error> {
+        let freed = sqlx::query(
+            "with claimed as materialized (
+               select id from webhook where due_at > $1 and is_claimed order by id for update skip locked)
+             update webhook w set due_at = $1, is_claimed = false from claimed where w.id = claimed.id",
+        )
+        .bind(now)
+        .execute(&self.pool)
+        .await
+        .map_err(Error::during("free the webhooks of other processes"))?;
+        Ok(freed.rows_affected())
+    }
+
     /// Marks requests as processed.
     pub async fn settle_webhooks(&self, settled: &[Processed], now: Timestamp) -> Result<(), Error> {
         sqlx::query(
@@ -84,7 +120,7 @@ impl Store {
                from unnest($1::bigint[], $2::text[], $4::boolean[]) as u (id, error, erase) join webhook w on w.id = u.id
                order by w.id for update of w)
              update webhook w
-             set processed_at = $3, due_at = null, error = u.error, body = case when u.erase then '' else w.body end
+             set processed_at = $3, due_at = null, is_claimed = false, error = u.error, body = case when u.erase then '' else w.body end
              from u where w.id = u.id",
         )
         .bind(settled.iter().map(|one| one.id).collect::<Vec<_>>())
@@ -109,7 +145,7 @@ impl Store {
         let again = (webhook.attempts < ATTEMPTS).then(|| now + FIRST_PAUSE * 2_i32.pow(doublings));
         sqlx::query(
             "update webhook
-             set due_at = $2, error = $3,
+             set due_at = $2, is_claimed = false, error = $3,
                  body = case when $2::timestamptz is null and (erase or $4) then '' else body end
              where id = $1 and processed_at is null",
         )

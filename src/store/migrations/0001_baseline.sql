@@ -126,8 +126,25 @@ create table suppression (
     actor         text,
     reason        text,
     -- The words of the person.
-    said          text
+    said          text,
+    -- It is in force, and its other effects are still to come: targets that leave, counts, the confirmation.
+    is_pending    boolean not null default false
 );
+
+-- STOPs that are in force before the locks of their other effects are free. A row goes with these effects. Nothing here
+-- is unique, so that an insert never waits for another transaction.
+create table pending_stop (
+    id         bigint generated always as identity primary key,
+    -- The inbound message. `listed`: an operator, a provider, or another number of the handset.
+    message_id text not null,
+    phone      text not null,
+    -- By the provider's clock. Null: no message, and no START lifts it.
+    at         timestamptz
+);
+-- The gate and enrollment look for a phone.
+create index pending_stop_phone on pending_stop (phone);
+-- The other effects of a message remove its rows.
+create index pending_stop_message on pending_stop (message_id);
 
 -- People whose reply may mean STOP. The account sends them nothing until somebody has read it.
 create table person_hold (
@@ -417,6 +434,8 @@ create table lease (
     referral_ids bigint[] not null,
     days         smallint[] not null
 );
+-- Maintenance finds the leases that ran out.
+create index lease_until on lease (until);
 
 -- Messages that the sandbox channel was handed, in order. It accepts duplicates, so that a bug becomes visible.
 create table sandbox_message (
@@ -467,7 +486,10 @@ create table provider_stop (
     -- Null: until the provider says otherwise.
     until      timestamptz,
     detail     explained not null,
-    primary key (channel, kind, name, language),
+    -- A restriction with an end stands beside a ban without one, and changes nothing about it. A release ends both.
+    has_end    boolean not null default false,
+    primary key (channel, kind, name, language, has_end),
+    check (has_end or until is null),
     -- Only templates have languages.
     check (language = '' or kind = 'template')
 );
@@ -496,6 +518,8 @@ create table webhook (
     -- When to process it. A process that takes it moves the instant first, which keeps others off. Null: processed, or
     -- given up.
     due_at       timestamptz,
+    -- A process has it until `due_at`. A daemon that starts frees it, because that process may be dead.
+    is_claimed   boolean not null default false,
     processed_at timestamptz,
     -- Why it could not be processed, or which part of it could not be read.
     error        text,
@@ -521,8 +545,8 @@ create table inbound (
     word        text check (word in ('stop', 'start')),
     received_at timestamptz not null
 );
--- A late STOP or START finds the later words of the same person.
-create index inbound_word on inbound (phone, at) where word is not null;
+-- A late STOP or START finds the later words of the same person, and an erasure all messages.
+create index inbound_phone on inbound (phone, at);
 -- Maintenance deletes them after a month.
 create index inbound_received on inbound (received_at);
 
@@ -533,6 +557,8 @@ create table conversation (
     last_inbound_at timestamptz not null,
     primary key (account_id, phone)
 );
+-- An erasure finds the conversations of a person.
+create index conversation_phone on conversation (phone);
 
 -- Our messages by the provider's ids. A reply that quotes one of them thereby names its account and person.
 create table provider_message (
@@ -542,6 +568,21 @@ create table provider_message (
     referral_id bigint not null,
     day         smallint not null
 );
+
+-- Imports, erasures and replies find the messages of a person.
+create index provider_message_person on provider_message (account_id, referral_id);
+
+-- Targets that an import moved to another row of the same person, with their messages. Providers go on to name a message
+-- by the row that it was sent for.
+create table moved_target (
+    account_id  integer not null,
+    campaign_id integer not null,
+    from_id     bigint not null,
+    to_id       bigint not null,
+    primary key (account_id, campaign_id, from_id)
+);
+-- A target may move again.
+create index moved_target_to on moved_target (account_id, campaign_id, to_id);
 
 -- People whom the provider calls otherwise than by the phone that we know: user ids, and other spellings of a number.
 create table alias (

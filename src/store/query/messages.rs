@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Error, Page, Store, Wanted};
+use super::{Error, PAGE, Page, Store, Wanted};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::message::State;
 
@@ -53,14 +53,10 @@ macro_rules! message_columns {
 }
 pub(super) use message_columns;
 
-impl Store {
-    /// Returns messages of `wanted` (campaign, account, referral, message, day) in queueing order, then by account.
-    ///
-    /// With a limit, returns the latest.
-    pub async fn messages(&self, wanted: &Wanted) -> Result<Page<Message>, Error> {
-        let mut tx = self.looking().await?;
-        let state = wanted.message.map(State::as_str);
-        let rows: Vec<Message> = sqlx::query_as(concat!(
+/// The query for messages in queueing order; `$6` is the limit.
+macro_rules! messages_in_order {
+    () => {
+        concat!(
             "with latest as (
                select m.*",
             wanted_messages!(),
@@ -70,17 +66,57 @@ impl Store {
             " from latest m join campaign c on c.id = m.campaign_id join account a on a.id = m.account_id
              join referral r on r.account_id = m.account_id and r.id = m.referral_id
              order by m.queued_at, a.external_id, c.name, r.external_id, m.day"
-        ))
-        .bind(&wanted.campaign)
-        .bind(&wanted.account)
-        .bind(&wanted.referral)
-        .bind(state)
-        .bind(wanted.day)
-        .bind(wanted.limit)
-        .persistent(false)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(Error::during("read the messages"))?;
+        )
+    };
+}
+
+impl Store {
+    /// Passes all messages of `wanted` to `take`, a thousand at a time, in the order of [`Store::messages`], as of one
+    /// snapshot. Ends early when `take` returns false.
+    pub async fn pages_of_messages(
+        &self,
+        wanted: &Wanted,
+        mut take: impl FnMut(Vec<Message>) -> bool,
+    ) -> Result<(), Error> {
+        const OPERATION: &str = "read the messages";
+        let mut tx = self.looking().await?;
+        sqlx::query(concat!("declare page no scroll cursor for ", messages_in_order!()))
+            .bind(&wanted.campaign)
+            .bind(&wanted.account)
+            .bind(&wanted.referral)
+            .bind(wanted.message.map(State::as_str))
+            .bind(wanted.day)
+            .bind(wanted.limit)
+            .persistent(false)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::during(OPERATION))?;
+        loop {
+            let rows: Vec<Message> =
+                sqlx::query_as(PAGE).persistent(false).fetch_all(&mut *tx).await.map_err(Error::during(OPERATION))?;
+            if rows.is_empty() || !take(rows) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Returns messages of `wanted` (campaign, account, referral, message, day) in queueing order, then by account.
+    ///
+    /// With a limit, returns the latest.
+    pub async fn messages(&self, wanted: &Wanted) -> Result<Page<Message>, Error> {
+        let mut tx = self.looking().await?;
+        let state = wanted.message.map(State::as_str);
+        let rows: Vec<Message> = sqlx::query_as(messages_in_order!())
+            .bind(&wanted.campaign)
+            .bind(&wanted.account)
+            .bind(&wanted.referral)
+            .bind(state)
+            .bind(wanted.day)
+            .bind(wanted.limit)
+            .persistent(false)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(Error::during("read the messages"))?;
         if !Page::is_full(&rows, wanted.limit) {
             return Ok(Page::new(rows, None));
         }

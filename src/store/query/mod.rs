@@ -85,6 +85,9 @@ impl<T> Page<T> {
     }
 }
 
+/// The number of rows that a cursor returns at a time.
+const PAGE: &str = "fetch 1000 from page";
+
 impl Store {
     /// Begins a read-only transaction in which all statements see one snapshot.
     pub(super) async fn looking(&self) -> Result<Transaction<'static, Postgres>, Error> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 
 use super::questions::{Asked, questions};
-use super::{Error, Page, Store, Wanted};
+use super::{Error, PAGE, Page, Store, Wanted};
 use crate::core::dispatch::gate;
 use crate::core::dispatch::gate::{Question, Verdict};
 use crate::core::dispatch::program::Program;
@@ -99,6 +99,11 @@ impl TargetRow {
         self.due_at.is_some_and(|due| due <= now)
     }
 
+    /// Returns true if the gate may hold the target back now.
+    fn is_asked(&self, now: Timestamp) -> bool {
+        self.is_due(now) || (self.waits() && self.may_be_held)
+    }
+
     pub(super) fn waits(&self) -> bool {
         self.due_at.is_some()
     }
@@ -141,11 +146,64 @@ macro_rules! wanted_targets {
     };
 }
 
+/// The query for targets in order; `$5` is the limit.
+macro_rules! targets_in_order {
+    () => {
+        concat!(
+            "with these as (select t.*",
+            wanted_targets!(),
+            ")
+             select t.account_id, t.campaign_id, t.referral_id, c.name as campaign, a.external_id as account,
+                    r.external_id as referral, r.name, r.phone, t.day, t.state, t.exit_reason, t.due_at,
+                    r.consent is null or exists (select from person_hold h
+                        where h.account_id in (t.account_id, 0) and h.phone = r.phone) as may_be_held
+             from these t join campaign c on c.id = t.campaign_id join account a on a.id = t.account_id
+             join referral r on r.account_id = t.account_id and r.id = t.referral_id
+             order by c.name, a.external_id, c.id desc, t.due_at nulls last, r.external_id limit $5"
+        )
+    };
+}
+
+const OPERATION: &str = "read the targets";
+
 impl Store {
+    /// Passes all targets of `wanted` to `take`, a thousand at a time, in the order of [`Store::targets`], as of one
+    /// snapshot. Ends early when `take` returns false.
+    pub async fn pages_of_targets(
+        &self,
+        program: &Program,
+        wanted: &Wanted,
+        now: Timestamp,
+        mut take: impl FnMut(Vec<Target>) -> bool,
+    ) -> Result<(), Error> {
+        let mut tx = self.looking().await?;
+        sqlx::query(concat!("declare page no scroll cursor for ", targets_in_order!()))
+            .bind(&wanted.campaign)
+            .bind(&wanted.account)
+            .bind(&wanted.referral)
+            .bind(wanted.standing.map(Standing::as_str))
+            .bind(wanted.limit)
+            .persistent(false)
+            .execute(&mut *tx)
+            .await
+            .map_err(Error::during(OPERATION))?;
+        loop {
+            let rows: Vec<TargetRow> =
+                sqlx::query_as(PAGE).persistent(false).fetch_all(&mut *tx).await.map_err(Error::during(OPERATION))?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let targets = with_questions(&mut tx, program, rows, |row| row.is_asked(now), now).await?;
+            if !take(targets.into_iter().map(|(_, target, _)| target).collect()) {
+                return Ok(());
+            }
+        }
+    }
+
     /// Returns targets of `wanted` (campaign, account, referral, standing) by campaign and account, earliest due first.
     pub async fn targets(&self, program: &Program, wanted: &Wanted, now: Timestamp) -> Result<Page<Target>, Error> {
         let mut tx = self.looking().await?;
-        let is_asked = |row: &TargetRow| row.is_due(now) || (row.waits() && row.may_be_held);
+        let is_asked = |row: &TargetRow| row.is_asked(now);
         let rows: Vec<Target> = targets_asked(&mut tx, program, wanted, is_asked, now)
             .await?
             .into_iter()
@@ -165,27 +223,27 @@ pub(super) async fn targets_asked(
     asked: impl Fn(&TargetRow) -> bool,
     now: Timestamp,
 ) -> Result<Vec<(TargetKey, Target, Option<Asked>)>, Error> {
-    let rows: Vec<TargetRow> = sqlx::query_as(concat!(
-        "with these as (select t.*",
-        wanted_targets!(),
-        ")
-         select t.account_id, t.campaign_id, t.referral_id, c.name as campaign, a.external_id as account,
-                r.external_id as referral, r.name, r.phone, t.day, t.state, t.exit_reason, t.due_at,
-                r.consent is null or exists (select from person_hold h
-                    where h.account_id in (t.account_id, 0) and h.phone = r.phone) as may_be_held
-         from these t join campaign c on c.id = t.campaign_id join account a on a.id = t.account_id
-         join referral r on r.account_id = t.account_id and r.id = t.referral_id
-         order by c.name, a.external_id, c.id desc, t.due_at nulls last, r.external_id limit $5"
-    ))
-    .bind(&wanted.campaign)
-    .bind(&wanted.account)
-    .bind(&wanted.referral)
-    .bind(wanted.standing.map(Standing::as_str))
-    .bind(wanted.limit)
-    .persistent(false)
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(Error::during("read the targets"))?;
+    let rows: Vec<TargetRow> = sqlx::query_as(targets_in_order!())
+        .bind(&wanted.campaign)
+        .bind(&wanted.account)
+        .bind(&wanted.referral)
+        .bind(wanted.standing.map(Standing::as_str))
+        .bind(wanted.limit)
+        .persistent(false)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during(OPERATION))?;
+    with_questions(tx, program, rows, asked, now).await
+}
+
+/// Adds the gate's questions to `rows`, as [`targets_asked`].
+async fn with_questions(
+    tx: &mut PgConnection,
+    program: &Program,
+    rows: Vec<TargetRow>,
+    asked: impl Fn(&TargetRow) -> bool,
+    now: Timestamp,
+) -> Result<Vec<(TargetKey, Target, Option<Asked>)>, Error> {
     let keys = rows.iter().filter(|row| asked(row)).map(TargetRow::key).collect();
     let mut questions = questions(tx, program, keys, now).await?;
     let target = |row: TargetRow| {
@@ -194,7 +252,7 @@ pub(super) async fn targets_asked(
         let hold = hold(asked.as_ref().map(|asked| &asked.now), is_due);
         Ok((key, row.target(hold)?, asked))
     };
-    rows.into_iter().map(target).collect::<Result<_, sqlx::Error>>().map_err(decode("read the targets"))
+    rows.into_iter().map(target).collect::<Result<_, sqlx::Error>>().map_err(decode(OPERATION))
 }
 
 async fn count(tx: &mut PgConnection, wanted: &Wanted) -> Result<i64, Error> {

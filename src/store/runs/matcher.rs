@@ -21,7 +21,9 @@ macro_rules! conditions {
             NotCurrent "not-current" "r.is_current";
             Paid "paid" "$8::boolean is not false or r.paid_at is null";
             NotPaid "not-paid" "$8::boolean is not true or r.paid_at is not null";
-            Suppressed "suppressed" "not exists (select from suppression s where s.phone = r.phone)";
+            Suppressed "suppressed"
+                "not exists (select from suppression s where s.phone = r.phone)
+                 and not exists (select from pending_stop s where s.phone = r.phone)";
             ConsentMissing "consent-missing" "$7 or r.consent is not null";
             OptedOut "opted-out" "r.consent is distinct from 'opted_out'";
             AlreadyTarget "already-target"

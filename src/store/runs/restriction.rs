@@ -90,13 +90,13 @@ impl Row {
 }
 
 /// Reads restrictions; for templates also lifted ones, since the latest report on one language or on all languages
-/// counts. The names of numbers are not read yet.
+/// counts. A restriction that is over by itself lifts no other one. The names of numbers are not read yet.
 pub(super) async fn read(tx: &mut PgConnection, now: Timestamp) -> Result<Restrictions, Error> {
     const OPERATION: &str = "read the restrictions of providers";
     let rows: Vec<Row> = sqlx::query_as(
         "select channel, kind, name, language, said_at, stops as is_stopped, until, detail
          from (select *, is_stopped and coalesce(until > $1, true) as stops from provider_stop) s
-         where stops or kind = 'template' order by channel, kind, name, language",
+         where stops or (kind = 'template' and not is_stopped) order by channel, kind, name, language, has_end",
     )
     .bind(now)
     .fetch_all(tx)
@@ -132,27 +132,32 @@ pub(super) async fn know(tx: &mut PgConnection, stops: &mut Restrictions, number
 }
 
 /// Saves the latest of `reported` for each subject, and schedules a look at affected runs. A report older than the saved
-/// one changes nothing; of two with the same time, the one that restricts counts.
+/// one changes nothing; of two with the same time, the one that restricts counts. A restriction with an end and one
+/// without are saved apart, so that neither shortens nor lifts the other; a release ends both.
 pub(in crate::store) async fn note(
     tx: &mut PgConnection,
     reported: &[&Restriction],
     (resources, senders): (&SendResources, &Senders),
     now: Timestamp,
 ) -> Result<(), Error> {
-    let mut last: BTreeMap<(&str, &Subject), &Restriction> = BTreeMap::new();
+    let mut last: BTreeMap<(&str, &Subject, bool), &Restriction> = BTreeMap::new();
     for stop in reported {
-        let known = last.entry((&stop.channel, &stop.subject)).or_insert(stop);
-        if (known.said_at, known.is_stopped) < (stop.said_at, stop.is_stopped) {
-            *known = stop;
+        for has_end in [false, true].into_iter().filter(|has_end| !stop.is_stopped || stop.until.is_some() == *has_end)
+        {
+            let known = last.entry((&stop.channel, &stop.subject, has_end)).or_insert(stop);
+            if (known.said_at, known.is_stopped) < (stop.said_at, stop.is_stopped) {
+                *known = stop;
+            }
         }
     }
     if last.is_empty() {
         return Ok(());
     }
-    let stops: Vec<&Restriction> = last.into_values().collect();
+    let stops: Vec<&Restriction> = last.values().copied().collect();
     let affected = Affected::by(&stops, (resources, senders), tx).await?;
     affected.lock(tx).await?;
-    save(tx, &stops, &affected.using).await?;
+    let rows: Vec<(&Restriction, bool)> = last.iter().map(|((.., has_end), stop)| (*stop, *has_end)).collect();
+    save(tx, &rows, &affected.using).await?;
     affected.look_again(tx, now).await
 }
 
@@ -160,9 +165,10 @@ pub(in crate::store) async fn note(
 /// unidentified one of a campaign that uses it.
 async fn save(
     tx: &mut PgConnection,
-    stops: &[&Restriction],
+    stops: &[(&Restriction, bool)],
     using: &BTreeSet<(&str, CampaignId)>,
 ) -> Result<(), Error> {
+    let (stops, have_ends): (Vec<&Restriction>, Vec<bool>) = stops.iter().copied().unzip();
     let columns: Vec<(&str, &str, &str)> = stops.iter().map(|stop| columns(&stop.subject)).collect();
     sqlx::query(include_str!("restriction_save.sql"))
         .bind(stops.iter().map(|stop| stop.channel.as_str()).collect::<Vec<_>>())
@@ -171,6 +177,7 @@ async fn save(
         .bind(columns.iter().map(|column| column.2).collect::<Vec<_>>())
         .bind(stops.iter().map(|stop| stop.said_at).collect::<Vec<_>>())
         .bind(stops.iter().map(|stop| stop.is_stopped).collect::<Vec<_>>())
+        .bind(have_ends)
         .bind(stops.iter().map(|stop| stop.until).collect::<Vec<_>>())
         .bind(stops.iter().map(|stop| Json(&stop.detail)).collect::<Vec<_>>())
         .bind(using.iter().map(|(template, _)| *template).collect::<Vec<_>>())

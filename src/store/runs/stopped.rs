@@ -20,33 +20,34 @@ pub struct RestrictedRun {
     pub runs: i64,
 }
 
-/// The id of the last event, and a [`RestrictedRun`] or nothing.
-type Row = (i64, Option<String>, Option<Json<Detail>>, Option<i64>);
+/// The snapshot of the read, and a [`RestrictedRun`] or nothing.
+type Row = (String, Option<String>, Option<Json<Detail>>, Option<i64>);
 
 impl Store {
-    /// Returns the runs paused for a problem after the event with this id, and the id of the last event; `None` counts
-    /// nothing that happened before this call.
-    pub async fn stopped_since(&self, event: Option<i64>) -> Result<(i64, Vec<RestrictedRun>), Error> {
+    /// Returns the runs paused for a problem that were not visible in the snapshot `seen`, and the present snapshot; `None`
+    /// counts nothing that happened before this call.
+    ///
+    /// Each event counts once: events get their numbers before their transactions commit, and these commit in any order.
+    pub async fn stopped_since(&self, seen: Option<&str>) -> Result<(String, Vec<RestrictedRun>), Error> {
         let rows: Vec<Row> = sqlx::query_as(
-            "select last.id, s.reason, s.detail, s.runs
-             from (select coalesce(max(id), 0) as id from event) last
-             left join lateral (
+            "select pg_current_snapshot()::text, s.reason, s.detail, s.runs
+             from (select) here left join lateral (
                select e.reason, e.detail, count(*) as runs from event e
-               where e.id > coalesce($1, last.id) and e.id <= last.id and e.kind = 'run-phase' and e.after = 'paused'
-                 and e.reason = any($2)
+               where e.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(e.xid, $1::pg_snapshot)
+                 and e.kind = 'run-phase' and e.after = 'paused' and e.reason = any($2)
                group by 1, 2 order by 3 desc, 1, 2 limit $3) s on true",
         )
-        .bind(event)
+        .bind(seen)
         .bind(REASONS.map(Reason::as_str))
         .bind(MOST)
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during("read why runs stopped"))?;
-        let last = rows.first().map_or(0, |row| row.0);
+        let present = rows.first().map(|row| row.0.clone()).unwrap_or_default();
         let stopped = |(_, reason, detail, runs): Row| {
             let Json(detail) = detail?;
             Some(RestrictedRun { reason: reason?, detail, runs: runs? })
         };
-        Ok((last, rows.into_iter().filter_map(stopped).collect()))
+        Ok((present, rows.into_iter().filter_map(stopped).collect()))
     }
 }

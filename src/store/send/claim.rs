@@ -16,6 +16,7 @@ use crate::core::dispatch::program::Program;
 use crate::core::domain::AccountId;
 use crate::store::conversation;
 use crate::store::generation::in_force;
+use crate::store::inbound::pending_stop;
 use crate::store::rows::decode;
 use crate::store::{Error, Store};
 
@@ -38,13 +39,28 @@ impl Store {
     /// moves the target to its next day, and makes the attempt durable.
     ///
     /// That transaction also reads payment, consent and suppression. A message that was claimed before and may have
-    /// left is never claimed again.
+    /// left is never claimed again. If one of the people says STOP meanwhile, the claim starts again.
     pub async fn claim(&self, program: &Program, batch: Batch, span: Span, terms: Terms<'_>) -> Result<Claim, Error> {
+        loop {
+            if let Some(claim) = self.claim_once(program, batch, span, terms).await? {
+                return Ok(claim);
+            }
+        }
+    }
+
+    /// Makes a claim. Returns `None`, having written nothing, if one of its people said STOP meanwhile.
+    async fn claim_once(
+        &self,
+        program: &Program,
+        batch: Batch,
+        span: Span,
+        terms: Terms<'_>,
+    ) -> Result<Option<Claim>, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin a claim"))?;
         let lanes = claim_lanes(&mut tx, program, batch.lanes, span, terms.busy).await?;
-        let Some(lanes) = lanes else { return Ok(Claim { stale: true, ..Claim::default() }) };
+        let Some(lanes) = lanes else { return Ok(Some(Claim { stale: true, ..Claim::default() })) };
         if lanes.is_empty() {
-            return Ok(Claim::default());
+            return Ok(Some(Claim::default()));
         }
         let runs = active_runs(&mut tx, &lanes).await?;
         let (asked, passed_over) = Asked::of(&lanes, &runs, program, batch);
@@ -64,8 +80,13 @@ impl Store {
             message.channel.as_ref().is_some_and(|channel| program.conversational.contains(channel))
         };
         conversation::mark(&mut tx, messages.iter_mut().filter(asks).collect()).await?;
+        let phones: Vec<&str> = messages.iter().map(|message| message.phone.as_str()).collect();
+        if !phones.is_empty() && !pending_stop::is_none_of(&mut tx, &phones).await? {
+            tx.rollback().await.map_err(Error::during("undo a claim"))?;
+            return Ok(None);
+        }
         tx.commit().await.map_err(Error::during("commit a claim"))?;
-        Ok(Claim { messages, lanes: selections.len(), passed_over: passed_over.len(), crowd, stale: false })
+        Ok(Some(Claim { messages, lanes: selections.len(), passed_over: passed_over.len(), crowd, stale: false }))
     }
 }
 

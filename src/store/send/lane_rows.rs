@@ -50,7 +50,8 @@ macro_rules! candidate_columns {
     () => {
         "t.account_id, t.campaign_id, t.referral_id, t.day, t.due_at, t.failed_days, r.phone, r.dialled, r.email,
          r.paid_at, r.consent,
-         exists (select from suppression s where s.phone = r.phone) as suppressed,
+         exists (select from suppression s where s.phone = r.phone)
+           or exists (select from pending_stop s where s.phone = r.phone) as suppressed,
          exists (select from person_hold h where h.account_id in (t.account_id, 0) and h.phone = r.phone) as near_opt_out,
          w.last_written_on, coalesce(w.attempted, false) as attempted"
     };

@@ -1,9 +1,14 @@
 //! Messages handed to the sandbox channel.
 
+use std::time::Duration;
+
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::{AccountId, CampaignId, ReferralId, Timestamp};
 use crate::store::columns::{Batch, columns};
 use crate::store::{Error, Store};
+
+/// The wait for a database connection. It is much shorter than the time that a hand-over may take.
+const WAIT: Duration = Duration::from_secs(5);
 
 columns! {
     /// A message handed over.
@@ -26,8 +31,14 @@ const ACCEPT: Batch<SandboxRow<'_>> = Batch::of(
 );
 
 impl Store {
-    /// Records a batch of hand-overs. Returns their new ids, in the same order.
-    pub async fn sandbox_accept(&self, messages: &[OutgoingMessage], now: Timestamp) -> Result<Vec<i64>, Error> {
+    /// Records a batch of hand-overs. Returns their new ids, in the same order, or `None` if no connection was free: then
+    /// certainly nothing was recorded.
+    pub async fn sandbox_accept(
+        &self,
+        messages: &[OutgoingMessage],
+        now: Timestamp,
+    ) -> Result<Option<Vec<i64>>, Error> {
+        let Ok(Ok(mut db)) = tokio::time::timeout(WAIT, self.pool.acquire()).await else { return Ok(None) };
         let rows = messages.iter().map(|message| SandboxRow {
             account_id: message.key.target.account,
             campaign_id: message.key.target.campaign,
@@ -36,7 +47,7 @@ impl Store {
             phone: message.phone.dialled(),
             text: message.content.text.as_str(),
         });
-        let accepted = ACCEPT.query_scalar(rows).bind(now).fetch_all(&self.pool).await;
-        accepted.map_err(Error::during("hand messages to the sandbox"))
+        let accepted = ACCEPT.query_scalar(rows).bind(now).fetch_all(&mut *db).await;
+        accepted.map(Some).map_err(Error::during("hand messages to the sandbox"))
     }
 }

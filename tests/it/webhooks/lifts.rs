@@ -145,3 +145,54 @@ async fn whoever_resumes_a_channel_waits_for_whoever_moves_runs_on() {
     assert_eq!(house.stopped().await, NONE);
     house.close().await;
 }
+
+fn banned(state: &str) -> Value {
+    json!({"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": state}})
+}
+
+/// A restriction that ends at this minute after seven.
+fn restricted(until: i64) -> Value {
+    let kind = "RESTRICTED_BIZ_INITIATED_MESSAGING";
+    let info = json!([{"restriction_type": kind, "expiration": 1_796_022_000 + 60 * until}]);
+    json!({"event": "ACCOUNT_RESTRICTION", "restriction_info": info})
+}
+
+const ALL: [&str; 3] = ["c a1 channel-unhealthy", "c a2 channel-unhealthy", "d a1 channel-unhealthy"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restriction_with_an_end_neither_lifts_nor_shortens_a_ban_in_whatever_order_they_come() {
+    // Minutes after seven at which they happened, in the order in which they come; the restriction ends at 8:05.
+    for order in [[(1, "ban"), (2, "restriction")], [(2, "restriction"), (1, "ban")], [(1, "restriction"), (2, "ban")]]
+    {
+        let mut house = house().await;
+        for (minute, what) in order {
+            let value = if what == "ban" { banned("DISABLE") } else { restricted(65) };
+            house.told(minute, "account_update", &value).await;
+        }
+        assert_eq!(house.stopped().await[..3], ALL, "{order:?}");
+        house.at("2026-11-30T09:00:00Z").await;
+        house.world.settle().await;
+        assert_eq!(house.stopped().await[..3], ALL, "{order:?}");
+        house.told(90, "account_update", &banned("REINSTATE")).await;
+        assert_eq!(house.stopped().await, NONE, "{order:?}");
+        house.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_ends_a_restriction_and_a_ban_and_a_later_restriction_stays() {
+    let mut house = house().await;
+    house.told(1, "account_update", &banned("DISABLE")).await;
+    house.told(2, "account_update", &restricted(65)).await;
+    house.told(3, "account_update", &banned("REINSTATE")).await;
+    assert_eq!(house.stopped().await, NONE);
+    // A ban of before the release comes late, and a restriction of after it does too.
+    house.told(0, "account_update", &banned("DISABLE")).await;
+    assert_eq!(house.stopped().await, NONE);
+    house.told(4, "account_update", &restricted(65)).await;
+    assert_eq!(house.stopped().await[..3], ALL);
+    house.at("2026-11-30T09:00:00Z").await;
+    house.world.settle().await;
+    assert_eq!(house.stopped().await, NONE);
+    house.close().await;
+}

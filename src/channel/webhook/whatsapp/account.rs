@@ -75,11 +75,16 @@ fn account(entry: Node<'_>, value: Node<'_>) -> Option<ReportedValue> {
     let kinds = restrictions.iter().map(|one| one.kind.as_str()).collect::<Vec<_>>().join(", ");
     let violation = value.get("violation_info").text("violation_type");
     let kinds = Some(kinds).filter(|kinds| !kinds.is_empty());
-    let detail = joined([kinds, violation, banned, alert.text("alert_description")]);
+    let (client, partner) = (value.get("waba_info"), value.get("partner_client_certification_info"));
+    let owner = client.text("owner_business_id").map(|id| format!("of the business {id}"));
+    let status = partner.text("status");
+    let detail = joined([kinds, violation, banned, alert.text("alert_description"), owner, status]);
     // One number may change hands while the other numbers of its account go on.
     let number = value.id("phone_number").filter(|_| matches!(&*event, "ACCOUNT_OFFBOARDED" | "ACCOUNT_RECONNECTED"));
+    // A notice to a partner comes from the partner's own account, and names the one that it concerns.
+    let concerned = client.id("waba_id").or_else(|| partner.id("client_business_id"));
     let subject = number.map_or_else(
-        || NoticeSubject::Account { id: entry.id("id") },
+        || NoticeSubject::Account { id: concerned.or_else(|| entry.id("id")) },
         |shown| NoticeSubject::Number { number: Some(digits(&shown)) },
     );
     Some(ReportedValue { subject, event, detail, meaning })
@@ -209,6 +214,25 @@ mod tests {
         );
         let banned = json!({"event": "DISABLED_UPDATE", "phone_number": "237600000000", "ban_info": {"waba_ban_state": "REINSTATE"}});
         assert_eq!(read(&banned), (NoticeSubject::Account { id: Some("waba".to_owned()) }, Meaning::Lift));
+    }
+
+    #[test]
+    fn a_notice_to_a_partner_names_the_account_that_it_concerns() {
+        let client = json!({"waba_id": "client", "owner_business_id": "owner"});
+        for event in ["PARTNER_ADDED", "PARTNER_REMOVED", "PARTNER_APP_INSTALLED", "PARTNER_APP_UNINSTALLED"] {
+            let subject = NoticeSubject::Account { id: Some("client".to_owned()) };
+            assert_eq!(
+                notices("account_update", &json!({"event": event, "waba_info": client})),
+                [(subject, event.to_owned(), Some("of the business owner".to_owned()))]
+            );
+        }
+        let event = "PARTNER_CLIENT_CERTIFICATION_STATUS_UPDATE";
+        let certified = json!({"event": event,
+                               "partner_client_certification_info": {"client_business_id": 77, "status": "APPROVED"}});
+        let subject = NoticeSubject::Account { id: Some("77".to_owned()) };
+        assert_eq!(notices("account_update", &certified), [(subject, event.to_owned(), Some("APPROVED".to_owned()))]);
+        let bare = notices("account_update", &json!({"event": "PARTNER_ADDED"}));
+        assert_eq!(bare[0].0, NoticeSubject::Account { id: Some("waba".to_owned()) });
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Duplicate rows of a person: chooses the primary row.
 //!
 //! Rows of one account with one phone are one person, and the newest registration is primary. When another row becomes
-//! primary, the person's targets and messages move to it, so that no sequence starts again at day 1.
+//! primary, the person's targets and messages move to it, so that no sequence starts again at day 1. Receipts find a moved
+//! message by the row for which it was sent.
 //!
 //! A row with a message in flight stays primary and keeps that target, because the outcome refers to it. The next
 //! import merges the rest, as it does for a target enrolled during this one. Claims lock their targets, so none begins
@@ -82,7 +83,16 @@ const FOLD: &str = "create temp table folded on commit drop as
 const MOVE: &str = "update message m set referral_id = f.primary_id from folded f
     where f.moves and m.account_id = f.account_id and m.referral_id = f.referral_id and m.campaign_id = f.campaign_id;
     update target t set referral_id = f.primary_id from folded f
-    where f.moves and t.account_id = f.account_id and t.campaign_id = f.campaign_id and t.referral_id = f.referral_id";
+    where f.moves and t.account_id = f.account_id and t.campaign_id = f.campaign_id and t.referral_id = f.referral_id;
+    update provider_message p set referral_id = f.primary_id from folded f
+    where f.moves and p.account_id = f.account_id and p.referral_id = f.referral_id and p.campaign_id = f.campaign_id;
+    update moved_target v set to_id = f.primary_id from folded f
+    where f.moves and v.account_id = f.account_id and v.campaign_id = f.campaign_id and v.to_id = f.referral_id;
+    insert into moved_target (account_id, campaign_id, from_id, to_id)
+    select account_id, campaign_id, referral_id, primary_id from folded where moves
+    on conflict (account_id, campaign_id, from_id) do update set to_id = excluded.to_id;
+    delete from moved_target v using folded f
+    where v.account_id = f.account_id and v.campaign_id = f.campaign_id and v.to_id = f.primary_id and v.from_id = v.to_id";
 
 /// Ends the doubled targets. Their retries are never attempted again.
 const END: &str = "with gone as (

@@ -11,6 +11,7 @@ use crate::core::domain::{
 use crate::store::Error;
 use crate::store::facts::erased::reject;
 use crate::store::facts::{paid, payment};
+use crate::store::inbound::handset;
 use crate::store::lock::lock_lanes_of_import;
 use crate::store::schedule::wake::wake;
 
@@ -146,14 +147,9 @@ const STOPPED: &str = "create temp table stopped on commit drop as
     where consent = 'opted_out' and not exists (select from referral r where r.external_id = s.external_id)";
 
 /// Suppresses opt-outs. Rows are in phone order, as for replies: transactions that lock phones in opposite orders
-/// deadlock. An opt-out concerns every known phone of the handset.
+/// deadlock.
 const SUPPRESS: &str = "insert into suppression (phone, source, suppressed_at)
-    select phone, 'import', $1 from stopped
-    union
-    select o.phone, 'import', $1 from stopped s
-    join alias a on a.phone = s.phone join alias o on o.id = a.id
-    where (select count(*) from (select from alias n where n.id = a.id limit 5) named) < 5
-    order by phone on conflict (phone) do nothing";
+    select distinct phone, 'import', $1::timestamptz from stopped order by phone on conflict (phone) do nothing";
 
 /// Merges the staged rows, and hears the signals of refused ones.
 pub(super) async fn merge(
@@ -184,6 +180,7 @@ pub(super) async fn merge(
     let changed = by_account(tx, UPDATE, "update referrals").await?;
     let inserted = by_account(tx, INSERT, "insert referrals").await?;
     let concerned = signal::gather(tx, &signals, age.as_of).await?;
+    add_handsets(tx).await?;
     sqlx::query(SUPPRESS)
         .persistent(false)
         .bind(now)
@@ -211,6 +208,27 @@ pub(super) async fn merge(
     let (inserted, updated) = (total(&inserted), total(&changed) + differing);
     let unchanged = staged - inserted - updated - rejected.len() as u64;
     Ok(Merged { inserted, updated, unchanged, rejected, heard: heard.rows })
+}
+
+/// Adds the other phones of their handsets to the phones that opted out.
+async fn add_handsets(tx: &mut PgConnection) -> Result<(), Error> {
+    const OPERATION: &str = "find other phones of people who opted out";
+    let phones: Vec<String> = sqlx::query_scalar("select distinct phone from stopped")
+        .persistent(false)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(Error::during(OPERATION))?;
+    let others = handset::others_of_many(tx, &phones).await?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("insert into stopped select unnest($1::text[])")
+        .persistent(false)
+        .bind(others.into_values().flatten().collect::<Vec<_>>())
+        .execute(tx)
+        .await
+        .map(drop)
+        .map_err(Error::during(OPERATION))
 }
 
 #[derive(sqlx::FromRow)]

@@ -22,11 +22,13 @@ use crate::store::Error;
 use crate::store::columns::{Batch, columns};
 use crate::store::event::{Event, tell};
 use crate::store::facts::erased;
+use crate::store::inbound::handset;
 
 const CREATE: &str = "create temp table signal (line bigint not null, external_id text, account_id integer, phone text,
         opted_out boolean not null, paid_at timestamptz, unreadable text, as_of timestamptz not null) on commit drop;
     create temp table concerned (line bigint not null, account_id integer not null, id bigint not null,
-        phone text not null, sure boolean not null) on commit drop";
+        phone text not null, sure boolean not null) on commit drop;
+    create temp table handset (phone text not null, other text not null) on commit drop";
 
 columns! {
     struct SignalRow<'a> {
@@ -52,6 +54,10 @@ const LOAD: Batch<SignalRow<'_>> = Batch::of(
 const DROP: &str = "delete from signal s using referral r
     where r.external_id = s.external_id and (r.erased_at is not null or s.as_of < r.as_of);
     analyze signal";
+
+/// The phones of signals, and those of the stored referrals with their ids.
+const PHONES: &str = "select phone from signal where phone is not null
+    union select r.phone from signal s join referral r on r.external_id = s.external_id";
 
 const CONCERNED: &str = concat!(include_str!("signal_concerned.sql"), "; analyze concerned");
 
@@ -140,9 +146,28 @@ pub(super) async fn gather(tx: &mut PgConnection, signals: &[Signal], as_of: Tim
     let loaded = LOAD.query(rows).persistent(false).execute(&mut *tx).await;
     loaded.map_err(Error::during("load the signals of refused rows"))?;
     run(tx, DROP, "leave out signals that are too old").await?;
+    load_handsets(tx).await?;
     run(tx, CONCERNED, "find people of refused rows").await?;
     run(tx, STOP, "find opt-outs in refused rows").await?;
     Ok(true)
+}
+
+/// Loads the other phones of the handsets of these people.
+async fn load_handsets(tx: &mut PgConnection) -> Result<(), Error> {
+    const OPERATION: &str = "find other phones of people of refused rows";
+    let phones: Vec<String> =
+        sqlx::query_scalar(PHONES).persistent(false).fetch_all(&mut *tx).await.map_err(Error::during(OPERATION))?;
+    let others = handset::others_of_many(tx, &phones).await?;
+    let pairs = others.iter().flat_map(|(phone, others)| others.iter().map(move |other| (phone, other)));
+    let (phones, others): (Vec<&String>, Vec<&String>) = pairs.unzip();
+    sqlx::query("insert into handset select * from unnest($1::text[], $2::text[])")
+        .persistent(false)
+        .bind(phones)
+        .bind(others)
+        .execute(tx)
+        .await
+        .map(drop)
+        .map_err(Error::during(OPERATION))
 }
 
 /// Records the consent withdrawn and the payments of refused rows, and holds people whose row is not clear. It runs after

@@ -47,6 +47,11 @@ impl Via {
 }
 
 impl InboundMessage {
+    /// Returns true if the message asks for no more messages.
+    pub fn is_stop(&self) -> bool {
+        self.word() == Reply::Stop
+    }
+
     /// Returns the meaning of the message. In a group, a STOP may be meant for others, so it needs review, and a START is
     /// no consent.
     pub(super) fn word(&self) -> Reply {

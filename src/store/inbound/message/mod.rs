@@ -1,11 +1,16 @@
 //! Inbound messages: identifies the sender and the account, and acts on the request. Repeated messages are ignored,
 //! whatever their source.
 //!
+//! STOPs come first of all, without waiting: see [`pending_stop`]. The other effects of the batch follow in one
+//! transaction.
+//!
 //! Locks: suppressions first, exclusive if the batch changes them and shared otherwise; then inbound messages and
 //! conversations, each in key order; then the locks of replies; last the provider names of people.
 
+mod at_once;
 mod doubt;
 pub(in crate::store) mod incoming;
+mod later;
 mod sender;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +19,10 @@ use sqlx::PgConnection;
 
 use self::incoming::{InboundMessage, Via};
 use self::sender::Who;
-use super::confirmation;
 use super::confirmation::OptedOut;
 use super::provider_message::learn_people;
 use super::reply::{Heard, ReadReply, act_on};
+use super::{confirmation, handset, pending_stop};
 use crate::core::consent::Reply;
 use crate::core::domain::{AccountId, Phone, Timestamp};
 use crate::store::lock::{lock_suppressions, share_suppressions};
@@ -58,6 +63,7 @@ impl Store {
         if all.is_empty() {
             return Ok(InboundResult::default());
         }
+        self.stop_at_once(all, senders, now).await?;
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to save inbound messages"))?;
         if all.iter().any(|incoming| incoming.word() != Reply::Other) {
             // Under this lock every earlier reply is committed and visible.
@@ -82,6 +88,7 @@ impl Store {
         message.retain(|message| new.contains(&message.incoming.id) && first.insert(message.incoming.id.as_str()));
         converse(&mut tx, &message).await?;
         let replies = reply(&mut tx, message, now).await?;
+        settle_pending(&mut tx, all).await?;
         let named = learn_people(&mut tx, learnt).await?;
         tx.commit().await.map_err(Error::during("commit inbound messages"))?;
         self.suppress_known_handsets(&named, now).await?;
@@ -155,11 +162,12 @@ async fn reply(
     message.sort_by_key(|message| message.at);
     let mut replies: Vec<ReadReply> = message.iter().flat_map(ReadMessage::inbound).collect();
     if message.iter().any(|message| message.word != Reply::Other) {
-        replies.extend(overtaking(tx, &message).await?);
+        replies.extend(later::words(tx, &message).await?);
     }
     let undone: Vec<(&str, i64)> = message.iter().filter_map(ReadMessage::undone).collect();
     let alike: Vec<ReadReply> = message.iter().flat_map(ReadMessage::doubtful).collect();
     let effects = act_on(tx, Heard { replies: &replies, undone: &undone, alike: &alike }, now).await?;
+    lift_answered(tx, &message).await?;
     let stopped: Vec<OptedOut<'_>> = effects.stopped.iter().filter_map(|who| to_confirm(who, &message)).collect();
     confirmation::ask(tx, stopped, now).await?;
     Ok(effects)
@@ -205,27 +213,22 @@ impl ReadMessage<'_> {
     }
 }
 
-/// Returns the already recorded replies that people wrote later than the present ones: these still apply. If times are
-/// equal, STOP counts as the later one.
-async fn overtaking(tx: &mut PgConnection, message: &[ReadMessage<'_>]) -> Result<Vec<ReadReply>, Error> {
-    let mut latest: BTreeMap<&str, &ReadMessage<'_>> = BTreeMap::new();
-    for message in message.iter().filter(|message| message.word != Reply::Other) {
-        latest.extend(message.who.phones().map(|phone| (phone.as_str(), message)));
-    }
-    let rows: Vec<(String, Timestamp, String)> = sqlx::query_as(
-        "select distinct on (phone) phone, at, word from inbound
-         where phone = any($1) and word is not null and message_id <> all($2) order by phone, at desc, word desc",
-    )
-    .bind(latest.keys().collect::<Vec<_>>())
-    .bind(message.iter().map(|message| message.incoming.id.as_str()).collect::<Vec<_>>())
-    .fetch_all(tx)
-    .await
-    .map_err(Error::during("look for later messages of the same people"))?;
-    let later = rows.into_iter().filter_map(|(phone, at, word)| {
-        let message = latest.get(phone.as_str())?;
-        let overtakes = at > message.at || (at == message.at && word == "stop");
-        let repeated = |one: ReadReply| ReadReply::of(Inbound { text: word.clone(), ..one.inbound });
-        overtakes.then(|| message.inbound().map(repeated).collect::<Vec<_>>())
+/// Removes the pending STOPs of these messages, known or not: their other effects are in this transaction.
+async fn settle_pending(tx: &mut PgConnection, all: &[InboundMessage]) -> Result<(), Error> {
+    let stops = all.iter().filter(|one| one.is_stop()).map(|one| one.id.as_str());
+    let stops: Vec<&str> = stops.collect();
+    if stops.is_empty() { Ok(()) } else { pending_stop::settle(tx, &stops).await }
+}
+
+/// Removes older pending STOPs of handsets that wrote START: only webhooks that were given up leave such.
+async fn lift_answered(tx: &mut PgConnection, message: &[ReadMessage<'_>]) -> Result<(), Error> {
+    let starts = message.iter().filter(|message| message.word == Reply::Start);
+    let starts: Vec<(&str, Timestamp)> =
+        starts.flat_map(|message| message.who.phones().map(|phone| (phone.as_str(), message.at))).collect();
+    let others = handset::others_of(tx, &starts.iter().map(|(phone, _)| *phone).collect::<Vec<_>>(), false).await?;
+    let whole = starts.iter().flat_map(|(phone, at)| {
+        let others = others.get(*phone).into_iter().flatten().cloned();
+        [(*phone).to_owned()].into_iter().chain(others).map(move |phone| (phone, *at))
     });
-    Ok(later.flatten().collect())
+    pending_stop::lift_older(tx, &whole.collect::<Vec<_>>()).await
 }

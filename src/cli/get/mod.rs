@@ -1,5 +1,7 @@
 //! `relancectl get`: lists objects, as a table or for scripts.
 
+mod pages;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,6 +162,9 @@ pub(super) async fn run(get: Get, global: &Global, config: &Config) -> anyhow::R
     if view.watch {
         return watch(&mut looker, noun, &wanted, view.output).await;
     }
+    if wanted.limit.is_none() && matches!(noun, Noun::Targets | Noun::Messages) {
+        return pages::print_all(&mut looker, noun, &wanted, view.output).await;
+    }
     let seen = looker.look(noun, &wanted).await?;
     print::line(&seen.render(view.output, &wanted, looker.colour)?);
     Ok(Exit::Fine)
@@ -313,13 +318,18 @@ impl Seen {
             write!(text, "\n  {campaign}: {}", one_line(why)).expect("writing to a string cannot fail");
         }
         let shown = i64::try_from(self.rows.len()).unwrap_or(i64::MAX);
-        let count = match self.total {
-            Some(total) if total > shown => {
-                format!("showing {} of {}; --limit 0 shows all", thousands(shown), thousands(total))
-            }
-            Some(_) | None => counted(shown, self.rows.noun()),
-        };
-        write!(text, "\n\n{count} · times are UTC, now {}", time(self.now)).expect("writing to a string cannot fail");
+        text += &footer(shown, self.total, self.rows.noun(), self.now);
         text
     }
+}
+
+/// Returns the last line of a table, after an empty one.
+fn footer(shown: i64, total: Option<i64>, noun: &str, now: Timestamp) -> String {
+    let count = match total {
+        Some(total) if total > shown => {
+            format!("showing {} of {}; --limit 0 shows all", thousands(shown), thousands(total))
+        }
+        Some(_) | None => counted(shown, noun),
+    };
+    format!("\n\n{count} · times are UTC, now {}", time(now))
 }
