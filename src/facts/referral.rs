@@ -8,7 +8,7 @@ use super::reader::{Cells, Source};
 use super::signal::signal;
 use super::{Error, Interrupted, Row, time, value};
 use crate::core::domain::{
-    AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Signal, Stated, Timestamp,
+    AccountId, Consent, Country, Gender, Language, Phone, ReferralFact, Rejection, Signal, Stated, Timestamp, Zone,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +28,11 @@ pub(super) enum Is {
     Consent,
     ConsentSource,
     ConsentAt,
+    Timezone,
     UpdatedAt,
 }
 
-static COLUMNS: [Column<Is>; 16] = [
+static COLUMNS: [Column<Is>; 17] = [
     Column::required("id", Is::Id),
     Column::required("account_id", Is::Account),
     Column::required("name", Is::Name),
@@ -47,6 +48,7 @@ static COLUMNS: [Column<Is>; 16] = [
     Column::optional("consent", Is::Consent),
     Column::optional("consent_source", Is::ConsentSource),
     Column::optional("consent_at", Is::ConsentAt),
+    Column::optional("timezone", Is::Timezone),
     Column::optional("updated_at", Is::UpdatedAt),
 ];
 
@@ -107,6 +109,7 @@ struct Draft<'a> {
     consent: Stated<Consent>,
     consent_source: Stated<&'a str>,
     consent_at: Stated<Timestamp>,
+    timezone: Stated<Zone>,
     attributes: Vec<(&'a str, Option<&'a str>)>,
     updated_at: Option<Timestamp>,
 }
@@ -148,6 +151,7 @@ impl<'a> Draft<'a> {
             Is::Consent => self.consent = value::consent(value::text(cell)?)?,
             Is::ConsentSource => self.consent_source = value::given(cell, Ok)?,
             Is::ConsentAt => self.consent_at = value::given(cell, time::instant)?,
+            Is::Timezone => self.timezone = value::given(cell, Zone::parse)?,
             Is::UpdatedAt => self.updated_at = value::updated_at(cell, now)?,
         }
         Ok(())
@@ -175,6 +179,7 @@ impl<'a> Draft<'a> {
             consent: self.consent,
             consent_source: self.consent_source,
             consent_at: self.consent_at,
+            timezone: self.timezone,
             attributes: self.attributes,
             updated_at: self.updated_at,
         })

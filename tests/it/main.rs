@@ -29,6 +29,7 @@ mod history;
 mod holds;
 mod import;
 mod lifecycle_table;
+mod local_time;
 mod lock_order;
 mod log;
 mod look;

@@ -115,7 +115,7 @@ async fn erase_messages(tx: &mut PgConnection, phone: &Phone) -> Result<u64, Err
         "with sandbox as (
            update sandbox_message set phone = '', text = ''
            where phone = $1 or (account_id, referral_id) in (select account_id, id from referral where phone = $1))
-         update message m set phone = '', text = '', provider_id = null, error = null
+         update message m set phone = '', text = '', template = null, provider_id = null, error = null
          from referral r where r.phone = $1 and r.account_id = m.account_id and r.id = m.referral_id",
     )
     .bind(phone.as_str())
@@ -131,7 +131,7 @@ async fn erase_referrals(tx: &mut PgConnection, phone: &Phone, now: Timestamp) -
         "update referral
          set name = '(erased)', phone = 'erased:' || id, dialled = null, email = null, language = null, gender = null,
              profession = null, profession_key = null, birth_date = null, consent = null, consent_source = null,
-             consent_at = null, attributes = '{}', is_current = false, erased_at = $2
+             consent_at = null, timezone = null, attributes = '{}', is_current = false, erased_at = $2
          where phone = $1",
     )
     .bind(phone.as_str())

@@ -1,8 +1,9 @@
 //! The people of an account, grouped by their runs and by what they wait for.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::core::domain::{Consent, NaiveDate, Timestamp};
+use crate::core::domain::{Consent, NaiveDate, Timestamp, Zone};
 
 /// People in the same situation. They stay together until there is room for only some of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Group {
     pub registered_at: Timestamp,
     /// The referral id of one member. Among groups due at the same instant, the lower id goes first.
     pub referral: i64,
+    /// Their own zone, for campaigns that go by it; `None` if it is not known.
+    pub zone: Option<Arc<Zone>>,
     pub paid: bool,
     pub consent: Option<Consent>,
     pub suppressed: bool,

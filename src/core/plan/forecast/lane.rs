@@ -150,7 +150,7 @@ impl<'a> Lane<'a> {
         let room = if enrolls { room(spec, self.runs[run].taken(self.clock.today)) } else { 0 };
         let mut room = u32::try_from(room).unwrap_or(u32::MAX);
         let (mut found, mut ripe_at, mut left) = (0, None::<Timestamp>, false);
-        let first_due = self.runs[run].run.cadence.first(now);
+        let first_due = self.runs[run].run.cadence.first(now, self.runs[run].zone_for(None));
         for id in self.crowd.waiting(run).collect::<Vec<_>>() {
             let Place::Waiting { from } = self.crowd.place(run, id) else { continue };
             if from > now {
@@ -207,6 +207,8 @@ impl<'a> Lane<'a> {
             return Answer::Done;
         }
         let mut question = self.question(run);
+        let zone = self.crowd.group(id).zone.clone();
+        question.opening = self.runs[run].opening_for(zone.as_deref(), self.clock.now);
         let group = self.crowd.group(id);
         question.person = Some(gate::Person {
             paid: group.paid,
@@ -220,9 +222,12 @@ impl<'a> Lane<'a> {
         match gate::decide(&question) {
             Verdict::Send => return Answer::Send(Box::new(question)),
             Verdict::Exit(_) => self.place_at(run, id, Place::Over),
-            Verdict::Hold { reason, until } => match (reason.scope(), until) {
+            Verdict::Hold { reason, until } => match (question.scope(reason), until) {
                 (Scope::Person, Some(due_at)) => {
-                    self.runs[run].limited(Limit::OtherRun, self.clock.today);
+                    match reason {
+                        Hold::OutsideWindow => self.runs[run].shut(Some(due_at), &self.clock),
+                        _ => self.runs[run].limited(Limit::OtherRun, self.clock.today),
+                    }
                     self.place_at(run, id, Place::Active { day, due_at });
                 }
                 (Scope::Person, None) => self.place_at(run, id, Place::Stuck),
@@ -256,16 +261,19 @@ impl<'a> Lane<'a> {
         let Place::Active { day, .. } = self.crowd.place(run, id) else { return };
         let Clock { now, today, .. } = self.clock;
         let cadence = self.runs[run].run.cadence;
+        let own_zone = self.crowd.group(id).zone.clone();
+        let zone = self.runs[run].zone_for(own_zone.as_deref()).clone();
         // After this instant they are late, and the next day counts from the message.
-        let late_at = cadence.next(day, due_at, due_at).map(|(_, planned)| planned);
+        let late_at = cadence.next(day, due_at, due_at, &zone).map(|(_, planned)| planned);
         let alike = late_at.map(|late_at| if late_at > now { late_at } else { now + GRAIN });
-        let until = alike.into_iter().fold(self.undisturbed(run), Timestamp::min);
+        let closes_at = if let Opening::Open(closes_at) = question.opening { Some(closes_at) } else { None };
+        let until = alike.into_iter().chain(closes_at).fold(self.undisturbed(run), Timestamp::min);
         let most = self.crowd.group(id).people;
         let most = most.min(question.account_quota.left()).min(question.campaign_quota.left());
         let stretch = stretch(&self.account.policy.pacing, self.pace, now, until, most);
         let part = self.crowd.part(id, stretch.messages);
         self.crowd.write(part, today);
-        let next = cadence.next(day, due_at, now);
+        let next = cadence.next(day, due_at, now, &zone);
         let place = next.map_or(Place::Over, |(day, due_at)| Place::Active { day, due_at });
         self.place_at(run, part, place);
         self.runs[run].wrote(stretch.messages, now, today);
@@ -390,6 +398,7 @@ impl<'a> Lane<'a> {
             account: facts,
             person: None,
             opening: state.opening(clock.now),
+            own_windows: state.has_own_windows(),
             account_quota: Quota { cap: self.account.policy.messages_per_day, taken },
             campaign_quota: Quota { cap: spec.limits.messages_per_day, taken: state.written(clock) },
             day_ends_at: clock.day_ends_at,
