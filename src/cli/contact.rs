@@ -172,7 +172,7 @@ fn text(contact: &look::Contact, now: Timestamp) -> String {
     }
     if !messages.is_empty() {
         let message =
-            |it: &look::Message| format!("{} {} {}: {}", time(it.queued_at), it.id, it.state, one_line(&it.text));
+            |it: &look::Message| format!("{} {} {}: {}", time(it.queued_at), it.id, it.state, one_line(&it.content()));
         text += &section("Messages", &messages.iter().map(message).collect::<Vec<_>>().join("\n"));
     }
     text + &footer(now)

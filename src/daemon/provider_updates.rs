@@ -148,7 +148,10 @@ fn receipt_status(kind: &StatusKind, is_shared: bool) -> ReceiptStatus {
         StatusKind::Read | StatusKind::Played => ReceiptStatus::Read,
         StatusKind::Failed { code: Some(code), text } => ReceiptStatus::Failed(Refusal {
             error: format!("{code}: {text}"),
-            reaction: whatsapp::by_number(whatsapp::reaction(*code, ATTEMPT), is_shared),
+            reaction: whatsapp::by_number(
+                whatsapp::by_details(whatsapp::reaction(*code, ATTEMPT), *code, text),
+                is_shared,
+            ),
         }),
         StatusKind::Failed { code: None, text } => {
             ReceiptStatus::Failed(Refusal { error: text.clone(), reaction: Reaction::FailDay })

@@ -30,10 +30,11 @@ pub(super) enum Is {
     Consent,
     ConsentSource,
     ConsentAt,
+    Timezone,
     UpdatedAt,
 }
 
-pub(super) static COLUMNS: [Column<Is>; 16] = [
+pub(super) static COLUMNS: [Column<Is>; 17] = [
     Column::required("id", Is::Id, "id of the referral in your system; it never changes"),
     Column::required("account_id", Is::Account, "id of the account that brought the person in"),
     Column::required("name", Is::Name, "name of the person, as `name` in templates"),
@@ -49,6 +50,7 @@ pub(super) static COLUMNS: [Column<Is>; 16] = [
     Column::optional("consent", Is::Consent, "`opted_in`, `opted_out`, or empty if it is unknown"),
     Column::optional("consent_source", Is::ConsentSource, "origin of the consent, such as `registration-form`"),
     Column::optional("consent_at", Is::ConsentAt, "time of the consent"),
+    Column::optional("timezone", Is::Timezone, "time zone of the person, such as `Africa/Douala`"),
     Column::optional("updated_at", Is::UpdatedAt, "time of the row's last change: an older row changes nothing"),
 ];
 
@@ -120,6 +122,7 @@ struct Draft<'a> {
     consent: Stated<Consent>,
     consent_source: Stated<&'a str>,
     consent_at: Stated<Timestamp>,
+    timezone: Stated<Zone>,
     attributes: Vec<(&'a str, Option<&'a str>)>,
     updated_at: Option<Timestamp>,
 }
@@ -157,6 +160,7 @@ impl<'a> Draft<'a> {
             Is::Consent => self.consent = value::consent(value::text(cell)?)?,
             Is::ConsentSource => self.consent_source = value::given(cell, Ok)?,
             Is::ConsentAt => self.consent_at = value::given(cell, instant)?,
+            Is::Timezone => self.timezone = value::given(cell, Zone::parse)?,
             Is::UpdatedAt => self.updated_at = value::updated_at(cell, times, now)?,
         }
         Ok(())
@@ -180,6 +184,7 @@ impl<'a> Draft<'a> {
             consent: self.consent,
             consent_source: self.consent_source,
             consent_at: self.consent_at,
+            timezone: self.timezone,
             attributes: self.attributes,
             updated_at: self.updated_at,
         })

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sqlx::PgConnection;
 
 use super::{Error, Store};
-use crate::core::dispatch::OutgoingMessage;
+use crate::core::dispatch::lane::Send;
 use crate::core::domain::{AccountId, Phone, Timestamp};
 
 /// How long a conversation stays open after the person's last message.
@@ -19,18 +19,17 @@ impl Store {
     }
 }
 
-/// Marks those of `messages` whose conversation is open at their claim. One statement; none for an empty list.
-pub(super) async fn mark(tx: &mut PgConnection, messages: Vec<&mut OutgoingMessage>) -> Result<(), Error> {
-    if messages.is_empty() {
+/// Marks those of `sends` whose conversation is open at the instant beside them, and the others as templates. One
+/// statement; none for an empty list.
+pub(super) async fn mark(tx: &mut PgConnection, sends: Vec<(AccountId, Timestamp, &mut Send)>) -> Result<(), Error> {
+    if sends.is_empty() {
         return Ok(());
     }
-    let person =
-        |message: &&mut OutgoingMessage| (message.key.target.account, message.phone.clone(), message.claimed_at);
-    let people: Vec<_> = messages.iter().map(person).collect();
-    let people: Vec<_> = people.iter().map(|(account, phone, at)| (*account, phone, *at)).collect();
+    let people: Vec<_> = sends.iter().map(|(account, at, send)| (*account, &send.phone, *at)).collect();
     let open = open(tx, &people).await?;
-    for (message, open) in messages.into_iter().zip(open) {
-        message.in_conversation = open;
+    for ((.., send), open) in sends.into_iter().zip(open) {
+        send.in_conversation = open;
+        send.as_template = !open && send.content.template.is_some();
     }
     Ok(())
 }

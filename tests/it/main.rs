@@ -33,6 +33,7 @@ mod holds;
 mod hostile_files;
 mod import;
 mod lifecycle_table;
+mod local_time;
 mod lock_order;
 mod log;
 mod look;

@@ -23,7 +23,7 @@ const ACCOUNTS: i32 = 100;
 const PEOPLE: i32 = 300;
 
 /// Files that the loops of the daemon and the webhooks execute.
-const HOT: [&str; 25] = [
+const HOT: [&str; 27] = [
     "control/claim_notifications.sql",
     "control/reopen.sql",
     "inbound/confirmation_claim.sql",

@@ -69,12 +69,13 @@ impl Case {
                 let at = self.world.now() - TimeDelta::seconds(i64::try_from(age).unwrap());
                 let country = self.dice.pick(&["CM", "CM", "SN"]);
                 let paid = if self.dice.below(8) == 0 { "'2026-01-02Z'" } else { "null" };
+                let zone = self.dice.pick(&["null", "null", "'Asia/Tokyo'", "'America/New_York'", "'Europe/Paris'"]);
                 let consent = self.dice.pick(&["'opted_in'", "'opted_in'", "'opted_in'", "'opted_in'", "null"]);
-                self.story.push(format!("  r{people} {country} {at} paid {paid} {consent}"));
+                self.story.push(format!("  r{people} {country} {zone} {at} paid {paid} {consent}"));
                 self.sql(&format!(
-                    "insert into referral (account_id, external_id, name, phone, language, country, registered_at,
-                                           paid_at, consent, as_of, is_current)
-                     values ({account}, 'r{people}', 'P', '+237671{people:06}', 'fr', '{country}', '{at}', {paid},
+                    "insert into referral (account_id, external_id, name, phone, language, country, timezone,
+                                           registered_at, paid_at, consent, as_of, is_current)
+                     values ({account}, 'r{people}', 'P', '+237671{people:06}', 'fr', '{country}', {zone}, '{at}', {paid},
                              {consent}, '2026-01-01Z', true)"
                 ))
                 .await;
@@ -219,6 +220,7 @@ impl Case {
             self.dice.pick(&["firstAfter: 6h", "firstAfter: 0s", "firstAfter: 30h", "firstAfter: 1h"]).to_owned(),
             self.maybe(3, &["every: 6h", "every: 25h", "every: 48h"]),
             self.maybe(4, &["timezone: Asia/Kolkata", "timezone: America/Santiago"]),
+            self.maybe(4, &["zone: recipient"]),
             if self.dice.below(5) == 0 { format!("startAt: {start}T09:30") } else { String::new() },
             if self.dice.below(4) == 0 { format!("endAt: {end}T14:00") } else { String::new() },
             if self.dice.below(4) == 0 { format!("blackouts: [{blackout}]") } else { String::new() },

@@ -51,11 +51,20 @@ pub(super) fn check(body: &Value) -> Result<Wanted, ApiError> {
 fn component(component: &Value) -> Result<usize, ApiError> {
     let parameters = component.get("parameters").and_then(Value::as_array).ok_or_else(|| missing("parameters"))?;
     parameters.iter().try_for_each(parameter)?;
+    let named = parameters.iter().filter(|parameter| text(parameter, "parameter_name").is_some()).count();
+    if named != 0 && named != parameters.len() {
+        let details = "Parameter name is missing or empty".to_owned();
+        return Err(ApiError { details, ..ApiError::new(100, "Invalid parameter") });
+    }
     let kinds: Vec<&str> = parameters.iter().filter_map(|parameter| text(parameter, "type")).collect();
     match needed(component, "type")? {
         "body" if kinds.iter().all(|kind| *kind == "text") => Ok(kinds.len()),
         "header" => match kinds[..] {
-            ["text"] => limit(text(&parameters[0], "text").unwrap_or_default(), 60, "header").map(|()| 0),
+            ["text"] if text(&parameters[0], "text").is_some_and(|text| text.chars().count() > 60) => {
+                let details = "header text exceeds 60 characters".to_owned();
+                Err(ApiError { details, ..ApiError::new(132_005, "Template Hydrated Text Too Long") })
+            }
+            ["text"] => Ok(0),
             ["image" | "video" | "document"] => Ok(0),
             _ => Err(misfit()),
         },
@@ -82,6 +91,9 @@ fn parameter(parameter: &Value) -> Result<(), ApiError> {
     match needed(parameter, "type")? {
         "text" => {
             let text = needed(parameter, "text")?;
+            if text.trim().is_empty() {
+                return Err(missing("text"));
+            }
             if text.contains(['\n', '\t']) || text.contains("     ") {
                 let message = "Param text cannot have new-line/tab characters or more than 4 consecutive spaces";
                 return Err(ApiError::new(132_018, message));
@@ -179,7 +191,14 @@ mod tests {
             (of("header", json!({"type": "document", "document": {"id": "1234"}})), 0),
             (of("header", json!({"type": "document", "document": {"id": "a b"}})), 131_009),
             (of("header", json!({"type": "text", "text": "é".repeat(60)})), 0),
-            (of("header", json!({"type": "text", "text": "é".repeat(61)})), 100),
+            (of("header", json!({"type": "text", "text": "é".repeat(61)})), 132_005),
+            (template(json!({"type": "text", "text": " \u{a0}"})), 131_008),
+            (template(json!({"type": "text", "parameter_name": "first", "text": "Ann"})), 0),
+            (
+                with(json!({"type": "body", "parameters": [
+                    {"type": "text", "parameter_name": "first", "text": "Ann"}, {"type": "text", "text": "b"}]})),
+                100,
+            ),
             (of("header", json!({"type": "payload", "payload": "a"})), 132_012),
             (button("quick_reply", json!({"type": "payload", "payload": "STOP"})), 0),
             (button("quick_reply", json!({"type": "text", "text": "STOP"})), 132_012),

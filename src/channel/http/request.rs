@@ -41,7 +41,7 @@ impl Request {
         let uses = |variable: &str| url.uses(variable) || body.is_some_and(|body| body.uses(variable));
         if !message.content.media.is_empty() && !uses("media") {
             let error = "the request of this channel has no `media`, and the day has some";
-            return Err(Outcome::refused(error, Reaction::FailDay));
+            return Err(Outcome::refused(error, Reaction::Unfit));
         }
         let sender = message.policy.sender.as_deref();
         let by_sender = uses("sender");

@@ -35,7 +35,7 @@ impl Mail {
         let from = sender(own.or(spec.from.as_deref()))?;
         let to = recipient(message)?;
         if !message.content.media.is_empty() {
-            return Err(Outcome::refused("the day has media, and mail takes none", Reaction::FailDay));
+            return Err(Outcome::refused("the day has media, and mail takes none", Reaction::Unfit));
         }
         let Some(subject) = &message.content.subject else {
             return Err(Outcome::refused("the day has no `subject`, and every mail has one", Reaction::PauseRun));
@@ -78,9 +78,9 @@ fn sender(text: Option<&str>) -> Result<Mailbox, Outcome> {
 
 fn recipient(message: &OutgoingMessage) -> Result<Address, Outcome> {
     let email = message.email.as_deref().map(str::trim).filter(|email| !email.is_empty());
-    let email = email.ok_or_else(|| Outcome::refused("the person has no e-mail address", Reaction::Leave))?;
+    let email = email.ok_or_else(|| Outcome::refused("the person has no e-mail address", Reaction::NoAddress))?;
     let address: Address =
-        email.parse().map_err(|_| Outcome::refused("the e-mail address of the person is none", Reaction::Leave))?;
+        email.parse().map_err(|_| Outcome::refused("the e-mail address of the person is none", Reaction::NoAddress))?;
     Ok(with_ascii_domain(address))
 }
 

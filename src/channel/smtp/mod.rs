@@ -153,7 +153,9 @@ fn concerns_all(outcome: &Outcome, attempt: Attempt) -> bool {
             Reaction::Retry { .. }
             | Reaction::SkipDay
             | Reaction::FailDay
+            | Reaction::Unfit
             | Reaction::Leave
+            | Reaction::NoAddress
             | Reaction::Suppress
             | Reaction::PauseRun
             | Reaction::PauseAccount => false,

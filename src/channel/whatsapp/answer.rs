@@ -68,7 +68,7 @@ impl Answer {
         match self {
             Self::Accepted { id, names } => Outcome::Accepted { provider_id: id, names },
             Self::Error { code, text, wait } => {
-                let reaction = match table::reaction(code, attempts) {
+                let reaction = match table::by_details(table::reaction(code, attempts), code, &text) {
                     Reaction::Throttle { after } => Reaction::Throttle { after: wait.or(after) },
                     other => other,
                 };

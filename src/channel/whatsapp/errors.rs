@@ -30,8 +30,10 @@ pub fn reaction(code: i64, attempts: u16) -> Reaction {
         33 | 131_045 | 133_010 | 133_006 | 131_037 => Reaction::PauseAccount,
         // The token; the permissions of the app; the recipient list of a test number; marketing switched off.
         190 | 0 | 3 | 10 | 200..=299 | 131_005 | 131_030 | 131_063 => Reaction::PauseChannel,
-        // The template is missing, too long, against policy, malformed, paused or disabled; or its parameters misfit.
-        132_000 | 132_001 | 132_005 | 132_007 | 132_012 | 132_018 | 132_015 | 132_016 => Reaction::PauseRun,
+        // The template is missing, against policy, malformed, paused or disabled; or its parameters misfit.
+        132_000 | 132_001 | 132_007 | 132_012 | 132_018 | 132_015 | 132_016 => Reaction::PauseRun,
+        // A value is missing, or makes the text too long, for this person.
+        131_008 | 132_005 => Reaction::Unfit,
         // The person is not on WhatsApp, is the sender itself, or lives in a country that is closed to the business.
         131_026 | 131_021 | 130_497 => Reaction::Leave,
         // The person stopped marketing messages, or the business blocked the person.
@@ -43,10 +45,24 @@ pub fn reaction(code: i64, attempts: u16) -> Reaction {
         131_049 if attempts <= 1 => Reaction::Retry { after: Some(MARKETING_LIMIT) },
         131_049 => Reaction::FailDay,
         // Free text outside the conversation window would be refused again; so would wrong parameters or media.
-        131_047 | 131_051 | 131_008 | 131_009 | 100 | 135_000 | 131_052 | 131_053 => Reaction::FailDay,
+        131_047 | 131_051 | 131_009 | 100 | 135_000 | 131_052 | 131_053 => Reaction::FailDay,
         // Meta adds codes: an unknown one may be transient, so it is tried once more.
         _ if attempts <= 1 => Reaction::Retry { after: None },
         _ => Reaction::FailDay,
+    }
+}
+
+/// Refines the reaction to the general code for wrong parameters by the details beside it.
+///
+/// A name that is missing or wrong is so for everybody, since names stand in the manifest. A value that is missing is
+/// so for one person.
+pub fn by_details(reaction: Reaction, code: i64, details: &str) -> Reaction {
+    let details = details.to_ascii_lowercase();
+    match code {
+        100 if details.contains("parameter name") || details.contains("parameter_name") => Reaction::PauseRun,
+        100 if details.contains("'text' is mandatory") => Reaction::Unfit,
+        132_018 if details.contains("new-line") || details.contains("consecutive spaces") => Reaction::Unfit,
+        _ => reaction,
     }
 }
 
@@ -66,7 +82,7 @@ fn person_limit(attempts: u16) -> TimeDelta {
 
 #[cfg(test)]
 mod tests {
-    use super::reaction;
+    use super::{Reaction, by_details, reaction};
 
     /// Every documented code in order, the bounds of the range of permissions, and some unknown codes.
     const CODES: [i64; 58] = [
@@ -141,6 +157,21 @@ mod tests {
             };
         }
         insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn a_missing_name_concerns_the_run_and_a_missing_value_one_person() {
+        let of = |code, details| by_details(reaction(code, 1), code, details);
+        assert_eq!(of(100, "Invalid parameter: Parameter name is missing or empty"), Reaction::PauseRun);
+        assert_eq!(of(100, "Unexpected key parameter_name"), Reaction::PauseRun);
+        assert_eq!(of(100, "Parameter 'text' is mandatory for component parameter type 'text'"), Reaction::Unfit);
+        assert_eq!(
+            of(132_018, "Param text cannot have new-line/tab characters or more than 4 consecutive spaces"),
+            Reaction::Unfit
+        );
+        assert_eq!(of(132_018, "There is an issue with the parameters"), Reaction::PauseRun);
+        assert_eq!(of(100, "Invalid parameter"), Reaction::FailDay);
+        assert_eq!(of(131_026, "Parameter name"), Reaction::Leave);
     }
 
     #[test]

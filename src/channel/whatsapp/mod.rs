@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use self::answer::Answer;
-pub use self::errors::{SWITCHED_OFF, by_number, reaction};
+pub use self::errors::{SWITCHED_OFF, by_details, by_number, reaction};
 use self::request::Body;
 use super::concurrency::CallSlots;
 use super::masking::without;

@@ -2,14 +2,16 @@
 //!
 //! A person who wrote within the last day gets the content of the day: its text, or its medium with the text as
 //! caption. Every other person gets the template of the day, with the medium as its header. Each call sends one
-//! message, never both.
+//! message, never both. A message that WhatsApp would refuse for its content is refused here, without a call.
 
 use serde_json::{Value, json};
 
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::domain::Callback;
 use crate::core::lifecycle::outcome::{Outcome, Reaction};
-use crate::core::manifest::desired::{Button, ButtonType, Media, MediaAt, MediaType, Takes, WhatsappTemplate};
+use crate::core::manifest::desired::{
+    Button, ButtonType, Media, MediaAt, MediaType, Slot, Takes, TemplateMessage, is_blank,
+};
 
 const TAKES: Takes = Takes::WHATSAPP_CLOUD;
 
@@ -43,7 +45,7 @@ pub(super) fn body(message: &OutgoingMessage, callback: &Callback) -> Result<Bod
         (None, false) => {
             let error = "this day has no `whatsappTemplate`, and without one WhatsApp takes messages only to people who \
                          wrote within the last 24 hours";
-            return Err(Outcome::refused(error, Reaction::FailDay));
+            return Err(Outcome::refused(error, Reaction::Unfit));
         }
     };
     let mut json = json!({
@@ -60,25 +62,37 @@ pub(super) fn body(message: &OutgoingMessage, callback: &Callback) -> Result<Bod
 
 fn free(text: &str, media: &[Media]) -> Result<(&'static str, Value), Outcome> {
     let Some(medium) = the_one(media)? else {
+        if is_blank(text) {
+            return Err(Outcome::refused("the text is blank, and WhatsApp takes no blank text", Reaction::Unfit));
+        }
         within(text, TAKES.text, "the text")?;
         return Ok(("text", json!({"preview_url": false, "body": text})));
     };
     within(text, TAKES.caption, "the text below a medium")?;
     let (kind, mut value) = of_medium(medium);
-    value["caption"] = json!(text);
+    if !is_blank(text) {
+        value["caption"] = json!(text);
+    }
     Ok((kind, value))
 }
 
-fn of_template(template: &WhatsappTemplate, media: &[Media]) -> Result<Value, Outcome> {
+fn of_template(template: &TemplateMessage, media: &[Media]) -> Result<Value, Outcome> {
+    if let Some(misfit) = template.misfit() {
+        return Err(Outcome::refused(misfit.to_string(), Reaction::Unfit));
+    }
     let mut components = Vec::new();
     if let Some(medium) = the_one(media)? {
         let (kind, value) = of_medium(medium);
         components.push(json!({"type": "header", "parameters": [{"type": kind, kind: value}]}));
     } else if let Some(header) = &template.header {
-        components.push(json!({"type": "header", "parameters": [of_text(header)]}));
+        components.push(json!({"type": "header", "parameters": [of_text(header.name(), header.value())]}));
     }
     if !template.parameters.is_empty() {
-        let parameters: Vec<Value> = template.parameters.iter().map(|text| of_text(text)).collect();
+        let parameters = template.parameters.iter().map(|(slot, text)| match &slot {
+            Slot::Named(name) => of_text(Some(name), text),
+            Slot::Header | Slot::Parameter(_) | Slot::Body | Slot::Button(_) => of_text(None, text),
+        });
+        let parameters: Vec<Value> = parameters.collect();
         components.push(json!({"type": "body", "parameters": parameters}));
     }
     components.extend(template.buttons.iter().map(of_button));
@@ -90,15 +104,19 @@ fn of_template(template: &WhatsappTemplate, media: &[Media]) -> Result<Value, Ou
     Ok(value)
 }
 
-fn of_text(text: &str) -> Value {
-    json!({"type": "text", "text": one_line(text)})
+fn of_text(name: Option<&str>, text: &str) -> Value {
+    let mut value = json!({"type": "text", "text": text});
+    if let Some(name) = name {
+        value["parameter_name"] = json!(name);
+    }
+    value
 }
 
 fn of_button(button: &Button) -> Value {
     let (kind, parameter) = match button.kind {
-        ButtonType::QuickReply => ("quick_reply", json!({"type": "payload", "payload": one_line(&button.value)})),
-        ButtonType::Url => ("url", of_text(&button.value)),
-        ButtonType::CopyCode => ("copy_code", json!({"type": "coupon_code", "coupon_code": one_line(&button.value)})),
+        ButtonType::QuickReply => ("quick_reply", json!({"type": "payload", "payload": button.value})),
+        ButtonType::Url => ("url", of_text(None, &button.value)),
+        ButtonType::CopyCode => ("copy_code", json!({"type": "coupon_code", "coupon_code": button.value})),
     };
     json!({"type": "button", "sub_type": kind, "index": button.index.to_string(), "parameters": [parameter]})
 }
@@ -110,7 +128,7 @@ fn the_one(media: &[Media]) -> Result<Option<&Media>, Outcome> {
         [medium] if TAKES.media.contains(&medium.kind) => Ok(Some(medium)),
         _ => {
             let error = "WhatsApp takes one picture, film or document with a text, and no recording";
-            Err(Outcome::refused(error, Reaction::FailDay))
+            Err(Outcome::refused(error, Reaction::Unfit))
         }
     }
 }
@@ -135,11 +153,5 @@ fn within(text: &str, most: Option<usize>, what: &str) -> Result<(), Outcome> {
         return Ok(());
     }
     let error = format!("{what} has {chars} characters; WhatsApp takes {most} at most");
-    Err(Outcome::refused(error, Reaction::FailDay))
-}
-
-/// Replaces white space by single spaces. Meta refuses parameters with line breaks, tabs or many spaces, and such a
-/// refusal pauses the template's run.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    Err(Outcome::refused(error, Reaction::Unfit))
 }

@@ -8,7 +8,7 @@ use crate::cli::table::{Cell, Table, Tone, counted, one_line, paint, thousands};
 use crate::cli::{in_force, known, overrides};
 use crate::core::domain::Timestamp;
 use crate::core::manifest::desired;
-use crate::core::manifest::desired::{AccountSelector, CampaignType, Enrollment, Filter, Subscription};
+use crate::core::manifest::desired::{AccountSelector, CampaignType, Enrollment, Filter, Subscription, ZoneOf};
 use crate::store::Store;
 use crate::store::query::{Campaign, DayCounts, Override, Revision, Wanted};
 
@@ -165,7 +165,10 @@ fn filter(filter: &Filter) -> String {
 
 /// Renders `Mon–Fri 08:00–20:00 in the account's time, from …`.
 fn schedule(schedule: &desired::Schedule) -> String {
-    let zone = schedule.timezone.as_ref().map_or("the account's time", |zone| zone.as_str());
+    let zone = match schedule.zone {
+        ZoneOf::Recipient => "the person's time",
+        ZoneOf::Account => schedule.timezone.as_ref().map_or("the account's time", |zone| zone.as_str()),
+    };
     let mut text = format!("{} in {zone}", schedule.windows);
     if let Some(start) = schedule.start_at {
         text = format!("{text}, from {}", String::from(start));

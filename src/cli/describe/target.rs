@@ -82,7 +82,7 @@ fn message_list(messages: &[Message], colour: bool) -> String {
         if let Some(error) = &message.error {
             text += &format!("\n    error: {}", one_line(error));
         }
-        for line in message.text.lines() {
+        for line in message.content().lines() {
             text += &format!("\n    {}", one_line(line));
         }
         text

@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::cli::table::{Cell, Table, Tone};
 use crate::core::dispatch::gate;
 use crate::core::dispatch::gate::{Check, Setting, Verdict, steps};
-use crate::core::dispatch::program::Program;
-use crate::core::domain::{Timestamp, Zone};
+use crate::core::dispatch::program::{Program, Whereabouts};
+use crate::core::domain::{Country, Timestamp, Zone};
 use crate::store::query::Case;
 
 /// One check of the gate.
@@ -43,10 +43,13 @@ pub(super) fn checks(case: &Case, program: &Program) -> anyhow::Result<Vec<Step>
     let (Some(asked), Some((_, campaign))) = (&case.asked, campaign) else { return Ok(Vec::new()) };
     let (person, circumstances) = (&case.circumstances.person, &case.circumstances);
     let account = Zone::parse(&person.timezone).map_err(|error| anyhow::anyhow!(error))?;
+    let own = person.own_timezone.as_deref().and_then(|name| Zone::parse(name).ok());
+    let country = Country::parse(&person.country).map_err(|error| anyhow::anyhow!(error))?;
+    let whereabouts = Whereabouts { timezone: own.as_ref(), country };
     let setting = Setting {
         run: (circumstances.run_phase, &circumstances.run_detail),
         windows: &campaign.spec.schedule.windows,
-        zone: campaign.zone(&account),
+        zone: campaign.zone_for(whereabouts, &account),
         paid_at: person.paid_at,
         consent_source: person.consent_source.as_deref(),
         consent_at: person.consent_at,

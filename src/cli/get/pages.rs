@@ -112,6 +112,7 @@ mod tests {
             phone: text("+237671000001"),
             language: text("fr"),
             text: format!("[\n  \"Jour {n}\"\n]"),
+            template: None,
             attempts: 1,
             provider_id: None,
             error: None,

@@ -10,7 +10,7 @@ use crate::core::dispatch::preview;
 use crate::core::dispatch::preview::Day;
 use crate::core::dispatch::program::{CampaignProgram, Fault, Recipient, Referrer};
 use crate::core::domain::{Language, NaiveDate, Name, Period};
-use crate::core::manifest::desired::Media;
+use crate::core::manifest::desired::{Media, TemplateMessage, ZoneOf};
 use crate::core::manifest::{Kind, Sources, locate};
 
 #[derive(Debug, Serialize)]
@@ -22,6 +22,8 @@ pub(super) struct Previewed {
     /// The hours in which messages may leave, in `timezone`, which is null for the account's zone.
     pub(super) windows: String,
     pub(super) timezone: Option<String>,
+    /// `recipient`: the hours are in the local time of each person, as far as it is known.
+    pub(super) zone: ZoneOf,
     pub(super) person: Person,
     pub(super) versions: Vec<Version>,
 }
@@ -69,6 +71,10 @@ pub(super) struct Message {
     pub(super) text: String,
     pub(super) characters: usize,
     pub(super) media: Vec<Media>,
+    /// The WhatsApp template, which goes instead of the text to people who did not write in the last 24 hours.
+    pub(super) template: Option<TemplateMessage>,
+    /// The reason why WhatsApp would refuse the template for this person, so that the day fails for them.
+    pub(super) misfit: Option<String>,
 }
 
 impl Previewed {
@@ -90,6 +96,7 @@ impl Previewed {
             fallback_language: campaign.fallback().clone(),
             windows: schedule.windows.to_string(),
             timezone: schedule.timezone.as_ref().map(|zone| zone.as_str().to_owned()),
+            zone: schedule.zone,
             person,
             versions,
         }
@@ -142,6 +149,8 @@ impl Version {
                 subject: message.subject,
                 text: message.text,
                 media: message.media,
+                misfit: message.template.as_ref().and_then(TemplateMessage::misfit).map(|misfit| misfit.to_string()),
+                template: message.template,
             });
             Ok(Shown { day, after, message, error })
         };

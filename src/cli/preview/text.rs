@@ -6,7 +6,7 @@ use crate::cli::table::{Tone, counted, one_line, paint};
 use crate::core::diagnostic::text;
 use crate::core::domain::Period;
 use crate::core::manifest::Sources;
-use crate::core::manifest::desired::MediaType;
+use crate::core::manifest::desired::{MediaType, ZoneOf};
 
 pub(super) fn text(seen: &Previewed, sources: &Sources, colour: bool) -> String {
     let mut text = header(seen);
@@ -25,7 +25,10 @@ pub(super) fn text(seen: &Previewed, sources: &Sources, colour: bool) -> String 
 
 fn header(seen: &Previewed) -> String {
     let days = counted(seen.days_total.into(), "day");
-    let zone = seen.timezone.as_deref().unwrap_or("the account's time");
+    let zone = match seen.zone {
+        ZoneOf::Recipient => "the person's time",
+        ZoneOf::Account => seen.timezone.as_deref().unwrap_or("the account's time"),
+    };
     let Person { referral, account, name, referrer, country, profession, registered_on, .. } = &seen.person;
     let who = match (referral, account) {
         (Some(referral), Some(account)) => format!("{}, `{referral}` of `{account}`", one_line(name)),
@@ -82,6 +85,13 @@ fn one_message(message: &Message, version: &Version, colour: bool) -> String {
         };
         text += &format!("\n  + {kind} {}", one_line(media.at.as_str()));
         text += &media.caption.as_deref().map(indented).unwrap_or_default().replace('\n', "\n  ");
+    }
+    if let Some(template) = &message.template {
+        text += &format!("\n  WhatsApp template: {}", one_line(&template.to_string()));
+    }
+    if let Some(misfit) = &message.misfit {
+        let note = format!("WhatsApp would refuse the template, so the day fails for this person: {misfit}");
+        text += &format!("\n  {}", paint(&note, Tone::Bad, colour));
     }
     text
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{head, row};
 
 /// Text formats: the name in the schema, the name in the tables, and the explanation.
-const FORMATS: [(&str, &str, &str); 11] = [
+const FORMATS: [(&str, &str, &str); 12] = [
     (
         "relance-name",
         "name",
@@ -23,6 +23,7 @@ const FORMATS: [(&str, &str, &str); 11] = [
     ("relance-timezone", "time zone", "A name of the IANA database, as in `Africa/Douala`."),
     ("relance-country", "country", "ISO 3166-1 alpha-2: `CM`."),
     ("relance-language", "language", "BCP 47: `fr`, `pt-BR`."),
+    ("relance-template-name", "template name", "Lower-case letters, digits and `_`, as at WhatsApp: `welcome_day_1`."),
     ("relance-url", "URL", "An address that begins with `https://`, or `http://` where the field allows it."),
     ("relance-outcome", "outcome", "The result of a simulated hand-over, as in `timeout` or `rejected:131026`."),
 ];

@@ -229,10 +229,10 @@ fn messages(rows: &[Message], wide: bool) -> Table {
         if wide {
             cells.push(Cell::from(row.attempts.to_string()));
             cells.extend(times([row.sent_at, row.delivered_at, row.read_at]));
-            cells.extend([row.provider_id.as_deref(), row.error.as_deref(), Some(&row.text)].map(Cell::maybe));
+            cells.extend([row.provider_id.as_deref(), row.error.as_deref(), Some(&*row.content())].map(Cell::maybe));
         } else {
-            let text = row.error.as_deref().unwrap_or(&row.text);
-            cells.push(Cell::new(shorten(text, SHORT), if row.error.is_some() { Tone::Bad } else { Tone::Plain }));
+            let text = row.error.clone().unwrap_or_else(|| row.content());
+            cells.push(Cell::new(shorten(&text, SHORT), if row.error.is_some() { Tone::Bad } else { Tone::Plain }));
         }
         table.row(cells);
         table

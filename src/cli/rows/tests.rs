@@ -120,6 +120,7 @@ fn messages_as_a_table() {
         phone: "+237671697846".to_owned(),
         language: "fr".to_owned(),
         text: "Bonjour Zoé,\nvotre formation vous attend depuis une semaine.".to_owned(),
+        template: None,
         attempts: 1,
         provider_id: Some("1".to_owned()),
         error: None,

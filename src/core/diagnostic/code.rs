@@ -81,8 +81,6 @@ codes! {
         "Names of manifests are RFC 1123 labels: 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends. They appear in addresses, metrics and plans.";
     OutOfRange = "RL0210" "out-of-range" Error
         "The number is too small or too large, or a list has too few entries. A limit of 0 would mean a campaign that never does anything: leave the limit out, or write `state: paused`.";
-    UnsupportedSetting = "RL0211" "unsupported-setting" Error
-        "The setting is part of the language of manifests, but this version does not implement it yet. Ignoring it would change who gets what and when, so it is an error: take it out.";
     NoEffect = "RL0212" "no-effect" Warning
         "The manifest, or a value in it, changes nothing: an `Account` that sets nothing, or a `sender` in a tree none of whose channels has senders.";
     LiteralSecret = "RL0213" "literal-secret" Error
@@ -128,7 +126,7 @@ codes! {
     DayBeyondSequence = "RL0406" "day-beyond-sequence" Error
         "The campaign overrides a day that its sequence does not have. Overrides replace days; they do not add any.";
     MissingFallbackText = "RL0407" "missing-fallback-text" Error
-        "The day has no text in the fallback language of its sequence. Whoever speaks a language without a translation gets the fallback, so every day needs it; otherwise people would be left without a message.";
+        "The day has no text in the fallback language of its sequence, or its `whatsappTemplate` is not in that language. Whoever speaks a language without a translation gets the fallback, so every day needs it; otherwise people would be left without a message.";
     EmptyText = "RL0408" "empty-text" Error
         "The text of a message is empty.";
     TextTooLong = "RL0409" "text-too-long" Warning
@@ -147,6 +145,10 @@ codes! {
         "Messages leave less than 30 seconds apart by a gateway that WhatsApp does not approve of. Numbers are banned for writing like a machine. Let `pacing.every` be 30s or more, with some `jitter`.";
     ManyNewPeople = "RL0416" "many-new-people" Warning
         "The campaign may take in more than 20 new people a day for one account, by a gateway that WhatsApp does not approve of. A number that is new there and writes to many strangers is banned within days. Set `limits.dailyEnrollments` to 20 or less; if the numbers of the channel have been in use for months, say `newNumbers: false` in the channel.";
+    TemplateValue = "RL0417" "template-value" Error
+        "A value of the `whatsappTemplate` is refused by WhatsApp whoever gets it: it is blank, or longer than 60 characters in a header, 1024 in a body (all values together), 2000 at the end of a URL, 15 in a code to copy. Only what is written in the manifest counts here; a value that is blank or too long for one person fails the day of that person alone.";
+    TemplateLanguage = "RL0418" "template-language" Warning
+        "The `whatsappTemplate` is not approved in every language in which the day has a text, so some people get a template in a language that is not theirs; or WhatsApp has no templates in a language that is listed. `language: [fr, en]` lists the languages in which WhatsApp approved the template under this name; without `language` they are those of `text`. WhatsApp knows Portuguese and Chinese with their country alone: `pt-BR`, `zh-CN`.";
     NeedsSmtputf8 = "RL0419" "needs-smtputf8" Warning
         "The address has letters beyond ASCII before the `@`. Such a letter has no other form, so the mail server must support SMTPUTF8, and so must the servers of the recipients. A server without it refuses every mail, and the channel pauses. A domain beyond ASCII needs no such help: it goes out as `xn--…`.";
 

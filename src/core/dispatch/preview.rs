@@ -39,6 +39,7 @@ pub fn made_up(language: Option<Language>, attributes: impl IntoIterator<Item = 
         name: "Alex Sample".to_owned(),
         language,
         country: Country::parse("CM").expect("a country"),
+        timezone: None,
         profession: "Teacher".to_owned(),
         registered_at: "2026-01-15T12:00:00Z".parse().expect("an instant"),
         attributes: attributes.into_iter().map(|name| (name.clone(), format!("‹{name}›"))).collect::<BTreeMap<_, _>>(),

@@ -1,8 +1,19 @@
 //! Country codes.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+
+use super::Zone;
+
+/// The countries with one time, each with its zone: those of `zone.tab` of the IANA database (2025b) whose zones have
+/// equal offsets from 2026 to 2029.
+static ZONES: LazyLock<BTreeMap<Country, Zone>> = LazyLock::new(|| {
+    let pairs = include_str!("country_zones.tsv").lines().filter_map(|line| line.split_once('\t'));
+    pairs.filter_map(|(code, zone)| Some((Country::parse(code).ok()?, Zone::parse(zone).ok()?))).collect()
+});
 
 /// An ISO 3166-1 alpha-2 code of an existing country, in upper case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,6 +35,11 @@ impl Country {
 
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("a country code is ASCII")
+    }
+
+    /// Returns the time zone of the country if its clocks all show the same time.
+    pub fn only_zone(self) -> Option<&'static Zone> {
+        ZONES.get(&self)
     }
 }
 
@@ -50,6 +66,24 @@ impl From<Country> for String {
 #[cfg(test)]
 mod tests {
     use super::Country;
+
+    #[test]
+    fn a_country_has_one_zone_only_if_its_clocks_agree() {
+        let zone = |code: &str| Country::parse(code).unwrap().only_zone().map(super::Zone::as_str);
+        assert_eq!(
+            ["CM", "FR", "MA", "DE", "NP"].map(zone),
+            [
+                Some("Africa/Douala"),
+                Some("Europe/Paris"),
+                Some("Africa/Casablanca"),
+                Some("Europe/Berlin"),
+                Some("Asia/Kathmandu"),
+            ]
+        );
+        assert_eq!(["US", "BR", "CD", "ES", "ID"].map(zone), [None; 5]);
+        // Every line of the list is a country and a zone.
+        assert_eq!(super::ZONES.len(), include_str!("country_zones.tsv").lines().count());
+    }
 
     #[test]
     fn reads_either_case_and_refuses_strangers() {

@@ -111,6 +111,8 @@ pub struct ReferralFact<'a> {
     pub consent: Stated<Consent>,
     pub consent_source: Stated<&'a str>,
     pub consent_at: Stated<Timestamp>,
+    /// The person's own time zone.
+    pub timezone: Stated<Zone>,
     /// The extra columns in file order; `None` where the cell is empty.
     pub attributes: Vec<(&'a str, Option<&'a str>)>,
     /// The last change of the row at the source, if the export has it.

@@ -6,12 +6,13 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{Period, Timestamp};
 
 /// The number of days searched for an opening; beyond it a window counts as never open.
 const HORIZON_DAYS: i64 = 400;
@@ -74,6 +75,18 @@ impl Zone {
         let civil = civil(local);
         let stamp = self.rules.to_ambiguous_timestamp(civil).compatible().unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         DateTime::from_timestamp_micros(stamp.as_microsecond()).unwrap_or_default()
+    }
+
+    /// Returns the instant after a period. Whole days keep the wall time over clock changes: `24h` and `1d` are the same
+    /// hour of the next day.
+    pub fn after(&self, instant: Timestamp, period: Period) -> Timestamp {
+        let Some(days) = period.whole_days() else { return instant + Duration::from(period) };
+        let local = self.local(instant);
+        let later = Days::new(days);
+        match local.checked_add_days(later) {
+            Some(later) => self.instant(later),
+            None => instant + Duration::from(period),
+        }
     }
 
     /// Returns the first instant of a calendar day.
@@ -274,6 +287,11 @@ pub enum Opening {
     Never,
 }
 
+impl Opening {
+    /// Open for ever.
+    pub const ALWAYS: Self = Self::Open(Timestamp::MAX_UTC);
+}
+
 impl Windows {
     /// Returns the state of the windows at `now` in `zone`.
     pub fn opening(&self, zone: &Zone, now: Timestamp) -> Opening {
@@ -306,7 +324,7 @@ impl Windows {
 #[cfg(test)]
 mod tests {
     use super::{Moment, Opening, Weekday, Window, Windows, Zone};
-    use crate::core::domain::Timestamp;
+    use crate::core::domain::{Period, Timestamp};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -349,6 +367,33 @@ mod tests {
             ["localtime", "LOCALTIME", "posixrules", "Factory", "Etc/Unknown", "right/Europe/Paris", "posix/UTC"]
         {
             assert!(Zone::parse(file).is_err(), "{file} is a file and no zone");
+        }
+    }
+
+    #[test]
+    fn whole_days_keep_the_hour_over_clock_changes_and_hours_do_not() {
+        let period = |text: &str| Period::parse(text).unwrap();
+        let after = |zone: &str, from: &str, wait: &str| Zone::parse(zone).unwrap().after(at(from), period(wait));
+        for (zone, from, wait, to) in [
+            // Paris goes forward on 28 March 2027, and back on 31 October.
+            ("Europe/Paris", "2027-03-27T09:00:00Z", "24h", "2027-03-28T08:00:00Z"),
+            ("Europe/Paris", "2027-03-27T09:00:00Z", "1d", "2027-03-28T08:00:00Z"),
+            ("Europe/Paris", "2027-03-27T09:00:00Z", "168h", "2027-04-03T08:00:00Z"),
+            ("Europe/Paris", "2027-10-30T08:00:00Z", "48h", "2027-11-01T09:00:00Z"),
+            ("Europe/Paris", "2027-03-27T09:00:00Z", "25h", "2027-03-28T10:00:00Z"),
+            ("Europe/Paris", "2027-03-27T09:00:00Z", "36h", "2027-03-28T21:00:00Z"),
+            ("Europe/Paris", "2027-03-27T09:00:00Z", "0s", "2027-03-27T09:00:00Z"),
+            // The skipped 02:30 moves forward, and the repeated one is the first.
+            ("Europe/Paris", "2027-03-27T01:30:00Z", "24h", "2027-03-28T01:30:00Z"),
+            ("Europe/Paris", "2027-10-30T00:30:00Z", "24h", "2027-10-31T00:30:00Z"),
+            // Morocco leaves and enters daylight saving time around Ramadan.
+            ("Africa/Casablanca", "2027-03-13T19:30:00Z", "24h", "2027-03-14T18:30:00Z"),
+            ("Africa/Casablanca", "2027-02-06T18:30:00Z", "24h", "2027-02-07T19:30:00Z"),
+            // Lord Howe Island changes by half an hour; Douala never changes.
+            ("Australia/Lord_Howe", "2027-04-03T00:00:00Z", "24h", "2027-04-04T00:30:00Z"),
+            ("Africa/Douala", "2027-03-27T09:00:00.000123Z", "7d", "2027-04-03T09:00:00.000123Z"),
+        ] {
+            assert_eq!(after(zone, from, wait), at(to), "{zone} {from} + {wait}");
         }
     }
 

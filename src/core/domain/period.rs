@@ -6,7 +6,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+const DAY_SECONDS: u64 = 86_400;
+const UNITS: [(char, u64); 4] = [('d', DAY_SECONDS), ('h', 3_600), ('m', 60), ('s', 1)];
 
 /// A whole number of seconds, at most ten years. It is written with the largest unit that is exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,6 +56,11 @@ impl Period {
 
     pub const fn is_zero(self) -> bool {
         self.0 == 0
+    }
+
+    /// Returns the number of days if this is a whole number of them.
+    pub const fn whole_days(self) -> Option<u64> {
+        if self.0 != 0 && self.0.is_multiple_of(DAY_SECONDS) { Some(self.0 / DAY_SECONDS) } else { None }
     }
 }
 
@@ -109,6 +115,13 @@ mod tests {
             let period = Period::parse(text).unwrap();
             assert_eq!((period.as_seconds(), period.to_string().as_str()), (seconds, shown));
         }
+    }
+
+    #[test]
+    fn a_multiple_of_24_hours_is_whole_days_however_it_is_written() {
+        let days = |text: &str| Period::parse(text).unwrap().whole_days();
+        assert_eq!(["24h", "1d", "1440m", "86400s", "168h", "7d"].map(days), [1, 1, 1, 1, 7, 7].map(Some));
+        assert_eq!(["0s", "0d", "23h", "25h", "36h", "86401s"].map(days), [None; 6]);
     }
 
     #[test]

@@ -76,8 +76,12 @@ pub enum Reaction {
     SkipDay,
     /// The message is at fault: its day fails.
     FailDay,
+    /// The message does not fit the channel for this person: its day fails, and nobody else is concerned.
+    Unfit,
     /// The person cannot be reached through this channel.
     Leave,
+    /// The person has no address for this channel: they leave, and nobody else is concerned.
+    NoAddress,
     /// The person wants no messages.
     Suppress,
     /// The campaign's content is at fault: the run waits for another revision.
@@ -98,11 +102,19 @@ impl Reaction {
             Self::Retry { .. }
             | Self::Throttle { .. }
             | Self::SkipDay
+            | Self::Unfit
+            | Self::NoAddress
             | Self::Suppress
             | Self::PauseRun
             | Self::PauseAccount
             | Self::PauseChannel => false,
         }
+    }
+
+    /// Returns true if the refusal follows from the facts of one person, so that it tells nothing about the account:
+    /// the send statistics leave the attempt out.
+    pub const fn is_of_one_person(self) -> bool {
+        matches!(self, Self::Unfit | Self::NoAddress)
     }
 }
 
@@ -183,9 +195,9 @@ pub struct Standing {
 /// The message is not sent again. The day is lost, and tomorrow's message takes the place of a retry.
 pub fn failed_later(reaction: Reaction) -> (Option<Exit>, Option<Consequence>) {
     match reaction {
-        Reaction::Retry { .. } | Reaction::SkipDay | Reaction::FailDay => (None, None),
+        Reaction::Retry { .. } | Reaction::SkipDay | Reaction::FailDay | Reaction::Unfit => (None, None),
         Reaction::Throttle { after } => (None, Some(Consequence::SlowLane { after })),
-        Reaction::Leave => (Some(Exit::Undeliverable), None),
+        Reaction::Leave | Reaction::NoAddress => (Some(Exit::Undeliverable), None),
         Reaction::Suppress => (Some(Exit::OptedOut), Some(Consequence::Suppress)),
         Reaction::PauseRun => (None, Some(Consequence::PauseRun)),
         Reaction::PauseAccount => (None, Some(Consequence::PauseAccount)),
@@ -226,10 +238,10 @@ fn refused(reaction: Reaction, standing: Standing, now: Timestamp) -> OutcomeEff
         Reaction::Retry { after } if standing.attempts < ATTEMPTS => {
             again(now + after.unwrap_or_else(|| backoff(standing.attempts)))
         }
-        Reaction::Retry { .. } | Reaction::FailDay => over(day_failed(standing)),
+        Reaction::Retry { .. } | Reaction::FailDay | Reaction::Unfit => over(day_failed(standing)),
         Reaction::SkipDay if standing.last => over(Following::Finish),
         Reaction::SkipDay => over(Following::Nothing),
-        Reaction::Leave => over(Following::Leave(Exit::Undeliverable)),
+        Reaction::Leave | Reaction::NoAddress => over(Following::Leave(Exit::Undeliverable)),
         Reaction::Suppress => {
             let consequence = Some(Consequence::Suppress);
             OutcomeEffects { consequence, ..over(Following::Leave(Exit::OptedOut)) }
@@ -294,7 +306,9 @@ mod tests {
             ("throttle", refused(Reaction::Throttle { after: None })),
             ("skip day", refused(Reaction::SkipDay)),
             ("fail day", refused(Reaction::FailDay)),
+            ("unfit", refused(Reaction::Unfit)),
             ("leave", refused(Reaction::Leave)),
+            ("no address", refused(Reaction::NoAddress)),
             ("suppress", refused(Reaction::Suppress)),
             ("pause run", refused(Reaction::PauseRun)),
             ("pause account", refused(Reaction::PauseAccount)),
@@ -342,6 +356,17 @@ mod tests {
         assert!(error.starts_with("no such [2J number é") && error.chars().count() == 1_000, "{error}");
         let fine = Outcome::accepted("wamid.1");
         assert_eq!(fine.clone().presentable(), fine);
+    }
+
+    #[test]
+    fn a_fault_of_one_persons_facts_is_no_failure_of_the_account() {
+        for reaction in [Reaction::Unfit, Reaction::NoAddress] {
+            assert!(reaction.is_of_one_person() && !reaction.is_failure());
+            let standing = Standing { attempts: 1, failed_days: 0, last: false };
+            assert_eq!(judge(&Outcome::refused("no", reaction), standing, now()).consequence, None);
+            assert_eq!(super::failed_later(reaction).1, None);
+        }
+        assert!(Reaction::FailDay.is_failure() && !Reaction::FailDay.is_of_one_person());
     }
 
     #[test]

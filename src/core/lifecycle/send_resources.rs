@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::core::domain::Language;
 use crate::core::domain::{CampaignId, Name};
 use crate::core::manifest::Desired;
-use crate::core::manifest::desired::{Channel, WhatsappTemplate};
+use crate::core::manifest::desired::{Channel, TemplateMessage};
 
 /// A template as its provider knows it, with its language in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,8 +15,12 @@ pub struct Template {
 }
 
 impl Template {
-    pub fn of(template: &WhatsappTemplate) -> Self {
-        Self { name: template.name.clone(), language: tag(template.language.as_str()) }
+    pub fn of(template: &TemplateMessage) -> Self {
+        Self::named(&template.name, &template.language)
+    }
+
+    fn named(name: &str, language: &Language) -> Self {
+        Self { name: name.to_owned(), language: tag(language.as_str()) }
     }
 }
 
@@ -48,8 +53,12 @@ impl SendResources {
             // A campaign's own day replaces the same day of its sequence.
             let shared = shared.filter(|(number, _)| !campaign.days.contains_key(number));
             let days = shared.chain(&campaign.days).map(|(_, day)| day);
-            let templates: BTreeSet<Template> =
-                days.filter_map(|day| day.whatsapp_template.as_ref()).map(Template::of).collect();
+            let templates = days.filter_map(|day| day.whatsapp_template.as_ref());
+            let templates: BTreeSet<Template> = templates
+                .flat_map(|template| {
+                    template.languages.iter().map(|language| Template::named(&template.name, language))
+                })
+                .collect();
             if let Some(id) = ids.get(name).filter(|_| !templates.is_empty()) {
                 resources.templates.insert(*id, templates);
             }

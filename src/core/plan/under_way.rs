@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use crate::core::dispatch::cadence::{Cadence, Handed};
-use crate::core::domain::Timestamp;
+use crate::core::dispatch::program::{Whereabouts, zone_for};
+use crate::core::domain::{Timestamp, Zone};
 use crate::core::lifecycle::target::Event;
-use crate::core::manifest::desired::{Campaign, Day, Sequence};
+use crate::core::manifest::desired::{Campaign, Day, Schedule, Sequence};
 
 /// A campaign before or after an edit, with its sequence.
 #[derive(Debug, Clone, Copy)]
@@ -16,9 +17,10 @@ pub struct Version<'a> {
 }
 
 /// The effect of an edit of one campaign on people under way, by the day that they get next.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UnderWay {
     cadence: Option<Cadence>,
+    schedule: Option<Schedule>,
     /// The days before which people wait for another time than until now.
     retimed: BTreeSet<u16>,
     /// The days from which a person will read a text that they have had.
@@ -29,7 +31,10 @@ pub struct UnderWay {
 
 /// A person under way.
 #[derive(Debug, Clone, Copy)]
-pub struct Waiting {
+pub struct Waiting<'a> {
+    /// The zone of their account.
+    pub account: &'a Zone,
+    pub whereabouts: Whereabouts<'a>,
     /// The day that they get next.
     pub day: u16,
     pub enrolled_at: Timestamp,
@@ -45,7 +50,13 @@ impl UnderWay {
         let [had, comes] = [before.days(), after.days()];
         let repeated =
             (2..=old.days().min(new.days())).filter(|day| repeats(&had, &comes, usize::from(*day) - 1)).collect();
-        Self { retimed, repeated, is_shorter: new.days() < old.days(), cadence: Some(new) }
+        Self {
+            retimed,
+            repeated,
+            is_shorter: new.days() < old.days(),
+            cadence: Some(new),
+            schedule: Some(after.spec.schedule.clone()),
+        }
     }
 
     /// Returns true if the edit moves nobody who waits.
@@ -74,12 +85,17 @@ impl UnderWay {
     }
 
     /// Returns the event of a person under way; `None` if nothing changes for them.
-    pub fn event(&self, person: Waiting) -> Option<Event> {
+    pub fn event(&self, person: Waiting<'_>) -> Option<Event> {
         if self.completes(person.day) {
             return Some(Event::Finished);
         }
         let cadence = self.cadence.as_ref().filter(|_| self.retimes(person.day))?;
-        Some(Event::Held { until: cadence.due(person.day, person.enrolled_at, person.registered_at, person.last) })
+        let schedule = self.schedule.as_ref()?;
+        // The first day counts in the zone of the schedule or the account, as for enrollment.
+        let usual = schedule.timezone.as_ref().unwrap_or(person.account);
+        let zone = person.last.map_or(usual, |_| zone_for(schedule, person.whereabouts, person.account));
+        let until = cadence.due(person.day, (person.enrolled_at, person.registered_at), person.last, zone);
+        Some(Event::Held { until })
     }
 }
 

@@ -94,6 +94,31 @@ fn check_parsed(source: &str) -> Findings {
     Findings { problems, has_opt_out_hint: has("optOutHint") }
 }
 
+/// The text of a template outside of braces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Literal {
+    pub text: String,
+    /// The template is this text: it has no braces.
+    pub is_whole: bool,
+}
+
+/// Returns the text that every rendering of the template contains; `None` if a statement decides what is written.
+pub fn literal(source: &str) -> Option<Literal> {
+    let (mut text, mut rest) = (String::new(), source);
+    while let Some(at) = rest.find("{{").into_iter().chain(rest.find("{#")).chain(rest.find("{%")).min() {
+        let (before, tag) = rest.split_at(at);
+        let close = match tag.get(..2) {
+            Some("{{") => "}}",
+            Some("{#") => "#}",
+            _ => return None,
+        };
+        text.push_str(before);
+        rest = &tag[tag.find(close)? + close.len()..];
+    }
+    text.push_str(rest);
+    Some(Literal { is_whole: text.len() == source.len(), text })
+}
+
 /// Returns true if the error is independent of the values, which attributes may change.
 fn certain(kind: ErrorKind) -> bool {
     matches!(

@@ -13,7 +13,7 @@ use std::ops::Range;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use self::bounds::within_bounds;
-pub use self::check::{Findings, Problem, ProblemKind, check};
+pub use self::check::{Findings, Literal, Problem, ProblemKind, check, literal};
 pub use self::request::{Escape, RequestTemplate};
 use crate::core::domain::Language;
 

@@ -144,7 +144,7 @@ async fn erase_messages(tx: &mut PgConnection, phone: &Phone) -> Result<u64, Err
     .await
     .map_err(Error::during(OPERATION))?;
     let erased = sqlx::query(
-        "update message m set phone = '', text = '', provider_id = null, error = null
+        "update message m set phone = '', text = '', template = null, provider_id = null, error = null
          from referral r where r.phone = $1 and r.account_id = m.account_id and r.id = m.referral_id",
     )
     .bind(phone.as_str())
@@ -160,7 +160,7 @@ async fn erase_referrals(tx: &mut PgConnection, phone: &Phone, now: Timestamp) -
         "update referral
          set name = '(erased)', phone = 'erased:' || id, dialled = null, email = null, language = null, gender = null,
              profession = null, profession_key = null, birth_date = null, consent = null, consent_source = null,
-             consent_at = null, attributes = '{}', is_current = false, erased_at = $2
+             consent_at = null, timezone = null, attributes = '{}', is_current = false, erased_at = $2
          where phone = $1",
     )
     .bind(phone.as_str())

@@ -24,7 +24,7 @@ use crate::core::domain::{AccountId, CampaignId, Name, ReferralId, Timestamp};
 use crate::core::lifecycle::ordering::Order;
 use crate::core::manifest::Desired;
 use crate::core::manifest::desired::policy::Policies;
-use crate::core::manifest::desired::{AccountSelector, Campaign, DesiredState};
+use crate::core::manifest::desired::{AccountSelector, Campaign, DesiredState, ZoneOf};
 use crate::core::plan::forecast;
 use crate::core::plan::forecast::{
     Admitted, Finish, Foreseen, NextMessage, Outlook, Place, Run, Watch, admit, next_message,
@@ -100,6 +100,9 @@ impl Store {
         let earlier = Earlier::of(&mut db, names).await?;
         let accounts = accounts_of(&mut db, selectors).await?;
         drop(db);
+        let own_zones = scenes.iter().flat_map(|scene| &scene.campaigns);
+        let own_zones = own_zones.into_iter().any(|asked| asked.spec.schedule.zone == ZoneOf::Recipient);
+        let at = (own_zones, now);
         let mut found = Vec::new();
         for accounts in accounts.chunks(batch) {
             let members = self.members(accounts, &policies).await?;
@@ -116,12 +119,12 @@ impl Store {
                     });
                     each.push(match same {
                         Some(same) => same,
-                        None => self.waiting(asked, &earlier, (&members, &runs), now).await?,
+                        None => self.waiting(asked, &earlier, (&members, &runs), at).await?,
                     });
                 }
                 waiting.push(each);
             }
-            let people = self.people(&members, &waiting, now).await?;
+            let people = self.people(&members, &waiting, at).await?;
             let mut moved = Vec::new();
             for scene in &scenes {
                 let mut db =
@@ -162,7 +165,7 @@ impl Store {
         asked: &Asked<'_>,
         earlier: &Earlier,
         (members, runs): (&[Member], &Runs),
-        now: Timestamp,
+        at: (bool, Timestamp),
     ) -> Result<HashMap<AccountId, Waiting>, Error> {
         // An operator's override may let a campaign run that its manifest does not.
         let ordered = |member: &Member| !runs.orders(member.lane.account, asked.id).is_empty();
@@ -185,7 +188,7 @@ impl Store {
         if seekers.is_empty() {
             return Ok(HashMap::new());
         }
-        self.waiting_for(&earlier.lives(asked.name, asked.id), asked.spec, &seekers, now).await
+        self.waiting_for(&earlier.lives(asked.name, asked.id), asked.spec, &seekers, at).await
     }
 }
 

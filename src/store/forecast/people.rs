@@ -1,11 +1,12 @@
 //! The people of accounts in a forecast: active targets, and people who will be enrolled.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use super::runs::Member;
-use crate::core::domain::{AccountId, CampaignId, Consent, NaiveDate, TargetKey, Timestamp};
+use crate::core::domain::{AccountId, CampaignId, Consent, Country, NaiveDate, TargetKey, Timestamp, Zone};
 use crate::core::lifecycle::target::Event;
 use crate::core::manifest::desired::Campaign;
 use crate::core::plan::forecast::{Group, Place};
@@ -25,8 +26,10 @@ pub(super) struct Waiting {
 }
 
 /// The facts about a person that a forecast needs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Known {
+    /// The person's own zone, where a campaign goes by it.
+    zone: Option<Arc<Zone>>,
     registered_at: Timestamp,
     paid: bool,
     /// The person's consent; `None` if unknown.
@@ -35,7 +38,7 @@ struct Known {
 }
 
 /// An active target of a run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Active {
     referral: i64,
     known: Known,
@@ -89,7 +92,7 @@ impl People {
         let outside = || vec![Place::Outside; campaigns.len()];
         for active in self.active.get(&account).into_iter().flatten() {
             let Some(run) = campaigns.iter().position(|id| *id == active.campaign) else { continue };
-            let (_, places) = all.entry(active.referral).or_insert_with(|| (active.known, outside()));
+            let (_, places) = all.entry(active.referral).or_insert_with(|| (active.known.clone(), outside()));
             places[run] = moved.place(account, active);
         }
         for (run, queue) in queues.iter().enumerate() {
@@ -99,7 +102,7 @@ impl People {
                 let ripe_at = known.registered_at + queue.after + TimeDelta::microseconds(1);
                 let ripe = queue.after.is_zero() || ripe_at <= now;
                 let from = if ripe { Timestamp::MIN_UTC } else { ripe_at };
-                let (_, places) = all.entry(*referral).or_insert_with(|| (*known, outside()));
+                let (_, places) = all.entry(*referral).or_insert_with(|| (known.clone(), outside()));
                 places[run] = Place::Waiting { from };
             }
         }
@@ -124,8 +127,8 @@ impl People {
 impl Known {
     fn group(self, referral: i64, places: Vec<Place>, last_written_on: Option<NaiveDate>) -> Group {
         let consent = self.agreed.map(|agreed| if agreed { Consent::OptedIn } else { Consent::OptedOut });
-        let Self { registered_at, paid, suppressed, .. } = self;
-        Group { referrals: vec![referral], registered_at, paid, consent, suppressed, last_written_on, places }
+        let Self { zone, registered_at, paid, suppressed, .. } = self;
+        Group { referrals: vec![referral], zone, registered_at, paid, consent, suppressed, last_written_on, places }
     }
 }
 
@@ -136,7 +139,8 @@ fn is_alone(group: &Group, next: i64, alone: Option<i64>) -> bool {
 
 /// Returns true if `next`, the next person in registration order, can be counted with `group`.
 fn is_alike(group: &Group, next: &Group) -> bool {
-    let facts = |group: &Group| (group.paid, group.consent, group.suppressed, group.last_written_on);
+    let facts =
+        |group: &Group| (group.paid, group.consent, group.suppressed, group.last_written_on, group.zone.clone());
     let mut places = group.places.iter().zip(&next.places);
     facts(group) == facts(next)
         && places.all(|(one, other)| match (one, other) {
@@ -149,19 +153,38 @@ fn is_alike(group: &Group, next: &Group) -> bool {
         })
 }
 
-/// The columns of [`Known`] from `referral r`, aggregated into one array each.
+/// The columns of [`Known`] from `referral r`, aggregated into one array each. `$own_zones` is the parameter that asks
+/// for the zone, or else the country, of each person; most campaigns go by the zone of the account.
 macro_rules! known_columns {
-    () => {
-        "array_agg(r.id), array_agg(r.registered_at), array_agg(r.paid_at is not null),
-         array_agg(r.consent = 'opted_in')"
+    ($own_zones:literal) => {
+        concat!(
+            "array_agg(r.id), array_agg(r.registered_at), array_agg(r.paid_at is not null),
+             array_agg(r.consent = 'opted_in'),
+             case when ",
+            $own_zones,
+            "::boolean then array_agg(coalesce(r.timezone, r.country)) end"
+        )
     };
 }
 
-type KnownColumns = (Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>);
+type KnownColumns = (Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>, Option<Vec<String>>);
 
-fn known((ids, registered, paid, agreed): KnownColumns) -> impl Iterator<Item = (i64, Known)> {
-    let rows = ids.into_iter().zip(registered).zip(paid.into_iter().zip(agreed));
-    rows.map(|((id, registered_at), (paid, agreed))| (id, Known { registered_at, paid, agreed, suppressed: false }))
+fn known((ids, registered, paid, agreed, places): KnownColumns) -> impl Iterator<Item = (i64, Known)> {
+    let mut zones: HashMap<String, Option<Arc<Zone>>> = HashMap::new();
+    let places = places.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
+    let rows = ids.into_iter().zip(registered).zip(paid.into_iter().zip(agreed)).zip(places);
+    rows.map(move |(((id, registered_at), (paid, agreed)), place)| {
+        let zone = place.and_then(|place| zones.entry(place).or_insert_with_key(|place| zone_of(place)).clone());
+        (id, Known { zone, registered_at, paid, agreed, suppressed: false })
+    })
+}
+
+/// Returns the zone of this name, or the only zone of the country with this code.
+fn zone_of(place: &str) -> Option<Arc<Zone>> {
+    match Country::parse(place) {
+        Ok(country) => country.only_zone().cloned().map(Arc::new),
+        Err(_) => Zone::parse(place).ok().map(Arc::new),
+    }
 }
 
 impl Store {
@@ -172,23 +195,24 @@ impl Store {
         lives: &Lives,
         spec: &Campaign,
         seekers: &[Seeker],
-        now: Timestamp,
+        (own_zones, now): (bool, Timestamp),
     ) -> Result<HashMap<AccountId, Waiting>, Error> {
         const OPERATION: &str = "read people to be enrolled";
         const MATCHING: Batch<BoundsRow> =
-            Batch::of(concat!("select d.account_id, ", known_columns!(), matching!(), " group by d.account_id"));
-        type Row = (i32, Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>);
+            Batch::of(concat!("select d.account_id, ", known_columns!("$19"), matching!(), " group by d.account_id"));
+        type Row = (i32, Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>, Option<Vec<String>>);
         let mut db = self.pool.acquire().await.map_err(Error::during(OPERATION))?;
         let rows: Vec<Row> = Matcher::new(lives, spec, seekers, now)
             .sooner_or_later()
             .query(&MATCHING)
+            .bind(own_zones)
             .persistent(false)
             .fetch_all(&mut *db)
             .await
             .map_err(Error::during(OPERATION))?;
         let after = TimeDelta::from_std(spec.enroll_after.into()).unwrap_or_default();
-        let waiting = rows.into_iter().map(|(account, ids, registered, paid, agreed)| {
-            let people = known((ids, registered, paid, agreed)).collect();
+        let waiting = rows.into_iter().map(|(account, ids, registered, paid, agreed, places)| {
+            let people = known((ids, registered, paid, agreed, places)).collect();
             (AccountId(account), Waiting { people, after })
         });
         Ok(waiting.collect())
@@ -199,9 +223,9 @@ impl Store {
         &self,
         members: &[Member],
         waiting: &[Vec<HashMap<AccountId, Waiting>>],
-        now: Timestamp,
+        (own_zones, now): (bool, Timestamp),
     ) -> Result<People, Error> {
-        let mut people = People { active: self.active(members).await?, ..People::default() };
+        let mut people = People { active: self.active(members, own_zones).await?, ..People::default() };
         // Accounts without a message today need no query for its recipients.
         let (mut accounts, mut referrals, mut days) = (vec![], vec![], vec![]);
         for member in members {
@@ -223,26 +247,37 @@ impl Store {
         Ok(people)
     }
 
-    async fn active(&self, members: &[Member]) -> Result<HashMap<AccountId, Vec<Active>>, Error> {
-        type Row =
-            (i32, i32, Vec<i64>, Vec<Timestamp>, Vec<bool>, Vec<Option<bool>>, Vec<bool>, Vec<i16>, Vec<Timestamp>);
+    async fn active(&self, members: &[Member], own_zones: bool) -> Result<HashMap<AccountId, Vec<Active>>, Error> {
+        type Row = (
+            i32,
+            i32,
+            Vec<i64>,
+            Vec<Timestamp>,
+            Vec<bool>,
+            Vec<Option<bool>>,
+            Option<Vec<String>>,
+            Vec<bool>,
+            Vec<i16>,
+            Vec<Timestamp>,
+        );
         let rows: Vec<Row> = sqlx::query_as(concat!(
             "select t.account_id, t.campaign_id, ",
-            known_columns!(),
-            ", array_agg(exists (select from suppression s where s.phone = r.phone)), array_agg(t.day),
-             array_agg(t.due_at)
+            known_columns!("$2"),
+            " as places, array_agg(exists (select from suppression s where s.phone = r.phone)) as suppressed,
+             array_agg(t.day) as days, array_agg(t.due_at) as due_at
              from target t join referral r on (r.account_id, r.id) = (t.account_id, t.referral_id)
              where t.account_id = any($1) and t.state = 'active' and t.due_at is not null
              group by t.account_id, t.campaign_id"
         ))
         .bind(members.iter().map(|member| member.lane.account.0).collect::<Vec<_>>())
+        .bind(own_zones)
         .fetch_all(&self.pool)
         .await
         .map_err(Error::during("read the people in a run"))?;
         let mut all: HashMap<AccountId, Vec<Active>> = HashMap::new();
-        for (account, campaign, ids, registered, paid, agreed, suppressed, days, due_at) in rows {
-            let people =
-                known((ids, registered, paid, agreed)).zip(suppressed.into_iter().zip(days.into_iter().zip(due_at)));
+        for (account, campaign, ids, registered, paid, agreed, places, suppressed, days, due_at) in rows {
+            let people = known((ids, registered, paid, agreed, places));
+            let people = people.zip(suppressed.into_iter().zip(days.into_iter().zip(due_at)));
             let people = people.map(|((referral, known), (suppressed, (day, due_at)))| Active {
                 referral,
                 known: Known { suppressed, ..known },

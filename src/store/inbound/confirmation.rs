@@ -113,7 +113,9 @@ impl Store {
                 Reaction::Retry { after } | Reaction::Throttle { after } => Some(now + after.unwrap_or(PAUSE)),
                 Reaction::SkipDay
                 | Reaction::FailDay
+                | Reaction::Unfit
                 | Reaction::Leave
+                | Reaction::NoAddress
                 | Reaction::Suppress
                 | Reaction::PauseRun
                 | Reaction::PauseAccount

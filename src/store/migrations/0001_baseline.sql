@@ -76,6 +76,8 @@ create table referral (
     consent        text check (consent in ('opted_in', 'opted_out')),
     consent_source text,
     consent_at     timestamptz,
+    -- The person's own zone. `zone: recipient` in a schedule goes by it. Null: unknown.
+    timezone       text,
     attributes     jsonb not null default '{}',
     as_of          timestamptz not null,
     -- Rows of one account with one phone are one person. The newest registration is current and stands for all of them.
@@ -404,8 +406,12 @@ create table message (
     quota_date    date,
     -- The number that was handed to the provider. Empty: the person was erased.
     phone        text not null,
+    -- The language of what was handed over: of the template, if it is one.
     language     text not null,
+    -- Empty: a template was handed over, or the person was erased.
     text         text not null,
+    -- The WhatsApp template with its values, as it was handed over. Null: the text was.
+    template     jsonb check (jsonb_typeof(template) = 'object'),
     -- The revision whose text it has.
     revision_id  integer not null,
     -- When it was due at its first claim: it then waited `queued_at - due_at`. An exported state leaves it out.

@@ -48,6 +48,7 @@ pub struct Fact {
     pub consent: Option<String>,
     pub consent_source: Option<String>,
     pub consent_at: Option<Timestamp>,
+    pub timezone: Option<String>,
     pub attributes: Value,
     /// The instant to which the row's data refers.
     pub as_of: Timestamp,
@@ -110,7 +111,7 @@ impl Store {
         let referrals = sqlx::query_as(
             "select a.external_id as account, r.external_id as referral, r.is_current, r.name, r.dialled, r.email, r.language, r.country,
                     r.gender, r.profession, r.birth_date, r.registered_at, r.paid_at, r.consent, r.consent_source,
-                    r.consent_at, r.attributes, r.as_of
+                    r.consent_at, r.timezone, r.attributes, r.as_of
              from referral r join account a on a.id = r.account_id where r.phone = $1 order by 1, 2",
         )
         .bind(phone.as_str())

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{Error, PAGE, Page, Store, Wanted};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::message::State;
+use crate::core::manifest::desired::TemplateMessage;
 
 /// A message: `get messages -o json`. Its phone is unmasked for scripts; tables mask it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -18,8 +19,13 @@ pub struct Message {
     #[sqlx(try_from = "String")]
     pub state: State,
     pub phone: String,
+    /// The language of the template, if it went as one; else of the text.
     pub language: String,
+    /// The text that was sent; empty if a template was.
     pub text: String,
+    /// The WhatsApp template that was sent, with its values.
+    #[sqlx(json(nullable))]
+    pub template: Option<TemplateMessage>,
     /// Hand-overs that began, except those that the provider postponed because the sender was too fast or had to pause.
     pub attempts: i16,
     pub provider_id: Option<String>,
@@ -29,6 +35,13 @@ pub struct Message {
     pub sent_at: Option<Timestamp>,
     pub delivered_at: Option<Timestamp>,
     pub read_at: Option<Timestamp>,
+}
+
+impl Message {
+    /// Returns the content in words: the template with its values, or the text.
+    pub fn content(&self) -> String {
+        self.template.as_ref().map_or_else(|| self.text.clone(), ToString::to_string)
+    }
 }
 
 /// `from message m` with the conditions of [`Wanted`] as `$1` to `$5`.
@@ -47,7 +60,7 @@ macro_rules! wanted_messages {
 macro_rules! message_columns {
     () => {
         "concat_ws('/', c.name, a.external_id, r.external_id, m.day) as id, c.name as campaign, a.external_id as account,
-         r.external_id as referral, m.day, m.state, m.phone, m.language, m.text, m.attempts, m.provider_id, m.error,
+         r.external_id as referral, m.day, m.state, m.phone, m.language, m.text, m.template, m.attempts, m.provider_id, m.error,
          m.queued_at, m.sent_at, m.delivered_at, m.read_at"
     };
 }

@@ -30,6 +30,8 @@ pub struct Person {
     pub held_at: Option<Timestamp>,
     /// The account's time zone.
     pub timezone: String,
+    /// The person's own time zone, if the export tells it.
+    pub own_timezone: Option<String>,
     #[serde(skip)]
     account_id: i32,
     #[serde(skip)]
@@ -49,7 +51,8 @@ impl Person {
 macro_rules! person_columns {
     () => {
         "r.external_id as referral, a.external_id as account, r.name, r.phone, r.language, r.country, r.registered_at,
-         r.paid_at, r.consent, r.consent_source, r.consent_at, s.suppressed_at, a.timezone, r.account_id,
+         r.paid_at, r.consent, r.consent_source, r.consent_at, s.suppressed_at, a.timezone,
+         r.timezone as own_timezone, r.account_id,
          (select min(h.held_at) from person_hold h where h.account_id in (r.account_id, 0) and h.phone = r.phone) as held_at,
          r.id as referral_id, a.attributes as labels"
     };

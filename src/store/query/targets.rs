@@ -270,12 +270,12 @@ async fn count(tx: &mut PgConnection, wanted: &Wanted) -> Result<i64, Error> {
 /// Returns why a target is held back. There is no question about a due target if the campaign is no longer in force.
 /// Before a target is due only a hold counts that no passing of time ends.
 fn hold(question: Option<&Question>, is_due: bool) -> Option<Hold> {
-    match question.map(gate::decide) {
-        Some(Verdict::Hold { reason, until }) => {
-            let lasts = reason.scope() == gate::Scope::Person && until.is_none();
+    match question.map(|question| (question, gate::decide(question))) {
+        Some((question, Verdict::Hold { reason, until })) => {
+            let lasts = question.scope(reason) == gate::Scope::Person && until.is_none();
             (is_due || lasts).then_some(Hold { reason, until })
         }
-        Some(Verdict::Send | Verdict::Exit(_)) => None,
+        Some((_, Verdict::Send | Verdict::Exit(_))) => None,
         None => is_due.then_some(Hold { reason: gate::Hold::RunNotActive, until: None }),
     }
 }

@@ -164,8 +164,9 @@ macro_rules! insert_matched {
         ", taken as (
            insert into target (account_id, campaign_id, referral_id, state, day, due_at, enrolled_at, revision_id)
            select account_id, $14, id, 'active', 1,
-                  $19 + make_interval(secs => greatest(0, extract(epoch from $17 - registered_at)) / 1e6), $17, $20
-           from matched where rank <= room
+                  f.first_due + make_interval(secs => greatest(0, extract(epoch from $17 - registered_at)) / 1e6), $17, $20
+           from matched join unnest($1::int[], $19::timestamptz[]) as f (account_id, first_due) using (account_id)
+           where rank <= room
            returning account_id, due_at)
          select account_id, count(*), min(due_at) from taken group by account_id order by account_id"
     };
@@ -202,7 +203,9 @@ async fn insert(
     // Order matters only if not everybody fits; otherwise rows are inserted in index order.
     let limited = seekers.iter().any(|seeker| seeker.room < u64::MAX);
     let statement = if limited { NEWEST } else { EVERYBODY };
-    let first_due = campaign.cadence.first(now);
+    // Whole days are local days, so the instant depends on the zone of the account.
+    let first_due: Vec<Timestamp> =
+        seekers.iter().map(|seeker| campaign.cadence.first(now, campaign.zone(&seeker.zone))).collect();
     let lives = Lives::of(tx, &campaign.name, id).await?;
     let rows: Vec<(i32, i64, Timestamp)> = Matcher::new(&lives, &campaign.spec, seekers, now)
         .query(&statement)

@@ -1,17 +1,21 @@
 //! People under way when an edit comes into force: their days, and when they are due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::PgConnection;
 
 use crate::core::dispatch::cadence::Handed;
-use crate::core::domain::{AccountId, CampaignId, Name, ReferralId, TargetKey, Timestamp};
+use crate::core::dispatch::program::Whereabouts;
+use crate::core::domain::{AccountId, CampaignId, Country, Name, ReferralId, TargetKey, Timestamp, Zone};
 use crate::core::lifecycle::target::Event;
 use crate::core::manifest::Desired;
 use crate::core::plan::under_way::{UnderWay, Version, Waiting};
 use crate::store::Error;
+use crate::store::rows::{decode, strange, zone};
 use crate::store::schedule::wake::{Changed, look_again};
 use crate::store::send::target_rows::TargetRows;
+
+const OPERATION: &str = "read the people whom an edit reaches";
 
 /// The batch limit in accounts.
 const BATCH: usize = 500;
@@ -40,6 +44,9 @@ struct Row {
     day: i16,
     enrolled_at: Timestamp,
     registered_at: Timestamp,
+    account_timezone: String,
+    timezone: Option<String>,
+    country: String,
     last_day: Option<i16>,
     last_due_at: Option<Timestamp>,
     last_at: Option<Timestamp>,
@@ -62,24 +69,36 @@ pub(in crate::store) async fn moved(
         .bind(accounts.iter().map(|account| account.0).collect::<Vec<_>>())
         .fetch_all(db)
         .await
-        .map_err(Error::during("read the people whom an edit reaches"))?;
-    let event = |row: Row| {
+        .map_err(Error::during(OPERATION))?;
+    let mut zones: HashMap<String, Zone> = HashMap::new();
+    for name in rows.iter().flat_map(|row| row.timezone.iter().chain([&row.account_timezone])) {
+        if !zones.contains_key(name) {
+            zones.insert(name.clone(), zone(name).map_err(decode(OPERATION))?);
+        }
+    }
+    let mut events = Vec::new();
+    for row in rows {
         let (account, campaign) = (AccountId(row.account_id), CampaignId(row.campaign_id));
         let last = row.last_day.zip(row.last_at).map(|(day, at)| Handed {
             day: day.unsigned_abs(),
             due_at: row.last_due_at.unwrap_or(at),
             at,
         });
+        let country = Country::parse(&row.country).map_err(|_| strange("a country", &row.country));
+        let timezone = row.timezone.as_ref().and_then(|name| zones.get(name));
+        let Some(account_zone) = zones.get(&row.account_timezone) else { continue };
         let person = Waiting {
+            account: account_zone,
+            whereabouts: Whereabouts { timezone, country: country.map_err(decode(OPERATION))? },
             day: row.day.unsigned_abs(),
             enrolled_at: row.enrolled_at,
             registered_at: row.registered_at,
             last,
         };
-        let event = edits.get(&campaign)?.event(person)?;
-        Some((TargetKey { account, campaign, referral: ReferralId(row.referral_id) }, event))
-    };
-    Ok(rows.into_iter().filter_map(event).collect())
+        let Some(event) = edits.get(&campaign).and_then(|edit| edit.event(person)) else { continue };
+        events.push((TargetKey { account, campaign, referral: ReferralId(row.referral_id) }, event));
+    }
+    Ok(events)
 }
 
 /// Moves the people under way as the edits want it. The lanes of `accounts` are locked.

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use super::terms::Terms;
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::lane::{Attempt, Lane, Selection, Send};
 use crate::core::domain::{AccountId, CampaignId, MessageKey, NaiveDate, ReferralId, TargetKey, Timestamp};
+use crate::core::manifest::desired::TemplateMessage;
 use crate::store::Error;
 use crate::store::columns::{Batch, columns};
 use crate::store::keys::MessageKeyRow;
@@ -42,7 +44,7 @@ pub(super) async fn begin(
             email: send.email.clone(),
             channel: send.channel.clone(),
             content: send.content.clone(),
-            in_conversation: false,
+            in_conversation: send.in_conversation,
             attempts: *attempts.get(&send.key)?,
             failed_days: send.failed_days,
             last: send.next.is_none(),
@@ -64,6 +66,7 @@ columns! {
         phone: &'a str,
         language: &'a str,
         text: &'a str,
+        template: Option<Json<&'a TemplateMessage>>,
         quota_date: NaiveDate,
         due_at: Timestamp,
         queued_at: Timestamp,
@@ -71,15 +74,19 @@ columns! {
 }
 
 impl<'a> AttemptRow<'a> {
+    /// Builds the row of what is handed over: a template in its language, or else the text of the day.
     fn of((_, selection, send): Selected<'a>) -> Self {
+        let template = send.content.template.as_ref().filter(|_| send.as_template);
+        let language = template.map_or(&send.content.language, |template| &template.language);
         Self {
             account_id: send.key.target.account,
             campaign_id: send.key.target.campaign,
             referral_id: send.key.target.referral,
             day: send.key.day,
             phone: send.phone.dialled(),
-            language: send.content.language.as_str(),
-            text: send.content.text.as_str(),
+            language: language.as_str(),
+            text: if template.is_some() { "" } else { &send.content.text },
+            template: template.map(Json),
             quota_date: selection.today,
             due_at: send.due_at,
             queued_at: selection.at,
@@ -87,27 +94,9 @@ impl<'a> AttemptRow<'a> {
     }
 }
 
-const SAVE_FIRST: Batch<AttemptRow<'_>> = Batch::of(
-    "insert into message (account_id, referral_id, campaign_id, day, state, attempts, quota_date, phone, language, text,
-                          revision_id, due_at, queued_at)
-     select account_id, referral_id, campaign_id, day, 'sending', 1, quota_date, phone, language, text, $11, due_at,
-            queued_at
-     from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::date[],
-                 $9::timestamptz[], $10::timestamptz[])
-          as s (account_id, campaign_id, referral_id, day, phone, language, text, quota_date, due_at, queued_at)",
-);
+const SAVE_FIRST: Batch<AttemptRow<'_>> = Batch::of(include_str!("attempt_first.sql"));
 
-const SAVE_FURTHER: Batch<AttemptRow<'_>> = Batch::of(
-    "update message m
-     set state = 'sending', attempts = m.attempts + 1, quota_date = s.quota_date, phone = s.phone,
-         language = s.language, text = s.text, revision_id = $11, error = null
-     from unnest($1::int[], $2::int[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::date[],
-                 $9::timestamptz[], $10::timestamptz[])
-          as s (account_id, campaign_id, referral_id, day, phone, language, text, quota_date, due_at, queued_at)
-     where (m.account_id, m.referral_id, m.campaign_id, m.day)
-         = (s.account_id, s.referral_id, s.campaign_id, s.day) and m.state = 'queued'
-     returning m.account_id, m.campaign_id, m.referral_id, m.day, m.attempts",
-);
+const SAVE_FURTHER: Batch<AttemptRow<'_>> = Batch::of(include_str!("attempt_further.sql"));
 
 const LEASE: Batch<MessageKeyRow> = Batch::of(
     "insert into lease (until, account_ids, campaign_ids, referral_ids, days)

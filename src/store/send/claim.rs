@@ -11,9 +11,9 @@ use super::lane_rows::{LaneRow, LaneRunRow, lane_columns, lane_run_columns};
 use super::terms::{Batch, ClaimedLane, Runs, Span, Terms};
 use crate::core::dispatch::OutgoingMessage;
 use crate::core::dispatch::lane;
-use crate::core::dispatch::lane::{Lane, Selection};
+use crate::core::dispatch::lane::{Lane, Selection, Send};
 use crate::core::dispatch::program::Program;
-use crate::core::domain::AccountId;
+use crate::core::domain::{AccountId, Timestamp};
 use crate::store::conversation;
 use crate::store::generation::in_force;
 use crate::store::inbound::pending_stop;
@@ -67,7 +67,7 @@ impl Store {
         let mut due = asked.due(&mut tx, program).await?;
         let crowd = due.values().map(|due| due.candidates.len()).max().unwrap_or_default();
         let none = Vec::new();
-        let selections: Vec<(&Lane, Selection)> = lanes
+        let mut selections: Vec<(&Lane, Selection)> = lanes
             .iter()
             .filter(|turn| !passed_over.contains(&turn.lane.account))
             .map(|ClaimedLane { lane, at }| {
@@ -75,11 +75,15 @@ impl Store {
                 (lane, lane::select(lane, runs.get(&lane.account).unwrap_or(&none), due, program, *at))
             })
             .collect();
-        let mut messages = super::claim_write::save(&mut tx, &selections, program.revision, terms).await?;
-        let asks = |message: &&mut OutgoingMessage| {
-            message.channel.as_ref().is_some_and(|channel| program.conversational.contains(channel))
+        let sends = selections.iter_mut().flat_map(|(lane, selection)| {
+            let (account, at) = (lane.account, selection.at);
+            selection.sends.iter_mut().map(move |send| (account, at, send))
+        });
+        let asks = |(.., send): &(AccountId, Timestamp, &mut Send)| {
+            send.channel.as_ref().is_some_and(|channel| program.conversational.contains(channel))
         };
-        conversation::mark(&mut tx, messages.iter_mut().filter(asks).collect()).await?;
+        conversation::mark(&mut tx, sends.filter(asks).collect()).await?;
+        let messages = super::claim_write::save(&mut tx, &selections, program.revision, terms).await?;
         let phones: Vec<&str> = messages.iter().map(|message| message.phone.as_str()).collect();
         if !phones.is_empty() && !pending_stop::is_none_of(&mut tx, &phones).await? {
             tx.rollback().await.map_err(Error::during("undo a claim"))?;

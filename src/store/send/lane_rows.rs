@@ -11,7 +11,9 @@ use crate::core::dispatch::gate::LaneRestriction;
 use crate::core::dispatch::lane::{Attempt, Candidate, DayCount, Lane, LaneRun};
 use crate::core::dispatch::pacing::Pace;
 use crate::core::dispatch::program::Recipient;
-use crate::core::domain::{AccountId, CampaignId, Consent, Country, Language, NaiveDate, Phone, ReferralId, Timestamp};
+use crate::core::domain::{
+    AccountId, CampaignId, Consent, Country, Language, NaiveDate, Phone, ReferralId, Timestamp, Zone,
+};
 use crate::core::lifecycle::run::{Phase, Reason};
 use crate::core::manifest::desired::policy::Policies;
 use crate::store::rows::{count, strange, zone};
@@ -40,7 +42,7 @@ macro_rules! lane_run_columns {
 /// Columns of [`RecipientRow`] from `referral r`.
 macro_rules! recipient_columns {
     () => {
-        "r.name, r.language, r.country, r.profession, r.registered_at, r.attributes"
+        "r.name, r.language, r.country, r.timezone as own_timezone, r.profession, r.registered_at, r.attributes"
     };
 }
 
@@ -155,6 +157,7 @@ pub(in crate::store) struct RecipientRow {
     name: String,
     language: Option<String>,
     country: String,
+    own_timezone: Option<String>,
     profession: Option<String>,
     registered_at: Timestamp,
     attributes: Value,
@@ -171,6 +174,7 @@ impl RecipientRow {
             name: self.name,
             language: self.language.and_then(|tag| Language::parse(&tag).ok()),
             country: Country::parse(&self.country).map_err(|_| strange("a country", &self.country))?,
+            timezone: self.own_timezone.and_then(|name| Zone::parse(&name).ok()),
             profession: self.profession.unwrap_or_default(),
             registered_at: self.registered_at,
             attributes,

@@ -15,7 +15,7 @@ use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::outcome::{Consequence, Reaction};
 use crate::core::lifecycle::run::{Reason, RunRestriction};
 use crate::core::lifecycle::send_resources::Template;
-use crate::core::manifest::desired::WhatsappTemplate;
+use crate::core::manifest::desired::TemplateMessage;
 use crate::store::Error;
 use crate::store::rows::number;
 
@@ -59,7 +59,7 @@ pub(in crate::store) struct Refused<'a> {
     /// The channel by name; `None` is the built-in one.
     pub(in crate::store) channel: Option<&'a str>,
     /// The template of the refused message.
-    pub(in crate::store) template: Option<&'a WhatsappTemplate>,
+    pub(in crate::store) template: Option<&'a TemplateMessage>,
     pub(in crate::store) error: &'a str,
     pub(in crate::store) consequence: Option<Consequence>,
     pub(in crate::store) handed_at: Timestamp,
@@ -81,7 +81,7 @@ pub(in crate::store) enum Counts {
 impl Counts {
     /// Returns the effect of a refusal that does, or does not, count as an attempt of its message.
     pub(in crate::store) fn of(is_attempt: bool, reaction: Reaction) -> Self {
-        match (is_attempt, reaction.is_failure()) {
+        match (is_attempt && !reaction.is_of_one_person(), reaction.is_failure()) {
             (false, _) => Self::Not,
             (true, true) => Self::AsFailure,
             (true, false) => Self::AsHanded,

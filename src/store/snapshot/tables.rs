@@ -79,14 +79,14 @@ pub(super) const TABLES: [Table; 12] = [
         out: rows!(
             "select account_id, id, ",
             stand_in!("phone"),
-            " as phone, language, country, gender, profession_key, birth_date, registered_at,
+            " as phone, language, country, timezone, gender, profession_key, birth_date, registered_at,
               case when paid_at is not null then registered_at end as paid_at, consent, ",
             attributes!(),
             ", is_current from referral order by account_id, id"
         ),
         into: into!(
             "referral",
-            "account_id, id, phone, language, country, gender, profession_key, birth_date, registered_at, paid_at,
+            "account_id, id, phone, language, country, timezone, gender, profession_key, birth_date, registered_at, paid_at,
              consent, attributes, is_current",
             ", external_id, name, as_of",
             ", id::text, '', 'epoch'"

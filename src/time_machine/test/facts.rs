@@ -31,6 +31,7 @@ pub(super) fn referrals<'a>(referrals: impl Iterator<Item = &'a ReferralSpec>) -
             "phone": referral.phone,
             "language": referral.language,
             "country": referral.country,
+            "timezone": referral.timezone.as_ref().map(|zone| zone.as_str()),
             "gender": referral.gender,
             "profession": referral.profession,
             "birth_date": referral.birth_date,

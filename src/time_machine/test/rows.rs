@@ -18,7 +18,7 @@ pub(super) fn message(row: &Message) -> Found {
             "day": row.day,
             "state": row.state,
             "language": row.language,
-            "text": row.text,
+            "text": row.content(),
             "attempts": row.attempts,
         })),
     }

@@ -37,7 +37,7 @@ pub(super) fn tree(secrets: &str) -> String {
     };
     format!(
         "apiVersion: relance/v1\nkind: Defaults\nmetadata: {{name: defaults}}\nspec: {{channelRef: wa, {NO_PACE}}}\n"
-    ) + &sequence("templates", &[Some("fr"), Some("pt-BR")])
+    ) + &sequence("templates", &[Some("fr"), Some("[fr, pt-BR]")])
         + &sequence("texts", &[None])
         + &campaign("c", "templates")
         + &campaign("d", "texts")

@@ -166,6 +166,7 @@ mod tests {
                 today: day("2026-11-28"),
             }),
             opening: Opening::Opens(at("2026-11-30T07:00:00Z")),
+            own_windows: false,
             account_quota: Quota { cap: Some(200), taken: 37 },
             campaign_quota: Quota { cap: None, taken: 12 },
             day_ends_at: at("2026-11-28T23:00:00Z"),

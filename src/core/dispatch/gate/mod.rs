@@ -74,6 +74,7 @@ mod tests {
             account: Account::new(None, true),
             person: Some(person()),
             opening: Opening::Open(at("2026-12-01T19:00:00Z")),
+            own_windows: false,
             account_quota: Quota { cap: Some(2), taken: 1 },
             campaign_quota: Quota { cap: None, taken: 9 },
             day_ends_at: at("2026-12-01T23:00:00Z"),

@@ -1,5 +1,6 @@
 //! The question to the gate: the run, the account, the person, time and quota.
 
+use super::verdict::{Hold, Scope};
 use crate::core::domain::{Consent, NaiveDate, Opening, Timestamp};
 use crate::core::lifecycle::run::{Phase, Unable};
 use crate::core::manifest::desired::ConsentPolicy;
@@ -14,14 +15,26 @@ pub struct Question {
     pub account: Account,
     /// The person; `None` asks about the run as a whole: could it send to anybody now?
     pub person: Option<Person>,
-    /// The state of the run's window, in its zone.
+    /// The state of the run's window, in its zone or that of the person.
     pub opening: Opening,
+    /// Each person has windows of their own. A question about the run as a whole then takes them as open.
+    pub own_windows: bool,
     pub account_quota: Quota,
     pub campaign_quota: Quota,
     /// When the account's local day ends and daily quotas restart.
     pub day_ends_at: Timestamp,
     /// The next instant at which the account's pace admits a message.
     pub next_slot_at: Option<Timestamp>,
+}
+
+impl Question {
+    /// Returns the scope of a hold: only this person, the whole run, or the whole account.
+    pub fn scope(&self, reason: Hold) -> Scope {
+        match reason {
+            Hold::OutsideWindow if self.own_windows => Scope::Person,
+            reason => reason.scope(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -77,8 +77,8 @@ impl Hold {
         }
     }
 
-    /// Returns the scope of the reason: only this person, the whole run, or the whole account.
-    pub const fn scope(self) -> Scope {
+    /// Returns the scope of the reason where all people of a run have the same windows.
+    pub(super) const fn scope(self) -> Scope {
         match self {
             Self::ConsentMissing | Self::NearOptOut | Self::WrittenToday => Scope::Person,
             // Another run may use another channel.

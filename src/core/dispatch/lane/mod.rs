@@ -19,6 +19,7 @@ use crate::core::domain::{
     Timestamp, Zone,
 };
 use crate::core::lifecycle::run::{Phase, Reason, acting};
+use crate::core::manifest::desired::ZoneOf;
 use crate::core::manifest::desired::policy::AccountPolicy;
 
 /// The account and its usage of the day.
@@ -142,8 +143,9 @@ pub fn question(
 ) -> Option<Question> {
     let today = lane.zone.date(now);
     let campaign = program.campaign(run.campaign)?;
-    let question = Asking { lane, now }.question(campaign, run, lane.taken.of(today), run.taken.of(today));
-    Some(Question { person: Some(candidate.person(today)), ..question })
+    let asking = Asking { lane, now };
+    let question = asking.question(campaign, run, lane.taken.of(today), run.taken.of(today));
+    Some(asking.about(question, campaign, &candidate.recipient, candidate.person(today)))
 }
 
 /// Returns the first instant from `from` at which the gate would let this candidate pass.
@@ -192,8 +194,12 @@ impl Asking<'_> {
     fn question(&self, campaign: &CampaignProgram, run: &LaneRun, lane_taken: u32, run_taken: u32) -> Question {
         let schedule = &campaign.spec.schedule;
         let zone = campaign.zone(&self.lane.zone);
-        let opening =
-            if schedule.windows.windows.is_empty() { Opening::Never } else { schedule.windows.opening(zone, self.now) };
+        let own_windows = schedule.zone == ZoneOf::Recipient;
+        let opening = match schedule.windows.windows.is_empty() {
+            true => Opening::Never,
+            false if own_windows => Opening::ALWAYS,
+            false => schedule.windows.opening(zone, self.now),
+        };
         Question {
             now: self.now,
             run: gate::Run {
@@ -206,6 +212,7 @@ impl Asking<'_> {
             account: self.lane.facts_by(campaign.channel(&self.lane.policy)),
             person: None,
             opening,
+            own_windows,
             account_quota: Quota { cap: self.lane.policy.messages_per_day, taken: lane_taken },
             campaign_quota: Quota { cap: campaign.spec.limits.messages_per_day, taken: run_taken },
             day_ends_at: self.lane.zone.next_day(self.now),
@@ -213,20 +220,34 @@ impl Asking<'_> {
         }
     }
 
+    /// Returns the question for one person of a run, in the local time that counts for them.
+    fn about(&self, question: Question, campaign: &CampaignProgram, to: &Recipient, person: gate::Person) -> Question {
+        let windows = &campaign.spec.schedule.windows;
+        let opening = if question.own_windows && !windows.windows.is_empty() {
+            windows.opening(campaign.zone_for(to.whereabouts(), &self.lane.zone), self.now)
+        } else {
+            question.opening
+        };
+        Question { opening, person: Some(person), ..question }
+    }
+
     fn send(&self, campaign: &CampaignProgram, target: TargetKey, candidate: Candidate) -> Result<Send, String> {
         let referrer = Referrer { name: &self.lane.name, language: self.lane.language.as_ref(), zone: &self.lane.zone };
         let content =
             campaign.message(candidate.day, &candidate.recipient, referrer).map_err(|fault| fault.to_string())?;
         let day = i16::try_from(candidate.day).map_err(|_| "the sequence is too long".to_owned())?;
+        let zone = campaign.zone_for(candidate.recipient.whereabouts(), &self.lane.zone);
         Ok(Send {
             key: MessageKey { target, day },
             phone: candidate.phone,
             email: candidate.email,
             channel: campaign.channel(&self.lane.policy).cloned(),
             content,
+            in_conversation: false,
+            as_template: false,
             due_at: candidate.due_at,
             attempt: candidate.attempt,
-            next: campaign.cadence.next(candidate.day, candidate.due_at, self.now),
+            next: campaign.cadence.next(candidate.day, candidate.due_at, self.now, zone),
             failed_days: candidate.failed_days,
         })
     }

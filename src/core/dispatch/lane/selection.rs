@@ -52,6 +52,10 @@ pub struct Send {
     /// The channel; `None` means the built-in sandbox.
     pub channel: Option<Name>,
     pub content: Rendered,
+    /// The person wrote to the account within the last 24 hours. The claim reads this, only for channels that need it.
+    pub in_conversation: bool,
+    /// The message goes as its WhatsApp template. The claim decides it, with the conversation.
+    pub as_template: bool,
     pub due_at: Timestamp,
     pub attempt: Attempt,
     /// The following day and its due time; `None` after the last.
@@ -145,11 +149,11 @@ impl<'a> Turn<'a> {
         if self.written.contains(&candidate.referral) {
             person.last_written_on = Some(self.selection.today);
         }
-        let question = Question { person: Some(person), ..self.question(place) };
+        let question = self.asking.about(self.question(place), campaign, &candidate.recipient, person);
         match gate::decide(&question) {
             Verdict::Exit(exit) => self.selection.exits.push((target, exit)),
             Verdict::Hold { reason, until } => {
-                let scope = reason.scope();
+                let scope = question.scope(reason);
                 match scope {
                     Scope::Person => self.selection.held.push((target, until.unwrap_or(question.day_ends_at))),
                     Scope::Run => drop(self.closed.insert(run.campaign)),

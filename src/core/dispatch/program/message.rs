@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{CampaignProgram, DayProgram};
+use super::{CampaignProgram, DayProgram, Whereabouts};
 use crate::core::domain::{Country, Language, Timestamp, Zone};
 use crate::core::manifest::choose;
-use crate::core::manifest::desired::{Button, Media, Part, WhatsappTemplate};
+use crate::core::manifest::desired::{Button, Header, Media, Part, Slot, TemplateMessage, one_line};
 use crate::core::template::{RenderError, Template, Vars, opt_out_hint};
 
 /// The recipient, with the facts that texts may mention.
@@ -14,10 +14,18 @@ pub struct Recipient {
     pub name: String,
     pub language: Option<Language>,
     pub country: Country,
+    /// The person's own zone, if the export tells it.
+    pub timezone: Option<Zone>,
     /// The profession; empty when unknown.
     pub profession: String,
     pub registered_at: Timestamp,
     pub attributes: BTreeMap<String, String>,
+}
+
+impl Recipient {
+    pub fn whereabouts(&self) -> Whereabouts<'_> {
+        Whereabouts { timezone: self.timezone.as_ref(), country: self.country }
+    }
 }
 
 /// The account in whose name a message is sent.
@@ -38,8 +46,8 @@ pub struct Rendered {
     pub text: String,
     /// The media, with rendered captions.
     pub media: Vec<Media>,
-    /// The rendered WhatsApp template, for people who have not written recently.
-    pub template: Option<WhatsappTemplate>,
+    /// The WhatsApp template, for people who have not written recently. Its language may differ from that of the text.
+    pub template: Option<TemplateMessage>,
 }
 
 /// The source of the language of a message.
@@ -68,9 +76,7 @@ fn which(part: &Part) -> String {
         Part::Text(_) => String::new(),
         Part::Subject(_) => ", subject".to_owned(),
         Part::Caption(index) => format!(", caption {}", index + 1),
-        Part::Parameter(index) => format!(", parameter {}", index + 1),
-        Part::Header => ", header".to_owned(),
-        Part::Button(index) => format!(", button {}", index + 1),
+        Part::Template(slot) => format!(", {slot}"),
     }
 }
 
@@ -85,21 +91,23 @@ impl CampaignProgram {
         let choice = choose(&program.texts, &preferred, &self.fallback).ok_or_else(no_text)?;
         let language = choice.language;
         let registered_at = from.zone.date(to.registered_at).to_string();
-        let vars = Vars {
-            name: &to.name,
-            referrer_name: from.name,
-            day,
-            days_total: self.cadence.days(),
-            country: to.country.as_str(),
-            profession: &to.profession,
-            language: language.as_str(),
-            registered_at: &registered_at,
-            opt_out_hint: opt_out_hint(language),
-            attributes: &to.attributes,
-        };
-        let render = |part: Part, template: &Template| {
+        let render_in = |language: &Language, part: Part, template: &Template| {
+            let vars = Vars {
+                name: &to.name,
+                referrer_name: from.name,
+                day,
+                days_total: self.cadence.days(),
+                country: to.country.as_str(),
+                profession: &to.profession,
+                language: language.as_str(),
+                registered_at: &registered_at,
+                opt_out_hint: opt_out_hint(language),
+                attributes: &to.attributes,
+            };
             template.render(&vars).map_err(|error| Fault::Template { day, language: language.clone(), part, error })
         };
+        let render = |part: Part, template: &Template| render_in(language, part, template);
+        let in_template = program.template_language(&preferred, &self.fallback);
         let subject = choose(&program.subjects, &[Some(language)], &self.fallback);
         Ok(Rendered {
             language: language.clone(),
@@ -111,28 +119,43 @@ impl CampaignProgram {
             subject: subject.map(|s| render(Part::Subject(s.language.clone()), s.text)).transpose()?,
             text: render(Part::Text(language.clone()), choice.text)?,
             media: program.media(render)?,
-            template: program.template(render)?,
+            template: in_template.map(|language| program.template(language, render_in)).transpose()?.flatten(),
         })
     }
 }
 
 impl DayProgram {
+    /// Returns the language of the WhatsApp template for a person: theirs, else the account's, else the fallback.
+    fn template_language(&self, preferred: &[Option<&Language>], fallback: &Language) -> Option<&Language> {
+        let languages = &self.day.whatsapp_template.as_ref()?.languages;
+        let approved: BTreeMap<Language, ()> = languages.iter().map(|language| (language.clone(), ())).collect();
+        let choice = choose(&approved, preferred, fallback);
+        // `validate` refuses a template that lacks the fallback language.
+        choice.and_then(|choice| languages.iter().find(|language| *language == choice.language)).or(languages.first())
+    }
+
     fn template(
         &self,
-        render: impl Fn(Part, &Template) -> Result<String, Fault>,
-    ) -> Result<Option<WhatsappTemplate>, Fault> {
+        language: &Language,
+        render: impl Fn(&Language, Part, &Template) -> Result<String, Fault>,
+    ) -> Result<Option<TemplateMessage>, Fault> {
         let Some(template) = &self.day.whatsapp_template else { return Ok(None) };
-        let parameters = self.parameters.iter().enumerate();
-        let parameters = parameters.map(|(index, parameter)| render(Part::Parameter(index), parameter));
+        let render =
+            |slot, template: &Template| render(language, Part::Template(slot), template).map(|value| one_line(&value));
+        let header = template.header.as_ref().zip(self.header.as_ref());
+        let header = header.map(|(header, value)| Ok(Header::with(header, render(Slot::Header, value)?)));
+        let parameters = template.parameters.iter().zip(&self.parameters);
+        let parameters: Vec<String> =
+            parameters.map(|((slot, _), value)| render(slot, value)).collect::<Result<_, _>>()?;
         let buttons = template.buttons.iter().zip(&self.buttons).enumerate();
         let buttons = buttons.map(|(index, (button, value))| {
-            Ok(Button { value: render(Part::Button(index), value)?, ..button.clone() })
+            Ok(Button { value: render(Slot::Button(index), value)?, ..button.clone() })
         });
-        Ok(Some(WhatsappTemplate {
+        Ok(Some(TemplateMessage {
             name: template.name.clone(),
-            language: template.language.clone(),
-            header: self.header.as_ref().map(|header| render(Part::Header, header)).transpose()?,
-            parameters: parameters.collect::<Result<_, _>>()?,
+            language: language.clone(),
+            header: header.transpose()?,
+            parameters: template.parameters.with(parameters),
             buttons: buttons.collect::<Result<_, _>>()?,
         }))
     }
@@ -152,10 +175,11 @@ impl DayProgram {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::{Fault, Part, Recipient, Referrer, SpokenBy};
+    use super::{Fault, Part, Recipient, Referrer, Slot, SpokenBy};
     use crate::core::dispatch::program::Program;
     use crate::core::domain::{CampaignId, Country, Language, Name, Zone};
     use crate::core::manifest;
+    use crate::core::manifest::desired::Misfit;
     use crate::core::manifest::{SourceFile, Sources};
 
     const TREE: &str = "apiVersion: relance/v1
@@ -174,10 +198,13 @@ spec:
       text: {fr: 'Encore'}
       whatsappTemplate:
         name: again
-        language: fr
+        language: [fr, en]
         header: '{{ name }}'
         parameters: ['{{ day }}']
         buttons: [{type: quickReply, value: STOP}, {type: url, value: '{{ attributes.city }}', index: 3}]
+    - day: 3
+      text: {fr: 'Toujours', en: 'Still'}
+      whatsappTemplate: {name: still, header: {who: '{{ name }}'}, parameters: {hint: '{{ optOutHint }}', tag: '{{ language }}'}}
 ---
 apiVersion: relance/v1
 kind: Campaign
@@ -197,6 +224,7 @@ spec: {type: filtered, sequenceRef: week}
             name: "Paul".to_owned(),
             language: language.map(|tag| Language::parse(tag).unwrap()),
             country: Country::parse("CM").unwrap(),
+            timezone: None,
             profession: String::new(),
             registered_at: "2026-11-20T10:00:00Z".parse().unwrap(),
             attributes: BTreeMap::from([("city".to_owned(), "Douala".to_owned())]),
@@ -229,12 +257,49 @@ spec: {type: filtered, sequenceRef: week}
         let campaign = program.campaign(CampaignId(1)).unwrap();
         let from = Referrer { name: "A", language: None, zone: &zone };
         let template = campaign.message(2, &person(None), from).unwrap().template.unwrap();
-        assert_eq!((template.header.as_deref(), &template.parameters[..]), (Some("Paul"), &["2".to_owned()][..]));
+        assert_eq!(template.to_string(), "again (fr): Paul · 2 · STOP · Douala");
         let buttons: Vec<_> = template.buttons.iter().map(|button| (button.index, button.value.as_str())).collect();
         assert_eq!(buttons, [(0, "STOP"), (3, "Douala")]);
         let nobody = Recipient { attributes: BTreeMap::new(), ..person(None) };
         let fault = campaign.message(2, &nobody, from).unwrap_err();
         assert_eq!(fault.to_string(), "day 2 in `fr`, button 2: `attributes.city` is not defined");
+    }
+
+    #[test]
+    fn a_template_goes_in_the_language_of_the_person_and_its_values_follow() {
+        let (program, zone) = (program(), Zone::utc());
+        let campaign = program.campaign(CampaignId(1)).unwrap();
+        let english = Language::parse("en").unwrap();
+        let sent = |day: u16, own: Option<&str>, accounts: Option<&Language>| {
+            let message = campaign.message(day, &person(own), Referrer { name: "A", language: accounts, zone: &zone });
+            let message = message.unwrap();
+            (message.language.to_string(), message.template.unwrap().to_string())
+        };
+        let day_3 = |language: &str, hint: &str| {
+            (language.to_owned(), format!("still ({language}): who=Paul · hint={hint} · tag={language}"))
+        };
+        let (stop, arret) = ("Reply STOP to opt out.", "Répondez STOP pour ne plus recevoir de messages.");
+        assert_eq!(sent(3, Some("en-GB"), None), day_3("en", stop));
+        assert_eq!(sent(3, Some("fr"), Some(&english)), day_3("fr", arret));
+        assert_eq!(sent(3, Some("sw"), Some(&english)), day_3("en", stop));
+        assert_eq!(sent(3, Some("sw"), None), day_3("fr", arret));
+        // The day has no English text, and its template has one: the template that was approved counts.
+        let expected = ("fr".to_owned(), "again (en): Paul · 2 · STOP · Douala".to_owned());
+        assert_eq!(sent(2, Some("en"), None), expected);
+    }
+
+    #[test]
+    fn values_of_a_template_are_on_one_line_as_whatsapp_wants_them() {
+        let (program, zone) = (program(), Zone::utc());
+        let campaign = program.campaign(CampaignId(1)).unwrap();
+        let from = Referrer { name: "A", language: None, zone: &zone };
+        let messy = Recipient { name: " Paul\r\n\tde \u{a0}     Douala ".to_owned(), ..person(None) };
+        let template = campaign.message(2, &messy, from).unwrap().template.unwrap();
+        assert_eq!(template.to_string(), "again (fr): Paul de Douala · 2 · STOP · Douala");
+        assert_eq!(template.misfit(), None);
+        let nameless = Recipient { name: "\u{200b}\n".to_owned(), ..person(None) };
+        let misfit = campaign.message(2, &nameless, from).unwrap().template.unwrap().misfit();
+        assert_eq!(misfit, Some(Misfit::Blank(Slot::Header)));
     }
 
     #[test]
@@ -246,7 +311,7 @@ spec: {type: filtered, sequenceRef: week}
             |day| campaign.message(day, &nobody, Referrer { name: "A", language: None, zone: &zone }).unwrap_err();
         assert_eq!(fault(1).to_string(), "day 1 in `fr`, caption 2: `attributes.city` is not defined");
         assert!(matches!(fault(1), Fault::Template { part: Part::Caption(1), .. }));
-        assert_eq!(fault(3), Fault::NoDay(3));
+        assert_eq!(fault(4), Fault::NoDay(4));
         assert_eq!(campaign.attributes().into_iter().collect::<Vec<_>>(), ["city"]);
     }
 }

@@ -10,13 +10,13 @@ pub use self::frozen::{FrozenCampaign, FrozenCampaigns, frozen, uncompilable};
 use self::frozen::{uncompilable_day, why};
 pub use self::message::{Fault, Recipient, Referrer, Rendered, SpokenBy};
 use crate::core::dispatch::cadence::Cadence;
-use crate::core::domain::{CampaignId, Language, Name, Zone};
+use crate::core::domain::{CampaignId, Country, Language, Name, Zone};
 use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::ordering::Order;
 use crate::core::lifecycle::send_resources::SendResources;
 use crate::core::manifest::Kind;
 use crate::core::manifest::desired::policy::{AccountPolicy, Policies};
-use crate::core::manifest::desired::{Campaign, Channel, Day, Defect, Desired, Sequence};
+use crate::core::manifest::desired::{Campaign, Channel, Day, Defect, Desired, Schedule, Sequence, ZoneOf};
 use crate::core::template::{Problem, Template};
 
 /// The compiled programs of all campaigns that have an id in the database.
@@ -105,6 +105,22 @@ impl Program {
     }
 }
 
+/// The facts of a person that tell their local time.
+#[derive(Debug, Clone, Copy)]
+pub struct Whereabouts<'a> {
+    pub timezone: Option<&'a Zone>,
+    pub country: Country,
+}
+
+/// Returns the zone of the windows and days of `schedule` for one person.
+pub fn zone_for<'a>(schedule: &'a Schedule, to: Whereabouts<'a>, account: &'a Zone) -> &'a Zone {
+    let usual = schedule.timezone.as_ref().unwrap_or(account);
+    match schedule.zone {
+        ZoneOf::Account => usual,
+        ZoneOf::Recipient => to.timezone.or_else(|| to.country.only_zone()).unwrap_or(usual),
+    }
+}
+
 /// One campaign, ready to run.
 #[derive(Debug)]
 pub struct CampaignProgram {
@@ -122,7 +138,7 @@ struct DayProgram {
     subjects: BTreeMap<Language, Template>,
     /// One caption for each of the media.
     captions: Vec<Option<Template>>,
-    /// The header of the WhatsApp template, and below it the parameters.
+    /// The values of the WhatsApp template: its header, its parameters in their order, its buttons.
     header: Option<Template>,
     parameters: Vec<Template>,
     buttons: Vec<Template>,
@@ -135,14 +151,16 @@ impl DayProgram {
         };
         let captions = day.media.iter().map(|media| media.caption.as_deref().map(Template::compile).transpose());
         let template = day.whatsapp_template.as_ref();
-        let parameters = template.into_iter().flat_map(|template| &template.parameters);
+        let header = template.and_then(|template| template.header.as_ref()).filter(|_| day.media.is_empty());
+        let parameters = template.into_iter().flat_map(|template| template.parameters.iter());
         let buttons = template.into_iter().flat_map(|template| &template.buttons);
         Ok(Self {
             texts: compile(&day.text)?,
             subjects: compile(&day.subject)?,
             captions: captions.collect::<Result<_, _>>()?,
-            header: template.and_then(|template| template.header.as_deref()).map(Template::compile).transpose()?,
-            parameters: parameters.map(|text| Template::compile(text)).collect::<Result<_, _>>()?,
+            // A medium takes the place of the text header.
+            header: header.map(|header| Template::compile(header.value())).transpose()?,
+            parameters: parameters.map(|(_, text)| Template::compile(text)).collect::<Result<_, _>>()?,
             buttons: buttons.map(|button| Template::compile(&button.value)).collect::<Result<_, _>>()?,
             day: day.clone(),
         })
@@ -192,6 +210,11 @@ impl CampaignProgram {
     /// Returns the zone of the windows: the schedule's, else the account's.
     pub fn zone<'a>(&'a self, account: &'a Zone) -> &'a Zone {
         self.spec.schedule.timezone.as_ref().unwrap_or(account)
+    }
+
+    /// Returns the zone of the windows and days for one person: with `zone: recipient` theirs, as far as it is known.
+    pub fn zone_for<'a>(&'a self, to: Whereabouts<'a>, account: &'a Zone) -> &'a Zone {
+        zone_for(&self.spec.schedule, to, account)
     }
 
     /// Returns the language for people whose own language has no text.

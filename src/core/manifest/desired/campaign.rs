@@ -126,12 +126,32 @@ pub struct Schedule {
     pub end_at: Option<Moment>,
     /// `None` means the zone of the account.
     pub timezone: Option<Zone>,
+    /// The owner of the local time that windows and whole days use.
+    #[serde(default, skip_serializing_if = "ZoneOf::is_account")]
+    pub zone: ZoneOf,
     #[serde(flatten)]
     pub windows: Windows,
     /// The time from enrollment to day 1.
     pub first_after: Period,
     /// The time from one day to the next.
     pub every: Period,
+}
+
+/// The owner of the local time of a schedule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ZoneOf {
+    /// `timezone` of the schedule, else the zone of the account.
+    #[default]
+    Account,
+    /// The zone of each person, as far as it is known.
+    Recipient,
+}
+
+impl ZoneOf {
+    pub(super) fn is_account(&self) -> bool {
+        *self == Self::Account
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

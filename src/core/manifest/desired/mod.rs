@@ -19,6 +19,7 @@ mod safety;
 mod secret;
 mod sequence;
 mod unusable;
+mod whatsapp_template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +30,7 @@ pub use self::address::is_near_or_tls;
 pub use self::answers::{AnswerRule, Meaning, Success, Values};
 pub use self::campaign::{
     Campaign, CampaignType, ConsentPolicy, DesiredState, Enrollment, Filter, Limits, PastSubscription, Schedule,
-    Subscription,
+    Subscription, ZoneOf,
 };
 pub use self::channel::{
     BasicAuth, Channel, ContentType, Encryption, Http, HttpMethod, PhoneFormat, Smtp, UnsubscribeValues, WhatsappCloud,
@@ -41,8 +42,12 @@ pub use self::pacing::{Pacing, Wave};
 use self::policy::{Account, AccountPolicy, Policies};
 pub use self::safety::Safety;
 pub use self::secret::{MaybeSecret, Secret};
-pub use self::sequence::{Button, ButtonType, Day, Media, MediaAt, MediaType, Part, Sequence, WhatsappTemplate};
+pub use self::sequence::{Day, Media, MediaAt, MediaType, Part, Sequence};
 pub use self::unusable::{Defect, Unusable};
+pub use self::whatsapp_template::{
+    Button, ButtonType, Header, MAX_BODY, MAX_HEADER, Misfit, Parameters, Slot, TemplateMessage, WhatsappTemplate,
+    is_blank, is_template_language, one_line, template_languages,
+};
 use super::kind::Kind;
 use crate::core::domain::Name;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::whatsapp_template::{Slot, WhatsappTemplate};
 use crate::core::domain::{Language, Period};
 
 /// The day templates of a campaign.
@@ -88,44 +89,6 @@ pub enum Part {
     Subject(Language),
     /// The caption of the medium with this index.
     Caption(usize),
-    /// The parameter of the WhatsApp template with this index.
-    Parameter(usize),
-    /// The header of the WhatsApp template.
-    Header,
-    /// The button of the WhatsApp template with this index in the list.
-    Button(usize),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WhatsappTemplate {
-    pub name: String,
-    pub language: Language,
-    /// The value of the placeholder of a text header.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub header: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parameters: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub buttons: Vec<Button>,
-}
-
-/// The value of one button of a template.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Button {
-    /// The position in the template, from 0.
-    pub index: u8,
-    #[serde(rename = "type")]
-    pub kind: ButtonType,
-    pub value: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ButtonType {
-    /// The payload that comes back when the button is pressed.
-    QuickReply,
-    /// The end of the URL.
-    Url,
-    /// The code to copy.
-    CopyCode,
+    /// A value of the WhatsApp template.
+    Template(Slot),
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::sequence::DaySpec;
+use super::whatsapp_template;
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::domain::{Language, fold};
 use crate::core::manifest::syntax::document::{Document, join};
@@ -60,7 +61,7 @@ pub(in crate::core::manifest) fn check_texts(document: &Document<'_>, at: &str, 
             whereabouts(document, &at, media, found);
         }
         if let Some(template) = day.get("whatsappTemplate") {
-            check_whatsapp(document, &format!("{at}/whatsappTemplate"), template, found);
+            whatsapp_template::check(document, &format!("{at}/whatsappTemplate"), template, found);
         }
     }
     same_every_day(document, at, days, found);
@@ -76,29 +77,6 @@ fn whereabouts(document: &Document<'_>, at: &str, media: &Node, found: &mut Vec<
     found.push(Diagnostic::new(code, document.place(at), message).help(help));
 }
 
-fn check_whatsapp(document: &Document<'_>, at: &str, template: &Node, found: &mut Vec<Diagnostic>) {
-    let items = |key: &str| template.get(key).map(Node::items).unwrap_or_default();
-    let header = template.get("header").map(|node| (format!("{at}/header"), node));
-    let parameters = items("parameters").iter().enumerate();
-    let parameters = parameters.map(|(number, node)| (format!("{at}/parameters/{number}"), node));
-    let buttons = items("buttons").iter().enumerate();
-    let buttons = buttons.filter_map(|(n, node)| Some((format!("{at}/buttons/{n}/value"), node.get("value")?)));
-    for (at, node) in header.into_iter().chain(parameters).chain(buttons) {
-        if let Some(text) = node.text() {
-            check_template(document, &at, text, found);
-        }
-    }
-    let mut seen = BTreeSet::new();
-    for (number, button) in items("buttons").iter().enumerate() {
-        let index = button.get("index").map_or_else(|| number.into(), Node::to_json);
-        if !seen.insert(index.to_string()) {
-            let message = format!("two buttons have the place {index}");
-            let place = document.place(&format!("{at}/buttons/{number}"));
-            found.push(Diagnostic::new(Code::InvalidValue, place, message).help("give each an `index` of its own"));
-        }
-    }
-}
-
 fn check_text(document: &Document<'_>, at: &str, text: &str, found: &mut Vec<Diagnostic>) -> bool {
     if text.trim().is_empty() {
         found.push(Diagnostic::new(Code::EmptyText, document.place(at), "the text is empty"));
@@ -110,7 +88,7 @@ fn check_text(document: &Document<'_>, at: &str, text: &str, found: &mut Vec<Dia
 }
 
 /// Checks a template, and returns true if it uses `optOutHint`. A broken template counts as using it.
-fn check_template(document: &Document<'_>, at: &str, text: &str, found: &mut Vec<Diagnostic>) -> bool {
+pub(super) fn check_template(document: &Document<'_>, at: &str, text: &str, found: &mut Vec<Diagnostic>) -> bool {
     let findings = template::check(text);
     let broken = !findings.problems.is_empty();
     for problem in findings.problems {
@@ -215,7 +193,14 @@ pub(in crate::core::manifest) fn check_fallback(
     fallback: &Language,
     found: &mut Vec<Diagnostic>,
 ) {
-    for (index, day) in days.iter().enumerate().filter(|(_, day)| !day.text.contains_key(fallback)) {
+    for (index, day) in days.iter().enumerate() {
+        if let Some(template) = &day.whatsapp_template {
+            let at = format!("{at}/{index}/whatsappTemplate");
+            template.check_languages(document, &at, (day, fallback), found);
+        }
+        if day.text.contains_key(fallback) {
+            continue;
+        }
         let place = document.place(&format!("{at}/{index}/text"));
         let has: BTreeSet<&str> = day.text.keys().map(Language::as_str).collect();
         let has = has.into_iter().collect::<Vec<_>>().join("`, `");

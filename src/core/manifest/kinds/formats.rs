@@ -9,7 +9,7 @@ use crate::core::domain::{Clock, Country, Language, Moment, Name, Period, Weekda
 use crate::core::manifest::desired::policy::Switch;
 use crate::core::manifest::desired::{
     AccountSelector, ButtonType, CampaignType, ConsentPolicy, DesiredState, Enrollment, Meaning, MediaType,
-    PastSubscription, Subscription,
+    PastSubscription, Subscription, ZoneOf,
 };
 
 /// Returns the schema of texts by language, at least one.
@@ -27,6 +27,42 @@ pub(in crate::core::manifest) fn optional_texts(generator: &mut SchemaGenerator)
     let mut schema = texts(generator);
     schema.remove("minProperties");
     schema
+}
+
+/// Returns the schema of one language or a list of them.
+pub(in crate::core::manifest) fn languages(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["string", "array"],
+        "format": "relance-language",
+        "items": {"type": "string", "format": "relance-language"},
+        "minItems": 1,
+        "examples": ["fr", ["fr", "pt-BR"]],
+    })
+}
+
+pub(in crate::core::manifest) fn template_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "format": "relance-template-name", "pattern": "^[a-z0-9_]{1,512}$"})
+}
+
+/// Returns the schema of the placeholder of a header: its value, or its name and its value.
+pub(in crate::core::manifest) fn header(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["string", "object"],
+        "propertyNames": {"format": "relance-parameter-name"},
+        "additionalProperties": {"type": "string"},
+        "minProperties": 1,
+        "maxProperties": 1,
+    })
+}
+
+/// Returns the schema of values for placeholders, in order or by name.
+pub(in crate::core::manifest) fn parameters(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["array", "object"],
+        "items": {"type": "string"},
+        "propertyNames": {"format": "relance-parameter-name"},
+        "additionalProperties": {"type": "string"},
+    })
 }
 
 pub(in crate::core::manifest) fn url(_: &mut SchemaGenerator) -> Schema {
@@ -67,6 +103,7 @@ texts! {
     Enrollment: "Enrollment", {"type": "string", "enum": ["untilDrained", "once", "continuous"]};
     PastSubscription: "PastSubscription", {"type": "string", "enum": ["refuse", "pause"]};
     ConsentPolicy: "Consent", {"type": "string", "enum": ["required", "legacy"]};
+    ZoneOf: "ZoneOf", {"type": "string", "enum": ["account", "recipient"]};
     Switch: "Switch", {"type": "string", "enum": ["on", "off"]};
     ButtonType: "ButtonType", {"type": "string", "enum": ["quickReply", "url", "copyCode"]};
     MediaType: "MediaType", {"type": "string", "enum": ["image", "video", "document", "audio"]};
@@ -101,7 +138,7 @@ mod tests {
 
     use super::{
         CampaignType, ConsentPolicy, DesiredState, Enrollment, Meaning, MediaType, PastSubscription, Subscription,
-        Switch, Weekday,
+        Switch, Weekday, ZoneOf,
     };
 
     fn every_word_can_be_read<T: JsonSchema + DeserializeOwned>() {
@@ -123,5 +160,6 @@ mod tests {
         every_word_can_be_read::<MediaType>();
         every_word_can_be_read::<Meaning>();
         every_word_can_be_read::<Switch>();
+        every_word_can_be_read::<ZoneOf>();
     }
 }

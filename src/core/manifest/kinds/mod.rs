@@ -13,3 +13,4 @@ pub(super) mod queue;
 pub(super) mod safety;
 pub(super) mod schedule;
 pub(super) mod sequence;
+pub(super) mod whatsapp_template;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::domain::{Clock, Moment, NaiveDate, Period, Weekday, Window, Windows, Zone};
-use crate::core::manifest::desired::Schedule;
+use crate::core::manifest::desired::{Schedule, ZoneOf};
 use crate::core::manifest::syntax::document::Document;
 
 const FIRST_AFTER: Period = Period::hours(6);
@@ -24,21 +24,16 @@ pub(in crate::core::manifest) struct ScheduleSpec {
     /// The hours in which messages may leave; 08:00 to 20:00 every day by default.
     #[schemars(length(min = 1))]
     pub(in crate::core::manifest) windows: Option<Vec<WindowSpec>>,
-    /// The owner of the local time that windows use. This version supports `account` only.
+    /// The owner of the local time that windows and whole days use: the `account`, or each `recipient`. The zone of a
+    /// recipient is the `timezone` of the import, else the only zone of the country, else that of the account.
     pub(in crate::core::manifest) zone: Option<ZoneOf>,
     /// The time from enrollment to day 1; 6h by default.
     pub(in crate::core::manifest) first_after: Option<Period>,
-    /// The time from one day to the next; 24h by default.
+    /// The time from one day to the next; 24h by default. Whole days (`24h`, `7d`) are local days: people keep their hour
+    /// over clock changes.
     pub(in crate::core::manifest) every: Option<Period>,
     /// Dates on which no message leaves.
     pub(in crate::core::manifest) blackouts: Option<Vec<NaiveDate>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(in crate::core::manifest) enum ZoneOf {
-    Account,
-    Recipient,
 }
 
 /// A time window on some days of the week; `from` is included, `to` is not.
@@ -78,12 +73,6 @@ impl ScheduleSpec {
             };
             found.push(Diagnostic::new(Code::EmptyWindow, place, message).help(help));
         }
-        if self.zone == Some(ZoneOf::Recipient) {
-            let place = document.place(&format!("{at}/zone"));
-            let message = "`zone: recipient` is not supported by this version";
-            let help = "remove it: windows are in the local time of the account";
-            found.push(Diagnostic::new(Code::UnsupportedSetting, place, message).help(help));
-        }
     }
 
     /// Returns the schedule with missing keys taken from `other`.
@@ -114,6 +103,7 @@ impl ScheduleSpec {
             start_at: self.start_at,
             end_at: self.end_at,
             timezone: self.timezone.clone(),
+            zone: self.zone.unwrap_or_default(),
             windows: Windows { windows, blackouts },
             first_after: self.first_after.unwrap_or(FIRST_AFTER),
             every: self.every.unwrap_or(EVERY),

@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::formats;
+use super::whatsapp_template::WhatsappTemplateSpec;
 use crate::core::domain::{Language, Period};
-use crate::core::manifest::desired::{Button, ButtonType, Day, Media, MediaAt, MediaType, WhatsappTemplate};
+use crate::core::manifest::desired::{Day, Media, MediaAt, MediaType};
 
 /// The messages of a campaign, one per day.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -62,39 +63,6 @@ pub(in crate::core::manifest) struct MediaSpec {
     pub(in crate::core::manifest) caption: Option<String>,
 }
 
-/// A template approved by WhatsApp.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::core::manifest) struct WhatsappTemplateSpec {
-    /// The name of the template at WhatsApp.
-    #[schemars(length(min = 1, max = 512))]
-    pub(in crate::core::manifest) name: String,
-    /// The language of the template at WhatsApp.
-    pub(in crate::core::manifest) language: Language,
-    /// The value of the placeholder of a text header: a template.
-    pub(in crate::core::manifest) header: Option<String>,
-    /// The values of the placeholders, in order: templates.
-    pub(in crate::core::manifest) parameters: Option<Vec<String>>,
-    /// The values of buttons. Buttons without a value are left out.
-    #[schemars(length(max = 10))]
-    pub(in crate::core::manifest) buttons: Option<Vec<ButtonSpec>>,
-}
-
-/// The value of one button of a template.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::core::manifest) struct ButtonSpec {
-    /// The position among the buttons of the template, from 0; by default the position in this list.
-    #[schemars(range(min = 0, max = 9))]
-    pub(in crate::core::manifest) index: Option<u8>,
-    /// The type of the button.
-    #[serde(rename = "type")]
-    pub(in crate::core::manifest) kind: ButtonType,
-    /// The payload of a quick reply, the end of a button's URL, or the code to copy: a template.
-    #[schemars(length(min = 1))]
-    pub(in crate::core::manifest) value: String,
-}
-
 impl SequenceSpec {
     /// Returns the language of the text for people whose own language has none.
     pub(in crate::core::manifest) fn fallback(&self) -> Option<Language> {
@@ -106,10 +74,10 @@ impl DaySpec {
     pub(in crate::core::manifest) fn resolve(self) -> Day {
         let media = self.media.into_iter().flatten();
         Day {
+            whatsapp_template: self.whatsapp_template.map(|template| template.resolve(self.text.keys())),
             text: self.text,
             subject: self.subject,
             media: media.filter_map(MediaSpec::resolve).collect(),
-            whatsapp_template: self.whatsapp_template.map(WhatsappTemplateSpec::resolve),
             after: self.after,
         }
     }
@@ -120,24 +88,6 @@ impl MediaSpec {
     fn resolve(self) -> Option<Media> {
         let at = self.url.map(MediaAt::Url).or(self.id.map(MediaAt::Id))?;
         Some(Media { kind: self.kind, at, caption: self.caption })
-    }
-}
-
-impl WhatsappTemplateSpec {
-    fn resolve(self) -> WhatsappTemplate {
-        let buttons = self.buttons.into_iter().flatten().zip(0..);
-        let button = |(button, place): (ButtonSpec, u8)| Button {
-            index: button.index.unwrap_or(place),
-            kind: button.kind,
-            value: button.value,
-        };
-        WhatsappTemplate {
-            name: self.name,
-            language: self.language,
-            header: self.header,
-            parameters: self.parameters.unwrap_or_default(),
-            buttons: buttons.map(button).collect(),
-        }
     }
 }
 

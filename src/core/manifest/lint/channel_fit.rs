@@ -158,7 +158,7 @@ fn load(day: &DaySpec) -> Load<'_> {
         has_upload: media.iter().any(|one| one.id.is_some()),
         has_caption: media.iter().any(|one| one.caption.is_some()),
         has_template: day.whatsapp_template.is_some(),
-        has_header: day.whatsapp_template.as_ref().is_some_and(|template| template.header.is_some()),
+        has_header: day.whatsapp_template.as_ref().is_some_and(|template| template.has_header()),
     }
 }
 

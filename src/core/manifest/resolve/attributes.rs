@@ -84,8 +84,7 @@ kind: Campaign
 metadata: {name: c}
 spec: {type: filtered, accounts: {matchLabels: {tir: gold}}, filter: {attributes: {city: Lagos}}}
 ";
-        let sources =
-            Sources { files: vec![SourceFile { path: "a.yaml".to_owned(), bytes: text.as_bytes().to_vec() }] };
+        let sources = Sources::from(vec![SourceFile { path: "a.yaml".to_owned(), bytes: text.as_bytes().to_vec() }]);
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let known = Attributes { accounts: set(&["tier"]), referrals: set(&["city", "shop", "zone"]) };
         let found = unknown_columns(&sources, &known);

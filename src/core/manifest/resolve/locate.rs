@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::read::read;
 use crate::core::diagnostic::Place;
 use crate::core::domain::{Language, Name};
-use crate::core::manifest::desired::Part;
+use crate::core::manifest::desired::{Part, Slot};
 use crate::core::manifest::kind::Kind;
 use crate::core::manifest::syntax::document::{Document, File, join};
 use crate::core::manifest::syntax::expansion::Expansion;
@@ -47,15 +47,27 @@ fn pointer(document: &Document<'_>, day: u16, part: &Part) -> Option<String> {
         Part::Text(language) => text("text", language),
         Part::Subject(language) => text("subject", language),
         Part::Caption(media) => Some(format!("{DAYS}/{index}/media/{media}/caption")),
-        Part::Parameter(place) => Some(format!("{DAYS}/{index}/whatsappTemplate/parameters/{place}")),
-        Part::Header => Some(format!("{DAYS}/{index}/whatsappTemplate/header")),
-        Part::Button(place) => Some(format!("{DAYS}/{index}/whatsappTemplate/buttons/{place}/value")),
+        Part::Template(slot) => {
+            let at = format!("{DAYS}/{index}/whatsappTemplate");
+            Some(match slot {
+                Slot::Header => {
+                    let at = format!("{at}/header");
+                    // The placeholder of the header may have a name.
+                    let named = document.node(&at).and_then(|node| node.entries().first());
+                    named.map_or_else(|| at.clone(), |(name, _)| join(&at, &name.name))
+                }
+                Slot::Parameter(place) => format!("{at}/parameters/{place}"),
+                Slot::Named(name) => join(&format!("{at}/parameters"), name),
+                Slot::Body => format!("{at}/parameters"),
+                Slot::Button(place) => format!("{at}/buttons/{place}/value"),
+            })
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Language, Name, Part, Sources, locate};
+    use super::{Kind, Language, Name, Part, Slot, Sources, locate};
     use crate::core::manifest::SourceFile;
 
     #[test]
@@ -67,6 +79,9 @@ spec:
   days:
     - {day: 1, text: {FR: 'a'}}
     - {day: 2, text: {fr: 'ç {{ attributes.town }}'}, media: [{type: image, url: 'https://x.y', caption: 'c'}]}
+    - day: 3
+      text: {fr: 'd'}
+      whatsappTemplate: {name: t, header: {who: 'h'}, parameters: {first: 'p'}, buttons: [{type: url, value: 'v'}]}
 ---
 kind: Campaign
 apiVersion: relance/v1
@@ -82,11 +97,15 @@ spec: {type: filtered, sequenceRef: week, days: [{day: 1, text: {fr: 'b'}}]}
             let place = locate(&sources, owners, day, part, range)?;
             Some((place.start.line, text[place.span.start..place.span.end].to_owned()))
         };
-        assert_eq!(found(&owners, 1, &fr, None), Some((12, "'b'".to_owned())));
+        assert_eq!(found(&owners, 1, &fr, None), Some((15, "'b'".to_owned())));
         assert_eq!(found(&owners[1..], 1, &fr, None), Some((6, "'a'".to_owned())));
         assert_eq!(found(&owners, 2, &fr, Some(&(6..21))), Some((7, "attributes.town".to_owned())));
         assert_eq!(found(&owners, 2, &Part::Caption(0), None), Some((7, "'c'".to_owned())));
-        assert_eq!(found(&owners, 3, &fr, None), None);
+        let of_template = |slot| found(&owners, 3, &Part::Template(slot), None);
+        assert_eq!(of_template(Slot::Header), Some((10, "'h'".to_owned())));
+        assert_eq!(of_template(Slot::Named("first".to_owned())), Some((10, "'p'".to_owned())));
+        assert_eq!(of_template(Slot::Button(0)), Some((10, "'v'".to_owned())));
+        assert_eq!(found(&owners, 4, &fr, None), None);
         assert_eq!(found(&owners, 1, &Part::Subject(Language::parse("fr").unwrap()), None), None);
     }
 }

@@ -13,7 +13,7 @@ pub(in crate::core::manifest) struct Format {
     pub(in crate::core::manifest) code: Code,
 }
 
-pub(in crate::core::manifest) const FORMATS: [Format; 11] = [
+pub(in crate::core::manifest) const FORMATS: [Format; 13] = [
     Format { name: "relance-name", parse: |s| Name::parse(s).map(drop), code: Code::InvalidName },
     Format { name: "relance-duration", parse: |s| Period::parse(s).map(drop), code: Code::InvalidValue },
     Format { name: "relance-country", parse: |s| Country::parse(s).map(drop), code: Code::InvalidValue },
@@ -25,6 +25,8 @@ pub(in crate::core::manifest) const FORMATS: [Format; 11] = [
     Format { name: "relance-timezone", parse: |s| Zone::parse(s).map(drop), code: Code::UnknownTimezone },
     Format { name: "date", parse: date, code: Code::InvalidDate },
     Format { name: "relance-url", parse: web_address, code: Code::InvalidValue },
+    Format { name: "relance-template-name", parse: template_name, code: Code::InvalidValue },
+    Format { name: "relance-parameter-name", parse: parameter_name, code: Code::InvalidValue },
 ];
 
 impl Format {
@@ -48,6 +50,30 @@ fn web_address(text: &str) -> Result<(), String> {
     }
 }
 
+/// The longest name that WhatsApp takes for a template.
+const MAX_TEMPLATE_NAME: usize = 512;
+
+fn is_whatsapp_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+fn template_name(text: &str) -> Result<(), String> {
+    let shown: String = text.chars().take(60).collect();
+    if text.len() > MAX_TEMPLATE_NAME {
+        return Err(format!("`{shown}…` is too long: WhatsApp takes {MAX_TEMPLATE_NAME} characters at most"));
+    }
+    let refuse = || format!("`{shown}` is not the name of a template: WhatsApp has lower-case letters, digits and `_`");
+    if is_whatsapp_name(text) { Ok(()) } else { Err(refuse()) }
+}
+
+fn parameter_name(text: &str) -> Result<(), String> {
+    let refuse = || {
+        let help = "WhatsApp has lower-case letters, digits and `_`, as in `first_name`";
+        format!("`{text}` is not the name of a placeholder: {help}")
+    };
+    if is_whatsapp_name(text) { Ok(()) } else { Err(refuse()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Format;
@@ -59,6 +85,10 @@ mod tests {
             ("relance-url", "https://example.com/a", "example.com"),
             ("relance-url", "http://h", "https:///x"),
             ("relance-clock", "24:00", "25:00"),
+            ("relance-template-name", "day_1", "Day 1"),
+            ("relance-template-name", "a", "jour-un"),
+            ("relance-parameter-name", "first_name", "first name"),
+            ("relance-parameter-name", "n1", "firstName"),
         ] {
             let parse = Format::find(name).unwrap().parse;
             assert!(parse(good).is_ok());

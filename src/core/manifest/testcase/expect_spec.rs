@@ -62,10 +62,10 @@ pub(super) struct MessageSpec {
     #[schemars(schema_with = "words::message_state")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
-    /// The language of the text.
+    /// The language of the text, or of the WhatsApp template that goes instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<Language>,
-    /// The complete text.
+    /// The complete text. A WhatsApp template that goes instead is written with its values: `day_one (fr): Paul`.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     /// A part of the text.

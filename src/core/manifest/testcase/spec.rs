@@ -68,6 +68,8 @@ pub struct ReferralSpec {
     pub account: String,
     pub phone: String,
     pub country: Country,
+    /// The time zone, for schedules with `zone: recipient`; by default the only zone of the country.
+    pub timezone: Option<Zone>,
     /// The time of registration.
     pub registered_at: Instant,
     /// The name; by default the id.

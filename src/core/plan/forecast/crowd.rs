@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
+use std::sync::Arc;
 
-use crate::core::domain::{Consent, NaiveDate, Timestamp};
+use crate::core::domain::{Consent, NaiveDate, Timestamp, Zone};
 
 /// People in the same situation. They stay together until there is room for only some of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct Group {
     pub referrals: Vec<i64>,
     /// The newest registration in the group. Among waiting groups, the newer is enrolled first.
     pub registered_at: Timestamp,
+    /// Their own zone, for campaigns that go by it; `None` if it is not known.
+    pub zone: Option<Arc<Zone>>,
     pub paid: bool,
     pub consent: Option<Consent>,
     pub suppressed: bool,

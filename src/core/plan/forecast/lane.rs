@@ -213,6 +213,7 @@ impl<'a> Lane<'a> {
         let room = if enrolls { room(spec, self.runs[run].taken(self.clock.today)) } else { 0 };
         let mut room = u32::try_from(room).unwrap_or(u32::MAX);
         let (mut found, mut left) = (0, Candidates::default());
+        let first_zone = self.runs[run].zone_for(None).clone();
         for id in self.crowd.waiting(run).collect::<Vec<_>>() {
             let Place::Waiting { from } = self.crowd.place(run, id) else { continue };
             if from > now {
@@ -230,7 +231,7 @@ impl<'a> Lane<'a> {
             room -= people;
             found += people;
             let part = self.crowd.part(id, people);
-            let due_at = self.runs[run].run.cadence.first_of(now, self.crowd.group(part).registered_at);
+            let due_at = self.runs[run].run.cadence.first_of(now, self.crowd.group(part).registered_at, &first_zone);
             self.place_at(run, part, Place::Active { day: 1, due_at });
         }
         self.runs[run].pass(enrolls, found, left, &self.clock);
@@ -268,6 +269,8 @@ impl<'a> Lane<'a> {
             return Answer::Done;
         }
         let mut question = self.question(run);
+        let zone = self.crowd.group(id).zone.clone();
+        question.opening = self.runs[run].opening_for(zone.as_deref(), self.clock.now);
         let group = self.crowd.group(id);
         question.person = Some(gate::Person {
             paid: group.paid,
@@ -281,9 +284,12 @@ impl<'a> Lane<'a> {
         match gate::decide(&question) {
             Verdict::Send => return Answer::Send(Box::new(question)),
             Verdict::Exit(_) => self.place_at(run, id, Place::Over),
-            Verdict::Hold { reason, until } => match (reason.scope(), until) {
+            Verdict::Hold { reason, until } => match (question.scope(reason), until) {
                 (Scope::Person, Some(due_at)) => {
-                    self.runs[run].limited(Limit::OtherRun, self.clock.today);
+                    match reason {
+                        Hold::OutsideWindow => self.runs[run].shut(Some(due_at), &self.clock),
+                        _ => self.runs[run].limited(Limit::OtherRun, self.clock.today),
+                    }
                     self.crowd.order_by_id(id);
                     self.place_at(run, id, Place::Active { day, due_at });
                 }
@@ -319,10 +325,13 @@ impl<'a> Lane<'a> {
         let Place::Active { day, .. } = self.crowd.place(run, id) else { return };
         let Clock { now, today, .. } = self.clock;
         let cadence = self.runs[run].run.cadence;
+        let own_zone = self.crowd.group(id).zone.clone();
+        let zone = self.runs[run].zone_for(own_zone.as_deref()).clone();
         // After this instant they are late, and the next day counts from the message.
-        let late_at = cadence.next(day, due_at, due_at).map(|(_, planned)| planned);
+        let late_at = cadence.next(day, due_at, due_at, &zone).map(|(_, planned)| planned);
         let alike = late_at.map(|late_at| if late_at > now { late_at } else { now + GRAIN });
-        let until = alike.into_iter().fold(self.undisturbed(run), Timestamp::min);
+        let closes_at = if let Opening::Open(closes_at) = question.opening { Some(closes_at) } else { None };
+        let until = alike.into_iter().chain(closes_at).fold(self.undisturbed(run), Timestamp::min);
         let most = self.crowd.before_next(run, turn);
         let most = most.min(question.account_quota.left()).min(question.campaign_quota.left());
         let stretch = stretch(&self.account.policy.pacing, self.pace, (now, until), (most, self.sent));
@@ -336,7 +345,7 @@ impl<'a> Lane<'a> {
                 _ => {}
             }
         }
-        let next = cadence.next(day, due_at, now);
+        let next = cadence.next(day, due_at, now, &zone);
         let place = next.map_or(Place::Over, |(day, due_at)| Place::Active { day, due_at });
         // People who are late are due at one instant again, and then go by their ids.
         if late_at.is_some_and(|late_at| late_at <= now) {
@@ -472,6 +481,7 @@ impl<'a> Lane<'a> {
             account: facts,
             person: None,
             opening: state.opening(clock.now),
+            own_windows: state.has_own_windows(),
             account_quota: Quota { cap: self.account.policy.messages_per_day, taken },
             campaign_quota: Quota { cap: spec.limits.messages_per_day, taken: state.written(clock) },
             day_ends_at: clock.day_ends_at,

@@ -10,7 +10,7 @@ use crate::core::lifecycle::enrollment::{Again, BACKSTOP, Changes, Pass, Taken, 
 use crate::core::lifecycle::ordering::{Order, Peer, Peers};
 use crate::core::lifecycle::run::{Ahead, Phase, Reason, Situation, Status, Unable, next};
 use crate::core::manifest::desired::policy::AccountPolicy;
-use crate::core::manifest::desired::{CampaignType, Enrollment};
+use crate::core::manifest::desired::{CampaignType, Enrollment, ZoneOf};
 
 /// A run at the current instant of the forecast.
 #[derive(Debug)]
@@ -230,8 +230,30 @@ impl<'a> State<'a> {
         before + self.messages.get(&clock.today).copied().unwrap_or_default()
     }
 
+    /// Returns true if the windows are in the local time of each person.
+    pub(super) fn has_own_windows(&self) -> bool {
+        self.run.spec.schedule.zone == ZoneOf::Recipient
+    }
+
+    /// Returns the zone of the windows and days of people with this zone of their own.
+    pub(super) fn zone_for<'b>(&'b self, own: Option<&'b Zone>) -> &'b Zone {
+        own.filter(|_| self.has_own_windows()).unwrap_or(self.zone)
+    }
+
+    /// Returns the state of the windows for people with this zone of their own.
+    pub(super) fn opening_for(&mut self, own: Option<&Zone>, now: Timestamp) -> Opening {
+        match own.filter(|_| self.has_own_windows()) {
+            Some(zone) => self.run.spec.schedule.windows.opening(zone, now),
+            None if self.has_own_windows() => self.run.spec.schedule.windows.opening(self.zone, now),
+            None => self.opening(now),
+        }
+    }
+
     /// Returns whether the run's window is open, or when it opens.
     pub(super) fn opening(&mut self, now: Timestamp) -> Opening {
+        if self.has_own_windows() && !self.run.spec.schedule.windows.windows.is_empty() {
+            return Opening::ALWAYS;
+        }
         let (_, until) = self.opening;
         if until <= now {
             let windows = &self.run.spec.schedule.windows;

@@ -11,7 +11,7 @@ use crate::core::lifecycle::run::Phase;
 use crate::core::manifest::desired::policy::AccountPolicy;
 use crate::core::manifest::desired::{
     AccountSelector, Campaign, CampaignType, ConsentPolicy, Day, DesiredState, Enrollment, Filter, Limits, Pacing,
-    PastSubscription, Schedule, Sequence,
+    PastSubscription, Schedule, Sequence, ZoneOf,
 };
 
 const WORKDAYS: [Weekday; 5] = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
@@ -38,6 +38,7 @@ fn campaign() -> Campaign {
             start_at: None,
             end_at: None,
             timezone: None,
+            zone: ZoneOf::Account,
             windows: Windows { windows: vec![hours(&Weekday::ALL)], blackouts: vec![] },
             first_after: Period::hours(1),
             every: Period::hours(24),
@@ -71,6 +72,7 @@ fn people(count: u32, places: &[Place]) -> Group {
     let first = NEXT.fetch_add(i64::from(count), Ordering::Relaxed);
     Group {
         referrals: (first..first + i64::from(count)).collect(),
+        zone: None,
         registered_at: at("2026-11-01T00:00:00Z"),
         paid: false,
         consent: Some(Consent::OptedIn),
@@ -176,6 +178,43 @@ fn ten_people_take_as_long_as_the_sequence() {
     assert_eq!(
         summaries(&found),
         ["2026-12-01 to 2026-12-07, 7 days, 70 messages, 10 a day, done 12-07 07:00, Cadence"]
+    );
+}
+
+#[test]
+fn people_in_other_zones_are_written_to_in_their_own_windows() {
+    let own = Schedule { zone: ZoneOf::Recipient, ..campaign().schedule };
+    let own = Campaign { schedule: own, ..campaign() };
+    let group = |zone: Option<&str>| {
+        let zone = zone.map(|name| std::sync::Arc::new(Zone::parse(name).unwrap()));
+        Group { zone, ..people(10, &[WAITING]) }
+    };
+    // Day 1 is due at 06:00 UTC: an afternoon in Tokyo, seven o'clock in Douala, midnight in Chicago.
+    for (zone, wanted) in [
+        (Some("Asia/Tokyo"), "12-07 06:00"),
+        (None, "12-07 07:00"),
+        (Some("Africa/Douala"), "12-07 07:00"),
+        (Some("America/Chicago"), "12-07 14:00"),
+    ] {
+        let found = Case::default().look(std::slice::from_ref(&own), vec![group(zone)]);
+        let wanted = format!("2026-12-01 to 2026-12-07, 7 days, 70 messages, 10 a day, done {wanted}, Cadence");
+        assert_eq!(summaries(&found), [wanted], "{zone:?}");
+    }
+    // By the account's windows all of them wait for eight o'clock in Douala.
+    let found = Case::default().look(&[campaign()], vec![group(Some("Asia/Tokyo")), group(Some("America/Chicago"))]);
+    assert!(summaries(&found)[0].contains("done 12-07 07:00"));
+}
+
+#[test]
+fn a_forecast_keeps_the_hour_over_a_clock_change() {
+    let schedule = Schedule { timezone: Some(Zone::parse("Europe/Paris").unwrap()), ..campaign().schedule };
+    let campaign = Campaign { schedule, ..campaign() };
+    // Ten o'clock in Paris is 09:00 UTC before 28 March 2027 and 08:00 UTC after it.
+    let case = Case { now: at("2027-03-26T08:00:00Z"), days: 4, ..Case::default() };
+    let found = case.look(&[campaign], vec![people(10, &[WAITING])]);
+    assert_eq!(
+        summaries(&found),
+        ["2027-03-26 to 2027-03-29, 4 days, 40 messages, 10 a day, done 03-29 08:00, Cadence"]
     );
 }
 

@@ -6,7 +6,7 @@ use super::copy::{Rows, bits, staging};
 use super::merge::{Merged, count, run};
 use super::{Age, person, signal};
 use crate::core::domain::{
-    AccountId, Consent, Gender, Language, Phone, ReferralFact, Rejection, Signal, Timestamp, fold,
+    AccountId, Consent, Gender, Language, Phone, ReferralFact, Rejection, Signal, Timestamp, Zone, fold,
 };
 use crate::store::Error;
 use crate::store::facts::erased::reject;
@@ -40,6 +40,7 @@ staging! {
     consent "text" maybe_text(fact.consent.value().copied().map(Consent::as_str));
     consent_source "text" maybe_text(fact.consent_source.value().copied());
     consent_at "timestamptz" maybe_instant(fact.consent_at.value());
+    timezone "text" maybe_text(fact.timezone.value().map(Zone::as_str));
     attributes "jsonb" attributes(&fact.attributes);
 }
 
@@ -55,6 +56,7 @@ fn says(fact: &ReferralFact<'_>) -> i32 {
         fact.consent.is_given(),
         fact.consent_source.is_given(),
         fact.consent_at.is_given(),
+        fact.timezone.is_given(),
     ])
 }
 
@@ -73,7 +75,7 @@ const REPEATED: &str = "create temp table contender on commit drop as
     select line, external_id, account_id, row_number() over best as place,
         first_value(account_id) over (partition by external_id order by line) as owner,
         row(name, phone, dialled, email, language, country, gender, profession, birth_date, registered_at, paid_at, consent,
-            consent_source, consent_at, attributes)::text as content,
+            consent_source, consent_at, timezone, attributes)::text as content,
         as_of, paid_at, consent, consent_source, consent_at
     from staged
     where external_id in (select external_id from staged group by external_id having count(*) > 1)
@@ -124,14 +126,15 @@ const CHANGED: &str = "create temp table changed on commit drop as
         case when r.consent = 'opted_out' or s.says & 128 = 0 then r.consent_source
              else s.consent_source end as consent_source,
         case when r.consent = 'opted_out' or s.says & 256 = 0 then r.consent_at else s.consent_at end as consent_at,
+        case when s.says & 512 > 0 then s.timezone else r.timezone end as timezone,
         case when s.attributes is null then r.attributes
              else jsonb_strip_nulls(r.attributes || s.attributes) end as attributes) m
     where s.as_of >= r.as_of
       and (r.name, r.phone, r.dialled, r.country, r.registered_at, r.email, r.language, r.gender, r.profession, r.profession_key,
-           r.birth_date, r.paid_at, r.consent, r.consent_source, r.consent_at, r.attributes)
+           r.birth_date, r.paid_at, r.consent, r.consent_source, r.consent_at, r.timezone, r.attributes)
           is distinct from
           (m.name, m.phone, m.dialled, m.country, m.registered_at, m.email, m.language, m.gender, m.profession, m.profession_key,
-           m.birth_date, m.paid_at, m.consent, m.consent_source, m.consent_at, m.attributes)";
+           m.birth_date, m.paid_at, m.consent, m.consent_source, m.consent_at, m.timezone, m.attributes)";
 
 const UPDATE: &str = include_str!("referral_update.sql");
 

@@ -183,6 +183,8 @@ struct MessageRow {
     state: State,
     attempts: i16,
     language: String,
+    /// The name of the WhatsApp template that was sent.
+    template: Option<String>,
     due_at: Option<Timestamp>,
     queued_at: Timestamp,
     sent_at: Option<Timestamp>,
@@ -194,7 +196,7 @@ struct MessageRow {
 async fn messages(tx: &mut PgConnection, people: &People, campaign: Option<i32>) -> Result<Vec<MessageRow>, Error> {
     sqlx::query_as(
         "select a.external_id as account, r.external_id as referral, c.name as campaign, m.day, m.state, m.attempts,
-                m.language, m.due_at, m.queued_at, m.sent_at, m.delivered_at, m.read_at, m.error
+                m.language, m.template ->> 'name' as template, m.due_at, m.queued_at, m.sent_at, m.delivered_at, m.read_at, m.error
          from unnest($1::int[], $2::bigint[]) as p (account_id, id)
          join message m on m.account_id = p.account_id and m.referral_id = p.id
                        and ($3::int is null or m.campaign_id = $3)
@@ -220,15 +222,15 @@ impl MessageRow {
         };
         let handed_over = self.sent_at.unwrap_or(self.queued_at);
         let error = self.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
+        let sent = match &self.template {
+            None => format!("sent in `{}`{tries}", self.language),
+            Some(template) => format!("sent as the template `{template}` in `{}`{tries}", self.language),
+        };
         let (kind, what) = match self.state {
             State::Queued => (EntryKind::HandedOver, format!("could not be sent{tries} and waits for the next{error}")),
             State::Sending => (EntryKind::HandedOver, format!("handed over{tries}, its outcome is not known yet")),
-            State::Sent | State::Delivered | State::Read => {
-                (EntryKind::Sent, format!("sent in `{}`{tries}", self.language))
-            }
-            State::Failed if self.sent_at.is_some() => {
-                (EntryKind::Failed, format!("sent in `{}`{tries}, and failed later{error}", self.language))
-            }
+            State::Sent | State::Delivered | State::Read => (EntryKind::Sent, sent),
+            State::Failed if self.sent_at.is_some() => (EntryKind::Failed, format!("{sent}, and failed later{error}")),
             State::Failed => (EntryKind::Failed, format!("failed{tries}{error}")),
             State::Uncertain => (EntryKind::Uncertain, format!("may have been sent{tries}{error}")),
         };
