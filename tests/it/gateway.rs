@@ -232,7 +232,7 @@ async fn what_cannot_go_is_refused_without_a_call() {
     let mut with_media = message(1);
     with_media.content.media =
         vec![Media { kind: MediaType::Image, at: MediaAt::Url("https://example.com/a.png".to_owned()), caption: None }];
-    assert_eq!(reaction(one(&to(&receiver, ""), with_media).await), Reaction::FailDay);
+    assert_eq!(reaction(one(&to(&receiver, ""), with_media).await), Reaction::Unfit);
     let nobody = OutgoingMessage { policy: Arc::default(), ..message(1) };
     let by_sender = channel(&format!("  url: '{}/{{{{ sender }}}}'\n  body: '{{}}'\n", receiver.url()));
     assert_eq!(reaction(one(&by_sender, nobody).await), Reaction::PauseAccount);

@@ -104,7 +104,7 @@ async fn a_daemon_says_how_many_connections_it_needs_and_gets() {
     execute(&db.pool, &format!("grant all on all tables in schema public to {few}")).await;
     let output = relancectl(dir.path(), Some(&as_role(&db.url(), &few)), &["run"]).output().unwrap();
     let said = refused(&output);
-    assert!(said.contains("a daemon needs 12 connections, and the server gives 3"), "{said}");
+    assert!(said.contains("a daemon needs 20 connections, and the server gives 3"), "{said}");
     assert!(said.contains("`connection limit`"), "{said}");
     // Other commands need fewer.
     let output = relancectl(dir.path(), Some(&as_role(&db.url(), &few)), &["get", "runs"]).output().unwrap();

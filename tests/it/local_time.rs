@@ -96,9 +96,9 @@ async fn windows_of_recipients_open_in_their_own_zone() {
             "london 01 08:00",
             "london 30 08:00",
             "nepal 01 05:00",
-            "nepal 30 05:00",
+            "nepal 30 05:01",
             "tokyo 01 05:00",
-            "tokyo 30 05:00",
+            "tokyo 30 05:01",
             "usa 01 07:00",
             "usa 30 07:00",
         ]

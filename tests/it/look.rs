@@ -215,6 +215,7 @@ async fn messages_come_in_the_order_they_were_queued_in() {
         "phone",
         "language",
         "text",
+        "template",
         "attempts",
         "provider_id",
         "error",

@@ -293,7 +293,7 @@ async fn what_cannot_go_by_mail_is_refused_without_a_call() {
     let channel = channel(server.port, "");
     for email in [None, Some(" "), Some("nobody"), Some("a@b.example\r\nRCPT TO:<c@d.example>")] {
         let person = OutgoingMessage { email: email.map(str::to_owned), ..message(1) };
-        assert_eq!(reaction(one(&channel, person).await), Reaction::Leave, "{email:?}");
+        assert_eq!(reaction(one(&channel, person).await), Reaction::NoAddress, "{email:?}");
     }
     let mut silent = message(1);
     silent.content.subject = None;

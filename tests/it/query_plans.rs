@@ -23,7 +23,7 @@ const ACCOUNTS: i32 = 100;
 const PEOPLE: i32 = 300;
 
 /// Files that the loops of the daemon and the webhooks execute.
-const HOT: [&str; 27] = [
+const HOT: [&str; 29] = [
     "control/claim_notifications.sql",
     "control/reopen.sql",
     "inbound/confirmation_claim.sql",
@@ -42,6 +42,8 @@ const HOT: [&str; 27] = [
     "runs/run_ensure.sql",
     "runs/under_way.sql",
     "schedule/wake_look_again.sql",
+    "send/attempt_first.sql",
+    "send/attempt_further.sql",
     "send/account_health_save_stats.sql",
     "send/account_health_stop.sql",
     "send/claim_write_runs.sql",

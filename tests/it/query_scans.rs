@@ -243,7 +243,9 @@ async fn the_erasure_of_a_person_and_the_stops_of_a_busy_process_read_no_large_t
     let erased = store.forget(&Phone::trusted(phone), "a letter", world.now).await.unwrap();
     assert_eq!((erased.referrals, erased.messages), (1, 2));
     scans.after("contact forget").await;
-    assert_eq!(scans.found, BTreeSet::new());
+    // Text that people typed is searched as a whole, after the locks are free.
+    let searched = [("contact forget", "event"), ("contact forget", "message")];
+    assert_eq!(scans.found, searched.map(|(verb, table)| (verb, table.to_owned())).into());
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ const INDEPENDENT: &str = "
 with person as (
   select distinct on (account_id, phone) * from referral order by account_id, phone, registered_at desc, id desc),
 eligible as (
-  select p.*, a.external_id as account, a.timezone from person p join account a on a.id = p.account_id
+  select p.*, a.external_id as account, a.timezone as account_timezone from person p join account a on a.id = p.account_id
   where p.paid_at is null and p.consent = 'opted_in' and a.whatsapp_status is distinct from 'disconnected'
     and (a.subscription_ends_at is null or a.subscription_ends_at > timestamptz '2026-11-30T07:00:00Z')
     and not exists (select from referral o where o.phone = p.phone and o.consent = 'opted_out')),
@@ -34,8 +34,8 @@ expected as (
   union all
   select 'autumn-adults', account, count(*) from eligible
   where account in ('acc-000002', 'acc-000004')
-    and registered_at >= timestamp '2026-10-01' at time zone timezone
-    and registered_at < timestamp '2026-12-01' at time zone timezone
+    and registered_at >= timestamp '2026-10-01' at time zone account_timezone
+    and registered_at < timestamp '2026-12-01' at time zone account_timezone
     and extract(year from age(date '2026-11-30', birth_date)) between 25 and 45 group by 2)
 select concat_ws(' ', campaign, account, n) from expected order by 1";
 

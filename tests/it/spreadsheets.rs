@@ -343,7 +343,7 @@ async fn help_lists_the_columns_and_the_template_has_all_of_them() {
     }
     let header = relancectl(&db, &["referrals", "--template"], b"");
     assert_eq!(header.status.code(), Some(0), "{}", out(&header));
-    let row = "h1,a1,Ada,+237671000101,,,CM,,,,2026-11-20T10:00:00Z,,,,,\n";
+    let row = "h1,a1,Ada,+237671000101,,,CM,,,,2026-11-20T10:00:00Z,,,,,,\n";
     let report = read(&db, out(&header) + row).await;
     assert_eq!((report.inserted, faults(&report)), (1, vec![]));
     let column: Vec<String> = column(&db.pool, "select attributes::text from referral").await;

@@ -16,6 +16,7 @@ use sqlx::types::Json;
 use tempfile::TempDir;
 
 use crate::support::daemon::folder;
+use crate::support::facts::Person;
 use crate::support::receiver::Request;
 use crate::support::trees::{NO_PACE, tree};
 use crate::support::world::World;
@@ -31,11 +32,13 @@ pub(super) struct Team {
 }
 
 impl Team {
-    /// Three accounts with nobody in them.
+    /// Three accounts with one person each.
     pub(super) async fn new() -> Self {
         let world = World::at(MONDAY).await;
-        for account in ["a1", "a2", "a3"] {
+        for (n, account) in ["a1", "a2", "a3"].into_iter().enumerate() {
             world.account(account).await;
+            let (id, phone) = (format!("first-{account}"), format!("+23767100990{n}"));
+            world.person(Person { account, ..Person::new(&id, &phone) }).await;
         }
         Self { world, dir: folder(), courier: courier() }
     }

@@ -49,6 +49,10 @@ pub(super) async fn house() -> House {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     world.account("a2").await;
+    // A campaign begins with the first person whom it matches.
+    for (account, phone) in [("a1", "+237671009901"), ("a2", "+237671009902")] {
+        world.person(Person { account, ..Person::new(&format!("first-{account}"), phone) }).await;
+    }
     let dir = folder();
     let secrets = channel(&dir);
     world.apply(&tree(&secrets)).await;

@@ -98,9 +98,10 @@ async fn a_message_is_recorded_with_the_template_and_the_language_that_were_sent
         world.sql(&format!("insert into conversation values (1, '{}', '2026-11-30T08:30Z')", super::phone(n))).await;
     }
     let channel = meta.channel();
-    assert!(send(&mut world, &channel).await.iter().all(super::is_accepted));
+    let accepted = |outcomes: &[Outcome]| assert!(outcomes.iter().all(super::is_accepted), "{outcomes:?}");
+    accepted(&send(&mut world, &channel).await);
     world.now += TimeDelta::days(1);
-    assert!(send(&mut world, &channel).await.iter().all(super::is_accepted));
+    accepted(&send(&mut world, &channel).await);
     assert_eq!(
         recorded(&world).await,
         [
