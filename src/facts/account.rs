@@ -55,7 +55,7 @@ pub fn accounts(
     })
 }
 
-fn account<'a>(mut row: Cells<'a, Is>, now: Timestamp) -> Row<AccountFact<'a>> {
+fn account(mut row: Cells<'_, Is>, now: Timestamp) -> Row<AccountFact<'_>> {
     let mut draft = Draft::default();
     let written = row.find(Is::Country).filter(|cell| !cell.text.trim().is_empty());
     let country = written.map(|cell| Country::parse(cell.text.trim())).transpose();

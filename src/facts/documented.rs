@@ -43,15 +43,13 @@ pub fn mapping(facts: Facts, text: &str) -> Result<(String, String), String> {
         return Ok((header, column.to_owned()));
     }
     let known = documented(facts);
-    match known.iter().find(|known| key(known.name) == key(column)) {
-        Some(known) => Ok((header, known.name.to_owned())),
-        None => {
-            let names: Vec<&str> = known.iter().map(|known| known.name).collect();
-            let help = did_you_mean(column, names.iter().copied())
-                .unwrap_or_else(|| format!("columns are `{}`, and `{ATTRIBUTES}NAME` for others", names.join("`, `")));
-            Err(format!("there is no column `{column}`: {help}"))
-        }
+    if let Some(known) = known.iter().find(|known| key(known.name) == key(column)) {
+        return Ok((header, known.name.to_owned()));
     }
+    let names: Vec<&str> = known.iter().map(|known| known.name).collect();
+    let help = did_you_mean(column, names.iter().copied())
+        .unwrap_or_else(|| format!("columns are `{}`, and `{ATTRIBUTES}NAME` for others", names.join("`, `")));
+    Err(format!("there is no column `{column}`: {help}"))
 }
 
 /// Words of headers in other languages, written as [`key`] writes them, and the columns that they likely stand for.

@@ -38,7 +38,7 @@ pub fn phones(
 
 fn phone(mut row: Cells<'_, Is>, country: Option<Country>) -> Row<Phone> {
     // Other columns may hold anything.
-    row.faults.retain(|fault| row.cells.iter().any(|cell| cell.column.is_some() && cell.name == fault.column));
+    row.faults.retain(|fault| row.all.iter().any(|cell| cell.column.is_some() && cell.name == fault.column));
     let written =
         row.find(Is::Country).map_or(Ok(None), |cell| value::given(cell, Country::parse).map(|it| it.value().copied()));
     let of_row = written.as_ref().ok().map(|written| written.or(country));

@@ -67,7 +67,7 @@ fn header<C: Copy + PartialEq>(
     file: &str,
     csv: &mut Csv,
     columns: &Columns<C>,
-    named: &[String],
+    renamed: &[String],
 ) -> Result<Places<C>, Error> {
     let refuse = |line, reason: String| Err(Error::Refused { name: file.to_owned(), line, reason });
     let record = csv.next().map_err(|source| Error::Read { name: file.to_owned(), source })?;
@@ -84,7 +84,7 @@ fn header<C: Copy + PartialEq>(
             Err(_) => return refuse(line, format!("the header is {}", encoding::not_utf8(field))),
         }
     }
-    if let Some(absent) = named.iter().find(|named| !names.iter().any(|name| key(name) == key(named))) {
+    if let Some(absent) = renamed.iter().find(|header| !names.iter().any(|name| key(name) == key(header))) {
         let help = did_you_mean(absent, names.iter().map(String::as_str)).unwrap_or_default();
         return refuse(
             line,
@@ -113,7 +113,7 @@ fn csv_rows<C: Copy + PartialEq>(
             Record::Fields { line, fields } if is_whole(fields, places) => {
                 let (cells, faults) = cells(line, fields, places);
                 let torn = (fields.len() != places.len()).then(|| torn(line, fields, places, days));
-                row(line, Ok(Cells { line, cells: &cells, faults, torn, days }))?;
+                row(line, Ok(Cells { line, all: &cells, faults, torn, days }))?;
             }
             Record::Fields { line, fields } => row(line, Err(torn(line, fields, places, days)))?,
         }
@@ -193,7 +193,7 @@ fn ndjson_rows<C: Copy + PartialEq>(
         match serde_json::from_slice::<Object<'_>>(bytes) {
             Ok(object) => {
                 let (cells, faults) = members(number, &object, &mut columns);
-                row(number, Ok(Cells { line: number, cells: &cells, faults, torn: None, days }))?;
+                row(number, Ok(Cells { line: number, all: &cells, faults, torn: None, days }))?;
             }
             Err(error) => {
                 let text = String::from_utf8_lossy(bytes);

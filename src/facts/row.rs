@@ -10,7 +10,7 @@ pub(super) const UNREADABLE: &str = "\u{fffd}";
 /// The line of a row, and its cells.
 pub(super) struct Cells<'a, C> {
     pub(super) line: u64,
-    pub(super) cells: &'a [Cell<'a, C>],
+    pub(super) all: &'a [Cell<'a, C>],
     /// The faults of cells that hold no text. Such cells are marked as broken.
     pub(super) faults: Vec<Rejection>,
     /// The row as a torn one, for a row whose length only blank fields change. It counts if any cell is wrong.
@@ -40,7 +40,7 @@ pub(super) struct Piece<'a, C> {
 impl<'a, C: Copy + PartialEq> Cells<'a, C> {
     /// Returns the first cell of a column.
     pub(super) fn find(&self, is: C) -> Option<&'a Cell<'a, C>> {
-        self.cells.iter().find(|cell| cell.column == Some(is))
+        self.all.iter().find(|cell| cell.column == Some(is))
     }
 
     /// Reads every cell, and returns all faults of the row in the order of its cells, then the columns that it lacks.
@@ -50,7 +50,7 @@ impl<'a, C: Copy + PartialEq> Cells<'a, C> {
         mut read: impl FnMut(&Cell<'a, C>) -> Result<(), String>,
     ) -> Vec<Rejection> {
         let mut faults = std::mem::take(&mut self.faults);
-        for cell in self.cells.iter().filter(|cell| !cell.broken) {
+        for cell in self.all.iter().filter(|cell| !cell.broken) {
             if let Err(reason) = read(cell) {
                 faults.push(Rejection::new(self.line, cell.name, cell.text, reason));
             }
@@ -65,7 +65,7 @@ impl<'a, C: Copy + PartialEq> Cells<'a, C> {
 
     /// Returns the cells as pieces, from which a refused row is heard.
     pub(super) fn pieces(&mut self) -> Vec<Piece<'a, C>> {
-        let cells = self.cells;
+        let cells = self.all;
         let whole = || cells.iter().enumerate().map(|(place, cell)| Piece { place, from_end: false, cell: *cell });
         self.torn.take().map_or_else(|| whole().collect(), |torn| torn.pieces)
     }

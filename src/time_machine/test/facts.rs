@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::core::domain::Zone;
 use crate::core::manifest::testcase::{AccountSpec, ConsentSpec, ReferralSpec};
 
 /// Returns an NDJSON export with one line per account.
@@ -31,7 +32,7 @@ pub(super) fn referrals<'a>(referrals: impl Iterator<Item = &'a ReferralSpec>) -
             "phone": referral.phone,
             "language": referral.language,
             "country": referral.country,
-            "timezone": referral.timezone.as_ref().map(|zone| zone.as_str()),
+            "timezone": referral.timezone.as_ref().map(Zone::as_str),
             "gender": referral.gender,
             "profession": referral.profession,
             "birth_date": referral.birth_date,

@@ -82,7 +82,7 @@ async fn recorded(world: &World) -> Vec<String> {
 
 #[tokio::test]
 async fn a_message_is_recorded_with_the_template_and_the_language_that_were_sent() {
-    let meta = Meta::new().await;
+    let mut meta = Meta::new().await;
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     for (n, language) in (1..).zip([Some("en"), Some("fr"), Some("en-GB"), Some("sw"), None]) {
@@ -95,6 +95,7 @@ async fn a_message_is_recorded_with_the_template_and_the_language_that_were_sent
     enrolled(&mut world, &days).await;
     // Two people wrote an hour ago, so they get the text.
     for n in [2, 3] {
+        meta.writes(&super::phone(n));
         world.sql(&format!("insert into conversation values (1, '{}', '2026-11-30T08:30Z')", super::phone(n))).await;
     }
     let channel = meta.channel();

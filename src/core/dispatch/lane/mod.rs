@@ -145,7 +145,7 @@ pub fn question(
     let campaign = program.campaign(run.campaign)?;
     let asking = Asking { lane, now };
     let question = asking.question(campaign, run, lane.taken.of(today), run.taken.of(today));
-    Some(asking.about(question, campaign, &candidate.recipient, candidate.person(today)))
+    Some(asking.about(&question, campaign, &candidate.recipient, candidate.person(today)))
 }
 
 /// Returns the first instant from `from` at which the gate would let this candidate pass.
@@ -221,14 +221,14 @@ impl Asking<'_> {
     }
 
     /// Returns the question for one person of a run, in the local time that counts for them.
-    fn about(&self, question: Question, campaign: &CampaignProgram, to: &Recipient, person: gate::Person) -> Question {
+    fn about(&self, question: &Question, campaign: &CampaignProgram, to: &Recipient, person: gate::Person) -> Question {
         let windows = &campaign.spec.schedule.windows;
         let opening = if question.own_windows && !windows.windows.is_empty() {
             windows.opening(campaign.zone_for(to.whereabouts(), &self.lane.zone), self.now)
         } else {
             question.opening
         };
-        Question { opening, person: Some(person), ..question }
+        Question { opening, person: Some(person), ..question.clone() }
     }
 
     fn send(&self, campaign: &CampaignProgram, target: TargetKey, candidate: Candidate) -> Result<Send, String> {

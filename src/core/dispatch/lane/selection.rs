@@ -149,7 +149,7 @@ impl<'a> Turn<'a> {
         if self.written.contains(&candidate.referral) {
             person.last_written_on = Some(self.selection.today);
         }
-        let question = self.asking.about(self.question(place), campaign, &candidate.recipient, person);
+        let question = self.asking.about(&self.question(place), campaign, &candidate.recipient, person);
         match gate::decide(&question) {
             Verdict::Exit(exit) => self.selection.exits.push((target, exit)),
             Verdict::Hold { reason, until } => {

@@ -128,7 +128,8 @@ impl DayProgram {
     /// Returns the language of the WhatsApp template for a person: theirs, else the account's, else the fallback.
     fn template_language(&self, preferred: &[Option<&Language>], fallback: &Language) -> Option<&Language> {
         let languages = &self.day.whatsapp_template.as_ref()?.languages;
-        let approved: BTreeMap<Language, ()> = languages.iter().map(|language| (language.clone(), ())).collect();
+        let approved: BTreeMap<Language, &Language> =
+            languages.iter().map(|language| (language.clone(), language)).collect();
         let choice = choose(&approved, preferred, fallback);
         // `validate` refuses a template that lacks the fallback language.
         choice.and_then(|choice| languages.iter().find(|language| *language == choice.language)).or(languages.first())

@@ -149,6 +149,7 @@ pub enum ZoneOf {
 }
 
 impl ZoneOf {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(super) fn is_account(&self) -> bool {
         *self == Self::Account
     }

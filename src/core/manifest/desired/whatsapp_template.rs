@@ -80,6 +80,7 @@ impl Parameters {
     }
 
     /// Returns the parameters with other values, given in the order of [`Self::iter`].
+    #[must_use]
     pub fn with(&self, values: impl IntoIterator<Item = String>) -> Self {
         match self {
             Self::Numbered(_) => Self::Numbered(values.into_iter().collect()),

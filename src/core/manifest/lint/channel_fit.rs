@@ -10,6 +10,7 @@ use crate::core::manifest::desired::{AccountSelector, Campaign, Channel, Desired
 use crate::core::manifest::kind::Kind;
 use crate::core::manifest::kinds::campaign::CampaignSpec;
 use crate::core::manifest::kinds::sequence::{DaySpec, sole_language};
+use crate::core::manifest::kinds::whatsapp_template::WhatsappTemplateSpec;
 use crate::core::manifest::parsed::{Manifest, Manifests, Spec};
 use crate::core::manifest::syntax::yaml::Node;
 
@@ -158,7 +159,7 @@ fn load(day: &DaySpec) -> Load<'_> {
         has_upload: media.iter().any(|one| one.id.is_some()),
         has_caption: media.iter().any(|one| one.caption.is_some()),
         has_template: day.whatsapp_template.is_some(),
-        has_header: day.whatsapp_template.as_ref().is_some_and(|template| template.has_header()),
+        has_header: day.whatsapp_template.as_ref().is_some_and(WhatsappTemplateSpec::has_header),
     }
 }
 

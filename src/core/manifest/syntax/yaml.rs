@@ -409,7 +409,7 @@ mod tests {
             ("%YAML 1.2\n---\na: 1\n...\n", "a"),
         ] {
             let nodes: Vec<_> = documents(text).iter().flat_map(|part| parse(text, *part).unwrap()).collect();
-            let keys: Vec<&str> = nodes.iter().flat_map(|node| node.entries()).map(|(key, _)| &*key.name).collect();
+            let keys: Vec<&str> = nodes.iter().flat_map(Node::entries).map(|(key, _)| &*key.name).collect();
             assert_eq!(keys.concat(), expected, "{text:?}");
             let last = nodes.last().unwrap().span();
             assert_eq!(&text[last.start..last.end], &expected[expected.len() - 1..], "{text:?}");

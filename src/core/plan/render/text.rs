@@ -72,9 +72,10 @@ pub(in crate::core::plan) fn put_change(
 pub(in crate::core::plan) fn summary(plan: &Plan, whole: bool) -> String {
     const REST: &str = "Broken and frozen manifests were not compared.";
     if plan.is_empty() {
-        return match whole {
-            true => "No changes. The database has what the files ask for.".to_owned(),
-            false => format!("No changes among the manifests that could be compared. {REST}"),
+        return if whole {
+            "No changes. The database has what the files ask for.".to_owned()
+        } else {
+            format!("No changes among the manifests that could be compared. {REST}")
         };
     }
     let counted: Vec<String> =

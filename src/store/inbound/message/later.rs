@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use super::ReadMessage;
 use crate::core::consent::Reply;
-use crate::core::domain::Timestamp;
+use crate::core::domain::{Phone, Timestamp};
 use crate::store::inbound::handset;
 use crate::store::inbound::handset::Others;
 use crate::store::inbound::reply::ReadReply;
@@ -37,8 +37,7 @@ impl Concerned {
 /// Returns the recorded replies that handsets wrote later than the present ones, by any of their phones.
 pub(super) async fn words(tx: &mut PgConnection, message: &[ReadMessage<'_>]) -> Result<Vec<ReadReply>, Error> {
     let present: Vec<&ReadMessage<'_>> = message.iter().filter(|message| message.word != Reply::Other).collect();
-    let phones: Vec<&str> =
-        present.iter().flat_map(|message| message.who.phones()).map(|phone| phone.as_str()).collect();
+    let phones: Vec<&str> = present.iter().flat_map(|message| message.who.phones()).map(Phone::as_str).collect();
     let concerned = Concerned {
         of_stops: handset::others(tx, &phones).await?,
         of_starts: handset::others_of(tx, &phones, false).await?,
@@ -67,7 +66,7 @@ fn last(
     recorded: &[(String, Timestamp, bool)],
     concerned: &Concerned,
 ) -> Option<Word> {
-    let present = present.iter().flat_map(|message| {
+    let present = present.iter().filter_map(|message| {
         // An unclear reply reaches the same phones as a STOP, and a START of its instant does not answer it.
         let is_stop = message.word != Reply::Start;
         let spoken = message.who.phones().any(|by| concerned.is(phone, by.as_str(), is_stop));
