@@ -414,7 +414,7 @@ create table message (
     template     jsonb check (jsonb_typeof(template) = 'object'),
     -- The revision whose text it has.
     revision_id  integer not null,
-    -- When it was due at its first claim: it then waited `queued_at - due_at`. An exported state leaves it out.
+    -- When it was due at its first claim: it then waited `queued_at - due_at`.
     due_at       timestamptz,
     queued_at    timestamptz not null,
     sent_at      timestamptz,

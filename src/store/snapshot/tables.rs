@@ -158,18 +158,27 @@ pub(super) const TABLES: [Table; 12] = [
              revision_id, ended_at"
         ),
     },
-    // Messages of the current local day in any time zone; earlier ones affect no decision.
+    // Messages of the current local day in any time zone, and the last one of everybody who waits for a day: an edit of
+    // waits counts from it. Other messages affect no decision.
     Table {
         name: "message",
         out: rows!(
-            "select account_id, referral_id, campaign_id, day, state, attempts, quota_date, revision_id, queued_at,
-                    sent_at
-             from message where quota_date >= ($3::timestamptz at time zone 'UTC')::date - 1
-             order by account_id, referral_id, campaign_id, day"
+            "select m.account_id, m.referral_id, m.campaign_id, m.day, m.state, m.attempts, m.quota_date, m.revision_id,
+                    m.due_at, m.queued_at, m.sent_at
+             from message m
+             left join target t on (t.account_id, t.campaign_id, t.referral_id)
+                                 = (m.account_id, m.campaign_id, m.referral_id) and t.due_at is not null
+             where m.quota_date >= ($3::timestamptz at time zone 'UTC')::date - 1
+                or t.account_id is not null and m.day >= (
+                     select coalesce(max(l.day), 0) from message l
+                     where (l.account_id, l.referral_id, l.campaign_id)
+                         = (t.account_id, t.referral_id, t.campaign_id) and l.day < t.day)
+             order by m.account_id, m.referral_id, m.campaign_id, m.day"
         ),
         into: into!(
             "message",
-            "account_id, referral_id, campaign_id, day, state, attempts, quota_date, revision_id, queued_at, sent_at",
+            "account_id, referral_id, campaign_id, day, state, attempts, quota_date, revision_id, due_at, queued_at,
+             sent_at",
             ", phone, language, text",
             ", '', '', ''"
         ),

@@ -31,13 +31,17 @@ async fn dump(database: &TestDatabase, blank: bool) -> Vec<String> {
             "notification",
             "webhook",
             "provider_message",
+            "moved_target",
             "alias",
             "inbound",
             "conversation",
             "confirmation",
+            "pending_stop",
             "person_hold",
             "erasure",
             "erasure_key",
+            "import_column",
+            "imported_attribute",
             "installation",
         ];
         if blank && left_out.contains(&table.as_str()) {
