@@ -12,6 +12,7 @@
 //! 5. Messages. The lane covers a message that waits for another attempt, so receipts do not lock it.
 //! 6. Restricted channels.
 //! 7. Provider names of messages and people (`provider_message`, `alias`).
+//! 8. The key of a request of the HTTP API (`api_request`), right before the commit.
 //!
 //! Webhooks are locked in transactions of their own.
 

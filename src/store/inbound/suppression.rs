@@ -87,8 +87,10 @@ impl Store {
             let event = Event::new(EventKind::Suppressed, self.actor(), detail);
             tell(&mut tx, &[Event { reason, ..event }], now).await?;
         }
+        let suppressed = Suppressed { added: new.len() as u64, exited };
+        self.answer(&mut tx, &suppressed).await?;
         tx.commit().await.map_err(Error::during("commit suppressions"))?;
-        Ok(Suppressed { added: new.len() as u64, exited })
+        Ok(suppressed)
     }
 
     /// Lifts the suppressions of `phones`, whatever their source, and returns the phones that had one. It returns

@@ -1,5 +1,6 @@
 //! Messages as users see them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Error, Page, Store, Wanted};
@@ -7,7 +8,7 @@ use crate::core::domain::Timestamp;
 use crate::core::lifecycle::message::State;
 
 /// A message: `get messages -o json`. Its phone is unmasked for scripts; tables mask it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 pub struct Message {
     /// `campaign/account/referral/day`.
     pub id: String,
@@ -51,7 +52,7 @@ macro_rules! message_columns {
          m.queued_at, m.sent_at, m.delivered_at, m.read_at"
     };
 }
-pub(super) use message_columns;
+pub(super) use {message_columns, wanted_messages};
 
 impl Store {
     /// Returns messages of `wanted` (campaign, account, referral, message, day) in queueing order, then by account.

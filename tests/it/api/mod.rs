@@ -1,0 +1,11 @@
+//! The API, on a real port with a world behind it.
+
+mod access;
+mod counts;
+mod desk;
+mod keys;
+mod lists;
+mod orders;
+mod refusals;
+mod scope;
+mod tokens;
