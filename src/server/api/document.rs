@@ -58,6 +58,9 @@ pub(super) fn complete(operations: &OpenApi) -> Value {
             parameter["schema"] = present(parameter["schema"].take());
         }
         let has_body = operation.get("requestBody").is_some();
+        if has_body {
+            operation["requestBody"]["required"] = true.into();
+        }
         let more = REFUSALS_OF_BODIES.iter().filter(|_| has_body);
         for kind in REFUSALS.iter().chain(more) {
             let description = kind.description();

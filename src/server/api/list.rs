@@ -47,7 +47,7 @@ macro_rules! list_query {
             limit: Option<u16>,
             /// The cursor that the page before returned as `next`
             #[serde(skip_serializing)]
-            #[schemars(length(max = 4096), regex(pattern = "^[A-Za-z0-9_-]*$"))]
+            #[schemars(length(min = 1, max = 4096), regex(pattern = "^[A-Za-z0-9_-]+$"))]
             cursor: Option<String>,
         }
 

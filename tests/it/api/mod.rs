@@ -3,6 +3,7 @@
 mod access;
 mod counts;
 mod desk;
+mod guide;
 mod keys;
 mod lists;
 mod orders;

@@ -40,7 +40,7 @@ pub(in crate::server::api) struct ApprovalBody {
 #[serde(deny_unknown_fields)]
 pub(in crate::server::api) struct SuppressionBody {
     /// The phones, in international form.
-    #[schemars(length(min = 1, max = 1000))]
+    #[schemars(length(min = 1, max = 1000), inner(regex(pattern = r"[0-9]")))]
     pub(super) phones: Vec<String>,
     /// The reason, which the log records.
     #[schemars(length(min = 1, max = 1000), regex(pattern = r"\S"))]
