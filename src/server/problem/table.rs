@@ -1,4 +1,4 @@
-//! The types of problems: the slug, the status, the title, and what a caller can do.
+//! The types of problems: the slug, the status, the title, and the next step of a caller.
 
 use axum::http::StatusCode;
 
@@ -35,7 +35,7 @@ pub(crate) struct Description {
     pub(crate) slug: &'static str,
     pub(crate) status: StatusCode,
     pub(crate) title: &'static str,
-    /// What a caller can do.
+    /// The next step of a caller.
     pub(crate) help: &'static str,
 }
 
@@ -122,7 +122,7 @@ impl Kind {
                 "not-found",
                 StatusCode::NOT_FOUND,
                 "There is no such resource",
-                "Check the path and the names in it. What a token may not see does not exist for it.",
+                "Check the path and the names in it. A resource that the token may not see does not exist for it.",
             ),
             Self::MethodNotAllowed => of(
                 "method-not-allowed",

@@ -29,7 +29,7 @@ pub struct OrderEffect {
     pub people: i64,
     /// The number of people who left because of it.
     pub exited: i64,
-    /// What a provider had stopped and is tried again.
+    /// The restrictions of a provider that were lifted.
     pub lifted: Vec<String>,
     /// The present phases of the runs.
     pub phases: Vec<Group>,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Error, Store, Wanted};
 use crate::core::dispatch::program::Program;
-use crate::core::domain::AccountId;
+use crate::core::domain::{AccountId, CampaignId};
 use crate::core::manifest::desired::policy::Switch;
 
 /// The rules that apply to an account: `GET /api/relance/config`.
@@ -79,6 +79,16 @@ impl Store {
             }
         };
         Ok(rows.into_iter().map(rules).collect())
+    }
+
+    /// Returns the campaign in force with this name.
+    pub async fn campaign_in_force(&self, name: &str) -> Result<Option<CampaignId>, Error> {
+        let id: Option<i32> = sqlx::query_scalar("select id from campaign where name = $1 and removed_at is null")
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(Error::during("look for a campaign"))?;
+        Ok(id.map(CampaignId))
     }
 
     /// Tells which names of `wanted` (campaign, account, referral) exist: anywhere, or as far as `scope` may see.

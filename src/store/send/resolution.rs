@@ -24,7 +24,7 @@ use crate::store::{Error, Store};
 pub enum Chosen<'a> {
     /// By their ids, `campaign/account/referral/day`.
     Ids(&'a [String]),
-    /// By their ids, as far as they are of one account: others count as unknown.
+    /// The messages of one account with these ids; others count as unknown.
     IdsOf(AccountId, &'a [String]),
     /// All uncertain messages queued before this instant, of a campaign and an account or of all.
     Before { at: Timestamp, campaign: Option<&'a str>, account: Option<&'a str> },

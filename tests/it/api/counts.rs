@@ -1,4 +1,4 @@
-//! One number, whoever shows it: the API, the command line and the database agree.
+//! The API, the command line and the database show the same numbers.
 
 use std::collections::BTreeSet;
 

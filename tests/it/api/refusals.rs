@@ -108,7 +108,6 @@ async fn a_bad_request_to_any_operation_changes_and_tells_nothing() {
         ] {
             let mut bad = good.clone();
             bad[field] = value;
-            // An account-scoped resource refuses before it reads the body.
             check(field, &desk.ask(&desk.operator, sent(bad.to_string().as_bytes())), 422, "invalid-body");
         }
         let parameters = Ask { path: format!("{}?nonsense=1", fine.path), ..fine.clone() };

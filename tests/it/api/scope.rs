@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::desk::{Desk, world};
 use super::refusals::operations;
 
-/// What tells of the other account: its id, its people, the campaign that it alone has, its phones.
+/// Words that tell of the other account: its id, its people, the campaign that it alone has, its phones.
 const OTHER: [&str; 7] = ["acc-two", "two-a", "two-b", "second", "+237671000003", "+237671000004", "+237671000092"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

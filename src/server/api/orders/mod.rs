@@ -15,7 +15,6 @@ use self::once::{json, once};
 use super::body::Body;
 use super::read::scope::{bind, named, no_parameters};
 use super::state::Api;
-use crate::core::domain::{CampaignId, Name};
 use crate::core::lifecycle::overrides::{Action, Override, Scope};
 use crate::core::lifecycle::run::Phase;
 use crate::server::access::{Caller, Operator};
@@ -118,7 +117,7 @@ async fn give(
 
 /// Returns the runs of an order.
 async fn scope(api: &Api, name: &str, account: Option<&str>) -> Result<Scope, Problem> {
-    let campaign = in_force(api, name).await?;
+    let campaign = api.readers.campaign_in_force(name).await?.ok_or_else(|| Problem::of(Kind::CampaignOver))?;
     let account = match account {
         Some(id) => {
             let found = api.readers.find_accounts(&[id]).await?.remove(id);
@@ -127,12 +126,6 @@ async fn scope(api: &Api, name: &str, account: Option<&str>) -> Result<Scope, Pr
         None => None,
     };
     Scope::of(account, Some(campaign)).ok_or_else(|| Problem::of(Kind::Internal))
-}
-
-async fn in_force(api: &Api, name: &str) -> Result<CampaignId, Problem> {
-    let campaigns = api.readers.in_force().await?.campaigns;
-    let id = Name::parse(name).ok().and_then(|name| campaigns.get(&name).copied());
-    id.ok_or_else(|| Problem::of(Kind::CampaignOver))
 }
 
 fn ended(name: &str, action: Action, phase: Phase) -> Problem {
