@@ -49,6 +49,7 @@ mod source;
 mod suppress;
 mod table;
 mod test;
+mod token;
 mod validate;
 mod workspace;
 
@@ -110,6 +111,9 @@ pub enum Command {
     /// Show, export or erase everything known about one person, by phone
     #[command(subcommand)]
     Contact(contact::Contact),
+    /// Manage the tokens of the HTTP API
+    #[command(subcommand)]
+    Token(token::Command),
     /// Forecast a campaign: people it takes and excludes, duration, and others it delays
     Estimate(estimate::EstimateArgs),
     /// Show each day's message as it would be sent; reads the files, not the revision in force
@@ -188,6 +192,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Resolve(args) => resolve::run(&args, global, &config).await,
         Command::Suppress(command) => suppress::run(command, global, &config).await,
         Command::Contact(command) => contact::run(command, global, &config).await,
+        Command::Token(command) => token::run(command, global, &config).await,
         Command::Estimate(args) => estimate::run(&args, global, &config).await,
         Command::Preview(args) => preview::run(&args, global, &config).await,
         Command::SendTest(args) => send_test::run(&args, global, &config).await,

@@ -24,7 +24,7 @@ use crate::core::diagnostic::did_you_mean;
 use crate::core::domain::Period;
 use crate::core::manifest::desired::Channel as Spec;
 use crate::daemon::{Pulse, Roles, Sandbox, Supervisor};
-use crate::server::Server;
+use crate::server::{Exposure, Server};
 use crate::source::Source;
 use crate::store::{Speed, Store};
 
@@ -50,9 +50,16 @@ pub struct RunArgs {
     /// notifications that notifiers request), `serve` (receive webhooks; needs --listen, which implies it)
     #[arg(long, value_name = "ROLES", default_value = "reconcile,enroll,send", value_parser = parse_roles)]
     roles: Parsed,
-    /// Address to listen at for webhooks, as in `127.0.0.1:8080`; port 0 takes a free one
+    /// Address to listen at for webhooks and the API, as in `127.0.0.1:8080`; port 0 takes a free one. On an address that
+    /// others reach, the API also needs --public-url
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Address at which clients reach the API, as in `https://relance.example.com`; TLS ends in front of this process
+    #[arg(long, value_name = "URL", requires = "listen")]
+    public_url: Option<String>,
+    /// With --public-url `http://…`: serve the API without TLS, although tokens then cross the network in plain text
+    #[arg(long, requires = "public_url")]
+    allow_plain_http: bool,
     #[command(flatten)]
     source: SourceArgs,
     /// With --git: interval between two checks of the repository, as in `30s`
@@ -113,7 +120,11 @@ pub(super) async fn run(args: RunArgs, global: &Global, config: &Config) -> anyh
     let stop = stop_on_signals()?;
     let posted = Arc::new(Notify::new());
     let server = match listen {
-        Some(address) => Some(Server::bind(address, database.store.clone(), Arc::clone(&posted)).await?),
+        Some(address) => {
+            let exposure = exposure(&args, address)?;
+            let server = Server::bind(address, database.store.clone(), Arc::clone(&posted)).await?;
+            Some(server.exposed(exposure))
+        }
         None => None,
     };
     let mut guest = None;
@@ -187,6 +198,16 @@ async fn hurry(store: &Store, speed: f64) -> anyhow::Result<()> {
     let (now, _) = store.now().await?;
     store.set_clock(now, Speed(speed)).await?;
     Ok(())
+}
+
+/// Decides if the API is served at `listen`.
+fn exposure(args: &RunArgs, listen: SocketAddr) -> anyhow::Result<Option<Exposure>> {
+    let exposure =
+        Exposure::of(listen, args.public_url.as_deref(), args.allow_plain_http).map_err(anyhow::Error::msg)?;
+    if exposure.is_none() {
+        tracing::info!("the API is off, because others reach {listen}: --public-url https://… turns it on behind TLS");
+    }
+    Ok(exposure)
 }
 
 fn roles(roles: &[Role], listen: Option<SocketAddr>) -> anyhow::Result<Roles> {

@@ -5,6 +5,7 @@
 //! | room | what it decides |
 //! |---|---|
 //! | [`domain`] | words as types whose constructors reject bad values |
+//! | [`access`] | roles and tokens of the API |
 //! | [`diagnostic`] | findings with a place, and how they are shown |
 //! | [`consent`] | STOP and START words in many languages |
 //! | [`template`] | texts of messages: parse, check, render |
@@ -13,6 +14,7 @@
 //! | [`dispatch`] | may this message go now, and if not, when |
 //! | [`plan`] | what would change, for whom and until when |
 
+pub mod access;
 pub mod consent;
 pub mod diagnostic;
 pub mod dispatch;

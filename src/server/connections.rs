@@ -4,12 +4,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::serve::Listener;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -18,6 +18,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::access::Peer;
 
 /// The limits of client connections.
 #[derive(Debug, Clone, Copy)]
@@ -51,10 +53,10 @@ pub(super) async fn serve(mut listener: TcpListener, router: Router, limits: Lim
     loop {
         let next = async {
             let place = Arc::clone(&room).acquire_owned().await;
-            (Listener::accept(&mut listener).await.0, place)
+            (Listener::accept(&mut listener).await, place)
         };
-        let Some((stream, place)) = stop.run_until_cancelled(next).await else { break };
-        let (router, stop) = (router.clone(), stop.clone());
+        let Some(((stream, peer), place)) = stop.run_until_cancelled(next).await else { break };
+        let (router, stop) = (router.clone().layer(Extension(Peer(peer.ip()))), stop.clone());
         open.spawn(async move {
             keep(stream, router, limits, &stop).await;
             drop(place);

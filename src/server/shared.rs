@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::api::Api;
 use super::refusals::Refusals;
 use super::room::Room;
 use super::webhook_channels::WebhookChannels;
@@ -26,11 +27,14 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Refreshes the webhook channels and logs repeated refusals until `stop` is cancelled.
-    pub(super) async fn look_around(&self, stop: &CancellationToken) {
+    /// Refreshes the webhook channels, logs repeated refusals and forgets quiet clients until `stop` is cancelled.
+    pub(super) async fn look_around(&self, api: Option<&Api>, stop: &CancellationToken) {
         let mut failed = false;
         while stop.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
             self.refusals.tell_folded(Instant::now());
+            if let Some(api) = api {
+                api.forget();
+            }
             let refreshed = self.webhook_channels.refresh(&self.store).await;
             if let Err(error) = &refreshed
                 && !failed

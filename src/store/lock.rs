@@ -12,7 +12,8 @@
 //! 5. Messages. The lane covers a message that waits for another attempt, so receipts do not lock it.
 //! 6. Restricted channels.
 //! 7. Provider names of messages and people (`provider_message`, `alias`).
-//! 8. The advisory lock of pending STOPs, shared by a claim just before its commit. A transaction that has it exclusively
+//! 8. The key of a request of the HTTP API (`api_request`), right before the commit.
+//! 9. The advisory lock of pending STOPs, shared by a claim just before its commit. A transaction that has it exclusively
 //!    has no other lock and waits for none.
 //!
 //! Webhooks are locked in transactions of their own.

@@ -9,6 +9,7 @@
 //!
 //! The module `lock` defines the order in which transactions take their locks.
 
+mod access;
 mod address;
 mod clock;
 mod columns;
@@ -39,6 +40,8 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 
+pub(crate) use self::access::Answering;
+pub use self::access::{Bearer, Begun, Effect, KeyedRequest, NewToken, Render, Revoked, TokenRow};
 pub use self::clock::Speed;
 pub use self::control::apply::{Applied, Origin};
 pub use self::control::approval::{Approved, Waiting};
@@ -47,6 +50,7 @@ pub use self::control::desired::InForce;
 pub use self::control::erasure::Erased;
 pub use self::control::frozen::Standstill;
 pub use self::control::leader_election::{Holder, Token};
+pub use self::control::order_effect::OrderEffect;
 pub use self::control::overrides::{Concerned, Group, Ordered, Outcome};
 pub use self::control::reopen::{Opened, Reopened};
 pub use self::control::resume_channel::Resumed;
@@ -93,6 +97,8 @@ pub struct Store {
     fence: Option<Token>,
     /// The actor of writes; see [`Store::acting`].
     actor: Option<Arc<str>>,
+    /// The request that writes answer; see [`Store::answering`].
+    answering: Option<Arc<Answering>>,
 }
 
 impl Store {
@@ -124,7 +130,7 @@ impl Store {
 
     /// Wraps a pool whose schema is up to date.
     pub fn of(pool: PgPool) -> Self {
-        Self { pool, fence: None, actor: None }
+        Self { pool, fence: None, actor: None, answering: None }
     }
 
     /// Returns this database with `actor` as the author of its writes: the log names who applied a revision or imported

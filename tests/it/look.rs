@@ -250,7 +250,7 @@ async fn campaigns_add_their_runs_up() {
         (2, 2, 3, 3)
     );
     assert_eq!((campaign.counts.read, campaign.sequence.as_deref(), campaign.revision), (1, Some("two-days"), Some(1)));
-    let days = world.store().campaign_days("welcome").await.unwrap();
+    let days = world.store().campaign_days("welcome", None).await.unwrap();
     let days: Vec<_> = days.iter().map(|day| (day.day, day.waiting, day.sent, day.read)).collect();
     assert_eq!(days, [(1, 0, 3, 1), (2, 3, 0, 0)]);
 }

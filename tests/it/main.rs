@@ -9,6 +9,7 @@ mod support;
 mod accidents;
 mod accidents_out;
 mod account_policy;
+mod api;
 mod architecture;
 mod contact;
 mod dispatcher;

@@ -272,6 +272,38 @@ async fn queries_about_an_account_or_a_person_read_no_large_table_as_a_whole() {
     }
     assert_eq!(store.runs(&run).await.unwrap().len(), 1);
     scans.after("one run").await;
+    let all = Wanted { limit: Some(50), ..Wanted::default() };
+    for (wanted, targets, messages) in [
+        (&all, "a page of all targets", "a page of all messages"),
+        (&account, "a page of an account's targets", "a page of an account's messages"),
+        (&run, "a page of a run's targets", "a page of a run's messages"),
+    ] {
+        let page = store.targets_after(&program, wanted, None, now).await.unwrap();
+        let (place, _) = page.last().unwrap();
+        assert_eq!(
+            (page.len(), store.targets_after(&program, wanted, Some(*place), now).await.unwrap().len()),
+            (50, 50)
+        );
+        scans.after(targets).await;
+        let page = store.messages_after(wanted, None).await.unwrap();
+        let (place, _) = page.last().unwrap();
+        assert_eq!((page.len(), store.messages_after(wanted, Some(*place)).await.unwrap().len()), (50, 50));
+        scans.after(messages).await;
+    }
+    assert!(!store.messages_after(&person, None).await.unwrap().is_empty());
+    scans.after("a page of a person's messages").await;
+    let page = store.log_before(&LogOf::default(), None, 50).await.unwrap();
+    let place = page.last().unwrap().place();
+    assert_eq!(store.log_before(&LogOf::default(), place, 50).await.unwrap().len(), 50);
+    scans.after("a page of the log").await;
+    assert!(
+        store
+            .visible(Some(AccountId(7)), &Wanted { referral: Some(referral.clone()), ..run.clone() })
+            .await
+            .unwrap()
+            .referral
+    );
+    scans.after("visible names").await;
     store.ends("c", "a7").await.unwrap();
     store.run_today(&program, ("c", "a7"), now).await.unwrap().unwrap();
     scans.after("quotas and ends of a run").await;

@@ -35,7 +35,7 @@ pub(super) async fn look(store: &Store, name: &str, now: Timestamp) -> anyhow::R
         Some(id) => store.revision(id).await?,
         None => None,
     };
-    let days = store.campaign_days(name).await?;
+    let days = store.campaign_days(name, None).await?;
     let mut overrides = store.overrides(now).await?;
     overrides.retain(|order| order.campaign.as_deref().is_none_or(|named| named == name));
     Ok(Description { campaign, spec, revision, days, overrides })

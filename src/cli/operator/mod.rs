@@ -118,7 +118,7 @@ impl<'a> Desk<'a> {
         let said = OrderReport { action: self.action, order: self.order, actor: &self.actor, until, outcome: &outcome };
         print::line(&match self.order.output {
             Format::Text => said.text(),
-            Format::Json => serde_json::to_string_pretty(&said.json())?,
+            Format::Json => serde_json::to_string_pretty(&said.effect())?,
         });
         Ok(Exit::Fine)
     }

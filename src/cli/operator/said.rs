@@ -1,13 +1,11 @@
 //! The report of an order, for people and for programs.
 
-use serde_json::{Value, json};
-
 use super::order::Order;
 use crate::cli::table::{counted, one_line, people, time};
 use crate::core::domain::Timestamp;
 use crate::core::lifecycle::overrides::Action;
 use crate::core::lifecycle::run::{Phase, Reason};
-use crate::store::{Group, Outcome};
+use crate::store::{Group, OrderEffect, Outcome};
 
 /// An order that was given or cleared.
 pub(super) struct OrderReport<'a> {
@@ -19,23 +17,14 @@ pub(super) struct OrderReport<'a> {
 }
 
 impl OrderReport<'_> {
-    pub(super) fn json(&self) -> Value {
+    pub(super) fn effect(&self) -> OrderEffect {
         let Self { action, order, actor, until, outcome } = self;
-        json!({
-            "action": action,
-            "cleared": order.clear,
-            "campaign": order.campaign,
-            "account": order.account,
-            "actor": actor,
-            "reason": order.reason,
-            "until": until,
-            "replaced": outcome.before.filter(|_| !order.clear),
-            "runs": outcome.runs.iter().map(|group| group.runs).sum::<i64>(),
-            "people": outcome.runs.iter().map(|group| group.people).sum::<i64>(),
-            "exited": outcome.exited,
-            "lifted": outcome.lifted.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "phases": outcome.runs,
-        })
+        OrderEffect {
+            cleared: order.clear,
+            reason: order.reason.clone(),
+            replaced: outcome.before.filter(|_| !order.clear),
+            ..OrderEffect::of(*action, (order.campaign.clone(), order.account.clone()), actor, *until, outcome)
+        }
     }
 
     /// Describes the order, the runs it concerns and its effect on them.

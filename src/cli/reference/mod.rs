@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use super::{Exit, print};
+use crate::server;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -43,8 +44,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
 
 fn pages() -> Vec<Page> {
     let mut pages = kinds::pages();
-    pages.extend([commands::page(), codes::page(), events::page()]);
+    pages.extend([commands::page(), codes::page(), events::page(), openapi()]);
     pages
+}
+
+/// Returns the description of the API.
+fn openapi() -> Page {
+    let text = serde_json::to_string_pretty(&server::openapi()).expect("a description is plain data");
+    Page { path: "openapi.json".to_owned(), text: text + "\n" }
 }
 
 /// Starts a page with its title and a comment for people who open the file.

@@ -132,6 +132,7 @@ impl Store {
             let detail = Detail::PlanApproved { plan: digest.to_owned(), reason: reason.to_owned() };
             let event = Event::new(EventKind::PlanApproved, Some(actor), detail);
             tell(&mut tx, &[Event { reason: Some(reason.to_owned()), ..event }], now).await?;
+            self.answer(&mut tx, &waiting).await?;
             tx.commit().await.map_err(Error::during(OPERATION))?;
             return Ok(Approved::Done(waiting));
         }

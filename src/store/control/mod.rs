@@ -10,6 +10,7 @@ pub(super) mod frozen;
 pub(super) mod installation;
 pub(super) mod leader_election;
 pub(super) mod notification;
+pub(super) mod order_effect;
 pub(super) mod overrides;
 pub(super) mod reopen;
 pub(super) mod restored;

@@ -3,6 +3,7 @@
 //! Locks: first all overrides, so that no run is advanced meanwhile and no new run misses the order; then the lanes of
 //! all accounts concerned, in one pass.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -15,6 +16,7 @@ use crate::core::lifecycle::run::Phase;
 use crate::store::event::{Event, tell};
 use crate::store::generation::in_force;
 use crate::store::lock::{lock_lanes, lock_overrides};
+use crate::store::rows::{decode, strange};
 use crate::store::runs::advance::look_at;
 use crate::store::runs::override_rows::{end_overrides, find};
 use crate::store::runs::restriction_lift::{lift_for, waiting};
@@ -50,13 +52,14 @@ pub struct Outcome {
 }
 
 /// Runs with the same phase and reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 pub struct Group {
     #[sqlx(try_from = "String")]
     pub phase: Phase,
     pub reason: String,
     /// The detail of one of the runs.
     #[serde(rename = "message", serialize_with = "Detail::as_sentence")]
+    #[schemars(with = "String")]
     #[sqlx(json)]
     pub detail: Detail,
     pub runs: i64,
@@ -105,6 +108,21 @@ impl Store {
         concerned(&mut db, scope).await
     }
 
+    /// Returns the phases of the runs of `scope`, each once.
+    pub async fn run_phases(&self, scope: Scope) -> Result<Vec<Phase>, Error> {
+        let phases: Vec<String> = sqlx::query_scalar(
+            "select distinct phase from run
+             where ($1::int is null or account_id = $1) and ($2::int is null or campaign_id = $2) order by phase",
+        )
+        .bind(scope.account().map(|account| account.0))
+        .bind(scope.campaign().map(|campaign| campaign.0))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read the phases of runs"))?;
+        let known = |phase: String| Phase::parse(&phase).ok_or_else(|| strange("a phase", &phase));
+        phases.into_iter().map(known).collect::<Result<_, _>>().map_err(decode("read the phases of runs"))
+    }
+
     /// Replaces the order for `scope` by `order`, in the name of `actor`.
     async fn order(
         &self,
@@ -147,9 +165,11 @@ impl Store {
             look_at(&mut tx, &accounts, &scene, replaced.as_ref(), now).await?;
         }
         let runs = groups(&mut tx, scope, now).await?;
-        tx.commit().await.map_err(Error::during("commit an override"))?;
         let exited = people - runs.iter().map(|group| group.people).sum::<i64>();
-        Ok(Ordered::Done(Outcome { before, runs, exited, lifted }))
+        let outcome = Outcome { before, runs, exited, lifted };
+        self.answer(&mut tx, &outcome).await?;
+        tx.commit().await.map_err(Error::during("commit an override"))?;
+        Ok(Ordered::Done(outcome))
     }
 }
 

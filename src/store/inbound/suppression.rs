@@ -89,8 +89,10 @@ impl Store {
             tell(&mut tx, &[Event { reason, ..event }], now).await?;
         }
         pending_stop::settle_listed(&mut tx, &first.iter().chain(&all).map(Phone::as_str).collect::<Vec<_>>()).await?;
+        let suppressed = Suppressed { added: new.len() as u64, exited };
+        self.answer(&mut tx, &suppressed).await?;
         tx.commit().await.map_err(Error::during("commit suppressions"))?;
-        Ok(Suppressed { added: new.len() as u64, exited })
+        Ok(suppressed)
     }
 
     /// Lifts the suppressions of `phones`, whatever their source, and returns the phones that had one. It returns

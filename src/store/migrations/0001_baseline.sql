@@ -8,6 +8,7 @@
 --   7 inbound          webhooks, replies, and the provider's names for messages and people
 --   8 log              events and the notifications made of them
 --   9 control          the reconciler's lease, generations, the clock, the id of the installation
+--  10 access           tokens of the API, and the answers to requests that carry a key
 --
 -- Rules of the whole schema:
 --   - Tables that grow carry account_id first in their keys, so that every hot query touches one shard.
@@ -767,3 +768,47 @@ create table installation (
     -- Messages queued before this instant carry no id.
     made_at  timestamptz not null
 );
+
+-- 10 -- Access --------------------------------------------------------------------------------------------------------
+
+-- The tokens of the API. A token is shown once, when it is created, and never stored.
+create table api_token (
+    id           integer generated always as identity primary key,
+    -- The log shows it as the actor of its writes.
+    name         text not null,
+    role         text not null check (role in ('viewer', 'operator', 'ingest')),
+    -- Null: every account.
+    account_id   integer references account,
+    -- SHA-256 of the token.
+    hash         bytea not null check (octet_length(hash) = 32),
+    -- The beginning of the token, by which people recognise it.
+    prefix       text not null,
+    created_at   timestamptz not null,
+    created_by   text not null,
+    -- Null: it never expires.
+    expires_at   timestamptz,
+    -- Known to a few minutes. Null: never.
+    last_used_at timestamptz,
+    revoked_at   timestamptz,
+    revoked_by   text,
+    -- A revocation has an instant and a person, or neither.
+    check ((revoked_at is null) = (revoked_by is null))
+);
+-- Every request finds its token.
+create unique index api_token_hash on api_token (hash);
+-- A name stands for one token at a time.
+create unique index api_token_name on api_token (name) where revoked_at is null;
+
+-- Requests that carried an idempotency key, with their answers. They are deleted after a day.
+create table api_request (
+    token_id integer not null references api_token,
+    key      text not null,
+    -- SHA-256 of the method, the path and the body: a key stands for one request.
+    digest   bytea not null,
+    begun_at timestamptz not null,
+    -- Written in the transaction of the effect. Null: it had no effect yet.
+    answer   jsonb,
+    primary key (token_id, key)
+);
+-- New requests delete the old ones.
+create index api_request_begun_at on api_request (begun_at);

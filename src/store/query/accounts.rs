@@ -1,5 +1,6 @@
 //! Accounts and their use of the day's quota, as users see them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use crate::core::domain::{AccountId, Timestamp};
 use crate::core::manifest::desired::policy::Switch;
 
 /// An account: `get accounts -o json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Account {
     /// The account's external id.
     pub id: String,
@@ -64,10 +65,22 @@ struct AccountRow {
 impl Store {
     /// Returns accounts of `wanted` (account, limit) by external id.
     pub async fn accounts(&self, program: &Program, wanted: &Wanted, now: Timestamp) -> Result<Vec<Account>, Error> {
+        self.accounts_after(program, wanted, None, now).await
+    }
+
+    /// Returns the accounts of [`Store::accounts`] whose external id comes after `place`.
+    pub async fn accounts_after(
+        &self,
+        program: &Program,
+        wanted: &Wanted,
+        place: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Vec<Account>, Error> {
         let mut tx = self.looking().await?;
         let rows: Vec<AccountRow> = sqlx::query_as(include_str!("accounts.sql"))
             .bind(&wanted.account)
             .bind(wanted.limit)
+            .bind(place)
             .persistent(false)
             .fetch_all(&mut *tx)
             .await

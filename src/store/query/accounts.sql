@@ -1,5 +1,6 @@
 with these as (
-  select * from account where ($1::text is null or external_id = $1) order by external_id limit $2),
+  select * from account
+  where ($1::text is null or external_id = $1) and ($3::text is null or external_id > $3) order by external_id limit $2),
 people as (
   select account_id, count(*) as referrals, count(*) filter (where paid_at is null) as unpaid
   from referral where is_current and account_id = any(array(select id from these)) group by account_id),

@@ -1,6 +1,7 @@
 with waiting as (
   select day, count(*) as waiting from target
-  where campaign_id = any(array(select id from campaign where name = $1)) and due_at is not null
+  where campaign_id = any(array(select id from campaign where name = $1))
+    and ($2::text is null or account_id = (select id from account where external_id = $2)) and due_at is not null
   group by day),
 mail as (
   select day, count(*) filter (where state in ('sent', 'delivered', 'read')) as sent,
@@ -9,6 +10,7 @@ mail as (
          count(*) filter (where state = 'uncertain') as uncertain
   from message
   where campaign_id = any(array(select id from campaign where name = $1))
+    and ($2::text is null or account_id = (select id from account where external_id = $2))
   group by day)
 select day, coalesce(w.waiting, 0) as waiting, coalesce(m.sent, 0) as sent,
        coalesce(m.delivered, 0) as delivered, coalesce(m.read, 0) as read, coalesce(m.failed, 0) as failed,

@@ -1,9 +1,10 @@
 //! Counts of people and messages.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The counts of people and messages of one run, or of all runs of a campaign.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 pub struct Counts {
     /// People ever enrolled: the sum of active, completed and exited.
     pub enrolled: i64,

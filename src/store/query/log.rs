@@ -1,6 +1,7 @@
 //! The log: events that concern the decisions of teams and operators, in order, with a cursor for later reads.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use super::{Entry, EntryKind, Error, Store};
@@ -19,11 +20,13 @@ pub struct LogOf {
 }
 
 /// A line of the log: `log -o json`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
 pub struct Line {
     /// Null for lines that are derived from a person's messages.
     pub id: Option<i64>,
     pub at: Timestamp,
+    #[schemars(with = "EventKind")]
     pub kind: LineKind,
     /// Null if the event has no particular actor.
     pub actor: Option<String>,
@@ -41,6 +44,20 @@ pub struct Line {
     pub sentence: String,
     /// The revision that applied, or that the event created.
     pub revision: Option<i32>,
+}
+
+/// The place of an event in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPlace {
+    at: Timestamp,
+    id: i64,
+}
+
+impl Line {
+    /// Returns the place of the event; `None` for a line that is derived from messages.
+    pub fn place(&self) -> Option<LogPlace> {
+        self.id.map(|id| LogPlace { at: self.at, id })
+    }
 }
 
 /// The kind of a log line.
@@ -112,6 +129,24 @@ impl Store {
             .map_err(Error::during(OPERATION))?;
         rows.reverse();
         Ok((rows.into_iter().map(Row::line).collect(), cursor))
+    }
+
+    /// Returns the last `limit` events before `place`, newest first.
+    pub async fn log_before(&self, of: &LogOf, place: Option<LogPlace>, limit: i64) -> Result<Vec<Line>, Error> {
+        let rows: Vec<Row> = sqlx::query_as(select!(
+            "and ($4::timestamptz is null or (e.at, e.id) < ($4, $5::bigint)) order by e.at desc, e.id desc limit $6"
+        ))
+        .bind(&of.campaign)
+        .bind(&of.account)
+        .bind(of.since)
+        .bind(place.map(|place| place.at))
+        .bind(place.map(|place| place.id))
+        .bind(limit)
+        .persistent(false)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during(OPERATION))?;
+        Ok(rows.into_iter().map(Row::line).collect())
     }
 
     /// Returns the events that were not visible at `cursor`, each exactly once, with the cursor after them.

@@ -1,5 +1,6 @@
 //! Messages as users see them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Error, PAGE, Page, Store, Wanted};
@@ -8,7 +9,7 @@ use crate::core::lifecycle::message::State;
 use crate::core::manifest::desired::TemplateMessage;
 
 /// A message: `get messages -o json`. Its phone is unmasked for scripts; tables mask it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 pub struct Message {
     /// `campaign/account/referral/day`.
     pub id: String,
@@ -64,7 +65,7 @@ macro_rules! message_columns {
          m.queued_at, m.sent_at, m.delivered_at, m.read_at"
     };
 }
-pub(super) use message_columns;
+pub(super) use {message_columns, wanted_messages};
 
 /// The query for messages in queueing order; `$6` is the limit.
 macro_rules! messages_in_order {

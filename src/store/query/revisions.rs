@@ -1,5 +1,6 @@
 //! Revisions as users see them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -7,7 +8,7 @@ use super::{Error, Store, Wanted};
 use crate::core::domain::Timestamp;
 
 /// An accepted state of the files: `get revisions -o json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 pub struct Revision {
     /// The revision's number, which runs refer to.
     pub id: i32,
@@ -39,7 +40,7 @@ impl Revision {
 }
 
 /// A manifest in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 pub struct Manifest {
     pub kind: String,
     pub name: String,
@@ -66,6 +67,20 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .map_err(Error::during("read the revisions"))
+    }
+
+    /// Returns the latest revisions before the one with number `before`, newest first.
+    pub async fn revisions_before(&self, before: Option<i32>, limit: i64) -> Result<Vec<Revision>, Error> {
+        sqlx::query_as(select!(
+            "(select * from revision where $1::int is null or id < $1 order by id desc limit $2)",
+            "order by r.id desc"
+        ))
+        .bind(before)
+        .bind(limit)
+        .persistent(false)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Error::during("read the revisions"))
     }
 
     /// Returns a revision by its number.

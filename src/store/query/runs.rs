@@ -1,6 +1,7 @@
 //! Runs as users see them.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::counts::{Counts, count_columns, counted, priority_column};
 use super::{Error, Store, Wanted};
@@ -9,7 +10,7 @@ use crate::core::lifecycle::detail::Detail;
 use crate::core::lifecycle::run::Phase;
 
 /// A run: `get runs -o json`.
-#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, sqlx::FromRow)]
 pub struct Run {
     pub campaign: String,
     /// The account's external id.
@@ -24,6 +25,7 @@ pub struct Run {
     pub reason: String,
     /// The detail of the reason; outputs show its sentence.
     #[serde(rename = "message", serialize_with = "Detail::as_sentence")]
+    #[schemars(with = "String")]
     #[sqlx(json)]
     pub detail: Detail,
     /// Null after the manifest was removed.
@@ -51,13 +53,33 @@ pub struct EndCount {
     pub people: i64,
 }
 
+/// The place of a run in the list of all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunPlace {
+    campaign: String,
+    account: String,
+    number: i32,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    number: i32,
+    #[sqlx(flatten)]
+    run: Run,
+}
+
 impl Store {
     /// Returns runs of `wanted` (campaign, account, phase, limit), by campaign and account.
     pub async fn runs(&self, wanted: &Wanted) -> Result<Vec<Run>, Error> {
-        sqlx::query_as(concat!(
+        Ok(self.runs_after(wanted, None).await?.into_iter().map(|(_, run)| run).collect())
+    }
+
+    /// Returns the runs of [`Store::runs`] that stand after `place`, each with its own place.
+    pub async fn runs_after(&self, wanted: &Wanted, place: Option<&RunPlace>) -> Result<Vec<(RunPlace, Run)>, Error> {
+        let rows: Vec<Row> = sqlx::query_as(concat!(
             "with ",
             counted!("account_id, campaign_id"),
-            " select c.name as campaign, a.external_id as account, f.body ->> 'type' as type, r.phase, r.reason,
+            " select c.id as number, c.name as campaign, a.external_id as account, f.body ->> 'type' as type, r.phase, r.reason,
                      r.detail, ",
             priority_column!(),
             ", ",
@@ -69,16 +91,24 @@ impl Store {
              left join mail m on m.account_id = r.account_id and m.campaign_id = r.campaign_id
              where ($1 is null or c.name = $1) and ($2 is null or a.external_id = $2)
                and ($3::text is null or r.phase = $3)
+               and ($5::text is null or (c.name, a.external_id, c.id) > ($5, $6::text, $7::int))
              order by c.name, a.external_id, c.id limit $4"
         ))
         .bind(&wanted.campaign)
         .bind(&wanted.account)
         .bind(wanted.phase.map(Phase::as_str))
         .bind(wanted.limit)
+        .bind(place.map(|place| &*place.campaign))
+        .bind(place.map(|place| &*place.account))
+        .bind(place.map(|place| place.number))
         .persistent(false)
         .fetch_all(&self.pool)
         .await
-        .map_err(Error::during("read the runs"))
+        .map_err(Error::during("read the runs"))?;
+        let placed = |Row { number, run }: Row| {
+            (RunPlace { campaign: run.campaign.clone(), account: run.account.clone(), number }, run)
+        };
+        Ok(rows.into_iter().map(placed).collect())
     }
 
     /// Returns the ways in which the targets of one run ended, most frequent first.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use super::questions::{Asked, questions};
@@ -15,7 +16,7 @@ use crate::core::lifecycle::target::Exit;
 use crate::store::rows::{decode, strange};
 
 /// A target: `get targets -o json`. The person's identity is not part of that contract and appears in tables only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Target {
     /// `campaign/account/referral`.
     pub id: String,
@@ -38,15 +39,16 @@ pub struct Target {
 }
 
 /// The reason why no message is sent, and the instant to ask again; null if only an event can change it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Hold {
     pub reason: gate::Hold,
     pub until: Option<Timestamp>,
 }
 
 /// The state of a target: active or ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "TargetState")]
 pub enum Standing {
     Active,
     Completed,
@@ -95,12 +97,12 @@ pub(super) struct TargetRow {
 }
 
 impl TargetRow {
-    fn is_due(&self, now: Timestamp) -> bool {
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.due_at.is_some_and(|due| due <= now)
     }
 
     /// Returns true if the gate may hold the target back now.
-    fn is_asked(&self, now: Timestamp) -> bool {
+    pub(super) fn is_asked(&self, now: Timestamp) -> bool {
         self.is_due(now) || (self.waits() && self.may_be_held)
     }
 
@@ -108,7 +110,7 @@ impl TargetRow {
         self.due_at.is_some()
     }
 
-    fn key(&self) -> TargetKey {
+    pub(super) fn key(&self) -> TargetKey {
         TargetKey {
             account: AccountId(self.account_id),
             campaign: CampaignId(self.campaign_id),
@@ -116,7 +118,7 @@ impl TargetRow {
         }
     }
 
-    fn target(self, hold: Option<Hold>) -> Result<Target, sqlx::Error> {
+    pub(super) fn target(self, hold: Option<Hold>) -> Result<Target, sqlx::Error> {
         let exit = |text: String| Exit::parse(&text).ok_or_else(|| strange("an exit reason", &text));
         Ok(Target {
             id: format!("{}/{}/{}", self.campaign, self.account, self.referral),
@@ -145,6 +147,7 @@ macro_rules! wanted_targets {
             and ($4::text is null or t.state = $4)"
     };
 }
+pub(super) use wanted_targets;
 
 /// The query for targets in order; `$5` is the limit.
 macro_rules! targets_in_order {
@@ -269,7 +272,7 @@ async fn count(tx: &mut PgConnection, wanted: &Wanted) -> Result<i64, Error> {
 
 /// Returns why a target is held back. There is no question about a due target if the campaign is no longer in force.
 /// Before a target is due only a hold counts that no passing of time ends.
-fn hold(question: Option<&Question>, is_due: bool) -> Option<Hold> {
+pub(super) fn hold(question: Option<&Question>, is_due: bool) -> Option<Hold> {
     match question.map(|question| (question, gate::decide(question))) {
         Some((question, Verdict::Hold { reason, until })) => {
             let lasts = question.scope(reason) == gate::Scope::Person && until.is_none();

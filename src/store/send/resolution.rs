@@ -24,6 +24,8 @@ use crate::store::{Error, Store};
 pub enum Chosen<'a> {
     /// By their ids, `campaign/account/referral/day`.
     Ids(&'a [String]),
+    /// The messages of one account with these ids; others count as unknown.
+    IdsOf(AccountId, &'a [String]),
     /// All uncertain messages queued before this instant, of a campaign and an account or of all.
     Before { at: Timestamp, campaign: Option<&'a str>, account: Option<&'a str> },
 }
@@ -67,7 +69,8 @@ impl Store {
     ) -> Result<Resolved, Error> {
         let mut tx = self.pool.begin().await.map_err(Error::during("begin to resolve messages"))?;
         let mut rows = match chosen {
-            Chosen::Ids(ids) => by_ids(&mut tx, ids).await?,
+            Chosen::Ids(ids) => by_ids(&mut tx, ids, None).await?,
+            Chosen::IdsOf(account, ids) => by_ids(&mut tx, ids, Some(account)).await?,
             Chosen::Before { at, campaign, account } => uncertain(&mut tx, at, campaign, account).await?,
         };
         let mut accounts: Vec<AccountId> = rows.iter().map(|row| AccountId(row.account_id)).collect();
@@ -77,7 +80,7 @@ impl Store {
         let settlement = resolve(finding);
         let resolved = |state: State| step(state, settlement.event).ok();
         let next = |row: &Row| states.get(&row.key()).and_then(|state| resolved(*state));
-        if let Chosen::Ids(ids) = chosen {
+        if let Chosen::Ids(ids) | Chosen::IdsOf(_, ids) = chosen {
             let state =
                 |id: &String| rows.iter().find(|row| row.id == *id).and_then(|row| states.get(&row.key()).copied());
             let refused: Vec<_> = ids.iter().filter(|id| state(id).and_then(resolved).is_none()).collect();
@@ -87,13 +90,15 @@ impl Store {
         }
         rows.retain(|row| next(row).is_some());
         let Some(state) = rows.first().and_then(next) else { return Ok(Resolved::Done(0)) };
+        let resolved = rows.len() as u64;
         save(&mut tx, &rows, state, settlement.give_back).await?;
         if settlement.give_back {
             return_quota(&mut tx, &rows, now).await?;
         }
         tell(&mut tx, &events(&rows, state, self.actor(), reason), now).await?;
+        self.answer(&mut tx, &resolved).await?;
         tx.commit().await.map_err(Error::during("commit resolved messages"))?;
-        Ok(Resolved::Done(rows.len() as u64))
+        Ok(Resolved::Done(resolved))
     }
 }
 
@@ -112,7 +117,7 @@ const BY_IDS: Batch<IdRow<'_>> = Batch::of(include_str!("resolution_by_ids.sql")
 
 /// Returns the messages with these ids, in key order. Ids of accounts and referrals may contain `/`, so every split is
 /// tried.
-async fn by_ids(tx: &mut PgConnection, ids: &[String]) -> Result<Vec<Row>, Error> {
+async fn by_ids(tx: &mut PgConnection, ids: &[String], account: Option<AccountId>) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
     for id in ids {
         let Some((campaign, rest)) = id.split_once('/') else { continue };
@@ -125,7 +130,8 @@ async fn by_ids(tx: &mut PgConnection, ids: &[String]) -> Result<Vec<Row>, Error
             rows.push(IdRow { id, campaign, account, referral, day });
         }
     }
-    BY_IDS.query_as(rows).fetch_all(tx).await.map_err(Error::during("look for messages"))
+    let found = BY_IDS.query_as(rows).bind(account.map(|account| account.0));
+    found.fetch_all(tx).await.map_err(Error::during("look for messages"))
 }
 
 /// Returns all uncertain messages, in key order.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::core::domain::Timestamp;
@@ -19,8 +20,9 @@ pub enum Verdict {
     Exit(Exit),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "HoldReason")]
 pub enum Hold {
     RunNotActive,
     SendingOff,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::core::domain::Language;
@@ -33,7 +34,7 @@ pub struct WhatsappTemplate {
 }
 
 /// A template with the values for one person, as WhatsApp gets it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TemplateMessage {
     pub name: String,
     pub language: Language,
@@ -46,7 +47,7 @@ pub struct TemplateMessage {
 }
 
 /// The values of the placeholders of a body. A template has either numbered or named placeholders.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Parameters {
     Numbered(Vec<String>),
@@ -90,7 +91,7 @@ impl Parameters {
 }
 
 /// The value of the placeholder of a text header. A template with named placeholders names this one too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Header {
     Plain(String),
@@ -123,7 +124,7 @@ impl Header {
 }
 
 /// The value of one button of a template.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Button {
     /// The position in the template, from 0.
     pub index: u8,
