@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn no_error_names_a_person_or_lets_one_in() {
+    fn errors_contain_no_phone_and_no_credential() {
         let words = || ["hunter2", "+237671000001", "237671000001", ""].into_iter();
         let text = || "answered 400: +237671000001 (237671000001) by hunter2".to_owned();
         let refused = without(Outcome::refused(text(), Reaction::FailDay), words());

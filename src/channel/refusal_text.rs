@@ -60,7 +60,7 @@ mod tests {
     type Header<'a> = (&'static str, &'a str);
 
     #[test]
-    fn waits_are_in_seconds_or_dates() {
+    fn a_retry_after_value_is_seconds_or_a_date() {
         let now = "2026-10-21T07:20:00Z".parse().unwrap();
         let reply = |headers: &[Header<'_>]| Reply::new(503, headers, "");
         let wait = |headers: &[Header<'_>]| retry_after(&reply(headers), Some(now));

@@ -85,7 +85,7 @@ mod tests {
     use super::{Secret, read};
 
     #[tokio::test]
-    async fn what_is_there_now_counts() {
+    async fn a_secret_is_read_anew_each_time() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         let secret = Secret::FromFile(path.to_str().unwrap().to_owned());

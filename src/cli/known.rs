@@ -97,7 +97,7 @@ mod tests {
     use super::one_of;
 
     #[test]
-    fn an_unknown_name_says_what_was_meant() {
+    fn an_unknown_name_suggests_the_nearest_known_one() {
         let names = |list: &[&str]| list.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let answer = |name: &str, list: &[&str]| match one_of("campaign", name, &names(list), "none yet") {
             Ok(()) => "known".to_owned(),

@@ -29,7 +29,7 @@ mod tests {
     use crate::core::domain::{Country, Phone};
 
     #[test]
-    fn all_that_is_wrong_is_said_at_once() {
+    fn all_invalid_phones_are_reported_together() {
         let texts = ["+237671000001", "671000002", "x"].map(str::to_owned);
         let expected = "`671000002`: without a country a phone number must begin with `+` and the calling code; \
                     `x`: not a phone number: it may hold digits, a leading `+`, spaces and `-.()/` only; \

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_no_clutter() {
+    fn a_table_is_drawn_without_lines() {
         insta::assert_snapshot!(table().render(false), @"
             NAME         PHASE     SENT  NOTE
             Zoé          active  12,345  -
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_times_and_texts() {
+    fn numbers_times_and_texts_are_formatted_for_people() {
         let now: Timestamp = "2026-11-30T09:12:00Z".parse().unwrap();
         assert_eq!([0, 999, 1_000, -1_234_567].map(thousands), ["0", "999", "1,000", "-1,234,567"]);
         let at = |text: &str| relative(text.parse().unwrap(), now);

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn it_settles_where_a_batch_is_filled() {
+    fn the_adaptive_batch_converges_to_a_filled_batch() {
         // Hundreds of people wait in each of a hundred lanes.
         let adaptive_batch = AdaptiveBatch::default();
         assert_eq!(asks(adaptive_batch), (512, 256));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_is_always_asked_for() {
+    fn the_adaptive_batch_never_falls_to_zero() {
         assert_eq!(asks(AdaptiveBatch::default().after(&found(0, 3, 0), BATCH)), (1, 256));
         assert_eq!(asks(AdaptiveBatch::default().after(&found(1, 0, 1), BATCH)), (512, 4));
         let nothing = found(0, 0, 0);

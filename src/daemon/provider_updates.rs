@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn notices_are_told_in_a_sentence() {
+    fn provider_notices_are_shown_as_a_sentence() {
         let of = |subject, event: &str, words: Option<&str>| told(subject, event, words).to_string();
         let (name, language) = ("welcome".to_owned(), Some("fr".to_owned()));
         let template = NoticeSubject::Template { name: name.clone(), language };
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_notice_keeps_its_id_and_every_other_one_has_its_own() {
+    fn a_repeated_provider_notice_keeps_its_id() {
         let number = || NoticeSubject::Number { number: Some("237600000000".to_owned()) };
         let id = |event: &str, words| notice_id(&told(number(), event, words), at());
         assert_eq!(id("FLAGGED", None), id("FLAGGED", None));

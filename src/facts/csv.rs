@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_those_of_the_file() {
+    fn records_carry_their_line_number_in_the_file() {
         let expected = ["1: a|b", "2: 1|x\ny", "5: 2|z", "6: 3|"];
         assert_eq!(read("a,b\n1,\"x\ny\"\n\n2,z\n3,\n"), expected);
         assert_eq!(read("a,b\r\n1,\"x\ny\"\r\n\r\n2,z\r\n3,"), expected);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stray_quote_costs_one_row() {
+    fn a_stray_quote_rejects_only_one_row() {
         assert_eq!(
             read("a,b\n\"1,x\n2,y\n3,z"),
             ["1: a|b", "2! a quote is opened and never closed", "3: 2|y", "4: 3|z"]
@@ -287,13 +287,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_refused_whatever_the_chunks() {
+    fn an_overlong_line_is_refused_at_any_chunk_size() {
         let long = format!("a,b\n1,{}\n2,y\n", "x".repeat(3_000_000));
         assert_eq!(read(long), ["1: a|b", "2! longer than 64 KiB, or a quote is never closed", "3: 2|y"]);
     }
 
     #[test]
-    fn nothing_in_nothing_out() {
+    fn an_empty_file_has_no_records() {
         assert!(read("").is_empty());
         assert!(read("\n\r\n").is_empty());
     }

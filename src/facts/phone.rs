@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_a_phone_or_says_what_is_wrong() {
+    fn every_list_row_yields_a_phone_or_an_error() {
         let list = "name,Phone,country\nPaul,+237 671 00 00 01,\n,671000002,CM\n,671000003,\n,,CM\n,12,CM\n,1,XX\n";
         let wrong = [
             "6! Phone not a valid phone number of `CM`".to_owned(),

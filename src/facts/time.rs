@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_forms_of_exports() {
+    fn timestamp_formats_of_exports_are_read() {
         for text in [
             "2026-09-25T05:14:51Z",
             "2026-09-25 05:14:51+00",
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_instant() {
+    fn invalid_timestamps_are_refused() {
         for bad in [
             "",
             "31/13/2026",
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn days_of_the_calendar() {
+    fn calendar_dates_are_validated() {
         assert_eq!(date("2004-02-29").unwrap().to_string(), "2004-02-29");
         for bad in ["2091-02-30", "2003-02-29", "03-07-31", "31/07/2003", "2003-7-31", "2003-07-31T00:00:00Z", ""] {
             assert!(date(bad).is_err(), "{bad}");

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_pin_is_whole() {
+    fn every_archive_pin_is_complete() {
         for wheel in &WHEELS {
             let archive = Archive::from(wheel);
             assert!(archive.sha256.len() == 64 && archive.sha256.bytes().all(|digit| digit.is_ascii_hexdigit()));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_of_the_system_are_read() {
+    fn the_system_version_is_parsed() {
         assert_eq!(glibc("glibc 2.36\n"), Some((2, 36)));
         assert!(glibc("glibc 2.17\n").is_some_and(|old| old < OLDEST_GLIBC));
         assert_eq!(glibc("getconf: GNU_LIBC_VERSION: unknown variable\n"), None);

@@ -178,14 +178,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read() {
+    fn postgres_major_versions_are_parsed() {
         assert_eq!(major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
         assert_eq!(major("postgres (PostgreSQL) 19beta2"), Some(19));
         assert_eq!(major("command not found"), None);
     }
 
     #[test]
-    fn what_is_installed_is_preferred() {
+    fn an_installed_server_is_preferred_to_a_download() {
         let at = |major| Binaries { dir: format!("/usr/lib/postgresql/{major}/bin").into(), major };
         let both = [at(17), at(15)];
         assert_eq!(choose(&both, None, Some(18)), Choice::Installed(&both[0]));
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_that_installs_fits_the_system() {
+    fn the_install_command_matches_the_distribution() {
         assert_eq!(install("ID=debian\n", true), "apt-get update && apt-get install -y postgresql");
         let mint = "NAME=x\nID=linuxmint\nID_LIKE=\"ubuntu debian\"\n";
         assert_eq!(install(mint, false), "sudo apt-get update && sudo apt-get install -y postgresql");

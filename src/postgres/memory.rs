@@ -34,7 +34,7 @@ mod tests {
     use super::{MB, machine, part_mb};
 
     #[test]
-    fn it_is_an_eighth_of_whatever_is_less_within_bounds() {
+    fn the_page_cache_is_an_eighth_of_memory_within_bounds() {
         let gb = 1024 * MB;
         assert_eq!(part_mb(Some(8 * gb), None), 1_024);
         assert_eq!(part_mb(Some(64 * gb), Some(4 * gb)), 512);
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_says_it_in_kilobytes() {
+    fn machine_memory_is_read_in_kilobytes() {
         assert_eq!(machine("MemTotal:        2048 kB\nMemFree: 1 kB\n"), Some(2 * MB));
         assert_eq!(machine("MemFree: 1 kB\n"), None);
     }

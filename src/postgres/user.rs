@@ -99,14 +99,14 @@ mod tests {
         "root:x:0:0:root:/root:/bin/bash\n\n+::::\npostgres:x:101:104:,,,:/var/lib/postgresql:/bin/bash\n";
 
     #[test]
-    fn accounts_are_read_and_nonsense_is_skipped() {
+    fn passwd_entries_are_parsed_and_malformed_lines_skipped() {
         let postgres = accounts(PASSWD).last().unwrap();
         assert_eq!(postgres, Account { name: "postgres".into(), uid: 101, gid: 104 });
         assert_eq!(accounts(PASSWD).count(), 2);
     }
 
     #[test]
-    fn the_nearest_class_of_the_mode_decides() {
+    fn the_most_specific_permission_class_decides() {
         let account = Account { name: "postgres".into(), uid: 101, gid: 104 };
         assert!(account.may_enter((0o755, 0, 0)));
         assert!(!account.may_enter((0o700, 0, 0)));

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_is_told_once_a_minute_with_a_count() {
+    fn a_repeated_refusal_is_logged_once_a_minute_with_its_count() {
         let (mut folds, start) = (Folds::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         let wrong = || key("a", Reason::WrongSignature);

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_arrives_takes_room_until_it_is_done_with() {
+    async fn a_webhook_body_uses_the_memory_budget_until_it_is_dropped() {
         let room = Room::of(4, 80);
         let (first, held) = room.read(body(3_000)).await.unwrap();
         assert_eq!((first.len(), free(&room)), (3_000, (1, 80)));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_larger_than_the_largest_is_read() {
+    async fn a_body_above_the_size_limit_is_refused() {
         let room = Room::new();
         assert_eq!(room.read(body(LARGEST)).await.unwrap().0.len(), LARGEST);
         assert_eq!(room.read(body(LARGEST + 1)).await.unwrap_err(), Reason::TooLarge);

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_directory_is_no_empty_one() {
+    fn a_missing_directory_is_an_error_and_an_empty_one_is_not() {
         let dir = tempfile::tempdir().unwrap();
         assert!(load(&[dir.path().to_owned()]).unwrap().files.is_empty());
         assert!(matches!(load(&[dir.path().join("nope")]), Err(Error::Missing(_))));

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_server_postgres_is_unavailable_and_what_does_not_decode_is_a_defect() {
+    fn connection_errors_are_unavailable_and_decode_errors_are_invariants() {
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         for error in [sqlx::Error::Io(refused), sqlx::Error::PoolTimedOut, sqlx::Error::PoolClosed] {
             assert_eq!(cause(&error), Cause::Unavailable, "{error}");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_the_store_is_found_behind_others() {
+    fn a_store_error_is_found_in_an_error_chain() {
         #[derive(Debug, thiserror::Error)]
         #[error("cannot load")]
         struct Loading(#[source] Error);

@@ -90,7 +90,7 @@ mod tests {
     use super::Schema;
 
     #[test]
-    fn steps_of_a_database_say_which_version_made_it() {
+    fn applied_migrations_identify_the_schema_version() {
         let (baseline, second, third) = ((1, vec![1]), (2, vec![2]), (3, vec![3]));
         let ours = [baseline.clone(), second.clone()];
         let other = |step: i64| (step, vec![0]);

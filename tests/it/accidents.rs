@@ -78,7 +78,7 @@ async fn accident_01_a_message_whose_outcome_was_lost_is_never_sent_again() {
 }
 
 #[tokio::test]
-async fn accident_01_a_message_that_was_claimed_and_never_handed_over_is_not_guessed_at() {
+async fn accident_01_a_message_claimed_before_a_crash_becomes_uncertain() {
     let mut world = world_with_one_person().await;
     world.run_for(TimeDelta::hours(5)).await;
     world.now += TimeDelta::hours(2);
@@ -137,7 +137,7 @@ fn two_campaigns() -> String {
 }
 
 #[tokio::test]
-async fn accident_03_quota_is_not_read_while_somebody_else_takes_it() {
+async fn accident_03_a_claim_waits_for_a_concurrent_claim_and_respects_its_quota() {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     for person in 0..4 {
@@ -165,7 +165,7 @@ async fn accident_03_quota_is_not_read_while_somebody_else_takes_it() {
 }
 
 #[tokio::test]
-async fn accident_07_whoever_finished_is_never_enrolled_again() {
+async fn accident_07_a_completed_person_is_never_enrolled_again() {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     world.person(Person::new("r1", "+237671000001")).await;
@@ -203,7 +203,7 @@ async fn accident_08_a_run_completes_when_its_last_person_leaves_by_paying() {
 }
 
 #[tokio::test]
-async fn accident_09_day_1_is_not_skipped_when_it_could_not_be_sent() {
+async fn accident_09_a_failed_day_1_is_retried_and_not_skipped() {
     let mut world = world_with_one_person().await;
     world.channel.fail("+237671000001", &[Fault::Busy, Fault::Busy]);
     world.run_for(TimeDelta::hours(12)).await;
@@ -215,7 +215,7 @@ async fn accident_09_day_1_is_not_skipped_when_it_could_not_be_sent() {
 }
 
 #[tokio::test]
-async fn accident_09_closed_windows_and_full_days_delay_day_1_and_skip_nothing() {
+async fn accident_09_closed_windows_and_daily_caps_delay_day_1_but_never_skip_it() {
     let mut world = World::at("2026-11-30T20:00:00Z").await;
     world.account("a1").await;
     for (id, phone) in [("r1", "+237671000001"), ("r2", "+237671000002"), ("r3", "+237671000003")] {
@@ -234,7 +234,7 @@ async fn accident_09_closed_windows_and_full_days_delay_day_1_and_skip_nothing()
 }
 
 #[tokio::test]
-async fn accident_10_a_missing_translation_falls_back_and_a_missing_value_pauses_the_run_with_a_reason() {
+async fn accident_10_a_missing_translation_falls_back_and_a_missing_value_pauses_the_run() {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     world.person(Person { language: Some("sw"), ..Person::new("r1", "+237671000001") }).await;
@@ -269,7 +269,7 @@ async fn accident_10_a_missing_translation_falls_back_and_a_missing_value_pauses
 }
 
 #[tokio::test]
-async fn accident_11_what_a_plan_counts_is_what_enrollment_takes() {
+async fn accident_11_a_plan_counts_exactly_the_people_that_enrollment_takes() {
     let mut world = World::at(MONDAY).await;
     for account in ["a1", "a2"] {
         world.account(account).await;
@@ -297,7 +297,7 @@ async fn accident_11_what_a_plan_counts_is_what_enrollment_takes() {
 
 /// Two jobs that overlap, of the same kind or not: passes, enrollments and sending all at once, from four processes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn accident_12_jobs_that_overlap_take_and_write_to_everybody_once() {
+async fn accident_12_overlapping_jobs_enroll_and_message_each_person_once() {
     let mut world = World::at(MONDAY).await;
     for account in ["a1", "a2"] {
         world.account(account).await;
@@ -331,7 +331,7 @@ async fn accident_12_jobs_that_overlap_take_and_write_to_everybody_once() {
 }
 
 #[tokio::test]
-async fn accident_13_a_run_is_not_finished_while_anybody_is_unsent() {
+async fn accident_13_a_run_completes_only_after_every_message_is_sent() {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     for n in 0..12 {
@@ -354,7 +354,7 @@ async fn accident_13_a_run_is_not_finished_while_anybody_is_unsent() {
 
 /// 100 accounts in one queue at two minutes a message: the last of them got theirs after ten days.
 #[tokio::test]
-async fn accident_19_a_slow_account_holds_up_no_other() {
+async fn accident_19_a_slow_account_delays_no_other_account() {
     let mut world = World::at(MONDAY).await;
     for account in 1..=20 {
         let name = format!("a{account}");

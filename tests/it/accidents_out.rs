@@ -163,7 +163,7 @@ async fn counters_are_exact(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn accident_01_an_answer_that_is_lost_is_not_a_second_message() {
+async fn accident_01_a_lost_provider_answer_never_causes_a_second_message() {
     let mut way = Way::new(1, 3).await;
     way.apply(2, "", "").await;
     way.fake_graph.order(Order::FailNext { calls: 3, fault: Fault::CutAfter });
@@ -178,7 +178,7 @@ async fn accident_01_an_answer_that_is_lost_is_not_a_second_message() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn accident_02_a_phone_that_looks_like_a_number_leaves_as_a_text_on_every_day() {
+async fn accident_02_a_numeric_phone_is_sent_as_a_string_every_day() {
     let mut way = Way::new(1, 0).await;
     let file = "id,account_id,name,phone,country,registered_at,consent\n\
                 r1,a1,Paul,671000001,CM,2026-11-20T10:00:00Z,opted_in\n";
@@ -194,7 +194,7 @@ async fn accident_02_a_phone_that_looks_like_a_number_leaves_as_a_text_on_every_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn accident_03_and_04_a_cap_of_two_lets_two_out_whoever_races_and_whatever_comes_back() {
+async fn accident_03_and_04_racing_dispatchers_never_exceed_a_daily_cap() {
     let (accounts, people) = (4, 9);
     let mut way = Way::new(accounts, people).await;
     way.apply(1, ", limits: {messagesPerDay: 2}", "").await;
@@ -231,7 +231,7 @@ async fn accident_03_and_04_a_cap_of_two_lets_two_out_whoever_races_and_whatever
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn accident_05_what_waits_for_another_attempt_waits_through_a_pause_and_goes_on_after_it() {
+async fn accident_05_a_retry_waits_out_a_pause_and_then_resumes() {
     let mut way = Way::new(1, 2).await;
     way.apply(2, "", "").await;
     // Of two, one gets day 1; the other is tried again later.
@@ -251,7 +251,7 @@ async fn accident_05_what_waits_for_another_attempt_waits_through_a_pause_and_go
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn accident_06_whoever_pays_while_a_message_waits_for_another_attempt_never_gets_it() {
+async fn accident_06_a_payment_cancels_a_message_that_waits_for_a_retry() {
     let mut way = Way::new(1, 1).await;
     way.apply(2, "", "").await;
     way.fake_graph.order(Order::FailNext { calls: 1, fault: Fault::Error(ApiError::new(131_000, "busy")) });
@@ -265,7 +265,7 @@ async fn accident_06_whoever_pays_while_a_message_waits_for_another_attempt_neve
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn accident_07_nothing_that_is_told_late_has_anybody_begin_again() {
+async fn accident_07_a_late_failure_receipt_never_restarts_a_sequence() {
     let mut way = Way::new(1, 1).await;
     way.apply(2, "", ", enrollment: continuous").await;
     way.work().await;
@@ -289,7 +289,7 @@ async fn accident_07_nothing_that_is_told_late_has_anybody_begin_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn accident_12_flights_that_overlap_send_everything_once() {
+async fn accident_12_overlapping_dispatchers_send_each_message_once() {
     let mut way = Way::new(3, 20).await;
     way.apply(1, "", "").await;
     let (program, channels) = way.in_force().await;
@@ -313,7 +313,7 @@ async fn accident_12_flights_that_overlap_send_everything_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn accident_13_a_run_is_not_finished_while_anything_is_on_its_way() {
+async fn accident_13_a_run_stays_active_while_a_message_is_in_flight() {
     let mut way = Way::new(1, 2).await;
     way.apply(1, "", "").await;
     way.fake_graph.order(Order::Behave(Behaviour { latency_ms: [1_000, 1_000], ..Behaviour::default() }));
@@ -335,7 +335,7 @@ async fn accident_13_a_run_is_not_finished_while_anything_is_on_its_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn accident_14_no_import_erases_what_a_provider_said() {
+async fn accident_14_an_import_never_lifts_an_opt_out_from_the_provider() {
     let mut way = Way::new(1, 1).await;
     way.apply(3, "", ", enrollment: continuous").await;
     way.fake_graph.order(Order::FailNext { calls: 1, fault: Fault::Error(ApiError::new(131_050, "no more")) });
@@ -356,7 +356,7 @@ async fn accident_14_no_import_erases_what_a_provider_said() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn accident_15_of_all_codes_two_opt_people_out_and_no_other() {
+async fn accident_15_only_two_provider_codes_opt_people_out() {
     let mut way = Way::new(CODES.len() + 1, 1).await;
     way.apply(1, "", "").await;
     let codes = || CODES.into_iter().chain([999_999]).zip(1..);
@@ -379,7 +379,7 @@ async fn accident_15_of_all_codes_two_opt_people_out_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn accident_18_what_is_for_one_channel_goes_out_on_no_other() {
+async fn accident_18_a_message_never_leaves_on_another_channel() {
     let mut way = Way::new(2, 5).await;
     let other = fake_graph().await;
     let own = |channel: &str| format!("{ALWAYS}, channelRef: {channel}");

@@ -74,7 +74,7 @@ fn run(world: &World, args: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn a_label_that_an_import_brings_counts_at_once_and_so_does_one_that_goes() {
+async fn an_imported_label_change_takes_effect_at_once() {
     let mut world = world(2).await;
     let trial = account("trial", "accounts: {matchLabels: {plan: trial}}, sending: off, enrollment: off");
     label(&world, "a1", "trial").await;
@@ -93,7 +93,7 @@ async fn a_label_that_an_import_brings_counts_at_once_and_so_does_one_that_goes(
 }
 
 #[tokio::test]
-async fn a_slow_pace_ends_with_the_label_that_brought_it() {
+async fn a_slow_pace_ends_when_its_label_is_removed() {
     let mut world = world(3).await;
     label(&world, "a1", "slow").await;
     let slow = account("slow", "accounts: {matchLabels: {plan: slow}}, pacing: {every: 10h, jitter: 0s}");
@@ -110,7 +110,7 @@ async fn a_slow_pace_ends_with_the_label_that_brought_it() {
 }
 
 #[tokio::test]
-async fn an_edit_concerns_whom_it_spoke_of_before_and_whom_it_speaks_of_after() {
+async fn an_account_edit_wakes_only_accounts_matched_before_or_after_it() {
     let mut world = world(1).await;
     world.account("a3").await;
     world.person(Person { account: "a3", ..Person::new("a3-1", "+237671030001") }).await;
@@ -143,7 +143,7 @@ async fn an_edit_concerns_whom_it_spoke_of_before_and_whom_it_speaks_of_after() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn plans_and_estimates_reckon_with_every_account_as_it_is() {
+async fn plans_and_estimates_apply_each_account_policy() {
     let mut world = world(4).await;
     world.store().set_clock(world.now, Speed(0.0)).await.unwrap();
     let quiet = account("quiet", "accounts: {names: [a1]}, enrollment: off");
@@ -176,7 +176,7 @@ async fn plans_and_estimates_reckon_with_every_account_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_asks_is_told_what_holds_for_an_account_and_why() {
+async fn describe_and_explain_show_an_account_policy_and_its_sources() {
     let mut world = world(1).await;
     label(&world, "a1", "gold").await;
     let gold = account(
@@ -251,7 +251,7 @@ async fn channels(defaults: &str, own: &str, account: &str) -> [&'static str; 2]
 }
 
 #[tokio::test]
-async fn a_message_leaves_by_the_channel_of_its_campaign_else_of_its_account_else_of_all() {
+async fn the_campaign_channel_wins_over_the_account_channel_and_the_default() {
     let one = account("one", "accounts: {names: [a1]}, channelRef: of-account, sender: '4711'");
     let (common, own) = (", channelRef: common", ", channelRef: of-campaign");
     assert_eq!(channels("", "", "").await, ["sandbox", "sandbox"]);

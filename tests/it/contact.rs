@@ -116,7 +116,7 @@ async fn import(world: &World, rows: &str) -> Report {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_who_is_erased_but_counts() {
+async fn erasure_leaves_only_counts_of_a_person() {
     let mut world = known().await;
     let before = everything(&world).await;
     assert!(SECRETS.iter().all(|secret| before.contains(secret)), "{before}");
@@ -140,7 +140,7 @@ async fn nothing_is_left_of_who_is_erased_but_counts() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_told_later_brings_back_who_was_forgotten() {
+async fn later_webhooks_never_restore_an_erased_person() {
     let world = known().await;
     // Of posts that came before, some were processed, one was given up, and the others wait.
     told(&world, "a").await;
@@ -169,7 +169,7 @@ async fn nothing_that_is_told_later_brings_back_who_was_forgotten() {
 }
 
 #[tokio::test]
-async fn nor_does_the_answer_to_a_hand_over_that_was_under_way() {
+async fn a_late_send_outcome_never_restores_an_erased_person() {
     let outcomes =
         [Outcome::accepted(format!("wamid.{DIGITS}")), Outcome::Unknown { error: format!("no answer about {DIGITS}") }];
     for outcome in outcomes {
@@ -188,7 +188,7 @@ async fn nor_does_the_answer_to_a_hand_over_that_was_under_way() {
 }
 
 #[tokio::test]
-async fn what_was_given_up_is_kept_for_a_month() {
+async fn a_failed_webhook_is_kept_for_thirty_days() {
     let world = world().await;
     posted(&world, "messages", &json!({}), 0).await;
     world.sql("update webhook set due_at = null, error = 'why'").await;
@@ -200,7 +200,7 @@ async fn what_was_given_up_is_kept_for_a_month() {
 }
 
 #[tokio::test]
-async fn no_import_brings_back_who_was_forgotten() {
+async fn an_import_never_restores_an_erased_person() {
     let mut world = known().await;
     world.store().forget(&phone(), "a letter", world.now).await.unwrap();
     world.now += TimeDelta::hours(1);
@@ -226,7 +226,7 @@ async fn no_import_brings_back_who_was_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_looks_and_erases() {
+async fn an_operator_shows_and_erases_a_contact() {
     let world = known().await;
     world.sql("update target set enrolled_at = date_trunc('second', enrolled_at)").await;
     world.sql("update message set queued_at = date_trunc('second', queued_at)").await;

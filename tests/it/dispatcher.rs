@@ -83,7 +83,7 @@ async fn the_effects_of_a_suppression_wait_for_an_enrollment_and_nobody_waits_fo
 }
 
 #[tokio::test]
-async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account() {
+async fn accepted_messages_are_saved_while_refused_ones_wait_for_their_lanes() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     let answer = |account| match account {
         ACCOUNTS => Outcome::accepted("1".to_owned()),
@@ -106,7 +106,7 @@ async fn what_was_accepted_is_saved_while_what_was_refused_waits_for_its_account
 }
 
 #[tokio::test]
-async fn a_claim_that_some_lanes_fill_leaves_the_others_to_whoever_claims_beside() {
+async fn lanes_without_room_in_a_batch_are_claimed_next() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     for n in 1..=8 {
         let account = format!("a{n}");
@@ -135,7 +135,7 @@ async fn a_claim_that_some_lanes_fill_leaves_the_others_to_whoever_claims_beside
 }
 
 #[tokio::test]
-async fn whoever_is_cut_off_while_they_save_saves_again() {
+async fn a_save_is_retried_after_its_connection_is_cut() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     let (flight, turns) = in_flight(&mut world, |_| Outcome::refused("busy", Reaction::Retry { after: None })).await;
     let mut apply = world.pool().begin().await.unwrap();
@@ -151,7 +151,7 @@ async fn whoever_is_cut_off_while_they_save_saves_again() {
 }
 
 #[tokio::test]
-async fn where_saving_again_cannot_help_nobody_waits_for_it() {
+async fn a_save_is_not_retried_after_a_permanent_error() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     let (flight, turns) = in_flight(&mut world, |_| Outcome::accepted("1".to_owned())).await;
     world.sql("alter table lease rename to gone").await;

@@ -30,7 +30,7 @@ fn none(faults: &[String]) {
 }
 
 #[test]
-fn every_block_says_how_it_is_checked() {
+fn every_code_block_declares_its_check() {
     let pages = page::all();
     let blocks: Vec<Block> = pages.iter().flat_map(Page::blocks).collect();
     let faults: Vec<String> = blocks.iter().filter_map(|block| block.check().err()).collect();
@@ -111,7 +111,7 @@ fn every_page_is_in_the_summary() {
 }
 
 #[test]
-fn pages_that_list_words_of_the_program_list_all_of_them() {
+fn concept_pages_list_every_reason_and_every_gate_check() {
     let page = |path: &str| page::all().into_iter().find(|page| page.path == path).unwrap().text;
     let lifecycle = page("docs/src/concepts/lifecycle.md");
     for reason in Reason::ALL {

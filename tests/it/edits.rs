@@ -22,7 +22,7 @@ async fn world() -> World {
 }
 
 #[tokio::test]
-async fn a_plan_that_stops_a_campaign_holds_runs_that_were_not_moved_on_yet() {
+async fn a_paused_campaign_sends_nothing_from_runs_not_yet_updated() {
     let mut world = world().await;
     world.apply(&tree("").replace("state: active", "state: paused")).await;
     // As after a plan over more runs than one batch moves on.
@@ -34,7 +34,7 @@ async fn a_plan_that_stops_a_campaign_holds_runs_that_were_not_moved_on_yet() {
 }
 
 #[tokio::test]
-async fn a_narrowed_selector_holds_the_accounts_it_leaves_out_and_a_wider_one_lets_them_go_on() {
+async fn a_narrowed_selector_pauses_accounts_and_a_wider_one_resumes_them() {
     let mut world = world().await;
     world.apply(&tree("").replace("accounts: all", "accounts: {names: [a1]}")).await;
     world.run_for(TimeDelta::hours(10)).await;
@@ -47,7 +47,7 @@ async fn a_narrowed_selector_holds_the_accounts_it_leaves_out_and_a_wider_one_le
 }
 
 #[tokio::test]
-async fn a_corrected_pace_takes_effect_though_a_slower_one_was_counting() {
+async fn a_faster_pace_takes_effect_while_a_slower_one_waits() {
     let mut world = world().await;
     world.apply(&tree("").replace("{every: 0s, jitter: 0s}", "{every: 30d, jitter: 0s}")).await;
     world.run_for(TimeDelta::hours(7)).await;
@@ -58,7 +58,7 @@ async fn a_corrected_pace_takes_effect_though_a_slower_one_was_counting() {
 }
 
 #[tokio::test]
-async fn a_text_that_renders_a_nul_pauses_its_run_and_harms_nobody_else() {
+async fn a_text_with_a_nul_byte_pauses_only_its_own_run() {
     let mut world = world().await;
     let broken = tree("")
         .replace("Bonjour {{ name }}, jour 1.", "Bonjour {% if name == \"Paul\" %}{{ \"\\x00\" }}{% endif %}, jour 1.");
@@ -74,7 +74,7 @@ async fn a_text_that_renders_a_nul_pauses_its_run_and_harms_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_widened_filter_is_looked_through_before_a_drained_run_completes() {
+async fn a_widened_filter_is_searched_before_a_drained_run_completes() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     world.account("a1").await;
     world.person(Person::new("r1", "+237671000001")).await;
@@ -88,7 +88,7 @@ async fn a_widened_filter_is_looked_through_before_a_drained_run_completes() {
 }
 
 #[tokio::test]
-async fn a_campaign_that_goes_and_comes_back_takes_nobody_twice() {
+async fn a_restored_campaign_enrolls_nobody_twice() {
     let mut world = world().await;
     world.run_for(TimeDelta::hours(7)).await;
     assert_eq!(world.channel.delivered().len(), 6);

@@ -107,7 +107,7 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[tokio::test]
-async fn others_find_a_server_in_use_and_it_stops_after_the_last() {
+async fn a_shared_server_stops_after_its_last_user_leaves() {
     let home = Home::new();
     let (server, started) = home.start();
     assert_eq!(after(&started), Some(After::Nothing));
@@ -129,7 +129,7 @@ async fn others_find_a_server_in_use_and_it_stops_after_the_last() {
 }
 
 #[test]
-fn of_many_that_come_at_once_one_starts_it() {
+fn one_of_many_concurrent_users_starts_the_server() {
     let home = Home::new();
     let interrupted = home.server_dir().join("data.new");
     fs::create_dir_all(&interrupted).unwrap();
@@ -144,7 +144,7 @@ fn of_many_that_come_at_once_one_starts_it() {
 }
 
 #[tokio::test]
-async fn a_connection_keeps_it_running_without_a_command() {
+async fn an_open_connection_keeps_the_server_running() {
     let home = Home::new();
     let (server, _) = home.start();
     let mut connection = connect(&server).await;
@@ -158,7 +158,7 @@ async fn a_connection_keeps_it_running_without_a_command() {
 }
 
 #[tokio::test]
-async fn the_last_user_may_stop_it_at_once() {
+async fn the_last_user_stops_the_server_at_once() {
     let home = Home::new();
     let (one, _) = home.start();
     let (two, _) = home.start();
@@ -170,7 +170,7 @@ async fn the_last_user_may_stop_it_at_once() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_killed_server_is_started_again_for_its_users() {
+async fn a_killed_server_restarts_for_its_users() {
     let home = Home::new();
     let (server, _) = home.start();
     save(&server).await;
@@ -197,7 +197,7 @@ async fn a_killed_keeper_is_replaced() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn killed_with_its_keeper_it_recovers() {
+async fn a_server_killed_with_its_keeper_recovers_its_data() {
     let home = Home::new();
     let (server, _) = home.start();
     save(&server).await;
@@ -213,7 +213,7 @@ async fn killed_with_its_keeper_it_recovers() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_keeper_told_to_end_stops_its_server() {
+fn a_terminated_keeper_stops_its_server() {
     let home = Home::new();
     let (_server, _) = home.start();
     let keeper = keeper_of(home.pid());
@@ -233,7 +233,7 @@ fn a_pid_file_that_names_another_program_is_stale() {
 }
 
 #[tokio::test]
-async fn a_folder_too_deep_for_a_socket_has_it_elsewhere() {
+async fn a_long_folder_path_moves_the_socket_to_tmp() {
     let home = Home::new();
     let deep = home.0.path().join("a folder with a long name, and blanks").join("x".repeat(80)).join("postgres");
     let options = Options { dir: deep.clone(), ..home.options() };
@@ -248,7 +248,7 @@ async fn a_folder_too_deep_for_a_socket_has_it_elsewhere() {
 }
 
 #[test]
-fn an_ordinary_user_needs_nothing_else() {
+fn an_unprivileged_user_can_run_the_server() {
     if !geteuid().is_root() {
         return; // Then every other test shows it.
     }
@@ -274,7 +274,7 @@ fn an_ordinary_user_needs_nothing_else() {
 }
 
 #[test]
-fn root_keeps_it_elsewhere_when_its_folder_is_closed() {
+fn root_stores_the_cluster_elsewhere_when_its_folder_is_closed() {
     if !geteuid().is_root() {
         return;
     }
@@ -301,7 +301,7 @@ fn a_cluster_of_another_version_is_refused() {
 }
 
 #[test]
-fn without_server_programs_it_says_so() {
+fn missing_server_programs_are_reported() {
     let home = Home::new();
     let empty = home.0.path();
     let refused = relancectl(RELANCECTL.as_ref(), empty, &["db", "url"]).env("RELANCE_PG_BIN", empty).output().unwrap();
@@ -311,7 +311,7 @@ fn without_server_programs_it_says_so() {
 }
 
 #[tokio::test]
-async fn a_test_shares_its_database_with_no_other() {
+async fn each_test_has_its_own_database() {
     let one = database().await;
     let other = database().await;
     one.pool.execute("create table here ()").await.unwrap();
@@ -322,7 +322,7 @@ async fn a_test_shares_its_database_with_no_other() {
 }
 
 #[tokio::test]
-async fn a_demo_from_before_the_first_release_gives_way_to_an_empty_database() {
+async fn a_demo_database_from_before_the_first_release_can_be_reset() {
     let home = Home::new();
     let url = text(&home.relancectl(&["db", "url"]).stdout).trim().to_owned();
     let opened = home.relancectl(&["get", "accounts"]);

@@ -57,7 +57,7 @@ pub(crate) fn run(world: &World, campaign: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_hundred_people_at_fifty_a_day_take_seventy_days_and_then_do() {
+async fn an_estimate_of_seventy_days_matches_the_real_run() {
     let mut world = world(520, "update referral set paid_at = '2026-11-29T12:00Z' where id <= 20").await;
     let yaml = tree(7, NO_PACE, &[("autumn", "limits: {messagesPerDay: 50}")]);
     let folder = folder(&yaml);
@@ -82,7 +82,7 @@ async fn five_hundred_people_at_fifty_a_day_take_seventy_days_and_then_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_who_is_not_taken_has_a_reason() {
+async fn an_estimate_gives_a_reason_for_each_person_not_enrolled() {
     let edit = "update referral set paid_at = '2026-11-29T12:00Z' where id in (1, 2);
                 update referral set consent = null where id = 3;
                 update referral set consent = 'opted_out' where id = 4;
@@ -112,7 +112,7 @@ async fn everybody_who_is_not_taken_has_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_is_estimated_beside_the_tree_and_says_who_waits() {
+async fn a_single_campaign_file_is_estimated_beside_the_current_tree() {
     let mut world = world(40, "update account set subscription_ends_at = '2026-12-12T00:00Z'").await;
     let defaults = "limits: {messagesPerDay: 10}, pacing: {every: 0s, jitter: 0s}";
     let now = tree(3, defaults, &[("slow", "priority: 50, accounts: all")]);
@@ -129,7 +129,7 @@ async fn a_file_is_estimated_beside_the_tree_and_says_who_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_estimated_is_an_error_with_the_way_out() {
+async fn an_impossible_estimate_fails_with_a_hint() {
     let world = world(1, "select 1").await;
     let two = folder(&tree(1, NO_PACE, &[("one", "priority: 1"), ("two", "state: cancelled")]));
     let broken = folder(&tree(1, NO_PACE, &[("one", "priority: many")]));

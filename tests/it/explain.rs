@@ -47,7 +47,7 @@ fn at(world: &mut World, instant: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn outside_the_window() {
+async fn explain_shows_when_the_send_window_opens() {
     let yaml =
         tree("  schedule: {windows: [{days: [mon, tue, wed, thu, fri], from: '08:00', to: '20:00'}], firstAfter: 36h}");
     let mut world = world(&yaml).await;
@@ -64,7 +64,7 @@ async fn outside_the_window() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn not_due_yet_and_what_will_stand_against_it() {
+async fn explain_predicts_the_gate_verdict_at_the_due_time() {
     let world = world(&tree("")).await;
     insta::assert_snapshot!(target(&world, "welcome/a1/r1").await);
     // What is known now decides what is said of then.
@@ -84,7 +84,7 @@ async fn not_due_yet_and_what_will_stand_against_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn caps_reached() {
+async fn explain_shows_a_reached_cap_and_its_reset() {
     let two =
         tree("  limits: {messagesPerDay: 1}").replace("spec: {pacing", "spec: {limits: {messagesPerDay: 5}, pacing");
     let mut world = world(&two).await;
@@ -118,7 +118,7 @@ async fn caps_reached() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pacing_between_two() {
+async fn explain_shows_the_pacing_delay() {
     let yaml = tree("").replace("{pacing: {every: 0s, jitter: 0s}}", "{pacing: {every: 2m, jitter: 0s}}");
     let mut world = world(&yaml).await;
     world.run_until("2026-11-30T14:01:00Z".parse().unwrap()).await;
@@ -130,7 +130,7 @@ async fn pacing_between_two() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_will_leave_and_who_left() {
+async fn explain_shows_pending_and_past_exits() {
     let mut world = world(&tree("")).await;
     world.run_for(TimeDelta::hours(7)).await;
     world.pay("r1", "2026-11-30T16:00Z").await;
@@ -144,7 +144,7 @@ async fn who_will_leave_and_who_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_paused_run_without_consent_and_disconnected() {
+async fn explain_lists_every_check_that_blocks_a_target() {
     let mut world = world(&tree("")).await;
     world.sql("update referral set consent = null, consent_source = null, consent_at = null").await;
     world.sql("update account set whatsapp_status = 'expired', subscription_ends_at = '2026-11-30T00:00Z'").await;
@@ -161,7 +161,7 @@ async fn a_paused_run_without_consent_and_disconnected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_day_a_late_one_and_the_end() {
+async fn explain_shows_failed_late_and_completed_days() {
     let mut world = world(&tree("")).await;
     world.channel.fail("+237671000001", &[Fault::Busy, Fault::Busy, Fault::Busy, Fault::Fine]);
     world.run_for(TimeDelta::hours(9)).await;
@@ -190,7 +190,7 @@ fn several() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_referral_in_all_campaigns_of_their_account() {
+async fn explain_shows_a_referral_in_every_campaign_of_its_account() {
     let mut world = world(&several()).await;
     world.run_for(TimeDelta::days(1)).await;
     // Somebody who came later.
@@ -217,7 +217,7 @@ async fn a_referral_in_all_campaigns_of_their_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_ids_codes_and_the_hint_of_describe() {
+async fn explain_rejects_unknown_ids_and_codes_with_a_hint() {
     let world = world(&tree("")).await;
     world.person(Person::new("r3", "+237671000003")).await;
     let url = world.url();

@@ -54,7 +54,7 @@ async fn import_accounts(world: &World, as_of: &str, file: &str) {
 }
 
 #[tokio::test]
-async fn accident_06_whoever_pays_hears_nothing_more() {
+async fn accident_06_a_payment_ends_the_sequence() {
     let mut world = world().await;
     world.run_for(TimeDelta::hours(30)).await;
     assert_eq!(world.channel.delivered().len(), 2);
@@ -67,7 +67,7 @@ async fn accident_06_whoever_pays_hears_nothing_more() {
 }
 
 #[tokio::test]
-async fn the_same_again_changes_nothing_and_wakes_nobody() {
+async fn a_repeated_fact_changes_nothing_and_wakes_no_run() {
     let mut world = world().await;
     world.settle().await;
     let a1 = account(&world, "a1").await;
@@ -90,7 +90,7 @@ async fn the_same_again_changes_nothing_and_wakes_nobody() {
 }
 
 #[tokio::test]
-async fn who_is_unknown_is_passed_over() {
+async fn facts_about_unknown_accounts_and_people_are_ignored() {
     let world = world().await;
     let (account, referral) = (AccountId(77), ReferralId(1));
     let at = time(MONDAY);
@@ -108,7 +108,7 @@ async fn who_is_unknown_is_passed_over() {
 }
 
 #[tokio::test]
-async fn an_ended_subscription_holds_everybody_and_a_renewed_one_goes_on_at_once() {
+async fn an_expired_subscription_blocks_sending_until_its_renewal() {
     let mut world = world().await;
     let a1 = account(&world, "a1").await;
     world.settle().await;
@@ -124,7 +124,7 @@ async fn an_ended_subscription_holds_everybody_and_a_renewed_one_goes_on_at_once
 }
 
 #[tokio::test]
-async fn a_lost_connection_holds_everybody_until_it_is_back() {
+async fn a_lost_connection_blocks_sending_until_it_returns() {
     let mut world = world().await;
     let a1 = account(&world, "a1").await;
     let connection = |connected| [FactEvent::Connection { account: a1, connected }];
@@ -143,7 +143,7 @@ async fn a_lost_connection_holds_everybody_until_it_is_back() {
 }
 
 #[tokio::test]
-async fn an_older_export_undoes_no_payment_but_brings_what_else_it_says() {
+async fn an_older_export_keeps_a_payment_and_updates_other_fields() {
     let mut world = world().await;
     // The payment is older than the row's own age: the shop's books are behind those of the bank.
     world.now = time("2026-11-30T12:00:00Z");
@@ -165,7 +165,7 @@ async fn an_older_export_undoes_no_payment_but_brings_what_else_it_says() {
 }
 
 #[tokio::test]
-async fn an_older_export_undoes_no_news_of_an_account() {
+async fn an_older_export_keeps_newer_account_facts() {
     let mut world = world().await;
     let a1 = account(&world, "a1").await;
     let events = [
@@ -194,7 +194,7 @@ const LEFT: &str = "select concat_ws(' ', external_id, paid_at, is_current) from
     union all select 'facts ' || facts from facts_generation order by 1";
 
 #[tokio::test]
-async fn an_event_does_what_an_import_of_the_same_would() {
+async fn a_fact_event_has_the_same_effect_as_an_import() {
     let (mut told, mut imported) = (world().await, world().await);
     for world in [&mut told, &mut imported] {
         // An earlier registration of the person r2, whose payment counts for the later one too.
@@ -218,7 +218,7 @@ async fn an_event_does_what_an_import_of_the_same_would() {
 }
 
 #[tokio::test]
-async fn thousands_are_recorded_at_once() {
+async fn thousands_of_payments_are_recorded_in_one_call() {
     let world = World::at(MONDAY).await;
     for account in ["a1", "a2", "a3"] {
         world.account(account).await;

@@ -56,7 +56,7 @@ fn changes(requests: &[Request]) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn webhooks_are_signed_doubled_and_posted_until_they_are_taken() {
+async fn the_fake_graph_signs_duplicates_and_retries_webhooks() {
     let (fake_graph, receiver) = (fake_graph().await, Receiver::start());
     let hook =
         Hook { read: 1.0, doubled: 1.0, shuffled: true, delay_ms: [0, 60], ..Hook::new(receiver.url(), APP_SECRET) };
@@ -98,7 +98,7 @@ async fn webhooks_are_signed_doubled_and_posted_until_they_are_taken() {
 }
 
 #[tokio::test]
-async fn free_texts_go_for_a_day_after_somebody_wrote() {
+async fn free_text_is_allowed_for_a_day_after_an_inbound_message() {
     let fake_graph = fake_graph().await;
     let text = json!({"messaging_product": "whatsapp", "to": PHONE, "text": {"body": "a"}});
     let path = format!("/v26.0/{NUMBER}/messages");
@@ -124,7 +124,7 @@ impl Drop for Process {
 }
 
 #[tokio::test]
-async fn it_lives_in_a_process_of_its_own_too() {
+async fn the_fake_graph_runs_in_its_own_process() {
     let dir = folder();
     let behaviour = r#"{"templates": {"t": 0}}"#;
     let args = ["fake-graph", "--now", "2026-11-30T08:00:00Z", "--behaviour", behaviour];

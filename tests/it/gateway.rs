@@ -85,7 +85,7 @@ fn reaction(outcome: Outcome) -> Reaction {
 }
 
 #[tokio::test]
-async fn a_gateway_gets_the_message_in_its_own_form() {
+async fn a_gateway_receives_the_message_in_its_configured_format() {
     let receiver = Receiver::start();
     let dir = folder();
     let secret = |name: &str, text: &str| {
@@ -145,7 +145,7 @@ async fn forms_and_addresses_are_percent_encoded() {
 }
 
 #[tokio::test]
-async fn what_may_have_left_is_unknown_and_what_has_not_is_tried_again() {
+async fn an_ambiguous_answer_is_unknown_and_an_unsent_message_is_retried() {
     let receiver = Receiver::start();
     let plain = to(&receiver, "  timeout: 1s\n");
     let safe = to(&receiver, "  timeout: 1s\n  idempotencyHeader: idempotency-key\n");
@@ -168,7 +168,7 @@ async fn what_may_have_left_is_unknown_and_what_has_not_is_tried_again() {
 }
 
 #[tokio::test]
-async fn limits_slow_the_lane_and_what_lets_nobody_in_pauses_the_channel() {
+async fn rate_limits_slow_the_lane_and_access_errors_pause_the_channel() {
     let receiver = Receiver::start();
     let plain = to(&receiver, "");
     let throttle = |seconds| Reaction::Throttle { after: Some(TimeDelta::seconds(seconds)) };
@@ -198,7 +198,7 @@ async fn limits_slow_the_lane_and_what_lets_nobody_in_pauses_the_channel() {
 
 /// Old gateways of SMS answer with text, and with 200 whatever happened.
 #[tokio::test]
-async fn a_gateway_of_plain_text_says_in_words_what_it_refused() {
+async fn text_rules_classify_the_errors_of_plain_text_gateways() {
     let receiver = Receiver::start();
     let text = to(
         &receiver,
@@ -227,7 +227,7 @@ async fn a_gateway_of_plain_text_says_in_words_what_it_refused() {
 }
 
 #[tokio::test]
-async fn what_cannot_go_is_refused_without_a_call() {
+async fn an_unsendable_message_is_refused_without_a_provider_call() {
     let receiver = Receiver::start();
     let mut with_media = message(1);
     with_media.content.media =

@@ -102,7 +102,7 @@ impl Follows {
 }
 
 #[tokio::test]
-async fn evolution_pauses_an_account_without_its_instance_and_lets_strangers_to_whatsapp_leave() {
+async fn evolution_pauses_the_account_or_exits_the_number_at_fault() {
     let example = Example::of("evolution.yaml", "http://evolution:8080");
     let cases = [
         (
@@ -177,7 +177,7 @@ async fn evolution_pauses_an_account_without_its_instance_and_lets_strangers_to_
 }
 
 #[tokio::test]
-async fn waha_without_its_session_stops_nobody_but_the_channel() {
+async fn waha_without_a_session_pauses_only_the_channel() {
     let example = Example::of("waha.yaml", "http://waha:3000");
     let session = |status| match status {
         "STARTING" => {
@@ -209,7 +209,7 @@ async fn waha_without_its_session_stops_nobody_but_the_channel() {
 }
 
 #[tokio::test]
-async fn gowa_says_by_its_code_who_is_at_fault() {
+async fn gowa_error_codes_map_to_reactions() {
     let example = Example::of("go-whatsapp-web-multidevice.yaml", "http://gowa:3000");
     let cases = [
         (
@@ -240,7 +240,7 @@ async fn gowa_says_by_its_code_who_is_at_fault() {
 }
 
 #[tokio::test]
-async fn twilio_knows_who_opted_out() {
+async fn twilio_opt_outs_suppress_the_person() {
     let example = Example::of("twilio.yaml", "https://api.twilio.com");
     let cases = [
         ((201, NO_HEADER, r#"{"sid": "SM1", "status": "queued", "error_code": null}"#), Sent("SM1")),
@@ -295,7 +295,7 @@ async fn twilio_knows_who_opted_out() {
 }
 
 #[tokio::test]
-async fn vonage_refuses_inside_a_200() {
+async fn vonage_errors_inside_a_200_are_recognized() {
     let example = Example::of("vonage.yaml", "https://rest.nexmo.com");
     let said = |body| (200, NO_HEADER, body);
     let cases = [
@@ -326,7 +326,7 @@ async fn vonage_refuses_inside_a_200() {
 }
 
 #[tokio::test]
-async fn infobip_says_by_group_and_name_what_it_refused() {
+async fn infobip_status_groups_and_names_map_to_reactions() {
     let example = Example::of("infobip.yaml", "https://xxxxx.api.infobip.com");
     let said = |body| (200, NO_HEADER, body);
     macro_rules! status {
@@ -373,7 +373,7 @@ async fn infobip_says_by_group_and_name_what_it_refused() {
 }
 
 #[tokio::test]
-async fn africas_talking_refuses_inside_a_201_and_knows_who_opted_out() {
+async fn africas_talking_errors_and_opt_outs_inside_a_201_are_recognized() {
     let example = Example::of("africas-talking.yaml", "https://api.africastalking.com");
     let said = |body| (201, NO_HEADER, body);
     let cases = [
@@ -428,7 +428,7 @@ async fn africas_talking_refuses_inside_a_201_and_knows_who_opted_out() {
 }
 
 #[test]
-fn every_example_of_a_gateway_is_tried() {
+fn every_gateway_example_has_a_test() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tests = fs::read_to_string(here.join("tests/it/gateway_examples.rs")).unwrap();
     for entry in fs::read_dir(here.join("docs/src/channels")).unwrap() {

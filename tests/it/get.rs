@@ -18,7 +18,7 @@ pub(crate) fn relancectl(url: &str, args: &[&str]) -> (String, String, Option<i3
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_commands_print_what_the_store_found() {
+async fn get_commands_print_the_rows_of_the_store() {
     let world = world().await;
     let url = world.url();
     // Everything below is of this instant.
@@ -98,7 +98,7 @@ async fn thousands_of_rows_are_printed_page_by_page_as_one_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_names_are_usage_errors_that_help() {
+async fn unknown_names_are_usage_errors_with_a_suggestion() {
     let world = world().await;
     let url = world.url();
     for (args, said) in [
@@ -114,7 +114,7 @@ async fn unknown_names_are_usage_errors_that_help() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn watching_on_a_pipe_prints_again_only_when_something_changed() {
+async fn get_watch_prints_again_only_after_a_change() {
     let world = world().await;
     world.store().set_clock(world.now, Speed(1.0)).await.unwrap();
     let mut watch = Command::new(env!("CARGO_BIN_EXE_relancectl"))

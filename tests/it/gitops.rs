@@ -43,7 +43,7 @@ fn with_dir<'a>(dir: &'a tempfile::TempDir, args: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn what_looks_like_an_accident_is_carried_out_once_when_it_is_approved() {
+async fn an_approved_mass_cancellation_is_applied_once() {
     let mut world = world(&three()).await;
     let pass = daemon(&mut world, &two()).await;
     assert!(matches!(pass.outcome, Outcome::Refused(Refusal::MassCancel { cancelled: 4, live: 12 })), "{pass:?}");
@@ -84,7 +84,7 @@ async fn what_looks_like_an_accident_is_carried_out_once_when_it_is_approved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_commands_speak_of_one_plan() {
+async fn all_commands_refer_to_a_plan_by_the_same_digest() {
     let mut world = world(&three()).await;
     let url = world.url();
     let dir = folder(&two());
@@ -135,7 +135,7 @@ async fn the_commands_speak_of_one_plan() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_says_what_is_frozen_and_a_person_applies_no_errors() {
+async fn a_plan_lists_frozen_manifests_and_apply_refuses_errors() {
     let world = world(&three()).await;
     let url = world.url();
     let edit = three().replace(
@@ -201,7 +201,7 @@ async fn a_rename_keeps_the_campaign_and_shows_in_the_plan() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_protected_shows_as_kept() {
+async fn a_protected_campaign_is_shown_as_kept() {
     let protected = three().replace("{name: a}", "{name: a, annotations: {relance/prune: disabled}}");
     let mut world = world(&protected).await;
     let dir = folder(&two());

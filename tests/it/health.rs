@@ -71,7 +71,7 @@ async fn resume(world: &mut World, account: i32) {
 }
 
 #[tokio::test]
-async fn a_number_that_is_too_fast_slows_down_alone_and_no_attempt_is_used_up() {
+async fn a_throttled_account_slows_alone_and_uses_no_attempt() {
     let mut world = world_of(5, "").await;
     all_ask(&world, 1, 5, Reaction::Throttle { after: None });
     world.settle().await;
@@ -104,7 +104,7 @@ async fn a_number_that_is_too_fast_slows_down_alone_and_no_attempt_is_used_up() 
 }
 
 #[tokio::test]
-async fn a_template_that_is_refused_pauses_its_run_until_another_revision() {
+async fn a_refused_template_pauses_its_run_until_the_next_revision() {
     let mut world = world_of(3, "").await;
     all_ask(&world, 1, 3, Reaction::PauseRun);
     world.settle().await;
@@ -121,7 +121,7 @@ async fn a_template_that_is_refused_pauses_its_run_until_another_revision() {
 }
 
 #[tokio::test]
-async fn a_person_who_has_looked_lets_a_refused_template_try_again() {
+async fn an_operator_resume_retries_a_refused_template() {
     let mut world = world_of(2, "").await;
     all_ask(&world, 1, 2, Reaction::PauseRun);
     world.settle().await;
@@ -136,7 +136,7 @@ async fn a_person_who_has_looked_lets_a_refused_template_try_again() {
 }
 
 #[tokio::test]
-async fn an_account_that_its_provider_stops_waits_for_a_person_and_loses_nothing() {
+async fn an_account_restricted_by_its_provider_waits_for_an_operator() {
     let mut world = world_of(3, "").await;
     all_ask(&world, 1, 3, Reaction::PauseAccount);
     world.run_for(TimeDelta::days(2)).await;
@@ -150,7 +150,7 @@ async fn an_account_that_its_provider_stops_waits_for_a_person_and_loses_nothing
 }
 
 #[tokio::test]
-async fn a_channel_that_takes_nothing_stops_for_everybody_and_is_tried_again_more_and_more_rarely() {
+async fn a_failing_channel_pauses_all_its_runs_and_retries_with_backoff() {
     let mut world = world_of(1, ", channelRef: wa").await;
     for account in 1..=2 {
         world.channel.fail(&phone(account, 1), &[Fault::Asks(Reaction::PauseChannel); 2]);
@@ -170,7 +170,7 @@ async fn a_channel_that_takes_nothing_stops_for_everybody_and_is_tried_again_mor
 }
 
 #[tokio::test]
-async fn other_channels_go_on_while_one_is_stopped() {
+async fn other_channels_keep_sending_while_one_is_paused() {
     let mut world = world_of(1, ", channelRef: wa").await;
     let two = tree(2, NO_PACE, &[("c", &format!("{ALWAYS}, channelRef: wa")), ("d", ALWAYS)]);
     let wa = campaigns("").split_once("---\napiVersion: relance/v1\nkind: Channel").unwrap().1.to_owned();
@@ -185,7 +185,7 @@ async fn other_channels_go_on_while_one_is_stopped() {
 }
 
 #[tokio::test]
-async fn an_account_of_which_too_much_fails_stops_for_longer_and_longer() {
+async fn a_high_failure_rate_pauses_an_account_for_longer_each_time() {
     let mut world = world_of(25, "").await;
     // Three in twenty-five: more than a tenth. Two of the other account: less.
     all_ask(&world, 1, 3, Reaction::Leave);
@@ -210,7 +210,7 @@ async fn an_account_of_which_too_much_fails_stops_for_longer_and_longer() {
 }
 
 #[tokio::test]
-async fn whoever_wants_nothing_as_the_provider_says_is_suppressed_everywhere() {
+async fn an_opt_out_from_the_provider_suppresses_the_person_everywhere() {
     let mut world = world_of(2, "").await;
     // The same person in the other account.
     let other = phone(1, 1);
@@ -227,7 +227,7 @@ async fn whoever_wants_nothing_as_the_provider_says_is_suppressed_everywhere() {
 }
 
 #[tokio::test]
-async fn what_was_put_off_makes_no_failure_look_rarer() {
+async fn throttled_attempts_do_not_dilute_the_failure_rate() {
     let mut world = world_of(25, "").await;
     for n in 1..=25 {
         let last = if n <= 3 { Fault::Asks(Reaction::Leave) } else { Fault::Fine };
@@ -242,7 +242,7 @@ async fn what_was_put_off_makes_no_failure_look_rarer() {
 }
 
 #[tokio::test]
-async fn failures_of_what_was_sent_before_a_stop_are_not_held_against_what_is_sent_after_it() {
+async fn failures_of_messages_from_before_a_restriction_do_not_count_after_it() {
     let mut world = world_of(25, "").await;
     world.settle().await;
     for referral in 1..=3 {
@@ -284,7 +284,7 @@ async fn stops_and_warnings(world: &World) -> (Vec<String>, Vec<String>) {
 }
 
 #[tokio::test]
-async fn an_account_whose_people_have_enough_is_told_of_and_then_stops() {
+async fn a_rising_opt_out_rate_warns_and_then_pauses_the_account() {
     let mut world = world_of(50, "").await;
     // Somebody to whom both write.
     let both = phone(1, 3);
@@ -322,7 +322,7 @@ async fn an_account_whose_people_have_enough_is_told_of_and_then_stops() {
 }
 
 #[tokio::test]
-async fn manifests_say_when_an_account_stops() {
+async fn manifests_set_the_safety_thresholds_of_an_account() {
     let mut world = world_of(10, "").await;
     let lenient = ", safety: {failurePercent: 40, optOutWarnPercent: 20, optOutPausePercent: 40}";
     let strict = "---\napiVersion: relance/v1\nkind: Account\nmetadata: {name: strict}\n\
@@ -364,7 +364,7 @@ async fn of_day_fails_later(world: &World, day: i16, referral: i64, reaction: Re
 }
 
 #[tokio::test]
-async fn what_fails_after_it_was_taken_has_the_same_consequences_and_is_not_sent_again() {
+async fn a_failure_after_acceptance_triggers_its_reaction_without_a_resend() {
     let mut world = world_of(5, "").await;
     world.settle().await;
     assert_eq!(messages(&world).await, ["a1 day 1 sent attempts 1 5", "a2 day 1 sent attempts 1 5"]);
@@ -395,7 +395,7 @@ async fn what_fails_after_it_was_taken_has_the_same_consequences_and_is_not_sent
 }
 
 #[tokio::test]
-async fn days_are_skipped_failed_and_left_as_the_provider_asks() {
+async fn provider_reactions_skip_a_day_fail_it_or_exit_the_person() {
     let mut world = world_of(3, "").await;
     world.channel.fail(&phone(1, 1), &[Fault::Asks(Reaction::SkipDay)]);
     world.channel.fail(&phone(1, 2), &[Fault::Asks(Reaction::FailDay); 2]);
@@ -430,7 +430,7 @@ async fn days_are_skipped_failed_and_left_as_the_provider_asks() {
 }
 
 #[tokio::test]
-async fn what_was_told_before_there_were_enough_messages_counts_when_there_are() {
+async fn early_opt_outs_count_once_enough_messages_are_sent() {
     let mut world = world_of(25, "").await;
     world.sql("update target set due_at = due_at + interval '1 hour' where account_id = 1 and referral_id > 15").await;
     world.settle().await;
@@ -469,7 +469,7 @@ async fn a_stop_is_told_once_even_if_its_transaction_commits_after_a_later_one()
 }
 
 #[tokio::test]
-async fn what_nobody_answers_counts_as_failed() {
+async fn unanswered_messages_count_as_failures() {
     let mut world = world_of(25, "").await;
     for n in 1..=25 {
         world.channel.fail(&phone(1, n), &[Fault::NoAnswer]);

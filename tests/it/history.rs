@@ -31,7 +31,7 @@ fn lines(entries: &[Entry]) -> String {
 }
 
 #[tokio::test]
-async fn a_person_from_registration_to_the_last_day() {
+async fn a_history_covers_a_person_from_registration_to_the_last_day() {
     let mut world = world().await;
     world.sql("update referral set consent_at = '2026-11-20T10:01Z', consent_source = 'form'").await;
     world.run_for(TimeDelta::hours(7)).await;
@@ -45,7 +45,7 @@ async fn a_person_from_registration_to_the_last_day() {
 }
 
 #[tokio::test]
-async fn every_way_to_leave_and_to_fail() {
+async fn a_history_shows_every_kind_of_exit_and_failure() {
     let mut world = world().await;
     world.channel.fail("+237671000001", &[Fault::Busy, Fault::Fine]);
     world.channel.fail("+237671000002", &[Fault::NoSuchNumber]);
@@ -61,7 +61,7 @@ async fn every_way_to_leave_and_to_fail() {
 }
 
 #[tokio::test]
-async fn a_run_tells_every_change_of_phase_once() {
+async fn a_run_history_lists_each_phase_change_once() {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     world.account("a2").await;
@@ -109,7 +109,7 @@ async fn a_run_tells_every_change_of_phase_once() {
 }
 
 #[tokio::test]
-async fn a_campaign_that_came_back_has_a_history_of_its_own() {
+async fn a_restored_campaign_starts_a_new_history() {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     world.person(Person::new("r1", "+237671000001")).await;
@@ -129,7 +129,7 @@ async fn a_campaign_that_came_back_has_a_history_of_its_own() {
 }
 
 #[tokio::test]
-async fn histories_of_several_people_are_told_in_one_order() {
+async fn histories_of_several_people_are_merged_by_time() {
     let mut world = world().await;
     world.run_for(TimeDelta::days(3)).await;
     let all = of(&world, &["r3", "r1", "nobody"], 100).await;

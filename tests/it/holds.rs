@@ -37,7 +37,7 @@ async fn got(world: &World) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn nothing_goes_out_from_the_account_that_heard_it_until_somebody_has_read_it() {
+async fn an_unclear_reply_blocks_its_account_until_review() {
     let mut world = world().await;
     world.run_for(TimeDelta::hours(7)).await;
     let heard = reply(&world, 1, UNCLEAR).await;
@@ -97,7 +97,7 @@ async fn the_hold_shows_whenever_the_target_is_due() {
 }
 
 #[tokio::test]
-async fn a_stop_a_start_or_an_operator_settles_it_everywhere() {
+async fn a_stop_start_or_suppression_ends_the_review_on_every_account() {
     for settle in ["stop", "start", "suppress"] {
         let mut world = world().await;
         world.run_for(TimeDelta::hours(7)).await;
@@ -117,7 +117,7 @@ async fn a_stop_a_start_or_an_operator_settles_it_everywhere() {
 }
 
 #[tokio::test]
-async fn who_says_start_goes_on_though_they_were_looked_at_meanwhile() {
+async fn a_start_resumes_a_person_after_days_under_review() {
     let mut world = world().await;
     world.run_for(TimeDelta::hours(7)).await;
     reply(&world, 1, UNCLEAR).await;
@@ -128,7 +128,7 @@ async fn who_says_start_goes_on_though_they_were_looked_at_meanwhile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_reads_it() {
+async fn an_operator_reviews_an_unclear_reply() {
     let mut world = still().await;
     let mut told = session(&world.url(), &[&["suppress", "holds"]]);
     world.store().reply(&[said(1, PHONE, UNCLEAR)], world.now).await.unwrap();

@@ -102,7 +102,7 @@ async fn accident_14_a_re_import_never_erases_an_opt_out() {
 }
 
 #[tokio::test]
-async fn an_opt_out_counts_wherever_in_the_file_it_stands() {
+async fn an_opt_out_counts_in_any_row_of_a_file() {
     let db = world().await;
     let report = rows(
         &db,
@@ -176,7 +176,7 @@ async fn two_spellings_of_a_handset_in_one_account_are_one_person() {
 }
 
 #[tokio::test]
-async fn an_opt_out_under_another_spelling_is_the_same_opt_out() {
+async fn an_opt_out_covers_every_spelling_of_a_phone() {
     let db = world().await;
     rows(&db, &["r1,a1,Lucia,+54 9 11 2345-6789,AR,2026-10-01T08:00:00Z,,opted_out"]).await;
     rows(&db, &["r2,a2,Lucia,+54 11 2345-6789,AR,2026-10-01T08:00:00Z,,opted_in"]).await;
@@ -229,7 +229,7 @@ async fn an_older_row_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_empty_payment_erases_nothing_unless_the_row_is_newer_by_its_own_word() {
+async fn an_empty_payment_erases_a_payment_only_in_a_newer_row() {
     let db = world().await;
     let paid = "select paid_at is not null and paid_at = '2026-10-05 08:00+00' from referral";
     rows(&db, &["r1,a1,Paul,671000001,CM,2026-10-01T08:00:00Z,2026-10-05T08:00:00Z,"]).await;
@@ -242,7 +242,7 @@ async fn an_empty_payment_erases_nothing_unless_the_row_is_newer_by_its_own_word
 }
 
 #[tokio::test]
-async fn columns_that_a_file_lacks_keep_their_values() {
+async fn missing_columns_keep_their_stored_values() {
     let db = world().await;
     let full = "id,account_id,name,phone,country,registered_at,email,gender,profession,birth_date,shop,city\n\
                 r1,a1,Paul,671000001,CM,2026-10-01T08:00:00Z,p@x.cm,Homme,Maçon,1990-01-02,big,Douala\n";
@@ -281,7 +281,7 @@ async fn a_referral_does_not_move_to_another_account() {
 const SPEAKERS: &str = "select external_id || ' ' || phone from referral where is_current order by 1";
 
 #[tokio::test]
-async fn of_twins_the_newest_registration_speaks() {
+async fn the_newest_registration_is_the_primary_of_its_duplicates() {
     let db = world().await;
     rows(
         &db,
@@ -330,7 +330,7 @@ const TARGETS_NOW: &str = "select concat_ws(' ', r.external_id, t.campaign_id, t
     from target t join referral r using (account_id) where r.id = t.referral_id order by 1";
 
 #[tokio::test]
-async fn a_newer_registration_goes_on_where_the_person_was() {
+async fn a_newer_registration_continues_the_sequence_of_its_duplicate() {
     let db = world().await;
     rows(&db, &["r1,a1,Paul,671000001,CM,2026-10-01T08:00:00Z,,"]).await;
     run(&db, RUNS).await;
@@ -340,7 +340,7 @@ async fn a_newer_registration_goes_on_where_the_person_was() {
 }
 
 #[tokio::test]
-async fn two_people_who_turn_out_to_be_one_keep_one_target_a_run() {
+async fn merged_people_keep_one_target_per_run() {
     let db = world().await;
     let both = ["r1,a1,Paul,671000001,CM,2026-10-01T08:00:00Z,,", "r2,a1,P.,671000002,CM,2026-10-02T08:00:00Z,,"];
     rows(&db, &both).await;
@@ -359,7 +359,7 @@ async fn two_people_who_turn_out_to_be_one_keep_one_target_a_run() {
 }
 
 #[tokio::test]
-async fn nobody_is_handed_over_while_a_message_is_in_flight() {
+async fn the_primary_never_changes_while_a_message_is_in_flight() {
     let db = world().await;
     rows(&db, &["r1,a1,Paul,671000001,CM,2026-10-01T08:00:00Z,,"]).await;
     run(&db, RUNS).await;
@@ -375,7 +375,7 @@ async fn nobody_is_handed_over_while_a_message_is_in_flight() {
 }
 
 #[tokio::test]
-async fn whoever_lives_by_the_facts_is_woken() {
+async fn changed_facts_wake_their_runs_and_lanes() {
     let db = world().await;
     run(&db, RUNS).await;
     let woken = "select enroll_at::text from run where enroll_at is not null
@@ -406,7 +406,7 @@ async fn a_file_without_a_needed_column_is_refused_as_a_whole() {
 }
 
 #[tokio::test]
-async fn rows_that_are_no_rows_cost_only_themselves() {
+async fn a_malformed_row_rejects_only_itself() {
     let db = world().await;
     let good = |n: u32| format!("r{n},a1,\"Pa\nul\",67100000{n},CM,2026-10-01T08:00:00Z,,\n");
     let mut text = format!("{HEADER}\n{}r7,a1,Paul\n{}", good(1), good(2)).into_bytes();
@@ -430,7 +430,7 @@ async fn rows_that_are_no_rows_cost_only_themselves() {
 }
 
 #[tokio::test]
-async fn ndjson_says_the_same_as_csv() {
+async fn ndjson_and_csv_import_the_same_facts() {
     let db = world().await;
     let csv = "id,account_id,name,phone,country,registered_at,paid_at,shop\n\
                7,a1,Paul,671000001,CM,2026-10-01T08:00:00Z,,12\n";
@@ -468,7 +468,7 @@ fn relancectl(db: &TestDatabase, args: &[&str], input: &[u8]) -> Output {
 }
 
 #[tokio::test]
-async fn the_command_line_reads_a_spreadsheet_s_export_and_standard_input() {
+async fn the_import_command_reads_spreadsheet_exports_and_standard_input() {
     let db = database().await;
     let done = relancectl(&db, &["accounts", "-"], ACCOUNTS.as_bytes());
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));

@@ -124,7 +124,7 @@ fn race<T, E: Debug + Send + 'static>(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_writes_at_the_same_time_never_waits_in_a_circle() {
+async fn concurrent_writers_never_deadlock() {
     let world = world().await;
     let now = world.now;
     let policies = world.store().in_force().await.unwrap().desired.policies();
@@ -157,7 +157,7 @@ async fn who_writes_at_the_same_time_never_waits_in_a_circle() {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_a_lane_has_none_of_its_messages() {
+async fn lane_locks_are_taken_before_message_locks() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     world.account("a1").await;
     world.person(Person::new("r1", phone(1).as_str())).await;
@@ -180,7 +180,7 @@ async fn whoever_waits_for_a_lane_has_none_of_its_messages() {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_a_message_has_halted_no_channel() {
+async fn message_locks_are_taken_before_channel_restrictions() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     for n in 1..=2 {
         let account = format!("a{n}");

@@ -104,7 +104,7 @@ async fn eventful() -> World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_that_is_decided_is_told_once_with_who_and_why() {
+async fn the_log_records_each_decision_once_with_actor_and_reason() {
     let world = eventful().await;
     typed(&world, "awa", &["suppress", "add", "+237671999999", "--reason", "they called"]).await;
     typed(&world, "awa", &["suppress", "remove", "+237671999999", "--reason", "it was somebody else"]).await;
@@ -142,7 +142,7 @@ async fn everything_that_is_decided_is_told_once_with_who_and_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_is_narrowed_down() {
+async fn the_log_is_filtered_by_campaign_account_and_time() {
     let world = eventful().await;
     let url = world.url();
     let all = read(&world, LogOf::default()).await;
@@ -188,7 +188,7 @@ async fn the_log_is_narrowed_down() {
 
 /// Writers whose transactions end in any order, and some not well: who reads after a cursor gets each event once.
 #[tokio::test]
-async fn whoever_reads_on_misses_nothing_and_gets_nothing_twice() {
+async fn a_log_cursor_returns_each_event_exactly_once() {
     for seed in 0..8_u8 {
         let db = database().await;
         let mut random =
@@ -241,7 +241,7 @@ async fn whoever_reads_on_misses_nothing_and_gets_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_follows_sees_what_happens_until_they_stop() {
+async fn log_follow_prints_new_events_until_it_is_stopped() {
     let world = eventful().await;
     let follow = |args: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_relancectl"));
@@ -271,7 +271,7 @@ async fn who_follows_sees_what_happens_until_they_stop() {
 }
 
 #[tokio::test]
-async fn what_stays_frozen_is_told_once_and_an_idle_pass_writes_nothing() {
+async fn a_frozen_manifest_is_logged_once_and_an_idle_pass_writes_nothing() {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     let good = autumn_and_winter();

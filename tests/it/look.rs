@@ -95,7 +95,7 @@ async fn runs_count_people_and_messages() {
 }
 
 #[tokio::test]
-async fn the_runs_of_a_removed_campaign_stay_and_say_less() {
+async fn runs_of_a_removed_campaign_stay_without_manifest_fields() {
     let mut world = world().await;
     world.apply("").await;
     world.settle().await;
@@ -108,7 +108,7 @@ async fn the_runs_of_a_removed_campaign_stay_and_say_less() {
 }
 
 #[tokio::test]
-async fn targets_say_what_the_gate_says() {
+async fn targets_show_the_verdict_of_the_gate() {
     let mut world = world().await;
     let (program, _) = world.program().await;
     let page = world.store().targets(&program, &Wanted::default(), world.now).await.unwrap();
@@ -137,7 +137,7 @@ async fn targets_say_what_the_gate_says() {
 
 /// SPEC §4: the reason that is shown is the reason that is used.
 #[tokio::test]
-async fn a_hold_that_is_shown_is_one_that_holds() {
+async fn a_hold_shown_by_get_really_blocks_the_message() {
     let mut world = world().await;
     let noon = "2026-12-01T14:30:00Z".parse().unwrap();
     world.sql("update account set whatsapp_status = 'disconnected' where external_id = 'a1'").await;
@@ -152,7 +152,7 @@ async fn a_hold_that_is_shown_is_one_that_holds() {
 }
 
 #[tokio::test]
-async fn targets_are_found_by_what_they_are() {
+async fn targets_are_filtered_by_state_and_referral() {
     let mut world = world().await;
     world.pay("r2", "2026-12-01T00:00Z").await;
     world.run_for(TimeDelta::days(2)).await;
@@ -190,7 +190,7 @@ async fn ids_with_slashes_are_found() {
 }
 
 #[tokio::test]
-async fn messages_come_in_the_order_they_were_queued_in() {
+async fn messages_are_listed_in_queue_order() {
     let mut world = world().await;
     world.run_for(TimeDelta::days(2)).await;
     let all = world.store().messages(&Wanted::default()).await.unwrap();
@@ -241,7 +241,7 @@ async fn messages_come_in_the_order_they_were_queued_in() {
 }
 
 #[tokio::test]
-async fn campaigns_add_their_runs_up() {
+async fn campaigns_sum_the_counts_of_their_runs() {
     let world = world().await;
     let campaign = world.store().campaigns(&Wanted::default()).await.unwrap().remove(0);
     assert_eq!((campaign.name.as_str(), campaign.state.as_deref()), ("welcome", Some("active")));
@@ -256,7 +256,7 @@ async fn campaigns_add_their_runs_up() {
 }
 
 #[tokio::test]
-async fn accounts_know_their_day() {
+async fn accounts_count_messages_per_local_day() {
     let mut world = world().await;
     let (program, _) = world.program().await;
     let accounts = world.store().accounts(&program, &Wanted::default(), world.now).await.unwrap();
@@ -275,7 +275,7 @@ async fn accounts_know_their_day() {
 }
 
 #[tokio::test]
-async fn revisions_say_what_they_changed() {
+async fn revisions_list_their_changes() {
     let mut world = world().await;
     world.apply(&tree("  priority: 7")).await;
     let revisions = world.store().revisions(&Wanted::default()).await.unwrap();

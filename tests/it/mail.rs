@@ -47,7 +47,7 @@ fn reaction(outcome: Outcome) -> Reaction {
 }
 
 #[tokio::test]
-async fn a_mail_says_who_it_is_from_and_how_to_get_no_more() {
+async fn a_mail_carries_its_sender_and_unsubscribe_headers() {
     let (server, dir) = (MailServer::start(), folder());
     let channel = channel(
         server.port,
@@ -69,7 +69,7 @@ async fn a_mail_says_who_it_is_from_and_how_to_get_no_more() {
 }
 
 #[tokio::test]
-async fn the_sender_of_the_account_beats_that_of_the_channel() {
+async fn the_account_sender_wins_over_the_channel_sender() {
     let server = MailServer::start();
     let mut own = message(1);
     own.policy = crate::gateway::message(1).policy;
@@ -87,7 +87,7 @@ async fn the_sender_of_the_account_beats_that_of_the_channel() {
 }
 
 #[tokio::test]
-async fn only_a_text_that_was_on_its_way_may_have_arrived() {
+async fn a_lost_connection_is_unknown_only_after_the_text_was_sent() {
     let (server, dir) = (MailServer::start(), folder());
     let password = with_password(&dir);
     for moment in [Moment::Greeting, Moment::Auth, Moment::Sender, Moment::Recipient, Moment::Data] {
@@ -109,7 +109,7 @@ async fn only_a_text_that_was_on_its_way_may_have_arrived() {
 }
 
 #[tokio::test]
-async fn a_refusal_asks_for_what_its_stage_code_and_words_say() {
+async fn a_mail_refusal_maps_to_a_reaction_by_stage_code_and_text() {
     let (server, dir) = (MailServer::start(), folder());
     let password = with_password(&dir);
     let retry = Reaction::Retry { after: Some(TimeDelta::minutes(30)) };
@@ -153,7 +153,7 @@ async fn a_refusal_asks_for_what_its_stage_code_and_words_say() {
 }
 
 #[tokio::test]
-async fn what_everybody_would_be_refused_is_asked_for_once() {
+async fn a_refusal_that_concerns_everyone_ends_the_batch() {
     let (server, dir) = (MailServer::start(), folder());
     let channel = channel(server.port, &format!("  concurrency: 1\n{}", with_password(&dir)));
     let messages: Vec<OutgoingMessage> = (1..=20).map(message).collect();
@@ -181,7 +181,7 @@ async fn what_everybody_would_be_refused_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn a_connection_that_took_enough_costs_no_attempt() {
+async fn a_connection_closed_by_the_server_is_replaced_without_using_an_attempt() {
     let server = MailServer::start();
     server.end_after(1);
     let channel = channel(server.port, "  concurrency: 1\n");
@@ -205,7 +205,7 @@ async fn a_connection_that_took_enough_costs_no_attempt() {
 }
 
 #[tokio::test]
-async fn a_domain_beyond_ascii_needs_no_help_of_the_server() {
+async fn a_non_ascii_domain_is_sent_as_punycode() {
     let server = MailServer::start();
     let channel = channel(
         server.port,
@@ -246,7 +246,7 @@ async fn a_domain_beyond_ascii_needs_no_help_of_the_server() {
 }
 
 #[tokio::test]
-async fn the_client_introduces_itself_by_a_full_name() {
+async fn the_client_greets_with_a_full_host_name() {
     let server = MailServer::start();
     for (key, wanted) in [
         ("  heloName: mail.example.com\n", Some("EHLO mail.example.com")),
@@ -263,7 +263,7 @@ async fn the_client_introduces_itself_by_a_full_name() {
 }
 
 #[tokio::test]
-async fn nothing_is_said_in_the_clear_that_should_be_encrypted() {
+async fn nothing_is_sent_in_clear_text_when_encryption_is_required() {
     let (server, dir) = (MailServer::start(), folder());
     let starttls = channel(server.port, &format!("  encryption: starttls\n{}", with_password(&dir)));
     assert_eq!(reaction(one(&starttls, message(1)).await), Reaction::PauseChannel);
@@ -272,7 +272,7 @@ async fn nothing_is_said_in_the_clear_that_should_be_encrypted() {
 }
 
 #[tokio::test]
-async fn one_connection_does_for_many_messages() {
+async fn one_connection_carries_many_messages() {
     let server = MailServer::start();
     let channel = channel(server.port, "  concurrency: 1\n");
     let messages: Vec<OutgoingMessage> = (1..=5).map(message).collect();
@@ -288,7 +288,7 @@ async fn one_connection_does_for_many_messages() {
 }
 
 #[tokio::test]
-async fn what_cannot_go_by_mail_is_refused_without_a_call() {
+async fn an_unmailable_message_is_refused_without_a_connection() {
     let server = MailServer::start();
     let channel = channel(server.port, "");
     for email in [None, Some(" "), Some("nobody"), Some("a@b.example\r\nRCPT TO:<c@d.example>")] {

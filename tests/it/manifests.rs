@@ -50,7 +50,7 @@ fn good_manifests_are_resolved() {
 }
 
 #[test]
-fn examples_of_channels_are_sound() {
+fn channel_examples_have_no_diagnostics() {
     let mut count = 0;
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src/channels")).unwrap() {
         let (sources, checked) = alone(&entry.unwrap().path());
@@ -84,7 +84,7 @@ fn every_code_has_a_bad_manifest() {
 }
 
 #[test]
-fn committed_schemas_are_those_of_the_types() {
+fn committed_schemas_match_the_types() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
     for kind in Kind::ALL {
         let path = dir.join(schema_file_name(kind));
@@ -102,7 +102,7 @@ const TREE: [&str; 4] = [
 ];
 
 #[test]
-fn files_and_their_order_mean_nothing() {
+fn file_layout_and_order_do_not_change_the_desired_state() {
     let one = check(&sources(&[("all.yaml", TREE.join("---\n").as_bytes())]));
     let reversed: Vec<_> = TREE.iter().rev().copied().collect();
     let other = check(&sources(&[("z.yaml", reversed.join("---\n").as_bytes())]));
@@ -136,7 +136,7 @@ fn explicit_defaults_change_nothing() {
 }
 
 #[test]
-fn what_is_broken_is_frozen_with_what_needs_it() {
+fn a_broken_manifest_is_frozen_with_its_dependents() {
     let with = |defaults: &str| {
         let tree = [TREE[0], TREE[1], defaults, TREE[3]].join("---\n");
         let checked = check(&sources(&[("a.yaml", tree.as_bytes())]));
@@ -153,7 +153,7 @@ fn what_is_broken_is_frozen_with_what_needs_it() {
 }
 
 #[test]
-fn what_was_checked_renders() {
+fn a_checked_template_renders() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests/good/full.yaml");
     let desired = alone(&path).1.desired;
     let (welcome, fr) = (Name::parse("welcome").unwrap(), Language::parse("fr").unwrap());

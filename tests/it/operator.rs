@@ -32,7 +32,7 @@ pub(crate) fn session(url: &str, commands: &[&[&str]]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_say_whom_they_concern_and_how_they_end() {
+async fn override_commands_print_the_affected_runs_and_the_end() {
     let world = still().await;
     let maria = ["--actor", "maria", "--reason", "too many complaints"];
     let (json, ..) = relancectl(&world.url(), &[&["start", "welcome", "-o", "json"], &maria[..]].concat());
@@ -55,7 +55,7 @@ async fn orders_say_whom_they_concern_and_how_they_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mistakes_are_told_with_the_way_out() {
+async fn override_mistakes_are_reported_with_a_hint() {
     let world = still().await;
     let maria = ["--actor", "maria", "--reason", "why not"];
     let told = session(
@@ -80,7 +80,7 @@ async fn mistakes_are_told_with_the_way_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_ordered_is_seen_wherever_one_looks() {
+async fn every_view_shows_an_active_override() {
     let world = still().await;
     let url = world.url();
     let pause = ["pause", "welcome", "--account", "a1", "--for", "2h", "--actor", "maria", "--reason", "audit"];

@@ -70,7 +70,7 @@ async fn history(world: &World, account: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_said_of_the_run_counts_else_what_stops_more() {
+async fn a_run_override_wins_before_the_strictest_other_override() {
     let mut world = world(&campaigns(&[("first", "active"), ("second", "paused")])).await;
     let first = scope(&world, "first", None).await;
     let second = scope(&world, "second", None).await;
@@ -99,7 +99,7 @@ async fn what_is_said_of_the_run_counts_else_what_stops_more() {
 }
 
 #[tokio::test]
-async fn a_pause_holds_over_restarts_and_edits_and_ends_at_its_instant() {
+async fn a_pause_survives_restarts_and_edits_and_ends_on_time() {
     let mut world = world(&campaigns(&[("welcome", "active")])).await;
     world.run_for(TimeDelta::hours(1)).await;
     assert_eq!(world.channel.delivered().len(), 4);
@@ -134,7 +134,7 @@ async fn a_pause_holds_over_restarts_and_edits_and_ends_at_its_instant() {
 }
 
 #[tokio::test]
-async fn runs_made_while_their_campaign_is_paused_are_paused() {
+async fn new_runs_of_a_paused_campaign_start_paused() {
     let mut world = world(&campaigns(&[("welcome", "active")])).await;
     let campaign = scope(&world, "welcome", None).await;
     give(&mut world, order(campaign, Action::Pause)).await;
@@ -149,7 +149,7 @@ async fn runs_made_while_their_campaign_is_paused_are_paused() {
 }
 
 #[tokio::test]
-async fn a_cancelled_run_is_over_whatever_is_ordered_or_written_later() {
+async fn a_cancelled_run_never_restarts() {
     let mut world = world(&campaigns(&[("welcome", "active")])).await;
     world.run_for(TimeDelta::hours(1)).await;
     let run = scope(&world, "welcome", Some(A1)).await;
@@ -177,7 +177,7 @@ async fn a_cancelled_run_is_over_whatever_is_ordered_or_written_later() {
 }
 
 #[tokio::test]
-async fn an_operator_keeps_going_what_its_manifest_holds() {
+async fn a_resume_override_keeps_a_run_active_despite_a_paused_manifest() {
     let mut world = world(&campaigns(&[("welcome", "paused")])).await;
     world.run_for(TimeDelta::hours(1)).await;
     assert_eq!(world.channel.delivered().len(), 0);
@@ -212,7 +212,7 @@ async fn an_operator_keeps_going_what_its_manifest_holds() {
 }
 
 #[tokio::test]
-async fn an_override_goes_with_its_campaign() {
+async fn an_override_is_removed_with_its_campaign() {
     let mut world = world(&campaigns(&[("welcome", "active"), ("zeal", "active")])).await;
     let campaign = scope(&world, "welcome", None).await;
     give(&mut world, order(campaign, Action::Pause)).await;
@@ -226,7 +226,7 @@ async fn an_override_goes_with_its_campaign() {
 }
 
 #[tokio::test]
-async fn a_run_tells_who_ordered_what_and_how_it_ended() {
+async fn a_run_history_shows_each_override_and_its_author() {
     let mut world = world(&campaigns(&[("welcome", "active")])).await;
     let run = scope(&world, "welcome", Some(A1)).await;
     world.settle().await;
@@ -264,7 +264,7 @@ async fn a_run_tells_who_ordered_what_and_how_it_ended() {
 }
 
 #[tokio::test]
-async fn an_order_that_is_repeated_is_told_once_and_known_by_its_new_id() {
+async fn a_repeated_override_is_logged_once_under_its_new_id() {
     let mut world = world(&campaigns(&[("welcome", "active")])).await;
     let run = scope(&world, "welcome", Some(A1)).await;
     world.settle().await;
@@ -284,7 +284,7 @@ async fn an_order_that_is_repeated_is_told_once_and_known_by_its_new_id() {
 
 /// A newer version may have written them, or a hand.
 #[tokio::test]
-async fn a_detail_that_this_version_does_not_know_stops_no_pass() {
+async fn a_stored_detail_of_an_unknown_code_never_stops_a_pass() {
     let mut world = world(&campaigns(&[("welcome", "active")])).await;
     let run = scope(&world, "welcome", Some(A1)).await;
     world.settle().await;
@@ -315,7 +315,7 @@ async fn a_detail_that_this_version_does_not_know_stops_no_pass() {
 }
 
 #[tokio::test]
-async fn an_order_by_an_old_program_changes_nothing() {
+async fn an_override_from_an_outdated_program_changes_nothing() {
     let mut world = world(&campaigns(&[("welcome", "active")])).await;
     let pause = order(Scope::Account(A1), Action::Pause);
     let (old, _) = world.program().await;
@@ -326,7 +326,7 @@ async fn an_order_by_an_old_program_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn once_an_order_is_given_nothing_more_is_claimed() {
+async fn nothing_is_claimed_after_an_account_is_paused() {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     for n in 0..400 {

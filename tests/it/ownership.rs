@@ -40,7 +40,7 @@ async fn pass(store: &Store, campaign: &str, source: &SourceId, take_over: bool,
 }
 
 #[tokio::test]
-async fn another_source_changes_nothing_until_a_person_hands_over() {
+async fn another_source_changes_nothing_until_an_operator_hands_over() {
     let world = people(3, "select 1").await;
     let (store, a, b) = (world.store(), named("team-a"), named("team-b"));
     // What is applied without a name belongs to whoever comes first with one.
@@ -72,7 +72,7 @@ async fn another_source_changes_nothing_until_a_person_hands_over() {
 }
 
 #[tokio::test]
-async fn what_was_applied_before_sources_had_names_is_claimed_by_who_finds_it_in_order() {
+async fn an_unnamed_revision_is_claimed_by_the_first_source_in_sync() {
     let world = people(3, "select 1").await;
     let (store, a, b) = (world.store(), named("team-a"), named("team-b"));
     assert_eq!(pass(store, "one", &a, false, By::Daemon).await, "applied 3");
@@ -83,7 +83,7 @@ async fn what_was_applied_before_sources_had_names_is_claimed_by_who_finds_it_in
 }
 
 #[tokio::test]
-async fn repositories_tell_sources_apart_that_nobody_named() {
+async fn repositories_distinguish_unnamed_sources() {
     let world = people(3, "select 1").await;
     let (store, a, b) = (world.store(), repository("example.com/x#a"), repository("example.com/x#b"));
     let anywhere = SourceId::unnamed(None);
@@ -99,7 +99,7 @@ async fn repositories_tell_sources_apart_that_nobody_named() {
 }
 
 #[tokio::test]
-async fn commands_say_whose_the_database_is() {
+async fn commands_name_the_source_that_owns_the_database() {
     let (dir, db) = (folder(), database().await);
     import(dir.path(), Some(&db.url()), 1, 3);
     put(dir.path(), &tree(1, NO_PACE, &[("one", ALWAYS)]));
@@ -140,7 +140,7 @@ async fn commands_say_whose_the_database_is() {
 }
 
 #[tokio::test]
-async fn a_daemon_of_another_source_leaves_reconciling_to_the_one_that_is_followed() {
+async fn a_daemon_of_another_source_does_not_reconcile() {
     let (dir, db) = (folder(), database().await);
     import(dir.path(), Some(&db.url()), 1, 3);
     let team = |name: &str, words: &str| {

@@ -34,7 +34,7 @@ async fn read(world: &World, yaml: &str) -> Value {
 const CAPPED: &str = "limits: {messagesPerDay: 10}, pacing: {every: 0s, jitter: 0s}";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_campaign_that_comes_first_says_whom_it_delays_and_what_it_outlives() {
+async fn a_plan_shows_the_delays_caused_by_a_higher_priority_campaign() {
     let mut world = world(40, "update account set subscription_ends_at = '2026-12-12T00:00Z'").await;
     world.apply(&tree(3, CAPPED, &[("slow", "priority: 50")])).await;
     world.settle().await;
@@ -59,7 +59,7 @@ async fn a_campaign_that_comes_first_says_whom_it_delays_and_what_it_outlives() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_would_outlive_the_subscription_is_refused_and_the_rest_goes_ahead() {
+async fn a_run_that_outlives_the_subscription_waits_while_others_start() {
     let mut world = world(40, "update account set subscription_ends_at = '2026-12-10T00:00Z'").await;
     let yaml = tree(3, CAPPED, &[("short", "priority: 5, limits: {targets: 10}"), ("sooner", "priority: 50")]);
     insta::assert_snapshot!(nameless(&plan(&world, &yaml, &[]).await));
@@ -74,7 +74,7 @@ async fn a_run_that_would_outlive_the_subscription_is_refused_and_the_rest_goes_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_stops_frees_the_days_of_the_others() {
+async fn a_paused_or_cancelled_campaign_frees_quota_for_others() {
     let mut world = world(40, "select 1").await;
     world.apply(&tree(3, CAPPED, &[("slow", "priority: 50"), ("sooner", "priority: 5")])).await;
     world.run_for(TimeDelta::days(2)).await;
@@ -102,7 +102,7 @@ async fn what_stops_frees_the_days_of_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_never_ends_says_so() {
+async fn a_plan_says_why_a_run_never_ends() {
     let world = world(5, "update account set whatsapp_status = 'disconnected'").await;
     let endless = tree(1, NO_PACE, &[("for-ever", "enrollment: continuous"), ("soon", "state: paused")]);
     insta::assert_snapshot!(nameless(&plan(&world, &endless, &[]).await), @"

@@ -65,7 +65,7 @@ fn preview(dir: &Path, args: &[&str]) -> (String, String, Option<i32>) {
 }
 
 #[test]
-fn somebody_made_up_in_every_language() {
+fn preview_shows_a_sample_person_in_every_language() {
     let dir = files(RICH);
     let (text, error, code) = preview(dir.path(), &["rich"]);
     assert_eq!((error.as_str(), code), ("", Some(0)));
@@ -73,7 +73,7 @@ fn somebody_made_up_in_every_language() {
 }
 
 #[test]
-fn one_language_and_one_day_alone() {
+fn preview_filters_by_language_and_day() {
     let dir = files(RICH);
     let (text, _, code) = preview(dir.path(), &["rich", "--language", "ar-EG", "--day", "1", "-o", "json"]);
     assert_eq!(code, Some(0));
@@ -90,7 +90,7 @@ fn one_language_and_one_day_alone() {
 }
 
 #[test]
-fn what_is_not_there_is_named() {
+fn preview_rejects_unknown_names_with_a_suggestion() {
     let dir = files(&format!(
         "{RICH}---\napiVersion: relance/v1\nkind: Campaign\nmetadata: {{name: torn}}\nspec: {{type: filtered, sequenceRef: rihc}}\n"
     ));
@@ -109,7 +109,7 @@ fn what_is_not_there_is_named() {
 
 /// Who lacks an attribute gets the error that sending would meet, where it stands in the file.
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_real_without_an_attribute() {
+async fn preview_of_a_referral_reports_a_missing_attribute() {
     let world = World::at("2026-11-30T08:00:00Z").await;
     world.account("a1").await;
     world.person(Person { language: Some("sw"), ..Person::new("r1", "+237671000001") }).await;
@@ -128,7 +128,7 @@ async fn somebody_real_without_an_attribute() {
 
 /// SPEC §10, accident 11: preview and production have one copy of everything.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_shown_is_what_is_sent() {
+async fn a_previewed_message_equals_the_sent_message() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     world.account("a1").await;
     world.account("a2").await;

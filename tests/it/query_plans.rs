@@ -200,14 +200,14 @@ fn known() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn every_file_is_hot_or_says_why_not() {
+fn every_sql_file_is_listed_as_hot_or_cold() {
     let cold = COLD.iter().map(|(name, _)| *name);
     let listed: BTreeSet<String> = HOT.into_iter().chain(cold).map(str::to_owned).collect();
     assert_eq!(statements().into_keys().collect::<BTreeSet<_>>(), listed);
 }
 
 #[tokio::test]
-async fn hot_statements_in_files_read_no_large_table_as_a_whole() {
+async fn hot_sql_files_never_scan_a_large_table() {
     let (_world, pool) = seeded().await;
     let mut control = BTreeSet::new();
     whole(&plan(&pool, "control", "select count(*) from message where text = $1").await, &mut control);

@@ -110,7 +110,7 @@ fn incoming(id: &str, phone: &str, text: &str, at: Timestamp) -> InboundMessage 
 }
 
 #[tokio::test]
-async fn a_scan_of_a_large_table_is_seen_at_once() {
+async fn a_large_table_scan_is_detected() {
     let (_world, _store, mut scans) = counted().await;
     let deliberate = rows::count(&scans.pool, "message where text = 'nobody wrote this'").await;
     scans.after("a deliberate scan").await;
@@ -122,7 +122,7 @@ async fn a_scan_of_a_large_table_is_seen_at_once() {
 }
 
 #[tokio::test]
-async fn the_verbs_of_the_daemon_read_no_large_table_as_a_whole() {
+async fn daemon_verbs_never_scan_a_large_table() {
     let (mut world, pool) = seeded().await;
     let (program, _) = world.program().await;
     let now = world.now;
@@ -249,7 +249,7 @@ async fn the_erasure_of_a_person_and_the_stops_of_a_busy_process_read_no_large_t
 }
 
 #[tokio::test]
-async fn queries_about_an_account_or_a_person_read_no_large_table_as_a_whole() {
+async fn account_and_person_queries_never_scan_a_large_table() {
     let (mut world, pool) = seeded().await;
     let (program, _) = world.program().await;
     let now = world.now;

@@ -96,7 +96,7 @@ async fn receipts_move_a_message_forward_and_are_counted() {
 }
 
 #[tokio::test]
-async fn what_is_no_progress_changes_nothing() {
+async fn a_receipt_without_progress_changes_nothing() {
     let mut world = world().await;
     world.run_for(TimeDelta::hours(7)).await;
     let (at, later) = (time("2026-11-30T14:01:00Z"), time("2026-11-30T14:05:00Z"));
@@ -144,7 +144,7 @@ async fn a_late_failure_after_delivered_or_read_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_failure_counts_until_the_message_has_arrived() {
+async fn a_failure_receipt_counts_until_a_delivery_receipt() {
     let mut world = world().await;
     world.run_for(TimeDelta::hours(7)).await;
     let at = time("2026-11-30T14:01:00Z");
@@ -163,7 +163,7 @@ async fn a_failure_counts_until_the_message_has_arrived() {
 }
 
 #[tokio::test]
-async fn a_receipt_resolves_what_was_uncertain() {
+async fn a_receipt_resolves_an_uncertain_message() {
     for (receipt, after, sent) in [
         (taken as fn(i64, i16, Timestamp) -> Receipt, "sent sent 14:01 delivered read", 4),
         (delivered, "delivered sent 14:01 delivered 14:01 read", 4),
@@ -195,7 +195,7 @@ async fn a_receipt_from_the_future_counts_as_of_now() {
 }
 
 #[tokio::test]
-async fn a_receipt_for_a_message_that_is_called_otherwise_is_for_another_installation() {
+async fn a_receipt_with_another_provider_id_is_ignored() {
     let called = |receipt: Receipt, id: &str| Receipt { provider_id: Some(id.to_owned()), ..receipt };
     let mut world = world().await;
     world.channel.fail(PHONE, &[Fault::NoAnswer]);
@@ -217,7 +217,7 @@ async fn a_receipt_for_a_message_that_is_called_otherwise_is_for_another_install
 }
 
 #[tokio::test]
-async fn an_outcome_adds_to_the_receipt_that_came_before_it() {
+async fn a_send_outcome_completes_an_earlier_receipt() {
     let mut world = world().await;
     world.run_for(TimeDelta::hours(5)).await;
     world.now += TimeDelta::hours(2);
@@ -246,7 +246,7 @@ async fn on_the_last_day() -> (World, Claim) {
 }
 
 #[tokio::test]
-async fn a_crash_after_a_receipt_leaves_nobody_behind() {
+async fn a_crash_after_a_receipt_strands_no_target() {
     let (mut world, _) = on_the_last_day().await;
     note(&world, &[delivered(1, 2, world.now)]).await;
     world.run_for(TimeDelta::hours(1)).await;
@@ -257,7 +257,7 @@ async fn a_crash_after_a_receipt_leaves_nobody_behind() {
 }
 
 #[tokio::test]
-async fn a_receipt_that_contradicts_the_outcome_sends_nothing_twice_and_leaves_nobody_behind() {
+async fn a_contradicting_receipt_causes_no_resend_and_strands_no_target() {
     let no_number = || Outcome::refused("no such number", Reaction::Leave);
     for (receipt, outcome, target) in [
         (delivered as fn(i64, i16, Timestamp) -> Receipt, busy(), "r1 welcome completed day 2"),
@@ -287,7 +287,7 @@ fn mix(seed: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn in_any_order_and_any_batches_they_come_to_the_same() {
+async fn receipts_give_the_same_result_in_any_order_and_batches() {
     const PEOPLE: u64 = 60;
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;

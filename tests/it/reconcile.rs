@@ -63,7 +63,7 @@ async fn state(db: &TestDatabase) -> String {
 }
 
 #[tokio::test]
-async fn an_emptied_tree_or_the_loss_of_a_third_is_refused_until_a_person_says_so() {
+async fn an_empty_tree_or_a_mass_cancellation_is_refused_until_approval() {
     let (db, dir) = four_accounts().await;
     write(dir.path(), &[("a", ""), ("b", ""), ("c", "accounts: {names: [a1]}")]);
     assert!(matches!(pass(&db, dir.path()).await, Outcome::Applied { .. }));
@@ -98,7 +98,7 @@ async fn an_emptied_tree_or_the_loss_of_a_third_is_refused_until_a_person_says_s
 }
 
 #[tokio::test]
-async fn a_plan_made_from_what_is_in_force_no_more_writes_nothing() {
+async fn an_outdated_plan_writes_nothing() {
     let (db, dir) = four_accounts().await;
     write(dir.path(), &[("a", ""), ("b", "")]);
     let stale = compare(read(&[dir.path().to_owned()]), &db.store).await.unwrap();
@@ -116,7 +116,7 @@ async fn a_plan_made_from_what_is_in_force_no_more_writes_nothing() {
 const IMPORT: &str = "select pg_advisory_xact_lock(x'72656c616e636501'::bigint)";
 
 #[tokio::test]
-async fn what_holds_for_accounts_is_not_changed_beneath_an_import() {
+async fn account_policies_never_change_during_an_import() {
     let (db, dir) = four_accounts().await;
     write(dir.path(), &[("one", "priority: 5")]);
     assert!(matches!(pass(&db, dir.path()).await, Outcome::Applied { .. }));
@@ -134,7 +134,7 @@ async fn what_holds_for_accounts_is_not_changed_beneath_an_import() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_several_that_reconcile_at_once_each_change_is_applied_by_one() {
+async fn concurrent_reconciles_apply_each_change_once() {
     let (db, dir) = four_accounts().await;
     write(dir.path(), &[("a", ""), ("b", "")]);
     let directories = vec![dir.path().to_owned()];
@@ -162,7 +162,7 @@ async fn of_several_that_reconcile_at_once_each_change_is_applied_by_one() {
 }
 
 #[tokio::test]
-async fn the_samples_apply_once_wherever_their_files_are() {
+async fn the_sample_tree_applies_once_in_any_file_layout() {
     let (db, dir) = four_accounts().await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let directories: Vec<PathBuf> = ["campaigns", "templates"].map(|name| root.join(name)).into();
@@ -247,7 +247,7 @@ async fn plan_of(store: &Store, checked: &Checked) -> (Plan, i64) {
 }
 
 #[test]
-fn after_any_apply_the_same_tree_in_other_words_plans_nothing() {
+fn a_reworded_tree_plans_nothing_after_an_apply() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (db, _dir) = runtime.block_on(four_accounts());
     let trees = (1_u16..5, choices(DEFAULTS.len()), proptest::collection::vec(choices(CAMPAIGN.len()), 0..4));

@@ -24,7 +24,7 @@ fn pages(dir: &Path) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn committed_reference_pages_are_those_of_the_program() {
+fn committed_reference_pages_match_the_program() {
     let out = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_relancectl"));
     let status = command.arg("reference").arg("--out").arg(out.path()).status().unwrap();

@@ -49,7 +49,7 @@ async fn held(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_opt_out_and_a_payment_in_a_refused_row_count_and_an_unreadable_one_holds() {
+async fn a_refused_row_still_applies_its_opt_out_or_payment() {
     let mut world = world().await;
     let report = import(
         &world,
@@ -79,7 +79,7 @@ async fn an_opt_out_and_a_payment_in_a_refused_row_count_and_an_unreadable_one_h
 }
 
 #[tokio::test]
-async fn a_refused_row_that_states_nothing_against_messages_changes_nothing() {
+async fn a_refused_row_without_opt_out_or_payment_changes_nothing() {
     let world = world().await;
     let report = import(
         &world,
@@ -94,7 +94,7 @@ async fn a_refused_row_that_states_nothing_against_messages_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_row_with_a_field_too_many_or_too_few_is_heard_at_the_right_place_or_holds() {
+async fn a_misaligned_row_applies_its_opt_out_or_goes_to_review() {
     let world = world().await;
     let report = import(
         &world,
@@ -161,7 +161,7 @@ async fn what_stops_messages_is_heard_whatever_a_spreadsheet_did_to_the_row() {
 }
 
 #[tokio::test]
-async fn json_rows_with_a_value_that_is_none_or_stands_there_twice_are_heard() {
+async fn an_invalid_json_row_applies_its_opt_out_or_goes_to_review() {
     let world = world().await;
     let row = |id: &str, phone: &str, more: &str| {
         format!(
@@ -184,7 +184,7 @@ async fn json_rows_with_a_value_that_is_none_or_stands_there_twice_are_heard() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_move_to_another_account_is_heard_and_an_id_of_two_people_holds() {
+async fn a_row_for_another_account_applies_its_opt_out_or_payment() {
     let world = world().await;
     let report = import(
         &world,
@@ -205,7 +205,7 @@ async fn a_row_that_cannot_move_to_another_account_is_heard_and_an_id_of_two_peo
 }
 
 #[tokio::test]
-async fn a_payment_without_an_account_counts_for_the_only_one_that_knows_the_phone_else_it_holds() {
+async fn a_payment_without_account_counts_only_for_an_unambiguous_phone() {
     let world = world().await;
     import(&world, "z2,a2,Ben,+237671000602,,CM,,2026-11-20T10:00:00Z,,opted_in").await;
     let report = import(
@@ -220,7 +220,7 @@ async fn a_payment_without_an_account_counts_for_the_only_one_that_knows_the_pho
 }
 
 #[tokio::test]
-async fn a_refused_opt_out_reaches_every_phone_of_the_handset() {
+async fn a_refused_opt_out_row_covers_every_phone_of_the_handset() {
     let world = world().await;
     world.sql("insert into alias (id, phone) values ('CM.1', '+237671000601'), ('CM.1', '+237671000602')").await;
     import(&world, "q1,a1,Ada,+237671000601,ada@example,CM,,2026-11-20T10:00:00Z,,STOP").await;
@@ -254,7 +254,7 @@ async fn an_imported_opt_out_reaches_phones_that_only_the_digits_of_a_name_spell
 }
 
 #[tokio::test]
-async fn the_same_refused_rows_again_change_nothing_more() {
+async fn a_repeated_refused_row_changes_nothing() {
     let world = world().await;
     let rows = "q1,a1,Ada,+237671000601,ada@example,CM,,2026-11-20T10:00:00Z,2026-11-28T10:00:00Z,perhaps\n\
                 q2,a1,Ben,+237671000602,ben@example,CM,,2026-11-20T10:00:00Z,,opted_out";
@@ -268,7 +268,7 @@ async fn the_same_refused_rows_again_change_nothing_more() {
 }
 
 #[tokio::test]
-async fn a_refused_row_older_than_the_stored_one_says_nothing() {
+async fn an_outdated_refused_row_is_ignored() {
     let world = world().await;
     let header = HEADER.replace("consent", "consent,updated_at");
     let old =
@@ -279,7 +279,7 @@ async fn a_refused_row_older_than_the_stored_one_says_nothing() {
 }
 
 #[tokio::test]
-async fn a_refused_row_brings_back_nothing_of_an_erased_person() {
+async fn a_refused_row_restores_nothing_of_an_erased_person() {
     let world = world().await;
     let phone = Phone::trusted("+237671000601".to_owned());
     world.store().forget(&phone, "a letter", world.now).await.unwrap();

@@ -41,7 +41,7 @@ async fn suppressed(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_stop_leaves_every_run_of_every_account_at_once() {
+async fn a_stop_exits_every_run_of_every_account_at_once() {
     let mut world = world().await;
     world.run_for(TimeDelta::hours(7)).await;
     assert_eq!(world.channel.delivered().len(), 3);
@@ -64,7 +64,7 @@ async fn a_stop_leaves_every_run_of_every_account_at_once() {
 }
 
 #[tokio::test]
-async fn a_stop_closes_what_waits_for_another_attempt() {
+async fn a_stop_cancels_a_message_that_waits_for_a_retry() {
     let mut world = world().await;
     world.channel.fail(PHONE, &[Fault::Busy, Fault::Busy, Fault::Busy]);
     world.run_until("2026-11-30T14:01:00Z".parse().unwrap()).await;
@@ -78,7 +78,7 @@ async fn a_stop_closes_what_waits_for_another_attempt() {
 }
 
 #[tokio::test]
-async fn a_message_on_its_way_settles_and_brings_nobody_back() {
+async fn a_message_in_flight_completes_without_reactivating_its_target() {
     for (outcome, after) in [
         (Outcome::accepted("x".to_owned()), "r1 welcome day 1 sent attempt 1"),
         (Outcome::Unknown { error: "?".to_owned() }, "r1 welcome day 1 uncertain attempt 1"),
@@ -102,7 +102,7 @@ async fn a_message_on_its_way_settles_and_brings_nobody_back() {
 }
 
 #[tokio::test]
-async fn a_start_undoes_a_stop_but_nobody_comes_back_into_a_run() {
+async fn a_start_lifts_a_stop_without_restoring_exited_targets() {
     let mut world = world().await;
     world.run_for(TimeDelta::hours(7)).await;
     reply(&world, &[said(1, PHONE, "stop")]).await;
@@ -118,7 +118,7 @@ async fn a_start_undoes_a_stop_but_nobody_comes_back_into_a_run() {
 }
 
 #[tokio::test]
-async fn who_says_start_is_taken_at_once_into_what_they_were_never_in() {
+async fn a_start_enrolls_the_person_into_new_runs_at_once() {
     let mut world = world().await;
     reply(&world, &[said(1, PHONE, "stop")]).await;
     world.apply(&tree("  enrollment: continuous")).await;
@@ -130,7 +130,7 @@ async fn who_says_start_is_taken_at_once_into_what_they_were_never_in() {
 }
 
 #[tokio::test]
-async fn a_start_lifts_no_opt_out_that_came_otherwise() {
+async fn a_start_lifts_only_an_opt_out_made_by_reply() {
     let world = world().await;
     world.sql(&format!("insert into suppression values ('{PHONE}', 'import', '2026-11-01Z')")).await;
     assert_eq!(reply(&world, &[said(1, PHONE, "stop")]).await.stopped, []);
@@ -142,7 +142,7 @@ async fn a_start_lifts_no_opt_out_that_came_otherwise() {
 }
 
 #[tokio::test]
-async fn accident_14_an_import_never_revives_who_said_stop() {
+async fn accident_14_an_import_never_lifts_a_stop() {
     let mut world = world().await;
     reply(&world, &[said(1, PHONE, "stop")]).await;
     world.now += TimeDelta::hours(1);
@@ -157,7 +157,7 @@ async fn accident_14_an_import_never_revives_who_said_stop() {
 }
 
 #[tokio::test]
-async fn a_batch_comes_to_what_its_replies_come_to_one_by_one() {
+async fn a_batch_of_replies_has_the_same_effect_as_single_replies() {
     let cases = [
         ["stop", "start"],
         ["start", "stop"],
@@ -188,7 +188,7 @@ async fn a_batch_comes_to_what_its_replies_come_to_one_by_one() {
 }
 
 #[tokio::test]
-async fn nobody_is_taken_into_a_run_while_they_say_stop() {
+async fn a_concurrent_stop_prevents_enrollment() {
     let mut world = world().await;
     let (program, _) = world.program().await;
     world.store().advance_runs(&program, world.now).await.unwrap();

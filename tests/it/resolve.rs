@@ -32,7 +32,7 @@ async fn resolve(world: &World, id: &str, finding: Finding) -> Resolved {
 }
 
 #[tokio::test]
-async fn what_never_left_gives_its_quota_back_and_is_not_sent_again() {
+async fn a_message_resolved_as_unsent_returns_its_quota_without_a_resend() {
     let mut world = world().await;
     let before = world.targets().await;
     assert_eq!(resolve(&world, "welcome/a1/r1/1", Finding::Failed).await, Resolved::Done(1));
@@ -49,7 +49,7 @@ async fn what_never_left_gives_its_quota_back_and_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn quota_of_a_day_that_is_over_is_worth_nothing() {
+async fn quota_of_a_past_day_is_never_returned() {
     let mut world = world().await;
     world.run_for(TimeDelta::days(1)).await;
     assert_eq!((world.taken().await.0, world.messages().await.len()), (1, 2));
@@ -60,7 +60,7 @@ async fn quota_of_a_day_that_is_over_is_worth_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_sent_counts_as_sent_and_takes_receipts() {
+async fn a_message_resolved_as_sent_counts_and_accepts_receipts() {
     let mut world = world().await;
     assert_eq!(resolve(&world, "welcome/a1/r1/1", Finding::Sent).await, Resolved::Done(1));
     assert!(world.one::<bool>("select sent_at = queued_at and error is null from message").await);
@@ -77,7 +77,7 @@ async fn what_was_sent_counts_as_sent_and_takes_receipts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_types_it() {
+async fn the_operator_commands_print_results_and_mistakes() {
     let mut world = world().await;
     world.channel.fail("+237671000002", &[Fault::NoAnswer]);
     world.run_for(TimeDelta::days(1)).await;

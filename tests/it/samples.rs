@@ -45,7 +45,7 @@ join campaign c on c.id = t.campaign_id join account a on a.id = t.account_id
 group by c.name, a.external_id order by 1";
 
 #[tokio::test]
-async fn the_sample_tree_enrolls_whom_an_independent_query_finds() {
+async fn the_sample_tree_enrolls_the_people_found_by_an_independent_query() {
     let db = database().await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let now: Timestamp = "2026-11-30T07:00:00Z".parse().unwrap();

@@ -43,7 +43,7 @@ async fn everything(pool: &PgPool) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_database_from_before_the_first_release_is_refused_and_left_as_it_was() {
+async fn an_unreleased_schema_is_refused_and_left_unchanged() {
     for last in [1, 26] {
         let database = database().await;
         sqlx::query(
@@ -71,7 +71,7 @@ async fn a_database_from_before_the_first_release_is_refused_and_left_as_it_was(
 }
 
 #[tokio::test]
-async fn a_schema_newer_than_the_program_is_refused_and_left_as_it_was() {
+async fn a_newer_schema_is_refused_and_left_unchanged() {
     let database = database().await;
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
                  values (9999, 'future', true, '', 0)";

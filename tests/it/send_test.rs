@@ -41,7 +41,7 @@ spec: {{accounts: {{names: [a2]}}, channelRef: wa, sender: '902'}}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_test_goes_the_real_way_and_counts_nowhere() {
+async fn a_test_message_uses_the_real_channel_and_is_never_counted() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     for account in ["a1", "a2"] {
         world.account(account).await;

@@ -25,7 +25,7 @@ async fn run_out(pool: &PgPool) {
 }
 
 #[tokio::test]
-async fn one_has_the_lease_and_no_token_comes_twice() {
+async fn one_daemon_holds_the_lease_and_tokens_never_repeat() {
     let db = database().await;
     let (store, (a, b)) = (&db.store, (holder("a"), holder("b")));
     assert_eq!(store.reconciler().await.unwrap(), None);
@@ -85,7 +85,7 @@ pub(crate) async fn written(pool: &PgPool) -> String {
 }
 
 #[tokio::test]
-async fn who_was_overtaken_writes_nothing() {
+async fn a_deposed_leader_writes_nothing() {
     let (dir, db) = (folder(), database().await);
     import(dir.path(), Some(&db.url()), 1, 1);
     let here = [dir.path().join("campaigns")];
@@ -133,7 +133,7 @@ async fn who_was_overtaken_writes_nothing() {
 }
 
 #[tokio::test]
-async fn who_was_overtaken_takes_no_word_from_what_waits_for_approval() {
+async fn a_deposed_leader_never_changes_the_plan_that_waits_for_approval() {
     let (dir, db) = (folder(), database().await);
     import(dir.path(), Some(&db.url()), 4, 1);
     let here = [dir.path().join("campaigns")];

@@ -70,7 +70,7 @@ async fn taken(remote: &Remote) -> Result<String, (String, String)> {
 }
 
 #[tokio::test]
-async fn only_what_an_allowed_signer_signed_is_taken() {
+async fn only_commits_of_allowed_signers_are_accepted() {
     let dir = folder();
     let repository = Repository::new(dir.path());
     let ((ana, ana_public), (eve, eve_public)) = (key(dir.path(), "ana"), key(dir.path(), "eve"));
@@ -112,7 +112,7 @@ async fn only_what_an_allowed_signer_signed_is_taken() {
 }
 
 #[tokio::test]
-async fn the_keyring_of_whoever_runs_it_has_no_say() {
+async fn the_local_gpg_keyring_is_never_trusted() {
     let dir = folder();
     let repository = Repository::new(dir.path());
     let (ana, public) = key(dir.path(), "ana");
@@ -154,7 +154,7 @@ async fn the_keyring_of_whoever_runs_it_has_no_say() {
 }
 
 #[tokio::test]
-async fn a_daemon_stays_with_the_last_commit_that_was_signed() {
+async fn a_daemon_keeps_the_last_signed_commit_in_force() {
     let dir = folder();
     let (db, url) = people(dir.path()).await;
     let repository = Repository::new(dir.path());

@@ -68,7 +68,7 @@ fn text(tree: &Tree) -> String {
 }
 
 #[tokio::test]
-async fn a_repository_is_followed_while_it_moves_breaks_goes_away_and_comes_back() {
+async fn a_daemon_follows_a_repository_through_breakage_and_outages() {
     let dir = folder();
     let (db, url) = people(dir.path()).await;
     let repository = Repository::new(dir.path());
@@ -125,7 +125,7 @@ async fn a_repository_is_followed_while_it_moves_breaks_goes_away_and_comes_back
 }
 
 #[tokio::test]
-async fn a_copy_that_was_broken_is_made_anew() {
+async fn a_broken_clone_is_recreated() {
     let dir = tempfile::tempdir().unwrap();
     let repository = Repository::new(dir.path());
     let id = repository.push("campaigns/tree.yaml", "first");
@@ -159,7 +159,7 @@ async fn a_copy_that_was_broken_is_made_anew() {
 }
 
 #[tokio::test]
-async fn histories_may_be_rewritten_and_tags_followed() {
+async fn a_pull_follows_tags_and_rewritten_histories() {
     let dir = tempfile::tempdir().unwrap();
     let repository = Repository::new(dir.path());
     repository.push("campaigns/tree.yaml", "first");
@@ -182,7 +182,7 @@ async fn histories_may_be_rewritten_and_tags_followed() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_had_is_said_with_what_to_do() {
+async fn source_errors_are_reported_with_a_hint() {
     let dir = folder();
     let (_db, url) = people(dir.path()).await;
     git(dir.path(), &["init", "-q", "--bare", "-b", "main", "empty.git"]);
@@ -223,7 +223,7 @@ async fn what_cannot_be_had_is_said_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_remote_that_never_answers_holds_nobody_up() {
+async fn a_silent_remote_does_not_delay_shutdown() {
     let dir = folder();
     let (_db, url) = people(dir.path()).await;
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -239,7 +239,7 @@ async fn a_remote_that_never_answers_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn files_that_are_being_written_are_waited_for() {
+async fn a_read_waits_until_files_stop_changing() {
     let dir = tempfile::tempdir().unwrap();
     let source = Source::Directories(vec![dir.path().to_owned()]);
     fs::write(dir.path().join("a.yaml"), "campaign").unwrap();

@@ -20,7 +20,7 @@ use crate::support::trees::{NO_PACE, tree};
 use crate::support::world::World;
 
 #[tokio::test]
-async fn who_was_written_to_where_it_is_still_yesterday_waits_in_the_copy_too() {
+async fn a_snapshot_keeps_the_local_date_of_the_last_message() {
     let mut world = people(1, "update account set timezone = 'Pacific/Pago_Pago'").await;
     let at_once = "schedule: {firstAfter: 0s, windows: [{from: '00:00', to: '24:00'}]}";
     let first = tree(1, NO_PACE, &[("first", at_once)]);
@@ -74,7 +74,7 @@ async fn secretive() -> World {
 }
 
 #[tokio::test]
-async fn nobody_can_be_found_in_an_exported_state() {
+async fn an_exported_snapshot_contains_no_personal_data() {
     let world = secretive().await;
     let file = String::from_utf8(exported(world.store(), &[]).await).unwrap();
     let phones: Vec<String> = world.column("select phone from referral union select phone from message").await;
@@ -130,7 +130,7 @@ fn stand_ins(file: &str) -> (Vec<String>, Vec<String>) {
 }
 
 #[tokio::test]
-async fn a_phone_has_one_stand_in_in_a_file_and_another_one_in_the_next() {
+async fn a_phone_has_one_pseudonym_per_snapshot_file() {
     let world = people(3, "insert into suppression values ('+237671000001', 'reply', '2026-11-30Z')").await;
     world.account("a2").await;
     world.sql("insert into suppression values ('+33600000000', 'reply', '2026-11-30Z')").await;
@@ -146,7 +146,7 @@ async fn a_phone_has_one_stand_in_in_a_file_and_another_one_in_the_next() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_what_was_written_is_refused() {
+async fn a_damaged_snapshot_file_is_refused() {
     let world = people(2_500, "select 1").await;
     let file = String::from_utf8(exported(world.store(), &[]).await).unwrap();
     let lines: Vec<&str> = file.lines().collect();
@@ -193,7 +193,7 @@ fn run(folder: &Path, url: Option<&str>, args: &[&str], input: Option<&[u8]>) ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ci_plans_without_the_database() {
+async fn ci_plans_on_a_snapshot_without_the_database() {
     let mut world = people(40, "select 1").await;
     world.apply(&tree(3, NO_PACE, &[("slow", "priority: 50")])).await;
     world.settle().await;

@@ -61,14 +61,14 @@ async fn wait_for(waiting: i64, world: &World) {
 }
 
 #[tokio::test]
-async fn without_a_server_postgres_is_unavailable() {
+async fn a_missing_server_is_an_unavailable_error() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = Store::open(&format!("postgres://nobody@{free}/nothing"), 1).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { operation: "connect to the database", .. }), "{error:?}");
 }
 
 #[tokio::test]
-async fn when_its_connection_is_cut_postgres_is_unavailable() {
+async fn a_cut_connection_is_an_unavailable_error() {
     let world = world().await;
     let mut other = world.pool().begin().await.unwrap();
     sqlx::query("select from lane for update").execute(&mut *other).await.unwrap();
@@ -85,7 +85,7 @@ async fn when_its_connection_is_cut_postgres_is_unavailable() {
 }
 
 #[tokio::test]
-async fn whoever_writes_what_another_just_wrote_conflicts() {
+async fn a_concurrent_insert_is_a_conflict_error() {
     let mut world = world().await;
     let mut other = world.pool().begin().await.unwrap();
     sqlx::query(
@@ -104,7 +104,7 @@ async fn whoever_writes_what_another_just_wrote_conflicts() {
 }
 
 #[tokio::test]
-async fn whoever_loses_a_deadlock_may_try_again_at_once() {
+async fn a_deadlock_victim_gets_a_retryable_error() {
     let world = world().await;
     let [first, second] = PHONES;
     let add = "insert into suppression (phone, source, suppressed_at) values ($1, 'operator', '2026-11-30Z')";
@@ -131,7 +131,7 @@ async fn whoever_loses_a_deadlock_may_try_again_at_once() {
 }
 
 #[tokio::test]
-async fn whoever_waits_too_long_for_a_lock_times_out() {
+async fn a_long_lock_wait_is_a_timeout_error() {
     let world = world().await;
     let mut other = world.pool().begin().await.unwrap();
     sqlx::query("select from lane for update").execute(&mut *other).await.unwrap();
@@ -142,7 +142,7 @@ async fn whoever_waits_too_long_for_a_lock_times_out() {
 }
 
 #[tokio::test]
-async fn a_newer_schema_is_for_a_newer_program() {
+async fn a_newer_schema_is_a_schema_error() {
     let database = database().await;
     sqlx::query(
         "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
@@ -160,7 +160,7 @@ async fn a_newer_schema_is_for_a_newer_program() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_is_a_defect() {
+async fn an_impossible_row_is_an_invariant_error() {
     let mut world = world().await;
     world.sql("update account set timezone = 'Africa/Atlantis'").await;
     let error = claim(&world.store().clone(), &mut world).await.await.unwrap().unwrap_err();

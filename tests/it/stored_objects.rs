@@ -84,7 +84,7 @@ async fn stored(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_damaged_object_pauses_its_campaign_and_the_others_enroll_and_send() {
+async fn a_damaged_object_pauses_only_its_own_campaign() {
     for (damage, object, why) in DAMAGES {
         let mut world = damaged(damage).await;
         world.person(Person { account: "a2", ..Person::new("r3", "+237671000003") }).await;
@@ -139,7 +139,7 @@ fn without(yaml: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_commands_tell_what_is_frozen_and_fail_for_nothing_else() {
+async fn commands_report_frozen_objects_and_still_succeed() {
     for (damage, object, why) in DAMAGES {
         let world = damaged(damage).await;
         let url = world.url();
@@ -205,7 +205,7 @@ async fn the_commands_tell_what_is_frozen_and_fail_for_nothing_else() {
 }
 
 #[tokio::test]
-async fn accounts_whose_policy_cannot_be_read_wait_and_the_others_go_on() {
+async fn accounts_with_an_unreadable_policy_wait_while_others_send() {
     let mut world = world().await;
     let account = "---
 apiVersion: relance/v1
@@ -234,7 +234,7 @@ spec: {accounts: {names: [a1]}, limits: {messagesPerDay: 1}}
 }
 
 #[tokio::test]
-async fn campaigns_behind_one_that_cannot_be_read_keep_waiting() {
+async fn campaigns_queued_behind_an_unreadable_one_keep_waiting() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     world.account("a1").await;
     world.person(Person::new("r1", "+237671000001")).await;
@@ -252,7 +252,7 @@ async fn campaigns_behind_one_that_cannot_be_read_keep_waiting() {
 }
 
 #[tokio::test]
-async fn rows_of_kinds_and_names_that_nobody_knows_change_nothing() {
+async fn rows_of_unknown_kinds_and_names_change_nothing() {
     let mut world = world().await;
     world
         .sql(

@@ -37,7 +37,7 @@ async fn log(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn who_is_added_leaves_every_run_of_every_account_at_once() {
+async fn an_operator_suppression_exits_every_run_at_once() {
     let mut world = world().await;
     world.run_for(TimeDelta::hours(7)).await;
     let done = suppress(&world, &[PHONE, "+237699999999"], "a letter").await;
@@ -58,7 +58,7 @@ async fn who_is_added_leaves_every_run_of_every_account_at_once() {
 }
 
 #[tokio::test]
-async fn a_start_lifts_a_stop_until_an_operator_says_so_too() {
+async fn a_start_never_lifts_an_operator_suppression() {
     let world = world().await;
     world.store().reply(&[said(1, PHONE, "Stop !!")], world.now).await.unwrap();
     assert_eq!(rows(&world).await, [format!("{PHONE} reply Stop !!")]);
@@ -72,7 +72,7 @@ async fn a_start_lifts_a_stop_until_an_operator_says_so_too() {
 }
 
 #[tokio::test]
-async fn who_is_removed_is_taken_into_what_they_were_never_in_and_nothing_else() {
+async fn a_lifted_suppression_enrolls_into_new_runs_only() {
     let mut world = world().await;
     suppress(&world, &[PHONE], "a mistake").await;
     world.apply(&tree("  enrollment: continuous")).await;
@@ -94,7 +94,7 @@ async fn who_is_removed_is_taken_into_what_they_were_never_in_and_nothing_else()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_types_it() {
+async fn the_operator_commands_print_results_and_mistakes() {
     let world = still().await;
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("list.csv");

@@ -125,7 +125,7 @@ impl Drop for Folder {
 }
 
 #[test]
-fn the_tests_that_ship_pass() {
+fn all_shipped_campaign_tests_pass() {
     let folder = Folder::with(&[]);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = |name: &str| root.join(name).display().to_string();
@@ -138,7 +138,7 @@ fn the_tests_that_ship_pass() {
 }
 
 #[test]
-fn a_failure_says_where_what_and_why() {
+fn a_failed_campaign_test_reports_its_place_and_reason() {
     let folder = Folder::with(&[("tree.yaml", TREE), ("tests.yaml", FAILS)]);
     let (code, out, _) = folder.test(&["--dir", "."]);
     assert_eq!(code, Some(1));
@@ -158,7 +158,7 @@ fn a_failure_says_where_what_and_why() {
 }
 
 #[test]
-fn what_cannot_be_tested_is_not_called_passed() {
+fn an_untestable_tree_never_passes() {
     let folder = Folder::with(&[("tree.yaml", TREE)]);
     let (code, _, error) = folder.test(&["--dir", "."]);
     assert_eq!((code, error.as_str()), (Some(2), "error: there is no `CampaignTest` in `.`\n"));
@@ -173,7 +173,7 @@ fn what_cannot_be_tested_is_not_called_passed() {
 }
 
 #[test]
-fn a_test_orders_what_an_operator_can() {
+fn a_campaign_test_can_give_every_operator_override() {
     let folder = Folder::with(&[("tree.yaml", TREE), ("tests.yaml", &orders(&ORDERS))]);
     let (code, out, error) = folder.test(&["--dir", "."]);
     assert_eq!(code, Some(0), "{out}{error}");

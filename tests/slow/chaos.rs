@@ -289,7 +289,7 @@ async fn later(pool: &PgPool, store: &Store) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_daemons_under_fire_reconcile_one_at_a_time_send_nothing_twice_and_lose_nobody() {
+async fn three_killed_daemons_never_send_twice_or_lose_anyone() {
     let (seconds, seed) = (asked("RELANCE_CHAOS_SECONDS", 20), asked("RELANCE_CHAOS_SEED", 4));
     let home = folder();
     let private = Private::of(home.path());

@@ -65,7 +65,7 @@ fn broken(yaml: &str, unnamed: bool) -> String {
 }
 
 #[tokio::test]
-async fn from_any_tree_to_any_other_it_converges_and_nobody_is_lost() {
+async fn any_tree_converges_to_any_other_without_losing_anyone() {
     let mut db = database().await;
     for seed in 0..25 {
         let mut case = Case::begin(seed, db).await;

@@ -110,7 +110,7 @@ pub(crate) async fn finish(dir: &Path, url: Option<&str>, pool: &PgPool, people:
 }
 
 #[tokio::test]
-async fn a_daemon_killed_twenty_times_sends_nothing_twice_and_loses_nobody() {
+async fn a_daemon_killed_twenty_times_never_sends_twice_or_loses_anyone() {
     let (dir, db) = (folder(), database().await);
     db.store.set_clock("2026-11-30T12:00:00Z".parse().unwrap(), Speed(1.0)).await.unwrap();
     let url = db.url();
@@ -154,7 +154,7 @@ async fn a_daemon_killed_twenty_times_sends_nothing_twice_and_loses_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_killed_under_a_daemon_comes_back_with_everything_that_was_said() {
+async fn a_killed_database_recovers_everything_it_committed() {
     const DAYS: u16 = 6;
     const PEOPLE: usize = 150;
 

@@ -39,7 +39,7 @@ async fn goes_on(pool: &PgPool, daemon: &Daemon) {
 }
 
 #[tokio::test]
-async fn edits_take_effect_and_accidents_with_files_do_not() {
+async fn edits_take_effect_and_file_accidents_do_not() {
     let dir = folder();
     let (db, url) = flow(dir.path()).await;
     let manifests = dir.path().join("campaigns");
@@ -92,7 +92,7 @@ async fn edits_take_effect_and_accidents_with_files_do_not() {
 }
 
 #[tokio::test]
-async fn folders_that_are_swapped_by_their_links_are_followed() {
+async fn a_daemon_follows_folders_swapped_by_symlink() {
     let dir = folder();
     let (db, url) = flow(dir.path()).await;
     let at = |name: &str| dir.path().join(name);
@@ -128,7 +128,7 @@ async fn folders_that_are_swapped_by_their_links_are_followed() {
 }
 
 #[tokio::test]
-async fn two_daemons_share_the_work_and_nothing_leaves_twice() {
+async fn two_daemons_share_the_work_without_double_sends() {
     let dir = folder();
     let db = database().await;
     db.store.set_clock("2026-11-30T08:00:00Z".parse().unwrap(), Speed(1.0)).await.unwrap();
@@ -174,7 +174,7 @@ fn samples() -> TempDir {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_demo_sends_follows_an_edit_and_never_throws_real_data_away() {
+async fn the_demo_follows_edits_and_never_deletes_real_data() {
     let dir = samples();
     let private = Private::of(dir.path());
     let demo = Daemon::start(dir.path(), None, &["run", "--demo"]);

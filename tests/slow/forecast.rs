@@ -410,6 +410,6 @@ fn seeds() -> u64 {
 }
 
 #[tokio::test]
-async fn runs_end_on_the_day_that_was_foreseen() {
+async fn runs_end_on_the_forecast_day() {
     foresee(0..seeds()).await;
 }

@@ -22,7 +22,7 @@ fn caps() -> String {
 }
 
 #[tokio::test]
-async fn eight_processes_race_for_a_hundred_accounts_and_every_cap_is_met_to_the_message() {
+async fn eight_racing_processes_meet_every_cap_exactly() {
     let (dir, db) = (folder(), database().await);
     let monday: Timestamp = MONDAY.parse().unwrap();
     db.store.set_clock(monday, Speed(1.0)).await.unwrap();
@@ -69,7 +69,7 @@ async fn eight_processes_race_for_a_hundred_accounts_and_every_cap_is_met_to_the
 }
 
 #[tokio::test]
-async fn a_slow_answer_holds_up_its_lane_and_no_other() {
+async fn a_slow_answer_delays_only_its_own_lane() {
     let (dir, db) = (folder(), database().await);
     db.store.set_clock(MONDAY.parse().unwrap(), Speed(1.0)).await.unwrap();
     let url = db.url();

@@ -26,7 +26,7 @@ fn look(bytes: &[u8]) -> Checked {
 }
 
 #[test]
-fn bombs_and_depth_are_refused() {
+fn yaml_bombs_and_deep_nesting_are_refused() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..10 {
         let items = vec![format!("*a{}", level - 1); 10].join(", ");
@@ -55,7 +55,7 @@ fn large_files_are_refused_by_size() {
 }
 
 #[test]
-fn endless_problems_are_cut_short() {
+fn the_number_of_reported_problems_is_limited() {
     let documents = look("a: 1\n---\n".repeat(2_000).as_bytes());
     assert_eq!(documents.diagnostics.last().unwrap().code, Code::TooManyProblems);
     assert!(documents.diagnostics.len() < 1_010 && documents.unnamed);
@@ -67,7 +67,7 @@ fn endless_problems_are_cut_short() {
 }
 
 #[test]
-fn line_ends_marks_and_tabs() {
+fn line_endings_byte_order_marks_and_tabs_are_handled() {
     let plain = look(SAMPLE.as_bytes());
     assert_eq!(plain.diagnostics, []);
     let crlf = look(format!("\u{feff}{}", SAMPLE.replace('\n', "\r\n")).as_bytes());

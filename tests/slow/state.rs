@@ -43,7 +43,7 @@ fn with_attributes(yaml: &str, seed: u64) -> String {
 }
 
 #[tokio::test]
-async fn a_plan_on_an_exported_state_is_the_plan_on_its_database() {
+async fn a_plan_on_a_snapshot_equals_the_plan_on_its_database() {
     let copy = database().await;
     let mut db = database().await;
     let mut people = 0;

@@ -168,7 +168,7 @@ async fn storm(house: &mut House, posts: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn doubled_and_shuffled_they_come_to_the_same_as_in_order() {
+async fn duplicated_and_shuffled_statuses_give_the_same_result() {
     let count = asked(20_000);
     let people = count / 5 * 2;
     let all = updates(people, count);

@@ -217,7 +217,7 @@ async fn one_or(pool: &PgPool, query: &'static str) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::print_stdout, reason = "what a long run came to")]
-async fn killed_and_cut_off_at_any_instant_nothing_is_accepted_twice_and_receipts_tell_the_rest() {
+async fn kills_and_connection_cuts_never_cause_a_double_acceptance() {
     let rounds = rounds(12);
     let people = 40 + usize::try_from(rounds).unwrap() * 6;
     let mut storm = Storm::begin(people).await;

@@ -14,7 +14,7 @@ fn swaps() -> u32 {
 }
 
 #[tokio::test]
-async fn a_mounted_folder_is_followed_through_every_swap_and_survives_its_loss() {
+async fn a_daemon_follows_every_swap_of_a_mounted_folder() {
     let dir = folder();
     let (db, url) = people(dir.path()).await;
     // Not beside the log, whose growth is an event too.
@@ -70,7 +70,7 @@ async fn a_mounted_folder_is_followed_through_every_swap_and_survives_its_loss()
 }
 
 #[tokio::test]
-async fn editors_and_checkouts_may_write_as_they_like() {
+async fn a_daemon_follows_every_write_style_of_editors_and_checkouts() {
     let dir = folder();
     let (db, url) = people(dir.path()).await;
     // Not beside the log, whose growth is an event too.

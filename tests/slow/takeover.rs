@@ -55,7 +55,7 @@ impl Two {
 }
 
 #[tokio::test]
-async fn a_killed_daemon_is_followed_by_another_and_a_stopped_one_at_once() {
+async fn another_daemon_takes_over_after_a_kill_or_a_stop() {
     let mut two = Two::start().await;
     two.leader.kill();
     write(&two.folder(1), "Deux ");
@@ -78,7 +78,7 @@ async fn a_killed_daemon_is_followed_by_another_and_a_stopped_one_at_once() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_was_paused_for_longer_than_its_lease_wakes_up_to_watch() {
+async fn a_daemon_paused_beyond_its_lease_resumes_as_a_follower() {
     let mut two = Two::start().await;
     two.leader.signal(Signal::STOP);
     write(&two.folder(0), "Nul ");
@@ -98,7 +98,7 @@ async fn a_daemon_that_was_paused_for_longer_than_its_lease_wakes_up_to_watch() 
 }
 
 #[tokio::test]
-async fn a_daemon_paused_in_the_middle_of_a_plan_holds_nobody_up() {
+async fn a_daemon_paused_during_an_apply_blocks_no_other() {
     let two = Two::start().await;
     let mut hold = two.db.pool.begin().await.unwrap();
     sqlx::query("lock table revision in share mode").execute(&mut *hold).await.unwrap();

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_refused_as_documented() {
+    fn invalid_bodies_are_refused_with_the_documented_codes() {
         let with = |component: Value| json!({"type": "template", "template": {"name": "t", "language": {"code": "fr"}, "components": [component]}});
         let of = |kind: &str, parameter: Value| with(json!({"type": kind, "parameters": [parameter]}));
         let button = |kind: &str, parameter: Value| {

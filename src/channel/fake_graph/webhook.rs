@@ -284,14 +284,14 @@ mod tests {
     use super::{Update, ascii, envelope, signature};
 
     #[test]
-    fn others_compute_the_same_signature() {
+    fn a_fake_graph_signature_matches_openssl() {
         // printf '{"a":1}' | openssl dgst -sha256 -hmac app
         let expected = "sha256=814634749e1ce1a2cf7adbd84cc0eaefbe20da82ee4138d59f067f1947eaeb73";
         assert_eq!(signature("app", br#"{"a":1}"#), expected);
     }
 
     #[test]
-    fn what_is_escaped_means_the_same() {
+    fn ascii_escaping_keeps_the_json_value() {
         let value = json!({"text": "Désinscrire 🛑 \"stop\" إيقاف"});
         let text = ascii(&value.to_string());
         assert!(text.is_ascii() && text.contains("\\u00e9") && text.contains("\\ud83d\\uded1"), "{text}");
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn updates_of_a_number_share_a_change() {
+    fn updates_of_one_number_are_grouped_in_one_change() {
         let update = |number: &str, list, contact: Option<Value>| Update {
             field: "messages",
             number: number.to_owned(),

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn who_says_how_long_to_wait_has_not_taken_it() {
+    fn a_retry_after_header_means_the_message_was_not_accepted() {
         let wait = |status| outcome(&spec("{}"), &Reply::new(status, &[("retry-after", "90")], ""), asked(false));
         let throttled = Reaction::Throttle { after: Some(chrono::TimeDelta::seconds(90)) };
         for status in [429, 503] {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_not_let_in_by_a_name_of_their_own_concerns_no_other() {
+    fn an_access_error_of_one_sender_pauses_only_its_account() {
         let asks = |status, by_sender| match outcome(&spec("{}"), &Reply::new(status, &[], ""), asked(by_sender)) {
             Outcome::Refused(refusal) => refusal.reaction,
             other => panic!("{other:?}"),
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_says_what_the_status_does_not() {
+    fn an_error_rule_overrides_the_status_code() {
         let meanings = [
             ("slow", Reaction::Throttle { after: Some(chrono::TimeDelta::seconds(90)) }),
             ("retry", Reaction::Retry { after: Some(chrono::TimeDelta::seconds(90)) }),
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_rule_that_applies_counts() {
+    fn the_first_matching_error_rule_wins() {
         let rules = spec(
             r#"{"errors": [{"status": 400, "match": "/a", "equals": 1, "means": "suppress"},
                            {"match": "/a", "means": "undeliverable"}, {"status": 500, "means": "retry"}]}"#,
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_of_success_is_believed_only_with_a_value_of_success() {
+    fn a_success_status_requires_a_success_value() {
         let strict = spec(r#"{"success": {"pointer": "/m/0/status", "values": ["0", "7"]}, "messageId": "/m/0/id"}"#);
         let description = |status, body: &str| outcome(&strict, &Reply::new(status, &[], body), asked(false));
         let accepted = Outcome::accepted("A");
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_left_is_unknown() {
+    fn a_request_cut_after_sending_has_an_unknown_outcome() {
         let cut = || "cut".to_owned();
         let retry = Outcome::refused("cut", Reaction::Retry { after: None });
         assert_eq!(silence(Silence::NotSent(cut())), retry);

@@ -94,7 +94,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn words_for_one_for_many_and_for_what_was_folded() {
+    fn a_notification_names_one_account_counts_many_and_marks_folding() {
         let many = notice();
         assert_eq!(text(&many), "winter paused for 100 accounts: the subscription of its account is over");
         let one = Notification { accounts: 1, events: 12, folded: 12, ..notice() };
@@ -121,7 +121,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_programs_get() {
+    fn the_webhook_body_of_a_notification_keeps_its_shape() {
         let body: serde_json::Value = serde_json::from_str(&webhook(&notice())).unwrap();
         insta::assert_json_snapshot!(body);
     }

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_become_rarer_and_end_after_a_day() {
+    fn retries_back_off_and_end_after_a_day() {
         let pauses = pauses(&[]);
         let seconds: Vec<i64> = pauses.iter().map(TimeDelta::num_seconds).collect();
         assert_eq!(seconds[..10], [10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600]);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_goes_out_before_the_wait_is_over_and_the_day_of_trying_begins_there() {
+    fn a_requested_wait_delays_the_retries_and_their_deadline() {
         for hours in [1, 5, 20, 24] {
             let wait = TimeDelta::hours(hours);
             let pauses = pauses(&[wait]);

@@ -19,7 +19,7 @@ mod tests {
     use super::signature;
 
     #[test]
-    fn others_compute_the_same() {
+    fn a_notification_signature_matches_openssl() {
         // printf '1700000000.{"a":1}' | openssl dgst -sha256 -hmac whsec
         assert_eq!(
             signature("whsec", 1_700_000_000, r#"{"a":1}"#),

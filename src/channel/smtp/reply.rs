@@ -94,7 +94,7 @@ mod tests {
     const SHARED: Attempt = Attempt { has_own_sender: false, number: 1 };
 
     #[test]
-    fn only_a_text_on_its_way_may_have_arrived() {
+    fn only_a_timeout_in_the_text_stage_is_unknown() {
         for stage in STAGES {
             let lost = Failure::timeout(stage);
             assert_eq!(lost.is_of_connection(), stage != Stage::Text, "{stage:?}");
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_beyond_ascii_concern_only_whose_they_are() {
+    fn a_non_ascii_address_affects_only_its_owner() {
         let asks = |stage, has_own_sender| {
             let attempt = Attempt { has_own_sender, ..SHARED };
             match Failure::not_ascii(stage).outcome(attempt, "é@example.com") {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn no_error_names_a_person() {
+    fn mail_errors_contain_no_address() {
         let failure =
             Failure { stage: Stage::Recipient, why: Why::Code(550), text: "<a@b.example>: unknown".to_owned() };
         let Outcome::Refused(refusal) = failure.outcome(SHARED, "a@b.example") else { panic!() };

@@ -46,13 +46,13 @@ mod tests {
     const SIGNATURE: &str = "sha256=69603e854c1acfa5616808b4b7cafd2281b605777e436df50f7ca7bc5297f6a6";
 
     #[test]
-    fn others_sign_the_same_bytes() {
+    fn a_known_webhook_signature_is_accepted() {
         assert!(is_signed("app secret", SIGNATURE, BODY));
         assert!(is_signed("app secret", &SIGNATURE.to_uppercase().replace("SHA256", "sha256"), BODY));
     }
 
     #[test]
-    fn whatever_differs_is_refused() {
+    fn a_changed_secret_signature_or_body_is_refused() {
         for (secret, signature, body) in [
             ("another secret", SIGNATURE, BODY),
             ("app secret", SIGNATURE, "{\"a\":\"é\"}".as_bytes()),
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_compared_as_a_whole() {
+    fn a_verify_token_must_match_exactly() {
         assert!(is_same("token", "token"));
         for other in ["", "toke", "token ", "Token"] {
             assert!(!is_same(other, "token"), "{other}");

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_too_odd_to_be_read() {
+    fn a_malformed_answer_is_unclear_and_a_long_text_is_cut() {
         for body in
             ["[]", "null", "{\"error\": 1}", "{\"error\": {\"code\": \"131026\"}}", "{\"messages\": {}}", "\u{0}"]
         {

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn every_attempt_has_a_reaction() {
+    fn every_error_code_has_a_reaction_at_any_attempt() {
         for attempts in [0, 1, u16::MAX] {
             for code in CODES {
                 drop(format!("{:?}", reaction(code, attempts)));

@@ -114,7 +114,7 @@ mod tests {
     use crate::core::domain::Period;
 
     #[test]
-    fn periods_as_people_say_them() {
+    fn periods_are_spelled_out_for_people() {
         let spelled = ["0s", "90s", "90m", "6h", "24h", "7d"].map(|text| spell(Period::parse(text).unwrap()));
         assert_eq!(spelled, ["at once", "90 s", "90 min", "6 h", "24 h", "7 days"]);
     }

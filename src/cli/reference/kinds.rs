@@ -102,7 +102,7 @@ mod tests {
     use super::split;
 
     #[test]
-    fn a_default_is_taken_out_of_the_sentence() {
+    fn a_default_value_is_split_from_its_description() {
         let check = |text, rest: &str, default| assert_eq!(split(text), (rest.to_owned(), default));
         check("The version; `v1` when left out.", "The version.", "`v1`");
         check("`active` when left out.", "", "`active`");

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_are_as_long_as_their_numbers() {
+    fn bar_length_is_proportional_to_its_number() {
         assert_eq!(bar(100, 100, 10), "██████████");
         assert_eq!(bar(55, 100, 10), "█████▌");
         assert_eq!(bar(1, 1_000_000, 10), "▏");
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_a_day_or_a_week() {
+    fn a_chart_has_one_row_per_day_or_week() {
         insta::assert_snapshot!(per_day(&days(5), 16, false), @"
         DAY             MESSAGES
         Mon 2026-11-30         0

@@ -99,7 +99,7 @@ mod tests {
     use super::escaped;
 
     #[test]
-    fn xml_can_hold_whatever_people_write() {
+    fn xml_escaping_handles_any_text() {
         assert_eq!(escaped("<a & \"b\">\n\u{1b}[2J\u{0}ç"), "&lt;a &amp; &quot;b&quot;&gt;\n\u{fffd}[2J\u{fffd}ç");
     }
 }

@@ -91,7 +91,7 @@ mod tests {
     use super::matches;
 
     #[test]
-    fn a_pattern_is_a_name_or_has_stars() {
+    fn a_test_pattern_matches_names_and_wildcards() {
         for (pattern, name, is) in [
             ("paid", "paid", true),
             ("paid", "paid-people", false),

@@ -145,7 +145,7 @@ mod tests {
     use crate::core::domain::{Consent, Stated};
 
     #[test]
-    fn yes_and_no_are_understood_as_tools_and_people_write_them() {
+    fn common_spellings_of_yes_and_no_are_recognized() {
         for text in ["opted_in", "Opted-In", "OUI", "yes", "TRUE", "1", "Sí", "sim", "ja", "نعم", " subscribed ", "1.0"]
         {
             assert_eq!(answer(text), Some(Stated::Value(Consent::OptedIn)), "{text}");
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_no_answer() {
+    fn an_unreadable_consent_is_no_answer() {
         for text in ["perhaps", "2", "pending", "none", "✗", "?", "oui/non", "opted", "2026-11-30", "yes but no"] {
             assert_eq!(answer(text), None, "{text}");
         }

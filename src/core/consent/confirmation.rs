@@ -30,7 +30,7 @@ mod tests {
     use crate::core::domain::Language;
 
     #[test]
-    fn it_is_in_the_language_of_the_person_or_in_english_and_says_how_to_undo_it() {
+    fn a_confirmation_uses_the_language_of_the_person_or_english() {
         let text_in = |tag: &str| confirmation(&Language::parse(tag).unwrap());
         assert!(text_in("pt-BR").starts_with("Você"));
         assert!(text_in("fr").starts_with("Vous"));

@@ -125,14 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn some_more() {
+    fn stop_and_start_terms_of_more_languages_are_recognized() {
         all(&["стоп", "СТОП", "afmelden", "İPTAL", "sitisha", "退订"], Reply::Stop);
         all(&["הסר", "הסירו אותי!", "עצור", "leave me alone", "No me escriban más"], Reply::Stop);
         all(&["старт", "hervatten", "anza"], Reply::Start);
     }
 
     #[test]
-    fn thanks_please_numbers_and_emoji_change_no_stop() {
+    fn polite_additions_numbers_and_emoji_do_not_hide_a_stop() {
         all(&["stop merci", "STOP!!!1", "stop1", "Stop svp", "please stop", "Stop 🛑", "stop stop stopp"], Reply::Stop);
         all(
             &["UNSUB please", "Bonjour, arrêtez svp, merci", "no thanks, stop", "stop.merci", "توقف من فضلك"],
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_labels_of_opt_out_buttons_are_stops() {
+    fn opt_out_button_labels_count_as_stop() {
         all(&["Stop promotions", "Arrêter les promotions", "Detener promociones", "Parar promoções"], Reply::Stop);
         all(
             &["إيقاف العروض الترويجية", "Unsubscribe from Promos", "Unsubscribe from All", "STOP_PROMOTIONS"],
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_sentences_with_such_a_word_stay_ordinary() {
+    fn ordinary_sentences_with_a_stop_term_stay_ordinary() {
         all(&["I'll stop by tomorrow", "Where is the bus stop?", "I work non-stop", "the end"], Reply::Other);
         all(&["je veux arrêter de fumer", "l'arrêt de bus", "ne t'arrête pas", "je veux plus d'infos"], Reply::Other);
         all(
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_languages_read_differently_never_starts_anything() {
+    fn an_ambiguous_term_never_counts_as_start() {
         // `acha` is Hindi for "all right" and Swahili for "leave it".
         all(&["acha", "Acha!"], Reply::Stop);
         // The first word means `begin!` and `never`; the others may answer anything.
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_is_written_as_it_is_compared_and_once() {
+    fn every_listed_term_is_folded_and_unique() {
         let mut seen = BTreeMap::new();
         for word in STOP.iter().chain(&START).flat_map(|words| words.iter()) {
             let folded = clauses(word).concat().join(" ");
@@ -210,7 +210,7 @@ mod tests {
     /// an operator a look, but each holds up a person: one in fifty is what a reader bears. Words for STOP themselves
     /// leave nothing to judge: all count, and no ordinary sentence is one.
     #[test]
-    fn requests_for_silence_are_told_from_ordinary_replies_with_few_errors() {
+    fn opt_out_requests_and_ordinary_replies_are_separated_with_few_errors() {
         let mut counts = BTreeMap::<(&str, Reply), usize>::new();
         let mut wrong = String::new();
         for line in REPLIES.lines().filter(|line| !line.starts_with('#')) {

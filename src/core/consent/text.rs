@@ -90,7 +90,7 @@ mod tests {
     use super::clauses;
 
     #[test]
-    fn a_message_is_read_as_words_by_clause() {
+    fn a_message_is_split_into_clauses_of_folded_terms() {
         for (text, words) in [
             ("S.T.O.P.", "stop"),
             ("s t o p it", "stop it"),

@@ -41,7 +41,7 @@ mod tests {
     use super::{is_one_off, is_slip};
 
     #[test]
-    fn one_letter_is_a_typo_and_two_are_another_word() {
+    fn a_one_letter_difference_is_a_typo() {
         for typo in ["stpo", "sto", "stopp", "stup", "xstop", "tstop", "tsop", "top", "stop1"] {
             assert!(is_one_off(typo, "stop"), "{typo}");
         }

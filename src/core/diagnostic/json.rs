@@ -61,7 +61,7 @@ mod tests {
     use crate::core::diagnostic::{Code, Diagnostic, Lines, Span};
 
     #[test]
-    fn the_contract() {
+    fn the_json_report_follows_its_contract() {
         let place = Lines::new("a.yaml", b"kind: X\n").place(Span::new(6, 7), "/kind");
         let found = [Diagnostic::new(Code::UnknownKind, place, "no kind `X`")];
         let json = serde_json::to_string(&report(&found, 1, 0)).unwrap();

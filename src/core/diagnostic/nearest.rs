@@ -30,7 +30,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn finds_misspellings_and_nothing_else() {
+    fn only_a_misspelling_gets_a_suggestion() {
         let words = ["name", "referrerName", "day", "daysTotal", "optOutHint"];
         for (word, near) in [
             ("nmae", Some("name")),

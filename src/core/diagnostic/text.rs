@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_shown_as_such() {
+    fn invalid_utf8_bytes_are_shown_as_replacement_characters() {
         assert_snapshot!(show(b"a: \xff\xfe\x1b[2J b\n", Span::new(3, 4)), @r"
         error[RL0204]: unknown key `ville�[31m`
          --> campaigns/é.yaml:1:4
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_counts() {
+    fn the_summary_counts_files_and_manifests() {
         assert_eq!(summary(&[], 1, 9), "1 file, 9 manifests: no problem found");
     }
 }

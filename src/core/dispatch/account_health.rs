@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_counts_from_twenty_on_and_what_is_old_is_left_out() {
+    fn rates_need_twenty_messages_and_ignore_old_ones() {
         let (start, usual) = (at("2026-12-01T08:00:00Z"), Safety::default());
         let failed = |send_stats: SendStats, n: u32| (0..n).fold(send_stats, |send_stats, _| send_stats.failed(start));
         let few = failed(SendStats::default().handed(19, start, &usual), 19);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn people_who_have_enough_are_told_of_and_then_stop_it_as_the_manifests_say() {
+    fn opt_out_rates_warn_and_restrict_as_the_manifests_configure() {
         let (start, usual) = (at("2026-12-01T08:00:00Z"), Safety::default());
         let of =
             |handed, n: u32| (0..n).fold(SendStats::default().handed(handed, start, &usual), |t, _| t.opted_out(start));
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_becomes_of_a_message_counts_in_the_half_in_which_it_was_handed_over() {
+    fn a_result_counts_in_the_half_window_of_its_send() {
         let (start, usual) = (at("2026-12-01T08:00:00Z"), Safety::default());
         let hour = |n| start + HOUR(n);
         let send_stats = SendStats::default().handed(30, start, &usual).handed(10, hour(13), &usual);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn stops_become_longer_until_one_is_long_ago() {
+    fn restrictions_double_until_a_quiet_period() {
         let (mut now, mut last, mut hours) = (at("2026-12-01T08:00:00Z"), None, Vec::new());
         for _ in 0..7 {
             let stop = HealthRestriction::for_failures(last, now);
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_that_is_too_fast_waits_longer_each_time_in_a_row() {
+    fn repeated_throttling_doubles_the_wait() {
         let (mut now, mut last, mut seconds) = (at("2026-12-01T08:00:00Z"), None, Vec::new());
         for _ in 0..11 {
             let stop = slow_down(last, None, now);

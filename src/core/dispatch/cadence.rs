@@ -88,7 +88,7 @@ mod tests {
     use crate::core::domain::{Period, Timestamp, Zone};
 
     #[test]
-    fn the_hour_stays_unless_it_has_passed() {
+    fn the_next_day_keeps_its_hour_unless_it_has_passed() {
         let cadence = Cadence { waits: vec![Period::hours(6), Period::hours(24), Period::hours(48)] };
         let at = |text: &str| -> Timestamp { text.parse().unwrap() };
         let (noon, utc) = (at("2026-12-01T12:00:00Z"), Zone::utc());

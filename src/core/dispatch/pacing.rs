@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn even_jittered_and_off() {
+    fn pacing_is_even_jittered_or_off() {
         let even = Pacing { every: Period::minutes(2), jitter: Period::ZERO, waves: vec![] };
         assert_eq!(gaps(&even, 3), [120, 120, 120]);
         let off = Pacing { every: Period::ZERO, ..even.clone() };
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn waves_follow_each_other_and_begin_again() {
+    fn waves_repeat_in_their_order() {
         let wave = |messages, every, pause| Wave {
             messages,
             every: Period::seconds(every),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_is_what_comes_of_single_messages() {
+    fn a_stretch_equals_pacing_message_by_message() {
         let start: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
         let wave = |messages, every, pause| Wave {
             messages,
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_waves_than_the_lane_remembers_start_over() {
+    fn a_lane_restarts_its_waves_when_its_wave_was_removed() {
         let waves = Pacing {
             every: Period::ZERO,
             jitter: Period::ZERO,

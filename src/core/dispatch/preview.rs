@@ -69,7 +69,7 @@ mod tests {
     use crate::core::domain::{Language, Zone};
 
     #[test]
-    fn a_fallback_says_why() {
+    fn a_language_fallback_states_its_reason() {
         let zone = Zone::utc();
         let tag = |tag: &str| Language::parse(tag).unwrap();
         let reason = |by, own: Option<&str>, accounts: Option<&str>| {

@@ -69,7 +69,7 @@ mod tests {
     use super::{Callback, InstallationId};
 
     #[test]
-    fn each_installation_knows_its_own() {
+    fn each_installation_recognizes_its_own_message_ids() {
         let (ours, theirs) = (InstallationId::parse("5f0c33a1").unwrap(), InstallationId::parse("00000000").unwrap());
         let old: Callback = "relance.3.1.4711.2".parse().unwrap();
         let new = Callback::new(Some(&ours), old.key);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_taken_for_one() {
+    fn malformed_message_ids_are_refused() {
         for text in [
             "relance",
             "relance.5f0c33a1",

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_either_case_and_refuses_strangers() {
+    fn country_codes_ignore_case_and_unknown_codes_are_refused() {
         assert_eq!(Country::parse("cm").unwrap().as_str(), "CM");
         for bad in ["", "XX", "CMR", "Cameroun", "é"] {
             assert!(Country::parse(bad).is_err(), "{bad}");

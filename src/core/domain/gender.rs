@@ -42,7 +42,7 @@ mod tests {
     use super::Gender;
 
     #[test]
-    fn folds_spellings() {
+    fn gender_spellings_are_folded() {
         assert_eq!(Gender::parse("Féminin"), Ok(Gender::Female));
         assert_eq!(Gender::parse(" HOMME "), Ok(Gender::Male));
         assert!(Gender::parse("robot").is_err());

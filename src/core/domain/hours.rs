@@ -51,7 +51,7 @@ mod tests {
     use super::{Weekday, Window, Windows};
 
     #[test]
-    fn days_in_a_row_are_drawn_together() {
+    fn consecutive_weekdays_are_shown_as_a_range() {
         use Weekday::{Fri, Mon, Sat, Sun, Thu, Tue, Wed};
         let window = |days: &[Weekday], from: &str, to: &str| Window {
             days: days.to_vec(),

@@ -90,7 +90,7 @@ mod tests {
     use super::{AccountId, CampaignId, MessageKey, NotAMessage, ReferralId, TargetKey};
 
     #[test]
-    fn providers_tell_keys_back() {
+    fn a_message_key_survives_a_round_trip_as_text() {
         let target = TargetKey { account: AccountId(3), campaign: CampaignId(1), referral: ReferralId(4_711) };
         let key = MessageKey { target, day: 2 };
         assert_eq!(key.to_string(), "relance.3.1.4711.2");

@@ -59,7 +59,7 @@ mod tests {
     use super::Language;
 
     #[test]
-    fn canonical_case_and_primary_subtag() {
+    fn language_tags_have_canonical_case_and_a_primary_subtag() {
         let tag = Language::parse("PT-br").unwrap();
         assert_eq!((tag.as_str(), tag.primary()), ("pt-BR", "pt"));
         for bad in ["", "fr_CH", "french language", "1", "é"] {

@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn opens_and_closes_on_the_minute_in_the_zone() {
+    fn a_window_opens_and_closes_on_the_local_minute() {
         let day = windows("08:00", "20:00", &Weekday::ALL);
         let douala = Zone::parse("Africa/Douala").unwrap();
         let open = |now| day.opening(&douala, at(now));
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_in_a_gap_is_shifted_and_no_days_means_never() {
+    fn a_window_in_a_clock_gap_is_shifted() {
         let paris = Zone::parse("Europe/Paris").unwrap();
         let night = windows("02:10", "02:50", &Weekday::ALL);
         // 2027-03-28: 02:00 becomes 03:00 in Paris.
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn days_follow_the_zone() {
+    fn calendar_days_follow_the_time_zone() {
         let kiritimati = Zone::parse("Pacific/Kiritimati").unwrap();
         let noon = at("2026-12-01T12:00:00Z");
         assert_eq!(kiritimati.date(noon).to_string(), "2026-12-02");
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_absolute_or_need_a_zone() {
+    fn a_moment_without_an_offset_is_local_time() {
         let douala = Zone::parse("Africa/Douala").unwrap();
         let instant = |text| Moment::parse(text).unwrap().at(&douala);
         assert_eq!(instant("2026-12-01T08:00:00+02:00"), at("2026-12-01T06:00:00Z"));

@@ -59,7 +59,7 @@ mod tests {
     use super::Name;
 
     #[test]
-    fn accepts_labels_and_refuses_the_rest() {
+    fn manifest_names_must_be_valid_labels() {
         for good in ["a", "7", "default", "week-1", &"x".repeat(63)] {
             assert!(Name::parse(good).is_ok(), "{good}");
         }

@@ -108,7 +108,7 @@ mod tests {
     use super::Period;
 
     #[test]
-    fn reads_and_writes_the_largest_exact_unit() {
+    fn a_period_is_shown_in_its_largest_exact_unit() {
         for (text, seconds, shown) in
             [("90s", 90, "90s"), ("120s", 120, "2m"), ("24h", 86_400, "1d"), ("7d", 604_800, "7d"), ("0s", 0, "0s")]
         {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_has_no_unit_sign_or_end() {
+    fn malformed_periods_are_refused() {
         for bad in ["", "5", "m", "-1m", "1.5h", "2 m", "1h30m", "5é", "99999999999999999999d", "11000d"] {
             assert!(Period::parse(bad).is_err(), "{bad}");
         }

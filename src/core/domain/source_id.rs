@@ -52,7 +52,7 @@ mod tests {
     use crate::core::domain::Name;
 
     #[test]
-    fn names_tell_sources_apart_and_repositories_those_without() {
+    fn sources_differ_by_name_or_else_by_repository() {
         let named = |name: &str| SourceId::named(Name::parse(name).unwrap());
         let at = |place: &str| SourceId::unnamed(Some(place.to_owned()));
         assert!(named("a").differs(&named("b")) && !named("a").differs(&named("a")));

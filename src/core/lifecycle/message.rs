@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_may_have_left_is_sent_again() {
+    fn only_a_queued_message_can_be_claimed() {
         for state in State::ALL.into_iter().filter(|state| *state != State::Queued) {
             assert!(step(state, Event::Claimed).is_err(), "{state}");
         }
@@ -183,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn receipts_come_to_the_same_in_any_order(
+        fn the_order_of_receipts_does_not_change_the_state(
             (meant, received) in receipts(),
             state in proptest::sample::select(vec![State::Sending, State::Sent, State::Uncertain]),
         ) {

@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_lets_as_many_run_as_it_says() {
+    fn a_queue_runs_at_most_its_parallelism() {
         let both = peers(&[(C, Phase::Active), (B, Phase::Scheduled), (A, Phase::Draft)]);
         assert_eq!(queue(1).behind(A, &both).unwrap(), waits("b", Phase::Scheduled));
         assert_eq!(queue(2).behind(A, &both).unwrap(), waits("b", Phase::Scheduled));
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_queue_that_cannot_be_used_still_holds_its_campaigns_back() {
+    fn an_unreadable_queue_still_blocks_its_campaigns() {
         let all = peers(&[(C, Phase::Active), (B, Phase::Scheduled), (A, Phase::Scheduled)]);
         let readable = stored_queue(json!({"campaigns": ["c", "b"], "zeal": true}));
         assert_eq!(readable.behind(B, &all).unwrap(), waits("c", Phase::Active));
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_one_frees_as_many_as_may_run() {
+    fn a_finished_run_frees_as_many_as_its_queue_allows() {
         let freed =
             |parallelism, all: &[(CampaignId, Phase)]| queue(parallelism).freed_by(C, &peers(all)).collect::<Vec<_>>();
         let both = [(B, Phase::Scheduled), (A, Phase::Scheduled)];
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_holds_until_it_is_over_or_was_never_there() {
+    fn a_parent_blocks_until_it_ends_or_has_no_run() {
         let order = queue(3);
         assert_eq!(order.behind(E, &peers(&[(C, Phase::Paused)])).unwrap(), waits("c", Phase::Paused));
         assert_eq!(order.behind(E, &peers(&[(A, Phase::Active), (C, Phase::Cancelled)])), None);
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_run_makes_way_unless_both_may_run() {
+    fn a_default_run_pauses_while_a_filtered_run_is_active() {
         let active = peers(&[(B, Phase::Active)]);
         let usual = AccountPolicy::default();
         assert_eq!(order("").preempted(D, &active, &usual).unwrap(), makes_way(false));
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_looked_at_after_those_they_depend_on() {
+    fn runs_are_evaluated_after_their_dependencies() {
         let order = queue(1);
         let mut ids = [A, B, C, D, E];
         ids.sort_by_key(|id| order.rank(*id));

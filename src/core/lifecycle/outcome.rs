@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_found_out_settles_what_was_uncertain_and_nothing_else() {
+    fn an_operator_finding_resolves_only_uncertain_messages() {
         for (finding, after, give_back) in [(Finding::Sent, State::Sent, false), (Finding::Failed, State::Failed, true)]
         {
             let settlement = resolve(finding);
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_say_can_be_kept() {
+    fn a_provider_error_text_is_sanitized_and_shortened() {
         let long = format!("no\0 such \u{1b}[2J number {}", "é".repeat(2_000));
         let Outcome::Unknown { error } = (Outcome::Unknown { error: long }).presentable() else { panic!() };
         assert!(error.starts_with("no such [2J number é") && error.chars().count() == 1_000, "{error}");
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_left_never_comes_back() {
+    fn an_unknown_outcome_is_never_retried() {
         for attempts in 1..5 {
             for last in [false, true] {
                 let standing = Standing { attempts, failed_days: 1, last };

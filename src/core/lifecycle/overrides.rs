@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_the_run_counts_else_what_stops_more() {
+    fn a_run_override_wins_before_the_strictest_other_override() {
         let (account, campaign) = (Scope::Account(ACCOUNT), Scope::Campaign(CAMPAIGN));
         assert_eq!(counts(&[]), None);
         for action in Action::ALL {
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_override_ends_by_itself_and_the_next_one_counts() {
+    fn an_expired_override_yields_to_the_next_one() {
         let for_a_time = |scope, action, minutes| Override { until: Some(at(minutes)), ..order(scope, action) };
         let all = standing([
             for_a_time(RUN, Action::Start, 5),
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_that_make_no_sense_are_refused() {
+    fn invalid_overrides_are_refused_with_a_reason() {
         let fault = |order: Override| order.fault(at(0)).unwrap_or("fine");
         assert_eq!(fault(order(RUN, Action::Cancel)), "fine");
         assert_eq!(fault(order(Scope::Account(ACCOUNT), Action::Pause)), "fine");
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_known_by_its_id_and_not_by_its_words() {
+    fn an_override_is_identified_by_its_id_alone() {
         let ended = Override { until: Some(at(0)), ..order(RUN, Action::Pause) };
         let alike = Override { scope: Scope::Account(ACCOUNT), ..ended.clone() };
         let all = standing([ended, Override { until: None, ..alike }]);

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_template_the_last_word_counts_in_its_language_or_in_all() {
+    fn the_newest_template_restriction_wins_per_language() {
         let french = Template { name: "welcome".to_owned(), language: "fr".to_owned() };
         let is_stopped = |all: Vec<Restriction>, channel: &str| {
             Restrictions { all, ..Restrictions::default() }.of_templates(channel, [&french].into_iter()).is_some()
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_sender_its_number_and_what_that_belongs_to() {
+    fn a_restriction_affects_senders_by_number_and_business() {
         let number = |id: &str| ("wa".to_owned(), id.to_owned());
         let known = |digits: &str, business: &str| Known {
             digits: Some(digits.to_owned()),

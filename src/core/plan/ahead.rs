@@ -123,7 +123,7 @@ mod tests {
     use crate::core::plan::forecast::Endless;
 
     #[test]
-    fn an_end_moves_by_days_or_comes_and_goes() {
+    fn an_end_is_moved_if_its_day_or_existence_changes() {
         let at = |text: &str| Finish::At(text.parse().unwrap());
         let monday = at("2026-11-30T08:00:00Z");
         assert!(!is_moved(monday, at("2026-11-30T23:00:00Z")));

@@ -36,7 +36,7 @@ mod tests {
     use crate::core::manifest::{SourceFile, Sources};
 
     #[test]
-    fn filters_and_labels_ask_for_attributes() {
+    fn filters_and_labels_request_their_attributes() {
         let tree = "apiVersion: relance/v1
 kind: Sequence
 metadata: {name: s}

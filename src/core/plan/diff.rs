@@ -237,13 +237,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_do_is_an_empty_plan() {
+    fn equal_states_give_an_empty_plan() {
         let same = objects(&[(Kind::Campaign, "a", json!({"state": "active"}))]);
         assert!(plan(&same, &same, &BTreeMap::new()).is_empty());
     }
 
     #[test]
-    fn changes_name_their_fields_and_the_destructive_come_first() {
+    fn a_plan_names_changed_fields_and_lists_destructive_changes_first() {
         let before = objects(&[
             (Kind::Campaign, "gone", json!({"state": "active"})),
             (Kind::Campaign, "edited", json!({"state": "active", "limits": {"targets": null}, "priority": 1})),

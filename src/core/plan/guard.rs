@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_may_go_but_not_a_third_and_never_all_for_want_of_files() {
+    fn the_guard_refuses_mass_cancellations_and_empty_trees() {
         let live = [("a", 2), ("b", 10), ("c", 30)].map(|(name, n)| (Name::parse(name).unwrap(), n)).into();
         let of = |names: &[&str]| Plan { changes: names.iter().map(|name| cancel(name)).collect(), ..Plan::default() };
         assert_eq!(guard(&of(&[]), 0, &live), Ok(()));

@@ -61,7 +61,7 @@ mod tests {
     use crate::core::plan::{Kind, Objects, plan};
 
     #[test]
-    fn what_was_saved_reads_as_it_was_shown() {
+    fn a_stored_plan_reads_as_it_was_shown() {
         let name = |text: &str| Name::parse(text).unwrap();
         let before: Objects = [
             ((Kind::Campaign, name("a")), json!({"state": "active"})),

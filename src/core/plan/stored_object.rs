@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_cannot_be_read_says_why_and_spares_the_others() {
+    fn an_unreadable_object_states_its_reason_and_affects_no_other() {
         assert_eq!(why(FORMAT, &queue()), None);
         let reasons = [
             (FORMAT + 1, queue()),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_this_version_does_not_know_may_be_a_limit() {
+    fn an_unknown_field_with_a_value_makes_an_object_unreadable() {
         let with = |key: &str, value: Value| {
             let mut body = queue();
             body[key] = value;

@@ -183,7 +183,7 @@ mod tests {
     use super::{ProblemKind, check};
 
     #[test]
-    fn checking_needs_no_person_and_points_at_the_place() {
+    fn a_template_check_needs_no_person_and_locates_problems() {
         let found = |source: &str| {
             let problems = check(source).problems;
             problems.into_iter().map(|p| (p.kind, p.range.map(|r| source[r].to_owned()))).collect::<Vec<_>>()

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_undefined_or_endless_is_an_error() {
+    fn undefined_variables_and_endless_loops_are_errors() {
         for bad in [
             "{{ nmae }}",
             "{{ attributes.town }}",
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_undefined_is_named_with_its_place() {
+    fn an_undefined_variable_is_named_with_its_place() {
         let attributes = BTreeMap::new();
         for (source, wanted) in [
             ("ç {{ attributes.town }}", "attributes.town"),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_that_are_asked_for() {
+    fn a_template_lists_the_attributes_it_uses() {
         let template =
             Template::compile("{{ name }} {{ attributes.b }}{% if attributes.a %}{{ attributes.b }}{% endif %}");
         let mut names: Vec<String> = template.unwrap().attributes().collect();
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn hints_follow_the_language() {
+    fn opt_out_hints_follow_the_language() {
         let hint = |tag: &str| opt_out_hint(&Language::parse(tag).unwrap());
         assert!(hint("fr-CM").starts_with("Répondez"));
         assert_eq!(hint("ff"), "Reply STOP to opt out.");

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_gets_out_of_its_place() {
+    fn inserted_values_never_change_the_request_structure() {
         let body = render(r#"{"a": {{ text }}, "b": {{ list }}, "c": {{ "x" ~ text }}}"#, Escape::Json, NASTY).unwrap();
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body, json!({"a": NASTY, "b": [NASTY], "c": format!("x{NASTY}")}));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_undefined_or_endless_is_an_error() {
+    fn undefined_variables_and_endless_loops_are_errors() {
         for escape in [Escape::Json, Escape::Percent] {
             assert_eq!(render("{{ txt }}", escape, "").unwrap_err(), "a value at `txt` is not defined");
             assert!(render("{% for a in range(9999) %}{{ range(9999) }}{% endfor %}", escape, "").is_err());
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_it_asks_for() {
+    fn a_request_template_lists_the_variables_it_uses() {
         let template =
             RequestTemplate::compile("{% for one in media %}{{ one.url }}{% endfor %}", Escape::Json).unwrap();
         assert!(template.uses("media") && !template.uses("text") && !template.uses("one"));

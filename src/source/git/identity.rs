@@ -37,7 +37,7 @@ mod tests {
     use super::identity;
 
     #[test]
-    fn one_repository_is_one_whatever_the_way_to_it() {
+    fn every_url_of_a_repository_gives_one_identity() {
         let of = |url: &str, paths: &[&str]| identity(url, &paths.iter().map(PathBuf::from).collect::<Vec<_>>());
         for url in [
             "https://example.com/team/campaigns.git",

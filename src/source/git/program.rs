@@ -171,7 +171,7 @@ mod tests {
     use super::{Repository, git, git_output, output};
 
     #[tokio::test]
-    async fn what_takes_too_long_is_killed_with_what_it_started() {
+    async fn a_timed_out_command_is_killed_with_its_children() {
         // The test starts two processes; this write end closes with the last of them.
         let (mut reader, writer) = std::io::pipe().unwrap();
         let mut command = Command::new("sh");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_ends_in_time_is_heard() {
+    async fn a_finished_command_returns_its_output() {
         let mut command = git(Repository::Around(Path::new(".")));
         command.arg("--version");
         let output = output(command, Duration::from_mins(1)).await.unwrap().unwrap();

@@ -302,7 +302,7 @@ mod tests {
     use super::{Remote, pick};
 
     #[test]
-    fn a_branch_goes_before_a_tag_and_a_tag_stands_for_its_commit() {
+    fn a_branch_wins_over_a_tag_and_tags_resolve_to_commits() {
         let listed = "1\trefs/heads/x/main\n2\trefs/tags/main\n3\trefs/tags/main^{}\n";
         assert_eq!(pick(listed, "main"), Some("3"));
         assert_eq!(pick(listed, "x/main"), Some("1"));
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_and_tokens_are_never_said() {
+    fn repository_urls_are_shown_without_secrets() {
         let shown = |url: &str| Remote::new(url.to_owned(), None, vec![], Path::new("copies")).shown();
         assert_eq!(shown("https://ana:s3cr@t@example.com/a.git"), "https://example.com/a.git");
         assert_eq!(shown("https://token@example.com:8443/a@b.git"), "https://example.com:8443/a@b.git");

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn another_order_number_type_name_or_count_is_refused() {
+    fn a_statement_with_mismatched_columns_is_refused() {
         assert!(!reads(ARRAYS, "as u (phone, account_id, day)"), "names in another order");
         assert!(!reads(ARRAYS, "as u (account_id, phone, days)"), "another name");
         assert!(!reads(ARRAYS, "as u (account_id, phone)"), "a name is missing");

@@ -150,7 +150,7 @@ mod tests {
     use crate::store::MIGRATOR;
 
     #[test]
-    fn every_table_is_copied_or_left_out_and_every_number_goes_on() {
+    fn every_table_is_copied_or_left_out_and_sequences_continue() {
         for step in MIGRATOR.iter() {
             let made = step.sql.as_str().split("create table ").skip(1);
             for (table, body) in made.filter_map(|text| text.split_once(" (")) {

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_and_numbers() {
+    fn plot_labels_and_numbers_are_formatted() {
         assert_eq!([1, 10, 11, 30, 90, 120].map(every), [1, 1, 2, 7, 14, 14]);
         assert_eq!([0.0, 12.34, 99.96].map(place), ["0", "12.3", "100"]);
         assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);

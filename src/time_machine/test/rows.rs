@@ -93,7 +93,7 @@ mod tests {
     use crate::store::query::Standing;
 
     #[test]
-    fn tests_may_say_what_there_is() {
+    fn test_vocabulary_matches_the_stored_states() {
         assert_eq!(words::MESSAGE_STATES, State::ALL.map(State::as_str));
         assert_eq!(words::TARGET_STATES, Standing::ALL.map(Standing::as_str));
         assert_eq!(words::EXIT_REASONS, Exit::ALL.map(Exit::as_str));

@@ -100,7 +100,7 @@ fn core_imports_upwards_only() {
 }
 
 #[test]
-fn no_circle_of_files_crosses_folders() {
+fn no_import_cycle_crosses_folders() {
     let imports = imports();
     let mut crossing = Vec::new();
     for circle in imports.circles() {

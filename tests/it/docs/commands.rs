@@ -50,7 +50,7 @@ mod tests {
     use super::{lines, misuse};
 
     #[test]
-    fn lines_are_read_as_a_shell_reads_them() {
+    fn command_lines_are_split_like_a_shell_splits_them() {
         assert_eq!(lines("# said\na \\\n  b # why\n\nc\n"), ["a    b # why", "c"]);
         let fine = |line| misuse(line, &Cli::command()).is_none();
         for line in [

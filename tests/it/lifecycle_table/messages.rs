@@ -176,7 +176,7 @@ async fn ends_of_targets(cells: &mut Cells, table: &mut Table) {
 }
 
 #[tokio::test]
-async fn messages_move_as_the_machine_says() {
+async fn stored_messages_follow_the_state_machine() {
     let mut cells = Cells::claimed(7 * 23, 0).await;
     let mut table = Table::titled(State::ALL.into_iter().map(State::as_str));
     outcomes(&mut cells, &mut table).await;
@@ -207,7 +207,7 @@ async fn messages_move_as_the_machine_says() {
 }
 
 #[tokio::test]
-async fn a_retry_of_a_row_that_another_row_replaces_is_closed() {
+async fn a_retry_is_closed_when_a_duplicate_replaces_its_row() {
     let mut world = World::at("2026-11-30T08:00:00Z").await;
     world.account("a1").await;
     for (id, phone) in [("r1", "+237671000001"), ("r2", "+237671000002")] {

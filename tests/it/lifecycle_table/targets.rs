@@ -279,7 +279,7 @@ fn events() -> Vec<Event> {
 }
 
 #[tokio::test]
-async fn targets_move_as_the_machine_says() {
+async fn stored_targets_follow_the_state_machine() {
     let mut cells = Cells::claimed(100, 40).await;
     let mut table = Table::titled(STATES.into_iter());
     outcomes(&mut cells, &mut table).await;

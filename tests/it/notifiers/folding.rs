@@ -93,7 +93,7 @@ async fn folded_events_are_told_when_their_time_is_over() {
 
 /// Batches that come after the notice went out are told too, every account of them.
 #[tokio::test]
-async fn a_pause_in_many_batches_is_told_of_every_account() {
+async fn notifications_count_every_account_of_a_batched_pause() {
     let (mut team, receiver) = (Team::new().await, Receiver::start());
     let url = team.secret("url", &receiver.url());
     team.apply("active", &notifier("ops", "webhook", &url, ", events: [run-paused]")).await;

@@ -50,7 +50,7 @@ fn ask(stream: &mut TcpStream) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_does_not_say_what_they_want_is_not_waited_for() {
+async fn a_connection_without_a_request_is_closed() {
     let house = house(Limits { head: SOON, ..Limits::default() }).await;
     assert_eq!(rest(begun(&house, "")), "");
     assert_eq!(rest(begun(&house, "GET /healthz HTTP/1.1\r\nHost: rel")), "");
@@ -63,7 +63,7 @@ async fn whoever_does_not_say_what_they_want_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_takes_so_long_and_no_longer() {
+async fn a_slow_request_times_out() {
     let house = house(Limits { request: SOON, ..Limits::default() }).await;
     let head = format!(
         "POST /webhooks/wa HTTP/1.1\r\nHost: relance\r\nX-Hub-Signature-256: {}\r\nContent-Length: 100\r\n\r\n{{",
@@ -76,7 +76,7 @@ async fn a_request_takes_so_long_and_no_longer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_lasts_so_long_and_no_longer() {
+async fn a_connection_closes_after_its_maximum_lifetime() {
     let house = house(Limits { life: SOON, head: Duration::from_hours(1), ..Limits::default() }).await;
     let mut kept = begun(&house, "");
     ask(&mut kept);
@@ -85,7 +85,7 @@ async fn a_connection_lasts_so_long_and_no_longer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_comes_when_it_is_full_waits_for_a_place() {
+async fn a_connection_above_the_limit_waits_for_a_free_slot() {
     let house = house(Limits { connections: 1, ..Limits::default() }).await;
     let mut first = begun(&house, "");
     ask(&mut first);

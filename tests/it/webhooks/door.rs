@@ -41,7 +41,7 @@ async fn everything(pool: &PgPool) -> String {
 }
 
 #[tokio::test]
-async fn a_daemon_lets_the_provider_in_and_nobody_else() {
+async fn a_daemon_accepts_webhooks_only_from_the_provider() {
     let (dir, db) = (folder(), database().await);
     let url = db.url();
     import(dir.path(), Some(&url), 1, 1);
@@ -125,7 +125,7 @@ async fn a_daemon_lets_the_provider_in_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_is_refused_again_is_counted_when_the_daemon_stops() {
+async fn repeated_refusals_are_logged_with_a_count_at_shutdown() {
     let (dir, db) = (folder(), database().await);
     fs::create_dir(dir.path().join("campaigns")).unwrap();
     fs::write(dir.path().join("campaigns/tree.yaml"), tree(2, NO_PACE, &[("c", ALWAYS)])).unwrap();
@@ -145,7 +145,7 @@ async fn what_is_refused_again_is_counted_when_the_daemon_stops() {
 }
 
 #[tokio::test]
-async fn a_role_that_listens_needs_an_address() {
+async fn the_serve_role_requires_a_listen_address() {
     let dir = folder();
     let output = relancectl(dir.path(), None, &["run", "--roles", "serve"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
@@ -154,7 +154,7 @@ async fn a_role_that_listens_needs_an_address() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_postgres_a_process_lives_is_not_ready_and_has_the_provider_come_again() {
+async fn a_server_without_postgres_is_unready_and_answers_503() {
     let dir = folder();
     let mut world = World::at(MONDAY).await;
     world.apply(&(tree(2, NO_PACE, &[("c", ALWAYS)]) + &channel(&dir))).await;

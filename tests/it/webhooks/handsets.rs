@@ -66,7 +66,7 @@ async fn holds(house: &House) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_before_the_first_message_is_heard_by_every_spelling_of_the_handset() {
+async fn a_stop_before_the_first_message_matches_every_phone_spelling() {
     let mut house = unwritten(&SPELLED).await;
     for (number, (phone, reported)) in SPELLED.iter().enumerate() {
         house.tell("messages", &said(&format!("in.{number}"), reported, "STOP", MONDAY)).await;
@@ -78,7 +78,7 @@ async fn a_stop_before_the_first_message_is_heard_by_every_spelling_of_the_hands
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_said_stop_before_their_import_is_never_written_to() {
+async fn a_stop_before_the_import_prevents_every_message() {
     let mut house = unwritten(&[]).await;
     for (number, (_, reported)) in SPELLED.iter().enumerate() {
         house.tell("messages", &said(&format!("in.{number}"), reported, "STOP", MONDAY)).await;
@@ -91,7 +91,7 @@ async fn whoever_said_stop_before_their_import_is_never_written_to() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_alias_never_beats_the_phone_that_the_digits_spell_and_names_several_phones() {
+async fn an_alias_adds_phones_and_never_replaces_the_spelled_one() {
     let mut house = house().await;
     house.at("2026-11-30T10:00:00Z").await;
     // Both numbers are one handset, as the provider once said.
@@ -109,7 +109,7 @@ async fn an_alias_never_beats_the_phone_that_the_digits_spell_and_names_several_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_answer_to_a_send_tells_who_says_stop_before_any_receipt() {
+async fn a_send_response_links_provider_ids_to_the_phone() {
     let mut house = unwritten(&[(PAUL, "")]).await;
     house.world.run_for(TimeDelta::hours(1)).await;
     house.world.now += TimeDelta::days(1);
@@ -132,7 +132,7 @@ async fn the_answer_to_a_send_tells_who_says_stop_before_any_receipt() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_that_came_before_the_provider_named_the_handset_is_heard_when_it_does() {
+async fn an_early_stop_applies_once_a_receipt_names_the_handset() {
     let mut house = house().await;
     house.tell("messages", &said("in.1", "237671000099", "STOP", MONDAY)).await;
     assert_eq!(suppressed(&house).await, ["+237671000099"]);
@@ -144,7 +144,7 @@ async fn a_stop_that_came_before_the_provider_named_the_handset_is_heard_when_it
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_receipt_teaches_the_user_id_by_which_alone_a_person_says_stop() {
+async fn a_receipt_links_a_user_id_to_the_phone() {
     for contact in [true, false] {
         let mut house = house().await;
         let name = house.world.one::<String>("select provider_id from message where referral_id = 1").await;
@@ -171,7 +171,7 @@ async fn a_receipt_teaches_the_user_id_by_which_alone_a_person_says_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_name_that_everybody_has_stops_nobody_else() {
+async fn an_alias_shared_by_many_people_stops_nobody_else() {
     let mut house = house().await;
     house.at("2026-11-30T10:00:00Z").await;
     for name in ["1", "237671009999"] {
@@ -186,7 +186,7 @@ async fn a_name_that_everybody_has_stops_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_by_a_user_id_that_nobody_told_holds_those_whom_it_may_mean() {
+async fn a_stop_from_an_unknown_user_id_sends_candidates_to_review() {
     let mut house = house().await;
     house.world.person(Person::new("r4", "+237671000077")).await;
     house.world.sql(&format!("update referral set country = 'BR' where phone = '{}'", BIA.0)).await;
@@ -204,7 +204,7 @@ async fn a_stop_by_a_user_id_that_nobody_told_holds_those_whom_it_may_mean() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_user_id_is_the_same_person() {
+async fn a_changed_user_id_keeps_the_same_person() {
     let mut house = house().await;
     house.world.sql(&format!("insert into alias values ('CM.full', '{PAUL}')")).await;
     let change = json!({"type": "user_changed_user_id", "previous_user_id": "CM.full", "user_id": "CM.new"});
@@ -216,7 +216,7 @@ async fn a_new_user_id_is_the_same_person() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_person_with_a_new_number_is_held_and_their_stop_reaches_the_old_one() {
+async fn a_changed_number_goes_to_review_and_its_stop_covers_both() {
     let mut house = house().await;
     let change = system("in.1", &PAUL[1..], &json!({"type": "user_changed_number", "wa_id": "237671000044"}));
     house.tell("messages", &change).await;
@@ -235,7 +235,7 @@ async fn a_person_with_a_new_number_is_held_and_their_stop_reaches_the_old_one()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_from_a_new_number_leaves_the_old_one_to_whoever_has_it_now() {
+async fn a_start_from_a_new_number_never_lifts_the_old_one() {
     let mut house = house().await;
     let change = system("in.1", &PAUL[1..], &json!({"type": "user_changed_number", "wa_id": "237671000044"}));
     house.tell("messages", &change).await;
@@ -250,7 +250,7 @@ async fn a_start_from_a_new_number_leaves_the_old_one_to_whoever_has_it_now() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_held_person_with_a_new_number_gets_no_further_day() {
+async fn a_person_under_review_for_a_new_number_receives_nothing() {
     let mut house = house().await;
     let change = system("in.1", &PAUL[1..], &json!({"type": "user_changed_number", "wa_id": "237671000044"}));
     house.tell("messages", &change).await;
@@ -262,7 +262,7 @@ async fn a_held_person_with_a_new_number_gets_no_further_day() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_said_stop_and_takes_a_new_number_is_not_written_to_there() {
+async fn a_stop_carries_over_to_a_changed_number() {
     let mut house = house().await;
     house.tell("messages", &said("in.1", &PAUL[1..], "STOP", MONDAY)).await;
     let change = json!({"type": "user_changed_number", "wa_id": "237671000044"});
@@ -273,7 +273,7 @@ async fn whoever_said_stop_and_takes_a_new_number_is_not_written_to_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_that_may_be_of_several_people_holds_them_all_and_nobody_else() {
+async fn an_ambiguous_stop_sends_every_candidate_to_review() {
     // Guinea, Togo and Abidjan: plans that changed in ways that nobody can tell from the digits.
     let people = [
         ("+224622123456", "22462123456"),
@@ -298,7 +298,7 @@ async fn a_stop_that_may_be_of_several_people_holds_them_all_and_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_number_that_was_written_is_dialled_and_recorded() {
+async fn the_phone_as_written_is_dialled_and_recorded() {
     let mut world = World::at(MONDAY).await;
     world.account("a1").await;
     world.person(Person::new("r1", "+541123456789")).await;

@@ -25,7 +25,7 @@ impl House {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_template_that_is_refused_after_the_message_was_taken_is_tried_again_when_it_is_approved() {
+async fn a_template_refused_by_receipt_is_retried_after_approval() {
     let mut house = house().await;
     house.people().await;
     for names in house.names().await {
@@ -42,7 +42,7 @@ async fn a_template_that_is_refused_after_the_message_was_taken_is_tried_again_w
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fault_is_erased_when_its_run_goes_on_and_does_not_come_back_with_the_next() {
+async fn a_run_fault_is_cleared_when_the_run_resumes() {
     let mut house = house().await;
     for n in 1..=2 {
         house.world.channel.fail(&format!("+23767100000{n}"), &[Fault::Asks(Reaction::PauseRun)]);
@@ -64,7 +64,7 @@ async fn a_fault_is_erased_when_its_run_goes_on_and_does_not_come_back_with_the_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_has_one_run_go_on_has_not_looked_at_the_template_of_all() {
+async fn a_run_resume_never_lifts_a_template_restriction() {
     let mut house = house().await;
     house.template(1, "PAUSED", Some("fr")).await;
     let one = house.resume(Scope::Run(AccountId(1), CampaignId(1))).await;
@@ -83,7 +83,7 @@ async fn whoever_has_one_run_go_on_has_not_looked_at_the_template_of_all() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_told_of_a_number_concerns_those_who_send_by_it() {
+async fn a_number_update_wakes_only_accounts_that_send_by_it() {
     let mut house = house().await;
     house.hear_of("waba", "901", "237600000901").await;
     house.hear_of("waba", "100", "237600000100").await;
@@ -100,7 +100,7 @@ async fn what_is_told_of_a_number_concerns_those_who_send_by_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lane_that_a_halted_channel_put_to_sleep_is_woken_with_it() {
+async fn a_channel_resume_wakes_its_sleeping_lanes() {
     let mut house = house().await;
     house.people().await;
     // A claim met the halt, and nobody has looked at the runs since.
@@ -116,7 +116,7 @@ async fn a_lane_that_a_halted_channel_put_to_sleep_is_woken_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_resumes_a_channel_waits_for_whoever_moves_runs_on() {
+async fn a_channel_resume_waits_for_a_concurrent_run_update() {
     let mut house = house().await;
     house
         .world

@@ -64,7 +64,7 @@ pub(super) async fn call(house: &mut House, account: i32, referral: i64, id: &st
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_by_webhook_suppresses_at_once_and_a_start_undoes_it_once() {
+async fn a_webhook_stop_suppresses_at_once_and_a_start_lifts_it() {
     let mut house = house().await;
     let stop = said("in.1", "237671000001", "Arrêtez !", "2026-11-30T08:59:00Z");
     house.tell("messages", &stop).await;
@@ -84,7 +84,7 @@ async fn a_stop_by_webhook_suppresses_at_once_and_a_start_undoes_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_words_the_one_that_was_written_last_holds_in_whatever_order_they_come() {
+async fn the_newest_stop_or_start_wins_in_any_order_of_arrival() {
     let mut house = house().await;
     house.at("2026-11-30T10:00:00Z").await;
     house.tell("messages", &said("in.2", "237671000001", "START", "2026-11-30T09:05:00Z")).await;
@@ -104,7 +104,7 @@ async fn of_two_words_the_one_that_was_written_last_holds_in_whatever_order_they
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_switch_of_the_provider_means_the_words() {
+async fn the_provider_opt_out_switch_acts_like_stop_and_start() {
     let mut house = house().await;
     let turned = |value: &str, at: &str| {
         json!({"user_preferences": [{"wa_id": "237671000001", "category": "marketing_messages", "value": value,
@@ -122,7 +122,7 @@ async fn the_switch_of_the_provider_means_the_words() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_switch_turned_back_undoes_what_it_suppressed_and_nobody_elses_word() {
+async fn the_provider_switch_lifts_only_its_own_suppression() {
     let mut house = house().await;
     house.at("2026-11-30T10:00:00Z").await;
     let resume = |at: &str| {
@@ -157,7 +157,7 @@ async fn the_switch_turned_back_undoes_what_it_suppressed_and_nobody_elses_word(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_shows_no_phone_is_known_by_what_they_answer() {
+async fn a_reply_without_a_phone_is_matched_by_the_answered_message() {
     let mut house = house().await;
     let answer = |id: &str, context: Option<&str>, text: &str| {
         let mut message = json!({"id": id, "from_user_id": "CM.42", "type": "button", "timestamp": seconds(MONDAY),
@@ -195,7 +195,7 @@ async fn whoever_shows_no_phone_is_known_by_what_they_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn numbers_that_the_provider_writes_otherwise_are_learnt_from_what_we_sent() {
+async fn provider_phone_spellings_are_learned_from_receipts() {
     let mut house = house().await;
     call(&mut house, 1, 2, "wamid.2", BIA.1).await;
     house.tell("messages", &said("in.1", BIA.1, "sair", "2026-11-30T08:59:00Z")).await;
@@ -205,7 +205,7 @@ async fn numbers_that_the_provider_writes_otherwise_are_learnt_from_what_we_sent
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_wrote_within_a_day_may_be_answered() {
+async fn an_inbound_message_opens_a_reply_window_of_one_day() {
     let mut house = house().await;
     let (paul, bia) = (Phone::trusted(PAUL.to_owned()), Phone::trusted(BIA.0.to_owned()));
     let people = [(AccountId(1), &bia), (AccountId(1), &paul), (AccountId(2), &paul)];
@@ -247,7 +247,7 @@ async fn a_stop_in_an_edited_message_suppresses_and_is_confirmed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_said_in_a_group_or_taken_back_opens_no_window_and_gets_no_answer() {
+async fn group_and_revoked_messages_open_no_window_and_get_no_answer() {
     let mut house = house().await;
     house.at("2026-11-30T10:00:00Z").await;
     let group = |id: &str, text: &str| {
@@ -275,7 +275,7 @@ async fn what_is_said_in_a_group_or_taken_back_opens_no_window_and_gets_no_answe
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_of_somebody_whom_nobody_knows_is_heard() {
+async fn a_stop_from_an_unknown_phone_is_suppressed() {
     let mut house = house().await;
     let mut stop = said("in.1", "237671009999", "STOP", "2026-11-30T08:59:00Z");
     stop["metadata"]["phone_number_id"] = json!("100");
@@ -297,7 +297,7 @@ const TOLD: &str =
     "+237671000001 Vous ne recevrez plus de messages de notre part. Écrivez START si vous changez d'avis.";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_says_stop_is_told_once_that_it_was_heard() {
+async fn a_stop_is_confirmed_exactly_once() {
     let mut house = house().await;
     house.at("2026-11-30T10:00:00Z").await;
     let stop = |id: &str, minute: u32| said(id, "237671000001", "STOP", &format!("2026-11-30T09:{minute:02}:00Z"));
@@ -326,7 +326,7 @@ async fn whoever_says_stop_is_told_once_that_it_was_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_may_be_written_to_again_or_was_forgotten_is_not_told_that_they_were_heard() {
+async fn a_lifted_or_erased_stop_is_never_confirmed() {
     let mut house = house().await;
     house.at("2026-11-30T10:00:00Z").await;
     let word = |text: &str, minute: u32| {
@@ -354,7 +354,7 @@ async fn whoever_may_be_written_to_again_or_was_forgotten_is_not_told_that_they_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_is_told_twice_whatever_breaks_and_nobody_after_a_day() {
+async fn a_confirmation_is_never_sent_twice_or_after_a_day() {
     let mut house = house().await;
     house.at("2026-11-30T10:00:00Z").await;
     let stop = |id: &str| said(id, "237671000001", "STOP", "2026-11-30T09:01:00Z");
@@ -389,7 +389,7 @@ async fn nobody_is_told_twice_whatever_breaks_and_nobody_after_a_day() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_confirmation_is_a_free_text_from_the_number_they_wrote_to() {
+async fn a_confirmation_is_free_text_from_the_number_that_got_the_stop() {
     let mut house = house().await;
     house.at("2026-11-30T09:02:00Z").await;
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

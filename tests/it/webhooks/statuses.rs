@@ -29,7 +29,7 @@ async fn message(house: &House, id: i64) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_is_found_by_what_we_call_it_or_by_what_the_provider_does() {
+async fn a_status_is_matched_by_our_key_or_the_provider_id() {
     let mut house = ten().await;
     assert_eq!(message(&house, 10).await, "uncertain no answer");
     // What the provider calls it was never told beside what we call it.
@@ -50,7 +50,7 @@ async fn a_message_is_found_by_what_we_call_it_or_by_what_the_provider_does() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_several_installations_on_one_account_each_hears_of_its_own() {
+async fn each_installation_processes_only_its_own_statuses() {
     let mut house = ten().await;
     let store = house.world.store();
     let (ours, again) = tokio::join!(store.installation_id(), store.installation_id());
@@ -80,7 +80,7 @@ async fn of_several_installations_on_one_account_each_hears_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broken_update_takes_no_other_with_it_and_is_told_of() {
+async fn a_broken_update_is_recorded_and_blocks_no_other() {
     let mut house = ten().await;
     let mut value = status("wamid.1", Some("relance.2.1.1.1"), "delivered", "2026-11-29T08:05:00Z");
     value["statuses"].as_array_mut().unwrap().splice(0..0, [json!({"status": "read"}), json!(7), Value::Null]);
@@ -93,7 +93,7 @@ async fn a_broken_update_takes_no_other_with_it_and_is_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_processed_holds_up_no_other_is_tried_again_and_kept() {
+async fn an_unprocessable_webhook_is_retried_and_kept_and_blocks_no_other() {
     let mut house = ten().await;
     house
         .world
@@ -136,7 +136,7 @@ async fn what_cannot_be_processed_holds_up_no_other_is_tried_again_and_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn old_posts_are_removed_after_a_week() {
+async fn processed_webhooks_are_deleted_after_a_week() {
     let mut house = ten().await;
     house.tell("messages", &status("wamid.1", Some("relance.2.1.1.1"), "read", "2026-11-29T08:05:00Z")).await;
     let value = json!({"event": "PAUSED", "message_template_name": "welcome", "message_template_language": "fr"});

@@ -138,7 +138,7 @@ pub(super) const TEMPLATE: [&str; 2] = ["c a1 template-error", "c a2 template-er
 pub(super) const NONE: [&str; 0] = [];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_template_that_is_paused_pauses_who_uses_it_until_it_is_approved_again() {
+async fn a_paused_template_pauses_its_runs_until_approval() {
     let mut house = house().await;
     for (stop, lift) in [("PAUSED", "APPROVED"), ("DISABLED", "REINSTATED"), ("REJECTED", "UNPAUSED")] {
         let minute = house.world.count("inbound").await;
@@ -164,7 +164,7 @@ async fn a_template_that_is_paused_pauses_who_uses_it_until_it_is_approved_again
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_template_what_happened_last_counts_however_it_is_told() {
+async fn the_newest_template_update_wins_in_any_order_of_arrival() {
     let mut house = house().await;
     house.template(5, "APPROVED", Some("fr")).await;
     house.template(3, "PAUSED", Some("fr")).await;
@@ -198,7 +198,7 @@ async fn of_a_template_what_happened_last_counts_however_it_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_template_that_was_refused_is_tried_again_when_it_is_approved_and_no_other_fault_is() {
+async fn a_template_approval_clears_only_the_faults_of_that_template() {
     let mut house = house().await;
     for (n, account) in [(1, "a1"), (2, "a2")] {
         let phone = format!("+23767100000{n}");
@@ -226,7 +226,7 @@ const ALL: [&str; 4] =
     ["c a1 channel-unhealthy", "c a2 channel-unhealthy", "d a1 channel-unhealthy", "d a2 channel-unhealthy"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_number_that_is_flagged_stops_those_who_send_by_it_until_it_is_not() {
+async fn a_flagged_number_pauses_its_accounts_until_it_is_unflagged() {
     let mut house = house().await;
     // Nobody knows yet whose number that is.
     house.number(1, "FLAGGED", "+237 600 000 901").await;
@@ -254,7 +254,7 @@ async fn a_number_that_is_flagged_stops_those_who_send_by_it_until_it_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_account_that_is_disabled_or_restricted_stops_its_numbers_until_it_is_not() {
+async fn a_restricted_business_account_pauses_its_numbers_until_reinstated() {
     let mut house = house().await;
     let ban = |state: &str| json!({"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": state}});
     house.business(1, &ban("DISABLE")).await;
@@ -287,7 +287,7 @@ async fn an_account_that_is_disabled_or_restricted_stops_its_numbers_until_it_is
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_has_looked_lifts_all_that_stops_a_channel_and_the_log_says_who() {
+async fn an_operator_resume_lifts_all_channel_restrictions_and_is_logged() {
     let mut house = house().await;
     house.template(1, "PAUSED", Some("fr")).await;
     house.business(1, &json!({"event": "ACCOUNT_DELETED"})).await;
@@ -315,7 +315,7 @@ async fn whoever_has_looked_lifts_all_that_stops_a_channel_and_the_log_says_who(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_channel_that_is_made_anew_is_tried_anew() {
+async fn a_changed_channel_manifest_lifts_its_restriction() {
     let mut house = house().await;
     let halt = r#"insert into channel_halt values ('wa', '{"code": "refused", "text": "190: no token"}', '2026-11-30T08:00Z', '2026-12-01Z', 1)"#;
     house.world.sql(halt).await;
@@ -336,7 +336,7 @@ async fn a_channel_that_is_made_anew_is_tried_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_wrong_with_a_number_that_many_share_stops_the_channel_whenever_it_is_told() {
+async fn a_late_failure_of_a_shared_number_pauses_the_channel() {
     let mut house = house().await;
     house.people().await;
     let names = house.names().await;

@@ -46,7 +46,7 @@ async fn people_who_wrote_get_the_text_and_others_the_template() {
 }
 
 #[tokio::test]
-async fn headers_buttons_and_uploads_go_as_documented() {
+async fn template_headers_buttons_and_uploads_follow_the_documented_format() {
     let mut meta = Meta::new().await;
     meta.writes(&phone(2));
     let mut all = message(1);

@@ -108,7 +108,7 @@ fn exports_are_simulated_and_compared_with_a_commit_and_a_directory() {
 }
 
 #[test]
-fn what_is_missing_is_said_before_anything_is_started() {
+fn missing_inputs_are_reported_before_anything_starts() {
     let files = tree("{}", &[campaign("welcome", "")]);
     let dir = folder(&[("campaigns/tree.yaml", &files)]);
     for (args, said) in [

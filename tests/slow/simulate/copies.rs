@@ -78,7 +78,7 @@ async fn lived_in() -> TestDatabase {
 }
 
 #[tokio::test]
-async fn a_copy_has_everything_but_texts_and_numbers_go_on() {
+async fn a_copy_has_all_rows_without_texts_and_continues_sequences() {
     let (original, copy) = (lived_in().await, database().await);
     let (source, schema) = Store::look_at(&original.url(), 1).await.unwrap();
     assert_eq!(schema, Schema::Present);
@@ -116,7 +116,7 @@ async fn only_a_database_of_this_version_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_simulation_goes_on_from_a_database_and_leaves_it_as_it_is() {
+async fn a_simulation_starts_from_a_database_without_changing_it() {
     let original = lived_in().await;
     let now = FROM.parse::<relance::core::domain::Timestamp>().unwrap() + chrono::TimeDelta::days(2);
     original.store.set_clock(now, Speed(0.0)).await.unwrap();

@@ -118,7 +118,7 @@ async fn difference(before: &str, after: &str) -> Difference {
 }
 
 #[tokio::test]
-async fn the_same_seed_gives_the_same_report_and_another_one_another() {
+async fn the_same_seed_gives_the_same_report_and_others_differ() {
     let rates = Rates { failure: 0.05, paid: 0.1, stop: 0.05 };
     let json = async |seed| {
         let settings = Settings { seed, ..settings(10, rates) };
@@ -130,7 +130,7 @@ async fn the_same_seed_gives_the_same_report_and_another_one_another() {
 }
 
 #[tokio::test]
-async fn a_report_tells_what_the_tables_hold() {
+async fn report_figures_match_the_tables() {
     let rates = Rates { failure: 0.05, paid: 0.15, stop: 0.1 };
     let (database, report) = played(&welcome(), &settings(10, rates)).await;
     let totals = &report.totals;
@@ -168,13 +168,13 @@ async fn a_report_tells_what_the_tables_hold() {
 }
 
 #[tokio::test]
-async fn what_scripts_read() {
+async fn the_json_report_of_a_simulation_keeps_its_shape() {
     let (_database, report) = played(&welcome(), &settings(5, Rates { paid: 0.1, ..Rates::default() })).await;
     insta::assert_json_snapshot!(report);
 }
 
 #[tokio::test]
-async fn nobody_is_left_out_without_a_reason() {
+async fn every_unreached_person_has_a_reason() {
     let filtered = |name, spec: &str| campaign(name, spec);
     let (_database, report) = played(
         &tree(
@@ -200,7 +200,7 @@ async fn nobody_is_left_out_without_a_reason() {
 }
 
 #[tokio::test]
-async fn who_waits_or_left_before_the_first_message_is_told_apart() {
+async fn a_report_separates_waiting_people_from_early_exits() {
     let (_database, report) = played(
         &tree(SLOWLY, &[campaign("welcome", "  limits: {messagesPerDay: 1}")]),
         &settings(2, Rates { failure: 1.0, ..Rates::default() }),
@@ -218,7 +218,7 @@ async fn who_waits_or_left_before_the_first_message_is_told_apart() {
 }
 
 #[tokio::test]
-async fn whoever_can_never_send_is_named() {
+async fn a_report_names_everything_that_can_never_send() {
     let never = "  schedule: {endAt: 2026-12-04, windows: [{days: [sat], from: '08:00', to: '20:00'}]}";
     let later = "  schedule: {startAt: 2027-02-01}";
     let over = "  schedule: {endAt: 2026-11-01}";
@@ -242,7 +242,7 @@ async fn whoever_can_never_send_is_named() {
 }
 
 #[tokio::test]
-async fn a_simulation_in_which_nothing_can_leave_says_so_and_ends() {
+async fn a_simulation_without_sends_reports_it_and_ends() {
     let database = database().await;
     fill(&database.store).await;
     execute(&database.pool, "update account set subscription_ends_at = '2026-11-01Z'").await;
@@ -259,7 +259,7 @@ async fn a_simulation_in_which_nothing_can_leave_says_so_and_ends() {
 }
 
 #[tokio::test]
-async fn a_simulation_in_which_time_stands_still_says_so_and_ends() {
+async fn a_simulation_without_progress_reports_it_and_ends() {
     let database = database().await;
     fill(&database.store).await;
     // Whatever a look at a lane comes to, it is due again at once.
@@ -278,7 +278,7 @@ async fn a_simulation_in_which_time_stands_still_says_so_and_ends() {
 }
 
 #[tokio::test]
-async fn an_edit_shows_exactly_what_it_changes() {
+async fn a_comparison_shows_exactly_the_changes_of_an_edit() {
     let before = welcome();
     assert!(difference(&before, &before).await.is_empty());
     // Words are neither people nor dates.
@@ -316,7 +316,7 @@ async fn an_edit_shows_exactly_what_it_changes() {
 }
 
 #[tokio::test]
-async fn campaigns_that_meet_are_told() {
+async fn a_report_lists_campaigns_that_share_people() {
     let yaml = tree(
         "{limits: {messagesPerDay: 4}, pacing: {every: 2m, jitter: 30s}}",
         &[campaign("first", "  priority: 1"), campaign("second", "  priority: 2")],
@@ -337,7 +337,7 @@ async fn campaigns_that_meet_are_told() {
 }
 
 #[tokio::test]
-async fn a_page_holds_everything_and_escapes_names() {
+async fn a_page_is_self_contained_and_escapes_names() {
     let settings = settings(10, Rates { paid: 0.1, ..Rates::default() });
     let (_one, before) = played(&welcome(), &settings).await;
     let (_other, after) = played(&welcome().replace("messagesPerDay: 5", "messagesPerDay: 2"), &settings).await;

@@ -403,11 +403,11 @@ async fn walk_two(first: u64) {
 // Two tests, so that two processors have something to do.
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happens_the_promises_hold_even_seeds() {
+async fn invariants_hold_on_random_walks_with_even_seeds() {
     walk_two(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happens_the_promises_hold_odd_seeds() {
+async fn invariants_hold_on_random_walks_with_odd_seeds() {
     walk_two(1).await;
 }

@@ -169,7 +169,7 @@ fn table() {
 }
 
 #[test]
-fn what_a_server_says_about_us_costs_no_person_and_no_attempt() {
+fn refusals_about_the_sender_exit_nobody_and_use_no_attempt() {
     for (code, words) in OF_US.into_iter().chain(LIMITS) {
         for stage in STAGES {
             for attempt in [SHARED, OWN] {
@@ -183,7 +183,7 @@ fn what_a_server_says_about_us_costs_no_person_and_no_attempt() {
 }
 
 #[test]
-fn people_leave_only_for_words_about_their_own_mailbox() {
+fn people_exit_only_for_refusals_of_their_own_mailbox() {
     for stage in [Stage::Recipient, Stage::Data, Stage::Text] {
         let leaves = |(code, words)| reaction(stage, code, words, SHARED) == Reaction::Leave;
         for refusal in OF_MAILBOX {
@@ -201,7 +201,7 @@ fn people_leave_only_for_words_about_their_own_mailbox() {
 }
 
 #[test]
-fn words_about_our_account_and_words_of_the_person_are_told_apart() {
+fn refusals_of_our_account_and_of_the_recipient_are_distinguished() {
     let at_recipient = |words| reaction(Stage::Recipient, 550, words, SHARED);
     for ours in ["Your account has been disabled", "Your account is no longer allowed to send"] {
         assert_eq!(at_recipient(ours), Reaction::PauseChannel, "{ours}");
@@ -215,7 +215,7 @@ fn words_about_our_account_and_words_of_the_person_are_told_apart() {
 }
 
 #[test]
-fn a_limit_slows_the_lane_at_every_stage_and_only_a_login_makes_454_a_fault() {
+fn limits_throttle_at_every_stage_and_454_faults_only_at_login() {
     for (code, words) in LIMITS {
         for stage in STAGES {
             let reaction = reaction(stage, code, words, SHARED);
@@ -230,7 +230,7 @@ fn a_limit_slows_the_lane_at_every_stage_and_only_a_login_makes_454_a_fault() {
 }
 
 #[test]
-fn a_greylist_of_an_hour_does_not_lose_the_day() {
+fn a_greylisted_message_is_retried_within_its_day() {
     let waits = |code, words| {
         let wait = |number| match reaction(Stage::Recipient, code, words, Attempt { number, ..SHARED }) {
             Reaction::Retry { after: Some(after) } => after.num_minutes(),
@@ -252,7 +252,7 @@ fn a_greylist_of_an_hour_does_not_lose_the_day() {
 }
 
 #[test]
-fn a_connection_that_took_enough_is_replaced() {
+fn a_session_limit_reply_ends_the_connection() {
     for (code, words) in [
         (421, "4.7.0 maximum message count per session reached"),
         (421, "closing"),
@@ -267,7 +267,7 @@ fn a_connection_that_took_enough_is_replaced() {
 }
 
 #[test]
-fn no_words_are_too_odd_to_be_read() {
+fn any_reply_text_is_classified_without_a_panic() {
     let long = "greylisted ".repeat(10_000);
     for words in
         ["", " ", ".", "5.", "5.1", "5.1.1.1", "5.99999.1", "(#", "99999999999999999999 seconds", "é\u{0}🙂", &long]

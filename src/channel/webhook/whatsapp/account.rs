@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_numbers_and_accounts() {
+    fn template_number_and_account_updates_are_read() {
         let (name, language) = ("welcome".to_owned(), Some("fr".to_owned()));
         let paused = json!({"event": "PAUSED", "message_template_id": 1, "message_template_name": "welcome",
                             "message_template_language": "fr", "reason": "NONE",
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn restrictions_end_and_numbers_change_hands() {
+    fn restriction_ends_and_number_transfers_are_read() {
         let read = |value: &Value| {
             let body = json!({"entry": [{"id": "waba", "changes": [{"field": "account_update", "value": value}]}]});
             let post = read(body.to_string().as_bytes(), "2026-11-30T15:00:00Z".parse().unwrap());
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_without_an_event_is_none() {
+    fn an_incomplete_account_update_is_ignored() {
         assert_eq!(notices("message_template_status_update", &json!({"event": "PAUSED"})), []);
         assert_eq!(notices("account_update", &json!({})), []);
     }

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_says_which_message_and_when() {
+    fn a_status_carries_its_message_key_and_time() {
         let status = json!({"id": "wamid.1", "status": "delivered", "timestamp": AT, "recipient_id": "237671000001",
                             "biz_opaque_callback_data": "relance.3.1.4711.2", "pricing": {"billable": true}, "new": []});
         let target = TargetKey { account: AccountId(3), campaign: CampaignId(1), referral: ReferralId(4_711) };
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_missing_is_missing_and_nothing_else() {
+    fn a_status_with_missing_fields_hides_no_other() {
         let all = json!([{"id": "wamid.1", "status": "read"}, {"status": "sent"}, "nonsense", null,
                          {"id": "wamid.2", "status": "teleported"}, {"id": "x".repeat(600), "status": "sent"},
                          {"id": "wamid.3", "status": "played", "timestamp": "soon", "biz_opaque_callback_data": "theirs"}]);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_post_says_so() {
+    fn a_malformed_post_is_reported_as_a_problem() {
         for (body, problem) in [
             ("{", "it is not JSON"),
             ("[]", "there are no changes in it"),
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_has_a_code_and_words() {
+    fn a_failed_status_carries_its_code_and_text() {
         let failed = |errors: Value| {
             let updates =
                 statuses(&json!([{"id": "w", "status": "failed", "timestamp": AT, "errors": errors}])).updates;
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_writes_is_known_by_what_there_is() {
+    fn an_inbound_message_identifies_its_sender_by_available_fields() {
         let value = json!({
             "metadata": {"display_phone_number": "+237 600 000 000", "phone_number_id": "n1"},
             "contacts": [{"profile": {"name": "Paul"}, "wa_id": "237671000001", "user_id": "CM.42"}],
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn typing_and_pressing_say_the_same() {
+    fn typed_texts_and_pressed_buttons_are_read_alike() {
         for (message, text) in [
             (json!({"id": "1", "type": "text", "text": {"body": "STOP\u{0}"}}), "STOP"),
             (json!({"id": "1", "type": "button", "button": {"payload": "STOP", "text": "Plus rien"}}), "STOP"),
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_button_says_stop_by_its_payload_or_its_label() {
+    fn a_stop_button_is_recognized_by_payload_or_label() {
         let pressed = |payload: &str, label: &str| {
             text_of(&json!({"id": "1", "type": "button", "button": {"payload": payload, "text": label}})).pop().unwrap()
         };
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edited_message_says_its_new_text_and_one_taken_back_says_nothing() {
+    fn an_edited_message_has_its_new_text_and_a_revoked_one_none() {
         let read = |message: Value| {
             let value = json!({"metadata": {"phone_number_id": "n1"}, "messages": [message]});
             let updates = post("messages", &value).updates;

@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_number_and_a_changed_user_id_name_the_old_and_the_new_one() {
+    fn a_system_message_names_the_old_and_the_new_identity() {
         let message = |system: Value| json!({"id": "1", "from": "237671000004", "type": "system", "system": system});
         let number = (vec!["237671000004".to_owned()], vec!["237671000044".to_owned()], true);
         for system in [

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_every_check_goes_by() {
+    fn every_gate_check_lists_its_inputs() {
         let lines: Vec<String> = inputs_of(&question(), |_| {})
             .into_iter()
             .map(|(check, inputs)| format!("{}: {inputs}", check.as_str()))
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_they_go_by_when_things_are_otherwise() {
+    fn every_gate_check_lists_its_inputs_in_other_circumstances() {
         let mut other = question();
         other.run.phase = Phase::Paused;
         other.run.end_at = Some(at("2026-12-24T08:00:00Z"));

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn every_check_in_order_with_its_verdict() {
+    fn every_gate_check_gives_its_verdict_in_order() {
         let someone = |change: fn(&mut Person)| {
             let mut person = person();
             change(&mut person);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exit_beats_a_hold_that_comes_later_and_the_order_is_fixed() {
+    fn the_first_failing_gate_check_decides() {
         let mut question = Question { opening: Opening::Never, ..yes() };
         question.person = Some(Person { paid: true, ..person() });
         assert_eq!(decide(&question), Verdict::Exit(Exit::Paid));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn one_step_decides() {
+    fn exactly_one_explained_step_decides() {
         let deciding = |question: &Question| {
             let (windows, zone) = (Windows { windows: vec![], blackouts: vec![] }, Zone::utc());
             let setting = Setting {
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_run_as_a_whole_is_asked_without_a_person() {
+    fn the_gate_evaluates_a_run_without_a_person() {
         assert_eq!(decide(&Question { person: None, ..yes() }), Verdict::Send);
     }
 }

@@ -233,7 +233,7 @@ spec: {type: filtered, sequenceRef: week}
     }
 
     #[test]
-    fn everything_of_a_message_is_in_one_language() {
+    fn the_parts_of_a_message_share_one_language_if_available() {
         let (program, zone) = (program(), Zone::utc());
         let campaign = program.campaign(CampaignId(1)).unwrap();
         let english = Language::parse("en").unwrap();
@@ -253,7 +253,7 @@ spec: {type: filtered, sequenceRef: week}
     }
 
     #[test]
-    fn all_that_a_template_of_whatsapp_is_given_is_rendered() {
+    fn every_whatsapp_template_parameter_is_rendered() {
         let (program, zone) = (program(), Zone::utc());
         let campaign = program.campaign(CampaignId(1)).unwrap();
         let from = Referrer { name: "A", language: None, zone: &zone };
@@ -304,7 +304,7 @@ spec: {type: filtered, sequenceRef: week}
     }
 
     #[test]
-    fn a_fault_says_which_template_it_is_in() {
+    fn a_template_fault_names_its_day_and_part() {
         let (program, zone) = (program(), Zone::utc());
         let campaign = program.campaign(CampaignId(1)).unwrap();
         let nobody = Recipient { attributes: BTreeMap::new(), ..person(None) };

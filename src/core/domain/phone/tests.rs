@@ -8,7 +8,7 @@ fn parse(text: &str, country: &str) -> Result<String, String> {
 }
 
 #[test]
-fn reads_the_ways_people_write_one_number() {
+fn common_spellings_of_one_phone_are_read() {
     for text in [
         "+237671697846",
         "+237 6 71 69 78 46",
@@ -30,14 +30,14 @@ fn reads_the_ways_people_write_one_number() {
 }
 
 #[test]
-fn a_double_zero_is_a_plus_whatever_the_country_dials() {
+fn a_double_zero_prefix_always_means_a_plus() {
     assert_eq!(parse("002348026131860", "NG").as_deref(), Ok("+2348026131860"));
     assert_eq!(parse("0016135550123", "CA").as_deref(), Ok("+16135550123"));
     assert_eq!(parse("0033612345678", "CM").as_deref(), Ok("+33612345678"));
 }
 
 #[test]
-fn national_forms() {
+fn national_phone_formats_are_read_by_country() {
     assert_eq!(parse("0802 613 1860", "NG").as_deref(), Ok("+2348026131860"));
     assert_eq!(parse("06 12 34 56 78", "FR").as_deref(), Ok("+33612345678"));
     assert_eq!(parse("+33 (0)6 12 34 56 78", "CM").as_deref(), Ok("+33612345678"));
@@ -56,7 +56,7 @@ fn accident_02_a_phone_is_never_a_number() {
 }
 
 #[test]
-fn without_a_country_only_a_full_number_will_do() {
+fn a_national_number_requires_a_country() {
     assert!(Phone::parse("671697846", None).is_err());
     assert!(Phone::parse("237671697846", None).is_err());
     assert_eq!(Phone::parse("00237671697846", None).map(|phone| phone.normal).as_deref(), Ok("+237671697846"));
@@ -64,13 +64,13 @@ fn without_a_country_only_a_full_number_will_do() {
 }
 
 #[test]
-fn a_number_of_another_country_needs_its_plus() {
+fn a_foreign_number_requires_a_plus() {
     assert!(parse("33612345678", "CM").is_err());
     assert_eq!(parse("+33612345678", "CM").as_deref(), Ok("+33612345678"));
 }
 
 #[test]
-fn a_mask_shows_the_country_and_the_end() {
+fn a_masked_phone_shows_only_its_country_and_end() {
     assert_eq!(Phone::trusted("+237671697801".into()).masked(), "+2376*****01");
     assert_eq!(Phone::trusted("+12345".into()).masked(), "+1234*****");
 }
@@ -122,7 +122,7 @@ const HANDSETS: [(&str, &str, &[&str]); 22] = [
 ];
 
 #[test]
-fn a_handset_has_one_normal_form_in_whatever_plan_and_way_it_is_written() {
+fn a_handset_has_one_normal_form_for_every_spelling() {
     for (country, normal, written) in HANDSETS {
         let country = Country::parse(country).ok();
         for text in written.iter().chain([&normal]) {
@@ -133,7 +133,7 @@ fn a_handset_has_one_normal_form_in_whatever_plan_and_way_it_is_written() {
 }
 
 #[test]
-fn a_normal_form_and_the_number_to_dial_are_read_as_the_same_handset_again() {
+fn normal_and_dialled_forms_parse_to_the_same_handset() {
     for (country, _, written) in HANDSETS {
         for text in written {
             let phone = Phone::parse(text, Country::parse(country).ok()).unwrap();
@@ -147,7 +147,7 @@ fn a_normal_form_and_the_number_to_dial_are_read_as_the_same_handset_again() {
 }
 
 #[test]
-fn the_number_to_dial_is_the_one_that_was_written_if_it_still_is_one() {
+fn the_dialled_number_is_the_written_one_if_still_valid() {
     let dialled = |text: &str| Phone::parse(text, None).unwrap().dialled().to_owned();
     assert_eq!(dialled("+54 9 11 2345-6789"), "+5491123456789");
     assert_eq!(dialled("+54 11 2345-6789"), "+541123456789");
@@ -158,7 +158,7 @@ fn the_number_to_dial_is_the_one_that_was_written_if_it_still_is_one() {
 }
 
 #[test]
-fn gateways_and_contact_cards_write_numbers_too() {
+fn phones_in_gateway_and_contact_card_formats_are_read() {
     for text in ["+237671000001", "237671000001", "tel:+237671000001", "TEL:237671000001", "whatsapp:+237671000001"] {
         assert_eq!(Phone::reported(text).map(|phone| phone.normal).as_deref(), Some("+237671000001"), "{text}");
     }
@@ -171,7 +171,7 @@ fn gateways_and_contact_cards_write_numbers_too() {
 }
 
 #[test]
-fn a_number_that_cannot_be_told_apart_names_all_that_it_may_be() {
+fn an_ambiguous_number_lists_every_possible_phone() {
     let alike = |text: &str| Phone::alike(text).into_iter().map(|phone| phone.normal).collect::<Vec<_>>();
     // A fixed number, or a mobile one that WhatsApp writes without its ninth digit.
     assert_eq!(alike("551133334444"), ["+5511933334444"]);
@@ -185,7 +185,7 @@ fn a_number_that_cannot_be_told_apart_names_all_that_it_may_be() {
 }
 
 #[test]
-fn a_number_of_a_plan_that_changed_says_so_if_it_is_none() {
+fn an_invalid_number_of_a_changed_plan_gets_a_hint() {
     let why = Phone::parse("+225 20 00 12 34", None).unwrap_err();
     assert!(why.ends_with("its numbering plan has changed: write the number as it is dialled today"), "{why}");
     for text in ["+33 99 99 99", "+225 99"] {
@@ -194,7 +194,7 @@ fn a_number_of_a_plan_that_changed_says_so_if_it_is_none() {
 }
 
 #[test]
-fn the_spellings_of_a_handset_are_all_read_as_it() {
+fn every_listed_spelling_parses_to_its_handset() {
     for (text, count) in [
         ("+541123456789", 2),
         ("+525512345678", 2),

@@ -175,7 +175,7 @@ fn every_detail_has_a_sentence_and_a_stored_form() {
 }
 
 #[test]
-fn every_detail_is_read_as_it_was_stored() {
+fn every_detail_survives_a_storage_round_trip() {
     for detail in all() {
         let stored = serde_json::to_value(&detail).unwrap();
         assert_eq!(serde_json::from_value::<Detail>(stored).unwrap(), detail);
@@ -184,7 +184,7 @@ fn every_detail_is_read_as_it_was_stored() {
 
 /// A newer version may have written them, or a hand.
 #[test]
-fn an_unknown_or_broken_detail_is_shown_and_saved_as_it_is() {
+fn an_unknown_detail_is_shown_and_saved_unchanged() {
     let strange = [
         json!({"code": "teleported", "to": "Mars"}),
         json!({"code": "starts-at"}),
@@ -205,7 +205,7 @@ fn an_unknown_or_broken_detail_is_shown_and_saved_as_it_is() {
 }
 
 #[test]
-fn few_phones_are_named_and_none_in_full() {
+fn a_detail_masks_few_phones_and_counts_many() {
     let phones = ["+237671000001", "+237671000002", "+237671000003", "+237671000004"];
     assert_eq!(Phones::of(&phones[..2]).to_string(), "+2376*****01, +2376*****02");
     assert_eq!(Phones::of(&phones).to_string(), "4 phones");

@@ -156,7 +156,7 @@ fn orders() {
 }
 
 #[test]
-fn an_order_says_who_gave_it_and_moves_nothing_that_is_over() {
+fn an_override_names_its_author_and_never_moves_a_finished_run() {
     let paused = Situation { operator: Some(order(Action::Pause)), ..active() };
     assert_eq!(next(&status(Phase::Active), &paused, now()).detail, order(Action::Pause).detail());
     let resumed = Situation { wanted: DesiredState::Paused, operator: Some(order(Action::Resume)), ..active() };
@@ -182,7 +182,7 @@ fn an_operator_reopens_completed_runs_alone() {
 }
 
 #[test]
-fn a_run_that_is_not_yet_moved_on_acts_only_as_its_manifest_or_an_operator_wants() {
+fn a_run_not_yet_updated_acts_only_if_still_wanted() {
     use DesiredState::{Active, Cancelled, Draft, Paused};
     let acts = |phase, reason| [Active, Draft, Paused, Cancelled].map(|wanted| may_act(phase, reason, wanted));
     assert_eq!(acts(Phase::Active, Reason::Running), [true, false, false, false]);
@@ -219,7 +219,7 @@ fn line(name: &str, situation: &Situation) -> String {
 }
 
 #[test]
-fn looking_again_changes_nothing() {
+fn a_second_evaluation_changes_nothing() {
     let once = next(&status(Phase::Draft), &active(), now());
     assert_eq!(next(&once, &active(), now()), once);
 }

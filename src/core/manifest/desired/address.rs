@@ -71,7 +71,7 @@ mod tests {
     use super::{is_loopback_or_tls, is_near_or_tls};
 
     #[test]
-    fn only_this_machine_goes_without_tls() {
+    fn only_loopback_urls_may_skip_tls() {
         for url in ["https://graph.facebook.com", "http://127.0.0.1:80/x", "http://localhost", "http://[::1]:8080"] {
             assert!(is_loopback_or_tls(url) && is_near_or_tls(url), "{url}");
         }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_beside_needs_none_for_gateways() {
+    fn gateway_urls_on_private_networks_may_skip_tls() {
         for url in ["http://waha:3000/api", "http://10.0.0.7", "http://192.168.1.1:80/", "http://[fd00::1]/"] {
             assert!(is_near_or_tls(url) && !is_loopback_or_tls(url), "{url}");
         }

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_told_apart_by_status_value_and_text() {
+    fn answer_rules_match_by_status_value_and_text() {
         let body = json!({"code": 21610, "ok": false, "words": "The Instance does NOT exist", "none": null,
                           "list": [{"exists": false}], "id": "7"});
         let text = body.to_string();

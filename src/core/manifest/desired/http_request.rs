@@ -73,7 +73,7 @@ mod tests {
     use super::PhoneFormat;
 
     #[test]
-    fn phones_are_written_as_gateways_want_them() {
+    fn phones_are_written_in_the_format_of_the_gateway() {
         let written = [PhoneFormat::E164, PhoneFormat::Digits, PhoneFormat::Jid].map(|form| form.write("+12133734253"));
         assert_eq!(written, ["+12133734253", "12133734253", "12133734253@c.us"]);
     }

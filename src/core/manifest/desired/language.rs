@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn exact_then_primary_then_next_then_fallback() {
+    fn a_text_is_chosen_by_exact_then_primary_then_fallback_language() {
         let pick = |tags: &[&str], preferred: &[Option<&str>]| {
             let texts: BTreeMap<Language, String> = tags.iter().map(|t| (tag(t), (*t).to_owned())).collect();
             let preferred: Vec<_> = preferred.iter().map(|t| t.map(tag)).collect();

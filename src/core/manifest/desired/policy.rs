@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn more_labels_count_more_and_a_name_most_value_by_value() {
+    fn an_account_name_wins_over_labels_value_by_value() {
         let slow = Pacing { every: Period::minutes(9), jitter: Period::ZERO, waves: vec![] };
         let policies = policies(vec![
             ("a-named", Account { messages_per_day: Some(1), ..names(&["a1", "a2"]) }),
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn of_equals_the_first_by_name_counts() {
+    fn the_first_name_wins_between_equal_selectors() {
         let cap = |cap| move |account: Account| Account { messages_per_day: Some(cap), ..account };
         let policies = policies(vec![
             ("x", cap(1)(labels(&[("city", "Douala")]))),
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_of_which_nothing_is_said_share_one_policy() {
+    fn accounts_without_a_manifest_share_one_policy() {
         let policies = policies(vec![("a", Account { messages_per_day: Some(1), ..names(&["a1"]) })]);
         assert!(Arc::ptr_eq(&policies.of("a2", &json!({})), &policies.of("a3", &json!({"a": "b"}))));
         // A number matches no label, as in campaigns.

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_schema_are_words_of_the_types() {
+    fn every_schema_enum_value_parses_as_its_type() {
         every_word_can_be_read::<Weekday>();
         every_word_can_be_read::<CampaignType>();
         every_word_can_be_read::<DesiredState>();

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn who_names_an_account_sets_its_values_alone() {
+    fn two_manifests_that_set_one_field_of_a_named_account_conflict() {
         let accounts = accounts(&[
             ("a", r#"{"accounts": {"names": ["a1", "a2"]}, "sending": "off", "messagesPerDay": 1}"#),
             ("b", r#"{"accounts": {"names": ["a1"]}, "enrollment": "off"}"#),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_may_meet_and_say_something_else_are_found() {
+    fn overlapping_labels_with_different_values_conflict() {
         let accounts = accounts(&[
             ("a", r#"{"accounts": {"matchLabels": {"x": "1"}}, "sending": "off"}"#),
             ("b", r#"{"accounts": {"matchLabels": {"x": "2"}}, "sending": "on"}"#),

@@ -63,7 +63,7 @@ mod tests {
     use crate::core::domain::Name;
 
     #[test]
-    fn a_queue_has_about_as_many_waits_as_campaigns() {
+    fn queue_waits_grow_linearly_with_its_campaigns() {
         let campaigns: Vec<Name> = (0..6).map(|n| Name::parse(&format!("c{n}")).unwrap()).collect();
         let waits = |parallelism| {
             let all = waits(&campaigns, parallelism).into_iter();

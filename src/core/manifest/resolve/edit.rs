@@ -129,7 +129,7 @@ mod tests {
     use crate::core::manifest::{Kind, SourceFile, Sources, check};
 
     #[test]
-    fn merge_patches_as_the_rfc_shows_them() {
+    fn merge_patches_follow_the_examples_of_the_rfc() {
         for (mut value, patch, result) in [
             (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
             (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_means_the_same_when_it_is_written_anew() {
+    fn a_rewritten_tree_resolves_to_the_same_state() {
         let (before, after) = (check(&tree()), check(&Draft::of(&tree()).sources()));
         assert_eq!((&before.diagnostics, &after.diagnostics), (&vec![], &vec![]));
         assert_eq!(before.desired, after.desired);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_laid_over_a_tree() {
+    fn an_overlay_file_adds_or_replaces_manifests() {
         let file = |text: &str| SourceFile { path: "b.yaml".to_owned(), bytes: text.as_bytes().to_vec() };
         let names =
             |sources: &Sources| Draft::of(sources).sources().files.into_iter().map(|f| f.path).collect::<Vec<_>>();
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn manifests_come_change_their_names_and_go() {
+    fn a_draft_adds_renames_and_removes_manifests() {
         let name = |name: &str| Name::parse(name).unwrap();
         let names = |draft: &Draft| draft.sources().files.into_iter().map(|file| file.path).collect::<Vec<_>>();
         let mut draft = Draft::of(&tree());

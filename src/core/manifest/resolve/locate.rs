@@ -71,7 +71,7 @@ mod tests {
     use crate::core::manifest::SourceFile;
 
     #[test]
-    fn a_template_is_found_where_it_is_overridden_else_in_the_sequence() {
+    fn a_template_is_located_in_its_override_or_its_sequence() {
         let text = "kind: Sequence
 apiVersion: relance/v1
 metadata: {name: week}

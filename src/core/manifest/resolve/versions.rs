@@ -95,7 +95,7 @@ spec: {type: filtered, days: [{day: 1, text: {fr: b}}]}
     }
 
     #[test]
-    fn a_version_changes_with_everything_that_is_resolved_into_the_object() {
+    fn a_manifest_digest_changes_with_everything_it_resolves() {
         let edited = |from, to| changed(TREE, &TREE.replace(from, to));
         assert_eq!(edited("fr: b", "fr: c"), ["Campaign/b"]);
         assert_eq!(edited("every: 24h", "every: 48h"), ["Campaign/a", "Schedule/evenings"]);

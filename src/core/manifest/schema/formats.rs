@@ -79,7 +79,7 @@ mod tests {
     use super::Format;
 
     #[test]
-    fn formats_refuse_with_a_sentence() {
+    fn schema_formats_explain_each_refusal() {
         for (name, good, bad) in [
             ("date", "2026-12-25", "2026-2-5"),
             ("relance-url", "https://example.com/a", "example.com"),

@@ -190,7 +190,7 @@ mod tests {
     use super::{Kind, checker};
 
     #[test]
-    fn every_kind_has_a_checker_of_its_own() {
+    fn each_kind_has_its_own_checker() {
         for kind in Kind::ALL {
             assert_eq!(checker(kind).schema["properties"]["kind"]["const"], kind.as_str());
         }

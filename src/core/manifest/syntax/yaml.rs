@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_what_yaml_1_2_says_and_numbers_keep_their_zeros() {
+    fn values_follow_yaml_1_2_and_keep_leading_zeros() {
         let node =
             one("a: NO\nb: 08:00\nc: 007\nd: 1_000\ne: 2026-12-25\nf: +237671000001\ng: true\nh: 1.5\ni:\nj: 0x1F\n");
         assert_eq!(
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_bytes_of_the_whole_value() {
+    fn spans_cover_the_bytes_of_the_whole_value() {
         let text = "\u{feff}é: ç\r\nlist:\r\n  - \"a b\"\r\n  - x: |\r\n      one\r\n      two\r\nflow: {k: v}\r\n";
         let node = one(text);
         let of = |node: &Node| &text[node.span().start..node.span().end];
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_cut_at_their_markers() {
+    fn documents_are_split_at_their_markers() {
         let text = "# c\n%YAML 1.2\n---\na: 1\n---\nb: |\n  ---\n  x\n--- # c\n---\nc: 3\n";
         let parts = documents(text);
         let nodes: Vec<_> = parts.iter().flat_map(|part| parse(text, *part).unwrap()).collect();

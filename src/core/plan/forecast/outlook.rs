@@ -177,7 +177,7 @@ mod tests {
     use super::{Endless, Finish, Limit, Outlook};
 
     #[test]
-    fn a_subscription_is_outlived_by_who_ends_later_or_never() {
+    fn a_run_outlives_a_subscription_if_it_ends_later_or_never() {
         let day = "2027-01-30".parse().unwrap();
         let outlook = |finish| Outlook {
             enrolled_now: 0,

@@ -233,7 +233,7 @@ fn campaigns_share_the_cap_in_the_order_of_their_priority() {
 }
 
 #[test]
-fn whoever_is_in_two_campaigns_gets_one_message_a_day() {
+fn a_person_in_two_campaigns_gets_one_message_a_day() {
     let second = Campaign { priority: 20, ..campaign() };
     let groups = vec![people(3, &[WAITING, WAITING]), people(2, &[Place::Outside, WAITING])];
     let found = Case::default().look(&[campaign(), second], groups);
@@ -247,7 +247,7 @@ fn whoever_is_in_two_campaigns_gets_one_message_a_day() {
 }
 
 #[test]
-fn windows_on_workdays_leave_out_weekends_and_blackouts() {
+fn workday_windows_skip_weekends_and_blackouts() {
     let mut spec = campaign();
     spec.schedule.windows.windows[0].days = WORKDAYS.to_vec();
     spec.schedule.windows.blackouts = vec!["2026-12-08".parse().unwrap()];
@@ -259,7 +259,7 @@ fn windows_on_workdays_leave_out_weekends_and_blackouts() {
 }
 
 #[test]
-fn a_start_ahead_is_waited_for() {
+fn a_forecast_waits_for_a_future_start() {
     let mut spec = campaign();
     spec.schedule.start_at = Some(Moment::parse("2027-01-10T12:00").unwrap());
     let found = Case::default().look(&[spec], vec![people(10, &[WAITING])]);
@@ -271,7 +271,7 @@ fn a_start_ahead_is_waited_for() {
 }
 
 #[test]
-fn an_end_cuts_off_what_is_left() {
+fn an_end_date_cuts_a_forecast_off() {
     let mut spec = campaign();
     spec.schedule.end_at = Some(Moment::parse("2026-12-03T09:00").unwrap());
     spec.enrollment = Enrollment::Continuous;
@@ -283,7 +283,7 @@ fn an_end_cuts_off_what_is_left() {
 }
 
 #[test]
-fn the_pace_is_what_a_day_can_hold() {
+fn pacing_limits_the_messages_of_a_day() {
     // A message every 2 minutes and 30 seconds on average makes 288 messages in 12 hours, more or less by chance.
     let pacing = Pacing { every: Period::minutes(2), jitter: Period::minutes(1), waves: vec![] };
     let case = Case { cap: None, pacing, ..Case::default() };
@@ -299,7 +299,7 @@ fn the_pace_is_what_a_day_can_hold() {
 }
 
 #[test]
-fn daily_enrollments_are_a_ramp() {
+fn a_daily_enrollment_limit_ramps_up_the_messages() {
     let mut spec = campaign();
     spec.limits.daily_enrollments = Some(5);
     let found = Case::default().look(&[spec.clone()], vec![people(20, &[WAITING])]);
@@ -315,7 +315,7 @@ fn daily_enrollments_are_a_ramp() {
 }
 
 #[test]
-fn who_is_excluded_while_elsewhere_is_looked_for_again() {
+fn people_excluded_by_another_campaign_are_enrolled_later() {
     let mut second = Campaign { priority: 20, enrollment: Enrollment::Continuous, ..campaign() };
     second.filter.exclude_current_targets = true;
     let found = Case { days: 2, ..Case::default() }.look(&[campaign(), second], vec![people(4, &[WAITING, WAITING])]);
@@ -329,7 +329,7 @@ fn who_is_excluded_while_elsewhere_is_looked_for_again() {
 }
 
 #[test]
-fn those_who_are_too_young_come_when_they_are_old_enough() {
+fn recent_registrations_are_forecast_from_their_minimum_age() {
     let young = people(3, &[Place::Waiting { from: at("2026-12-02T10:00:00Z") }]);
     let found = Case::default().look(&[campaign()], vec![people(2, &[WAITING]), young.clone()]);
     assert_eq!(found[0].enrolled.values().copied().collect::<Vec<_>>(), [2, 3]);
@@ -372,7 +372,7 @@ fn people_who_are_due_at_one_instant_go_in_the_order_of_their_ids_whatever_their
 }
 
 #[test]
-fn what_never_ends_says_why() {
+fn an_endless_forecast_states_its_reason() {
     let never = |case: Case, spec: Campaign, group: Group| case.look(&[spec], vec![group])[0].finish;
     let waiting = || people(3, &[WAITING]);
     let state = |state| Campaign { state, ..campaign() };
@@ -397,7 +397,7 @@ fn what_never_ends_says_why() {
 }
 
 #[test]
-fn a_run_on_its_way_goes_on_from_where_it_is() {
+fn a_forecast_continues_from_the_progress_of_a_run() {
     let spec = Campaign { limits: Limits { messages_per_day: Some(4), ..Limits::default() }, ..campaign() };
     let sequence = sequence(3);
     let cadence = Cadence::of(&spec, &sequence);

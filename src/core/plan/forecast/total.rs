@@ -85,7 +85,7 @@ mod tests {
     use super::{Endless, Finish, Limit, Outlook, Total};
 
     #[test]
-    fn the_last_run_decides_and_days_add_up() {
+    fn a_forecast_total_ends_with_the_last_run_and_sums_days() {
         let outlook = |finish, messages: &[(&str, u32)], limit| Outlook {
             enrolled_now: 1,
             enrolled: [("2026-12-01".parse().unwrap(), 2)].into(),

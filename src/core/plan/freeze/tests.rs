@@ -46,7 +46,7 @@ fn damaged(manifests: &[&str], kind: plan::Kind, name: &str) -> Desired {
 }
 
 #[test]
-fn what_cannot_be_read_stays_until_its_manifest_changes() {
+fn an_unreadable_object_stays_until_its_manifest_changes() {
     let tree = [DAYS, A, B];
     let in_force = damaged(&tree, plan::Kind::Campaign, "a");
     // Neither the same manifest, a broken one nor none at all replaces what is stored. Others change.
@@ -63,7 +63,7 @@ fn what_cannot_be_read_stays_until_its_manifest_changes() {
 }
 
 #[test]
-fn what_needs_an_unusable_sequence_waits_with_it() {
+fn campaigns_of_an_unusable_sequence_freeze_with_it() {
     let other = "Campaign c {type: filtered, days: [{day: 1, text: {fr: a}}], priority: 3}";
     let other_edited = "Campaign c {type: filtered, days: [{day: 1, text: {fr: a}}], priority: 33}";
     let in_force = damaged(&[DAYS, B, other], plan::Kind::Sequence, "days");
@@ -75,7 +75,7 @@ fn what_needs_an_unusable_sequence_waits_with_it() {
 }
 
 #[test]
-fn a_campaign_that_cannot_be_read_is_renamed_with_a_new_version() {
+fn an_unreadable_campaign_is_renamed_only_by_a_valid_manifest() {
     let in_force = damaged(&[DAYS, AUTUMN, B], plan::Kind::Campaign, "autumn");
     let winter = annotated("winter", "relance/renamed-from: autumn", "");
     assert_eq!(renamed(&[DAYS, &winter, B], &in_force), "autumn->winter");
@@ -111,13 +111,13 @@ const B_EDITED: &str = "Campaign b {type: filtered, sequenceRef: days, priority:
 const A_BROKEN: &str = "Campaign a {type: filtered, sequenceRef: days, priority: high}";
 
 #[test]
-fn a_tree_without_errors_is_taken_as_it_is() {
+fn a_tree_without_errors_is_used_unchanged() {
     let (frozen, desired) = mixed(&[DAYS, B_EDITED], &sound(&[DAYS, A, B]));
     assert_eq!((frozen.as_str(), desired), ("", sound(&[DAYS, B_EDITED])));
 }
 
 #[test]
-fn what_is_broken_stays_and_the_rest_goes_ahead() {
+fn broken_manifests_freeze_while_others_change() {
     let in_force = sound(&[DAYS, A, B]);
     let (frozen, desired) = mixed(&[DAYS, A_BROKEN, B_EDITED, "Campaign new {}"], &in_force);
     assert_eq!((frozen.as_str(), desired), ("Campaign/a Campaign/new!", sound(&[DAYS, A, B_EDITED])));
@@ -127,7 +127,7 @@ fn what_is_broken_stays_and_the_rest_goes_ahead() {
 }
 
 #[test]
-fn dependents_say_whose_fault_it_is() {
+fn frozen_dependents_name_the_broken_manifest() {
     let frozen = freeze(&tree(&["Sequence days {}", A]), &sound(&[DAYS, A])).frozen;
     assert_eq!(frozen[0].why[0], "it needs the `Sequence` `days`, which cannot be used");
     assert!(frozen[0].why[1].starts_with("error[RL0205] tree.yaml:4:1"), "{:?}", frozen[0].why);
@@ -135,7 +135,7 @@ fn dependents_say_whose_fault_it_is() {
 }
 
 #[test]
-fn broken_defaults_freeze_what_they_have_a_part_in() {
+fn broken_defaults_freeze_the_campaigns_that_use_them() {
     let in_force = sound(&["Defaults all {limits: {messagesPerDay: 7, targets: 3}}", DAYS, A]);
     for defaults in ["Defaults all {limits: 7}", "Defaults all {sequenceRef: none}"] {
         let (frozen, desired) = mixed(&[defaults, DAYS, A], &in_force);
@@ -144,7 +144,7 @@ fn broken_defaults_freeze_what_they_have_a_part_in() {
 }
 
 #[test]
-fn while_something_cannot_be_named_nothing_is_missing() {
+fn an_unnamed_manifest_prevents_every_removal() {
     let in_force = sound(&["Defaults all {limits: {messagesPerDay: 7}}", DAYS, A, B, "Queue q {campaigns: [a, b]}"]);
     // The unreadable manifest may also be the `Defaults`.
     let (frozen, desired) = mixed(&[DAYS, B_EDITED, "kind: ["], &in_force);
@@ -158,7 +158,7 @@ fn while_something_cannot_be_named_nothing_is_missing() {
 }
 
 #[test]
-fn what_a_frozen_campaign_needs_stays_too() {
+fn dependencies_of_a_frozen_campaign_stay_in_force() {
     let own = "Campaign a {type: filtered, days: [{day: 1, text: {fr: STOP}}]}";
     let in_force = sound(&[own, DAYS, B]);
     let (frozen, desired) = mixed(&["Campaign a {type: filtered, days: 1}", DAYS, B], &in_force);
@@ -173,7 +173,7 @@ fn what_a_frozen_campaign_needs_stays_too() {
 }
 
 #[test]
-fn what_contradicts_what_is_frozen_waits() {
+fn changes_that_contradict_a_frozen_manifest_wait() {
     let after =
         |name: &str, other: &str| format!("Campaign {name} {{type: filtered, sequenceRef: days, runAfter: {other}}}");
     let in_force = sound(&[DAYS, &after("a", "b"), B]);
@@ -199,7 +199,7 @@ fn what_contradicts_what_is_frozen_waits() {
 }
 
 #[test]
-fn an_account_stays_as_it_is_with_the_channel_it_needs() {
+fn a_frozen_account_keeps_the_channel_it_needs() {
     let channel = "Channel c {type: sandbox}";
     let some = "Account some {accounts: {names: [a1]}, channelRef: c, sending: off}";
     let in_force = sound(&[DAYS, B, channel, some]);
@@ -222,7 +222,7 @@ fn an_account_stays_as_it_is_with_the_channel_it_needs() {
 }
 
 #[test]
-fn an_account_may_outlive_its_manifest() {
+fn a_protected_account_outlives_its_manifest() {
     let kept = format!(
         "{HEAD}Account\nmetadata: {{name: stopped, annotations: {{relance/prune: disabled}}}}\n\
          spec: {{accounts: {{names: [a1]}}, sending: off}}"
@@ -246,7 +246,7 @@ fn renamed(manifests: &[&str], in_force: &Desired) -> String {
 }
 
 #[test]
-fn a_campaign_is_renamed_from_one_that_is_there_no_more() {
+fn a_rename_requires_that_the_old_campaign_is_gone() {
     let in_force = sound(&[DAYS, AUTUMN, B]);
     let winter = annotated("winter", "relance/renamed-from: autumn", "");
     assert_eq!(renamed(&[DAYS, &winter, B], &in_force), "autumn->winter");
@@ -261,7 +261,7 @@ fn a_campaign_is_renamed_from_one_that_is_there_no_more() {
 }
 
 #[test]
-fn a_name_that_two_claim_stays_where_it_is() {
+fn an_old_name_claimed_by_two_is_not_renamed() {
     let in_force = sound(&[DAYS, AUTUMN, B]);
     let claims = ["winter", "spring"].map(|name| annotated(name, "relance/renamed-from: autumn", ""));
     assert_eq!(renamed(&[DAYS, &claims[0], &claims[1], B], &in_force), "");
@@ -274,7 +274,7 @@ fn a_name_that_two_claim_stays_where_it_is() {
 }
 
 #[test]
-fn what_is_protected_stays_when_it_is_gone() {
+fn a_protected_campaign_stays_with_its_sequence() {
     let protected = annotated("autumn", "relance/prune: disabled", "");
     let in_force = sound(&[DAYS, &protected, B]);
     assert_eq!(stored(&in_force.to_objects(), ""), in_force);

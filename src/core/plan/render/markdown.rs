@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_says_what_goes_first_and_folds_what_is_long() {
+    fn a_comment_lists_cancellations_first_and_folds_long_parts() {
         let days = (1..5).map(|day| field(&format!("days.{day}.text.fr"), format!("Jour {day}"), format!("Day {day}")));
         let renamed = Change { from: Some(Name::parse("autumn").unwrap()), ..change(Action::Rename, "winter", vec![]) };
         let changes = vec![
@@ -191,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn a_block_ends_where_it_should() {
+    fn a_code_fence_is_longer_than_any_fence_inside() {
         assert_eq!(code("text", "a\n```\nb"), "````text\na\n```\nb\n````\n");
         assert_eq!(code("diff", "a"), "```diff\na\n```\n");
     }
 
     #[test]
-    fn five_thousand_changes_fit_and_the_destructive_are_there() {
+    fn a_comment_of_five_thousand_changes_fits_and_keeps_cancellations() {
         let text = "é `````` </details> @everybody <!-- ".repeat(60);
         let edit =
             |n: usize| change(Action::Update, &format!("edit-{n}"), vec![field("text\n# x", &*text, json!([text]))]);

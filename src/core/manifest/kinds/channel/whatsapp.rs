@@ -65,7 +65,7 @@ mod tests {
     use super::is_version;
 
     #[test]
-    fn versions_are_those_of_meta() {
+    fn graph_api_versions_are_validated() {
         assert!(is_version("v26.0") && is_version("v100.1"));
         for text in ["26.0", "v26", "v26.", "v.0", "v26.0/", "v2a.0", ""] {
             assert!(!is_version(text), "{text}");
