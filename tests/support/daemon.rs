@@ -76,7 +76,12 @@ impl Daemon {
     pub(crate) fn stop(mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();
         self.signal(Signal::TERM);
-        (self.child.wait().unwrap(), began.elapsed())
+        (self.wait(), began.elapsed())
+    }
+
+    /// Waits for the end of a daemon that was told to stop.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 }
 

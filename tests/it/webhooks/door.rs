@@ -129,7 +129,8 @@ async fn repeated_refusals_are_logged_with_a_count_at_shutdown() {
     let (dir, db) = (folder(), database().await);
     fs::create_dir(dir.path().join("campaigns")).unwrap();
     fs::write(dir.path().join("campaigns/tree.yaml"), tree(2, NO_PACE, &[("c", ALWAYS)])).unwrap();
-    let daemon = Daemon::start(dir.path(), Some(&db.url()), &["run", "--roles", "serve", "--listen", "127.0.0.1:0"]);
+    let mut daemon =
+        Daemon::start(dir.path(), Some(&db.url()), &["run", "--roles", "serve", "--listen", "127.0.0.1:0"]);
     let address = address(&daemon);
     for n in 0..5 {
         assert_eq!(handshake(address, &format!("guess-{n}"), "subscribe", TOKEN).0, 404);
@@ -139,7 +140,7 @@ async fn repeated_refusals_are_logged_with_a_count_at_shutdown() {
     daemon.signal(Signal::TERM);
     until_logged(&daemon, "stopped");
     let log = daemon.log();
-    assert_eq!(daemon.stop().0.code(), Some(0));
+    assert_eq!(daemon.wait().code(), Some(0));
     assert!(log.contains("refused webhooks: there is no such channel channel.name=\"?\" count=4"), "{log}");
     assert!(!log.contains("guess"), "{log}");
 }
