@@ -213,9 +213,11 @@ impl Walk {
         if message.phone.is_some() && message.user.is_some() {
             self.users.insert(super::people::phone(n).to_owned());
         }
-        if is_stop {
-            self.silence(n);
-            self.reviews.extend((via == Via::Group).then_some(n));
+        // In a group the words may be meant for others: only the account that wrote last waits until somebody has read them.
+        match via {
+            Via::Group if is_stop => drop(self.reviews.insert(n)),
+            _ if is_stop => self.silence(n),
+            _ => {}
         }
         format!("r{n} writes {text:?} via {via:?} as {:?} {:?}", message.phone, message.user)
     }
